@@ -1,0 +1,1 @@
+"""Decisions: pure functions from order, settings and facts to a decision."""

@@ -1,0 +1,112 @@
+"""The blocker check: what stands between an admitted order and a Commerce order (rules 7 to 11).
+
+A new blocker is a code and a remedy in `models/blockers.py`, one check here, and its line in
+`_CHECKS`.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from models import keys
+from models.amazon_order import AmazonOrder, FulfillmentChannel, OrderItem
+from models.blockers import REMEDIES, Blocker, BlockerCode
+from models.catalog import Catalog
+from models.facts import Store
+from models.records import StockedProduct
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """What an order needs of one catalog product, over all its lines (rule 9).
+
+    `sku` is None for lines without a seller SKU: Amazon did not say what was bought.
+    """
+
+    sku: str | None
+    items: tuple[OrderItem, ...]
+
+    @property
+    def quantity(self) -> int:
+        """Pieces, over all lines."""
+        return sum(item.quantity for item in self.items)
+
+
+def needs_of(order: AmazonOrder, store_id: str, catalog: Catalog) -> tuple[Need, ...]:
+    """Sum up the lines of an order per catalog product; a quantity of 0 is ignored (rule 5)."""
+    lines: dict[str | None, list[OrderItem]] = {}
+    for item in order.items:
+        if item.quantity:
+            sku = None if item.seller_sku is None else catalog.sku_of(store_id, item.seller_sku)
+            lines.setdefault(sku, []).append(item)
+    return tuple(Need(sku, tuple(items)) for sku, items in lines.items())
+
+
+def find_blockers(
+    order: AmazonOrder, store: Store, catalog: Catalog, needs: Sequence[Need]
+) -> tuple[Blocker, ...]:
+    """Give every blocker of every line, never only the first; none means the order is free.
+
+    The answer does not depend on the order of the lines.
+    """
+    found: list[Blocker] = []
+    checks_stock = order.fulfillment_channel is FulfillmentChannel.MFN or store.fba_requires_stock
+    for need in needs:
+        product = None if need.sku is None else catalog.products.get(need.sku)
+        for code, applies in _CHECKS.items():
+            if applies(product, need.quantity, checks_stock):
+                found.append(_blocker(code, need, product))
+    return tuple(sorted(found, key=lambda blocker: (blocker.sku or "", blocker.code)))
+
+
+def waits_on(store_id: str, needs: Sequence[Need], blockers: Sequence[Blocker]) -> tuple[str, ...]:
+    """Give the keys of all facts whose change may free a blocked order (rule 12)."""
+    blocked = {blocker.sku for blocker in blockers}
+    waits = {keys.waits_on_store(store_id)}
+    for need in needs:
+        if need.sku in blocked and need.sku is not None:
+            waits.add(keys.waits_on_product(need.sku))
+            waits.update(
+                keys.waits_on_listing(store_id, item.seller_sku)
+                for item in need.items
+                if item.seller_sku is not None
+            )
+    return tuple(sorted(waits))
+
+
+def _is_not_in_catalog(product: StockedProduct | None, _required: int, _stock: bool) -> bool:
+    return product is None
+
+
+def _is_disabled(product: StockedProduct | None, _required: int, _stock: bool) -> bool:
+    return product is not None and not product.product.enabled
+
+
+def _is_out_of_stock(product: StockedProduct | None, required: int, checks_stock: bool) -> bool:
+    return (
+        product is not None
+        and checks_stock
+        and product.product.manage_stock
+        and product.available < required
+    )
+
+
+_CHECKS: dict[BlockerCode, Callable[[StockedProduct | None, int, bool], bool]] = {
+    BlockerCode.NOT_IN_CATALOG: _is_not_in_catalog,
+    BlockerCode.DISABLED: _is_disabled,
+    BlockerCode.OUT_OF_STOCK: _is_out_of_stock,
+}
+
+
+def _blocker(code: BlockerCode, need: Need, product: StockedProduct | None) -> Blocker:
+    items = sorted(need.items, key=lambda item: item.order_item_id)
+    managed = product is not None and product.product.manage_stock
+    return Blocker(
+        code=code,
+        seller_sku=min((item.seller_sku for item in items if item.seller_sku), default=None),
+        sku=need.sku,
+        asin=min((item.asin for item in items if item.asin), default=None),
+        order_item_ids=tuple(item.order_item_id for item in items),
+        required=need.quantity,
+        available=product.available if product is not None and managed else None,
+        remedy=REMEDIES[code],
+    )

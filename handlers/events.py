@@ -1,0 +1,142 @@
+"""From a decision to the events that tell it: id, place in the order's sequence, and bytes."""
+
+from typing import Any
+
+from models import keys
+from models.events import (
+    SCHEMA_VERSION,
+    CommerceOrderCreated,
+    CommerceOrderStatusChanged,
+    Event,
+    EventBody,
+    EventCause,
+    EventLine,
+    OrderImportBlocked,
+    OrderImportReleased,
+    OrderImportSkipped,
+    OrderImportWithdrawn,
+)
+from models.facts import CommerceStatus
+from models.outcomes import Blocked, SkipReason
+from models.records import CommerceOrder, Occasion, OrderRecord
+
+
+class EventLog:
+    """The events of one decision about one order, numbered on from the order's last one."""
+
+    def __init__(self, record: OrderRecord, occasion: Occasion) -> None:
+        self._record = record
+        self._occasion = occasion
+        self._events: list[Event] = []
+
+    @property
+    def events(self) -> tuple[Event, ...]:
+        """All events so far, in their order."""
+        return tuple(self._events)
+
+    @property
+    def sequence(self) -> int:
+        """The sequence of the order's last event."""
+        return self._record.sequence + len(self._events)
+
+    def created(self, order: CommerceOrder) -> None:
+        """Tell that a Commerce order exists. Its id has no sequence: it can happen only once."""
+        lines = tuple(
+            EventLine.model_construct(
+                order_item_id=line.item.order_item_id,
+                seller_sku=line.item.seller_sku,
+                sku=line.sku,
+                asin=line.item.asin,
+                title=line.item.title,
+                quantity=line.item.quantity,
+                price=line.item.price,
+                tax=line.item.tax,
+            )
+            for line in order.lines
+        )
+        currencies = {line.price.currency for line in lines if line.price is not None}
+        if order.total is not None:
+            currencies = {order.total.currency}
+        self._add(
+            CommerceOrderCreated,
+            once=True,
+            commerce_order_id=order.commerce_order_id,
+            order_number=order.order_number,
+            status=order.status,
+            currency=currencies.pop() if len(currencies) == 1 else None,
+            total=None if order.total is None else order.total.amount,
+            fulfillment_channel=order.fulfillment_channel,
+            purchase_date=order.purchase_date,
+            lines=lines,
+            buyer_requested_cancel=order.buyer_requested_cancel,
+            replayed=order.replayed,
+        )
+
+    def status_changed(self, order: CommerceOrder, to: CommerceStatus) -> None:
+        """Tell that a Commerce order went forward."""
+        self._add(
+            CommerceOrderStatusChanged,
+            commerce_order_id=order.commerce_order_id,
+            from_=order.status,
+            to=to,
+        )
+
+    def blocked(self, outcome: Blocked) -> None:
+        """Tell every cause of a block."""
+        order = self._record.order
+        self._add(
+            OrderImportBlocked,
+            blockers=outcome.blockers,
+            purchase_date=order.purchase_date,
+            latest_ship_date=order.latest_ship_date,
+            total=order.total,
+        )
+
+    def released(self, order: CommerceOrder, blocked: Blocked) -> None:
+        """Tell that a block is over."""
+        self._add(
+            OrderImportReleased,
+            commerce_order_id=order.commerce_order_id,
+            blocked_since=blocked.since,
+        )
+
+    def withdrawn(self, reason: SkipReason) -> None:
+        """Tell that a blocked order will not be imported any more."""
+        self._add(OrderImportWithdrawn, reason=reason)
+
+    def skipped(self, reason: SkipReason) -> None:
+        """Tell that an order is not imported."""
+        self._add(OrderImportSkipped, reason=reason)
+
+    def _add(self, body_type: type[EventBody], *, once: bool = False, **told: Any) -> None:
+        key = self._record.key
+        sequence = self.sequence + 1
+        cause = self._occasion.cause
+        name = body_type.__name__
+        event_id = keys.event_id(key, name, None if once else sequence)
+        # Built from values that were checked when they came in: no second validation.
+        body = body_type.model_construct(
+            event_id=event_id,
+            event_type=name,
+            schema_version=SCHEMA_VERSION,
+            occurred_at=self._occasion.at,
+            store_id=self._record.store_id,
+            amazon_order_id=self._record.order.amazon_order_id,
+            sequence=sequence,
+            cause=EventCause.model_construct(
+                topic=cause.topic, partition=cause.partition, offset=cause.offset
+            ),
+            **told,
+        )
+        self._events.append(
+            Event(
+                event_id=event_id,
+                event_type=name,
+                topic=body_type.topic,
+                key=key,
+                sequence=sequence,
+                occurred_at=self._occasion.at,
+                cause=cause,
+                body=body.model_dump_json(by_alias=True).encode(),
+            )
+        )

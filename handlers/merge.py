@@ -1,0 +1,73 @@
+"""Newer wins: what is known of an order, and one more message about it (rules 15 and 18)."""
+
+from models.amazon_order import AmazonOrder, AmazonStatus, OrderItem
+
+
+def is_older(news: AmazonOrder, known: AmazonOrder) -> bool:
+    """Say whether the news is older than what is known and so changes nothing (rule 15).
+
+    Compared are the time of the last update, then the order of statuses. A body that only adds
+    details has no such time and is never older. Canceled is final: nothing that speaks of the
+    order's status is newer than it.
+    """
+    if news.status is None and news.last_update_date is None:
+        return False
+    if known.status is AmazonStatus.CANCELED:
+        return news.status is not AmazonStatus.CANCELED or _older(news, known)
+    return _older(news, known)
+
+
+def _older(news: AmazonOrder, known: AmazonOrder) -> bool:
+    if news.last_update_date is None or known.last_update_date is None:
+        return False
+    if news.last_update_date != known.last_update_date:
+        return news.last_update_date < known.last_update_date
+    if news.status is None or known.status is None:
+        return False
+    return news.status.rank < known.status.rank
+
+
+def merge(known: AmazonOrder, news: AmazonOrder) -> AmazonOrder:
+    """Add what the news tells to what is known. What the news leaves out stays."""
+    told = {
+        name: value
+        for name in AmazonOrder.model_fields
+        if name not in _MERGED_APART and (value := getattr(news, name)) not in (None, ())
+    }
+    items = _merge_items(known, news)
+    strangers = not news.items_complete and len(items) > len(known.items)
+    told["items"] = items
+    told["items_complete"] = news.items_complete or (known.items_complete and not strangers)
+    told["buyer_requested_cancel"] = (
+        any(item.buyer_requested_cancel for item in items)
+        or news.buyer_requested_cancel
+        or (not news.items and known.buyer_requested_cancel)
+    )
+    return known.model_copy(update=told)
+
+
+_MERGED_APART = {"items", "items_complete", "buyer_requested_cancel"}
+
+
+def _merge_items(known: AmazonOrder, news: AmazonOrder) -> tuple[OrderItem, ...]:
+    if not news.items:
+        # A whole order that says it has no lines has none; anything else just left them out.
+        return () if news.items_complete and news.status is not None else known.items
+    before = {item.order_item_id: item for item in known.items}
+    merged = {item.order_item_id: _merge_item(before, item) for item in news.items}
+    if news.items_complete and news.status is not None:
+        return tuple(merged.values())
+    # A notification, or one page of items: the lines it does not name are still there.
+    return tuple((before | merged).values())
+
+
+def _merge_item(before: dict[str, OrderItem], item: OrderItem) -> OrderItem:
+    known = before.get(item.order_item_id)
+    if known is None:
+        return item
+    kept = {
+        name: getattr(known, name)
+        for name in ("seller_sku", "asin", "title", "quantity_shipped", "price", "tax")
+        if getattr(item, name) is None
+    }
+    return item.model_copy(update=kept) if kept else item

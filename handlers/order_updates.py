@@ -1,0 +1,91 @@
+"""Commerce's own word on a Commerce order (rules 10 and 17)."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+
+from handlers.commerce_order import may_become, with_status
+from handlers.events import EventLog
+from models.amazon_order import AmazonStatus
+from models.decision import Decision
+from models.facts import CommerceStatus, OrderUpdate
+from models.records import CommerceOrder, Hold, Occasion, OrderRecord, StoryEntry
+
+
+def apply_update(
+    record: OrderRecord,
+    order: CommerceOrder,
+    update: OrderUpdate,
+    counted_as_of: Mapping[str, datetime],
+    occasion: Occasion,
+) -> Decision | None:
+    """Take one update; None when it is older than the last one and so changes nothing.
+
+    `counted_as_of` tells, per product the order holds, when Commerce last counted it: a count
+    that is not older than the acknowledgement already has the order in it.
+    """
+    if order.updated_at is not None and update.at < order.updated_at:
+        return None
+    log = EventLog(record, occasion)
+    moved = order
+    frees: tuple[Hold, ...] = ()
+    if may_become(order.status, update.status):
+        log.status_changed(order, update.status)
+        moved, frees = with_status(order, update.status)
+    moved = replace(moved, acknowledged_at=order.acknowledged_at or update.at, updated_at=update.at)
+    moved, counted = release_counted(moved, counted_as_of)
+    amazon = record.order
+    if update.status is CommerceStatus.SHIPPED and amazon.status is not AmazonStatus.CANCELED:
+        amazon = amazon.model_copy(update={"status": AmazonStatus.SHIPPED})
+    return Decision(
+        record=replace(record, order=amazon, sequence=log.sequence),
+        story=StoryEntry(
+            occasion.at,
+            occasion.cause,
+            f"commerce-{update.status.value}",
+            events=tuple(event.event_id for event in log.events),
+        ),
+        events=log.events,
+        commerce_order=moved,
+        frees=frees + counted,
+    )
+
+
+def release_counted(
+    order: CommerceOrder, counted_as_of: Mapping[str, datetime]
+) -> tuple[CommerceOrder, tuple[Hold, ...]]:
+    """Let go of the pieces that Commerce's own count already leaves out (rule 10)."""
+    acknowledged = order.acknowledged_at
+    if acknowledged is None:
+        return order, ()
+    counted = tuple(
+        hold
+        for hold in order.holds
+        if hold.sku in counted_as_of and acknowledged <= counted_as_of[hold.sku]
+    )
+    if not counted:
+        return order, ()
+    kept = tuple(hold for hold in order.holds if hold not in counted)
+    return replace(order, holds=kept), counted
+
+
+def complete_shipped(
+    record: OrderRecord, order: CommerceOrder, occasion: Occasion
+) -> Decision | None:
+    """At the sync, complete what Commerce has shipped (rule 17)."""
+    if order.status is not CommerceStatus.SHIPPED:
+        return None
+    log = EventLog(record, occasion)
+    log.status_changed(order, CommerceStatus.COMPLETE)
+    moved, _ = with_status(order, CommerceStatus.COMPLETE)
+    return Decision(
+        record=replace(record, sequence=log.sequence),
+        story=StoryEntry(
+            occasion.at,
+            occasion.cause,
+            "completed-at-sync",
+            events=tuple(event.event_id for event in log.events),
+        ),
+        events=log.events,
+        commerce_order=moved,
+    )

@@ -1,0 +1,234 @@
+"""How Amazon and upstream write single values: times, amounts, names, flags.
+
+Every error raised here says what was expected and never what was there.
+"""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Annotated
+
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    GetCoreSchemaHandler,
+    PlainValidator,
+)
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+from models.amazon_order import AmazonStatus, FulfillmentChannel
+from models.base import Identifier, Value, to_utc
+
+EXPECTED = "expected"
+"""The type of the errors raised here: their message is the problem in full."""
+
+_AMOUNT = r"^-?[0-9]{1,20}(\.[0-9]{1,14})?$"
+"""At most 34 digits in all, which a Decimal128 holds exactly."""
+
+_WHOLE_LIMIT = 10**20
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_SKU_LIMIT = 128
+
+_STATUSES = {status.value: status for status in AmazonStatus}
+"""The spelling of v0, which is looked up first because most orders have it."""
+
+_SPELLINGS = {status.lower(): status for status in AmazonStatus} | {
+    "cancelled": AmazonStatus.CANCELED
+}
+"""Every other spelling, in small letters and without underscores."""
+
+_CHANNELS = {
+    "MFN": FulfillmentChannel.MFN,
+    "MERCHANT": FulfillmentChannel.MFN,
+    "AFN": FulfillmentChannel.AFN,
+    "AMAZON": FulfillmentChannel.AFN,
+}
+
+_PROGRAMS = {"AMAZON_BUSINESS": "BUSINESS"}
+"""The one program that the formats name differently; all others keep their name."""
+
+
+def _expected(what: str) -> PydanticCustomError:
+    return PydanticCustomError(EXPECTED, f"expected {what}")
+
+
+def _read_time(value: object) -> datetime | None:
+    if value is None:
+        return None
+    if isinstance(value, str):
+        text = value.upper()
+        # A bare date has no time of day; which one was meant would be a guess.
+        if "T" in text or " " in text:
+            try:
+                moment = datetime.fromisoformat(text)
+                plain = moment.tzinfo is UTC and not moment.microsecond % 1000
+                return moment if plain else to_utc(moment)
+            except (ValueError, OverflowError):
+                pass
+    raise _expected("an ISO 8601 date-time")
+
+
+def _read_time_or_epoch(value: object) -> datetime | None:
+    if isinstance(value, int) and not isinstance(value, bool):
+        try:
+            return _EPOCH + timedelta(milliseconds=value)
+        except OverflowError:
+            pass
+    elif value is None or isinstance(value, str):
+        return _read_time(value)
+    raise _expected("an ISO 8601 date-time or epoch milliseconds")
+
+
+class _DecimalText:
+    """Reads amounts inside pydantic's core: there are several in every order."""
+
+    @classmethod
+    def __get_pydantic_core_schema__(
+        cls, source: type[Decimal], handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        text = core_schema.str_schema(pattern=_AMOUNT)
+        whole = core_schema.int_schema(strict=True, gt=-_WHOLE_LIMIT, lt=_WHOLE_LIMIT)
+        either = core_schema.union_schema([text, whole], mode="left_to_right")
+        return core_schema.custom_error_schema(
+            core_schema.no_info_after_validator_function(source, either),
+            custom_error_type=EXPECTED,
+            custom_error_message="expected a decimal string",
+        )
+
+
+def _read_text(value: object) -> str | None:
+    if value is None:
+        return None
+    if isinstance(value, str):
+        return value if value.strip() else None
+    raise _expected("a string")
+
+
+def _read_sku(value: object) -> str | None:
+    text = _read_text(value)
+    if text is not None and len(text) > _SKU_LIMIT:
+        raise _expected(f"at most {_SKU_LIMIT} characters")
+    return text
+
+
+def is_true(value: object) -> bool:
+    """Whether a flag is set, as a boolean or as the string Orders API v0 makes of it."""
+    return value is True or (isinstance(value, str) and value.strip().lower() == "true")
+
+
+def _read_flag(value: object) -> bool:
+    if is_true(value):
+        return True
+    if value is None or value is False:
+        return False
+    if isinstance(value, str) and value.strip().lower() in {"false", ""}:
+        return False
+    raise _expected("true or false")
+
+
+def _read_status(value: object) -> AmazonStatus | None:
+    text = _read_text(value)
+    if text is None:
+        return None
+    spelling = text.replace("_", "").strip().lower()
+    return _STATUSES.get(text) or _SPELLINGS.get(spelling, AmazonStatus.UNKNOWN)
+
+
+def _read_channel(value: object) -> FulfillmentChannel | None:
+    text = _read_text(value)
+    if text is None:
+        return None
+    channel = _CHANNELS.get(text.strip().upper())
+    if channel is None:
+        raise _expected("MFN or AFN")
+    return channel
+
+
+def _read_programs(value: object) -> tuple[str, ...]:
+    if value is None:
+        return ()
+    if not isinstance(value, list | tuple) or not all(isinstance(name, str) for name in value):
+        raise _expected("a list of strings")
+    upper = (name.upper() for name in value)
+    return tuple(dict.fromkeys(_PROGRAMS.get(name, name) for name in upper))
+
+
+def _told(value: Value | None) -> Value | None:
+    return value if value is not None and any(value.__dict__.values()) else None
+
+
+def address_lines(first: str) -> BeforeValidator:
+    """Gather an address's numbered lines under the name they share.
+
+    Args:
+        first: the shared name, for example `AddressLine` of `AddressLine1` to `AddressLine3`.
+    """
+    names = [f"{first}{number}" for number in (1, 2, 3)]
+
+    def gathered(value: object) -> object:
+        if not isinstance(value, dict):
+            return value
+        return value | {first: [line for name in names if (line := value.get(name))]}
+
+    return BeforeValidator(gathered)
+
+
+def _listed(value: object) -> object:
+    return () if value is None else value
+
+
+Time = Annotated[datetime | None, PlainValidator(_read_time, json_schema_input_type=str | None)]
+"""An ISO 8601 date-time; without an offset it is UTC, as Amazon means it."""
+
+TimeOrEpoch = Annotated[
+    datetime | None,
+    PlainValidator(_read_time_or_epoch, json_schema_input_type=str | int | None),
+]
+"""The same, or milliseconds since 1970. Always milliseconds, however small the number is."""
+
+Amount = Annotated[Decimal, _DecimalText]
+"""A decimal string, or a whole number; never a float, which has lost the cents already."""
+
+Text = Annotated[str | None, PlainValidator(_read_text, json_schema_input_type=str | None)]
+"""A string; blank is as good as not told."""
+
+SellerSku = Annotated[str | None, PlainValidator(_read_sku, json_schema_input_type=str | None)]
+"""A seller SKU; blank is as good as not told: the line then has no SKU."""
+
+Flag = Annotated[bool, PlainValidator(_read_flag, json_schema_input_type=bool | str | None)]
+"""A boolean, or the string `true` or `false` in any case; null is false."""
+
+Status = Annotated[
+    AmazonStatus | None, PlainValidator(_read_status, json_schema_input_type=str | None)
+]
+"""An order status in any API's spelling; one that is not known is `Unknown`."""
+
+Channel = Annotated[
+    FulfillmentChannel | None, PlainValidator(_read_channel, json_schema_input_type=str | None)
+]
+"""MFN or AFN, or MERCHANT or AMAZON. Anything else is refused: nobody knows who ships."""
+
+Programs = Annotated[
+    tuple[str, ...], PlainValidator(_read_programs, json_schema_input_type=list[str] | None)
+]
+"""Names of programs in capitals, each once."""
+
+MOST_PIECES = 1_000_000
+"""The most pieces a line or an order is taken to have, as in `OrderItem.quantity`."""
+
+Quantity = Annotated[int, Field(strict=True, ge=0, le=MOST_PIECES)]
+"""A number of pieces."""
+
+StoreId = Annotated[
+    Identifier | None, BeforeValidator(lambda value: None if value == "" else value)
+]
+"""A store's id; blank is as good as not told."""
+
+OPTIONAL = AfterValidator(_told)
+"""Makes a buyer or an address of which nothing was told `None`: it must not overwrite one."""
+
+PRICED = BeforeValidator(lambda value: None if value == {} else value)
+"""Takes an empty object for no price: Amazon's schemas require neither field of it."""
+
+LISTED = BeforeValidator(_listed)
+"""Takes null for an empty list."""

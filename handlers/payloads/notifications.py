@@ -1,0 +1,158 @@
+"""`ORDER_CHANGE`, and `ORDER_STATUS_CHANGE` which it replaced.
+
+Source: `schemas/notifications/` of amzn/selling-partner-api-models (the retired one at commit
+7a60d69). They announce: no price, no buyer, no address, and never known to have all items.
+The event time says nothing of the purchase: Amazon's own example is older than its order.
+"""
+
+from typing import Annotated, Any, Final
+
+from pydantic import AliasPath, FailFast
+
+from handlers.payloads.fields import (
+    LISTED,
+    Channel,
+    Flag,
+    Programs,
+    Quantity,
+    SellerSku,
+    Status,
+    StoreId,
+    Text,
+    TimeOrEpoch,
+)
+from handlers.payloads.wire import Object, becomes, finished, named
+from models.amazon_order import AmazonOrder, OrderItem
+
+_CHANGE: Final = ("Payload", "OrderChangeNotification")
+_SUMMARY: Final = (*_CHANGE, "Summary")
+_STATUS_CHANGE: Final = ("Payload", "OrderStatusChangeNotification")
+
+_CHANGED = "OrderChangeTrigger.TimeOfOrderChange or EventTime"
+"""Where the time of the change is put; named as the two places it may come from."""
+
+_ITEM = "item"
+"""Where the one item of an `ORDER_STATUS_CHANGE` is put."""
+
+_UNTOLD: Object = {
+    "items_complete": False,
+    "items_expected": None,
+    "total": None,
+    "buyer": None,
+    "ship_to": None,
+    "shipping_service": None,
+    "packages": (),
+    "buyer_requested_cancel": False,
+}
+"""What no notification tells, whatever else its envelope holds."""
+
+
+class NotifiedItem(OrderItem):
+    """An item of either notification."""
+
+    model_config = named(
+        order_item_id="OrderItemId",
+        seller_sku="SellerSKU",
+        quantity="Quantity",
+        quantity_shipped="QuantityShipped",
+        buyer_requested_cancel="IsBuyerRequestedCancel",
+    )
+    seller_sku: SellerSku = None
+    quantity: Quantity
+    quantity_shipped: Quantity | None = None
+    buyer_requested_cancel: Flag = False
+
+
+NotifiedItems = Annotated[
+    tuple[Annotated[NotifiedItem, becomes(OrderItem)], ...], FailFast(), LISTED
+]
+
+
+class NotifiedOrder(AmazonOrder):
+    """What both notifications tell. A notification without status or time tells nothing."""
+
+    store_id: StoreId = None
+    seller_id: Text = None
+    marketplace_id: Text = None
+    status: Status
+    fulfillment_channel: Channel = None
+    purchase_date: TimeOrEpoch = None
+    last_update_date: TimeOrEpoch
+    latest_ship_date: TimeOrEpoch = None
+    items: NotifiedItems = ()
+
+
+class OrderChange(NotifiedOrder):
+    """`ORDER_CHANGE` of an order, or with `OrderItemLevel` of one of its items."""
+
+    model_config = named(
+        amazon_order_id=AliasPath(*_CHANGE, "AmazonOrderId"),
+        seller_id=AliasPath(*_CHANGE, "SellerId"),
+        marketplace_id=AliasPath(*_SUMMARY, "MarketplaceId"),
+        status=AliasPath(*_SUMMARY, "OrderStatus"),
+        fulfillment_channel=AliasPath(*_SUMMARY, "FulfillmentType"),
+        purchase_date=AliasPath(*_SUMMARY, "PurchaseDate"),
+        last_update_date=_CHANGED,
+        latest_ship_date=AliasPath(*_SUMMARY, "LatestShipDate"),
+        items=AliasPath(*_SUMMARY, "OrderItems"),
+        programs=AliasPath(*_SUMMARY, "OrderPrograms"),
+    )
+    programs: Programs = ()
+
+
+class OrderStatusChange(NotifiedOrder):
+    """`ORDER_STATUS_CHANGE`: one item of an order; the purchase date is in milliseconds."""
+
+    model_config = named(
+        amazon_order_id=AliasPath(*_STATUS_CHANGE, "AmazonOrderId"),
+        seller_id=AliasPath(*_STATUS_CHANGE, "SellerId"),
+        marketplace_id=AliasPath(*_STATUS_CHANGE, "MarketplaceId"),
+        status=AliasPath(*_STATUS_CHANGE, "OrderStatus"),
+        fulfillment_channel=AliasPath(*_STATUS_CHANGE, "FulfillmentChannel"),
+        purchase_date=AliasPath(*_STATUS_CHANGE, "PurchaseDate"),
+        last_update_date="EventTime",
+        items=_ITEM,
+    )
+
+
+def _at(message: Object, *path: str) -> object:
+    found: object = message
+    for name in path:
+        found = found.get(name) if isinstance(found, dict) else None
+    return found
+
+
+def read_order_change(message: Object) -> AmazonOrder:
+    """Read an `ORDER_CHANGE`; it is as new as the change, else as the event.
+
+    Raises:
+        ValidationError: a field is not as the schema has it.
+    """
+    changed = _at(message, *_CHANGE, "OrderChangeTrigger", "TimeOfOrderChange")
+    newest = {_CHANGED: message.get("EventTime") if changed is None else changed}
+    return finished(OrderChange.model_validate(message | _UNTOLD | newest))
+
+
+def read_order_status_change(message: Object) -> AmazonOrder:
+    """Read an `ORDER_STATUS_CHANGE`; it is as new as the event, and has one item or none.
+
+    Raises:
+        ValidationError: a field is not as the schema has it.
+    """
+    body = _at(message, *_STATUS_CHANGE)
+    item = {_ITEM: [body] if isinstance(body, dict) and "OrderItemId" in body else []}
+    return finished(OrderStatusChange.model_validate(message | _UNTOLD | item))
+
+
+NOTIFICATIONS: Final = {
+    "ORDER_CHANGE": read_order_change,
+    "ORDER_STATUS_CHANGE": read_order_status_change,
+}
+"""The accepted values of `NotificationType`."""
+
+
+def capitalised(value: Any) -> Any:
+    """Write the names of a lower-camel-case notification as the schema has them."""
+    if isinstance(value, dict):
+        return {name[:1].upper() + name[1:]: capitalised(part) for name, part in value.items()}
+    return [capitalised(part) for part in value] if isinstance(value, list) else value

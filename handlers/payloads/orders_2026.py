@@ -1,0 +1,201 @@
+"""Orders API 2026-01-01: `getOrder`, a bare order, or an order of a `searchOrders` page.
+
+Source: `models/orders-api-model/orders_2026-01-01.json` of amzn/selling-partner-api-models.
+The fulfillment block, and with it status and channel, is only there when it was asked for.
+"""
+
+from typing import Annotated, Any
+
+from pydantic import (
+    AliasChoices,
+    AliasPath,
+    FailFast,
+    PlainValidator,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
+
+from handlers.payloads.fields import (
+    LISTED,
+    OPTIONAL,
+    PRICED,
+    Amount,
+    Channel,
+    Programs,
+    Quantity,
+    SellerSku,
+    Status,
+    StoreId,
+    Text,
+    Time,
+    address_lines,
+)
+from handlers.payloads.wire import Object, becomes, finished, named
+from models.amazon_order import Address, AmazonOrder, Buyer, OrderItem, Package
+from models.money import Money
+
+MARKS = frozenset({"orderItems", "createdTime"})
+"""A body with any of these names is meant to be an order."""
+
+_SUBTOTALS = "proceeds.breakdowns"
+"""Where an item's breakdowns are put by their type; named as the place they come from."""
+
+_REPLACEMENT = "REPLACEMENT_ORIGINAL_ID"
+
+
+class Money2026(Money):
+    """An amount; `amount` is a string."""
+
+    model_config = named(currency="currencyCode")
+    amount: Amount
+
+
+Price2026 = Annotated[Annotated[Money2026, becomes(Money)] | None, PRICED]
+
+
+class Item2026(OrderItem):
+    """An order item. `price` is first read as the line's subtotal or else as a unit price."""
+
+    model_config = named(
+        order_item_id="orderItemId",
+        seller_sku=AliasPath("product", "sellerSku"),
+        asin=AliasPath("product", "asin"),
+        title=AliasPath("product", "title"),
+        quantity="quantityOrdered",
+        quantity_shipped=AliasPath("fulfillment", "quantityFulfilled"),
+        price=AliasChoices(
+            AliasPath(_SUBTOTALS, "ITEM"), AliasPath("product", "price", "unitPrice")
+        ),
+        tax=AliasPath(_SUBTOTALS, "TAX"),
+        buyer_requested_cancel=AliasPath("cancellation", "cancellationRequest", "requester"),
+    )
+    seller_sku: SellerSku = None
+    asin: Text = None
+    title: Text = None
+    quantity: Quantity
+    quantity_shipped: Quantity | None = None
+    price: Price2026 = None
+    tax: Price2026 = None
+    buyer_requested_cancel: Annotated[bool, PlainValidator(lambda who: who == "BUYER")] = False
+
+
+def _subtotals(item: dict[Any, Any]) -> Object:
+    proceeds = item.get("proceeds")
+    breakdowns = proceeds.get("breakdowns") if isinstance(proceeds, dict) else None
+    if not isinstance(breakdowns, list):
+        return {}
+    return {
+        kind: subtotal
+        for part in breakdowns
+        if isinstance(part, dict)
+        and isinstance(kind := part.get("type"), str)
+        and (subtotal := part.get("subtotal"))
+    }
+
+
+def _read_item(value: object, read: ValidatorFunctionWrapHandler) -> object:
+    if not isinstance(value, dict):
+        return read(value)
+    subtotals = _subtotals(value)
+    item: OrderItem = read(value | {_SUBTOTALS: subtotals})
+    if item.price is None or "ITEM" in subtotals:
+        return item
+    line = Money(amount=item.price.amount * item.quantity, currency=item.price.currency)
+    return item.model_copy(update={"price": line})
+
+
+class Buyer2026(Buyer):
+    """`buyer`."""
+
+    model_config = named(name="buyerName", email="buyerEmail")
+    name: Text = None
+    email: Text = None
+
+
+class Address2026(Address):
+    """`recipient.deliveryAddress`."""
+
+    model_config = named(
+        lines="addressLine",
+        region="stateOrRegion",
+        postal_code="postalCode",
+        country="countryCode",
+    )
+    name: Text = None
+    city: Text = None
+    region: Text = None
+    postal_code: Text = None
+    country: Text = None
+    phone: Text = None
+
+
+class Package2026(Package):
+    """A parcel."""
+
+    model_config = named(tracking_number="trackingNumber", shipped_at="shipTime")
+    carrier: Text = None
+    tracking_number: Text = None
+    shipped_at: Time = None
+
+
+class Order2026(AmazonOrder):
+    """An order, its blocks flattened."""
+
+    model_config = named(
+        amazon_order_id="orderId",
+        marketplace_id=AliasPath("salesChannel", "marketplaceId"),
+        status=AliasPath("fulfillment", "fulfillmentStatus"),
+        fulfillment_channel=AliasPath("fulfillment", "fulfilledBy"),
+        purchase_date="createdTime",
+        last_update_date="lastUpdatedTime",
+        latest_ship_date=AliasPath("fulfillment", "shipByWindow", "latestDateTime"),
+        total=AliasPath("proceeds", "grandTotal"),
+        ship_to=AliasPath("recipient", "deliveryAddress"),
+        items="orderItems",
+        shipping_service=AliasPath("fulfillment", "fulfillmentServiceLevel"),
+    )
+    store_id: StoreId = None
+    marketplace_id: Text = None
+    status: Status = None
+    fulfillment_channel: Channel = None
+    purchase_date: Time = None
+    last_update_date: Time = None
+    latest_ship_date: Time = None
+    total: Price2026 = None
+    buyer: Annotated[Annotated[Buyer2026, becomes(Buyer)] | None, OPTIONAL] = None
+    ship_to: Annotated[
+        Annotated[Address2026, becomes(Address), address_lines("addressLine")] | None, OPTIONAL
+    ] = None
+    items: Annotated[
+        tuple[Annotated[Item2026, becomes(OrderItem), WrapValidator(_read_item)], ...],
+        FailFast(),
+        LISTED,
+    ] = ()
+    shipping_service: Text = None
+    programs: Programs = ()
+    packages: Annotated[
+        tuple[Annotated[Package2026, becomes(Package)], ...], FailFast(), LISTED
+    ] = ()
+
+
+def read_2026(body: Object) -> AmazonOrder:
+    """Read an order as Orders API 2026-01-01 sends it; items are never paged there.
+
+    Raises:
+        ValidationError: a field is not as the schema has it.
+    """
+    order = body | {
+        "items_complete": body.get("orderItems") is not None,
+        "items_expected": None,
+    }
+    programs = body.get("programs") or []
+    if isinstance(programs, list) and _is_replacement(body.get("associatedOrders")):
+        order["programs"] = [*programs, "REPLACEMENT"]
+    return finished(Order2026.model_validate(order))
+
+
+def _is_replacement(associated: object) -> bool:
+    return isinstance(associated, list) and any(
+        isinstance(other, dict) and other.get("associationType") == _REPLACEMENT
+        for other in associated
+    )

@@ -1,0 +1,167 @@
+"""Orders API v0: `getOrder` with or without items, `getOrders`, and the bodies of details.
+
+Source: `models/orders-api-model/ordersV0.json` of amzn/selling-partner-api-models. Everything
+but an id may be absent: prices while an order is pending, address and buyer without a role
+for personal data, the SKU of an item.
+"""
+
+from typing import Annotated
+
+from pydantic import AliasPath, FailFast
+
+from handlers.payloads.fields import (
+    LISTED,
+    MOST_PIECES,
+    OPTIONAL,
+    PRICED,
+    Amount,
+    Channel,
+    Flag,
+    Quantity,
+    SellerSku,
+    Status,
+    StoreId,
+    Text,
+    Time,
+    address_lines,
+    is_true,
+)
+from handlers.payloads.wire import Object, becomes, finished, named
+from models.amazon_order import Address, AmazonOrder, Buyer, OrderItem
+from models.money import Money
+
+MARKS = frozenset({"AmazonOrderId", "OrderStatus", "PurchaseDate", "OrderItems"})
+"""A body with any of these names is meant to be an order, or details of one."""
+
+_PROGRAMS = {
+    "IsPrime": "PRIME",
+    "IsPremiumOrder": "PREMIUM",
+    "IsBusinessOrder": "BUSINESS",
+    "IsReplacementOrder": "REPLACEMENT",
+}
+
+
+class V0Money(Money):
+    """An amount; `Amount` is a string."""
+
+    model_config = named(amount="Amount", currency="CurrencyCode")
+    amount: Amount
+
+
+V0Price = Annotated[Annotated[V0Money, becomes(Money)] | None, PRICED]
+
+
+class V0Item(OrderItem):
+    """An order item. `ItemPrice` and `ItemTax` are amounts of the line, not of one piece."""
+
+    model_config = named(
+        order_item_id="OrderItemId",
+        seller_sku="SellerSKU",
+        asin="ASIN",
+        title="Title",
+        quantity="QuantityOrdered",
+        quantity_shipped="QuantityShipped",
+        price="ItemPrice",
+        tax="ItemTax",
+        buyer_requested_cancel=AliasPath("BuyerRequestedCancel", "IsBuyerRequestedCancel"),
+    )
+    seller_sku: SellerSku = None
+    asin: Text = None
+    title: Text = None
+    quantity: Quantity
+    quantity_shipped: Quantity | None = None
+    price: V0Price = None
+    tax: V0Price = None
+    buyer_requested_cancel: Flag = False
+
+
+class V0Buyer(Buyer):
+    """`BuyerInfo`, which is also the whole body of `getOrderBuyerInfo`."""
+
+    model_config = named(name="BuyerName", email="BuyerEmail")
+    name: Text = None
+    email: Text = None
+
+
+class V0Address(Address):
+    """`ShippingAddress`."""
+
+    model_config = named(
+        name="Name",
+        lines="AddressLine",
+        city="City",
+        region="StateOrRegion",
+        postal_code="PostalCode",
+        country="CountryCode",
+        phone="Phone",
+    )
+    name: Text = None
+    city: Text = None
+    region: Text = None
+    postal_code: Text = None
+    country: Text = None
+    phone: Text = None
+
+
+class V0Order(AmazonOrder):
+    """An order, or an order's id with some of its details."""
+
+    model_config = named(
+        amazon_order_id="AmazonOrderId",
+        marketplace_id="MarketplaceId",
+        status="OrderStatus",
+        fulfillment_channel="FulfillmentChannel",
+        purchase_date="PurchaseDate",
+        last_update_date="LastUpdateDate",
+        latest_ship_date="LatestShipDate",
+        total="OrderTotal",
+        buyer="BuyerInfo",
+        ship_to="ShippingAddress",
+        items="OrderItems",
+        shipping_service="ShipServiceLevel",
+    )
+    store_id: StoreId = None
+    marketplace_id: Text = None
+    status: Status = None
+    fulfillment_channel: Channel = None
+    purchase_date: Time = None
+    last_update_date: Time = None
+    latest_ship_date: Time = None
+    total: V0Price = None
+    buyer: Annotated[Annotated[V0Buyer, becomes(Buyer)] | None, OPTIONAL] = None
+    ship_to: Annotated[
+        Annotated[V0Address, becomes(Address), address_lines("AddressLine")] | None, OPTIONAL
+    ] = None
+    items: Annotated[tuple[Annotated[V0Item, becomes(OrderItem)], ...], FailFast(), LISTED] = ()
+    shipping_service: Text = None
+
+
+def read_v0(body: Object) -> AmazonOrder:
+    """Read an order, or the details of one, as Orders API v0 sends it.
+
+    The items are complete when they are there and no `NextToken` says that more follow.
+
+    Raises:
+        ValidationError: a field is not as the schema has it.
+    """
+    order = body | {
+        "items_complete": body.get("OrderItems") is not None and not body.get("NextToken"),
+        "items_expected": _pieces(body),
+        "programs": [name for flag, name in _PROGRAMS.items() if is_true(body.get(flag))],
+        "packages": (),
+    }
+    if "BuyerInfo" not in body and ("BuyerName" in body or "BuyerEmail" in body):
+        order["BuyerInfo"] = V0Buyer.model_validate(body)
+    return finished(V0Order.model_validate(order))
+
+
+def _pieces(body: Object) -> int | None:
+    pieces = 0
+    for name in ("NumberOfItemsShipped", "NumberOfItemsUnshipped"):
+        count = body.get(name)
+        # A count is a help, not a fact: a strange one is not worth refusing the order.
+        if not isinstance(count, int) or not 0 <= count <= MOST_PIECES:
+            return None
+        pieces += count
+    # Amazon's own pending example counts none in an order that has a piece: zero says nothing.
+    return pieces or None

@@ -1,0 +1,59 @@
+"""What is wrong with a payload, in words that never hold any of its values."""
+
+from collections.abc import Iterable
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from handlers.payloads.fields import EXPECTED
+
+SHOWN = 3
+"""How many problems one message names; the rest are counted."""
+
+_WORDS = {
+    "missing": "required",
+    "string_type": "expected a string",
+    "string_too_short": "expected a string that is not empty",
+    "string_too_long": "expected at most {max_length} characters",
+    "string_pattern_mismatch": "expected text that matches {pattern}",
+    "int_type": "expected a whole number",
+    "greater_than_equal": "expected at least {ge}",
+    "less_than_equal": "expected at most {le}",
+    "tuple_type": "expected a list",
+    "model_type": "expected an object",
+}
+"""Pydantic's own errors, said shortly. `{...}` are limits of the field, never its value."""
+
+
+def problems_of(error: ValidationError, at: str) -> list[str]:
+    """Say each problem as its field path and what was expected there.
+
+    Args:
+        error: what validation found.
+        at: the path of the validated object inside the message; empty for the message itself.
+    """
+    return [
+        f"{_path(at, detail['loc'])}: {_expected(detail)}"
+        for detail in error.errors(include_url=False, include_input=False)
+    ]
+
+
+def joined(problems: Iterable[str]) -> str:
+    """Make one line of several problems: the first few, and how many more there are."""
+    every = [*problems]
+    more = len(every) - SHOWN
+    return "; ".join(every[:SHOWN]) + (f"; and {more} more" if more > 0 else "")
+
+
+def _path(at: str, loc: tuple[int | str, ...]) -> str:
+    path = at
+    for step in loc:
+        path += f"[{step}]" if isinstance(step, int) else f".{step}"
+    return path.removeprefix(".")
+
+
+def _expected(detail: ErrorDetails) -> str:
+    if detail["type"] == EXPECTED:
+        return detail["msg"]
+    words = _WORDS.get(detail["type"], "not as expected")
+    return words.format_map(detail.get("ctx", {}))

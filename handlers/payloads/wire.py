@@ -1,0 +1,49 @@
+"""Wire classes: how one format writes a model.
+
+A wire class is a subclass of a model that only says how a format writes its fields: under
+which names (`named`) and in which types (`handlers.payloads.fields`). It adds no field, so what
+it validated is a whole value of the model, and `becomes` makes it one without a second pass.
+"""
+
+from typing import Any
+
+from pydantic import AfterValidator, AliasChoices, AliasGenerator, AliasPath, ConfigDict
+
+from models.amazon_order import AmazonOrder
+from models.base import Value
+
+Object = dict[str, Any]
+"""A JSON object, not yet validated."""
+
+
+def named(**names: str | AliasPath | AliasChoices) -> ConfigDict:
+    """Say under which name, or at which path, a format has each field of a model.
+
+    A field not mentioned keeps its own name, which no format of Amazon uses.
+    """
+    return ConfigDict(
+        alias_generator=AliasGenerator(validation_alias=lambda field: names.get(field, field))
+    )
+
+
+def becomes(model: type[Value]) -> AfterValidator:
+    """Make a validated instance of a wire class an instance of its model.
+
+    The very object is told its class: it has the model's fields, all validated, and building
+    it once more would double the cost of reading an order.
+    """
+
+    def recast(value: Value) -> Value:
+        object.__setattr__(value, "__class__", model)
+        return value
+
+    return AfterValidator(recast)
+
+
+def finished(order: AmazonOrder) -> AmazonOrder:
+    """Make a wire order an `AmazonOrder`; a cancel request of any line is one of the order."""
+    object.__setattr__(order, "__class__", AmazonOrder)
+    for item in order.items:
+        if item.buyer_requested_cancel:
+            return order.model_copy(update={"buyer_requested_cancel": True})
+    return order

@@ -1,0 +1,98 @@
+"""The reception: a message about an order meets what is known of it (rules 1 to 6, 15 to 18)."""
+
+from dataclasses import replace
+
+from handlers.commerce_order import status_after, with_status
+from handlers.events import EventLog
+from handlers.import_policy import apply_import_policy
+from handlers.merge import is_older, merge
+from handlers.settlement import reasons_of, settle
+from models.amazon_order import AmazonOrder
+from models.decision import Decision
+from models.facts import Store
+from models.outcomes import Admitted, Blocked, Created
+from models.records import CommerceOrder, Hold, Occasion, OrderRecord, StoryEntry
+
+
+def receive(
+    known: OrderRecord | None,
+    store_id: str,
+    news: AmazonOrder,
+    store: Store | None,
+    commerce_order: CommerceOrder | None,
+    occasion: Occasion,
+) -> Decision:
+    """Take one message about one order.
+
+    `known` is what is recorded of the order, None at first sight; `commerce_order` its Commerce
+    order where one was created.
+    """
+    if known is None:
+        first = _first_record(store_id, news, occasion)
+        verdict = apply_import_policy(news, store)
+        return settle(first, None, verdict, occasion, what="received", store=store)
+    if is_older(news, known.order):
+        return Decision(
+            record=replace(known, received=known.received + 1, ignored=known.ignored + 1),
+            story=StoryEntry(
+                occasion.at, occasion.cause, "ignored-older", reasons_of(known.outcome)
+            ),
+        )
+    record = replace(known, order=merge(known.order, news), received=known.received + 1)
+    if isinstance(known.outcome, Created):
+        return _after_creation(record, commerce_order, occasion)
+    verdict = apply_import_policy(record.order, store)
+    decision = settle(record, known.outcome, verdict, occasion, what="received", store=store)
+    if isinstance(known.outcome, Blocked) and _judged_alike(known.order, record.order):
+        # Nothing the blocker check looks at has changed: it would say the same again.
+        was = known.admitted and isinstance(verdict, Admitted)
+        return replace(decision, admit=False, record=replace(decision.record, admitted=was))
+    return decision
+
+
+def _first_record(store_id: str, news: AmazonOrder, occasion: Occasion) -> OrderRecord:
+    return OrderRecord(
+        store_id=store_id,
+        order=news.model_copy(update={"store_id": store_id}),
+        outcome=Admitted(),
+        admitted=False,
+        waits_on=(),
+        sequence=0,
+        received=1,
+        ignored=0,
+        received_at=occasion.at,
+        decided_at=occasion.at,
+    )
+
+
+def _judged_alike(before: AmazonOrder, now: AmazonOrder) -> bool:
+    return (before.items, before.fulfillment_channel, before.status) == (
+        now.items,
+        now.fulfillment_channel,
+        now.status,
+    )
+
+
+def _after_creation(
+    record: OrderRecord, commerce_order: CommerceOrder | None, occasion: Occasion
+) -> Decision:
+    """Pass Amazon's later news on to the Commerce order (rules 16 and 17)."""
+    log = EventLog(record, occasion)
+    moved = commerce_order
+    frees: tuple[Hold, ...] = ()
+    to = None if moved is None else status_after(record.order.status, moved.status)
+    if moved is not None and to is not None:
+        log.status_changed(moved, to)
+        moved, frees = with_status(moved, to)
+    return Decision(
+        record=replace(record, sequence=log.sequence),
+        story=StoryEntry(
+            occasion.at,
+            occasion.cause,
+            "received",
+            events=tuple(event.event_id for event in log.events),
+        ),
+        events=log.events,
+        commerce_order=moved if to is not None else None,
+        frees=frees,
+    )

@@ -1,0 +1,119 @@
+"""The settlement: from what the policy says now, and what became of the order so far, onward."""
+
+from dataclasses import replace
+
+from handlers.events import EventLog
+from models.decision import Decision
+from models.facts import Store
+from models.keys import waits_on_store
+from models.outcomes import (
+    Admitted,
+    Blocked,
+    Created,
+    Outcome,
+    Skipped,
+    SkipReason,
+    Waiting,
+    WaitingReason,
+    Withdrawn,
+)
+from models.records import Occasion, OrderRecord, StoryEntry
+
+
+def settle(
+    record: OrderRecord,
+    was: Outcome | None,
+    verdict: Admitted | Waiting | Skipped,
+    occasion: Occasion,
+    *,
+    what: str,
+    store: Store | None,
+) -> Decision:
+    """Give what follows from the policy's verdict for an order that has no Commerce order.
+
+    `was` is the outcome so far, None for an order seen for the first time. `what` names the
+    occasion in the order's story.
+    """
+    outcome = _next_outcome(was, verdict)
+    log = EventLog(record, occasion)
+    if outcome != was:
+        match outcome:
+            case Skipped(reason):
+                log.skipped(reason)
+            case Withdrawn(reason) if isinstance(was, Blocked):
+                log.withdrawn(reason)
+            case Admitted() | Waiting() | Blocked() | Created() | Withdrawn():
+                pass
+    admit = isinstance(verdict, Admitted) and isinstance(outcome, Admitted | Blocked)
+    return Decision(
+        record=replace(
+            record,
+            outcome=outcome,
+            admitted=admit,
+            waits_on=_waits_on(record, outcome),
+            sequence=log.sequence,
+            decided_at=record.decided_at if outcome == was else occasion.at,
+        ),
+        story=StoryEntry(
+            occasion.at,
+            occasion.cause,
+            what,
+            reasons_of(outcome),
+            _settings_used(store),
+            tuple(event.event_id for event in log.events),
+        ),
+        events=log.events,
+        # One already on its way to the blocker check is judged as it then is: no second message.
+        admit=admit and not record.admitted,
+    )
+
+
+def _next_outcome(was: Outcome | None, verdict: Admitted | Waiting | Skipped) -> Outcome:
+    match was, verdict:
+        case Created(), _:
+            return was
+        case Blocked(), Admitted() | Waiting() | Skipped(SkipReason.IMPORT_DISABLED):
+            return was  # rule 4: stays as it is, and is not released until import is on again
+        case Blocked(), Skipped(reason):
+            return Withdrawn(reason)
+        case Waiting() | Admitted(), Skipped(SkipReason.CANCELED):
+            return Withdrawn(SkipReason.CANCELED)
+        case Skipped(SkipReason.IMPORT_DISABLED), Admitted() | Waiting():
+            return was  # rule 4: only an operator's replay brings it in
+        case Withdrawn(reason), Skipped(same) if reason is same:
+            return was
+        case _:
+            return verdict
+
+
+def reasons_of(outcome: Outcome) -> tuple[str, ...]:
+    """Give the codes of an outcome, as operators read them."""
+    match outcome:
+        case Admitted() | Created():
+            return ()
+        case Waiting(reason):
+            return (reason.value,)
+        case Skipped(reason) | Withdrawn(reason):
+            return (reason.value,)
+        case Blocked(blockers):
+            return tuple(sorted({blocker.code.value for blocker in blockers}))
+
+
+def _waits_on(record: OrderRecord, outcome: Outcome) -> tuple[str, ...]:
+    match outcome:
+        case Waiting(WaitingReason.STORE_UNKNOWN):
+            return (waits_on_store(record.store_id),)
+        case Blocked():
+            return record.waits_on
+        case _:
+            return ()
+
+
+def _settings_used(store: Store | None) -> dict[str, object]:
+    if store is None:
+        return {}
+    return {
+        "store_updated_at": store.updated_at,
+        "import_amazon_orders": store.import_amazon_orders,
+        "integrated_at": store.integrated_at,
+    }

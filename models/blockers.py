@@ -1,0 +1,40 @@
+"""Why an order cannot become a Commerce order, and what an operator can do about it."""
+
+from enum import StrEnum
+
+from models.base import Value
+
+
+class BlockerCode(StrEnum):
+    """The cause of a block. Stable for ever."""
+
+    NOT_IN_CATALOG = "not-in-catalog"
+    DISABLED = "disabled"
+    OUT_OF_STOCK = "out-of-stock"
+
+
+REMEDIES = {
+    BlockerCode.NOT_IN_CATALOG: (
+        "Create the product in your Commerce catalog and match it to the Amazon listing."
+    ),
+    BlockerCode.DISABLED: "Enable the product.",
+    BlockerCode.OUT_OF_STOCK: "Update the product's quantity and source options.",
+}
+"""What to do, in Adobe's words (rules 7, 8, 9)."""
+
+
+class Blocker(Value):
+    """One cause, for one product of one order (rules 7 to 9).
+
+    `required` and `available` are pieces, over all lines of the order that need the product;
+    `available` is `None` where the product is unknown or its stock is not managed.
+    """
+
+    code: BlockerCode
+    seller_sku: str | None
+    sku: str | None
+    asin: str | None
+    order_item_ids: tuple[str, ...]
+    required: int
+    available: float | None
+    remedy: str

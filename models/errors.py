@@ -1,0 +1,23 @@
+"""Exceptions: a broken machine, never a refusal.
+
+OrderImportError
+  x StorageUnavailable   the database does not answer: try again
+  x BrokerUnavailable    Kafka does not answer: try again
+  x PositionLost         somebody else has decided on from here: stop
+"""
+
+
+class OrderImportError(Exception):
+    """The base of what this program raises itself."""
+
+
+class StorageUnavailable(OrderImportError):  # noqa: N818 - a state of the world, not a mistake
+    """The database did not answer, or not in time. What it did is unknown; asking again is safe."""
+
+
+class BrokerUnavailable(OrderImportError):  # noqa: N818 - a state of the world, not a mistake
+    """Kafka did not answer, or not in time. Sending again is safe: the ids are the same."""
+
+
+class PositionLost(OrderImportError):  # noqa: N818 - a state of the world, not a mistake
+    """A partition's stored position is not where this owner left it: another one has it now."""

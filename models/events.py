@@ -1,0 +1,136 @@
+"""Events out: the bodies as published, and the envelope around them."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from models.amazon_order import FulfillmentChannel
+from models.base import UtcTime, Value
+from models.blockers import Blocker
+from models.facts import CommerceStatus
+from models.money import Amount, Money
+from models.outcomes import SkipReason
+from models.records import Cause
+
+SCHEMA_VERSION = 1
+
+
+class EventCause(Value):
+    """The Kafka message an event was emitted for."""
+
+    topic: str
+    partition: int
+    offset: int
+
+
+class EventBody(Value):
+    """What every event carries. Never a buyer's name, address, phone or e-mail."""
+
+    topic: ClassVar[str]
+
+    event_id: str = Field(description="The same for the same decision, whatever came twice")
+    event_type: str
+    schema_version: int = SCHEMA_VERSION
+    occurred_at: UtcTime
+    store_id: str
+    amazon_order_id: str
+    sequence: int = Field(description="1, 2, 3 … per order, over all event types", ge=1)
+    cause: EventCause
+
+
+class EventLine(Value):
+    """A line of a created Commerce order. `price` and `tax` are for the whole line."""
+
+    order_item_id: str
+    seller_sku: str | None
+    sku: str
+    asin: str | None
+    title: str | None
+    quantity: int
+    price: Money | None
+    tax: Money | None
+
+
+class CommerceOrderCreated(EventBody):
+    """A Commerce order exists from now on."""
+
+    topic: ClassVar[str] = "commerce.orders"
+
+    event_type: Literal["CommerceOrderCreated"] = "CommerceOrderCreated"
+    commerce_order_id: str
+    order_number: str
+    status: CommerceStatus
+    currency: str | None
+    total: Amount | None
+    fulfillment_channel: FulfillmentChannel
+    purchase_date: UtcTime
+    lines: tuple[EventLine, ...]
+    buyer_requested_cancel: bool
+    replayed: bool
+
+
+class CommerceOrderStatusChanged(EventBody):
+    """The status of a Commerce order went forward."""
+
+    topic: ClassVar[str] = "commerce.orders"
+
+    event_type: Literal["CommerceOrderStatusChanged"] = "CommerceOrderStatusChanged"
+    commerce_order_id: str
+    from_: CommerceStatus = Field(serialization_alias="from", validation_alias="from")
+    to: CommerceStatus
+
+
+class OrderImportBlocked(EventBody):
+    """An order cannot be imported, with every cause."""
+
+    topic: ClassVar[str] = "amazon.orders.blocked"
+
+    event_type: Literal["OrderImportBlocked"] = "OrderImportBlocked"
+    blockers: tuple[Blocker, ...]
+    purchase_date: UtcTime | None
+    latest_ship_date: UtcTime | None
+    total: Money | None
+
+
+class OrderImportReleased(EventBody):
+    """A blocked order became a Commerce order."""
+
+    topic: ClassVar[str] = "amazon.orders.blocked"
+
+    event_type: Literal["OrderImportReleased"] = "OrderImportReleased"
+    commerce_order_id: str
+    blocked_since: UtcTime
+
+
+class OrderImportWithdrawn(EventBody):
+    """A blocked order will not be imported any more."""
+
+    topic: ClassVar[str] = "amazon.orders.blocked"
+
+    event_type: Literal["OrderImportWithdrawn"] = "OrderImportWithdrawn"
+    reason: SkipReason
+
+
+class OrderImportSkipped(EventBody):
+    """An order is not imported."""
+
+    topic: ClassVar[str] = "amazon.orders.not-imported"
+
+    event_type: Literal["OrderImportSkipped"] = "OrderImportSkipped"
+    reason: SkipReason
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """An event as it is kept in `events` and published: the body is the bytes on the wire."""
+
+    event_id: str
+    event_type: str
+    topic: str
+    key: str
+    sequence: int
+    occurred_at: datetime
+    cause: Cause
+    body: bytes

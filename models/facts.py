@@ -1,0 +1,82 @@
+"""Facts orders are judged by: stores, products, listings, and Commerce's order updates."""
+
+from enum import StrEnum
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from models.base import Identifier, Sku, UtcTime, Value
+
+
+class OrderNumberSource(StrEnum):
+    """Where the order number of a Commerce order comes from."""
+
+    COMMERCE = "commerce"
+    AMAZON = "amazon"
+
+
+class Store(Value):
+    """An Amazon store and its settings, told on `commerce.stores`."""
+
+    store_id: Identifier
+    name: str = Field(min_length=1, max_length=256)
+    seller_id: str | None = None
+    marketplace_id: str = Field(min_length=1, max_length=64)
+    integrated_at: UtcTime = Field(description="Orders purchased before this are never imported")
+    import_amazon_orders: bool = True
+    order_number_source: OrderNumberSource = OrderNumberSource.COMMERCE
+    fba_requires_stock: bool = True
+    commerce_order_url: str | None = Field(
+        default=None, description="Template with {commerce_order_id} and {amazon_order_id}"
+    )
+    seller_central_url: str | None = Field(
+        default=None, description="Template with {amazon_order_id}"
+    )
+    updated_at: UtcTime
+
+
+class Product(Value):
+    """A product of the Commerce catalog, told on `commerce.products`."""
+
+    sku: Sku
+    name: str | None = None
+    enabled: bool
+    manage_stock: bool = True
+    salable_quantity: float = Field(ge=-1e12, le=1e12, allow_inf_nan=False)
+    as_of: UtcTime = Field(description="When Commerce counted the salable quantity")
+
+
+class Listing(Value):
+    """Which catalog SKU a seller SKU of a store is matched to, told on `commerce.listings`."""
+
+    store_id: Identifier
+    seller_sku: Sku
+    sku: Sku
+    updated_at: UtcTime
+
+
+class CommerceStatus(StrEnum):
+    """The status of a Commerce order."""
+
+    PROCESSING = "processing"
+    SHIPPED = "shipped"
+    COMPLETE = "complete"
+    CANCELED = "canceled"
+
+
+class OrderUpdate(Value):
+    """What Commerce says of a Commerce order, told on `commerce.order-updates`."""
+
+    commerce_order_id: str | None = None
+    store_id: Identifier | None = None
+    amazon_order_id: Identifier | None = None
+    status: CommerceStatus
+    at: UtcTime
+
+    @model_validator(mode="after")
+    def _names_one_order(self) -> Self:
+        if self.commerce_order_id is None and (
+            self.store_id is None or self.amazon_order_id is None
+        ):
+            raise ValueError("commerce_order_id, or store_id and amazon_order_id, must be given")
+        return self

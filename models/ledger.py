@@ -1,0 +1,102 @@
+"""The ledger: how far each source partition is decided and published, and what is to go out."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import NamedTuple
+
+from models.commands import Command
+from models.events import Event
+from models.facts import Listing, Product, Store
+from models.records import CommerceOrder, OrderRecord, StoryEntry
+from models.refusals import DeadLetterCode
+
+
+class Source(NamedTuple):
+    """A partition of a topic that is read."""
+
+    topic: str
+    partition: int
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """A message to the blocker check: judge this order (`store/order`)."""
+
+    key: str
+    traceparent: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CommandMessage:
+    """A command and its key on Kafka."""
+
+    key: str
+    command: Command
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A message that was not taken, with its bytes as they came."""
+
+    topic: str
+    partition: int
+    offset: int
+    code: DeadLetterCode
+    message: str
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes], ...]
+    at: datetime
+
+    @property
+    def dead_letter_id(self) -> str:
+        """`topic:partition:offset` of the message."""
+        return f"{self.topic}:{self.partition}:{self.offset}"
+
+
+Outgoing = Event | Admission | CommandMessage | DeadLetter
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where a source partition stands.
+
+    Everything before `decided_to` is decided and stored; of that, everything but `outbox` is
+    published. The stored position moves only from the value its owner last saw: that is the
+    fence against a second owner.
+    """
+
+    source: Source
+    decided_to: int
+    outbox: tuple[Outgoing, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class OrderChange:
+    """An order to store: new, or with what was added to its story.
+
+    `details` says whether anything besides its outcome changed.
+    """
+
+    record: OrderRecord
+    story: tuple[StoryEntry, ...]
+    is_new: bool
+    details: bool
+
+
+@dataclass(slots=True)
+class Changes:
+    """All that one batch of messages changes, stored in one transaction or not at all."""
+
+    orders: list[OrderChange] = field(default_factory=list)
+    new_commerce_orders: list[CommerceOrder] = field(default_factory=list)
+    changed_commerce_orders: list[CommerceOrder] = field(default_factory=list)
+    held: dict[str, int] = field(default_factory=dict)
+    """Pieces taken (positive) or free again (negative), per catalog SKU."""
+    stores: list[Store] = field(default_factory=list)
+    products: list[Product] = field(default_factory=list)
+    deleted_products: list[str] = field(default_factory=list)
+    listings: list[Listing] = field(default_factory=list)
+    deleted_listings: list[str] = field(default_factory=list)
+    dead_letters: list[DeadLetter] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)

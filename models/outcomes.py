@@ -1,0 +1,81 @@
+"""What became of an order: exactly one of five states, each with only what belongs to it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from models.blockers import Blocker
+
+
+class ImportState(StrEnum):
+    """The state of an order's import, as stored in `amazon_orders.import.state`."""
+
+    WAITING = "waiting"
+    SKIPPED = "skipped"
+    BLOCKED = "blocked"
+    CREATED = "created"
+    WITHDRAWN = "withdrawn"
+
+
+class WaitingReason(StrEnum):
+    """Why nothing can be decided yet. Recorded, no event."""
+
+    STORE_UNKNOWN = "store-unknown"
+    STATUS_NOT_IMPORTABLE = "status-not-importable"
+    DETAILS_PENDING = "details-pending"
+    PURCHASE_DATE_UNKNOWN = "purchase-date-unknown"
+
+
+class SkipReason(StrEnum):
+    """Why an order is not imported."""
+
+    IMPORT_DISABLED = "import-disabled"
+    BEFORE_INTEGRATION = "before-integration"
+    CANCELED = "canceled"
+    NOTHING_TO_IMPORT = "nothing-to-import"
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """The import policy let it through; the blocker check is next. Stored as waiting."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Something is not known or not ready yet."""
+
+    reason: WaitingReason
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """Not imported."""
+
+    reason: SkipReason
+
+
+@dataclass(frozen=True, slots=True)
+class Blocked:
+    """Ready, but the catalog or the stock stands in the way. Every blocker is named."""
+
+    blockers: tuple[Blocker, ...]
+    since: datetime
+    tried: int
+    """How often it was judged and found blocked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Created:
+    """There is a Commerce order, now and for ever (rule 18)."""
+
+    commerce_order_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawn:
+    """It was waiting or blocked, and never will be imported."""
+
+    reason: SkipReason
+
+
+Outcome = Admitted | Waiting | Skipped | Blocked | Created | Withdrawn

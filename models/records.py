@@ -1,0 +1,129 @@
+"""What is stored: an order with its outcome and story, and a Commerce order with its holds."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from models.amazon_order import AmazonOrder, FulfillmentChannel, OrderItem
+from models.facts import CommerceStatus, Product
+from models.money import Money
+from models.outcomes import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """The Kafka message something was decided for. `traceparent` is W3C's, if it had one."""
+
+    topic: str
+    partition: int
+    offset: int
+    traceparent: str | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Occasion:
+    """For which message, and when, a decision is taken."""
+
+    cause: Cause
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class StoryEntry:
+    """One thing that happened to an order, in `amazon_orders.story`.
+
+    `facts` are what the decision was taken on, with their versions; `events` the ids of what
+    went out for it.
+    """
+
+    at: datetime
+    cause: Cause
+    what: str
+    reasons: tuple[str, ...] = ()
+    facts: Mapping[str, object] = field(default_factory=dict)
+    events: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRecord:
+    """All that is known of one Amazon order, and what became of it.
+
+    `admitted` says that the blocker check has still to look at it. `waits_on` are the keys of
+    the facts whose change may free it (see `models.keys`). `sequence` is that of the last event.
+    """
+
+    store_id: str
+    order: AmazonOrder
+    outcome: Outcome
+    admitted: bool
+    waits_on: tuple[str, ...]
+    sequence: int
+    received: int
+    ignored: int
+    received_at: datetime
+    decided_at: datetime
+
+    @property
+    def key(self) -> str:
+        """`store/order`, its `_id` and its key on Kafka."""
+        return f"{self.store_id}/{self.order.amazon_order_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Pieces of one product that a Commerce order keeps from others (rule 10)."""
+
+    sku: str
+    quantity: int
+
+
+@dataclass(frozen=True, slots=True)
+class CommerceLine:
+    """A line of a Commerce order: the Amazon line and the catalog product it stands for."""
+
+    item: OrderItem
+    sku: str
+
+
+@dataclass(frozen=True, slots=True)
+class CommerceOrder:
+    """An order in Commerce, made from one Amazon order.
+
+    `holds` is what it still keeps from others: emptied when it is canceled, and product by
+    product as Commerce's own count includes it. `acknowledged_at` is when Commerce first spoke
+    of it, `updated_at` when it last did.
+    """
+
+    commerce_order_id: str
+    order_number: str
+    store_id: str
+    amazon_order_id: str
+    status: CommerceStatus
+    fulfillment_channel: FulfillmentChannel
+    purchase_date: datetime
+    total: Money | None
+    lines: tuple[CommerceLine, ...]
+    holds: tuple[Hold, ...]
+    buyer_requested_cancel: bool
+    replayed: bool
+    created_at: datetime
+    acknowledged_at: datetime | None = None
+    updated_at: datetime | None = None
+
+    @property
+    def key(self) -> str:
+        """`store/order` of the Amazon order it stands for."""
+        return f"{self.store_id}/{self.amazon_order_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class StockedProduct:
+    """A product as told, and the pieces of it that are held (rule 10)."""
+
+    product: Product
+    held: int
+
+    @property
+    def available(self) -> float:
+        """Pieces free for the next order."""
+        return self.product.salable_quantity - self.held

@@ -1,0 +1,87 @@
+"""The clients of Kafka and MongoDB, with what the settings say of encryption and identity."""
+
+import ssl
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+import faust
+from aiokafka import AIOKafkaProducer
+
+from order_import.settings import Settings
+from storage.mongo import MongoStorage, open_storage
+from streams.topics import MAX_MESSAGE_BYTES
+
+
+def kafka_options(settings: Settings) -> dict[str, Any]:
+    """Give what every aiokafka client is made with."""
+    password = settings.kafka_sasl_password
+    options: dict[str, Any] = {
+        "bootstrap_servers": settings.kafka_bootstrap_servers,
+        "security_protocol": settings.kafka_security_protocol,
+        "ssl_context": _ssl_context(settings),
+    }
+    if settings.kafka_security_protocol.startswith("SASL") and password is not None:
+        options |= {
+            "sasl_mechanism": settings.kafka_sasl_mechanism,
+            "sasl_plain_username": settings.kafka_sasl_username,
+            "sasl_plain_password": password.get_secret_value(),
+        }
+    return options
+
+
+def new_producer(settings: Settings) -> AIOKafkaProducer:
+    """Give an idempotent producer that waits for all replicas."""
+    return AIOKafkaProducer(
+        **kafka_options(settings),
+        client_id="order-import",
+        enable_idempotence=True,
+        acks="all",
+        linger_ms=0,
+        max_request_size=MAX_MESSAGE_BYTES,
+        request_timeout_ms=30_000,
+    )
+
+
+def faust_credentials(settings: Settings) -> Any:
+    """Give Faust's form of the same: without a TLS context Faust would fall back to plain text."""
+    context = _ssl_context(settings)
+    match settings.kafka_security_protocol:
+        case "PLAINTEXT":
+            return None
+        case "SSL":
+            return faust.SSLCredentials(context)
+        case "SASL_PLAINTEXT" | "SASL_SSL":
+            password = settings.kafka_sasl_password
+            return faust.SASLCredentials(
+                username=settings.kafka_sasl_username,
+                password=None if password is None else password.get_secret_value(),
+                mechanism=settings.kafka_sasl_mechanism,
+                ssl_context=context,
+            )
+
+
+def connect_storage(settings: Settings) -> AbstractAsyncContextManager[MongoStorage]:
+    """Give the database's storage, closed at the end."""
+    options: dict[str, Any] = {}
+    if settings.mongo_tls:
+        options["tls"] = True
+        if settings.mongo_tls_ca_file is not None:
+            options["tlsCAFile"] = str(settings.mongo_tls_ca_file)
+        if settings.mongo_tls_cert_key_file is not None:
+            options["tlsCertificateKeyFile"] = str(settings.mongo_tls_cert_key_file)
+    return open_storage(
+        settings.mongo_url.get_secret_value(),
+        settings.mongo_database,
+        settings.mongo_driver,
+        **options,
+    )
+
+
+def _ssl_context(settings: Settings) -> ssl.SSLContext | None:
+    if not settings.kafka_security_protocol.endswith("SSL"):
+        return None
+    context = ssl.create_default_context(cafile=settings.kafka_ssl_ca_file)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if settings.kafka_ssl_cert_file is not None:
+        context.load_cert_chain(settings.kafka_ssl_cert_file, settings.kafka_ssl_key_file)
+    return context

@@ -1,0 +1,130 @@
+"""Apache Kafka itself: one node in KRaft mode, broker and controller in one process."""
+
+import asyncio
+import base64
+import os
+import secrets
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+from order_import.embedded.errors import EmbeddedServerError
+from order_import.embedded.jars import kafka_jars
+from order_import.embedded.java import find_java
+from order_import.embedded.ports import HOST, remembered_port
+from order_import.embedded.probes import kafka_answers
+from order_import.embedded.process import ServerProcess
+
+_FORMAT_WITHIN = 60.0
+_JVM = ("-Xms128m", "-Xmx512m", "-XX:+UseSerialGC", "-Djava.awt.headless=true")
+_LOGGING = (
+    "-Dorg.slf4j.simpleLogger.logFile=System.out",
+    "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+    "-Dorg.slf4j.simpleLogger.showDateTime=true",
+    "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd'T'HH:mm:ss.SSSXXX",
+)
+_PROPERTIES = """\
+process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@{host}:{controller_port}
+listeners=PLAINTEXT://{host}:{port},CONTROLLER://{host}:{controller_port}
+advertised.listeners=PLAINTEXT://{host}:{port}
+controller.listener.names=CONTROLLER
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+log.dirs={logs}
+auto.create.topics.enable=false
+group.initial.rebalance.delay.ms=0
+message.max.bytes=2097152
+log.retention.hours=168
+offsets.topic.num.partitions=4
+offsets.topic.replication.factor=1
+transaction.state.log.num.partitions=4
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+share.coordinator.state.topic.num.partitions=1
+share.coordinator.state.topic.replication.factor=1
+share.coordinator.state.topic.min.isr=1
+# threads and buffers for one machine; the cleaner's default buffer alone is 128 MiB
+num.network.threads=2
+num.io.threads=4
+log.cleaner.dedupe.buffer.size=8388608
+"""
+
+
+class KafkaServer:
+    """A broker whose topics live in one directory."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self.process = ServerProcess("Kafka", directory / "kafka.log")
+
+    async def start(self, lock: int, report: Callable[[str], None]) -> str:
+        """Starts the broker and waits until clients can use it.
+
+        Args:
+            lock: The data directory's lock, held by the server too.
+            report: Told of a download.
+
+        Returns:
+            Its bootstrap address.
+
+        Raises:
+            EmbeddedServerError: It cannot run; the message says why.
+        """
+        loop = asyncio.get_running_loop()
+
+        def report_from_thread(line: str) -> None:
+            loop.call_soon_threadsafe(report, line)
+
+        java = await asyncio.to_thread(find_java)
+        jars = await asyncio.to_thread(kafka_jars, report_from_thread)
+        port = await asyncio.to_thread(self._prepare, java, jars)
+        await self.process.spawn(
+            [*_java(java, jars), "kafka.Kafka", self._directory / "server.properties"], lock=lock
+        )
+        await self.process.wait_ready(lambda: kafka_answers(port))
+        return f"{HOST}:{port}"
+
+    def _prepare(self, java: Path, jars: list[Path]) -> int:
+        """Writes the configuration and, once, formats the log directory."""
+        logs = self._directory / "logs"
+        properties = self._directory / "server.properties"
+        try:
+            self._directory.mkdir(exist_ok=True)
+            port = remembered_port(self._directory / "port")
+            text = _PROPERTIES.format(
+                host=HOST,
+                port=port,
+                controller_port=remembered_port(self._directory / "controller-port"),
+                logs=str(logs).replace("\\", "\\\\"),
+            )
+            properties.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise EmbeddedServerError(
+                f"cannot write Kafka's directory {self._directory}: {error.strerror}"
+            ) from error
+        if not (logs / "meta.properties").exists():
+            _format(java, jars, properties)
+        return port
+
+
+def _format(java: Path, jars: list[Path], properties: Path) -> None:
+    cluster = base64.urlsafe_b64encode(secrets.token_bytes(16)).decode().rstrip("=")
+    tool = ("kafka.tools.StorageTool", "format", "--ignore-formatted", "-t", cluster, "-c")
+    try:
+        subprocess.run(  # noqa: S603 - our own command line
+            [*_java(java, jars), *tool, str(properties)],
+            capture_output=True,
+            text=True,
+            timeout=_FORMAT_WITHIN,
+            check=True,
+        )
+    except subprocess.TimeoutExpired:
+        raise EmbeddedServerError("Kafka could not format its directory in time") from None
+    except subprocess.CalledProcessError as error:
+        said = f"{error.stdout}{error.stderr}".strip()
+        raise EmbeddedServerError(f"Kafka could not format its directory: {said}") from error
+
+
+def _java(java: Path, jars: list[Path]) -> list[str]:
+    return [str(java), *_JVM, *_LOGGING, "-cp", os.pathsep.join(map(str, jars))]

@@ -1,0 +1,112 @@
+"""The settings: read once from the environment, and passed down."""
+
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    Field,
+    SecretStr,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from order_import.secret_files import SecretFilesSource
+from storage.driver import Driver
+
+PREFIX = "ORDER_IMPORT_"
+
+
+def _server_list(servers: str) -> str:
+    for server in servers.split(","):
+        host, _, port = server.strip().rpartition(":")
+        if not host or not port.isdigit():
+            raise ValueError("expected host:port, several joined by commas")
+    return servers
+
+
+class SettingsError(Exception):
+    """A setting has a value it cannot have. The message is one line that names it."""
+
+
+class Settings(BaseSettings):
+    """Every setting has a default that runs on one machine."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_ignore_empty=True, hide_input_in_errors=True, extra="ignore"
+    )
+
+    kafka_bootstrap_servers: Annotated[str, AfterValidator(_server_list)] = "127.0.0.1:9092"
+    kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
+    kafka_sasl_username: str | None = None
+    kafka_sasl_password: SecretStr | None = None
+    kafka_ssl_ca_file: Path | None = None
+    kafka_ssl_cert_file: Path | None = None
+    kafka_ssl_key_file: Path | None = None
+
+    mongo_url: SecretStr = SecretStr("mongodb://127.0.0.1:27017/?replicaSet=rs0")
+    mongo_database: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,63}$")] = (
+        "order_import"
+    )
+    mongo_driver: Driver = Driver.MOTOR
+    mongo_tls: bool = False
+    mongo_tls_ca_file: Path | None = None
+    mongo_tls_cert_key_file: Path | None = None
+
+    topic_prefix: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{0,64}$")] = ""
+    topic_partitions: int = Field(default=4, ge=1, le=512)
+    topic_replication_factor: int = Field(default=1, ge=1, le=7)
+    consumer_group: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,64}$")] = (
+        "order-import"
+    )
+    sync_interval: float = Field(default=300, ge=1, description="Seconds between two syncs")
+    batch_size: int = Field(default=500, ge=1, le=5000, description="Messages per transaction")
+    session_timeout: float = Field(default=6, ge=6, le=30, description="Seconds")
+
+    console_host: str = "127.0.0.1"
+    console_port: int = Field(default=8080, ge=0, le=65535)
+
+    log_format: Literal["auto", "console", "json"] = "auto"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read the environment, then the files that `*_FILE` names."""
+        del dotenv_settings, file_secret_settings
+        return (init_settings, env_settings, SecretFilesSource(settings_cls, PREFIX))
+
+    @model_validator(mode="after")
+    def _credentials_are_whole(self) -> Self:
+        if self.kafka_security_protocol.startswith("SASL") and (
+            self.kafka_sasl_username is None or self.kafka_sasl_password is None
+        ):
+            raise ValueError(
+                f"{PREFIX}KAFKA_SASL_USERNAME and {PREFIX}KAFKA_SASL_PASSWORD: "
+                f"expected both with {PREFIX}KAFKA_SECURITY_PROTOCOL={self.kafka_security_protocol}"
+            )
+        return self
+
+
+def load_settings(**overrides: object) -> Settings:
+    """Read the settings.
+
+    Raises:
+        SettingsError: One is wrong; the line names it and says what was expected.
+    """
+    try:
+        return Settings(**overrides)  # type: ignore[arg-type]  # checked by pydantic itself
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        name = "_".join(str(part) for part in first["loc"]).upper()
+        where = f"{PREFIX}{name}: " if name else ""
+        raise SettingsError(f"{where}{first['msg'].removeprefix('Value error, ')}") from None

@@ -1,0 +1,19 @@
+"""The sync timer: one of all workers asks for the next sync when it is due."""
+
+import asyncio
+from datetime import timedelta
+
+from models.commands import Sync
+from models.ledger import CommandMessage
+from storage.mongo import MongoStorage
+from streams.clock import now
+from streams.publisher import Publisher
+
+
+async def run_sync_timer(interval: float, storage: MongoStorage, publisher: Publisher) -> None:
+    """Ask for a sync every `interval` seconds, for as long as it is not cancelled."""
+    while True:
+        await asyncio.sleep(interval)
+        at = now()
+        if await storage.claim_sync(at, at + timedelta(seconds=interval)):
+            await publisher.publish([CommandMessage("sync", Sync(requested_at=at))])

@@ -1,0 +1,71 @@
+"""The worker process: Faust's agents over the ledger, until told to stop or broken."""
+
+import asyncio
+import signal
+import tempfile
+from contextlib import AsyncExitStack
+
+import structlog
+
+from order_import.clients import connect_storage, faust_credentials, new_producer
+from order_import.settings import Settings
+from order_import.sync_timer import run_sync_timer
+from order_import.topic_admin import missing_topics
+from streams.agents import STAGES, AppOptions, build_app
+from streams.clock import now
+from streams.lanes import Lanes
+from streams.publisher import Publisher
+
+log = structlog.get_logger(__name__)
+
+BROKEN = 70
+"""The exit status of a worker that stopped because something broke (EX_SOFTWARE)."""
+STOP_SECONDS = 30.0
+
+
+async def run_worker(settings: Settings) -> int:
+    """Run until a signal (0) or until something is broken (70). A supervisor starts it again."""
+    loop = asyncio.get_running_loop()
+    ended: asyncio.Future[BaseException | None] = loop.create_future()
+
+    def end(error: BaseException | None = None) -> None:
+        if not ended.done():
+            ended.set_result(error)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, end)
+    missing = await missing_topics(settings)
+    if missing:
+        log.error("topics-missing", topics=missing, remedy="run: order-import init")
+        return BROKEN
+    async with AsyncExitStack() as stack:
+        storage = await stack.enter_async_context(connect_storage(settings))
+        publisher = Publisher(lambda: new_producer(settings), settings.topic_prefix)
+        await publisher.start()
+        stack.push_async_callback(publisher.stop)
+        stages = {settings.topic_prefix + name: stage for name, stage in STAGES.items()}
+        lanes = Lanes(stages, storage, publisher, now, end)
+        options = AppOptions(
+            bootstrap_servers=settings.kafka_bootstrap_servers,
+            topic_prefix=settings.topic_prefix,
+            group=settings.topic_prefix + settings.consumer_group,
+            batch_size=settings.batch_size,
+            session_timeout=settings.session_timeout,
+            credentials=faust_credentials(settings),
+        )
+        data_dir = stack.enter_context(tempfile.TemporaryDirectory(prefix="order-import-"))
+        app = build_app(options, lanes, data_dir)
+        await app.start()
+        timer = asyncio.create_task(run_sync_timer(settings.sync_interval, storage, publisher))
+        timer.add_done_callback(lambda task: None if task.cancelled() else end(task.exception()))
+        log.info("worker-started", topics=len(stages))
+        crashed = asyncio.create_task(app.wait_until_stopped())
+        await asyncio.wait([ended, crashed], return_when=asyncio.FIRST_COMPLETED)
+        error = ended.result() if ended.done() else app.crash_reason
+        timer.cancel()
+        if error is not None or not ended.done():
+            log.error("worker-broken", error=type(error).__name__, reason=str(error))
+            return BROKEN
+        log.info("worker-stopping")
+        await asyncio.wait_for(app.stop(), STOP_SECONDS)
+        return 0

@@ -1,0 +1,67 @@
+"""`commerce_orders` documents: from a Commerce order to BSON and back."""
+
+from models.amazon_order import FulfillmentChannel
+from models.facts import CommerceStatus
+from models.records import CommerceLine, CommerceOrder, Hold
+from storage.order_documents import item_out
+from storage.values import Document, money_in, money_out, present
+
+
+def commerce_order_in(order: CommerceOrder) -> Document:
+    """Give a whole document."""
+    return present(
+        _id=order.commerce_order_id,
+        order_number=order.order_number,
+        store_id=order.store_id,
+        amazon_order_id=order.amazon_order_id,
+        fulfillment_channel=order.fulfillment_channel.value,
+        purchase_date=order.purchase_date,
+        total=money_in(order.total),
+        lines=[
+            present(
+                sku=line.sku,
+                order_item_id=line.item.order_item_id,
+                seller_sku=line.item.seller_sku,
+                asin=line.item.asin,
+                title=line.item.title,
+                quantity=line.item.quantity,
+                price=money_in(line.item.price),
+                tax=money_in(line.item.tax),
+            )
+            for line in order.lines
+        ],
+        buyer_requested_cancel=order.buyer_requested_cancel,
+        replayed=order.replayed,
+        created_at=order.created_at,
+    ) | commerce_progress_in(order)
+
+
+def commerce_progress_in(order: CommerceOrder) -> Document:
+    """Give the fields that change after creation."""
+    return {
+        "status": order.status.value,
+        "holds": [{"sku": hold.sku, "quantity": hold.quantity} for hold in order.holds],
+        "acknowledged_at": order.acknowledged_at,
+        "updated_at": order.updated_at,
+    }
+
+
+def commerce_order_out(document: Document) -> CommerceOrder:
+    """Give the Commerce order a document holds."""
+    return CommerceOrder(
+        commerce_order_id=document["_id"],
+        order_number=document["order_number"],
+        store_id=document["store_id"],
+        amazon_order_id=document["amazon_order_id"],
+        status=CommerceStatus(document["status"]),
+        fulfillment_channel=FulfillmentChannel(document["fulfillment_channel"]),
+        purchase_date=document["purchase_date"],
+        total=money_out(document.get("total")),
+        lines=tuple(CommerceLine(item_out(line), line["sku"]) for line in document["lines"]),
+        holds=tuple(Hold(hold["sku"], hold["quantity"]) for hold in document["holds"]),
+        buyer_requested_cancel=document["buyer_requested_cancel"],
+        replayed=document["replayed"],
+        created_at=document["created_at"],
+        acknowledged_at=document["acknowledged_at"],
+        updated_at=document["updated_at"],
+    )

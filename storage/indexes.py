@@ -1,0 +1,48 @@
+"""Every index as plain data, with the query it serves."""
+
+from typing import Any, NamedTuple
+
+
+class Index(NamedTuple):
+    """An index of a collection. `only` limits it to some documents."""
+
+    collection: str
+    keys: list[tuple[str, int]]
+    serves: str
+    unique: bool = False
+    only: dict[str, Any] | None = None
+
+
+INDEXES = (
+    Index(
+        "amazon_orders",
+        [("import.waits_on", 1), ("purchase_date", 1), ("_id", 1)],
+        "the orders that wait on a fact, oldest purchase first",
+        only={"import.waits_on": {"$exists": True}},
+    ),
+    Index(
+        "amazon_orders",
+        [("import.state", 1), ("purchase_date", 1), ("_id", 1)],
+        "the orders in one state, oldest purchase first",
+    ),
+    Index("amazon_orders", [("amazon_order_id", 1)], "an order by Amazon's id alone"),
+    Index(
+        "commerce_orders",
+        [("store_id", 1), ("amazon_order_id", 1)],
+        "one Commerce order per store and Amazon order, for ever",
+        unique=True,
+    ),
+    Index(
+        "commerce_orders",
+        [("holds.sku", 1)],
+        "acknowledged Commerce orders that still hold a product",
+        only={"acknowledged_at": {"$type": "date"}},
+    ),
+    Index(
+        "commerce_orders",
+        [("store_id", 1), ("_id", 1)],
+        "Commerce orders that are shipped and not complete",
+        only={"status": "shipped"},
+    ),
+    Index("dead_letters", [("code", 1), ("at", -1)], "dead letters by code, newest first"),
+)

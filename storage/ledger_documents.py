@@ -1,0 +1,87 @@
+"""`positions`, `events` and `dead_letters` documents, and references to what is to go out."""
+
+from bson.binary import Binary
+
+from models.commands import COMMAND
+from models.events import Event
+from models.ledger import Admission, CommandMessage, DeadLetter, Outgoing, Source
+from models.refusals import DeadLetterCode
+from storage.order_documents import cause_in, cause_out
+from storage.values import Document, present
+
+
+def position_id(source: Source) -> str:
+    """Give `topic:partition`."""
+    return f"{source.topic}:{source.partition}"
+
+
+def reference_in(outgoing: Outgoing) -> Document:
+    """Give what it takes to find an outgoing message again after a crash."""
+    match outgoing:
+        case Event():
+            return {"event": outgoing.event_id}
+        case DeadLetter():
+            return {"dead_letter": outgoing.dead_letter_id}
+        case Admission(key, traceparent):
+            return present(admission=key, traceparent=traceparent)
+        case CommandMessage(key, command):
+            return {"command": COMMAND.dump_json(command).decode(), "key": key}
+
+
+def event_in(event: Event) -> Document:
+    """Give an event as it is kept: the body is the very text that is published."""
+    return {
+        "_id": event.event_id,
+        "event_type": event.event_type,
+        "topic": event.topic,
+        "key": event.key,
+        "sequence": event.sequence,
+        "occurred_at": event.occurred_at,
+        "cause": cause_in(event.cause),
+        "body": event.body.decode(),
+    }
+
+
+def event_out(document: Document) -> Event:
+    """Give a kept event."""
+    return Event(
+        event_id=document["_id"],
+        event_type=document["event_type"],
+        topic=document["topic"],
+        key=document["key"],
+        sequence=document["sequence"],
+        occurred_at=document["occurred_at"],
+        cause=cause_out(document["cause"]),
+        body=document["body"].encode(),
+    )
+
+
+def dead_letter_in(letter: DeadLetter) -> Document:
+    """Give a dead letter, its bytes unchanged."""
+    return {
+        "_id": letter.dead_letter_id,
+        "topic": letter.topic,
+        "partition": letter.partition,
+        "offset": letter.offset,
+        "code": letter.code.value,
+        "message": letter.message,
+        "key": None if letter.key is None else Binary(letter.key),
+        "value": None if letter.value is None else Binary(letter.value),
+        "headers": [[name, Binary(value)] for name, value in letter.headers],
+        "at": letter.at,
+    }
+
+
+def dead_letter_out(document: Document) -> DeadLetter:
+    """Give a kept dead letter."""
+    return DeadLetter(
+        topic=document["topic"],
+        partition=document["partition"],
+        offset=document["offset"],
+        code=DeadLetterCode(document["code"]),
+        message=document["message"],
+        key=document["key"],
+        value=document["value"],
+        headers=tuple((name, bytes(value)) for name, value in document["headers"]),
+        at=document["at"],
+    )

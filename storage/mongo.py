@@ -1,0 +1,195 @@
+"""MongoDB: transactions that try again, positions, and what is still to be published."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from datetime import datetime
+from typing import Any
+
+from pymongo import IndexModel
+from pymongo.errors import (
+    ConnectionFailure,
+    DuplicateKeyError,
+    ExecutionTimeout,
+    NotPrimaryError,
+    PyMongoError,
+    WTimeoutError,
+)
+from tenacity import AsyncRetrying, retry_if_exception, wait_exponential_jitter
+from typing_extensions import override
+
+from models.commands import COMMAND
+from models.errors import StorageUnavailable
+from models.ledger import Admission, CommandMessage, Outgoing, Position, Source
+from storage.driver import Driver, open_client, open_transaction, settled
+from storage.indexes import INDEXES
+from storage.ledger_documents import dead_letter_out, event_out, position_id
+from storage.port import R, Storage, Transaction, Turn
+from storage.transaction import MongoTransaction
+from storage.values import Document
+
+
+class MongoStorage(Storage):
+    """See the port for what each method promises."""
+
+    def __init__(self, client: Any, database: str) -> None:
+        self._client = client
+        self._database = client[database]
+        # In one process a lock in front of the turn saves the conflict on it.
+        self._turns = {turn: asyncio.Lock() for turn in Turn}
+        self.conflicts = 0
+        """How many transactions met another one and were tried again."""
+
+    @override
+    async def prepare(self) -> None:
+        with _translated():
+            for name in dict.fromkeys(index.collection for index in INDEXES):
+                models = [
+                    IndexModel(
+                        index.keys,
+                        unique=index.unique,
+                        **({"partialFilterExpression": index.only} if index.only else {}),
+                    )
+                    for index in INDEXES
+                    if index.collection == name
+                ]
+                await self._database[name].create_indexes(models)
+
+    @override
+    async def transact(self, work: Callable[[Transaction], Awaitable[R]]) -> R:
+        again = AsyncRetrying(
+            retry=retry_if_exception(_is_conflict),
+            wait=wait_exponential_jitter(initial=0.002, max=0.25, jitter=0.01),
+            after=lambda _: self._count_conflict(),
+            reraise=True,
+        )
+        with _translated():
+            return await again(self._transact_once, work)
+
+    def _count_conflict(self) -> None:
+        self.conflicts += 1
+
+    async def _transact_once(self, work: Callable[[Transaction], Awaitable[R]]) -> R:
+        async with AsyncExitStack() as turns, open_transaction(self._client) as session:
+            result = await work(
+                MongoTransaction(self._client, self._database, session, self._turns, turns)
+            )
+            await _commit(session)
+            return result
+
+    @override
+    async def position(self, source: Source) -> Position:
+        with _translated():
+            document = await self._database.positions.find_one({"_id": position_id(source)})
+            if document is None:
+                return Position(source, 0)
+            outbox = await self._outbox(document["outbox"])
+            return Position(source, document["decided_to"], outbox)
+
+    @override
+    async def mark_published(self, position: Position) -> None:
+        with _translated():
+            await self._database.positions.update_one(
+                {"_id": position_id(position.source), "decided_to": position.decided_to},
+                {"$set": {"outbox": []}},
+            )
+
+    @override
+    async def restart_position(self, source: Source, offset: int) -> Position:
+        with _translated():
+            await self._database.positions.update_one(
+                {"_id": position_id(source)},
+                {"$set": {"decided_to": offset}, "$setOnInsert": {"outbox": []}},
+                upsert=True,
+            )
+        return await self.position(source)
+
+    async def claim_sync(self, at: datetime, next_due: datetime) -> bool:
+        """Say whether a sync is due at this moment; only one caller of all is told so."""
+        with _translated():
+            try:
+                result = await self._database.timers.update_one(
+                    {"_id": "sync", "due": {"$lte": at}}, {"$set": {"due": next_due}}, upsert=True
+                )
+            except DuplicateKeyError:
+                return False  # there, and not due yet
+            return bool(result.matched_count or result.upserted_id)
+
+    async def _outbox(self, references: list[Document]) -> tuple[Outgoing, ...]:
+        events = await self._kept("events", [ref["event"] for ref in references if "event" in ref])
+        letters = await self._kept(
+            "dead_letters", [ref["dead_letter"] for ref in references if "dead_letter" in ref]
+        )
+        outgoing: list[Outgoing] = []
+        for reference in references:
+            match reference:
+                case {"event": event_id}:
+                    outgoing.append(event_out(events[event_id]))
+                case {"dead_letter": letter_id}:
+                    outgoing.append(dead_letter_out(letters[letter_id]))
+                case {"command": command, "key": key}:
+                    outgoing.append(CommandMessage(key, COMMAND.validate_json(command)))
+                case {"admission": key}:
+                    outgoing.append(Admission(key, reference.get("traceparent")))
+                case _:
+                    raise ValueError(f"an outbox holds an unknown reference: {sorted(reference)}")
+        return tuple(outgoing)
+
+    async def _kept(self, collection: str, ids: list[str]) -> dict[str, Document]:
+        if not ids:
+            return {}
+        cursor = self._database[collection].find({"_id": {"$in": ids}})
+        return {document["_id"]: document for document in await cursor.to_list(None)}
+
+
+@asynccontextmanager
+async def open_storage(
+    url: str, database: str, driver: Driver = Driver.MOTOR, **options: Any
+) -> AsyncIterator[MongoStorage]:
+    """Give the storage of a database, closed at the end."""
+    client = open_client(url, driver, **options)
+    try:
+        yield MongoStorage(client, database)
+    finally:
+        await settled(client.close())
+
+
+async def _commit(session: Any) -> None:
+    """Commit; where the answer is unknown ask again, as the server answers the same."""
+    while True:
+        try:
+            await session.commit_transaction()
+        except ConnectionFailure:
+            raise
+        except PyMongoError as error:
+            if not error.has_error_label("UnknownTransactionCommitResult"):
+                raise
+        else:
+            return
+
+
+def _is_conflict(error: BaseException) -> bool:
+    return (
+        isinstance(error, PyMongoError)
+        and not isinstance(error, ConnectionFailure)
+        and error.has_error_label("TransientTransactionError")
+    )
+
+
+_UNAVAILABLE = (ConnectionFailure, NotPrimaryError, ExecutionTimeout, WTimeoutError)
+_RETRYABLE_CODES = frozenset({6, 7, 89, 91, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436})
+"""Server errors of a node that is starting, stopping or handing over."""
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Turn the driver's errors of a database that does not answer into one of ours."""
+    try:
+        yield
+    except _UNAVAILABLE as error:
+        raise StorageUnavailable(type(error).__name__) from error
+    except PyMongoError as error:
+        code = getattr(error, "code", None)
+        if code in _RETRYABLE_CODES:
+            raise StorageUnavailable(f"{type(error).__name__} {code}") from error
+        raise

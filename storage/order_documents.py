@@ -1,0 +1,259 @@
+"""`amazon_orders` documents: from an order's record to BSON and back."""
+
+from typing import Any
+
+from models.amazon_order import (
+    Address,
+    AmazonOrder,
+    AmazonStatus,
+    Buyer,
+    FulfillmentChannel,
+    OrderItem,
+    Package,
+)
+from models.blockers import Blocker, BlockerCode
+from models.outcomes import (
+    Admitted,
+    Blocked,
+    Created,
+    ImportState,
+    Outcome,
+    Skipped,
+    SkipReason,
+    Waiting,
+    WaitingReason,
+    Withdrawn,
+)
+from models.records import Cause, OrderRecord, StoryEntry
+from storage.values import Document, money_in, money_out, present
+
+
+def order_in(record: OrderRecord, *, is_new: bool) -> Document:
+    """Give all fields of a record but `_id` and `story`. Absent fields of an older state stay."""
+    order = record.order
+    document = present(
+        status=None if order.status is None else order.status.value,
+        fulfillment_channel=(
+            None if order.fulfillment_channel is None else order.fulfillment_channel.value
+        ),
+        seller_id=order.seller_id,
+        marketplace_id=order.marketplace_id,
+        purchase_date=order.purchase_date,
+        last_update_date=order.last_update_date,
+        latest_ship_date=order.latest_ship_date,
+        total=money_in(order.total),
+        buyer=None if order.buyer is None else present(**dict(order.buyer)),
+        ship_to=None if order.ship_to is None else present(**dict(order.ship_to)),
+        items_expected=order.items_expected,
+        shipping_service=order.shipping_service,
+        programs=order.programs,
+        packages=[present(**dict(package)) for package in order.packages] or None,
+    )
+    document["items"] = [_item_in(item) for item in order.items]
+    document["items_complete"] = order.items_complete
+    document["buyer_requested_cancel"] = order.buyer_requested_cancel
+    document |= outcome_in(record)
+    if is_new:
+        document["store_id"] = record.store_id
+        document["amazon_order_id"] = order.amazon_order_id
+        document["received_at"] = record.received_at
+    return document
+
+
+def outcome_in(record: OrderRecord) -> Document:
+    """Give the fields that a judgement changes."""
+    outcome = record.outcome
+    imported: Document = {
+        "state": state_of(outcome).value,
+        "reasons": _reasons_in(outcome),
+        "admitted": record.admitted,
+        "decided_at": record.decided_at,
+    }
+    if record.waits_on:
+        imported["waits_on"] = record.waits_on
+    match outcome:
+        case Created(commerce_order_id):
+            imported["commerce_order_id"] = commerce_order_id
+        case Blocked(_, since, tried):
+            imported["since"] = since
+            imported["tried"] = tried
+        case _:
+            pass
+    return {
+        "import": imported,
+        "sequence": record.sequence,
+        "received": record.received,
+        "ignored": record.ignored,
+    }
+
+
+def order_out(document: Document) -> OrderRecord:
+    """Give the record a document holds. It was checked when it was stored."""
+    imported = document["import"]
+    return OrderRecord(
+        store_id=document["store_id"],
+        order=_amazon_order_out(document),
+        outcome=_outcome_out(imported),
+        admitted=imported["admitted"],
+        waits_on=tuple(imported.get("waits_on", ())),
+        sequence=document["sequence"],
+        received=document["received"],
+        ignored=document["ignored"],
+        received_at=document["received_at"],
+        decided_at=imported["decided_at"],
+    )
+
+
+def story_in(entry: StoryEntry) -> Document:
+    """Give one entry of a story."""
+    return present(
+        at=entry.at,
+        cause=cause_in(entry.cause),
+        what=entry.what,
+        reasons=entry.reasons,
+        facts=entry.facts or None,
+        events=entry.events,
+    )
+
+
+def story_out(document: Document) -> StoryEntry:
+    """Give one entry of a story back."""
+    return StoryEntry(
+        at=document["at"],
+        cause=cause_out(document["cause"]),
+        what=document["what"],
+        reasons=tuple(document.get("reasons", ())),
+        facts=document.get("facts", {}),
+        events=tuple(document.get("events", ())),
+    )
+
+
+def cause_in(cause: Cause) -> Document:
+    """Give a cause as it is stored."""
+    return present(
+        topic=cause.topic,
+        partition=cause.partition,
+        offset=cause.offset,
+        traceparent=cause.traceparent,
+    )
+
+
+def cause_out(document: Document) -> Cause:
+    """Give a stored cause."""
+    return Cause(**document)
+
+
+def state_of(outcome: Outcome) -> ImportState:
+    """Give the state an outcome is stored and shown as."""
+    match outcome:
+        case Admitted() | Waiting():
+            return ImportState.WAITING
+        case Skipped():
+            return ImportState.SKIPPED
+        case Blocked():
+            return ImportState.BLOCKED
+        case Created():
+            return ImportState.CREATED
+        case Withdrawn():
+            return ImportState.WITHDRAWN
+
+
+def _reasons_in(outcome: Outcome) -> list[Any]:
+    match outcome:
+        case Admitted() | Created():
+            return []
+        case Waiting(reason):
+            return [reason.value]
+        case Skipped(reason) | Withdrawn(reason):
+            return [reason.value]
+        case Blocked(blockers):
+            return [{**dict(blocker), "code": blocker.code.value} for blocker in blockers]
+
+
+def _outcome_out(imported: Document) -> Outcome:
+    reasons = imported["reasons"]
+    match ImportState(imported["state"]):
+        case ImportState.WAITING:
+            return Waiting(WaitingReason(reasons[0])) if reasons else Admitted()
+        case ImportState.SKIPPED:
+            return Skipped(SkipReason(reasons[0]))
+        case ImportState.BLOCKED:
+            return Blocked(
+                tuple(blocker_out(reason) for reason in reasons),
+                imported["since"],
+                imported["tried"],
+            )
+        case ImportState.CREATED:
+            return Created(imported["commerce_order_id"])
+        case ImportState.WITHDRAWN:
+            return Withdrawn(SkipReason(reasons[0]))
+
+
+def blocker_out(document: Document) -> Blocker:
+    """Give a stored blocker."""
+    return Blocker.model_construct(
+        **{
+            **document,
+            "code": BlockerCode(document["code"]),
+            "order_item_ids": tuple(document["order_item_ids"]),
+        }
+    )
+
+
+def _item_in(item: OrderItem) -> Document:
+    document = present(
+        order_item_id=item.order_item_id,
+        seller_sku=item.seller_sku,
+        asin=item.asin,
+        title=item.title,
+        quantity=item.quantity,
+        quantity_shipped=item.quantity_shipped,
+        price=money_in(item.price),
+        tax=money_in(item.tax),
+    )
+    if item.buyer_requested_cancel:
+        document["buyer_requested_cancel"] = True
+    return document
+
+
+def item_out(document: Document) -> OrderItem:
+    """Give a stored line of an order."""
+    get = document.get
+    return OrderItem.model_construct(
+        order_item_id=document["order_item_id"],
+        seller_sku=get("seller_sku"),
+        asin=get("asin"),
+        title=get("title"),
+        quantity=document["quantity"],
+        quantity_shipped=get("quantity_shipped"),
+        price=money_out(get("price")),
+        tax=money_out(get("tax")),
+        buyer_requested_cancel=get("buyer_requested_cancel", False),
+    )
+
+
+def _amazon_order_out(document: Document) -> AmazonOrder:
+    get = document.get
+    status, channel = get("status"), get("fulfillment_channel")
+    buyer, ship_to = get("buyer"), get("ship_to")
+    return AmazonOrder.model_construct(
+        amazon_order_id=document["amazon_order_id"],
+        store_id=document["store_id"],
+        seller_id=get("seller_id"),
+        marketplace_id=get("marketplace_id"),
+        status=None if status is None else AmazonStatus(status),
+        fulfillment_channel=None if channel is None else FulfillmentChannel(channel),
+        purchase_date=get("purchase_date"),
+        last_update_date=get("last_update_date"),
+        latest_ship_date=get("latest_ship_date"),
+        total=money_out(get("total")),
+        buyer=None if buyer is None else Buyer(**buyer),
+        ship_to=None if ship_to is None else Address(**ship_to),
+        items=tuple([item_out(item) for item in document["items"]]),
+        items_complete=document["items_complete"],
+        items_expected=get("items_expected"),
+        buyer_requested_cancel=document["buyer_requested_cancel"],
+        shipping_service=get("shipping_service"),
+        programs=tuple(get("programs", ())),
+        packages=tuple(Package(**package) for package in get("packages", ())),
+    )

@@ -1,0 +1,136 @@
+"""The port: what the streams may ask of the database, and what it promises."""
+
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from enum import StrEnum
+from typing import Protocol, TypeVar
+
+from models.catalog import Catalog
+from models.facts import Listing, Store
+from models.ledger import Changes, Position, Source
+from models.records import CommerceOrder, OrderRecord, StockedProduct
+
+R = TypeVar("R")
+
+
+class Turn(StrEnum):
+    """What transactions take turns on, so that their decisions are serializable.
+
+    A transaction that judges by facts, or changes them, writes its turn before it reads. Who
+    needs both takes POLICY first.
+    """
+
+    POLICY = "policy"
+    """The stores' settings, as the import policy reads them."""
+    STOCK = "stock"
+    """Products, listings, holds, and all that the blocker check reads."""
+
+
+class Transaction(Protocol):
+    """One transaction: reads see one moment, writes happen all or not at all."""
+
+    async def take_turn(self, turn: Turn) -> int:
+        """Wait for or win the turn; give the last order number given so far."""
+        ...
+
+    async def stores(self) -> Mapping[str, Store]:
+        """Give all stores by id."""
+        ...
+
+    async def orders(self, keys: Collection[str]) -> Mapping[str, OrderRecord]:
+        """Give the orders that exist of these `store/order` keys."""
+        ...
+
+    async def order_keys(self, amazon_order_ids: Collection[str]) -> Mapping[str, Sequence[str]]:
+        """Give, per Amazon order id, the keys of all stores' orders of that id."""
+        ...
+
+    async def commerce_orders(self, ids: Collection[str]) -> Mapping[str, CommerceOrder]:
+        """Give the Commerce orders that exist of these ids."""
+        ...
+
+    async def catalog(self, wanted: Collection[tuple[str, str]]) -> Catalog:
+        """Give the listings and products of these (store id, seller SKU) pairs."""
+        ...
+
+    async def products(self, skus: Collection[str]) -> Mapping[str, StockedProduct]:
+        """Give the products that exist of these SKUs."""
+        ...
+
+    async def product_versions(self, skus: Collection[str]) -> Mapping[str, StockedProduct]:
+        """Give the products as last told, deleted ones too."""
+        ...
+
+    async def listings(self, keys: Collection[str]) -> Mapping[str, Listing]:
+        """Give the listings that exist of these `store/seller SKU` keys."""
+        ...
+
+    async def facts_waited_on(self, facts: Collection[str]) -> Collection[str]:
+        """Give those of the facts that some order waits on."""
+        ...
+
+    async def orders_waiting_on(
+        self, fact: str, after: OrderRecord | None, limit: int
+    ) -> Sequence[OrderRecord]:
+        """Give orders that wait on a fact, oldest purchase first, after the given one."""
+        ...
+
+    async def blocked_orders(
+        self, store_id: str | None, after: OrderRecord | None, limit: int
+    ) -> Sequence[OrderRecord]:
+        """Give blocked orders, oldest purchase first, after the given one."""
+        ...
+
+    async def shipped_commerce_orders(
+        self, store_id: str | None, limit: int
+    ) -> Sequence[CommerceOrder]:
+        """Give Commerce orders that are shipped and not complete."""
+        ...
+
+    async def acknowledged_holders(self, skus: Collection[str]) -> Sequence[CommerceOrder]:
+        """Give Commerce orders that Commerce acknowledged and that still hold these products."""
+        ...
+
+    async def write(self, changes: Changes) -> None:
+        """Write all changes.
+
+        Raises:
+            PositionLost: An event or a Commerce order of these is there already.
+        """
+        ...
+
+    async def move(self, before: Position, after: Position) -> None:
+        """Move a partition's position; the fence of the whole transaction.
+
+        Raises:
+            PositionLost: The stored position is not `before.decided_to`.
+        """
+        ...
+
+
+class Storage(Protocol):
+    """The database."""
+
+    async def prepare(self) -> None:
+        """Create what is missing: collections and indexes. Harmless to repeat."""
+        ...
+
+    async def transact(self, work: Callable[[Transaction], Awaitable[R]]) -> R:
+        """Run `work` in a transaction until it commits; it runs again after a conflict.
+
+        Raises:
+            StorageUnavailable: No answer; whether it was committed is unknown.
+            PositionLost: As `Transaction.move`.
+        """
+        ...
+
+    async def position(self, source: Source) -> Position:
+        """Give where a partition stands, with what is still to be published of it."""
+        ...
+
+    async def mark_published(self, position: Position) -> None:
+        """Record that everything up to `decided_to` is published."""
+        ...
+
+    async def restart_position(self, source: Source, offset: int) -> Position:
+        """Set a position anew after the topic was made anew or was cut."""
+        ...

@@ -1,0 +1,205 @@
+"""One MongoDB transaction behind the port."""
+
+from asyncio import Lock
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import AsyncExitStack
+from typing import Any
+
+from pymongo import ReturnDocument
+from pymongo.errors import BulkWriteError, ClientBulkWriteException, DuplicateKeyError
+from typing_extensions import override
+
+from models import keys
+from models.catalog import Catalog
+from models.errors import PositionLost
+from models.facts import Listing, Store
+from models.ledger import Changes, Position
+from models.records import CommerceOrder, OrderRecord, StockedProduct
+from storage.commerce_documents import commerce_order_out
+from storage.fact_documents import listing_out, product_out, store_out
+from storage.ledger_documents import position_id, reference_in
+from storage.order_documents import order_out
+from storage.port import Transaction, Turn
+from storage.values import Document
+from storage.writes import operations
+
+_NO_STORY = {"story": 0}
+DUPLICATE_KEY = 11000
+
+
+class MongoTransaction(Transaction):
+    """See the port for what each method promises."""
+
+    def __init__(
+        self,
+        client: Any,
+        database: Any,
+        session: Any,
+        turns: Mapping[Turn, Lock],
+        held_turns: AsyncExitStack,
+    ) -> None:
+        self._client = client
+        self._database = database
+        self._session = session
+        self._turns = turns
+        self._held_turns = held_turns
+
+    @override
+    async def take_turn(self, turn: Turn) -> int:
+        await self._held_turns.enter_async_context(self._turns[turn])
+        document = await self._database.turns.find_one_and_update(
+            {"_id": turn.value},
+            {"$inc": {"taken": 1}},
+            upsert=True,
+            return_document=ReturnDocument.AFTER,
+            session=self._session,
+        )
+        number: int = document.get("orders_numbered", 0)
+        return number
+
+    @override
+    async def stores(self) -> Mapping[str, Store]:
+        return {found["_id"]: store_out(found) for found in await self._find("stores", {})}
+
+    @override
+    async def orders(self, wanted: Collection[str]) -> Mapping[str, OrderRecord]:
+        found = await self._find("amazon_orders", _among(wanted), _NO_STORY)
+        return {document["_id"]: order_out(document) for document in found}
+
+    @override
+    async def order_keys(self, amazon_order_ids: Collection[str]) -> Mapping[str, Sequence[str]]:
+        if not amazon_order_ids:
+            return {}
+        found: dict[str, list[str]] = {}
+        query = {"amazon_order_id": {"$in": list(amazon_order_ids)}}
+        for document in await self._find("amazon_orders", query, {"amazon_order_id": 1}):
+            found.setdefault(document["amazon_order_id"], []).append(document["_id"])
+        return found
+
+    @override
+    async def commerce_orders(self, ids: Collection[str]) -> Mapping[str, CommerceOrder]:
+        found = await self._find("commerce_orders", _among(ids))
+        return {document["_id"]: commerce_order_out(document) for document in found}
+
+    @override
+    async def catalog(self, wanted: Collection[tuple[str, str]]) -> Catalog:
+        listings = await self.listings({keys.listing_key(*pair) for pair in wanted})
+        matches = {key: listing.sku for key, listing in listings.items()}
+        skus = {matches.get(keys.listing_key(*pair), pair[1]) for pair in wanted}
+        return Catalog(matches, await self.products(skus))
+
+    @override
+    async def products(self, skus: Collection[str]) -> Mapping[str, StockedProduct]:
+        found = await self._find("products", _among(skus))
+        return {doc["_id"]: product_out(doc) for doc in found if not doc["deleted"]}
+
+    @override
+    async def product_versions(self, skus: Collection[str]) -> Mapping[str, StockedProduct]:
+        found = await self._find("products", _among(skus))
+        return {doc["_id"]: product_out(doc) for doc in found}
+
+    @override
+    async def listings(self, wanted: Collection[str]) -> Mapping[str, Listing]:
+        found = await self._find("listings", _among(wanted))
+        return {document["_id"]: listing_out(document) for document in found}
+
+    @override
+    async def facts_waited_on(self, facts: Collection[str]) -> Collection[str]:
+        if not facts:
+            return ()
+        found: list[str] = await self._database.amazon_orders.distinct(
+            "import.waits_on", {"import.waits_on": {"$in": list(facts)}}, session=self._session
+        )
+        return set(found) & set(facts)
+
+    @override
+    async def orders_waiting_on(
+        self, fact: str, after: OrderRecord | None, limit: int
+    ) -> Sequence[OrderRecord]:
+        return await self._oldest_first({"import.waits_on": fact}, after, limit)
+
+    @override
+    async def blocked_orders(
+        self, store_id: str | None, after: OrderRecord | None, limit: int
+    ) -> Sequence[OrderRecord]:
+        query: Document = {"import.state": "blocked"}
+        if store_id is not None:
+            query["store_id"] = store_id
+        return await self._oldest_first(query, after, limit)
+
+    @override
+    async def shipped_commerce_orders(
+        self, store_id: str | None, limit: int
+    ) -> Sequence[CommerceOrder]:
+        query: Document = {"status": "shipped"}
+        if store_id is not None:
+            query["store_id"] = store_id
+        cursor = self._database.commerce_orders.find(query, session=self._session)
+        return [commerce_order_out(doc) for doc in await cursor.limit(limit).to_list(None)]
+
+    @override
+    async def acknowledged_holders(self, skus: Collection[str]) -> Sequence[CommerceOrder]:
+        if not skus:
+            return ()
+        query = {"holds.sku": {"$in": list(skus)}, "acknowledged_at": {"$type": "date"}}
+        return [commerce_order_out(doc) for doc in await self._find("commerce_orders", query)]
+
+    @override
+    async def write(self, changes: Changes) -> None:
+        batch = operations(changes, self._database.name)
+        if not batch:
+            return
+        try:
+            await self._client.bulk_write(batch, ordered=False, session=self._session)
+        except (ClientBulkWriteException, BulkWriteError) as error:
+            if _is_duplicate(error):
+                raise PositionLost("what is to be stored is stored already") from error
+            raise
+
+    @override
+    async def move(self, before: Position, after: Position) -> None:
+        # An upsert that finds another position than expected collides with that one's `_id`.
+        try:
+            await self._database.positions.update_one(
+                {"_id": position_id(before.source), "decided_to": before.decided_to},
+                {
+                    "$set": {
+                        "decided_to": after.decided_to,
+                        "outbox": [reference_in(outgoing) for outgoing in after.outbox],
+                    }
+                },
+                upsert=True,
+                session=self._session,
+            )
+        except DuplicateKeyError as error:
+            raise PositionLost(f"{position_id(before.source)} was moved by another") from error
+
+    async def _find(
+        self, collection: str, query: Document | None, fields: Document | None = None
+    ) -> list[Document]:
+        if query is None:
+            return []
+        cursor = self._database[collection].find(query, fields, session=self._session)
+        documents: list[Document] = await cursor.to_list(None)
+        return documents
+
+    async def _oldest_first(
+        self, query: Document, after: OrderRecord | None, limit: int
+    ) -> Sequence[OrderRecord]:
+        if after is not None:
+            date = after.order.purchase_date
+            later: Document = {"$ne": None} if date is None else {"$gt": date}
+            here = {"purchase_date": date, "_id": {"$gt": after.key}}
+            query = {"$and": [query, {"$or": [{"purchase_date": later}, here]}]}
+        cursor = self._database.amazon_orders.find(query, _NO_STORY, session=self._session)
+        cursor = cursor.sort([("purchase_date", 1), ("_id", 1)]).limit(limit)
+        return [order_out(document) for document in await cursor.to_list(None)]
+
+
+def _among(ids: Collection[str]) -> Document | None:
+    return {"_id": {"$in": list(ids)}} if ids else None
+
+
+def _is_duplicate(error: ClientBulkWriteException | BulkWriteError) -> bool:
+    failed = (error.details or {}).get("writeErrors", ())
+    return any(one.get("code") == DUPLICATE_KEY for one in failed)

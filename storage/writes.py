@@ -1,0 +1,103 @@
+"""The writes of one batch, over all collections, for one round trip."""
+
+from pymongo import DeleteOne, InsertOne, UpdateOne
+
+from models.keys import listing_key
+from models.ledger import Changes, OrderChange
+from storage.commerce_documents import commerce_order_in, commerce_progress_in
+from storage.fact_documents import listing_in, product_in, store_in
+from storage.ledger_documents import dead_letter_in, event_in
+from storage.order_documents import order_in, outcome_in, story_in
+from storage.values import Document
+
+STORY_LENGTH = 200
+"""How many entries of an order's story are kept; the oldest go first."""
+
+Operation = InsertOne[Document] | UpdateOne | DeleteOne
+
+
+def operations(changes: Changes, database: str) -> list[Operation]:
+    """Give the writes of a batch. They touch different documents: their order does not matter."""
+    writes: list[Operation] = []
+    orders = f"{database}.amazon_orders"
+    writes += [_order_write(change, orders) for change in changes.orders]
+    commerce = f"{database}.commerce_orders"
+    writes += [
+        InsertOne(commerce_order_in(order), namespace=commerce)
+        for order in changes.new_commerce_orders
+    ]
+    writes += [
+        UpdateOne(
+            {"_id": order.commerce_order_id},
+            {"$set": commerce_progress_in(order)},
+            namespace=commerce,
+        )
+        for order in changes.changed_commerce_orders
+    ]
+    writes += [
+        InsertOne(event_in(event), namespace=f"{database}.events") for event in changes.events
+    ]
+    writes += [
+        InsertOne(dead_letter_in(letter), namespace=f"{database}.dead_letters")
+        for letter in changes.dead_letters
+    ]
+    writes += _fact_writes(changes, database)
+    numbered = len(changes.new_commerce_orders)
+    if numbered:
+        writes.append(
+            UpdateOne(
+                {"_id": "stock"},
+                {"$inc": {"orders_numbered": numbered}},
+                namespace=f"{database}.turns",
+            )
+        )
+    return writes
+
+
+def _order_write(change: OrderChange, namespace: str) -> Operation:
+    record = change.record
+    story = [story_in(entry) for entry in change.story]
+    if change.is_new:
+        document = {"_id": record.key} | order_in(record, is_new=True) | {"story": story}
+        return InsertOne(document, namespace=namespace)
+    fields = order_in(record, is_new=False) if change.details else outcome_in(record)
+    return UpdateOne(
+        {"_id": record.key},
+        {"$set": fields, "$push": {"story": {"$each": story, "$slice": -STORY_LENGTH}}},
+        namespace=namespace,
+    )
+
+
+def _fact_writes(changes: Changes, database: str) -> list[Operation]:
+    stores, products, listings = (
+        f"{database}.{name}" for name in ("stores", "products", "listings")
+    )
+    writes: list[Operation] = [
+        UpdateOne({"_id": store.store_id}, {"$set": store_in(store)}, upsert=True, namespace=stores)
+        for store in changes.stores
+    ]
+    told: dict[str, Document] = {
+        product.sku: {"$set": product_in(product)} for product in changes.products
+    }
+    for sku in changes.deleted_products:
+        told[sku] = {"$set": {"deleted": True}}
+    for sku, pieces in changes.held.items():
+        if pieces:
+            told.setdefault(sku, {})["$inc"] = {"held": pieces}
+    writes += [
+        UpdateOne(
+            {"_id": sku}, update, upsert="as_of" in update.get("$set", {}), namespace=products
+        )
+        for sku, update in told.items()
+    ]
+    writes += [
+        UpdateOne(
+            {"_id": listing_key(listing.store_id, listing.seller_sku)},
+            {"$set": listing_in(listing)},
+            upsert=True,
+            namespace=listings,
+        )
+        for listing in changes.listings
+    ]
+    writes += [DeleteOne({"_id": key}, namespace=listings) for key in changes.deleted_listings]
+    return writes

@@ -1,0 +1,1 @@
+"""Faust: topics, agents and the transport that never loses an event."""

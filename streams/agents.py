@@ -1,0 +1,91 @@
+"""The Faust app: one agent per topic that is read, each handing whole batches to their lanes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+import faust
+from faust.streams import Stream
+from faust.types import StreamT
+from yarl import URL
+
+from models.ledger import Source
+from streams.blocker_check import BlockerCheckStage
+from streams.commands import CommandsStage
+from streams.facts import ListingsStage, ProductsStage, StoresStage
+from streams.import_policy import ImportPolicyStage
+from streams.lanes import Lanes
+from streams.order_updates import OrderUpdatesStage
+from streams.stage import Stage
+from streams.topics import READ_TOPICS, TopicName
+from streams.transport import LedgerTransport
+
+STAGES: Mapping[TopicName, Stage[Any]] = {
+    TopicName.ORDERS: ImportPolicyStage(),
+    TopicName.ADMITTED: BlockerCheckStage(),
+    TopicName.STORES: StoresStage(),
+    TopicName.PRODUCTS: ProductsStage(),
+    TopicName.LISTINGS: ListingsStage(),
+    TopicName.ORDER_UPDATES: OrderUpdatesStage(),
+    TopicName.COMMANDS: CommandsStage(),
+}
+"""Which stage works on which topic."""
+
+
+@dataclass(frozen=True, slots=True)
+class AppOptions:
+    """What the app must be told of its installation."""
+
+    bootstrap_servers: str
+    topic_prefix: str
+    group: str
+    batch_size: int
+    session_timeout: float
+    credentials: Any = None
+
+
+def build_app(options: AppOptions, lanes: Lanes, data_dir: str) -> faust.App:
+    """Build the Faust app. Nothing is connected yet."""
+    urls = [URL(f"kafka://{server.strip()}") for server in options.bootstrap_servers.split(",")]
+    app = faust.App(
+        options.group,
+        broker=urls,
+        broker_credentials=options.credentials,
+        store="memory://",
+        datadir=data_dir,
+        key_serializer="raw",
+        value_serializer="raw",
+        processing_guarantee="at_least_once",
+        consumer_auto_offset_reset="earliest",
+        broker_session_timeout=options.session_timeout,
+        broker_heartbeat_interval=options.session_timeout / 4,
+        broker_rebalance_timeout=30.0,
+        broker_request_timeout=30.0,
+        broker_max_poll_interval=1000.0,
+        broker_max_poll_records=options.batch_size,
+        broker_commit_interval=1.0,
+        broker_check_crcs=True,
+        # An event is a batch: a few are enough, and more would only cost memory.
+        stream_buffer_maxsize=4,
+        stream_wait_empty=True,
+        agent_supervisor="mode.CrashingSupervisor",
+        table_standby_replicas=0,
+        topic_disable_leader=True,
+        topic_allow_declare=False,
+        web_enabled=False,
+    )
+    app.transport = LedgerTransport(urls, app, lanes=lanes)
+    for name in READ_TOPICS:
+        _add_agent(app, options.topic_prefix + name, name, lanes)
+    return app
+
+
+def _add_agent(app: faust.App, topic: str, name: str, lanes: Lanes) -> None:
+    async def agent(stream: StreamT[Any]) -> None:
+        # Without acks: the ledger knows what is done, Faust need not.
+        async for event in cast(Stream[Any], stream).noack().events():
+            message = event.message
+            await lanes.deliver(Source(message.topic, message.partition), event.value)
+
+    channel = app.topic(topic, key_serializer="raw", value_serializer="raw", acks=False)
+    app.agent(channel, name=name, concurrency=1)(agent)

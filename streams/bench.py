@@ -1,0 +1,60 @@
+"""The bench: judges orders one after the other on a page, each after what the ones before took."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Self
+
+from handlers.judgement import judge
+from models.catalog import Catalog
+from models.decision import Decision
+from models.facts import Store
+from models.records import Occasion, OrderRecord, StockedProduct
+from storage.port import Transaction
+from streams.page import Page
+
+
+class Bench:
+    """Today's facts, and the running balance of the stock."""
+
+    def __init__(
+        self, page: Page, stores: Mapping[str, Store], catalog: Catalog, numbered: int
+    ) -> None:
+        self._page = page
+        self._stores = stores
+        self._products: dict[str, StockedProduct] = dict(catalog.products)
+        self._catalog = Catalog(catalog.matches, self._products)
+        self._numbered = numbered
+
+    @classmethod
+    async def gather(
+        cls, page: Page, transaction: Transaction, records: Iterable[OrderRecord], numbered: int
+    ) -> Self:
+        """Fetch the facts these orders are judged by. The stock's turn must have been taken."""
+        judged = list(records)
+        page.remember(judged)
+        wanted = {
+            (record.store_id, item.seller_sku)
+            for record in judged
+            for item in record.order.items
+            if item.seller_sku is not None and item.quantity
+        }
+        return cls(page, await transaction.stores(), await transaction.catalog(wanted), numbered)
+
+    def judge(
+        self, record: OrderRecord, occasion: Occasion, *, replayed: bool = False
+    ) -> Decision | None:
+        """Judge one order and put the decision on the page."""
+        decision = judge(
+            record,
+            self._stores.get(record.store_id),
+            self._catalog,
+            self._numbered + self._page.created + 1,
+            occasion,
+            replayed=replayed,
+        )
+        if decision is not None:
+            self._page.decide(decision)
+            for hold in decision.takes:
+                product = self._products[hold.sku]
+                self._products[hold.sku] = replace(product, held=product.held + hold.quantity)
+        return decision

@@ -1,0 +1,29 @@
+"""The blocker-check stage: admitted orders become Commerce orders or are blocked."""
+
+from collections.abc import Sequence
+
+from storage.port import Transaction, Turn
+from streams.bench import Bench
+from streams.messages import Incoming
+from streams.page import Page
+
+
+class BlockerCheckStage:
+    """See `streams.stage.Stage`."""
+
+    def read(self, messages: Sequence[Incoming]) -> list[tuple[str, Incoming]]:
+        """Read the order keys. Only this program writes the topic; anything else has no order."""
+        return [((message.key or b"").decode(errors="replace"), message) for message in messages]
+
+    async def decide(
+        self, read: list[tuple[str, Incoming]], page: Page, transaction: Transaction
+    ) -> None:
+        """Judge each order that is still admitted, by the catalog and the stock as they are."""
+        numbered = await transaction.take_turn(Turn.STOCK)
+        known = await transaction.orders({key for key, _ in read})
+        waiting = [record for record in known.values() if record.admitted]
+        bench = await Bench.gather(page, transaction, waiting, numbered)
+        for key, message in read:
+            record = page.record(key)
+            if record is not None and record.admitted:
+                bench.judge(record, page.occasion(message))

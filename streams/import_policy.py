@@ -1,0 +1,150 @@
+"""The import-policy stage: Amazon's messages become recorded orders, admitted or not."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from pydantic import TypeAdapter, ValidationError
+
+from handlers.payloads import Reading, read_payload
+from handlers.reception import receive
+from models import keys
+from models.amazon_order import AmazonOrder, AmazonStatus
+from models.base import Identifier
+from models.facts import Store
+from models.outcomes import Created
+from models.records import OrderRecord
+from models.refusals import DeadLetterCode, Refusal
+from storage.port import Transaction, Turn
+from streams.messages import Incoming, header
+from streams.page import Page
+
+_STORE_ID: TypeAdapter[str] = TypeAdapter(Identifier)
+_MOVES_COMMERCE = frozenset({AmazonStatus.CANCELED, AmazonStatus.SHIPPED})
+
+
+@dataclass(slots=True)
+class Orders:
+    """A batch of messages, read. `moves_stock` is learned in the first try at a transaction."""
+
+    messages: list[tuple[Incoming, Reading]]
+    moves_stock: bool = field(default=False)
+
+
+class ImportPolicyStage:
+    """See `streams.stage.Stage`."""
+
+    def read(self, messages: Sequence[Incoming]) -> Orders:
+        """Read each message's payload."""
+        return Orders([(message, read_payload(message.value)) for message in messages])
+
+    async def decide(self, read: Orders, page: Page, transaction: Transaction) -> None:
+        """Record every order, ask the policy, and pass later news on to Commerce orders."""
+        await transaction.take_turn(Turn.POLICY)
+        if read.moves_stock:
+            await transaction.take_turn(Turn.STOCK)
+        stores = await transaction.stores()
+        news = await self._name_stores(read, page, stores, transaction)
+        known = await transaction.orders({key for key, _, _ in news})
+        page.remember(known.values())
+        await self._remember_commerce_orders(read, page, news, known, transaction)
+        for key, order, message in news:
+            record = page.record(key)
+            store_id = key.partition("/")[0]
+            commerce_order = None
+            if record is not None and isinstance(record.outcome, Created):
+                commerce_order = page.commerce_order(record.outcome.commerce_order_id)
+            page.decide(
+                receive(
+                    record,
+                    store_id,
+                    order,
+                    stores.get(store_id),
+                    commerce_order,
+                    page.occasion(message),
+                )
+            )
+        if page.freed:
+            await page.wake(transaction, {keys.waits_on_product(sku) for sku in page.freed})
+
+    async def _name_stores(
+        self, read: Orders, page: Page, stores: Mapping[str, Store], transaction: Transaction
+    ) -> list[tuple[str, AmazonOrder, Incoming]]:
+        """Give each order with its key. What belongs to no store becomes a dead letter."""
+        named: list[tuple[str | None, AmazonOrder, Incoming]] = []
+        for message, reading in read.messages:
+            if reading.refusal is not None:
+                page.refuse(message, reading.refusal)
+            named += [
+                (_name_store(message, order, stores), order, message) for order in reading.orders
+            ]
+        unnamed = {order.amazon_order_id for store_id, order, _ in named if store_id is None}
+        holders = await transaction.order_keys(unnamed)
+        news: list[tuple[str, AmazonOrder, Incoming]] = []
+        refused: set[int] = set()
+        for store_id, order, message in named:
+            if store_id is not None:
+                news.append((keys.order_key(store_id, order.amazon_order_id), order, message))
+                continue
+            holding = holders.get(order.amazon_order_id, ())
+            if len(holding) == 1:
+                news.append((holding[0], order, message))
+            elif message.offset not in refused:
+                refused.add(message.offset)
+                page.refuse(message, _NO_STORE)
+        return news
+
+    async def _remember_commerce_orders(
+        self,
+        read: Orders,
+        page: Page,
+        news: Iterable[tuple[str, AmazonOrder, Incoming]],
+        known: Mapping[str, OrderRecord],
+        transaction: Transaction,
+    ) -> None:
+        """Fetch the Commerce orders that this batch may move: that takes the stock's turn too."""
+        wanted = {
+            outcome.commerce_order_id
+            for key, order, _ in news
+            if key in known and order.status in _MOVES_COMMERCE
+            if isinstance(outcome := known[key].outcome, Created)
+        }
+        if not wanted:
+            return
+        if not read.moves_stock:
+            # From here on a second try, if this one loses, takes both turns before it reads.
+            read.moves_stock = True
+            await transaction.take_turn(Turn.STOCK)
+        page.remember((), (await transaction.commerce_orders(wanted)).values())
+
+
+_NO_STORE = Refusal(
+    code=DeadLetterCode.UNKNOWN_STORE,
+    message=(
+        "store-id: expected a header, a store_id in the body, or a seller and marketplace "
+        "that belong to exactly one store"
+    ),
+)
+
+
+def _name_store(message: Incoming, order: AmazonOrder, stores: Mapping[str, Store]) -> str | None:
+    """Name the store of an order.
+
+    The header, else the body, else the one store with that seller and marketplace, else the one
+    store with that marketplace.
+    """
+    told = header(message, "store-id") if message.headers else None
+    if told is not None:
+        try:
+            return _STORE_ID.validate_python(told)
+        except ValidationError:
+            return None
+    if order.store_id is not None:
+        return order.store_id
+    if order.marketplace_id is None:
+        return None
+    there = [store for store in stores.values() if store.marketplace_id == order.marketplace_id]
+    if order.seller_id is not None:
+        exact = [store.store_id for store in there if store.seller_id == order.seller_id]
+        if len(exact) == 1:
+            return exact[0]
+    return there[0].store_id if len(there) == 1 else None

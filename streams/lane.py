@@ -1,0 +1,182 @@
+"""The lane: one source partition's batches, decided one after the other, published in order."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import structlog
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_exponential_jitter
+
+from models.errors import StorageUnavailable
+from models.ledger import Outgoing, Position
+from storage.port import Storage, Transaction
+from streams.messages import Incoming
+from streams.page import Page
+from streams.publisher import Publisher
+from streams.stage import Stage
+
+log = structlog.get_logger(__name__)
+
+IDLE_SECONDS = 0.05
+"""How long a lane waits for more before it records that all is published."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Messages of one partition as they were read: everything from `start` to `end`."""
+
+    start: int
+    messages: Sequence[Incoming]
+
+    @property
+    def end(self) -> int:
+        """The offset after the last message."""
+        return self.messages[-1].offset + 1
+
+
+class Lane:
+    """Decides batches, each in a transaction that also moves the partition's position.
+
+    The next batch is decided while the one before is still being published; messages go out in
+    the order they were decided.
+    """
+
+    def __init__(
+        self,
+        position: Position,
+        stage: Stage[Any],
+        storage: Storage,
+        publisher: Publisher,
+        now: Callable[[], datetime],
+    ) -> None:
+        self.position = position
+        self.published_to = position.decided_to if not position.outbox else 0
+        """Everything before this offset is decided and published."""
+        self._stage = stage
+        self._storage = storage
+        self._publisher = publisher
+        self._now = now
+        self._batches: asyncio.Queue[Batch | None] = asyncio.Queue(maxsize=2)
+        self._draining = False
+        self._unpublished: tuple[Outgoing, ...] = ()
+        self._publishing: asyncio.Task[None] | None = None
+        self._marked = not position.outbox
+
+    async def put(self, batch: Batch) -> None:
+        """Hand over a batch; waits while others are waiting."""
+        if not self._draining:
+            await self._batches.put(batch)
+
+    def drain(self) -> None:
+        """End after the batch at hand and its publication; batches still waiting are dropped."""
+        self._draining = True
+        while not self._batches.empty():
+            self._batches.get_nowait()
+        self._batches.put_nowait(None)
+
+    async def run(self) -> None:
+        """Work until drained. What an earlier owner left unpublished goes out first.
+
+        Raises:
+            PositionLost: Another owner has decided on from here.
+        """
+        await self._publish(self.position.outbox)
+        while (batch := await self._next_batch()) is not None:
+            new = [one for one in batch.messages if one.offset >= self.position.decided_to]
+            if batch.start > self.position.decided_to:
+                # Read before the last seek: what lies between will be read again, and this too.
+                log.info("batch-out-of-place", source=self.position.source, start=batch.start)
+                continue
+            read = self._stage.read(new) if new else None
+            while read is not None:
+                read = await self._decide(read, batch.end)
+        await self._finish()
+
+    async def _decide(self, read: Any, end: int) -> Any:
+        """Decide one step of a batch; give what is left for a next transaction, if anything."""
+
+        async def work(transaction: Transaction) -> tuple[Any, Position, tuple[Outgoing, ...]]:
+            page = Page(self.position.source, self._now())
+            rest = await self._stage.decide(read, page, transaction)
+            after = Position(
+                self.position.source,
+                end if rest is None else self.position.decided_to,
+                (*self._unpublished, *page.outgoing),
+            )
+            await transaction.write(page.to_changes())
+            await transaction.move(self.position, after)
+            return rest, after, tuple(page.outgoing)
+
+        again = AsyncRetrying(
+            retry=retry_if_exception_type(StorageUnavailable),
+            wait=wait_exponential_jitter(initial=0.1, max=5, jitter=0.5),
+            before_sleep=_log_retry,
+            reraise=True,
+        )
+        async for attempt in again:
+            with attempt:
+                if attempt.retry_state.attempt_number > 1 and await self._was_decided(end):
+                    return None
+                rest, after, outgoing = await self._storage.transact(work)
+                self.position = after
+                await self._publish(outgoing)
+                return rest
+        raise AssertionError("retried for ever")
+
+    async def _was_decided(self, end: int) -> bool:
+        """After a commit without an answer, see what the ledger says, and take up from there."""
+        stored = await self._storage.position(self.position.source)
+        if stored.decided_to not in {self.position.decided_to, end}:
+            return False  # another owner: the next try finds that out, and stops
+        await self._published()
+        self.position = stored
+        await self._publish(stored.outbox)
+        return stored.decided_to == end
+
+    async def _publish(self, outgoing: tuple[Outgoing, ...]) -> None:
+        """Begin to publish what was just decided, once what was decided before is out."""
+        await self._published()
+        up_to = self.position.decided_to
+        if not outgoing:
+            self.published_to = up_to
+            return
+        self._unpublished = outgoing
+        self._marked = False
+        self._publishing = asyncio.create_task(self._publish_to(outgoing, up_to))
+
+    async def _publish_to(self, outgoing: tuple[Outgoing, ...], up_to: int) -> None:
+        await self._publisher.publish(outgoing)
+        self._unpublished = ()
+        self.published_to = up_to
+
+    async def _published(self) -> None:
+        if self._publishing is not None:
+            await self._publishing
+            self._publishing = None
+
+    async def _next_batch(self) -> Batch | None:
+        if self._batches.empty() and not self._marked:
+            try:
+                return await asyncio.wait_for(self._batches.get(), IDLE_SECONDS)
+            except TimeoutError:
+                await self._finish()
+        return await self._batches.get()
+
+    async def _finish(self) -> None:
+        """Record that all is published, so that a next owner need not send it again."""
+        await self._published()
+        if self._marked:
+            return
+        try:
+            await self._storage.mark_published(self.position)
+        except StorageUnavailable:
+            log.warning("mark-published-failed", source=self.position.source)
+        else:
+            self._marked = True
+
+
+def _log_retry(state: RetryCallState) -> None:
+    error = state.outcome.exception() if state.outcome is not None else None
+    log.warning("storage-unavailable", error=str(error), attempt=state.attempt_number)

@@ -1,0 +1,114 @@
+"""Messages in, and what goes out: key, value and headers on Kafka."""
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+from models.commands import COMMAND
+from models.events import Event
+from models.ledger import Admission, CommandMessage, DeadLetter, Outgoing, Source
+from models.records import Cause
+from streams.topics import TopicName
+
+CE_SOURCE = b"/order-import"
+_JSON = ("content-type", b"application/json")
+Headers = Sequence[tuple[str, bytes]]
+
+
+class Incoming(Protocol):
+    """A message as aiokafka reads it."""
+
+    @property
+    def offset(self) -> int:
+        """Where in its partition."""
+        ...
+
+    @property
+    def key(self) -> bytes | None:
+        """The key's bytes."""
+        ...
+
+    @property
+    def value(self) -> bytes | None:
+        """The value's bytes, None for a tombstone."""
+        ...
+
+    @property
+    def headers(self) -> Headers:
+        """The headers, a name may come twice."""
+        ...
+
+
+class Outbound(NamedTuple):
+    """A message as it is produced. The topic has no prefix yet."""
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    headers: list[tuple[str, bytes]]
+
+
+def header(message: Incoming, name: str) -> str | None:
+    """Give the last header of a name, as text; None where it is missing or no text."""
+    for known, value in reversed(message.headers):
+        if known == name:
+            try:
+                return value.decode()
+            except UnicodeDecodeError:
+                return None
+    return None
+
+
+def cause_of(source: Source, message: Incoming) -> Cause:
+    """Give where a message came from, and its trace."""
+    trace = header(message, "traceparent") if message.headers else None
+    return Cause(source.topic, source.partition, message.offset, trace)
+
+
+def encode(outgoing: Outgoing) -> Outbound:
+    """Give what is produced: events as CloudEvents 1.0 in binary mode, the rest as it is read."""
+    match outgoing:
+        case Event():
+            return Outbound(
+                outgoing.topic, outgoing.key.encode(), outgoing.body, _event_headers(outgoing)
+            )
+        case Admission(key, traceparent):
+            return Outbound(TopicName.ADMITTED, key.encode(), b"{}", _trace(traceparent))
+        case CommandMessage(key, command):
+            return Outbound(TopicName.COMMANDS, key.encode(), COMMAND.dump_json(command), [_JSON])
+        case DeadLetter():
+            return Outbound(
+                TopicName.DEAD_LETTER,
+                outgoing.key,
+                outgoing.value,
+                [*outgoing.headers, *_error_headers(outgoing)],
+            )
+
+
+def _trace(traceparent: str | None) -> list[tuple[str, bytes]]:
+    return [] if traceparent is None else [("traceparent", traceparent.encode())]
+
+
+def _event_headers(event: Event) -> list[tuple[str, bytes]]:
+    return [
+        ("ce_specversion", b"1.0"),
+        ("ce_id", event.event_id.encode()),
+        ("ce_type", event.event_type.encode()),
+        ("ce_source", CE_SOURCE),
+        ("ce_subject", event.key.encode()),
+        ("ce_time", event.occurred_at.isoformat(timespec="milliseconds").encode()),
+        _JSON,
+        *_trace(event.cause.traceparent),
+    ]
+
+
+def _error_headers(letter: DeadLetter) -> list[tuple[str, bytes]]:
+    """Give Kafka Connect's names for where a message came from and why it was not taken."""
+    prefix = "__connect.errors."
+    return [
+        (f"{prefix}topic", letter.topic.encode()),
+        (f"{prefix}partition", str(letter.partition).encode()),
+        (f"{prefix}offset", str(letter.offset).encode()),
+        (f"{prefix}exception.class.name", b"Refusal"),
+        (f"{prefix}exception.message", letter.message.encode()),
+        ("error-code", letter.code.value.encode()),
+    ]

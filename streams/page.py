@@ -1,0 +1,153 @@
+"""The page: what one batch of messages decides, folded together for one transaction."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from models.commands import Rejudge
+from models.decision import Decision
+from models.ledger import (
+    Admission,
+    Changes,
+    CommandMessage,
+    DeadLetter,
+    OrderChange,
+    Outgoing,
+    Source,
+)
+from models.records import CommerceOrder, Occasion, OrderRecord, StoryEntry
+from models.refusals import Refusal
+from storage.port import Transaction
+from streams.messages import Incoming, cause_of
+
+
+@dataclass(slots=True)
+class _Fold:
+    """An order on this page: as it stands, and what of it is to be stored."""
+
+    record: OrderRecord
+    is_new: bool
+    changed: bool = False
+    details: bool = False
+    story: list[StoryEntry] = field(default_factory=list)
+
+
+class Page:
+    """Decisions of one batch, one after the other, each seeing those before it."""
+
+    def __init__(self, source: Source, at: datetime) -> None:
+        self.source = source
+        self.at = at
+        self.outgoing: list[Outgoing] = []
+        self._changes = Changes()
+        self._orders: dict[str, _Fold] = {}
+        self._commerce_orders: dict[str, CommerceOrder] = {}
+        self._created: set[str] = set()
+        self._moved: set[str] = set()
+
+    def occasion(self, message: Incoming) -> Occasion:
+        """Give the occasion of a message of this batch."""
+        return Occasion(cause_of(self.source, message), self.at)
+
+    def remember(
+        self, records: Iterable[OrderRecord], orders: Iterable[CommerceOrder] = ()
+    ) -> None:
+        """Take in what is stored so far of the orders at hand."""
+        for record in records:
+            self._orders.setdefault(record.key, _Fold(record, is_new=False))
+        for order in orders:
+            self._commerce_orders.setdefault(order.commerce_order_id, order)
+
+    def record(self, key: str) -> OrderRecord | None:
+        """Give an order as it stands on this page."""
+        fold = self._orders.get(key)
+        return None if fold is None else fold.record
+
+    def commerce_order(self, commerce_order_id: str) -> CommerceOrder | None:
+        """Give a Commerce order as it stands on this page."""
+        return self._commerce_orders.get(commerce_order_id)
+
+    @property
+    def created(self) -> int:
+        """How many Commerce orders this page creates so far."""
+        return len(self._created)
+
+    def decide(self, decision: Decision) -> None:
+        """Add a decision about one order."""
+        record = decision.record
+        fold = self._orders.setdefault(record.key, _Fold(record, is_new=True))
+        fold.details = fold.details or record.order is not fold.record.order
+        fold.record, fold.changed = record, True
+        if decision.story is not None:
+            fold.story.append(decision.story)
+        if decision.commerce_order is not None:
+            self.keep(decision.commerce_order)
+        for hold in decision.takes:
+            self._hold(hold.sku, hold.quantity)
+        for hold in decision.frees:
+            self._hold(hold.sku, -hold.quantity)
+        self._changes.events.extend(decision.events)
+        self.outgoing.extend(decision.events)
+        if decision.admit:
+            trace = None if decision.story is None else decision.story.cause.traceparent
+            self.outgoing.append(Admission(record.key, trace))
+
+    def keep(self, order: CommerceOrder, *, counted: Iterable[tuple[str, int]] = ()) -> None:
+        """Add a Commerce order, new or changed; `counted` are pieces it no longer holds."""
+        known = order.commerce_order_id in self._commerce_orders
+        (self._moved if known else self._created).add(order.commerce_order_id)
+        self._commerce_orders[order.commerce_order_id] = order
+        for sku, pieces in counted:
+            self._hold(sku, -pieces)
+
+    def refuse(self, message: Incoming, refusal: Refusal) -> None:
+        """Add a dead letter, with the bytes as they came."""
+        letter = DeadLetter(
+            topic=self.source.topic,
+            partition=self.source.partition,
+            offset=message.offset,
+            code=refusal.code,
+            message=refusal.message,
+            key=message.key,
+            value=message.value,
+            headers=tuple(message.headers),
+            at=self.at,
+        )
+        self._changes.dead_letters.append(letter)
+        self.outgoing.append(letter)
+
+    async def wake(self, transaction: Transaction, facts: Iterable[str]) -> None:
+        """Ask for those orders to be judged again that wait on a changed fact (rule 12).
+
+        It is asked in the transaction that changes the fact, which has taken its turn: an order
+        blocked before is found here, one judged later sees the change.
+        """
+        for fact in sorted(await transaction.facts_waited_on(set(facts))):
+            self.outgoing.append(CommandMessage(fact, Rejudge(fact=fact)))
+
+    @property
+    def freed(self) -> set[str]:
+        """The catalog SKUs of which this page leaves more pieces free than before."""
+        return {sku for sku, pieces in self._changes.held.items() if pieces < 0}
+
+    @property
+    def facts(self) -> Changes:
+        """Where changed stores, products and listings are added."""
+        return self._changes
+
+    def to_changes(self) -> Changes:
+        """Give all that is to be stored."""
+        changes = self._changes
+        changes.orders = [
+            OrderChange(fold.record, tuple(fold.story), fold.is_new, fold.details)
+            for fold in self._orders.values()
+            if fold.changed
+        ]
+        changes.new_commerce_orders = [self._commerce_orders[key] for key in self._created]
+        changes.changed_commerce_orders = [
+            self._commerce_orders[key] for key in self._moved - self._created
+        ]
+        return changes
+
+    def _hold(self, sku: str, pieces: int) -> None:
+        self._changes.held[sku] = self._changes.held.get(sku, 0) + pieces

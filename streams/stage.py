@@ -1,0 +1,26 @@
+"""What a stage is: it reads messages, then decides them inside one transaction."""
+
+from collections.abc import Sequence
+from typing import Protocol, TypeVar
+
+from storage.port import Transaction
+from streams.messages import Incoming
+from streams.page import Page
+
+Read = TypeVar("Read")
+
+
+class Stage(Protocol[Read]):
+    """One agent's work on a batch."""
+
+    def read(self, messages: Sequence[Incoming]) -> Read:
+        """Make of the bytes what can be made of them without the database. Never raises."""
+        ...
+
+    async def decide(self, read: Read, page: Page, transaction: Transaction) -> Read | None:
+        """Gather, decide, and put the decisions on the page.
+
+        It may run more than once for the same batch. What it returns, if anything, is left for
+        a transaction of its own: a long job goes in steps, and the batch ends with the last.
+        """
+        ...

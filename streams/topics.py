@@ -1,0 +1,68 @@
+"""The topic table: every topic's name, key, partitions and what is kept of it."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+MAX_MESSAGE_BYTES = 2 * 1024 * 1024
+_DAY_MS = 24 * 60 * 60 * 1000
+
+
+class TopicName(StrEnum):
+    """The names, without the prefix of an installation."""
+
+    ORDERS = "amazon.orders"
+    ADMITTED = "amazon.orders.admitted"
+    STORES = "commerce.stores"
+    PRODUCTS = "commerce.products"
+    LISTINGS = "commerce.listings"
+    ORDER_UPDATES = "commerce.order-updates"
+    COMMANDS = "order-import.commands"
+    COMMERCE_ORDERS = "commerce.orders"
+    BLOCKED = "amazon.orders.blocked"
+    NOT_IMPORTED = "amazon.orders.not-imported"
+    DEAD_LETTER = "order-import.dead-letter"
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """A topic as it is created.
+
+    Topics that carry buyer data are kept less than the 30 days Amazon allows; facts are
+    compacted, so that a new reader finds the last word on each.
+    """
+
+    name: TopicName
+    key: str
+    partitions: int | None = None
+    """How many, where that is not a matter of load; else the setting says."""
+    config: dict[str, str] = field(default_factory=dict)
+
+
+_PERSONAL = {"retention.ms": str(14 * _DAY_MS), "max.message.bytes": str(MAX_MESSAGE_BYTES)}
+_FACTS = {"cleanup.policy": "compact"}
+_KEPT = {"retention.ms": str(90 * _DAY_MS)}
+
+TOPICS = (
+    Topic(TopicName.ORDERS, "Amazon order id (any key is accepted)", config=_PERSONAL),
+    Topic(TopicName.ADMITTED, "store/order", config=_PERSONAL),
+    Topic(TopicName.STORES, "store id", partitions=1, config=_FACTS),
+    Topic(TopicName.PRODUCTS, "catalog SKU", config=_FACTS),
+    Topic(TopicName.LISTINGS, "store/seller SKU", config=_FACTS),
+    Topic(TopicName.ORDER_UPDATES, "Commerce order id", config=_KEPT),
+    Topic(TopicName.COMMANDS, "store/order, store id or fact", partitions=1, config=_PERSONAL),
+    Topic(TopicName.COMMERCE_ORDERS, "store/order", config=_KEPT),
+    Topic(TopicName.BLOCKED, "store/order", config=_KEPT),
+    Topic(TopicName.NOT_IMPORTED, "store/order", config=_KEPT),
+    Topic(TopicName.DEAD_LETTER, "as received", partitions=1, config=_PERSONAL),
+)
+
+READ_TOPICS = (
+    TopicName.ORDERS,
+    TopicName.ADMITTED,
+    TopicName.STORES,
+    TopicName.PRODUCTS,
+    TopicName.LISTINGS,
+    TopicName.ORDER_UPDATES,
+    TopicName.COMMANDS,
+)
+"""The topics the worker reads, each with one agent."""
