@@ -1,6 +1,7 @@
 """Kafka's jars: fetched once by Maven coordinates, then read from the cache."""
 
 import importlib
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -43,6 +44,8 @@ def _download(cache: Path, jars: Path) -> None:
         raise EmbeddedServerError(
             "the embedded servers need this program's 'embedded' extra (jgo is missing)"
         ) from None
+    for abandoned in cache.glob("download-*"):
+        shutil.rmtree(abandoned)
     with TemporaryDirectory(dir=cache, prefix="download-") as scratch:
         builder = env.EnvironmentBuilder(
             context=maven.MavenContext(repo_cache=Path(scratch, "maven")),

@@ -172,6 +172,13 @@ async def test_no_orphan_when_a_supervisor_is_killed(tmp_path: Path) -> None:
         assert len(servers_below(os.getpid())) == 1
 
 
+async def test_ctrl_c_in_our_terminal_does_not_reach_the_servers(tmp_path: Path) -> None:
+    async with EmbeddedServers(tmp_path, kafka=False):
+        (server,) = servers_below(os.getpid())
+        assert os.getsid(server) != os.getsid(0)
+        assert os.getpgid(server) != os.getpgid(0)
+
+
 async def test_a_second_start_on_the_directory_is_refused(tmp_path: Path) -> None:
     async with EmbeddedServers(tmp_path, kafka=False):
         with pytest.raises(EmbeddedServerError) as refused:

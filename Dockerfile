@@ -1,0 +1,19 @@
+# syntax=docker/dockerfile:1
+FROM python:3.11-slim AS build
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
+RUN python -m venv /opt/order-import
+COPY requirements.txt /src/
+RUN /opt/order-import/bin/pip install --require-hashes --only-binary :all: -r /src/requirements.txt
+COPY . /src
+RUN /opt/order-import/bin/pip install --no-deps /src
+
+FROM python:3.11-slim
+RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin order-import
+COPY --from=build /opt/order-import /opt/order-import
+ENV PATH=/opt/order-import/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
+USER 10001
+WORKDIR /tmp
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=30s --timeout=15s --start-period=60s CMD ["order-import", "status", "--json"]
+ENTRYPOINT ["order-import"]
+CMD ["worker"]
