@@ -1,14 +1,16 @@
 """The clients of Kafka and MongoDB, with what the settings say of encryption and identity."""
 
 import ssl
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import faust
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 from order_import.settings import Settings
 from storage.mongo import MongoStorage, open_storage
+from storage.mongo_reader import MongoReader, open_reader
 from streams.topics import MAX_MESSAGE_BYTES
 
 
@@ -42,6 +44,17 @@ def new_producer(settings: Settings) -> AIOKafkaProducer:
     )
 
 
+def new_consumer(settings: Settings, topics: Sequence[str]) -> AIOKafkaConsumer:
+    """Give a consumer of all partitions, that belongs to no group and commits nothing."""
+    return AIOKafkaConsumer(
+        *topics,
+        **kafka_options(settings),
+        client_id="order-import-reader",
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+    )
+
+
 def faust_credentials(settings: Settings) -> Any:
     """Give Faust's form of the same: without a TLS context Faust would fall back to plain text."""
     context = _ssl_context(settings)
@@ -62,6 +75,25 @@ def faust_credentials(settings: Settings) -> Any:
 
 def connect_storage(settings: Settings) -> AbstractAsyncContextManager[MongoStorage]:
     """Give the database's storage, closed at the end."""
+    return open_storage(
+        settings.mongo_url.get_secret_value(),
+        settings.mongo_database,
+        settings.mongo_driver,
+        **_mongo_options(settings),
+    )
+
+
+def connect_reader(settings: Settings) -> AbstractAsyncContextManager[MongoReader]:
+    """Give the database's reader, closed at the end."""
+    return open_reader(
+        settings.mongo_url.get_secret_value(),
+        settings.mongo_database,
+        settings.mongo_driver,
+        **_mongo_options(settings),
+    )
+
+
+def _mongo_options(settings: Settings) -> dict[str, Any]:
     options: dict[str, Any] = {}
     if settings.mongo_tls:
         options["tls"] = True
@@ -69,12 +101,7 @@ def connect_storage(settings: Settings) -> AbstractAsyncContextManager[MongoStor
             options["tlsCAFile"] = str(settings.mongo_tls_ca_file)
         if settings.mongo_tls_cert_key_file is not None:
             options["tlsCertificateKeyFile"] = str(settings.mongo_tls_cert_key_file)
-    return open_storage(
-        settings.mongo_url.get_secret_value(),
-        settings.mongo_database,
-        settings.mongo_driver,
-        **options,
-    )
+    return options
 
 
 def _ssl_context(settings: Settings) -> ssl.SSLContext | None:

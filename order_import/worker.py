@@ -1,13 +1,15 @@
 """The worker process: Faust's agents over the ledger, until told to stop or broken."""
 
 import asyncio
+import os
 import signal
 import tempfile
 from contextlib import AsyncExitStack
+from typing import Any
 
 import structlog
 
-from order_import.clients import connect_storage, faust_credentials, new_producer
+from order_import.clients import connect_storage, faust_credentials, new_consumer, new_producer
 from order_import.settings import Settings
 from order_import.sync_timer import run_sync_timer
 from order_import.topic_admin import missing_topics
@@ -40,7 +42,11 @@ async def run_worker(settings: Settings) -> int:
         return BROKEN
     async with AsyncExitStack() as stack:
         storage = await stack.enter_async_context(connect_storage(settings))
-        publisher = Publisher(lambda: new_producer(settings), settings.topic_prefix)
+        publisher = Publisher(
+            lambda: new_producer(settings),
+            lambda topics: new_consumer(settings, topics),
+            settings.topic_prefix,
+        )
         await publisher.start()
         stack.push_async_callback(publisher.stop)
         stages = {settings.topic_prefix + name: stage for name, stage in STAGES.items()}
@@ -60,12 +66,14 @@ async def run_worker(settings: Settings) -> int:
         timer.add_done_callback(lambda task: None if task.cancelled() else end(task.exception()))
         log.info("worker-started", topics=len(stages))
         crashed = asyncio.create_task(app.wait_until_stopped())
-        await asyncio.wait([ended, crashed], return_when=asyncio.FIRST_COMPLETED)
+        ends: list[asyncio.Future[Any]] = [ended, crashed]
+        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         error = ended.result() if ended.done() else app.crash_reason
         timer.cancel()
         if error is not None or not ended.done():
             log.error("worker-broken", error=type(error).__name__, reason=str(error))
-            return BROKEN
+            # Nothing that is still running may go on: what it has not committed is done again.
+            os._exit(BROKEN)
         log.info("worker-stopping")
         await asyncio.wait_for(app.stop(), STOP_SECONDS)
         return 0

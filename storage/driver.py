@@ -44,21 +44,17 @@ def open_client(url: str, driver: Driver, **options: Any) -> Any:
 
 
 @asynccontextmanager
-async def open_transaction(client: Any) -> AsyncIterator[Any]:
-    """Give a session in a transaction: one snapshot, majority. It aborts unless committed."""
-    session = await settled(client.start_session())
-    try:
-        await settled(
-            session.start_transaction(
-                read_concern=ReadConcern("snapshot"),
-                write_concern=WriteConcern("majority"),
-                read_preference=ReadPreference.PRIMARY,
-            )
+async def in_transaction(session: Any) -> AsyncIterator[None]:
+    """Run in a transaction: one snapshot, majority. It aborts unless committed."""
+    await settled(
+        session.start_transaction(
+            read_concern=ReadConcern("snapshot"),
+            write_concern=WriteConcern("majority"),
+            read_preference=ReadPreference.PRIMARY,
         )
-        try:
-            yield session
-        finally:
-            if session.in_transaction:
-                await session.abort_transaction()
+    )
+    try:
+        yield
     finally:
-        await settled(session.end_session())
+        if session.in_transaction:
+            await session.abort_transaction()

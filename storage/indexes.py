@@ -23,7 +23,12 @@ INDEXES = (
     Index(
         "amazon_orders",
         [("import.state", 1), ("purchase_date", 1), ("_id", 1)],
-        "the orders in one state, oldest purchase first",
+        "the orders in one state, oldest purchase first; merged over states, newest first",
+    ),
+    Index(
+        "amazon_orders",
+        [("store_id", 1), ("import.state", 1), ("purchase_date", 1), ("_id", 1)],
+        "one store's orders in some states by purchase; the count of each state of each store",
     ),
     Index("amazon_orders", [("amazon_order_id", 1)], "an order by Amazon's id alone"),
     Index(

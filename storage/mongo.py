@@ -21,11 +21,11 @@ from typing_extensions import override
 from models.commands import COMMAND
 from models.errors import StorageUnavailable
 from models.ledger import Admission, CommandMessage, Outgoing, Position, Source
-from storage.driver import Driver, open_client, open_transaction, settled
+from storage.driver import Driver, in_transaction, open_client, settled
 from storage.indexes import INDEXES
 from storage.ledger_documents import dead_letter_out, event_out, position_id
 from storage.port import R, Storage, Transaction, Turn
-from storage.transaction import MongoTransaction
+from storage.transaction import MongoTransaction, WriteConflict
 from storage.values import Document
 
 
@@ -37,12 +37,13 @@ class MongoStorage(Storage):
         self._database = client[database]
         # In one process a lock in front of the turn saves the conflict on it.
         self._turns = {turn: asyncio.Lock() for turn in Turn}
+        self._sessions: dict[Source, Any] = {}
         self.conflicts = 0
         """How many transactions met another one and were tried again."""
 
     @override
     async def prepare(self) -> None:
-        with _translated():
+        with translated():
             for name in dict.fromkeys(index.collection for index in INDEXES):
                 models = [
                     IndexModel(
@@ -56,21 +57,35 @@ class MongoStorage(Storage):
                 await self._database[name].create_indexes(models)
 
     @override
-    async def transact(self, work: Callable[[Transaction], Awaitable[R]]) -> R:
+    async def transact(
+        self, work: Callable[[Transaction], Awaitable[R]], source: Source | None = None
+    ) -> R:
         again = AsyncRetrying(
             retry=retry_if_exception(_is_conflict),
             wait=wait_exponential_jitter(initial=0.002, max=0.25, jitter=0.01),
             after=lambda _: self._count_conflict(),
             reraise=True,
         )
-        with _translated():
-            return await again(self._transact_once, work)
+        with translated():
+            session = await self._session(source)
+            try:
+                return await again(self._transact_once, work, session)
+            finally:
+                if source is None:
+                    await settled(session.end_session())
 
     def _count_conflict(self) -> None:
         self.conflicts += 1
 
-    async def _transact_once(self, work: Callable[[Transaction], Awaitable[R]]) -> R:
-        async with AsyncExitStack() as turns, open_transaction(self._client) as session:
+    async def _session(self, source: Source | None) -> Any:
+        if source is None:
+            return await settled(self._client.start_session())
+        if source not in self._sessions:
+            self._sessions[source] = await settled(self._client.start_session())
+        return self._sessions[source]
+
+    async def _transact_once(self, work: Callable[[Transaction], Awaitable[R]], session: Any) -> R:
+        async with AsyncExitStack() as turns, in_transaction(session):
             result = await work(
                 MongoTransaction(self._client, self._database, session, self._turns, turns)
             )
@@ -79,7 +94,7 @@ class MongoStorage(Storage):
 
     @override
     async def position(self, source: Source) -> Position:
-        with _translated():
+        with translated():
             document = await self._database.positions.find_one({"_id": position_id(source)})
             if document is None:
                 return Position(source, 0)
@@ -87,8 +102,25 @@ class MongoStorage(Storage):
             return Position(source, document["decided_to"], outbox)
 
     @override
+    async def take_up(self, source: Source) -> Position:
+        with translated():
+            session = await self._session(source)
+            before = await self._database.positions.find_one_and_update(
+                {"_id": position_id(source)},
+                {
+                    "$set": {"session": session.session_id},
+                    "$setOnInsert": {"decided_to": 0, "outbox": []},
+                },
+                upsert=True,
+            )
+            left = (before or {}).get("session")
+            if left is not None and left != session.session_id:
+                await self._database.command({"killSessions": [left]})
+        return await self.position(source)
+
+    @override
     async def mark_published(self, position: Position) -> None:
-        with _translated():
+        with translated():
             await self._database.positions.update_one(
                 {"_id": position_id(position.source), "decided_to": position.decided_to},
                 {"$set": {"outbox": []}},
@@ -96,7 +128,7 @@ class MongoStorage(Storage):
 
     @override
     async def restart_position(self, source: Source, offset: int) -> Position:
-        with _translated():
+        with translated():
             await self._database.positions.update_one(
                 {"_id": position_id(source)},
                 {"$set": {"decided_to": offset}, "$setOnInsert": {"outbox": []}},
@@ -106,7 +138,7 @@ class MongoStorage(Storage):
 
     async def claim_sync(self, at: datetime, next_due: datetime) -> bool:
         """Say whether a sync is due at this moment; only one caller of all is told so."""
-        with _translated():
+        with translated():
             try:
                 result = await self._database.timers.update_one(
                     {"_id": "sync", "due": {"$lte": at}}, {"$set": {"due": next_due}}, upsert=True
@@ -169,7 +201,7 @@ async def _commit(session: Any) -> None:
 
 
 def _is_conflict(error: BaseException) -> bool:
-    return (
+    return isinstance(error, WriteConflict) or (
         isinstance(error, PyMongoError)
         and not isinstance(error, ConnectionFailure)
         and error.has_error_label("TransientTransactionError")
@@ -182,7 +214,7 @@ _RETRYABLE_CODES = frozenset({6, 7, 89, 91, 189, 262, 9001, 10107, 11600, 11602,
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
+def translated() -> Iterator[None]:
     """Turn the driver's errors of a database that does not answer into one of ours."""
     try:
         yield

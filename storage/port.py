@@ -114,8 +114,12 @@ class Storage(Protocol):
         """Create what is missing: collections and indexes. Harmless to repeat."""
         ...
 
-    async def transact(self, work: Callable[[Transaction], Awaitable[R]]) -> R:
+    async def transact(
+        self, work: Callable[[Transaction], Awaitable[R]], source: Source | None = None
+    ) -> R:
         """Run `work` in a transaction until it commits; it runs again after a conflict.
+
+        Transactions for a `source` run one after the other, in the session its owner took up.
 
         Raises:
             StorageUnavailable: No answer; whether it was committed is unknown.
@@ -125,6 +129,14 @@ class Storage(Protocol):
 
     async def position(self, source: Source) -> Position:
         """Give where a partition stands, with what is still to be published of it."""
+        ...
+
+    async def take_up(self, source: Source) -> Position:
+        """Take a partition up: as `position`, and end what its former owner left open.
+
+        A worker that was killed in a transaction would else keep its turn from the others until
+        the database gives it up, a minute later.
+        """
         ...
 
     async def mark_published(self, position: Position) -> None:

@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 from pymongo import ReturnDocument
-from pymongo.errors import BulkWriteError, ClientBulkWriteException, DuplicateKeyError
+from pymongo.errors import ClientBulkWriteException, DuplicateKeyError
 from typing_extensions import override
 
 from models import keys
@@ -25,6 +25,7 @@ from storage.writes import operations
 
 _NO_STORY = {"story": 0}
 DUPLICATE_KEY = 11000
+WRITE_CONFLICT = 112
 
 
 class MongoTransaction(Transaction):
@@ -151,10 +152,8 @@ class MongoTransaction(Transaction):
             return
         try:
             await self._client.bulk_write(batch, ordered=False, session=self._session)
-        except (ClientBulkWriteException, BulkWriteError) as error:
-            if _is_duplicate(error):
-                raise PositionLost("what is to be stored is stored already") from error
-            raise
+        except ClientBulkWriteException as error:
+            raise _inside(error) from error
 
     @override
     async def move(self, before: Position, after: Position) -> None:
@@ -200,6 +199,16 @@ def _among(ids: Collection[str]) -> Document | None:
     return {"_id": {"$in": list(ids)}} if ids else None
 
 
-def _is_duplicate(error: ClientBulkWriteException | BulkWriteError) -> bool:
-    failed = (error.details or {}).get("writeErrors", ())
-    return any(one.get("code") == DUPLICATE_KEY for one in failed)
+class WriteConflict(Exception):  # noqa: N818 - a state of the world, not a mistake
+    """Another transaction changed the same document; this one may be tried again."""
+
+
+def _inside(error: ClientBulkWriteException) -> Exception:
+    """Give what went wrong inside a bulk write: the driver wraps it and drops its labels."""
+    failures: list[Any] = list(error.write_errors or ())
+    codes = {failed["code"] for failed in failures}
+    if DUPLICATE_KEY in codes:
+        return PositionLost("what is to be stored is stored already")
+    if WRITE_CONFLICT in codes or getattr(error.error, "code", None) == WRITE_CONFLICT:
+        return WriteConflict("in a bulk write")
+    return error.error if isinstance(error.error, Exception) else error

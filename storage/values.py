@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from bson.decimal128 import Decimal128
@@ -20,12 +21,26 @@ def money_in(money: Money | None) -> Document | None:
     """Give money as it is stored."""
     if money is None:
         return None
-    return {"amount": Decimal128(money.amount), "currency": money.currency}
+    return {"amount": _decimal128(str(money.amount)), "currency": money.currency}
 
 
 def money_out(document: Mapping[str, Any] | None) -> Money | None:
     """Give stored money as a value."""
     if document is None:
         return None
-    amount: Decimal = document["amount"].to_decimal()
-    return Money.model_construct(amount=amount, currency=document["currency"])
+    return _money(document["amount"].bid, document["currency"])
+
+
+# Conversion between the two decimals is slow, and the same prices come again and again. The keys
+# are exact: 10.0 and 10.00 are two texts, and two encodings.
+
+
+@lru_cache(maxsize=16_384)
+def _decimal128(text: str) -> Decimal128:
+    return Decimal128(text)
+
+
+@lru_cache(maxsize=16_384)
+def _money(encoded: bytes, currency: str) -> Money:
+    amount: Decimal = Decimal128.from_bid(encoded).to_decimal()
+    return Money.model_construct(amount=amount, currency=currency)

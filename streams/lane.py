@@ -82,7 +82,7 @@ class Lane:
         Raises:
             PositionLost: Another owner has decided on from here.
         """
-        await self._publish(self.position.outbox)
+        await self._publish(self.position.outbox, resumed=True)
         while (batch := await self._next_batch()) is not None:
             new = [one for one in batch.messages if one.offset >= self.position.decided_to]
             if batch.start > self.position.decided_to:
@@ -119,7 +119,7 @@ class Lane:
             with attempt:
                 if attempt.retry_state.attempt_number > 1 and await self._was_decided(end):
                     return None
-                rest, after, outgoing = await self._storage.transact(work)
+                rest, after, outgoing = await self._storage.transact(work, self.position.source)
                 self.position = after
                 await self._publish(outgoing)
                 return rest
@@ -132,10 +132,10 @@ class Lane:
             return False  # another owner: the next try finds that out, and stops
         await self._published()
         self.position = stored
-        await self._publish(stored.outbox)
+        await self._publish(stored.outbox, resumed=True)
         return stored.decided_to == end
 
-    async def _publish(self, outgoing: tuple[Outgoing, ...]) -> None:
+    async def _publish(self, outgoing: tuple[Outgoing, ...], *, resumed: bool = False) -> None:
         """Begin to publish what was just decided, once what was decided before is out."""
         await self._published()
         up_to = self.position.decided_to
@@ -144,10 +144,10 @@ class Lane:
             return
         self._unpublished = outgoing
         self._marked = False
-        self._publishing = asyncio.create_task(self._publish_to(outgoing, up_to))
+        self._publishing = asyncio.create_task(self._publish_to(outgoing, up_to, resumed))
 
-    async def _publish_to(self, outgoing: tuple[Outgoing, ...], up_to: int) -> None:
-        await self._publisher.publish(outgoing)
+    async def _publish_to(self, outgoing: tuple[Outgoing, ...], up_to: int, resumed: bool) -> None:
+        await self._publisher.publish(outgoing, resumed=resumed)
         self._unpublished = ()
         self.published_to = up_to
 

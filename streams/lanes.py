@@ -52,13 +52,19 @@ class Lanes:
         self._now = now
         self._on_failure = on_failure
         self._lanes: dict[Source, tuple[Lane, asyncio.Task[None]]] = {}
+        # Faust may ask for the positions twice at once, from a rebalance and from its reader.
+        self._handing_over = asyncio.Lock()
 
     async def assign(self, bounds: Mapping[Source, LogBounds]) -> Mapping[Source, int]:
         """Take up partitions where the ledger says; give the offsets to read from.
 
         Lanes there were before are drained first.
         """
-        await self.drain()
+        async with self._handing_over:
+            await self._drain()
+            return await self._take_up(bounds)
+
+    async def _take_up(self, bounds: Mapping[Source, LogBounds]) -> Mapping[Source, int]:
         offsets: dict[Source, int] = {}
         for source, log_bounds in sorted(bounds.items()):
             position = await self._position(source, log_bounds)
@@ -88,6 +94,10 @@ class Lanes:
         Raises:
             DrainTimeout: A lane did not finish in time.
         """
+        async with self._handing_over:
+            await self._drain()
+
+    async def _drain(self) -> None:
         owned, self._lanes = self._lanes, {}
         for lane, _ in owned.values():
             lane.drain()
@@ -107,7 +117,7 @@ class Lanes:
             wait=wait_exponential_jitter(initial=0.1, max=5, jitter=0.5),
             reraise=True,
         )
-        position: Position = await again(self._storage.position, source)
+        position: Position = await again(self._storage.take_up, source)
         if bounds.start <= position.decided_to <= bounds.end:
             return position
         if position.decided_to:

@@ -5,12 +5,13 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import structlog
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from tenacity import AsyncRetrying, retry_if_exception_type, wait_exponential_jitter
 
 from models.ledger import Outgoing
 from streams.messages import encode
+from streams.tail import not_yet_sent
 
 log = structlog.get_logger(__name__)
 
@@ -18,8 +19,14 @@ log = structlog.get_logger(__name__)
 class Publisher:
     """One idempotent producer, made anew when the broker no longer believes it."""
 
-    def __init__(self, new_producer: Callable[[], AIOKafkaProducer], topic_prefix: str) -> None:
+    def __init__(
+        self,
+        new_producer: Callable[[], AIOKafkaProducer],
+        new_consumer: Callable[[Sequence[str]], AIOKafkaConsumer],
+        topic_prefix: str,
+    ) -> None:
         self._new_producer = new_producer
+        self._new_consumer = new_consumer
         self._prefix = topic_prefix
         self._producer: AIOKafkaProducer | None = None
         self._renewing = asyncio.Lock()
@@ -30,15 +37,16 @@ class Publisher:
 
     async def stop(self) -> None:
         """Send what is buffered, and close."""
-        if self._producer is not None:
-            await self._producer.stop()
-            self._producer = None
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            await producer.stop()
 
-    async def publish(self, outgoing: Sequence[Outgoing]) -> None:
+    async def publish(self, outgoing: Sequence[Outgoing], *, resumed: bool = False) -> None:
         """Send messages and return when the broker has all of them.
 
-        A failed try is repeated as a whole for as long as it takes: the copies that may come of
-        it carry the same ids.
+        A failed try is repeated for as long as it takes. Before that, and when the work of an
+        earlier owner is `resumed`, what has arrived after all is left out. A copy can still come
+        of a message that was under way just then: it carries the same id.
         """
         if not outgoing:
             return
@@ -51,6 +59,8 @@ class Publisher:
             with attempt:
                 producer = await self._current()
                 try:
+                    if resumed or attempt.retry_state.attempt_number > 1:
+                        outgoing = await not_yet_sent(outgoing, self._new_consumer, self._prefix)
                     await self._send(producer, outgoing)
                 except (KafkaError, ConnectionError) as error:
                     log.warning("publish-failed", error=type(error).__name__)
@@ -83,12 +93,13 @@ class Publisher:
     async def _discard(self, producer: AIOKafkaProducer) -> None:
         """Close a producer that failed: after broker trouble its numbering may be refused."""
         async with self._renewing:
-            if self._producer is producer:
-                self._producer = None
-                try:
-                    await asyncio.wait_for(producer.stop(), timeout=5)
-                except (KafkaError, TimeoutError, ConnectionError) as error:
-                    log.warning("producer-close-failed", error=type(error).__name__)
+            if self._producer is not producer:
+                return  # another lane has seen to it
+            self._producer = None
+        try:
+            await asyncio.wait_for(producer.stop(), timeout=5)
+        except (KafkaError, TimeoutError, ConnectionError) as error:
+            log.warning("producer-close-failed", error=type(error).__name__)
 
     async def _started(self) -> AIOKafkaProducer:
         producer: AIOKafkaProducer = self._new_producer()

@@ -52,31 +52,46 @@ def _expected(what: str) -> PydanticCustomError:
     return PydanticCustomError(EXPECTED, f"expected {what}")
 
 
-def _read_time(value: object) -> datetime | None:
-    if value is None:
+def _from_text(value: object) -> datetime | None:
+    if not isinstance(value, str):
         return None
-    if isinstance(value, str):
-        text = value.upper()
-        # A bare date has no time of day; which one was meant would be a guess.
-        if "T" in text or " " in text:
-            try:
-                moment = datetime.fromisoformat(text)
-                plain = moment.tzinfo is UTC and not moment.microsecond % 1000
-                return moment if plain else to_utc(moment)
-            except (ValueError, OverflowError):
-                pass
-    raise _expected("an ISO 8601 date-time")
+    text = value.upper()
+    # A bare date has no time of day; which one was meant would be a guess.
+    if "T" not in text and " " not in text:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+        plain = moment.tzinfo is UTC and not moment.microsecond % 1000
+        return moment if plain else to_utc(moment)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _from_epoch(value: object) -> datetime | None:
+    if not isinstance(value, int) or isinstance(value, bool):
+        return None
+    try:
+        return _EPOCH + timedelta(milliseconds=value)
+    except OverflowError:
+        return None
+
+
+def _read_moment(value: object) -> datetime:
+    moment = _from_text(value)
+    if moment is None:
+        raise _expected("an ISO 8601 date-time")
+    return moment
+
+
+def _read_time(value: object) -> datetime | None:
+    return None if value is None else _read_moment(value)
 
 
 def _read_time_or_epoch(value: object) -> datetime | None:
-    if isinstance(value, int) and not isinstance(value, bool):
-        try:
-            return _EPOCH + timedelta(milliseconds=value)
-        except OverflowError:
-            pass
-    elif value is None or isinstance(value, str):
-        return _read_time(value)
-    raise _expected("an ISO 8601 date-time or epoch milliseconds")
+    moment = _from_text(value) or _from_epoch(value)
+    if moment is None and value is not None:
+        raise _expected("an ISO 8601 date-time or epoch milliseconds")
+    return moment
 
 
 class _DecimalText:
@@ -177,14 +192,17 @@ def _listed(value: object) -> object:
     return () if value is None else value
 
 
-Time = Annotated[datetime | None, PlainValidator(_read_time, json_schema_input_type=str | None)]
+Moment = Annotated[datetime, PlainValidator(_read_moment, json_schema_input_type=str)]
 """An ISO 8601 date-time; without an offset it is UTC, as Amazon means it."""
+
+Time = Annotated[datetime | None, PlainValidator(_read_time, json_schema_input_type=str | None)]
+"""The same, or null where it was not told."""
 
 TimeOrEpoch = Annotated[
     datetime | None,
     PlainValidator(_read_time_or_epoch, json_schema_input_type=str | int | None),
 ]
-"""The same, or milliseconds since 1970. Always milliseconds, however small the number is."""
+"""A time, or milliseconds since 1970. Always milliseconds, however small the number is."""
 
 Amount = Annotated[Decimal, _DecimalText]
 """A decimal string, or a whole number; never a float, which has lost the cents already."""

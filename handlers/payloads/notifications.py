@@ -13,6 +13,7 @@ from handlers.payloads.fields import (
     LISTED,
     Channel,
     Flag,
+    Moment,
     Programs,
     Quantity,
     SellerSku,
@@ -69,7 +70,7 @@ NotifiedItems = Annotated[
 
 
 class NotifiedOrder(AmazonOrder):
-    """What both notifications tell. A notification without status or time tells nothing."""
+    """What both notifications tell. Without a time, news could not be told from old news."""
 
     store_id: StoreId = None
     seller_id: Text = None
@@ -77,7 +78,7 @@ class NotifiedOrder(AmazonOrder):
     status: Status
     fulfillment_channel: Channel = None
     purchase_date: TimeOrEpoch = None
-    last_update_date: TimeOrEpoch
+    last_update_date: Moment
     latest_ship_date: TimeOrEpoch = None
     items: NotifiedItems = ()
 

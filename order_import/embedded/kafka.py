@@ -113,7 +113,9 @@ class KafkaServer:
 
 def _format(java: Path, jars: list[Path], properties: Path) -> None:
     cluster = base64.urlsafe_b64encode(secrets.token_bytes(16)).decode().rstrip("=")
-    tool = ("kafka.tools.StorageTool", "format", "--ignore-formatted", "-t", cluster, "-c")
+    # One word: an id may begin with a dash, and would be taken for an option.
+    cluster_id = f"--cluster-id={cluster}"
+    tool = ("kafka.tools.StorageTool", "format", "--ignore-formatted", cluster_id, "--config")
     try:
         subprocess.run(  # noqa: S603 - our own command line
             [*_java(java, jars), *tool, str(properties)],

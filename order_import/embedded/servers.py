@@ -49,6 +49,11 @@ class EmbeddedServers:
         self._kafka = KafkaServer(self._directory.path / "kafka") if kafka else None
         self._mongo = MongoServer(self._directory.path / "mongo", mongo_engine) if mongo else None
 
+    @property
+    def lock(self) -> int:
+        """The data directory's lock, for child processes that belong to this run."""
+        return self._directory.lock
+
     async def start(self) -> Addresses:
         """Takes the directory, starts the servers and waits until both answer.
 

@@ -1,0 +1,105 @@
+# Every command of this project. `make` alone lists them.
+#
+# `make run` and `make test` need nothing before them: they install what is missing into .venv,
+# from hashed locks, and a second time they start at once. Another Python: make PYTHON=python3.13 run
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+LOCKED := $(VENV)/.locked
+INSTALLED := $(VENV)/.installed
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+PYTEST := $(BIN)/python -m pytest
+COMPILE := $(BIN)/python -m piptools compile --quiet --generate-hashes --strip-extras --allow-unsafe \
+	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-header \
+	--annotation-style line
+
+# Downloads trust what this machine trusts, a company's own authority included.
+CA_BUNDLE := $(wildcard /etc/ssl/certs/ca-certificates.crt)
+ifneq ($(CA_BUNDLE),)
+export REQUESTS_CA_BUNDLE ?= $(CA_BUNDLE)
+endif
+
+##@ Use
+
+.PHONY: help
+help: ## List these commands
+	@awk 'BEGIN { FS = ":.*## " } \
+		/^##@/ { printf "\n%s\n", substr($$0, 5) } \
+		/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: install
+install: $(INSTALLED) ## Make .venv with the order-import command
+
+.PHONY: run
+run: $(INSTALLED) ## Start everything on this machine, with sample traffic; Ctrl-C stops it
+	@$(BIN)/order-import up --demo
+
+##@ Check
+
+.PHONY: test
+test: $(INSTALLED) ## Run all quick tests: unit, contract and integration
+	@$(PYTEST) tests/unit tests/contract tests/integration
+
+.PHONY: unit
+unit: $(INSTALLED) ## Run the tests that need no server
+	@$(PYTEST) tests/unit
+
+.PHONY: check
+check: lint type unit ## Run what should pass before every commit
+
+.PHONY: lint
+lint: $(INSTALLED) ## Check style, formatting and who imports whom
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/lint-imports
+
+.PHONY: type
+type: $(INSTALLED) ## Check types
+	@$(BIN)/mypy
+
+.PHONY: format
+format: $(INSTALLED) ## Format the code, and mend what can be mended
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+.PHONY: bench
+bench: $(INSTALLED) ## Measure throughput on this machine
+	@$(BIN)/python -m bench
+
+##@ Maintain
+
+.PHONY: lock
+lock: $(INSTALLED) ## Write requirements*.txt anew from pyproject.toml; UPGRADE=1 takes newer versions
+	@$(BIN)/python -c 'import tomllib; \
+		told = tomllib.load(open("pyproject.toml", "rb")); \
+		print(*told["build-system"]["requires"], *told["dependency-groups"]["dev"], sep="\n")' \
+		> $(VENV)/dev.in
+	@$(COMPILE) $(if $(UPGRADE),--upgrade) -o requirements.txt pyproject.toml
+	@$(COMPILE) $(if $(UPGRADE),--upgrade) -o requirements-dev.txt -c requirements.txt \
+		--extra embedded pyproject.toml $(VENV)/dev.in
+
+.PHONY: clean
+clean: ## Remove .venv and caches; data directories stay
+	@rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis dist
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# A changed lock makes .venv anew: no package stays that is no longer asked for.
+$(LOCKED): requirements-dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+		echo "Python 3.11 or newer is needed. On Debian: apt install python3 python3-venv" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+		echo "Python's venv module is missing. On Debian: apt install python3-venv" >&2; exit 1; }
+	@echo "Installing into $(VENV) (once; about 110 MB to download)"
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(PIP) install --require-hashes -r requirements-dev.txt
+	@touch $@
+
+$(INSTALLED): $(LOCKED) pyproject.toml
+	@$(PIP) install --no-index --no-deps --no-build-isolation --editable .
+	@touch $@

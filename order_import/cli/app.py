@@ -1,0 +1,60 @@
+"""The program: its commands, and how what goes wrong becomes one line and an exit status."""
+
+import sys
+from collections.abc import Sequence
+
+import typer
+from pymongo.errors import ConfigurationError, PyMongoError
+
+from models.errors import BrokerUnavailable, StorageUnavailable
+from order_import.cli import explain, init, orders, send, status, up, worker
+from order_import.cli.errors import BAD_USAGE, REFUSED, CommandRefused
+from order_import.cli.surroundings import whereabouts
+from order_import.embedded import EmbeddedServerError
+from order_import.settings import PREFIX, SettingsError
+
+_EPILOG = (
+    f"Settings are read from the environment ({PREFIX}…). Without any, the commands use an "
+    "`order-import up` that runs in this directory. Exit status: 0 done, 1 refused or found "
+    "wanting, 2 bad usage."
+)
+
+app = typer.Typer(
+    name="order-import",
+    help="Amazon order events in, Commerce orders or import blocks out, each exactly once.",
+    epilog=_EPILOG,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for command in (up.up, init.init, worker.worker, send.send, orders.orders, explain.explain):
+    app.command()(command)
+app.command()(status.status)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run one command and leave with its exit status.
+
+    Args:
+        arguments: What follows the program's name; that of the process when left out.
+    """
+    try:
+        app(args=None if arguments is None else list(arguments), prog_name="order-import")
+    except SettingsError as error:
+        _leave(str(error), BAD_USAGE)
+    except ConfigurationError as error:
+        _leave(f"{PREFIX}MONGO_URL: {error}", BAD_USAGE)
+    except (CommandRefused, EmbeddedServerError) as error:
+        _leave(str(error), REFUSED)
+    except BrokerUnavailable as error:
+        _leave(f"Kafka does not answer: {error}{whereabouts()}", REFUSED)
+    except StorageUnavailable as error:
+        _leave(f"MongoDB does not answer: {error}{whereabouts()}", REFUSED)
+    except PyMongoError as error:
+        _leave(f"MongoDB refused: {error}", REFUSED)
+
+
+def _leave(line: str, status_code: int) -> None:
+    sys.stderr.write(f"order-import: {line}\n")
+    sys.exit(status_code)

@@ -1,0 +1,146 @@
+"""An order's history for people: the order, its state and remedies, and its story in time order."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from models.facts import Store
+from models.outcomes import Blocked
+from models.records import StoryEntry
+from order_import.output import amount, cell, exact, moment, new_table
+from order_import.words import DECISIONS, REASONS, STATE_STYLES, STATES, in_words
+from storage.order_documents import state_of
+from storage.reader import OrderHistory
+
+
+def show_history(console: Console, found: OrderHistory) -> None:
+    """Print one order's history."""
+    state = state_of(found.record.outcome)
+    console.print(cell(f"Order {found.record.order.amazon_order_id}", "bold"))
+    console.print(_header(found))
+    console.print()
+    console.print(_items(found))
+    console.print()
+    console.print(cell(STATES[state], STATE_STYLES[state]))
+    for line in _why(found):
+        console.print(line)
+    if found.commerce_order is not None:
+        commerce = found.commerce_order
+        console.print(
+            cell(
+                f"Commerce order {commerce.order_number}: {commerce.status}, created "
+                f"{moment(commerce.created_at)} UTC, id {commerce.commerce_order_id}"
+            )
+        )
+    console.print()
+    console.print(_story(found))
+
+
+def _header(found: OrderHistory) -> Table:
+    order, record = found.record.order, found.record
+    store = record.store_id if found.store is None else f"{found.store.name} ({record.store_id})"
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="dim")
+    grid.add_column(overflow="fold")
+    for name, value in (
+        ("Store", store),
+        ("Settings now", _settings(found.store)),
+        ("Amazon status", order.status),
+        ("Channel", order.fulfillment_channel),
+        ("Purchased (UTC)", moment(order.purchase_date)),
+        ("Last update (UTC)", moment(order.last_update_date)),
+        ("Ship by (UTC)", moment(order.latest_ship_date)),
+        ("Total", amount(order.total)),
+        ("Buyer asks to cancel", "yes" if order.buyer_requested_cancel else "no"),
+        ("Messages", f"{record.received}, of which {record.ignored} changed nothing"),
+    ):
+        grid.add_row(name, cell(value))
+    return grid
+
+
+def _settings(store: Store | None) -> str:
+    if store is None:
+        return "the store is not known yet"
+    imports = "import on" if store.import_amazon_orders else "import off"
+    stock = "needs stock" if store.fba_requires_stock else "needs no stock"
+    return f"{imports}, integrated {moment(store.integrated_at)} UTC, fulfilled by Amazon {stock}"
+
+
+def _items(found: OrderHistory) -> Table:
+    table = new_table("Seller SKU", "ASIN", "Quantity", "Shipped", "Price", right=("Price",))
+    for item in found.record.order.items:
+        table.add_row(
+            cell(item.seller_sku),
+            cell(item.asin),
+            cell(item.quantity),
+            cell(item.quantity_shipped),
+            cell(amount(item.price)),
+        )
+    if not found.record.order.items:
+        table.add_row("no lines known yet")
+    return table
+
+
+def _why(found: OrderHistory) -> Iterator[Text]:
+    outcome = found.record.outcome
+    if isinstance(outcome, Blocked):
+        times = "once" if outcome.tried == 1 else f"{outcome.tried} times"
+        yield cell(f"Since {moment(outcome.since)} UTC; judged {times}.")
+        for blocker in outcome.blockers:
+            sku = blocker.sku or "a line without a SKU"
+            needs = f"needs {blocker.required}"
+            if blocker.available is not None:
+                needs += f", {blocker.available:g} available"
+            yield cell(f"  {sku}: {REASONS[blocker.code]} ({blocker.code}; {needs})")
+            yield cell(f"    → {blocker.remedy}", "cyan")
+    elif (reason := getattr(outcome, "reason", None)) is not None:
+        yield cell(f"{REASONS[reason]} ({reason}).")
+    elif found.record.admitted:
+        yield cell("On its way to the blocker check.")
+
+
+def _story(found: OrderHistory) -> Table:
+    table = new_table(
+        "When (UTC)", "What arrived", "Decision", "Taken on", "Events", title="Its story"
+    )
+    for entry in found.story:
+        cause = entry.cause
+        decision = DECISIONS.get(entry.what, entry.what)
+        if entry.reasons:
+            decision += f"\n{in_words(entry.reasons)} ({', '.join(entry.reasons)})"
+        table.add_row(
+            cell(exact(entry.at)),
+            cell(f"{cause.topic}\npartition {cause.partition}, offset {cause.offset}"),
+            cell(decision),
+            cell("\n".join(_facts(entry.facts)) or None),
+            cell("\n".join(_events(entry, found)) or None),
+        )
+    return table
+
+
+def _events(entry: StoryEntry, found: OrderHistory) -> Iterator[str]:
+    for event_id in entry.events:
+        event = found.events.get(event_id)
+        if event is not None:
+            yield f"{event.sequence}. {event.event_type}"
+        yield event_id
+
+
+def _facts(facts: Mapping[str, Any]) -> Iterator[str]:
+    """Say the facts a decision was taken on, each with its version."""
+    if "store_updated_at" in facts:
+        yield f"store settings of {moment(facts['store_updated_at'])}"
+    if "import_amazon_orders" in facts:
+        yield f"import {'on' if facts['import_amazon_orders'] else 'off'}"
+    if "integrated_at" in facts:
+        yield f"integrated {moment(facts['integrated_at'])}"
+    for product in facts.get("products", ()):
+        if product["manage_stock"]:
+            stock = f"{product['salable_quantity']:g} salable, {product['held']} held"
+        else:
+            stock = "stock not managed"
+        enabled = "enabled" if product["enabled"] else "disabled"
+        yield f"{product['sku']}: {enabled}, {stock}, as of {moment(product['as_of'])}"

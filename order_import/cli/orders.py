@@ -1,0 +1,104 @@
+"""`orders`: the orders that were received."""
+
+import re
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Annotated
+
+import typer
+
+from models.base import to_utc
+from models.blockers import BlockerCode
+from models.outcomes import ImportState, SkipReason, WaitingReason
+from order_import.cli.surroundings import read_settings, run
+from order_import.clients import connect_reader
+from order_import.output import amount, cell, moment, new_table, print_json, stdout
+from order_import.settings import Settings
+from order_import.words import STATE_STYLES, in_words
+from storage.reader import OrderFilter, OrderLine
+from streams.clock import now
+
+_CODES = [code.value for codes in (BlockerCode, WaitingReason, SkipReason) for code in codes]
+_AGO = re.compile(r"^(\d{1,5})([mhd])$")
+_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
+
+
+def parse_since(text: str) -> datetime:
+    """Read a date, a time, or how long ago it was.
+
+    Raises:
+        typer.BadParameter: It is none of them.
+    """
+    ago = _AGO.match(text)
+    try:
+        if ago:
+            return now() - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
+        return to_utc(datetime.fromisoformat(text))
+    except (ValueError, OverflowError):
+        raise typer.BadParameter(
+            "expected a date or time (2025-11-28, 2025-11-28T09:00Z) or an age (90m, 24h, 7d)"
+        ) from None
+
+
+def _parse_reason(text: str) -> str:
+    if text not in _CODES:
+        raise typer.BadParameter(f"expected one of {', '.join(_CODES)}")
+    return text
+
+
+def orders(
+    store: Annotated[str | None, typer.Option(metavar="ID", help="Of one store.")] = None,
+    state: Annotated[ImportState | None, typer.Option(help="In one state.")] = None,
+    reason: Annotated[
+        str | None,
+        typer.Option(
+            metavar="CODE", parser=_parse_reason, help=f"For one reason: {', '.join(_CODES)}."
+        ),
+    ] = None,
+    since: Annotated[
+        datetime | None,
+        typer.Option(
+            metavar="TIME",
+            parser=parse_since,
+            help="Purchased since a date or time in UTC, or an age (90m, 24h, 7d).",
+        ),
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many at most.")] = 50,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """List the orders that were received, newest purchase first."""
+    wanted = OrderFilter(store, state, reason, since, limit)
+    found = run(_list(read_settings(), wanted))
+    if as_json:
+        print_json(found)
+        return
+    console = stdout()
+    if not found:
+        console.print("No such orders.")
+        return
+    table = new_table(
+        *("Purchased (UTC)", "Order", "Store", "Amazon", "Channel", "Total", "State", "Why"),
+        *("Commerce order", "Status"),
+        right=("Total",),
+    )
+    for line in found:
+        table.add_row(
+            cell(moment(line.purchase_date)),
+            cell(line.amazon_order_id),
+            cell(line.store_id),
+            cell(line.status),
+            cell(line.channel),
+            cell(amount(line.total)),
+            cell(line.state, STATE_STYLES[line.state]),
+            cell(in_words(line.reasons) or None),
+            cell(line.order_number),
+            cell(line.commerce_status),
+        )
+    console.print(table)
+    if len(found) == limit:
+        console.print(f"The newest {limit}; ask for more with --limit.")
+
+
+async def _list(settings: Settings, wanted: OrderFilter) -> Sequence[OrderLine]:
+    async with connect_reader(settings) as reader:
+        return await reader.list_orders(wanted)

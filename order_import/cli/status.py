@@ -1,0 +1,98 @@
+"""`status`: how the whole installation is doing."""
+
+from datetime import datetime
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from models.outcomes import ImportState
+from order_import.cli.errors import REFUSED
+from order_import.cli.surroundings import read_settings, run, whereabouts
+from order_import.health import Health, ServerHealth, examine
+from order_import.health_view import ago, blockers_table, orders_table
+from order_import.output import cell, moment, new_table, print_json, stdout
+from streams.clock import now
+
+
+def status(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show health, lag, rate, orders per state, and what needs a person. Takes about a second."""
+    health = run(examine(read_settings()))
+    if as_json:
+        print_json(health_as_json(health))
+    else:
+        show_health(stdout(), health, now())
+    if not (health.kafka.answers and health.mongo.answers):
+        raise typer.Exit(REFUSED)
+
+
+def health_as_json(health: Health) -> dict[str, object]:
+    """Give a health as programs read it."""
+    return {
+        "kafka": health.kafka,
+        "mongo": health.mongo,
+        "lag": health.lag,
+        "oldest_undecided_at": health.oldest_undecided,
+        "decided_per_second": None if health.rate is None else round(health.rate, 1),
+        "orders": [
+            {
+                "store_id": store,
+                "name": health.stores[store].name if store in health.stores else None,
+                **{state.value: states.get(state, 0) for state in ImportState},
+            }
+            for store, states in sorted(health.states.items())
+        ],
+        "blocked_per_store": health.blocked_per_store,
+        "blockers": health.blockers,
+        "dead_letters": health.dead_letters,
+        "system_message": health.system_message,
+    }
+
+
+def show_health(console: Console, health: Health, at: datetime) -> None:
+    """Print a health for people; `at` is the present moment."""
+    if health.system_message is not None:
+        console.print(cell(health.system_message, "bold white on red"))
+        console.print()
+    for server in (health.kafka, health.mongo):
+        console.print(_server_line(server))
+    if not (health.kafka.answers or health.mongo.answers) and (hint := whereabouts()):
+        console.print(cell(hint.strip()))
+    if not health.mongo.answers:
+        return
+    console.print()
+    if health.lag:
+        console.print(_lag_table(health))
+    oldest = health.oldest_undecided
+    age = "none" if oldest is None else f"{ago(at - oldest)} old, of {moment(oldest)} UTC"
+    console.print(f"Oldest undecided message: {age}")
+    if health.rate is not None:
+        console.print(f"Decided per second: {health.rate:.0f}")
+    console.print()
+    console.print(orders_table(health.stores, health.states))
+    if health.blockers:
+        console.print(blockers_table(health.blockers))
+    if health.dead_letters:
+        told = ", ".join(f"{count} {code}" for code, count in sorted(health.dead_letters.items()))
+        console.print(f"Dead letters: {told}")
+
+
+def _server_line(server: ServerHealth) -> Text:
+    if server.answers:
+        return cell(f"{server.name} at {server.address} answers in {server.latency_ms} ms", "green")
+    return cell(f"{server.name} at {server.address} does not answer: {server.error}", "bold red")
+
+
+def _lag_table(health: Health) -> Table:
+    columns = ("Topic", "Undecided", "Unpublished")
+    table = new_table(*columns, title="Lag", right=columns[1:])
+    for topic in health.lag:
+        if topic.exists:
+            table.add_row(cell(topic.topic), cell(topic.undecided), cell(topic.unpublished))
+        else:
+            table.add_row(cell(topic.topic), "missing; run: order-import init", "")
+    return table

@@ -1,0 +1,209 @@
+"""Two stores, their catalog and their listings."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from itertools import product
+from typing import Final
+
+from models.facts import Listing, OrderNumberSource, Product, Store
+from models.keys import listing_key
+
+INTEGRATED_BEFORE: Final = timedelta(days=30)
+"""How long before the day of the orders the stores were integrated."""
+
+_FAMILIES: Final = (
+    ("TENT", "Trekking tent", "189.00"),
+    ("TARP", "Ultralight tarp", "79.00"),
+    ("BAG", "Down sleeping bag", "219.00"),
+    ("MAT", "Insulated sleeping mat", "94.50"),
+    ("STOVE", "Gas stove", "49.90"),
+    ("POT", "Titanium pot", "39.95"),
+    ("MUG", "Enamel mug", "14.90"),
+    ("LAMP", "Head lamp", "34.99"),
+    ("PACK", "Hiking backpack", "149.00"),
+    ("DRY", "Dry bag", "19.95"),
+    ("POLE", "Carbon trekking poles", "119.00"),
+    ("BOOT", "Hiking boots", "179.00"),
+    ("SOCK", "Merino socks", "21.90"),
+    ("TEE", "Merino shirt", "59.00"),
+    ("RAIN", "Rain jacket", "139.00"),
+    ("HAT", "Wool hat", "24.50"),
+    ("KNIFE", "Folding knife", "42.00"),
+    ("FLASK", "Vacuum flask", "29.90"),
+    ("ROPE", "Paracord", "9.95"),
+    ("MAP", "Map case", "17.50"),
+)
+_VARIANTS: Final = tuple(
+    "-".join(pair) for pair in product(("MOSS", "SLATE", "RUST", "SAND", "ICE"), ("S", "L"))
+)
+
+
+@dataclass(frozen=True, slots=True)
+class DemoStore:
+    """A store with what its orders have in common."""
+
+    store: Store
+    currency: str
+    id_prefix: str
+    """How its Amazon order ids begin."""
+
+    @property
+    def store_id(self) -> str:
+        """Its id."""
+        return self.store.store_id
+
+
+@dataclass(frozen=True, slots=True)
+class Article:
+    """A product with what an order line says of it."""
+
+    sku: str
+    title: str
+    asin: str
+    price: Decimal
+
+
+def make_stores(day: datetime) -> tuple[DemoStore, DemoStore]:
+    """Give both stores, with import on."""
+    integrated = day - INTEGRATED_BEFORE
+    nordlicht = Store(
+        store_id="nordlicht-de",
+        name="Nordlicht Outdoor",
+        seller_id="A2NORDLICHTDE1",
+        marketplace_id="A1PA6795UKMFR9",
+        integrated_at=integrated,
+        commerce_order_url="https://commerce.example/orders/{commerce_order_id}",
+        seller_central_url="https://sellercentral.amazon.de/orders-v3/order/{amazon_order_id}",
+        updated_at=day - timedelta(hours=1),
+    )
+    harbor = Store(
+        store_id="harbor-us",
+        name="Harbor & Pine",
+        seller_id="A3HARBORPINEUS",
+        marketplace_id="ATVPDKIKX0DER",
+        integrated_at=integrated,
+        order_number_source=OrderNumberSource.AMAZON,
+        fba_requires_stock=False,
+        commerce_order_url="https://commerce.example/orders/{commerce_order_id}",
+        seller_central_url="https://sellercentral.amazon.com/orders-v3/order/{amazon_order_id}",
+        updated_at=day - timedelta(hours=1),
+    )
+    return DemoStore(nordlicht, "EUR", "304"), DemoStore(harbor, "USD", "112")
+
+
+class Catalog:
+    """About 200 products. Of some families one variant is in trouble, and is ordered as such."""
+
+    def __init__(self, day: datetime) -> None:
+        self._day = day
+        self.articles = [
+            Article(f"{code}-{variant}", f"{name}, {variant.lower()}", _asin(n, m), Decimal(price))
+            for n, (code, name, price) in enumerate(_FAMILIES)
+            for m, variant in enumerate(_VARIANTS)
+        ]
+        by_sku = {article.sku: article for article in self.articles}
+
+        def variants(name: str, families: slice) -> list[Article]:
+            return [by_sku[f"{family[0]}-{name}"] for family in _FAMILIES[families]]
+
+        self.disabled = variants("ICE-S", slice(0, 8))
+        self.out_of_stock = variants("ICE-S", slice(8, 16))
+        self.disabled_and_out = variants("ICE-S", slice(16, 20))
+        self.enabled_later = variants("ICE-L", slice(0, 3))
+        """Disabled at first; the news of the day enable them."""
+        self.unmanaged = variants("SAND-L", slice(0, 10))
+        self.missing = [
+            Article(f"{code}-PROTO", f"{name}, prototype", _asin(n, 99), Decimal(price))
+            for n, (code, name, price) in enumerate(_FAMILIES[:6])
+        ]
+        """On Amazon, and not in the Commerce catalog."""
+        troubled = {
+            article.sku
+            for some in (
+                self.disabled,
+                self.out_of_stock,
+                self.disabled_and_out,
+                self.enabled_later,
+            )
+            for article in some
+        }
+        self.healthy = [article for article in self.articles if article.sku not in troubled]
+
+    def products(self) -> Sequence[Product]:
+        """Give the products as Commerce counts them before the day begins."""
+        disabled = _skus(self.disabled, self.disabled_and_out, self.enabled_later)
+        empty = _skus(self.out_of_stock, self.disabled_and_out, self.unmanaged)
+        unmanaged = _skus(self.unmanaged)
+        return [
+            Product(
+                sku=article.sku,
+                name=article.title,
+                enabled=article.sku not in disabled,
+                manage_stock=article.sku not in unmanaged,
+                salable_quantity=0 if article.sku in empty else 250,
+                as_of=self._day,
+            )
+            for article in self.articles
+        ]
+
+    def products_enabled_later(self) -> Sequence[Product]:
+        """Give the products that an operator enables in the evening."""
+        return [
+            Product(
+                sku=article.sku,
+                name=article.title,
+                enabled=True,
+                salable_quantity=250,
+                as_of=self._day + timedelta(hours=22),
+            )
+            for article in self.enabled_later
+        ]
+
+    def listings(self, stores: Sequence[DemoStore]) -> Sequence[Listing]:
+        """Give the matches of seller SKUs that are not the catalog's own."""
+        return [
+            Listing(
+                store_id=store.store_id,
+                seller_sku=seller_sku,
+                sku=article.sku,
+                updated_at=self._day - timedelta(hours=2),
+            )
+            for store in stores
+            for article in self.articles
+            if (seller_sku := seller_sku_of(store, article)) != article.sku
+        ]
+
+
+def seller_sku_of(store: DemoStore, article: Article) -> str:
+    """Give what a store calls an article on Amazon: every other one by a name of its own."""
+    if int(article.asin[-2:]) % 2:
+        return article.sku
+    return f"{store.store_id.rpartition('-')[2].upper()}-{article.sku}"
+
+
+def as_facts(values: Sequence[Store | Product | Listing]) -> Mapping[str, bytes]:
+    """Give facts by their key on Kafka."""
+    facts: dict[str, bytes] = {}
+    for value in values:
+        facts[_key_of(value)] = value.model_dump_json(exclude_none=True).encode()
+    return facts
+
+
+def _key_of(value: Store | Product | Listing) -> str:
+    match value:
+        case Store():
+            return value.store_id
+        case Product():
+            return value.sku
+        case Listing():
+            return listing_key(value.store_id, value.seller_sku)
+
+
+def _asin(family: int, variant: int) -> str:
+    return f"B0DEMO{family:02d}{variant:02d}"
+
+
+def _skus(*several: Sequence[Article]) -> set[str]:
+    return {article.sku for some in several for article in some}

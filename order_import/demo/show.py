@@ -1,0 +1,142 @@
+"""The demo as people see it: progress while it is fed, the orders being decided, and hints."""
+
+import asyncio
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+from models.outcomes import ImportState
+from order_import.clients import connect_reader
+from order_import.demo.catalog import INTEGRATED_BEFORE, make_stores
+from order_import.demo.traffic import Phase, make_phases
+from order_import.health_view import blockers_table, orders_table
+from order_import.lag import LagMeter
+from order_import.output import cell
+from order_import.sending import send_messages
+from order_import.settings import Settings
+from order_import.words import system_message
+from storage.reader import Reader
+from streams.clock import now
+
+_PAUSE = 0.25
+
+
+async def run_demo(settings: Settings, console: Console) -> None:
+    """Feed the sample traffic and show what becomes of it, until all is decided.
+
+    Raises:
+        BrokerUnavailable: Kafka does not answer.
+        StorageUnavailable: MongoDB does not answer.
+    """
+    began = time.monotonic()
+    async with connect_reader(settings) as reader, LagMeter(settings) as meter:
+        day = await _day(reader)
+        with_poison = not await reader.dead_letter_counts()
+        view = _View(console, reader, meter)
+        for phase in make_phases(day, now(), with_poison=with_poison):
+            await _feed(settings, console, phase)
+            await view.watch()
+        await _sum_up(console, reader, time.monotonic() - began)
+
+
+async def _day(reader: Reader) -> datetime:
+    """Give the day of the orders: yesterday at the first time, and the same for ever after."""
+    known = (await reader.stores()).get(_first_store_id())
+    if known is not None:
+        return known.integrated_at + INTEGRATED_BEFORE
+    return now().replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=1)
+
+
+def _first_store_id() -> str:
+    return make_stores(datetime(2000, 1, 1, tzinfo=UTC))[0].store_id
+
+
+async def _feed(settings: Settings, console: Console, phase: Phase) -> None:
+    columns = (TextColumn("feeding {task.description}"), BarColumn(), MofNCompleteColumn())
+    shown = console.is_terminal
+    if not shown:
+        console.print(cell(f"feeding {phase.name}: {len(phase.messages)} messages"))
+    with Progress(*columns, console=console, disable=not shown) as progress:
+        bar = progress.add_task(phase.name, total=len(phase.messages))
+        await send_messages(
+            settings, phase.messages, lambda sent: progress.update(bar, completed=sent)
+        )
+
+
+class _View:
+    """Watches until nothing is undecided, and shows it where somebody is looking."""
+
+    def __init__(self, console: Console, reader: Reader, meter: LagMeter) -> None:
+        self._console = console
+        self._reader = reader
+        self._meter = meter
+
+    async def watch(self) -> None:
+        """Return when every message is decided and published."""
+        with self._live() as live:
+            decided, at = await self._decided(), time.monotonic()
+            while True:
+                # The ledger first: what it passed on since then can only make the lag look longer.
+                standings = await self._reader.standings()
+                lag = sum(topic.total for topic in await self._meter.measure(standings))
+                if live is not None:
+                    before, since = decided, at
+                    decided, at = await self._decided(), time.monotonic()
+                    rate = (decided - before) / max(at - since, 0.001)
+                    line = f"{lag} messages to go, {rate:.0f} per second"
+                    live.update(await self._tables(line), refresh=True)
+                if lag == 0:
+                    return
+                await asyncio.sleep(_PAUSE)
+
+    @contextmanager
+    def _live(self) -> Iterator[Live | None]:
+        if not self._console.is_terminal:
+            yield None
+            return
+        with Live(console=self._console, auto_refresh=False, transient=True) as live:
+            yield live
+
+    async def _decided(self) -> int:
+        standings = await self._reader.standings()
+        return sum(standing.decided_to for standing in standings.values())
+
+    async def _tables(self, line: str) -> Group:
+        counts = await self._reader.state_counts()
+        blockers = await self._reader.blocker_counts()
+        return Group(
+            orders_table(await self._reader.stores(), counts), blockers_table(blockers), cell(line)
+        )
+
+
+async def _sum_up(console: Console, reader: Reader, seconds: float) -> None:
+    stores, counts = await reader.stores(), await reader.state_counts()
+    letters = await reader.dead_letter_counts()
+    orders = sum(sum(states.values()) for states in counts.values())
+    console.print(cell(f"All decided: {orders} orders in {seconds:.0f} s.", "bold green"))
+    console.print(orders_table(stores, counts))
+    if blockers := await reader.blocker_counts():
+        console.print(blockers_table(blockers))
+    told = ", ".join(f"{count} {code}" for code, count in sorted(letters.items()))
+    console.print(cell(f"Dead letters: {told or 'none'}"))
+    blocked = [
+        stores[store_id].name if store_id in stores else store_id
+        for store_id, states in sorted(counts.items())
+        if states.get(ImportState.BLOCKED)
+    ]
+    message = system_message(blocked)
+    if message is not None:
+        console.print(cell(message, "bold white on red"))
+    console.print("Now try, in a second terminal:")
+    for hint in (
+        "order-import status",
+        "order-import orders --state blocked",
+        "order-import orders --reason out-of-stock",
+        "order-import explain ORDER",
+    ):
+        console.print(f"  {hint}")

@@ -1,0 +1,129 @@
+"""Health: do Kafka and MongoDB answer, how far is the work, and what should a person look at."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from models.errors import OrderImportError
+from models.facts import Store
+from models.outcomes import ImportState
+from order_import.clients import connect_reader
+from order_import.lag import LagMeter, TopicLag
+from order_import.settings import Settings
+from order_import.words import system_message
+from storage.reader import Reader
+
+_RATE_OVER = 1.0
+"""Seconds over which the rate is measured."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerHealth:
+    """One server: how long it took to answer, in milliseconds, or why it did not."""
+
+    name: str
+    address: str
+    latency_ms: float | None = None
+    error: str | None = None
+
+    @property
+    def answers(self) -> bool:
+        """Whether it answered."""
+        return self.error is None
+
+
+@dataclass(slots=True)
+class Health:
+    """All that `status` tells. What could not be asked is empty, or None."""
+
+    kafka: ServerHealth
+    mongo: ServerHealth
+    lag: Sequence[TopicLag] = ()
+    rate: float | None = None
+    """Messages decided per second, over all topics, in the last second."""
+    states: Mapping[str, Mapping[ImportState, int]] = field(default_factory=dict)
+    stores: Mapping[str, Store] = field(default_factory=dict)
+    blockers: Mapping[str, int] = field(default_factory=dict)
+    dead_letters: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def oldest_undecided(self) -> datetime | None:
+        """When the oldest undecided message was sent."""
+        return min((topic.oldest for topic in self.lag if topic.oldest), default=None)
+
+    @property
+    def blocked_per_store(self) -> Mapping[str, int]:
+        """How many orders are blocked, per store id, of stores that have any."""
+        counts = {
+            store: states.get(ImportState.BLOCKED, 0) for store, states in self.states.items()
+        }
+        return {store: count for store, count in sorted(counts.items()) if count}
+
+    @property
+    def system_message(self) -> str | None:
+        """Rule 19's message; None where no order is blocked."""
+        return system_message(
+            self.stores[store].name if store in self.stores else store
+            for store in self.blocked_per_store
+        )
+
+
+async def examine(settings: Settings) -> Health:
+    """Ask both servers, and of what they know as much as they answer. Never raises for them."""
+    async with AsyncExitStack() as stack:
+        reader = await stack.enter_async_context(connect_reader(settings))
+        mongo = await _probe("MongoDB", _host_of(settings), reader.ping)
+        meter: LagMeter | None = None
+
+        async def ping_kafka() -> None:
+            nonlocal meter
+            if meter is None:
+                meter = await stack.enter_async_context(LagMeter(settings))
+            await meter.ping()
+
+        kafka = await _probe("Kafka", settings.kafka_bootstrap_servers, ping_kafka)
+        health = Health(kafka, mongo)
+        if mongo.answers:
+            try:
+                await _gather(health, reader, meter if kafka.answers else None)
+            except OrderImportError as error:
+                # It answered a moment ago: what was learned so far is still told.
+                health.mongo = ServerHealth("MongoDB", mongo.address, None, str(error))
+        return health
+
+
+async def _gather(health: Health, reader: Reader, meter: LagMeter | None) -> None:
+    began, before = time.monotonic(), await reader.standings()
+    health.stores = await reader.stores()
+    health.states = await reader.state_counts()
+    health.blockers = await reader.blocker_counts()
+    health.dead_letters = await reader.dead_letter_counts()
+    if meter is not None:
+        health.lag = await meter.measure(await reader.standings(), ages=True)
+    await asyncio.sleep(max(0.0, began + _RATE_OVER - time.monotonic()))
+    after, took = await reader.standings(), time.monotonic() - began
+    decided = sum(
+        standing.decided_to - (before[source].decided_to if source in before else 0)
+        for source, standing in after.items()
+    )
+    health.rate = max(decided, 0) / took
+
+
+async def _probe(name: str, address: str, ask: Callable[[], Awaitable[None]]) -> ServerHealth:
+    """Ask twice: the first answer pays for the connection, the second is the latency."""
+    try:
+        await ask()
+        began = time.perf_counter()
+        await ask()
+    except OrderImportError as error:
+        return ServerHealth(name, address, error=str(error))
+    return ServerHealth(name, address, latency_ms=round((time.perf_counter() - began) * 1000, 1))
+
+
+def _host_of(settings: Settings) -> str:
+    """Give the hosts of a MongoDB URL, without user and password."""
+    _, _, rest = settings.mongo_url.get_secret_value().partition("://")
+    return rest.partition("/")[0].partition("?")[0].rpartition("@")[2]

@@ -1,0 +1,127 @@
+"""The reader: what people may ask of the database. It changes nothing and takes no turns."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from models.amazon_order import AmazonStatus, FulfillmentChannel
+from models.facts import CommerceStatus, Store
+from models.ledger import Source
+from models.money import Money
+from models.outcomes import ImportState
+from models.records import CommerceOrder, OrderRecord, StoryEntry
+
+
+@dataclass(frozen=True, slots=True)
+class OrderFilter:
+    """Which orders to list. `None` leaves a question out.
+
+    `reason` is any stable code: of a blocker, of waiting, or of skipping. `since` is the earliest
+    purchase that is listed.
+    """
+
+    store_id: str | None = None
+    state: ImportState | None = None
+    reason: str | None = None
+    since: datetime | None = None
+    limit: int = 50
+
+
+@dataclass(frozen=True, slots=True)
+class OrderLine:
+    """An order as one line of a list. Nothing of the buyer is in it.
+
+    `reasons` are codes, each once. `order_number` and `commerce_status` are of the Commerce order,
+    where there is one.
+    """
+
+    store_id: str
+    amazon_order_id: str
+    purchase_date: datetime | None
+    status: AmazonStatus | None
+    channel: FulfillmentChannel | None
+    total: Money | None
+    state: ImportState
+    reasons: tuple[str, ...]
+    commerce_order_id: str | None
+    order_number: str | None
+    commerce_status: CommerceStatus | None
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedEvent:
+    """An event that was emitted for an order, without its body."""
+
+    event_id: str
+    event_type: str
+    topic: str
+    sequence: int
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class OrderHistory:
+    """All there is to tell of one order. `events` are by event id, of those the story names."""
+
+    record: OrderRecord
+    story: tuple[StoryEntry, ...]
+    events: Mapping[str, PublishedEvent]
+    commerce_order: CommerceOrder | None
+    store: Store | None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How far a source partition is decided, and how many messages of that are still to go out."""
+
+    decided_to: int
+    unpublished: int
+
+
+class Reader(Protocol):
+    """Questions people ask.
+
+    Raises:
+        StorageUnavailable: From every method: the database does not answer.
+    """
+
+    async def ping(self) -> None:
+        """Return when the database answers."""
+        ...
+
+    async def indexes(self) -> Collection[str]:
+        """Give the indexes there are, each as `collection.name`."""
+        ...
+
+    async def stores(self) -> Mapping[str, Store]:
+        """Give all stores by id."""
+        ...
+
+    async def list_orders(self, wanted: OrderFilter) -> Sequence[OrderLine]:
+        """Give orders, newest purchase first; those without a purchase date come last."""
+        ...
+
+    async def order_keys(self, amazon_order_id: str) -> Sequence[str]:
+        """Give the `store/order` keys of all stores' orders of this Amazon id, sorted."""
+        ...
+
+    async def history(self, key: str) -> OrderHistory | None:
+        """Give one order with its story; None where there is none of this `store/order`."""
+        ...
+
+    async def state_counts(self) -> Mapping[str, Mapping[ImportState, int]]:
+        """Give, per store id, how many orders are in each state."""
+        ...
+
+    async def blocker_counts(self) -> Mapping[str, int]:
+        """Give, per blocker code, how many orders it blocks; an order may count under several."""
+        ...
+
+    async def dead_letter_counts(self) -> Mapping[str, int]:
+        """Give, per code, how many messages became dead letters."""
+        ...
+
+    async def standings(self) -> Mapping[Source, Standing]:
+        """Give where every source partition stands that was ever read."""
+        ...

@@ -1,0 +1,813 @@
+"""What the storage promises, asked of every implementation alike."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import uuid5
+
+import pytest
+import pytest_asyncio
+
+from models import keys
+from models.amazon_order import (
+    Address,
+    AmazonStatus,
+    Buyer,
+    FulfillmentChannel,
+    Package,
+)
+from models.base import to_utc
+from models.blockers import BlockerCode
+from models.commands import Rejudge, Replay, Sync
+from models.errors import PositionLost
+from models.facts import CommerceStatus, OrderNumberSource
+from models.ledger import (
+    Admission,
+    Changes,
+    CommandMessage,
+    OrderChange,
+    Outgoing,
+    Position,
+    Source,
+)
+from models.outcomes import (
+    Admitted,
+    Created,
+    Outcome,
+    Skipped,
+    SkipReason,
+    Waiting,
+    WaitingReason,
+    Withdrawn,
+)
+from models.records import (
+    CommerceLine,
+    CommerceOrder,
+    Hold,
+    OrderRecord,
+    StockedProduct,
+    StoryEntry,
+)
+from order_import.embedded import EmbeddedServers
+from storage.driver import Driver
+from storage.memory import MemoryStorage
+from storage.mongo import MongoStorage, open_storage
+from storage.order_documents import story_out
+from storage.port import Transaction, Turn
+from storage.writes import STORY_LENGTH
+from tests.builders import (
+    KEY,
+    NOW,
+    ORDER,
+    PURCHASED,
+    STORE,
+    TRACE,
+    a_block,
+    a_blocker,
+    a_cause,
+    a_commerce_order,
+    a_dead_letter,
+    a_listing,
+    a_product,
+    a_record,
+    a_store,
+    a_story_entry,
+    an_event,
+    an_item,
+    an_order,
+    later,
+    money,
+)
+
+Tested = MemoryStorage | MongoStorage
+SOURCE = Source("amazon.orders", 3)
+IMPLEMENTATIONS = ("memory", *Driver)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def mongo_url(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
+    data = tmp_path_factory.mktemp("mongo")
+    async with EmbeddedServers(data, kafka=False, mongo_engine="auto") as addresses:
+        assert addresses.mongo_url is not None
+        yield addresses.mongo_url
+
+
+@pytest.fixture(params=IMPLEMENTATIONS)
+async def storage(request: pytest.FixtureRequest, mongo_url: str) -> AsyncIterator[Tested]:
+    if request.param == "memory":
+        yield MemoryStorage()
+        return
+    database = f"t{uuid5(keys._NAMESPACE, request.node.nodeid).hex}"
+    async with open_storage(mongo_url, database, Driver(request.param)) as opened:
+        await opened.prepare()
+        yield opened
+
+
+async def write(storage: Tested, **changes: Any) -> None:
+    await storage.transact(lambda transaction: transaction.write(Changes(**changes)))
+
+
+async def move(storage: Tested, before: Position, after: Position) -> None:
+    await storage.transact(lambda transaction: transaction.move(before, after))
+
+
+async def read(storage: Tested, ask: Callable[[Transaction], Awaitable[Any]]) -> Any:
+    return await storage.transact(ask)
+
+
+def new(record: OrderRecord, *story: StoryEntry) -> OrderChange:
+    return OrderChange(record, story, is_new=True, details=False)
+
+
+def judged(record: OrderRecord, *story: StoryEntry) -> OrderChange:
+    return OrderChange(record, story, is_new=False, details=False)
+
+
+async def stored_order(storage: Tested, key: str = KEY) -> OrderRecord | None:
+    found: OrderRecord | None = (await read(storage, lambda t: t.orders({key}))).get(key)
+    return found
+
+
+async def stored_story(storage: Tested, key: str = KEY) -> Sequence[StoryEntry]:
+    if isinstance(storage, MemoryStorage):
+        return storage.contents.stories[key]
+    document = await storage._database.amazon_orders.find_one({"_id": key})
+    return [story_out(entry) for entry in document["story"]]
+
+
+async def count(storage: Tested) -> dict[str, int]:
+    """How much there is of all that a transaction may add."""
+    names = ("orders", "commerce_orders", "events", "dead_letters", "stores", "positions")
+    if isinstance(storage, MemoryStorage):
+        return {name: len(getattr(storage.contents, name)) for name in names}
+    collections = {"orders": "amazon_orders"}
+    return {
+        name: await storage._database[collections.get(name, name)].count_documents({})
+        for name in names
+    }
+
+
+# ---------------------------------------------------------------- round trips
+
+OUTCOMES: tuple[Outcome, ...] = (
+    Admitted(),
+    *(Waiting(reason) for reason in WaitingReason),
+    *(Skipped(reason) for reason in SkipReason),
+    a_block(
+        a_blocker(code=BlockerCode.NOT_IN_CATALOG, sku=None, seller_sku=None, available=None),
+        a_blocker(code=BlockerCode.DISABLED, asin="B1", available=-2.5, required=3),
+        since=later(-5),
+        tried=4,
+    ),
+    Created("commerce-1"),
+    Withdrawn(SkipReason.CANCELED),
+)
+
+
+def a_full_order(**overrides: Any) -> Any:
+    fields: dict[str, Any] = {
+        "seller_id": "A1",
+        "marketplace_id": "ATVPDKIKX0DER",
+        "latest_ship_date": later(48),
+        "total": money("1234567890123456789.00", "EUR"),
+        "buyer": Buyer(name="B. Uyer", email="b@example.org"),
+        "ship_to": Address(
+            name="N", lines=("1", "2"), city="C", region="R", postal_code="P", country="US"
+        ),
+        "items": (
+            an_item(quantity_shipped=1, buyer_requested_cancel=True),
+            an_item(order_item_id="2", seller_sku=None, price=money("10.0", "EUR"), tax=None),
+            an_item(order_item_id="3", price=money("0.1000", "JPY"), asin=None, title=None),
+        ),
+        "items_expected": 3,
+        "buyer_requested_cancel": True,
+        "shipping_service": "Std",
+        "programs": ("PRIME", "BUSINESS"),
+        "packages": (Package(carrier="UPS", tracking_number="1Z", shipped_at=NOW), Package()),
+    }
+    return an_order(**(fields | overrides))
+
+
+@pytest.mark.parametrize("outcome", OUTCOMES, ids=repr)
+async def test_an_order_comes_back_as_it_was_in_each_outcome(
+    storage: Tested, outcome: Outcome
+) -> None:
+    record = a_record(
+        order=a_full_order(),
+        outcome=outcome,
+        waits_on=("product:SKU-1", f"store:{STORE}"),
+        sequence=3,
+        received=5,
+        ignored=2,
+        decided_at=later(1),
+    )
+    await write(storage, orders=[new(record)])
+    assert await stored_order(storage) == record
+
+
+async def test_an_order_of_which_hardly_anything_was_told_comes_back_as_it_was(
+    storage: Tested,
+) -> None:
+    record = a_record(
+        order=an_order(
+            status=None,
+            fulfillment_channel=None,
+            purchase_date=None,
+            last_update_date=None,
+            total=None,
+            items=(),
+            items_complete=False,
+        ),
+        outcome=Waiting(WaitingReason.PURCHASE_DATE_UNKNOWN),
+    )
+    await write(storage, orders=[new(record)])
+    assert await stored_order(storage) == record
+
+
+async def test_what_was_not_told_is_not_stored(storage: Tested) -> None:
+    if isinstance(storage, MemoryStorage):
+        assert vars(storage.contents)  # has no documents: nothing to look into
+        return
+    bare = an_order(total=None, items=(an_item(price=None, tax=None, asin=None),))
+    await write(storage, orders=[new(a_record(order=bare))])
+    document = await storage._database.amazon_orders.find_one({"_id": KEY})
+    assert None not in document.values()
+    assert {"buyer", "ship_to", "total", "packages", "programs"}.isdisjoint(document)
+    assert {"price", "tax", "asin"}.isdisjoint(document["items"][0])
+    assert None not in document["import"].values()
+
+
+@pytest.mark.parametrize("amount", ["10.00", "10.0", "10", "0.00", "-3.10", "9" * 34, "0.0000001"])
+async def test_money_keeps_its_digits_and_its_currency(storage: Tested, amount: str) -> None:
+    order = an_order(total=money(amount, "JPY"), items=(an_item(price=money(amount, "EUR")),))
+    await write(storage, orders=[new(a_record(order=order))])
+    stored = await stored_order(storage)
+    assert stored is not None
+    assert stored.order.total is not None
+    assert stored.order.items[0].price is not None
+    assert str(stored.order.total.amount) == str(money(amount).amount)
+    assert str(stored.order.items[0].price.amount) == str(money(amount).amount)
+    assert (stored.order.total.currency, stored.order.items[0].price.currency) == ("JPY", "EUR")
+
+
+async def test_times_come_back_in_utc_to_the_millisecond(storage: Tested) -> None:
+    moment = to_utc(datetime.fromisoformat("2026-03-01T02:03:04.567891+05:30"))
+    await write(storage, orders=[new(a_record(order=an_order(purchase_date=moment)))])
+    stored = await stored_order(storage)
+    assert stored is not None
+    assert stored.order.purchase_date == datetime(2026, 2, 28, 20, 33, 4, 567000, UTC)
+    assert stored.order.purchase_date.utcoffset() == timedelta(0)
+
+
+async def test_a_judgement_changes_the_outcome_and_leaves_the_details(storage: Tested) -> None:
+    record = a_record(order=a_full_order())
+    await write(storage, orders=[new(record)])
+    blocked = replace(record, outcome=a_block(), admitted=False, waits_on=("product:SKU-1",))
+    await write(storage, orders=[judged(blocked)])
+    assert await stored_order(storage) == blocked
+    created = replace(record, outcome=Created("c"), admitted=False, sequence=2)
+    await write(storage, orders=[judged(created)])
+    assert await stored_order(storage) == created
+
+
+async def test_later_details_are_stored_and_when_it_was_received_stays(storage: Tested) -> None:
+    await write(storage, orders=[new(a_record(order=an_order(items=(), total=None)))])
+    news = a_record(order=a_full_order(status=AmazonStatus.SHIPPED), received=2)
+    change = OrderChange(replace(news, received_at=later(9)), (), is_new=False, details=True)
+    await write(storage, orders=[change])
+    assert await stored_order(storage) == news
+
+
+async def test_the_story_is_kept_in_its_order_with_its_facts(storage: Tested) -> None:
+    first = a_story_entry(cause=a_cause(traceparent=TRACE), facts={"store_updated_at": NOW})
+    second = a_story_entry(what="blocked", reasons=("disabled",), events=("e1", "e2"))
+    await write(storage, orders=[new(a_record(), first)])
+    await write(storage, orders=[judged(a_record(), second)])
+    assert list(await stored_story(storage)) == [first, second]
+    assert (await stored_story(storage))[0].cause.traceparent == TRACE
+
+
+async def test_the_story_is_capped_and_the_oldest_go_first(storage: Tested) -> None:
+    entries = [a_story_entry(what=str(number)) for number in range(STORY_LENGTH + 5)]
+    await write(storage, orders=[new(a_record(), *entries[:10])])
+    await write(storage, orders=[judged(a_record(), *entries[10:])])
+    assert list(await stored_story(storage)) == entries[5:]
+
+
+async def test_a_commerce_order_comes_back_as_it_was(storage: Tested) -> None:
+    item = an_item(price=money("10.10", "EUR"), tax=None, seller_sku="a/b")
+    order = a_commerce_order(
+        lines=(CommerceLine(item, "SKU-1"), CommerceLine(an_item(order_item_id="2"), "SKU-2")),
+        holds=(Hold("SKU-1", 1), Hold("SKU-2", 3)),
+        fulfillment_channel=FulfillmentChannel.AFN,
+        buyer_requested_cancel=True,
+        replayed=True,
+        total=None,
+    )
+    await write(storage, new_commerce_orders=[order])
+    wanted = {order.commerce_order_id, "unknown"}
+    found = await read(storage, lambda t: t.commerce_orders(wanted))
+    assert found == {order.commerce_order_id: order}
+    moved = replace(
+        order, status=CommerceStatus.SHIPPED, holds=(), acknowledged_at=NOW, updated_at=later(1)
+    )
+    await write(storage, changed_commerce_orders=[moved])
+    assert await read(storage, lambda t: t.commerce_orders(wanted)) == {
+        order.commerce_order_id: moved
+    }
+
+
+async def test_facts_come_back_as_they_were(storage: Tested) -> None:
+    plain = a_store()
+    full = a_store(
+        store_id="store-2",
+        seller_id="A2",
+        import_amazon_orders=False,
+        order_number_source=OrderNumberSource.AMAZON,
+        fba_requires_stock=False,
+        commerce_order_url="https://c/{commerce_order_id}",
+        seller_central_url="https://s/{amazon_order_id}",
+    )
+    product = a_product(name=None, manage_stock=False, salable_quantity=2.5, enabled=False)
+    listing = a_listing(seller_sku="a/b")
+    await write(storage, stores=[plain, full], products=[product], listings=[listing])
+    assert await read(storage, lambda t: t.stores()) == {STORE: plain, "store-2": full}
+    products = await read(storage, lambda t: t.products({"SKU-1", "SKU-9"}))
+    assert products == {"SKU-1": StockedProduct(product, 0)}
+    listed = await read(storage, lambda t: t.listings({f"{STORE}/a/b", "x/y"}))
+    assert listed == {f"{STORE}/a/b": listing}
+
+
+async def test_a_fact_told_again_takes_the_place_of_the_old_one(storage: Tested) -> None:
+    await write(storage, stores=[a_store()], products=[a_product()], listings=[a_listing()])
+    store, product = a_store(name="Other"), a_product(salable_quantity=3, as_of=NOW)
+    listing = a_listing(sku="SKU-2")
+    await write(storage, stores=[store], products=[product], listings=[listing])
+    assert await read(storage, lambda t: t.stores()) == {STORE: store}
+    assert (await read(storage, lambda t: t.products({"SKU-1"})))["SKU-1"].product == product
+    assert list((await read(storage, lambda t: t.listings({f"{STORE}/SELLER"}))).values()) == [
+        listing
+    ]
+
+
+async def test_the_catalog_follows_listings_and_takes_a_sku_without_one_by_its_name(
+    storage: Tested,
+) -> None:
+    products = [a_product(sku=sku) for sku in ("SKU-1", "SKU-2", "SELLER")]
+    await write(storage, products=products, listings=[a_listing()])
+    wanted = {(STORE, "SELLER"), (STORE, "SKU-2"), (STORE, "SKU-9")}
+    catalog = await read(storage, lambda t: t.catalog(wanted))
+    assert catalog.matches == {f"{STORE}/SELLER": "SKU-1"}
+    assert set(catalog.products) == {"SKU-1", "SKU-2"}
+    await write(storage, deleted_listings=[f"{STORE}/SELLER"])
+    catalog = await read(storage, lambda t: t.catalog(wanted))
+    assert catalog.matches == {}
+    assert set(catalog.products) == {"SELLER", "SKU-2"}
+
+
+async def test_asking_for_nothing_gives_nothing(storage: Tested) -> None:
+    await write(storage, orders=[new(a_record())], products=[a_product()], listings=[a_listing()])
+
+    async def ask(t: Transaction) -> list[Any]:
+        asked = (t.orders, t.order_keys, t.commerce_orders, t.products, t.product_versions)
+        found: list[Any] = [await one(()) for one in asked]
+        return [*found, await t.listings(()), await t.facts_waited_on(())]
+
+    assert not any(await read(storage, ask))
+
+
+# ---------------------------------------------------------------- stock
+
+HELD = {"SKU-1"}
+
+
+async def test_held_pieces_are_counted_up_and_down(storage: Tested) -> None:
+    await write(storage, products=[a_product(), a_product(sku="SKU-2")])
+    await write(storage, held={"SKU-1": 5, "SKU-2": 1})
+    await write(storage, held={"SKU-1": -2, "SKU-2": 0})
+    products = await read(storage, lambda t: t.products({"SKU-1", "SKU-2"}))
+    assert {sku: product.held for sku, product in products.items()} == {"SKU-1": 3, "SKU-2": 1}
+
+
+async def test_a_new_count_and_what_it_frees_are_written_together(storage: Tested) -> None:
+    await write(storage, products=[a_product()])
+    await write(storage, held={"SKU-1": 5})
+    recounted = a_product(salable_quantity=6, as_of=NOW)
+    await write(storage, products=[recounted], held={"SKU-1": -4})
+    products = await read(storage, lambda t: t.products(HELD))
+    assert products == {"SKU-1": StockedProduct(recounted, 1)}
+
+
+async def test_a_deleted_product_is_out_of_the_catalog_and_keeps_its_count_and_holds(
+    storage: Tested,
+) -> None:
+    await write(storage, products=[a_product(as_of=NOW)])
+    await write(storage, held={"SKU-1": 4})
+    await write(storage, deleted_products=["SKU-1"])
+    assert await read(storage, lambda t: t.products(HELD)) == {}
+    assert (await read(storage, lambda t: t.catalog({(STORE, "SKU-1")}))).products == {}
+    kept = (await read(storage, lambda t: t.product_versions(HELD)))["SKU-1"]
+    assert (kept.product.as_of, kept.held) == (NOW, 4)
+    await write(storage, held={"SKU-1": -1})
+    again = a_product(as_of=later(1), salable_quantity=8)
+    await write(storage, products=[again])
+    assert await read(storage, lambda t: t.products(HELD)) == {"SKU-1": StockedProduct(again, 3)}
+
+
+async def test_deleting_or_holding_a_product_never_told_makes_none(storage: Tested) -> None:
+    await write(storage, deleted_products=["SKU-1"], held={"SKU-2": 3})
+    assert await read(storage, lambda t: t.product_versions({"SKU-1", "SKU-2"})) == {}
+
+
+# ---------------------------------------------------------------- positions and the outbox
+
+
+async def test_a_partition_nobody_has_read_stands_at_the_beginning(storage: Tested) -> None:
+    assert await storage.position(SOURCE) == Position(SOURCE, 0)
+
+
+async def test_a_position_moves_from_where_its_owner_left_it(storage: Tested) -> None:
+    await move(storage, Position(SOURCE, 0), Position(SOURCE, 10))
+    await move(storage, Position(SOURCE, 10), Position(SOURCE, 25))
+    assert await storage.position(SOURCE) == Position(SOURCE, 25)
+    assert await storage.position(Source("amazon.orders", 4)) == Position(
+        Source("amazon.orders", 4), 0
+    )
+
+
+@pytest.mark.parametrize("believed", [0, 9, 11])
+async def test_a_position_that_another_one_moved_is_lost(storage: Tested, believed: int) -> None:
+    await move(storage, Position(SOURCE, 0), Position(SOURCE, 10))
+    with pytest.raises(PositionLost):
+        await move(storage, Position(SOURCE, believed), Position(SOURCE, 20))
+    assert await storage.position(SOURCE) == Position(SOURCE, 10)
+
+
+async def test_taking_a_partition_up_gives_its_position_and_moves_nothing(storage: Tested) -> None:
+    assert await storage.take_up(SOURCE) == Position(SOURCE, 0)
+    await move(storage, Position(SOURCE, 0), Position(SOURCE, 10, (Admission(KEY),)))
+    assert await storage.take_up(SOURCE) == Position(SOURCE, 10, (Admission(KEY),))
+
+
+OUTBOX: tuple[Outgoing, ...] = (
+    an_event(cause=a_cause(traceparent=TRACE)),
+    Admission(KEY, TRACE),
+    a_dead_letter(),
+    CommandMessage("product:SKU-1", Rejudge(fact="product:SKU-1")),
+    an_event(event_id="event-2", sequence=2),
+    Admission("store-1/other"),
+    CommandMessage(STORE, Sync(store_id=STORE, requested_at=NOW)),
+    CommandMessage(KEY, Replay(replay_id="r1", key=KEY)),
+    a_dead_letter(offset=8, key=None, value=None, headers=()),
+)
+
+
+async def with_outbox(storage: Tested) -> Position:
+    after = Position(SOURCE, 10, OUTBOX)
+    changes = Changes(
+        events=[one for one in OUTBOX if type(one) is type(an_event())],
+        dead_letters=[one for one in OUTBOX if type(one) is type(a_dead_letter())],
+    )
+
+    async def work(transaction: Transaction) -> None:
+        await transaction.write(changes)
+        await transaction.move(Position(SOURCE, 0), after)
+
+    await storage.transact(work)
+    return after
+
+
+async def test_what_is_to_go_out_comes_back_whole_and_in_its_order(storage: Tested) -> None:
+    await with_outbox(storage)
+    stored = await storage.position(SOURCE)
+    assert stored.outbox == OUTBOX
+    first, second = stored.outbox[:2]
+    assert first.cause.traceparent == TRACE  # type: ignore[union-attr]
+    assert isinstance(second, Admission)
+    assert second.traceparent == TRACE
+
+
+async def test_published_is_marked_for_the_position_it_is_said_of(storage: Tested) -> None:
+    after = await with_outbox(storage)
+    await storage.mark_published(replace(after, decided_to=9))
+    assert (await storage.position(SOURCE)).outbox == OUTBOX
+    await storage.mark_published(after)
+    assert await storage.position(SOURCE) == Position(SOURCE, 10)
+
+
+async def test_a_position_is_restarted_with_what_is_still_to_go_out(storage: Tested) -> None:
+    await with_outbox(storage)
+    assert await storage.restart_position(SOURCE, 4) == Position(SOURCE, 4, OUTBOX)
+    unknown = Source("commerce.stores", 0)
+    assert await storage.restart_position(unknown, 7) == Position(unknown, 7)
+    await move(storage, Position(unknown, 7), Position(unknown, 8))
+    assert (await storage.position(unknown)).decided_to == 8
+
+
+# ---------------------------------------------------------------- all or nothing
+
+TWICE: dict[str, dict[str, Any]] = {
+    "event": {"events": [an_event()]},
+    "commerce order": {"new_commerce_orders": [a_commerce_order()]},
+    "commerce order of one Amazon order": {
+        "new_commerce_orders": [a_commerce_order(commerce_order_id="another")]
+    },
+    "order": {"orders": [new(a_record())]},
+}
+
+
+@pytest.mark.parametrize("changes", TWICE.values(), ids=TWICE)
+async def test_what_is_there_already_loses_the_position_and_all_of_its_transaction(
+    storage: Tested, changes: dict[str, Any]
+) -> None:
+    await write(
+        storage,
+        events=[an_event()],
+        new_commerce_orders=[a_commerce_order()],
+        orders=[new(a_record())],
+    )
+    before = await count(storage)
+    more: dict[str, list[Any]] = {
+        "events": [an_event(event_id="new")],
+        "new_commerce_orders": [a_commerce_order(amazon_order_id="new")],
+        "orders": [new(a_record(order=an_order(amazon_order_id="new")))],
+        "stores": [a_store()],
+        "dead_letters": [a_dead_letter()],
+    }
+    for name, values in changes.items():
+        more[name] = [*more[name], *values]
+
+    async def work(transaction: Transaction) -> None:
+        await transaction.move(Position(SOURCE, 0), Position(SOURCE, 5))
+        await transaction.write(Changes(**more))
+
+    with pytest.raises(PositionLost):
+        await storage.transact(work)
+    assert await count(storage) == before
+    assert await storage.position(SOURCE) == Position(SOURCE, 0)
+
+
+async def test_a_lost_position_stores_nothing_of_its_transaction(storage: Tested) -> None:
+    await move(storage, Position(SOURCE, 0), Position(SOURCE, 10))
+    before = await count(storage)
+
+    async def work(transaction: Transaction) -> None:
+        await transaction.write(Changes(orders=[new(a_record())], events=[an_event()]))
+        await transaction.move(Position(SOURCE, 3), Position(SOURCE, 5))
+
+    with pytest.raises(PositionLost):
+        await storage.transact(work)
+    assert await count(storage) == before
+
+
+async def test_work_that_fails_stores_nothing(storage: Tested) -> None:
+    async def work(transaction: Transaction) -> None:
+        await transaction.take_turn(Turn.STOCK)
+        await transaction.write(Changes(orders=[new(a_record())], stores=[a_store()]))
+        await transaction.move(Position(SOURCE, 0), Position(SOURCE, 5))
+        raise LookupError("of the work's own")
+
+    with pytest.raises(LookupError):
+        await storage.transact(work)
+    assert not any((await count(storage)).values())
+    await write(storage, orders=[new(a_record())])
+    assert await stored_order(storage) == a_record()
+
+
+async def test_the_same_dead_letter_told_twice_is_one(storage: Tested) -> None:
+    await write(storage, dead_letters=[a_dead_letter()])
+    await write(storage, dead_letters=[a_dead_letter()])
+    assert (await count(storage))["dead_letters"] == 1
+
+
+async def test_a_transaction_gives_what_its_work_gives(storage: Tested) -> None:
+    async def work(_: Transaction) -> str:
+        return "done"
+
+    assert await storage.transact(work) == "done"
+
+
+# ---------------------------------------------------------------- listings of orders
+
+
+def waiting(number: int, purchased: datetime | None, **overrides: Any) -> OrderRecord:
+    order = an_order(amazon_order_id=f"902-{number}", purchase_date=purchased)
+    fields: dict[str, Any] = {"outcome": a_block(), "waits_on": ("product:SKU-1",)}
+    return a_record(order=order, **(fields | overrides))
+
+
+IN_ORDER = [
+    waiting(8, None),
+    waiting(9, None),
+    waiting(7, PURCHASED),
+    waiting(1, PURCHASED + timedelta(milliseconds=1)),
+    waiting(3, PURCHASED + timedelta(days=1)),
+    waiting(4, PURCHASED + timedelta(days=1)),
+    waiting(2, PURCHASED + timedelta(days=2)),
+]
+OTHERS = [
+    waiting(20, PURCHASED, waits_on=("product:SKU-2",), outcome=Waiting(WaitingReason.STORE_UNKNOWN)),
+    waiting(21, PURCHASED, waits_on=(), outcome=Created("c")),
+]
+
+
+async def pages(
+    storage: Tested, ask: Callable[[Transaction, OrderRecord | None], Any], limit: int
+) -> list[list[str]]:
+    found: list[list[str]] = []
+    after: OrderRecord | None = None
+    while True:
+        start = after
+        page = await read(storage, lambda t, start=start: ask(t, start))  # type: ignore[misc]
+        found.append([record.order.amazon_order_id for record in page])
+        if len(page) < limit:
+            return found
+        after = page[-1]
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 100])
+async def test_orders_that_wait_on_a_fact_come_oldest_first_and_each_once(
+    storage: Tested, limit: int
+) -> None:
+    await write(storage, orders=[new(one) for one in (*reversed(IN_ORDER), *OTHERS)])
+    expected = [one.order.amazon_order_id for one in IN_ORDER]
+    for ask in (
+        lambda t, after: t.orders_waiting_on("product:SKU-1", after, limit),
+        lambda t, after: t.blocked_orders(STORE, after, limit),
+        lambda t, after: t.blocked_orders(None, after, limit),
+    ):
+        found = await pages(storage, ask, limit)
+        assert [one for page in found for one in page] == expected
+        assert all(len(page) == limit for page in found[:-1])
+
+
+async def test_a_listing_gives_whole_records(storage: Tested) -> None:
+    record = a_record(order=a_full_order(), outcome=a_block(), waits_on=("product:SKU-1",))
+    await write(storage, orders=[new(record, a_story_entry())])
+    assert await read(storage, lambda t: t.orders_waiting_on("product:SKU-1", None, 5)) == [record]
+    assert await read(storage, lambda t: t.blocked_orders(None, None, 5)) == [record]
+
+
+async def test_blocked_orders_are_given_for_one_store_or_for_all(storage: Tested) -> None:
+    other = a_record(order=an_order(store_id="store-2"), store_id="store-2", outcome=a_block())
+    await write(storage, orders=[new(waiting(1, PURCHASED)), new(other)])
+    first = await read(storage, lambda t: t.blocked_orders(STORE, None, 9))
+    assert [one.key for one in first] == [f"{STORE}/902-1"]
+    assert len(await read(storage, lambda t: t.blocked_orders(None, None, 9))) == 2
+    assert await read(storage, lambda t: t.blocked_orders("store-3", None, 9)) == []
+
+
+async def test_facts_waited_on_are_those_asked_for_that_some_order_names(storage: Tested) -> None:
+    await write(
+        storage,
+        orders=[
+            new(waiting(1, None, waits_on=("product:A", "listing:s/b/c"))),
+            new(waiting(2, None, waits_on=("product:A", "store:s"))),
+        ],
+    )
+    asked = {"product:A", "listing:s/b/c", "product:other"}
+    found = await read(storage, lambda t: t.facts_waited_on(asked))
+    assert set(found) == {"product:A", "listing:s/b/c"}
+    assert len(found) == 2
+
+
+async def test_an_order_that_waits_no_more_is_not_found_any_more(storage: Tested) -> None:
+    await write(storage, orders=[new(waiting(1, None))])
+    await write(storage, orders=[judged(waiting(1, None, waits_on=(), outcome=Created("c")))])
+    assert not await read(storage, lambda t: t.facts_waited_on({"product:SKU-1"}))
+    assert not await read(storage, lambda t: t.orders_waiting_on("product:SKU-1", None, 9))
+
+
+async def test_order_keys_are_found_in_every_store(storage: Tested) -> None:
+    other = a_record(order=an_order(store_id="store-2"), store_id="store-2")
+    await write(storage, orders=[new(a_record()), new(other), new(waiting(1, None))])
+    found = await read(storage, lambda t: t.order_keys({ORDER, "902-1", "902-9"}))
+    assert {order: sorted(keys) for order, keys in found.items()} == {
+        ORDER: [KEY, f"store-2/{ORDER}"],
+        "902-1": [f"{STORE}/902-1"],
+    }
+
+
+def commerce(number: int, **overrides: Any) -> CommerceOrder:
+    return a_commerce_order(amazon_order_id=f"902-{number}", **overrides)
+
+
+async def test_holders_are_acknowledged_orders_that_hold_one_of_the_products(
+    storage: Tested,
+) -> None:
+    orders = [
+        commerce(1, acknowledged_at=NOW),
+        commerce(2, acknowledged_at=NOW, holds=(Hold("SKU-2", 1), Hold("SKU-3", 1))),
+        commerce(3, acknowledged_at=NOW, holds=(Hold("SKU-9", 1),)),
+        commerce(4, acknowledged_at=NOW, holds=()),
+        commerce(5),
+    ]
+    await write(storage, new_commerce_orders=orders)
+    wanted = {"SKU-1", "SKU-2", "SKU-3"}
+    found = await read(storage, lambda t: t.acknowledged_holders(wanted))
+    assert sorted(one.amazon_order_id for one in found) == ["902-1", "902-2"]
+    assert not await read(storage, lambda t: t.acknowledged_holders(()))
+
+
+async def test_shipped_commerce_orders_are_given_for_one_store_or_all_up_to_a_limit(
+    storage: Tested,
+) -> None:
+    shipped = {"status": CommerceStatus.SHIPPED}
+    orders = [
+        commerce(1, **shipped),
+        commerce(2, **shipped),
+        commerce(3, store_id="store-2", **shipped),
+        *(commerce(4 + n, status=one) for n, one in enumerate(CommerceStatus) if one != "shipped"),
+    ]
+    await write(storage, new_commerce_orders=orders)
+
+    async def ids(store_id: str | None, limit: int) -> list[str]:
+        found = await read(storage, lambda t: t.shipped_commerce_orders(store_id, limit))
+        return sorted(order.amazon_order_id for order in found)
+
+    assert await ids(STORE, 9) == ["902-1", "902-2"]
+    assert await ids(None, 9) == ["902-1", "902-2", "902-3"]
+    assert len(await ids(None, 2)) == 2
+
+
+# ---------------------------------------------------------------- at the same time
+
+
+@asynccontextmanager
+async def second_of(storage: Tested) -> AsyncIterator[Tested]:
+    """The same database from another process, as far as the process can tell."""
+    if isinstance(storage, MemoryStorage):
+        yield storage
+    else:
+        yield MongoStorage(storage._client, storage._database.name)
+
+
+async def test_of_two_transactions_that_take_a_turn_the_second_sees_the_first(
+    storage: Tested,
+) -> None:
+    await write(storage, products=[a_product()])
+
+    async def take_one(transaction: Transaction) -> int:
+        await transaction.take_turn(Turn.STOCK)
+        held: int = (await transaction.products(HELD))["SKU-1"].held
+        await asyncio.sleep(0)
+        await transaction.write(Changes(held={"SKU-1": 1}))
+        return held
+
+    async with second_of(storage) as second:
+        seen = await asyncio.gather(*(one.transact(take_one) for one in (storage, second)))
+    assert sorted(seen) == [0, 1]
+    assert (await read(storage, lambda t: t.products(HELD)))["SKU-1"].held == 2
+
+
+async def test_order_numbers_are_unique_however_many_are_given_at_once(storage: Tested) -> None:
+    async def create(transaction: Transaction, number: int) -> int:
+        given = await transaction.take_turn(Turn.STOCK) + 1
+        order = commerce(number, order_number=f"{given:09d}")
+        await transaction.write(Changes(new_commerce_orders=[order]))
+        return given
+
+    async with second_of(storage) as second:
+        numbers = await asyncio.gather(
+            *(
+                (storage, second)[number % 2].transact(lambda t, n=number: create(t, n))  # type: ignore[misc]
+                for number in range(20)
+            )
+        )
+    assert sorted(numbers) == list(range(1, 21))
+
+
+async def test_of_two_owners_of_a_partition_one_loses(storage: Tested) -> None:
+    async def decide(owner: Tested, key: str) -> str:
+        async def work(transaction: Transaction) -> None:
+            record = a_record(order=an_order(amazon_order_id=key))
+            await transaction.write(Changes(orders=[new(record)]))
+            await transaction.move(Position(SOURCE, 0), Position(SOURCE, 5))
+
+        try:
+            await owner.transact(work)
+        except PositionLost:
+            return "lost"
+        return "won"
+
+    async with second_of(storage) as second:
+        ends = await asyncio.gather(decide(storage, "a"), decide(second, "b"))
+    assert sorted(ends) == ["lost", "won"]
+    assert (await count(storage))["orders"] == 1
+
+
+async def test_a_due_sync_is_claimed_by_one_of_many(storage: Tested) -> None:
+    claims = await asyncio.gather(*(storage.claim_sync(NOW, later(1)) for _ in range(10)))
+    assert claims.count(True) == 1
+    assert not await storage.claim_sync(later(0.5), later(2))
+    claims = await asyncio.gather(*(storage.claim_sync(later(1), later(2)) for _ in range(10)))
+    assert claims.count(True) == 1
+
+
+async def test_preparing_twice_is_harmless(storage: Tested) -> None:
+    await storage.prepare()
+    await storage.prepare()

@@ -1,0 +1,57 @@
+"""Messages as upstream publishes them, with defaults for all that a test does not care about."""
+
+from typing import Any
+
+Document = dict[str, Any]
+
+
+def store(store_id: str = "us", **fields: Any) -> Document:
+    return {
+        "store_id": store_id,
+        "name": f"Store {store_id}",
+        "marketplace_id": f"MARKET-{store_id}",
+        "integrated_at": "2026-01-01T00:00:00Z",
+        "updated_at": "2026-01-01T00:00:00Z",
+        **fields,
+    }
+
+
+def product(sku: str = "LAMP", **fields: Any) -> Document:
+    return {
+        "sku": sku,
+        "enabled": True,
+        "salable_quantity": 1_000_000,
+        "as_of": "2026-11-01T00:00:00Z",
+        **fields,
+    }
+
+
+def item(sku: str | None = "LAMP", quantity: int = 1, **fields: Any) -> Document:
+    return {
+        "order_item_id": f"item-{sku}",
+        "seller_sku": sku,
+        "title": "A thing",
+        "quantity": quantity,
+        "price": {"amount": "10.00", "currency": "USD"},
+        **fields,
+    }
+
+
+def order(number: int = 1, **fields: Any) -> Document:
+    return {
+        "store_id": "us",
+        "amazon_order_id": f"111-{number:07d}-0000000",
+        "status": "Unshipped",
+        "fulfillment_channel": "MFN",
+        "purchase_date": "2026-11-02T10:00:00Z",
+        "last_update_date": "2026-11-02T10:00:00Z",
+        "total": {"amount": "10.00", "currency": "USD"},
+        "buyer": {"name": "Jane Marker-Doe", "email": "jane@marker.example"},
+        "ship_to": {"name": "Jane Marker-Doe", "lines": ["1 Marker Street"], "city": "Markerville"},
+        "items": [item()],
+        **fields,
+    }
+
+
+def key(document: Document) -> str:
+    return f"{document['store_id']}/{document['amazon_order_id']}"

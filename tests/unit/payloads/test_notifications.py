@@ -1,0 +1,227 @@
+"""`ORDER_CHANGE` and the retired `ORDER_STATUS_CHANGE`."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from handlers.payloads import read_payload
+from models.amazon_order import AmazonOrder, AmazonStatus, FulfillmentChannel, OrderItem
+from models.refusals import DeadLetterCode
+
+from .support import as_bytes, order_of, refused, sample
+
+
+def change(**summary: Any) -> dict[str, Any]:
+    message: dict[str, Any] = sample("order_change")
+    message["Payload"]["OrderChangeNotification"]["Summary"] |= summary
+    return message
+
+
+def changed_at(moment: str | None, event_time: str | None) -> dict[str, Any]:
+    message = change() | {"EventTime": event_time}
+    message["Payload"]["OrderChangeNotification"]["OrderChangeTrigger"] = {
+        "TimeOfOrderChange": moment,
+        "ChangeReason": "any",
+    }
+    return message
+
+
+def status_change(**changes: Any) -> dict[str, Any]:
+    message: dict[str, Any] = sample("order_status_change")
+    message["Payload"]["OrderStatusChangeNotification"] |= changes
+    return message
+
+
+def in_lower_camel_case(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {
+            name[:1].lower() + name[1:]: in_lower_camel_case(part) for name, part in value.items()
+        }
+    return [in_lower_camel_case(part) for part in value] if isinstance(value, list) else value
+
+
+def test_a_change_announces_and_never_has_all_items_prices_or_an_address() -> None:
+    assert order_of(change()) == AmazonOrder(
+        amazon_order_id="112-7777777-8888888",
+        seller_id="AEXAMPLESELLER",
+        marketplace_id="ATVPDKIKX0DER",
+        status=AmazonStatus.UNSHIPPED,
+        fulfillment_channel=FulfillmentChannel.MFN,
+        purchase_date=datetime(2026, 11, 20, 9, 30, tzinfo=UTC),
+        last_update_date=datetime(2026, 11, 20, 9, 59, 58, 500_000, tzinfo=UTC),
+        latest_ship_date=datetime(2026, 11, 22, 7, 59, 59, tzinfo=UTC),
+        items=(
+            OrderItem(
+                order_item_id="40000000000001",
+                seller_sku="MUG-BLUE",
+                quantity=2,
+                quantity_shipped=0,
+            ),
+            OrderItem(order_item_id="40000000000002", seller_sku="POT-1L", quantity=1),
+        ),
+        items_complete=False,
+        programs=("BUSINESS", "PRIME"),
+    )
+
+
+def test_a_change_encoded_twice_is_the_same_change() -> None:
+    twice = as_bytes(json.dumps(change()))
+
+    assert read_payload(twice).orders == (order_of(change()),)
+
+
+def test_a_change_in_lower_camel_case_is_the_same_change() -> None:
+    assert order_of(in_lower_camel_case(change())) == order_of(change())
+
+
+def test_a_change_of_one_item_is_not_the_whole_order() -> None:
+    message = change(
+        OrderItems=change()["Payload"]["OrderChangeNotification"]["Summary"]["OrderItems"][:1]
+    )
+    message["Payload"]["OrderChangeNotification"]["NotificationLevel"] = "OrderItemLevel"
+
+    order = order_of(message)
+
+    assert [item.order_item_id for item in order.items] == ["40000000000001"]
+    assert not order.items_complete
+    assert order.items_expected is None
+
+
+def test_a_change_is_as_new_as_the_change_else_as_the_event() -> None:
+    moment, event_time = "2026-11-20T09:00:00Z", "2026-11-20T10:00:00Z"
+
+    assert order_of(changed_at(moment, event_time)).last_update_date == datetime(
+        2026, 11, 20, 9, tzinfo=UTC
+    )
+    assert order_of(changed_at(None, event_time)).last_update_date == datetime(
+        2026, 11, 20, 10, tzinfo=UTC
+    )
+
+
+def test_an_event_older_than_the_purchase_is_read_as_it_stands() -> None:
+    message = change(PurchaseDate="2022-07-13T19:42:04.284Z") | {
+        "EventTime": "2020-01-11T00:09:53.109Z"
+    }
+
+    assert order_of(message).purchase_date == datetime(2022, 7, 13, 19, 42, 4, 284_000, tzinfo=UTC)
+
+
+def test_a_notification_that_is_nowhere_dated_is_refused() -> None:
+    expected = "expected an ISO 8601 date-time"
+
+    assert refused(changed_at(None, None)) == (
+        DeadLetterCode.INVALID_ORDER,
+        f"OrderChangeTrigger.TimeOfOrderChange or EventTime: {expected}",
+    )
+    assert refused(status_change() | {"EventTime": None}) == (
+        DeadLetterCode.INVALID_ORDER,
+        f"EventTime: {expected}",
+    )
+
+
+def test_a_null_purchase_date_of_a_change_is_not_told() -> None:
+    assert order_of(change(PurchaseDate=None)).purchase_date is None
+
+
+@pytest.mark.parametrize("requested", [True, "true"])
+def test_a_cancel_request_of_the_buyer_marks_the_order(requested: object) -> None:
+    items = [{"OrderItemId": "1", "Quantity": 1, "IsBuyerRequestedCancel": requested}]
+
+    assert order_of(change(OrderItems=items)).buyer_requested_cancel
+
+
+def test_a_change_of_an_unknown_status_without_sku_or_quantity_is_kept() -> None:
+    items = [{"OrderItemId": "1", "SellerSKU": "", "Quantity": 0}]
+
+    order = order_of(change(OrderStatus="Reimagined", OrderItems=items))
+
+    assert order.status is AmazonStatus.UNKNOWN
+    assert order.items == (OrderItem(order_item_id="1", quantity=0),)
+
+
+def test_a_change_without_its_summary_is_refused() -> None:
+    message = change()
+    del message["Payload"]["OrderChangeNotification"]["Summary"]
+
+    assert refused(message) == (
+        DeadLetterCode.INVALID_ORDER,
+        "Payload.OrderChangeNotification.Summary.OrderStatus: required",
+    )
+
+
+def test_a_wrong_item_of_a_change_is_named_by_its_path() -> None:
+    assert refused(change(OrderItems=[{"OrderItemId": "1", "Quantity": "2"}])) == (
+        DeadLetterCode.INVALID_ORDER,
+        "Payload.OrderChangeNotification.Summary.OrderItems[0].Quantity: expected a whole number",
+    )
+
+
+def test_the_retired_status_change_is_one_item_of_an_order() -> None:
+    assert order_of(status_change()) == AmazonOrder(
+        amazon_order_id="112-7777777-9999999",
+        seller_id="AEXAMPLESELLER",
+        marketplace_id="ATVPDKIKX0DER",
+        status=AmazonStatus.UNSHIPPED,
+        fulfillment_channel=FulfillmentChannel.MFN,
+        purchase_date=datetime(2025, 11, 20, 9, 30, 0, 633_000, tzinfo=UTC),
+        last_update_date=datetime(2026, 11, 20, 10, 0, 0, 109_000, tzinfo=UTC),
+        items=(OrderItem(order_item_id="40000000000009", seller_sku="MUG-BLUE", quantity=45),),
+        items_complete=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("written", "moment"),
+    [
+        (1595882000633, datetime(2020, 7, 27, 20, 33, 20, 633_000, tzinfo=UTC)),
+        (86_400_000, datetime(1970, 1, 2, tzinfo=UTC)),
+        (0, datetime(1970, 1, 1, tzinfo=UTC)),
+        (-1, datetime(1969, 12, 31, 23, 59, 59, 999_000, tzinfo=UTC)),
+        ("2020-07-27T20:33:20Z", datetime(2020, 7, 27, 20, 33, 20, tzinfo=UTC)),
+        (None, None),
+    ],
+)
+def test_epoch_milliseconds_are_milliseconds_however_few(
+    written: object, moment: datetime | None
+) -> None:
+    assert order_of(status_change(PurchaseDate=written)).purchase_date == moment
+
+
+@pytest.mark.parametrize("written", [10**30, 1.5e12, True, "1595882000633"])
+def test_epoch_milliseconds_that_are_none_are_refused(written: object) -> None:
+    code, message = refused(status_change(PurchaseDate=written))
+
+    assert code is DeadLetterCode.INVALID_ORDER
+    assert message == (
+        "Payload.OrderStatusChangeNotification.PurchaseDate: "
+        "expected an ISO 8601 date-time or epoch milliseconds"
+    )
+
+
+def test_a_status_that_only_the_retired_notification_has_is_unknown() -> None:
+    assert order_of(status_change(OrderStatus="UpComing")).status is AmazonStatus.UNKNOWN
+
+
+def test_a_status_change_without_an_item_is_of_the_order_alone() -> None:
+    message = status_change()
+    del message["Payload"]["OrderStatusChangeNotification"]["OrderItemId"]
+
+    assert order_of(message).items == ()
+
+
+@pytest.mark.parametrize("kind", ["MFN_ORDER_STATUS_CHANGE", "ANY_OFFER_CHANGED", "", None, 1, []])
+def test_another_notification_is_unknown_and_told_which_are_accepted(kind: object) -> None:
+    assert refused(change() | {"NotificationType": kind}) == (
+        DeadLetterCode.UNKNOWN_PAYLOAD,
+        "NotificationType: expected ORDER_CHANGE or ORDER_STATUS_CHANGE",
+    )
+
+
+@pytest.mark.parametrize("payload", [None, "x", [], {}, {"OrderChangeNotification": None}])
+def test_a_change_without_content_is_refused(payload: object) -> None:
+    code, message = refused(change() | {"Payload": payload})
+
+    assert code is DeadLetterCode.INVALID_ORDER
+    assert message.startswith("Payload.OrderChangeNotification.AmazonOrderId: required")
