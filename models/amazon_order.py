@@ -73,7 +73,7 @@ class OrderItem(Value):
     asin: str | None = None
     title: str | None = None
     quantity: int = Field(ge=0, le=1_000_000)
-    quantity_shipped: int | None = Field(default=None, ge=0)
+    quantity_shipped: int | None = Field(default=None, ge=0, le=1_000_000)
     price: Money | None = None
     tax: Money | None = None
     buyer_requested_cancel: bool = False
@@ -102,7 +102,7 @@ class AmazonOrder(Value):
     ship_to: Address | None = None
     items: tuple[OrderItem, ...] = ()
     items_complete: bool = False
-    items_expected: int | None = Field(default=None, ge=0)
+    items_expected: int | None = Field(default=None, ge=0, le=1_000_000_000)
     """How many pieces the order has in all, where Amazon counts them."""
     buyer_requested_cancel: bool = False
     shipping_service: str | None = None

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, StringConstraints
 
 
 class Value(BaseModel):
@@ -16,12 +16,25 @@ def to_utc(moment: datetime) -> datetime:
     """Give the same moment in UTC, cut to the millisecond that MongoDB keeps.
 
     A time without an offset is taken as UTC, as Amazon means it.
+
+    Raises:
+        ValueError: In UTC it lies outside the years 1 to 9999.
     """
-    aware = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    try:
+        aware = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("a date-time lies between the years 1 and 9999") from None
     return aware.replace(microsecond=aware.microsecond // 1000 * 1000)
 
 
-UtcTime = Annotated[datetime, AfterValidator(to_utc)]
+def _written_out(value: object) -> object:
+    """Refuse bare numbers: whether they count seconds, milliseconds or days is a guess."""
+    if isinstance(value, datetime) or (isinstance(value, str) and not value.strip().isdigit()):
+        return value
+    raise ValueError("expected an ISO 8601 date-time")
+
+
+UtcTime = Annotated[datetime, BeforeValidator(_written_out), AfterValidator(to_utc)]
 """A moment, always with an offset of zero, in milliseconds."""
 
 Identifier = Annotated[

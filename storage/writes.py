@@ -37,8 +37,14 @@ def operations(changes: Changes, database: str) -> list[Operation]:
     writes += [
         InsertOne(event_in(event), namespace=f"{database}.events") for event in changes.events
     ]
+    # A long job's step that is done again after a crash tells the same dead letter again.
     writes += [
-        InsertOne(dead_letter_in(letter), namespace=f"{database}.dead_letters")
+        UpdateOne(
+            {"_id": letter.dead_letter_id},
+            {"$set": dead_letter_in(letter)},
+            upsert=True,
+            namespace=f"{database}.dead_letters",
+        )
         for letter in changes.dead_letters
     ]
     writes += _fact_writes(changes, database)

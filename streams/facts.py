@@ -49,7 +49,8 @@ def read_fact(message: Incoming, model: type[Fact], *, deletable: bool) -> Told[
             if first["type"] == "json_invalid"
             else DeadLetterCode.INVALID_ORDER
         )
-        return Told(message, refusal=_refusal(code, f"{field}: {first['msg']}"))
+        expected = first["msg"].removeprefix("Value error, ")
+        return Told(message, refusal=_refusal(code, f"{field}: {expected}"))
 
 
 _NO_TOMBSTONE = "value: expected JSON; this topic has no null values without a key"

@@ -78,16 +78,20 @@ class ImportPolicyStage:
                 (_name_store(message, order, stores), order, message) for order in reading.orders
             ]
         unnamed = {order.amazon_order_id for store_id, order, _ in named if store_id is None}
-        holders = await transaction.order_keys(unnamed)
+        stored = await transaction.order_keys(unnamed)
+        holders = {order_id: set(held) for order_id, held in stored.items()}
         news: list[tuple[str, AmazonOrder, Incoming]] = []
-        refused: set[int] = set()
+        # A message is one dead letter, whatever is wrong with it.
+        refused = {message.offset for message, reading in read.messages if reading.refusal}
         for store_id, order, message in named:
             if store_id is not None:
-                news.append((keys.order_key(store_id, order.amazon_order_id), order, message))
+                key = keys.order_key(store_id, order.amazon_order_id)
+                news.append((key, order, message))
+                holders.setdefault(order.amazon_order_id, set()).add(key)
                 continue
-            holding = holders.get(order.amazon_order_id, ())
+            holding = holders.get(order.amazon_order_id, set())
             if len(holding) == 1:
-                news.append((holding[0], order, message))
+                news.append((next(iter(holding)), order, message))
             elif message.offset not in refused:
                 refused.add(message.offset)
                 page.refuse(message, _NO_STORE)

@@ -172,22 +172,6 @@ def _told(value: Value | None) -> Value | None:
     return value if value is not None and any(value.__dict__.values()) else None
 
 
-def address_lines(first: str) -> BeforeValidator:
-    """Gather an address's numbered lines under the name they share.
-
-    Args:
-        first: the shared name, for example `AddressLine` of `AddressLine1` to `AddressLine3`.
-    """
-    names = [f"{first}{number}" for number in (1, 2, 3)]
-
-    def gathered(value: object) -> object:
-        if not isinstance(value, dict):
-            return value
-        return value | {first: [line for name in names if (line := value.get(name))]}
-
-    return BeforeValidator(gathered)
-
-
 def _listed(value: object) -> object:
     return () if value is None else value
 

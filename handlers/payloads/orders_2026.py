@@ -28,9 +28,8 @@ from handlers.payloads.fields import (
     StoreId,
     Text,
     Time,
-    address_lines,
 )
-from handlers.payloads.wire import Object, becomes, finished, named
+from handlers.payloads.wire import Object, address_lines, becomes, finished, named
 from models.amazon_order import Address, AmazonOrder, Buyer, OrderItem, Package
 from models.money import Money
 

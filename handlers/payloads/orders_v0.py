@@ -23,10 +23,9 @@ from handlers.payloads.fields import (
     StoreId,
     Text,
     Time,
-    address_lines,
     is_true,
 )
-from handlers.payloads.wire import Object, becomes, finished, named
+from handlers.payloads.wire import Object, address_lines, becomes, finished, named
 from models.amazon_order import Address, AmazonOrder, Buyer, OrderItem
 from models.money import Money
 

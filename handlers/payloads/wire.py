@@ -7,7 +7,14 @@ it validated is a whole value of the model, and `becomes` makes it one without a
 
 from typing import Any
 
-from pydantic import AfterValidator, AliasChoices, AliasGenerator, AliasPath, ConfigDict
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    AliasGenerator,
+    AliasPath,
+    BeforeValidator,
+    ConfigDict,
+)
 
 from models.amazon_order import AmazonOrder
 from models.base import Value
@@ -38,6 +45,22 @@ def becomes(model: type[Value]) -> AfterValidator:
         return value
 
     return AfterValidator(recast)
+
+
+def address_lines(first: str) -> BeforeValidator:
+    """Gather an address's numbered lines under the name they share.
+
+    Args:
+        first: the shared name, for example `AddressLine` of `AddressLine1` to `AddressLine3`.
+    """
+    names = [f"{first}{number}" for number in (1, 2, 3)]
+
+    def gathered(value: object) -> object:
+        if not isinstance(value, dict):
+            return value
+        return value | {first: [line for name in names if (line := value.get(name))]}
+
+    return BeforeValidator(gathered)
 
 
 def finished(order: AmazonOrder) -> AmazonOrder:

@@ -41,7 +41,7 @@ def test_each_question_has_its_answer(answer: Any, fields: dict[str, Any]) -> No
     assert ask(fields) == answer
 
 
-@pytest.mark.parametrize(("first", "second"), combinations(QUESTIONS, 2), ids=repr)
+@pytest.mark.parametrize(("first", "second"), list(combinations(QUESTIONS, 2)), ids=repr)
 def test_of_two_that_apply_the_first_in_the_fixed_order_is_the_answer(
     first: Any, second: Any
 ) -> None:
@@ -60,7 +60,7 @@ def test_everything_that_applies_at_once_is_answered_in_the_fixed_order() -> Non
 
 
 @pytest.mark.parametrize(
-    ("channel", "status"), product([*FulfillmentChannel, None], [*AmazonStatus, None])
+    ("channel", "status"), list(product([*FulfillmentChannel, None], [*AmazonStatus, None]))
 )
 def test_the_table_of_channels_and_statuses(
     channel: FulfillmentChannel | None, status: AmazonStatus | None

@@ -147,6 +147,14 @@ def test_a_page_of_2026_with_a_bad_order_and_no_order_gives_the_good_one() -> No
     assert second == "orders[1]: expected an object"
 
 
+def test_a_page_of_three_bad_orders_names_them_all() -> None:
+    _, message = refused({"orders": [{}] * 3})
+
+    assert message == (
+        "orders[0].orderId: required; orders[1].orderId: required; orders[2].orderId: required"
+    )
+
+
 def test_a_page_of_many_bad_orders_names_three_and_counts_the_rest() -> None:
     _, message = refused({"orders": [{}] * 500})
 

@@ -225,3 +225,12 @@ def test_a_change_without_content_is_refused(payload: object) -> None:
 
     assert code is DeadLetterCode.INVALID_ORDER
     assert message.startswith("Payload.OrderChangeNotification.AmazonOrderId: required")
+
+
+@pytest.mark.parametrize("message", [change(), status_change()])
+def test_what_a_notification_does_not_tell_is_ignored_in_its_envelope(
+    message: dict[str, Any],
+) -> None:
+    strange = {"total": 5, "buyer": "x", "packages": 1, "items_complete": True}
+
+    assert order_of(message | strange) == order_of(message)

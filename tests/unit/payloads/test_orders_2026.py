@@ -228,3 +228,9 @@ def test_a_wrong_subtotal_is_named_by_its_type() -> None:
         DeadLetterCode.INVALID_ORDER,
         "order.orderItems[0].proceeds.breakdowns.ITEM.amount: expected a decimal string",
     )
+
+
+def test_a_program_told_twice_is_named_once() -> None:
+    programs = ["PRIME", "AMAZON_BUSINESS", "PRIME", "AMAZON_HAUL"]
+
+    assert order_of(order(programs=programs)).programs == ("PRIME", "BUSINESS", "AMAZON_HAUL")

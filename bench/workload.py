@@ -1,0 +1,97 @@
+"""The workload: seeded orders, products and stores, of which nine in ten become Commerce orders."""
+
+import json
+import random
+from collections.abc import Iterator
+from typing import NamedTuple
+
+STORES = 8
+PRODUCTS = 5000
+SKIPPED_SHARE = 0.02
+
+
+class Record(NamedTuple):
+    """A message to publish."""
+
+    key: bytes
+    value: bytes
+
+
+def stores() -> Iterator[Record]:
+    """Give the stores."""
+    for number in range(STORES):
+        yield _record(
+            f"store-{number}",
+            {
+                "store_id": f"store-{number}",
+                "name": f"Store {number}",
+                "marketplace_id": f"MARKET{number}",
+                "integrated_at": "2026-01-01T00:00:00Z",
+                "updated_at": "2026-01-01T00:00:00Z",
+            },
+        )
+
+
+def products() -> Iterator[Record]:
+    """Give the products; some are disabled, so that some 8 % of the orders are blocked."""
+    for number in range(PRODUCTS):
+        yield _record(
+            f"SKU-{number}",
+            {
+                "sku": f"SKU-{number}",
+                "name": f"Product {number}",
+                "enabled": number % 30 != 0,
+                "salable_quantity": 10_000_000,
+                "as_of": "2026-11-01T00:00:00Z",
+            },
+        )
+
+
+def orders(count: int, seed: int = 1) -> Iterator[Record]:
+    """Give orders of one to four lines; 2 % were purchased before their store was connected."""
+    source = random.Random(seed)  # noqa: S311 - a workload, not a secret
+    for number in range(count):
+        name = f"{source.randrange(1000):03d}-{number:07d}-{source.randrange(10**7):07d}"
+        lines = [_line(source, position) for position in range(source.randint(1, 4))]
+        early = source.random() < SKIPPED_SHARE
+        total = 10 * len(lines)
+        yield _record(
+            name,
+            {
+                "store_id": f"store-{source.randrange(STORES)}",
+                "amazon_order_id": name,
+                "status": "Unshipped",
+                "fulfillment_channel": "MFN",
+                "purchase_date": "2025-12-01T10:00:00Z" if early else "2026-11-02T10:00:00Z",
+                "last_update_date": "2026-11-02T10:05:00Z",
+                "latest_ship_date": "2026-11-05T23:59:59Z",
+                "total": {"amount": f"{total}.00", "currency": "EUR"},
+                "buyer": {"name": "Erika Mustermann", "email": "x@marketplace.example"},
+                "ship_to": {
+                    "name": "Erika Mustermann",
+                    "lines": ["Heidestraße 17"],
+                    "city": "Köln",
+                    "postal_code": "51147",
+                    "country": "DE",
+                },
+                "items": lines,
+            },
+        )
+
+
+def _line(source: random.Random, position: int) -> dict[str, object]:
+    quantity = source.randint(1, 3)
+    sku = source.randrange(PRODUCTS)
+    return {
+        "order_item_id": f"{position}{sku:05d}",
+        "seller_sku": f"SKU-{sku}",
+        "asin": f"B{sku:09d}",
+        "title": f"A product with a title of the usual length, number {sku}",
+        "quantity": quantity,
+        "price": {"amount": f"{quantity * 10}.00", "currency": "EUR"},
+        "tax": {"amount": "1.90", "currency": "EUR"},
+    }
+
+
+def _record(key: str, value: dict[str, object]) -> Record:
+    return Record(key.encode(), json.dumps(value, ensure_ascii=False).encode())

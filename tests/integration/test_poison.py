@@ -1,0 +1,107 @@
+"""Rubbish in: dead letters with codes and the bytes unchanged, and the good orders go through."""
+
+import json
+import random
+from collections import Counter
+
+import pytest
+
+from streams.topics import TopicName
+from tests.integration.kit import System
+from tests.integration.wire import Document, item, key, order, product, store
+
+pytestmark = pytest.mark.timeout(300)
+POISON = 1000
+GOOD = 50
+
+
+async def test_a_thousand_mutated_payloads_end_as_dead_letters_and_good_orders_are_created(
+    system: System,
+) -> None:
+    await system.publish(TopicName.STORES, store())
+    await system.publish(TopicName.PRODUCTS, product())
+    random_source = random.Random(20_261_123)
+    poison = [_mutated(number, random_source) for number in range(POISON)]
+    async with system.worker():
+        for number, value in enumerate(poison):
+            await system.publish(TopicName.ORDERS, value, key=f"poison-{number}")
+            if number % (POISON // GOOD) == 0:
+                await system.publish(TopicName.ORDERS, order(number))
+        await system.eventually(lambda: _created(system), "all good orders are created", 120)
+        await system.eventually(lambda: _refused(system), "all poison is refused")
+    letters = await system.read(TopicName.DEAD_LETTER)
+    assert Counter(letter.value for letter in letters) == Counter(poison)
+    for letter in letters:
+        headers = dict(letter.headers)
+        assert headers["error-code"].decode() in {
+            "malformed-json",
+            "unknown-payload",
+            "invalid-order",
+            "unknown-store",
+            "too-large",
+        }
+        assert headers["__connect.errors.topic"].decode().endswith(TopicName.ORDERS)
+        assert headers["__connect.errors.exception.message"]
+        assert b"Marker" not in headers["__connect.errors.exception.message"]
+        assert letter.key.startswith(b"poison-")
+    assert await system.db.amazon_orders.count_documents({}) == GOOD
+    kept = {bytes(one["value"]) async for one in system.db.dead_letters.find({})}
+    assert kept == set(poison)
+
+
+async def test_poison_does_not_stop_any_other_topic(system: System) -> None:
+    await system.publish(TopicName.STORES, b"{", {"store_id": "a/b"}, store(), key="us")
+    await system.publish(TopicName.PRODUCTS, b"\xff", {"sku": "LAMP"}, product(), key="LAMP")
+    await system.publish(TopicName.LISTINGS, b"[]", {"store_id": "us"}, key="us/LAMP")
+    await system.publish(TopicName.ORDER_UPDATES, b"null", {"status": "lost"}, key="x")
+    await system.publish(TopicName.ADMITTED, b"{}", key="no/such-order")
+    await system.publish(TopicName.COMMANDS, b'{"command": "format-disk"}', key="x")
+    async with system.worker():
+        await system.publish(TopicName.ORDERS, order(1))
+        await system.becomes(key(order(1)), "created")
+        await system.eventually(lambda: _letters_are(system, 9), "nine dead letters")
+    topics = Counter([one["topic"].split(".", 1)[1] async for one in system.db.dead_letters.find()])
+    assert topics == {
+        "commerce.stores": 2,
+        "commerce.products": 2,
+        "commerce.listings": 2,
+        "commerce.order-updates": 2,
+        "order-import.commands": 1,
+    }
+
+
+def _mutated(number: int, source: random.Random) -> bytes:
+    """Break a good order in one of the ways that cannot be an order any more."""
+    document: Document = order(1_000_000 + number, items=[item(), item("SHADE")])
+    text = json.dumps(document).encode()
+    match number % 8:
+        case 0:
+            return text[: source.randrange(1, len(text) - 1)]
+        case 1:
+            return b"\xff\xfe" + text + str(number).encode()
+        case 2:
+            del document["amazon_order_id"]
+        case 3:
+            document["items"] = [item(quantity=-source.randrange(1, 100))]
+        case 4:
+            document["purchase_date"] = f"yesterday-{number}"
+        case 5:
+            document["total"] = {"amount": "NaN", "currency": "USD", "n": number}
+        case 6:
+            document["amazon_order_id"] = f"slash/{number}"
+        case 7:
+            del document["store_id"]
+            document["marketplace_id"] = f"nobody-sells-here-{number}"
+    return json.dumps({"n": number, **document}).encode()
+
+
+async def _created(system: System) -> bool:
+    return (await system.states())["created"] == GOOD
+
+
+async def _refused(system: System) -> bool:
+    return await _letters_are(system, POISON)
+
+
+async def _letters_are(system: System, count: int) -> bool:
+    return bool(await system.db.dead_letters.count_documents({}) == count)

@@ -1,0 +1,82 @@
+"""Readers for tests of what people see: one with a few orders, one whose database is gone."""
+
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager
+
+from typing_extensions import override
+
+from models.errors import StorageUnavailable
+from models.facts import Store
+from models.ledger import Source
+from models.outcomes import ImportState
+from storage.reader import OrderFilter, OrderHistory, OrderLine, Reader, Standing
+
+
+class FakeReader(Reader):
+    """Answers with what it was given, and remembers what it was asked."""
+
+    def __init__(
+        self, lines: Sequence[OrderLine] = (), histories: Sequence[OrderHistory] = ()
+    ) -> None:
+        self.lines = lines
+        self.histories = {history.record.key: history for history in histories}
+        self.asked: list[OrderFilter] = []
+
+    @override
+    async def ping(self) -> None:
+        pass
+
+    @override
+    async def indexes(self) -> Collection[str]:
+        return ()
+
+    @override
+    async def stores(self) -> Mapping[str, Store]:
+        return {}
+
+    @override
+    async def list_orders(self, wanted: OrderFilter) -> Sequence[OrderLine]:
+        self.asked.append(wanted)
+        return self.lines
+
+    @override
+    async def order_keys(self, amazon_order_id: str) -> Sequence[str]:
+        return sorted(key for key in self.histories if key.endswith(f"/{amazon_order_id}"))
+
+    @override
+    async def history(self, key: str) -> OrderHistory | None:
+        return self.histories.get(key)
+
+    @override
+    async def state_counts(self) -> Mapping[str, Mapping[ImportState, int]]:
+        return {}
+
+    @override
+    async def blocker_counts(self) -> Mapping[str, int]:
+        return {}
+
+    @override
+    async def dead_letter_counts(self) -> Mapping[str, int]:
+        return {}
+
+    @override
+    async def standings(self) -> Mapping[Source, Standing]:
+        return {}
+
+
+class BrokenReader(FakeReader):
+    """Its database does not answer."""
+
+    @override
+    async def ping(self) -> None:
+        raise StorageUnavailable("no server found")
+
+    @override
+    async def list_orders(self, wanted: OrderFilter) -> Sequence[OrderLine]:
+        raise StorageUnavailable("no server found")
+
+
+@asynccontextmanager
+async def opened(reader: Reader) -> AsyncIterator[Reader]:
+    """Give a reader in place of a connected one."""
+    yield reader

@@ -1,0 +1,44 @@
+"""The demo's traffic follows from its day alone, and is accepted wherever it should be."""
+
+from collections import Counter
+from datetime import UTC, datetime
+
+from handlers.payloads import read_payload
+from models.refusals import DeadLetterCode
+from order_import.demo.catalog import Catalog, make_stores
+from order_import.demo.orders import Day, Telling
+from order_import.demo.traffic import make_phases
+from streams.topics import TopicName
+
+DAY = datetime(2025, 11, 28, tzinfo=UTC)
+ASKED = datetime(2025, 11, 29, tzinfo=UTC)
+
+
+def test_the_same_day_is_the_same_traffic() -> None:
+    first = make_phases(DAY, ASKED, with_poison=True)
+    assert first == make_phases(DAY, ASKED, with_poison=True)
+    orders = Day(DAY, make_stores(DAY), Catalog(DAY)).orders()
+    assert len({order.order_id for order in orders}) == len(orders)
+    assert 350 <= len(orders) <= 500
+    assert {order.telling for order in orders} == set(Telling)
+
+
+def test_the_catalog_has_two_hundred_products() -> None:
+    products = Catalog(DAY).products()
+    assert len({product.sku for product in products}) == 200
+
+
+def test_only_the_poison_is_refused() -> None:
+    def refused(*, with_poison: bool) -> Counter[str]:
+        return Counter(
+            refusal.code
+            for phase in make_phases(DAY, ASKED, with_poison=with_poison)
+            for message in phase.messages
+            if message.topic == TopicName.ORDERS
+            and (refusal := read_payload(message.value).refusal) is not None
+        )
+
+    assert refused(with_poison=False) == {}
+    # Which store an order belongs to is asked later, in the import policy.
+    told_by_reading = set(DeadLetterCode) - {DeadLetterCode.UNKNOWN_STORE}
+    assert refused(with_poison=True) == dict.fromkeys(told_by_reading, 1)

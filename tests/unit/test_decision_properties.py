@@ -1,0 +1,209 @@
+"""What holds for every order, whatever it is made of."""
+
+import random
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from handlers.blockers import find_blockers, needs_of
+from handlers.import_policy import apply_import_policy
+from handlers.judgement import judge
+from handlers.reception import receive
+from models.amazon_order import AmazonOrder, AmazonStatus, FulfillmentChannel, OrderItem
+from models.catalog import Catalog
+from models.facts import Product, Store
+from models.ledger import Source
+from models.outcomes import Admitted, Blocked, Created
+from models.records import OrderRecord
+from streams.bench import Bench
+from streams.page import Page
+from tests.builders import (
+    INTEGRATED,
+    NOW,
+    PURCHASED,
+    STORE,
+    a_catalog,
+    a_product,
+    a_record,
+    a_store,
+    an_item,
+    an_occasion,
+    an_order,
+    later,
+)
+
+SKUS = ("A", "B", "C")
+FEW = settings(max_examples=60, deadline=None)
+
+products = st.builds(
+    a_product,
+    sku=st.sampled_from(SKUS),
+    enabled=st.booleans(),
+    manage_stock=st.booleans(),
+    salable_quantity=st.integers(-2, 8),
+)
+stocked = st.builds(
+    lambda sku, quantity: a_product(sku=sku, salable_quantity=quantity),
+    st.sampled_from(SKUS),
+    st.integers(0, 12),
+)
+catalogs = st.builds(
+    lambda known, held, matches: a_catalog(*known, held=held, matches=matches),
+    st.lists(products, unique_by=lambda product: product.sku),
+    st.dictionaries(st.sampled_from(SKUS), st.integers(0, 4)),
+    st.dictionaries(st.sampled_from((*SKUS, "D")), st.sampled_from(SKUS)),
+)
+items = st.lists(
+    st.builds(
+        an_item,
+        order_item_id=st.integers(0, 99).map(str),
+        seller_sku=st.sampled_from((*SKUS, "D", None)),
+        quantity=st.integers(0, 4),
+    ),
+    max_size=4,
+    unique_by=lambda item: item.order_item_id,
+).map(tuple)
+stores = st.builds(
+    a_store,
+    import_amazon_orders=st.booleans(),
+    fba_requires_stock=st.booleans(),
+)
+orders = st.builds(
+    an_order,
+    status=st.sampled_from([*AmazonStatus, None]),
+    fulfillment_channel=st.sampled_from([*FulfillmentChannel, None]),
+    purchase_date=st.sampled_from([None, INTEGRATED, PURCHASED, later(-10_000)]),
+    last_update_date=st.sampled_from([None, NOW, later(1), later(-1)]),
+    items=items,
+    items_complete=st.booleans(),
+)
+admitted = st.builds(
+    lambda told, channel: an_order(items=told, fulfillment_channel=channel, status="Shipped"),
+    items,
+    st.sampled_from(FulfillmentChannel),
+)
+
+
+@FEW
+@given(st.lists(orders, min_size=1, max_size=5), st.none() | stores, catalogs)
+def test_every_history_is_decided_and_always_alike(
+    told: list[AmazonOrder], store: Store | None, catalog: Catalog
+) -> None:
+    def history() -> list[Any]:
+        record: OrderRecord | None = None
+        made, decisions = None, []
+        for news in told:
+            decision = receive(record, STORE, news, store, made, an_occasion())
+            decisions.append(decision)
+            record, made = decision.record, decision.commerce_order or made
+            if record.admitted:
+                judged = judge(record, store, catalog, 1, an_occasion())
+                assert judged is not None
+                decisions.append(judged)
+                record, made = judged.record, judged.commerce_order or made
+            assert record.sequence == sum(len(one.events) for one in decisions)
+        return decisions
+
+    first = history()
+    assert first == history()
+    events = [event for decision in first for event in decision.events]
+    assert [event.sequence for event in events] == list(range(1, len(events) + 1))
+    assert len({event.event_id for event in events}) == len(events)
+    assert sum(event.event_type == "CommerceOrderCreated" for event in events) <= 1
+
+
+@FEW
+@given(orders, st.none() | stores)
+def test_the_policy_answers_every_order(order: AmazonOrder, store: Store | None) -> None:
+    assert apply_import_policy(order, store) == apply_import_policy(order, store)
+
+
+@FEW
+@given(admitted, stores, catalogs, st.randoms(use_true_random=False))
+def test_the_order_of_lines_and_of_facts_does_not_matter(
+    order: AmazonOrder, store: Store, catalog: Catalog, chance: random.Random
+) -> None:
+    def shuffled(values: Sequence[Any]) -> list[Any]:
+        return chance.sample(list(values), len(values))
+
+    other = order.model_copy(update={"items": tuple(shuffled(order.items))})
+    mixed = Catalog(
+        dict(shuffled([*catalog.matches.items()])), dict(shuffled([*catalog.products.items()]))
+    )
+    first = judge(a_record(order=order), store, catalog, 1, an_occasion())
+    second = judge(a_record(order=other), store, mixed, 1, an_occasion())
+    assert first is not None
+    assert second is not None
+    assert first.events == second.events
+    assert first.record == replace(second.record, order=order)
+    assert set(first.takes) == set(second.takes)
+
+
+def is_blocked(item: OrderItem, order: AmazonOrder, store: Store, catalog: Catalog) -> bool:
+    """Say it once more, line by line and in other words."""
+    if item.quantity == 0:
+        return False
+    if item.seller_sku is None:
+        return True
+    sku = catalog.sku_of(STORE, item.seller_sku)
+    if sku not in catalog.products:
+        return True
+    known: Product = catalog.products[sku].product
+    needed = sum(
+        other.quantity
+        for other in order.items
+        if other.seller_sku is not None and catalog.sku_of(STORE, other.seller_sku) == sku
+    )
+    looks = known.manage_stock and (order.fulfillment_channel == "MFN" or store.fba_requires_stock)
+    return not known.enabled or (
+        looks and known.salable_quantity - catalog.products[sku].held < needed
+    )
+
+
+@FEW
+@given(admitted, stores, catalogs)
+def test_an_order_is_blocked_when_a_check_applies_to_a_line_and_only_then(
+    order: AmazonOrder, store: Store, catalog: Catalog
+) -> None:
+    blockers = find_blockers(order, store, catalog, needs_of(order, STORE, catalog))
+    blocked = {
+        item.order_item_id for item in order.items if is_blocked(item, order, store, catalog)
+    }
+    assert {one for blocker in blockers for one in blocker.order_item_ids} == blocked
+    decision = judge(a_record(order=order), store, catalog, 1, an_occasion())
+    assert decision is not None
+    assert isinstance(decision.record.outcome, Blocked if blocked else Created)
+
+
+@FEW
+@given(
+    st.lists(st.tuples(items, st.booleans()), min_size=1, max_size=8),
+    st.lists(stocked, unique_by=lambda product: product.sku),
+)
+def test_a_bench_never_gives_away_more_than_is_salable(
+    baskets: list[tuple[tuple[OrderItem, ...], bool]], known: list[Product]
+) -> None:
+    page = Page(Source("amazon.orders.admitted", 0), NOW)
+    bench = Bench(page, {STORE: a_store()}, a_catalog(*known), 0)
+    taken = Counter[str]()
+    for number, (lines, shipped) in enumerate(baskets):
+        order = an_order(
+            amazon_order_id=str(number),
+            items=lines,
+            status=AmazonStatus.SHIPPED if shipped else AmazonStatus.UNSHIPPED,
+        )
+        decision = bench.judge(a_record(order=order, outcome=Admitted()), an_occasion())
+        assert decision is not None
+        for hold in decision.takes:
+            taken[hold.sku] += hold.quantity
+        assert (decision.commerce_order is None) is isinstance(decision.record.outcome, Blocked)
+    salable = {product.sku: product.salable_quantity for product in known}
+    assert all(pieces <= salable[sku] for sku, pieces in taken.items())
+    changes = page.to_changes()
+    assert changes.held == dict(taken)
+    numbers = [order.order_number for order in changes.new_commerce_orders]
+    assert len(set(numbers)) == len(numbers)

@@ -1,0 +1,211 @@
+"""Events: their bytes, their ids, their envelope, and what is never in them."""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from handlers.events import EventLog
+from handlers.judgement import judge
+from models.amazon_order import Address, AmazonStatus, Buyer
+from models.events import Event
+from models.facts import CommerceStatus
+from models.ledger import CommandMessage
+from models.outcomes import SkipReason
+from models.records import OrderRecord
+from streams.messages import encode, header
+from streams.topics import TopicName
+from tests.builders import (
+    KEY,
+    ORDER,
+    STORE,
+    TRACE,
+    a_block,
+    a_catalog,
+    a_cause,
+    a_commerce_order,
+    a_dead_letter,
+    a_message,
+    a_product,
+    a_record,
+    a_store,
+    an_event,
+    an_item,
+    an_occasion,
+    an_order,
+    money,
+)
+
+PLANTED = "PERSONAL"
+
+
+def every_event(record: OrderRecord) -> tuple[Event, ...]:
+    order = a_commerce_order(total=record.order.total)
+    log = EventLog(record, an_occasion(cause=a_cause(traceparent=TRACE)))
+    log.created(order)
+    log.status_changed(order, CommerceStatus.COMPLETE)
+    log.blocked(a_block())
+    log.released(order, a_block())
+    log.withdrawn(SkipReason.CANCELED)
+    log.skipped(SkipReason.IMPORT_DISABLED)
+    return log.events
+
+
+def body(event: Event) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(event.body)
+    return found
+
+
+def test_each_event_goes_to_its_topic_numbered_on_from_the_last() -> None:
+    events = every_event(a_record(sequence=3))
+    assert [(event.event_type, event.topic, event.sequence) for event in events] == [
+        ("CommerceOrderCreated", "commerce.orders", 4),
+        ("CommerceOrderStatusChanged", "commerce.orders", 5),
+        ("OrderImportBlocked", "amazon.orders.blocked", 6),
+        ("OrderImportReleased", "amazon.orders.blocked", 7),
+        ("OrderImportWithdrawn", "amazon.orders.blocked", 8),
+        ("OrderImportSkipped", "amazon.orders.not-imported", 9),
+    ]
+    for event in events:
+        told = body(event)
+        assert event.key == KEY
+        assert (
+            told
+            | {
+                "event_id": event.event_id,
+                "event_type": event.event_type,
+                "schema_version": 1,
+                "occurred_at": "2026-07-01T12:00:00Z",
+                "store_id": STORE,
+                "amazon_order_id": ORDER,
+                "sequence": event.sequence,
+                "cause": {"topic": "amazon.orders", "partition": 0, "offset": 7},
+            }
+            == told
+        )
+
+
+def test_a_created_event_says_what_the_contract_says() -> None:
+    created = body(every_event(a_record())[0])
+    assert set(created) == {
+        *("event_id", "event_type", "schema_version", "occurred_at", "store_id"),
+        *("amazon_order_id", "sequence", "cause", "commerce_order_id", "order_number", "status"),
+        *("currency", "total", "fulfillment_channel", "purchase_date", "lines"),
+        *("buyer_requested_cancel", "replayed"),
+    }
+    assert (created["total"], created["currency"]) == ("10.80", "USD")
+    assert created["lines"] == [
+        {
+            "order_item_id": "item-1",
+            "seller_sku": "SKU-1",
+            "sku": "SKU-1",
+            "asin": "B000000001",
+            "title": "A lamp",
+            "quantity": 1,
+            "price": {"amount": "10.00", "currency": "USD"},
+            "tax": {"amount": "0.80", "currency": "USD"},
+        }
+    ]
+
+
+def test_a_status_change_says_from_what_to_what() -> None:
+    told = body(every_event(a_record())[1])
+    assert (told["from"], told["to"]) == ("processing", "complete")
+    assert "from_" not in told
+
+
+def test_money_is_a_string_that_keeps_its_digits() -> None:
+    order = replace(a_record(), order=an_order(total=money("100000000000000000000.10", "JPY")))
+    assert body(every_event(order)[0])["total"] == "100000000000000000000.10"
+    tiny = replace(a_record(), order=an_order(total=money("0.0000001")))
+    assert body(every_event(tiny)[0])["total"] == "0.0000001"
+
+
+def test_the_same_decision_has_the_same_ids_and_bytes() -> None:
+    first, second = every_event(a_record()), every_event(a_record())
+    assert first == second
+    assert len({event.event_id for event in first}) == len(first)
+    later = every_event(a_record(sequence=6))
+    assert later[0].event_id == first[0].event_id  # created only once, whatever came before
+    assert {one.event_id for one in later[1:]}.isdisjoint(one.event_id for one in first[1:])
+
+
+def test_the_envelope_is_cloudevents_in_binary_mode() -> None:
+    event = every_event(a_record())[0]
+    sent = encode(event)
+    assert (sent.topic, sent.key, sent.value) == ("commerce.orders", KEY.encode(), event.body)
+    assert sent.headers == [
+        ("ce_specversion", b"1.0"),
+        ("ce_id", event.event_id.encode()),
+        ("ce_type", b"CommerceOrderCreated"),
+        ("ce_source", b"/order-import"),
+        ("ce_subject", KEY.encode()),
+        ("ce_time", b"2026-07-01T12:00:00.000+00:00"),
+        ("content-type", b"application/json"),
+        ("traceparent", TRACE.encode()),
+    ]
+    assert "traceparent" not in dict(encode(an_event()).headers)
+
+
+def test_a_dead_letter_is_the_message_as_it_came_with_the_reason_beside_it() -> None:
+    letter = a_dead_letter()
+    sent = encode(letter)
+    assert (sent.topic, sent.key, sent.value) == (
+        TopicName.DEAD_LETTER,
+        b"key\xff",
+        b"\x00{\xff",
+    )
+    assert sent.headers == [
+        ("twice", b"1"),
+        ("twice", b"\xfe"),
+        ("__connect.errors.topic", b"amazon.orders"),
+        ("__connect.errors.partition", b"0"),
+        ("__connect.errors.offset", b"7"),
+        ("__connect.errors.exception.class.name", b"Refusal"),
+        ("__connect.errors.exception.message", b"expected JSON"),
+        ("error-code", b"malformed-json"),
+    ]
+    assert encode(a_dead_letter(key=None, value=None)).value is None
+
+
+def test_the_last_header_of_a_name_counts_and_bytes_that_are_no_text_do_not() -> None:
+    twice = a_message({}, headers=(("a", b"1"), ("a", b"2"), ("b", b"\xff")))
+    assert (header(twice, "a"), header(twice, "b"), header(twice, "c")) == ("2", None, None)
+
+
+marked = st.text(min_size=1, max_size=5).map(lambda text: PLANTED + text)
+channels = st.sampled_from([AmazonStatus.UNSHIPPED, AmazonStatus.SHIPPED])
+
+
+@given(
+    buyer=st.builds(Buyer, name=marked, email=marked),
+    address=st.builds(
+        Address,
+        name=marked,
+        lines=st.lists(marked, max_size=3).map(tuple),
+        city=marked,
+        region=marked,
+        postal_code=marked,
+        country=marked,
+        phone=marked,
+    ),
+    status=channels,
+    stock=st.integers(0, 1),
+)
+def test_no_event_tells_anything_of_the_buyer(
+    buyer: Buyer, address: Address, status: AmazonStatus, stock: int
+) -> None:
+    record = a_record(
+        order=an_order(buyer=buyer, ship_to=address, status=status, items=(an_item(),))
+    )
+    catalog = a_catalog(a_product(salable_quantity=stock))
+    decision = judge(record, a_store(), catalog, 1, an_occasion())
+    assert decision is not None
+    told: list[Any] = [*every_event(record), *decision.events]
+    for event in told:
+        assert not isinstance(event, CommandMessage)
+        assert PLANTED not in repr(encode(event))
+    assert decision.story is not None
+    assert PLANTED not in repr(decision.story)

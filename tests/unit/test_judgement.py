@@ -1,0 +1,264 @@
+"""The judgement of an admitted order: a Commerce order, or a block, and nothing in between."""
+
+from typing import Any
+
+import pytest
+
+from handlers.judgement import judge
+from models import keys
+from models.amazon_order import AmazonStatus, FulfillmentChannel
+from models.decision import Decision
+from models.facts import CommerceStatus, OrderNumberSource
+from models.outcomes import (
+    Admitted,
+    Blocked,
+    Created,
+    Skipped,
+    SkipReason,
+    Waiting,
+    WaitingReason,
+    Withdrawn,
+)
+from models.records import Hold
+from tests.builders import (
+    KEY,
+    NOW,
+    ORDER,
+    a_block,
+    a_blocker,
+    a_catalog,
+    a_product,
+    a_record,
+    a_store,
+    an_item,
+    an_occasion,
+    an_order,
+    later,
+)
+from tests.unit.kit import event_types
+
+CATALOG = a_catalog(a_product())
+EMPTY = a_catalog(a_product(salable_quantity=0))
+AFN = FulfillmentChannel.AFN
+IMPORT_OFF = Skipped(SkipReason.IMPORT_DISABLED)
+
+
+def judged(
+    catalog: Any = CATALOG,
+    *,
+    store: Any = None,
+    number: int = 12,
+    replayed: bool = False,
+    **record: Any,
+) -> Decision:
+    decision = judge(
+        a_record(**record),
+        store or a_store(),
+        catalog,
+        number,
+        an_occasion(at=later(1)),
+        replayed=replayed,
+    )
+    assert decision is not None
+    return decision
+
+
+def test_a_free_order_becomes_a_commerce_order_with_every_line() -> None:
+    order = an_order(
+        items=(
+            an_item(order_item_id="2", quantity=3, quantity_shipped=2),
+            an_item(order_item_id="1", seller_sku="SELLER", quantity=2),
+            an_item(order_item_id="0", seller_sku="MISSING", quantity=0),
+        ),
+        buyer_requested_cancel=True,
+    )
+    catalog = a_catalog(a_product(), matches={"SELLER": "SKU-1"})
+    decision = judged(catalog, order=order)
+    made = decision.commerce_order
+    assert made is not None
+    assert [(line.item.order_item_id, line.sku) for line in made.lines] == [
+        ("1", "SKU-1"),
+        ("2", "SKU-1"),
+    ]
+    assert made.holds == decision.takes == (Hold("SKU-1", 5),)
+    assert made.status is CommerceStatus.PROCESSING
+    assert made.buyer_requested_cancel
+    assert (made.key, made.created_at) == (KEY, later(1))
+    assert (made.acknowledged_at, made.updated_at) == (None, None)
+    assert decision.record.outcome == Created(made.commerce_order_id)
+    assert decision.record.waits_on == ()
+    assert not decision.record.admitted
+    assert event_types(decision) == ["CommerceOrderCreated"]
+
+
+@pytest.mark.parametrize(
+    ("source", "number", "expected"),
+    [
+        (OrderNumberSource.COMMERCE, 12, "000000012"),
+        (OrderNumberSource.COMMERCE, 1_234_567_890, "1234567890"),
+        (OrderNumberSource.AMAZON, 12, ORDER),
+    ],
+)
+def test_the_order_number_is_commerces_or_amazons(
+    source: OrderNumberSource, number: int, expected: str
+) -> None:
+    made = judged(store=a_store(order_number_source=source), number=number).commerce_order
+    assert made is not None
+    assert made.order_number == expected
+
+
+def test_ids_are_derived_and_stay_the_same_for_ever() -> None:
+    decision = judged()
+    assert decision.commerce_order is not None
+    assert decision.commerce_order.commerce_order_id == keys.commerce_order_id(KEY)
+    assert keys.commerce_order_id("store-1/902-1111111-0000001") == (
+        "a4107e57-875a-5d16-b856-5bcba096a6bc"
+    )
+    again = judged(number=99, sequence=5, outcome=a_block())
+    assert again.events[0].event_id == decision.events[0].event_id
+    assert keys.commerce_order_id("store-2/902-1111111-0000001") != keys.commerce_order_id(KEY)
+
+
+def test_an_order_amazon_ships_is_complete_at_once_and_holds_nothing() -> None:
+    order = an_order(status=AmazonStatus.SHIPPED, fulfillment_channel=AFN)
+    decision = judged(order=order)
+    assert decision.commerce_order is not None
+    assert decision.commerce_order.status is CommerceStatus.COMPLETE
+    assert decision.commerce_order.holds == decision.takes == ()
+    assert event_types(decision) == ["CommerceOrderCreated"]
+
+
+def test_an_order_the_merchant_has_shipped_already_is_created_and_then_completed() -> None:
+    decision = judged(order=an_order(status=AmazonStatus.SHIPPED))
+    assert [(event.event_type, event.sequence) for event in decision.events] == [
+        ("CommerceOrderCreated", 1),
+        ("CommerceOrderStatusChanged", 2),
+    ]
+    assert b'"status":"processing"' in decision.events[0].body
+    assert b'"from":"processing","to":"complete"' in decision.events[1].body
+    assert decision.record.sequence == 2
+    assert decision.commerce_order is not None
+    assert decision.commerce_order.status is CommerceStatus.COMPLETE
+    assert decision.commerce_order.holds == decision.takes == (Hold("SKU-1", 1),)
+
+
+def test_a_blocked_order_creates_nothing_and_takes_nothing() -> None:
+    order = an_order(items=(an_item(), an_item(order_item_id="2", seller_sku="MISSING")))
+    decision = judged(order=order)
+    assert decision.commerce_order is None
+    assert decision.takes == decision.frees == ()
+    assert isinstance(decision.record.outcome, Blocked)
+    assert (decision.record.outcome.since, decision.record.outcome.tried) == (later(1), 1)
+    assert event_types(decision) == ["OrderImportBlocked"]
+    assert not decision.record.admitted
+
+
+def test_the_same_causes_again_are_counted_and_not_told() -> None:
+    was = a_block(a_blocker(required=1, available=0.0), since=NOW, tried=3)
+    decision = judged(EMPTY, outcome=was, sequence=1)
+    assert event_types(decision) == []
+    assert decision.story is None
+    assert decision.record.sequence == 1
+    assert isinstance(decision.record.outcome, Blocked)
+    assert (decision.record.outcome.since, decision.record.outcome.tried) == (NOW, 4)
+
+
+def test_other_causes_are_told_anew() -> None:
+    decision = judged(a_catalog(), outcome=a_block(), sequence=1)
+    assert [(event.event_type, event.sequence) for event in decision.events] == [
+        ("OrderImportBlocked", 2)
+    ]
+    assert isinstance(decision.record.outcome, Blocked)
+    assert decision.record.outcome.since == NOW
+
+
+def test_a_blocked_order_that_is_free_is_created_and_released() -> None:
+    decision = judged(outcome=a_block(since=later(-3)), sequence=2, waits_on=("product:SKU-1",))
+    assert [(event.event_type, event.sequence) for event in decision.events] == [
+        ("CommerceOrderCreated", 3),
+        ("OrderImportReleased", 4),
+    ]
+    assert b'"blocked_since":"2026-07-01T09:00:00Z"' in decision.events[1].body
+    assert decision.record.waits_on == ()
+
+
+def test_an_order_once_admitted_is_not_asked_for_the_setting_again() -> None:
+    decision = judged(store=a_store(import_amazon_orders=False))
+    assert isinstance(decision.record.outcome, Created)
+
+
+def test_a_blocked_order_is_not_released_while_import_is_off() -> None:
+    was = a_block()
+    store = a_store(import_amazon_orders=False)
+    for replayed in (False, True):
+        decision = judge(a_record(outcome=was), store, CATALOG, 1, an_occasion(), replayed=replayed)
+        assert decision is None or decision.record.outcome == was
+        assert event_types(decision) == []
+
+
+def test_judging_again_what_stays_as_it_is_does_not_fill_the_story() -> None:
+    store = a_store(import_amazon_orders=False)
+    decision = judge(a_record(outcome=a_block()), store, CATALOG, 1, an_occasion())
+    assert decision is None or decision.story is None
+
+
+def test_an_order_that_waited_for_its_store_is_created_when_the_store_is_there() -> None:
+    decision = judged(outcome=Waiting(WaitingReason.STORE_UNKNOWN))
+    assert isinstance(decision.record.outcome, Created)
+
+
+def test_an_order_canceled_while_its_store_was_unknown_is_withdrawn() -> None:
+    order = an_order(status=AmazonStatus.CANCELED)
+    decision = judged(order=order, outcome=Waiting(WaitingReason.STORE_UNKNOWN))
+    assert decision.record.outcome == Withdrawn(SkipReason.CANCELED)
+
+
+@pytest.mark.parametrize("outcome", [IMPORT_OFF, Withdrawn(SkipReason.NOTHING_TO_IMPORT)])
+def test_what_was_skipped_is_judged_again_only_by_an_operator(outcome: Any) -> None:
+    record = a_record(outcome=outcome)
+    assert judge(record, a_store(), CATALOG, 1, an_occasion()) is None
+    decision = judged(outcome=outcome, replayed=True)
+    assert decision.commerce_order is not None
+    assert decision.commerce_order.replayed
+    assert b'"replayed":true' in decision.events[0].body
+
+
+@pytest.mark.parametrize(
+    "outcome",
+    [Created("commerce-1"), Skipped(SkipReason.CANCELED), Withdrawn(SkipReason.CANCELED)],
+)
+@pytest.mark.parametrize("replayed", [True, False])
+def test_what_is_created_or_canceled_is_never_judged_again(outcome: Any, replayed: bool) -> None:
+    record = a_record(outcome=outcome)
+    assert judge(record, a_store(), CATALOG, 1, an_occasion(), replayed=replayed) is None
+
+
+def test_a_replay_never_imports_what_was_bought_before_the_integration() -> None:
+    before = Skipped(SkipReason.BEFORE_INTEGRATION)
+    decision = judged(outcome=before, store=a_store(integrated_at=later(0)), replayed=True)
+    assert decision.record.outcome == before
+    assert decision.commerce_order is None
+    assert decision.events == ()
+
+
+def test_an_order_without_a_store_cannot_be_judged() -> None:
+    decision = judge(a_record(outcome=Admitted()), None, CATALOG, 1, an_occasion())
+    assert decision is not None
+    assert decision.record.outcome == Waiting(WaitingReason.STORE_UNKNOWN)
+    assert decision.record.waits_on == ("store:store-1",)
+
+
+def test_the_story_keeps_the_facts_it_was_decided_by() -> None:
+    story = judged(a_catalog(a_product(), held={"SKU-1": 2})).story
+    assert story is not None
+    assert story.what == "created"
+    assert story.facts["products"] == [
+        {
+            "sku": "SKU-1",
+            "enabled": True,
+            "manage_stock": True,
+            "salable_quantity": 10.0,
+            "held": 2,
+            "as_of": a_product().as_of,
+        }
+    ]

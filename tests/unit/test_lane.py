@@ -1,0 +1,250 @@
+"""The lane: batches decided in their order, each once, and published in the order of decision."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+import pytest
+from typing_extensions import override
+
+from models.errors import PositionLost, StorageUnavailable
+from models.ledger import Admission, Outgoing, Position, Source
+from storage.memory import MemoryStorage
+from storage.port import Transaction
+from streams.lane import Batch, Lane
+from streams.messages import Incoming
+from streams.page import Page
+from tests.builders import NOW, a_dead_letter, a_message
+
+SOURCE = Source("amazon.orders", 0)
+
+
+class Decided:
+    """A stage that admits each message's key, so many in one step."""
+
+    def __init__(self, step: int | None = None) -> None:
+        self.batches: list[list[int]] = []
+        self._step = step
+
+    def read(self, messages: Sequence[Incoming]) -> list[Incoming]:
+        self.batches.append([message.offset for message in messages])
+        return list(messages)
+
+    async def decide(self, read: list[Incoming], page: Page, _: Transaction) -> Any:
+        now = read[: self._step]
+        page.outgoing += [Admission(str(message.offset)) for message in now]
+        return read[len(now) :] or None
+
+
+class Paper:
+    """A publisher that remembers, and waits until `open` is set."""
+
+    def __init__(self) -> None:
+        self.sent: list[Outgoing] = []
+        self.resumed: list[Outgoing] = []
+        self.open = asyncio.Event()
+        self.open.set()
+
+    async def publish(self, outgoing: Sequence[Outgoing], *, resumed: bool = False) -> None:
+        await self.open.wait()
+        self.sent += outgoing
+        self.resumed += outgoing if resumed else ()
+
+    @property
+    def keys(self) -> list[str]:
+        return [one.key for one in self.sent if isinstance(one, Admission)]
+
+
+class Silent(MemoryStorage):
+    """Commits, and does not say so, as often as `unanswered` says; or does not even commit."""
+
+    def __init__(self, *, unanswered: int = 0, unreached: int = 0) -> None:
+        super().__init__()
+        self.unanswered = unanswered
+        self.unreached = unreached
+
+    @override
+    async def transact(
+        self, work: Callable[[Transaction], Awaitable[Any]], source: Source | None = None
+    ) -> Any:
+        if self.unreached:
+            self.unreached -= 1
+            raise StorageUnavailable("no answer")
+        result = await super().transact(work, source)
+        if self.unanswered:
+            self.unanswered -= 1
+            raise StorageUnavailable("no answer")
+        return result
+
+
+async def until(happened: Callable[[], bool]) -> None:
+    """Let others work until something has happened."""
+    while not happened():  # noqa: ASYNC110 - what is waited for has no event
+        await asyncio.sleep(0)
+
+
+class Kit:
+    """A lane with all it needs."""
+
+    def __init__(
+        self, storage: MemoryStorage | None = None, step: int | None = None, position: Any = None
+    ) -> None:
+        self.storage = storage or MemoryStorage()
+        self.stage = Decided(step)
+        self.paper = Paper()
+        publisher: Any = self.paper
+        start = position or Position(SOURCE, 0)
+        if start.decided_to or start.outbox:
+            self.storage.contents.positions[SOURCE] = start
+        self.lane = Lane(start, self.stage, self.storage, publisher, lambda: NOW)
+
+    async def run(self, *batches: Batch) -> None:
+        """Work these batches off, and then drain."""
+        running = asyncio.create_task(self.lane.run())
+        for batch in batches:
+            await self.lane.put(batch)
+        await until(lambda: not (not self.lane._batches.empty() and not running.done()))
+        self.lane.drain()
+        await running
+
+    @property
+    def stored_to(self) -> int:
+        return self.storage.contents.positions.get(SOURCE, Position(SOURCE, 0)).decided_to
+
+    @property
+    def stored(self) -> Position:
+        return self.storage.contents.positions[SOURCE]
+
+
+def a_batch(start: int, end: int, first: int | None = None) -> Batch:
+    return Batch(start, [a_message({}, offset=one) for one in range(first or start, end)])
+
+
+def named(*offsets: int) -> list[str]:
+    return [str(offset) for offset in offsets]
+
+
+async def test_batches_are_decided_and_published_in_their_order() -> None:
+    kit = Kit()
+    await kit.run(a_batch(0, 3), a_batch(3, 4), a_batch(4, 6))
+    assert kit.stage.batches == [[0, 1, 2], [3], [4, 5]]
+    assert kit.paper.keys == named(0, 1, 2, 3, 4, 5)
+    assert kit.stored == Position(SOURCE, 6)
+    assert kit.lane.published_to == 6
+
+
+async def test_offsets_that_are_missing_in_the_log_are_passed_over() -> None:
+    kit = Kit()
+    await kit.run(a_batch(0, 2), a_batch(2, 6, first=4))
+    assert kit.stage.batches == [[0, 1], [4, 5]]
+    assert kit.stored.decided_to == 6
+
+
+async def test_a_batch_from_beyond_the_position_is_dropped() -> None:
+    kit = Kit()
+    await kit.run(a_batch(5, 7), a_batch(0, 2))
+    assert kit.stage.batches == [[0, 1]]
+    assert kit.stored.decided_to == 2
+
+
+async def test_messages_that_are_decided_already_are_left_out() -> None:
+    kit = Kit(position=Position(SOURCE, 4))
+    await kit.run(a_batch(0, 3), a_batch(2, 6))
+    assert kit.stage.batches == [[4, 5]]
+    assert kit.paper.keys == named(4, 5)
+
+
+async def test_what_an_earlier_owner_left_goes_out_first_and_is_looked_for() -> None:
+    left = (Admission("left"), a_dead_letter())
+    kit = Kit(position=Position(SOURCE, 4, left))
+    assert kit.lane.published_to == 0
+    await kit.run(a_batch(4, 5))
+    assert kit.paper.sent == [*left, Admission("4")]
+    assert kit.paper.resumed == [*left]
+    assert kit.stored == Position(SOURCE, 5)
+
+
+async def test_what_is_not_out_yet_stays_in_the_outbox() -> None:
+    kit = Kit()
+    kit.paper.open.clear()
+    running = asyncio.create_task(kit.lane.run())
+    await kit.lane.put(a_batch(0, 2))
+    await kit.lane.put(a_batch(2, 3))
+    await until(lambda: not (kit.stored_to < 3))
+    assert kit.stored.outbox == (Admission("0"), Admission("1"), Admission("2"))
+    assert kit.lane.published_to == 0
+    kit.paper.open.set()
+    kit.lane.drain()
+    await running
+    assert kit.paper.keys == named(0, 1, 2)
+    assert kit.stored == Position(SOURCE, 3)
+
+
+async def test_a_quiet_lane_records_that_all_is_out() -> None:
+    kit = Kit()
+    running = asyncio.create_task(kit.lane.run())
+    await kit.lane.put(a_batch(0, 2))
+    await until(lambda: not (kit.stored_to < 2 or kit.stored.outbox))
+    kit.lane.drain()
+    await running
+    assert kit.stored == Position(SOURCE, 2)
+
+
+@pytest.mark.parametrize("step", [None, 2])
+async def test_a_commit_without_an_answer_is_decided_once_and_published(step: int | None) -> None:
+    kit = Kit(Silent(unanswered=1), step=step)
+    await kit.run(a_batch(0, 2), a_batch(2, 3))
+    assert kit.stage.batches == [[0, 1], [2]]
+    assert kit.paper.keys == named(0, 1, 2)
+    assert kit.stored == Position(SOURCE, 3)
+
+
+async def test_a_database_that_was_not_reached_is_asked_again() -> None:
+    kit = Kit(Silent(unreached=1))
+    await kit.run(a_batch(0, 2))
+    assert kit.paper.keys == named(0, 1)
+    assert kit.stored == Position(SOURCE, 2)
+
+
+async def test_a_long_job_goes_in_steps_and_the_position_moves_with_the_last() -> None:
+    kit = Kit(step=2)
+    kit.paper.open.clear()
+    running = asyncio.create_task(kit.lane.run())
+    await kit.lane.put(a_batch(0, 5))
+    await until(lambda: not (kit.lane.position.outbox == ()))
+    assert kit.stored_to == 0
+    assert kit.stored.outbox[:2] == (Admission("0"), Admission("1"))
+    kit.paper.open.set()
+    kit.lane.drain()
+    await running
+    assert kit.paper.keys == named(0, 1, 2, 3, 4)
+    assert kit.stored == Position(SOURCE, 5)
+
+
+async def test_draining_finishes_the_batch_at_hand_and_drops_those_that_wait() -> None:
+    kit = Kit()
+    kit.paper.open.clear()
+    running = asyncio.create_task(kit.lane.run())
+    put = asyncio.create_task(kit.lane.put(a_batch(0, 1)))
+    for start in range(1, 5):
+        await asyncio.sleep(0)
+        put = asyncio.create_task(kit.lane.put(a_batch(start, start + 1)))
+        await asyncio.sleep(0)
+    await until(lambda: not (kit.stored_to < 2))
+    kit.lane.drain()
+    await kit.lane.put(a_batch(9, 10))
+    kit.paper.open.set()
+    await asyncio.wait([running, put])
+    assert kit.stage.batches[:2] == [[0], [1]]
+    assert len(kit.stage.batches) < 5
+    assert kit.paper.keys == named(*range(kit.stored.decided_to))
+    assert kit.stored.outbox == ()
+
+
+async def test_an_owner_whose_position_was_moved_stops_and_publishes_nothing() -> None:
+    kit = Kit()
+    kit.storage.contents.positions[SOURCE] = Position(SOURCE, 7)
+    with pytest.raises(PositionLost):
+        await kit.run(a_batch(0, 2))
+    assert kit.paper.sent == []
+    assert kit.stored == Position(SOURCE, 7)

@@ -1,0 +1,144 @@
+"""From the outcome so far and the policy's verdict to what follows: the whole table."""
+
+from typing import Any
+
+import pytest
+
+from handlers.settlement import settle
+from models.decision import Decision
+from models.outcomes import (
+    Admitted,
+    Created,
+    Outcome,
+    Skipped,
+    SkipReason,
+    Waiting,
+    WaitingReason,
+    Withdrawn,
+)
+from tests.builders import NOW, STORE, a_block, a_record, a_store, an_occasion, later
+from tests.unit.kit import event_types
+
+A = Admitted()
+W_DETAILS, W_STORE = (
+    Waiting(WaitingReason.DETAILS_PENDING),
+    Waiting(WaitingReason.STORE_UNKNOWN),
+)
+OFF, BEFORE, GONE, NOTHING = (
+    Skipped(SkipReason.IMPORT_DISABLED),
+    Skipped(SkipReason.BEFORE_INTEGRATION),
+    Skipped(SkipReason.CANCELED),
+    Skipped(SkipReason.NOTHING_TO_IMPORT),
+)
+X_GONE, X_BEFORE = Withdrawn(SkipReason.CANCELED), Withdrawn(SkipReason.BEFORE_INTEGRATION)
+X_NOTHING = Withdrawn(SkipReason.NOTHING_TO_IMPORT)
+B, C = a_block(), Created("commerce-1")
+SKIP, DRAW = ["OrderImportSkipped"], ["OrderImportWithdrawn"]
+NONE: list[str] = []
+
+TABLE: list[tuple[Outcome | None, Any, Outcome, list[str]]] = [
+    # so far, verdict, what follows, what is told
+    (None, A, A, NONE),
+    (None, W_STORE, W_STORE, NONE),
+    (None, W_DETAILS, W_DETAILS, NONE),
+    (None, OFF, OFF, SKIP),
+    (None, BEFORE, BEFORE, SKIP),
+    (None, GONE, GONE, SKIP),
+    (None, NOTHING, NOTHING, SKIP),
+    (A, A, A, NONE),
+    (A, W_DETAILS, W_DETAILS, NONE),
+    (A, BEFORE, BEFORE, SKIP),
+    (A, GONE, X_GONE, NONE),
+    (A, NOTHING, NOTHING, SKIP),
+    (W_STORE, A, A, NONE),
+    (W_STORE, W_STORE, W_STORE, NONE),
+    (W_STORE, W_DETAILS, W_DETAILS, NONE),
+    (W_DETAILS, OFF, OFF, SKIP),
+    (W_DETAILS, BEFORE, BEFORE, SKIP),
+    (W_DETAILS, GONE, X_GONE, NONE),
+    (W_DETAILS, NOTHING, NOTHING, SKIP),
+    (B, A, B, NONE),
+    (B, W_DETAILS, B, NONE),
+    (B, W_STORE, B, NONE),
+    (B, OFF, B, NONE),
+    (B, BEFORE, X_BEFORE, DRAW),
+    (B, GONE, X_GONE, DRAW),
+    (B, NOTHING, X_NOTHING, DRAW),
+    (OFF, A, OFF, NONE),
+    (OFF, W_DETAILS, OFF, NONE),
+    (OFF, OFF, OFF, NONE),
+    (OFF, GONE, GONE, SKIP),
+    (OFF, BEFORE, BEFORE, SKIP),
+    (BEFORE, BEFORE, BEFORE, NONE),
+    (BEFORE, A, A, NONE),
+    (BEFORE, GONE, GONE, SKIP),
+    (NOTHING, NOTHING, NOTHING, NONE),
+    (NOTHING, A, A, NONE),
+    (NOTHING, GONE, GONE, SKIP),
+    (GONE, GONE, GONE, NONE),
+    (X_GONE, GONE, X_GONE, NONE),
+    (X_BEFORE, BEFORE, X_BEFORE, NONE),
+    (X_BEFORE, A, A, NONE),
+    (X_NOTHING, NOTHING, X_NOTHING, NONE),
+    (X_NOTHING, A, A, NONE),
+    (X_NOTHING, GONE, GONE, SKIP),
+    (C, A, C, NONE),
+    (C, GONE, C, NONE),
+    (C, W_STORE, C, NONE),
+]
+
+
+def settled(was: Outcome | None, verdict: Any, **record: Any) -> Decision:
+    fields = {"outcome": was or A, "admitted": False, "sequence": 4} | record
+    return settle(
+        a_record(**fields),
+        was,
+        verdict,
+        an_occasion(at=later(1)),
+        what="received",
+        store=a_store(),
+    )
+
+
+@pytest.mark.parametrize(("was", "verdict", "outcome", "told"), TABLE, ids=repr)
+def test_what_follows_from_a_verdict(
+    was: Outcome | None, verdict: Any, outcome: Outcome, told: list[str]
+) -> None:
+    decision = settled(was, verdict)
+    assert decision.record.outcome == outcome
+    assert event_types(decision) == told
+    assert decision.record.sequence == 4 + len(told)
+    assert decision.record.decided_at == (NOW if outcome == was else later(1))
+    goes_on = verdict == A and not isinstance(outcome, Skipped | Created)
+    assert (decision.admit, decision.record.admitted) == (goes_on, goes_on)
+    assert decision.commerce_order is None
+    assert decision.takes == decision.frees == ()
+
+
+@pytest.mark.parametrize("was", [A, B])
+def test_an_order_on_its_way_to_the_blocker_check_is_not_sent_there_twice(was: Outcome) -> None:
+    decision = settled(was, A, admitted=True)
+    assert not decision.admit
+    assert decision.record.admitted
+
+
+@pytest.mark.parametrize("was", [A, B])
+def test_an_order_that_may_not_go_on_any_more_is_taken_from_its_way(was: Outcome) -> None:
+    decision = settled(was, W_DETAILS, admitted=True)
+    assert not decision.admit
+    assert not decision.record.admitted
+
+
+def test_only_an_unknown_store_and_a_block_are_waited_on() -> None:
+    assert settled(None, W_STORE).record.waits_on == (f"store:{STORE}",)
+    assert settled(None, W_DETAILS).record.waits_on == ()
+    assert settled(B, A, waits_on=("product:SKU-1",)).record.waits_on == ("product:SKU-1",)
+    assert settled(B, GONE, waits_on=("product:SKU-1",)).record.waits_on == ()
+
+
+def test_the_story_names_the_reason_and_the_settings_it_was_decided_by() -> None:
+    story = settled(None, OFF).story
+    assert story is not None
+    assert (story.what, story.reasons) == ("received", ("import-disabled",))
+    assert story.facts["import_amazon_orders"] is True
+    assert len(story.events) == 1

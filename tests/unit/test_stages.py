@@ -1,0 +1,354 @@
+"""The stages over memory: what a batch makes of the messages, from upstream to what goes out."""
+
+from typing import Any
+
+import pytest
+
+from models import keys
+from models.events import Event
+from models.ledger import Admission, CommandMessage, Source
+from models.outcomes import Blocked, Created, Skipped, SkipReason, Waiting, WaitingReason
+from models.refusals import DeadLetterCode
+from streams.commands import STEP
+from streams.topics import TopicName
+from tests.builders import (
+    KEY,
+    ORDER,
+    STORE,
+    TRACE,
+    a_document,
+    a_listing,
+    a_message,
+    a_product,
+    a_store,
+    later,
+)
+from tests.unit.kit import World
+
+ORDERS, STORES, PRODUCTS = TopicName.ORDERS, TopicName.STORES, TopicName.PRODUCTS
+LISTINGS, UPDATES, COMMANDS = TopicName.LISTINGS, TopicName.ORDER_UPDATES, TopicName.COMMANDS
+
+
+def told(fact: Any) -> Any:
+    return a_message(fact.model_dump_json().encode())
+
+
+async def a_world(*, store: Any = None, product: Any = None) -> World:
+    world = World()
+    await world.tell(STORES, told(store or a_store()))
+    await world.tell(PRODUCTS, told(product or a_product()))
+    return world
+
+
+async def test_an_order_becomes_a_commerce_order() -> None:
+    world = await a_world()
+    out = await world.tell(ORDERS, a_document())
+    assert isinstance(world.order().outcome, Created)
+    assert world.commerce_order().order_number == "000000001"
+    assert world.held() == 1
+    assert [type(one) for one in out] == [Admission, Event]
+
+
+async def test_poison_among_good_orders_costs_none_of_them() -> None:
+    world = await a_world()
+    await world.tell(
+        ORDERS,
+        a_document(amazon_order_id="1"),
+        a_message(b"{nonsense"),
+        a_message(None),
+        a_message(b"x" * 1_000_001),
+        a_message({"no": "order"}),
+        a_document(amazon_order_id="2", items=[{"order_item_id": "1", "quantity": -1}]),
+        a_document(amazon_order_id="3"),
+    )
+    assert sorted(world.storage.contents.orders) == [f"{STORE}/1", f"{STORE}/3"]
+    assert world.events == ["CommerceOrderCreated"] * 2
+    assert [(one.offset, one.code) for one in world.dead_letters] == [
+        (1, DeadLetterCode.MALFORMED_JSON),
+        (2, DeadLetterCode.MALFORMED_JSON),
+        (3, DeadLetterCode.TOO_LARGE),
+        (4, DeadLetterCode.UNKNOWN_PAYLOAD),
+        (5, DeadLetterCode.INVALID_ORDER),
+    ]
+    assert world.dead_letters[0].value == b"{nonsense"
+
+
+def a_page(*orders: dict[str, Any]) -> dict[str, Any]:
+    return {"payload": {"Orders": list(orders)}}
+
+
+def v0(number: str, **more: Any) -> dict[str, Any]:
+    return {
+        "AmazonOrderId": number,
+        "OrderStatus": "Unshipped",
+        "PurchaseDate": "2026-06-15T09:30:00Z",
+        "LastUpdateDate": "2026-06-15T09:30:00Z",
+        "FulfillmentChannel": "MFN",
+    } | more
+
+
+async def test_a_page_with_one_bad_order_gives_the_good_ones_and_one_dead_letter() -> None:
+    world = await a_world()
+    page = a_page(v0("1"), v0("2", PurchaseDate="soon"), v0("3"))
+    await world.tell(ORDERS, a_message(page, headers=(("store-id", STORE.encode()),)))
+    assert sorted(world.storage.contents.orders) == [f"{STORE}/1", f"{STORE}/3"]
+    assert [one.code for one in world.dead_letters] == [DeadLetterCode.INVALID_ORDER]
+
+
+async def test_a_page_with_a_bad_order_and_no_store_is_one_dead_letter() -> None:
+    world = World()
+    await world.tell(ORDERS, a_page(v0("1"), v0("2", PurchaseDate="soon"), v0("3")))
+    assert len(world.dead_letters) == 1
+    assert len(world.storage.contents.dead_letters) == 1
+
+
+OTHER = {"store_id": "store-2", "marketplace_id": "MX", "seller_id": "A2"}
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "expected"),
+    [
+        ((("store-id", b"store-9"),), {"store_id": "store-2"}, "store-9"),
+        ((("store-id", b"a"), ("store-id", b"store-9")), {}, "store-9"),
+        ((), {"store_id": "store-2"}, "store-2"),
+        ((), {"marketplace_id": "MX", "seller_id": "A2"}, "store-2"),
+        ((), {"marketplace_id": "MX", "seller_id": "A3"}, "store-3"),
+        ((), {"marketplace_id": "MX"}, None),
+        ((), {"marketplace_id": "MX", "seller_id": "A9"}, None),
+        ((), {"marketplace_id": "ATVPDKIKX0DER"}, STORE),
+        ((), {"marketplace_id": "ATVPDKIKX0DER", "seller_id": "A9"}, STORE),
+        ((), {"marketplace_id": "UNKNOWN"}, None),
+        ((), {}, None),
+        ((("store-id", b"no/slash"),), {"store_id": "store-2"}, None),
+    ],
+)
+async def test_naming_the_store(headers: Any, body: dict[str, Any], expected: str | None) -> None:
+    world = await a_world()
+    await world.tell(
+        STORES,
+        told(a_store(**OTHER)),
+        told(a_store(**OTHER | {"store_id": "store-3", "seller_id": "A3"})),
+    )
+    await world.tell(ORDERS, a_message(a_document(store_id=None) | body, headers=headers))
+    if expected is None:
+        assert world.storage.contents.orders == {}
+        assert [one.code for one in world.dead_letters] == [DeadLetterCode.UNKNOWN_STORE]
+    else:
+        assert list(world.storage.contents.orders) == [f"{expected}/{ORDER}"]
+
+
+FRAGMENT = {
+    "payload": {
+        "AmazonOrderId": ORDER,
+        "OrderItems": [{"OrderItemId": "item-1", "SellerSKU": "SKU-1", "QuantityOrdered": 1}],
+    }
+}
+
+
+@pytest.mark.parametrize("together", [True, False])
+async def test_details_that_name_no_store_find_their_order_by_its_id(together: bool) -> None:
+    world = await a_world()
+    head = a_document(items=None)
+    if together:
+        await world.tell(ORDERS, head, FRAGMENT, FRAGMENT)
+    else:
+        await world.tell(ORDERS, head)
+        await world.tell(ORDERS, FRAGMENT)
+    assert world.dead_letters == []
+    assert isinstance(world.order().outcome, Created)
+    assert world.order().received == (3 if together else 2)
+
+
+async def test_details_whose_order_two_stores_have_are_a_dead_letter() -> None:
+    world = await a_world()
+    await world.tell(ORDERS, a_document(), a_document(store_id="store-2"))
+    await world.tell(ORDERS, FRAGMENT)
+    assert [one.code for one in world.dead_letters] == [DeadLetterCode.UNKNOWN_STORE]
+
+
+async def test_a_store_told_after_its_orders_brings_them_in() -> None:
+    world = World()
+    await world.tell(PRODUCTS, told(a_product()))
+    await world.tell(ORDERS, a_document())
+    assert world.order().outcome == Waiting(WaitingReason.STORE_UNKNOWN)
+    assert world.out == []
+    out = await world.tell(STORES, told(a_store()))
+    assert isinstance(world.order().outcome, Created)
+    assert [one.key for one in out if isinstance(one, CommandMessage)] == [f"store:{STORE}"]
+
+
+async def test_a_product_told_after_the_order_brings_it_in() -> None:
+    world = World()
+    await world.tell(STORES, told(a_store()))
+    await world.tell(ORDERS, a_document())
+    assert isinstance(world.order().outcome, Blocked)
+    await world.tell(PRODUCTS, told(a_product(sku="OTHER")))
+    assert isinstance(world.order().outcome, Blocked)
+    out = await world.tell(PRODUCTS, told(a_product()))
+    assert [one.key for one in out if isinstance(one, CommandMessage)] == ["product:SKU-1"]
+    assert isinstance(world.order().outcome, Created)
+    assert world.events == ["OrderImportBlocked", "CommerceOrderCreated", "OrderImportReleased"]
+
+
+async def test_a_listing_told_after_the_order_brings_it_in() -> None:
+    world = await a_world()
+    item = {"order_item_id": "1", "seller_sku": "SELLER", "quantity": 2}
+    await world.tell(ORDERS, a_document(items=[item]))
+    assert isinstance(world.order().outcome, Blocked)
+    await world.tell(LISTINGS, told(a_listing()))
+    assert isinstance(world.order().outcome, Created)
+    assert world.held() == 2
+
+
+async def test_an_older_fact_changes_nothing() -> None:
+    world = await a_world(store=a_store(updated_at=later(0)), product=a_product(as_of=later(0)))
+    await world.tell(STORES, told(a_store(name="Old", updated_at=later(-1))))
+    await world.tell(PRODUCTS, told(a_product(enabled=False, as_of=later(-1))))
+    assert world.storage.contents.stores[STORE].name == "Lamps"
+    assert world.storage.contents.products["SKU-1"].product.enabled
+
+
+async def test_a_fact_that_cannot_be_read_is_a_dead_letter() -> None:
+    world = World()
+    await world.tell(PRODUCTS, a_message(b"{"), a_message(None), a_message({"sku": "A"}))
+    assert [one.code for one in world.dead_letters] == [
+        DeadLetterCode.MALFORMED_JSON,
+        DeadLetterCode.UNKNOWN_PAYLOAD,
+        DeadLetterCode.INVALID_ORDER,
+    ]
+    await world.tell(UPDATES, {"commerce_order_id": "nobody", "status": "shipped", "at": later(0)})
+    assert world.dead_letters[-1].code is DeadLetterCode.INVALID_ORDER
+
+
+async def test_a_deleted_product_blocks_and_comes_back() -> None:
+    world = await a_world()
+    await world.tell(PRODUCTS, a_message(None, key=b"SKU-1"))
+    await world.tell(ORDERS, a_document())
+    assert isinstance(world.order().outcome, Blocked)
+    await world.tell(PRODUCTS, told(a_product(as_of=later(1))))
+    assert isinstance(world.order().outcome, Created)
+
+
+async def test_the_last_piece_goes_to_one_order_of_a_batch() -> None:
+    world = await a_world(product=a_product(salable_quantity=1))
+    await world.tell(ORDERS, *[a_document(amazon_order_id=str(n)) for n in range(3)])
+    outcomes = [type(world.order(f"{STORE}/{n}").outcome) for n in range(3)]
+    assert outcomes == [Created, Blocked, Blocked]
+    assert world.held() == 1
+
+
+async def test_what_a_cancellation_frees_goes_to_who_waits_oldest_purchase_first() -> None:
+    world = await a_world(product=a_product(salable_quantity=1))
+    await world.tell(ORDERS, a_document())
+    await world.tell(ORDERS, a_document(amazon_order_id="young", purchase_date="2026-06-20T00:00Z"))
+    await world.tell(ORDERS, a_document(amazon_order_id="old", purchase_date="2026-06-10T00:00Z"))
+    await world.tell(ORDERS, a_document(status="Canceled", last_update_date="2026-07-02T00:00Z"))
+    assert world.commerce_order().status == "canceled"
+    assert isinstance(world.order(f"{STORE}/old").outcome, Created)
+    assert isinstance(world.order(f"{STORE}/young").outcome, Blocked)
+    assert world.held() == 1
+
+
+async def test_a_job_of_many_orders_goes_in_steps() -> None:
+    world = World()
+    await world.tell(STORES, told(a_store()))
+    many = [a_document(amazon_order_id=f"{number:05}") for number in range(1200)]
+    await world.tell(ORDERS, *many)
+    assert world.steps[COMMANDS] == 0
+    await world.tell(PRODUCTS, told(a_product(salable_quantity=1100)))
+    assert world.steps[COMMANDS] == -(-1200 // STEP)
+    outcomes = [type(record.outcome) for record in world.storage.contents.orders.values()]
+    assert outcomes == [Created] * 1100 + [Blocked] * 100
+    numbers = [one.order_number for one in world.storage.contents.commerce_orders.values()]
+    assert len(set(numbers)) == 1100
+    assert world.held() == 1100
+
+
+async def test_commands_of_one_batch_are_all_carried_out_and_nonsense_is_a_dead_letter() -> None:
+    world = World()
+    await world.tell(STORES, told(a_store()))
+    await world.tell(ORDERS, a_document(), a_document(amazon_order_id="2"))
+    world.storage.contents.products.update(
+        {"SKU-1": (await a_world()).storage.contents.products["SKU-1"]}
+    )
+    await world.tell(
+        COMMANDS,
+        a_message(b"nonsense"),
+        {"command": "replay", "replay_id": "r", "key": KEY},
+        {"command": "replay", "replay_id": "r", "key": "store-1/unknown"},
+        {"command": "rejudge", "fact": "product:SKU-1"},
+    )
+    assert [one.code for one in world.dead_letters] == [DeadLetterCode.UNKNOWN_PAYLOAD]
+    assert world.commerce_order().replayed
+    assert not world.commerce_order(f"{STORE}/2").replayed
+    assert world.storage.contents.positions[Source(COMMANDS, 0)].decided_to == 4
+
+
+async def test_the_trace_of_a_message_goes_all_the_way() -> None:
+    world = await a_world()
+    out = await world.tell(
+        ORDERS, a_message(a_document(), headers=(("traceparent", TRACE.encode()),))
+    )
+    assert out[0] == Admission(KEY, TRACE)
+    skipped = a_document(amazon_order_id="2", purchase_date="2020-01-01T00:00Z")
+    (event,) = await world.tell(
+        ORDERS, a_message(skipped, headers=(("traceparent", TRACE.encode()),))
+    )
+    assert isinstance(event, Event)
+    assert event.cause.traceparent == TRACE
+
+
+async def test_an_order_sent_twice_in_one_batch_is_admitted_and_created_once() -> None:
+    world = await a_world()
+    out = await world.tell(ORDERS, a_document(), a_document())
+    assert [type(one) for one in out] == [Admission, Event]
+    assert world.order().received == 2
+
+
+async def test_a_batch_that_meets_a_conflict_is_decided_once() -> None:
+    world = await a_world()
+    world.storage.conflicts_ahead = 2
+    out = await world.tell(ORDERS, a_document())
+    canceled = a_document(status="Canceled", last_update_date="2026-07-02T00:00Z")
+    world.storage.conflicts_ahead = 2
+    out += await world.tell(ORDERS, canceled)
+    assert [one.event_type for one in out if isinstance(one, Event)] == [
+        "CommerceOrderCreated",
+        "CommerceOrderStatusChanged",
+    ]
+    assert world.held() == 0
+    assert world.order().received == 2
+
+
+async def test_an_admission_of_an_order_withdrawn_since_does_nothing() -> None:
+    world = World(attentive=False)
+    await world.tell(STORES, told(a_store()))
+    await world.tell(PRODUCTS, told(a_product()))
+    await world.tell(ORDERS, a_document())
+    await world.tell(ORDERS, a_document(status="Canceled", last_update_date="2026-07-02T00:00Z"))
+    await world.read_own()
+    assert world.events == []
+    assert world.storage.contents.commerce_orders == {}
+    assert keys.order_key(STORE, ORDER) == KEY
+
+
+async def test_an_order_ready_while_import_was_on_is_created_though_told_again_when_off() -> None:
+    world = World(attentive=False)
+    await world.tell(STORES, told(a_store()))
+    await world.tell(PRODUCTS, told(a_product()))
+    await world.tell(ORDERS, a_document())
+    await world.tell(STORES, told(a_store(import_amazon_orders=False)))
+    await world.tell(ORDERS, a_document())
+    await world.read_own()
+    assert isinstance(world.order().outcome, Created | Skipped)
+    assert world.order().outcome != Skipped(SkipReason.CANCELED)
+
+
+async def test_a_step_done_again_after_a_crash_tells_its_dead_letter_again_and_goes_on() -> None:
+    world = await a_world()
+    nonsense = a_message(b"nonsense", offset=0)
+    for _ in range(2):  # the position stands before a job until its last step
+        world._offsets[COMMANDS] = 0
+        world.storage.contents.positions.pop(Source(COMMANDS, 0), None)
+        await world.tell(COMMANDS, nonsense)
+    assert len(world.storage.contents.dead_letters) == 1
