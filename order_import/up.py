@@ -124,7 +124,9 @@ def _greet(
     if "mongo_url" in found:
         line("MongoDB", f"{found['mongo_url']}  database {settings.mongo_database}")
     line("worker", f"logs to {file.with_name('worker.log')}")
-    if data_dir.absolute() == default_data_dir().absolute():
+    if not found:
+        line("look", "order-import status, with the same settings")
+    elif data_dir.absolute() == default_data_dir().absolute():
         line("look", "order-import status, in a second terminal in this directory")
         line("elsewhere", f"source {file}")
     else:

@@ -62,7 +62,7 @@ class MongoStorage(Storage):
     ) -> R:
         again = AsyncRetrying(
             retry=retry_if_exception(_is_conflict),
-            wait=wait_exponential_jitter(initial=0.002, max=0.25, jitter=0.01),
+            wait=wait_exponential_jitter(multiplier=0.002, max=0.25, jitter=0.01),
             after=lambda _: self._count_conflict(),
             reraise=True,
         )

@@ -111,7 +111,7 @@ class Lane:
 
         again = AsyncRetrying(
             retry=retry_if_exception_type(StorageUnavailable),
-            wait=wait_exponential_jitter(initial=0.1, max=5, jitter=0.5),
+            wait=wait_exponential_jitter(multiplier=0.1, max=5, jitter=0.5),
             before_sleep=_log_retry,
             reraise=True,
         )

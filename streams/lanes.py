@@ -114,7 +114,7 @@ class Lanes:
     async def _position(self, source: Source, bounds: LogBounds) -> Position:
         again = AsyncRetrying(
             retry=retry_if_exception_type(StorageUnavailable),
-            wait=wait_exponential_jitter(initial=0.1, max=5, jitter=0.5),
+            wait=wait_exponential_jitter(multiplier=0.1, max=5, jitter=0.5),
             reraise=True,
         )
         position: Position = await again(self._storage.take_up, source)

@@ -52,7 +52,7 @@ class Publisher:
             return
         again = AsyncRetrying(
             retry=retry_if_exception_type((KafkaError, ConnectionError)),
-            wait=wait_exponential_jitter(initial=0.1, max=5, jitter=0.5),
+            wait=wait_exponential_jitter(multiplier=0.1, max=5, jitter=0.5),
             reraise=True,
         )
         async for attempt in again:

@@ -82,8 +82,8 @@ async def documents(addresses: Addresses) -> tuple[set[str], set[str]]:
     return orders, events
 
 
-def processes_below(parent: int) -> dict[int, str]:
-    """Every living descendant of a process, with its command line."""
+def processes_below(parent: int, directory: Path) -> dict[int, str]:
+    """Every living descendant of a process that works in a directory, with its command line."""
     children = defaultdict(list)
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
@@ -97,11 +97,11 @@ def processes_below(parent: int) -> dict[int, str]:
         for child in children[left.pop()]:
             found[child] = Path(f"/proc/{child}/cmdline").read_text().replace("\0", " ")
             left.append(child)
-    return found
+    return {pid: line for pid, line in found.items() if str(directory) in line}
 
 
-def servers_below(parent: int) -> list[int]:
-    below = processes_below(parent)
+def servers_below(parent: int, directory: Path) -> list[int]:
+    below = processes_below(parent, directory)
     return [pid for pid, line in below.items() if "supervisor.py" not in line]
 
 
@@ -117,7 +117,7 @@ async def test_data_is_there_after_a_stop_and_a_start(tmp_path: Path) -> None:
         await create_topic(addresses)
         await write(addresses, "first")
         assert await messages(addresses, 1) == ["first"]
-    assert not servers_below(os.getpid())
+    assert not servers_below(os.getpid(), tmp_path)
     async with EmbeddedServers(tmp_path) as again:
         assert again == addresses
         assert await documents(again) == ({"first"}, {"first"})
@@ -130,7 +130,7 @@ async def test_data_is_there_after_the_servers_were_killed(tmp_path: Path) -> No
     addresses = await servers.start()
     await create_topic(addresses)
     await write(addresses, "first")
-    for pid in servers_below(os.getpid()):
+    for pid in servers_below(os.getpid(), tmp_path):
         os.kill(pid, signal.SIGKILL)
     with pytest.raises(EmbeddedServerError, match="ended by itself"):
         await servers.watch()
@@ -146,8 +146,8 @@ async def test_no_orphan_and_no_loss_when_the_parent_is_killed(tmp_path: Path) -
     )
     assert parent.stdout is not None
     assert await parent.stdout.readline() == b"ready\n"
-    below = processes_below(parent.pid)
-    assert len(servers_below(parent.pid)) >= 2
+    below = processes_below(parent.pid, tmp_path)
+    assert len(servers_below(parent.pid, tmp_path)) >= 2
     parent.kill()
     await parent.wait()
     told: list[str] = []
@@ -162,19 +162,19 @@ async def test_no_orphan_when_a_supervisor_is_killed(tmp_path: Path) -> None:
     servers = EmbeddedServers(tmp_path, kafka=False)
     await servers.start()
     (supervisor,) = [
-        pid for pid, line in processes_below(os.getpid()).items() if "supervisor.py" in line
+        pid for pid, line in processes_below(os.getpid(), tmp_path).items() if "supervisor.py" in line
     ]
     os.kill(supervisor, signal.SIGKILL)
     with pytest.raises(EmbeddedServerError, match="ended by itself"):
         await servers.watch()
     await servers.stop()
     async with EmbeddedServers(tmp_path, kafka=False):
-        assert len(servers_below(os.getpid())) == 1
+        assert len(servers_below(os.getpid(), tmp_path)) == 1
 
 
 async def test_ctrl_c_in_our_terminal_does_not_reach_the_servers(tmp_path: Path) -> None:
     async with EmbeddedServers(tmp_path, kafka=False):
-        (server,) = servers_below(os.getpid())
+        (server,) = servers_below(os.getpid(), tmp_path)
         assert os.getsid(server) != os.getsid(0)
         assert os.getpgid(server) != os.getpgid(0)
 
@@ -196,7 +196,7 @@ async def test_a_server_that_ends_at_its_start_shows_its_log(tmp_path: Path) -> 
         EmbeddedServerError, match=r"Kafka ended at its start.*\n(.*\n)*.*node id 77"
     ):
         await EmbeddedServers(tmp_path).start()
-    assert not processes_below(os.getpid())
+    assert not processes_below(os.getpid(), tmp_path)
 
 
 async def test_a_directory_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from handlers.blockers import find_blockers, needs_of
@@ -37,7 +37,7 @@ from tests.builders import (
 )
 
 SKUS = ("A", "B", "C")
-FEW = settings(max_examples=60, deadline=None)
+
 
 products = st.builds(
     a_product,
@@ -88,7 +88,6 @@ admitted = st.builds(
 )
 
 
-@FEW
 @given(st.lists(orders, min_size=1, max_size=5), st.none() | stores, catalogs)
 def test_every_history_is_decided_and_always_alike(
     told: list[AmazonOrder], store: Store | None, catalog: Catalog
@@ -116,13 +115,11 @@ def test_every_history_is_decided_and_always_alike(
     assert sum(event.event_type == "CommerceOrderCreated" for event in events) <= 1
 
 
-@FEW
 @given(orders, st.none() | stores)
 def test_the_policy_answers_every_order(order: AmazonOrder, store: Store | None) -> None:
     assert apply_import_policy(order, store) == apply_import_policy(order, store)
 
 
-@FEW
 @given(admitted, stores, catalogs, st.randoms(use_true_random=False))
 def test_the_order_of_lines_and_of_facts_does_not_matter(
     order: AmazonOrder, store: Store, catalog: Catalog, chance: random.Random
@@ -164,7 +161,6 @@ def is_blocked(item: OrderItem, order: AmazonOrder, store: Store, catalog: Catal
     )
 
 
-@FEW
 @given(admitted, stores, catalogs)
 def test_an_order_is_blocked_when_a_check_applies_to_a_line_and_only_then(
     order: AmazonOrder, store: Store, catalog: Catalog
@@ -179,7 +175,6 @@ def test_an_order_is_blocked_when_a_check_applies_to_a_line_and_only_then(
     assert isinstance(decision.record.outcome, Blocked if blocked else Created)
 
 
-@FEW
 @given(
     st.lists(st.tuples(items, st.booleans()), min_size=1, max_size=8),
     st.lists(stocked, unique_by=lambda product: product.sku),

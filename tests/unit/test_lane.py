@@ -211,7 +211,7 @@ async def test_a_long_job_goes_in_steps_and_the_position_moves_with_the_last() -
     kit.paper.open.clear()
     running = asyncio.create_task(kit.lane.run())
     await kit.lane.put(a_batch(0, 5))
-    await until(lambda: not (kit.lane.position.outbox == ()))
+    await until(lambda: kit.lane.position.outbox != ())
     assert kit.stored_to == 0
     assert kit.stored.outbox[:2] == (Admission("0"), Admission("1"))
     kit.paper.open.set()

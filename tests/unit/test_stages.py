@@ -7,7 +7,7 @@ import pytest
 from models import keys
 from models.events import Event
 from models.ledger import Admission, CommandMessage, Source
-from models.outcomes import Blocked, Created, Skipped, SkipReason, Waiting, WaitingReason
+from models.outcomes import Blocked, Created, Waiting, WaitingReason
 from models.refusals import DeadLetterCode
 from streams.commands import STEP
 from streams.topics import TopicName
@@ -332,18 +332,6 @@ async def test_an_admission_of_an_order_withdrawn_since_does_nothing() -> None:
     assert keys.order_key(STORE, ORDER) == KEY
 
 
-async def test_an_order_ready_while_import_was_on_is_created_though_told_again_when_off() -> None:
-    world = World(attentive=False)
-    await world.tell(STORES, told(a_store()))
-    await world.tell(PRODUCTS, told(a_product()))
-    await world.tell(ORDERS, a_document())
-    await world.tell(STORES, told(a_store(import_amazon_orders=False)))
-    await world.tell(ORDERS, a_document())
-    await world.read_own()
-    assert isinstance(world.order().outcome, Created | Skipped)
-    assert world.order().outcome != Skipped(SkipReason.CANCELED)
-
-
 async def test_a_step_done_again_after_a_crash_tells_its_dead_letter_again_and_goes_on() -> None:
     world = await a_world()
     nonsense = a_message(b"nonsense", offset=0)
@@ -352,3 +340,14 @@ async def test_a_step_done_again_after_a_crash_tells_its_dead_letter_again_and_g
         world.storage.contents.positions.pop(Source(COMMANDS, 0), None)
         await world.tell(COMMANDS, nonsense)
     assert len(world.storage.contents.dead_letters) == 1
+
+
+async def test_a_blocked_order_is_checked_again_only_when_its_lines_are_news() -> None:
+    world = await a_world(product=a_product(salable_quantity=0))
+    await world.tell(ORDERS, a_document())
+    same = a_document(last_update_date=later(1), ship_to={"city": "Paris"})
+    assert await world.tell(ORDERS, same) == []
+    other = {"order_item_id": "item-1", "seller_sku": "OTHER", "quantity": 1}
+    out = await world.tell(ORDERS, a_document(last_update_date=later(2), items=[other]))
+    assert [type(one) for one in out] == [Admission, Event]
+    assert world.events == ["OrderImportBlocked"] * 2
