@@ -46,7 +46,7 @@ def merge(known: AmazonOrder, news: AmazonOrder) -> AmazonOrder:
     return known.model_copy(update=told)
 
 
-_MERGED_APART = {"items", "items_complete", "buyer_requested_cancel"}
+_MERGED_APART = {"store_id", "items", "items_complete", "buyer_requested_cancel"}
 
 
 def _merge_items(known: AmazonOrder, news: AmazonOrder) -> tuple[OrderItem, ...]:

@@ -44,12 +44,14 @@ def settle(
                 log.withdrawn(reason)
             case Admitted() | Waiting() | Blocked() | Created() | Withdrawn():
                 pass
-    admit = isinstance(verdict, Admitted) and isinstance(outcome, Admitted | Blocked)
+    admitted = isinstance(outcome, Admitted) or (
+        isinstance(outcome, Blocked) and isinstance(verdict, Admitted)
+    )
     return Decision(
         record=replace(
             record,
             outcome=outcome,
-            admitted=admit,
+            admitted=admitted,
             waits_on=_waits_on(record, outcome),
             sequence=log.sequence,
             decided_at=record.decided_at if outcome == was else occasion.at,
@@ -64,7 +66,7 @@ def settle(
         ),
         events=log.events,
         # One already on its way to the blocker check is judged as it then is: no second message.
-        admit=admit and not record.admitted,
+        admit=admitted and not record.admitted,
     )
 
 
@@ -78,6 +80,8 @@ def _next_outcome(was: Outcome | None, verdict: Admitted | Waiting | Skipped) ->
             return Withdrawn(reason)
         case Waiting() | Admitted(), Skipped(SkipReason.CANCELED):
             return Withdrawn(SkipReason.CANCELED)
+        case Admitted(), Skipped(SkipReason.IMPORT_DISABLED):
+            return was  # rule 4: the setting as it stood when the order became ready
         case Skipped(SkipReason.IMPORT_DISABLED), Admitted() | Waiting():
             return was  # rule 4: only an operator's replay brings it in
         case Withdrawn(reason), Skipped(same) if reason is same:

@@ -1,6 +1,6 @@
 """The ledger: how far each source partition is decided and published, and what is to go out."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import NamedTuple
 
@@ -62,13 +62,20 @@ class Position:
     """Where a source partition stands.
 
     Everything before `decided_to` is decided and stored; of that, everything but `outbox` is
-    published. The stored position moves only from the value its owner last saw: that is the
-    fence against a second owner.
+    published. `epoch` counts its owners, `step` the transactions that moved it: a stored position
+    moves only from the epoch and step its owner last saw. That is the fence against a second
+    owner, and how an owner learns whether a commit without an answer happened.
     """
 
     source: Source
     decided_to: int
     outbox: tuple[Outgoing, ...] = ()
+    epoch: int = 0
+    step: int = 0
+
+    def moved(self, decided_to: int, outbox: tuple[Outgoing, ...]) -> "Position":
+        """Give the position after one more transaction."""
+        return replace(self, decided_to=decided_to, outbox=outbox, step=self.step + 1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,6 +47,10 @@ class Contents:
         return copied
 
 
+def _same_step(one: Position, other: Position) -> bool:
+    return (one.epoch, one.step) == (other.epoch, other.step)
+
+
 class MemoryStorage(Storage):
     """One transaction after the other, each on a copy that becomes the contents, or does not.
 
@@ -83,20 +87,25 @@ class MemoryStorage(Storage):
 
     @override
     async def take_up(self, source: Source) -> Position:
-        return await self.position(source)
+        async with self._one_at_a_time:
+            stored = self.contents.positions.get(source, Position(source, 0))
+            self.contents.positions[source] = replace(stored, epoch=stored.epoch + 1)
+            return self.contents.positions[source]
 
     @override
     async def mark_published(self, position: Position) -> None:
         async with self._one_at_a_time:
             stored = self.contents.positions.get(position.source)
-            if stored is not None and stored.decided_to == position.decided_to:
+            if stored is not None and _same_step(stored, position):
                 self.contents.positions[position.source] = replace(stored, outbox=())
 
     @override
     async def restart_position(self, source: Source, offset: int) -> Position:
         async with self._one_at_a_time:
             stored = self.contents.positions.get(source, Position(source, 0))
-            self.contents.positions[source] = replace(stored, decided_to=offset)
+            self.contents.positions[source] = replace(
+                stored, decided_to=offset, step=stored.step + 1
+            )
             return self.contents.positions[source]
 
     async def claim_sync(self, at: datetime, next_due: datetime) -> bool:
@@ -228,7 +237,7 @@ class MemoryTransaction(Transaction):
     @override
     async def move(self, before: Position, after: Position) -> None:
         stored = self._draft.positions.get(before.source)
-        if stored is not None and stored.decided_to != before.decided_to:
+        if stored is not None and not _same_step(stored, before):
             raise PositionLost(f"{before.source} was moved by another")
         self._draft.positions[before.source] = after
 

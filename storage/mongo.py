@@ -99,7 +99,9 @@ class MongoStorage(Storage):
             if document is None:
                 return Position(source, 0)
             outbox = await self._outbox(document["outbox"])
-            return Position(source, document["decided_to"], outbox)
+            return Position(
+                source, document["decided_to"], outbox, document["epoch"], document["step"]
+            )
 
     @override
     async def take_up(self, source: Source) -> Position:
@@ -109,7 +111,8 @@ class MongoStorage(Storage):
                 {"_id": position_id(source)},
                 {
                     "$set": {"session": session.session_id},
-                    "$setOnInsert": {"decided_to": 0, "outbox": []},
+                    "$inc": {"epoch": 1},
+                    "$setOnInsert": {"decided_to": 0, "outbox": [], "step": 0},
                 },
                 upsert=True,
             )
@@ -122,7 +125,11 @@ class MongoStorage(Storage):
     async def mark_published(self, position: Position) -> None:
         with translated():
             await self._database.positions.update_one(
-                {"_id": position_id(position.source), "decided_to": position.decided_to},
+                {
+                    "_id": position_id(position.source),
+                    "epoch": position.epoch,
+                    "step": position.step,
+                },
                 {"$set": {"outbox": []}},
             )
 
@@ -131,7 +138,11 @@ class MongoStorage(Storage):
         with translated():
             await self._database.positions.update_one(
                 {"_id": position_id(source)},
-                {"$set": {"decided_to": offset}, "$setOnInsert": {"outbox": []}},
+                {
+                    "$set": {"decided_to": offset},
+                    "$inc": {"step": 1},
+                    "$setOnInsert": {"outbox": [], "epoch": 0},
+                },
                 upsert=True,
             )
         return await self.position(source)

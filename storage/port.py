@@ -102,7 +102,7 @@ class Transaction(Protocol):
         """Move a partition's position; the fence of the whole transaction.
 
         Raises:
-            PositionLost: The stored position is not `before.decided_to`.
+            PositionLost: The stored position has another epoch or step than `before`.
         """
         ...
 
@@ -132,15 +132,16 @@ class Storage(Protocol):
         ...
 
     async def take_up(self, source: Source) -> Position:
-        """Take a partition up: as `position`, and end what its former owner left open.
+        """Take a partition up: begin a new epoch, and end what its former owner left open.
 
-        A worker that was killed in a transaction would else keep its turn from the others until
-        the database gives it up, a minute later.
+        From here on the former owner can neither move nor mark the position. A worker that was
+        killed in a transaction would else keep its turn from the others until the database gives
+        it up, a minute later.
         """
         ...
 
     async def mark_published(self, position: Position) -> None:
-        """Record that everything up to `decided_to` is published."""
+        """Record that everything up to `decided_to` is published, if it is still the same step."""
         ...
 
     async def restart_position(self, source: Source, offset: int) -> Position:

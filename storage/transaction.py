@@ -160,10 +160,11 @@ class MongoTransaction(Transaction):
         # An upsert that finds another position than expected collides with that one's `_id`.
         try:
             await self._database.positions.update_one(
-                {"_id": position_id(before.source), "decided_to": before.decided_to},
+                {"_id": position_id(before.source), "epoch": before.epoch, "step": before.step},
                 {
                     "$set": {
                         "decided_to": after.decided_to,
+                        "step": after.step,
                         "outbox": [reference_in(outgoing) for outgoing in after.outbox],
                     }
                 },

@@ -9,7 +9,7 @@ from typing import Any
 import structlog
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_exponential_jitter
 
-from models.errors import StorageUnavailable
+from models.errors import PositionLost, StorageUnavailable
 from models.ledger import Outgoing, Position
 from storage.port import Storage, Transaction
 from streams.messages import Incoming
@@ -96,18 +96,19 @@ class Lane:
 
     async def _decide(self, read: Any, end: int) -> Any:
         """Decide one step of a batch; give what is left for a next transaction, if anything."""
+        decided: tuple[Any, Position, tuple[Outgoing, ...]] | None = None
 
-        async def work(transaction: Transaction) -> tuple[Any, Position, tuple[Outgoing, ...]]:
+        async def work(transaction: Transaction) -> None:
+            nonlocal decided
             page = Page(self.position.source, self._now())
             rest = await self._stage.decide(read, page, transaction)
-            after = Position(
-                self.position.source,
+            after = self.position.moved(
                 end if rest is None else self.position.decided_to,
                 (*self._unpublished, *page.outgoing),
             )
             await transaction.write(page.to_changes())
             await transaction.move(self.position, after)
-            return rest, after, tuple(page.outgoing)
+            decided = rest, after, tuple(page.outgoing)
 
         again = AsyncRetrying(
             retry=retry_if_exception_type(StorageUnavailable),
@@ -117,23 +118,20 @@ class Lane:
         )
         async for attempt in again:
             with attempt:
-                if attempt.retry_state.attempt_number > 1 and await self._was_decided(end):
-                    return None
-                rest, after, outgoing = await self._storage.transact(work, self.position.source)
-                self.position = after
-                await self._publish(outgoing)
-                return rest
-        raise AssertionError("retried for ever")
+                # A commit without an answer may have happened: the ledger knows.
+                if decided is None or not await self._has_moved():
+                    await self._storage.transact(work, self.position.source)
+        if decided is None:
+            raise AssertionError("a transaction that committed has decided")
+        rest, self.position, outgoing = decided
+        await self._publish(outgoing)
+        return rest
 
-    async def _was_decided(self, end: int) -> bool:
-        """After a commit without an answer, see what the ledger says, and take up from there."""
+    async def _has_moved(self) -> bool:
         stored = await self._storage.position(self.position.source)
-        if stored.decided_to not in {self.position.decided_to, end}:
-            return False  # another owner: the next try finds that out, and stops
-        await self._published()
-        self.position = stored
-        await self._publish(stored.outbox, resumed=True)
-        return stored.decided_to == end
+        if stored.epoch != self.position.epoch:
+            raise PositionLost(f"{self.position.source} has another owner")
+        return stored.step > self.position.step
 
     async def _publish(self, outgoing: tuple[Outgoing, ...], *, resumed: bool = False) -> None:
         """Begin to publish what was just decided, once what was decided before is out."""

@@ -90,10 +90,11 @@ class Publisher:
                 self._producer = await self._started()
             return self._producer
 
-    async def _discard(self, producer: AIOKafkaProducer) -> None:
+    async def _discard(self, producer: Any) -> None:
         """Close a producer that failed: after broker trouble its numbering may be refused."""
         async with self._renewing:
-            if self._producer is not producer:
+            current: Any = self._producer
+            if current is not producer:
                 return  # another lane has seen to it
             self._producer = None
         try:
@@ -102,7 +103,7 @@ class Publisher:
             log.warning("producer-close-failed", error=type(error).__name__)
 
     async def _started(self) -> AIOKafkaProducer:
-        producer: AIOKafkaProducer = self._new_producer()
+        producer: Any = self._new_producer()
         try:
             await producer.start()
         except BaseException:

@@ -429,32 +429,55 @@ async def test_deleting_or_holding_a_product_never_told_makes_none(storage: Test
 
 # ---------------------------------------------------------------- positions and the outbox
 
+BEGINNING = Position(SOURCE, 0)
+
 
 async def test_a_partition_nobody_has_read_stands_at_the_beginning(storage: Tested) -> None:
     assert await storage.position(SOURCE) == Position(SOURCE, 0)
 
 
 async def test_a_position_moves_from_where_its_owner_left_it(storage: Tested) -> None:
-    await move(storage, Position(SOURCE, 0), Position(SOURCE, 10))
-    await move(storage, Position(SOURCE, 10), Position(SOURCE, 25))
-    assert await storage.position(SOURCE) == Position(SOURCE, 25)
+    first = BEGINNING.moved(10, ())
+    await move(storage, BEGINNING, first)
+    await move(storage, first, first.moved(25, ()))
+    assert await storage.position(SOURCE) == Position(SOURCE, 25, step=2)
     assert await storage.position(Source("amazon.orders", 4)) == Position(
         Source("amazon.orders", 4), 0
     )
 
 
-@pytest.mark.parametrize("believed", [0, 9, 11])
-async def test_a_position_that_another_one_moved_is_lost(storage: Tested, believed: int) -> None:
-    await move(storage, Position(SOURCE, 0), Position(SOURCE, 10))
+@pytest.mark.parametrize(("epoch", "step"), [(0, 0), (0, 2), (1, 1)])
+async def test_a_position_that_another_one_moved_is_lost(
+    storage: Tested, epoch: int, step: int
+) -> None:
+    stands = BEGINNING.moved(10, ())
+    await move(storage, BEGINNING, stands)
+    believed = Position(SOURCE, 10, epoch=epoch, step=step)
     with pytest.raises(PositionLost):
-        await move(storage, Position(SOURCE, believed), Position(SOURCE, 20))
-    assert await storage.position(SOURCE) == Position(SOURCE, 10)
+        await move(storage, believed, believed.moved(20, ()))
+    assert await storage.position(SOURCE) == stands
 
 
-async def test_taking_a_partition_up_gives_its_position_and_moves_nothing(storage: Tested) -> None:
-    assert await storage.take_up(SOURCE) == Position(SOURCE, 0)
-    await move(storage, Position(SOURCE, 0), Position(SOURCE, 10, (Admission(KEY),)))
-    assert await storage.take_up(SOURCE) == Position(SOURCE, 10, (Admission(KEY),))
+async def test_a_step_that_does_not_move_the_offset_is_fenced_as_well(storage: Tested) -> None:
+    """A long job goes in steps: two owners in the middle of it must not both go on."""
+    stands = BEGINNING.moved(0, (Admission("first"),))
+    await move(storage, BEGINNING, stands)
+    with pytest.raises(PositionLost):
+        await move(storage, BEGINNING, BEGINNING.moved(0, (Admission("second"),)))
+    assert await storage.position(SOURCE) == stands
+
+
+async def test_taking_a_partition_up_fences_its_former_owner_off(storage: Tested) -> None:
+    former = await storage.take_up(SOURCE)
+    assert former == Position(SOURCE, 0, epoch=1)
+    left = former.moved(10, (Admission(KEY),))
+    await move(storage, former, left)
+    taken = await storage.take_up(SOURCE)
+    assert taken == replace(left, epoch=2)
+    await storage.mark_published(left)
+    with pytest.raises(PositionLost):
+        await move(storage, left, left.moved(20, ()))
+    assert await storage.position(SOURCE) == taken
 
 
 OUTBOX: tuple[Outgoing, ...] = (
@@ -471,7 +494,7 @@ OUTBOX: tuple[Outgoing, ...] = (
 
 
 async def with_outbox(storage: Tested) -> Position:
-    after = Position(SOURCE, 10, OUTBOX)
+    after = BEGINNING.moved(10, OUTBOX)
     changes = Changes(
         events=[one for one in OUTBOX if type(one) is type(an_event())],
         dead_letters=[one for one in OUTBOX if type(one) is type(a_dead_letter())],
@@ -480,7 +503,7 @@ async def with_outbox(storage: Tested) -> Position:
     async def work(transaction: Transaction) -> None:
         await transaction.take_turn(Turn.STOCK)
         await transaction.write(changes)
-        await transaction.move(Position(SOURCE, 0), after)
+        await transaction.move(BEGINNING, after)
 
     await storage.transact(work)
     return after
@@ -498,18 +521,19 @@ async def test_what_is_to_go_out_comes_back_whole_and_in_its_order(storage: Test
 
 async def test_published_is_marked_for_the_position_it_is_said_of(storage: Tested) -> None:
     after = await with_outbox(storage)
-    await storage.mark_published(replace(after, decided_to=9))
+    await storage.mark_published(replace(after, step=after.step - 1))
     assert (await storage.position(SOURCE)).outbox == OUTBOX
     await storage.mark_published(after)
-    assert await storage.position(SOURCE) == Position(SOURCE, 10)
+    assert await storage.position(SOURCE) == replace(after, outbox=())
 
 
 async def test_a_position_is_restarted_with_what_is_still_to_go_out(storage: Tested) -> None:
     await with_outbox(storage)
-    assert await storage.restart_position(SOURCE, 4) == Position(SOURCE, 4, OUTBOX)
+    assert await storage.restart_position(SOURCE, 4) == Position(SOURCE, 4, OUTBOX, step=2)
     unknown = Source("commerce.stores", 0)
-    assert await storage.restart_position(unknown, 7) == Position(unknown, 7)
-    await move(storage, Position(unknown, 7), Position(unknown, 8))
+    restarted = await storage.restart_position(unknown, 7)
+    assert restarted.decided_to == 7
+    await move(storage, restarted, restarted.moved(8, ()))
     assert (await storage.position(unknown)).decided_to == 8
 
 
@@ -547,7 +571,7 @@ async def test_what_is_there_already_loses_the_position_and_all_of_its_transacti
         more[name] = [*more[name], *values]
 
     async def work(transaction: Transaction) -> None:
-        await transaction.move(Position(SOURCE, 0), Position(SOURCE, 5))
+        await transaction.move(BEGINNING, BEGINNING.moved(5, ()))
         await transaction.write(Changes(**more))
 
     with pytest.raises(PositionLost):
@@ -557,13 +581,13 @@ async def test_what_is_there_already_loses_the_position_and_all_of_its_transacti
 
 
 async def test_a_lost_position_stores_nothing_of_its_transaction(storage: Tested) -> None:
-    await move(storage, Position(SOURCE, 0), Position(SOURCE, 10))
+    await move(storage, BEGINNING, BEGINNING.moved(10, ()))
     before = await count(storage)
 
     async def work(transaction: Transaction) -> None:
         await transaction.take_turn(Turn.STOCK)
         await transaction.write(Changes(orders=[new(a_record())], events=[an_event()]))
-        await transaction.move(Position(SOURCE, 3), Position(SOURCE, 5))
+        await transaction.move(BEGINNING, BEGINNING.moved(5, ()))
 
     with pytest.raises(PositionLost):
         await storage.transact(work)
@@ -574,7 +598,7 @@ async def test_work_that_fails_stores_nothing(storage: Tested) -> None:
     async def work(transaction: Transaction) -> None:
         await transaction.take_turn(Turn.STOCK)
         await transaction.write(Changes(orders=[new(a_record())], stores=[a_store()]))
-        await transaction.move(Position(SOURCE, 0), Position(SOURCE, 5))
+        await transaction.move(BEGINNING, BEGINNING.moved(5, ()))
         raise LookupError("of the work's own")
 
     with pytest.raises(LookupError):
@@ -795,7 +819,7 @@ async def test_of_two_owners_of_a_partition_one_loses(storage: Tested) -> None:
             record = a_record(order=an_order(amazon_order_id=key))
             await transaction.take_turn(Turn.STOCK)
             await transaction.write(Changes(orders=[new(record)]))
-            await transaction.move(Position(SOURCE, 0), Position(SOURCE, 5))
+            await transaction.move(BEGINNING, BEGINNING.moved(5, ()))
 
         try:
             await owner.transact(work)

@@ -68,8 +68,14 @@ class System:
         log = self.directory / f"worker-{len(self.workers)}.log"
         with log.open("wb") as output:
             process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "order_import", "worker",
-                cwd=ROOT, env=environment(self.settings), stdout=output, stderr=output,
+                sys.executable,
+                "-m",
+                "order_import",
+                "worker",
+                cwd=ROOT,
+                env=environment(self.settings),
+                stdout=output,
+                stderr=output,
             )
         worker = Worker(process, log)
         self.workers.append(worker)
@@ -157,7 +163,9 @@ class System:
         while not await holds():
             if loop.time() > deadline:
                 logs = "\n".join(worker.log.read_text()[-2000:] for worker in self.workers)
-                raise AssertionError(f"not within {seconds} s: {what}\n{await self.states()}\n{logs}")
+                raise AssertionError(
+                    f"not within {seconds} s: {what}\n{await self.states()}\n{logs}"
+                )
             await asyncio.sleep(0.05)
 
 

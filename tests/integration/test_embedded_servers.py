@@ -162,7 +162,9 @@ async def test_no_orphan_when_a_supervisor_is_killed(tmp_path: Path) -> None:
     servers = EmbeddedServers(tmp_path, kafka=False)
     await servers.start()
     (supervisor,) = [
-        pid for pid, line in processes_below(os.getpid(), tmp_path).items() if "supervisor.py" in line
+        pid
+        for pid, line in processes_below(os.getpid(), tmp_path).items()
+        if "supervisor.py" in line
     ]
     os.kill(supervisor, signal.SIGKILL)
     with pytest.raises(EmbeddedServerError, match="ended by itself"):

@@ -13,9 +13,7 @@ pytestmark = pytest.mark.timeout(300)
 
 
 async def test_every_outcome_is_reached_kept_and_told(system: System) -> None:
-    await system.publish(
-        TopicName.STORES, store(), store("closed", import_amazon_orders=False)
-    )
+    await system.publish(TopicName.STORES, store(), store("closed", import_amazon_orders=False))
     await system.publish(
         TopicName.PRODUCTS,
         product("LAMP"),

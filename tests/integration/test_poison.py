@@ -89,7 +89,7 @@ def _mutated(number: int, source: random.Random) -> bytes:
             document["total"] = {"amount": "NaN", "currency": "USD", "n": number}
         case 6:
             document["amazon_order_id"] = f"slash/{number}"
-        case 7:
+        case _:
             del document["store_id"]
             document["marketplace_id"] = f"nobody-sells-here-{number}"
     return json.dumps({"n": number, **document}).encode()

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections import Counter
+from functools import partial
 
 import pytest
 
@@ -18,7 +19,8 @@ async def test_a_worker_killed_in_the_middle_loses_and_doubles_nothing(system: S
     await _prepare(system)
     for share in (0.15, 0.4, 0.7):
         worker = await system.start_worker()
-        await system.eventually(lambda: _decided(system, int(ORDERS * share)), f"{share:.0%} done")
+        decided = partial(_decided, system, int(ORDERS * share))
+        await system.eventually(decided, f"{share:.0%} is done")
         await worker.kill()
     async with system.worker():
         await system.eventually(lambda: _all_decided(system), "all orders are decided")
@@ -60,7 +62,9 @@ async def _prepare(system: System) -> None:
         sku = "SCARCE" if number % 5 == 0 else "NOWHERE" if number % 7 == 0 else "LAMP"
         copies = 2 if number % 3 == 0 else 1
         document = order(number, items=[item(sku)])
-        await system.publish(TopicName.ORDERS, *[document] * copies, key=document["amazon_order_id"])
+        await system.publish(
+            TopicName.ORDERS, *[document] * copies, key=document["amazon_order_id"]
+        )
 
 
 async def _check(system: System) -> None:
@@ -96,5 +100,3 @@ async def _decided(system: System, count: int) -> bool:
 async def _all_decided(system: System) -> bool:
     states = await system.states()
     return sum(states.values()) == ORDERS and set(states) <= {"created", "blocked"}
-
-

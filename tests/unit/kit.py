@@ -81,7 +81,7 @@ class World:
             before = self.storage.contents.positions.get(source, Position(source, 0))
             end = before.decided_to if rest is not None else self._offsets[source.topic]
             await transaction.write(page.to_changes())
-            await transaction.move(before, Position(source, end, tuple(page.outgoing)))
+            await transaction.move(before, before.moved(end, tuple(page.outgoing)))
             return rest, page.outgoing
 
         rest, outgoing = await self.storage.transact(work)
