@@ -36,7 +36,11 @@ class CommandMessage:
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """A message that was not taken, with its bytes as they came."""
+    """A message that was not taken, with its bytes as they came.
+
+    `details_of` is set for an order's details (items, address, buyer) that came before the order
+    and name no store: the order takes them up when it comes.
+    """
 
     topic: str
     partition: int
@@ -47,6 +51,7 @@ class DeadLetter:
     value: bytes | None
     headers: tuple[tuple[str, bytes], ...]
     at: datetime
+    details_of: str | None = None
 
     @property
     def dead_letter_id(self) -> str:
@@ -106,4 +111,6 @@ class Changes:
     listings: list[Listing] = field(default_factory=list)
     deleted_listings: list[str] = field(default_factory=list)
     dead_letters: list[DeadLetter] = field(default_factory=list)
+    claimed: list[str] = field(default_factory=list)
+    """Ids of dead letters whose details an order has taken up."""
     events: list[Event] = field(default_factory=list)

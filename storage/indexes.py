@@ -49,5 +49,11 @@ INDEXES = (
         "Commerce orders that are shipped and not complete",
         only={"status": "shipped"},
     ),
+    Index(
+        "dead_letters",
+        [("details_of", 1)],
+        "details that came before their order",
+        only={"details_of": {"$exists": True}},
+    ),
     Index("dead_letters", [("code", 1), ("at", -1)], "dead letters by code, newest first"),
 )

@@ -69,6 +69,7 @@ def dead_letter_in(letter: DeadLetter) -> Document:
         "value": None if letter.value is None else Binary(letter.value),
         "headers": [[name, Binary(value)] for name, value in letter.headers],
         "at": letter.at,
+        **present(details_of=letter.details_of),
     }
 
 
@@ -84,4 +85,5 @@ def dead_letter_out(document: Document) -> DeadLetter:
         value=document["value"],
         headers=tuple((name, bytes(value)) for name, value in document["headers"]),
         at=document["at"],
+        details_of=document.get("details_of"),
     )

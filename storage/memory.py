@@ -208,6 +208,11 @@ class MemoryTransaction(Transaction):
         ]
 
     @override
+    async def details_of(self, amazon_order_ids: Collection[str]) -> Sequence[DeadLetter]:
+        letters = self._draft.dead_letters.values()
+        return [letter for letter in letters if letter.details_of in amazon_order_ids]
+
+    @override
     async def write(self, changes: Changes) -> None:
         draft = self._draft
         for change in changes.orders:
@@ -231,6 +236,8 @@ class MemoryTransaction(Transaction):
         for event in changes.events:
             _insert(draft.events, event.event_id, event)
         draft.dead_letters |= {letter.dead_letter_id: letter for letter in changes.dead_letters}
+        for claimed in changes.claimed:
+            draft.dead_letters[claimed] = replace(draft.dead_letters[claimed], details_of=None)
         draft.numbered += len(made)
         self._write_facts(changes)
 

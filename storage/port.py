@@ -6,7 +6,7 @@ from typing import Protocol, TypeVar
 
 from models.catalog import Catalog
 from models.facts import Listing, Store
-from models.ledger import Changes, Position, Source
+from models.ledger import Changes, DeadLetter, Position, Source
 from models.records import CommerceOrder, OrderRecord, StockedProduct
 
 R = TypeVar("R")
@@ -88,6 +88,10 @@ class Transaction(Protocol):
 
     async def acknowledged_holders(self, skus: Collection[str]) -> Sequence[CommerceOrder]:
         """Give Commerce orders that Commerce acknowledged and that still hold these products."""
+        ...
+
+    async def details_of(self, amazon_order_ids: Collection[str]) -> Sequence[DeadLetter]:
+        """Give the dead letters with details of these orders that none has taken up yet."""
         ...
 
     async def write(self, changes: Changes) -> None:

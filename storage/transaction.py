@@ -13,11 +13,11 @@ from models import keys
 from models.catalog import Catalog
 from models.errors import PositionLost
 from models.facts import Listing, Store
-from models.ledger import Changes, Position
+from models.ledger import Changes, DeadLetter, Position
 from models.records import CommerceOrder, OrderRecord, StockedProduct
 from storage.commerce_documents import commerce_order_out
 from storage.fact_documents import listing_out, product_out, store_out
-from storage.ledger_documents import position_id, reference_in
+from storage.ledger_documents import dead_letter_out, position_id, reference_in
 from storage.order_documents import order_out
 from storage.port import Transaction, Turn
 from storage.values import Document
@@ -144,6 +144,13 @@ class MongoTransaction(Transaction):
             return ()
         query = {"holds.sku": {"$in": list(skus)}, "acknowledged_at": {"$type": "date"}}
         return [commerce_order_out(doc) for doc in await self._find("commerce_orders", query)]
+
+    @override
+    async def details_of(self, amazon_order_ids: Collection[str]) -> Sequence[DeadLetter]:
+        if not amazon_order_ids:
+            return ()
+        query = {"details_of": {"$in": list(amazon_order_ids)}}
+        return [dead_letter_out(document) for document in await self._find("dead_letters", query)]
 
     @override
     async def write(self, changes: Changes) -> None:

@@ -47,6 +47,14 @@ def operations(changes: Changes, database: str) -> list[Operation]:
         )
         for letter in changes.dead_letters
     ]
+    writes += [
+        UpdateOne(
+            {"_id": letter_id},
+            {"$unset": {"details_of": ""}, "$set": {"claimed": True}},
+            namespace=f"{database}.dead_letters",
+        )
+        for letter_id in changes.claimed
+    ]
     writes += _fact_writes(changes, database)
     numbered = len(changes.new_commerce_orders)
     if numbered:

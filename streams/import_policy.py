@@ -12,7 +12,7 @@ from models.amazon_order import AmazonOrder, AmazonStatus
 from models.base import Identifier
 from models.facts import Store
 from models.outcomes import Created
-from models.records import OrderRecord
+from models.records import Occasion, OrderRecord
 from models.refusals import DeadLetterCode, Refusal
 from storage.port import Transaction, Turn
 from streams.messages import Incoming, header
@@ -20,6 +20,10 @@ from streams.page import Page
 
 _STORE_ID: TypeAdapter[str] = TypeAdapter(Identifier)
 _MOVES_COMMERCE = frozenset({AmazonStatus.CANCELED, AmazonStatus.SHIPPED})
+
+
+News = tuple[str, AmazonOrder, Incoming]
+"""A `store/order` key, what is told of that order, and the message that tells it."""
 
 
 @dataclass(slots=True)
@@ -48,27 +52,46 @@ class ImportPolicyStage:
         page.remember(known.values())
         await self._remember_commerce_orders(read, page, news, known, transaction)
         for key, order, message in news:
-            record = page.record(key)
-            store_id = key.partition("/")[0]
-            commerce_order = None
-            if record is not None and isinstance(record.outcome, Created):
-                commerce_order = page.commerce_order(record.outcome.commerce_order_id)
-            page.decide(
-                receive(
-                    record,
-                    store_id,
-                    order,
-                    stores.get(store_id),
-                    commerce_order,
-                    page.occasion(message),
-                )
-            )
+            self._receive(key, order, page, stores, page.occasion(message))
+        await self._take_up_details(news, known, page, stores, transaction)
         if page.freed:
             await page.wake(transaction, {keys.waits_on_product(sku) for sku in page.freed})
 
+    def _receive(
+        self,
+        key: str,
+        order: AmazonOrder,
+        page: Page,
+        stores: Mapping[str, Store],
+        occasion: Occasion,
+    ) -> None:
+        record = page.record(key)
+        store_id = key.partition("/")[0]
+        commerce_order = None
+        if record is not None and isinstance(record.outcome, Created):
+            commerce_order = page.commerce_order(record.outcome.commerce_order_id)
+        store = stores.get(store_id)
+        page.decide(receive(record, store_id, order, store, commerce_order, occasion))
+
+    async def _take_up_details(
+        self,
+        news: Iterable[News],
+        known: Mapping[str, OrderRecord],
+        page: Page,
+        stores: Mapping[str, Store],
+        transaction: Transaction,
+    ) -> None:
+        """Give orders seen for the first time the details that came before them."""
+        first_seen = {order.amazon_order_id: key for key, order, _ in news if key not in known}
+        for letter in await transaction.details_of(first_seen.keys()):
+            occasion = page.claim(letter)
+            for order in read_payload(letter.value).orders:
+                if order.amazon_order_id in first_seen:
+                    self._receive(first_seen[order.amazon_order_id], order, page, stores, occasion)
+
     async def _name_stores(
         self, read: Orders, page: Page, stores: Mapping[str, Store], transaction: Transaction
-    ) -> list[tuple[str, AmazonOrder, Incoming]]:
+    ) -> list[News]:
         """Give each order with its key. What belongs to no store becomes a dead letter."""
         named: list[tuple[str | None, AmazonOrder, Incoming]] = []
         for message, reading in read.messages:
@@ -80,28 +103,30 @@ class ImportPolicyStage:
         unnamed = {order.amazon_order_id for store_id, order, _ in named if store_id is None}
         stored = await transaction.order_keys(unnamed)
         holders = {order_id: set(held) for order_id, held in stored.items()}
-        news: list[tuple[str, AmazonOrder, Incoming]] = []
+        for store_id, order, _ in named:
+            if store_id is not None:
+                key = keys.order_key(store_id, order.amazon_order_id)
+                holders.setdefault(order.amazon_order_id, set()).add(key)
+        news: list[News] = []
         # A message is one dead letter, whatever is wrong with it.
         refused = {message.offset for message, reading in read.messages if reading.refusal}
         for store_id, order, message in named:
-            if store_id is not None:
-                key = keys.order_key(store_id, order.amazon_order_id)
-                news.append((key, order, message))
-                holders.setdefault(order.amazon_order_id, set()).add(key)
-                continue
             holding = holders.get(order.amazon_order_id, set())
-            if len(holding) == 1:
+            if store_id is not None:
+                news.append((keys.order_key(store_id, order.amazon_order_id), order, message))
+            elif len(holding) == 1:
                 news.append((next(iter(holding)), order, message))
             elif message.offset not in refused:
                 refused.add(message.offset)
-                page.refuse(message, _NO_STORE)
+                waits = order.amazon_order_id if _only_details(order) and not holding else None
+                page.refuse(message, _NO_STORE, details_of=waits)
         return news
 
     async def _remember_commerce_orders(
         self,
         read: Orders,
         page: Page,
-        news: Iterable[tuple[str, AmazonOrder, Incoming]],
+        news: Iterable[News],
         known: Mapping[str, OrderRecord],
         transaction: Transaction,
     ) -> None:
@@ -128,6 +153,11 @@ _NO_STORE = Refusal(
         "that belong to exactly one store"
     ),
 )
+
+
+def _only_details(order: AmazonOrder) -> bool:
+    """Say whether a body only adds to an order (items, address, buyer) and is none itself."""
+    return order.status is None and order.last_update_date is None
 
 
 def _name_store(message: Incoming, order: AmazonOrder, stores: Mapping[str, Store]) -> str | None:

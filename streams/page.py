@@ -15,7 +15,7 @@ from models.ledger import (
     Outgoing,
     Source,
 )
-from models.records import CommerceOrder, Occasion, OrderRecord, StoryEntry
+from models.records import Cause, CommerceOrder, Occasion, OrderRecord, StoryEntry
 from models.refusals import Refusal
 from storage.port import Transaction
 from streams.messages import Incoming, cause_of
@@ -100,7 +100,7 @@ class Page:
         for sku, pieces in counted:
             self._hold(sku, -pieces)
 
-    def refuse(self, message: Incoming, refusal: Refusal) -> None:
+    def refuse(self, message: Incoming, refusal: Refusal, *, details_of: str | None = None) -> None:
         """Add a dead letter, with the bytes as they came."""
         letter = DeadLetter(
             topic=self.source.topic,
@@ -112,9 +112,15 @@ class Page:
             value=message.value,
             headers=tuple(message.headers),
             at=self.at,
+            details_of=details_of,
         )
         self._changes.dead_letters.append(letter)
         self.outgoing.append(letter)
+
+    def claim(self, letter: DeadLetter) -> Occasion:
+        """Mark a dead letter as taken up; give the occasion it is."""
+        self._changes.claimed.append(letter.dead_letter_id)
+        return Occasion(Cause(letter.topic, letter.partition, letter.offset), self.at)
 
     async def wake(self, transaction: Transaction, facts: Iterable[str]) -> None:
         """Ask for those orders to be judged again that wait on a changed fact (rule 12).

@@ -159,6 +159,25 @@ async def test_details_that_name_no_store_find_their_order_by_its_id(together: b
     assert world.order().received == (3 if together else 2)
 
 
+@pytest.mark.parametrize("together", [True, False])
+async def test_details_that_come_before_their_order_are_taken_up_when_it_comes(
+    together: bool,
+) -> None:
+    world = await a_world()
+    head = a_document(items=None)
+    if together:
+        await world.tell(ORDERS, FRAGMENT, head)
+    else:
+        await world.tell(ORDERS, FRAGMENT)
+        assert [one.code for one in world.dead_letters] == [DeadLetterCode.UNKNOWN_STORE]
+        await world.tell(ORDERS, head)
+    assert isinstance(world.order().outcome, Created)
+    assert world.order().received == 2
+    # Taken up once: the same order of another store does not get them as well.
+    await world.tell(ORDERS, a_document(items=None, store_id="store-2"))
+    assert world.order(f"store-2/{ORDER}").received == 1
+
+
 async def test_details_whose_order_two_stores_have_are_a_dead_letter() -> None:
     world = await a_world()
     await world.tell(ORDERS, a_document(), a_document(store_id="store-2"))

@@ -1,0 +1,174 @@
+"""Rule 10: no piece is promised twice, whatever runs in parallel.
+
+`STOCK_ROUNDS=10000 pytest tests/integration/test_stock.py` is the long form.
+"""
+
+import asyncio
+import os
+import random
+from collections.abc import Sequence
+
+import pytest
+
+from models.ledger import Changes, OrderChange, Position, Source
+from models.records import OrderRecord
+from order_import.embedded.servers import Addresses
+from storage.driver import Driver
+from storage.memory import MemoryStorage
+from storage.mongo import open_storage
+from storage.port import Storage, Transaction, Turn
+from streams.blocker_check import BlockerCheckStage
+from streams.page import Page
+from streams.topics import TopicName
+from tests.builders import NOW, a_message, a_product, a_record, a_store, an_item, an_order
+from tests.integration.kit import System
+from tests.integration.wire import item, order, product, store
+
+ROUNDS = int(os.environ.get("STOCK_ROUNDS", "300"))
+SEED = 20_261_123
+HOT = {"HOT-1": 120, "HOT-2": 75, "HOT-3": 0}
+ORDERS = 600
+pytestmark = pytest.mark.timeout(max(300, ROUNDS))
+
+
+async def test_rule_10_ten_thousand_times_the_last_pieces_are_promised_once_in_memory() -> None:
+    source = random.Random(SEED)
+    for number in range(10_000):
+        await _claim([MemoryStorage()], number, source)
+
+
+@pytest.mark.parametrize("driver", list(Driver))
+async def test_rule_10_parallel_claimants_never_get_the_same_piece(
+    addresses: Addresses, driver: Driver
+) -> None:
+    source = random.Random(SEED)
+    url = addresses.mongo_url or ""
+    database = f"claims_{driver.value}"
+    # Two clients share no lock of this process: they are to each other as two workers are.
+    async with (
+        open_storage(url, database, driver) as one,
+        open_storage(url, database, driver) as other,
+    ):
+        await one.prepare()
+        for number in range(ROUNDS):
+            await _claim([one, other], number, source)
+            if (number + 1) % 500 == 0:
+                met = one.conflicts + other.conflicts
+                print(f"{driver.value}: {number + 1} rounds, {met} met another", flush=True)  # noqa: T201
+        assert one.conflicts + other.conflicts > 0, "no two transactions met: nothing was tried"
+
+
+async def test_rule_10_two_workers_never_hold_more_of_a_hot_product_than_was_told(
+    system: System,
+) -> None:
+    await system.publish(TopicName.STORES, store())
+    await system.publish(
+        TopicName.PRODUCTS,
+        product("PLENTY"),
+        *(product(sku, salable_quantity=pieces) for sku, pieces in HOT.items()),
+    )
+    async with system.worker(), system.worker():
+        await system.eventually(lambda: _count_is(system, "products", 4), "the products are told")
+        await system.eventually(lambda: _count_is(system, "stores", 1), "the store is told")
+        for document in _hot_orders():
+            await system.publish(TopicName.ORDERS, document)
+        samples = 0
+        while not await _all_judged(system):
+            samples += 1
+            await _assert_not_oversold(system)
+        assert samples > 1
+    await _assert_not_oversold(system)
+    needed = [
+        {line["seller_sku"]: line["quantity"] for line in blocked["items"]}
+        async for blocked in system.db.amazon_orders.find({"import.state": "blocked"})
+    ]
+    free = {sku: pieces - (await _held(system))[sku] for sku, pieces in HOT.items()}
+    assert needed, "stock was never scarce: nothing was tried"
+    for lines in needed:
+        assert any(free.get(sku, 1_000_000) < pieces for sku, pieces in lines.items()), lines
+
+
+async def _claim(storages: Sequence[Storage], number: int, source: random.Random) -> None:
+    """Two to eight judgements at once, for fewer pieces: as many orders as pieces are created."""
+    claimants = source.randint(2, 8)
+    pieces = source.randint(0, claimants - 1)
+    sku = f"SKU-{number}"
+    records = [
+        a_record(
+            order=an_order(amazon_order_id=f"{number}-{n}", items=(an_item(seller_sku=sku),)),
+            outcome=a_record().outcome,
+        )
+        for n in range(claimants)
+    ]
+
+    async def tell(transaction: Transaction) -> None:
+        await transaction.take_turn(Turn.STOCK)
+        await transaction.write(
+            Changes(
+                stores=[a_store()],
+                products=[a_product(sku=sku, salable_quantity=pieces)],
+                orders=[OrderChange(one, (), is_new=True, details=False) for one in records],
+            )
+        )
+
+    await storages[0].transact(tell)
+    await asyncio.gather(
+        *(_judge(storages[n % len(storages)], record) for n, record in enumerate(records))
+    )
+
+    async def look(transaction: Transaction) -> tuple[int, int]:
+        after = await transaction.orders([record.key for record in records])
+        ids = [getattr(one.outcome, "commerce_order_id", "") for one in after.values()]
+        created = await transaction.commerce_orders([one for one in ids if one])
+        return len(created), (await transaction.products([sku]))[sku].held
+
+    assert await storages[0].transact(look) == (pieces, pieces), f"round {number}, seed {SEED}"
+
+
+async def _judge(storage: Storage, record: OrderRecord) -> None:
+    """One admitted order, judged as the blocker check does it: position, outbox and all."""
+    stage = BlockerCheckStage()
+    read = stage.read([a_message(b"{}", key=record.key.encode())])
+    before = Position(Source(TopicName.ADMITTED + record.key, 0), 0)
+
+    async def work(transaction: Transaction) -> None:
+        page = Page(before.source, NOW)
+        await stage.decide(read, page, transaction)
+        await transaction.write(page.to_changes())
+        await transaction.move(before, before.moved(1, tuple(page.outgoing)))
+
+    await storage.transact(work)
+
+
+def _hot_orders() -> list[dict[str, object]]:
+    source = random.Random(SEED)
+    documents: list[dict[str, object]] = []
+    for number in range(ORDERS):
+        skus = source.sample([*HOT, "PLENTY", "PLENTY-TOO"], 2)
+        lines = [item(sku, source.randint(1, 3)) for sku in skus if sku != "PLENTY-TOO"]
+        documents.append(order(number, items=lines))
+    return documents
+
+
+async def _held(system: System) -> dict[str, int]:
+    return {one["_id"]: one.get("held", 0) async for one in system.db.products.find({})}
+
+
+async def _assert_not_oversold(system: System) -> None:
+    """One read: both counters, and the holds they are the sums of, of one moment."""
+    pipeline = [{"$unwind": "$holds"}, {"$project": {"holds": 1}}]
+    held: dict[str, int] = dict.fromkeys(HOT, 0)
+    async for one in await system.db.commerce_orders.aggregate(pipeline):
+        held[one["holds"]["sku"]] = held.get(one["holds"]["sku"], 0) + one["holds"]["quantity"]
+    for sku, pieces in HOT.items():
+        assert held[sku] <= pieces, f"{sku}: {held[sku]} held of {pieces}"
+        assert (await _held(system))[sku] <= pieces
+
+
+async def _count_is(system: System, collection: str, count: int) -> bool:
+    return bool(await system.db[collection].count_documents({}) == count)
+
+
+async def _all_judged(system: System) -> bool:
+    states = await system.states()
+    return sum(states.values()) == ORDERS and set(states) <= {"created", "blocked"}
