@@ -1,5 +1,6 @@
 """Amazon's own example payloads, where they are at hand, and ours of the same kinds."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ async def test_sample_payloads_with_their_stores_and_products_come_out_as_the_ru
     system: System, folder: Path
 ) -> None:
     """Each file is sent as it is, details before their orders where the names sort so."""
-    payloads = [path.read_bytes() for path in sorted(folder.glob("*.json"))]
+    payloads = _payloads(folder)
     told = [order for payload in payloads for order in read_payload(payload).orders]
     marketplaces = {order.marketplace_id for order in told if order.marketplace_id is not None}
     skus = {item.seller_sku for order in told for item in order.items if item.seller_sku}
@@ -42,17 +43,20 @@ async def test_sample_payloads_with_their_stores_and_products_come_out_as_the_ru
         # The last message is decided when the orders it names are there.
         heads = {order.amazon_order_id for order in told if order.marketplace_id or order.store_id}
         for amazon_order_id in sorted(heads):
-            await system.eventually(
-                lambda name=amazon_order_id: _settled(system, name), f"{amazon_order_id} is settled"
-            )
+            settled = partial(_settled, system, amazon_order_id)
+            await system.eventually(settled, f"{amazon_order_id} is settled")
     for amazon_order_id in sorted(heads):
         stored = await system.db.amazon_orders.find_one({"amazon_order_id": amazon_order_id})
         news = [order for order in told if order.amazon_order_id == amazon_order_id]
         assert stored["import"]["state"] == _expected(news), (amazon_order_id, stored["import"])
 
 
+def _payloads(folder: Path) -> list[bytes]:
+    return [path.read_bytes() for path in sorted(folder.glob("*.json"))]
+
+
 def _expected(news: list[AmazonOrder]) -> str:
-    """Say what becomes of an order whose store and products are all there, from the rules' table."""
+    """Say what becomes of an order whose store and products are all there (rules' table)."""
     status = [order.status for order in news if order.status is not None][-1]
     channel = [one.fulfillment_channel for one in news if one.fulfillment_channel is not None][-1]
     complete = any(order.items_complete for order in news)
