@@ -22,6 +22,9 @@ from models.outcomes import (
 )
 from models.records import Occasion, OrderRecord, StoryEntry
 
+FACTS_TOLD = 50
+"""Of how many products an entry of an order's story keeps the facts: it must not outgrow it."""
+
 
 def judge(
     record: OrderRecord,
@@ -154,7 +157,7 @@ def _causes(blocked: Blocked) -> set[tuple[str, str | None]]:
 def _facts_used(store: Store, catalog: Catalog, needs: Sequence[Need]) -> dict[str, object]:
     """Give the facts and settings a decision was taken on, with their versions."""
     products: list[dict[str, object]] = []
-    for need in needs:
+    for need in needs[:FACTS_TOLD]:
         known = None if need.sku is None else catalog.products.get(need.sku)
         if known is not None:
             products.append(

@@ -1,6 +1,6 @@
 """Newer wins: what is known of an order, and one more message about it (rules 15 and 18)."""
 
-from models.amazon_order import AmazonOrder, AmazonStatus, OrderItem
+from models.amazon_order import MAX_LINES, AmazonOrder, AmazonStatus, OrderItem
 
 
 def is_older(news: AmazonOrder, known: AmazonOrder) -> bool:
@@ -36,8 +36,9 @@ def merge(known: AmazonOrder, news: AmazonOrder) -> AmazonOrder:
     }
     items = _merge_items(known, news)
     strangers = not news.items_complete and len(items) > len(known.items)
+    complete = news.items_complete or (known.items_complete and not strangers)
     told["items"] = items
-    told["items_complete"] = news.items_complete or (known.items_complete and not strangers)
+    told["items_complete"] = complete and not _cut_off(news, items)
     told["buyer_requested_cancel"] = (
         any(item.buyer_requested_cancel for item in items)
         or news.buyer_requested_cancel
@@ -57,8 +58,16 @@ def _merge_items(known: AmazonOrder, news: AmazonOrder) -> tuple[OrderItem, ...]
     merged = {item.order_item_id: _merge_item(before, item) for item in news.items}
     if news.items_complete and news.status is not None:
         return tuple(merged.values())
-    # A notification, or one page of items: the lines it does not name are still there.
-    return tuple((before | merged).values())
+    # A notification, or one page of items: the lines it does not name are still there. An order
+    # that grows without end is cut off, and is never complete (see `merge`).
+    return tuple((before | merged).values())[:MAX_LINES]
+
+
+def _cut_off(news: AmazonOrder, items: tuple[OrderItem, ...]) -> bool:
+    if len(items) < MAX_LINES:
+        return False
+    kept = {item.order_item_id for item in items}
+    return any(item.order_item_id not in kept for item in news.items)
 
 
 def _merge_item(before: dict[str, OrderItem], item: OrderItem) -> OrderItem:

@@ -1,8 +1,9 @@
 """What Amazon says of an order, in one form whatever payload it came in."""
 
 from enum import StrEnum
+from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from models.base import Identifier, UtcTime, Value
 from models.money import Money
@@ -38,23 +39,32 @@ class FulfillmentChannel(StrEnum):
     AFN = "AFN"
 
 
+MAX_LINES = 1000
+"""The most lines an order may have: more is no order, and its events would outgrow a message."""
+
+TEXT_LENGTH = 2000
+
+Text = Annotated[str, AfterValidator(lambda text: text[:TEXT_LENGTH])]
+"""Words for people, cut off where no one reads on: an order is worth more than its title."""
+
+
 class Buyer(Value):
     """Who bought. Personal data: never in an event, never in a log."""
 
-    name: str | None = None
-    email: str | None = None
+    name: Text | None = None
+    email: Text | None = None
 
 
 class Address(Value):
     """Where to ship. Personal data: never in an event, never in a log."""
 
-    name: str | None = None
-    lines: tuple[str, ...] = ()
-    city: str | None = None
-    region: str | None = None
-    postal_code: str | None = None
-    country: str | None = None
-    phone: str | None = None
+    name: Text | None = None
+    lines: Annotated[tuple[Text, ...], Field(max_length=10)] = ()
+    city: Text | None = None
+    region: Text | None = None
+    postal_code: Text | None = None
+    country: Text | None = None
+    phone: Text | None = None
 
 
 class Package(Value):
@@ -70,8 +80,8 @@ class OrderItem(Value):
 
     order_item_id: str = Field(min_length=1, max_length=128)
     seller_sku: str | None = Field(default=None, min_length=1, max_length=128)
-    asin: str | None = None
-    title: str | None = None
+    asin: Text | None = None
+    title: Text | None = None
     quantity: int = Field(ge=0, le=1_000_000)
     quantity_shipped: int | None = Field(default=None, ge=0, le=1_000_000)
     price: Money | None = None
@@ -100,7 +110,7 @@ class AmazonOrder(Value):
     total: Money | None = None
     buyer: Buyer | None = None
     ship_to: Address | None = None
-    items: tuple[OrderItem, ...] = ()
+    items: tuple[OrderItem, ...] = Field(default=(), max_length=MAX_LINES)
     items_complete: bool = False
     items_expected: int | None = Field(default=None, ge=0, le=1_000_000_000)
     """How many pieces the order has in all, where Amazon counts them."""

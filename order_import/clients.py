@@ -10,6 +10,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 from order_import.settings import Settings
 from storage.mongo import MongoStorage, open_storage
+from storage.mongo_dead_letters import MongoDeadLetters, open_dead_letters
 from storage.mongo_reader import MongoReader, open_reader
 from streams.topics import MAX_MESSAGE_BYTES
 
@@ -86,6 +87,16 @@ def connect_storage(settings: Settings) -> AbstractAsyncContextManager[MongoStor
 def connect_reader(settings: Settings) -> AbstractAsyncContextManager[MongoReader]:
     """Give the database's reader, closed at the end."""
     return open_reader(
+        settings.mongo_url.get_secret_value(),
+        settings.mongo_database,
+        settings.mongo_driver,
+        **_mongo_options(settings),
+    )
+
+
+def connect_dead_letters(settings: Settings) -> AbstractAsyncContextManager[MongoDeadLetters]:
+    """Give the database's dead letters, closed at the end."""
+    return open_dead_letters(
         settings.mongo_url.get_secret_value(),
         settings.mongo_database,
         settings.mongo_driver,

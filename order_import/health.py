@@ -13,7 +13,7 @@ from models.outcomes import ImportState
 from order_import.clients import connect_reader
 from order_import.lag import LagMeter, TopicLag
 from order_import.settings import Settings
-from order_import.words import system_message
+from order_import.words import blocked_per_store, system_message_of
 from storage.reader import Reader
 
 _RATE_OVER = 1.0
@@ -57,18 +57,12 @@ class Health:
     @property
     def blocked_per_store(self) -> Mapping[str, int]:
         """How many orders are blocked, per store id, of stores that have any."""
-        counts = {
-            store: states.get(ImportState.BLOCKED, 0) for store, states in self.states.items()
-        }
-        return {store: count for store, count in sorted(counts.items()) if count}
+        return blocked_per_store(self.states)
 
     @property
     def system_message(self) -> str | None:
         """Rule 19's message; None where no order is blocked."""
-        return system_message(
-            self.stores[store].name if store in self.stores else store
-            for store in self.blocked_per_store
-        )
+        return system_message_of(self.stores, self.states)
 
 
 async def examine(settings: Settings) -> Health:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from models.blockers import BlockerCode
+from models.facts import Store
 from models.outcomes import ImportState, SkipReason, WaitingReason
 
 REASONS: Mapping[str, str] = {
@@ -65,4 +66,19 @@ def system_message(store_names: Iterable[str]) -> str | None:
     return (
         "Your Amazon store(s) has orders that cannot be imported into Commerce. "
         f"See Recent Orders in the store dashboard(s): {names}"
+    )
+
+
+def blocked_per_store(states: Mapping[str, Mapping[ImportState, int]]) -> Mapping[str, int]:
+    """Give how many orders are blocked, per store id, of stores that have any."""
+    counts = {store: of.get(ImportState.BLOCKED, 0) for store, of in states.items()}
+    return {store: count for store, count in sorted(counts.items()) if count}
+
+
+def system_message_of(
+    stores: Mapping[str, Store], states: Mapping[str, Mapping[ImportState, int]]
+) -> str | None:
+    """Give rule 19's message for the orders there are; None where none is blocked."""
+    return system_message(
+        stores[store].name if store in stores else store for store in blocked_per_store(states)
     )

@@ -55,5 +55,9 @@ INDEXES = (
         "details that came before their order",
         only={"details_of": {"$exists": True}},
     ),
-    Index("dead_letters", [("code", 1), ("at", -1)], "dead letters by code, newest first"),
+    Index(
+        "dead_letters",
+        [("code", 1), ("at", -1), ("_id", -1)],
+        "dead letters by code, newest first; merged over codes",
+    ),
 )

@@ -6,18 +6,19 @@ from typing import Any
 
 from typing_extensions import override
 
-from models.amazon_order import AmazonStatus, FulfillmentChannel
-from models.blockers import BlockerCode
-from models.facts import CommerceStatus, Store
+from models.facts import Store
 from models.ledger import Source
-from models.outcomes import ImportState, SkipReason, WaitingReason
+from models.outcomes import ImportState
+from storage import blocked_groups
 from storage.commerce_documents import commerce_order_out
 from storage.driver import Driver, open_client, settled
 from storage.fact_documents import store_out
 from storage.indexes import INDEXES
 from storage.mongo import translated
 from storage.order_documents import order_out, story_out
+from storage.order_lines import FIELDS, line_out, query_of
 from storage.reader import (
+    BlockedGroup,
     OrderFilter,
     OrderHistory,
     OrderLine,
@@ -25,22 +26,8 @@ from storage.reader import (
     Reader,
     Standing,
 )
-from storage.values import Document, money_out
+from storage.values import Document
 
-_LINE = dict.fromkeys(
-    (
-        "store_id",
-        "amazon_order_id",
-        "purchase_date",
-        "status",
-        "fulfillment_channel",
-        "total",
-        "import.state",
-        "import.reasons",
-        "import.commerce_order_id",
-    ),
-    1,
-)
 _NO_BODY = {"body": 0, "cause": 0}
 
 
@@ -74,14 +61,14 @@ class MongoReader(Reader):
     @override
     async def list_orders(self, wanted: OrderFilter) -> Sequence[OrderLine]:
         with translated():
-            cursor = self._database.amazon_orders.find(_query(wanted), _LINE)
+            cursor = self._database.amazon_orders.find(query_of(wanted), FIELDS)
             cursor = cursor.sort([("purchase_date", -1), ("_id", -1)]).limit(wanted.limit)
             found = await cursor.to_list(None)
         ids = [id_ for doc in found if (id_ := doc["import"].get("commerce_order_id"))]
         numbers = {"order_number": 1, "status": 1}
         commerce = await self._find("commerce_orders", {"_id": {"$in": ids}}, numbers)
         orders = {doc["_id"]: doc for doc in commerce}
-        return [_line(doc, orders) for doc in found]
+        return [line_out(doc, orders) for doc in found]
 
     @override
     async def order_keys(self, amazon_order_id: str) -> Sequence[str]:
@@ -127,6 +114,11 @@ class MongoReader(Reader):
             {"$group": {"_id": {"order": "$_id", "code": "$import.reasons.code"}}},
             _counted("$_id.code"),
         )
+
+    @override
+    async def blocked_groups(self, store_id: str | None, limit: int) -> Sequence[BlockedGroup]:
+        found = await self._aggregate("amazon_orders", blocked_groups.stages_of(store_id, limit))
+        return [blocked_groups.group_out(document) for document in found]
 
     @override
     async def dead_letter_counts(self) -> Mapping[str, int]:
@@ -175,56 +167,8 @@ async def open_reader(
         await settled(client.close())
 
 
-def _query(wanted: OrderFilter) -> Document:
-    # The state is always asked for: the indexes begin with it, and are merged in their order.
-    states = [wanted.state] if wanted.state is not None else _states_of(wanted.reason)
-    query: Document = {"import.state": {"$in": [state.value for state in states]}}
-    if wanted.store_id is not None:
-        query["store_id"] = wanted.store_id
-    if wanted.since is not None:
-        query["purchase_date"] = {"$gte": wanted.since}
-    if wanted.reason is not None:
-        is_blocker = wanted.reason in set(BlockerCode)
-        query["import.reasons.code" if is_blocker else "import.reasons"] = wanted.reason
-    return query
-
-
-def _states_of(reason: str | None) -> Collection[ImportState]:
-    if reason in set(BlockerCode):
-        return [ImportState.BLOCKED]
-    if reason in set(WaitingReason):
-        return [ImportState.WAITING]
-    if reason in set(SkipReason):
-        return [ImportState.SKIPPED, ImportState.WITHDRAWN]
-    return list(ImportState)
-
-
 def _counted(by: object) -> Document:
     return {"$group": {"_id": by, "count": {"$sum": 1}}}
-
-
-def _line(document: Document, commerce_orders: Mapping[str, Document]) -> OrderLine:
-    get = document.get
-    imported = document["import"]
-    commerce_id = imported.get("commerce_order_id")
-    commerce = commerce_orders.get(commerce_id or "", {})
-    codes = [
-        reason if isinstance(reason, str) else reason["code"] for reason in imported["reasons"]
-    ]
-    status, channel, moved = get("status"), get("fulfillment_channel"), commerce.get("status")
-    return OrderLine(
-        store_id=document["store_id"],
-        amazon_order_id=document["amazon_order_id"],
-        purchase_date=get("purchase_date"),
-        status=None if status is None else AmazonStatus(status),
-        channel=None if channel is None else FulfillmentChannel(channel),
-        total=money_out(get("total")),
-        state=ImportState(imported["state"]),
-        reasons=tuple(dict.fromkeys(codes)),
-        commerce_order_id=commerce_id,
-        order_number=commerce.get("order_number"),
-        commerce_status=None if moved is None else CommerceStatus(moved),
-    )
 
 
 def _event(document: Document) -> PublishedEvent:

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 from models.amazon_order import AmazonStatus, FulfillmentChannel
+from models.blockers import REMEDIES, BlockerCode
 from models.facts import CommerceStatus, Store
 from models.ledger import Source
 from models.money import Money
@@ -47,6 +48,32 @@ class OrderLine:
     commerce_order_id: str | None
     order_number: str | None
     commerce_status: CommerceStatus | None
+
+
+@dataclass(frozen=True, slots=True)
+class BlockedGroup:
+    """Blocked orders with one cause and one product. An order counts in each of its groups.
+
+    `sku` is the catalog's; it is None where Amazon named no SKU. `value` is the sum of the
+    orders' totals, per currency. `since` is when the first of them was blocked, and `tried` is
+    how often the most patient one was judged.
+    """
+
+    code: BlockerCode
+    sku: str | None
+    seller_skus: tuple[str, ...]
+    asins: tuple[str, ...]
+    orders: int
+    value: tuple[Money, ...]
+    oldest_purchase: datetime | None
+    earliest_ship_by: datetime | None
+    since: datetime
+    tried: int
+
+    @property
+    def remedy(self) -> str:
+        """What to do about it."""
+        return REMEDIES[self.code]
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +143,13 @@ class Reader(Protocol):
 
     async def blocker_counts(self) -> Mapping[str, int]:
         """Give, per blocker code, how many orders it blocks; an order may count under several."""
+        ...
+
+    async def blocked_groups(self, store_id: str | None, limit: int) -> Sequence[BlockedGroup]:
+        """Give blocked orders by cause and product, the earliest ship-by date first.
+
+        Groups without one come last.
+        """
         ...
 
     async def dead_letter_counts(self) -> Mapping[str, int]:

@@ -1,5 +1,6 @@
 """Messages in, and what goes out: key, value and headers on Kafka."""
 
+import re
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
@@ -11,6 +12,7 @@ from streams.topics import TopicName
 
 CE_SOURCE = b"/order-import"
 _JSON = ("content-type", b"application/json")
+_TRACEPARENT = re.compile("[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 Headers = Sequence[tuple[str, bytes]]
 
 
@@ -61,6 +63,8 @@ def header(message: Incoming, name: str) -> str | None:
 def cause_of(source: Source, message: Incoming) -> Cause:
     """Give where a message came from, and its trace."""
     trace = header(message, "traceparent") if message.headers else None
+    if trace is not None and not _TRACEPARENT.fullmatch(trace):
+        trace = None
     return Cause(source.topic, source.partition, message.offset, trace)
 
 

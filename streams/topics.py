@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 MAX_MESSAGE_BYTES = 2 * 1024 * 1024
+"""Twice the largest message that is taken: a dead letter has its bytes and more headers."""
 _DAY_MS = 24 * 60 * 60 * 1000
 
 
@@ -40,7 +41,7 @@ class Topic:
 
 _PERSONAL = {"retention.ms": str(14 * _DAY_MS), "max.message.bytes": str(MAX_MESSAGE_BYTES)}
 _FACTS = {"cleanup.policy": "compact"}
-_KEPT = {"retention.ms": str(90 * _DAY_MS)}
+_KEPT = {"retention.ms": str(90 * _DAY_MS), "max.message.bytes": str(MAX_MESSAGE_BYTES)}
 
 TOPICS = (
     Topic(TopicName.ORDERS, "Amazon order id (any key is accepted)", config=_PERSONAL),

@@ -16,7 +16,7 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
-from models.amazon_order import AmazonStatus, FulfillmentChannel
+from models.amazon_order import MAX_LINES, AmazonStatus, FulfillmentChannel
 from models.base import Identifier, Value, to_utc
 
 EXPECTED = "expected"
@@ -173,6 +173,8 @@ def _told(value: Value | None) -> Value | None:
 
 
 def _listed(value: object) -> object:
+    if isinstance(value, list) and len(value) > MAX_LINES:
+        raise _expected(f"at most {MAX_LINES} items")
     return () if value is None else value
 
 
@@ -233,4 +235,4 @@ PRICED = BeforeValidator(lambda value: None if value == {} else value)
 """Takes an empty object for no price: Amazon's schemas require neither field of it."""
 
 LISTED = BeforeValidator(_listed)
-"""Takes null for an empty list."""
+"""Takes null for an empty list, and no list that is longer than an order can be."""

@@ -9,16 +9,32 @@ from models.errors import StorageUnavailable
 from models.facts import Store
 from models.ledger import Source
 from models.outcomes import ImportState
-from storage.reader import OrderFilter, OrderHistory, OrderLine, Reader, Standing
+from storage.reader import (
+    BlockedGroup,
+    OrderFilter,
+    OrderHistory,
+    OrderLine,
+    Reader,
+    Standing,
+)
 
 
 class FakeReader(Reader):
     """Answers with what it was given, and remembers what it was asked."""
 
     def __init__(
-        self, lines: Sequence[OrderLine] = (), histories: Sequence[OrderHistory] = ()
+        self,
+        lines: Sequence[OrderLine] = (),
+        histories: Sequence[OrderHistory] = (),
+        groups: Sequence[BlockedGroup] = (),
+        known_stores: Sequence[Store] = (),
+        blocked: Mapping[str, int] | None = None,
     ) -> None:
         self.lines = lines
+        self.groups = groups
+        self.known_stores = known_stores
+        self.blocked = blocked or {}
+        self.asked_for_groups: list[tuple[str | None, int]] = []
         self.histories = {history.record.key: history for history in histories}
         self.asked: list[OrderFilter] = []
 
@@ -32,7 +48,7 @@ class FakeReader(Reader):
 
     @override
     async def stores(self) -> Mapping[str, Store]:
-        return {}
+        return {store.store_id: store for store in self.known_stores}
 
     @override
     async def list_orders(self, wanted: OrderFilter) -> Sequence[OrderLine]:
@@ -49,7 +65,12 @@ class FakeReader(Reader):
 
     @override
     async def state_counts(self) -> Mapping[str, Mapping[ImportState, int]]:
-        return {}
+        return {store: {ImportState.BLOCKED: count} for store, count in self.blocked.items()}
+
+    @override
+    async def blocked_groups(self, store_id: str | None, limit: int) -> Sequence[BlockedGroup]:
+        self.asked_for_groups.append((store_id, limit))
+        return self.groups[:limit]
 
     @override
     async def blocker_counts(self) -> Mapping[str, int]:

@@ -267,8 +267,18 @@ def test_a_line_without_sku_is_kept_without_one(sku: str | None) -> None:
     assert item_of(one_line(seller_sku=sku)).seller_sku is None
 
 
-def test_a_very_long_title_is_kept() -> None:
-    assert item_of(one_line(title="é" * 100_000)).title == "é" * 100_000
+def test_a_very_long_title_is_cut_off_and_its_order_taken() -> None:
+    assert item_of(one_line(title="é" * 2_000)).title == "é" * 2_000
+    assert item_of(one_line(title="é" * 100_000)).title == "é" * 2_000
+
+
+def test_an_order_of_too_many_lines_is_none() -> None:
+    (line,) = one_line()["items"]
+    lines = [line | {"order_item_id": str(number)} for number in range(1_001)]
+    assert refused(document(items=lines)) == (
+        DeadLetterCode.INVALID_ORDER,
+        "items: expected at most 1000 items",
+    )
 
 
 def test_a_line_the_buyer_wants_canceled_marks_the_order() -> None:

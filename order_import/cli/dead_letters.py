@@ -1,0 +1,219 @@
+"""`dead-letters`: look at what was not taken, mend the cause, and drive it again."""
+
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from typing import Annotated, NamedTuple
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from models.refusals import DeadLetterCode
+from order_import.cli.dead_letters_view import (
+    letter_as_json,
+    list_as_json,
+    redrive_as_json,
+    show_afterwards,
+    show_letter,
+    show_list,
+    show_plan,
+    show_refusals,
+)
+from order_import.cli.errors import REFUSED, CommandRefused
+from order_import.cli.surroundings import read_settings, run
+from order_import.clients import connect_dead_letters, connect_reader
+from order_import.dead_letters.afterwards import Afterwards, look_after
+from order_import.dead_letters.redrive import (
+    MOST_AT_ONCE,
+    MOST_REDRIVES,
+    Plan,
+    Redriven,
+    plan_for_all,
+    plan_for_ids,
+    redrive,
+)
+from order_import.dead_letters.view import view_of
+from order_import.output import print_json, stderr, stdout
+from order_import.sending import SendingBroke
+from order_import.settings import Settings
+from storage.dead_letters import DeadLetters, KeptLetter, LetterFilter, LetterLine
+from streams.topics import READ_TOPICS
+
+_SHOWS_PROGRESS_FROM = 100
+
+Code = Annotated[DeadLetterCode | None, typer.Option(help="Of one code.")]
+Topic = Annotated[
+    str | None, typer.Option(metavar="NAME", help="From one topic, with or without its prefix.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+dead_letters = typer.Typer(
+    name="dead-letters",
+    help="Messages that were not taken: look at them, mend the cause, drive them again.",
+    no_args_is_help=True,
+)
+
+
+class _Ran(NamedTuple):
+    """A redrive as it ended. `after` is None where nothing was sent."""
+
+    plan: Plan
+    done: Redriven | None
+    after: Afterwards | None
+
+
+@dead_letters.command(name="list")
+def list_letters(
+    code: Code = None,
+    topic: Topic = None,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many at most.")] = 50,
+    as_json: AsJson = False,
+) -> None:
+    """Count dead letters by code, and list them, newest first. No values are shown."""
+    settings = read_settings()
+    wanted = LetterFilter(code, _full_name(settings, topic), limit=limit)
+    counts, lines = run(_list(settings, wanted))
+    if as_json:
+        print_json(list_as_json(counts, lines))
+        return
+    console = stdout()
+    show_list(console, counts, lines)
+    if len(lines) == limit:
+        console.print(f"The newest {limit}; ask for more with --limit.")
+
+
+@dead_letters.command()
+def show(
+    letter: Annotated[str, typer.Argument(metavar="ID", help="topic:partition:offset")],
+    unmask: Annotated[
+        bool, typer.Option("--unmask", help="Show a buyer's data too, and with --json the bytes.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show one dead letter: where it came from, what is wrong with it, and what was in it."""
+    kept = run(_get(read_settings(), letter))
+    if kept is None:
+        raise CommandRefused(f"there is no dead letter {letter}")
+    view = view_of(kept, unmask=unmask)
+    if as_json:
+        print_json(letter_as_json(view))
+    else:
+        show_letter(stdout(), view)
+
+
+@dead_letters.command(name="redrive")
+def redrive_letters(
+    letters: Annotated[
+        list[str] | None, typer.Argument(metavar="ID…", help="The letters.", show_default=False)
+    ] = None,
+    every: Annotated[
+        bool, typer.Option("--all", help="All that were not driven again yet, oldest first.")
+    ] = False,
+    code: Code = None,
+    topic: Topic = None,
+    force: Annotated[
+        bool,
+        typer.Option("--force", help=f"Also what was driven again {MOST_REDRIVES} times already."),
+    ] = False,
+    execute: Annotated[bool, typer.Option("--execute", help="Do it, not only tell.")] = False,
+    wait: Annotated[
+        float,
+        typer.Option(min=0, max=3600, metavar="SECONDS", help="How long to wait for the worker."),
+    ] = 10,
+    as_json: AsJson = False,
+) -> None:
+    """Send dead letters to their topics again, byte for byte, after the cause was mended.
+
+    Without --execute it only tells what it would do. A message that comes twice changes nothing.
+    """
+    ids = letters or []
+    if bool(ids) == every:
+        raise typer.BadParameter("expected ids, or --all, and not both", param_hint="ID…")
+    if ids and (code is not None or topic is not None):
+        raise typer.BadParameter("--code and --topic go with --all", param_hint="--all")
+    settings = read_settings()
+    wanted = LetterFilter(code, _full_name(settings, topic), limit=MOST_AT_ONCE)
+    ran = run(
+        _redrive(settings, ids, wanted, force=force, execute=execute, wait=wait, quiet=as_json)
+    )
+    if as_json:
+        print_json(redrive_as_json(*ran))
+    else:
+        _tell(ran, execute=execute)
+    again = ran.after.refused_again if ran.after else {}
+    if ran.plan.refused or again or (ran.done and ran.done.refused):
+        raise typer.Exit(REFUSED)
+
+
+def _tell(ran: _Ran, *, execute: bool) -> None:
+    console = stdout()
+    if ran.done is None:
+        show_plan(console, ran.plan)
+        if ran.plan.letters and not execute:
+            console.print("Nothing was sent. Add --execute to drive them again.")
+    else:
+        show_refusals(console, {**ran.plan.refused, **ran.done.refused})
+        console.print(f"Sent {len(ran.done.sent)} of {len(ran.plan.letters)}.")
+        if ran.after is not None:
+            show_afterwards(console, ran.after)
+    if len(ran.plan.letters) + len(ran.plan.refused) >= MOST_AT_ONCE:
+        console.print(f"These are the oldest {MOST_AT_ONCE}; run it again for more.")
+
+
+async def _list(
+    settings: Settings, wanted: LetterFilter
+) -> tuple[dict[DeadLetterCode, int], Sequence[LetterLine]]:
+    async with connect_dead_letters(settings) as letters:
+        return dict(await letters.counts(wanted.topic)), await letters.find(wanted)
+
+
+async def _get(settings: Settings, letter: str) -> KeptLetter | None:
+    async with connect_dead_letters(settings) as letters:
+        return (await letters.letters([letter])).get(letter)
+
+
+async def _redrive(
+    settings: Settings,
+    ids: list[str],
+    wanted: LetterFilter,
+    *,
+    force: bool,
+    execute: bool,
+    wait: float,
+    quiet: bool,
+) -> _Ran:
+    async with AsyncExitStack() as stack:
+        letters = await stack.enter_async_context(connect_dead_letters(settings))
+        if ids:
+            plan = await plan_for_ids(letters, settings, ids, force=force)
+        else:
+            plan = await plan_for_all(letters, settings, wanted, force=force)
+        if not execute or not plan.letters:
+            return _Ran(plan, None, None)
+        done = await _send(plan, letters, settings, quiet=quiet)
+        reader = await stack.enter_async_context(connect_reader(settings))
+        return _Ran(plan, done, await look_after(done.sent, reader, letters, wait))
+
+
+async def _send(plan: Plan, letters: DeadLetters, settings: Settings, *, quiet: bool) -> Redriven:
+    columns = (TextColumn("driving again"), BarColumn(), MofNCompleteColumn())
+    hidden = quiet or len(plan.letters) < _SHOWS_PROGRESS_FROM
+    with Progress(
+        *columns, TimeRemainingColumn(), console=stderr(), disable=hidden, transient=True
+    ) as progress:
+        bar = progress.add_task("", total=len(plan.letters))
+        try:
+            return await redrive(
+                plan, letters, settings, lambda done: progress.update(bar, completed=done)
+            )
+        except SendingBroke as error:
+            raise CommandRefused(
+                f"Kafka does not answer: {error}; {error.sent} of {len(plan.letters)} were sent. "
+                "Running it again is safe."
+            ) from error
+
+
+def _full_name(settings: Settings, topic: str | None) -> str | None:
+    """Give a topic's name as Kafka has it."""
+    if topic is None or topic not in set(READ_TOPICS):
+        return topic
+    return settings.topic_prefix + topic

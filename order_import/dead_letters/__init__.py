@@ -1,0 +1,1 @@
+"""Dead letters: looked at without their buyers, and driven again. For every front end."""

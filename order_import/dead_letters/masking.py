@@ -1,0 +1,109 @@
+"""Masking: a message as people may read it, whatever it is, without a buyer in it.
+
+A dead letter is by its nature not what was expected, so it is not the buyer's fields that are
+looked for. What is shown are values of fields that are known to have nothing of a buyer.
+"""
+
+import re
+from typing import Any
+
+MASK = "***"
+
+_NAMES = """
+store_id seller_id marketplace_id marketplace_name sales_channel channel_name
+amazon_order_id order_id seller_order_id commerce_order_id order_item_id seller_sku sku asin title
+notification_type notification_version notification_level notification_id payload_version
+application_id subscription_id supply_source_id command replay_id fact
+status order_status order_item_status fulfillment_status fulfillment_channel fulfilled_by
+fulfillment_type order_type order_change_type change_reason order_programs programs
+ship_service_level fulfillment_service_level order_number_source enabled manage_stock
+purchase_date last_update_date earliest_ship_date latest_ship_date earliest_delivery_date
+latest_delivery_date created_time last_updated_time earliest_date_time latest_date_time event_time
+time_of_order_change publish_time ship_time integrated_at updated_at as_of at requested_at
+quantity quantity_ordered quantity_shipped quantity_fulfilled quantity_unfulfilled
+number_of_items_shipped number_of_items_unshipped salable_quantity amount currency currency_code
+code error
+"""
+"""What names an order, a product, a store or a message; what is so of it; when; how many and for
+how much; and what went wrong upstream. Each name in the spellings of all accepted formats."""
+
+_SHOWN = frozenset(_NAMES.replace("_", "").split())
+
+_PERSONAL = (
+    *("buyer", "recipient", "customer", "address", "shipto", "contact", "name", "phone", "mail"),
+    *("postal", "tax", "gift", "custom", "payment"),
+)
+"""A field with any of these in its name is hidden with all that is in it."""
+
+_NOT_PERSONAL = frozenset({"marketplacename", "channelname"})
+_NOT_ALPHANUMERIC = re.compile(r"[^a-z0-9]")
+_FIELD_NAME = re.compile(r"[A-Za-z_$@][\w.$-]{0,63}", re.ASCII)
+_FIELD_IN_TEXT = re.compile(r'("[A-Za-z_$@][\w.$-]{0,63}")(?=\s*:)', re.ASCII)
+_ESCAPED = re.compile(r"\\x[0-9a-f]{2}")
+
+
+def masked(value: Any, field: str = "") -> Any:
+    """Give a JSON value with everything hidden that may be a buyer's.
+
+    Names of fields, true, false and null are shown, and the values of well-known fields.
+
+    Raises:
+        RecursionError: It is nested beyond all reason.
+    """
+    plain = _plain(field)
+    match value:
+        case dict() if _is_personal(plain):
+            return {_masked_name(name): _hidden(part) for name, part in value.items()}
+        case dict():
+            return {_masked_name(name): masked(part, name) for name, part in value.items()}
+        case list():
+            return [_hidden(part) if _is_personal(plain) else masked(part, field) for part in value]
+        case None | bool():
+            return value
+        case _:
+            return value if plain in _SHOWN else MASK
+
+
+def masked_text(text: str) -> str:
+    r"""Give the shape of a text that is no JSON: names of fields, marks, and `x` for the rest.
+
+    Bytes that are no text stand there as `\xff` and stay.
+    """
+    parts = _FIELD_IN_TEXT.split(text)
+    return "".join(part if at % 2 else _shape(part) for at, part in enumerate(parts))
+
+
+def _shape(text: str) -> str:
+    kept, at = [], 0
+    for escaped in _ESCAPED.finditer(text):
+        kept += [_crossed_out(text[at : escaped.start()]), escaped[0]]
+        at = escaped.end()
+    return "".join([*kept, _crossed_out(text[at:])])
+
+
+def _crossed_out(text: str) -> str:
+    return "".join("x" if one.isalnum() else one for one in text)
+
+
+def _plain(field: str) -> str:
+    return _NOT_ALPHANUMERIC.sub("", field.lower())
+
+
+def _is_personal(plain: str) -> bool:
+    return plain not in _NOT_PERSONAL and any(part in plain for part in _PERSONAL)
+
+
+def _masked_name(name: str) -> str:
+    return name if _FIELD_NAME.fullmatch(name) else MASK
+
+
+def _hidden(value: Any) -> Any:
+    match value:
+        case dict():
+            return {_masked_name(name): _hidden(part) for name, part in value.items()}
+        case list():
+            return [_hidden(part) for part in value]
+        case None | bool():
+            return value
+        case _:
+            return MASK

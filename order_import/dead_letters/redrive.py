@@ -1,0 +1,237 @@
+"""Redriving: letters go back to their topic as they came, once what refused them is mended."""
+
+import asyncio
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError
+
+from models.errors import BrokerUnavailable
+from models.ledger import DeadLetter
+from order_import.clients import new_producer
+from order_import.dead_letters.afterwards import Sent
+from order_import.lag import broker_errors
+from order_import.sending import SendingBroke, topic_exists
+from order_import.settings import Settings
+from storage.dead_letters import (
+    COUNT_HEADER,
+    DeadLetters,
+    LetterFilter,
+    LetterLine,
+    Redrive,
+)
+from streams.clock import now
+from streams.topics import READ_TOPICS
+
+FROM_HEADER = "redriven-from"
+"""`topic:partition:offset` of the message that was refused."""
+
+MOST_REDRIVES = 3
+"""How often a message is driven again before somebody has to insist."""
+
+MOST_AT_ONCE = 10_000
+"""How many letters one run drives again, the oldest first."""
+
+_AT_ONCE = 100
+_BYTES_AT_ONCE = 8 * 1024 * 1024
+"""Letters, and bytes of their values, that are fetched and on their way at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a redrive would do: the letters it sends, and why it does not send others."""
+
+    letters: tuple[LetterLine, ...]
+    refused: Mapping[str, str]
+
+
+@dataclass(slots=True)
+class Redriven:
+    """What a redrive did: where each letter went, and why others did not go after all."""
+
+    sent: list[Sent] = field(default_factory=list)
+    refused: dict[str, str] = field(default_factory=dict)
+
+
+async def plan_for_ids(
+    letters: DeadLetters, settings: Settings, ids: Sequence[str], *, force: bool = False
+) -> Plan:
+    """Plan to drive these letters again, whether or not they were before.
+
+    Raises:
+        StorageUnavailable: The database does not answer.
+        BrokerUnavailable: Kafka does not answer.
+    """
+    wanted = list(dict.fromkeys(ids))
+    found = await letters.lines(wanted)
+    missing = {one: "there is no such dead letter" for one in wanted if one not in found}
+    return await _plan(settings, [found[one] for one in wanted if one in found], missing, force)
+
+
+async def plan_for_all(
+    letters: DeadLetters, settings: Settings, wanted: LetterFilter, *, force: bool = False
+) -> Plan:
+    """Plan to drive again all letters that nothing was done about yet, the oldest first.
+
+    One that was driven again is answered for: refused again, there is a new letter of it.
+
+    Raises:
+        StorageUnavailable: The database does not answer.
+        BrokerUnavailable: Kafka does not answer.
+    """
+    still_open = LetterFilter(
+        code=wanted.code,
+        topic=wanted.topic,
+        is_open=True,
+        oldest_first=True,
+        limit=min(wanted.limit, MOST_AT_ONCE),
+    )
+    return await _plan(settings, await letters.find(still_open), {}, force)
+
+
+async def redrive(
+    plan: Plan,
+    letters: DeadLetters,
+    settings: Settings,
+    progress: Callable[[int], None] = lambda _: None,
+) -> Redriven:
+    """Send the letters of a plan, each as it came, and mark each when Kafka has it.
+
+    Killed in between it may send some again the next time; what is sent twice changes nothing.
+
+    Args:
+        plan: What to do.
+        letters: Where the letters are kept and marked.
+        settings: Where Kafka is.
+        progress: Told how many are finished so far.
+
+    Raises:
+        SendingBroke: Kafka stopped answering. What it has acknowledged is marked.
+        StorageUnavailable: The database does not answer.
+    """
+    done = Redriven()
+    try:
+        with broker_errors():
+            producer = new_producer(settings)
+            try:
+                await producer.start()
+                for part in _parts(plan.letters):
+                    await _send_part(producer, part, letters, done)
+                    progress(len(done.sent) + len(done.refused))
+            finally:
+                await producer.stop()
+    except BrokerUnavailable as error:
+        raise SendingBroke(str(error), len(done.sent)) from error
+    return done
+
+
+def headers_again(letter: DeadLetter, count: int) -> list[tuple[str, bytes]]:
+    """Give the headers as they came, with how often and from where it was driven again."""
+    ours = {COUNT_HEADER, FROM_HEADER}
+    return [
+        *((name, value) for name, value in letter.headers if name not in ours),
+        (COUNT_HEADER, str(count).encode()),
+        (FROM_HEADER, letter.dead_letter_id.encode()),
+    ]
+
+
+async def _plan(
+    settings: Settings, found: Iterable[LetterLine], refused: dict[str, str], force: bool
+) -> Plan:
+    readable = {settings.topic_prefix + name: name for name in READ_TOPICS}
+    there: dict[str, bool] = {}
+    planned: list[LetterLine] = []
+    for line in found:
+        if line.topic in readable and line.topic not in there:
+            there[line.topic] = await topic_exists(settings, readable[line.topic])
+        why = _refusal(line, there, force)
+        if why is None:
+            planned.append(line)
+        else:
+            refused[line.dead_letter_id] = why
+    return Plan(tuple(planned), refused)
+
+
+def _refusal(line: LetterLine, there: Mapping[str, bool], force: bool) -> str | None:
+    if line.topic not in there:
+        return f"{line.topic} is not a topic that this installation reads"
+    if not there[line.topic]:
+        return f"topic {line.topic} is not there any more"
+    if line.size is None and not line.has_key:
+        return "it has neither a key nor a value, or was emptied"
+    if line.chain >= MOST_REDRIVES and not force:
+        return (
+            f"driven again {line.chain} times already; "
+            "when the cause is mended for certain, use --force"
+        )
+    return None
+
+
+async def _send_part(
+    producer: AIOKafkaProducer,
+    part: Sequence[LetterLine],
+    letters: DeadLetters,
+    done: Redriven,
+) -> None:
+    """Send letters one after the other, wait for all, and mark those that Kafka has."""
+    kept = await letters.letters([line.dead_letter_id for line in part])
+    on_their_way: list[tuple[DeadLetter, int, asyncio.Future[Any]]] = []
+    broken: BaseException | None = None
+    for line in part:
+        one = kept.get(line.dead_letter_id)
+        if one is None or (one.letter.key is None and one.letter.value is None):
+            done.refused[line.dead_letter_id] = "it was emptied just now"
+            continue
+        letter, count = one.letter, one.chain + 1
+        headers = headers_again(letter, count)
+        try:
+            delivery = await producer.send(
+                letter.topic, key=letter.key, value=letter.value, headers=headers
+            )
+        except MessageSizeTooLargeError:
+            done.refused[letter.dead_letter_id] = _TOO_LARGE
+        except (KafkaError, ConnectionError) as error:
+            broken = error
+            break
+        else:
+            on_their_way.append((letter, count, delivery))
+    results = await asyncio.gather(*(one for _, _, one in on_their_way), return_exceptions=True)
+    marks: dict[str, Redrive] = {}
+    for (letter, count, _), result in zip(on_their_way, results, strict=True):
+        if isinstance(result, MessageSizeTooLargeError):
+            done.refused[letter.dead_letter_id] = _TOO_LARGE
+        elif isinstance(result, BaseException):
+            broken = broken or result
+        else:
+            sent = Sent(letter.dead_letter_id, result.topic, result.partition, result.offset)
+            marks[letter.dead_letter_id] = Redrive(now(), count, sent.to)
+            done.sent.append(sent)
+    await letters.mark_redriven(marks)
+    if broken is not None:
+        raise broken
+
+
+_TOO_LARGE = "with the headers of a redrive it is larger than Kafka takes"
+
+
+def _parts(lines: Sequence[LetterLine]) -> Iterator[list[LetterLine]]:
+    """Cut a plan into parts that are not too many letters, nor too many bytes."""
+    part: list[LetterLine] = []
+    size = 0
+    for line in lines:
+        if part and (len(part) == _AT_ONCE or size + (line.size or 0) > _BYTES_AT_ONCE):
+            yield part
+            part, size = [], 0
+        part.append(line)
+        size += line.size or 0
+    if part:
+        yield part
+
+
+def by_topic_and_code(lines: Iterable[LetterLine]) -> Mapping[tuple[str, str], int]:
+    """Count letters per topic and code."""
+    named = sorted((line.topic, line.code.value) for line in lines)
+    return {group: len(list(of)) for group, of in itertools.groupby(named)}

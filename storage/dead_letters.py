@@ -1,0 +1,111 @@
+"""The dead letters as people handle them: listed, looked at, and marked when driven again."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from models.ledger import DeadLetter
+from models.refusals import DeadLetterCode
+
+COUNT_HEADER = "redrive-count"
+"""How often a message was driven again before it came."""
+
+_MOST_DIGITS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Redrive:
+    """One time a letter was driven again: the `count` of its chain by then, and where it went.
+
+    `to` is `topic:partition:offset` of the new message. Refused again, that is its letter's id.
+    """
+
+    at: datetime
+    count: int
+    to: str
+
+
+@dataclass(frozen=True, slots=True)
+class LetterFilter:
+    """Which letters to list. `None` leaves a question out.
+
+    `is_open` asks for those that nothing was done about yet: neither driven again themselves,
+    nor taken up when the order came whose details they are.
+    """
+
+    code: DeadLetterCode | None = None
+    topic: str | None = None
+    is_open: bool = False
+    oldest_first: bool = False
+    limit: int = 50
+
+
+@dataclass(frozen=True, slots=True)
+class LetterLine:
+    """A letter as one line of a list: nothing of its value, which may be a buyer's.
+
+    `size` counts the bytes of the value, None where there is none. `chain` is how often the
+    message was driven again, as this letter or as an earlier one. `claimed` are details that came
+    before their order, and were taken up when it came.
+    """
+
+    dead_letter_id: str
+    code: DeadLetterCode
+    topic: str
+    at: datetime
+    size: int | None
+    message: str
+    has_key: bool
+    claimed: bool
+    redriven: tuple[Redrive, ...]
+    chain: int
+
+
+@dataclass(frozen=True, slots=True)
+class KeptLetter:
+    """A letter with its bytes, and when it was driven again."""
+
+    letter: DeadLetter
+    redriven: tuple[Redrive, ...]
+
+    @property
+    def chain(self) -> int:
+        """How often the message was driven again, as this letter or as an earlier one."""
+        return chain_of(self.letter.headers, self.redriven)
+
+
+class DeadLetters(Protocol):
+    """Questions about dead letters, and the one mark people leave on them.
+
+    Raises:
+        StorageUnavailable: From every method: the database does not answer.
+    """
+
+    async def counts(self, topic: str | None = None) -> Mapping[DeadLetterCode, int]:
+        """Give how many letters there are per code, of one topic or of all."""
+        ...
+
+    async def find(self, wanted: LetterFilter) -> Sequence[LetterLine]:
+        """Give letters, newest first unless asked otherwise."""
+        ...
+
+    async def lines(self, ids: Collection[str]) -> Mapping[str, LetterLine]:
+        """Give those that exist of these ids, as lines."""
+        ...
+
+    async def letters(self, ids: Collection[str]) -> Mapping[str, KeptLetter]:
+        """Give those that exist of these ids, with their bytes."""
+        ...
+
+    async def mark_redriven(self, marks: Mapping[str, Redrive]) -> None:
+        """Note, per id, that a letter was driven again."""
+        ...
+
+
+def chain_of(headers: Sequence[tuple[str, bytes]], redriven: Sequence[Redrive]) -> int:
+    """Give how often a message was driven again: by its last count header, or by its marks."""
+    told = [value for name, value in headers if name == COUNT_HEADER]
+    last = told[-1] if told else b""
+    earlier = int(last) if last.isdigit() and len(last) <= _MOST_DIGITS else 0
+    return max([earlier, *(redrive.count for redrive in redriven)])

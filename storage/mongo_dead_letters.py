@@ -1,0 +1,138 @@
+"""The dead letters on MongoDB."""
+
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from pymongo import UpdateOne
+from typing_extensions import override
+
+from models.refusals import DeadLetterCode
+from storage.dead_letters import (
+    DeadLetters,
+    KeptLetter,
+    LetterFilter,
+    LetterLine,
+    Redrive,
+    chain_of,
+)
+from storage.driver import Driver, open_client, settled
+from storage.ledger_documents import dead_letter_out
+from storage.mongo import translated
+from storage.values import Document
+
+_LINE: Document = {
+    **dict.fromkeys(("code", "topic", "at", "message", "headers", "redriven", "claimed"), 1),
+    "size": {"$binarySize": "$value"},
+    "key_size": {"$binarySize": "$key"},
+}
+"""All but key and value, which may be long and a buyer's."""
+
+
+class MongoDeadLetters(DeadLetters):
+    """See the protocol for what each method gives."""
+
+    def __init__(self, client: Any, database: str) -> None:
+        self._letters = client[database].dead_letters
+
+    @override
+    async def counts(self, topic: str | None = None) -> Mapping[DeadLetterCode, int]:
+        groups = await self._aggregate(
+            {"$match": {} if topic is None else {"topic": topic}},
+            {"$group": {"_id": "$code", "count": {"$sum": 1}}},
+        )
+        return {DeadLetterCode(group["_id"]): group["count"] for group in groups}
+
+    @override
+    async def find(self, wanted: LetterFilter) -> Sequence[LetterLine]:
+        # The code is always asked for: the index begins with it, and is merged in its order.
+        codes = [wanted.code] if wanted.code is not None else list(DeadLetterCode)
+        match: Document = {"code": {"$in": [code.value for code in codes]}}
+        if wanted.topic is not None:
+            match["topic"] = wanted.topic
+        if wanted.is_open:
+            match |= {"redriven": {"$exists": False}, "claimed": {"$exists": False}}
+        way = 1 if wanted.oldest_first else -1
+        found = await self._aggregate(
+            {"$match": match},
+            {"$sort": {"at": way, "_id": way}},
+            {"$limit": wanted.limit},
+            {"$project": _LINE},
+        )
+        return [_line_out(document) for document in found]
+
+    @override
+    async def lines(self, ids: Collection[str]) -> Mapping[str, LetterLine]:
+        found = await self._aggregate({"$match": _among(ids)}, {"$project": _LINE})
+        return {document["_id"]: _line_out(document) for document in found}
+
+    @override
+    async def letters(self, ids: Collection[str]) -> Mapping[str, KeptLetter]:
+        with translated():
+            found = await self._letters.find(_among(ids)).to_list(None)
+        return {
+            document["_id"]: KeptLetter(dead_letter_out(document), _redriven_out(document))
+            for document in found
+        }
+
+    @override
+    async def mark_redriven(self, marks: Mapping[str, Redrive]) -> None:
+        writes = [
+            UpdateOne(
+                {"_id": dead_letter_id},
+                {
+                    "$push": {
+                        "redriven": {"at": mark.at, "count": mark.count, "to": mark.to},
+                    }
+                },
+            )
+            for dead_letter_id, mark in marks.items()
+        ]
+        if writes:
+            with translated():
+                await self._letters.bulk_write(writes, ordered=False)
+
+    async def _aggregate(self, *stages: Document) -> list[Document]:
+        with translated():
+            cursor = await settled(self._letters.aggregate(list(stages)))
+            found: list[Document] = await cursor.to_list(None)
+            return found
+
+
+@asynccontextmanager
+async def open_dead_letters(
+    url: str, database: str, driver: Driver = Driver.MOTOR, **options: Any
+) -> AsyncIterator[MongoDeadLetters]:
+    """Give the dead letters of a database, closed at the end."""
+    client = open_client(url, driver, **options)
+    try:
+        yield MongoDeadLetters(client, database)
+    finally:
+        await settled(client.close())
+
+
+def _among(ids: Collection[str]) -> Document:
+    return {"_id": {"$in": list(ids)}}
+
+
+def _redriven_out(document: Document) -> tuple[Redrive, ...]:
+    return tuple(
+        Redrive(mark["at"], mark["count"], mark["to"]) for mark in document.get("redriven", ())
+    )
+
+
+def _line_out(document: Document) -> LetterLine:
+    redriven = _redriven_out(document)
+    headers = [(name, bytes(value)) for name, value in document["headers"]]
+    return LetterLine(
+        dead_letter_id=document["_id"],
+        code=DeadLetterCode(document["code"]),
+        topic=document["topic"],
+        at=document["at"],
+        size=document["size"],
+        message=document["message"],
+        has_key=document["key_size"] is not None,
+        claimed=document.get("claimed", False),
+        redriven=redriven,
+        chain=chain_of(headers, redriven),
+    )

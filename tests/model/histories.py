@@ -1,0 +1,165 @@
+"""Histories at random: few names and few moments, so that everything meets everything."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from random import Random
+
+from tests.model import messages as m
+
+STORES = ("s1", "s1", "s1", "s1", "s2")
+ORDERS = ("o1", "o2", "o3", "o4")
+SKUS = ("a", "b", "c")
+CATALOG = ("a", "b", "x")
+INTEGRATED = 10
+LATEST = 9
+"""The last moment of an update, a count or a setting; ever so often two have the same."""
+
+
+def history(source: Random, length: tuple[int, int] = (5, 26)) -> list[m.Told]:
+    """Mostly a store and products first, then whatever comes; now and then the same again."""
+    told: list[m.Told] = []
+    if source.random() < 0.85:
+        told.append(m.StoreTold("s1", INTEGRATED, imports=True, fba_requires_stock=True, updated=1))
+        told.append(m.StoreTold("s2", INTEGRATED, imports=True, fba_requires_stock=False, updated=1))
+    told += [_product(source) for _ in range(source.randint(0, 5))]
+    for _ in range(source.randint(*length)):
+        if told and source.random() < 0.08:
+            told.append(source.choice(told))
+        else:
+            told.append(source.choice(_KINDS)(source, told))
+    return told
+
+
+def _news(source: Random, told: Sequence[m.Told]) -> m.News:
+    form = source.choice(("document", "document", "document", "document", "v0", "v0", "items", "notification"))
+    order = source.choice(ORDERS)
+    # An order stays in its store, mostly; the same number in two stores is two orders.
+    store = "s2" if order == "o4" else "s1" if source.random() < 0.95 else "s2"
+    lines = _lines(source)
+    if form == "items":
+        complete = source.random() < 0.8
+        return m.News(store, order, form, lines=lines, complete=complete)
+    status = source.choice(
+        ("Unshipped",) * 12
+        + ("Pending", "Unfulfillable", "PartiallyShipped", "Shipped", "Shipped", "Canceled")
+    )
+    channel = source.choice(("MFN", "MFN", "MFN", "MFN", "AFN"))
+    purchase = source.choice((INTEGRATED, 20, 20, 26, 30, 30, 40, 40, 40, INTEGRATED - 1))
+    updated = source.randint(0, LATEST) if source.random() < 0.5 else _latest(order, told) + 1
+    common = m.News(store, order, form, status, channel, purchase, updated)
+    match form:
+        case "document":
+            without = source.choice(("lines", "channel", "purchase", *("",) * 17))
+            return m.News(
+                store,
+                order,
+                form,
+                status,
+                None if without == "channel" else channel,
+                None if without == "purchase" else purchase,
+                updated,
+                lines=None if without == "lines" else lines,
+                complete=without != "lines",
+            )
+        case "v0":
+            whole = source.random() < 0.5
+            complete = whole and source.random() < 0.9
+            expected = source.choice((None, None, None, 1, 2, 3))
+            return m.News(
+                store,
+                order,
+                form,
+                status,
+                channel,
+                purchase,
+                updated,
+                expected,
+                lines if whole else None,
+                complete,
+            )
+        case _:
+            return common if source.random() < 0.3 else _with_lines(common, lines)
+
+
+def _with_lines(news: m.News, lines: tuple[m.Line, ...]) -> m.News:
+    return replace(news, lines=lines or None)
+
+
+def _latest(order: str, told: Sequence[m.Told]) -> int:
+    times = [one.updated for one in told if isinstance(one, m.News) and one.order == order]
+    return max((one for one in times if one is not None), default=0)
+
+
+def _lines(source: Random) -> tuple[m.Line, ...]:
+    count = source.choice((1, 1, 1, 1, 1, 2, 2, 2, 3, 0))
+    items = ("i1", "i2", "i3")[:count]
+    sellers = (*SKUS, "a", "a", "a", "b") if source.random() < 0.95 else (None,)
+    return tuple(
+        m.Line(item, source.choice(sellers), source.choice((1, 1, 1, 1, 2, 2, 3, 0))) for item in items
+    )
+
+
+def _product(source: Random, _told: Sequence[m.Told] = ()) -> m.ProductTold:
+    return m.ProductTold(
+        source.choice(CATALOG),
+        enabled=source.random() < 0.8,
+        managed=source.random() < 0.85,
+        quantity=source.randint(0, 5),
+        as_of=source.randint(0, LATEST),
+    )
+
+
+def _restocked(source: Random, told: Sequence[m.Told]) -> m.ProductTold:
+    """A fix that is newer than all before: what blocked orders wait for."""
+    counts = [one.as_of for one in told if isinstance(one, m.ProductTold)]
+    return m.ProductTold(
+        source.choice(CATALOG),
+        enabled=source.random() < 0.9,
+        managed=source.random() < 0.9,
+        quantity=source.randint(0, 8),
+        as_of=max(counts, default=0) + 1,
+    )
+
+
+def _store(source: Random, told: Sequence[m.Told]) -> m.StoreTold:
+    store = source.choice(STORES)
+    updates = [one.updated for one in told if isinstance(one, m.StoreTold) and one.store == store]
+    newest = max(updates, default=0) + 1
+    return m.StoreTold(
+        store,
+        source.choice((INTEGRATED, INTEGRATED, INTEGRATED, INTEGRATED, INTEGRATED, 25)),
+        imports=source.random() < 0.7,
+        fba_requires_stock=source.random() < 0.6,
+        updated=newest if source.random() < 0.8 else source.randint(0, LATEST),
+    )
+
+
+def _listing(source: Random, _told: Sequence[m.Told]) -> m.ListingTold:
+    return m.ListingTold(
+        source.choice(STORES), source.choice(SKUS), source.choice(CATALOG), source.randint(0, 9)
+    )
+
+
+def _update(source: Random, told: Sequence[m.Told]) -> m.UpdateTold:
+    order = source.choice(ORDERS)
+    status = source.choice(("processing", "processing", "shipped", "complete", "canceled"))
+    return m.UpdateTold("s2" if order == "o4" else "s1", order, status, source.randint(0, 12))
+
+
+def _replay(source: Random, _told: Sequence[m.Told]) -> m.ReplayAsked:
+    order = source.choice(ORDERS)
+    return m.ReplayAsked("s2" if order == "o4" else "s1", order)
+
+
+_KINDS: tuple[Callable[[Random, Sequence[m.Told]], m.Told], ...] = (
+    *(_news,) * 10,
+    *(_restocked,) * 4,
+    *(_product,) * 2,
+    lambda source, _: m.ProductGone(source.choice(CATALOG)),
+    *(_store,) * 3,
+    *(_listing,) * 2,
+    lambda source, _: m.ListingGone(source.choice(STORES), source.choice(SKUS)),
+    *(_update,) * 3,
+    *(_replay,) * 2,
+    lambda source, _: m.SyncAsked(source.choice(STORES)),
+)

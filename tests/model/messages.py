@@ -1,0 +1,243 @@
+"""What a history is made of: messages in a plain form, and how each is written on the wire.
+
+Times are minutes after an arbitrary start, so that they can be read and compared at a glance.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+
+from models.keys import commerce_order_id
+from streams.topics import TopicName
+
+START = datetime(2026, 6, 1, tzinfo=UTC)
+
+
+class Line(NamedTuple):
+    item: str
+    seller: str | None
+    quantity: int
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """A message on an order. `lines` is None where it speaks of none; `complete` says they are all.
+
+    `form` is how it is written: document, v0, items, notification.
+    """
+
+    store: str
+    order: str
+    form: str
+    status: str | None = None
+    channel: str | None = None
+    purchase: int | None = None
+    updated: int | None = None
+    expected: int | None = None
+    lines: tuple[Line, ...] | None = None
+    complete: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StoreTold:
+    store: str
+    integrated: int
+    imports: bool
+    fba_requires_stock: bool
+    updated: int
+
+
+@dataclass(frozen=True, slots=True)
+class ProductTold:
+    sku: str
+    enabled: bool
+    managed: bool
+    quantity: int
+    as_of: int
+
+
+@dataclass(frozen=True, slots=True)
+class ProductGone:
+    sku: str
+
+
+@dataclass(frozen=True, slots=True)
+class ListingTold:
+    store: str
+    seller: str
+    sku: str
+    updated: int
+
+
+@dataclass(frozen=True, slots=True)
+class ListingGone:
+    store: str
+    seller: str
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateTold:
+    store: str
+    order: str
+    status: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class SyncAsked:
+    store: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayAsked:
+    store: str
+    order: str
+
+
+Told = (
+    News
+    | StoreTold
+    | ProductTold
+    | ProductGone
+    | ListingTold
+    | ListingGone
+    | UpdateTold
+    | SyncAsked
+    | ReplayAsked
+)
+
+
+class Wire(NamedTuple):
+    topic: TopicName
+    key: str
+    value: dict[str, Any] | None
+    store: str | None = None
+    """The `store-id` header."""
+
+
+def renamed(told: Told, prefix: str) -> Told:
+    """The same message in a world of its own, so that many histories can share one system."""
+    names = {
+        name: prefix + getattr(told, name)
+        for name in ("store", "order", "sku", "seller")
+        if hasattr(told, name)
+    }
+    if isinstance(told, News) and told.lines is not None:
+        lines = [
+            line._replace(seller=line.seller and prefix + line.seller) for line in told.lines
+        ]
+        return replace(told, **names, lines=tuple(lines))
+    return replace(told, **names)
+
+
+def wire(told: Told) -> Wire:
+    match told:
+        case News():
+            return Wire(TopicName.ORDERS, told.order, _BODIES[told.form](told), told.store)
+        case StoreTold(store, integrated, imports, fba_requires_stock, updated):
+            body = {
+                "store_id": store,
+                "name": store,
+                "marketplace_id": f"MARKET-{store}",
+                "integrated_at": _time(integrated),
+                "import_amazon_orders": imports,
+                "fba_requires_stock": fba_requires_stock,
+                "updated_at": _time(updated),
+            }
+            return Wire(TopicName.STORES, store, body)
+        case ProductTold(sku, enabled, managed, quantity, as_of):
+            body = {
+                "sku": sku,
+                "enabled": enabled,
+                "manage_stock": managed,
+                "salable_quantity": quantity,
+                "as_of": _time(as_of),
+            }
+            return Wire(TopicName.PRODUCTS, sku, body)
+        case ProductGone(sku):
+            return Wire(TopicName.PRODUCTS, sku, None)
+        case ListingTold(store, seller, sku, updated):
+            body = {
+                "store_id": store,
+                "seller_sku": seller,
+                "sku": sku,
+                "updated_at": _time(updated),
+            }
+            return Wire(TopicName.LISTINGS, f"{store}/{seller}", body)
+        case ListingGone(store, seller):
+            return Wire(TopicName.LISTINGS, f"{store}/{seller}", None)
+        case UpdateTold(store, order, status, at):
+            order_id = commerce_order_id(f"{store}/{order}")
+            body = {"commerce_order_id": order_id, "status": status, "at": _time(at)}
+            return Wire(TopicName.ORDER_UPDATES, order_id, body)
+        case SyncAsked(store):
+            body = {"command": "sync", "store_id": store, "requested_at": _time(0)}
+            return Wire(TopicName.COMMANDS, store, body)
+        case ReplayAsked(store, order):
+            key = f"{store}/{order}"
+            return Wire(
+                TopicName.COMMANDS, key, {"command": "replay", "replay_id": "r", "key": key}
+            )
+
+
+def _document(news: News) -> dict[str, Any]:
+    body = {
+        "amazon_order_id": news.order,
+        "status": news.status,
+        "fulfillment_channel": news.channel,
+        "purchase_date": _time(news.purchase),
+        "last_update_date": _time(news.updated),
+    }
+    if news.lines is not None:
+        body["items"] = [
+            {"order_item_id": item, "seller_sku": seller, "quantity": quantity}
+            for item, seller, quantity in news.lines
+        ]
+    return body
+
+
+def _v0(news: News) -> dict[str, Any]:
+    told = {
+        "AmazonOrderId": news.order,
+        "OrderStatus": news.status,
+        "FulfillmentChannel": news.channel,
+        "PurchaseDate": _time(news.purchase),
+        "LastUpdateDate": _time(news.updated),
+    }
+    body: dict[str, Any] = {name: value for name, value in told.items() if value is not None}
+    if news.expected is not None:
+        body |= {"NumberOfItemsShipped": 0, "NumberOfItemsUnshipped": news.expected}
+    if news.lines is not None:
+        body["OrderItems"] = [
+            {"OrderItemId": item, "SellerSKU": seller, "QuantityOrdered": quantity}
+            for item, seller, quantity in news.lines
+        ]
+        if not news.complete:
+            body["NextToken"] = "more"
+    return {"payload": body}
+
+
+def _notification(news: News) -> dict[str, Any]:
+    summary = {
+        "OrderStatus": news.status,
+        "FulfillmentType": news.channel,
+        "PurchaseDate": _time(news.purchase),
+        "OrderItems": [
+            {"OrderItemId": item, "SellerSKU": seller, "Quantity": quantity}
+            for item, seller, quantity in news.lines or ()
+        ],
+    }
+    change = {
+        "NotificationLevel": "OrderLevel",
+        "AmazonOrderId": news.order,
+        "OrderChangeTrigger": {"TimeOfOrderChange": _time(news.updated)},
+        "Summary": {name: value for name, value in summary.items() if value is not None},
+    }
+    return {"NotificationType": "ORDER_CHANGE", "Payload": {"OrderChangeNotification": change}}
+
+
+_BODIES = {"document": _document, "v0": _v0, "items": _v0, "notification": _notification}
+
+
+def _time(minutes: int | None) -> str | None:
+    return None if minutes is None else (START + timedelta(minutes=minutes)).isoformat()

@@ -1,0 +1,298 @@
+"""The rules once more, slow and plain: one message after the other, each with all that follows.
+
+Written from the text of docs/rules.md; the numbers name its rules. Nothing of the program's own
+decisions is used. `tests/model/test_histories.py` compares the two.
+"""
+
+from dataclasses import dataclass, field
+
+from tests.model import messages as m
+from tests.model.end import End, EventFacts
+
+RANKS = ["Pending", "Unfulfillable", "Unshipped", "PartiallyShipped", "Shipped", "Canceled"]
+READY = {"MFN": {"Unshipped", "PartiallyShipped", "Shipped"}, "AFN": {"Shipped"}}
+FORWARD = {"processing": {"shipped", "complete", "canceled"}, "shipped": {"complete"}}
+
+
+@dataclass
+class Order:
+    store: str
+    name: str
+    status: str | None = None
+    channel: str | None = None
+    purchase: int | None = None
+    updated: int | None = None
+    expected: int | None = None
+    lines: dict[str, m.Line] = field(default_factory=dict)
+    complete: bool = False
+    state: str = "new"
+    reasons: frozenset[object] = frozenset()
+    waits: set[str] = field(default_factory=set)
+    commerce: str | None = None
+    kept: dict[str, int] = field(default_factory=dict)
+    """The pieces it was created with, where the merchant ships."""
+    acknowledged: int | None = None
+    heard: int | None = None
+    events: list[EventFacts] = field(default_factory=list)
+
+    @property
+    def key(self) -> str:
+        return f"{self.store}/{self.name}"
+
+    @property
+    def judged_by(self) -> tuple[object, ...]:
+        return dict(self.lines), self.complete, self.expected, self.channel, self.status
+
+
+class Model:
+    def __init__(self) -> None:
+        self.stores: dict[str, m.StoreTold] = {}
+        self.products: dict[str, m.ProductTold] = {}
+        self.gone: set[str] = set()
+        self.listings: dict[str, m.ListingTold] = {}
+        self.orders: dict[str, Order] = {}
+
+    def take(self, told: m.Told) -> None:
+        match told:
+            case m.News():
+                self._receive(told)
+            case m.StoreTold(store=store) if _newer(told.updated, self.stores.get(store)):
+                self.stores[store] = told
+                self._rejudge(f"store:{store}")
+            case m.ProductTold(sku=sku):
+                last = self.products.get(sku)
+                if last is None or told.as_of >= last.as_of:
+                    self.products[sku] = told
+                    self.gone.discard(sku)
+                    self._rejudge(f"product:{sku}")
+            case m.ProductGone(sku):
+                self.gone.add(sku)
+                self._rejudge(f"product:{sku}")
+            case m.ListingTold(store=store, seller=seller):
+                if _newer(told.updated, self.listings.get(f"{store}/{seller}")):
+                    self.listings[f"{store}/{seller}"] = told
+                    self._rejudge(f"listing:{store}/{seller}")
+            case m.ListingGone(store, seller):
+                self.listings.pop(f"{store}/{seller}", None)
+                self._rejudge(f"listing:{store}/{seller}")
+            case m.UpdateTold():
+                self._hear_of(told)
+            case m.SyncAsked(store):
+                self._sync(store)
+            case m.ReplayAsked(store, name) if f"{store}/{name}" in self.orders:
+                order = self.orders[f"{store}/{name}"]
+                if order.state != "created" and order.reasons != {"canceled"}:  # rule 14
+                    self._settle(order, replayed=True)
+            case _:
+                pass  # older than what is known, or of no known order
+
+    def _receive(self, news: m.News) -> None:
+        key = f"{news.store}/{news.order}"
+        order = self.orders.get(key)
+        if order is None:
+            order = self.orders[key] = Order(news.store, news.order)
+        elif self._is_older(news, order):
+            return
+        before, held = order.judged_by, self._holds(order)
+        self._merge(order, news)
+        if order.commerce is None:
+            self._settle(order, unchanged=order.judged_by == before)
+        elif order.status == "Canceled":  # rule 16
+            self._move(order, "canceled")
+        elif order.status == "Shipped":  # rule 17
+            self._move(order, "complete")
+        self._freed(held, order)
+
+    def _is_older(self, news: m.News, order: Order) -> bool:
+        """Rule 15."""
+        if news.status is None and news.updated is None:
+            return False  # details only
+        if order.status == "Canceled" and news.status != "Canceled":
+            return True
+        if news.updated is None or order.updated is None or news.updated > order.updated:
+            return False
+        return news.updated < order.updated or (
+            news.status is not None
+            and order.status is not None
+            and RANKS.index(news.status) < RANKS.index(order.status)
+        )
+
+    def _merge(self, order: Order, news: m.News) -> None:
+        """Rule 18: what comes later is added. Only a whole order takes lines away."""
+        for name in ("status", "channel", "purchase", "updated", "expected"):
+            if getattr(news, name) is not None:
+                setattr(order, name, getattr(news, name))
+        if news.lines is None:
+            return
+        told = {line.item: line for line in news.lines}
+        for item, line in told.items():
+            if line.seller is None and item in order.lines:
+                told[item] = line._replace(seller=order.lines[item].seller)
+        if news.complete and news.status is not None:
+            order.lines, order.complete = told, True
+        else:
+            order.complete = news.complete or (order.complete and told.keys() <= order.lines.keys())
+            order.lines = order.lines | told
+
+    def _policy(self, order: Order) -> tuple[str, str]:
+        """Rules 1 to 5; the first that applies is the answer."""
+        store = self.stores.get(order.store)
+        if store is None:
+            return "waiting", "store-unknown"
+        if order.status == "Canceled":
+            return "skipped", "canceled"
+        if order.purchase is None:
+            return "waiting", "purchase-date-unknown"
+        if order.purchase < store.integrated:
+            return "skipped", "before-integration"
+        if order.status is not None and order.status not in READY[order.channel or "MFN"]:
+            return "waiting", "status-not-importable"
+        pieces = sum(line.quantity for line in order.lines.values())
+        known = order.status and order.channel and order.complete
+        if not known or pieces < (order.expected or 0):
+            return "waiting", "details-pending"
+        if pieces == 0:
+            return "skipped", "nothing-to-import"
+        return ("admitted", "") if store.imports else ("skipped", "import-disabled")
+
+    def _settle(self, order: Order, *, replayed: bool = False, unchanged: bool = False) -> None:
+        state, reason = self._policy(order)
+        disabled = order.state == "skipped" and order.reasons == {"import-disabled"}
+        if state == "admitted":
+            if replayed or not (disabled or (order.state == "blocked" and unchanged)):  # rule 4
+                self._check(order, replayed=replayed)
+        elif order.state == "blocked":
+            if state == "skipped" and reason != "import-disabled":  # rules 4, 16
+                self._becomes(order, "withdrawn", reason)
+                order.events.append(("OrderImportWithdrawn", reason))
+        elif order.state == "waiting" and reason == "canceled":  # rule 16
+            self._becomes(order, "withdrawn", reason)
+        elif order.state == "withdrawn" and order.reasons == {reason}:
+            pass
+        elif not (disabled and state == "waiting") and (order.state, order.reasons) != (
+            state,
+            {reason},
+        ):
+            self._becomes(order, state, reason)
+            if state == "skipped":
+                order.events.append(("OrderImportSkipped", reason))
+
+    def _becomes(self, order: Order, state: str, reason: str) -> None:
+        order.state, order.reasons = state, frozenset({reason})
+        order.waits = {f"store:{order.store}"} if reason == "store-unknown" else set()
+
+    def _check(self, order: Order, *, replayed: bool) -> None:
+        """Rules 7 to 11 and 13."""
+        store = self.stores[order.store]
+        needs: dict[str | None, int] = {}
+        wanted_as: dict[str | None, set[str]] = {}
+        for _, seller, quantity in order.lines.values():
+            if quantity:
+                sku = self._sku(order.store, seller)
+                needs[sku] = needs.get(sku, 0) + quantity
+                wanted_as.setdefault(sku, set()).add(f"listing:{order.store}/{seller}")
+        found: set[tuple[str, str | None, int, float | None]] = set()
+        for sku, needed in needs.items():
+            product = None if sku is None or sku in self.gone else self.products.get(sku)
+            if sku is None or product is None:
+                found.add(("not-in-catalog", sku, needed, None))
+                continue
+            free = product.quantity - self.held(sku)
+            told = free if product.managed else None
+            if not product.enabled:
+                found.add(("disabled", sku, needed, told))
+            counts = order.channel == "MFN" or store.fba_requires_stock
+            if counts and product.managed and free < needed:
+                found.add(("out-of-stock", sku, needed, told))
+        was_blocked, causes = order.state == "blocked", {(code, sku) for code, sku, _, _ in found}
+        if found:
+            if not was_blocked or order.reasons != causes:
+                order.events.append(("OrderImportBlocked", frozenset(found)))
+            order.state, order.reasons = "blocked", frozenset(causes)
+            order.waits = {f"store:{order.store}"}
+            for _, sku in causes - {("not-in-catalog", None)}:
+                order.waits |= {f"product:{sku}"} | wanted_as[sku]
+            return
+        merchant = order.channel == "MFN"
+        order.state, order.reasons, order.waits = "created", frozenset(), set()
+        order.commerce = "processing" if merchant else "complete"
+        order.kept = {sku or "": needed for sku, needed in needs.items()} if merchant else {}
+        lines = {(i, self._sku(order.store, s), q) for i, s, q in order.lines.values() if q}
+        order.events.append(("CommerceOrderCreated", (order.commerce, replayed, frozenset(lines))))
+        if was_blocked:
+            order.events.append(("OrderImportReleased", None))
+        if order.status == "Shipped":
+            self._move(order, "complete")
+
+    def _sku(self, store: str, seller: str | None) -> str | None:
+        listing = self.listings.get(f"{store}/{seller}")
+        return seller if listing is None else listing.sku
+
+    def _move(self, order: Order, to: str) -> None:
+        """Rules 16 and 17."""
+        if order.commerce is not None and to in FORWARD.get(order.commerce, set()):
+            order.events.append(("CommerceOrderStatusChanged", (order.commerce, to)))
+            order.commerce = to
+
+    def _holds(self, order: Order) -> dict[str, int]:
+        """Rule 10, always worked out anew."""
+        if order.commerce in {None, "canceled"}:
+            return {}
+        acknowledged = order.acknowledged
+        return {
+            sku: pieces
+            for sku, pieces in order.kept.items()
+            if acknowledged is None or acknowledged > self.products[sku].as_of
+        }
+
+    def held(self, sku: str) -> int:
+        return sum(self._holds(order).get(sku, 0) for order in self.orders.values())
+
+    def _freed(self, held: dict[str, int], order: Order) -> None:
+        for sku in sorted(held.keys() - self._holds(order).keys()):
+            self._rejudge(f"product:{sku}")
+
+    def _hear_of(self, told: m.UpdateTold) -> None:
+        order = self.orders.get(f"{told.store}/{told.order}")
+        if order is None or order.commerce is None:
+            return
+        if order.heard is not None and told.at < order.heard:
+            return
+        held = self._holds(order)
+        self._move(order, told.status)
+        order.heard = told.at
+        if order.acknowledged is None:
+            order.acknowledged = told.at
+        if told.status == "shipped" and order.status != "Canceled":  # rule 17
+            order.status = "Shipped"
+        self._freed(held, order)
+
+    def _sync(self, store: str) -> None:
+        """Rules 12 and 17."""
+        for order in self.orders.values():
+            if order.store == store and order.commerce == "shipped":
+                self._move(order, "complete")
+        self._judge_again([one for one in self.orders.values() if one.store == store])
+
+    def _rejudge(self, fact: str) -> None:
+        """Rule 12: exactly the orders that wait on the fact, oldest purchase first."""
+        self._judge_again([order for order in self.orders.values() if fact in order.waits])
+
+    def _judge_again(self, orders: list[Order]) -> None:
+        for order in sorted(orders, key=lambda one: (one.purchase or 0, one.key)):
+            if order.waits:
+                self._settle(order)
+
+    def end(self) -> End:
+        return End(
+            orders={
+                key: (order.state, order.reasons, order.status, order.commerce)
+                for key, order in self.orders.items()
+            },
+            held={sku: self.held(sku) for sku in self.products if self.held(sku)},
+            events={key: tuple(one.events) for key, one in self.orders.items() if one.events},
+        )
+
+
+def _newer(updated: int, last: m.StoreTold | m.ListingTold | None) -> bool:
+    return last is None or updated >= last.updated

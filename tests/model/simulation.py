@@ -1,0 +1,211 @@
+"""The program itself, on a log in memory instead of Kafka: its lanes, its stages, its ledger.
+
+What the lanes publish goes back onto the log. Batches begin and end anywhere, messages are read
+again, lanes are cut off at any moment and taken up from the ledger, some by two owners at once.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from random import Random
+from zlib import crc32
+
+from typing_extensions import override
+
+from models.errors import PositionLost
+from models.events import Event
+from models.ledger import Outgoing, Source
+from models.outcomes import Blocked, Skipped, Waiting, Withdrawn
+from storage.memory import MemoryStorage
+from streams.agents import STAGES
+from streams.lane import Batch, Lane
+from streams.messages import encode
+from streams.publisher import Publisher
+from streams.topics import READ_TOPICS, TopicName
+from tests.builders import NOW, Message, a_message
+from tests.model.end import End, events_by_order
+from tests.model.messages import Told, wire
+
+PARTITIONS = dict.fromkeys(READ_TOPICS, 2) | {TopicName.STORES: 1, TopicName.COMMANDS: 1}
+
+
+class LogPublisher(Publisher):
+    """Puts what goes out onto the log, where a lane may be cut off before each message.
+
+    With `copies`, what stays inside the program may come twice, as on Kafka after a crash.
+    """
+
+    def __init__(self, *, copies: bool) -> None:
+        self.log: dict[Source, list[Message]] = {
+            Source(topic, number): []
+            for topic, count in PARTITIONS.items()
+            for number in range(count)
+        }
+        self.events: list[Event] = []
+        self._copies = copies
+        self._sent: dict[int, Outgoing] = {}
+
+    @override
+    async def publish(self, outgoing: Sequence[Outgoing], *, resumed: bool = False) -> None:
+        for one in outgoing:
+            await asyncio.sleep(0)
+            inside = self._copies and not isinstance(one, Event)
+            if self.is_sent(one) and not inside:
+                continue
+            self._sent[id(one)] = one
+            if isinstance(one, Event):
+                self.events.append(one)
+            else:
+                message = encode(one)
+                if message.topic in PARTITIONS:
+                    self.append(TopicName(message.topic), message.key or b"", message.value)
+
+    def is_sent(self, one: Outgoing) -> bool:
+        return id(one) in self._sent
+
+    def append(
+        self, topic: TopicName, key: bytes, value: bytes | None, store: str | None = None
+    ) -> None:
+        partition = self.log[Source(topic, crc32(key) % PARTITIONS[topic])]
+        headers = (("store-id", store.encode()),) if store else ()
+        partition.append(Message(len(partition), value, key, headers))
+
+
+@dataclass
+class Owned:
+    lane: Lane
+    task: asyncio.Task[None]
+    read_to: int
+
+    def cut_off(self) -> None:
+        self.task.cancel()
+        if self.lane._publishing is not None:
+            self.lane._publishing.cancel()
+
+
+class Simulation:
+    """`steady` keeps from it what the model cannot follow: nothing of its own comes twice."""
+
+    def __init__(self, source: Random, *, steady: bool = True, restarts: float = 0.1) -> None:
+        self.storage = MemoryStorage()
+        self.publisher = LogPublisher(copies=not steady)
+        self.met = Counter[str]()
+        self._random = source
+        self._restarts = restarts
+        self._owned: dict[Source, Owned] = {}
+        self._past: list[Owned] = []
+
+    def publish(self, told: Told) -> None:
+        topic, key, value, store = wire(told)
+        body = None if value is None else a_message(value).value
+        self.publisher.append(topic, key.encode(), body, store)
+
+    async def settle(self) -> None:
+        """Let everything happen that follows, until every lane is at its end."""
+        while unfinished := [one for one in self.publisher.log if not self._is_done(one)]:
+            await self.work_on(self._random.choice(unfinished))
+
+    async def work_on(self, source: Source, *, wait: bool = True) -> None:
+        owned = self._owned.get(source) or await self._take_up(source)
+        log = self.publisher.log[source]
+        if owned.read_to < len(log):
+            end = self._random.randint(owned.read_to + 1, len(log))
+            start = self._random.randint(max(0, owned.read_to - 2), owned.read_to)
+            await owned.lane.put(Batch(start, log[start:end]))
+            owned.read_to = end
+        if self._random.random() < self._restarts:
+            await self._restart(source, owned)
+        elif wait:
+            await self._until_published(source, owned)
+
+    async def close(self) -> None:
+        """Stop. Only an owner that was followed by another may have failed, by losing its place."""
+        everyone = [*self._past, *self._owned.values()]
+        for owned in everyone:
+            owned.cut_off()
+        for result in await asyncio.gather(
+            *(owned.task for owned in everyone), return_exceptions=True
+        ):
+            if isinstance(result, Exception) and not isinstance(result, PositionLost):
+                raise result
+
+    def some_source(self) -> Source:
+        return self._random.choice(list(self.publisher.log))
+
+    def end(self) -> End:
+        contents = self.storage.contents
+        orders = {}
+        for key, record in contents.orders.items():
+            assert not (record.admitted), f"{key} is admitted for ever"
+            outcome = record.outcome
+            reasons: frozenset[object] = frozenset()
+            if isinstance(outcome, Blocked):
+                reasons = frozenset((one.code.value, one.sku) for one in outcome.blockers)
+            elif isinstance(outcome, Waiting | Skipped | Withdrawn):
+                reasons = frozenset({outcome.reason.value})
+            made = [one.status.value for one in contents.commerce_orders.values() if one.key == key]
+            status = record.order.status
+            orders[key] = (
+                type(outcome).__name__.lower(),
+                reasons,
+                None if status is None else status.value,
+                made[0] if made else None,
+            )
+        held = {sku: one.held for sku, one in contents.products.items() if one.held}
+        told = events_by_order(event.body for event in self.publisher.events)
+        kept = events_by_order(event.body for event in contents.events.values())
+        assert told == kept, "what is kept is what was told"
+        return End(orders, held, kept)
+
+    async def _take_up(self, source: Source) -> Owned:
+        position = await self.storage.take_up(source)
+        lane = Lane(position, STAGES[TopicName(source.topic)], self.storage, self.publisher, _now)
+        owned = Owned(lane, asyncio.create_task(lane.run()), position.decided_to)
+        self._owned[source] = owned
+        return owned
+
+    async def _restart(self, source: Source, owned: Owned) -> None:
+        how = self._random.choice(("crash", "crash", "crash", "drain", "usurp"))
+        self.met[how] += 1
+        del self._owned[source]
+        match how:
+            case "crash":
+                for _ in range(self._random.randint(0, 8)):
+                    await asyncio.sleep(0)
+                owned.cut_off()
+                self._past.append(owned)
+            case "drain":
+                owned.lane.drain()
+                await owned.task
+            case _:
+                # The next owner is there before this one knows: the ledger must fence it off.
+                self._past.append(owned)
+                await self._take_up(source)
+
+    async def _until_published(self, source: Source, owned: Owned) -> None:
+        while not self._is_at_end(source, owned):
+            if owned.task.done():
+                owned.task.result()
+                raise AssertionError(f"the lane of {source} ended by itself")
+            await asyncio.sleep(0)
+
+    def _is_at_end(self, source: Source, owned: Owned) -> bool:
+        stored = self.storage.contents.positions.get(source)
+        return (
+            owned.lane.position.decided_to >= owned.read_to
+            and stored is not None
+            and all(self.publisher.is_sent(one) for one in stored.outbox)
+        )
+
+    def _is_done(self, source: Source) -> bool:
+        """Say whether all is read, decided and published; a lane that is cut off is not done."""
+        log, owned = self.publisher.log[source], self._owned.get(source)
+        if owned is None:
+            return not log and source not in self.storage.contents.positions
+        return owned.read_to == len(log) and self._is_at_end(source, owned)
+
+
+def _now() -> datetime:
+    return NOW
