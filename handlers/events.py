@@ -20,6 +20,9 @@ from models.facts import CommerceStatus
 from models.outcomes import Blocked, SkipReason
 from models.records import CommerceOrder, Occasion, OrderRecord
 
+TITLE_LENGTH = 500
+"""Of how many letters a title in an event is: a thousand lines must fit into one message."""
+
 
 class EventLog:
     """The events of one decision about one order, numbered on from the order's last one."""
@@ -47,7 +50,7 @@ class EventLog:
                 seller_sku=line.item.seller_sku,
                 sku=line.sku,
                 asin=line.item.asin,
-                title=line.item.title,
+                title=None if line.item.title is None else line.item.title[:TITLE_LENGTH],
                 quantity=line.item.quantity,
                 price=line.item.price,
                 tax=line.item.tax,

@@ -40,7 +40,7 @@ def receive(
         )
     record = replace(known, order=merge(known.order, news), received=known.received + 1)
     if isinstance(known.outcome, Created):
-        return _after_creation(record, commerce_order, occasion)
+        return _after_creation(record, news, commerce_order, occasion)
     verdict = apply_import_policy(record.order, store)
     decision = settle(record, known.outcome, verdict, occasion, what="received", store=store)
     if isinstance(known.outcome, Blocked) and _judged_alike(known.order, record.order):
@@ -66,21 +66,30 @@ def _first_record(store_id: str, news: AmazonOrder, occasion: Occasion) -> Order
 
 
 def _judged_alike(before: AmazonOrder, now: AmazonOrder) -> bool:
-    return (before.items, before.fulfillment_channel, before.status) == (
-        now.items,
-        now.fulfillment_channel,
-        now.status,
+    """Say whether all is as it was that the policy and the blocker check look at.
+
+    Whether the lines are all there counts too: while they are not, no fact frees the order.
+    """
+    return all(
+        getattr(before, name) == getattr(now, name)
+        for name in ("items", "items_complete", "items_expected", "fulfillment_channel", "status")
     )
 
 
 def _after_creation(
-    record: OrderRecord, commerce_order: CommerceOrder | None, occasion: Occasion
+    record: OrderRecord,
+    news: AmazonOrder,
+    commerce_order: CommerceOrder | None,
+    occasion: Occasion,
 ) -> Decision:
-    """Pass Amazon's later news on to the Commerce order (rules 16 and 17)."""
+    """Pass Amazon's later news on to the Commerce order (rules 16 and 17).
+
+    What the news says counts: a status that is known from Commerce moves nothing before the sync.
+    """
     log = EventLog(record, occasion)
     moved = commerce_order
     frees: tuple[Hold, ...] = ()
-    to = None if moved is None else status_after(record.order.status, moved.status)
+    to = None if moved is None else status_after(news.status, moved.status)
     if moved is not None and to is not None:
         log.status_changed(moved, to)
         moved, frees = with_status(moved, to)

@@ -80,7 +80,7 @@ class OrderItem(Value):
 
     order_item_id: str = Field(min_length=1, max_length=128)
     seller_sku: str | None = Field(default=None, min_length=1, max_length=128)
-    asin: Text | None = None
+    asin: Annotated[str, AfterValidator(lambda asin: asin[:64])] | None = None
     title: Text | None = None
     quantity: int = Field(ge=0, le=1_000_000)
     quantity_shipped: int | None = Field(default=None, ge=0, le=1_000_000)

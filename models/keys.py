@@ -38,3 +38,8 @@ def waits_on_product(sku: str) -> str:
 def waits_on_listing(store_id: str, seller_sku: str) -> str:
     """Give the key under which an order waits on the match of a seller SKU."""
     return f"listing:{store_id}/{seller_sku}"
+
+
+def replay_id(started_at: str, who: str, scope: str) -> str:
+    """Give the id of a replay: its time, readable, and what tells two of one moment apart."""
+    return f"{started_at}-{uuid5(_NAMESPACE, f'replay:{started_at}:{who}:{scope}').hex[:8]}"

@@ -9,6 +9,7 @@ from models.events import Event
 from models.facts import Listing, Product, Store
 from models.records import CommerceOrder, OrderRecord, StoryEntry
 from models.refusals import DeadLetterCode
+from models.replays import RecordedAnswer, Replay
 
 
 class Source(NamedTuple):
@@ -114,3 +115,6 @@ class Changes:
     claimed: list[str] = field(default_factory=list)
     """Ids of dead letters whose details an order has taken up."""
     events: list[Event] = field(default_factory=list)
+    replays: list[Replay] = field(default_factory=list)
+    answers: list[RecordedAnswer] = field(default_factory=list)
+    """What replays said of orders. An answer that is there already stays."""

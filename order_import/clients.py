@@ -12,7 +12,7 @@ from order_import.settings import Settings
 from storage.mongo import MongoStorage, open_storage
 from storage.mongo_dead_letters import MongoDeadLetters, open_dead_letters
 from storage.mongo_reader import MongoReader, open_reader
-from streams.topics import MAX_MESSAGE_BYTES
+from streams.topics import MAX_PUBLISHED_BYTES
 
 
 def kafka_options(settings: Settings) -> dict[str, Any]:
@@ -40,7 +40,7 @@ def new_producer(settings: Settings) -> AIOKafkaProducer:
         enable_idempotence=True,
         acks="all",
         linger_ms=0,
-        max_request_size=MAX_MESSAGE_BYTES,
+        max_request_size=MAX_PUBLISHED_BYTES,
         request_timeout_ms=30_000,
     )
 

@@ -32,6 +32,17 @@ INDEXES = (
     ),
     Index("amazon_orders", [("amazon_order_id", 1)], "an order by Amazon's id alone"),
     Index(
+        "amazon_orders",
+        [("received_at", 1), ("_id", 1), ("store_id", 1)],
+        "orders as they came in, and how many in each hour; never changed once written",
+    ),
+    Index(
+        "commerce_orders",
+        [("created_at", 1), ("store_id", 1)],
+        "how many Commerce orders were made in each hour; never changed once written",
+    ),
+    Index("console_audit", [("at", -1), ("_id", -1)], "what was done through the console"),
+    Index(
         "commerce_orders",
         [("store_id", 1), ("amazon_order_id", 1)],
         "one Commerce order per store and Amazon order, for ever",
@@ -60,4 +71,5 @@ INDEXES = (
         [("code", 1), ("at", -1), ("_id", -1)],
         "dead letters by code, newest first; merged over codes",
     ),
+    Index("replays", [("state", 1), ("_id", -1)], "replays that run, newest first"),
 )

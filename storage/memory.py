@@ -15,7 +15,9 @@ from models.facts import CommerceStatus, Listing, Product, Store
 from models.ledger import Changes, DeadLetter, OrderChange, Position, Source
 from models.outcomes import Blocked
 from models.records import CommerceOrder, OrderRecord, StockedProduct, StoryEntry
-from storage.port import R, Storage, Transaction, Turn
+from models.replays import RecordedAnswer, Replay, Selection
+from storage.memory_replays import KeptReplays, select
+from storage.port import R, Storage, Transaction, Turn, View
 from storage.writes import STORY_LENGTH
 
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
@@ -36,11 +38,12 @@ class Contents:
     events: dict[str, Event] = field(default_factory=dict)
     dead_letters: dict[str, DeadLetter] = field(default_factory=dict)
     positions: dict[Source, Position] = field(default_factory=dict)
+    kept_replays: KeptReplays = field(default_factory=KeptReplays)
     numbered: int = 0
 
     def copy(self) -> "Contents":
         """Give a copy to work on; the values themselves are frozen."""
-        copied = Contents(numbered=self.numbered)
+        copied = Contents(numbered=self.numbered, kept_replays=self.kept_replays.copied())
         for name, kept in vars(self).items():
             if isinstance(kept, dict):
                 setattr(copied, name, dict(kept))
@@ -80,6 +83,10 @@ class MemoryStorage(Storage):
                     self.contents = draft
                     return result
                 self.conflicts_ahead -= 1
+
+    @override
+    async def look(self, work: Callable[[View], Awaitable[R]]) -> R:
+        return await work(MemoryTransaction(self.contents.copy()))
 
     @override
     async def position(self, source: Source) -> Position:
@@ -213,8 +220,27 @@ class MemoryTransaction(Transaction):
         return [letter for letter in letters if letter.details_of in amazon_order_ids]
 
     @override
+    async def select_orders(self, wanted: Selection) -> Sequence[str]:
+        return select(self._draft.orders, wanted)
+
+    @override
+    async def replay(self, replay_id: str) -> Replay | None:
+        return self._draft.kept_replays.replays.get(replay_id)
+
+    @override
+    async def replays(self, *, running: bool, limit: int) -> Sequence[Replay]:
+        return self._draft.kept_replays.newest(running=running, limit=limit)
+
+    @override
+    async def answers(
+        self, replay_id: str, after: RecordedAnswer | None, limit: int
+    ) -> Sequence[RecordedAnswer]:
+        return self._draft.kept_replays.answers_of(replay_id, after, limit)
+
+    @override
     async def write(self, changes: Changes) -> None:
         draft = self._draft
+        draft.kept_replays.write(changes.replays, changes.answers)
         for change in changes.orders:
             self._write_order(change)
         made = changes.new_commerce_orders

@@ -24,7 +24,7 @@ from models.ledger import Admission, CommandMessage, Outgoing, Position, Source
 from storage.driver import Driver, in_transaction, open_client, settled
 from storage.indexes import INDEXES
 from storage.ledger_documents import dead_letter_out, event_out, position_id
-from storage.port import R, Storage, Transaction, Turn
+from storage.port import R, Storage, Transaction, Turn, View
 from storage.transaction import MongoTransaction, WriteConflict
 from storage.values import Document
 
@@ -73,6 +73,19 @@ class MongoStorage(Storage):
             finally:
                 if source is None:
                     await settled(session.end_session())
+
+    @override
+    async def look(self, work: Callable[[View], Awaitable[R]]) -> R:
+        # No transaction: the server would end one after a minute, and this may take longer.
+        with translated():
+            session = await settled(self._client.start_session(snapshot=True))
+            try:
+                async with AsyncExitStack() as turns:
+                    return await work(
+                        MongoTransaction(self._client, self._database, session, self._turns, turns)
+                    )
+            finally:
+                await settled(session.end_session())
 
     def _count_conflict(self) -> None:
         self.conflicts += 1

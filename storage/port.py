@@ -8,6 +8,7 @@ from models.catalog import Catalog
 from models.facts import Listing, Store
 from models.ledger import Changes, DeadLetter, Position, Source
 from models.records import CommerceOrder, OrderRecord, StockedProduct
+from models.replays import RecordedAnswer, Replay, Selection
 
 R = TypeVar("R")
 
@@ -23,18 +24,24 @@ class Turn(StrEnum):
     """The stores' settings, as the import policy reads them."""
     STOCK = "stock"
     """Products, listings, holds, and all that the blocker check reads."""
+    REPLAYS = "replays"
+    """Which replays run. Taken with neither of the others."""
 
 
-class Transaction(Protocol):
-    """One transaction: reads see one moment, writes happen all or not at all."""
-
-    async def take_turn(self, turn: Turn) -> int:
-        """Wait for or win the turn; give the last order number given so far."""
-        ...
+class Facts(Protocol):
+    """What orders are judged by."""
 
     async def stores(self) -> Mapping[str, Store]:
         """Give all stores by id."""
         ...
+
+    async def catalog(self, wanted: Collection[tuple[str, str]]) -> Catalog:
+        """Give the listings and products of these (store id, seller SKU) pairs."""
+        ...
+
+
+class View(Facts, Protocol):
+    """One moment of the database, to be read and not to be changed."""
 
     async def orders(self, keys: Collection[str]) -> Mapping[str, OrderRecord]:
         """Give the orders that exist of these `store/order` keys."""
@@ -44,20 +51,46 @@ class Transaction(Protocol):
         """Give, per Amazon order id, the keys of all stores' orders of that id."""
         ...
 
-    async def commerce_orders(self, ids: Collection[str]) -> Mapping[str, CommerceOrder]:
-        """Give the Commerce orders that exist of these ids."""
-        ...
-
-    async def catalog(self, wanted: Collection[tuple[str, str]]) -> Catalog:
-        """Give the listings and products of these (store id, seller SKU) pairs."""
-        ...
-
     async def products(self, skus: Collection[str]) -> Mapping[str, StockedProduct]:
         """Give the products that exist of these SKUs."""
         ...
 
     async def product_versions(self, skus: Collection[str]) -> Mapping[str, StockedProduct]:
         """Give the products as last told, deleted ones too."""
+        ...
+
+    async def acknowledged_holders(self, skus: Collection[str]) -> Sequence[CommerceOrder]:
+        """Give Commerce orders that Commerce acknowledged and that still hold these products."""
+        ...
+
+    async def select_orders(self, wanted: Selection) -> Sequence[str]:
+        """Give the `store/order` keys of a replay's orders, oldest purchase first."""
+        ...
+
+    async def replay(self, replay_id: str) -> Replay | None:
+        """Give one replay."""
+        ...
+
+    async def replays(self, *, running: bool, limit: int) -> Sequence[Replay]:
+        """Give replays, newest first: those that run, as far as was recorded, or all."""
+        ...
+
+    async def answers(
+        self, replay_id: str, after: RecordedAnswer | None, limit: int
+    ) -> Sequence[RecordedAnswer]:
+        """Give what a replay said of orders, by their keys, after the given one."""
+        ...
+
+
+class Transaction(View, Protocol):
+    """One transaction: reads see one moment, writes happen all or not at all."""
+
+    async def take_turn(self, turn: Turn) -> int:
+        """Wait for or win the turn; give the last order number given so far."""
+        ...
+
+    async def commerce_orders(self, ids: Collection[str]) -> Mapping[str, CommerceOrder]:
+        """Give the Commerce orders that exist of these ids."""
         ...
 
     async def listings(self, keys: Collection[str]) -> Mapping[str, Listing]:
@@ -84,10 +117,6 @@ class Transaction(Protocol):
         self, store_id: str | None, limit: int
     ) -> Sequence[CommerceOrder]:
         """Give Commerce orders that are shipped and not complete."""
-        ...
-
-    async def acknowledged_holders(self, skus: Collection[str]) -> Sequence[CommerceOrder]:
-        """Give Commerce orders that Commerce acknowledged and that still hold these products."""
         ...
 
     async def details_of(self, amazon_order_ids: Collection[str]) -> Sequence[DeadLetter]:
@@ -128,6 +157,14 @@ class Storage(Protocol):
         Raises:
             StorageUnavailable: No answer; whether it was committed is unknown.
             PositionLost: As `Transaction.move`.
+        """
+        ...
+
+    async def look(self, work: Callable[[View], Awaitable[R]]) -> R:
+        """Run `work` over one moment of the database. It waits for nobody, and nobody for it.
+
+        Raises:
+            StorageUnavailable: No answer.
         """
         ...
 

@@ -18,6 +18,7 @@ from models.records import CommerceOrder, OrderRecord, StockedProduct
 from storage.commerce_documents import commerce_order_out
 from storage.fact_documents import listing_out, product_out, store_out
 from storage.ledger_documents import dead_letter_out, position_id, reference_in
+from storage.mongo_replays import MongoReplayQueries
 from storage.order_documents import order_out
 from storage.port import Transaction, Turn
 from storage.values import Document
@@ -28,7 +29,7 @@ DUPLICATE_KEY = 11000
 WRITE_CONFLICT = 112
 
 
-class MongoTransaction(Transaction):
+class MongoTransaction(MongoReplayQueries, Transaction):
     """See the port for what each method promises."""
 
     def __init__(

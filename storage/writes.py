@@ -8,6 +8,7 @@ from storage.commerce_documents import commerce_order_in, commerce_progress_in
 from storage.fact_documents import listing_in, product_in, store_in
 from storage.ledger_documents import dead_letter_in, event_in
 from storage.order_documents import order_in, outcome_in, story_in
+from storage.replay_documents import answer_in, replay_in
 from storage.values import Document
 
 STORY_LENGTH = 200
@@ -54,6 +55,25 @@ def operations(changes: Changes, database: str) -> list[Operation]:
             namespace=f"{database}.dead_letters",
         )
         for letter_id in changes.claimed
+    ]
+    writes += [
+        UpdateOne(
+            {"_id": replay.replay_id},
+            {"$set": replay_in(replay)},
+            upsert=True,
+            namespace=f"{database}.replays",
+        )
+        for replay in changes.replays
+    ]
+    # A command that comes twice finds its order created: the first answer is the true one.
+    writes += [
+        UpdateOne(
+            {"_id": recorded.result_id},
+            {"$setOnInsert": answer_in(recorded)},
+            upsert=True,
+            namespace=f"{database}.replay_results",
+        )
+        for recorded in changes.answers
     ]
     writes += _fact_writes(changes, database)
     numbered = len(changes.new_commerce_orders)

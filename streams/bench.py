@@ -5,11 +5,13 @@ from dataclasses import replace
 from typing import Self
 
 from handlers.judgement import judge
+from handlers.replay import answer_of
 from models.catalog import Catalog
 from models.decision import Decision
 from models.facts import Store
 from models.records import Occasion, OrderRecord, StockedProduct
-from storage.port import Transaction
+from models.replays import ReplayAnswer
+from storage.port import Facts
 from streams.page import Page
 
 
@@ -27,9 +29,12 @@ class Bench:
 
     @classmethod
     async def gather(
-        cls, page: Page, transaction: Transaction, records: Iterable[OrderRecord], numbered: int
+        cls, page: Page, facts: Facts, records: Iterable[OrderRecord], numbered: int
     ) -> Self:
-        """Fetch the facts these orders are judged by. The stock's turn must have been taken."""
+        """Fetch the facts these orders are judged by.
+
+        For what is to be stored, `facts` is a transaction that has taken the stock's turn.
+        """
         judged = list(records)
         page.remember(judged)
         wanted = {
@@ -38,23 +43,31 @@ class Bench:
             for item in record.order.items
             if item.seller_sku is not None and item.quantity
         }
-        return cls(page, await transaction.stores(), await transaction.catalog(wanted), numbered)
+        return cls(page, await facts.stores(), await facts.catalog(wanted), numbered)
 
     def judge(
-        self, record: OrderRecord, occasion: Occasion, *, replayed: bool = False
+        self, record: OrderRecord, occasion: Occasion, *, replay_id: str | None = None
     ) -> Decision | None:
-        """Judge one order and put the decision on the page."""
+        """Judge one order and put the decision on the page. Its story names the replay."""
         decision = judge(
             record,
             self._stores.get(record.store_id),
             self._catalog,
             self._numbered + self._page.created + 1,
             occasion,
-            replayed=replayed,
+            replayed=replay_id is not None,
         )
+        if decision is not None and decision.story is not None and replay_id is not None:
+            facts = {**decision.story.facts, "replay_id": replay_id}
+            decision = replace(decision, story=replace(decision.story, facts=facts))
         if decision is not None:
             self._page.decide(decision)
             for hold in decision.takes:
                 product = self._products[hold.sku]
                 self._products[hold.sku] = replace(product, held=product.held + hold.quantity)
         return decision
+
+    def replay(self, record: OrderRecord, occasion: Occasion, replay_id: str) -> ReplayAnswer:
+        """Judge one order for a replay, and give what there is to tell its operator."""
+        decision = self.judge(record, occasion, replay_id=replay_id)
+        return answer_of(record, self._stores.get(record.store_id), decision)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import islice, takewhile
 
 from pydantic import ValidationError
 
@@ -9,6 +10,13 @@ from handlers.order_updates import complete_shipped
 from models.commands import COMMAND, Command, Rejudge, Replay, Sync
 from models.records import OrderRecord
 from models.refusals import DeadLetterCode, Refusal
+from models.replays import (
+    NOT_RECEIVED,
+    RecordedAnswer,
+    ReplayAnswer,
+    ReplayReason,
+    ReplayResult,
+)
 from storage.port import Transaction, Turn
 from streams.bench import Bench
 from streams.messages import Incoming
@@ -34,10 +42,15 @@ class CommandsStage:
         return Commands(tuple((message, _read(message)) for message in messages))
 
     async def decide(self, read: Commands, page: Page, transaction: Transaction) -> Commands | None:
-        """Carry out one step of the first command, and leave the rest."""
+        """Carry out one step of the first command, and leave the rest.
+
+        Replays that come one after the other are one step together.
+        """
         if not read.waiting:
             return None
         message, command = read.waiting[0]
+        if isinstance(command, Replay):
+            return await self._replay(read, page, transaction)
         rest = Commands(read.waiting[1:])
         numbered = await transaction.take_turn(Turn.STOCK)
         judged: Sequence[OrderRecord] = ()
@@ -47,22 +60,47 @@ class CommandsStage:
             case Rejudge(fact=fact):
                 judged = await transaction.orders_waiting_on(fact, read.after, STEP)
             case Sync(store_id=store_id):
+                if await self._complete(command, message, page, transaction) == STEP:
+                    return read  # there may be more
                 judged = await transaction.blocked_orders(store_id, read.after, STEP)
-                if read.after is None:
-                    await self._complete(command, message, page, transaction)
-            case Replay(key=key):
-                judged = tuple((await transaction.orders({key})).values())
         bench = await Bench.gather(page, transaction, judged, numbered)
         for record in judged:
             current = page.record(record.key) or record
-            bench.judge(current, page.occasion(message), replayed=isinstance(command, Replay))
+            bench.judge(current, page.occasion(message))
         if len(judged) == STEP:
             return replace(read, after=judged[-1])
         return rest if rest.waiting else None
 
+    async def _replay(
+        self, read: Commands, page: Page, transaction: Transaction
+    ) -> Commands | None:
+        """Judge the orders of the replays at hand, in their order, and record what was said."""
+        numbered = await transaction.take_turn(Turn.STOCK)
+        asked = [
+            (message, command)
+            for message, command in islice(takewhile(_is_replay, read.waiting), STEP)
+            if isinstance(command, Replay)
+        ]
+        known = await transaction.orders({command.key for _, command in asked})
+        bench = await Bench.gather(page, transaction, known.values(), numbered)
+        answers: dict[str, RecordedAnswer] = {}
+        for message, command in asked:
+            record = page.record(command.key)
+            if record is None:
+                reason = ReplayReason(NOT_RECEIVED)
+                answer = ReplayAnswer(command.key, ReplayResult.REFUSED, (reason,))
+            else:
+                answer = bench.replay(record, page.occasion(message), command.replay_id)
+            recorded = RecordedAnswer(command.replay_id, answer, page.at)
+            answers.setdefault(recorded.result_id, recorded)
+        page.answer(answers.values())
+        rest = read.waiting[len(asked) :]
+        return Commands(rest) if rest else None
+
     async def _complete(
         self, command: Sync, message: Incoming, page: Page, transaction: Transaction
-    ) -> None:
+    ) -> int:
+        """Complete what Commerce has shipped, some at a time; give how many."""
         shipped = await transaction.shipped_commerce_orders(command.store_id, STEP)
         records = await transaction.orders({order.key for order in shipped})
         page.remember(records.values(), shipped)
@@ -70,6 +108,11 @@ class CommandsStage:
             decision = complete_shipped(records[order.key], order, page.occasion(message))
             if decision is not None:
                 page.decide(decision)
+        return len(shipped)
+
+
+def _is_replay(one: tuple[Incoming, Command | None]) -> bool:
+    return isinstance(one[1], Replay)
 
 
 def _read(message: Incoming) -> Command | None:

@@ -119,7 +119,9 @@ class ProductsStage:
         page.facts.products.extend(changed.values())
         page.facts.deleted_products.extend(deleted)
         await self._count(page, transaction, changed)
-        await page.wake(transaction, {keys.waits_on_product(sku) for sku in changed.keys() | deleted})
+        await page.wake(
+            transaction, {keys.waits_on_product(sku) for sku in changed.keys() | deleted}
+        )
 
     async def _count(
         self, page: Page, transaction: Transaction, changed: dict[str, Product]

@@ -83,7 +83,8 @@ def encode(outgoing: Outgoing) -> Outbound:
             return Outbound(
                 TopicName.DEAD_LETTER,
                 outgoing.key,
-                outgoing.value,
+                # Kafka's client takes no message of neither key nor value.
+                b"" if outgoing.key is None and outgoing.value is None else outgoing.value,
                 [*outgoing.headers, *_error_headers(outgoing)],
             )
 

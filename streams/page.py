@@ -1,6 +1,6 @@
 """The page: what one batch of messages decides, folded together for one transaction."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -17,8 +17,17 @@ from models.ledger import (
 )
 from models.records import Cause, CommerceOrder, Occasion, OrderRecord, StoryEntry
 from models.refusals import Refusal
+from models.replays import RecordedAnswer
 from storage.port import Transaction
 from streams.messages import Incoming, cause_of
+from streams.topics import MAX_MESSAGE_BYTES
+
+_NOT_KEPT = f"more than {MAX_MESSAGE_BYTES} bytes, which are only where the message came from"
+
+
+def _size(message: Incoming) -> int:
+    headers = sum(len(name) + len(value or b"") for name, value in message.headers)
+    return len(message.key or b"") + len(message.value or b"") + headers
 
 
 @dataclass(slots=True)
@@ -101,21 +110,35 @@ class Page:
             self._hold(sku, -pieces)
 
     def refuse(self, message: Incoming, refusal: Refusal, *, details_of: str | None = None) -> None:
-        """Add a dead letter, with the bytes as they came."""
+        """Add a dead letter, with the bytes as they came.
+
+        Bytes beyond what can be published stay where they came from, and the letter says so.
+        """
+        kept = _size(message) <= MAX_MESSAGE_BYTES
+        words = refusal.message if kept else f"{refusal.message}; {_NOT_KEPT}"
         letter = DeadLetter(
             topic=self.source.topic,
             partition=self.source.partition,
             offset=message.offset,
             code=refusal.code,
-            message=refusal.message,
-            key=message.key,
-            value=message.value,
-            headers=tuple(message.headers),
+            message=words,
+            key=message.key if kept else None,
+            value=message.value if kept else None,
+            headers=tuple(message.headers) if kept else (),
             at=self.at,
             details_of=details_of,
         )
         self._changes.dead_letters.append(letter)
         self.outgoing.append(letter)
+
+    def answer(self, answers: Iterable[RecordedAnswer]) -> None:
+        """Add what a replay says of orders."""
+        self._changes.answers.extend(answers)
+
+    @property
+    def held(self) -> Mapping[str, int]:
+        """Pieces that this page takes (positive) or frees again (negative), per catalog SKU."""
+        return self._changes.held
 
     def claim(self, letter: DeadLetter) -> Occasion:
         """Mark a dead letter as taken up; give the occasion it is."""

@@ -4,7 +4,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 MAX_MESSAGE_BYTES = 2 * 1024 * 1024
-"""Twice the largest message that is taken: a dead letter has its bytes and more headers."""
+"""The most a message in may have, twice what is taken: the rest can still be a dead letter."""
+MAX_PUBLISHED_BYTES = 2 * MAX_MESSAGE_BYTES
+"""The most a message out may have. No event comes near it, and a dead letter that would is cut
+(see `streams.page`): what cannot be published would stop its partition for ever."""
 _DAY_MS = 24 * 60 * 60 * 1000
 
 
@@ -41,7 +44,8 @@ class Topic:
 
 _PERSONAL = {"retention.ms": str(14 * _DAY_MS), "max.message.bytes": str(MAX_MESSAGE_BYTES)}
 _FACTS = {"cleanup.policy": "compact"}
-_KEPT = {"retention.ms": str(90 * _DAY_MS), "max.message.bytes": str(MAX_MESSAGE_BYTES)}
+_KEPT = {"retention.ms": str(90 * _DAY_MS), "max.message.bytes": str(MAX_PUBLISHED_BYTES)}
+_REFUSED = {"retention.ms": str(14 * _DAY_MS), "max.message.bytes": str(MAX_PUBLISHED_BYTES)}
 
 TOPICS = (
     Topic(TopicName.ORDERS, "Amazon order id (any key is accepted)", config=_PERSONAL),
@@ -54,7 +58,7 @@ TOPICS = (
     Topic(TopicName.COMMERCE_ORDERS, "store/order", config=_KEPT),
     Topic(TopicName.BLOCKED, "store/order", config=_KEPT),
     Topic(TopicName.NOT_IMPORTED, "store/order", config=_KEPT),
-    Topic(TopicName.DEAD_LETTER, "as received", partitions=1, config=_PERSONAL),
+    Topic(TopicName.DEAD_LETTER, "as received", partitions=1, config=_REFUSED),
 )
 
 READ_TOPICS = (

@@ -7,7 +7,20 @@ import typer
 from pymongo.errors import ConfigurationError, PyMongoError
 
 from models.errors import BrokerUnavailable, StorageUnavailable
-from order_import.cli import explain, init, orders, send, status, up, worker
+from order_import.cli import (
+    blocked,
+    contract,
+    dead_letters,
+    explain,
+    init,
+    orders,
+    replay,
+    send,
+    status,
+    sync,
+    up,
+    worker,
+)
 from order_import.cli.errors import BAD_USAGE, REFUSED, CommandRefused
 from order_import.cli.surroundings import whereabouts
 from order_import.embedded import EmbeddedServerError
@@ -30,7 +43,11 @@ app = typer.Typer(
 )
 for command in (up.up, init.init, worker.worker, send.send, orders.orders, explain.explain):
     app.command()(command)
-app.command()(status.status)
+for command in (status.status, blocked.blocked, contract.contract):
+    app.command()(command)
+for command in (replay.replay, sync.sync):
+    app.command()(command)
+app.add_typer(dead_letters.dead_letters)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -53,13 +53,14 @@ def show_list(
         console.print("No such dead letters.")
         return
     table = new_table(
-        *("Id", "Code", "Topic", "When (UTC)", "Size", "Message", "Redriven"), right=("Size",)
+        *("Id (topic:partition:offset)", "Code", "When (UTC)", "Size", "Message", "Redriven"),
+        right=("Size",),
     )
+    table.columns[0].no_wrap = True  # it is copied from here, and names the topic
     for line in lines:
         table.add_row(
             cell(line.dead_letter_id),
             cell(line.code),
-            cell(line.topic),
             cell(moment(line.at)),
             cell(_size(line.size)),
             cell(line.message),
@@ -172,4 +173,4 @@ def _times(line: LetterLine) -> str | None:
     if not line.chain:
         return None
     last = line.redriven[-1].at if line.redriven else None
-    return f"{line.chain}×" + (f", last {moment(last)}" if last else "")
+    return str(line.chain) + (f", last {moment(last)}" if last else "")

@@ -131,6 +131,8 @@ def _events(entry: StoryEntry, found: OrderHistory) -> Iterator[str]:
 
 def _facts(facts: Mapping[str, Any]) -> Iterator[str]:
     """Say the facts a decision was taken on, each with its version."""
+    if "replay_id" in facts:
+        yield f"replay {facts['replay_id']}"
     if "store_updated_at" in facts:
         yield f"store settings of {moment(facts['store_updated_at'])}"
     if "import_amazon_orders" in facts:

@@ -31,7 +31,7 @@ _SHOWN = frozenset(_NAMES.replace("_", "").split())
 
 _PERSONAL = (
     *("buyer", "recipient", "customer", "address", "shipto", "contact", "name", "phone", "mail"),
-    *("postal", "tax", "gift", "custom", "payment"),
+    *("postal", "taxinfo", "taxid", "taxclass", "gift", "custom", "payment"),
 )
 """A field with any of these in its name is hidden with all that is in it."""
 

@@ -5,6 +5,7 @@ import random
 from collections import Counter
 
 import pytest
+from aiokafka import AIOKafkaProducer
 
 from streams.topics import TopicName
 from tests.integration.kit import System
@@ -105,3 +106,30 @@ async def _refused(system: System) -> bool:
 
 async def _letters_are(system: System, count: int) -> bool:
     return bool(await system.db.dead_letters.count_documents({}) == count)
+
+
+async def test_messages_at_the_limits_do_not_stop_their_partition(system: System) -> None:
+    nothing, huge = None, b"x" * (2 * 1024 * 1024 - 500)
+    compressed = AIOKafkaProducer(
+        bootstrap_servers=system.settings.kafka_bootstrap_servers,
+        compression_type="gzip",
+        max_request_size=64 * 1024 * 1024,
+    )
+    topic = system.settings.topic_prefix + TopicName.ORDERS
+    await system.publish(TopicName.STORES, store())
+    await system.publish(TopicName.PRODUCTS, product())
+    async with system.worker(), compressed:
+        batch = system.producer.create_batch()
+        batch.append(key=None, value=nothing, timestamp=None)
+        await (await system.producer.send_batch(batch, topic, partition=0))
+        await compressed.send_and_wait(topic, b"y" * (20 * 1024 * 1024), partition=0)
+        await system.producer.send_and_wait(topic, huge, partition=0)
+        good = json.dumps(order(1)).encode()
+        await system.producer.send_and_wait(topic, good, partition=0)
+        await system.becomes(key(order(1)), "created")
+        await system.eventually(lambda: _letters_are(system, 3), "three dead letters")
+    letters = {
+        letter.value: dict(letter.headers) for letter in await system.read(TopicName.DEAD_LETTER)
+    }
+    assert letters.keys() == {b"", huge}
+    assert len(letters) == 2

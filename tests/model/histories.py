@@ -7,7 +7,7 @@ from random import Random
 from tests.model import messages as m
 
 STORES = ("s1", "s1", "s1", "s1", "s2")
-ORDERS = ("o1", "o2", "o3", "o4")
+ORDERS = ("o1", "o2", "o3", "o4", "o5")
 SKUS = ("a", "b", "c")
 CATALOG = ("a", "b", "x")
 INTEGRATED = 10
@@ -20,7 +20,9 @@ def history(source: Random, length: tuple[int, int] = (5, 26)) -> list[m.Told]:
     told: list[m.Told] = []
     if source.random() < 0.85:
         told.append(m.StoreTold("s1", INTEGRATED, imports=True, fba_requires_stock=True, updated=1))
-        told.append(m.StoreTold("s2", INTEGRATED, imports=True, fba_requires_stock=False, updated=1))
+        told.append(
+            m.StoreTold("s2", INTEGRATED, imports=True, fba_requires_stock=False, updated=1)
+        )
     told += [_product(source) for _ in range(source.randint(0, 5))]
     for _ in range(source.randint(*length)):
         if told and source.random() < 0.08:
@@ -31,10 +33,12 @@ def history(source: Random, length: tuple[int, int] = (5, 26)) -> list[m.Told]:
 
 
 def _news(source: Random, told: Sequence[m.Told]) -> m.News:
-    form = source.choice(("document", "document", "document", "document", "v0", "v0", "items", "notification"))
+    form = source.choice(
+        ("document", "document", "document", "document", "v0", "v0", "items", "notification")
+    )
     order = source.choice(ORDERS)
     # An order stays in its store, mostly; the same number in two stores is two orders.
-    store = "s2" if order == "o4" else "s1" if source.random() < 0.95 else "s2"
+    store = _home(order) if source.random() < 0.95 else "s2"
     lines = _lines(source)
     if form == "items":
         complete = source.random() < 0.8
@@ -85,6 +89,37 @@ def _with_lines(news: m.News, lines: tuple[m.Line, ...]) -> m.News:
     return replace(news, lines=lines or None)
 
 
+def _plain(source: Random, told: Sequence[m.Told]) -> m.News:
+    """An order as most are: whole, ready, and for what others want too."""
+    order = source.choice(ORDERS)
+    lines = [m.Line("i1", source.choice("aab"), source.randint(1, 2))]
+    if source.random() < 0.2:
+        lines.append(m.Line("i2", source.choice("ab"), 1))
+    purchase, updated = source.choice((INTEGRATED, 20, 30, 40)), _latest(order, told) + 1
+    return m.News(
+        _home(order),
+        order,
+        "document",
+        "Unshipped",
+        "MFN",
+        purchase,
+        updated,
+        lines=tuple(lines),
+        complete=True,
+    )
+
+
+def _canceled(source: Random, told: Sequence[m.Told]) -> m.News:
+    orders = [one.order for one in told if isinstance(one, m.News)]
+    order = source.choice(orders or ORDERS)
+    status = source.choice(("Canceled", "Canceled", "Shipped"))
+    return m.News(_home(order), order, "v0", status, "MFN", 20, _latest(order, told) + 1)
+
+
+def _home(order: str) -> str:
+    return "s2" if order == "o4" else "s1"
+
+
 def _latest(order: str, told: Sequence[m.Told]) -> int:
     times = [one.updated for one in told if isinstance(one, m.News) and one.order == order]
     return max((one for one in times if one is not None), default=0)
@@ -95,7 +130,8 @@ def _lines(source: Random) -> tuple[m.Line, ...]:
     items = ("i1", "i2", "i3")[:count]
     sellers = (*SKUS, "a", "a", "a", "b") if source.random() < 0.95 else (None,)
     return tuple(
-        m.Line(item, source.choice(sellers), source.choice((1, 1, 1, 1, 2, 2, 3, 0))) for item in items
+        m.Line(item, source.choice(sellers), source.choice((1, 1, 1, 1, 2, 2, 3, 0)))
+        for item in items
     )
 
 
@@ -104,7 +140,7 @@ def _product(source: Random, _told: Sequence[m.Told] = ()) -> m.ProductTold:
         source.choice(CATALOG),
         enabled=source.random() < 0.8,
         managed=source.random() < 0.85,
-        quantity=source.randint(0, 5),
+        quantity=source.randint(0, 4),
         as_of=source.randint(0, LATEST),
     )
 
@@ -116,7 +152,7 @@ def _restocked(source: Random, told: Sequence[m.Told]) -> m.ProductTold:
         source.choice(CATALOG),
         enabled=source.random() < 0.9,
         managed=source.random() < 0.9,
-        quantity=source.randint(0, 8),
+        quantity=source.randint(0, 6),
         as_of=max(counts, default=0) + 1,
     )
 
@@ -128,7 +164,7 @@ def _store(source: Random, told: Sequence[m.Told]) -> m.StoreTold:
     return m.StoreTold(
         store,
         source.choice((INTEGRATED, INTEGRATED, INTEGRATED, INTEGRATED, INTEGRATED, 25)),
-        imports=source.random() < 0.7,
+        imports=source.random() < 0.75,
         fba_requires_stock=source.random() < 0.6,
         updated=newest if source.random() < 0.8 else source.randint(0, LATEST),
     )
@@ -141,25 +177,28 @@ def _listing(source: Random, _told: Sequence[m.Told]) -> m.ListingTold:
 
 
 def _update(source: Random, told: Sequence[m.Told]) -> m.UpdateTold:
-    order = source.choice(ORDERS)
+    orders = [one.order for one in told if isinstance(one, m.News)]
+    order = source.choice(orders or ORDERS)
     status = source.choice(("processing", "processing", "shipped", "complete", "canceled"))
-    return m.UpdateTold("s2" if order == "o4" else "s1", order, status, source.randint(0, 12))
+    return m.UpdateTold(_home(order), order, status, source.randint(0, 12))
 
 
 def _replay(source: Random, _told: Sequence[m.Told]) -> m.ReplayAsked:
     order = source.choice(ORDERS)
-    return m.ReplayAsked("s2" if order == "o4" else "s1", order)
+    return m.ReplayAsked(_home(order), order)
 
 
 _KINDS: tuple[Callable[[Random, Sequence[m.Told]], m.Told], ...] = (
-    *(_news,) * 10,
-    *(_restocked,) * 4,
+    *(_news,) * 7,
+    *(_plain,) * 10,
+    *(_canceled,) * 2,
+    *(_restocked,) * 3,
     *(_product,) * 2,
     lambda source, _: m.ProductGone(source.choice(CATALOG)),
     *(_store,) * 3,
     *(_listing,) * 2,
     lambda source, _: m.ListingGone(source.choice(STORES), source.choice(SKUS)),
-    *(_update,) * 3,
+    *(_update,) * 4,
     *(_replay,) * 2,
     lambda source, _: m.SyncAsked(source.choice(STORES)),
 )

@@ -123,9 +123,7 @@ def renamed(told: Told, prefix: str) -> Told:
         if hasattr(told, name)
     }
     if isinstance(told, News) and told.lines is not None:
-        lines = [
-            line._replace(seller=line.seller and prefix + line.seller) for line in told.lines
-        ]
+        lines = [line._replace(seller=line.seller and prefix + line.seller) for line in told.lines]
         return replace(told, **names, lines=tuple(lines))
     return replace(told, **names)
 
@@ -135,7 +133,7 @@ def wire(told: Told) -> Wire:
         case News():
             return Wire(TopicName.ORDERS, told.order, _BODIES[told.form](told), told.store)
         case StoreTold(store, integrated, imports, fba_requires_stock, updated):
-            body = {
+            body: dict[str, Any] = {
                 "store_id": store,
                 "name": store,
                 "marketplace_id": f"MARKET-{store}",
@@ -181,7 +179,7 @@ def wire(told: Told) -> Wire:
 
 
 def _document(news: News) -> dict[str, Any]:
-    body = {
+    body: dict[str, Any] = {
         "amazon_order_id": news.order,
         "status": news.status,
         "fulfillment_channel": news.channel,

@@ -4,44 +4,16 @@ Written from the text of docs/rules.md; the numbers name its rules. Nothing of t
 decisions is used. `tests/model/test_histories.py` compares the two.
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 
 from tests.model import messages as m
-from tests.model.end import End, EventFacts
+from tests.model.end import End
+from tests.model.order import Order
 
-RANKS = ["Pending", "Unfulfillable", "Unshipped", "PartiallyShipped", "Shipped", "Canceled"]
 READY = {"MFN": {"Unshipped", "PartiallyShipped", "Shipped"}, "AFN": {"Shipped"}}
+Blocker = tuple[str, str | None, int, float | None]
+"""Code, SKU, pieces needed and pieces available."""
 FORWARD = {"processing": {"shipped", "complete", "canceled"}, "shipped": {"complete"}}
-
-
-@dataclass
-class Order:
-    store: str
-    name: str
-    status: str | None = None
-    channel: str | None = None
-    purchase: int | None = None
-    updated: int | None = None
-    expected: int | None = None
-    lines: dict[str, m.Line] = field(default_factory=dict)
-    complete: bool = False
-    state: str = "new"
-    reasons: frozenset[object] = frozenset()
-    waits: set[str] = field(default_factory=set)
-    commerce: str | None = None
-    kept: dict[str, int] = field(default_factory=dict)
-    """The pieces it was created with, where the merchant ships."""
-    acknowledged: int | None = None
-    heard: int | None = None
-    events: list[EventFacts] = field(default_factory=list)
-
-    @property
-    def key(self) -> str:
-        return f"{self.store}/{self.name}"
-
-    @property
-    def judged_by(self) -> tuple[object, ...]:
-        return dict(self.lines), self.complete, self.expected, self.channel, self.status
 
 
 class Model:
@@ -56,83 +28,61 @@ class Model:
         match told:
             case m.News():
                 self._receive(told)
-            case m.StoreTold(store=store) if _newer(told.updated, self.stores.get(store)):
-                self.stores[store] = told
+            case m.UpdateTold():
+                self._hear_of(told)
+            case m.SyncAsked(store):
+                self._sync(store)
+            case m.ReplayAsked(store, name):
+                self._replay(self.orders.get(f"{store}/{name}"))
+            case _:
+                self._learn(told)
+
+    def _learn(self, fact: m.Told) -> None:
+        """Keep the newest word on a fact, and wake those who wait on it."""
+        match fact:
+            case m.StoreTold(store=store) if _newer(fact.updated, self.stores.get(store)):
+                self.stores[store] = fact
                 self._rejudge(f"store:{store}")
             case m.ProductTold(sku=sku):
                 last = self.products.get(sku)
-                if last is None or told.as_of >= last.as_of:
-                    self.products[sku] = told
+                if last is None or fact.as_of >= last.as_of:
+                    self.products[sku] = fact
                     self.gone.discard(sku)
                     self._rejudge(f"product:{sku}")
             case m.ProductGone(sku):
                 self.gone.add(sku)
                 self._rejudge(f"product:{sku}")
             case m.ListingTold(store=store, seller=seller):
-                if _newer(told.updated, self.listings.get(f"{store}/{seller}")):
-                    self.listings[f"{store}/{seller}"] = told
+                if _newer(fact.updated, self.listings.get(f"{store}/{seller}")):
+                    self.listings[f"{store}/{seller}"] = fact
                     self._rejudge(f"listing:{store}/{seller}")
             case m.ListingGone(store, seller):
                 self.listings.pop(f"{store}/{seller}", None)
                 self._rejudge(f"listing:{store}/{seller}")
-            case m.UpdateTold():
-                self._hear_of(told)
-            case m.SyncAsked(store):
-                self._sync(store)
-            case m.ReplayAsked(store, name) if f"{store}/{name}" in self.orders:
-                order = self.orders[f"{store}/{name}"]
-                if order.state != "created" and order.reasons != {"canceled"}:  # rule 14
-                    self._settle(order, replayed=True)
             case _:
-                pass  # older than what is known, or of no known order
+                pass  # older than what is known
+
+    def _replay(self, order: Order | None) -> None:
+        """Rule 14."""
+        if order and order.state != "created" and order.reasons != {"canceled"}:
+            self._settle(order, replayed=True)
 
     def _receive(self, news: m.News) -> None:
         key = f"{news.store}/{news.order}"
         order = self.orders.get(key)
         if order is None:
             order = self.orders[key] = Order(news.store, news.order)
-        elif self._is_older(news, order):
+        elif order.is_older(news):
             return
         before, held = order.judged_by, self._holds(order)
-        self._merge(order, news)
+        order.merge(news)
         if order.commerce is None:
             self._settle(order, unchanged=order.judged_by == before)
-        elif order.status == "Canceled":  # rule 16
+        elif news.status == "Canceled":  # rule 16
             self._move(order, "canceled")
-        elif order.status == "Shipped":  # rule 17
+        elif news.status == "Shipped":  # rule 17
             self._move(order, "complete")
         self._freed(held, order)
-
-    def _is_older(self, news: m.News, order: Order) -> bool:
-        """Rule 15."""
-        if news.status is None and news.updated is None:
-            return False  # details only
-        if order.status == "Canceled" and news.status != "Canceled":
-            return True
-        if news.updated is None or order.updated is None or news.updated > order.updated:
-            return False
-        return news.updated < order.updated or (
-            news.status is not None
-            and order.status is not None
-            and RANKS.index(news.status) < RANKS.index(order.status)
-        )
-
-    def _merge(self, order: Order, news: m.News) -> None:
-        """Rule 18: what comes later is added. Only a whole order takes lines away."""
-        for name in ("status", "channel", "purchase", "updated", "expected"):
-            if getattr(news, name) is not None:
-                setattr(order, name, getattr(news, name))
-        if news.lines is None:
-            return
-        told = {line.item: line for line in news.lines}
-        for item, line in told.items():
-            if line.seller is None and item in order.lines:
-                told[item] = line._replace(seller=order.lines[item].seller)
-        if news.complete and news.status is not None:
-            order.lines, order.complete = told, True
-        else:
-            order.complete = news.complete or (order.complete and told.keys() <= order.lines.keys())
-            order.lines = order.lines | told
 
     def _policy(self, order: Order) -> tuple[str, str]:
         """Rules 1 to 5; the first that applies is the answer."""
@@ -169,10 +119,9 @@ class Model:
             self._becomes(order, "withdrawn", reason)
         elif order.state == "withdrawn" and order.reasons == {reason}:
             pass
-        elif not (disabled and state == "waiting") and (order.state, order.reasons) != (
-            state,
-            {reason},
-        ):
+        elif disabled and state == "waiting":
+            pass  # rule 4
+        elif order.state != state or order.reasons != {reason}:
             self._becomes(order, state, reason)
             if state == "skipped":
                 order.events.append(("OrderImportSkipped", reason))
@@ -183,37 +132,40 @@ class Model:
 
     def _check(self, order: Order, *, replayed: bool) -> None:
         """Rules 7 to 11 and 13."""
-        store = self.stores[order.store]
         needs: dict[str | None, int] = {}
-        wanted_as: dict[str | None, set[str]] = {}
         for _, seller, quantity in order.lines.values():
             if quantity:
                 sku = self._sku(order.store, seller)
                 needs[sku] = needs.get(sku, 0) + quantity
-                wanted_as.setdefault(sku, set()).add(f"listing:{order.store}/{seller}")
-        found: set[tuple[str, str | None, int, float | None]] = set()
-        for sku, needed in needs.items():
-            product = None if sku is None or sku in self.gone else self.products.get(sku)
-            if sku is None or product is None:
-                found.add(("not-in-catalog", sku, needed, None))
-                continue
-            free = product.quantity - self.held(sku)
-            told = free if product.managed else None
-            if not product.enabled:
-                found.add(("disabled", sku, needed, told))
-            counts = order.channel == "MFN" or store.fba_requires_stock
-            if counts and product.managed and free < needed:
-                found.add(("out-of-stock", sku, needed, told))
-        was_blocked, causes = order.state == "blocked", {(code, sku) for code, sku, _, _ in found}
-        if found:
-            if not was_blocked or order.reasons != causes:
-                order.events.append(("OrderImportBlocked", frozenset(found)))
-            order.state, order.reasons = "blocked", frozenset(causes)
-            order.waits = {f"store:{order.store}"}
-            for _, sku in causes - {("not-in-catalog", None)}:
-                order.waits |= {f"product:{sku}"} | wanted_as[sku]
+        blockers = {one for sku in needs for one in self._blockers(order, sku, needs[sku])}
+        causes = frozenset((code, sku) for code, sku, _, _ in blockers)
+        if not blockers:
+            self._create(order, needs, replayed=replayed)
             return
-        merchant = order.channel == "MFN"
+        if order.state != "blocked" or order.reasons != causes:
+            order.events.append(("OrderImportBlocked", frozenset(blockers)))
+        order.state, order.reasons = "blocked", causes
+        order.waits = {f"store:{order.store}"}
+        for _, seller, quantity in order.lines.values():
+            sku = self._sku(order.store, seller)
+            if quantity and sku in {cause for _, cause in causes} - {None}:
+                order.waits |= {f"product:{sku}", f"listing:{order.store}/{seller}"}
+
+    def _blockers(self, order: Order, sku: str | None, needed: int) -> Iterator[Blocker]:
+        product = None if sku is None or sku in self.gone else self.products.get(sku)
+        if sku is None or product is None:
+            yield "not-in-catalog", sku, needed, None
+            return
+        available = product.quantity - self.held(sku)
+        told = available if product.managed else None
+        if not product.enabled:
+            yield "disabled", sku, needed, told
+        counts = order.channel == "MFN" or self.stores[order.store].fba_requires_stock
+        if counts and product.managed and available < needed:
+            yield "out-of-stock", sku, needed, told
+
+    def _create(self, order: Order, needs: dict[str | None, int], *, replayed: bool) -> None:
+        merchant, was_blocked = order.channel == "MFN", order.state == "blocked"
         order.state, order.reasons, order.waits = "created", frozenset(), set()
         order.commerce = "processing" if merchant else "complete"
         order.kept = {sku or "": needed for sku, needed in needs.items()} if merchant else {}

@@ -6,7 +6,7 @@ again, lanes are cut off at any moment and taken up from the ledger, some by two
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from random import Random
@@ -18,7 +18,8 @@ from models.errors import PositionLost
 from models.events import Event
 from models.ledger import Outgoing, Source
 from models.outcomes import Blocked, Skipped, Waiting, Withdrawn
-from storage.memory import MemoryStorage
+from storage.memory import MemoryStorage, MemoryTransaction
+from storage.port import R, Transaction
 from streams.agents import STAGES
 from streams.lane import Batch, Lane
 from streams.messages import encode
@@ -26,9 +27,27 @@ from streams.publisher import Publisher
 from streams.topics import READ_TOPICS, TopicName
 from tests.builders import NOW, Message, a_message
 from tests.model.end import End, events_by_order
+from tests.model.invariants import check_taken
 from tests.model.messages import Told, wire
 
 PARTITIONS = dict.fromkeys(READ_TOPICS, 2) | {TopicName.STORES: 1, TopicName.COMMANDS: 1}
+
+
+class WatchedStorage(MemoryStorage):
+    """Looks at every transaction as it commits."""
+
+    @override
+    async def transact(
+        self, work: Callable[[Transaction], Awaitable[R]], source: Source | None = None
+    ) -> R:
+        async def watched(transaction: Transaction) -> R:
+            before = self.contents.products
+            result = await work(transaction)
+            assert isinstance(transaction, MemoryTransaction)
+            check_taken(before, transaction._draft.products)
+            return result
+
+        return await super().transact(watched, source)
 
 
 class LogPublisher(Publisher):
@@ -89,7 +108,7 @@ class Simulation:
     """`steady` keeps from it what the model cannot follow: nothing of its own comes twice."""
 
     def __init__(self, source: Random, *, steady: bool = True, restarts: float = 0.1) -> None:
-        self.storage = MemoryStorage()
+        self.storage = WatchedStorage()
         self.publisher = LogPublisher(copies=not steady)
         self.met = Counter[str]()
         self._random = source
@@ -128,7 +147,9 @@ class Simulation:
         for result in await asyncio.gather(
             *(owned.task for owned in everyone), return_exceptions=True
         ):
-            if isinstance(result, Exception) and not isinstance(result, PositionLost):
+            if isinstance(result, PositionLost):
+                self.met["fenced off"] += 1
+            elif isinstance(result, Exception):
                 raise result
 
     def some_source(self) -> Source:
@@ -170,10 +191,10 @@ class Simulation:
         how = self._random.choice(("crash", "crash", "crash", "drain", "usurp"))
         self.met[how] += 1
         del self._owned[source]
+        for _ in range(self._random.randint(0, 8)):
+            await asyncio.sleep(0)
         match how:
             case "crash":
-                for _ in range(self._random.randint(0, 8)):
-                    await asyncio.sleep(0)
                 owned.cut_off()
                 self._past.append(owned)
             case "drain":

@@ -1,0 +1,42 @@
+"""Rule 19's message: word for word, its store names as links."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from console.desk import Desk
+from models.errors import StorageUnavailable
+from models.facts import Store
+from models.outcomes import ImportState
+
+SYSTEM_MESSAGE = (
+    "Your Amazon store(s) has orders that cannot be imported into Commerce. "
+    "See Recent Orders in the store dashboard(s): "
+)
+_FRESH = 2.0
+
+
+class NamedStore(NamedTuple):
+    """A store as it is linked to."""
+
+    store_id: str
+    name: str
+
+
+async def counts_of(desk: Desk) -> Mapping[str, Mapping[ImportState, int]]:
+    """Give the orders per state per store, some seconds old at most."""
+    return await desk.cache.get("counts", _FRESH, desk.reader.state_counts)
+
+
+async def stores_of(desk: Desk) -> Mapping[str, Store]:
+    """Give the stores, some seconds old at most."""
+    return await desk.cache.get("stores", _FRESH, desk.reader.stores)
+
+
+async def system_message_parts(desk: Desk) -> Sequence[NamedStore] | None:
+    """Give the stores that rule 19's message names; None where there is none to give."""
+    try:
+        counts, stores = await counts_of(desk), await stores_of(desk)
+    except StorageUnavailable:
+        return None
+    blocked = [name for name, of in sorted(counts.items()) if of.get(ImportState.BLOCKED)]
+    return [NamedStore(one, stores[one].name if one in stores else one) for one in blocked] or None

@@ -1,0 +1,201 @@
+"""Filters of the list of orders: read from the address, and written back to it."""
+
+import base64
+import binascii
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal, InvalidOperation
+from enum import StrEnum
+from typing import Any, TypeVar
+from urllib.parse import urlencode
+
+from models.amazon_order import AmazonStatus, FulfillmentChannel
+from models.blockers import BlockerCode
+from models.outcomes import ImportState, SkipReason, WaitingReason
+from storage.console_reader import Cursor, OrderQuery, OrderSort
+
+FIELDS = (
+    *("store", "state", "reason", "status", "channel", "number", "buyer", "sku", "product", "asin"),
+    *("from", "to", "min", "max", "sort"),
+)
+CODES = tuple(code.value for codes in (BlockerCode, WaitingReason, SkipReason) for code in codes)
+SORTS = {
+    "-purchased": (OrderSort.PURCHASED, True),
+    "purchased": (OrderSort.PURCHASED, False),
+    "-received": (OrderSort.RECEIVED, True),
+    "received": (OrderSort.RECEIVED, False),
+}
+_WORD = re.compile(r'(?:([a-z]+):)?(?:"([^"]*)"|(\S+))')
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+_LONGEST = 200
+_MOST_DIGITS = 20
+
+E = TypeVar("E", bound=StrEnum)
+
+
+class _BadValueError(Exception):
+    """What a field says is none of what it can say; the text is ours, its values too."""
+
+
+@dataclass(frozen=True, slots=True)
+class OrderFilter:
+    """A filter as asked for, and as understood.
+
+    `values` are the fields by name, `search` what stands in the box. `errors` are by field, each
+    a text of ours and the values for it; while there are any, `query` asks for nothing.
+    """
+
+    search: str
+    values: Mapping[str, str]
+    query: OrderQuery
+    errors: Mapping[str, tuple[str, Mapping[str, str]]]
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether all orders are asked for."""
+        return not any(value for name, value in self.values.items() if name != "sort")
+
+    def address(self, path: str = "/orders", **changed: str | None) -> str:
+        """Give the address of this filter, with some fields changed."""
+        fields = {"q": self.search, **self.values, **changed}
+        asked = {name: value for name, value in fields.items() if value}
+        return f"{path}?{urlencode(asked)}" if asked else path
+
+
+def read_filter(asked: Mapping[str, str]) -> OrderFilter:
+    """Read a filter from the fields of an address."""
+    errors: dict[str, tuple[str, Mapping[str, str]]] = {}
+    search = asked.get("q", "").strip()[: 2 * _LONGEST]
+    values = {name: asked.get(name, "").strip()[:_LONGEST] for name in FIELDS}
+    effective = dict(values)
+    for match in _WORD.finditer(search):
+        name, value = match[1], match[2] or match[3] or ""
+        if name is None:
+            name = "number"
+        if name not in FIELDS:
+            errors["q"] = (
+                "There is no field “{name}”. There are: {fields}",
+                {"name": name, "fields": ", ".join(FIELDS)},
+            )
+        elif effective[name] and effective[name] != value:
+            errors["q"] = ("“{name}” is asked for twice.", {"name": name})
+        else:
+            effective[name] = value
+    fields: dict[str, Any] = {}
+    for name, read in _READERS.items():
+        if effective[name]:
+            try:
+                fields |= read(effective[name])
+            except _BadValueError as error:
+                text, told = error.args
+                errors["q" if not values[name] else name] = (text, {"name": name, **told})
+    if asked.get("product") == "-":
+        fields["product"] = ""
+    query = OrderQuery(**({} if errors else fields))
+    return OrderFilter(search, values, query, errors)
+
+
+def write_cursor(cursor: Cursor) -> str:
+    """Give a place in the list as a piece of an address."""
+    at = None if cursor.at is None else int(cursor.at.timestamp() * 1000)
+    text = json.dumps([at, cursor.key], separators=(",", ":"))
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def read_cursor(text: str) -> Cursor | None:
+    """Give the place that a piece of an address names; None where it is none of ours."""
+    try:
+        padded = text + "=" * (-len(text) % 4)
+        at, key = json.loads(base64.urlsafe_b64decode(padded.encode()))
+        moment = None if at is None else datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=at)
+    except (ValueError, TypeError, OverflowError, RecursionError, binascii.Error):
+        return None
+    return Cursor(moment, key) if isinstance(key, str) else None
+
+
+def _one_of(field: str, kind: type[E]) -> Any:
+    known = {one.value.lower(): one for one in kind}
+
+    def read(text: str) -> dict[str, Any]:
+        if text.lower() not in known:
+            raise _BadValueError(
+                "“{value}” is no {name}. There are: {known}",
+                {"value": text, "known": ", ".join(one.value for one in kind)},
+            )
+        return {field: known[text.lower()]}
+
+    return read
+
+
+def _reason(text: str) -> dict[str, Any]:
+    if text not in CODES:
+        raise _BadValueError(
+            "“{value}” is no {name}. There are: {known}",
+            {"value": text, "known": ", ".join(CODES)},
+        )
+    return {"reason": text}
+
+
+def _as_text(field: str) -> Any:
+    return lambda text: {field: text}
+
+
+def _moment(field: str, *, end: bool) -> Any:
+    def read(text: str) -> dict[str, Any]:
+        try:
+            at = datetime.fromisoformat(text)
+            at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+            # A day as an end is meant with all its hours.
+            at += timedelta(days=1 if end and _DAY.fullmatch(text) else 0)
+        except (ValueError, OverflowError):
+            raise _BadValueError(
+                "“{value}” is no date. Expected 2026-11-22 or 2026-11-22T14:30.", {"value": text}
+            ) from None
+        return {field: at}
+
+    return read
+
+
+def _amount(field: str) -> Any:
+    def read(text: str) -> dict[str, Any]:
+        try:
+            amount = Decimal(text.replace(",", "."))
+        except InvalidOperation:
+            amount = Decimal("NaN")
+        if not amount.is_finite() or len(text) > _MOST_DIGITS or "e" in text.lower():
+            raise _BadValueError("“{value}” is no amount. Expected 19.99.", {"value": text})
+        return {field: amount}
+
+    return read
+
+
+def _sort(text: str) -> dict[str, Any]:
+    if text not in SORTS:
+        raise _BadValueError(
+            "“{value}” is no {name}. There are: {known}",
+            {"value": text, "known": ", ".join(SORTS)},
+        )
+    sort, descending = SORTS[text]
+    return {"sort": sort, "descending": descending}
+
+
+_READERS: Mapping[str, Any] = {
+    "store": _as_text("store_id"),
+    "state": _one_of("state", ImportState),
+    "reason": _reason,
+    "status": _one_of("status", AmazonStatus),
+    "channel": _one_of("channel", FulfillmentChannel),
+    "number": _as_text("number"),
+    "buyer": _as_text("buyer"),
+    "sku": _as_text("sku"),
+    "product": _as_text("product"),
+    "asin": _as_text("asin"),
+    "from": _moment("purchased_from", end=False),
+    "to": _moment("purchased_to", end=True),
+    "min": _amount("total_min"),
+    "max": _amount("total_max"),
+    "sort": _sort,
+}

@@ -1,0 +1,189 @@
+"""The blocked orders by cause and product, what a fix would free, and matching a seller SKU."""
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from http import HTTPStatus
+from itertools import groupby
+
+from starlette.datastructures import FormData
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute
+
+from console import links
+from console.news import stores_of
+from console.ports import PortError, ReplayScope, WhatIf
+from console.web import desk_of, get, post, record, refuse, render, see, text_of
+from models import keys
+from models.blockers import REMEDIES, BlockerCode
+from models.errors import BrokerUnavailable
+from models.facts import Listing
+from models.outcomes import ImportState
+from pydantic import ValidationError
+from storage.console_reader import OrderQuery
+from storage.reader import BlockedGroup
+
+_GROUPS = 200
+_SUGGESTED = 12
+
+
+async def blocked(request: Request) -> Response:
+    """Show the groups, the earliest ship-by date first, cause by cause."""
+    desk = desk_of(request)
+    store_id = request.query_params.get("store") or None
+    groups = await desk.reader.blocked_groups(store_id, _GROUPS)
+    counts = await desk.reader.state_counts()
+    per_store = {one: of.get(ImportState.BLOCKED, 0) for one, of in counts.items()}
+    return await render(
+        request,
+        "blocked.html",
+        causes=_by_cause(groups),
+        remedies=REMEDIES,
+        store_id=store_id,
+        stores=await stores_of(desk),
+        per_store=per_store,
+        total=per_store.get(store_id, 0) if store_id else sum(per_store.values()),
+        is_cut=len(groups) == _GROUPS,
+        loaded_at=desk.now(),
+    )
+
+
+async def what_if(request: Request) -> Response:
+    """Say what would be created if something were so. Nothing happens."""
+    desk = desk_of(request)
+    asked = request.query_params
+    sku = asked.get("sku", "").strip()
+    store_id = asked.get("store") or None
+    code = asked.get("code", "")
+    if not sku or code not in set(BlockerCode):
+        return await refuse(request, HTTPStatus.NOT_FOUND, "There is no such group.")
+    product = (await desk.orders.products([sku])).get(sku)
+    error, plan, assumed = None, None, None
+    quantity = _quantity(asked.get("quantity", ""))
+    if "ask" in asked or code == BlockerCode.DISABLED:
+        if asked.get("quantity") and quantity is None:
+            error = "Expected a number of pieces, 0 or more."
+        else:
+            enabled = "enabled" in asked or "ask" not in asked
+            assumed = WhatIf(sku, product is None, enabled, quantity)
+            try:
+                scope = ReplayScope(store_id=store_id, reason=code, sku=sku)
+                plan = await desk.replays.plan(scope, assumed)
+            except PortError as problem:
+                error = str(problem)
+    return await render(
+        request,
+        "what_if.html",
+        sku=sku,
+        code=code,
+        store_id=store_id,
+        product=product,
+        plan=plan,
+        assumed=assumed,
+        error=error,
+        remedy=REMEDIES[BlockerCode(code)],
+    )
+
+
+async def match(request: Request) -> Response:
+    """Ask which catalog SKU a seller SKU is matched to."""
+    return await _match_page(request, request.query_params, {})
+
+
+async def _match_page(
+    request: Request, asked: Mapping[str, str], errors: Mapping[str, str]
+) -> Response:
+    desk = desk_of(request)
+    store_id, seller_sku = asked.get("store", ""), asked.get("seller_sku", "")
+    stores = await stores_of(desk)
+    if store_id not in stores or not seller_sku:
+        return await refuse(request, HTTPStatus.NOT_FOUND, "There is no such line.")
+    typed = asked.get("sku", "").strip()
+    query = OrderQuery(store_id=store_id, state=ImportState.BLOCKED, sku=seller_sku)
+    return await render(
+        request,
+        "match.html",
+        status=HTTPStatus.BAD_REQUEST if errors else HTTPStatus.OK,
+        store=stores[store_id],
+        seller_sku=seller_sku,
+        asin=asked.get("asin", ""),
+        typed=typed,
+        errors=errors,
+        listing=await desk.orders.listing(keys.listing_key(store_id, seller_sku)),
+        suggested=await desk.orders.skus_like(typed or seller_sku[:3], _SUGGESTED),
+        waiting=await desk.orders.count(query, 1_000),
+        back=_back(asked.get("back", "")),
+    )
+
+
+async def tell_match(request: Request, form: FormData) -> Response:
+    """Tell the match."""
+    desk = desk_of(request)
+    asked = {name: text_of(form, name) for name in ("store", "seller_sku", "sku", "asin", "back")}
+    sku = asked["sku"]
+    if not sku:
+        return await _match_page(request, asked, {"sku": "Name a catalog SKU."})
+    if sku not in await desk.orders.products([sku]):
+        return await _match_page(
+            request, asked, {"sku": "The catalog has no product of this SKU."}
+        )
+    if asked["store"] not in await desk.reader.stores():
+        return await refuse(request, HTTPStatus.NOT_FOUND, "There is no such line.")
+    key = keys.listing_key(asked["store"], asked["seller_sku"])
+    known = await desk.orders.listing(key)
+    at = desk.now()
+    if known is not None:
+        at = max(at, known.updated_at + timedelta(milliseconds=1))
+    try:
+        listing = Listing(
+            store_id=asked["store"], seller_sku=asked["seller_sku"], sku=sku, updated_at=at
+        )
+        await desk.publisher.tell_listing(listing)
+    except ValidationError:
+        return await _match_page(request, asked, {"sku": "This is no SKU."})
+    except BrokerUnavailable:
+        return await refuse(request, HTTPStatus.SERVICE_UNAVAILABLE, "Kafka does not answer.")
+    await record(request, "matched", key, f"→ {sku}")
+    desk.cache.forget()
+    return see(_back(asked["back"]), "matched")
+
+
+async def sync(request: Request, form: FormData) -> Response:
+    """Ask for the next sync now."""
+    desk = desk_of(request)
+    store_id = text_of(form, "store") or None
+    try:
+        await desk.publisher.sync(store_id)
+    except BrokerUnavailable:
+        return await refuse(request, HTTPStatus.SERVICE_UNAVAILABLE, "Kafka does not answer.")
+    await record(request, "synced", store_id or "*")
+    desk.cache.forget()
+    return see(links.query("/blocked", store=store_id), "synced")
+
+
+def _by_cause(groups: Sequence[BlockedGroup]) -> list[tuple[BlockerCode, list[BlockedGroup]]]:
+    """Put groups under their cause; the cause with the most urgent group comes first."""
+    first = {group.code: at for at, group in reversed(list(enumerate(groups)))}
+    in_order = sorted(groups, key=lambda group: first[group.code])
+    return [(code, list(of)) for code, of in groupby(in_order, lambda group: group.code)]
+
+
+def _quantity(text: str) -> float | None:
+    try:
+        quantity = float(text.replace(",", "."))
+    except ValueError:
+        return None
+    return quantity if 0 <= quantity <= 1e9 else None  # noqa: PLR2004 - a plausible stock
+
+
+def _back(path: str) -> str:
+    return path if links.is_local(path) else "/blocked"
+
+
+ROUTES: list[BaseRoute] = [
+    get("/blocked", blocked),
+    get("/blocked/what-if", what_if),
+    get("/match", match),
+    post("/match", tell_match),
+    post("/sync", sync),
+]

@@ -1,0 +1,77 @@
+"""Health: for people, and in one word for programs; and what was done through the console."""
+
+import asyncio
+from datetime import datetime
+
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import BaseRoute
+
+from console.news import counts_of
+from console.order_filter import read_cursor
+from console.web import desk_of, get, render
+from console.words import ACTIONS
+from models.errors import StorageUnavailable
+
+_FRESH = 3.0
+_READY_WITHIN = 3.0
+_LISTED = 100
+
+
+async def health(request: Request) -> Response:
+    """Show how the installation is doing."""
+    desk = desk_of(request)
+    report = await desk.cache.get("health", _FRESH, desk.examiner.examine)
+    answers = report.mongo.error is None
+    counts = await counts_of(desk) if answers else {}
+    oldest = min((one.oldest for one in report.lag if one.oldest), default=None)
+    return await render(
+        request,
+        "health.html",
+        frame=answers,
+        report=report,
+        oldest=oldest,
+        lag=sum(one.undecided + one.unpublished for one in report.lag),
+        orders=sum(sum(of.values()) for of in counts.values()),
+        letters=await desk.letters.counts() if answers else {},
+    )
+
+
+async def healthz(request: Request) -> Response:
+    """Say that this process answers."""
+    del request
+    return PlainTextResponse("ok\n")
+
+
+async def readyz(request: Request) -> Response:
+    """Say whether the database answers, without which there is nothing to show."""
+    try:
+        async with asyncio.timeout(_READY_WITHIN):
+            await desk_of(request).reader.ping()
+    except (StorageUnavailable, TimeoutError):
+        return PlainTextResponse("MongoDB does not answer\n", 503)
+    return PlainTextResponse("ready\n")
+
+
+async def audit(request: Request) -> Response:
+    """Show what was done through the console, newest first."""
+    place = read_cursor(request.query_params.get("after", ""))
+    before: tuple[datetime, str] | None = None
+    if place is not None and place.at is not None:
+        before = (place.at, place.key)
+    found = await desk_of(request).state.audit(before, _LISTED + 1)
+    return await render(
+        request,
+        "audit.html",
+        entries=found[:_LISTED],
+        more=len(found) > _LISTED,
+        actions=ACTIONS,
+    )
+
+
+ROUTES: list[BaseRoute] = [
+    get("/health", health),
+    get("/healthz", healthz),
+    get("/readyz", readyz),
+    get("/audit", audit),
+]

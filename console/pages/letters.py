@@ -1,0 +1,70 @@
+"""Dead letters: by code, each masked, and driven again."""
+
+from http import HTTPStatus
+
+from starlette.datastructures import FormData
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute
+
+from console.web import desk_of, get, post, record, refuse, render, see
+from models.errors import BrokerUnavailable
+from models.refusals import DeadLetterCode
+
+_LISTED = 100
+USUAL_CAUSES = {
+    DeadLetterCode.MALFORMED_JSON: "Not JSON, or not UTF-8",
+    DeadLetterCode.UNKNOWN_PAYLOAD: "JSON, but no order and no known fact",
+    DeadLetterCode.INVALID_ORDER: "A field is missing or wrong; the message names it",
+    DeadLetterCode.UNKNOWN_STORE: "Nothing names the store",
+    DeadLetterCode.TOO_LARGE: "Above the limit",
+}
+
+
+async def letters(request: Request) -> Response:
+    """Show the letters of one code, or of all."""
+    desk = desk_of(request)
+    code = request.query_params.get("code") or None
+    code = code if code in set(DeadLetterCode) else None
+    shows_all = request.query_params.get("all") == "1"
+    return await render(
+        request,
+        "letters.html",
+        code=code,
+        shows_all=shows_all,
+        counts=await desk.letters.counts(),
+        codes=[(one.value, USUAL_CAUSES[one]) for one in DeadLetterCode],
+        letters=await desk.letters.find(code, only_open=not shows_all, limit=_LISTED),
+        listed=_LISTED,
+    )
+
+
+async def letter(request: Request) -> Response:
+    """Show one letter, its buyer masked."""
+    view = await desk_of(request).letters.view(request.path_params["letter_id"])
+    if view is None:
+        return await refuse(request, HTTPStatus.NOT_FOUND, "There is no such dead letter.")
+    cause = USUAL_CAUSES[DeadLetterCode(view.line.code)]
+    return await render(request, "letter.html", view=view, cause=cause)
+
+
+async def redrive(request: Request, form: FormData) -> Response:
+    """Drive letters again, each as it came."""
+    ids = [str(one) for one in form.getlist("letter")][:1_000]
+    if not ids:
+        return await refuse(request, HTTPStatus.BAD_REQUEST, "Nothing was chosen.")
+    try:
+        done = await desk_of(request).letters.redrive(ids)
+    except BrokerUnavailable:
+        return await refuse(request, HTTPStatus.SERVICE_UNAVAILABLE, "Kafka does not answer.")
+    await record(request, "redrove", ", ".join(ids[:5]), f"{done.sent} / {len(ids)}")
+    if done.refused:
+        return await render(request, "redriven.html", done=done)
+    return see("/dead-letters", "redriven")
+
+
+ROUTES: list[BaseRoute] = [
+    get("/dead-letters", letters),
+    get("/dead-letters/{letter_id}", letter),
+    post("/dead-letters/redrive", redrive),
+]

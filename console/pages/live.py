@@ -1,0 +1,90 @@
+"""Live: server-sent events with a few numbers. Pages show them, and move nothing."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from datetime import datetime
+
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import BaseRoute
+
+from console.guard import visit_of
+from console.news import counts_of
+from console.ports import PortError
+from console.show import Show
+from console.language import translator
+from console.web import desk_of, get
+from models.base import to_utc
+from models.errors import StorageUnavailable
+from models.outcomes import ImportState
+
+_PAUSE = 2.5
+_LONGEST = 900.0
+"""Seconds until a browser has to ask again: it does so by itself."""
+_COUNTED = 1_000
+
+
+async def live(request: Request) -> Response:
+    """Tell the numbers of a store, or of all, and how many orders came since a page was made."""
+    store_id = request.query_params.get("store") or None
+    try:
+        since = to_utc(datetime.fromisoformat(request.query_params.get("since", "")))
+    except ValueError:
+        since = desk_of(request).now()
+    headers = {"x-accel-buffering": "no"}
+    return StreamingResponse(
+        _told(request, store_id, since), media_type="text/event-stream", headers=headers
+    )
+
+
+async def _told(request: Request, store_id: str | None, since: datetime) -> AsyncIterator[str]:
+    desk = desk_of(request)
+    shown = Show(visit_of(request).language, translator(visit_of(request).language), desk.now())
+    replay_id = request.query_params.get("replay")
+    last = ""
+    loop = asyncio.get_running_loop()
+    until = loop.time() + _LONGEST
+    yield "retry: 5000\n\n"
+    while loop.time() < until and not await request.is_disconnected():
+        try:
+            numbers: dict[str, object]
+            if replay_id:
+                job = await desk.replays.get(replay_id)
+                numbers = {} if job is None else {
+                    "sent": shown.number(job.sent),
+                    "decided": shown.number(job.decided),
+                    "made": shown.number(job.created),
+                    "again": shown.number(job.blocked),
+                    "progress": 100 * job.decided // max(job.orders, 1),
+                    "over": job.is_over,
+                }
+            else:
+                numbers = await _numbers(request, store_id, since, shown)
+            text = json.dumps(numbers)
+            if text != last:
+                last = text
+                yield f"data: {text}\n\n"
+            else:
+                yield ": still here\n\n"
+        except (StorageUnavailable, PortError):
+            yield ": the database does not answer\n\n"
+        await asyncio.sleep(_PAUSE)
+
+
+async def _numbers(
+    request: Request, store_id: str | None, since: datetime, shown: Show
+) -> dict[str, object]:
+    desk = desk_of(request)
+    counts = await counts_of(desk)
+    chosen = [counts.get(store_id, {})] if store_id is not None else list(counts.values())
+    states = {one.value: sum(of.get(one, 0) for of in chosen) for one in ImportState}
+    fresh = await desk.orders.received_since(store_id, since, _COUNTED)
+    return {
+        "fresh": fresh,
+        "received": shown.number(sum(states.values())),
+        **{state: shown.number(count) for state, count in states.items()},
+    }
+
+
+ROUTES: list[BaseRoute] = [get("/live", live)]

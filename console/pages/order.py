@@ -1,0 +1,125 @@
+"""One Amazon order with its story, its buyer masked until shown; and one Commerce order."""
+
+import hashlib
+import hmac
+import secrets
+from datetime import datetime
+from http import HTTPStatus
+
+from starlette.datastructures import FormData
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute
+
+from console import links
+from console.guard import visit_of
+from console.visit import Visit
+from console.web import desk_of, get, post, record, refuse, render, see
+from console.words import STATE_MEANINGS
+from models import keys
+from models.outcomes import Blocked, Created, Skipped, Withdrawn
+from storage.reader import OrderHistory
+
+_SHOWN_FOR = 120
+"""Seconds for which a buyer that was asked for is shown."""
+_SECRET = secrets.token_bytes(32)
+
+
+async def order(request: Request) -> Response:
+    """Show an Amazon order."""
+    desk, visit = desk_of(request), visit_of(request)
+    key = keys.order_key(request.path_params["store_id"], request.path_params["amazon_order_id"])
+    found = await desk.reader.history(key)
+    if found is None:
+        return await refuse(request, HTTPStatus.NOT_FOUND, "No such order was received.")
+    record_, outcome = found.record, found.record.outcome
+    amazon = record_.order
+    blockers = outcome.blockers if isinstance(outcome, Blocked) else ()
+    return await render(
+        request,
+        "order.html",
+        key=key,
+        found=found,
+        order=amazon,
+        state=_state_of(found),
+        meaning=STATE_MEANINGS[_state_of(found)],
+        reason=getattr(outcome, "reason", None),
+        blockers=blockers,
+        products=await desk.orders.products([one.sku for one in blockers if one.sku]),
+        is_blocked=isinstance(outcome, Blocked),
+        is_imported=isinstance(outcome, Created),
+        can_replay=isinstance(outcome, (Blocked, Skipped)),
+        ended=isinstance(outcome, Withdrawn),
+        seller_central=links.in_seller_central(
+            found.store, amazon.marketplace_id, amazon.amazon_order_id
+        ),
+        shows_buyer=_may_see(visit, key, request.query_params.get("shown", ""), desk.now()),
+        skus={
+            line.item.order_item_id: line.sku
+            for line in (found.commerce_order.lines if found.commerce_order else ())
+        },
+    )
+
+
+async def show_buyer(request: Request, form: FormData) -> Response:
+    """Show the buyer for a while; that it was shown is kept."""
+    del form
+    key = keys.order_key(request.path_params["store_id"], request.path_params["amazon_order_id"])
+    await record(request, "showed-buyer", key)
+    until = int(desk_of(request).now().timestamp()) + _SHOWN_FOR
+    proof = _proof(visit_of(request), key, until)
+    return see(f"{links.order_by_key(key)}?shown={until}.{proof}#buyer")
+
+
+async def commerce_order(request: Request) -> Response:
+    """Show a Commerce order."""
+    desk = desk_of(request)
+    found = await desk.orders.commerce_order(request.path_params["commerce_order_id"])
+    if found is None:
+        return await refuse(request, HTTPStatus.NOT_FOUND, "There is no such Commerce order.")
+    stores = await desk.reader.stores()
+    store = stores.get(found.store_id)
+    return await render(
+        request,
+        "commerce.html",
+        commerce=found,
+        store=store,
+        outside=links.in_commerce(store, found.commerce_order_id, found.amazon_order_id),
+        seller_central=links.in_seller_central(store, None, found.amazon_order_id),
+    )
+
+
+def _state_of(found: OrderHistory) -> str:
+    match found.record.outcome:
+        case Blocked():
+            return "blocked"
+        case Created():
+            return "created"
+        case Skipped():
+            return "skipped"
+        case Withdrawn():
+            return "withdrawn"
+        case _:
+            return "waiting"
+
+
+def _may_see(visit: Visit, key: str, shown: str, now: datetime) -> bool:
+    """Say whether this visitor has asked to see this buyer, not long ago."""
+    until, _, proof = shown.partition(".")
+    if not visit.operates or not until.isdecimal() or len(until) > 12:  # noqa: PLR2004 - a time
+        return False
+    wanted = _proof(visit, key, int(until))
+    is_fresh = int(until) >= now.timestamp()
+    return is_fresh and hmac.compare_digest(wanted, proof.encode("ascii", "replace").decode())
+
+
+def _proof(visit: Visit, key: str, until: int) -> str:
+    text = f"{visit.user}\n{visit.csrf}\n{key}\n{until}"
+    return hmac.new(_SECRET, text.encode(), hashlib.sha256).hexdigest()[:32]
+
+
+ROUTES: list[BaseRoute] = [
+    get("/orders/{store_id}/{amazon_order_id}", order),
+    post("/orders/{store_id}/{amazon_order_id}/buyer", show_buyer),
+    get("/commerce/{commerce_order_id}", commerce_order),
+]

@@ -1,0 +1,171 @@
+"""Replays: what one would do, then as a job with a page of its own."""
+
+from http import HTTPStatus
+
+from starlette.datastructures import FormData, ImmutableMultiDict
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute
+
+from console import links
+from console.guard import visit_of
+from console.news import stores_of
+from console.order_filter import OrderFilter, read_filter
+from console.ports import PortError, ReplayScope
+from console.web import desk_of, get, post, record, refuse, render, see, text_of
+
+_LISTED = 50
+_MOST_KEYS = 5_000
+_MOST_RATE = 10_000.0
+_BY_SCOPE = frozenset({"store", "reason", "sku", "product", "from", "to"})
+"""The fields of a filter that a replay understands itself; all others are made a list of orders."""
+
+
+async def replays(request: Request) -> Response:
+    """Show the newest replays."""
+    desk = desk_of(request)
+    try:
+        jobs = await desk.replays.list(_LISTED)
+        error = None
+    except PortError as problem:
+        jobs, error = [], str(problem)
+    return await render(request, "replays.html", jobs=jobs, error=error)
+
+
+async def dry_run(request: Request) -> Response:
+    """Say what a replay of a selection, of a group or of a filter would do."""
+    return await _plan_page(request, request.query_params, {})
+
+
+async def dry_run_of_form(request: Request, form: FormData) -> Response:
+    """The same for a selection that is too long for an address."""
+    return await _plan_page(request, form, {})
+
+
+async def _plan_page(
+    request: Request,
+    asked: ImmutableMultiDict[str, str] | FormData,
+    errors: dict[str, str],
+) -> Response:
+    desk = desk_of(request)
+    try:
+        scope, filtered = await _scope_of(request, asked)
+        plan = await desk.replays.plan(scope)
+    except PortError as problem:
+        return await refuse(request, HTTPStatus.BAD_REQUEST, str(problem))
+    return await render(
+        request,
+        "plan.html",
+        status=HTTPStatus.BAD_REQUEST if errors else HTTPStatus.OK,
+        plan=plan,
+        scope=scope,
+        filtered=filtered,
+        fields=_fields_of(asked),
+        errors=errors,
+        stores=await stores_of(desk),
+        typed={name: str(asked.get(name, "")) for name in ("why", "rate")},
+    )
+
+
+async def start(request: Request, form: FormData) -> Response:
+    """Start a replay, with a reason."""
+    desk = desk_of(request)
+    why, rate_text = text_of(form, "why"), text_of(form, "rate")
+    errors: dict[str, str] = {}
+    if not why:
+        errors["why"] = "Say why, for those who look at this later."
+    rate: float | None = None
+    if rate_text:
+        try:
+            rate = float(rate_text)
+        except ValueError:
+            rate = 0.0
+        if not 0 < rate <= _MOST_RATE:
+            errors["rate"] = "Expected orders per second, more than 0."
+    if errors:
+        return await _plan_page(request, form, errors)
+    try:
+        scope, _ = await _scope_of(request, form)
+        by = visit_of(request).user or ""
+        replay_id = await desk.replays.start(scope, reason=why[:500], by=by, rate=rate)
+    except PortError as problem:
+        return await refuse(request, HTTPStatus.CONFLICT, str(problem))
+    await record(request, "replay-started", replay_id, why)
+    return see(links.replay(replay_id), "replay-started")
+
+
+async def replay(request: Request) -> Response:
+    """Show one replay: how far it is, and what came of it."""
+    try:
+        job = await desk_of(request).replays.get(request.path_params["replay_id"])
+    except PortError as problem:
+        return await refuse(request, HTTPStatus.SERVICE_UNAVAILABLE, str(problem))
+    if job is None:
+        return await refuse(request, HTTPStatus.NOT_FOUND, "There is no such replay.")
+    return await render(request, "replay.html", job=job)
+
+
+async def cancel(request: Request, form: FormData) -> Response:
+    """Send no more of a replay."""
+    del form
+    replay_id = request.path_params["replay_id"]
+    try:
+        await desk_of(request).replays.cancel(replay_id, visit_of(request).user or "")
+    except PortError as problem:
+        return await refuse(request, HTTPStatus.CONFLICT, str(problem))
+    await record(request, "replay-canceled", replay_id)
+    return see(links.replay(replay_id), "canceled")
+
+
+async def _scope_of(
+    request: Request, asked: ImmutableMultiDict[str, str] | FormData
+) -> tuple[ReplayScope, OrderFilter | None]:
+    """Give the orders meant: those ticked, else those filtered.
+
+    Raises:
+        PortError: The filter is wrong, or asks for too many orders to name.
+    """
+    chosen = tuple(dict.fromkeys(str(one) for one in asked.getlist("order")))
+    if chosen:
+        return ReplayScope(orders=chosen[:_MOST_KEYS]), None
+    fields = {name: str(value) for name, value in asked.items()}
+    filtered = read_filter(fields)
+    if filtered.errors:
+        raise PortError("The filter is wrong. Go back and mend it.")
+    query = filtered.query
+    used = {name for name, value in filtered.values.items() if value and name != "sort"}
+    if used <= _BY_SCOPE and not filtered.search and query.asin is None and query.product != "":
+        scope = ReplayScope(
+            store_id=query.store_id,
+            reason=query.reason,
+            sku=query.product or query.sku,
+            since=query.purchased_from,
+            until=query.purchased_to,
+        )
+        return scope, filtered
+    keys: list[str] = []
+    async for row in desk_of(request).orders.stream(query):
+        keys.append(row.key)
+        if len(keys) > _MOST_KEYS:
+            raise PortError("These are more than 5,000 orders. Narrow the filter.")
+    if not keys:
+        raise PortError("There is no such order.")
+    return ReplayScope(orders=tuple(keys)), filtered
+
+
+def _fields_of(
+    asked: ImmutableMultiDict[str, str] | FormData,
+) -> list[tuple[str, str]]:
+    """Give what names the orders, to be sent along when it is started."""
+    kept = {"csrf", "why", "rate"}
+    return [(name, str(value)) for name, value in asked.multi_items() if name not in kept and value]
+
+
+ROUTES: list[BaseRoute] = [
+    get("/replays", replays),
+    get("/replays/new", dry_run),
+    post("/replays/new", dry_run_of_form, viewers=True),
+    post("/replays", start),
+    get("/replays/{replay_id}", replay),
+    post("/replays/{replay_id}/cancel", cancel),
+]

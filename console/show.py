@@ -1,0 +1,139 @@
+"""How values are shown: times, money, ages, a masked buyer, and codes in words."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from console.language import Translate
+from console.words import DECISIONS, REASONS, STATES, STATUSES
+from models.amazon_order import Buyer
+from models.money import Money
+from storage.console_reader import OrderRow
+
+_DOT = "\N{BULLET}"
+_CONTROL = {code: "\N{REPLACEMENT CHARACTER}" for code in [*range(32), *range(127, 160)]}
+del _CONTROL[10]
+
+
+class Show:
+    """Values in one language, at one moment."""
+
+    def __init__(self, language: str, words: Translate, now: datetime) -> None:
+        self._language = language
+        self._t = words
+        self.now = now
+
+    def text(self, value: object) -> str:
+        """Give a text of others; no control character is in it."""
+        return str(value).translate(_CONTROL)
+
+    def minute(self, at: datetime | None) -> str:
+        """Give a time to the minute, in UTC."""
+        return "–" if at is None else f"{at:%Y-%m-%d %H:%M}"
+
+    def exact(self, at: datetime | None) -> str:
+        """Give a time to the millisecond, in UTC."""
+        return "–" if at is None else f"{at:%Y-%m-%d %H:%M:%S}.{at.microsecond // 1000:03d}"
+
+    def iso(self, at: datetime | None) -> str:
+        """Give a time for programs."""
+        return "" if at is None else at.isoformat(timespec="milliseconds")
+
+    def ago(self, at: datetime | None) -> str:
+        """Say how long something is ago, or how soon it will be, in its largest unit."""
+        if at is None:
+            return "–"
+        seconds = int((self.now - at).total_seconds())
+        size = self.seconds(abs(seconds))
+        return self._t("{age} ago", age=size) if seconds >= 0 else self._t("in {age}", age=size)
+
+    def seconds(self, seconds: float | None) -> str:
+        """Give a length of time in its largest unit."""
+        if seconds is None:
+            return "–"
+        for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
+            if seconds >= 2 * length or (unit == "min" and seconds >= length):
+                return f"{int(seconds // length)} {self._t(unit)}"
+        whole = seconds == int(seconds) or seconds >= 10  # noqa: PLR2004 - two digits are enough
+        return f"{int(seconds)} s" if whole else f"{self._decimal(f'{seconds:.1f}')} s"
+
+    def number(self, value: float | None) -> str:
+        """Give a number with its thousands apart."""
+        if value is None:
+            return "–"
+        whole = float(value).is_integer()
+        return self._decimal(f"{int(value):,}" if whole else f"{value:,.2f}")
+
+    def money(self, money: Money | None) -> str:
+        """Give an amount with its currency."""
+        if money is None:
+            return "–"
+        return f"{self._decimal(f'{money.amount:,f}')}\N{NO-BREAK SPACE}{money.currency}"
+
+    def buyer(self, name: str | None) -> str:
+        """Give a name masked: its initials, and nothing of its length."""
+        if not name or not name.strip():
+            return "–"
+        initials = [part[0].upper() for part in self.text(name).split()[:2]]
+        return " ".join(f"{one}{_DOT * 3}" for one in initials)
+
+    def masked(self, buyer: Buyer | None) -> str:
+        """Give a buyer masked."""
+        return self.buyer(None if buyer is None else buyer.name)
+
+    def state(self, state: str) -> str:
+        """Give an import's state in a word."""
+        return self._t(STATES.get(state, state))
+
+    def status(self, status: str | None) -> str:
+        """Give Amazon's or Commerce's status in words."""
+        return "–" if status is None else self._t(STATUSES.get(status, status))
+
+    def reason(self, code: str) -> str:
+        """Give a code in words."""
+        return self._t(REASONS.get(code, code))
+
+    def reasons(self, codes: Iterable[str]) -> str:
+        """Give codes in words."""
+        return "; ".join(self.reason(code) for code in codes)
+
+    def decision(self, what: str) -> str:
+        """Give what a story tells."""
+        return self._t(DECISIONS.get(what, what))
+
+    def note(self, row: OrderRow) -> str:
+        """Give the latest decision on an order in words."""
+        line = row.line
+        if line.order_number is not None:
+            said = self._t("Commerce order created")
+            if line.commerce_status is not None:
+                said += f", {self.status(line.commerce_status)}"
+            return said
+        if not line.reasons:
+            return self._t("On its way to the blocker check")
+        said = self.reasons(line.reasons)
+        return f"{said}: {', '.join(self.text(sku) for sku in row.skus[:3])}" if row.skus else said
+
+    def facts(self, facts: Mapping[str, Any]) -> Sequence[str]:
+        """Say the facts a decision was taken on, each with its version."""
+        t, said = self._t, []
+        if "store_updated_at" in facts:
+            said.append(t("store settings of {at}", at=self.minute(facts["store_updated_at"])))
+        if "import_amazon_orders" in facts:
+            said.append(t("import on") if facts["import_amazon_orders"] else t("import off"))
+        for product in facts.get("products", ()):
+            stock = (
+                t("{n} salable, {held} held", n=f"{product['salable_quantity']:g}",
+                  held=product["held"])
+                if product["manage_stock"]
+                else t("stock not managed")
+            )
+            enabled = t("enabled") if product["enabled"] else t("disabled")
+            as_of = t("as of {at}", at=self.minute(product["as_of"]))
+            said.append(f"{self.text(product['sku'])}: {enabled}, {stock}, {as_of}")
+        return said
+
+    def _decimal(self, text: str) -> str:
+        if self._language == "de":
+            return text.translate(str.maketrans({",": ".", ".": ","}))
+        return text

@@ -1,0 +1,102 @@
+"""A visit: who asks, in which language, and what proves that a form is from one of our pages."""
+
+import hashlib
+import hmac
+import secrets
+from dataclasses import dataclass
+from http.cookies import CookieError, SimpleCookie
+
+from starlette.datastructures import Headers
+
+from console.desk import Access, Desk
+from console.language import LANGUAGES, preferred
+from console.users import Role
+
+THEMES = ("auto", "light", "dark")
+LOCAL_OPERATOR = "local operator"
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """One request's who and how. `user` is None for somebody who still has to sign in."""
+
+    user: str | None
+    role: Role
+    csrf: str
+    new_token: str | None
+    """A cookie to set, where the browser had none yet."""
+    language: str
+    theme: str
+
+    @property
+    def operates(self) -> bool:
+        """Whether this visitor may change something."""
+        return self.user is not None and self.role is Role.OPERATOR
+
+
+def cookie_name(access: Access, name: str) -> str:
+    """Give a cookie's name: over TLS one that no neighbour of this host can set."""
+    return f"__Host-{name}" if access.secure else name
+
+
+def hashed(token: str) -> str:
+    """Give what is kept of a token."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+async def recognize(desk: Desk, headers: Headers) -> Visit:
+    """Say who asks.
+
+    Raises:
+        StorageUnavailable: Sessions cannot be looked up.
+    """
+    cookies = read_cookies(headers)
+    language = cookies.get("lang", "")
+    if language not in LANGUAGES:
+        language = preferred(headers.get("accept-language", ""))
+    theme = cookies.get("theme", "auto")
+    theme = theme if theme in THEMES else "auto"
+    access = desk.access
+    token = cookies.get(cookie_name(access, "form"), "")
+    new_token = None
+    if len(token) < 32:  # noqa: PLR2004 - what `token_urlsafe` gives, and no less
+        token = new_token = secrets.token_urlsafe(32)
+    csrf = _csrf_of(token)
+    if access.users is None:
+        return Visit(LOCAL_OPERATOR, Role.OPERATOR, csrf, new_token, language, theme)
+    signed_in = cookies.get(cookie_name(access, "session"))
+    session = await desk.state.session(hashed(signed_in)) if signed_in else None
+    user = access.users.named(session.user) if session is not None else None
+    if session is None or user is None or session.expires_at <= desk.now():
+        return Visit(None, Role.VIEWER, csrf, new_token, language, theme)
+    return Visit(user.name, user.role, session.csrf, None, language, theme)
+
+
+def is_ours(visit: Visit, token: object) -> bool:
+    """Say whether a form carries the token of this visit."""
+    return isinstance(token, str) and hmac.compare_digest(token.encode(), visit.csrf.encode())
+
+
+def is_same_origin(headers: Headers) -> bool:
+    """Say whether the browser sends this from one of our own pages."""
+    site = headers.get("sec-fetch-site")
+    if site is not None:
+        return site in ("same-origin", "none")
+    origin = headers.get("origin")
+    if origin is None:
+        return True  # no browser of this decade: the token has to do
+    return origin.partition("://")[2] == headers.get("host", "")
+
+
+def read_cookies(headers: Headers) -> dict[str, str]:
+    """Give the cookies; none where the header cannot be read."""
+    jar: SimpleCookie = SimpleCookie()
+    try:
+        jar.load(headers.get("cookie", ""))
+    except CookieError:
+        return {}
+    return {name: morsel.value for name, morsel in jar.items()}
+
+
+def _csrf_of(token: str) -> str:
+    return hmac.new(token.encode(), b"form", hashlib.sha256).hexdigest()

@@ -1,0 +1,149 @@
+"""Pages: templates with what every page needs, and routes that cannot forget who may do what."""
+
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.datastructures import FormData
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+from console import links, show
+from console.desk import Desk
+from console.guard import visit_of
+from console.language import LANGUAGES, translator
+from console.news import system_message_parts
+from console.static import asset_url
+from console.visit import THEMES, is_ours
+from storage.console_state import AuditEntry
+
+_TEMPLATES = Path(__file__).parent / "templates"
+Page = Callable[[Request], Awaitable[Response]]
+Action = Callable[[Request, FormData], Awaitable[Response]]
+
+NAVIGATION = (
+    ("/", "Dashboard"),
+    ("/orders", "All orders"),
+    ("/blocked", "Blocked"),
+    ("/replays", "Replays"),
+    ("/dead-letters", "Dead letters"),
+    ("/health", "Health"),
+    ("/audit", "Audit"),
+)
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals.update(links=links, asset=asset_url, navigation=NAVIGATION)
+    return environment
+
+
+_ENVIRONMENT = _environment()
+
+
+def desk_of(request: Request) -> Desk:
+    """Give the desk."""
+    desk: Desk = request.app.state.desk
+    return desk
+
+
+async def render(
+    request: Request, template: str, /, *, status: int = 200, frame: bool = True, **context: Any
+) -> Response:
+    """Give a page. `frame` is false where the database cannot be asked for what frames it."""
+    desk, visit = desk_of(request), visit_of(request)
+    message = await system_message_parts(desk) if frame and visit.user is not None else None
+    here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    words = translator(visit.language)
+    html = _rendered(
+        template,
+        {
+            "visit": visit,
+            "t": words,
+            "show": show.Show(visit.language, words, desk.now()),
+            "languages": LANGUAGES,
+            "themes": THEMES,
+            "system_message": message,
+            "path": request.url.path,
+            "here": here,
+            "signs_in": desk.access.users is not None,
+            "flash": _FLASHES.get(request.query_params.get("done", "")),
+            **context,
+        },
+    )
+    return HTMLResponse(html, status)
+
+
+def _rendered(template: str, context: dict[str, Any]) -> str:
+    """Give a template filled in."""
+    return _ENVIRONMENT.get_template(template).render(context)
+
+
+def get(path: str, page: Page) -> Route:
+    """Give the route of a page that everybody may see who may come in."""
+    return Route(path, page, methods=["GET"])
+
+
+def post(path: str, action: Action, *, viewers: bool = False) -> Route:
+    """Give the route of something that is done: by an operator, from a form of one of our pages."""
+
+    async def guarded(request: Request) -> Response:
+        visit = visit_of(request)
+        async with request.form(max_files=0, max_fields=2_000) as form:
+            if not is_ours(visit, form.get("csrf")):
+                return await refuse(request, HTTPStatus.FORBIDDEN, "This form has expired.")
+            if not viewers and not visit.operates:
+                return await refuse(request, HTTPStatus.FORBIDDEN, "You may look, but not change.")
+            return await action(request, form)
+
+    return Route(path, guarded, methods=["POST"])
+
+
+async def refuse(request: Request, status: HTTPStatus, line: str) -> Response:
+    """Give a page that says no, and why."""
+    return await render(
+        request, "refused.html", status=status, frame=False, code=int(status), line=line
+    )
+
+
+def see(path: str, done: str | None = None) -> Response:
+    """Go on to a page, by GET; it says what was done."""
+    if done is not None:
+        path += ("&" if "?" in path else "?") + "done=" + quote(done)
+    return RedirectResponse(path, HTTPStatus.SEE_OTHER)
+
+
+async def record(request: Request, action: str, target: str, detail: str = "") -> None:
+    """Keep in the audit list what is done now."""
+    desk, visit = desk_of(request), visit_of(request)
+    entry = AuditEntry(
+        links.new_id(), desk.now(), visit.user or "nobody", action, target, detail[:500]
+    )
+    await desk.state.record(entry)
+
+
+def text_of(form: FormData, name: str) -> str:
+    """Give a field's text, without space around it."""
+    value = form.get(name)
+    return value.strip() if isinstance(value, str) else ""
+
+
+_FLASHES = {
+    "import-on": "Import is being turned on. It takes a moment to show.",
+    "import-off": "Import is being turned off. It takes a moment to show.",
+    "matched": "The match was sent. Orders that wait on it are judged again within moments.",
+    "canceled": "Nothing more of this replay is sent.",
+    "redriven": "Driven again. Refused again, a message comes back as a new dead letter.",
+    "synced": "All blocked orders are judged again now.",
+    "replay-started": "The replay has started.",
+}

@@ -1,0 +1,220 @@
+"""`replay`: orders judged again because somebody asks; first thought, then done."""
+
+import asyncio
+import getpass
+import signal
+import socket
+from contextlib import AsyncExitStack
+from datetime import datetime
+from typing import Annotated, NamedTuple
+
+import typer
+
+from models.blockers import BlockerCode
+from models.outcomes import SkipReason, WaitingReason
+from models.replays import ReplayResult, ReplayState, Selection
+from order_import.cli.errors import REFUSED, CommandRefused
+from order_import.cli.orders import parse_since
+from order_import.cli.replay_progress import show_progress
+from order_import.cli.replay_view import dry_run_as_json, ran_as_json, show_dry_run, show_ran
+from order_import.cli.surroundings import read_settings, run
+from order_import.clients import connect_reader, connect_storage
+from order_import.output import print_json, stderr, stdout
+from order_import.replay.assumptions import Assumptions, BadAssumption, parse_assumptions
+from order_import.replay.command_log import TopicMissing, open_command_log
+from order_import.replay.lease import ReplayInTheWay
+from order_import.replay.naming import OrderNotNamed, resolve_orders
+from order_import.replay.plan import dry_run, select_keys
+from order_import.replay.runner import LeaseLost, Ran, Request, Runner, Signals
+from order_import.replay.summary import Summary
+from order_import.replay.topic_reading import orders_in_topic
+from order_import.settings import Settings
+from storage.port import Storage
+from streams.clock import now
+
+_CODES = [code.value for codes in (BlockerCode, SkipReason, WaitingReason) for code in codes]
+_NOTHING = "no order is selected by this; nothing to replay"
+
+
+class Asked(NamedTuple):
+    """The options that select orders."""
+
+    store: str | None
+    reason: str | None
+    sku: str | None
+    orders: list[str]
+    since: datetime | None
+    until: datetime | None
+    from_topic: bool
+
+    @property
+    def kept(self) -> dict[str, object]:
+        """What is kept of them beside the selection."""
+        if not self.from_topic:
+            return {"orders": self.orders} if self.orders else {}
+        times = {"since": self.since, "until": self.until}
+        return {"from_topic": {name: at for name, at in times.items() if at is not None}}
+
+
+def _parse_reason(text: str) -> str:
+    if text not in _CODES:
+        raise typer.BadParameter(f"expected one of {', '.join(_CODES)}")
+    return text
+
+
+def replay(
+    store: Annotated[str | None, typer.Option(metavar="ID", help="Of one store.")] = None,
+    reason: Annotated[
+        str | None,
+        typer.Option(metavar="CODE", parser=_parse_reason, help=f"One of {', '.join(_CODES)}."),
+    ] = None,
+    sku: Annotated[
+        str | None, typer.Option(metavar="SKU", help="Seller or catalog SKU that blocks.")
+    ] = None,
+    order: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ORDER", help="Exactly these: Amazon id, or store/order."),
+    ] = None,
+    since: Annotated[
+        datetime | None,
+        typer.Option(metavar="TIME", parser=parse_since, help="Purchased since, in UTC."),
+    ] = None,
+    until: Annotated[
+        datetime | None,
+        typer.Option(metavar="TIME", parser=parse_since, help="Purchased until, in UTC."),
+    ] = None,
+    from_topic: Annotated[
+        bool,
+        typer.Option(
+            "--from-topic",
+            help="Orders that amazon.orders.blocked names; --since and --until are then its times.",
+        ),
+    ] = False,
+    reason_text: Annotated[
+        str | None, typer.Option(metavar="T", help="Why; kept with the replay.")
+    ] = None,
+    rate: Annotated[
+        float | None, typer.Option(min=0.1, metavar="N", help="Orders per second, at most.")
+    ] = None,
+    execute: Annotated[bool, typer.Option("--execute", help="Do it, not only tell.")] = False,
+    assume: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FACT", help="What if: product:SKU:enabled=true,salable_quantity=20 and so on."
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Judge orders again by today's facts: blocked ones, and those skipped as import-disabled.
+
+    Without --execute it only tells what would become of them, and changes nothing.
+    """
+    asked = Asked(store, reason, sku, order or [], since, until, from_topic)
+    if asked.orders and (reason or sku or since or until or from_topic):
+        raise typer.BadParameter("goes with --store only", param_hint="--order")
+    if execute and assume:
+        raise typer.BadParameter("not with --execute: it is for a dry run", param_hint="--assume")
+    if execute and not (reason_text or "").strip():
+        raise typer.BadParameter("expected with --execute", param_hint="--reason-text")
+    try:
+        assumed = parse_assumptions(assume or [])
+        settings = read_settings()
+        if execute:
+            _tell_ran(
+                run(_execute(settings, asked, (reason_text or "").strip(), rate, as_json)), as_json
+            )
+        else:
+            summary = run(_dry_run(settings, asked, assumed))
+            _tell_dry_run(summary, assume or [], as_json)
+    except BadAssumption as error:
+        raise typer.BadParameter(str(error), param_hint="--assume") from None
+    except TopicMissing as error:
+        raise CommandRefused(f"topic {error} is not there yet; run: order-import init") from None
+    except OrderNotNamed as error:
+        raise CommandRefused(str(error)) from None
+    except ReplayInTheWay as error:
+        raise CommandRefused(f"{error}; wait for it, or cancel it with Ctrl-C there") from None
+    except LeaseLost as error:
+        raise CommandRefused(
+            f"replay {error} could not say for too long that it is alive, and sent no more; "
+            "what was sent is carried out, and running it again is safe"
+        ) from None
+
+
+def _tell_dry_run(summary: Summary, assumed: list[str], as_json: bool) -> None:
+    if as_json:
+        print_json(dry_run_as_json(summary, assumed))
+    elif summary.answered:
+        show_dry_run(stdout(), summary, assumed)
+    if not summary.answered:
+        raise CommandRefused(_NOTHING)
+    if not summary.orders[ReplayResult.CREATED]:
+        raise typer.Exit(REFUSED)
+    if not as_json and not assumed:
+        stdout().print('Add --execute --reason-text "why" to do it.')
+
+
+def _tell_ran(ran: Ran, as_json: bool) -> None:
+    if as_json:
+        print_json(ran_as_json(ran))
+    else:
+        show_ran(stdout(), ran)
+    if ran.replay.state is not ReplayState.DONE:
+        raise typer.Exit(REFUSED)
+
+
+async def _wanted(storage: Storage, settings: Settings, asked: Asked) -> Selection:
+    if asked.orders:
+        return Selection(asked.store, keys=await resolve_orders(storage, asked.orders, asked.store))
+    if asked.from_topic:
+        keys = tuple(await orders_in_topic(settings, asked.since, asked.until))
+        return Selection(asked.store, asked.reason, asked.sku, keys=keys)
+    return Selection(asked.store, asked.reason, asked.sku, asked.since, asked.until)
+
+
+async def _dry_run(settings: Settings, asked: Asked, assumed: Assumptions) -> Summary:
+    async with connect_storage(settings) as storage:
+        wanted = await _wanted(storage, settings, asked)
+        return await dry_run(storage, wanted, now(), assumed)
+
+
+async def _execute(
+    settings: Settings, asked: Asked, reason_text: str, rate: float | None, quiet: bool
+) -> Ran:
+    async with AsyncExitStack() as stack:
+        storage = await stack.enter_async_context(connect_storage(settings))
+        reader = await stack.enter_async_context(connect_reader(settings))
+        wanted = await _wanted(storage, settings, asked)
+        keys = await select_keys(storage, wanted)
+        if not keys:
+            raise CommandRefused(_NOTHING)
+        commands = await stack.enter_async_context(open_command_log(settings, reader))
+        progress = stack.enter_context(show_progress(len(keys), quiet=quiet))
+        runner = Runner(storage, commands, now, progress)
+        request = Request(wanted, _who(), reason_text, rate, asked.kept)
+        return await runner.run(request, keys, _signals())
+
+
+def _signals() -> Signals:
+    """Have Ctrl-C cancel what is not sent; a second one does not wait for the rest either."""
+    signals = Signals()
+
+    def interrupted() -> None:
+        if signals.cancel.is_set():
+            signals.give_up.set()
+            return
+        signals.cancel.set()
+        stderr().print("Canceled: nothing more is sent; waiting for what was.")
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, interrupted)
+    return signals
+
+
+def _who() -> str:
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # a user id without a name, as in a container
+        user = "unknown"
+    return f"{user}@{socket.gethostname()}"

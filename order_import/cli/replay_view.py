@@ -1,0 +1,173 @@
+"""A replay for people and for programs: what it would do, or did."""
+
+from collections.abc import Iterable, Sequence
+
+from rich.console import Console
+
+from models.replays import ReplayAnswer, ReplayReason, ReplayResult
+from order_import.output import amount, cell, new_table
+from order_import.replay.runner import Ran
+from order_import.replay.summary import Summary
+from order_import.words import REASONS, in_words
+
+_WORDS = {
+    "already-created": "There is a Commerce order already",
+    "not-received": "No such order was ever received",
+}
+_PLANNED = {
+    ReplayResult.CREATED: "Would be created",
+    ReplayResult.BLOCKED: "Would stay blocked, or be blocked",
+    ReplayResult.REFUSED: "Would be refused",
+}
+_HAPPENED = {
+    ReplayResult.CREATED: "Created",
+    ReplayResult.BLOCKED: "Still blocked",
+    ReplayResult.REFUSED: "Refused",
+}
+
+
+def summary_as_json(summary: Summary) -> dict[str, object]:
+    """Give a summary as programs read it."""
+    return {
+        "created": {
+            "orders": summary.orders[ReplayResult.CREATED],
+            "value": summary.money,
+            "first": [
+                {"order": one.key, "total": one.total}
+                for one in summary.first[ReplayResult.CREATED]
+            ],
+        },
+        "blocked": {
+            "orders": summary.orders[ReplayResult.BLOCKED],
+            "causes": [
+                {
+                    "code": code,
+                    "sku": sku,
+                    "orders": cause.orders,
+                    "required": cause.required,
+                    "available": cause.available,
+                }
+                for (code, sku), cause in summary.causes.items()
+            ],
+            "first": _told(summary.first[ReplayResult.BLOCKED]),
+        },
+        "refused": {
+            "orders": summary.orders[ReplayResult.REFUSED],
+            "reasons": dict(summary.refusals),
+            "first": _told(summary.first[ReplayResult.REFUSED]),
+        },
+    }
+
+
+def dry_run_as_json(summary: Summary, assumed: Sequence[str]) -> dict[str, object]:
+    """Give a dry run as programs read it."""
+    return {
+        "executed": False,
+        "selected": summary.answered,
+        "assumed": list(assumed),
+        **summary_as_json(summary),
+    }
+
+
+def ran_as_json(ran: Ran) -> dict[str, object]:
+    """Give a replay that ended as programs read it."""
+    replay = ran.replay
+    return {
+        "executed": True,
+        "replay_id": replay.replay_id,
+        "scope": replay.scope,
+        "state": replay.state,
+        "who": replay.who,
+        "reason_text": replay.reason_text,
+        "started_at": replay.started_at,
+        "finished_at": replay.finished_at,
+        "selected": replay.selected,
+        "sent": replay.sent,
+        "unanswered": ran.unanswered,
+        **summary_as_json(ran.summary),
+    }
+
+
+def show_dry_run(console: Console, summary: Summary, assumed: Sequence[str]) -> None:
+    """Print what a replay would do."""
+    told = f"Dry run: {count_of(summary.answered)} judged against today's facts. Nothing changed."
+    console.print(cell(told, "bold"))
+    for assumption in assumed:
+        console.print(cell(f"  assumed: {assumption}", "yellow"))
+    show_summary(console, summary, _PLANNED)
+
+
+def show_ran(console: Console, ran: Ran) -> None:
+    """Print what a replay did."""
+    replay = ran.replay
+    told = f"Replay {replay.replay_id}: {replay.state}, {replay.sent} of {replay.selected} sent."
+    console.print(cell(told, "bold"))
+    show_summary(console, ran.summary, _HAPPENED)
+    if ran.unanswered:
+        console.print(f"{count_of(ran.unanswered)} sent, and not judged yet.")
+
+
+def show_summary(
+    console: Console, summary: Summary, titles: dict[ReplayResult, str] | None = None
+) -> None:
+    """Print a summary under these titles."""
+    titles = titles or _HAPPENED
+    created = summary.orders[ReplayResult.CREATED]
+    value = "".join(f", {amount(money)}" for money in summary.money)
+    console.print(cell(f"{titles[ReplayResult.CREATED]}: {count_of(created)}{value}", "green"))
+    for one in summary.first[ReplayResult.CREATED]:
+        console.print(cell(f"  {one.key}  {amount(one.total) or ''}".rstrip()))
+    _more(console, created, len(summary.first[ReplayResult.CREATED]))
+    if blocked := summary.orders[ReplayResult.BLOCKED]:
+        console.print(cell(f"{titles[ReplayResult.BLOCKED]}: {count_of(blocked)}", "bold red"))
+        _show_causes(console, summary)
+        _show_first(console, summary.first[ReplayResult.BLOCKED], blocked)
+    if refused := summary.orders[ReplayResult.REFUSED]:
+        console.print(cell(f"{titles[ReplayResult.REFUSED]}: {count_of(refused)}", "yellow"))
+        for code, orders in summary.refusals.most_common():
+            words = _WORDS.get(code) or in_words([code])
+            console.print(cell(f"  {orders} {code}: {words}"))
+        _show_first(console, summary.first[ReplayResult.REFUSED], refused)
+
+
+def count_of(orders: int) -> str:
+    """Give `1 order`, `2 orders`."""
+    return f"{orders} {'order' if orders == 1 else 'orders'}"
+
+
+def _show_causes(console: Console, summary: Summary) -> None:
+    columns = ("Cause", "SKU", "Orders", "Required", "Available")
+    table = new_table(*columns, right=columns[2:])
+    for (code, sku), cause in sorted(summary.causes.items(), key=lambda one: -one[1].orders):
+        available = None if cause.available is None else f"{cause.available:g}"
+        table.add_row(
+            cell(f"{REASONS.get(code, code)} ({code})"),
+            cell(sku),
+            cell(cause.orders),
+            cell(cause.required),
+            cell(available),
+        )
+    console.print(table)
+
+
+def _show_first(console: Console, first: Iterable[ReplayAnswer], orders: int) -> None:
+    shown = list(first)
+    for one in shown:
+        console.print(cell(f"  {one.key}  {'; '.join(map(_in_short, one.reasons))}"))
+    _more(console, orders, len(shown))
+
+
+def _more(console: Console, orders: int, shown: int) -> None:
+    if orders > shown:
+        console.print(f"  and {orders - shown} more")
+
+
+def _in_short(reason: ReplayReason) -> str:
+    if reason.required is None:
+        return reason.code
+    available = "" if reason.available is None else f", {reason.available:g} available"
+    return f"{reason.code} {reason.sku or 'no SKU'} (needs {reason.required}{available})"
+
+
+def _told(answers: Iterable[ReplayAnswer]) -> list[dict[str, object]]:
+    return [{"order": one.key, "reasons": one.reasons} for one in answers]

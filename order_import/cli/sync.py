@@ -1,0 +1,57 @@
+"""`sync`: the next sync, now."""
+
+from contextlib import AsyncExitStack
+from typing import Annotated
+
+import typer
+
+from order_import.cli.errors import CommandRefused
+from order_import.cli.replay_view import count_of, show_summary, summary_as_json
+from order_import.cli.surroundings import read_settings, run
+from order_import.clients import connect_reader, connect_storage
+from order_import.output import cell, print_json, stdout
+from order_import.replay.command_log import TopicMissing, open_command_log
+from order_import.replay.summary import Summary
+from order_import.replay.syncing import ask_for_sync, sync_now
+from order_import.settings import Settings
+from streams.clock import now
+
+
+def sync(
+    store: Annotated[str | None, typer.Option(metavar="ID", help="Of one store.")] = None,
+    wait: Annotated[
+        bool, typer.Option("--wait/--no-wait", help="Wait until the worker has carried it out.")
+    ] = True,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Judge all blocked orders again now, and complete what Commerce has shipped."""
+    try:
+        summary = run(_sync(read_settings(), store, wait=wait))
+    except TopicMissing as error:
+        raise CommandRefused(f"topic {error} is not there yet; run: order-import init") from None
+    if as_json:
+        told = {} if summary is None else {"were_blocked": summary.answered}
+        details = {} if summary is None else summary_as_json(summary)
+        print_json({"store_id": store, "carried_out": summary is not None, **told, **details})
+        return
+    console = stdout()
+    if summary is None:
+        console.print("Asked for a sync; not waiting for it.")
+        return
+    told_orders = count_of(summary.answered)
+    console.print(cell(f"Sync carried out. Blocked before it: {told_orders}.", "bold"))
+    if summary.answered:
+        show_summary(console, summary)
+
+
+async def _sync(settings: Settings, store: str | None, *, wait: bool) -> Summary | None:
+    async with AsyncExitStack() as stack:
+        storage = await stack.enter_async_context(connect_storage(settings))
+        reader = await stack.enter_async_context(connect_reader(settings))
+        if store is not None and store not in await reader.stores():
+            raise CommandRefused(f"there is no store {store}")
+        commands = await stack.enter_async_context(open_command_log(settings, reader))
+        if not wait:
+            await ask_for_sync(commands, store, now())
+            return None
+        return await sync_now(storage, commands, store, now())

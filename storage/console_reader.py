@@ -1,0 +1,155 @@
+"""What the operators' console asks of the database, beyond what every reader answers."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Protocol
+
+from models.amazon_order import AmazonStatus, FulfillmentChannel
+from models.facts import Listing
+from models.outcomes import ImportState
+from models.records import CommerceOrder, StockedProduct
+from storage.reader import OrderLine
+
+
+class QueryTookTooLong(Exception):  # noqa: N818 - the question was too wide, nothing is broken
+    """A question without an index ran out of its time. A narrower one may be answered."""
+
+
+class OrderSort(StrEnum):
+    """What a list of orders is sorted by. There is an index for each."""
+
+    PURCHASED = "purchased"
+    RECEIVED = "received"
+
+
+@dataclass(frozen=True, slots=True)
+class OrderQuery:
+    """Which orders, and in which order. `None` leaves a question out.
+
+    `number` is an Amazon order id or its beginning, `sku` a seller's or a catalog's, and
+    `product` the catalog SKU of a blocker (empty: a blocker without a SKU). `keys` are
+    `store/order`, for a selection.
+    """
+
+    store_id: str | None = None
+    state: ImportState | None = None
+    reason: str | None = None
+    status: AmazonStatus | None = None
+    channel: FulfillmentChannel | None = None
+    number: str | None = None
+    buyer: str | None = None
+    sku: str | None = None
+    product: str | None = None
+    asin: str | None = None
+    purchased_from: datetime | None = None
+    purchased_to: datetime | None = None
+    total_min: Decimal | None = None
+    total_max: Decimal | None = None
+    keys: tuple[str, ...] = ()
+    sort: OrderSort = OrderSort.PURCHASED
+    descending: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """A place in a sorted list of orders: beside the order of this key."""
+
+    at: datetime | None
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRow:
+    """An order as one row of a list. `skus` are those of its blockers."""
+
+    line: OrderLine
+    buyer_name: str | None
+    skus: tuple[str, ...]
+    since: datetime | None
+    decided_at: datetime
+    received_at: datetime
+    latest_ship_date: datetime | None
+
+    @property
+    def key(self) -> str:
+        """`store/order`."""
+        return f"{self.line.store_id}/{self.line.amazon_order_id}"
+
+    def cursor(self, sort: OrderSort) -> Cursor:
+        """Give its place in a list sorted so."""
+        at = self.line.purchase_date if sort is OrderSort.PURCHASED else self.received_at
+        return Cursor(at, self.key)
+
+
+@dataclass(frozen=True, slots=True)
+class Hour:
+    """What happened in one hour, which begins at `at`."""
+
+    at: datetime
+    received: int
+    created: int
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """A store's last hours, oldest first, and the seconds from received to created.
+
+    The seconds are of the newest orders that were created; None where there are none.
+    """
+
+    hours: Sequence[Hour]
+    median_seconds: float | None
+    p95_seconds: float | None
+
+
+class ConsoleReader(Protocol):
+    """Questions of the console.
+
+    Raises:
+        StorageUnavailable: From every method: the database does not answer.
+    """
+
+    async def page(
+        self, query: OrderQuery, cursor: Cursor | None, *, forward: bool, limit: int
+    ) -> Sequence[OrderRow]:
+        """Give orders after a place (or before it), always in the query's own order.
+
+        Raises:
+            QueryTookTooLong: It has no index for what was asked, and there are too many orders.
+        """
+        ...
+
+    async def count(self, query: OrderQuery, at_most: int) -> int | None:
+        """Give how many orders there are, counting no further than asked; None: too slow to say."""
+        ...
+
+    def stream(self, query: OrderQuery) -> AsyncIterator[OrderRow]:
+        """Give all orders, one after the other."""
+        ...
+
+    async def received_since(self, store_id: str | None, after: datetime, at_most: int) -> int:
+        """Give how many orders were received after a moment, counting no further than asked."""
+        ...
+
+    async def activity(self, store_id: str | None, since: datetime, until: datetime) -> Activity:
+        """Give what happened in the hours between."""
+        ...
+
+    async def commerce_order(self, commerce_order_id: str) -> CommerceOrder | None:
+        """Give a Commerce order."""
+        ...
+
+    async def products(self, skus: Sequence[str]) -> Mapping[str, StockedProduct]:
+        """Give the catalog products that exist of these SKUs."""
+        ...
+
+    async def skus_like(self, text: str, limit: int) -> Sequence[str]:
+        """Give catalog SKUs that begin with a text."""
+        ...
+
+    async def listing(self, key: str) -> Listing | None:
+        """Give what a `store/seller SKU` is matched to."""
+        ...

@@ -1,0 +1,90 @@
+"""Replays in memory: the part of a view that only replays ask for."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from models.blockers import BlockerCode
+from models.outcomes import Blocked, Outcome, Skipped, SkipReason, Waiting, Withdrawn
+from models.records import OrderRecord
+from models.replays import RecordedAnswer, Replay, ReplayState, Selection
+from storage.order_documents import state_of
+from storage.replay_documents import LONG_AGO
+
+
+@dataclass
+class KeptReplays:
+    """What is stored of replays."""
+
+    replays: dict[str, Replay] = field(default_factory=dict)
+    answers: dict[str, RecordedAnswer] = field(default_factory=dict)
+
+    def copied(self) -> "KeptReplays":
+        """Give a copy to work on."""
+        return KeptReplays(dict(self.replays), dict(self.answers))
+
+    def write(self, replays: Iterable[Replay], answers: Iterable[RecordedAnswer]) -> None:
+        """Store replays anew; an answer that is there already stays."""
+        self.replays |= {replay.replay_id: replay for replay in replays}
+        for recorded in answers:
+            self.answers.setdefault(recorded.result_id, recorded)
+
+    def newest(self, *, running: bool, limit: int) -> Sequence[Replay]:
+        """Give replays, newest first."""
+        found = [
+            one for one in self.replays.values() if not running or one.state is ReplayState.RUNNING
+        ]
+        return sorted(found, key=lambda one: one.replay_id, reverse=True)[:limit]
+
+    def answers_of(
+        self, replay_id: str, after: RecordedAnswer | None, limit: int
+    ) -> Sequence[RecordedAnswer]:
+        """Give what a replay said of orders, by their keys."""
+        found = [
+            one
+            for one in self.answers.values()
+            if one.replay_id == replay_id and (after is None or one.result_id > after.result_id)
+        ]
+        return sorted(found, key=lambda one: one.result_id)[:limit]
+
+
+def select(orders: Mapping[str, OrderRecord], wanted: Selection) -> Sequence[str]:
+    """Give the keys of a replay's orders, oldest purchase first."""
+    named: Iterable[OrderRecord] = orders.values()
+    if wanted.keys is not None:
+        named = [orders[key] for key in dict.fromkeys(wanted.keys) if key in orders]
+    found = [record for record in named if _is_wanted(record, wanted)]
+    found.sort(key=lambda one: (one.order.purchase_date or LONG_AGO, one.key))
+    return [record.key for record in found]
+
+
+def _is_wanted(record: OrderRecord, wanted: Selection) -> bool:
+    return (
+        wanted.store_id in {None, record.store_id}
+        and _is_between(record.order.purchase_date, wanted.since, wanted.until)
+        and _has_reason(record.outcome, wanted)
+    )
+
+
+def _is_between(at: datetime | None, since: datetime | None, until: datetime | None) -> bool:
+    if at is None:
+        return since is None and until is None
+    return (since is None or at >= since) and (until is None or at <= until)
+
+
+def _has_reason(outcome: Outcome, wanted: Selection) -> bool:
+    if wanted.sku is not None or wanted.reason in set(BlockerCode):
+        return isinstance(outcome, Blocked) and any(
+            wanted.reason in {None, blocker.code.value}
+            and wanted.sku in {None, blocker.sku, blocker.seller_sku}
+            for blocker in outcome.blockers
+        )
+    if wanted.reason is not None:
+        return isinstance(outcome, Waiting | Skipped | Withdrawn) and outcome.reason == (
+            wanted.reason
+        )
+    if wanted.state is not None:
+        return state_of(outcome) is wanted.state
+    if wanted.keys is not None:
+        return True
+    return isinstance(outcome, Blocked) or outcome == Skipped(SkipReason.IMPORT_DISABLED)

@@ -1,0 +1,105 @@
+"""`replays` and `replay_results` documents, and the query for a replay's orders."""
+
+from dataclasses import asdict
+from datetime import UTC, datetime
+
+from models.blockers import BlockerCode
+from models.outcomes import ImportState, SkipReason, WaitingReason
+from models.replays import (
+    RecordedAnswer,
+    Replay,
+    ReplayAnswer,
+    ReplayReason,
+    ReplayResult,
+    ReplayState,
+    Selection,
+)
+from storage.values import Document, money_in, money_out, present
+
+LONG_AGO = datetime.min.replace(tzinfo=UTC)
+"""Sorts orders without a purchase date first, as the database does."""
+
+
+def replay_in(replay: Replay) -> Document:
+    """Give the fields of a replay but its `_id`."""
+    fields = {name: getattr(replay, name) for name in _REPLAY_FIELDS}
+    return fields | {"state": replay.state.value, "filter": dict(replay.asked)}
+
+
+def replay_out(document: Document) -> Replay:
+    """Give the replay a document holds."""
+    return Replay(
+        replay_id=document["_id"],
+        state=ReplayState(document["state"]),
+        asked=document["filter"],
+        **{name: document[name] for name in _REPLAY_FIELDS},
+    )
+
+
+_REPLAY_FIELDS = (
+    *("scope", "who", "reason_text", "selected", "started_at", "lease_until"),
+    *("sent", "done", "finished_at", "results"),
+)
+
+
+def answer_in(recorded: RecordedAnswer) -> Document:
+    """Give the fields of an answer but its `_id`."""
+    answer = recorded.answer
+    return {
+        "replay_id": recorded.replay_id,
+        "key": answer.key,
+        "result": answer.result.value,
+        "reasons": [present(**asdict(reason)) for reason in answer.reasons],
+        "at": recorded.at,
+        **present(total=money_in(answer.total)),
+    }
+
+
+def answer_out(document: Document) -> RecordedAnswer:
+    """Give a recorded answer."""
+    answer = ReplayAnswer(
+        key=document["key"],
+        result=ReplayResult(document["result"]),
+        reasons=tuple(ReplayReason(**reason) for reason in document["reasons"]),
+        total=money_out(document.get("total")),
+    )
+    return RecordedAnswer(document["replay_id"], answer, document["at"])
+
+
+def query_of(wanted: Selection) -> Document:
+    """Give the query for a selection, but for its keys. It begins with an index by state."""
+    query: Document = {}
+    if wanted.store_id is not None:
+        query["store_id"] = wanted.store_id
+    dates = present(**{"$gte": wanted.since, "$lte": wanted.until})
+    if dates:
+        query["purchase_date"] = dates
+    if wanted.sku is not None or wanted.reason in set(BlockerCode):
+        query["import.state"] = ImportState.BLOCKED.value
+        query["import.reasons"] = {"$elemMatch": _blocker_query(wanted)}
+    elif wanted.reason is not None:
+        query["import.state"] = {"$in": states_of(wanted.reason)}
+        query["import.reasons"] = wanted.reason
+    elif wanted.state is not None:
+        query["import.state"] = wanted.state.value
+    elif wanted.keys is None:
+        disabled = {
+            "import.state": ImportState.SKIPPED.value,
+            "import.reasons": SkipReason.IMPORT_DISABLED.value,
+        }
+        query["$or"] = [{"import.state": ImportState.BLOCKED.value}, disabled]
+    return query
+
+
+def states_of(reason: str) -> list[str]:
+    """Give the states in which an order may have a code that is no blocker's."""
+    if reason in set(WaitingReason):
+        return [ImportState.WAITING.value]
+    return [ImportState.SKIPPED.value, ImportState.WITHDRAWN.value]
+
+
+def _blocker_query(wanted: Selection) -> Document:
+    query: Document = present(code=wanted.reason)
+    if wanted.sku is not None:
+        query["$or"] = [{"sku": wanted.sku}, {"seller_sku": wanted.sku}]
+    return query

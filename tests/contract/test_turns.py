@@ -1,0 +1,228 @@
+"""A fact and an order that waits for it cannot pass each other, whoever is first (rule 12).
+
+One transaction is held between its reads and its commit while the other one tries. Afterwards no
+order waits on a fact that would free it without a `Rejudge` in an outbox: it cannot be lost.
+The last test takes the turns away, and the wake-up is lost: so the tests can fail.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+from uuid import uuid5
+
+import pytest
+import pytest_asyncio
+from typing_extensions import override
+
+from models import keys
+from models.commands import Rejudge
+from models.ledger import Changes, CommandMessage, OrderChange, Position, Source
+from models.outcomes import Created
+from models.records import OrderRecord
+from order_import.embedded import EmbeddedServers
+from storage.driver import Driver
+from storage.memory import MemoryStorage
+from storage.mongo import MongoStorage, open_storage
+from storage.port import Storage, Transaction, Turn
+from storage.transaction import MongoTransaction
+from streams.agents import STAGES
+from streams.page import Page
+from streams.topics import TopicName
+from tests.builders import KEY, NOW, Message, a_document, a_message, a_product, a_record, a_store
+
+pytestmark = pytest.mark.timeout(120)
+IMPLEMENTATIONS = ("memory", *Driver)
+TICKS = 50
+
+
+class Pair(NamedTuple):
+    """A fact and the judgement that may miss it, and what is there before both."""
+
+    before: Changes
+    fact: tuple[TopicName, Message]
+    judgement: tuple[TopicName, Message]
+    waits_on: str
+
+
+def _pair(name: str) -> Pair:
+    admitted = OrderChange(a_record(), (), is_new=True, details=False)
+    judgement = (TopicName.ADMITTED, a_message(b"{}", key=KEY.encode()))
+    if name == "product":
+        disabled = a_product(enabled=False)
+        fact = a_message(a_product(name="Lamp, now on sale").model_dump(mode="json"))
+        return Pair(
+            Changes(stores=[a_store()], products=[disabled], orders=[admitted]),
+            (TopicName.PRODUCTS, fact),
+            judgement,
+            "product:SKU-1",
+        )
+    return Pair(
+        Changes(),
+        (TopicName.STORES, a_message(a_store().model_dump(mode="json"))),
+        (TopicName.ORDERS, a_message(a_document())),
+        "store:store-1",
+    )
+
+
+@dataclass
+class Party:
+    """One of the two: a lane's transaction on a storage of its own, that can be held."""
+
+    storage: Storage
+    position: Position
+    topic: TopicName
+    message: Message
+    has_read: asyncio.Event = field(default_factory=asyncio.Event)
+    may_commit: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def run(self) -> None:
+        stage: Any = STAGES[self.topic]
+        read = stage.read([self.message])
+        before = self.position
+
+        async def work(transaction: Transaction) -> None:
+            page = Page(before.source, NOW)
+            await stage.decide(read, page, transaction)
+            self.has_read.set()
+            await self.may_commit.wait()
+            await transaction.write(page.to_changes())
+            await transaction.move(before, before.moved(1, tuple(page.outgoing)))
+
+        await self.storage.transact(work)
+
+    async def is_kept_out(self) -> None:
+        """Wait until it has met the other one and has not read. Memory meets in a lock."""
+        if isinstance(self.storage, MongoStorage):
+            storage = self.storage
+            while not storage.conflicts and not self.has_read.is_set():  # noqa: ASYNC110 - a count
+                await asyncio.sleep(0.001)
+            return
+        for _ in range(TICKS):
+            await asyncio.sleep(0)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def turns_url(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
+    async with EmbeddedServers(tmp_path_factory.mktemp("turns"), kafka=False) as addresses:
+        assert addresses.mongo_url is not None
+        yield addresses.mongo_url
+
+
+@pytest.fixture(params=IMPLEMENTATIONS)
+async def storages(request: pytest.FixtureRequest, turns_url: str) -> AsyncIterator[list[Storage]]:
+    """Two of one database, as two workers have; in memory there is only one."""
+    if request.param == "memory":
+        memory = MemoryStorage()
+        yield [memory, memory]
+        return
+    database = f"t{uuid5(keys._NAMESPACE, request.node.nodeid).hex}"
+    async with AsyncExitStack() as stack:
+        opened: list[Storage] = [
+            await stack.enter_async_context(
+                open_storage(turns_url, database, Driver(request.param))
+            )
+            for _ in range(2)
+        ]
+        await opened[0].prepare()
+        yield opened
+
+
+@pytest.mark.parametrize("name", ["product", "store"])
+@pytest.mark.parametrize("first", ["fact", "judgement"])
+async def test_one_after_the_other_no_wake_up_is_lost(
+    storages: list[Storage], name: str, first: str
+) -> None:
+    pair, fact, judgement = await _meet(storages, name)
+    fact.may_commit.set()
+    judgement.may_commit.set()
+    for party in (fact, judgement) if first == "fact" else (judgement, fact):
+        await party.run()
+    await _assert_no_wake_up_is_lost(storages[0], pair)
+
+
+@pytest.mark.parametrize("name", ["product", "store"])
+@pytest.mark.parametrize("first", ["fact", "judgement"])
+async def test_at_the_same_time_no_wake_up_is_lost(
+    storages: list[Storage], name: str, first: str
+) -> None:
+    pair, fact, judgement = await _meet(storages, name)
+    holds, comes = (fact, judgement) if first == "fact" else (judgement, fact)
+    async with asyncio.TaskGroup() as both:
+        both.create_task(holds.run())
+        await holds.has_read.wait()
+        both.create_task(comes.run())
+        await comes.is_kept_out()
+        assert not comes.has_read.is_set(), "it read what another one is about to change"
+        comes.may_commit.set()
+        holds.may_commit.set()
+    await _assert_no_wake_up_is_lost(storages[0], pair)
+
+
+@pytest.mark.parametrize("name", ["product", "store"])
+@pytest.mark.parametrize("first", ["fact", "judgement"])
+async def test_without_turns_the_wake_up_is_lost(
+    turns_url: str, name: str, first: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(MongoTransaction, "take_turn", _TurnlessTransaction.take_turn)
+    database = f"turnless_{name}_{first}"
+    async with (
+        open_storage(turns_url, database) as one,
+        open_storage(turns_url, database) as other,
+    ):
+        await one.prepare()
+        pair, fact, judgement = await _meet([one, other], name)
+        holds, comes = (fact, judgement) if first == "fact" else (judgement, fact)
+        async with asyncio.TaskGroup() as both:
+            commits = both.create_task(holds.run())
+            await holds.has_read.wait()
+            both.create_task(comes.run())
+            await comes.has_read.wait()
+            holds.may_commit.set()
+            await commits
+            comes.may_commit.set()
+        with pytest.raises(AssertionError, match="and nothing wakes it"):
+            await _assert_no_wake_up_is_lost(one, pair)
+
+
+class _TurnlessTransaction(MongoTransaction):
+    @override
+    async def take_turn(self, turn: Turn) -> int:
+        # The embedded server begins a transaction only with a read.
+        await self.stores()
+        return 0
+
+
+async def _meet(storages: Sequence[Storage], name: str) -> tuple[Pair, Party, Party]:
+    pair = _pair(name)
+
+    async def work(transaction: Transaction) -> None:
+        await transaction.take_turn(Turn.STOCK)
+        await transaction.write(pair.before)
+
+    await storages[0].transact(work)
+    fact, judgement = [
+        Party(storage, await storage.take_up(Source(told[0], 0)), *told)
+        for storage, told in zip(storages, (pair.fact, pair.judgement), strict=True)
+    ]
+    return pair, fact, judgement
+
+
+async def _assert_no_wake_up_is_lost(storage: Storage, pair: Pair) -> None:
+    """The fact is free by now: the order is through, or its waking is in an outbox."""
+    order = await _read(storage, lambda transaction: transaction.orders({KEY}))
+    record: OrderRecord = order[KEY]
+    outboxes = [
+        (await storage.position(Source(topic, 0))).outbox
+        for topic in (pair.fact[0], pair.judgement[0])
+    ]
+    asked = CommandMessage(pair.waits_on, Rejudge(fact=pair.waits_on))
+    through = isinstance(record.outcome, Created) or record.admitted
+    assert through or any(asked in outbox for outbox in outboxes), (
+        f"{record.outcome} waits on {record.waits_on}, and nothing wakes it"
+    )
+
+
+async def _read(storage: Storage, ask: Callable[[Transaction], Awaitable[Any]]) -> Any:
+    return await storage.transact(ask)

@@ -1,0 +1,113 @@
+"""Random histories through real Kafka and the MongoDB protocol end as the reference model says.
+
+All share one installation, each with stores, products and orders of its own. A step is one message
+of each; the next step begins when everything that followed has come to rest. The worker is killed
+now and then. `WIRE_HISTORIES=200 pytest tests/integration/test_histories.py` is the long form.
+"""
+
+import os
+from itertools import zip_longest
+from random import Random
+from typing import Any
+
+import pytest
+from aiokafka import AIOKafkaConsumer
+
+from order_import.clients import new_consumer
+from streams.topics import READ_TOPICS
+from tests.integration.kit import OUT, System
+from tests.model.end import End, events_by_order
+from tests.model.histories import history
+from tests.model.messages import Told, renamed, wire
+from tests.model.reference_model import Model
+
+HISTORIES = int(os.environ.get("WIRE_HISTORIES", "30"))
+SEED = 20_261_123
+LENGTH = (5, 14)
+KILLED_EVERY = 8
+pytestmark = pytest.mark.timeout(300 + 3 * HISTORIES)
+
+
+async def test_histories_on_real_servers_end_as_the_model_says(system: System) -> None:
+    histories = [_history(number) for number in range(HISTORIES)]
+    positions = new_consumer(
+        system.settings, [system.settings.topic_prefix + topic for topic in READ_TOPICS]
+    )
+    await positions.start()
+    try:
+        worker = await system.start_worker()
+        for number, step in enumerate(zip_longest(*histories)):
+            for told in step:
+                if told is not None:
+                    await _publish(system, told)
+            if number % KILLED_EVERY == KILLED_EVERY - 1:
+                await worker.kill()
+                worker = await system.start_worker()
+            await system.eventually(lambda: _is_at_rest(system, positions), f"step {number}")
+        assert await worker.stop() == 0, worker.log.read_text()
+    finally:
+        await positions.stop()
+    end = await _end(system)
+    for number, told in enumerate(histories):
+        assert _part(end, f"h{number}-") == _expected(told), f"history {number}, seed {SEED}"
+
+
+def _history(number: int) -> list[Told]:
+    return [renamed(told, f"h{number}-") for told in history(Random(SEED + number), LENGTH)]
+
+
+def _expected(history_told: list[Told]) -> End:
+    model = Model()
+    for told in history_told:
+        model.take(told)
+    return model.end()
+
+
+async def _publish(system: System, told: Told) -> None:
+    topic, key, value, store = wire(told)
+    await system.publish(topic, value, key=key, store=store)
+
+
+async def _is_at_rest(system: System, consumer: AIOKafkaConsumer) -> bool:
+    """Say whether every lane is at the end of its log, with nothing more to publish.
+
+    The ends are read last: what was published meanwhile shows in them.
+    """
+    positions = {one["_id"]: one async for one in system.db.positions.find({})}
+    if any(one["outbox"] for one in positions.values()):
+        return False
+    ends = await consumer.end_offsets(consumer.assignment())
+    names = {f"{partition.topic}:{partition.partition}": end for partition, end in ends.items()}
+    return all(positions.get(name, {}).get("decided_to", 0) >= end for name, end in names.items())
+
+
+async def _end(system: System) -> End:
+    commerce = {
+        f"{one['store_id']}/{one['amazon_order_id']}": one["status"]
+        async for one in system.db.commerce_orders.find({})
+    }
+    orders = {}
+    async for one in system.db.amazon_orders.find({}):
+        assert not one["import"]["admitted"], f"{one['_id']} is admitted for ever"
+        state = one["import"]["state"]
+        reasons = frozenset(map(_reason, one["import"]["reasons"]))
+        orders[one["_id"]] = (state, reasons, one.get("status"), commerce.get(one["_id"]))
+    held = {one["_id"]: one["held"] async for one in system.db.products.find({}) if one.get("held")}
+    records = await system.read(*OUT)
+    # A copy after a kill carries the same id.
+    bodies = {dict(record.headers)["ce_id"].decode(): record.value for record in records}
+    assert bodies.keys() == {one["_id"] async for one in system.db.events.find({}, {"_id": 1})}
+    return End(orders, held, events_by_order(bodies.values()))
+
+
+def _reason(reason: Any) -> object:
+    return reason if isinstance(reason, str) else (reason["code"], reason.get("sku"))
+
+
+def _part(end: End, prefix: str) -> End:
+    """What belongs to one history."""
+    return End(
+        {name: order for name, order in end.orders.items() if name.startswith(prefix)},
+        {name: pieces for name, pieces in end.held.items() if name.startswith(prefix)},
+        {name: told for name, told in end.events.items() if name.startswith(prefix)},
+    )

@@ -1,0 +1,165 @@
+"""`dead-letters` as people use it: what is printed, and what is bad usage."""
+
+import json
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import pytest
+from typing_extensions import override
+
+from models.refusals import DeadLetterCode
+from order_import.cli import main
+from order_import.dead_letters import redrive
+from order_import.settings import Settings
+from storage.dead_letters import DeadLetters, KeptLetter, LetterFilter, LetterLine, Redrive
+from tests.builders import NOW, a_dead_letter
+
+LINE = LetterLine(
+    dead_letter_id="amazon.orders:0:7",
+    code=DeadLetterCode.UNKNOWN_STORE,
+    topic="amazon.orders",
+    at=NOW,
+    size=5000,
+    message="store-id: expected a header",
+    has_key=True,
+    claimed=False,
+    redriven=(),
+    chain=0,
+)
+
+
+class FakeLetters(DeadLetters):
+    """Has what it was given, and remembers what it was asked."""
+
+    def __init__(self, *lines: LetterLine, letters: Sequence[KeptLetter] = ()) -> None:
+        self.there = {line.dead_letter_id: line for line in lines}
+        self.kept = {one.letter.dead_letter_id: one for one in letters}
+        self.asked: list[LetterFilter] = []
+
+    @override
+    async def counts(self, topic: str | None = None) -> Mapping[DeadLetterCode, int]:
+        return {DeadLetterCode.UNKNOWN_STORE: len(self.there)} if self.there else {}
+
+    @override
+    async def find(self, wanted: LetterFilter) -> Sequence[LetterLine]:
+        self.asked.append(wanted)
+        return list(self.there.values())[: wanted.limit]
+
+    @override
+    async def lines(self, ids: Collection[str]) -> Mapping[str, LetterLine]:
+        return {name: self.there[name] for name in ids if name in self.there}
+
+    @override
+    async def letters(self, ids: Collection[str]) -> Mapping[str, KeptLetter]:
+        return {name: self.kept[name] for name in ids if name in self.kept}
+
+    @override
+    async def mark_redriven(self, marks: Mapping[str, Redrive]) -> None:
+        raise AssertionError("a dry run marks nothing")
+
+
+@asynccontextmanager
+async def opened(letters: FakeLetters) -> AsyncIterator[FakeLetters]:
+    yield letters
+
+
+@pytest.fixture
+def letters(monkeypatch: pytest.MonkeyPatch) -> FakeLetters:
+    marked = replace(
+        LINE,
+        dead_letter_id="amazon.orders:0:8",
+        redriven=(Redrive(NOW, 3, "amazon.orders:0:9"),),
+        chain=3,
+    )
+    emptied = replace(LINE, dead_letter_id="amazon.orders:0:9", size=None, has_key=False)
+    foreign = replace(LINE, dead_letter_id="old.amazon.orders:0:1", topic="old.amazon.orders")
+    kept = KeptLetter(a_dead_letter(value=b'{"BuyerName": "Jane"}'), ())
+    letters = FakeLetters(LINE, marked, emptied, foreign, letters=[kept])
+
+    async def is_there(_settings: Settings, _topic: str) -> bool:
+        return True
+
+    monkeypatch.setattr(
+        "order_import.cli.dead_letters.connect_dead_letters", lambda _: opened(letters)
+    )
+    monkeypatch.setattr(redrive, "topic_exists", is_there)
+    return letters
+
+
+def leave(*arguments: str) -> int:
+    with pytest.raises(SystemExit) as left:
+        main(("dead-letters", *arguments))
+    assert isinstance(left.value.code, int)
+    return left.value.code
+
+
+def test_the_list_counts_first_and_can_be_copied_from(
+    letters: FakeLetters, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert leave("list", "--code", "unknown-store", "--topic", "amazon.orders") == 0
+    told = capsys.readouterr().out
+    assert told.index("Letters") < told.index("amazon.orders:0:7")
+    (row,) = [line for line in told.splitlines() if "amazon.orders:0:8" in line]
+    for part in ("unknown-store", "2026-07-01 12:00", "4.9 KiB", "3, last 2026-07-01 12:00"):
+        assert part in row
+    assert letters.asked == [LetterFilter(DeadLetterCode.UNKNOWN_STORE, "amazon.orders")]
+
+
+@pytest.mark.usefixtures("letters")
+def test_a_full_list_says_that_there_may_be_more(capsys: pytest.CaptureFixture[str]) -> None:
+    assert leave("list", "--limit", "1") == 0
+    assert "The newest 1; ask for more with --limit." in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("letters")
+def test_show_masks_unless_asked(capsys: pytest.CaptureFixture[str]) -> None:
+    assert leave("show", "amazon.orders:0:7") == 0
+    told = capsys.readouterr().out
+    assert "Jane" not in told
+    assert "--unmask shows it" in told
+    assert leave("show", "amazon.orders:0:7", "--unmask") == 0
+    assert "Jane" in capsys.readouterr().out
+    assert leave("show", "amazon.orders:0:7", "--json") == 0
+    assert "value_base64" not in json.loads(capsys.readouterr().out)
+    assert leave("show", "nothing") == 1
+
+
+def test_a_dry_run_tells_what_goes_and_why_the_rest_stays(
+    letters: FakeLetters, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert leave("redrive", "--all") == 1
+    told = capsys.readouterr().out
+    assert "Nothing was sent. Add --execute" in told
+    for part in (
+        "amazon.orders:0:8: driven again 3 times already",
+        "amazon.orders:0:9: it has neither a key nor a value",
+        "old.amazon.orders is not a topic that this installation reads",
+    ):
+        assert part in told
+    (asked,) = letters.asked
+    assert (asked.is_open, asked.oldest_first) == (True, True)
+
+
+@pytest.mark.usefixtures("letters")
+def test_force_takes_the_guard_away_and_nothing_else(capsys: pytest.CaptureFixture[str]) -> None:
+    ids = ("amazon.orders:0:8", "amazon.orders:0:8", "amazon.orders:0:9", "none:0:0")
+    assert leave("redrive", *ids, "--force", "--json") == 1
+    told = json.loads(capsys.readouterr().out)
+    assert told["planned"] == ["amazon.orders:0:8"]
+    assert {one["id"] for one in told["refused"]} == {"amazon.orders:0:9", "none:0:0"}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("redrive",),
+        ("redrive", "amazon.orders:0:7", "--all"),
+        ("redrive", "amazon.orders:0:7", "--code", "unknown-store"),
+        ("redrive", "--all", "--code", "no-such-code"),
+        ("list", "--limit", "0"),
+        ("show",),
+    ],
+)
+def test_bad_usage_is_told_as_such(arguments: tuple[str, ...]) -> None:
+    assert leave(*arguments) == 2

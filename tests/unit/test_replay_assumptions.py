@@ -1,0 +1,57 @@
+"""Assumptions on the command line: what they say, and one clear line where they say nothing."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from order_import.replay.assumptions import BadAssumption, parse_assumptions
+
+
+def test_assumptions_are_read() -> None:
+    found = parse_assumptions(
+        [
+            "product:A:B/C:enabled=true,salable_quantity=20",
+            "product:A:B/C:enabled=false,manage_stock=false",
+            "store:us:import_amazon_orders=true,integrated_at=2026-01-01T00:00:00Z",
+            "store:us:fba_requires_stock=false",
+            "listing:us/A/1:sku=CAT,1",
+        ]
+    )
+    assert found.products == {
+        "A:B/C": {"enabled": False, "salable_quantity": 20.0, "manage_stock": False}
+    }
+    assert found.stores == {
+        "us": {
+            "import_amazon_orders": True,
+            "fba_requires_stock": False,
+            "integrated_at": datetime(2026, 1, 1, tzinfo=UTC),
+        }
+    }
+    assert found.matches == {"us/A/1": "CAT,1"}
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("product:A:enabeld=true", "enabeld: expected one of enabled, manage_stock, salable_"),
+        ("product:A:enabled=yes", "enabled: expected true or false"),
+        ("product:A:salable_quantity=many", "salable_quantity: expected a number of pieces"),
+        ("product:A:salable_quantity=nan", "salable_quantity: expected a number of pieces"),
+        ("product:A:salable_quantity=1e13", "salable_quantity: expected a number of pieces"),
+        ("product:A:enabled=true,", "after the last comma: expected field=value"),
+        ("product:A:enabled=true,salable", "salable: expected field=value"),
+        ("product:A", "expected product:SKU:field=value, store:ID:field=value or listing:"),
+        ("produce:A:enabled=true", "produce: expected product, store or listing"),
+        ("store:us:name=x", "name: expected one of import_amazon_orders, fba_requires_stock, int"),
+        ("store:us:integrated_at=soon", "integrated_at: expected a date-time such as 2026-01-01"),
+        ("listing:us:sku=A", "us: expected STORE/SELLERSKU"),
+        ("listing:us/A:sku=", "sku: expected a catalog SKU"),
+        ("listing:us/A:product=B", "product: expected one of sku"),
+        ("", "expected product:SKU"),
+    ],
+)
+def test_a_typo_is_told_in_one_line_that_names_the_field(text: str, told: str) -> None:
+    with pytest.raises(BadAssumption) as caught:
+        parse_assumptions([text])
+    assert str(caught.value).startswith(f"{text}: {told}")
+    assert "\n" not in str(caught.value)
