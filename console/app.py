@@ -5,7 +5,6 @@ from http import HTTPStatus
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
@@ -25,7 +24,7 @@ def build_app(desk: Desk) -> Starlette:
     routes = [route for page in _PAGES for route in page.ROUTES]
     app = Starlette(
         routes=[*routes, Route("/static/{version}/{name}", static_file, methods=["GET"])],
-        middleware=[Middleware(GZipMiddleware, minimum_size=1_000), Middleware(Guard, desk=desk)],
+        middleware=[Middleware(Guard, desk=desk)],
         exception_handlers={
             HTTPException: _refused,
             StorageUnavailable: _gone,

@@ -1,9 +1,12 @@
 """Addresses: of our pages, and of an order in Commerce and on Amazon."""
 
 import secrets
+from datetime import datetime
 from urllib.parse import quote, urlencode, urlsplit
 
+from console.cursors import write_cursor
 from models.facts import Store
+from storage.console_reader import Cursor
 
 _SELLER_CENTRAL = {
     "A2EUQ1WTGCTBG2": "sellercentral.amazon.ca",
@@ -84,6 +87,11 @@ def in_seller_central(
         return _filled(known.seller_central_url, amazon_order_id=amazon_order_id)
     host = _SELLER_CENTRAL.get((known.marketplace_id if known else marketplace_id) or "")
     return None if host is None else f"https://{host}/orders-v3/order/{_part(amazon_order_id)}"
+
+
+def audit_after(at: datetime, entry_id: str) -> str:
+    """Give the audit list from an entry on."""
+    return query("/audit", after=write_cursor(Cursor(at, entry_id)))
 
 
 def is_local(path: str) -> bool:

@@ -1,8 +1,5 @@
 """Filters of the list of orders: read from the address, and written back to it."""
 
-import base64
-import binascii
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +12,7 @@ from urllib.parse import urlencode
 from models.amazon_order import AmazonStatus, FulfillmentChannel
 from models.blockers import BlockerCode
 from models.outcomes import ImportState, SkipReason, WaitingReason
-from storage.console_reader import Cursor, OrderQuery, OrderSort
+from storage.console_reader import OrderQuery, OrderSort
 
 FIELDS = (
     *("store", "state", "reason", "status", "channel", "number", "buyer", "sku", "product", "asin"),
@@ -96,24 +93,6 @@ def read_filter(asked: Mapping[str, str]) -> OrderFilter:
         fields["product"] = ""
     query = OrderQuery(**({} if errors else fields))
     return OrderFilter(search, values, query, errors)
-
-
-def write_cursor(cursor: Cursor) -> str:
-    """Give a place in the list as a piece of an address."""
-    at = None if cursor.at is None else int(cursor.at.timestamp() * 1000)
-    text = json.dumps([at, cursor.key], separators=(",", ":"))
-    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
-
-
-def read_cursor(text: str) -> Cursor | None:
-    """Give the place that a piece of an address names; None where it is none of ours."""
-    try:
-        padded = text + "=" * (-len(text) % 4)
-        at, key = json.loads(base64.urlsafe_b64decode(padded.encode()))
-        moment = None if at is None else datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=at)
-    except (ValueError, TypeError, OverflowError, RecursionError, binascii.Error):
-        return None
-    return Cursor(moment, key) if isinstance(key, str) else None
 
 
 def _one_of(field: str, kind: type[E]) -> Any:

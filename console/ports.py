@@ -72,8 +72,8 @@ class PlannedOrder:
 class ReplayPlan:
     """What a replay would do. `examples` are the first of its orders, the oldest purchase first.
 
-    `refused` counts, by reason, orders a replay does not touch; `blocked` those that stay so, by
-    code. `is_cut` says that there are more orders than were looked at.
+    `refused` counts, by code, orders a replay does not touch; `blocked` those that would stay so,
+    by `code SKU`: an order counts under each of its causes, and once in `still_blocked`.
     """
 
     orders: int
@@ -82,7 +82,12 @@ class ReplayPlan:
     refused: Mapping[str, int]
     value: Sequence[Money] = ()
     examples: Sequence[PlannedOrder] = ()
-    is_cut: bool = False
+    still_blocked: int = 0
+
+    @property
+    def untouched(self) -> int:
+        """How many orders a replay would not touch."""
+        return self.orders - self.created - self.still_blocked
 
 
 class ReplayState(StrEnum):

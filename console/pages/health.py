@@ -8,7 +8,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute
 
 from console.news import counts_of
-from console.order_filter import read_cursor
+from console.cursors import read_cursor
 from console.web import desk_of, get, render
 from console.words import ACTIONS
 from models.errors import StorageUnavailable

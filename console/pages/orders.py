@@ -14,7 +14,8 @@ from starlette.routing import BaseRoute
 from console import show as showing
 from console.language import translator
 from console.news import stores_of
-from console.order_filter import CODES, SORTS, read_cursor, read_filter, write_cursor
+from console.cursors import read_cursor, write_cursor
+from console.order_filter import CODES, SORTS, read_filter
 from console.web import desk_of, get, record, render
 from models.amazon_order import AmazonStatus, FulfillmentChannel
 from models.outcomes import ImportState

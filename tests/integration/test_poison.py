@@ -128,8 +128,6 @@ async def test_messages_at_the_limits_do_not_stop_their_partition(system: System
         await system.producer.send_and_wait(topic, good, partition=0)
         await system.becomes(key(order(1)), "created")
         await system.eventually(lambda: _letters_are(system, 3), "three dead letters")
-    letters = {
-        letter.value: dict(letter.headers) for letter in await system.read(TopicName.DEAD_LETTER)
-    }
-    assert letters.keys() == {b"", huge}
-    assert len(letters) == 2
+    letters = await system.read(TopicName.DEAD_LETTER)
+    # Of the one that is 20 MB when unpacked, only where it is is kept.
+    assert Counter(letter.value for letter in letters) == {b"": 2, huge: 1}

@@ -10,7 +10,6 @@ import pytest
 from models.facts import Listing, Product, Store
 from models.ledger import Changes, OrderChange
 from models.outcomes import (
-    Blocked,
     Created,
     ImportState,
     Skipped,

@@ -1,0 +1,357 @@
+"""Replays on real servers, asked for on the command line (rule 14)."""
+
+import asyncio
+import json
+import signal
+import sys
+from collections import Counter
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+import pytest
+
+from models.replays import Selection
+from order_import.clients import connect_storage, new_consumer
+from storage.memory_replays import select
+from storage.port import View
+from streams.topics import TOPICS, TopicName
+from tests.integration.kit import OUT, ROOT, Document, System, environment, only
+from tests.integration.wire import item, key, order, product, store
+
+pytestmark = pytest.mark.timeout(240)
+EXECUTE = ("--execute", "--reason-text", "import was off by mistake")
+
+
+class Command:
+    """A command of one installation that runs, and may be interrupted."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self.process = process
+
+    async def ended(self, status: int) -> tuple[str, str]:
+        """Wait until it has ended with this status; give its outputs."""
+        out, err = await self.process.communicate()
+        assert self.process.returncode == status, (out + err).decode()
+        return out.decode(), err.decode()
+
+
+async def start(system: System, *arguments: str) -> Command:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "order_import", *arguments),
+        cwd=ROOT,
+        env=environment(system.settings),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    return Command(process)
+
+
+async def told(system: System, *arguments: str, status: int = 0) -> Any:
+    out, _ = await (await start(system, *arguments, "--json")).ended(status)
+    return json.loads(out)
+
+
+async def refused(system: System, *arguments: str) -> str:
+    _, err = await (await start(system, *arguments)).ended(1)
+    return err
+
+
+async def replays(system: System) -> list[Document]:
+    return [one async for one in system.db.replays.find().sort("_id", 1)]
+
+
+async def count(system: System, collection: str, at_least: int, **query: Any) -> bool:
+    return bool(await system.db[collection].count_documents(query) >= at_least)
+
+
+def counts(answer: Document) -> tuple[int, ...]:
+    """How many orders were created, blocked and refused."""
+    return tuple(answer[name]["orders"] for name in ("created", "blocked", "refused"))
+
+
+async def skip_orders(system: System, orders: int, **fields: Any) -> None:
+    """Have so many orders skipped as import-disabled, and import on again."""
+    await system.publish(TopicName.STORES, store(import_amazon_orders=False))
+    await system.publish(TopicName.PRODUCTS, product("LAMP"), product("RARE", salable_quantity=5))
+    await system.eventually(partial(count, system, "stores", 1), "the store is told")
+    await system.eventually(partial(count, system, "products", 2), "the products are told")
+    await system.publish(TopicName.ORDERS, *(order(n, **fields) for n in range(orders)))
+    skipped = {"import.reasons": "import-disabled"}
+    there = partial(count, system, "amazon_orders", orders, **skipped)
+    await system.eventually(there, "the orders are skipped")
+    await switch_on(system)
+
+
+async def switch_on(system: System) -> None:
+    await system.publish(TopicName.STORES, store(updated_at="2026-02-01T00:00:00Z"))
+    opened = partial(count, system, "stores", 1, import_amazon_orders=True)
+    await system.eventually(opened, "import is on")
+
+
+async def everything(system: System) -> Document:
+    """All that is stored, and where every topic ends."""
+    stored = {
+        name: [one async for one in system.db[name].find().sort("_id", 1)]
+        for name in sorted(await system.db.list_collection_names())
+    }
+    names = [system.settings.topic_prefix + topic.name for topic in TOPICS]
+    consumer = new_consumer(system.settings, names)
+    await consumer.start()
+    try:
+        return {"stored": stored, "ends": await consumer.end_offsets(consumer.assignment())}
+    finally:
+        await consumer.stop()
+
+
+async def created_once(system: System, orders: int) -> None:
+    """Every order was created, stored and told exactly once, and by a replay."""
+    assert await system.db.commerce_orders.count_documents({"replayed": True}) == orders
+    events = only(await system.events(), event_type="CommerceOrderCreated", replayed=True)
+    assert len(events) == orders
+    assert max(Counter(one["amazon_order_id"] for one in events).values()) == 1
+
+
+async def test_a_dry_run_changes_nothing_anywhere(system: System) -> None:
+    async with system.worker():
+        await skip_orders(system, 3)
+        await system.publish(TopicName.ORDERS, order(7, items=[item("NOWHERE", 2)]))
+        await system.becomes(key(order(7)), "blocked")
+    before = await everything(system)
+    dry = await told(system, "replay")
+    assert counts(dry) == (3, 1, 0)
+    assert dry["created"]["value"] == [{"amount": "30.00", "currency": "USD"}]
+    assert dry["blocked"]["causes"] == [
+        {
+            "code": "not-in-catalog",
+            "sku": "NOWHERE",
+            "orders": 1,
+            "required": 2,
+            "available": None,
+        }
+    ]
+    fixed = ("--assume", "product:NOWHERE:salable_quantity=2")
+    assert counts(await told(system, "replay", *fixed)) == (4, 0, 0)
+    assert counts(await told(system, "replay", "--sku", "NOWHERE", status=1)) == (0, 1, 0)
+    out, _ = await (await start(system, "replay", *fixed)).ended(0)
+    assert "assumed: product:NOWHERE:salable_quantity=2" in out
+    assert "Would be created: 4 orders, 40.00 USD" in out
+    none = await refused(system, "replay", "--store", "nowhere")
+    assert none == "order-import: no order is selected by this; nothing to replay\n"
+    assert await everything(system) == before
+
+
+async def test_rule_14_what_was_skipped_is_imported_and_the_rest_is_refused(
+    system: System,
+) -> None:
+    early = order(21, purchase_date="2025-12-31T00:00:00Z")
+    canceled, made = order(22, status="Canceled"), order(23)
+    async with system.worker():
+        await skip_orders(system, 2)
+        await system.publish(TopicName.ORDERS, early, canceled, made, key="k")
+        await system.becomes(key(made), "created")
+        await system.becomes(key(early), "skipped")
+        named = [name for one in (early, canceled, made) for name in ("--order", key(one))]
+        answer = await told(system, "replay", *named, *EXECUTE)
+        assert counts(answer) == (0, 0, 3)
+        assert answer["refused"]["reasons"] == {
+            "before-integration": 1,
+            "canceled": 1,
+            "already-created": 1,
+        }
+        answer = await told(system, "replay", "--order", order(0)["amazon_order_id"], *EXECUTE)
+        assert counts(answer) == (1, 0, 0)
+        assert await system.state_of(key(order(1))) == "skipped"
+        out, _ = await (await start(system, "replay", *EXECUTE)).ended(0)
+        assert "Created: 1 order, 10.00 USD" in out
+    await created_once(system, 2)
+    (*_, last) = (await system.order(key(order(0))))["story"]
+    assert (last["what"], last["facts"]["replay_id"]) == ("created", answer["replay_id"])
+    kept = await system.db.replays.find_one({"_id": answer["replay_id"]})
+    assert (kept["state"], kept["results"]["created"]) == ("done", 1)
+    assert kept["reason_text"] == "import was off by mistake"
+    assert "@" in kept["who"]
+
+
+async def test_rule_14_what_is_replayed_ten_times_is_created_once(system: System) -> None:
+    async with system.worker():
+        await skip_orders(system, 20, items=[item("RARE")])
+        first = await told(system, "replay", *EXECUTE)
+        assert counts(first) == (5, 15, 0)
+        events = len(await system.events())
+        for _ in range(8):
+            assert counts(await told(system, "replay", *EXECUTE)) == (0, 15, 0)
+        every = [name for n in range(20) for name in ("--order", key(order(n)))]
+        assert counts(await told(system, "replay", *every, *EXECUTE)) == (0, 15, 5)
+        assert len(await system.events()) == events
+    await created_once(system, 5)
+    assert (await system.db.products.find_one({"_id": "RARE"}))["held"] == 5
+
+
+async def test_a_runner_that_is_killed_keeps_others_out_for_a_while_and_is_followed(
+    system: System,
+) -> None:
+    orders = 300
+    async with system.worker():
+        await skip_orders(system, orders)
+        first = await start(system, "replay", *EXECUTE, "--rate", "60")
+        await system.eventually(partial(count, system, "replay_results", 20), "some are replayed")
+        line = await refused(system, "replay", "--store", "us", *EXECUTE)
+        assert "is running on scope all" in line
+        first.process.kill()
+        await first.process.wait()
+        assert "is running on scope all" in await refused(system, "replay", *EXECUTE)
+        assert await system.db.commerce_orders.count_documents({}) < orders
+
+        async def taken_over() -> bool:
+            again = await start(system, "replay", *EXECUTE)
+            await again.process.communicate()
+            return again.process.returncode == 0
+
+        await system.eventually(taken_over, "the lease has run out")
+    assert [one["state"] for one in await replays(system)] == ["broken", "done"]
+    await created_once(system, orders)
+
+
+async def test_ctrl_c_cancels_what_was_not_sent(system: System) -> None:
+    orders = 300
+    async with system.worker():
+        await skip_orders(system, orders)
+        running = await start(system, "replay", *EXECUTE, "--rate", "40", "--json")
+        await system.eventually(partial(count, system, "replay_results", 10), "some are replayed")
+        running.process.send_signal(signal.SIGINT)
+        out, err = await running.ended(1)
+        answer = json.loads(out)
+        assert "Canceled: nothing more is sent" in err
+        assert (answer["state"], answer["unanswered"]) == ("canceled", 0)
+        assert counts(answer) == (answer["sent"], 0, 0)
+        assert 10 <= answer["sent"] < orders
+        made = await system.db.commerce_orders.count_documents({})
+        assert made == answer["sent"]
+        assert counts(await told(system, "replay", *EXECUTE)) == (orders - made, 0, 0)
+    await created_once(system, orders)
+
+
+async def test_from_topic_replays_what_was_told_to_be_blocked_in_that_time(
+    system: System,
+) -> None:
+    async with system.worker():
+        await system.publish(TopicName.STORES, store(), store("eu"))
+        await system.eventually(partial(count, system, "stores", 2), "the stores are told")
+        blocked = [order(n, items=[item("SOON")]) for n in range(3)]
+        blocked += [order(9, store_id="eu", items=[item("SOON")])]
+        for one in blocked:
+            await system.publish(TopicName.ORDERS, one)
+            await system.becomes(key(one), "blocked")
+        await system.eventually(partial(_told_blocks, system, 4), "the blocks are told")
+    times = {
+        record.key.decode(): record.timestamp for record in await system.read(TopicName.BLOCKED)
+    }
+    window = (
+        *("--since", _iso(times[key(blocked[1])])),
+        *("--until", _iso(times[key(blocked[3])])),
+    )
+    dry = await told(system, "replay", "--from-topic", *window, status=1)
+    assert {one["order"] for one in dry["blocked"]["first"]} == {key(one) for one in blocked[1:]}
+    one_store = ("replay", "--from-topic", *window, "--store", "us")
+    assert counts(await told(system, *one_store, status=1)) == (0, 2, 0)
+    assert counts(await told(system, "replay", "--from-topic", status=1)) == (0, 4, 0)
+    await refused(system, "replay", "--from-topic", "--reason", "disabled")
+    async with system.worker():
+        answer = await told(system, *one_store, *EXECUTE)
+        assert counts(answer) == (0, 2, 0)
+        assert answer["selected"] == 2
+
+
+async def test_a_replay_during_load_loses_and_doubles_nothing(system: System) -> None:
+    skipped, fresh = 400, 400
+    async with system.worker():
+        await skip_orders(system, skipped, items=[item("RARE")])
+        load = asyncio.create_task(
+            system.publish(
+                TopicName.ORDERS,
+                *(order(1000 + n, items=[item("RARE" if n % 2 else "LAMP")]) for n in range(fresh)),
+            )
+        )
+        answer = await told(system, "replay", *EXECUTE)
+        await load
+        decided = partial(count, system, "amazon_orders", skipped + fresh)
+        await system.eventually(decided, "all orders are received")
+        await system.eventually(partial(_none_admitted, system), "all orders are judged")
+    assert sum(counts(answer)) == skipped
+    assert answer["refused"]["orders"] == answer["unanswered"] == 0
+    assert (await system.db.products.find_one({"_id": "RARE"}))["held"] == 5
+    assert await system.states() == {"created": 5 + fresh // 2, "blocked": skipped + fresh // 2 - 5}
+    events = Counter(json.loads(one.value)["event_id"] for one in await system.read(*OUT))
+    assert max(events.values()) == 1
+    assert len(events) == await system.db.events.count_documents({})
+
+
+async def test_the_next_sync_now(system: System) -> None:
+    async with system.worker():
+        await system.publish(TopicName.STORES, store())
+        await system.eventually(partial(count, system, "stores", 1), "the store is told")
+        await system.publish(TopicName.ORDERS, order(1), order(2, items=[item("NOWHERE")]))
+        await system.becomes(key(order(1)), "blocked")
+        await system.becomes(key(order(2)), "blocked")
+        # A product that nobody was woken for, as if a wake-up had been lost.
+        found = {"enabled": True, "manage_stock": False, "salable_quantity": 0.0, "deleted": False}
+        at = (await system.db.stores.find_one({}))["updated_at"]
+        await system.db.products.insert_one({"_id": "LAMP", "as_of": at, **found})
+        answer = await told(system, "sync")
+        assert (answer["were_blocked"], counts(answer)) == (2, (1, 1, 0))
+        assert (await told(system, "sync", "--store", "us"))["were_blocked"] == 1
+        assert not (await told(system, "sync", "--no-wait"))["carried_out"]
+        assert "there is no store x" in await refused(system, "sync", "--store", "x")
+        out, _ = await (await start(system, "sync")).ended(0)
+        assert "Still blocked: 1 order" in out
+
+
+async def test_mongodb_selects_the_orders_that_memory_selects(system: System) -> None:
+    async with system.worker():
+        await skip_orders(system, 2, purchase_date="2026-11-05T00:00:00Z")
+        await system.publish(
+            TopicName.ORDERS,
+            order(3, items=[item("NOWHERE"), item("RARE", 9)]),
+            order(4, items=[item("RARE", 6)]),
+            order(5, status="Canceled"),
+            order(6, status="Pending", purchase_date=None),
+            order(7),
+            order(8, store_id="alien"),
+        )
+        for number, state in {4: "blocked", 7: "created", 3: "blocked", 6: "waiting"}.items():
+            await system.becomes(key(order(number)), state)
+        await system.becomes("alien/" + order(8)["amazon_order_id"], "waiting")
+
+    async def compare(view: View) -> int:
+        keys = [one["_id"] async for one in system.db.amazon_orders.find()]
+        orders = await view.orders(keys)
+        found = 0
+        date = orders[key(order(4))].order.purchase_date
+        for wanted in (
+            *(Selection(), Selection(store_id="alien"), Selection(sku="RARE")),
+            *(Selection(sku="RARE", reason="not-in-catalog"), Selection(reason="out-of-stock")),
+            *(Selection(reason="import-disabled"), Selection(reason="canceled")),
+            *(Selection(reason="store-unknown"), Selection(keys=(*keys[:3], "x/y"))),
+            *(Selection(keys=tuple(keys), reason="out-of-stock"), Selection(keys=tuple(keys))),
+            *(Selection(since=date), Selection(until=date), Selection(since=date, until=date)),
+        ):
+            selected = await view.select_orders(wanted)
+            assert selected == select(orders, wanted), wanted
+            found += len(selected)
+        return found
+
+    async with connect_storage(system.settings) as storage:
+        assert await storage.look(compare) > 30
+
+
+def _iso(milliseconds: int) -> str:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(timespec="milliseconds")
+
+
+async def _told_blocks(system: System, blocks: int) -> bool:
+    return len(await system.read(TopicName.BLOCKED)) >= blocks
+
+
+async def _none_admitted(system: System) -> bool:
+    return "admitted" not in await system.states()
