@@ -43,8 +43,14 @@ run: $(INSTALLED) ## Start everything on this machine, with sample traffic; Ctrl
 ##@ Check
 
 .PHONY: test
-test: $(INSTALLED) ## Run all quick tests: unit, contract and integration
-	@$(PYTEST) tests/unit tests/contract tests/integration
+test: $(INSTALLED) ## Run all quick tests: unit, model, contract and integration
+	@$(PYTEST) tests/unit tests/model tests/contract tests/integration
+
+.PHONY: histories
+histories: $(INSTALLED) ## Run the long proofs: 20,000 random histories, 200 on real servers, 10,000 stock rounds
+	@HISTORIES=10000 $(PYTEST) -s --timeout 3600 tests/model
+	@WIRE_HISTORIES=200 STOCK_ROUNDS=10000 $(PYTEST) -s --timeout 3600 \
+		tests/integration/test_histories.py tests/integration/test_stock.py
 
 .PHONY: unit
 unit: $(INSTALLED) ## Run the tests that need no server

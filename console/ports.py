@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from models.facts import Listing, Store
 from models.money import Money
+from models.outcomes import ImportState
 
 
 class PortError(Exception):
@@ -36,7 +37,10 @@ class Publisher(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ReplayScope:
-    """Which orders a replay is of. `orders` are `store/order`; what is None is not asked."""
+    """Which orders a replay is of. `orders` are `store/order`; what is None is not asked.
+
+    `until` is the first moment that is not meant any more.
+    """
 
     store_id: str | None = None
     reason: str | None = None
@@ -44,6 +48,7 @@ class ReplayScope:
     orders: tuple[str, ...] = ()
     since: datetime | None = None
     until: datetime | None = None
+    state: ImportState | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +56,8 @@ class WhatIf:
     """Facts that are not so, for a plan only. A quantity is what Commerce would have."""
 
     sku: str
-    exists: bool = False
     enabled: bool = False
     quantity: float | None = None
-    import_on: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,9 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 from order_import.settings import Settings
 from storage.mongo import MongoStorage, open_storage
+from storage.mongo_console import open_console
+from storage.mongo_console_reader import MongoConsoleReader
+from storage.mongo_console_state import MongoConsoleState
 from storage.mongo_dead_letters import MongoDeadLetters, open_dead_letters
 from storage.mongo_reader import MongoReader, open_reader
 from streams.topics import MAX_PUBLISHED_BYTES
@@ -97,6 +100,18 @@ def connect_reader(settings: Settings) -> AbstractAsyncContextManager[MongoReade
 def connect_dead_letters(settings: Settings) -> AbstractAsyncContextManager[MongoDeadLetters]:
     """Give the database's dead letters, closed at the end."""
     return open_dead_letters(
+        settings.mongo_url.get_secret_value(),
+        settings.mongo_database,
+        settings.mongo_driver,
+        **_mongo_options(settings),
+    )
+
+
+def connect_console(
+    settings: Settings,
+) -> AbstractAsyncContextManager[tuple[MongoConsoleReader, MongoConsoleState]]:
+    """Give the console's questions and its own collections, closed at the end."""
+    return open_console(
         settings.mongo_url.get_secret_value(),
         settings.mongo_database,
         settings.mongo_driver,

@@ -76,7 +76,7 @@ def query_of(wanted: Selection) -> Document:
         query["purchase_date"] = dates
     if wanted.sku is not None or wanted.reason in set(BlockerCode):
         query["import.state"] = ImportState.BLOCKED.value
-        query["import.reasons"] = {"$elemMatch": _blocker_query(wanted)}
+        query["$or"] = [{"import.reasons": {"$elemMatch": one}} for one in _blockers_of(wanted)]
     elif wanted.reason is not None:
         query["import.state"] = {"$in": states_of(wanted.reason)}
         query["import.reasons"] = wanted.reason
@@ -98,8 +98,8 @@ def states_of(reason: str) -> list[str]:
     return [ImportState.SKIPPED.value, ImportState.WITHDRAWN.value]
 
 
-def _blocker_query(wanted: Selection) -> Document:
-    query: Document = present(code=wanted.reason)
-    if wanted.sku is not None:
-        query["$or"] = [{"sku": wanted.sku}, {"seller_sku": wanted.sku}]
-    return query
+def _blockers_of(wanted: Selection) -> list[Document]:
+    code: Document = present(code=wanted.reason)
+    if wanted.sku is None:
+        return [code]
+    return [code | {name: wanted.sku} for name in ("sku", "seller_sku")]

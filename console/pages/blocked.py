@@ -65,7 +65,7 @@ async def what_if(request: Request) -> Response:
             error = "Expected a number of pieces, 0 or more."
         else:
             enabled = "enabled" in asked or "ask" not in asked
-            assumed = WhatIf(sku, product is None, enabled, quantity)
+            assumed = WhatIf(sku, enabled, quantity)
             try:
                 scope = ReplayScope(store_id=store_id, reason=code, sku=sku)
                 plan = await desk.replays.plan(scope, assumed)
@@ -96,22 +96,28 @@ async def _match_page(
     desk = desk_of(request)
     store_id, seller_sku = asked.get("store", ""), asked.get("seller_sku", "")
     stores = await stores_of(desk)
-    if store_id not in stores or not seller_sku:
+    if not seller_sku:
         return await refuse(request, HTTPStatus.NOT_FOUND, "There is no such line.")
     typed = asked.get("sku", "").strip()
-    query = OrderQuery(store_id=store_id, state=ImportState.BLOCKED, sku=seller_sku)
+    store = stores.get(store_id)
+    known, waiting = None, 0
+    if store is not None:
+        query = OrderQuery(store_id=store_id, state=ImportState.BLOCKED, sku=seller_sku)
+        known = await desk.orders.listing(keys.listing_key(store_id, seller_sku))
+        waiting = await desk.orders.count(query, 1_000) or 0
     return await render(
         request,
         "match.html",
         status=HTTPStatus.BAD_REQUEST if errors else HTTPStatus.OK,
-        store=stores[store_id],
+        store=store,
+        stores=stores,
         seller_sku=seller_sku,
         asin=asked.get("asin", ""),
         typed=typed,
         errors=errors,
-        listing=await desk.orders.listing(keys.listing_key(store_id, seller_sku)),
+        listing=known,
         suggested=await desk.orders.skus_like(typed or seller_sku[:3], _SUGGESTED),
-        waiting=await desk.orders.count(query, 1_000),
+        waiting=waiting,
         back=_back(asked.get("back", "")),
     )
 
@@ -128,7 +134,7 @@ async def tell_match(request: Request, form: FormData) -> Response:
             request, asked, {"sku": "The catalog has no product of this SKU."}
         )
     if asked["store"] not in await desk.reader.stores():
-        return await refuse(request, HTTPStatus.NOT_FOUND, "There is no such line.")
+        return await _match_page(request, asked, {"store": "Name a store."})
     key = keys.listing_key(asked["store"], asked["seller_sku"])
     known = await desk.orders.listing(key)
     at = desk.now()

@@ -17,6 +17,7 @@ from console.visit import Visit
 from console.web import desk_of, get, post, record, refuse, render, see
 from console.words import STATE_MEANINGS
 from models import keys
+from models.amazon_order import Address
 from models.outcomes import Blocked, Created, Skipped, Withdrawn
 from storage.reader import OrderHistory
 
@@ -53,6 +54,7 @@ async def order(request: Request) -> Response:
         seller_central=links.in_seller_central(
             found.store, amazon.marketplace_id, amazon.amazon_order_id
         ),
+        address=_address_of(amazon.ship_to),
         shows_buyer=_may_see(visit, key, request.query_params.get("shown", ""), desk.now()),
         skus={
             line.item.order_item_id: line.sku
@@ -101,6 +103,12 @@ def _state_of(found: OrderHistory) -> str:
             return "withdrawn"
         case _:
             return "waiting"
+
+
+def _address_of(to: Address | None) -> tuple[str | None, ...]:
+    if to is None:
+        return ()
+    return (to.name, *to.lines, to.postal_code, to.city, to.region, to.country)
 
 
 def _may_see(visit: Visit, key: str, shown: str, now: datetime) -> bool:

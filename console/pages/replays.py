@@ -17,7 +17,7 @@ from console.web import desk_of, get, post, record, refuse, render, see, text_of
 _LISTED = 50
 _MOST_KEYS = 5_000
 _MOST_RATE = 10_000.0
-_BY_SCOPE = frozenset({"store", "reason", "sku", "product", "from", "to"})
+_BY_SCOPE = frozenset({"store", "state", "reason", "product", "from", "to"})
 """The fields of a filter that a replay understands itself; all others are made a list of orders."""
 
 
@@ -138,9 +138,10 @@ async def _scope_of(
         scope = ReplayScope(
             store_id=query.store_id,
             reason=query.reason,
-            sku=query.product or query.sku,
+            sku=query.product,
             since=query.purchased_from,
             until=query.purchased_to,
+            state=query.state,
         )
         return scope, filtered
     keys: list[str] = []

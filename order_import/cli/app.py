@@ -9,6 +9,7 @@ from pymongo.errors import ConfigurationError, PyMongoError
 from models.errors import BrokerUnavailable, StorageUnavailable
 from order_import.cli import (
     blocked,
+    console,
     contract,
     dead_letters,
     explain,
@@ -47,6 +48,8 @@ for command in (status.status, blocked.blocked, contract.contract):
     app.command()(command)
 for command in (replay.replay, sync.sync):
     app.command()(command)
+app.command()(console.console)
+app.command("console-user")(console.console_user)
 app.add_typer(dead_letters.dead_letters)
 
 

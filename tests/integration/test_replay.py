@@ -48,7 +48,8 @@ async def start(system: System, *arguments: str) -> Command:
 
 
 async def told(system: System, *arguments: str, status: int = 0) -> Any:
-    out, _ = await (await start(system, *arguments, "--json")).ended(status)
+    out, err = await (await start(system, *arguments, "--json")).ended(status)
+    assert out, err
     return json.loads(out)
 
 
@@ -264,24 +265,28 @@ async def test_from_topic_replays_what_was_told_to_be_blocked_in_that_time(
 
 
 async def test_a_replay_during_load_loses_and_doubles_nothing(system: System) -> None:
-    skipped, fresh = 400, 400
+    skipped = 400
     async with system.worker():
         await skip_orders(system, skipped, items=[item("RARE")])
-        load = asyncio.create_task(
-            system.publish(
-                TopicName.ORDERS,
-                *(order(1000 + n, items=[item("RARE" if n % 2 else "LAMP")]) for n in range(fresh)),
-            )
+        running = asyncio.create_task(
+            told(system, "replay", "--reason", "import-disabled", "--rate", "200", *EXECUTE)
         )
-        answer = await told(system, "replay", *EXECUTE)
-        await load
-        decided = partial(count, system, "amazon_orders", skipped + fresh)
-        await system.eventually(decided, "all orders are received")
+        fresh = 0
+        while not running.done():
+            sku = "RARE" if fresh % 2 else "LAMP"
+            await system.publish(TopicName.ORDERS, order(1000 + fresh, items=[item(sku)]))
+            fresh += 1
+        answer = await running
+        received = partial(count, system, "amazon_orders", skipped + fresh)
+        await system.eventually(received, "all orders are received")
         await system.eventually(partial(_none_admitted, system), "all orders are judged")
     assert sum(counts(answer)) == skipped
     assert answer["refused"]["orders"] == answer["unanswered"] == 0
+    times = {"$gt": _at(answer["started_at"]), "$lt": _at(answer["finished_at"])}
+    assert await system.db.amazon_orders.count_documents({"received_at": times}) > 10
     assert (await system.db.products.find_one({"_id": "RARE"}))["held"] == 5
-    assert await system.states() == {"created": 5 + fresh // 2, "blocked": skipped + fresh // 2 - 5}
+    scarce = skipped + fresh // 2 - 5
+    assert await system.states() == {"created": skipped + fresh - scarce, "blocked": scarce}
     events = Counter(json.loads(one.value)["event_id"] for one in await system.read(*OUT))
     assert max(events.values()) == 1
     assert len(events) == await system.db.events.count_documents({})
@@ -347,6 +352,10 @@ async def test_mongodb_selects_the_orders_that_memory_selects(system: System) ->
 
 def _iso(milliseconds: int) -> str:
     return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(timespec="milliseconds")
+
+
+def _at(text: str) -> datetime:
+    return datetime.fromisoformat(text)
 
 
 async def _told_blocks(system: System, blocks: int) -> bool:

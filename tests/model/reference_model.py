@@ -190,11 +190,10 @@ class Model:
         """Rule 10, always worked out anew."""
         if order.commerce in {None, "canceled"}:
             return {}
-        acknowledged = order.acknowledged
         return {
             sku: pieces
             for sku, pieces in order.kept.items()
-            if acknowledged is None or acknowledged > self.products[sku].as_of
+            if order.acknowledged is None or order.acknowledged > self.products[sku].as_of
         }
 
     def held(self, sku: str) -> int:

@@ -1,0 +1,87 @@
+// All of it is an extra: every page works without. Nothing here moves what is on the page.
+(() => {
+  "use strict";
+  document.documentElement.classList.add("script");
+  const $ = (selector) => document.querySelector(selector);
+  const all = (selector) => [...document.querySelectorAll(selector)];
+
+  // Numbers come in by themselves; new rows only when asked for.
+  const source = $("[data-stream]");
+  const fresh = $("[data-fresh]");
+  const words = fresh ? fresh.textContent : "";
+  let stream = null;
+  const put = (numbers) => {
+    for (const place of all("[data-live]")) {
+      const value = numbers[place.dataset.live];
+      if (value !== undefined && place.textContent !== value) place.textContent = value;
+    }
+    if (fresh && numbers.fresh > 0) {
+      fresh.textContent = words.replace("#", numbers.fresh >= 1000 ? "1000+" : numbers.fresh);
+      fresh.hidden = false;
+    }
+    const bar = $("[data-live-progress]");
+    if (bar && numbers.progress !== undefined) bar.value = (bar.max * numbers.progress) / 100;
+    if (numbers.over) location.reload();
+  };
+  const listen = () => {
+    if (!source || stream || document.hidden) return;
+    stream = new EventSource(source.dataset.stream);
+    stream.onmessage = (event) => put(JSON.parse(event.data));
+  };
+  const rest = () => {
+    if (stream) stream.close();
+    stream = null;
+  };
+  document.addEventListener("visibilitychange", () => (document.hidden ? rest() : listen()));
+  addEventListener("pagehide", rest);
+  addEventListener("pageshow", listen);
+  listen();
+
+  // Choosing rows: all of them, or from one to another with Shift.
+  const boxes = () => all("tbody .pick input");
+  const every = $("[data-all]");
+  if (every) every.addEventListener("change", () => boxes().forEach((box) => (box.checked = every.checked)));
+  let last = null;
+  document.addEventListener("click", (event) => {
+    const box = event.target;
+    if (!(box instanceof HTMLInputElement) || !box.closest("tbody .pick")) return;
+    const list = boxes();
+    if (event.shiftKey && last && list.includes(last)) {
+      const [from, to] = [list.indexOf(last), list.indexOf(box)].sort((a, b) => a - b);
+      list.slice(from, to + 1).forEach((one) => (one.checked = box.checked));
+    }
+    last = box;
+  });
+
+  // Keys.
+  const rows = all("tr[data-row]");
+  let at = -1;
+  const go = (step) => {
+    if (!rows.length) return;
+    if (at >= 0) rows[at].classList.remove("here");
+    at = Math.min(Math.max(at + step, 0), rows.length - 1);
+    rows[at].classList.add("here");
+    rows[at].scrollIntoView({ block: "nearest" });
+    const link = rows[at].querySelector("[data-open]") || rows[at].querySelector("a");
+    if (link) link.focus({ preventScroll: true });
+  };
+  const places = { d: "/", o: "/orders", b: "/blocked", r: "/replays" };
+  let afterG = 0;
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.target.closest("input:not([type=checkbox]), select, textarea, dialog")) return;
+    if (Date.now() - afterG < 1200 && places[event.key]) return location.assign(places[event.key]);
+    afterG = event.key === "g" ? Date.now() : 0;
+    if (event.key === "/") {
+      event.preventDefault();
+      const box = $("#search");
+      if (box) box.focus();
+      else location.assign("/orders");
+    } else if (event.key === "j") go(1);
+    else if (event.key === "k") go(-1);
+    else if (event.key === "x" && at >= 0) {
+      const box = rows[at].querySelector(".pick input");
+      if (box) box.checked = !box.checked;
+    } else if (event.key === "?") $("#keys").showModal();
+  });
+})();

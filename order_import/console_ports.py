@@ -1,0 +1,165 @@
+"""What the console's pages ask of the program: facts told, dead letters, and health."""
+
+import json
+from collections.abc import Mapping, Sequence
+
+from aiokafka.admin import AIOKafkaAdminClient
+from typing_extensions import override
+
+from console.ports import (
+    Examiner,
+    HealthReport,
+    LetterDesk,
+    LetterLine,
+    LetterView,
+    Publisher,
+    Redriven,
+    ServerHealth,
+    TopicLag,
+)
+from models import keys
+from models.commands import COMMAND, Sync
+from models.errors import BrokerUnavailable
+from models.facts import Listing, Store
+from models.refusals import DeadLetterCode
+from order_import import health
+from order_import.clients import kafka_options
+from order_import.dead_letters.redrive import plan_for_ids, redrive
+from order_import.dead_letters.view import view_of
+from order_import.lag import broker_errors
+from order_import.sending import Message, send_messages
+from order_import.settings import Settings
+from storage import dead_letters
+from storage.dead_letters import DeadLetters, LetterFilter
+from streams.clock import now
+from streams.topics import TopicName
+
+_PREVIEW = 20_000
+
+
+class KafkaPublisher(Publisher):
+    """Tells facts on their topics."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    @override
+    async def tell_store(self, store: Store) -> None:
+        value = store.model_dump_json(exclude_none=True).encode()
+        await self._send(Message(TopicName.STORES, store.store_id, value))
+
+    @override
+    async def tell_listing(self, listing: Listing) -> None:
+        key = keys.listing_key(listing.store_id, listing.seller_sku)
+        value = listing.model_dump_json(exclude_none=True).encode()
+        await self._send(Message(TopicName.LISTINGS, key, value))
+
+    @override
+    async def sync(self, store_id: str | None) -> None:
+        command = Sync(store_id=store_id, requested_at=now())
+        value = COMMAND.dump_json(command)
+        await self._send(Message(TopicName.COMMANDS, store_id or "sync", value))
+
+    async def _send(self, message: Message) -> None:
+        await send_messages(self._settings, [message])
+
+
+class KafkaLetterDesk(LetterDesk):
+    """Dead letters from the database, driven again over Kafka."""
+
+    def __init__(self, settings: Settings, letters: DeadLetters) -> None:
+        self._settings = settings
+        self._letters = letters
+
+    @override
+    async def counts(self) -> Mapping[str, int]:
+        return {code.value: count for code, count in (await self._letters.counts()).items()}
+
+    @override
+    async def find(self, code: str | None, *, only_open: bool, limit: int) -> Sequence[LetterLine]:
+        wanted = LetterFilter(
+            code=None if code is None else DeadLetterCode(code), is_open=only_open, limit=limit
+        )
+        return [_line(line) for line in await self._letters.find(wanted)]
+
+    @override
+    async def view(self, letter_id: str) -> LetterView | None:
+        lines = await self._letters.lines([letter_id])
+        found = await self._letters.letters([letter_id])
+        if letter_id not in found or letter_id not in lines:
+            return None
+        view = view_of(found[letter_id])
+        value = view.value
+        if view.is_json:
+            value = json.dumps(value, indent=2, ensure_ascii=False)
+        text = None if value is None else str(value)
+        return LetterView(
+            line=_line(lines[letter_id]),
+            partition=view.partition,
+            offset=view.offset,
+            key=view.key,
+            headers=view.headers,
+            value=None if text is None else text[:_PREVIEW],
+            is_cut=view.is_cut or (text is not None and len(text) > _PREVIEW),
+            redriven=[(one.at, one.to) for one in view.redriven],
+        )
+
+    @override
+    async def redrive(self, ids: Sequence[str]) -> Redriven:
+        plan = await plan_for_ids(self._letters, self._settings, ids)
+        done = await redrive(plan, self._letters, self._settings)
+        return Redriven(len(done.sent), {**plan.refused, **done.refused})
+
+
+class ServerExaminer(Examiner):
+    """Asks Kafka and MongoDB as `status` does, and who is in the consumer group."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    @override
+    async def examine(self) -> HealthReport:
+        found = await health.examine(self._settings)
+        return HealthReport(
+            kafka=_server(found.kafka),
+            mongo=_server(found.mongo),
+            lag=[
+                TopicLag(one.topic, one.exists, one.undecided, one.unpublished, one.oldest)
+                for one in found.lag
+            ],
+            rate=found.rate,
+            workers=await self._workers() if found.kafka.answers else None,
+        )
+
+    async def _workers(self) -> Sequence[str] | None:
+        group = self._settings.topic_prefix + self._settings.consumer_group
+        admin = AIOKafkaAdminClient(
+            **kafka_options(self._settings), client_id="order-import-console"
+        )
+        try:
+            with broker_errors():
+                await admin.start()
+                answers = await admin.describe_consumer_groups([group])
+        except BrokerUnavailable:
+            return None
+        finally:
+            await admin.close()
+        members = [member for answer in answers for one in answer.groups for member in one[5]]
+        return [str(member[1]) for member in members]
+
+
+def _server(found: health.ServerHealth) -> ServerHealth:
+    return ServerHealth(found.name, found.address, found.latency_ms, found.error)
+
+
+def _line(line: dead_letters.LetterLine) -> LetterLine:
+    return LetterLine(
+        letter_id=line.dead_letter_id,
+        code=line.code.value,
+        topic=line.topic,
+        at=line.at,
+        size=line.size,
+        message=line.message,
+        redriven=len(line.redriven),
+        is_open=not line.redriven and not line.claimed,
+    )
