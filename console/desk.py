@@ -4,25 +4,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from console.access import Access
 from console.cache import Cache
-from console.ports import Examiner, LetterDesk, Publisher, Replays
-from console.users import Users
+from console.health_port import Examiner
+from console.letter_port import LetterDesk
+from console.ports import Publisher
+from console.replay_port import Replays
 from storage.console_reader import ConsoleReader
 from storage.console_state import ConsoleState
 from storage.reader import Reader
-
-
-@dataclass(frozen=True, slots=True)
-class Access:
-    """Who may come in, and how. Without users nobody signs in, and everybody is the operator.
-
-    `hosts` are the names this console answers to; empty for any. `secure` says that it is reached
-    over TLS.
-    """
-
-    users: Users | None
-    hosts: frozenset[str]
-    secure: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from console.desk import Access, Desk
+from console.access import Access
+from console.desk import Desk
 from console.visit import Visit, cookie_name, is_same_origin, recognize
 from models.errors import StorageUnavailable
 
@@ -40,37 +41,42 @@ class Guard:
         self._desk = desk
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let a request pass, or answer it here."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        path = scope["path"]
-        visit: Visit | None = None
+        headers = Headers(scope=scope)
+        answer, visit = self._refuse(scope, headers), None
+        if answer is None and not scope["path"].startswith(_OPEN):
+            answer, visit = await self._meet(scope, headers)
 
         async def send_guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in HEADERS.items():
-                    headers.setdefault(name, value)
-                if not path.startswith("/static/"):
-                    headers.setdefault("cache-control", "no-store")
-                if self._desk.access.secure:
-                    headers.setdefault("strict-transport-security", "max-age=31536000")
-                if visit is not None and visit.new_token is not None:
-                    headers.append("set-cookie", _cookie(self._desk.access, visit.new_token))
+                self._finish(scope["path"], visit, MutableHeaders(scope=message))
             await send(message)
 
-        headers = Headers(scope=scope)
-        refusal = self._refuse(scope, headers)
-        if refusal is None and not path.startswith(_OPEN):
-            try:
-                visit = await recognize(self._desk, headers)
-            except StorageUnavailable:
-                refusal = PlainTextResponse("MongoDB does not answer.\n", 503)
-            else:
-                scope.setdefault("state", {})["visit"] = visit
-                if visit.user is None and not path.startswith(_SIGN_IN):
-                    refusal = _to_sign_in(scope)
-        await (refusal or self._app)(scope, receive, send_guarded)
+        await (answer or self._app)(scope, receive, send_guarded)
+
+    async def _meet(self, scope: Scope, headers: Headers) -> tuple[Response | None, Visit | None]:
+        """Say who it is; give an answer for somebody who may not pass."""
+        try:
+            visit = await recognize(self._desk, headers)
+        except StorageUnavailable:
+            return PlainTextResponse("MongoDB does not answer.\n", 503), None
+        scope.setdefault("state", {})["visit"] = visit
+        if visit.user is None and not scope["path"].startswith(_SIGN_IN):
+            return _to_sign_in(scope), visit
+        return None, visit
+
+    def _finish(self, path: str, visit: Visit | None, headers: MutableHeaders) -> None:
+        for name, value in HEADERS.items():
+            headers.setdefault(name, value)
+        if not path.startswith("/static/"):
+            headers.setdefault("cache-control", "no-store")
+        if self._desk.access.secure:
+            headers.setdefault("strict-transport-security", "max-age=31536000")
+        if visit is not None and visit.new_token is not None:
+            headers.append("set-cookie", _cookie(self._desk.access, visit.new_token))
 
     def _refuse(self, scope: Scope, headers: Headers) -> Response | None:
         hosts = self._desk.access.hosts

@@ -10,8 +10,10 @@ from models.amazon_order import Buyer
 from models.money import Money
 from storage.console_reader import OrderRow
 
+_NONE = "\N{EN DASH}"
 _DOT = "\N{BULLET}"
-_CONTROL = {code: "\N{REPLACEMENT CHARACTER}" for code in [*range(32), *range(127, 160)]}
+_SWAPPED = str.maketrans(",.", ".,")
+_CONTROL = dict.fromkeys([*range(32), *range(127, 160)], "�")
 del _CONTROL[10]
 
 
@@ -29,11 +31,11 @@ class Show:
 
     def minute(self, at: datetime | None) -> str:
         """Give a time to the minute, in UTC."""
-        return "–" if at is None else f"{at:%Y-%m-%d %H:%M}"
+        return _NONE if at is None else f"{at:%Y-%m-%d %H:%M}"
 
     def exact(self, at: datetime | None) -> str:
         """Give a time to the millisecond, in UTC."""
-        return "–" if at is None else f"{at:%Y-%m-%d %H:%M:%S}.{at.microsecond // 1000:03d}"
+        return _NONE if at is None else f"{at:%Y-%m-%d %H:%M:%S}.{at.microsecond // 1000:03d}"
 
     def iso(self, at: datetime | None) -> str:
         """Give a time for programs."""
@@ -42,7 +44,7 @@ class Show:
     def ago(self, at: datetime | None) -> str:
         """Say how long something is ago, or how soon it will be, in its largest unit."""
         if at is None:
-            return "–"
+            return _NONE
         seconds = int((self.now - at).total_seconds())
         size = self.seconds(abs(seconds))
         return self._t("{age} ago", age=size) if seconds >= 0 else self._t("in {age}", age=size)
@@ -50,7 +52,7 @@ class Show:
     def seconds(self, seconds: float | None) -> str:
         """Give a length of time in its largest unit."""
         if seconds is None:
-            return "–"
+            return _NONE
         for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
             if seconds >= 2 * length or (unit == "min" and seconds >= length):
                 return f"{int(seconds // length)} {self._t(unit)}"
@@ -60,20 +62,20 @@ class Show:
     def number(self, value: float | None) -> str:
         """Give a number with its thousands apart."""
         if value is None:
-            return "–"
+            return _NONE
         whole = float(value).is_integer()
         return self._decimal(f"{int(value):,}" if whole else f"{value:,.2f}")
 
     def money(self, money: Money | None) -> str:
         """Give an amount with its currency."""
         if money is None:
-            return "–"
+            return _NONE
         return f"{self._decimal(f'{money.amount:,f}')}\N{NO-BREAK SPACE}{money.currency}"
 
     def buyer(self, name: str | None) -> str:
         """Give a name masked: its initials, and nothing of its length."""
         if not name or not name.strip():
-            return "–"
+            return _NONE
         initials = [part[0].upper() for part in self.text(name).split()[:2]]
         return " ".join(f"{one}{_DOT * 3}" for one in initials)
 
@@ -87,7 +89,7 @@ class Show:
 
     def status(self, status: str | None) -> str:
         """Give Amazon's or Commerce's status in words."""
-        return "–" if status is None else self._t(STATUSES.get(status, status))
+        return _NONE if status is None else self._t(STATUSES.get(status, status))
 
     def reason(self, code: str) -> str:
         """Give a code in words."""
@@ -123,8 +125,11 @@ class Show:
             said.append(t("import on") if facts["import_amazon_orders"] else t("import off"))
         for product in facts.get("products", ()):
             stock = (
-                t("{n} salable, {held} held", n=f"{product['salable_quantity']:g}",
-                  held=product["held"])
+                t(
+                    "{n} salable, {held} held",
+                    n=f"{product['salable_quantity']:g}",
+                    held=product["held"],
+                )
                 if product["manage_stock"]
                 else t("stock not managed")
             )
@@ -135,5 +140,5 @@ class Show:
 
     def _decimal(self, text: str) -> str:
         if self._language == "de":
-            return text.translate(str.maketrans({",": ".", ".": ","}))
+            return text.translate(_SWAPPED)
         return text

@@ -8,7 +8,8 @@ from http.cookies import CookieError, SimpleCookie
 
 from starlette.datastructures import Headers
 
-from console.desk import Access, Desk
+from console.access import Access
+from console.desk import Desk
 from console.language import LANGUAGES, preferred
 from console.users import Role
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from models.blockers import BlockerCode
 from models.facts import CommerceStatus
 from models.outcomes import ImportState, SkipReason, WaitingReason
+from models.replays import ALREADY_CREATED, NOT_RECEIVED
 
 REASONS: Mapping[str, str] = {
     BlockerCode.NOT_IN_CATALOG: "The item does not exist in the Commerce catalog",
@@ -18,6 +19,8 @@ REASONS: Mapping[str, str] = {
     SkipReason.BEFORE_INTEGRATION: "Purchased before the store was integrated",
     SkipReason.CANCELED: "Canceled on Amazon",
     SkipReason.NOTHING_TO_IMPORT: "No line with a quantity",
+    ALREADY_CREATED: "There is a Commerce order already",
+    NOT_RECEIVED: "No such order was received.",
 }
 
 STATES: Mapping[str, str] = {

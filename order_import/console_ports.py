@@ -6,17 +6,9 @@ from collections.abc import Mapping, Sequence
 from aiokafka.admin import AIOKafkaAdminClient
 from typing_extensions import override
 
-from console.ports import (
-    Examiner,
-    HealthReport,
-    LetterDesk,
-    LetterLine,
-    LetterView,
-    Publisher,
-    Redriven,
-    ServerHealth,
-    TopicLag,
-)
+from console.health_port import Examiner, HealthReport, ServerHealth, TopicLag
+from console.letter_port import LetterDesk, LetterLine, LetterView, Redriven
+from console.ports import Publisher
 from models import keys
 from models.commands import COMMAND, Sync
 from models.errors import BrokerUnavailable

@@ -3,15 +3,13 @@
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
 from typing_extensions import override
 
-from console.ports import (
-    PlannedOrder,
-    PortError,
+from console.ports import PortError
+from console.replay_port import (
     ReplayJob,
     ReplayPlan,
     Replays,
@@ -19,10 +17,11 @@ from console.ports import (
     ReplayState,
     WhatIf,
 )
-from models.errors import BrokerUnavailable, OrderImportError, StorageUnavailable
-from models.replays import Replay, ReplayResult, Selection
+from models.errors import OrderImportError
+from models.replays import Replay, ReplayResult
 from models.replays import ReplayState as StoredState
-from order_import.replay.assumptions import Assumptions, BadAssumption
+from order_import.console_plans import assumed, plan_of, said, selection, words
+from order_import.replay.assumptions import BadAssumption
 from order_import.replay.command_log import TopicMissing, open_command_log
 from order_import.replay.lease import ReplayInTheWay, Tally
 from order_import.replay.plan import dry_run, select_keys
@@ -42,7 +41,6 @@ _STATES = {
     StoredState.BROKEN: ReplayState.FAILED,
 }
 _BEGUN_WITHIN = 20.0
-_MILLISECOND = timedelta(milliseconds=1)
 
 
 @dataclass(slots=True)
@@ -67,14 +65,14 @@ class OwnReplays(Replays):
     @override
     async def plan(self, scope: ReplayScope, what_if: WhatIf | None = None) -> ReplayPlan:
         try:
-            summary = await dry_run(self._storage, _selection(scope), now(), _assumed(what_if))
+            summary = await dry_run(self._storage, selection(scope), now(), assumed(what_if))
         except BadAssumption as error:
             raise PortError(str(error)) from error
-        return _plan_of(summary)
+        return plan_of(summary)
 
     @override
     async def start(self, scope: ReplayScope, *, reason: str, by: str, rate: float | None) -> str:
-        wanted = _selection(scope)
+        wanted = selection(scope)
         keys = await select_keys(self._storage, wanted)
         if not keys:
             raise PortError("There is no order to replay.")
@@ -137,7 +135,7 @@ class OwnReplays(Replays):
         except (ReplayInTheWay, TopicMissing, LeaseLost, OrderImportError) as error:
             log.warning("replay-broken", error=type(error).__name__)
             if not begun.done():
-                begun.set_exception(PortError(_said(error)))
+                begun.set_exception(PortError(said(error)))
         finally:
             for one in [one for one, known in self._jobs.items() if known is job]:
                 del self._jobs[one]
@@ -154,7 +152,7 @@ class OwnReplays(Replays):
         return ReplayJob(
             replay_id=found.replay_id,
             state=state,
-            scope=_words(found),
+            scope=words(found),
             reason=found.reason_text,
             by=found.who,
             started_at=found.started_at,
@@ -189,80 +187,3 @@ class _Announced:
             self._jobs[replay_id] = self._job
             self._begun.set_result(replay_id)
         await self._commands.send(commands)
-
-
-def _selection(scope: ReplayScope) -> Selection:
-    return Selection(
-        store_id=scope.store_id,
-        reason=scope.reason,
-        sku=scope.sku,
-        since=scope.since,
-        # An operator's end is the next day's beginning; a selection's is included.
-        until=None if scope.until is None else scope.until - _MILLISECOND,
-        keys=scope.orders or None,
-        state=scope.state,
-    )
-
-
-def _assumed(what_if: WhatIf | None) -> Assumptions:
-    if what_if is None:
-        return Assumptions()
-    fields: dict[str, object] = {"enabled": what_if.enabled}
-    if what_if.quantity is not None:
-        fields["salable_quantity"] = what_if.quantity
-    return Assumptions(products={what_if.sku: fields})
-
-
-def _plan_of(summary: Summary) -> ReplayPlan:
-    first = summary.first
-    answers = [answer for result in ReplayResult for answer in first[result]]
-    return ReplayPlan(
-        orders=summary.answered,
-        created=summary.orders[ReplayResult.CREATED],
-        still_blocked=summary.orders[ReplayResult.BLOCKED],
-        blocked={
-            f"{code} {sku}" if sku else code: total.orders
-            for (code, sku), total in sorted(
-                summary.causes.items(), key=lambda one: -one[1].orders
-            )[:50]
-        },
-        refused=dict(summary.refusals.most_common()),
-        value=summary.money,
-        examples=[
-            PlannedOrder(
-                answer.key,
-                answer.result.value,
-                tuple(dict.fromkeys(reason.code for reason in answer.reasons)),
-                tuple(reason.sku for reason in answer.reasons if reason.sku),
-                answer.total,
-            )
-            for answer in answers[:40]
-        ],
-    )
-
-
-def _words(found: Replay) -> str:
-    asked = {name: value for name, value in found.asked.items() if name not in ("by", "orders")}
-    told = [f"{name.removesuffix('_id')}: {_word(value)}" for name, value in asked.items()]
-    orders = found.asked.get("orders")
-    if isinstance(orders, list) and orders:
-        told.append(", ".join(map(str, orders[:3])) + (" …" if len(orders) > 3 else ""))  # noqa: PLR2004 - enough to know them by
-    return ", ".join(told) or found.scope
-
-
-def _word(value: object) -> str:
-    return f"{value:%Y-%m-%d %H:%M}" if isinstance(value, datetime) else str(value)
-
-
-def _said(error: Exception) -> str:
-    match error:
-        case ReplayInTheWay():
-            return "Another replay of these orders is running. Wait for it, or cancel it."
-        case TopicMissing():
-            return "A topic is missing; run: order-import init"
-        case BrokerUnavailable():
-            return "Kafka does not answer."
-        case StorageUnavailable():
-            return "MongoDB does not answer."
-        case _:
-            return "The replay broke. What was sent is carried out, and starting it again is safe."

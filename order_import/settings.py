@@ -69,9 +69,9 @@ class Settings(BaseSettings):
     console_host: str = "127.0.0.1"
     console_port: int = Field(default=8080, ge=1, le=65535)
     console_users_file: Path | None = None
-    console_public_url: Annotated[str, StringConstraints(pattern=r"^https?://[^/\s]+/?$")] | None = (
-        None
-    )
+    console_public_url: (
+        Annotated[str, StringConstraints(pattern=r"^https?://[^/\s]+/?$")] | None
+    ) = None
 
     log_format: Literal["auto", "console", "json"] = "auto"
     log_level: Literal["debug", "info", "warning", "error"] = "info"

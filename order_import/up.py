@@ -10,13 +10,14 @@ from pathlib import Path
 from rich.console import Console
 
 import order_import
+from order_import.console_address import access_of, address_of, free_port
 from order_import.demo import run_demo
 from order_import.embedded import EmbeddedServers, MongoEngine
 from order_import.installation import install
 from order_import.nearby import default_data_dir, remove_addresses, write_addresses
 from order_import.output import cell
 from order_import.settings import PREFIX, Settings, load_settings
-from order_import.worker_keeper import keep_worker
+from order_import.worker_keeper import keep_running
 
 _ROOT = Path(order_import.__file__).parents[1]
 
@@ -62,6 +63,7 @@ async def _run(settings: Settings, options: UpOptions, console: Console) -> None
     def say(line: str) -> None:
         console.print(cell(line))
 
+    access_of(settings)  # a console that would refuse to start is known before anything starts
     data_dir = options.data_dir.absolute()
     own_kafka = "kafka_bootstrap_servers" not in settings.model_fields_set
     own_mongo = "mongo_url" not in settings.model_fields_set
@@ -81,6 +83,8 @@ async def _run(settings: Settings, options: UpOptions, console: Console) -> None
             found["kafka_bootstrap_servers"] = addresses.kafka_bootstrap
         if addresses.mongo_url is not None:
             found["mongo_url"] = addresses.mongo_url
+        if "console_port" not in settings.model_fields_set:
+            found["console_port"] = str(free_port(settings.console_host, settings.console_port))
         settings = load_settings(**found)
         made = await install(settings)
         if made.topics or made.indexes:
@@ -93,7 +97,12 @@ async def _run(settings: Settings, options: UpOptions, console: Console) -> None
             async with asyncio.TaskGroup() as group:
                 background = [
                     group.create_task(servers.watch()),
-                    group.create_task(keep_worker(data_dir / "worker.log", servers.lock, say)),
+                    *(
+                        group.create_task(
+                            keep_running(name, data_dir / f"{name}.log", servers.lock, say)
+                        )
+                        for name in ("worker", "console")
+                    ),
                 ]
                 if options.demo:
                     await run_demo(settings, console)
@@ -123,8 +132,9 @@ def _greet(
         line("Kafka", settings.kafka_bootstrap_servers)
     if "mongo_url" in found:
         line("MongoDB", f"{found['mongo_url']}  database {settings.mongo_database}")
+    line("console", f"{address_of(settings)}  logs to {file.with_name('console.log')}")
     line("worker", f"logs to {file.with_name('worker.log')}")
-    if not found:
+    if not {"kafka_bootstrap_servers", "mongo_url"} & found.keys():
         line("look", "order-import status, with the same settings")
     elif data_dir.absolute() == default_data_dir().absolute():
         line("look", "order-import status, in a second terminal in this directory")

@@ -1,4 +1,4 @@
-"""The worker of an `up`: a process of its own, started again when it ends, gone when we are."""
+"""The worker and the console of an `up`: processes of their own, started again when they end."""
 
 import asyncio
 import sys
@@ -14,22 +14,23 @@ _LIVED_WELL = 60.0
 """Seconds after which an end is taken for an accident, and no longer for a worker that cannot."""
 
 
-async def keep_worker(log: Path, lock: int, report: Callable[[str], None]) -> None:
-    """Run a worker for as long as this is not cancelled; it is stopped then, by a SIGTERM first.
+async def keep_running(command: str, log: Path, lock: int, report: Callable[[str], None]) -> None:
+    """Run a command of ours for as long as this is not cancelled; then it is stopped by a SIGTERM.
 
     Args:
+        command: `worker` or `console`.
         log: The file for what it logs.
-        lock: The data directory's lock, held by the worker too.
+        lock: The data directory's lock, held by the process too.
         report: Told, in one line, when it ended and is started again.
     """
     loop = asyncio.get_running_loop()
     pause = _FIRST_PAUSE
     while True:
         began = loop.time()
-        process = ServerProcess("the worker", log)
+        process = ServerProcess(f"the {command}", log)
         try:
             # -P: the data directory, which it runs in, is no place to import from.
-            await process.spawn([sys.executable, "-P", "-m", "order_import", "worker"], lock=lock)
+            await process.spawn([sys.executable, "-P", "-m", "order_import", command], lock=lock)
             await process.watch()
         except EmbeddedServerError as error:
             if loop.time() - began > _LIVED_WELL:

@@ -65,9 +65,7 @@ async def _seconds(database: Any, store_id: str | None, since: datetime) -> list
         found = await database.amazon_orders.find(
             {"_id": {"$in": list(keys)}}, {"received_at": 1}
         ).to_list(None)
-    return [
-        max((keys[one["_id"]] - one["received_at"]).total_seconds(), 0.0) for one in found
-    ]
+    return [max((keys[one["_id"]] - one["received_at"]).total_seconds(), 0.0) for one in found]
 
 
 def _share(ordered: Sequence[float], share: float) -> float | None:

@@ -80,10 +80,9 @@ class MongoStorage(Storage):
         with translated():
             session = await settled(self._client.start_session(snapshot=True))
             try:
+                parts = (self._client, self._database, session, self._turns)
                 async with AsyncExitStack() as turns:
-                    return await work(
-                        MongoTransaction(self._client, self._database, session, self._turns, turns)
-                    )
+                    return await work(MongoTransaction(*parts, turns))
             finally:
                 await settled(session.end_session())
 

@@ -90,9 +90,7 @@ class MongoConsoleReader(ConsoleReader):
         if store_id is not None:
             wanted["store_id"] = store_id
         with translated():
-            counted: int = await self._database.amazon_orders.count_documents(
-                wanted, limit=at_most
-            )
+            counted: int = await self._database.amazon_orders.count_documents(wanted, limit=at_most)
             return counted
 
     @override

@@ -5,6 +5,7 @@ from datetime import timedelta
 from http import HTTPStatus
 from itertools import groupby
 
+from pydantic import ValidationError
 from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import Response
@@ -12,14 +13,14 @@ from starlette.routing import BaseRoute
 
 from console import links
 from console.news import stores_of
-from console.ports import PortError, ReplayScope, WhatIf
+from console.ports import PortError
+from console.replay_port import ReplayScope, WhatIf
 from console.web import desk_of, get, post, record, refuse, render, see, text_of
 from models import keys
 from models.blockers import REMEDIES, BlockerCode
 from models.errors import BrokerUnavailable
 from models.facts import Listing
 from models.outcomes import ImportState
-from pydantic import ValidationError
 from storage.console_reader import OrderQuery
 from storage.reader import BlockedGroup
 
@@ -130,9 +131,7 @@ async def tell_match(request: Request, form: FormData) -> Response:
     if not sku:
         return await _match_page(request, asked, {"sku": "Name a catalog SKU."})
     if sku not in await desk.orders.products([sku]):
-        return await _match_page(
-            request, asked, {"sku": "The catalog has no product of this SKU."}
-        )
+        return await _match_page(request, asked, {"sku": "The catalog has no product of this SKU."})
     if asked["store"] not in await desk.reader.stores():
         return await _match_page(request, asked, {"store": "Name a store."})
     key = keys.listing_key(asked["store"], asked["seller_sku"])

@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from http import HTTPStatus
+from typing import Any
 
 from starlette.datastructures import FormData
 from starlette.requests import Request
@@ -141,7 +142,7 @@ async def _until_told(request: Request, told: Store) -> None:
     desk.cache.forget()
 
 
-async def _lately(request: Request, store_id: str | None) -> dict[str, object]:
+async def _lately(request: Request, store_id: str | None) -> dict[str, Any]:
     desk = desk_of(request)
     until = desk.now()
 

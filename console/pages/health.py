@@ -7,8 +7,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute
 
-from console.news import counts_of
 from console.cursors import read_cursor
+from console.news import counts_of
 from console.web import desk_of, get, render
 from console.words import ACTIONS
 from models.errors import StorageUnavailable

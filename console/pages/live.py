@@ -10,10 +10,10 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute
 
 from console.guard import visit_of
+from console.language import translator
 from console.news import counts_of
 from console.ports import PortError
 from console.show import Show
-from console.language import translator
 from console.web import desk_of, get
 from models.base import to_utc
 from models.errors import StorageUnavailable
@@ -51,14 +51,18 @@ async def _told(request: Request, store_id: str | None, since: datetime) -> Asyn
             numbers: dict[str, object]
             if replay_id:
                 job = await desk.replays.get(replay_id)
-                numbers = {} if job is None else {
-                    "sent": shown.number(job.sent),
-                    "decided": shown.number(job.decided),
-                    "made": shown.number(job.created),
-                    "again": shown.number(job.blocked),
-                    "progress": 100 * job.decided // max(job.orders, 1),
-                    "over": job.is_over,
-                }
+                numbers = (
+                    {}
+                    if job is None
+                    else {
+                        "sent": shown.number(job.sent),
+                        "decided": shown.number(job.decided),
+                        "made": shown.number(job.created),
+                        "again": shown.number(job.blocked),
+                        "progress": 100 * job.decided // max(job.orders, 1),
+                        "over": job.is_over,
+                    }
+                )
             else:
                 numbers = await _numbers(request, store_id, since, shown)
             text = json.dumps(numbers)

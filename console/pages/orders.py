@@ -12,9 +12,9 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute
 
 from console import show as showing
+from console.cursors import read_cursor, write_cursor
 from console.language import translator
 from console.news import stores_of
-from console.cursors import read_cursor, write_cursor
 from console.order_filter import CODES, SORTS, read_filter
 from console.web import desk_of, get, record, render
 from models.amazon_order import AmazonStatus, FulfillmentChannel

@@ -11,7 +11,8 @@ from console import links
 from console.guard import visit_of
 from console.news import stores_of
 from console.order_filter import OrderFilter, read_filter
-from console.ports import PortError, ReplayScope
+from console.ports import PortError
+from console.replay_port import ReplayScope
 from console.web import desk_of, get, post, record, refuse, render, see, text_of
 
 _LISTED = 50

@@ -6,6 +6,7 @@ import typer
 
 from console.users import NAME, Role, hash_password
 from order_import.cli.surroundings import read_settings
+from order_import.console_address import access_of, address_of
 from order_import.logs import configure_logging
 
 
@@ -14,7 +15,7 @@ def console() -> None:
     # Uvicorn and the pages take a moment to import, which no other command has to wait for.
     import uvloop  # noqa: PLC0415
 
-    from order_import.console_wiring import access_of, address_of, serve_console  # noqa: PLC0415
+    from order_import.console_wiring import serve_console  # noqa: PLC0415
 
     settings = read_settings()
     configure_logging(settings)

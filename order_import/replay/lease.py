@@ -95,6 +95,18 @@ async def end(
     )
 
 
+async def catch_up(storage: Storage) -> None:
+    """Return when a view has all in it that was seen stored so far.
+
+    A view is of what a majority of the database's nodes has. What was just read as decided may
+    still be on its way to them, and is there once something written after it is.
+
+    Raises:
+        StorageUnavailable: The database does not answer.
+    """
+    await storage.transact(lambda transaction: transaction.take_turn(Turn.REPLAYS))
+
+
 async def _change(storage: Storage, replay_id: str, **fields: object) -> bool:
     async def work(transaction: Transaction) -> bool:
         await transaction.take_turn(Turn.REPLAYS)

@@ -13,7 +13,7 @@ from models.errors import OrderImportError, StorageUnavailable
 from models.keys import replay_id
 from models.ledger import CommandMessage
 from models.replays import ALL_STORES, RecordedAnswer, Replay, ReplayState, Selection
-from order_import.replay.lease import LEASE, Tally, begin, end, keep
+from order_import.replay.lease import LEASE, Tally, begin, catch_up, end, keep
 from order_import.replay.summary import Summary
 from storage.port import Storage, View
 
@@ -201,6 +201,7 @@ class Runner:
                     return
 
     async def _end(self, replay: Replay, state: ReplayState) -> Ran:
+        await catch_up(self._storage)
         summary = await sum_up(self._storage, replay.replay_id)
         tally, at = Tally(self._sent, self._done), self._now()
         await end(self._storage, replay.replay_id, state, at, tally, summary.counts)

@@ -11,6 +11,7 @@ from models.errors import StorageUnavailable
 from models.ledger import CommandMessage
 from models.outcomes import ImportState
 from models.replays import Selection
+from order_import.replay.lease import catch_up
 from order_import.replay.plan import CHUNK
 from order_import.replay.runner import Commands
 from order_import.replay.summary import Summary
@@ -48,6 +49,7 @@ async def sync_now(
         await asyncio.sleep(_LOOK_EVERY)
         with suppress(StorageUnavailable):
             done = await commands.carried_out()
+    await catch_up(storage)
     return await storage.look(lambda view: _standings(view, blocked))
 
 

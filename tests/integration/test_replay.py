@@ -13,6 +13,7 @@ import pytest
 
 from models.replays import Selection
 from order_import.clients import connect_storage, new_consumer
+from storage.driver import Driver
 from storage.memory_replays import select
 from storage.port import View
 from streams.topics import TOPICS, TopicName
@@ -346,8 +347,10 @@ async def test_mongodb_selects_the_orders_that_memory_selects(system: System) ->
             found += len(selected)
         return found
 
-    async with connect_storage(system.settings) as storage:
-        assert await storage.look(compare) > 30
+    for driver in Driver:
+        settings = system.settings.model_copy(update={"mongo_driver": driver})
+        async with connect_storage(settings) as storage:
+            assert await storage.look(compare) > 30
 
 
 def _iso(milliseconds: int) -> str:

@@ -9,7 +9,7 @@ import pytest
 
 from models.commands import Replay as ReplayCommand
 from models.errors import BrokerUnavailable
-from models.ledger import CommandMessage
+from models.ledger import Changes, CommandMessage
 from models.outcomes import Skipped, SkipReason
 from models.replays import Replay, ReplayState, Selection
 from order_import.replay import lease, runner
@@ -17,8 +17,9 @@ from order_import.replay.lease import LEASE, ReplayInTheWay, Tally, begin, end, 
 from order_import.replay.plan import select_keys
 from order_import.replay.runner import LeaseLost, Ran, Request, Runner, Signals
 from storage.memory import MemoryStorage
+from storage.port import Transaction
 from streams.topics import TopicName
-from tests.builders import NOW, a_document, a_product, a_store
+from tests.builders import KEY, NOW, a_document, a_product, a_store
 from tests.unit.kit import World
 
 ORDERS = 30
@@ -229,3 +230,25 @@ async def test_replays_that_follow_each_other_are_one_transaction() -> None:
     assert world.steps[TopicName.COMMANDS] - before == 3
     assert world.events.count("CommerceOrderCreated") == 20
     assert world.held() == 20
+
+
+async def test_rule_13_a_replay_tells_a_block_again_only_when_it_is_another() -> None:
+    world = World()
+    await world.tell(TopicName.STORES, a_store().model_dump(mode="json"))
+    await world.tell(TopicName.ORDERS, a_document())
+    assert world.events == ["OrderImportBlocked"]
+    again = ReplayCommand(replay_id="r", key=KEY).model_dump()
+    await world.tell(TopicName.COMMANDS, again)
+    assert world.events == ["OrderImportBlocked"]
+
+    async def told_without_a_wake_up(transaction: Transaction) -> None:
+        await transaction.write(Changes(products=[a_product(enabled=False)]))
+
+    await world.storage.transact(told_without_a_wake_up)
+    for replay_id in ("r2", "r3"):
+        command = ReplayCommand(replay_id=replay_id, key=KEY).model_dump()
+        await world.tell(TopicName.COMMANDS, command)
+    assert world.events == ["OrderImportBlocked"] * 2
+    story = world.storage.contents.stories[KEY]
+    told = [(entry.what, entry.facts.get("replay_id")) for entry in story[-3:]]
+    assert told == [("still-blocked", "r"), ("blocked", "r2"), ("still-blocked", "r3")]

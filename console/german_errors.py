@@ -1,0 +1,86 @@
+"""German: what was done, and what cannot be."""
+
+from collections.abc import Mapping
+
+GERMAN_ERRORS: Mapping[str, str] = {
+    "signed in": "meldete sich an",
+    "signed out": "meldete sich ab",
+    "looked at the buyer": "sah den Käufer an",
+    "turned import on": "schaltete den Import ein",
+    "turned import off": "schaltete den Import aus",
+    "matched a seller SKU": "ordnete eine Händler-SKU zu",
+    "started a replay": "begann eine Wiederholung",
+    "canceled a replay": "brach eine Wiederholung ab",
+    "drove dead letters again": "sendete unlesbare Nachrichten erneut",
+    "asked for the next sync": "bat um den nächsten Abgleich",
+    "exported orders": "lud Bestellungen herunter",
+    "Import is being turned on. It takes a moment to show.": (
+        "Der Import wird eingeschaltet. Es dauert einen Augenblick."
+    ),
+    "Import is being turned off. It takes a moment to show.": (
+        "Der Import wird ausgeschaltet. Es dauert einen Augenblick."
+    ),
+    "The match was sent. Orders that wait on it are judged again within moments.": (
+        "Die Zuordnung ist gesendet. Wartende Bestellungen werden sogleich neu beurteilt."
+    ),
+    "Nothing more of this replay is sent.": "Von dieser Wiederholung wird nichts mehr gesendet.",
+    "Driven again. Refused again, a message comes back as a new dead letter.": (
+        "Erneut gesendet. Wird sie wieder abgewiesen, kommt sie als neue zurück."
+    ),
+    "All blocked orders are judged again now.": "Alle blockierten werden jetzt neu beurteilt.",
+    "The replay has started.": "Die Wiederholung hat begonnen.",
+    "Not JSON, or not UTF-8": "Kein JSON oder kein UTF-8",
+    "JSON, but no order and no known fact": "JSON, aber keine Bestellung und nichts Bekanntes",
+    "A field is missing or wrong; the message names it": (
+        "Ein Feld fehlt oder ist falsch; die Meldung nennt es"
+    ),
+    "Nothing names the store": "Nichts nennt den Store",
+    "Above the limit": "Über der Grenze",
+    "No such order was received.": "Eine solche Bestellung wurde nicht empfangen.",
+    "There is no such page.": "Eine solche Seite gibt es nicht.",
+    "There is no such Commerce order.": "Eine solche Commerce-Bestellung gibt es nicht.",
+    "There is no such dead letter.": "Eine solche Nachricht gibt es nicht.",
+    "There is no such order.": "Eine solche Bestellung gibt es nicht.",
+    "There is no such replay.": "Eine solche Wiederholung gibt es nicht.",
+    "There is no such store.": "Einen solchen Store gibt es nicht.",
+    "There is no such group.": "Eine solche Gruppe gibt es nicht.",
+    "There is no such line.": "Eine solche Position gibt es nicht.",
+    "Nothing was chosen.": "Nichts wurde ausgewählt.",
+    "Kafka does not answer.": "Kafka antwortet nicht.",
+    "MongoDB does not answer.": "MongoDB antwortet nicht.",
+    "This form has expired.": "Dieses Formular ist abgelaufen.",
+    "The filter is wrong. Go back and mend it.": "Der Filter stimmt nicht. Gehen Sie zurück.",
+    "These are more than 5,000 orders. Narrow the filter.": (
+        "Das sind mehr als 5.000 Bestellungen. Engen Sie den Filter ein."
+    ),
+    "This takes too long. Narrow it, for example by dates.": (
+        "Das dauert zu lange. Engen Sie es ein, zum Beispiel durch Daten."
+    ),
+    "There is no field “{name}”. There are: {fields}": (
+        "Es gibt kein Feld „{name}“. Es gibt: {fields}"
+    ),
+    "“{name}” is asked for twice.": "Nach „{name}“ wird zweimal gefragt.",
+    "“{value}” is no {name}. There are: {known}": "„{value}“ ist kein {name}. Es gibt: {known}",
+    "“{value}” is no amount. Expected 19.99.": "„{value}“ ist kein Betrag. Erwartet: 19.99.",
+    "“{value}” is no date. Expected 2026-11-22 or 2026-11-22T14:30.": (
+        "„{value}“ ist kein Datum. Erwartet: 2026-11-22 oder 2026-11-22T14:30."
+    ),
+    "Say why, for those who look at this later.": "Sagen Sie, warum: für spätere Leser.",
+    "Expected orders per second, more than 0.": "Erwartet: Bestellungen je Sekunde, mehr als 0.",
+    "Expected a number of pieces, 0 or more.": "Erwartet: eine Stückzahl, 0 oder mehr.",
+    "Name a catalog SKU.": "Nennen Sie eine Katalog-SKU.",
+    "Name a store.": "Nennen Sie einen Store.",
+    "This is no SKU.": "Das ist keine SKU.",
+    "Too many tries. Wait five minutes.": "Zu viele Versuche. Warten Sie fünf Minuten.",
+    "Name and password do not fit.": "Name und Passwort passen nicht zusammen.",
+    "Another replay of these orders is running. Wait for it, or cancel it.": (
+        "Eine andere Wiederholung dieser Bestellungen läuft. Warten Sie, oder brechen Sie sie ab."
+    ),
+    "It is over, or it runs in another process: cancel it there.": (
+        "Sie ist zu Ende oder läuft in einem anderen Prozess: Brechen Sie sie dort ab."
+    ),
+    "A topic is missing; run: order-import init": "Ein Topic fehlt; order-import init ausführen",
+    "The replay broke. What was sent is carried out, and starting it again is safe.": (
+        "Die Wiederholung brach ab. Gesendetes wird ausgeführt; noch einmal zu beginnen ist sicher."
+    ),
+}

@@ -1,0 +1,46 @@
+"""The port for health."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class ServerHealth:
+    """One server: how long it took to answer, or why it did not."""
+
+    name: str
+    address: str
+    latency_ms: float | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TopicLag:
+    """One topic that is read."""
+
+    topic: str
+    exists: bool
+    undecided: int
+    unpublished: int
+    oldest: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class HealthReport:
+    """How the installation is doing. `workers` is None where nobody could say."""
+
+    kafka: ServerHealth
+    mongo: ServerHealth
+    lag: Sequence[TopicLag] = ()
+    rate: float | None = None
+    workers: Sequence[str] | None = None
+
+
+class Examiner(Protocol):
+    """Asks Kafka and MongoDB how they are."""
+
+    async def examine(self) -> HealthReport:
+        """Take about a second, and never raise for a server that is gone."""
+        ...

@@ -1,0 +1,67 @@
+"""The port for dead letters."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class LetterLine:
+    """A dead letter as one line."""
+
+    letter_id: str
+    code: str
+    topic: str
+    at: datetime
+    size: int | None
+    message: str
+    redriven: int
+    is_open: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LetterView:
+    """A dead letter with its bytes as text, the buyer masked."""
+
+    line: LetterLine
+    partition: int
+    offset: int
+    key: str | None
+    headers: Sequence[tuple[str, str]]
+    value: str | None
+    is_cut: bool
+    redriven: Sequence[tuple[datetime, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Redriven:
+    """What a redrive did."""
+
+    sent: int
+    refused: Mapping[str, str]
+
+
+class LetterDesk(Protocol):
+    """Dead letters: looked at, and driven again.
+
+    Raises:
+        StorageUnavailable: The database does not answer.
+        BrokerUnavailable: Kafka does not answer.
+    """
+
+    async def counts(self) -> Mapping[str, int]:
+        """Give how many there are per code."""
+        ...
+
+    async def find(self, code: str | None, *, only_open: bool, limit: int) -> Sequence[LetterLine]:
+        """Give letters, newest first."""
+        ...
+
+    async def view(self, letter_id: str) -> LetterView | None:
+        """Give one, masked."""
+        ...
+
+    async def redrive(self, ids: Sequence[str]) -> Redriven:
+        """Drive letters again, each as it came."""
+        ...

@@ -1,0 +1,83 @@
+"""Where the console is, and who may come in."""
+
+import ipaddress
+import socket
+from urllib.parse import urlsplit
+
+from console.access import Access
+from console.users import Users, UsersFileError, read_users
+from order_import.settings import PREFIX, Settings, SettingsError
+
+_LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
+
+
+def access_of(settings: Settings) -> Access:
+    """Say who may come in.
+
+    Raises:
+        SettingsError: Other machines reach it and nobody would have to sign in; or the file of
+            users cannot be read.
+    """
+    users = _users_of(settings)
+    is_local = _is_loopback(settings.console_host)
+    if users is None and not is_local:
+        raise SettingsError(
+            f"{PREFIX}CONSOLE_USERS_FILE: expected, since other machines reach the console at "
+            f"{PREFIX}CONSOLE_HOST={settings.console_host}"
+        )
+    hosts: set[str] = set(_LOCAL_NAMES) if is_local else set()
+    is_secure = False
+    if settings.console_public_url is not None:
+        url = urlsplit(settings.console_public_url)
+        is_secure = url.scheme == "https"
+        hosts |= {(url.hostname or "").lower(), *_LOCAL_NAMES}
+        if users is None and url.hostname not in {"localhost", "127.0.0.1", "::1"}:
+            raise SettingsError(
+                f"{PREFIX}CONSOLE_USERS_FILE: expected with {PREFIX}CONSOLE_PUBLIC_URL"
+            )
+    return Access(users, frozenset(hosts), is_secure)
+
+
+def address_of(settings: Settings) -> str:
+    """Give where a browser on this machine finds the console."""
+    host = settings.console_host
+    if host in ("0.0.0.0", "::"):  # noqa: S104 - asked for, and only with users
+        host = "127.0.0.1"
+    return f"http://{f'[{host}]' if ':' in host else host}:{settings.console_port}/"
+
+
+def _users_of(settings: Settings) -> Users | None:
+    file = settings.console_users_file
+    if file is None:
+        return None
+    try:
+        return read_users(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(f"{PREFIX}CONSOLE_USERS_FILE: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise SettingsError(f"{PREFIX}CONSOLE_USERS_FILE: is no text") from None
+    except UsersFileError as error:
+        raise SettingsError(f"{PREFIX}CONSOLE_USERS_FILE: {error}") from None
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def free_port(host: str, wanted: int) -> int:
+    """Give the port that is wanted where it is free, else another."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    for port in (wanted, 0):
+        with socket.socket(family) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, port))
+            except OSError:
+                continue
+            return int(probe.getsockname()[1])
+    return wanted
