@@ -68,7 +68,7 @@ GERMAN_WORDS: Mapping[str, str] = {
         "Keine blockierten Bestellungen. Alles, was fertig ist, wurde importiert."
     ),
     "Value": "Wert",
-    "Earliest ship-by": "Frühestens zu versenden",
+    "Earliest ship-by": "Zu versenden bis",
     "Since": "Seit",
     "Do": "Tun",
     "no SKU": "ohne SKU",

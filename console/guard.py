@@ -111,7 +111,7 @@ def _to_sign_in(scope: Scope) -> Response:
 
 def _cookie(access: Access, token: str) -> str:
     secure = "; Secure" if access.secure else ""
-    return f"{cookie_name(access, 'form')}={token}; Path=/; HttpOnly; SameSite=Strict{secure}"
+    return f"{cookie_name(access, 'form')}={token}; Path=/; HttpOnly; SameSite=Lax{secure}"
 
 
 def _name_of(host: str) -> str:

@@ -87,7 +87,11 @@ class OwnReplays(Replays):
         task = asyncio.create_task(self._run(request, keys, job, begun))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        return await asyncio.wait_for(begun, _BEGUN_WITHIN)
+        try:
+            return await asyncio.wait_for(begun, _BEGUN_WITHIN)
+        except TimeoutError:
+            job.signals.cancel.set()
+            raise PortError("Kafka does not answer.") from None
 
     @override
     async def get(self, replay_id: str) -> ReplayJob | None:

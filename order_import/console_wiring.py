@@ -1,9 +1,12 @@
 """The console put together: what its pages ask, and the server under them."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
 import uvicorn
+from typing_extensions import override
 
 from console.access import Access
 from console.app import build_app
@@ -51,6 +54,19 @@ async def open_desk(settings: Settings, access: Access) -> AsyncIterator[Desk]:
             await replays.close()
 
 
+class _Server(uvicorn.Server):
+    """Uvicorn that leaves signals to us: asked to stop, this process ends with status 0."""
+
+    @override
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    def stop(self) -> None:
+        """Finish what is under way, and end."""
+        self.should_exit = True
+
+
 async def serve_console(settings: Settings) -> None:
     """Serve until a signal.
 
@@ -59,7 +75,7 @@ async def serve_console(settings: Settings) -> None:
     """
     access = access_of(settings)
     async with open_desk(settings, access) as desk:
-        server = uvicorn.Server(
+        server = _Server(
             uvicorn.Config(
                 build_app(desk),
                 host=settings.console_host,
@@ -74,6 +90,9 @@ async def serve_console(settings: Settings) -> None:
                 limit_concurrency=500,
             )
         )
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, server.stop)
         await server.serve()
         if not server.started:
             raise SettingsError(

@@ -35,7 +35,10 @@ ROW_FIELDS: Document = dict.fromkeys(
 )
 """What is read of an order for its row."""
 
-_BEGINNING = datetime(1, 1, 1, tzinfo=UTC)
+BEGINNING = datetime(1, 1, 1, tzinfo=UTC)
+"""Before every date there is: what is compared with it has one."""
+
+_LAST = "\uffff"
 
 
 class Stretch(NamedTuple):
@@ -44,17 +47,16 @@ class Stretch(NamedTuple):
     condition: Document
     sort: list[tuple[str, int]]
 
+    def within(self, filtered: Document) -> Document:
+        """Give the conditions of a filter and of this stretch; flat, for planners that need it."""
+        if filtered.keys() & self.condition.keys():
+            return {"$and": [filtered, self.condition]}
+        return {**filtered, **self.condition}
+
 
 def filter_of(query: OrderQuery) -> Document:
-    """Give the conditions of a query without its place.
-
-    By purchase the state is always asked for: the indexes begin with it, and are merged.
-    """
+    """Give the conditions of a query without its place, and without its states."""
     match: Document = {}
-    if query.sort is OrderSort.PURCHASED:
-        match["import.state"] = {"$in": [state.value for state in _states(query)]}
-    elif query.state is not None:
-        match["import.state"] = query.state.value
     for field, value in (
         ("store_id", query.store_id),
         ("status", query.status),
@@ -65,7 +67,7 @@ def filter_of(query: OrderQuery) -> Document:
     if query.keys:
         match["_id"] = {"$in": list(query.keys)}
     if query.number is not None:
-        match["amazon_order_id"] = {"$regex": "^" + re.escape(query.number)}
+        match["amazon_order_id"] = {"$gte": query.number, "$lt": query.number + _LAST}
     if query.buyer is not None:
         match["buyer.name"] = {"$regex": re.escape(query.buyer), "$options": "i"}
     totals = {"$gte": query.total_min, "$lte": query.total_max}
@@ -73,6 +75,29 @@ def filter_of(query: OrderQuery) -> Document:
     if amounts:
         match["total.amount"] = amounts
     return match | _of_reasons(query)
+
+
+def states_of(query: OrderQuery) -> list[str]:
+    """Give the states that the orders asked for can be in."""
+    return [state.value for state in _states(query)]
+
+
+def by_state(query: OrderQuery) -> list[Document]:
+    """Give the conditions a page is read by, one state at a time where its index begins with it.
+
+    What one has found is merged with the others. Keys and numbers have indexes of their own.
+    """
+    states = states_of(query)
+    if query.sort is OrderSort.PURCHASED and not query.keys and query.number is None:
+        return [{"import.state": state} for state in states]
+    return [among(states)]
+
+
+def among(states: list[str]) -> Document:
+    """Give the condition of some states; of all of them it is none."""
+    if len(states) == len(ImportState):
+        return {}
+    return {"import.state": states[0] if len(states) == 1 else {"$in": states}}
 
 
 def stretches(query: OrderQuery, cursor: Cursor | None, *, forward: bool) -> list[Stretch]:
@@ -94,7 +119,7 @@ def stretches(query: OrderQuery, cursor: Cursor | None, *, forward: bool) -> lis
     by_purchase = query.sort is OrderSort.PURCHASED
     other: Document = {"purchase_date": bounds} if bounds and not by_purchase else {}
     own = bounds if by_purchase else {}
-    dated: Document = {field: own or {"$gte": _BEGINNING}}
+    dated: Document = {field: own or {"$gte": BEGINNING}}
     undated: Document | None = {field: None} if by_purchase and not bounds else None
 
     parts: list[Document] = []
@@ -105,7 +130,7 @@ def stretches(query: OrderQuery, cursor: Cursor | None, *, forward: bool) -> lis
     elif cursor.at is not None:
         parts = [
             {field: cursor.at, "_id": {beyond: cursor.key}},
-            {"$and": [dated, {field: {beyond: cursor.at}}]} if own else {field: _past(cursor, way)},
+            {field: {**(own or {"$gte": BEGINNING}), **_past(cursor, way, own)}},
         ]
         if undated is not None and forward:
             parts.append(undated)
@@ -115,6 +140,15 @@ def stretches(query: OrderQuery, cursor: Cursor | None, *, forward: bool) -> lis
             parts.append(dated)
     # The key is the id of a selection too: both conditions have to hold.
     return [Stretch({"$and": [part, other]} if other else part, sort) for part in parts]
+
+
+def merged(found: list[list[Document]], sort: list[tuple[str, int]], limit: int) -> list[Document]:
+    """Give the first of several sorted lists together."""
+    (field, way), _ = sort
+    rows = [row for rows in found for row in rows]
+    if len(found) > 1:
+        rows.sort(key=lambda row: (row.get(field) or BEGINNING, row["_id"]), reverse=way < 0)
+    return rows[:limit]
 
 
 def row_out(document: Document, commerce_orders: dict[str, Document]) -> OrderRow:
@@ -132,10 +166,16 @@ def row_out(document: Document, commerce_orders: dict[str, Document]) -> OrderRo
     )
 
 
-def _past(cursor: Cursor, way: int) -> Document:
+def _past(cursor: Cursor, way: int, own: Document) -> Document:
+    """Give what lies beyond a place. A place outside of the bounds is one that they leave out."""
+    at = cursor.at
+    if at is None:
+        return {}
     if way > 0:
-        return {"$gt": cursor.at}
-    return {"$lt": cursor.at, "$gte": _BEGINNING}
+        low = own.get("$gte")
+        return {} if low is not None and low > at else {"$gt": at, "$gte": at}
+    high = own.get("$lt")
+    return {} if high is not None and high < at else {"$lt": at}
 
 
 def _of_reasons(query: OrderQuery) -> Document:

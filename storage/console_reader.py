@@ -113,9 +113,11 @@ class ConsoleReader(Protocol):
     """
 
     async def page(
-        self, query: OrderQuery, cursor: Cursor | None, *, forward: bool, limit: int
+        self, query: OrderQuery, cursor: Cursor | None, *, at: datetime, forward: bool, limit: int
     ) -> Sequence[OrderRow]:
         """Give orders after a place (or before it), always in the query's own order.
+
+        `at` is the present moment.
 
         Raises:
             QueryTookTooLong: It has no index for what was asked, and there are too many orders.

@@ -119,7 +119,13 @@ class MongoStorage(Storage):
     async def take_up(self, source: Source) -> Position:
         with translated():
             session = await self._session(source)
-            before = await self._database.positions.find_one_and_update(
+            positions = self._database.positions
+            # First of all: what the former owner left open may have this very document in it.
+            before = await positions.find_one({"_id": position_id(source)}, {"session": 1})
+            left = (before or {}).get("session")
+            if left is not None and left != session.session_id:
+                await self._database.command({"killSessions": [left]})
+            await positions.update_one(
                 {"_id": position_id(source)},
                 {
                     "$set": {"session": session.session_id},
@@ -128,9 +134,6 @@ class MongoStorage(Storage):
                 },
                 upsert=True,
             )
-            left = (before or {}).get("session")
-            if left is not None and left != session.session_id:
-                await self._database.command({"killSessions": [left]})
         return await self.position(source)
 
     @override

@@ -1,8 +1,9 @@
 """The console's questions on MongoDB."""
 
+import asyncio
 import re
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any
 
@@ -13,7 +14,17 @@ from models.facts import Listing
 from models.records import CommerceOrder, StockedProduct
 from storage.commerce_documents import commerce_order_out
 from storage.console_activity import activity_of
-from storage.console_queries import ROW_FIELDS, filter_of, row_out, stretches
+from storage.console_queries import (
+    ROW_FIELDS,
+    Stretch,
+    among,
+    by_state,
+    filter_of,
+    merged,
+    row_out,
+    states_of,
+    stretches,
+)
 from storage.console_reader import (
     Activity,
     ConsoleReader,
@@ -22,6 +33,7 @@ from storage.console_reader import (
     OrderRow,
     QueryTookTooLong,
 )
+from storage.console_windows import windows
 from storage.fact_documents import listing_out, product_out
 from storage.mongo import translated
 from storage.values import Document
@@ -39,27 +51,27 @@ class MongoConsoleReader(ConsoleReader):
 
     @override
     async def page(
-        self, query: OrderQuery, cursor: Cursor | None, *, forward: bool, limit: int
+        self, query: OrderQuery, cursor: Cursor | None, *, at: datetime, forward: bool, limit: int
     ) -> Sequence[OrderRow]:
         filtered = filter_of(query)
         found: list[Document] = []
         for stretch in stretches(query, cursor, forward=forward):
-            if len(found) == limit:
-                break
-            wanted = {"$and": [filtered, stretch.condition]} if filtered else stretch.condition
-            asked = self._database.amazon_orders.find(wanted, ROW_FIELDS)
-            asked = asked.sort(stretch.sort).limit(limit - len(found)).max_time_ms(_PATIENCE_MS)
-            with _patiently():
-                found += await asked.to_list(None)
+            for window in windows(stretch, query.sort, at):
+                if len(found) == limit:
+                    break
+                found += await self._window(
+                    window, [filtered | one for one in by_state(query)], limit - len(found)
+                )
         rows = await self._rows(found)
         return rows if forward else rows[::-1]
 
     @override
     async def count(self, query: OrderQuery, at_most: int) -> int | None:
-        parts = [filter_of(query), *_purchased(query)]
-        wanted = {"$and": [part for part in parts if part]} if any(parts) else {}
+        wanted = filter_of(query) | among(states_of(query))
+        for part in _purchased(query):
+            wanted |= part
         try:
-            with _patiently():
+            async with _patiently(_COUNT_PATIENCE_MS):
                 counted: int = await self._database.amazon_orders.count_documents(
                     wanted, limit=at_most, maxTimeMS=_COUNT_PATIENCE_MS
                 )
@@ -69,9 +81,10 @@ class MongoConsoleReader(ConsoleReader):
 
     @override
     async def stream(self, query: OrderQuery) -> AsyncIterator[OrderRow]:
-        filtered = filter_of(query)
+        # The states are always asked for: the indexes begin with them, and are merged.
+        filtered = filter_of(query) | {"import.state": {"$in": states_of(query)}}
         for stretch in stretches(query, None, forward=True):
-            wanted = {"$and": [filtered, stretch.condition]} if filtered else stretch.condition
+            wanted = stretch.within(filtered)
             asked = self._database.amazon_orders.find(wanted, ROW_FIELDS).sort(stretch.sort)
             batch: list[Document] = []
             with translated():
@@ -129,6 +142,22 @@ class MongoConsoleReader(ConsoleReader):
             found = await self._database.listings.find_one({"_id": key})
         return None if found is None else listing_out(found)
 
+    async def _window(
+        self, window: Stretch, filters: Sequence[Document], limit: int
+    ) -> Sequence[Document]:
+        async with _patiently(_PATIENCE_MS):
+            found = await asyncio.gather(
+                *(
+                    self._database.amazon_orders.find(window.within(one), ROW_FIELDS)
+                    .sort(window.sort)
+                    .limit(limit)
+                    .max_time_ms(_PATIENCE_MS)
+                    .to_list(None)
+                    for one in filters
+                )
+            )
+        return merged(list(found), window.sort, limit)
+
     async def _rows(self, found: Sequence[Document]) -> list[OrderRow]:
         ids = [one for document in found if (one := document["import"].get("commerce_order_id"))]
         with translated():
@@ -143,12 +172,14 @@ class MongoConsoleReader(ConsoleReader):
         return [row_out(document, orders) for document in found]
 
 
-@contextmanager
-def _patiently() -> Iterator[None]:
+@asynccontextmanager
+async def _patiently(milliseconds: int) -> AsyncIterator[None]:
+    """Wait no longer than that. The server is told so too, but not every one listens."""
     with translated():
         try:
-            yield
-        except ExecutionTimeout as error:
+            async with asyncio.timeout(1.5 * milliseconds / 1000):
+                yield
+        except (ExecutionTimeout, TimeoutError) as error:
             raise QueryTookTooLong from error
 
 

@@ -155,7 +155,7 @@ async def _lately(request: Request, store_id: str | None) -> dict[str, Any]:
         "chart": chart_of(activity.hours),
         "chart_size": (WIDTH, HEIGHT),
         "activity": activity,
-        "recent": await desk.orders.page(recent, None, forward=True, limit=_RECENT),
+        "recent": await desk.orders.page(recent, None, at=until, forward=True, limit=_RECENT),
         "stores": await stores_of(desk),
         "loaded_at": until,
     }

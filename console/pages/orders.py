@@ -44,7 +44,9 @@ async def orders(request: Request) -> Response:
     if not errors:
         try:
             found, count = await asyncio.gather(
-                desk.orders.page(asked.query, place, forward=forward, limit=PAGE + 1),
+                desk.orders.page(
+                    asked.query, place, at=desk.now(), forward=forward, limit=PAGE + 1
+                ),
                 desk.orders.count(asked.query, _COUNTED + 1),
             )
             more = len(found) > PAGE

@@ -32,7 +32,7 @@ def up(
         MongoEngine, typer.Option(help="Which embedded MongoDB server.", hidden=True)
     ] = "auto",
 ) -> None:
-    """Run everything on this machine: Kafka, MongoDB, topics, indexes and a worker.
+    """Run everything on this machine: Kafka, MongoDB, topics, indexes, a worker and the console.
 
     A Kafka or MongoDB that the settings name is used instead of an embedded one. Ctrl-C stops all
     of it; the data is there at the next start.

@@ -46,6 +46,8 @@ def take(browser: Browser, base: str) -> None:
     pages["what-if"] = first_link(page, base, "/blocked", "td.do a[href*='what-if']")
     pages["match"] = first_link(page, base, "/blocked", "td.do a[href*='/match']")
     pages["dead-letter"] = first_link(page, base, "/dead-letters", "td.when a")
+    replay_something(page, base)
+    pages["replay"] = first_link(page, base, "/replays", "td.when a")
     for name, path in pages.items():
         shoot(page, base + path, name)
     context.close()
@@ -60,6 +62,16 @@ def take(browser: Browser, base: str) -> None:
         for one in ("dashboard", "orders", "blocked"):
             shoot(sized.new_page(), base + pages[one], f"{one}-{name}")
         sized.close()
+
+
+def replay_something(page: Page, base: str) -> None:
+    """Replay what was skipped while import was off, so that there is something to see."""
+    page.goto(f"{base}/replays/new?reason=import-disabled")
+    why = page.get_by_label("Reason, for those who look at this later")
+    if why.count():
+        why.fill("Import is on again: bring in what was skipped")
+        page.get_by_role("button", name="Start the replay").click()
+        page.locator(".job-done").wait_for(timeout=30_000)
 
 
 def shoot(page: Page, url: str, name: str) -> None:

@@ -844,3 +844,34 @@ async def test_a_due_sync_is_claimed_by_one_of_many(storage: Tested) -> None:
 async def test_preparing_twice_is_harmless(storage: Tested) -> None:
     await storage.prepare()
     await storage.prepare()
+
+
+@pytest.mark.parametrize("driver", list(Driver))
+async def test_a_transaction_its_dead_owner_left_open_does_not_keep_the_next_one_out(
+    mongo_url: str, driver: Driver
+) -> None:
+    """A worker killed in a transaction holds its position and its turn for a minute else."""
+    database = f"t_left_open_{driver.value}"
+    async with (
+        open_storage(mongo_url, database, driver) as killed,
+        open_storage(mongo_url, database, driver) as follower,
+    ):
+        await killed.prepare()
+        former = await killed.take_up(SOURCE)
+        holds_all = asyncio.Event()
+
+        async def work(transaction: Transaction) -> None:
+            await transaction.take_turn(Turn.STOCK)
+            await transaction.move(former, former.moved(5, ()))
+            holds_all.set()
+            await asyncio.Event().wait()
+
+        hanging = asyncio.create_task(killed.transact(work, SOURCE))
+        await holds_all.wait()
+        async with asyncio.timeout(20):
+            taken = await follower.take_up(SOURCE)
+            assert taken == replace(former, epoch=former.epoch + 1)
+            await follower.transact(lambda one: one.move(taken, taken.moved(5, ())), SOURCE)
+        hanging.cancel()
+        await asyncio.wait([hanging])
+        assert (await follower.position(SOURCE)).decided_to == 5

@@ -107,7 +107,10 @@ def processes_of(data_dir: Path) -> list[int]:
 
 def worker_of(data_dir: Path) -> int | None:
     for pid in processes_of(data_dir):
-        line = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        try:
+            line = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # it has ended since it was listed
         if line[-2:] == [b"worker", b""] and b"supervisor.py" not in b" ".join(line):
             return pid
     return None

@@ -95,7 +95,10 @@ def processes_below(parent: int, directory: Path) -> dict[int, str]:
     found, left = {}, [parent]
     while left:
         for child in children[left.pop()]:
-            found[child] = Path(f"/proc/{child}/cmdline").read_text().replace("\0", " ")
+            try:
+                found[child] = Path(f"/proc/{child}/cmdline").read_text().replace("\0", " ")
+            except (FileNotFoundError, ProcessLookupError):
+                continue  # it has ended since it was listed
             left.append(child)
     return {pid: line for pid, line in found.items() if str(directory) in line}
 

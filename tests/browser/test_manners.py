@@ -1,0 +1,179 @@
+"""Manners: readable for all, small, still under the pointer, and closed to what is hostile."""
+
+import json
+from urllib.parse import quote
+
+import httpx
+import pytest
+from playwright.sync_api import Dialog, Page, expect
+
+from tests.browser.conftest import PASSWORD, Open, Site, wait_until
+
+PATHS = (
+    *("/", "/stores/nordlicht-de", "/stores/nordlicht-de/import", "/orders", "/orders?min=x"),
+    *("/orders?state=blocked&store=harbor-us", "/blocked", "/replays", "/audit", "/health"),
+    *("/replays/new?state=blocked", "/blocked/what-if?code=disabled&sku=POT-ICE-S", "/nowhere"),
+    *("/match?seller_sku=POT-PROTO&store=harbor-us", "/dead-letters"),
+)
+_MOST_BYTES = 100_000
+HOSTILE = '"><img src=x onerror=alert(1)><script>alert(2)</script>\u202egnp.exe'
+
+
+def paths_of(page: Page, site: Site) -> list[str]:
+    found = [*PATHS]
+    for where, selector in (
+        ("/orders?state=blocked", "td.note a"),
+        ("/orders?state=created", "td.note a"),
+        ("/orders?state=created", "td a.number"),
+        ("/dead-letters?all=1", "td.when a"),
+    ):
+        page.goto(site.base + where)
+        found.append(page.locator(selector).first.get_attribute("href") or "")
+    return found
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing(site: Site, open_page: Open, axe: str, scheme: str) -> None:
+    page = open_page(color_scheme=scheme)
+    found = {}
+    for path in paths_of(page, site):
+        page.goto(site.base + path)
+        page.evaluate(axe)
+        result = page.evaluate(
+            "axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', "
+            "'best-practice']})"
+        )
+        problems = [
+            f"{one['id']}: {node['target']} {node.get('failureSummary', '')[:160]}"
+            for one in result["violations"]
+            for node in one["nodes"][:3]
+        ]
+        if problems:
+            found[path] = problems
+    assert not found, "\n".join(f"{path} {one}" for path, them in found.items() for one in them)
+
+
+@pytest.mark.parametrize("width", [360, 1280, 2560])
+def test_no_page_is_wider_than_its_window(site: Site, open_page: Open, width: int) -> None:
+    page = open_page(viewport={"width": width, "height": 800})
+    wide = {}
+    for path in paths_of(page, site):
+        page.goto(site.base + path)
+        if (reach := page.evaluate("document.documentElement.scrollWidth")) > width:
+            wide[path] = reach
+    assert wide == {}
+
+
+def test_every_page_is_small_and_carries_its_headers(site: Site, open_page: Open) -> None:
+    page = open_page()
+    for path in paths_of(page, site):
+        answer = httpx.get(site.base + path, timeout=30)
+        assert len(answer.content) < _MOST_BYTES, path
+        policy = answer.headers["content-security-policy"]
+        assert "unsafe" not in policy
+        assert "default-src 'none'" in policy
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert answer.headers["cache-control"] == "no-store"
+
+
+def test_what_is_hostile_in_an_order_stays_text(site: Site, open_page: Open) -> None:
+    order_id = "<b>112-&\"'-0000001"
+    order = {
+        "store_id": "harbor-us",
+        "amazon_order_id": order_id,
+        "status": "Unshipped",
+        "fulfillment_channel": "MFN",
+        "purchase_date": "2026-11-22T23:59:59Z",
+        "shipping_service": HOSTILE,
+        "buyer": {"name": HOSTILE, "email": HOSTILE},
+        "ship_to": {"name": HOSTILE, "lines": [HOSTILE], "country": HOSTILE},
+        "total": {"amount": "1.00", "currency": "USD"},
+        "items": [
+            {
+                "order_item_id": "1",
+                "seller_sku": HOSTILE,
+                "asin": HOSTILE,
+                "title": HOSTILE,
+                "quantity": 1,
+                "price": {"amount": "1.00", "currency": "USD"},
+            }
+        ],
+    }
+    site.command("send", "orders", "-", given=json.dumps(order))
+    page = open_page()
+    said: list[str] = []
+
+    def refuse(dialog: Dialog) -> None:
+        said.append(dialog.message)
+        dialog.dismiss()
+
+    page.on("dialog", refuse)
+    where = f"{site.base}/orders/harbor-us/{quote(order_id, safe='')}"
+    wait_until(lambda: httpx.get(where).status_code == httpx.codes.OK, 15, "it did not arrive")
+    page.goto(where)
+    page.locator("#buyer button").click()
+    expect(page.locator("#buyer")).to_contain_text("<script>alert(2)</script>")
+    for path in ("/", "/orders", "/blocked", "/audit", "/orders?q=" + quote(HOSTILE)):
+        page.goto(site.base + path)
+        assert page.locator("main img, main script").count() == 0
+    assert said == []
+
+
+def test_live_numbers_come_and_nothing_moves(site: Site, open_page: Open) -> None:
+    page = open_page()
+    page.goto(f"{site.base}/orders")
+    first = page.locator("tbody tr a.number").first
+    place = first.bounding_box()
+    order = {"store_id": "harbor-us", "amazon_order_id": "112-9999999-0000001", "status": "Pending"}
+    site.command("send", "orders", "-", given=json.dumps(order))
+    fresh = page.locator("[data-fresh]")
+    expect(fresh).to_be_visible(timeout=15_000)
+    expect(fresh).to_contain_text("1 new, show")
+    assert first.bounding_box() == place
+
+
+def test_keys(site: Site, open_page: Open) -> None:
+    page = open_page()
+    page.goto(f"{site.base}/orders")
+    page.keyboard.press("j")
+    page.keyboard.press("j")
+    page.keyboard.press("x")
+    assert page.locator("tbody tr").nth(1).locator("input").is_checked()
+    expect(page.locator("tbody tr").nth(1)).to_have_class("here")
+    page.keyboard.press("k")
+    expect(page.locator("tbody tr").nth(0)).to_have_class("here")
+    page.keyboard.press("/")
+    expect(page.locator("#search")).to_be_focused()
+    page.locator("h1").click()
+    page.keyboard.press("?")
+    expect(page.locator("#keys")).to_be_visible()
+
+
+def test_nobody_passes_without_signing_in(guarded_site: Site, page: Page) -> None:
+    page.goto(f"{guarded_site.base}/orders?state=blocked")
+    expect(page.locator("h1")).to_have_text("Sign in")
+    assert "system-message" not in page.content()
+    page.get_by_label("Name").fill("vera")
+    page.get_by_label("Password").fill("wrong")
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.locator("#error-sign-in")).to_be_visible()
+    page.get_by_label("Name").fill("vera")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.locator("h1")).to_have_text("All orders")
+    assert page.url.endswith("/orders?state=blocked")
+    page.locator("td.note a").first.click()
+    expect(page.locator("#buyer button")).to_have_count(0)
+    page.get_by_role("button", name="Sign out").click()
+    page.goto(f"{guarded_site.base}/orders")
+    expect(page.locator("h1")).to_have_text("Sign in")
+
+
+def test_too_many_tries_are_refused(guarded_site: Site, open_page: Open) -> None:
+    page = open_page(java_script_enabled=False)
+    for _ in range(6):
+        page.goto(f"{guarded_site.base}/sign-in")
+        page.get_by_label("Name").fill("nobody")
+        page.get_by_label("Password").fill("wrong")
+        page.get_by_role("button", name="Sign in").click()
+    expect(page.locator("#error-sign-in")).to_contain_text("Too many tries")

@@ -1,0 +1,121 @@
+"""The console's questions on the real protocol: every order once, in order, whatever the page."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from itertools import product
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from bson.decimal128 import Decimal128
+
+from models.outcomes import ImportState
+from order_import.embedded import EmbeddedServers
+from storage.console_reader import OrderQuery, OrderRow, OrderSort
+from storage.console_state import AuditEntry, Session
+from storage.driver import Driver, open_client, settled
+from storage.mongo_console_reader import MongoConsoleReader
+from storage.mongo_console_state import MongoConsoleState
+
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+ORDERS = 60
+
+
+def an_order(number: int) -> dict[str, Any]:
+    """Give an order; some have no purchase date, and many were bought at one moment."""
+    state = list(ImportState)[number % 5]
+    document: dict[str, Any] = {
+        "_id": f"store-{number % 2}/{number:03d}",
+        "store_id": f"store-{number % 2}",
+        "amazon_order_id": f"{number:03d}",
+        "received_at": NOW - timedelta(minutes=number // 4),
+        "status": "Unshipped",
+        "total": {"amount": Decimal128(f"{number}.50"), "currency": "EUR"},
+        "buyer": {"name": f"Buyer {number}"},
+        "items": [{"seller_sku": f"SKU-{number % 3}"}],
+        "import": {"state": state.value, "reasons": [], "decided_at": NOW, "admitted": False},
+    }
+    if number % 7:
+        document["purchase_date"] = NOW - timedelta(days=number // 10)
+    return document
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def database(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Any]:
+    servers = EmbeddedServers(tmp_path_factory.mktemp("console"), kafka=False)
+    addresses = await servers.start()
+    client = open_client(str(addresses.mongo_url), Driver.PYMONGO)
+    await client.console.amazon_orders.insert_many([an_order(number) for number in range(ORDERS)])
+    yield client.console
+    await settled(client.close())
+    await servers.stop()
+
+
+async def leaf(
+    reader: MongoConsoleReader, query: OrderQuery, limit: int, *, forward: bool
+) -> list[OrderRow]:
+    """Read all pages one way, each from the place where the last one ended."""
+    rows: list[OrderRow] = []
+    cursor = None
+    while page := await reader.page(query, cursor, at=NOW, forward=forward, limit=limit):
+        rows = [*rows, *page] if forward else [*page, *rows]
+        cursor = (page[-1] if forward else page[0]).cursor(query.sort)
+    return rows
+
+
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize(("sort", "descending"), list(product(OrderSort, (True, False))))
+async def test_pages_give_every_order_once_in_one_order_both_ways(
+    database: Any, sort: OrderSort, descending: bool
+) -> None:
+    reader = MongoConsoleReader(database)
+    query = OrderQuery(sort=sort, descending=descending)
+    whole = [row.key async for row in reader.stream(query)]
+    assert len(set(whole)) == len(whole) == ORDERS
+    for limit in (1, 7, 100):
+        for forward in (True, False):
+            found = await leaf(reader, query, limit, forward=forward)
+            assert [row.key for row in found] == whole
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_filters_of_page_count_and_stream_agree(database: Any) -> None:
+    reader = MongoConsoleReader(database)
+    for query in (
+        OrderQuery(store_id="store-1"),
+        OrderQuery(state=ImportState.BLOCKED, store_id="store-0"),
+        OrderQuery(number="01"),
+        OrderQuery(buyer="buyer 5"),
+        OrderQuery(sku="SKU-2"),
+        OrderQuery(keys=("store-0/000", "store-1/001")),
+        OrderQuery(purchased_from=NOW - timedelta(days=3), purchased_to=NOW - timedelta(days=1)),
+        OrderQuery(purchased_from=NOW - timedelta(days=3), sort=OrderSort.RECEIVED),
+    ):
+        page = await reader.page(query, None, at=NOW, forward=True, limit=1_000)
+        assert page
+        assert len(page) == await reader.count(query, 1_000)
+        assert [row.key for row in page] == [row.key async for row in reader.stream(query)]
+        assert await leaf(reader, query, 2, forward=True) == list(page)
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_what_was_received_since_is_counted_no_further_than_asked(database: Any) -> None:
+    reader = MongoConsoleReader(database)
+    assert await reader.received_since(None, NOW - timedelta(minutes=2), 100) == 8
+    assert await reader.received_since("store-1", NOW - timedelta(minutes=2), 3) == 3
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_sessions_end_and_the_audit_list_is_read_newest_first(database: Any) -> None:
+    state = MongoConsoleState(database)
+    session = Session("hash", "olga", "operator", "csrf", NOW, NOW + timedelta(hours=1))
+    await state.add_session(session)
+    assert await state.session("hash") == session
+    await state.end_session("hash")
+    assert await state.session("hash") is None
+    entries = [AuditEntry(f"id-{n}", NOW, "olga", "synced", "*") for n in range(5)]
+    await asyncio.gather(*(state.record(entry) for entry in entries))
+    first = await state.audit(None, 3)
+    rest = await state.audit((first[-1].at, first[-1].entry_id), 3)
+    assert [*first, *rest] == entries[::-1]

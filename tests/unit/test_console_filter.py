@@ -1,0 +1,139 @@
+"""The list of orders: filters from an address, places in it, and how it is read from an index."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from console.cursors import read_cursor, write_cursor
+from console.order_filter import read_filter
+from models.amazon_order import AmazonStatus, FulfillmentChannel
+from models.outcomes import ImportState
+from storage.console_queries import by_state, filter_of, stretches
+from storage.console_reader import Cursor, OrderQuery, OrderSort
+from storage.console_windows import windows
+
+NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+
+
+def test_every_field_is_understood_in_the_box_and_in_its_own_place() -> None:
+    fields = {
+        "store": ("harbor-us", "store_id", "harbor-us"),
+        "state": ("blocked", "state", ImportState.BLOCKED),
+        "reason": ("out-of-stock", "reason", "out-of-stock"),
+        "status": ("unshipped", "status", AmazonStatus.UNSHIPPED),
+        "channel": ("AFN", "channel", FulfillmentChannel.AFN),
+        "number": ("304-1", "number", "304-1"),
+        "buyer": ("smith", "buyer", "smith"),
+        "sku": ("A/B", "sku", "A/B"),
+        "min": ("19,99", "total_min", Decimal("19.99")),
+        "max": ("20", "total_max", Decimal(20)),
+        "from": ("2026-11-22", "purchased_from", NOON.replace(hour=0)),
+        "sort": ("received", "sort", OrderSort.RECEIVED),
+    }
+    for name, (text, attribute, value) in fields.items():
+        for asked in ({name: text}, {"q": f"{name}:{text}"}):
+            found = read_filter(asked)
+            assert found.errors == {}
+            assert getattr(found.query, attribute) == value
+
+
+def test_a_day_as_an_end_is_meant_with_all_its_hours() -> None:
+    assert read_filter({"to": "2026-11-22"}).query.purchased_to == NOON.replace(hour=0) + timedelta(
+        days=1
+    )
+    assert read_filter({"to": "2026-11-22T12:00"}).query.purchased_to == NOON
+
+
+def test_a_bare_word_is_an_order_number_and_quotes_keep_spaces() -> None:
+    found = read_filter({"q": '304-77 buyer:"van der Berg"'})
+    assert (found.query.number, found.query.buyer) == ("304-77", "van der Berg")
+
+
+@pytest.mark.parametrize(
+    ("asked", "where"),
+    [
+        ({"q": "colour:red"}, "q"),
+        ({"q": "state:broken"}, "q"),
+        ({"state": "broken"}, "state"),
+        ({"q": "state:blocked", "state": "created"}, "q"),
+        ({"min": "much"}, "min"),
+        ({"max": "1e99"}, "max"),
+        ({"from": "yesterday"}, "from"),
+        ({"to": "9999-12-31"}, "to"),
+        ({"sort": "buyer"}, "sort"),
+    ],
+)
+def test_what_is_wrong_is_told_at_its_place_and_asks_for_nothing(
+    asked: dict[str, str], where: str
+) -> None:
+    found = read_filter(asked)
+    assert list(found.errors) == [where]
+    assert found.query == OrderQuery()
+
+
+def test_an_address_is_read_back_as_it_was() -> None:
+    asked = {"q": "sku:A", "state": "blocked", "min": "1"}
+    found = read_filter(asked)
+    assert found.address() == "/orders?q=sku%3AA&state=blocked&min=1"
+    assert (
+        found.address(sort="received", min=None) == "/orders?q=sku%3AA&state=blocked&sort=received"
+    )
+
+
+@given(st.text(max_size=60))
+def test_no_text_breaks_the_filter_or_the_cursor(text: str) -> None:
+    read_filter({"q": text, "min": text, "from": text, "to": text, "sort": text})
+    read_cursor(text)
+
+
+@given(
+    st.one_of(
+        st.none(),
+        st.datetimes(datetime(1970, 1, 1), datetime(2200, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001 - hypothesis adds the zone
+    ),
+    st.text(max_size=40),
+)
+def test_a_cursor_is_read_back_as_it_was(at: datetime | None, key: str) -> None:
+    cut = None if at is None else at.replace(microsecond=at.microsecond // 1000 * 1000)
+    assert read_cursor(write_cursor(Cursor(cut, key))) == Cursor(cut, key)
+
+
+def test_orders_of_one_moment_are_read_from_their_key_on() -> None:
+    query = OrderQuery()
+    same, rest, undated = stretches(query, Cursor(NOON, "s/2"), forward=True)
+    assert same.condition == {"purchase_date": NOON, "_id": {"$lt": "s/2"}}
+    assert rest.condition["purchase_date"]["$lt"] == NOON
+    assert undated.condition == {"purchase_date": None}
+    assert same.sort == [("purchase_date", -1), ("_id", -1)]
+
+
+def test_backwards_the_undated_come_before_the_dated() -> None:
+    query = OrderQuery()
+    undated, dated = stretches(query, Cursor(None, "s/2"), forward=False)
+    assert undated.condition == {"purchase_date": None, "_id": {"$gt": "s/2"}}
+    assert "$gte" in dated.condition["purchase_date"]
+
+
+def test_a_page_is_read_one_state_at_a_time_since_the_index_begins_with_it() -> None:
+    assert len(by_state(OrderQuery())) == len(ImportState)
+    assert by_state(OrderQuery(reason="disabled")) == [{"import.state": "blocked"}]
+    assert by_state(OrderQuery(sort=OrderSort.RECEIVED)) == [{}]
+    assert by_state(OrderQuery(number="304")) == [{}]
+
+
+def test_windows_cover_a_stretch_once_from_where_reading_begins() -> None:
+    (dated, _) = stretches(OrderQuery(), None, forward=True)
+    cut = [one.condition["purchase_date"] for one in windows(dated, OrderSort.PURCHASED, NOON)]
+    assert "$lt" not in cut[0]
+    for newer, older in pairwise(cut):
+        assert older["$lt"] == newer["$gte"]
+    assert cut[-1]["$gte"] == datetime(1, 1, 1, tzinfo=UTC)
+
+
+def test_what_people_type_is_no_pattern() -> None:
+    assert filter_of(OrderQuery(buyer=".*"))["buyer.name"]["$regex"] == r"\.\*"
+    assert filter_of(OrderQuery(number="(a+)+$"))["amazon_order_id"]["$gte"] == "(a+)+$"

@@ -1,0 +1,87 @@
+"""Who may come in: users, forms, hosts and where the console may listen."""
+
+import re
+
+import pytest
+from starlette.datastructures import Headers
+
+from console.access import Access
+from console.guard import _name_of
+from console.pages.sign_in import Tries
+from console.users import Role, UsersFileError, hash_password, read_users
+from console.visit import Visit, is_ours, is_same_origin
+from order_import.console_address import access_of, address_of, free_port
+from order_import.settings import SettingsError, load_settings
+
+VISIT = Visit("olga", Role.OPERATOR, "token", None, "en", "auto")
+
+
+def test_users_are_read_from_lines_and_checked_by_password() -> None:
+    users = read_users(f"# people\n\nolga:operator:{hash_password('a good password')}\n")
+    assert users.check("olga", "a good password") == users.named("olga")
+    assert users.check("olga", "another") is None
+    assert users.check("nobody", "a good password") is None
+
+
+@pytest.mark.parametrize(
+    "text", ["", "olga", "olga:king:$argon2id$x", "olga:viewer:secret", "o l:viewer:$argon2id$x"]
+)
+def test_a_wrong_users_file_is_told_without_what_is_in_it(text: str) -> None:
+    with pytest.raises(UsersFileError) as raised:
+        read_users(text)
+    assert "secret" not in str(raised.value)
+
+
+def test_beyond_this_machine_nobody_serves_without_users() -> None:
+    for host in ("0.0.0.0", "192.0.2.1", "::", "console.example"):  # noqa: S104 - refused
+        with pytest.raises(SettingsError, match="ORDER_IMPORT_CONSOLE_USERS_FILE: expected"):
+            access_of(load_settings(console_host=host))
+    with pytest.raises(SettingsError, match="CONSOLE_USERS_FILE"):
+        access_of(load_settings(console_public_url="https://orders.example"))
+
+
+def test_on_this_machine_it_answers_to_its_own_names_only() -> None:
+    access = access_of(load_settings())
+    assert access == Access(None, frozenset({"localhost", "127.0.0.1", "[::1]"}), secure=False)
+    assert [_name_of(host) for host in ("LocalHost:8080", "[::1]:80", "evil.example")] == [
+        "localhost",
+        "[::1]",
+        "evil.example",
+    ]
+
+
+def test_its_address_is_one_that_a_browser_can_open() -> None:
+    assert address_of(load_settings(console_host="::1", console_port=81)) == "http://[::1]:81/"
+    assert re.fullmatch(r"http://127\.0\.0\.1:8080/", address_of(load_settings()))
+    assert free_port("127.0.0.1", 0) > 0
+
+
+@pytest.mark.parametrize(
+    ("headers", "is_same"),
+    [
+        ({"sec-fetch-site": "same-origin"}, True),
+        ({"sec-fetch-site": "none"}, True),
+        ({"sec-fetch-site": "same-site"}, False),
+        ({"sec-fetch-site": "cross-site"}, False),
+        ({"origin": "http://a.example", "host": "a.example"}, True),
+        ({"origin": "http://b.example", "host": "a.example"}, False),
+        ({"origin": "null", "host": "a.example"}, False),
+        ({}, True),
+    ],
+)
+def test_a_form_of_another_site_is_refused(headers: dict[str, str], is_same: bool) -> None:
+    assert is_same_origin(Headers(headers)) is is_same
+
+
+def test_a_form_needs_the_token_of_its_visit() -> None:
+    assert is_ours(VISIT, "token")
+    assert not any(is_ours(VISIT, one) for one in ("", "Token", None, "tökén"))
+
+
+def test_after_five_failures_a_name_waits_and_others_do_not() -> None:
+    tries = Tries()
+    for _ in range(5):
+        assert not tries.refuses("name olga")
+        tries.failed("name olga")
+    assert tries.refuses("name olga")
+    assert not tries.refuses("name vera")
