@@ -7,6 +7,7 @@ from typing import Any
 from console.language import Translate
 from console.words import DECISIONS, REASONS, STATES, STATUSES
 from models.amazon_order import Buyer
+from models.facts import CommerceStatus
 from models.money import Money
 from storage.console_reader import OrderRow
 
@@ -107,10 +108,10 @@ class Show:
         """Give the latest decision on an order in words."""
         line = row.line
         if line.order_number is not None:
-            said = self._t("Commerce order created")
-            if line.commerce_status is not None:
-                said += f", {self.status(line.commerce_status)}"
-            return said
+            moved_on = line.commerce_status not in (None, CommerceStatus.PROCESSING)
+            return (
+                self.status(line.commerce_status) if moved_on else self._t("Commerce order created")
+            )
         if not line.reasons:
             return self._t("On its way to the blocker check")
         said = self.reasons(line.reasons)
