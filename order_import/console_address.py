@@ -69,6 +69,26 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
+def listen(settings: Settings) -> socket.socket:
+    """Give the socket that the console listens on.
+
+    Raises:
+        SettingsError: There it cannot listen.
+    """
+    family = socket.AF_INET6 if ":" in settings.console_host else socket.AF_INET
+    listening = socket.socket(family)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((settings.console_host, settings.console_port))
+    except OSError as error:
+        listening.close()
+        raise SettingsError(
+            f"{PREFIX}CONSOLE_HOST, {PREFIX}CONSOLE_PORT: cannot listen on "
+            f"{settings.console_host}:{settings.console_port}: {error.strerror}"
+        ) from None
+    return listening
+
+
 def free_port(host: str, wanted: int) -> int:
     """Give the port that is wanted where it is free, else another."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET

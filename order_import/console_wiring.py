@@ -18,10 +18,10 @@ from order_import.clients import (
     connect_reader,
     connect_storage,
 )
-from order_import.console_address import access_of
+from order_import.console_address import access_of, listen
 from order_import.console_ports import KafkaLetterDesk, KafkaPublisher, ServerExaminer
 from order_import.console_replays import OwnReplays
-from order_import.settings import PREFIX, Settings, SettingsError
+from order_import.settings import Settings
 from streams.clock import now
 
 _STOP_WITHIN = 5
@@ -71,15 +71,14 @@ async def serve_console(settings: Settings) -> None:
     """Serve until a signal.
 
     Raises:
-        SettingsError: As `access_of`.
+        SettingsError: As `access_of`, or where it is to listen is taken.
     """
     access = access_of(settings)
+    listening = listen(settings)
     async with open_desk(settings, access) as desk:
         server = _Server(
             uvicorn.Config(
                 build_app(desk),
-                host=settings.console_host,
-                port=settings.console_port,
                 log_config=None,
                 access_log=False,
                 server_header=False,
@@ -93,8 +92,4 @@ async def serve_console(settings: Settings) -> None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, server.stop)
-        await server.serve()
-        if not server.started:
-            raise SettingsError(
-                f"{PREFIX}CONSOLE_PORT: {settings.console_host}:{settings.console_port} is taken"
-            )
+        await server.serve(sockets=[listening])
