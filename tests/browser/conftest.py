@@ -126,7 +126,7 @@ def _answers(base: str) -> bool:
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     if not Path(CHROMIUM).exists():
-        pytest.skip("chromium is not installed: apt-get install chromium")
+        pytest.fail("chromium is not installed: apt-get install chromium")
     with sync_playwright() as playwright:
         opened = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield opened
@@ -181,7 +181,7 @@ def axe() -> str:
     if not source.exists():
         npm = shutil.which("npm")
         if npm is None:
-            pytest.skip("npm is not installed")
+            pytest.fail("npm is not installed")
         cache.mkdir(parents=True, exist_ok=True)
         subprocess.run([npm, "pack", f"axe-core@{AXE}", "--silent"], cwd=cache, check=True)
         subprocess.run(["tar", "xzf", f"axe-core-{AXE}.tgz"], cwd=cache, check=True)
