@@ -1,6 +1,7 @@
 """The worker process: Faust's agents over the ledger, until told to stop or broken."""
 
 import asyncio
+import gc
 import os
 import signal
 import tempfile
@@ -62,6 +63,7 @@ async def run_worker(settings: Settings) -> int:
         data_dir = stack.enter_context(tempfile.TemporaryDirectory(prefix="order-import-"))
         app = build_app(options, lanes, data_dir)
         await app.start()
+        _collect_less_often()
         timer = asyncio.create_task(run_sync_timer(settings.sync_interval, storage, publisher))
         timer.add_done_callback(lambda task: None if task.cancelled() else end(task.exception()))
         log.info("worker-started", topics=len(stages))
@@ -77,3 +79,14 @@ async def run_worker(settings: Settings) -> int:
         log.info("worker-stopping")
         await asyncio.wait_for(app.stop(), STOP_SECONDS)
         return 0
+
+
+def _collect_less_often() -> None:
+    """Leave what lives as long as the process out of Python's search for garbage in cycles.
+
+    A batch makes ten thousands of objects, and hardly a cycle: with the usual thresholds a fifth
+    of the worker's time went into looking for some.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 50)

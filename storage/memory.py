@@ -142,6 +142,10 @@ class MemoryTransaction(Transaction):
         return {key: self._draft.orders[key] for key in keys if key in self._draft.orders}
 
     @override
+    async def admitted_orders(self, keys: Collection[str]) -> Mapping[str, OrderRecord]:
+        return await self.orders(keys)
+
+    @override
     async def order_keys(self, amazon_order_ids: Collection[str]) -> Mapping[str, Sequence[str]]:
         found: dict[str, list[str]] = {}
         for key, record in self._draft.orders.items():

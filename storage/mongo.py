@@ -1,6 +1,5 @@
 """MongoDB: transactions that try again, positions, and what is still to be published."""
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from datetime import datetime
@@ -24,8 +23,8 @@ from models.ledger import Admission, CommandMessage, Outgoing, Position, Source
 from storage.driver import Driver, in_transaction, open_client, settled
 from storage.indexes import INDEXES
 from storage.ledger_documents import dead_letter_out, event_out, position_id
-from storage.port import R, Storage, Transaction, Turn, View
-from storage.transaction import MongoTransaction, WriteConflict
+from storage.port import R, Storage, Transaction, View
+from storage.transaction import MongoTransaction, Turns, WriteConflict
 from storage.values import Document
 
 
@@ -35,8 +34,7 @@ class MongoStorage(Storage):
     def __init__(self, client: Any, database: str) -> None:
         self._client = client
         self._database = client[database]
-        # In one process a lock in front of the turn saves the conflict on it.
-        self._turns = {turn: asyncio.Lock() for turn in Turn}
+        self._turns = Turns()
         self._sessions: dict[Source, Any] = {}
         self.conflicts = 0
         """How many transactions met another one and were tried again."""
@@ -98,10 +96,16 @@ class MongoStorage(Storage):
 
     async def _transact_once(self, work: Callable[[Transaction], Awaitable[R]], session: Any) -> R:
         async with AsyncExitStack() as turns, in_transaction(session):
-            result = await work(
-                MongoTransaction(self._client, self._database, session, self._turns, turns)
+            transaction = MongoTransaction(
+                self._client, self._database, session, self._turns, turns
             )
-            await _commit(session)
+            try:
+                result = await work(transaction)
+                await _commit(session)
+            except BaseException:
+                transaction.failed()
+                raise
+            transaction.committed()
             return result
 
     @override

@@ -89,6 +89,13 @@ class Transaction(View, Protocol):
         """Wait for or win the turn; give the last order number given so far."""
         ...
 
+    async def admitted_orders(self, keys: Collection[str]) -> Mapping[str, OrderRecord]:
+        """Give the orders that exist of these keys, in a transaction that has the stock's turn.
+
+        What this process admitted a moment ago need not be read again.
+        """
+        ...
+
     async def commerce_orders(self, ids: Collection[str]) -> Mapping[str, CommerceOrder]:
         """Give the Commerce orders that exist of these ids."""
         ...

@@ -3,6 +3,7 @@
 from asyncio import Lock
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
 from typing import Any
 
 from pymongo import ReturnDocument
@@ -21,12 +22,27 @@ from storage.ledger_documents import dead_letter_out, position_id, reference_in
 from storage.mongo_replays import MongoReplayQueries
 from storage.order_documents import order_out
 from storage.port import Transaction, Turn
+from storage.turn_cache import Handover, TurnCache
 from storage.values import Document
 from storage.writes import operations
 
 _NO_STORY = {"story": 0}
 DUPLICATE_KEY = 11000
 WRITE_CONFLICT = 112
+
+
+@dataclass(frozen=True, slots=True)
+class Turns:
+    """What the transactions of one process share.
+
+    The locks save a conflict in the database; the caches what was read in a turn before.
+    """
+
+    locks: Mapping[Turn, Lock] = field(default_factory=lambda: {turn: Lock() for turn in Turn})
+    caches: Mapping[Turn, TurnCache] = field(
+        default_factory=lambda: {turn: TurnCache() for turn in Turn}
+    )
+    handover: Handover = field(default_factory=Handover)
 
 
 class MongoTransaction(MongoReplayQueries, Transaction):
@@ -37,7 +53,7 @@ class MongoTransaction(MongoReplayQueries, Transaction):
         client: Any,
         database: Any,
         session: Any,
-        turns: Mapping[Turn, Lock],
+        turns: Turns,
         held_turns: AsyncExitStack,
     ) -> None:
         self._client = client
@@ -45,10 +61,24 @@ class MongoTransaction(MongoReplayQueries, Transaction):
         self._session = session
         self._turns = turns
         self._held_turns = held_turns
+        self._caches: dict[Turn, TurnCache] = {}
+        self._taken: dict[Turn, int] = {}
+        self._written: list[Changes] = []
+
+    def committed(self) -> None:
+        """Remember what this transaction, which is committed, wrote."""
+        for turn, cache in self._caches.items():
+            cache.committed(self._taken[turn], self._written)
+        self._turns.handover.put(self._written)
+
+    def failed(self) -> None:
+        """Forget what this transaction, of which it is not known whether it took place, read."""
+        for cache in self._caches.values():
+            cache.forget()
 
     @override
     async def take_turn(self, turn: Turn) -> int:
-        await self._held_turns.enter_async_context(self._turns[turn])
+        await self._held_turns.enter_async_context(self._turns.locks[turn])
         document = await self._database.turns.find_one_and_update(
             {"_id": turn.value},
             {"$inc": {"taken": 1}},
@@ -56,17 +86,38 @@ class MongoTransaction(MongoReplayQueries, Transaction):
             return_document=ReturnDocument.AFTER,
             session=self._session,
         )
+        self._caches[turn], self._taken[turn] = self._turns.caches[turn], document["taken"]
+        if not self._caches[turn].begin(document["taken"]):
+            self._turns.handover.forget()
         number: int = document.get("orders_numbered", 0)
         return number
 
     @override
     async def stores(self) -> Mapping[str, Store]:
-        return {found["_id"]: store_out(found) for found in await self._find("stores", {})}
+        caches = [self._caches[turn] for turn in (Turn.POLICY, Turn.STOCK) if turn in self._caches]
+        for cache in caches:
+            if cache.stores is not None:
+                return cache.stores
+        stores = {found["_id"]: store_out(found) for found in await self._find("stores", {})}
+        for cache in caches:
+            cache.stores = stores
+        return stores
 
     @override
     async def orders(self, wanted: Collection[str]) -> Mapping[str, OrderRecord]:
         found = await self._find("amazon_orders", _among(wanted), _NO_STORY)
         return {document["_id"]: order_out(document) for document in found}
+
+    @override
+    async def admitted_orders(self, wanted: Collection[str]) -> Mapping[str, OrderRecord]:
+        # Orders are written by who has one of the turns. This transaction has the stock's; if the
+        # policy's was ours the last time, here or in a transaction whose writes would be met as
+        # a conflict, then no one else has written them.
+        turns = await self._find("turns", {"_id": Turn.POLICY.value})
+        handed_over: dict[str, OrderRecord] = {}
+        if turns and turns[0]["taken"] == self._turns.caches[Turn.POLICY].last:
+            handed_over = self._turns.handover.take(wanted)
+        return handed_over | dict(await self.orders(set(wanted) - handed_over.keys()))
 
     @override
     async def order_keys(self, amazon_order_ids: Collection[str]) -> Mapping[str, Sequence[str]]:
@@ -92,8 +143,13 @@ class MongoTransaction(MongoReplayQueries, Transaction):
 
     @override
     async def products(self, skus: Collection[str]) -> Mapping[str, StockedProduct]:
-        found = await self._find("products", _among(skus))
-        return {doc["_id"]: product_out(doc) for doc in found if not doc["deleted"]}
+        cache = self._caches.get(Turn.STOCK)
+        known: dict[str, StockedProduct | None] = {} if cache is None else cache.products
+        missing = [sku for sku in skus if sku not in known]
+        found = await self._find("products", _among(missing))
+        known |= dict.fromkeys(missing)
+        known |= {doc["_id"]: product_out(doc) for doc in found if not doc["deleted"]}
+        return {sku: product for sku in skus if (product := known[sku]) is not None}
 
     @override
     async def product_versions(self, skus: Collection[str]) -> Mapping[str, StockedProduct]:
@@ -102,8 +158,13 @@ class MongoTransaction(MongoReplayQueries, Transaction):
 
     @override
     async def listings(self, wanted: Collection[str]) -> Mapping[str, Listing]:
-        found = await self._find("listings", _among(wanted))
-        return {document["_id"]: listing_out(document) for document in found}
+        cache = self._caches.get(Turn.STOCK)
+        known: dict[str, Listing | None] = {} if cache is None else cache.listings
+        missing = [key for key in wanted if key not in known]
+        found = await self._find("listings", _among(missing))
+        known |= dict.fromkeys(missing)
+        known |= {document["_id"]: listing_out(document) for document in found}
+        return {key: listing for key in wanted if (listing := known[key]) is not None}
 
     @override
     async def facts_waited_on(self, facts: Collection[str]) -> Collection[str]:
@@ -156,6 +217,7 @@ class MongoTransaction(MongoReplayQueries, Transaction):
     @override
     async def write(self, changes: Changes) -> None:
         batch = operations(changes, self._database.name)
+        self._written.append(changes)
         if not batch:
             return
         try:

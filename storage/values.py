@@ -10,11 +10,14 @@ from bson.decimal128 import Decimal128
 from models.money import Money
 
 Document = dict[str, Any]
+_NONE: tuple[object, ...] = ()
+"""There is but one empty tuple: to ask whether it is that one is quicker than to compare."""
 
 
 def present(**fields: object) -> Document:
     """Give the fields that have a value: what was not told is not stored."""
-    return {name: value for name, value in fields.items() if value is not None and value != ()}
+    told = fields.items()
+    return {name: value for name, value in told if value is not None and value is not _NONE}
 
 
 def money_in(money: Money | None) -> Document | None:

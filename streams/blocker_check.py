@@ -20,7 +20,7 @@ class BlockerCheckStage:
     ) -> None:
         """Judge each order that is still admitted, by the catalog and the stock as they are."""
         numbered = await transaction.take_turn(Turn.STOCK)
-        known = await transaction.orders({key for key, _ in read})
+        known = await transaction.admitted_orders({key for key, _ in read})
         waiting = [record for record in known.values() if record.admitted]
         bench = await Bench.gather(page, transaction, waiting, numbered)
         for key, message in read:
