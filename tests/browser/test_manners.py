@@ -7,7 +7,8 @@ import httpx
 import pytest
 from playwright.sync_api import Dialog, Page, expect
 
-from tests.browser.conftest import PASSWORD, Open, Site, wait_until
+from tests.browser.conftest import PASSWORD, Open
+from tests.browser.demo_site import Site, wait_until
 
 PATHS = (
     *("/", "/stores/nordlicht-de", "/stores/nordlicht-de/import", "/orders", "/orders?min=x"),
