@@ -24,7 +24,7 @@ from order_import.topic_admin import create_topics
 from storage.values import Document
 from streams.clock import now
 
-_DEEP = 200
+_DEEP = 100
 """How many pages deep a list is followed before a deep page is measured."""
 console = Console(width=120)
 
@@ -109,8 +109,8 @@ async def _pages(client: httpx.AsyncClient, newest: Document) -> dict[str, str]:
         "audit": "/audit",
     }
     for name, start in (
-        ("orders, page 200", "/orders"),
-        ("orders received, page 200", "/orders?sort=-received"),
+        ("orders, page 100", "/orders"),
+        ("orders received, page 100", "/orders?sort=-received"),
     ):
         pages[name] = await _deep(client, start)
     return pages

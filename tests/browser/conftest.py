@@ -56,16 +56,21 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def open_page(browser: Browser) -> Iterator[Open]:
-    """Open pages that fail the test at any error of script, of policy or of a server."""
+    """Open pages that fail the test at any error of script, of policy or of a server.
+
+    With `may_fail` a server may say that it cannot.
+    """
     contexts = []
     problems: list[str] = []
 
-    def opened(**options: object) -> Page:
+    def opened(*, may_fail: bool = False, **options: object) -> Page:
         settings = {"locale": "en-US", "viewport": {"width": 1280, "height": 900}, **options}
         context = browser.new_context(**settings)  # type: ignore[arg-type]  # options by name
         contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: problems.append(str(error)))
+        if may_fail:
+            return page
         page.on(
             "console",
             lambda said: (
