@@ -16,6 +16,10 @@ _OLDEST = 120.0
 """How old an answer may be, in seconds, to be given while a newer one is asked for."""
 
 
+_MOST = 1_000
+"""How many answers are kept."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Kept:
     answer: Any
@@ -70,6 +74,9 @@ class Cache:
         began, kept = self._clock(), self._kept
         answer = await ask()
         took = self._clock() - began
+        if len(kept) >= _MOST:
+            kept.clear()
+            self._asking.clear()
         until = self._clock() + max(seconds, _TIMES * took)
         kept[name] = _Kept(answer, took, began, until)
         return answer

@@ -24,7 +24,7 @@ from models.outcomes import ImportState
 from storage.console_reader import OrderQuery
 from storage.reader import BlockedGroup
 
-_GROUPS = 200
+_GROUPS = 80
 _FRESH = 1.0
 _SUGGESTED = 12
 

@@ -24,6 +24,7 @@ from storage.console_reader import OrderQuery, OrderRow, QueryTookTooLong
 
 PAGE = 50
 _COUNTED = 10_000
+_FRESH = 1.0
 _COLUMNS = (
     *("purchase_date", "store_id", "amazon_order_id", "status", "fulfillment_channel"),
     *("total", "currency", "state", "reasons", "blocked_skus", "commerce_order_id"),
@@ -86,7 +87,11 @@ async def _count(desk: Desk, query: OrderQuery) -> int | None:
         store_id=query.store_id, state=query.state, sort=query.sort, descending=query.descending
     )
     if query != by_state:
-        return await desk.orders.count(query, _COUNTED + 1)
+
+        async def ask() -> int | None:
+            return await desk.orders.count(query, _COUNTED + 1)
+
+        return await desk.cache.get(("count", query), _FRESH, ask)
     return sum(
         count
         for store_id, of in (await counts_of(desk)).items()
