@@ -31,7 +31,7 @@ endif
 help: ## List these commands
 	@awk 'BEGIN { FS = ":.*## " } \
 		/^##@/ { printf "\n%s\n", substr($$0, 5) } \
-		/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+		/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: install
 install: $(INSTALLED) ## Make .venv with the order-import command
@@ -56,6 +56,11 @@ histories: $(INSTALLED) ## Run the long proofs: 20,000 random histories, 200 on 
 unit: $(INSTALLED) ## Run the tests that need no server
 	@$(PYTEST) tests/unit
 
+.PHONY: browser
+browser: $(INSTALLED) ## Run the console's tests in a real browser; needs chromium and npm
+	@$(BIN)/python -m tests.browser.needs axe
+	@$(PYTEST) --timeout 300 tests/browser
+
 .PHONY: check
 check: lint type unit ## Run what should pass before every commit
 
@@ -78,7 +83,16 @@ format: $(INSTALLED) ## Format the code, and mend what can be mended
 bench: $(INSTALLED) ## Measure throughput on this machine
 	@$(BIN)/python -m bench
 
+.PHONY: bench-console
+bench-console: $(INSTALLED) ## Measure the console's pages at 1,000,000 orders (filled once, into .data/bench-console)
+	@$(BIN)/python -m bench.console
+
 ##@ Maintain
+
+.PHONY: screenshots
+screenshots: $(INSTALLED) ## Take the pictures of docs/console.md anew, of the demo's orders; needs chromium
+	@$(BIN)/python -m tests.browser.needs
+	@$(BIN)/python -m tests.browser.screenshots
 
 .PHONY: lock
 lock: $(INSTALLED) ## Write requirements*.txt anew from pyproject.toml; UPGRADE=1 takes newer versions

@@ -11,12 +11,23 @@ from starlette.routing import Route
 
 from console.desk import Desk
 from console.guard import Guard
-from console.pages import blocked, dashboard, health, letters, live, order, orders, replays, sign_in
+from console.pages import (
+    blocked,
+    dashboard,
+    health,
+    letters,
+    live,
+    order,
+    orders,
+    products,
+    replays,
+    sign_in,
+)
 from console.static import static_file
 from console.web import refuse
 from models.errors import BrokerUnavailable, StorageUnavailable
 
-_PAGES = (dashboard, orders, order, blocked, replays, letters, health, sign_in, live)
+_PAGES = (dashboard, orders, order, blocked, products, replays, letters, health, sign_in, live)
 
 
 def build_app(desk: Desk) -> Starlette:

@@ -8,6 +8,16 @@ GERMAN_ERRORS: Mapping[str, str] = {
     "looked at the buyer": "sah den Käufer an",
     "turned import on": "schaltete den Import ein",
     "turned import off": "schaltete den Import aus",
+    "enabled a product": "aktivierte ein Produkt",
+    "The product is enabled. Orders that wait on it are judged again within moments.": (
+        "Das Produkt ist aktiviert. Wartende Bestellungen werden sogleich neu beurteilt."
+    ),
+    "Enable the product": "Produkt aktivieren",
+    "It is told on commerce.products. Enable it in Commerce too: what is told next replaces it.": (
+        "Das wird auf commerce.products mitgeteilt. Aktivieren Sie es auch in Commerce: Was als "
+        "Nächstes mitgeteilt wird, ersetzt es."
+    ),
+    "counts as of {age} ago": "gezählt vor {age}",
     "matched a seller SKU": "ordnete eine Händler-SKU zu",
     "started a replay": "begann eine Wiederholung",
     "canceled a replay": "brach eine Wiederholung ab",

@@ -18,6 +18,8 @@ _SIGN_IN = ("/sign-in", "/preferences")
 _SAFE = frozenset({"GET", "HEAD"})
 MOST_BYTES = 256 * 1024
 """How long a form may be."""
+MOST_QUERY_BYTES = 4_096
+"""How long a query string may be; pages repeat it in their links."""
 
 HEADERS = {
     "content-security-policy": (
@@ -82,6 +84,8 @@ class Guard:
         hosts = self._desk.access.hosts
         if hosts and _name_of(headers.get("host", "")) not in hosts:
             return PlainTextResponse("This console does not go by that name.\n", 400)
+        if len(scope["query_string"]) > MOST_QUERY_BYTES:
+            return PlainTextResponse("Too long.\n", HTTPStatus.REQUEST_URI_TOO_LONG)
         if scope["method"] in _SAFE:
             return None
         if scope["method"] != "POST":

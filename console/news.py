@@ -22,6 +22,15 @@ class NamedStore(NamedTuple):
     name: str
 
 
+_STALE = 5.0
+
+
+def age_of_counts(desk: Desk) -> float | None:
+    """Give how many seconds old the counts are, where that is worth saying."""
+    age = desk.cache.age("counts")
+    return age if age > _STALE else None
+
+
 async def counts_of(desk: Desk) -> Mapping[str, Mapping[ImportState, int]]:
     """Give the orders per state per store, some seconds old at most."""
     return await desk.cache.get("counts", _FRESH, desk.reader.state_counts)

@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from models.facts import Listing, Store
+from models.facts import Listing, Product, Store
 
 
 class PortError(Exception):
@@ -22,6 +22,10 @@ class Publisher(Protocol):
 
     async def tell_listing(self, listing: Listing) -> None:
         """Tell which catalog SKU a seller SKU is matched to."""
+        ...
+
+    async def tell_product(self, product: Product) -> None:
+        """Tell a product as Commerce would."""
         ...
 
     async def sync(self, store_id: str | None) -> None:

@@ -141,6 +141,7 @@ def text_of(form: FormData, name: str) -> str:
 _FLASHES = {
     "import-on": "Import is being turned on. It takes a moment to show.",
     "import-off": "Import is being turned off. It takes a moment to show.",
+    "enabled": "The product is enabled. Orders that wait on it are judged again within moments.",
     "matched": "The match was sent. Orders that wait on it are judged again within moments.",
     "canceled": "Nothing more of this replay is sent.",
     "redriven": "Driven again. Refused again, a message comes back as a new dead letter.",

@@ -72,6 +72,7 @@ ACTIONS: Mapping[str, str] = {
     "showed-buyer": "looked at the buyer",
     "import-on": "turned import on",
     "import-off": "turned import off",
+    "enabled": "enabled a product",
     "matched": "matched a seller SKU",
     "replay-started": "started a replay",
     "replay-canceled": "canceled a replay",

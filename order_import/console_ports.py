@@ -12,7 +12,7 @@ from console.ports import Publisher
 from models import keys
 from models.commands import COMMAND, Sync
 from models.errors import BrokerUnavailable
-from models.facts import Listing, Store
+from models.facts import Listing, Product, Store
 from models.refusals import DeadLetterCode
 from order_import import health
 from order_import.clients import kafka_options
@@ -45,6 +45,11 @@ class KafkaPublisher(Publisher):
         key = keys.listing_key(listing.store_id, listing.seller_sku)
         value = listing.model_dump_json(exclude_none=True).encode()
         await self._send(Message(TopicName.LISTINGS, key, value))
+
+    @override
+    async def tell_product(self, product: Product) -> None:
+        value = product.model_dump_json(exclude_none=True).encode()
+        await self._send(Message(TopicName.PRODUCTS, product.sku, value))
 
     @override
     async def sync(self, store_id: str | None) -> None:

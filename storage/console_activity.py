@@ -34,7 +34,7 @@ async def _per_hour(
 ) -> dict[datetime, int]:
     match: Document = {field: {"$gte": since}}
     if store_id is not None:
-        match["store_id"] = store_id
+        match["store_id"] = {"$in": [store_id]}  # see console_queries.filter_of
     stages = [
         {"$match": match},
         {
@@ -52,7 +52,7 @@ async def _per_hour(
 async def _seconds(database: Any, store_id: str | None, since: datetime) -> list[float]:
     match: Document = {"created_at": {"$gte": since}}
     if store_id is not None:
-        match["store_id"] = store_id
+        match["store_id"] = {"$in": [store_id]}  # see console_queries.filter_of
     fields = {"created_at": 1, "store_id": 1, "amazon_order_id": 1}
     with translated():
         made = await (

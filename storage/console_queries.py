@@ -64,6 +64,9 @@ def filter_of(query: OrderQuery) -> Document:
     ):
         if value is not None:
             match[field] = str(value)
+    if query.store_id is not None and query.sort is OrderSort.RECEIVED:
+        # The same to MongoDB; others would take an index that begins with the store.
+        match["store_id"] = {"$in": [query.store_id]}
     if query.keys:
         match["_id"] = {"$in": list(query.keys)}
     if query.number is not None:

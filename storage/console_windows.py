@@ -11,7 +11,9 @@ _WIDER = 8
 _WINDOWS = 7
 
 
-def windows(stretch: Stretch, sort: OrderSort, at: datetime) -> list[Stretch]:
+def windows(
+    stretch: Stretch, sort: OrderSort, at: datetime, oldest: datetime | None = None
+) -> list[Stretch]:
     """Cut a stretch into windows that widen from where reading begins.
 
     An index gives the first of a long stretch at once, where the server stops reading when it
@@ -21,6 +23,7 @@ def windows(stretch: Stretch, sort: OrderSort, at: datetime) -> list[Stretch]:
         stretch: What to cut; without a bound of time it stays whole.
         sort: What the list is sorted by.
         at: The present moment, where a list that begins with the newest is begun.
+        oldest: About where the list begins, for one that begins with the oldest.
     """
     field = FIELD[sort]
     bounds = stretch.condition.get(field)
@@ -29,7 +32,9 @@ def windows(stretch: Stretch, sort: OrderSort, at: datetime) -> list[Stretch]:
     low, high = bounds.get("$gte", bounds.get("$gt")), bounds.get("$lt")
     descends = stretch.sort[0][1] < 0
     if not descends and low in (None, BEGINNING):
-        return [stretch]
+        if oldest is None:
+            return [stretch]
+        low = oldest
     edge = min(high or at, at) if descends else low
     cut: list[Stretch] = []
     inner: Document = {}

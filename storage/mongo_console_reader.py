@@ -4,6 +4,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -14,10 +15,12 @@ from models.facts import Listing
 from models.records import CommerceOrder, StockedProduct
 from storage.commerce_documents import commerce_order_out
 from storage.console_activity import activity_of
+from storage.console_oldest import beginning_of
 from storage.console_queries import (
+    BEGINNING,
+    FIELD,
     ROW_FIELDS,
     Stretch,
-    among,
     by_state,
     filter_of,
     merged,
@@ -31,6 +34,7 @@ from storage.console_reader import (
     Cursor,
     OrderQuery,
     OrderRow,
+    OrderSort,
     QueryTookTooLong,
 )
 from storage.console_windows import windows
@@ -48,6 +52,7 @@ class MongoConsoleReader(ConsoleReader):
 
     def __init__(self, database: Any) -> None:
         self._database = database
+        self._oldest: dict[OrderSort, datetime] = {}
 
     @override
     async def page(
@@ -56,7 +61,8 @@ class MongoConsoleReader(ConsoleReader):
         filtered = filter_of(query)
         found: list[Document] = []
         for stretch in stretches(query, cursor, forward=forward):
-            for window in windows(stretch, query.sort, at):
+            oldest = None if stretch.sort[0][1] < 0 else await self._oldest_of(query.sort, at)
+            for window in windows(stretch, query.sort, at, oldest):
                 if len(found) == limit:
                     break
                 found += await self._window(
@@ -67,15 +73,21 @@ class MongoConsoleReader(ConsoleReader):
 
     @override
     async def count(self, query: OrderQuery, at_most: int) -> int | None:
-        wanted = filter_of(query) | among(states_of(query))
+        # State by state, as their index has them.
+        wanted = filter_of(query)
         for part in _purchased(query):
             wanted |= part
         try:
             async with _patiently(_COUNT_PATIENCE_MS):
-                counted: int = await self._database.amazon_orders.count_documents(
-                    wanted, limit=at_most, maxTimeMS=_COUNT_PATIENCE_MS
+                counted: list[int] = await asyncio.gather(
+                    *(
+                        self._database.amazon_orders.count_documents(
+                            wanted | one, limit=at_most, maxTimeMS=_COUNT_PATIENCE_MS
+                        )
+                        for one in by_state(replace(query, sort=OrderSort.PURCHASED))
+                    )
                 )
-                return counted
+                return min(sum(counted), at_most)
         except QueryTookTooLong:
             return None
 
@@ -141,6 +153,23 @@ class MongoConsoleReader(ConsoleReader):
         with translated():
             found = await self._database.listings.find_one({"_id": key})
         return None if found is None else listing_out(found)
+
+    async def _oldest_of(self, sort: OrderSort, at: datetime) -> datetime:
+        found = self._oldest.get(sort)
+        if found is None:
+            field = FIELD[sort]
+
+            async def is_empty_before(moment: datetime) -> bool:
+                states = [{}] if sort is OrderSort.RECEIVED else by_state(OrderQuery())
+                for state in states:
+                    wanted = state | {field: {"$gte": BEGINNING, "$lt": moment}}
+                    if await self._database.amazon_orders.find_one(wanted, {"_id": 1}):
+                        return False
+                return True
+
+            with translated():
+                found = self._oldest[sort] = await beginning_of(at, is_empty_before)
+        return found
 
     async def _window(
         self, window: Stretch, filters: Sequence[Document], limit: int

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from console import links
-from console.news import stores_of
+from console.news import counts_of, stores_of
 from console.ports import PortError
 from console.replay_port import ReplayScope, WhatIf
 from console.web import desk_of, get, post, record, refuse, render, see, text_of
@@ -24,7 +24,8 @@ from models.outcomes import ImportState
 from storage.console_reader import OrderQuery
 from storage.reader import BlockedGroup
 
-_GROUPS = 200
+_GROUPS = 80
+_FRESH = 1.0
 _SUGGESTED = 12
 
 
@@ -32,8 +33,12 @@ async def blocked(request: Request) -> Response:
     """Show the groups, the earliest ship-by date first, cause by cause."""
     desk = desk_of(request)
     store_id = request.query_params.get("store") or None
-    groups = await desk.reader.blocked_groups(store_id, _GROUPS)
-    counts = await desk.reader.state_counts()
+
+    async def ask() -> Sequence[BlockedGroup]:
+        return await desk.reader.blocked_groups(store_id, _GROUPS)
+
+    groups = await desk.cache.get(("groups", store_id), _FRESH, ask)
+    counts = await counts_of(desk)
     per_store = {one: of.get(ImportState.BLOCKED, 0) for one, of in counts.items()}
     return await render(
         request,

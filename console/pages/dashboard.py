@@ -13,7 +13,7 @@ from starlette.routing import BaseRoute
 
 from console import links
 from console.chart import HEIGHT, WIDTH, chart_of
-from console.news import counts_of, stores_of
+from console.news import age_of_counts, counts_of, stores_of
 from console.web import desk_of, get, post, record, refuse, render, see, text_of
 from models.errors import BrokerUnavailable
 from models.facts import Store
@@ -157,6 +157,7 @@ async def _lately(request: Request, store_id: str | None) -> dict[str, Any]:
         "activity": activity,
         "recent": await desk.orders.page(recent, None, at=until, forward=True, limit=_RECENT),
         "stores": await stores_of(desk),
+        "counts_age": age_of_counts(desk),
         "loaded_at": until,
     }
 

@@ -13,16 +13,18 @@ from starlette.routing import BaseRoute
 
 from console import show as showing
 from console.cursors import read_cursor, write_cursor
+from console.desk import Desk
 from console.language import translator
-from console.news import stores_of
+from console.news import counts_of, stores_of
 from console.order_filter import CODES, SORTS, read_filter
 from console.web import desk_of, get, record, render
 from models.amazon_order import AmazonStatus, FulfillmentChannel
 from models.outcomes import ImportState
-from storage.console_reader import OrderRow, QueryTookTooLong
+from storage.console_reader import OrderQuery, OrderRow, QueryTookTooLong
 
 PAGE = 50
 _COUNTED = 10_000
+_FRESH = 1.0
 _COLUMNS = (
     *("purchase_date", "store_id", "amazon_order_id", "status", "fulfillment_channel"),
     *("total", "currency", "state", "reasons", "blocked_skus", "commerce_order_id"),
@@ -47,7 +49,7 @@ async def orders(request: Request) -> Response:
                 desk.orders.page(
                     asked.query, place, at=desk.now(), forward=forward, limit=PAGE + 1
                 ),
-                desk.orders.count(asked.query, _COUNTED + 1),
+                _count(desk, asked.query),
             )
             more = len(found) > PAGE
             rows = list(found[:PAGE] if forward else found[-PAGE:])
@@ -76,6 +78,25 @@ async def orders(request: Request) -> Response:
             "reason": CODES,
         },
         loaded_at=desk.now(),
+    )
+
+
+async def _count(desk: Desk, query: OrderQuery) -> int | None:
+    """Give how many orders there are: of states and stores they are counted already."""
+    by_state = OrderQuery(
+        store_id=query.store_id, state=query.state, sort=query.sort, descending=query.descending
+    )
+    if query != by_state:
+
+        async def ask() -> int | None:
+            return await desk.orders.count(query, _COUNTED + 1)
+
+        return await desk.cache.get(("count", query), _FRESH, ask)
+    return sum(
+        count
+        for store_id, of in (await counts_of(desk)).items()
+        for state, count in of.items()
+        if query.store_id in (None, store_id) and query.state in (None, state)
     )
 
 

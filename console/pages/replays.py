@@ -127,6 +127,8 @@ async def _scope_of(
         PortError: The filter is wrong, or asks for too many orders to name.
     """
     chosen = tuple(dict.fromkeys(str(one) for one in asked.getlist("order")))
+    if any("/" not in one for one in chosen):
+        raise PortError("There is no such order.")
     if chosen:
         return ReplayScope(orders=chosen[:_MOST_KEYS]), None
     fields = {name: str(value) for name, value in asked.items()}

@@ -1,12 +1,15 @@
-"""Screenshots of every page of a console that runs: `python -m tests.browser.screenshots URL`."""
+"""Screenshots of every page, of the demo's orders: `python -m tests.browser.screenshots [URL]`."""
 
 import sys
+import tempfile
 from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from tests.browser.demo_site import demo_site
+from tests.browser.needs import chromium
+
 OUT = Path(__file__).parents[2] / "docs" / "console"
-CHROMIUM = "/usr/bin/chromium"
 FLAGS = [
     *("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"),
     *("--disable-component-update", "--disable-sync"),
@@ -85,13 +88,21 @@ def shoot(page: Page, url: str, name: str) -> None:
     print(f"{name}: {url}")  # noqa: T201 - a command of ours
 
 
-def main() -> None:
-    """Take them of the console that the first argument names."""
-    base = (sys.argv[1] if len(sys.argv) > 1 else "http://127.0.0.1:8080").rstrip("/")
+def take_all(base: str) -> None:
+    """Take them of a console that runs."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
         take(browser, base)
         browser.close()
+
+
+def main() -> None:
+    """Take them of the console that the first argument names, else of one of its own."""
+    if len(sys.argv) > 1:
+        take_all(sys.argv[1].rstrip("/"))
+        return
+    with tempfile.TemporaryDirectory() as directory, demo_site(Path(directory)) as site:
+        take_all(site.base)
 
 
 if __name__ == "__main__":

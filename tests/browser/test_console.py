@@ -4,7 +4,8 @@ import re
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Open, Site, wait_until
+from tests.browser.conftest import Open
+from tests.browser.demo_site import Site, wait_until
 
 MESSAGE = (
     "Your Amazon store(s) has orders that cannot be imported into Commerce. "

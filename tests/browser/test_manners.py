@@ -7,7 +7,8 @@ import httpx
 import pytest
 from playwright.sync_api import Dialog, Page, expect
 
-from tests.browser.conftest import PASSWORD, Open, Site, wait_until
+from tests.browser.conftest import PASSWORD, Open
+from tests.browser.demo_site import Site, wait_until
 
 PATHS = (
     *("/", "/stores/nordlicht-de", "/stores/nordlicht-de/import", "/orders", "/orders?min=x"),
@@ -177,3 +178,32 @@ def test_too_many_tries_are_refused(guarded_site: Site, open_page: Open) -> None
         page.get_by_label("Password").fill("wrong")
         page.get_by_role("button", name="Sign in").click()
     expect(page.locator("#error-sign-in")).to_contain_text("Too many tries")
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/replays/new?order=no-slash", 400),
+        ("/orders?q=" + "a" * 5_000, 414),
+        ("/orders/%2e%2e/%2e%2e", 404),
+        ("/orders?store=%00", 200),
+        ("/orders?after=zzz", 200),
+        ("/sign-in?next=//evil.example", 303),
+    ],
+)
+def test_a_hostile_address_is_answered_calmly(site: Site, path: str, status: int) -> None:
+    answer = httpx.get(site.base + path)
+    assert answer.status_code == status
+    assert "evil" not in answer.headers.get("location", "")
+    assert len(answer.content) < _MOST_BYTES
+
+
+def test_a_form_from_elsewhere_changes_nothing(site: Site) -> None:
+    with httpx.Client(base_url=site.base) as client:
+        token = client.get("/").text.partition('name="csrf" value="')[2].partition('"')[0]
+        sent = {"csrf": token, "lang": "de", "back": "//evil.example"}
+        elsewhere = {"sec-fetch-site": "cross-site"}
+        assert client.post("/preferences", data=sent, headers=elsewhere).status_code == 403
+        assert client.post("/preferences", data={**sent, "csrf": "x"}).status_code == 403
+        assert client.post("/preferences", data=sent).headers["location"] == "/"
+        assert client.get("/", headers={"host": "evil.example"}).status_code == 400

@@ -1,0 +1,194 @@
+"""A database of very many orders, written as the storage would have written them."""
+
+import random
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from pymongo import AsyncMongoClient
+from rich.progress import Progress
+
+from models import keys
+from models.amazon_order import AmazonOrder, AmazonStatus, Buyer, FulfillmentChannel, OrderItem
+from models.blockers import REMEDIES, Blocker, BlockerCode
+from models.facts import CommerceStatus, Product, Store
+from models.money import Money
+from models.outcomes import (
+    Blocked,
+    Created,
+    Outcome,
+    Skipped,
+    SkipReason,
+    Waiting,
+    WaitingReason,
+    Withdrawn,
+)
+from models.records import Cause, CommerceLine, CommerceOrder, OrderRecord, StoryEntry
+from storage.commerce_documents import commerce_order_in
+from storage.fact_documents import product_in, store_in
+from storage.order_documents import order_in, story_in
+from storage.values import Document
+
+STORES = 8
+DAYS = 400
+BLOCKING = 40
+"""How many products stand in the way of orders."""
+_PIECE = 2_000
+_SHARES = (("created", 0.955), ("blocked", 0.01), ("waiting", 0.01), ("skipped", 0.02))
+_NAMES = ("Dana Muster", "Kim Beispiel", "Alex Example", "Robin Sample", "Sascha Probe")
+_CURRENCIES = ("EUR", "EUR", "EUR", "USD", "USD", "GBP", "SEK", "PLN")
+
+Database = Any
+
+
+async def fill(client: AsyncMongoClient[Document], database: str, count: int, at: datetime) -> None:
+    """Write stores, products, orders and Commerce orders; what is there already stays."""
+    target = client[database]
+    there = await target.amazon_orders.estimated_document_count()
+    if there >= count:
+        return
+    if not there:
+        await target.stores.insert_many([_store(number, at) for number in range(STORES)])
+        await target.products.insert_many([_product(number, at) for number in range(500)])
+    with Progress() as progress:
+        bar = progress.add_task("orders written", total=count, completed=there)
+        for start in range(there, count, _PIECE):
+            size = min(_PIECE, count - start)
+            found = list(_pairs(start, size, count, at))
+            await target.amazon_orders.insert_many([order for order, _ in found], ordered=False)
+            made = [commerce for _, commerce in found if commerce is not None]
+            await target.commerce_orders.insert_many(made, ordered=False)
+            progress.advance(bar, size)
+
+
+def _pairs(
+    start: int, size: int, count: int, at: datetime
+) -> Iterator[tuple[Document, Document | None]]:
+    source = random.Random(start)  # noqa: S311 - a workload, not a secret
+    step = timedelta(days=DAYS) / count
+    for number in range(start, start + size):
+        # The last order of all is the newest one.
+        received = at - step * (count - number)
+        yield _pair(source, number, received)
+
+
+def _pair(
+    source: random.Random, number: int, received: datetime
+) -> tuple[Document, Document | None]:
+    store = source.randrange(STORES)
+    store_id = f"store-{store}"
+    order_id = f"{source.randrange(100, 400)}-{number:07d}-{source.randrange(10**7):07d}"
+    sku = f"SKU-{source.randrange(500)}"
+    total = Money(
+        amount=Decimal(source.randrange(500, 30_000)).scaleb(-2), currency=_CURRENCIES[store]
+    )
+    order = AmazonOrder(
+        amazon_order_id=order_id,
+        store_id=store_id,
+        status=AmazonStatus.UNSHIPPED,
+        fulfillment_channel=FulfillmentChannel.MFN,
+        purchase_date=received - timedelta(seconds=source.randrange(30, 7_200)),
+        last_update_date=received,
+        latest_ship_date=received + timedelta(days=3),
+        total=total,
+        buyer=Buyer(name=f"{source.choice(_NAMES)} {number % 997}"),
+        items=(
+            OrderItem(
+                order_item_id="1", seller_sku=sku, title=f"Product {sku}", quantity=1, price=total
+            ),
+        ),
+    )
+    outcome = _outcome(source, store_id, order_id, sku, received)
+    made = received + timedelta(milliseconds=source.randrange(40, 4_000))
+    key = keys.order_key(store_id, order_id)
+    record = OrderRecord(
+        store_id=store_id,
+        order=order,
+        outcome=outcome,
+        admitted=not isinstance(outcome, Waiting | Skipped),
+        waits_on=(f"product:{outcome.blockers[0].sku}",) if isinstance(outcome, Blocked) else (),
+        sequence=2,
+        received=1,
+        ignored=0,
+        received_at=received,
+        decided_at=made,
+    )
+    cause = Cause(topic="amazon.orders", partition=0, offset=number)
+    story = [story_in(StoryEntry(received, cause, what)) for what in ("received", "created")]
+    document = {"_id": key, **order_in(record, is_new=True), "story": story}
+    if not isinstance(outcome, Created):
+        return document, None
+    commerce = CommerceOrder(
+        commerce_order_id=outcome.commerce_order_id,
+        order_number=order_id,
+        store_id=store_id,
+        amazon_order_id=order_id,
+        status=CommerceStatus.COMPLETE,
+        fulfillment_channel=FulfillmentChannel.MFN,
+        purchase_date=order.purchase_date or received,
+        total=total,
+        lines=(CommerceLine(order.items[0], sku),),
+        holds=(),
+        buyer_requested_cancel=False,
+        replayed=False,
+        created_at=made,
+        acknowledged_at=None,
+        updated_at=made,
+    )
+    return document, commerce_order_in(commerce)
+
+
+def _outcome(
+    source: random.Random, store_id: str, order_id: str, sku: str, at: datetime
+) -> Outcome:
+    left = source.random()
+    for state, share in _SHARES:
+        left -= share
+        if left >= 0:
+            continue
+        if state == "created":
+            return Created(keys.commerce_order_id(keys.order_key(store_id, order_id)))
+        if state == "waiting":
+            return Waiting(WaitingReason.STATUS_NOT_IMPORTABLE)
+        if state == "skipped":
+            return Skipped(SkipReason.BEFORE_INTEGRATION)
+        return Blocked((_blocker(source, sku),), at, 1)
+    return Withdrawn(SkipReason.CANCELED)
+
+
+def _blocker(source: random.Random, seller_sku: str) -> Blocker:
+    code = source.choice(list(BlockerCode))
+    return Blocker(
+        code=code,
+        seller_sku=seller_sku,
+        sku=f"SKU-{source.randrange(BLOCKING)}",
+        asin=None,
+        order_item_ids=("1",),
+        required=1,
+        available=None,
+        remedy=REMEDIES[code],
+    )
+
+
+def _store(number: int, at: datetime) -> Document:
+    store = Store(
+        store_id=f"store-{number}",
+        name=f"Store {number}",
+        marketplace_id="A1PA6795UKMFR9",
+        import_amazon_orders=True,
+        integrated_at=datetime(2024, 1, 1, tzinfo=UTC),
+        updated_at=at - timedelta(days=1),
+    )
+    return {"_id": store.store_id, **store_in(store)}
+
+
+def _product(number: int, at: datetime) -> Document:
+    product = Product(
+        sku=f"SKU-{number}",
+        name=f"Product {number}",
+        enabled=number % 30 != 0,
+        salable_quantity=1_000,
+        as_of=at - timedelta(days=1),
+    )
+    return {"_id": product.sku, "held": 0, **product_in(product)}

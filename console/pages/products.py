@@ -1,0 +1,51 @@
+"""Products: enabling one that is disabled, as Commerce would tell it."""
+
+import asyncio
+from datetime import timedelta
+from http import HTTPStatus
+
+from starlette.datastructures import FormData
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute
+
+from console import links
+from console.web import desk_of, post, record, refuse, see, text_of
+from models.errors import BrokerUnavailable
+
+
+async def enable(request: Request, form: FormData) -> Response:
+    """Tell that a product is enabled. What Commerce tells next replaces it."""
+    desk = desk_of(request)
+    sku = text_of(form, "sku")
+    known = (await desk.orders.products([sku])).get(sku)
+    if known is None:
+        return await refuse(
+            request, HTTPStatus.NOT_FOUND, "The catalog has no product of this SKU."
+        )
+    # The count stays Commerce's own and of its own time: a newer one would let go of what
+    # Commerce has not counted yet.
+    at = known.product.as_of + timedelta(milliseconds=1)
+    told = known.product.model_copy(update={"enabled": True, "as_of": at})
+    if not known.product.enabled:
+        try:
+            await desk.publisher.tell_product(told)
+        except BrokerUnavailable:
+            return await refuse(request, HTTPStatus.SERVICE_UNAVAILABLE, "Kafka does not answer.")
+        await record(request, "enabled", sku)
+        await _until_told(request, sku)
+    return see(links.query("/blocked", store=text_of(form, "store") or None), "enabled")
+
+
+async def _until_told(request: Request, sku: str) -> None:
+    """Wait a moment for the worker, so that the next page shows what was asked for."""
+    desk = desk_of(request)
+    for _ in range(10):
+        await asyncio.sleep(0.15)
+        now = (await desk.orders.products([sku])).get(sku)
+        if now is None or now.product.enabled:
+            break
+    desk.cache.forget()
+
+
+ROUTES: list[BaseRoute] = [post("/products/enable", enable)]

@@ -1,0 +1,95 @@
+"""A whole installation with the demo's day of orders, and a console on it."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True)
+class Site:
+    """A console that runs, and what its servers are called."""
+
+    base: str
+    environment: dict[str, str]
+
+    def command(self, *arguments: str, given: str = "") -> str:
+        """Run one of our commands against the same servers."""
+        done = subprocess.run(
+            [sys.executable, "-m", "order_import", *arguments],
+            cwd=ROOT,
+            env=self.environment,
+            input=given,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_until(what: Callable[[], bool], seconds: float, why: str) -> None:
+    deadline = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < deadline, why
+        time.sleep(0.2)
+
+
+def answers(base: str, path: str = "/readyz") -> bool:
+    try:
+        return httpx.get(f"{base}{path}", timeout=5).status_code == httpx.codes.OK
+    except httpx.TransportError:
+        return False
+
+
+@contextmanager
+def demo_site(directory: Path) -> Iterator[Site]:
+    """Start everything with the demo's orders, and stop it at the end."""
+    port = free_port()
+    log = directory / "up.log"
+    clean = {name: one for name, one in os.environ.items() if not name.startswith("ORDER_IMPORT_")}
+    with log.open("wb") as output:
+        up = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "order_import", "up", "--demo"),
+                *("--data-dir", str(directory / "data")),
+            ],
+            cwd=ROOT,
+            env={**clean, "ORDER_IMPORT_CONSOLE_PORT": str(port)},
+            stdout=output,
+            stderr=output,
+        )
+    try:
+        wait_until(
+            lambda: "All decided" in log.read_text() or up.poll() is not None,
+            180,
+            "the demo's orders are not decided",
+        )
+        assert up.poll() is None, log.read_text()
+        addresses = (directory / "data" / "addresses.env").read_text()
+        named = dict(re.findall(r"^export (\w+)='([^']*)'$", addresses, re.MULTILINE))
+        base = f"http://127.0.0.1:{port}"
+        wait_until(lambda: answers(base), 30, "the console does not answer")
+        assert base in log.read_text(), "the address was not printed"
+        yield Site(base, {**clean, **named})
+    finally:
+        up.send_signal(signal.SIGINT)
+        up.wait(60)

@@ -1,0 +1,101 @@
+"""Somebody who never saw the console finds the trouble, mends it, and watches it go."""
+
+import re
+
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Open
+from tests.browser.demo_site import Site, wait_until
+
+
+def number_of(page: Page, selector: str) -> int:
+    return int(re.sub(r"\D", "", page.locator(selector).first.inner_text()))
+
+
+def test_from_the_message_to_the_mended_product_the_replay_and_an_order(
+    site: Site, open_page: Open
+) -> None:
+    page = open_page()
+    # Which store has trouble: the message at the top names it.
+    page.goto(site.base)
+    page.locator("#system-message a", has_text="Nordlicht Outdoor").click()
+    created = number_of(page, ".tile.created .count")
+    watching = open_page()
+    watching.goto(page.url)
+
+    # Why: the tile leads to the blocked orders, the list of causes says what to do.
+    page.get_by_role("navigation", name="Main").get_by_role("link", name="Blocked").click()
+    page.get_by_role("navigation", name="Stores").get_by_role("link", name="Nordlicht").click()
+    cause = page.locator("section:has(#cause-disabled)")
+    expect(cause).to_contain_text("Enable the product.")
+    sku = cause.locator("tbody tr a.sku").first.inner_text()
+    cause.locator("tbody tr").first.get_by_role("link", name="What if fixed?").click()
+    would_be = number_of(page, ".tile.created .count")
+    assert would_be > 0
+
+    # Mend it, and watch the orders go through on the page that was open already.
+    page.get_by_role("button", name="Enable the product").click()
+    expect(page.locator(".flash")).to_contain_text("The product is enabled")
+    expect(watching.locator(".tile.created .count")).not_to_have_text(
+        f"{created:,}", timeout=20_000
+    )
+    group = f"{site.base}/orders?reason=disabled&product={sku}&store=nordlicht-de"
+
+    def is_free() -> bool:
+        page.goto(group)
+        return page.locator("tbody tr").count() == 0
+
+    wait_until(is_free, 20, "the orders stay blocked")
+    watching.reload()
+    assert number_of(watching, ".tile.created .count") >= created + would_be
+
+    # Replay what is left, with a reason.
+    page.goto(f"{site.base}/blocked?store=nordlicht-de")
+    page.get_by_role("link", name="What would a replay of all do?").click()
+    page.get_by_label("Reason, for those who look at this later").fill("after the mended product")
+    page.get_by_role("button", name="Start the replay").click()
+    expect(page.locator(".job-done")).to_be_visible(timeout=30_000)
+    expect(page.locator("main")).to_contain_text("after the mended product")
+
+    # Find an order by its number: `/`, the number, Enter.
+    page.goto(f"{site.base}/orders?store=harbor-us&state=created")
+    number = page.locator("tbody tr a.number bdi").first.inner_text()
+    page.goto(site.base)
+    page.keyboard.press("/")
+    page.wait_for_url("**/orders")
+    page.locator("#search").fill(number)
+    page.keyboard.press("Enter")
+    expect(page.locator("tbody tr")).to_have_count(1)
+    expect(page.locator("tbody tr")).to_contain_text(number)
+
+    # What was done is written down.
+    page.goto(f"{site.base}/audit")
+    expect(page.locator("tbody")).to_contain_text("enabled a product")
+
+
+def test_a_running_replay_is_canceled(site: Site, page: Page) -> None:
+    page.goto(f"{site.base}/replays/new?state=blocked")
+    page.get_by_label("Reason, for those who look at this later").fill("to be canceled")
+    page.get_by_label("Orders per second").fill("1")
+    page.get_by_role("button", name="Start the replay").click()
+    page.get_by_role("button", name="Cancel").click()
+    badge = page.locator(".head .badge")
+
+    def is_over() -> bool:
+        page.reload()
+        return page.locator(".job-canceled").count() == 1
+
+    wait_until(is_over, 30, "the replay does not end")
+    expect(badge).to_be_visible()
+    sent, orders = (number_of(page, f".tiles.plan li:nth-child({at}) .count") for at in (2, 1))
+    assert sent < orders
+    page.goto(f"{site.base}/audit")
+    expect(page.locator("tbody tr").first).to_contain_text("canceled a replay")
+
+
+def test_the_next_sync_is_asked_for(site: Site, page: Page) -> None:
+    page.goto(f"{site.base}/blocked")
+    page.get_by_role("button", name="Next sync now").click()
+    expect(page.locator(".flash")).to_contain_text("judged again")
+    page.goto(f"{site.base}/audit")
+    expect(page.locator("tbody tr").first).to_contain_text("asked for the next sync")
