@@ -1,0 +1,168 @@
+"""What a process remembers between its turns holds only while no other process had one."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+import pytest_asyncio
+
+from models.ledger import Changes, OrderChange
+from models.records import OrderRecord, StockedProduct
+from order_import.embedded import EmbeddedServers
+from storage.driver import Driver
+from storage.mongo import MongoStorage, open_storage
+from storage.port import Transaction, Turn
+from storage.turn_cache import Handover, TurnCache
+from tests.builders import KEY, a_product, a_record
+
+pytestmark = pytest.mark.timeout(120)
+SKU = "SKU-1"
+
+
+@pytest_asyncio.fixture
+async def processes(tmp_path: Path) -> AsyncIterator[tuple[MongoStorage, MongoStorage]]:
+    """Give two storages of one database, as two processes have them."""
+    name = f"remembering_{uuid4().hex[:8]}"
+    async with EmbeddedServers(tmp_path, kafka=False, mongo_engine="auto") as addresses:
+        url = str(addresses.mongo_url)
+        async with (
+            open_storage(url, name, Driver.PYMONGO) as one,
+            open_storage(url, name, Driver.MOTOR) as other,
+        ):
+            await one.prepare()
+            yield one, other
+
+
+async def _tell(storage: MongoStorage, *, enabled: bool, held: int = 0) -> None:
+    async def work(transaction: Transaction) -> None:
+        await transaction.take_turn(Turn.STOCK)
+        await transaction.write(
+            Changes(products=[a_product(sku=SKU, enabled=enabled)], held={SKU: held})
+        )
+
+    await storage.transact(work)
+
+
+async def _product(storage: MongoStorage) -> StockedProduct:
+    async def work(transaction: Transaction) -> StockedProduct:
+        await transaction.take_turn(Turn.STOCK)
+        return (await transaction.products({SKU}))[SKU]
+
+    return await storage.transact(work)
+
+
+async def _hold(storage: MongoStorage, pieces: int) -> None:
+    async def work(transaction: Transaction) -> None:
+        await transaction.take_turn(Turn.STOCK)
+        await transaction.products({SKU})
+        await transaction.write(Changes(held={SKU: pieces}))
+
+    await storage.transact(work)
+
+
+async def _admit(storage: MongoStorage, record: OrderRecord, *, is_new: bool) -> None:
+    async def work(transaction: Transaction) -> None:
+        await transaction.take_turn(Turn.POLICY)
+        change = OrderChange(record, (), is_new=is_new, details=True)
+        await transaction.write(Changes(orders=[change]))
+
+    await storage.transact(work)
+
+
+async def _admitted(storage: MongoStorage) -> OrderRecord:
+    async def work(transaction: Transaction) -> OrderRecord:
+        await transaction.take_turn(Turn.STOCK)
+        return (await transaction.admitted_orders({KEY}))[KEY]
+
+    return await storage.transact(work)
+
+
+async def test_what_another_process_told_is_seen(
+    processes: tuple[MongoStorage, MongoStorage],
+) -> None:
+    """A product read before is read again after another process had the turn."""
+    one, other = processes
+    await _tell(one, enabled=True)
+    assert (await _product(one)).product.enabled
+    await _tell(other, enabled=False)
+    assert not (await _product(one)).product.enabled
+
+
+async def test_what_was_held_is_counted_on(processes: tuple[MongoStorage, MongoStorage]) -> None:
+    """What this process took is in what it remembers, and what the other took is too."""
+    one, other = processes
+    await _tell(one, enabled=True)
+    await _hold(one, 2)
+    await _hold(one, 3)
+    assert (await _product(one)).held == 5
+    await _hold(other, 4)
+    assert (await _product(one)).held == 9
+    assert (await _product(other)).held == 9
+
+
+async def test_a_transaction_that_failed_is_forgotten(
+    processes: tuple[MongoStorage, MongoStorage],
+) -> None:
+    """Pieces of a transaction that did not take place are not counted."""
+    one, _ = processes
+    await _tell(one, enabled=True)
+
+    async def fails(transaction: Transaction) -> None:
+        await transaction.take_turn(Turn.STOCK)
+        await transaction.products({SKU})
+        await transaction.write(Changes(held={SKU: 7}))
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await one.transact(fails)
+    assert (await _product(one)).held == 0
+
+
+async def test_an_admitted_order_is_handed_over(
+    processes: tuple[MongoStorage, MongoStorage],
+) -> None:
+    """The same value comes back; and after another process wrote it, that one's."""
+    one, other = processes
+    record = a_record()
+    await _admit(one, record, is_new=True)
+    assert (await _admitted(one)) is record
+    await _admit(one, record, is_new=False)
+    changed = a_record(received=record.received + 1)
+    await _admit(other, changed, is_new=False)
+    found = await _admitted(one)
+    assert found is not record
+    assert found.received == changed.received
+
+
+async def test_what_was_handed_over_before_another_had_the_turn_is_dropped(
+    processes: tuple[MongoStorage, MongoStorage],
+) -> None:
+    """Also when this process had the policy's turn again in between."""
+    one, other = processes
+    record = a_record()
+    await _admit(one, record, is_new=True)
+    await _admit(other, a_record(received=record.received + 1), is_new=False)
+    unrelated = a_record(store_id="store-2")
+    await _admit(one, unrelated, is_new=True)
+    assert (await _admitted(one)).received == record.received + 1
+
+
+def test_a_cache_holds_only_right_after_our_own_turn() -> None:
+    """A number left out was someone else's turn."""
+    cache = TurnCache()
+    assert cache.begin(1)
+    cache.products["A"] = None
+    cache.committed(1, [])
+    assert cache.begin(2)
+    assert "A" in cache.products
+    assert not cache.begin(4)
+    assert not cache.products
+
+
+def test_the_handover_gives_an_order_once() -> None:
+    """The second time it is read."""
+    handover = Handover()
+    handover.put([Changes(orders=[OrderChange(a_record(), (), is_new=True, details=False)])])
+    assert handover.take({KEY}).keys() == {KEY}
+    assert handover.take({KEY}) == {}
