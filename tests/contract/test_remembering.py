@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 import pytest_asyncio
@@ -23,7 +22,7 @@ SKU = "SKU-1"
 @pytest_asyncio.fixture
 async def processes(tmp_path: Path) -> AsyncIterator[tuple[MongoStorage, MongoStorage]]:
     """Give two storages of one database, as two processes have them."""
-    name = f"remembering_{uuid4().hex[:8]}"
+    name = "remembering"
     async with EmbeddedServers(tmp_path, kafka=False, mongo_engine="auto") as addresses:
         url = str(addresses.mongo_url)
         async with (
