@@ -1,0 +1,93 @@
+"""Faults of the servers: killed and started again, down for long, out of disk."""
+
+import asyncio
+import contextlib
+import os
+import shutil
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from tests.faults.installation import Installation
+
+Act = Callable[[], Awaitable[None]]
+
+
+async def kafka_kills(field: Installation, count: int) -> None:
+    """Kill Kafka, start it again some seconds later."""
+    cluster = field.cluster
+    await _bounce(field, "Kafka killed", cluster.kill_kafka, cluster.start_kafka, count, 2)
+
+
+async def mongo_kills(field: Installation, count: int) -> None:
+    """Kill MongoDB, start it again some seconds later."""
+    cluster = field.cluster
+    await _bounce(field, "MongoDB killed", cluster.kill_mongo, cluster.start_mongo, count, 3)
+
+
+async def kafka_down(field: Installation, count: int, seconds: float) -> None:
+    """Kafka is away for long."""
+    cluster = field.cluster
+    kind = f"Kafka down for {seconds:.0f} s"
+    await _bounce(field, kind, cluster.kill_kafka, cluster.start_kafka, count, 0, seconds)
+
+
+async def mongo_down(field: Installation, count: int, seconds: float) -> None:
+    """MongoDB is away for long."""
+    cluster = field.cluster
+    kind = f"MongoDB down for {seconds:.0f} s"
+    await _bounce(field, kind, cluster.kill_mongo, cluster.start_mongo, count, 0, seconds)
+
+
+async def _bounce(
+    field: Installation,
+    kind: str,
+    kill: Act,
+    start: Act,
+    count: int,
+    spread: float,
+    down: float = 0,
+) -> None:
+    field.busy()
+    async with field.supervised(2):
+        await field.caught_up(dict(field.load.reached))
+        for _ in range(count):
+            await asyncio.sleep(field.random.uniform(0.2, 1.5))
+            target = dict(field.load.reached)
+            await kill()
+            await asyncio.sleep(down + field.random.uniform(0, spread))
+            await start()
+            field.faults[kind] += 1
+            await field.recovers(kind, time.monotonic(), target)
+
+
+async def disk_full(field: Installation, disk: Path, count: int) -> None:
+    """Fill the disk that both servers write to; some seconds later there is room again."""
+    filler = disk / "filler"
+    cluster = field.cluster
+    field.busy()
+    async with field.supervised(2):
+        for _ in range(count):
+            await field.caught_up(dict(field.load.reached))
+            _fill(filler, shutil.disk_usage(disk).free)
+            await asyncio.sleep(field.random.uniform(8, 12))
+            target = dict(field.load.reached)
+            filler.unlink()
+            field.faults["disk full"] += 1
+            field.faults["disk full: Kafka ended"] += not cluster.kafka_runs
+            field.faults["disk full: MongoDB ended"] += not cluster.mongo_runs
+            # A server that goes on with half of its files broken is started anew, as one would.
+            await cluster.kill_kafka()
+            await cluster.kill_mongo()
+            await asyncio.gather(cluster.start_kafka(), cluster.start_mongo())
+            await field.recovers("disk full", time.monotonic(), target)
+
+
+def _fill(filler: Path, free: int) -> None:
+    """Take all the room there is."""
+    with filler.open("wb") as out, contextlib.suppress(OSError):
+        os.posix_fallocate(out.fileno(), 0, free)
+    with filler.open("ab") as out, contextlib.suppress(OSError):
+        while True:
+            out.write(b"\0" * 65_536)
+            out.flush()

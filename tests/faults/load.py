@@ -1,0 +1,239 @@
+"""The load: valid orders, duplicates, news out of order, poison, a hot product, facts that flip.
+
+Seeded: the same seed makes the same messages. What the broker acknowledged is written down.
+"""
+
+import asyncio
+import hashlib
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from random import Random
+from typing import Any, NamedTuple
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+
+Document = dict[str, Any]
+START = datetime(2026, 11, 1, tzinfo=UTC)
+PLAIN = [f"PLAIN-{n}" for n in range(4)]
+HOT = [f"HOT-{n}" for n in range(2)]
+FLIP = [f"FLIP-{n}" for n in range(3)]
+POISON = (b'{"amazon_order_id": "1', b"\xff\xfe\x00", b'{"hello": 1}', b"[]", b"null")
+
+
+class Planned(NamedTuple):
+    """A message to be sent."""
+
+    topic: str
+    key: str
+    value: bytes
+    kind: str
+    poison: bool = False
+
+
+class Load:
+    """Makes and sends messages; `reached` is the end, per partition, of what is acknowledged."""
+
+    def __init__(self, seed: int, prefix: str, log: Path) -> None:
+        self._random = Random(seed)
+        self._prefix = prefix
+        self._log = log.open("a", buffering=1)
+        self._minute = 0
+        self._orders = 0
+        self._stock = dict.fromkeys(HOT, 10)
+        self._plan = self._planned()
+        self._sent: list[Planned] = []
+        self._old: list[str] = []
+        self.poisonous = True
+        self.count = 0
+        self.reached: dict[str, int] = {}
+
+    def facts(self) -> list[Planned]:
+        """The stores and products there are to begin with."""
+        stores = [self._store("us", imports=True), self._store("off", imports=False)]
+        products = [self._product(sku, 1_000_000) for sku in (*PLAIN, *FLIP)]
+        return [*stores, *products, *(self._product(sku, self._stock[sku]) for sku in HOT)]
+
+    def take(self, count: int) -> list[Planned]:
+        """Give the next messages."""
+        return [next(self._plan) for _ in range(count)]
+
+    async def send(self, producer: AIOKafkaProducer, messages: list[Planned]) -> None:
+        """Send; what the broker does not take in time was not sent, as far as anyone knows."""
+        futures = []
+        for message in messages:
+            futures.append(
+                await producer.send(
+                    self._prefix + message.topic,
+                    key=message.key.encode(),
+                    value=message.value,
+                )
+            )
+        results = await asyncio.gather(*futures, return_exceptions=True)
+        for message, result in zip(messages, results, strict=True):
+            if isinstance(result, KafkaError):
+                continue
+            if isinstance(result, BaseException):
+                raise result
+            self._acknowledged(message, result.partition, result.offset)
+
+    def forget(self, topic: str) -> None:
+        """A topic is made anew: its partitions begin at 0."""
+        self.reached = {p: end for p, end in self.reached.items() if not p.startswith(topic + ":")}
+
+    def _acknowledged(self, message: Planned, partition: int, offset: int) -> None:
+        line = {
+            "topic": message.topic,
+            "partition": partition,
+            "offset": offset,
+            "key": message.key,
+            "sha256": hashlib.sha256(message.value).hexdigest(),
+            "kind": message.kind,
+            "poison": message.poison,
+        }
+        self._log.write(json.dumps(line) + "\n")
+        place = f"{message.topic}:{partition}"
+        self.reached[place] = max(self.reached.get(place, 0), offset + 1)
+        self.count += 1
+        if message.kind == "order":
+            self._old = [*self._old[-500:], message.key]
+
+    def _planned(self) -> Iterator[Planned]:
+        """Endlessly: about 30 % duplicates, 5 % poison, 10 % facts and updates, else orders."""
+        waiting: list[Planned] = []
+        while True:
+            chance = self._random.random()
+            if chance < 0.30 and self._sent:
+                yield self._random.choice(self._sent)._replace(kind="duplicate")
+                continue
+            if chance < 0.35 and self.poisonous:
+                yield self._poison()
+                continue
+            if chance < 0.45:
+                fact = self._fact()
+                self._sent = [*self._sent[-200:], fact]
+                yield fact
+                continue
+            if not waiting:
+                waiting = [one for _ in range(4) for one in self._order()]
+                self._mix(waiting)
+            message = waiting.pop(0)
+            self._sent = [*self._sent[-200:], message]
+            yield message
+
+    def _mix(self, messages: list[Planned]) -> None:
+        """Orders interleave; of one in five, news come in the wrong order."""
+        keys = {message.key for message in messages}
+        wrong = {key for key in sorted(keys) if self._random.random() < 0.20}
+        shuffled = messages[:]
+        self._random.shuffle(shuffled)
+        by_key = {key: [m for m in messages if m.key == key] for key in keys}
+        messages[:] = [m if m.key in wrong else by_key[m.key].pop(0) for m in shuffled]
+
+    def _order(self) -> list[Planned]:
+        """All news of a new order, oldest first."""
+        self._orders += 1
+        number = f"111-{self._orders:07d}-0000000"
+        store, sku = "us", self._random.choice(PLAIN)
+        kind = self._random.random()
+        if kind < 0.15:
+            sku = self._random.choice(HOT)
+        elif kind < 0.30:
+            sku = self._random.choice(FLIP)
+        elif kind < 0.38:
+            sku = "NOWHERE"
+        elif kind < 0.45:
+            store = "off"
+        lines = [(sku, self._random.randint(1, 3))]
+        if self._random.random() < 0.2:
+            lines.append((self._random.choice(PLAIN), 1))
+        statuses = self._random.choice(
+            [["Unshipped"], ["Unshipped"], ["Pending", "Unshipped"], ["Pending"]]
+            + [["Unshipped", "Shipped"], ["Unshipped", "Canceled"], ["Pending", "Canceled"]]
+        )
+        name = "hot-order" if sku in HOT else "order"
+        return [
+            Planned("amazon.orders", number, self._document(store, number, status, lines), name)
+            for status in statuses
+        ]
+
+    def _document(
+        self, store: str, number: str, status: str, lines: list[tuple[str, int]]
+    ) -> bytes:
+        return _json(
+            store_id=store,
+            amazon_order_id=number,
+            status=status,
+            fulfillment_channel="MFN",
+            purchase_date="2026-11-02T10:00:00Z",
+            last_update_date=self._tick(),
+            total={"amount": "10.00", "currency": "USD"},
+            buyer={"name": "Jane Marker-Doe"},
+            items=[
+                {
+                    "order_item_id": f"{number}-{at}",
+                    "seller_sku": sku,
+                    "quantity": quantity,
+                    "price": {"amount": "10.00", "currency": "USD"},
+                }
+                for at, (sku, quantity) in enumerate(lines)
+            ],
+        )
+
+    def _fact(self) -> Planned:
+        match self._random.randrange(5):
+            case 0:
+                sku = self._random.choice(HOT)
+                self._stock[sku] += self._random.randint(0, 4)
+                return self._product(sku, self._stock[sku])
+            case 1 | 2:
+                return self._product(
+                    self._random.choice(FLIP), 1_000_000, enabled=self._random.random() < 0.5
+                )
+            case 3 if self._old:
+                number = self._random.choice(self._old)
+                body = {"store_id": "us", "amazon_order_id": number, "at": self._tick()}
+                value = _json(**body, status=self._random.choice(["processing", "shipped"]))
+                return Planned("commerce.order-updates", number, value, "update")
+            case _ if self._old:
+                key = f"us/{self._random.choice(self._old)}"
+                value = _json(command="replay", replay_id=f"r{self._minute}", key=key)
+                return Planned("order-import.commands", key, value, "replay")
+        return self._product(self._random.choice(PLAIN), 1_000_000)
+
+    def _poison(self) -> Planned:
+        topic = self._random.choice(["amazon.orders"] * 3 + ["commerce.products"])
+        value = self._random.choice(POISON)
+        return Planned(topic, f"poison-{self._random.randrange(50)}", value, "poison", poison=True)
+
+    def _product(self, sku: str, quantity: int, *, enabled: bool = True) -> Planned:
+        # Some facts are older than the one before and change nothing.
+        as_of = self._tick() if self._random.random() < 0.8 else _minutes(self._minute // 2)
+        value = _json(sku=sku, enabled=enabled, salable_quantity=quantity, as_of=as_of)
+        return Planned("commerce.products", sku, value, "product")
+
+    def _store(self, store_id: str, *, imports: bool) -> Planned:
+        value = _json(
+            store_id=store_id,
+            name=f"Store {store_id}",
+            marketplace_id=f"MARKET-{store_id}",
+            integrated_at="2026-01-01T00:00:00Z",
+            import_amazon_orders=imports,
+            updated_at="2026-01-01T00:00:00Z",
+        )
+        return Planned("commerce.stores", store_id, value, "store")
+
+    def _tick(self) -> str:
+        self._minute += 1
+        return _minutes(self._minute)
+
+
+def _minutes(count: int) -> str:
+    # Seconds: a long load must not reach the day on which Commerce counts.
+    return (START + timedelta(seconds=count)).isoformat()
+
+
+def _json(**fields: Any) -> bytes:
+    return json.dumps(fields).encode()

@@ -1,0 +1,69 @@
+"""A small oracle: what must have become of an order, read from the log of its messages alone."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from tests.faults.evidence import Document, Message
+
+READY = {"Unshipped", "PartiallyShipped", "Shipped"}
+RANK = ["Pending", "Unshipped", "PartiallyShipped", "Shipped", "Canceled"]
+
+
+@dataclass
+class Told:
+    """What the log says of one order, message by message (newer wins, canceled is final)."""
+
+    messages: int = 0
+    older: int = 0
+    status: str = ""
+    updated: str = ""
+    ever_ready: bool = False
+    lines: dict[str, int] = field(default_factory=dict)
+    """Pieces wanted of each SKU."""
+
+    def hear(self, body: Document) -> None:
+        self.messages += 1
+        if self.status and self._is_older(body):
+            self.older += 1
+            return
+        self.status, self.updated = body["status"], body["last_update_date"]
+        self.ever_ready |= self.status in READY
+        self.lines = {}
+        for item in body["items"]:
+            sku = item["seller_sku"]
+            self.lines[sku] = self.lines.get(sku, 0) + item["quantity"]
+
+    def _is_older(self, body: Document) -> bool:
+        if self.status == "Canceled" and body["status"] != "Canceled":
+            return True
+        if body["last_update_date"] != self.updated:
+            return bool(body["last_update_date"] < self.updated)
+        return RANK.index(body["status"]) < RANK.index(self.status)
+
+
+def tell(messages: list[Message], refused: set[str]) -> dict[str, Told]:
+    """Give what is told of each order by `store/order`; refused messages tell nothing."""
+    told: dict[str, Told] = {}
+    for message in messages:
+        if message.place not in refused:
+            body = message.body
+            key = f"{body['store_id']}/{body['amazon_order_id']}"
+            told.setdefault(key, Told()).hear(body)
+    return told
+
+
+def newest_products(messages: list[Message], refused: set[str]) -> dict[str, Document]:
+    """Give the newest word on each product."""
+    newest: dict[str, Document] = {}
+    for message in messages:
+        if message.place in refused:
+            continue
+        body = message.body
+        held = newest.get(body["sku"])
+        if held is None or moment(body["as_of"]) >= moment(held["as_of"]):
+            newest[body["sku"]] = body
+    return newest
+
+
+def moment(text: str) -> datetime:
+    return datetime.fromisoformat(text)
