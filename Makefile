@@ -12,6 +12,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 LOCKED := $(VENV)/.locked
+BENCH_VENV := .venv-bench
+BENCH_INSTALLED := $(BENCH_VENV)/.installed
 INSTALLED := $(VENV)/.installed
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 PYTEST := $(BIN)/python -m pytest
@@ -80,8 +82,8 @@ format: $(INSTALLED) ## Format the code, and mend what can be mended
 	@$(BIN)/ruff format .
 
 .PHONY: bench
-bench: $(INSTALLED) ## Measure throughput on this machine
-	@$(BIN)/python -m bench
+bench: $(BENCH_INSTALLED) ## Measure it beside other ways to write it; writes docs/performance.md
+	@$(BENCH_VENV)/bin/python -m bench $(ARGS)
 
 .PHONY: bench-console
 bench-console: $(INSTALLED) ## Measure the console's pages at 1,000,000 orders (filled once, into .data/bench-console)
@@ -103,10 +105,19 @@ lock: $(INSTALLED) ## Write requirements*.txt anew from pyproject.toml; UPGRADE=
 	@$(COMPILE) $(if $(UPGRADE),--upgrade) -o requirements.txt pyproject.toml
 	@$(COMPILE) $(if $(UPGRADE),--upgrade) -o requirements-dev.txt -c requirements.txt \
 		--extra embedded pyproject.toml $(VENV)/dev.in
+	@$(BIN)/python -c 'import tomllib; \
+		told = tomllib.load(open("pyproject.toml", "rb")); \
+		print(*told["build-system"]["requires"], *told["dependency-groups"]["bench"], sep="\n")' \
+		> $(VENV)/bench.in
+	@# Quix Streams wants an older pydantic; all else is what the program itself has.
+	@sed -n 's/^\([a-z0-9._-]*==[^ ]*\).*/\1/p' requirements.txt | grep -v '^pydantic' \
+		> $(VENV)/bench-constraints.txt
+	@$(COMPILE) $(if $(UPGRADE),--upgrade) -o requirements-bench.txt -c $(VENV)/bench-constraints.txt \
+		--extra embedded pyproject.toml $(VENV)/bench.in
 
 .PHONY: clean
 clean: ## Remove .venv and caches; data directories stay
-	@rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis dist
+	@rm -rf $(VENV) $(BENCH_VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis dist
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # A changed lock makes .venv anew: no package stays that is no longer asked for.
@@ -122,4 +133,13 @@ $(LOCKED): requirements-dev.txt
 
 $(INSTALLED): $(LOCKED) pyproject.toml
 	@$(PIP) install --no-index --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(BENCH_INSTALLED): requirements-bench.txt pyproject.toml
+	@echo "Installing what is compared into $(BENCH_VENV)"
+	@$(PYTHON) -m venv --clear $(BENCH_VENV)
+	@$(BENCH_VENV)/bin/python -m pip --disable-pip-version-check --quiet install \
+		--require-hashes -r requirements-bench.txt
+	@$(BENCH_VENV)/bin/python -m pip --disable-pip-version-check --quiet install \
+		--no-index --no-deps --no-build-isolation --editable .
 	@touch $@

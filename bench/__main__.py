@@ -1,176 +1,99 @@
-"""`make bench`: orders through the whole path, beside a consumer that does nothing with them."""
+"""`make bench`: one job, several ways to write it, in turns on one machine.
+
+Other parts, each by itself: `python -m bench.profile`, `bench.latency`, `bench.growth`,
+`bench.release`, `bench.replay`.
+"""
 
 import argparse
 import asyncio
-import os
-import signal
-import sys
-import tempfile
 import time
-from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Sequence
 
-from pymongo import AsyncMongoClient
-from rich.console import Console
-from rich.table import Table
+from bench.contenders.contender import CONTENDERS, Contender
+from bench.contest import Result, compete
+from bench.floors import kafka_floor, mongo_floor
+from bench.installation import Installation, installation
+from bench.records import keep
+from bench.report import as_markdown, show, write_performance
+from bench.servers import Servers, console, servers
+from bench.workload import orders
 
-from bench.workload import PRODUCTS, Record, orders, products, stores
-from order_import.clients import connect_storage, new_consumer, new_producer
-from order_import.embedded.servers import EmbeddedServers
-from order_import.settings import PREFIX, Settings
-from order_import.topic_admin import create_topics
-from streams.topics import TopicName
-
-OUT = (TopicName.COMMERCE_ORDERS, TopicName.BLOCKED, TopicName.NOT_IMPORTED)
-console = Console()
+KAFKA_FLOOR, MONGO_FLOOR = "floor-kafka", "floor-mongo"
+_LEAST = 500
 
 
-@dataclass(frozen=True)
-class Run:
-    """What one run showed."""
+async def run(count: int, rounds: int, only: Sequence[str]) -> list[Result]:
+    """Let all compete, one after the other, as many rounds as asked."""
+    results: list[Result] = []
+    chosen = [one for one in CONTENDERS if not only or one.name in only]
+    floors = not only or KAFKA_FLOOR in only or MONGO_FLOOR in only
+    async with servers() as on:
+        for turn in range(1, rounds + 1):
+            # The order turns with the rounds: nobody is always the first on a cold server.
+            shift = (turn - 1) % max(1, len(chosen))
+            for contender in [*chosen[shift:], *chosen[:shift]]:
+                results += await _one(on, contender, count, turn, floors=floors)
+                keep("contest", results, engine=on.engine)
+    return results
 
-    orders: int
-    seconds: float
-    plain_seconds: float
-    memory_early: float
-    memory_late: float
 
-    @property
-    def rate(self) -> float:
-        """Orders per second through the whole path."""
-        return self.orders / self.seconds
-
-
-async def run(count: int) -> Run:
-    """Publish all orders first, then start a worker and wait for the last event out."""
-    with tempfile.TemporaryDirectory(prefix="order-import-bench-") as directory:
-        servers = EmbeddedServers(Path(directory), report=console.print)
-        addresses = await servers.start()
-        try:
-            settings = Settings(
-                kafka_bootstrap_servers=addresses.kafka_bootstrap or "",
-                mongo_url=addresses.mongo_url,
+async def _one(
+    on: Servers, contender: Contender, count: int, turn: int, *, floors: bool
+) -> list[Result]:
+    mine = max(min(count, _LEAST), round(count * contender.share))
+    async with installation(on, f"{contender.name}-{turn}") as here:
+        await here.feed(orders(mine))
+        began = time.monotonic()
+        with console.status(f"round {turn}: {contender.title}") as status:
+            result = await compete(
+                contender,
+                here,
+                mine,
+                lambda out: status.update(
+                    f"round {turn}: {contender.title}, {out:,} of {mine:,} "
+                    f"({time.monotonic() - began:.0f} s)"
+                ),
             )
-            return await _measure(settings, count)
-        finally:
-            await servers.stop()
+        console.print(
+            f"round {turn}: {contender.title}: {result.rate:,.0f} orders/s "
+            f"(worker {result.cpu_worker:,.0f}, mongo {result.cpu_mongo:,.0f}, "
+            f"kafka {result.cpu_kafka:,.0f} µs CPU an order)"
+        )
+        if contender.name == "ours" and floors:
+            return [result, *await _floors(on, here, mine, turn)]
+        return [result]
 
 
-async def _measure(settings: Settings, count: int) -> Run:
-    await create_topics(settings)
-    async with connect_storage(settings) as storage:
-        await storage.prepare()
-    client: AsyncMongoClient[dict[str, object]] = AsyncMongoClient(
-        settings.mongo_url.get_secret_value()
+async def _floors(on: Servers, done: Installation, count: int, turn: int) -> list[Result]:
+    async with installation(on, f"floor-{turn}", facts=False) as empty:
+        found = []
+        for name, seconds in (
+            (KAFKA_FLOOR, await kafka_floor(done, empty)),
+            (MONGO_FLOOR, await mongo_floor(done, empty, done.settings.batch_size)),
+        ):
+            console.print(f"round {turn}: {name}: {count / seconds:,.0f} orders/s")
+            found.append(Result(name, count, seconds, 0, 0, 0, 0, 0.0, 0.0, 0.0, 0.0))
+        return found
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m bench",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    try:
-        await _publish(settings, TopicName.STORES, stores())
-        await _publish(settings, TopicName.PRODUCTS, products())
-        async with _worker(settings):
-            told = client[settings.mongo_database].products
-            while await told.estimated_document_count() < PRODUCTS:  # noqa: ASYNC110 - a process
-                await asyncio.sleep(0.05)
-        console.print(f"publishing {count:,} orders")
-        await _publish(settings, TopicName.ORDERS, orders(count))
-        console.print("reading them with a consumer that does nothing")
-        plain = await _read_all(settings, count)
-        console.print("working on them")
-        async with _worker(settings) as pid:
-            # The clock runs from the first events seen: a worker's start is not its speed.
-            started, before, early = 0.0, 0, 0.0
-            async for done in _events_out(settings, count):
-                if not started and done:
-                    started, before = time.perf_counter(), done
-                if not early and done >= count // 4:
-                    early = _resident_mb(pid)
-            seconds = (time.perf_counter() - started) * count / max(1, count - before)
-            late = _resident_mb(pid)
-        return Run(count, seconds, plain, early, late)
-    finally:
-        await client.close()
-
-
-async def _publish(settings: Settings, topic: TopicName, records: Iterable[Record]) -> None:
-    producer = new_producer(settings)
-    await producer.start()
-    try:
-        sent = [await producer.send(topic, key=one.key, value=one.value) for one in records]
-        await asyncio.gather(*sent)
-    finally:
-        await producer.stop()
-
-
-async def _read_all(settings: Settings, count: int) -> float:
-    consumer = new_consumer(settings, [TopicName.ORDERS])
-    await consumer.start()
-    try:
-        await consumer.seek_to_beginning()
-        started, seen = time.perf_counter(), 0
-        while seen < count:
-            seen += sum(map(len, (await consumer.getmany(timeout_ms=1000)).values()))
-        return time.perf_counter() - started
-    finally:
-        await consumer.stop()
-
-
-async def _events_out(settings: Settings, count: int) -> AsyncIterator[int]:
-    """Count events out as they appear, until there is one for each order."""
-    consumer = new_consumer(settings, OUT)
-    await consumer.start()
-    try:
-        await consumer.seek_to_beginning()
-        seen: set[bytes | None] = set()
-        while len(seen) < count:
-            for found in (await consumer.getmany(timeout_ms=1000)).values():
-                seen.update(record.key for record in found)
-            yield len(seen)
-    finally:
-        await consumer.stop()
-
-
-@asynccontextmanager
-async def _worker(settings: Settings) -> AsyncIterator[int]:
-    environment = {
-        **os.environ,
-        f"{PREFIX}KAFKA_BOOTSTRAP_SERVERS": settings.kafka_bootstrap_servers,
-        f"{PREFIX}MONGO_URL": settings.mongo_url.get_secret_value(),
-        f"{PREFIX}LOG_LEVEL": "warning",
-    }
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "order_import", "worker", env=environment
-    )
-    try:
-        yield process.pid
-    finally:
-        process.send_signal(signal.SIGTERM)
-        await process.wait()
-
-
-def _resident_mb(pid: int) -> float:
-    for line in Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines():
-        if line.startswith("VmRSS:"):
-            return int(line.split()[1]) / 1024
-    return 0.0
-
-
-def _show(result: Run) -> None:
-    plain = result.orders / result.plain_seconds
-    table = Table(title=f"{result.orders:,} orders, first message in to last event out")
-    table.add_column("what")
-    table.add_column("orders/s", justify="right")
-    table.add_column("ratio", justify="right")
-    table.add_row("a consumer that does nothing", f"{plain:,.0f}", "1")
-    table.add_row("the whole path", f"{result.rate:,.0f}", f"{result.rate / plain:.4f}")
-    console.print(table)
-    console.print(
-        f"resident memory of the worker: {result.memory_early:.0f} MB after a quarter, "
-        f"{result.memory_late:.0f} MB at the end"
-    )
+    parser.add_argument("--orders", type=int, default=100_000)
+    parser.add_argument("--rounds", type=int, default=3)
+    names = ", ".join(one.name for one in CONTENDERS)
+    parser.add_argument("--only", default="", help=f"some of {names}, joined by commas")
+    parser.add_argument("--no-write", action="store_true", help="leave docs/ as they are")
+    return parser.parse_args()
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--orders", type=int, default=10_000)
-    _show(asyncio.run(run(parser.parse_args().orders)))
+    asked = _parse()
+    only = [name for name in asked.only.split(",") if name]
+    found = asyncio.run(run(asked.orders, asked.rounds, only))
+    show(found)
+    if not asked.no_write and not only:
+        write_performance("contest", as_markdown(found), found)

@@ -8,6 +8,8 @@ from typing import NamedTuple
 STORES = 8
 PRODUCTS = 5000
 SKIPPED_SHARE = 0.02
+HOT_PRODUCTS = range(1, 21)
+"""The products that half of all lines ask for, where stock is contended. None is disabled."""
 
 
 class Record(NamedTuple):
@@ -47,12 +49,19 @@ def products() -> Iterator[Record]:
         )
 
 
-def orders(count: int, seed: int = 1) -> Iterator[Record]:
-    """Give orders of one to four lines; 2 % were purchased before their store was connected."""
+def orders(count: int, seed: int = 1, *, start: int = 0, hot: bool = False) -> Iterator[Record]:
+    """Give orders of one to four lines; 2 % were purchased before their store was connected.
+
+    Args:
+        count: How many.
+        seed: What the random choices begin with.
+        start: The number of the first one; numbers make the orders' ids.
+        hot: Whether half of all lines ask for `HOT_PRODUCTS`.
+    """
     source = random.Random(seed)  # noqa: S311 - a workload, not a secret
-    for number in range(count):
+    for number in range(start, start + count):
         name = f"{source.randrange(1000):03d}-{number:07d}-{source.randrange(10**7):07d}"
-        lines = [_line(source, position) for position in range(source.randint(1, 4))]
+        lines = [_line(source, position, hot=hot) for position in range(source.randint(1, 4))]
         early = source.random() < SKIPPED_SHARE
         total = 10 * len(lines)
         yield _record(
@@ -79,9 +88,10 @@ def orders(count: int, seed: int = 1) -> Iterator[Record]:
         )
 
 
-def _line(source: random.Random, position: int) -> dict[str, object]:
+def _line(source: random.Random, position: int, *, hot: bool) -> dict[str, object]:
     quantity = source.randint(1, 3)
-    sku = source.randrange(PRODUCTS)
+    is_hot = hot and source.random() < 0.5
+    sku = source.choice(HOT_PRODUCTS) if is_hot else source.randrange(PRODUCTS)
     return {
         "order_item_id": f"{position}{sku:05d}",
         "seller_sku": f"SKU-{sku}",

@@ -1,0 +1,44 @@
+"""What every contender without a ledger does with a batch: one transaction, no position in it."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from models.ledger import Source
+from storage.port import Storage, Transaction
+from streams.blocker_check import BlockerCheckStage
+from streams.clock import now
+from streams.import_policy import ImportPolicyStage
+from streams.messages import Headers, Incoming, Outbound, encode
+from streams.page import Page
+from streams.stage import Stage
+from streams.topics import TopicName
+
+STAGES: dict[TopicName, Stage[Any]] = {
+    TopicName.ORDERS: ImportPolicyStage(),
+    TopicName.ADMITTED: BlockerCheckStage(),
+}
+
+
+class Taken(NamedTuple):
+    """A message, for frameworks that have a form of their own for it."""
+
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: Headers = ()
+
+
+async def decide(
+    stage: Stage[Any], storage: Storage, source: Source, messages: Sequence[Incoming]
+) -> list[Outbound]:
+    """Read, decide and store a batch; give what is to be published."""
+    read = stage.read(messages)
+
+    async def work(transaction: Transaction) -> Page:
+        page = Page(source, now())
+        await stage.decide(read, page, transaction)
+        await transaction.write(page.to_changes())
+        return page
+
+    page = await storage.transact(work)
+    return [encode(message) for message in page.outgoing]

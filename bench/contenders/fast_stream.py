@@ -1,0 +1,84 @@
+"""FastStream: a batch subscriber per stage. It commits a batch's offsets when its handler ends."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import uvloop
+from faststream import AckPolicy
+from faststream.kafka import KafkaBroker
+from faststream.kafka.annotations import KafkaMessage
+
+from bench.contenders.batch_work import STAGES, decide
+from bench.contenders.contender import GROUP
+from bench.contenders.until_stopped import until_stopped
+from models.ledger import Source
+from order_import.clients import connect_storage
+from order_import.settings import Settings, load_settings
+from storage.port import Storage
+from streams.messages import Incoming
+from streams.stage import Stage
+
+
+async def _as_it_came(message: Any) -> Any:
+    return message.body
+
+
+def build_broker(settings: Settings, storage: Storage) -> Any:
+    """Give a broker with a subscriber for each stage."""
+    broker = KafkaBroker(
+        settings.kafka_bootstrap_servers,
+        enable_idempotence=True,
+        acks="all",
+        linger_ms=0,
+        logger=None,
+        decoder=_as_it_came,
+    )
+
+    def handler(stage: Stage[Any]) -> Callable[[Any], Awaitable[None]]:
+        async def handle(message: KafkaMessage) -> None:
+            batches: dict[Source, list[Incoming]] = defaultdict(list)
+            for record in message.raw_message:
+                batches[Source(record.topic, record.partition)].append(record)
+            for source, records in batches.items():
+                # One batch on Kafka has one key and one set of headers: each message goes alone.
+                sent = [
+                    await broker.publish(
+                        outgoing.value,
+                        topic=settings.topic_prefix + outgoing.topic,
+                        key=outgoing.key,
+                        headers={name: value.decode() for name, value in outgoing.headers},
+                        no_confirm=True,
+                    )
+                    for outgoing in await decide(stage, storage, source, records)
+                ]
+                await asyncio.gather(*sent)
+
+        return handle
+
+    for name, stage in STAGES.items():
+        broker.subscriber(
+            settings.topic_prefix + name,
+            group_id=settings.topic_prefix + GROUP,
+            batch=True,
+            max_records=settings.batch_size,
+            batch_timeout_ms=50,
+            auto_offset_reset="earliest",
+            ack_policy=AckPolicy.NACK_ON_ERROR,
+        )(handler(stage))
+    return broker
+
+
+async def main() -> None:
+    """Run until a signal."""
+    settings = load_settings()
+    async with connect_storage(settings) as storage:
+        broker = build_broker(settings, storage)
+        await broker.start()
+        await until_stopped()
+        await broker.stop()
+
+
+if __name__ == "__main__":
+    uvloop.run(main())

@@ -1,0 +1,84 @@
+"""Quix Streams: a batching sink per stage, flushed and committed with each checkpoint.
+
+Its loop is not asynchronous: the storage runs on an event loop beside it.
+"""
+
+from contextlib import ExitStack
+from typing import Any
+
+import uvloop
+from quixstreams import Application
+from quixstreams.sinks import BatchingSink, SinkBatch
+
+from bench.contenders.batch_work import STAGES, Taken, decide
+from bench.contenders.contender import GROUP
+from models.ledger import Source
+from order_import.clients import connect_storage
+from order_import.settings import Settings, load_settings
+from storage.port import Storage
+from streams.stage import Stage
+
+_CHECKPOINT = 2000
+"""Messages per checkpoint. Over four partitions that makes batches of some 500."""
+
+
+class StageSink(BatchingSink):  # type: ignore[misc]  # Quix is not there where types are checked
+    """Decides the batches of one stage."""
+
+    def __init__(
+        self, stage: Stage[Any], storage: Storage, loop: Any, producer: Any, prefix: str
+    ) -> None:
+        super().__init__()
+        self._stage = stage
+        self._storage = storage
+        self._loop = loop
+        self._producer = producer
+        self._prefix = prefix
+
+    def write(self, batch: SinkBatch) -> None:
+        """Decide and store a batch, and have what it tells delivered."""
+        source = Source(batch.topic, batch.partition)
+        messages = [Taken(item.offset, item.key, item.value) for item in batch]
+        outgoing = self._loop.run_until_complete(
+            decide(self._stage, self._storage, source, messages)
+        )
+        for message in outgoing:
+            self._producer.produce(
+                self._prefix + message.topic,
+                key=message.key,
+                value=message.value,
+                headers=message.headers,
+            )
+        self._producer.flush()
+
+
+def main(settings: Settings) -> None:
+    """Run until a signal."""
+    loop = uvloop.new_event_loop()
+    app = Application(
+        settings.kafka_bootstrap_servers,
+        consumer_group=settings.topic_prefix + GROUP,
+        auto_offset_reset="earliest",
+        commit_every=_CHECKPOINT,
+        commit_interval=0.1,
+        consumer_poll_timeout=0.05,
+        auto_create_topics=False,
+        producer_extra_config={"enable.idempotence": True, "linger.ms": 0},
+        loglevel="WARNING",
+    )
+    connected = connect_storage(settings)
+    storage = loop.run_until_complete(connected.__aenter__())
+    with ExitStack() as stack:
+        stack.callback(lambda: loop.run_until_complete(connected.__aexit__(None, None, None)))
+        producer = stack.enter_context(app.get_producer())
+        for name, stage in STAGES.items():
+            topic = app.topic(
+                settings.topic_prefix + name, key_deserializer="bytes", value_deserializer="bytes"
+            )
+            sink = StageSink(stage, storage, loop, producer, settings.topic_prefix)
+            app.dataframe(topic).sink(sink)
+        app.run()
+
+
+if __name__ == "__main__":
+    main(load_settings())

@@ -1,0 +1,145 @@
+"""The reference: two plain aiokafka loops, written by hand, with all of our guarantees.
+
+Each polls, decodes, runs one transaction that moves the ledger's position, publishes and commits,
+one after the other.
+"""
+
+import asyncio
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from typing import Any
+
+import uvloop
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.abc import ConsumerRebalanceListener
+
+from bench.contenders.batch_work import STAGES
+from bench.contenders.until_stopped import until_stopped
+from models.ledger import Position, Source
+from order_import.clients import connect_storage, kafka_options, new_consumer, new_producer
+from order_import.settings import Settings, load_settings
+from storage.mongo import MongoStorage
+from storage.port import Transaction
+from streams.clock import now
+from streams.messages import encode
+from streams.page import Page
+from streams.stage import Stage
+from streams.tail import not_yet_sent
+from streams.topics import TopicName
+
+_IDLE_MS = 50
+
+
+class Loop(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is untyped
+    """One stage's loop."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        name: TopicName,
+        storage: MongoStorage,
+        producer: AIOKafkaProducer,
+    ) -> None:
+        self._settings = settings
+        self._topic = settings.topic_prefix + name
+        self._stage: Stage[Any] = STAGES[name]
+        self._storage = storage
+        self._producer = producer
+        self._positions: dict[Source, Position] = {}
+        self._consumer = AIOKafkaConsumer(
+            **kafka_options(settings),
+            group_id=f"{self._topic}.reference",
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+        )
+
+    async def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
+        """Take partitions up where the ledger says; what was left unpublished goes out first."""
+        for partition in assigned:
+            source = Source(*partition)
+            position = await self._storage.take_up(source)
+            left = await not_yet_sent(
+                position.outbox,
+                lambda topics: new_consumer(self._settings, topics),
+                self._settings.topic_prefix,
+            )
+            await self._publish(left)
+            self._positions[source] = position
+            self._consumer.seek(partition, position.decided_to)
+
+    async def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:
+        """Forget partitions; the ledger fences off what is still under way."""
+        for partition in revoked:
+            self._positions.pop(Source(*partition), None)
+
+    async def run(self) -> None:
+        """Work for ever."""
+        self._consumer.subscribe([self._topic], listener=self)
+        await self._consumer.start()
+        try:
+            while True:
+                batches = await self._consumer.getmany(
+                    timeout_ms=_IDLE_MS, max_records=self._settings.batch_size
+                )
+                for partition, records in batches.items():
+                    await self._work(partition, records)
+                if not batches:
+                    await self._mark()
+        finally:
+            await self._consumer.stop()
+
+    async def _work(self, partition: TopicPartition, records: Sequence[Any]) -> None:
+        source = Source(*partition)
+        position = self._positions[source]
+        new = [record for record in records if record.offset >= position.decided_to]
+        if not new:
+            return
+        read = self._stage.read(new)
+
+        async def decide(transaction: Transaction) -> Position:
+            page = Page(source, now())
+            await self._stage.decide(read, page, transaction)
+            after = position.moved(new[-1].offset + 1, tuple(page.outgoing))
+            await transaction.write(page.to_changes())
+            await transaction.move(position, after)
+            return after
+
+        after = await self._storage.transact(decide, source)
+        await self._publish(after.outbox)
+        await self._consumer.commit({partition: after.decided_to})
+        self._positions[source] = after
+
+    async def _publish(self, outgoing: Sequence[Any]) -> None:
+        sent = [
+            await self._producer.send(
+                self._settings.topic_prefix + message.topic,
+                key=message.key,
+                value=message.value,
+                headers=message.headers,
+            )
+            for message in map(encode, outgoing)
+        ]
+        await asyncio.gather(*sent)
+
+    async def _mark(self) -> None:
+        for source, position in list(self._positions.items()):
+            if position.outbox:
+                await self._storage.mark_published(position)
+                self._positions[source] = replace(position, outbox=())
+
+
+async def main() -> None:
+    """Run both loops until a signal."""
+    settings = load_settings()
+    async with connect_storage(settings) as storage:
+        producer = new_producer(settings)
+        await producer.start()
+        try:
+            loops = [Loop(settings, name, storage, producer) for name in STAGES]
+            await until_stopped(*(loop.run() for loop in loops))
+        finally:
+            await producer.stop()
+
+
+if __name__ == "__main__":
+    uvloop.run(main())

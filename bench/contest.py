@@ -1,0 +1,107 @@
+"""One contender's run: a fresh installation, the same input, the clock from outside."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from bench.contenders.contender import Contender
+from bench.installation import Installation
+from bench.processes import cpu_seconds, resident_mb, running
+from bench.watch import NotAsItShouldBe, check, events_out, first_in
+from streams.topics import TopicName
+
+
+@dataclass(frozen=True)
+class Result:
+    """One run.
+
+    CPU is in microseconds per order, from the first event on, so that a start costs nobody.
+    """
+
+    name: str
+    orders: int
+    seconds: float
+    created: int
+    blocked: int
+    skipped: int
+    copies: int
+    cpu_worker: float
+    cpu_mongo: float
+    cpu_kafka: float
+    memory: float
+
+    @property
+    def rate(self) -> float:
+        """Orders per second, from the first message in to the last event out."""
+        return self.orders / self.seconds
+
+
+async def compete(
+    contender: Contender,
+    here: Installation,
+    count: int,
+    progress: Callable[[int], None] = lambda _: None,
+) -> Result:
+    """Run a contender over the orders that are in Kafka already.
+
+    Raises:
+        NotAsItShouldBe: It did not do the job.
+    """
+    log = here.servers.directory / f"{contender.name}.log"
+    try:
+        async with running(contender.command, here.environment, log) as process:
+            used = _Used(here, process.pid)
+
+            def look(out: int) -> None:
+                used.begin(out)
+                progress(out)
+
+            async with asyncio.timeout(60 + count / 20):
+                last_out = await events_out(here, count, process, look)
+            worker, kafka, mongo = used.per_order(count)
+            memory = resident_mb(process.pid)
+            told = await check(here, count, contender.group)
+    except (NotAsItShouldBe, TimeoutError) as error:
+        tail = log.read_text(errors="replace")[-3000:] if log.exists() else ""
+        raise NotAsItShouldBe(f"{contender.name}: {error}\n{tail}") from error
+    return Result(
+        contender.name,
+        count,
+        last_out - await first_in(here),
+        told.events[TopicName.COMMERCE_ORDERS],
+        told.events[TopicName.BLOCKED],
+        told.events[TopicName.NOT_IMPORTED],
+        told.copies,
+        worker,
+        mongo,
+        kafka,
+        memory,
+    )
+
+
+class _Used:
+    """CPU time of the process and of the servers since the first event."""
+
+    def __init__(self, here: Installation, pid: int) -> None:
+        self._here = here
+        self._pid = pid
+        self._began: tuple[float, float, float] | None = None
+        self._out = 0
+
+    def begin(self, out: int) -> None:
+        """Take the first event as the beginning."""
+        if out and self._began is None:
+            self._began, self._out = self._now(), out
+
+    def per_order(self, count: int) -> tuple[float, float, float]:
+        """Give the microseconds of process, Kafka and MongoDB for each order since then."""
+        if self._began is None or count <= self._out:
+            return 0.0, 0.0, 0.0
+        worker, kafka, mongo = (
+            (now - then) * 1e6 / (count - self._out)
+            for now, then in zip(self._now(), self._began, strict=True)
+        )
+        return worker, kafka, mongo
+
+    def _now(self) -> tuple[float, float, float]:
+        return (cpu_seconds(self._pid), *self._here.servers.cpu())

@@ -1,0 +1,91 @@
+"""The floors: what the same bytes and the same documents cost with no work between them."""
+
+import asyncio
+import time
+from itertools import islice
+from typing import Any
+
+from pymongo import AsyncMongoClient, InsertOne, UpdateOne
+
+from bench.installation import Installation
+from bench.publishing import publish
+from bench.watch import OUT, read_all
+from bench.workload import Record
+from order_import.clients import new_consumer
+from streams.topics import TopicName
+
+
+async def kafka_floor(done: Installation, empty: Installation) -> float:
+    """Read again all that a run read, and publish all that it published; give the seconds."""
+    out = {
+        name: [Record(one.key or b"", one.value or b"") for one in await read_all(done, name)]
+        for name in (TopicName.ADMITTED, *OUT)
+    }
+    started = time.perf_counter()
+    await asyncio.gather(
+        _consume(done, TopicName.ORDERS),
+        _consume(done, TopicName.ADMITTED),
+        *(publish(empty.settings, empty.topic(name), found) for name, found in out.items()),
+    )
+    return time.perf_counter() - started
+
+
+async def mongo_floor(done: Installation, empty: Installation, batch: int) -> float:
+    """Write all that a run stored, in transactions of its size; give the seconds.
+
+    An order is inserted, then its import is set, with its events and its Commerce order beside it.
+    """
+    kept: dict[str, list[dict[str, Any]]] = {
+        name: await done.database[name].find().to_list(None)
+        for name in ("amazon_orders", "commerce_orders", "events")
+    }
+    client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(
+        empty.settings.mongo_url.get_secret_value(), w="majority", journal=True
+    )
+    database = empty.settings.mongo_database
+    imports = [
+        UpdateOne(
+            {"_id": one["_id"]},
+            {"$set": {"import": one["import"]}},
+            namespace=f"{database}.amazon_orders",
+        )
+        for one in kept["amazon_orders"]
+    ]
+    first: list[Any] = _inserts(kept["amazon_orders"], f"{database}.amazon_orders")
+    second: list[list[Any]] = [
+        list(imports),
+        _inserts(kept["commerce_orders"], f"{database}.commerce_orders"),
+        _inserts(kept["events"], f"{database}.events"),
+    ]
+    started = time.perf_counter()
+    try:
+        waiting = iter(first)
+        while part := list(islice(waiting, batch)):
+            await _commit(client, part)
+        rests = [iter(one) for one in second]
+        while part := [write for rest in rests for write in islice(rest, batch)]:
+            await _commit(client, part)
+        return time.perf_counter() - started
+    finally:
+        await client.close()
+
+
+async def _commit(client: AsyncMongoClient[dict[str, Any]], writes: list[Any]) -> None:
+    async with client.start_session() as session, await session.start_transaction():
+        await client.bulk_write(writes, ordered=False, session=session)
+
+
+def _inserts(documents: list[dict[str, Any]], namespace: str) -> list[Any]:
+    return [InsertOne(document, namespace=namespace) for document in documents]
+
+
+async def _consume(here: Installation, name: TopicName) -> None:
+    consumer = new_consumer(here.settings, [here.topic(name)])
+    await consumer.start()
+    try:
+        ends = await consumer.end_offsets(consumer.assignment())
+        left = sum(ends.values())
+        while left > 0:
+            left -= sum(map(len, (await consumer.getmany(timeout_ms=500)).values()))
+    finally:
+        await consumer.stop()

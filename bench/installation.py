@@ -1,0 +1,110 @@
+"""An installation for one measurement: topics of its own, a database of its own, facts in it."""
+
+import os
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+from aiokafka.admin import AIOKafkaAdminClient
+from pymongo import AsyncMongoClient
+
+from bench.publishing import publish
+from bench.servers import Servers
+from bench.workload import Record, products, stores
+from models.facts import Product, Store
+from models.ledger import Changes
+from order_import.clients import connect_storage, kafka_options
+from order_import.settings import PREFIX, Settings
+from order_import.topic_admin import create_topics
+from storage.port import Transaction
+from streams.topics import TopicName
+
+
+@dataclass(frozen=True)
+class Installation:
+    """Its settings, and the servers it is on."""
+
+    settings: Settings
+    servers: Servers
+    database: Any
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment its programs run in."""
+        told = {
+            "KAFKA_BOOTSTRAP_SERVERS": self.settings.kafka_bootstrap_servers,
+            "MONGO_URL": self.settings.mongo_url.get_secret_value(),
+            "MONGO_DATABASE": self.settings.mongo_database,
+            "TOPIC_PREFIX": self.settings.topic_prefix,
+            "TOPIC_PARTITIONS": str(self.settings.topic_partitions),
+            "LOG_LEVEL": "warning",
+        }
+        return {**os.environ, **{PREFIX + name: value for name, value in told.items()}}
+
+    def topic(self, name: TopicName) -> str:
+        """Give a topic's full name."""
+        return self.settings.topic_prefix + name
+
+    async def feed(self, records: Iterable[Record]) -> int:
+        """Put orders into Kafka; give how many."""
+        return await publish(self.settings, self.topic(TopicName.ORDERS), records)
+
+
+@asynccontextmanager
+async def installation(
+    on: Servers, name: str, *, partitions: int = 4, facts: bool = True
+) -> AsyncIterator[Installation]:
+    """Make an installation, and remove it afterwards."""
+    settings = Settings(
+        kafka_bootstrap_servers=on.kafka,
+        mongo_url=on.mongo,
+        mongo_database=f"bench_{name}",
+        topic_prefix=f"{name}.",
+        topic_partitions=partitions,
+    )
+    await create_topics(settings)
+    client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(on.mongo, tz_aware=True)
+    try:
+        async with connect_storage(settings) as storage:
+            await storage.prepare()
+        if facts:
+            await tell_facts(settings, stores(), products())
+        yield Installation(settings, on, client[settings.mongo_database])
+    finally:
+        await client.drop_database(settings.mongo_database)
+        await client.close()
+        await _delete_topics(settings)
+
+
+async def tell_facts(
+    settings: Settings, told_stores: Iterable[Record], told_products: Iterable[Record]
+) -> None:
+    """Store facts as their stages do, without the way through Kafka."""
+    changes = Changes(stores=[Store.model_validate_json(one.value) for one in told_stores])
+    waiting = iter(told_products)
+    async with connect_storage(settings) as storage:
+        while True:
+            changes.products = [
+                Product.model_validate_json(one.value) for one in islice(waiting, 1000)
+            ]
+            if not changes.products and not changes.stores:
+                return
+            part = changes
+
+            async def write(transaction: Transaction, part: Changes = part) -> None:
+                await transaction.write(part)
+
+            await storage.transact(write)
+            changes = Changes()
+
+
+async def _delete_topics(settings: Settings) -> None:
+    admin = AIOKafkaAdminClient(**kafka_options(settings), client_id="order-import-bench")
+    await admin.start()
+    try:
+        there = await admin.list_topics()
+        await admin.delete_topics([one for one in there if one.startswith(settings.topic_prefix)])
+    finally:
+        await admin.close()

@@ -1,0 +1,50 @@
+"""Publishing the input: whole record batches, for it is not what is measured."""
+
+import asyncio
+from collections.abc import Iterable
+from typing import Any
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.partitioner import DefaultPartitioner
+
+from bench.workload import Record
+from order_import.clients import kafka_options
+from order_import.settings import Settings
+
+_BATCH_BYTES = 256 * 1024
+
+
+async def publish(settings: Settings, topic: str, records: Iterable[Record]) -> int:
+    """Send records, each to its key's partition, and return when the broker has all of them.
+
+    Returns:
+        How many there were.
+    """
+    producer = AIOKafkaProducer(
+        **kafka_options(settings), acks="all", max_batch_size=_BATCH_BYTES, linger_ms=0
+    )
+    await producer.start()
+    try:
+        partitions = sorted(await producer.partitions_for(topic))
+        choose = DefaultPartitioner()
+        open_batches: dict[int, Any] = {}
+        sent: list[asyncio.Future[Any]] = []
+        count = 0
+        for record in records:
+            partition = choose(record.key, partitions, partitions)
+            batch = open_batches.setdefault(partition, producer.create_batch())
+            if _append(batch, record) is None:
+                sent.append(await producer.send_batch(batch, topic, partition=partition))
+                open_batches[partition] = producer.create_batch()
+                _append(open_batches[partition], record)
+            count += 1
+        for partition, batch in open_batches.items():
+            sent.append(await producer.send_batch(batch, topic, partition=partition))
+        await asyncio.gather(*sent)
+        return count
+    finally:
+        await producer.stop()
+
+
+def _append(batch: Any, record: Record) -> Any:
+    return batch.append(key=record.key, value=record.value, timestamp=None, headers=[])
