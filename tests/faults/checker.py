@@ -13,6 +13,7 @@ from pathlib import Path
 
 from tests.faults import oracle
 from tests.faults.evidence import OUT, READ, Document, Evidence, Message
+from tests.faults.oracle import READY
 
 COUNTS = (
     "lost",
