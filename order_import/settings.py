@@ -63,7 +63,7 @@ class Settings(BaseSettings):
         "order-import"
     )
     sync_interval: float = Field(default=300, ge=1, description="Seconds between two syncs")
-    batch_size: int = Field(default=500, ge=1, le=5000, description="Messages per transaction")
+    batch_size: int = Field(default=1000, ge=1, le=5000, description="Messages per transaction")
     session_timeout: float = Field(default=6, ge=6, le=30, description="Seconds")
 
     console_host: str = "127.0.0.1"

@@ -36,11 +36,19 @@ class Batch:
         return self.messages[-1].offset + 1
 
 
+@dataclass(frozen=True, slots=True)
+class ReadBatch:
+    """A batch as its stage has read it, and the offset after it."""
+
+    read: Any
+    end: int
+
+
 class Lane:
     """Decides batches, each in a transaction that also moves the partition's position.
 
-    The next batch is decided while the one before is still being published; messages go out in
-    the order they were decided.
+    The next batch is read while this one is decided, and decided while this one is still being
+    published; messages go out in the order they were decided.
     """
 
     def __init__(
@@ -50,6 +58,7 @@ class Lane:
         storage: Storage,
         publisher: Publisher,
         now: Callable[[], datetime],
+        on_room: Callable[[], None] = lambda: None,
     ) -> None:
         self.position = position
         self.published_to = position.decided_to if not position.outbox else 0
@@ -58,16 +67,29 @@ class Lane:
         self._storage = storage
         self._publisher = publisher
         self._now = now
-        self._batches: asyncio.Queue[Batch | None] = asyncio.Queue(maxsize=2)
+        self._on_room = on_room
+        self._batches: asyncio.Queue[ReadBatch | None] = asyncio.Queue(maxsize=2)
+        self._taken_to = position.decided_to
         self._draining = False
         self._unpublished: tuple[Outgoing, ...] = ()
         self._publishing: asyncio.Task[None] | None = None
         self._marked = not position.outbox
 
+    @property
+    def has_room(self) -> bool:
+        """Whether a batch, and one that is on its way already, can be handed over at once."""
+        return self._batches.empty()
+
     async def put(self, batch: Batch) -> None:
-        """Hand over a batch; waits while others are waiting."""
-        if not self._draining:
-            await self._batches.put(batch)
+        """Read a batch and hand it over; waits while two others are waiting."""
+        if batch.start > self._taken_to:
+            # Read before the last seek: what lies between will be read again, and this too.
+            log.info("batch-out-of-place", source=self.position.source, start=batch.start)
+            return
+        new = [one for one in batch.messages if one.offset >= self._taken_to]
+        if new and not self._draining:
+            self._taken_to = batch.end
+            await self._batches.put(ReadBatch(self._stage.read(new), batch.end))
 
     def drain(self) -> None:
         """End after the batch at hand and its publication; batches still waiting are dropped."""
@@ -84,12 +106,8 @@ class Lane:
         """
         await self._publish(self.position.outbox, resumed=True)
         while (batch := await self._next_batch()) is not None:
-            new = [one for one in batch.messages if one.offset >= self.position.decided_to]
-            if batch.start > self.position.decided_to:
-                # Read before the last seek: what lies between will be read again, and this too.
-                log.info("batch-out-of-place", source=self.position.source, start=batch.start)
-                continue
-            read = self._stage.read(new) if new else None
+            self._on_room()
+            read = batch.read
             while read is not None:
                 read = await self._decide(read, batch.end)
         await self._finish()
@@ -154,7 +172,7 @@ class Lane:
             await self._publishing
             self._publishing = None
 
-    async def _next_batch(self) -> Batch | None:
+    async def _next_batch(self) -> ReadBatch | None:
         if self._batches.empty() and not self._marked:
             try:
                 return await asyncio.wait_for(self._batches.get(), IDLE_SECONDS)

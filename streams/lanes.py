@@ -1,7 +1,8 @@
 """The lanes: one per assigned partition, taken up from the ledger and handed back in good order."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+import contextlib
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -54,6 +55,7 @@ class Lanes:
         self._lanes: dict[Source, tuple[Lane, asyncio.Task[None]]] = {}
         # Faust may ask for the positions twice at once, from a rebalance and from its reader.
         self._handing_over = asyncio.Lock()
+        self._room = asyncio.Event()
 
     async def assign(self, bounds: Mapping[Source, LogBounds]) -> Mapping[Source, int]:
         """Take up partitions where the ledger says; give the offsets to read from.
@@ -74,6 +76,7 @@ class Lanes:
                 self._storage,
                 self._publisher,
                 self._now,
+                self._room.set,
             )
             task = asyncio.create_task(lane.run(), name=f"lane {source.topic}:{source.partition}")
             task.add_done_callback(self._ended)
@@ -88,6 +91,23 @@ class Lanes:
         if owned is not None:
             await owned[0].put(batch)
 
+    async def with_room(self, sources: Collection[Source], seconds: float) -> set[Source]:
+        """Give those whose lanes can take a batch at once; waits for one, at most so long.
+
+        A partition that nobody may read from yet holds up none of the others.
+        """
+        self._room.clear()
+        ready = self._with_room(sources)
+        if sources and not ready:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._room.wait(), seconds)
+            ready = self._with_room(sources)
+        return ready
+
+    def _with_room(self, sources: Collection[Source]) -> set[Source]:
+        owned = self._lanes
+        return {one for one in sources if one not in owned or owned[one][0].has_room}
+
     async def drain(self) -> None:
         """Let every lane finish what it has at hand, then drop them all.
 
@@ -99,6 +119,7 @@ class Lanes:
 
     async def _drain(self) -> None:
         owned, self._lanes = self._lanes, {}
+        self._room.set()
         for lane, _ in owned.values():
             lane.drain()
         tasks = [task for _, task in owned.values()]

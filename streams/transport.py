@@ -21,6 +21,9 @@ from models.ledger import Source
 from streams.lane import Batch
 from streams.lanes import Lanes, LogBounds
 
+PEEK_SECONDS = 0.02
+"""How long to wait for news of some partitions while others, whose lanes are full, have some."""
+
 
 class BatchRecord:
     """A batch of one partition in the place of a record: Faust sees one event."""
@@ -89,6 +92,19 @@ class LedgerConsumer(FaustConsumer):
         """Before partitions are given up: finish what is at hand, and tell Kafka how far."""
         await self.commit_and_end_transactions()
         await self.transport.lanes.drain()
+
+    async def _getmany(
+        self,
+        active_partitions: set[TP] | None,
+        timeout: float,  # noqa: ASYNC109 - Faust's
+    ) -> Mapping[TP, list[Any]]:
+        """Read what lanes have room for: to Faust, one full queue would stop all the others."""
+        active = {Source(*tp) for tp in active_partitions or ()}
+        ready = await self.transport.lanes.with_room(active, timeout)
+        if not ready:
+            return {}
+        patience = timeout if ready == active else PEEK_SECONDS
+        return await super()._getmany({TP(*source) for source in ready}, patience)
 
     def _filter_tps_with_pending_acks(self, topics: Any = None) -> Iterator[TP]:
         del topics  # all of them: what is published is the ledger's to say
