@@ -11,8 +11,10 @@ def bars(rates: Sequence[tuple[str, float]]) -> str:
     most = max(rate for _, rate in rates)
     height = _ROW * len(rates) + 16
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" '
-        f'width="{_WIDTH}" height="{height}" role="img" font-family="sans-serif" font-size="13">',
+        (
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" '
+            f'width="{_WIDTH}" height="{height}" role="img" font-family="sans-serif" font-size="13">'
+        ),
         "<title>Orders per second</title>",
         f'<rect width="{_WIDTH}" height="{height}" fill="#fff"/>',
     ]
@@ -21,8 +23,10 @@ def bars(rates: Sequence[tuple[str, float]]) -> str:
         length = (_WIDTH - _LABELS - _ROOM) * rate / most
         colour = "#1769aa" if number == 0 else "#9fb3c8"
         parts += [
-            f'<text x="{_LABELS - 10}" y="{y + 21}" text-anchor="end" fill="#222">'
-            f"{escape(title)}</text>",
+            (
+                f'<text x="{_LABELS - 10}" y="{y + 21}" text-anchor="end" fill="#222">'
+                f"{escape(title)}</text>"
+            ),
             f'<rect x="{_LABELS}" y="{y + 5}" width="{length:.1f}" height="24" fill="{colour}"/>',
             f'<text x="{_LABELS + length + 8:.1f}" y="{y + 21}" fill="#222">{rate:,.0f}</text>',
         ]

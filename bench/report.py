@@ -78,13 +78,17 @@ def as_markdown(results: Sequence[Result]) -> str:
     )
     rounds = sum(one.name == "ours" for one in results)
     rows = [
-        f"{first.orders:,} orders ({shares}), {rounds} rounds in turns, median and spread. "
-        f"{machine()}.",
+        (
+            f"{first.orders:,} orders ({shares}), {rounds} rounds in turns, median and spread. "
+            f"{machine()}."
+        ),
         "",
         "![Orders per second](performance.svg)",
         "",
-        "| what | orders/s | spread | ours is | CPU µs an order: worker / Mongo / Kafka "
-        "| guarantees it lacks |",
+        (
+            "| what | orders/s | spread | ours is | CPU µs an order: worker / Mongo / Kafka "
+            "| guarantees it lacks |"
+        ),
         "|---|---:|---:|---:|---:|---|",
     ]
     rows += [f"| {' | '.join(_cells(line))} | {line.lacks} |" for line in lines(results)]

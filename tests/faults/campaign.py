@@ -50,7 +50,6 @@ async def run_campaign(
     campaign: Campaign, cluster: Cluster, nursery: Nursery, directory: Path, base_seed: int
 ) -> Result:
     """Run it, let all come to rest, write everything down and have it checked."""
-    directory.mkdir(parents=True)
     began = time.monotonic()
     seed = seed_of(base_seed, campaign.name)
     installation = Installation(cluster, nursery, directory, campaign.name, seed)

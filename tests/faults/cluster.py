@@ -5,6 +5,7 @@ import contextlib
 import os
 import signal
 from pathlib import Path
+from typing import Self
 
 from order_import.embedded.directory import DataDirectory
 from order_import.embedded.kafka import KafkaServer
@@ -69,7 +70,7 @@ class Cluster:
     def mongo_port(self) -> int:
         return int(self.mongo_url.partition("?")[0].rstrip("/").rpartition(":")[2])
 
-    async def __aenter__(self) -> "Cluster":
+    async def __aenter__(self) -> Self:
         await self._directory.acquire(lambda _: None)
         await asyncio.gather(self.start_kafka(), self.start_mongo())
         return self
@@ -115,11 +116,14 @@ async def _kill(process: ServerProcess) -> None:
     supervisor = process._process
     if supervisor is None:
         raise RuntimeError(f"{process.name} was never started")
-    children = Path(f"/proc/{supervisor.pid}/task/{supervisor.pid}/children")
-    with contextlib.suppress(ProcessLookupError, FileNotFoundError):
-        for child in children.read_text().split():
-            os.kill(int(child), signal.SIGKILL)
+    _kill_children(supervisor.pid)
     await _ended(process)
+
+
+def _kill_children(pid: int) -> None:
+    with contextlib.suppress(ProcessLookupError, FileNotFoundError):
+        for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+            os.kill(int(child), signal.SIGKILL)
 
 
 async def _ended(process: ServerProcess) -> None:

@@ -25,6 +25,7 @@ from tests.faults.cluster import Cluster
 from tests.faults.evidence import READ
 from tests.faults.load import HOT, Load
 from tests.faults.nursery import Nursery, Worker
+from tests.faults.waiting import until
 
 SESSION = 6.0
 LIMIT = SESSION + 15
@@ -216,9 +217,12 @@ class Installation:
     async def _more(self) -> None:
         """Wait until the broker has taken some more of the load."""
         count = self.load.count
+
+        async def more() -> bool:
+            return self.load.count > count
+
         async with asyncio.timeout(20):
-            while self.load.count <= count:
-                await asyncio.sleep(0.02)
+            await until(more, 0.02)
 
     # ------------------------------------------------------------ the end
 
@@ -228,8 +232,7 @@ class Installation:
         async with self.supervised(1) as workers:
             with contextlib.suppress(TimeoutError):  # the checker says what is missing
                 async with asyncio.timeout(seconds):
-                    while not await self._at_rest():
-                        await asyncio.sleep(0.3)
+                    await until(self._at_rest, 0.3)
             await workers[0].end(signal.SIGTERM)
 
     async def _at_rest(self) -> bool:

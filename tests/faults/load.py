@@ -23,6 +23,18 @@ FLIP = [f"FLIP-{n}" for n in range(3)]
 POISON = (b'{"amazon_order_id": "1', b"\xff\xfe\x00", b'{"hello": 1}', b"[]", b"null")
 
 
+LIVES = (
+    ["Unshipped"],
+    ["Unshipped"],
+    ["Pending", "Unshipped"],
+    ["Pending"],
+    ["Unshipped", "Shipped"],
+    ["Unshipped", "Canceled"],
+    ["Pending", "Canceled"],
+)
+"""What is told of an order, one after the other."""
+
+
 class Planned(NamedTuple):
     """A message to be sent."""
 
@@ -62,15 +74,12 @@ class Load:
 
     async def send(self, producer: AIOKafkaProducer, messages: list[Planned]) -> None:
         """Send; what the broker does not take in time was not sent, as far as anyone knows."""
-        futures = []
-        for message in messages:
-            futures.append(
-                await producer.send(
-                    self._prefix + message.topic,
-                    key=message.key.encode(),
-                    value=message.value,
-                )
+        futures = [
+            await producer.send(
+                self._prefix + message.topic, key=message.key.encode(), value=message.value
             )
+            for message in messages
+        ]
         results = await asyncio.gather(*futures, return_exceptions=True)
         for message, result in zip(messages, results, strict=True):
             if isinstance(result, KafkaError):
@@ -149,10 +158,7 @@ class Load:
         lines = [(sku, self._random.randint(1, 3))]
         if self._random.random() < 0.2:
             lines.append((self._random.choice(PLAIN), 1))
-        statuses = self._random.choice(
-            [["Unshipped"], ["Unshipped"], ["Pending", "Unshipped"], ["Pending"]]
-            + [["Unshipped", "Shipped"], ["Unshipped", "Canceled"], ["Pending", "Canceled"]]
-        )
+        statuses = self._random.choice(LIVES)
         name = "hot-order" if sku in HOT else "order"
         return [
             Planned("amazon.orders", number, self._document(store, number, status, lines), name)
@@ -197,10 +203,12 @@ class Load:
                 body = {"store_id": "us", "amazon_order_id": number, "at": self._tick()}
                 value = _json(**body, status=self._random.choice(["processing", "shipped"]))
                 return Planned("commerce.order-updates", number, value, "update")
-            case _ if self._old:
+            case 4 if self._old:
                 key = f"us/{self._random.choice(self._old)}"
                 value = _json(command="replay", replay_id=f"r{self._minute}", key=key)
                 return Planned("order-import.commands", key, value, "replay")
+            case _:
+                pass
         return self._product(self._random.choice(PLAIN), 1_000_000)
 
     def _poison(self) -> Planned:

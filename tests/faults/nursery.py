@@ -7,6 +7,7 @@ import signal
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 ROOT = Path(__file__).parents[2]
 
@@ -43,7 +44,7 @@ class Nursery:
         self._reading: asyncio.Task[None] | None = None
         self._early: dict[int, int] = {}
 
-    async def __aenter__(self) -> "Nursery":
+    async def __aenter__(self) -> Self:
         self._process = await asyncio.create_subprocess_exec(
             sys.executable,
             *("-m", "tests.faults.zygote"),

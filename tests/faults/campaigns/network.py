@@ -3,9 +3,8 @@
 import asyncio
 import time
 
-from tests.faults.cluster import HOST
 from tests.faults.installation import Installation
-from tests.faults.proxy import Matcher, Proxy, is_commit, is_produce
+from tests.faults.proxy import HOST, Matcher, Proxy, is_commit, is_produce
 
 
 async def mongo_faults(field: Installation, each: int, port: int) -> None:

@@ -140,6 +140,10 @@ async def _stopped(worker: Worker, seconds: float) -> None:
     """Wait until a process has stopped itself, at most so long."""
     deadline = time.monotonic() + seconds
     while worker.alive and time.monotonic() < deadline:
-        if Path(f"/proc/{worker.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T":
+        if _state(worker.pid) == "T":
             return
         await asyncio.sleep(0.05)
+
+
+def _state(pid: int) -> str:
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]

@@ -9,6 +9,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from tests.faults.dump import dump_topics
 from tests.faults.installation import Installation
+from tests.faults.waiting import until
 
 ORDERS = "amazon.orders"
 
@@ -56,8 +57,11 @@ async def topic_made_anew(field: Installation) -> None:
     try:
         name = f"{field.name}.{ORDERS}"
         await admin.delete_topics([name])
-        while name in await admin.list_topics():
-            await asyncio.sleep(0.1)
+
+        async def gone() -> bool:
+            return name not in await admin.list_topics()
+
+        await until(gone)
         await admin.create_topics([NewTopic(name, 2, 1)])
     finally:
         await admin.close()
