@@ -63,6 +63,10 @@ browser: $(INSTALLED) ## Run the console's tests in a real browser; needs chromi
 	@$(BIN)/python -m tests.browser.needs axe
 	@$(PYTEST) --timeout 300 tests/browser
 
+.PHONY: faults
+faults: $(INSTALLED) ## Break everything under load for an hour, have it checked, write docs/faults.md; goes on where it was
+	@$(BIN)/python -m tests.faults $(ARGS)
+
 .PHONY: check
 check: lint type unit ## Run what should pass before every commit
 

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from bson import json_util
 
 Document = dict[str, Any]
+_AWARE = json_util.JSONOptions(tz_aware=True)
 
 OUT = ("commerce.orders", "amazon.orders.blocked", "amazon.orders.not-imported")
 READ = (
@@ -96,7 +97,7 @@ class Evidence:
         found: dict[str, dict[Any, Document]] = defaultdict(dict)
         with (self.directory / "mongo.jsonl").open() as lines:
             for line in lines:
-                read = json_util.loads(line)
+                read = json_util.loads(line, _AWARE)
                 found[read["collection"]][read["document"]["_id"]] = read["document"]
         return found
 

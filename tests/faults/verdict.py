@@ -1,4 +1,4 @@
-"""What the checker says: counts of violations, and a line for each."""
+"""The verdict: violations counted and told."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -31,7 +31,7 @@ class Verdict:
         return not any(self.counts[name] for name in COUNTS)
 
     def add(self, count: str, line: str, by: int = 1) -> None:
-        if by:
+        if by > 0:
             self.counts[count] += by
             self.found.append(f"{count}: {line}")
 

@@ -34,31 +34,43 @@ _STEPS = list(STEPS)
 _STOPS = [step for step in _STEPS if "rebalance" not in step and step != "after the mark"]
 
 
-def table(mongo_ports: list[int], disk: Path) -> list[Campaign]:
-    """Give all campaigns, the longest first."""
+def table(mongo_ports: list[int], disk: Path, scale: float = 1) -> list[Campaign]:
+    """Give all campaigns, the longest first; `scale` makes each smaller."""
+
+    def some(count: int) -> int:
+        return max(1, round(count * scale))
+
+    steps, stops, down = some(16), some(16), 120 if scale == 1 else 15
     return [
         *(
-            Campaign(f"steps_{n}", partial(processes.stepped_kills, steps=_STEPS[n::4], each=16))
+            Campaign(f"steps_{n}", partial(processes.stepped_kills, steps=_STEPS[n::4], each=steps))
             for n in range(4)
         ),
-        *(Campaign(f"random_{n}", partial(processes.random_kills, count=70)) for n in range(3)),
         *(
-            Campaign(f"zombies_{n}", partial(processes.zombies, steps=_STOPS, count=16))
+            Campaign(f"random_{n}", partial(processes.random_kills, count=some(70)))
+            for n in range(3)
+        ),
+        *(
+            Campaign(f"zombies_{n}", partial(processes.zombies, steps=_STOPS, count=stops))
             for n in range(2)
         ),
-        Campaign("kafka_proxy_0", partial(network.kafka_faults, each=16, listener=0)),
-        Campaign("kafka_proxy_1", partial(network.kafka_faults, each=16, listener=1)),
-        Campaign("mongo_proxy_0", partial(network.mongo_faults, each=16, port=mongo_ports[0])),
-        Campaign("mongo_proxy_1", partial(network.mongo_faults, each=16, port=mongo_ports[1])),
-        Campaign("storms", partial(processes.storms, rounds=32)),
-        Campaign("terminations", partial(processes.terminations, count=32)),
-        Campaign("clocks", partial(processes.clock_jumps, seconds=60)),
-        Campaign("offsets", partial(topics.offsets_reset, count=6)),
-        Campaign("gaps", partial(topics.offset_gaps, transactions=600)),
+        *(
+            Campaign(f"kafka_proxy_{n}", partial(network.kafka_faults, each=some(16), listener=n))
+            for n in range(2)
+        ),
+        *(
+            Campaign(f"mongo_proxy_{n}", partial(network.mongo_faults, each=some(16), port=port))
+            for n, port in enumerate(mongo_ports)
+        ),
+        Campaign("storms", partial(processes.storms, rounds=some(32))),
+        Campaign("terminations", partial(processes.terminations, count=some(32))),
+        Campaign("clocks", partial(processes.clock_jumps, seconds=max(10, some(60)))),
+        Campaign("offsets", partial(topics.offsets_reset, count=some(6))),
+        Campaign("gaps", partial(topics.offset_gaps, transactions=some(600))),
         Campaign("anew", topics.topic_made_anew, rate=60),
-        Campaign("kafka_kills", partial(servers.kafka_kills, count=32), Servers.OWN),
-        Campaign("kafka_down", partial(servers.kafka_down, count=2, seconds=120), Servers.OWN),
-        Campaign("mongo_down", partial(servers.mongo_down, count=2, seconds=120), Servers.OWN),
-        Campaign("mongo_kills", partial(servers.mongo_kills, count=32), Servers.OWN),
-        Campaign("disk", partial(servers.disk_full, disk=disk, count=4), Servers.FULL),
+        Campaign("kafka_kills", partial(servers.kafka_kills, count=some(32)), Servers.OWN),
+        Campaign("mongo_kills", partial(servers.mongo_kills, count=some(32)), Servers.OWN),
+        Campaign("kafka_down", partial(servers.kafka_down, count=2, seconds=down), Servers.OWN),
+        Campaign("mongo_down", partial(servers.mongo_down, count=2, seconds=down), Servers.OWN),
+        Campaign("disk", partial(servers.disk_full, disk=disk, count=some(4)), Servers.FULL),
     ]

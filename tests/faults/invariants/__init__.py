@@ -1,0 +1,1 @@
+"""What must hold of orders, and of logs: functions of the evidence and the verdict."""
