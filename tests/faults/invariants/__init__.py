@@ -1,1 +1,0 @@
-"""What must hold of orders, and of logs: functions of the evidence and the verdict."""
