@@ -97,7 +97,7 @@ class Evidence:
         found: dict[str, dict[Any, Document]] = defaultdict(dict)
         with (self.directory / "mongo.jsonl").open() as lines:
             for line in lines:
-                read = json_util.loads(line, _AWARE)
+                read = json_util.loads(line, json_options=_AWARE)
                 found[read["collection"]][read["document"]["_id"]] = read["document"]
         return found
 

@@ -69,8 +69,8 @@ def _where() -> str:
     packages = ", ".join(f"{name} {version(name)}" for name in _PACKAGES)
     return (
         f"Python {platform.python_version()}, {packages}, Apache Kafka {KAFKA_VERSION}, "
-        f"{_engine()}; {os.cpu_count()} cores. `make faults`; a campaign is repeated by its name and the seed "
-        "of the run (1), its own seed is in the last table."
+        f"{_engine()}; {os.cpu_count()} cores. `make faults`; a campaign is repeated by its name "
+        "and the seed of the run (1); its own seed is in the last table."
     )
 
 
