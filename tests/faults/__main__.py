@@ -43,6 +43,8 @@ class Runner:
         rest = [one for one in campaigns if one.servers is not Servers.SHARED]
         async with AsyncExitStack() as stack, asyncio.TaskGroup() as group:
             if shared:
+                # What an earlier run left in its topics would be judged with this one's.
+                shutil.rmtree(DATA / "servers", ignore_errors=True)
                 cluster = Cluster(DATA / "servers", proxies=2)
                 await stack.enter_async_context(cluster)
                 for one in shared:
