@@ -1,8 +1,10 @@
 """Faults of the topics: offsets set back, a topic made anew, gaps by transactional producers."""
 
 import asyncio
+import json
 import signal
 import time
+from pathlib import Path
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -66,6 +68,7 @@ async def topic_made_anew(field: Installation) -> None:
     finally:
         await admin.close()
     field.load.forget(ORDERS)
+    _note_restart(field.directory / "samples.jsonl")
     field.faults["topic made anew"] += 1
     since = time.monotonic()
     worker = await field.start()
@@ -97,6 +100,12 @@ async def offset_gaps(field: Installation, transactions: int) -> None:
         await producer.stop()
     field.busy()
     await asyncio.sleep(4)  # plain messages at the end of every partition
+
+
+def _note_restart(samples: Path) -> None:
+    """The positions begin anew: that is no step back."""
+    with samples.open("a") as out:
+        out.write(json.dumps({"at": time.time(), "restarted": True}) + "\n")
 
 
 def _keep_only_orders(field: Installation) -> None:
