@@ -72,9 +72,14 @@ async def topic_made_anew(field: Installation) -> None:
     field.faults["topic made anew"] += 1
     since = time.monotonic()
     worker = await field.start()
-    await asyncio.sleep(3)
+
+    async def begun_anew() -> bool:
+        positions = await field.positions()
+        return all(positions[f"{ORDERS}:{number}"]["decided_to"] == 0 for number in range(2))
+
+    async with asyncio.timeout(30):
+        await until(begun_anew)
     field.busy()
-    await asyncio.sleep(2)
     await field.recovers("topic made anew", since)
     await asyncio.sleep(3)
     await worker.end(signal.SIGTERM)
