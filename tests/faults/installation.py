@@ -6,10 +6,11 @@ import json
 import signal
 import time
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from random import Random
+from types import MappingProxyType
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
@@ -97,8 +98,9 @@ class Installation:
         number: str = "KILL",
         later: bool = False,
         clock: int = 0,
+        more: Mapping[str, str] = MappingProxyType({}),
     ) -> Worker:
-        """Start a worker, with a trap at a step if one is named."""
+        """Start a worker, with a trap at a step if one is named, and `more` in its environment."""
         env = {
             "ORDER_IMPORT_KAFKA_BOOTSTRAP_SERVERS": self.bootstrap,
             "ORDER_IMPORT_MONGO_URL": self.mongo_url,
@@ -111,6 +113,7 @@ class Installation:
             "FAULT_SIGNAL": number,
             "FAULT_ARMED": "later" if later else "",
             "FAULT_CLOCK": str(clock) if clock else "",
+            **more,
         }
         worker = await self.nursery.start(self.directory / "workers.log", env)
         self.workers = [*[one for one in self.workers if one.alive], worker]
@@ -138,6 +141,11 @@ class Installation:
                     await worker.end(signal.SIGKILL)
 
     # ------------------------------------------------------------ load and measuring
+
+    async def send(self, count: int, *, without: str = "") -> None:
+        """Send so many messages at once, but those of one topic."""
+        messages = [one for one in self.load.take(count) if one.topic != without]
+        await self.load.send(self._producer, messages)
 
     def busy(self) -> None:
         """Begin to feed and to sample."""

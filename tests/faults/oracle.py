@@ -45,8 +45,9 @@ def tell(messages: list[Message], refused: set[str]) -> dict[str, Told]:
     """Give what is told of each order by `store/order`; refused messages tell nothing."""
     told: dict[str, Told] = {}
     for message in messages:
-        if message.place not in refused:
-            body = message.body
+        body = message.body
+        # One that nobody can read and nobody refused is missed elsewhere: among the poison.
+        if message.place not in refused and {"store_id", "amazon_order_id"} <= body.keys():
             key = f"{body['store_id']}/{body['amazon_order_id']}"
             told.setdefault(key, Told()).hear(body)
     return told
@@ -56,9 +57,9 @@ def newest_products(messages: list[Message], refused: set[str]) -> dict[str, Doc
     """Give the newest word on each product."""
     newest: dict[str, Document] = {}
     for message in messages:
-        if message.place in refused:
-            continue
         body = message.body
+        if message.place in refused or "sku" not in body:
+            continue
         held = newest.get(body["sku"])
         if held is None or moment(body["as_of"]) >= moment(held["as_of"]):
             newest[body["sku"]] = body

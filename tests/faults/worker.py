@@ -32,6 +32,7 @@ from streams import clock
 from streams.commands import CommandsStage
 from streams.lanes import Lanes
 from streams.publisher import Publisher
+from tests.faults import sabotage
 
 Condition = Callable[[tuple[Any, ...]], bool]
 
@@ -153,6 +154,7 @@ def main() -> int:
             if not hasattr(module, "now"):
                 raise AttributeError(f"{module.__name__} has no clock any more")
             module.now = _jumping_clock  # type: ignore[attr-defined]
+    sabotage.apply(os.environ)
     settings = load_settings()
     configure_logging(settings)
     status: int = uvloop.run(product.run_worker(settings))

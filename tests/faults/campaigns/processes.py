@@ -82,7 +82,7 @@ async def zombies(field: Installation, steps: Sequence[str], count: int) -> None
             await asyncio.sleep(field.random.uniform(1.5, 2.5))
             if step:
                 zombie.send(signal.SIGUSR1)
-                await _stopped(zombie, 8)
+                await has_stopped(zombie, 8)
             zombie.send(signal.SIGSTOP)
             since = time.monotonic()
             await asyncio.sleep(SESSION + field.random.uniform(1, 3))
@@ -136,7 +136,7 @@ async def _last(field: Installation, kind: str, since: float) -> None:
     await worker.end(signal.SIGTERM)
 
 
-async def _stopped(worker: Worker, seconds: float) -> None:
+async def has_stopped(worker: Worker, seconds: float) -> None:
     """Wait until a process has stopped itself, at most so long."""
     deadline = time.monotonic() + seconds
     while worker.alive and time.monotonic() < deadline:

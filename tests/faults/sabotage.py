@@ -1,0 +1,247 @@
+"""The very same worker with one thing broken: what the checker must catch. And mishaps to show it.
+
+`FAULT_BROKEN` names what is broken, `FAULT_MISHAP` what happens to the worker. Both wrap the
+product's methods by name, as `worker.py` does, and fail at the start where a name is gone.
+"""
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from faust.transport.drivers.aiokafka import Consumer as FaustConsumer
+
+from handlers import blockers
+from models.blockers import BlockerCode
+from models.events import Event
+from models.ledger import Source
+from storage.ledger_documents import position_id, reference_in
+from storage.mongo import MongoStorage
+from storage.transaction import MongoTransaction
+from streams import agents
+from streams.import_policy import ImportPolicyStage
+from streams.lane import Lane
+from streams.lanes import Lanes
+from streams.publisher import Publisher
+from streams.transport import LedgerConsumer
+
+ORDERS = "amazon.orders"
+SLOW = 2.5
+"""Seconds that a slow database takes: Kafka is told every second how far a worker is."""
+_skipped: set[tuple[Source, int]] = set()
+
+
+# ---------------------------------------------------------------- what is broken
+
+
+def _reads_where_kafka_says() -> None:
+    """No ledger: where to read on is what was committed to Kafka, by stock Faust's reckoning."""
+    ledgers = LedgerConsumer.seek_to_committed
+
+    async def seek_to_committed(self: LedgerConsumer) -> Mapping[Any, int]:
+        await ledgers(self)
+        told = await FaustConsumer.seek_to_committed(self)
+        positions = {tp: max(0, told.get(tp) or 0) for tp in self.assignment()}
+        for tp, offset in positions.items():
+            lane, _ = self.transport.lanes._lanes[Source(*tp)]
+            lane._taken_to = offset
+            lane.position = replace(lane.position, decided_to=offset)
+        await self.seek_wait(positions)
+        return positions
+
+    _put(LedgerConsumer, "seek_to_committed", seek_to_committed)
+    for name in ("_new_offset", "_add_gap", "_filter_tps_with_pending_acks"):
+        _put(LedgerConsumer, name, getattr(FaustConsumer, name))
+
+
+def _plain_async_for() -> None:
+    """A plain `async for`: Faust acknowledges a batch when the next one is asked for."""
+    _reads_where_kafka_says()
+
+    def add_agent(app: Any, topic: str, name: str, lanes: Lanes) -> None:
+        async def agent(stream: Any) -> None:
+            async for event in stream.events():
+                message = event.message
+                await lanes.deliver(Source(message.topic, message.partition), event.value)
+
+        channel = app.topic(topic, key_serializer="raw", value_serializer="raw")
+        app.agent(channel, name=name, concurrency=1)(agent)
+
+    _put(agents, "_add_agent", add_agent)
+
+
+def _stock_commits() -> None:
+    """Acknowledged once it is done, and committed past what is not, as stock Faust does."""
+    _reads_where_kafka_says()
+    decide = Lane._decide
+
+    async def decide_or_go_on(self: Lane, read: Any, end: int) -> Any:
+        try:
+            return await decide(self, read, end)
+        except RuntimeError:  # the agent is started again, and goes on with the next
+            _skipped.add((self.position.source, end))
+            return None
+
+    def add_agent(app: Any, topic: str, name: str, lanes: Lanes) -> None:
+        async def agent(stream: Any) -> None:
+            unacknowledged = stream.noack()
+            async for event in unacknowledged.events():
+                source = Source(event.message.topic, event.message.partition)
+                await lanes.deliver(source, event.value)
+                if await _done(lanes, source, event.value.end):
+                    await unacknowledged.ack(event)
+
+        channel = app.topic(topic, key_serializer="raw", value_serializer="raw")
+        app.agent(channel, name=name, concurrency=1)(agent)
+
+    _put(Lane, "_decide", decide_or_go_on)
+    _put(agents, "_add_agent", add_agent)
+
+
+async def _done(lanes: Lanes, source: Source, end: int) -> bool:
+    while lanes.published().get(source, end) < end:
+        if (source, end) in _skipped:
+            return False
+        await asyncio.sleep(0.01)
+    return (source, end) not in _skipped
+
+
+def _publish_before_commit() -> None:
+    """What is to go out goes out while the transaction is still open."""
+    publishers: list[Publisher] = []
+    start, publish, move = Publisher.start, Publisher.publish, MongoTransaction.move
+
+    async def started(self: Publisher) -> None:
+        publishers.append(self)
+        await start(self)
+
+    async def not_now(self: Publisher, *_: object, **__: object) -> None:
+        del self
+
+    async def moved(self: MongoTransaction, before: Any, after: Any) -> None:
+        await publish(publishers[0], after.outbox)
+        await move(self, before, after)
+
+    _put(Publisher, "start", started)
+    _put(Publisher, "publish", not_now)
+    _put(MongoTransaction, "move", moved)
+
+
+def _no_compare_and_set() -> None:
+    """A position is moved wherever it is, whoever moved it before."""
+
+    async def move(self: MongoTransaction, before: Any, after: Any) -> None:
+        outbox = [reference_in(outgoing) for outgoing in after.outbox]
+        await self._database.positions.update_one(
+            {"_id": position_id(before.source)},
+            {"$set": {"decided_to": after.decided_to, "step": after.step, "outbox": outbox}},
+            upsert=True,
+            session=self._session,
+        )
+
+    _put(MongoTransaction, "move", move)
+
+
+def _unconditional_stock() -> None:
+    """Pieces are taken whether or not there are any."""
+    if BlockerCode.OUT_OF_STOCK not in blockers._CHECKS:
+        raise AttributeError("stock is checked elsewhere now")
+    blockers._CHECKS[BlockerCode.OUT_OF_STOCK] = lambda *_: False
+
+
+BROKEN: dict[str, Callable[[], None]] = {
+    "plain async for": _plain_async_for,
+    "stock commits": _stock_commits,
+    "publish before commit": _publish_before_commit,
+    "no compare-and-set": _no_compare_and_set,
+    "unconditional stock": _unconditional_stock,
+}
+
+
+# ---------------------------------------------------------------- what happens
+
+
+def _killed_when_slow() -> None:
+    """The database takes long to take orders; the worker is killed meanwhile."""
+    transact = MongoStorage.transact
+
+    async def slow(self: MongoStorage, work: Any, source: Source | None = None) -> Any:
+        if _is_orders(source):
+            await asyncio.sleep(SLOW)
+            os.kill(os.getpid(), signal.SIGKILL)
+        return await transact(self, work, source)
+
+    _put(MongoStorage, "transact", slow)
+
+
+def _fails_once() -> None:
+    """The first decision about orders fails, once in all: `FAULT_MARKER` is a file that tells."""
+    decide = ImportPolicyStage.decide
+
+    async def fails(self: ImportPolicyStage, *args: Any) -> Any:
+        if _is_first():
+            raise RuntimeError("a decision that fails once")
+        return await decide(self, *args)
+
+    _put(ImportPolicyStage, "decide", fails)
+
+
+def _is_first() -> bool:
+    """Say whether no worker of this scenario has asked before."""
+    marker = Path(os.environ["FAULT_MARKER"])
+    is_first = not marker.exists()
+    marker.touch()
+    return is_first
+
+
+def _killed_before_commit() -> None:
+    """All is written, an event too, and not committed, when the worker is killed."""
+    move = MongoTransaction.move
+
+    async def moved(self: MongoTransaction, before: Any, after: Any) -> None:
+        await move(self, before, after)
+        if any(isinstance(outgoing, Event) for outgoing in after.outbox):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    _put(MongoTransaction, "move", moved)
+
+
+def _stopped_before_transaction() -> None:
+    """The worker stops with orders it has read; another one takes its place meanwhile."""
+    transact = MongoStorage.transact
+    first = iter([True])
+
+    async def stops(self: MongoStorage, work: Any, source: Source | None = None) -> Any:
+        if _is_orders(source) and next(first, False):
+            os.kill(os.getpid(), signal.SIGSTOP)
+        return await transact(self, work, source)
+
+    _put(MongoStorage, "transact", stops)
+
+
+MISHAPS: dict[str, Callable[[], None]] = {
+    "killed when slow": _killed_when_slow,
+    "fails once": _fails_once,
+    "killed before commit": _killed_before_commit,
+    "stopped before the transaction": _stopped_before_transaction,
+}
+
+
+def apply(environment: Mapping[str, str]) -> None:
+    """Break what is to be broken, then have happen what is to happen."""
+    if broken := environment.get("FAULT_BROKEN"):
+        BROKEN[broken]()
+    if mishap := environment.get("FAULT_MISHAP"):
+        MISHAPS[mishap]()
+
+
+def _is_orders(source: Source | None) -> bool:
+    return source is not None and source.topic.endswith("." + ORDERS)
+
+
+def _put(owner: Any, name: str, replacement: Any) -> None:
+    getattr(owner, name)  # an AttributeError: the product has another name now
+    setattr(owner, name, replacement)

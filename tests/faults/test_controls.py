@@ -1,0 +1,142 @@
+"""Negative controls: the worker with one thing broken is caught, and unbroken it passes."""
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from order_import.worker import BROKEN
+from tests.faults.campaign import Result, run_campaign, seed_of
+from tests.faults.campaigns.processes import has_stopped
+from tests.faults.campaigns.table import Campaign
+from tests.faults.cluster import Cluster
+from tests.faults.installation import SESSION, Installation
+from tests.faults.nursery import Nursery
+
+pytestmark = pytest.mark.timeout(300)
+Scenario = Callable[[Installation, str], Awaitable[None]]
+
+
+def _environment(
+    broken: str, mishap: str = "", field: Installation | None = None
+) -> dict[str, str]:
+    return {
+        "FAULT_BROKEN": broken,
+        "FAULT_MISHAP": mishap,
+        "FAULT_MARKER": "" if field is None else str(field.directory / "failed-once"),
+        # Stock Faust counts messages: one at a time, as it would have them.
+        "ORDER_IMPORT_BATCH_SIZE": "1" if broken in {"plain async for", "stock commits"} else "500",
+    }
+
+
+async def killed_when_slow(field: Installation, broken: str) -> None:
+    """A worker is killed over its first orders, another one goes on."""
+    await field.send(40)
+    first = await field.start(more=_environment(broken, "killed when slow"))
+    assert await asyncio.wait_for(first.ended, 40) == -signal.SIGKILL
+    second = await field.start(more=_environment(broken))
+    await field.caught_up(dict(field.load.reached))
+    await second.end(signal.SIGKILL)
+
+
+async def fails_once(field: Installation, broken: str) -> None:
+    """A decision fails; then the worker is killed, and another one goes on."""
+    await field.send(40)
+    async with field.supervised(1, more=_environment(broken, "fails once", field)) as workers:
+        await field.caught_up(dict(field.load.reached))
+        await field.send(5)
+        await asyncio.sleep(2)  # Kafka is told every second how far a worker is
+        await workers[0].end(signal.SIGKILL)
+        await field.send(20)
+        await field.caught_up(dict(field.load.reached))
+
+
+async def killed_before_commit(field: Installation, broken: str) -> None:
+    """A worker is killed with an open transaction, another one does it again."""
+    await field.send(60)
+    first = await field.start(more=_environment(broken, "killed before commit"))
+    assert await asyncio.wait_for(first.ended, 40) == -signal.SIGKILL
+    second = await field.start(more=_environment(broken))
+    await field.caught_up(dict(field.load.reached))
+    await second.end(signal.SIGTERM)
+
+
+async def stopped_before_transaction(field: Installation, broken: str) -> None:
+    """A worker stops over orders it has read, another decides them, and the first goes on."""
+    await field.send(60)
+    zombie = await field.start(more=_environment(broken, "stopped before the transaction"))
+    await has_stopped(zombie, 30)
+    other = await field.start(more=_environment(broken))
+    await field.caught_up(dict(field.load.reached), SESSION + 30)
+    zombie.send(signal.SIGCONT)
+    # It wakes into its transaction: unbroken, it finds the position lost and ends itself.
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(asyncio.shield(zombie.ended), 3)
+    assert broken or zombie.ended.result() == BROKEN
+    await zombie.end(signal.SIGKILL)
+    await other.end(signal.SIGTERM)
+
+
+async def more_orders_than_stock(field: Installation, broken: str) -> None:
+    """More orders of scarce products than there are pieces."""
+    await field.send(600, without="commerce.products")  # with them would come more pieces
+    worker = await field.start(more=_environment(broken))
+    await field.caught_up(dict(field.load.reached))
+    await worker.end(signal.SIGTERM)
+
+
+class Control(NamedTuple):
+    """What is broken, what happens, and the count of the checker that must not be 0."""
+
+    scenario: Scenario
+    caught_as: str
+
+
+CONTROLS = {
+    "plain async for": Control(killed_when_slow, "lost"),
+    "stock commits": Control(fails_once, "lost"),
+    "publish before commit": Control(killed_before_commit, "invented"),
+    "no compare-and-set": Control(stopped_before_transaction, "twice"),
+    "unconditional stock": Control(more_orders_than_stock, "oversold"),
+}
+
+
+async def _run(directory: Path) -> dict[tuple[str, bool], Result]:
+    """Run every scenario broken and unbroken, all side by side."""
+
+    async def one(name: str, is_broken: bool) -> Result:
+        label = name.replace(" ", "_") + ("_broken" if is_broken else "")
+        scenario = CONTROLS[name].scenario
+        campaign = Campaign(label, lambda field: scenario(field, name if is_broken else ""))
+        (directory / label).mkdir()
+        # The same load for both.
+        seed = seed_of(1, name) - seed_of(0, label)
+        return await run_campaign(campaign, cluster, nursery, directory / label, seed)
+
+    async with Cluster(directory / "servers") as cluster, Nursery() as nursery:
+        cases = [(name, is_broken) for name in CONTROLS for is_broken in (True, False)]
+        results = await asyncio.gather(*(one(*case) for case in cases))
+    return dict(zip(cases, results, strict=True))
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, bool], Result]:
+    return asyncio.run(_run(tmp_path_factory.mktemp("controls")))
+
+
+@pytest.mark.parametrize("name", CONTROLS)
+def test_what_is_broken_is_caught(name: str, results: dict[tuple[str, bool], Result]) -> None:
+    result = results[name, True]
+    assert not result.errors
+    assert result.verdict["counts"][CONTROLS[name].caught_as], result.verdict
+
+
+@pytest.mark.parametrize("name", CONTROLS)
+def test_unbroken_it_passes(name: str, results: dict[tuple[str, bool], Result]) -> None:
+    result = results[name, False]
+    assert result.holds, (result.errors, result.verdict)
+    assert result.verdict["sizes"]["orders"]
