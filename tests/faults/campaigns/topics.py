@@ -77,9 +77,13 @@ async def topic_made_anew(field: Installation) -> None:
         positions = await field.positions()
         return all(positions[f"{ORDERS}:{number}"]["decided_to"] == 0 for number in range(2))
 
-    async with asyncio.timeout(30):
+    async def fed_anew() -> bool:
+        return all(f"{ORDERS}:{number}" in field.load.reached for number in range(2))
+
+    async with asyncio.timeout(60):
         await until(begun_anew)
-    field.busy()
+        field.busy()
+        await until(fed_anew)
     await field.recovers("topic made anew", since)
     await asyncio.sleep(3)
     await worker.end(signal.SIGTERM)
