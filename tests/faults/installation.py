@@ -176,7 +176,7 @@ class Installation:
         # First what Kafka was told, then the ledger: that one may only be further.
         group = f"{self.name}.order-import"
         told = await self._admin.list_consumer_group_offsets(group)
-        stock = self.db.products.find({"_id": {"$in": HOT}}).to_list(None)
+        stock = await self.db.products.find({"_id": {"$in": HOT}}).to_list(None)
         positions = await self.positions()
         return {
             "at": time.time(),
@@ -185,9 +185,7 @@ class Installation:
                 for tp, found in told.items()
             },
             "positions": {place: one["decided_to"] for place, one in positions.items()},
-            "stock": {
-                one["_id"]: [one["salable_quantity"], one.get("held", 0)] for one in await stock
-            },
+            "stock": {one["_id"]: [one["salable_quantity"], one.get("held", 0)] for one in stock},
         }
 
     async def positions(self) -> dict[str, Any]:
@@ -229,7 +227,7 @@ class Installation:
         async def more() -> bool:
             return self.load.count > count
 
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await until(more, 0.02)
 
     # ------------------------------------------------------------ the end

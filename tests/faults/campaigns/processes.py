@@ -21,6 +21,8 @@ async def stepped_kills(field: Installation, steps: Sequence[str], each: int) ->
     died = time.monotonic()
     for step in plan:
         hit = field.random.randint(1, 2 if step in _RARE else 6)
+        if step == HANDING_OVER:
+            hit = 1  # there is one, when the second worker comes
         worker = await field.start(step, hit, later=step != TAKING_UP)
         if step != TAKING_UP:
             await field.recovers("killed at a step", died)

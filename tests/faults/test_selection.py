@@ -1,0 +1,87 @@
+"""A few faults of each kind: `make faults` in a minute or two."""
+
+import asyncio
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from order_import.embedded.ports import remembered_port
+from tests.faults.campaign import Result, run_campaign
+from tests.faults.campaigns import network, processes, servers
+from tests.faults.campaigns.table import Campaign
+from tests.faults.cluster import Cluster
+from tests.faults.installation import LIMIT, Installation
+from tests.faults.nursery import Nursery
+
+pytestmark = pytest.mark.timeout(300)
+
+STEPS = (
+    "in the transaction, before commit",
+    "after commit, before publish",
+    "after publish, before the mark",
+)
+MADE = {
+    "steps": {f"kill: {step}" for step in STEPS},
+    "random": {"random kill"},
+    "zombie": {"zombie: at random"},
+    "storm": {"rebalance storm"},
+    "mongo_proxy": {"MongoDB: cut between commit and its answer"},
+    "kafka_proxy": {"Kafka: cut between produce and its answer"},
+    "servers": {"Kafka killed", "MongoDB killed"},
+}
+"""The faults that must have been made, by campaign; more were."""
+
+
+async def _both_servers(field: Installation) -> None:
+    await servers.kafka_kills(field, 1)
+    await field.quiet()
+    await servers.mongo_kills(field, 1)
+
+
+async def _run(directory: Path) -> dict[str, Result]:
+    """Run all side by side: they mostly wait for a session to end."""
+
+    async def one(campaign: Campaign, cluster: Cluster) -> Result:
+        home = directory / campaign.name
+        home.mkdir()
+        return await run_campaign(campaign, cluster, nursery, home, 1)
+
+    port = remembered_port(directory / "mongo-proxy-port")
+    shared_campaigns = [
+        Campaign("steps", partial(processes.stepped_kills, steps=STEPS, each=1)),
+        Campaign("random", partial(processes.random_kills, count=3)),
+        Campaign("zombie", partial(processes.zombies, steps=STEPS, count=1)),
+        Campaign("storm", partial(processes.storms, rounds=2)),
+        Campaign("mongo_proxy", partial(network.mongo_faults, each=1, port=port)),
+        Campaign("kafka_proxy", partial(network.kafka_faults, each=1, listener=0)),
+    ]
+    async with (
+        Cluster(directory / "shared", proxies=1) as shared,
+        Cluster(directory / "own") as own,
+        Nursery() as nursery,
+    ):
+        results = await asyncio.gather(
+            one(Campaign("servers", _both_servers), own),
+            *(one(campaign, shared) for campaign in shared_campaigns),
+        )
+    return {result.name: result for result in results}
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Result]:
+    return asyncio.run(_run(tmp_path_factory.mktemp("selection")))
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_nothing_is_lost_and_nothing_happens_twice(name: str, results: dict[str, Result]) -> None:
+    result = results[name]
+    assert result.holds, (result.errors, result.verdict)
+    assert MADE[name] <= {kind for kind, count in result.faults.items() if count}
+    assert result.verdict["sizes"]["commerce_orders"]
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_all_is_decided_soon_after(name: str, results: dict[str, Result]) -> None:
+    for kind, seconds in results[name].recovery.items():
+        assert max(seconds) < LIMIT, kind
