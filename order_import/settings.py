@@ -66,6 +66,12 @@ class Settings(BaseSettings):
     batch_size: int = Field(default=1000, ge=1, le=5000, description="Messages per transaction")
     session_timeout: float = Field(default=6, ge=6, le=30, description="Seconds")
 
+    stall_seconds: float = Field(
+        default=300, ge=5, description="Seconds without progress after which a worker ends itself"
+    )
+    worker_health_host: str = "127.0.0.1"
+    worker_health_port: int | None = Field(default=None, ge=1, le=65535)
+
     console_host: str = "127.0.0.1"
     console_port: int = Field(default=8080, ge=1, le=65535)
     console_users_file: Path | None = None

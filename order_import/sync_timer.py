@@ -3,11 +3,16 @@
 import asyncio
 from datetime import timedelta
 
+import structlog
+
 from models.commands import Sync
+from models.errors import StorageUnavailable
 from models.ledger import CommandMessage
 from storage.mongo import MongoStorage
 from streams.clock import now
 from streams.publisher import Publisher
+
+log = structlog.get_logger(__name__)
 
 
 async def run_sync_timer(interval: float, storage: MongoStorage, publisher: Publisher) -> None:
@@ -15,5 +20,10 @@ async def run_sync_timer(interval: float, storage: MongoStorage, publisher: Publ
     while True:
         await asyncio.sleep(interval)
         at = now()
-        if await storage.claim_sync(at, at + timedelta(seconds=interval)):
+        try:
+            due = await storage.claim_sync(at, at + timedelta(seconds=interval))
+        except StorageUnavailable:
+            log.warning("sync-not-asked-for", remedy="none: it is, an interval later")
+            continue
+        if due:
             await publisher.publish([CommandMessage("sync", Sync(requested_at=at))])

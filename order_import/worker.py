@@ -11,9 +11,12 @@ from typing import Any
 import structlog
 
 from order_import.clients import connect_storage, faust_credentials, new_consumer, new_producer
+from order_import.heartbeat import beat
 from order_import.settings import Settings
 from order_import.sync_timer import run_sync_timer
 from order_import.topic_admin import missing_topics
+from order_import.worker_http import serve_health
+from order_import.worker_watch import WorkerWatch
 from streams.agents import STAGES, AppOptions, build_app
 from streams.clock import now
 from streams.lanes import Lanes
@@ -64,14 +67,22 @@ async def run_worker(settings: Settings) -> int:
         app = build_app(options, lanes, data_dir)
         await app.start()
         _collect_less_often()
-        timer = asyncio.create_task(run_sync_timer(settings.sync_interval, storage, publisher))
-        timer.add_done_callback(lambda task: None if task.cancelled() else end(task.exception()))
+        watch = WorkerWatch(settings, lanes)
+        await stack.enter_async_context(serve_health(settings, watch))
+        beside = [
+            asyncio.create_task(run_sync_timer(settings.sync_interval, storage, publisher)),
+            asyncio.create_task(watch.run()),
+            asyncio.create_task(beat(settings.stall_seconds, BROKEN)),
+        ]
+        for task in beside:
+            task.add_done_callback(lambda one: None if one.cancelled() else end(one.exception()))
         log.info("worker-started", topics=len(stages))
         crashed = asyncio.create_task(app.wait_until_stopped())
         ends: list[asyncio.Future[Any]] = [ended, crashed]
         await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         error = ended.result() if ended.done() else app.crash_reason
-        timer.cancel()
+        for task in beside:
+            task.cancel()
         if error is not None or not ended.done():
             log.error("worker-broken", error=type(error).__name__, reason=str(error))
             # Nothing that is still running may go on: what it has not committed is done again.

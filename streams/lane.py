@@ -16,6 +16,7 @@ from streams.messages import Incoming
 from streams.page import Page
 from streams.publisher import Publisher
 from streams.stage import Stage
+from streams.watchdog import Progress
 
 log = structlog.get_logger(__name__)
 
@@ -76,6 +77,12 @@ class Lane:
         self._marked = not position.outbox
 
     @property
+    def progress(self) -> Progress:
+        """How far this partition is."""
+        position = self.position
+        return Progress(position.decided_to, position.step, self.published_to, self._taken_to)
+
+    @property
     def has_room(self) -> bool:
         """Whether a batch, and one that is on its way already, can be handed over at once."""
         return self._batches.empty()
@@ -107,9 +114,16 @@ class Lane:
         await self._publish(self.position.outbox, resumed=True)
         while (batch := await self._next_batch()) is not None:
             self._on_room()
-            read = batch.read
-            while read is not None:
-                read = await self._decide(read, batch.end)
+            try:
+                read = batch.read
+                while read is not None:
+                    read = await self._decide(read, batch.end)
+            except StorageUnavailable:
+                if not self._draining:
+                    raise
+                # The next owner reads in the ledger whether it was decided after all.
+                log.warning("batch-given-up", source=self.position.source)
+                break
         await self._finish()
 
     async def _decide(self, read: Any, end: int) -> Any:
@@ -131,6 +145,7 @@ class Lane:
         again = AsyncRetrying(
             retry=retry_if_exception_type(StorageUnavailable),
             wait=wait_exponential_jitter(multiplier=0.1, max=5, jitter=0.5),
+            stop=lambda _: self._draining,
             before_sleep=_log_retry,
             reraise=True,
         )

@@ -16,6 +16,7 @@ from storage.port import Storage
 from streams.lane import Batch, Lane
 from streams.publisher import Publisher
 from streams.stage import Stage
+from streams.watchdog import Progress
 
 log = structlog.get_logger(__name__)
 
@@ -131,6 +132,10 @@ class Lanes:
     def published(self) -> Mapping[Source, int]:
         """Give, per partition, the offset up to which all is decided and published."""
         return {source: lane.published_to for source, (lane, _) in self._lanes.items()}
+
+    def progress(self) -> Mapping[Source, Progress]:
+        """Give how far each partition is."""
+        return {source: lane.progress for source, (lane, _) in self._lanes.items()}
 
     async def _position(self, source: Source, bounds: LogBounds) -> Position:
         again = AsyncRetrying(

@@ -63,17 +63,16 @@ class System:
         """Its database."""
         return self.client[self.settings.mongo_database]
 
-    async def start_worker(self) -> Worker:
-        """Start a worker and go on at once."""
+    async def start_worker(self, *program: str, **settings: object) -> Worker:
+        """Start a worker, or a program in its place, and go on at once."""
+        told = {f"ORDER_IMPORT_{name.upper()}": str(value) for name, value in settings.items()}
         log = self.directory / f"worker-{len(self.workers)}.log"
         with log.open("wb") as output:
             process = await asyncio.create_subprocess_exec(
                 sys.executable,
-                "-m",
-                "order_import",
-                "worker",
+                *(program or ("-m", "order_import", "worker")),
                 cwd=ROOT,
-                env=environment(self.settings),
+                env=environment(self.settings) | told,
                 stdout=output,
                 stderr=output,
             )

@@ -1,0 +1,103 @@
+"""Watching a worker from within: do its servers answer, and does its work go on?"""
+
+import asyncio
+import time
+from collections.abc import Collection, Mapping
+from contextlib import AsyncExitStack, suppress
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from models.ledger import Source
+from order_import.clients import new_consumer
+from order_import.settings import Settings
+from streams.lanes import Lanes
+from streams.watchdog import Stall, Watchdog
+
+LONGEST_PAUSE = 10.0
+_ANSWERS_WITHIN = 10.0
+_FRESH = 30.0
+"""For how many seconds an answer of Kafka counts."""
+
+
+class Stalled(Exception):  # noqa: N818 - a state of the world, not a mistake
+    """Work stands still: a new process is to take it up."""
+
+
+class WorkerWatch:
+    """Looks at the lanes, and at the ends of their logs by a connection of its own."""
+
+    def __init__(self, settings: Settings, lanes: Lanes) -> None:
+        self._settings = settings
+        self._lanes = lanes
+        self._ends: Mapping[Source, int] = {}
+        self._answered_at = float("-inf")
+
+    @property
+    def kafka_answers(self) -> bool:
+        """Whether Kafka told the ends of the logs lately."""
+        return time.monotonic() - self._answered_at < _FRESH
+
+    @property
+    def partitions(self) -> int:
+        """How many partitions this worker has."""
+        return len(self._lanes.progress())
+
+    @property
+    def lag(self) -> int:
+        """How many messages of its partitions are not decided yet."""
+        return sum(
+            max(0, self._ends.get(source, 0) - now.decided_to)
+            for source, now in self._lanes.progress().items()
+        )
+
+    async def run(self) -> None:
+        """Watch for ever.
+
+        Raises:
+            Stalled: A partition stands still.
+        """
+        seconds = self._settings.stall_seconds
+        watchdog = Watchdog(seconds)
+        async with AsyncExitStack() as stack:
+            consumer: AIOKafkaConsumer | None = None
+            while True:
+                progress = self._lanes.progress()
+                with suppress(KafkaError, TimeoutError, OSError):
+                    if consumer is None:
+                        consumer = await self._connect(stack)
+                    self._ends = await _ends(consumer, progress.keys())
+                    self._answered_at = time.monotonic()
+                for stall in watchdog.look(progress, self._ends, time.monotonic()):
+                    if not stall.is_unread or await self._has_unread(stall):
+                        raise Stalled(str(stall))
+                await asyncio.sleep(min(LONGEST_PAUSE, seconds / 5))
+
+    async def _connect(self, stack: AsyncExitStack) -> AIOKafkaConsumer:
+        consumer = new_consumer(self._settings, ())
+        stack.push_async_callback(consumer.stop)
+        await asyncio.wait_for(consumer.start(), _ANSWERS_WITHIN)
+        return consumer
+
+    async def _has_unread(self, stall: Stall) -> bool:
+        """Say whether there is a message that another reader is given."""
+        consumer = new_consumer(self._settings, ())
+        partition = TopicPartition(*stall.source)
+        try:
+            async with asyncio.timeout(_ANSWERS_WITHIN):
+                await consumer.start()
+                consumer.assign([partition])
+                consumer.seek(partition, stall.progress.delivered_to)
+                return bool(await consumer.getmany(timeout_ms=2_000, max_records=1))
+        except (KafkaError, TimeoutError, OSError):
+            return False  # then it is Kafka that stands
+        finally:
+            with suppress(KafkaError, TimeoutError):
+                await asyncio.wait_for(consumer.stop(), _ANSWERS_WITHIN)
+
+
+async def _ends(consumer: AIOKafkaConsumer, sources: Collection[Source]) -> dict[Source, int]:
+    partitions = [TopicPartition(*source) for source in sources]
+    async with asyncio.timeout(_ANSWERS_WITHIN):
+        found = await consumer.end_offsets(partitions) if partitions else {}
+    return {Source(*partition): end for partition, end in found.items()}
