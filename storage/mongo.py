@@ -14,7 +14,13 @@ from pymongo.errors import (
     PyMongoError,
     WTimeoutError,
 )
-from tenacity import AsyncRetrying, retry_if_exception, wait_exponential_jitter
+from tenacity import (
+    AsyncRetrying,
+    retry_if_exception,
+    stop_after_delay,
+    stop_never,
+    wait_exponential_jitter,
+)
 from typing_extensions import override
 
 from models.commands import COMMAND
@@ -26,6 +32,13 @@ from storage.ledger_documents import dead_letter_out, event_out, position_id
 from storage.port import R, Storage, Transaction, View
 from storage.transaction import MongoTransaction, Turns, WriteConflict
 from storage.values import Document
+
+CONFLICT_SECONDS = 3.0
+"""How long a partition's transaction is tried again while another one is in its way. It may be one
+that a dead worker left open, which ends when that one's partitions are taken up: until then a lane
+must be able to give up its own.
+"""
+NO_SUCH_TRANSACTION = 251
 
 
 class MongoStorage(Storage):
@@ -60,6 +73,7 @@ class MongoStorage(Storage):
     ) -> R:
         again = AsyncRetrying(
             retry=retry_if_exception(_is_conflict),
+            stop=stop_never if source is None else stop_after_delay(CONFLICT_SECONDS),
             wait=wait_exponential_jitter(multiplier=0.002, max=0.25, jitter=0.01),
             after=lambda _: self._count_conflict(),
             reraise=True,
@@ -68,6 +82,10 @@ class MongoStorage(Storage):
             session = await self._session(source)
             try:
                 return await again(self._transact_once, work, session)
+            except Exception as error:
+                if _is_conflict(error):
+                    raise StorageUnavailable("another transaction does not end") from error
+                raise
             finally:
                 if source is None:
                     await settled(session.end_session())
@@ -224,6 +242,9 @@ async def _commit(session: Any) -> None:
         except ConnectionFailure:
             raise
         except PyMongoError as error:
+            if getattr(error, "code", None) == NO_SUCH_TRANSACTION:
+                # The server was started anew: only the position tells what it has stored.
+                raise StorageUnavailable("the server knows no such transaction") from error
             if not error.has_error_label("UnknownTransactionCommitResult"):
                 raise
         else:

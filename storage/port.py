@@ -162,7 +162,8 @@ class Storage(Protocol):
         Transactions for a `source` run one after the other, in the session its owner took up.
 
         Raises:
-            StorageUnavailable: No answer; whether it was committed is unknown.
+            StorageUnavailable: No answer; whether it was committed is unknown. For a `source` also:
+                another transaction has been in the way for seconds.
             PositionLost: As `Transaction.move`.
         """
         ...

@@ -245,6 +245,18 @@ async def test_draining_finishes_the_batch_at_hand_and_drops_those_that_wait() -
     assert kit.stored.outbox == ()
 
 
+async def test_draining_gives_up_a_batch_that_cannot_be_stored() -> None:
+    storage = Silent(unreached=1_000_000)
+    kit = Kit(storage)
+    running = asyncio.create_task(kit.lane.run())
+    await kit.lane.put(a_batch(0, 2))
+    await until(lambda: storage.unreached < 1_000_000)
+    kit.lane.drain()
+    await asyncio.wait_for(running, 10)
+    assert kit.stored_to == 0
+    assert kit.paper.sent == []
+
+
 async def test_an_owner_whose_position_was_moved_stops_and_publishes_nothing() -> None:
     kit = Kit()
     kit.storage.contents.positions[SOURCE] = Position(SOURCE, 7, epoch=1)

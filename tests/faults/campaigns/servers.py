@@ -85,9 +85,9 @@ async def disk_full(field: Installation, disk: Path, count: int) -> None:
 
 def _fill(filler: Path, free: int) -> None:
     """Take all the room there is."""
-    with filler.open("wb") as out, contextlib.suppress(OSError):
+    with contextlib.suppress(OSError), filler.open("wb") as out:
         os.posix_fallocate(out.fileno(), 0, free)
-    with filler.open("ab") as out, contextlib.suppress(OSError):
+    with contextlib.suppress(OSError), filler.open("ab") as out:
         while True:
             out.write(b"\0" * 65_536)
             out.flush()

@@ -1,0 +1,61 @@
+"""A transaction nobody ends, or that a server forgot, does not hold a partition up for ever."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pymongo.errors import OperationFailure
+
+from models.errors import StorageUnavailable
+from models.ledger import Source
+from order_import.embedded import EmbeddedServers
+from storage import mongo
+from storage.driver import Driver
+from storage.mongo import open_storage
+from storage.port import Transaction, Turn
+
+pytestmark = pytest.mark.timeout(120)
+SOURCE = Source("amazon.orders.admitted", 0)
+
+
+@pytest.mark.parametrize("driver", Driver)
+async def test_a_partition_does_not_wait_for_ever_for_the_turn_of_a_dead_worker(
+    driver: Driver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mongo, "CONFLICT_SECONDS", 0.3)
+    taken, ended = asyncio.Event(), asyncio.Event()
+
+    async def hang(transaction: Transaction) -> None:
+        await transaction.take_turn(Turn.STOCK)
+        taken.set()
+        await ended.wait()
+
+    async def work(transaction: Transaction) -> None:
+        await transaction.take_turn(Turn.STOCK)
+
+    async with EmbeddedServers(tmp_path, kafka=False) as addresses:
+        url = str(addresses.mongo_url)
+        async with open_storage(url, "stuck", driver) as dead, open_storage(url, "stuck") as other:
+            await other.prepare()
+            await other.transact(work, SOURCE)
+            hanging = asyncio.create_task(dead.transact(hang))
+            await taken.wait()
+            try:
+                with pytest.raises(StorageUnavailable):
+                    await asyncio.wait_for(other.transact(work, SOURCE), 10)
+            finally:
+                ended.set()
+                await hanging
+            await other.transact(work, SOURCE)
+
+
+async def test_a_commit_that_a_restarted_server_knows_nothing_of_is_left_to_the_ledger() -> None:
+    class Session:
+        async def commit_transaction(self) -> None:
+            labels = {"errorLabels": ["TransientTransactionError"]}
+            raise OperationFailure("no such transaction", mongo.NO_SUCH_TRANSACTION, labels)
+
+    session: Any = Session()
+    with pytest.raises(StorageUnavailable):
+        await mongo._commit(session)
