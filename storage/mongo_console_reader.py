@@ -62,7 +62,9 @@ class MongoConsoleReader(ConsoleReader):
         found: list[Document] = []
         for stretch in stretches(query, cursor, forward=forward):
             oldest = None if stretch.sort[0][1] < 0 else await self._oldest_of(query.sort, at)
-            for window in windows(stretch, query.sort, at, oldest):
+            # What a reason or a SKU finds is found by it: pieces of time would each cost as much.
+            whole = query.reason is not None or query.sku is not None
+            for window in [stretch] if whole else windows(stretch, query.sort, at, oldest):
                 if len(found) == limit:
                     break
                 found += await self._window(

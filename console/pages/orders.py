@@ -24,7 +24,7 @@ from storage.console_reader import OrderQuery, OrderRow, QueryTookTooLong
 
 PAGE = 50
 _COUNTED = 10_000
-_FRESH = 1.0
+_FRESH = 10.0
 _COLUMNS = (
     *("purchase_date", "store_id", "amazon_order_id", "status", "fulfillment_channel"),
     *("total", "currency", "state", "reasons", "blocked_skus", "commerce_order_id"),
