@@ -104,7 +104,8 @@ async def offset_gaps(field: Installation, transactions: int) -> None:
                 if number % 100 == 50:
                     since = time.monotonic()
                     await workers[0].end(signal.SIGKILL)
-                    await field.recovers("killed among offset gaps", since, dict(field.load.reached))
+                    target = dict(field.load.reached)
+                    await field.recovers("killed among offset gaps", since, target)
     finally:
         await producer.stop()
     field.busy()
