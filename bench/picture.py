@@ -13,7 +13,8 @@ def bars(rates: Sequence[tuple[str, float]]) -> str:
     parts = [
         (
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" '
-            f'width="{_WIDTH}" height="{height}" role="img" font-family="sans-serif" font-size="13">'
+            f'width="{_WIDTH}" height="{height}" role="img" '
+            'font-family="sans-serif" font-size="13">'
         ),
         "<title>Orders per second</title>",
         f'<rect width="{_WIDTH}" height="{height}" fill="#fff"/>',

@@ -153,6 +153,7 @@ _PAGES: Mapping[str, str] = {
     "to": "bis",
     "from": "von",
     "Total from": "Summe von",
+    "Currency": "Währung",
     "Sort": "Reihenfolge",
     "newest purchase first": "neuester Kauf zuerst",
     "oldest purchase first": "ältester Kauf zuerst",

@@ -72,6 +72,7 @@ GERMAN_ERRORS: Mapping[str, str] = {
     "“{name}” is asked for twice.": "Nach „{name}“ wird zweimal gefragt.",
     "“{value}” is no {name}. There are: {known}": "„{value}“ ist kein {name}. Es gibt: {known}",
     "“{value}” is no amount. Expected 19.99.": "„{value}“ ist kein Betrag. Erwartet: 19.99.",
+    "“{value}” is no currency. Expected EUR.": "„{value}“ ist keine Währung. Erwartet: EUR.",
     "“{value}” is no date. Expected 2026-11-22 or 2026-11-22T14:30.": (
         "„{value}“ ist kein Datum. Erwartet: 2026-11-22 oder 2026-11-22T14:30."
     ),

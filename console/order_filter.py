@@ -16,7 +16,7 @@ from storage.console_reader import OrderQuery, OrderSort
 
 FIELDS = (
     *("store", "state", "reason", "status", "channel", "number", "buyer", "sku", "product", "asin"),
-    *("from", "to", "min", "max", "sort"),
+    *("from", "to", "min", "max", "currency", "sort"),
 )
 CODES = tuple(code.value for codes in (BlockerCode, WaitingReason, SkipReason) for code in codes)
 SORTS = {
@@ -27,6 +27,7 @@ SORTS = {
 }
 _WORD = re.compile(r'(?:([a-z]+):)?(?:"([^"]*)"|(\S+))')
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+_CURRENCY = re.compile(r"[A-Z]{3}")
 _LONGEST = 200
 _MOST_DIGITS = 20
 
@@ -151,6 +152,12 @@ def _amount(field: str) -> Any:
     return read
 
 
+def _currency(text: str) -> dict[str, Any]:
+    if not _CURRENCY.fullmatch(text.upper()):
+        raise _BadValueError("“{value}” is no currency. Expected EUR.", {"value": text})
+    return {"currency": text.upper()}
+
+
 def _sort(text: str) -> dict[str, Any]:
     if text not in SORTS:
         raise _BadValueError(
@@ -176,5 +183,6 @@ _READERS: Mapping[str, Any] = {
     "to": _moment("purchased_to", end=True),
     "min": _amount("total_min"),
     "max": _amount("total_max"),
+    "currency": _currency,
     "sort": _sort,
 }

@@ -5,10 +5,11 @@ from datetime import datetime
 from typing import Any
 
 from console.language import Translate
-from console.words import DECISIONS, REASONS, STATES, STATUSES
+from console.words import REASONS, STATES, STATUSES
 from models.amazon_order import Buyer
 from models.facts import CommerceStatus
 from models.money import Money
+from models.words import DECISIONS
 from storage.console_reader import OrderRow
 
 _NONE = "\N{EN DASH}"

@@ -8,8 +8,9 @@ from rich.table import Table
 from models.blockers import REMEDIES, BlockerCode
 from models.facts import Store
 from models.outcomes import ImportState
+from models.words import REASONS
 from order_import.output import cell, new_table
-from order_import.words import REASONS, STATE_STYLES
+from order_import.words import STATE_STYLES
 
 
 def orders_table(

@@ -61,6 +61,7 @@ def filter_of(query: OrderQuery) -> Document:
         ("store_id", query.store_id),
         ("status", query.status),
         ("fulfillment_channel", query.channel),
+        ("total.currency", query.currency),
     ):
         if value is not None:
             match[field] = str(value)

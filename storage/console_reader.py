@@ -48,6 +48,7 @@ class OrderQuery:
     purchased_to: datetime | None = None
     total_min: Decimal | None = None
     total_max: Decimal | None = None
+    currency: str | None = None
     keys: tuple[str, ...] = ()
     sort: OrderSort = OrderSort.PURCHASED
     descending: bool = True

@@ -6,11 +6,12 @@ from typing import Annotated, NamedTuple
 import typer
 from rich.console import Console
 
+from models.words import REASONS
 from order_import.cli.surroundings import read_settings, run
 from order_import.clients import connect_reader
 from order_import.output import amount, cell, moment, new_table, print_json, stdout
 from order_import.settings import Settings
-from order_import.words import REASONS, system_message_of
+from order_import.words import system_message_of
 from storage.reader import BlockedGroup, Reader
 
 

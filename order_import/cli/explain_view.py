@@ -10,8 +10,9 @@ from rich.text import Text
 from models.facts import Store
 from models.outcomes import Blocked
 from models.records import StoryEntry
+from models.words import DECISIONS, REASONS
 from order_import.output import amount, cell, exact, moment, new_table
-from order_import.words import DECISIONS, REASONS, STATE_STYLES, STATES, in_words
+from order_import.words import STATE_STYLES, STATES, in_words
 from storage.order_documents import state_of
 from storage.reader import OrderHistory
 

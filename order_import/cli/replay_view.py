@@ -5,10 +5,11 @@ from collections.abc import Iterable, Sequence
 from rich.console import Console
 
 from models.replays import ReplayAnswer, ReplayReason, ReplayResult
+from models.words import REASONS
 from order_import.output import amount, cell, new_table
 from order_import.replay.runner import Ran
 from order_import.replay.summary import Summary
-from order_import.words import REASONS, in_words
+from order_import.words import in_words
 
 _WORDS = {
     "already-created": "There is a Commerce order already",

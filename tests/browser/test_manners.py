@@ -17,7 +17,8 @@ PATHS = (
     *("/match?seller_sku=POT-PROTO&store=harbor-us", "/dead-letters"),
 )
 _MOST_BYTES = 100_000
-HOSTILE = '"><img src=x onerror=alert(1)><script>alert(2)</script>\u202egnp.exe'
+MARKUP = '"><img src=x onerror=alert(1)><script>alert(2)</script>\u202egnp.exe'
+HOSTILE = f"{MARKUP} \u05d0\u05d1\u05d2 👩‍👩‍👧‍👦🏴‍☠️ 'or'1'='1 {{7*7}} " + "unbroken" * 40
 
 
 def paths_of(page: Page, site: Site) -> list[str]:
@@ -77,8 +78,11 @@ def test_every_page_is_small_and_carries_its_headers(site: Site, open_page: Open
         assert answer.headers["cache-control"] == "no-store"
 
 
-def test_what_is_hostile_in_an_order_stays_text(site: Site, open_page: Open) -> None:
-    order_id = "<b>112-&\"'-0000001"
+@pytest.mark.parametrize("script", [True, False], ids=["script", "no-script"])
+def test_what_is_hostile_in_an_order_stays_text(
+    site: Site, open_page: Open, *, script: bool
+) -> None:
+    order_id = f"<b>112-&\"'-000000{script:d}"
     order = {
         "store_id": "harbor-us",
         "amazon_order_id": order_id,
@@ -87,13 +91,13 @@ def test_what_is_hostile_in_an_order_stays_text(site: Site, open_page: Open) -> 
         "purchase_date": "2026-11-22T23:59:59Z",
         "shipping_service": HOSTILE,
         "buyer": {"name": HOSTILE, "email": HOSTILE},
-        "ship_to": {"name": HOSTILE, "lines": [HOSTILE], "country": HOSTILE},
+        "ship_to": {"name": HOSTILE, "lines": [HOSTILE], "country": MARKUP},
         "total": {"amount": "1.00", "currency": "USD"},
         "items": [
             {
                 "order_item_id": "1",
-                "seller_sku": HOSTILE,
-                "asin": HOSTILE,
+                "seller_sku": MARKUP,
+                "asin": MARKUP,
                 "title": HOSTILE,
                 "quantity": 1,
                 "price": {"amount": "1.00", "currency": "USD"},
@@ -101,7 +105,7 @@ def test_what_is_hostile_in_an_order_stays_text(site: Site, open_page: Open) -> 
         ],
     }
     site.command("send", "orders", "-", given=json.dumps(order))
-    page = open_page()
+    page = open_page(java_script_enabled=script, viewport={"width": 360, "height": 800})
     said: list[str] = []
 
     def refuse(dialog: Dialog) -> None:
@@ -117,7 +121,41 @@ def test_what_is_hostile_in_an_order_stays_text(site: Site, open_page: Open) -> 
     for path in ("/", "/orders", "/blocked", "/audit", "/orders?q=" + quote(HOSTILE)):
         page.goto(site.base + path)
         assert page.locator("main img, main script").count() == 0
+        assert page.evaluate("document.documentElement.scrollWidth") == 360
     assert said == []
+
+
+def test_a_page_that_nobody_sees_listens_to_nothing(site: Site, open_page: Open) -> None:
+    page = open_page()
+    streams: list[str] = []
+    page.on("request", lambda one: streams.append(one.url) if "/live" in one.url else None)
+    page.goto(f"{site.base}/orders")
+    wait_until(lambda: page.evaluate("true") and len(streams) == 1, 10, "it does not listen")
+    hide = """hidden => {
+        Object.defineProperty(document, 'hidden', {value: hidden, configurable: true});
+        document.dispatchEvent(new Event('visibilitychange'));
+    }"""
+    with page.expect_event("requestfailed", lambda one: "/live" in one.url):
+        page.evaluate(hide, True)
+    with page.expect_request("**/live*"):
+        page.evaluate(hide, False)
+    assert len(streams) == 2
+
+
+def test_nothing_shifts_while_a_page_comes(site: Site, open_page: Open) -> None:
+    page = open_page()
+    page.add_init_script(
+        "window.shifted = 0; new PerformanceObserver(list => { for (const one of "
+        "list.getEntries()) window.shifted += one.value; })"
+        ".observe({type: 'layout-shift', buffered: true});"
+    )
+    shifted = {}
+    for path in paths_of(page, site):
+        page.goto(site.base + path, wait_until="load")
+        page.evaluate("new Promise(done => requestAnimationFrame(() => setTimeout(done, 100)))")
+        if moved := page.evaluate("window.shifted"):
+            shifted[path] = moved
+    assert shifted == {}
 
 
 def test_live_numbers_come_and_nothing_moves(site: Site, open_page: Open) -> None:

@@ -19,12 +19,12 @@ from models.facts import CommerceStatus, Store
 from models.money import Money
 from models.outcomes import Blocked, ImportState, SkipReason, WaitingReason
 from models.records import Cause, OrderRecord, StoryEntry
+from models.words import REASONS
 from order_import.cli import main
 from order_import.cli.status import health_as_json, show_health
 from order_import.health import Health, ServerHealth
 from order_import.lag import TopicLag
 from order_import.output import stdout
-from order_import.words import REASONS
 from storage.reader import OrderHistory, OrderLine, PublishedEvent
 from tests.unit.readers import FakeReader, opened
 

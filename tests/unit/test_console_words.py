@@ -19,7 +19,7 @@ from console.web import _FLASHES, NAVIGATION
 from models.blockers import REMEDIES, BlockerCode
 from models.money import Money
 from models.outcomes import SkipReason, WaitingReason
-from order_import import words as told
+from models.words import DECISIONS
 from tests.builders import a_store
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -44,7 +44,7 @@ def texts() -> Iterator[str]:
                     )
     for catalogue in (words.REASONS, words.STATES, words.STATE_MEANINGS, words.STATUSES):
         yield from catalogue.values()
-    for more in (words.DECISIONS, words.ACTIONS, _FLASHES, USUAL_CAUSES, REMEDIES):
+    for more in (DECISIONS, words.ACTIONS, _FLASHES, USUAL_CAUSES, REMEDIES):
         yield from more.values()
     yield from (name for _, name in NAVIGATION)
 
@@ -62,12 +62,9 @@ def test_a_translation_has_the_same_places_for_values() -> None:
     } == set()
 
 
-def test_codes_have_the_same_words_as_on_the_command_line() -> None:
-    codes = [*BlockerCode, *WaitingReason, *SkipReason]
-    assert {code: words.REASONS[code] for code in codes} == {
-        code: told.REASONS[code] for code in codes
-    }
-    assert {what: words.DECISIONS[what] for what in told.DECISIONS} == dict(told.DECISIONS)
+def test_every_code_has_its_words() -> None:
+    codes = {*BlockerCode, *WaitingReason, *SkipReason}
+    assert codes <= words.REASONS.keys()
 
 
 @pytest.mark.parametrize(
