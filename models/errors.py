@@ -2,6 +2,7 @@
 
 OrderImportError
   x StorageUnavailable   the database does not answer: try again
+  |  x StorageBusy       it answers, and another transaction is in the way: try again at once
   x BrokerUnavailable    Kafka does not answer: try again
   x PositionLost         somebody else has decided on from here: stop
 """
@@ -13,6 +14,10 @@ class OrderImportError(Exception):
 
 class StorageUnavailable(OrderImportError):  # noqa: N818 - a state of the world, not a mistake
     """The database did not answer, or not in time. What it did is unknown; asking again is safe."""
+
+
+class StorageBusy(StorageUnavailable):
+    """Another transaction has been in the way for seconds. Nothing of this one was stored."""
 
 
 class BrokerUnavailable(OrderImportError):  # noqa: N818 - a state of the world, not a mistake

@@ -122,6 +122,17 @@ class OrderImportSkipped(EventBody):
     reason: SkipReason
 
 
+EVENT_TYPES: tuple[type[EventBody], ...] = (
+    CommerceOrderCreated,
+    CommerceOrderStatusChanged,
+    OrderImportBlocked,
+    OrderImportReleased,
+    OrderImportWithdrawn,
+    OrderImportSkipped,
+)
+"""All of them."""
+
+
 @dataclass(frozen=True, slots=True)
 class Event:
     """An event as it is kept in `events` and published: the body is the bytes on the wire."""

@@ -2,8 +2,9 @@
 
 from bson.binary import Binary
 
+from models import keys
 from models.commands import COMMAND
-from models.events import Event
+from models.events import EVENT_TYPES, Event
 from models.ledger import Admission, CommandMessage, DeadLetter, Outgoing, Source
 from models.refusals import DeadLetterCode
 from storage.order_documents import cause_in, cause_out
@@ -26,6 +27,13 @@ def reference_in(outgoing: Outgoing) -> Document:
             return present(admission=key, traceparent=traceparent)
         case CommandMessage(key, command):
             return {"command": COMMAND.dump_json(command).decode(), "key": key}
+
+
+def ids_of_event(key: str, sequence: int) -> list[str]:
+    """Give the ids that the event of this place in an order's sequence can have."""
+    return [
+        keys.event_id(key, of.__name__, place) for of in EVENT_TYPES for place in (None, sequence)
+    ]
 
 
 def event_in(event: Event) -> Document:

@@ -107,6 +107,15 @@ class MemoryStorage(Storage):
                 self.contents.positions[position.source] = replace(stored, outbox=())
 
     @override
+    async def has_unpublished(self, events: Collection[tuple[str, int]], but: Source) -> bool:
+        return any(
+            isinstance(one, Event) and (one.key, one.sequence) in events
+            for source, position in self.contents.positions.items()
+            if source != but
+            for one in position.outbox
+        )
+
+    @override
     async def restart_position(self, source: Source, offset: int) -> Position:
         async with self._one_at_a_time:
             stored = self.contents.positions.get(source, Position(source, 0))

@@ -1,6 +1,6 @@
 """MongoDB: transactions that try again, positions, and what is still to be published."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from datetime import datetime
 from typing import Any
@@ -24,11 +24,11 @@ from tenacity import (
 from typing_extensions import override
 
 from models.commands import COMMAND
-from models.errors import StorageUnavailable
+from models.errors import StorageBusy, StorageUnavailable
 from models.ledger import Admission, CommandMessage, Outgoing, Position, Source
 from storage.driver import Driver, in_transaction, open_client, settled
 from storage.indexes import INDEXES
-from storage.ledger_documents import dead_letter_out, event_out, position_id
+from storage.ledger_documents import dead_letter_out, event_out, ids_of_event, position_id
 from storage.port import R, Storage, Transaction, View
 from storage.transaction import MongoTransaction, Turns, WriteConflict
 from storage.values import Document
@@ -49,6 +49,7 @@ class MongoStorage(Storage):
         self._database = client[database]
         self._turns = Turns()
         self._sessions: dict[Source, Any] = {}
+        self._former_sessions: dict[Source, Any] = {}
         self.conflicts = 0
         """How many transactions met another one and were tried again."""
 
@@ -84,7 +85,8 @@ class MongoStorage(Storage):
                 return await again(self._transact_once, work, session)
             except Exception as error:
                 if _is_conflict(error):
-                    raise StorageUnavailable("another transaction does not end") from error
+                    await self._end_former_owners()
+                    raise StorageBusy("another transaction does not end") from error
                 raise
             finally:
                 if source is None:
@@ -146,7 +148,8 @@ class MongoStorage(Storage):
             before = await positions.find_one({"_id": position_id(source)}, {"session": 1})
             left = (before or {}).get("session")
             if left is not None and left != session.session_id:
-                await self._database.command({"killSessions": [left]})
+                self._former_sessions[source] = left
+                await self._end_former_owners()
             await positions.update_one(
                 {"_id": position_id(source)},
                 {
@@ -157,6 +160,15 @@ class MongoStorage(Storage):
                 upsert=True,
             )
         return await self.position(source)
+
+    async def _end_former_owners(self) -> None:
+        """End what former owners have open.
+
+        Also what one of them began late, after it had lost its partition and before it died.
+        """
+        if self._former_sessions:
+            sessions = list(self._former_sessions.values())
+            await self._database.command({"killSessions": sessions})
 
     @override
     async def mark_published(self, position: Position) -> None:
@@ -169,6 +181,13 @@ class MongoStorage(Storage):
                 },
                 {"$set": {"outbox": []}},
             )
+
+    @override
+    async def has_unpublished(self, events: Collection[tuple[str, int]], but: Source) -> bool:
+        ids = [event_id for event in events for event_id in ids_of_event(*event)]
+        query = {"_id": {"$ne": position_id(but)}, "outbox.event": {"$in": ids}}
+        with translated():
+            return await self._database.positions.find_one(query, {"_id": 1}) is not None
 
     @override
     async def restart_position(self, source: Source, offset: int) -> Position:

@@ -162,8 +162,9 @@ class Storage(Protocol):
         Transactions for a `source` run one after the other, in the session its owner took up.
 
         Raises:
-            StorageUnavailable: No answer; whether it was committed is unknown. For a `source` also:
-                another transaction has been in the way for seconds.
+            StorageUnavailable: No answer; whether it was committed is unknown.
+            StorageBusy: For a `source`: another transaction has been in the way for seconds. If it
+                is one of a former owner of a partition taken up here, it is ended by now.
             PositionLost: As `Transaction.move`.
         """
         ...
@@ -191,6 +192,14 @@ class Storage(Protocol):
 
     async def mark_published(self, position: Position) -> None:
         """Record that everything up to `decided_to` is published, if it is still the same step."""
+        ...
+
+    async def has_unpublished(self, events: Collection[tuple[str, int]], but: Source) -> bool:
+        """Say whether one of these events, by key and sequence, is still to go out elsewhere.
+
+        That is from any partition but the given one. One that went out a moment ago counts until
+        its partition says so.
+        """
         ...
 
     async def restart_position(self, source: Source, offset: int) -> Position:

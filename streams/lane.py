@@ -1,7 +1,7 @@
 """The lane: one source partition's batches, decided one after the other, published in order."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -9,7 +9,8 @@ from typing import Any
 import structlog
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_exponential_jitter
 
-from models.errors import PositionLost, StorageUnavailable
+from models.errors import PositionLost, StorageBusy, StorageUnavailable
+from models.events import Event
 from models.ledger import Outgoing, Position
 from storage.port import Storage, Transaction
 from streams.messages import Incoming
@@ -20,6 +21,8 @@ from streams.watchdog import Progress
 
 log = structlog.get_logger(__name__)
 
+PATIENCE_SECONDS = 60.0
+"""How long an event waits for the one before it, that another partition is to publish."""
 IDLE_SECONDS = 0.05
 """How long a lane waits for more before it records that all is published."""
 
@@ -144,7 +147,7 @@ class Lane:
 
         again = AsyncRetrying(
             retry=retry_if_exception_type(StorageUnavailable),
-            wait=wait_exponential_jitter(multiplier=0.1, max=5, jitter=0.5),
+            wait=_pause,
             stop=lambda _: self._draining,
             before_sleep=_log_retry,
             reraise=True,
@@ -169,6 +172,7 @@ class Lane:
     async def _publish(self, outgoing: tuple[Outgoing, ...], *, resumed: bool = False) -> None:
         """Begin to publish what was just decided, once what was decided before is out."""
         await self._published()
+        outgoing = (*self._unpublished, *outgoing)  # the first are there if it was given up
         up_to = self.position.decided_to
         if not outgoing:
             self.published_to = up_to
@@ -178,9 +182,33 @@ class Lane:
         self._publishing = asyncio.create_task(self._publish_to(outgoing, up_to, resumed))
 
     async def _publish_to(self, outgoing: tuple[Outgoing, ...], up_to: int, resumed: bool) -> None:
+        if not await self._is_next(outgoing):
+            return  # the next owner publishes it
         await self._publisher.publish(outgoing, resumed=resumed)
         self._unpublished = ()
         self.published_to = up_to
+
+    async def _is_next(self, outgoing: tuple[Outgoing, ...]) -> bool:
+        """Wait until what was decided before of the same orders is out; False if drained first.
+
+        An order's events are decided on more than one partition, perhaps by more than one worker.
+        """
+        earlier = _events_before(outgoing)
+        waited, pause = 0.0, IDLE_SECONDS / 2
+        while earlier:
+            try:
+                if not await self._storage.has_unpublished(earlier, self.position.source):
+                    break
+            except StorageUnavailable:
+                log.warning("storage-unavailable", error="order of events", attempt=1)
+            if self._draining:
+                return False
+            if waited > PATIENCE_SECONDS:
+                log.error("published-out-of-order", source=self.position.source)
+                break
+            await asyncio.sleep(pause)
+            waited, pause = waited + pause, min(2 * pause, 1.0)
+        return True
 
     async def _published(self) -> None:
         if self._publishing is not None:
@@ -188,17 +216,19 @@ class Lane:
             self._publishing = None
 
     async def _next_batch(self) -> ReadBatch | None:
-        if self._batches.empty() and not self._marked:
+        pause = IDLE_SECONDS
+        while self._batches.empty() and not self._marked:
             try:
-                return await asyncio.wait_for(self._batches.get(), IDLE_SECONDS)
+                return await asyncio.wait_for(self._batches.get(), pause)
             except TimeoutError:
                 await self._finish()
+                pause = min(2 * pause, 5.0)
         return await self._batches.get()
 
     async def _finish(self) -> None:
         """Record that all is published, so that a next owner need not send it again."""
         await self._published()
-        if self._marked:
+        if self._marked or self._unpublished:
             return
         try:
             await self._storage.mark_published(self.position)
@@ -206,6 +236,24 @@ class Lane:
             log.warning("mark-published-failed", source=self.position.source)
         else:
             self._marked = True
+
+
+def _events_before(outgoing: Iterable[Outgoing]) -> set[tuple[str, int]]:
+    """Give, by key and sequence, the events that come right before the first of each order."""
+    first: dict[str, int] = {}
+    for one in outgoing:
+        if isinstance(one, Event):
+            first[one.key] = min(one.sequence, first.get(one.key, one.sequence))
+    return {(key, sequence - 1) for key, sequence in first.items() if sequence > 1}
+
+
+_LONGER_AND_LONGER = wait_exponential_jitter(multiplier=0.1, max=5, jitter=0.5)
+
+
+def _pause(state: RetryCallState) -> float:
+    """Give the seconds until the next try: none where the database answers."""
+    error = state.outcome.exception() if state.outcome is not None else None
+    return 0 if isinstance(error, StorageBusy) else _LONGER_AND_LONGER(state)
 
 
 def _log_retry(state: RetryCallState) -> None:

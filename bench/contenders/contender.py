@@ -37,7 +37,7 @@ CONTENDERS = (
     Contender("ours", "this program", ("-m", "order_import", "worker"), None, 1, "none"),
     Contender(
         "reference",
-        "plain aiokafka, one loop per stage",
+        "plain aiokafka, one loop",
         ("-m", "bench.contenders.reference"),
         None,
         1,

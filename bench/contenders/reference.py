@@ -1,7 +1,7 @@
-"""The reference: two plain aiokafka loops, written by hand, with all of our guarantees.
+"""The reference: a plain aiokafka loop, written by hand, with all of our guarantees.
 
-Each polls, decodes, runs one transaction that moves the ledger's position, publishes and commits,
-one after the other.
+It polls, decodes, runs one transaction that moves the ledger's position, publishes and commits,
+one after the other, for both stages.
 """
 
 import asyncio
@@ -25,56 +25,54 @@ from streams.messages import encode
 from streams.page import Page
 from streams.stage import Stage
 from streams.tail import not_yet_sent
-from streams.topics import TopicName
 
 _IDLE_MS = 50
 
 
 class Loop(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is untyped
-    """One stage's loop."""
+    """The loop over both stages."""
 
     def __init__(
-        self,
-        settings: Settings,
-        name: TopicName,
-        storage: MongoStorage,
-        producer: AIOKafkaProducer,
+        self, settings: Settings, storage: MongoStorage, producer: AIOKafkaProducer
     ) -> None:
         self._settings = settings
-        self._topic = settings.topic_prefix + name
-        self._stage: Stage[Any] = STAGES[name]
+        self._stages: dict[str, Stage[Any]] = {
+            settings.topic_prefix + name: stage for name, stage in STAGES.items()
+        }
         self._storage = storage
         self._producer = producer
         self._positions: dict[Source, Position] = {}
         self._consumer = AIOKafkaConsumer(
             **kafka_options(settings),
-            group_id=f"{self._topic}.reference",
+            group_id=f"{settings.topic_prefix}reference",
             enable_auto_commit=False,
             auto_offset_reset="earliest",
         )
 
     async def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
-        """Take partitions up where the ledger says; what was left unpublished goes out first."""
-        for partition in assigned:
-            source = Source(*partition)
-            position = await self._storage.take_up(source)
-            left = await not_yet_sent(
-                position.outbox,
-                lambda topics: new_consumer(self._settings, topics),
-                self._settings.topic_prefix,
-            )
-            await self._publish(left)
-            self._positions[source] = position
-            self._consumer.seek(partition, position.decided_to)
+        """Take them up when their first records are there."""
 
     async def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:
         """Forget partitions; the ledger fences off what is still under way."""
         for partition in revoked:
             self._positions.pop(Source(*partition), None)
 
+    async def _take_up(self, source: Source) -> Position:
+        """Take a partition up where the ledger says; what was left unpublished goes out first."""
+        position = await self._storage.take_up(source)
+        left = await not_yet_sent(
+            position.outbox,
+            lambda topics: new_consumer(self._settings, topics),
+            self._settings.topic_prefix,
+        )
+        await self._publish(left)
+        self._consumer.seek(TopicPartition(*source), position.decided_to)
+        self._positions[source] = position
+        return position
+
     async def run(self) -> None:
         """Work for ever."""
-        self._consumer.subscribe([self._topic], listener=self)
+        self._consumer.subscribe(list(self._stages), listener=self)
         await self._consumer.start()
         try:
             while True:
@@ -90,15 +88,20 @@ class Loop(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is unty
 
     async def _work(self, partition: TopicPartition, records: Sequence[Any]) -> None:
         source = Source(*partition)
-        position = self._positions[source]
+        position = self._positions.get(source)
+        if position is None:
+            position = await self._take_up(source)
+            if records[0].offset > position.decided_to:
+                return  # they are read again, from there
+        stage = self._stages[source.topic]
         new = [record for record in records if record.offset >= position.decided_to]
         if not new:
             return
-        read = self._stage.read(new)
+        read = stage.read(new)
 
         async def decide(transaction: Transaction) -> Position:
             page = Page(source, now())
-            await self._stage.decide(read, page, transaction)
+            await stage.decide(read, page, transaction)
             after = position.moved(new[-1].offset + 1, tuple(page.outgoing))
             await transaction.write(page.to_changes())
             await transaction.move(position, after)
@@ -135,8 +138,7 @@ async def main() -> None:
         producer = new_producer(settings)
         await producer.start()
         try:
-            loops = [Loop(settings, name, storage, producer) for name in STAGES]
-            await until_stopped(*(loop.run() for loop in loops))
+            await until_stopped(Loop(settings, storage, producer).run())
         finally:
             await producer.stop()
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pymongo.errors import OperationFailure
 
-from models.errors import StorageUnavailable
+from models.errors import StorageBusy, StorageUnavailable
 from models.ledger import Source
 from order_import.embedded import EmbeddedServers
 from storage import mongo
@@ -42,12 +42,45 @@ async def test_a_partition_does_not_wait_for_ever_for_the_turn_of_a_dead_worker(
             hanging = asyncio.create_task(dead.transact(hang))
             await taken.wait()
             try:
-                with pytest.raises(StorageUnavailable):
+                with pytest.raises(StorageBusy):
                     await asyncio.wait_for(other.transact(work, SOURCE), 10)
             finally:
                 ended.set()
                 await hanging
             await other.transact(work, SOURCE)
+
+
+@pytest.mark.parametrize("driver", Driver)
+async def test_what_a_former_owner_began_after_it_had_lost_its_partition_is_ended(
+    driver: Driver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mongo, "CONFLICT_SECONDS", 0.3)
+    taken = asyncio.Event()
+
+    async def hang(transaction: Transaction) -> None:
+        await transaction.take_turn(Turn.STOCK)
+        taken.set()
+        await asyncio.Event().wait()
+
+    async def work(transaction: Transaction) -> None:
+        await transaction.take_turn(Turn.STOCK)
+
+    async with EmbeddedServers(tmp_path, kafka=False) as addresses:
+        url = str(addresses.mongo_url)
+        async with open_storage(url, "late", driver) as former, open_storage(url, "late") as owner:
+            await owner.prepare()
+            await former.take_up(SOURCE)
+            await former.transact(work, SOURCE)
+            await owner.take_up(SOURCE)
+            hanging = asyncio.create_task(former.transact(hang, SOURCE))
+            await taken.wait()
+            try:
+                with pytest.raises(StorageBusy):
+                    await asyncio.wait_for(owner.transact(work, SOURCE), 10)
+                await asyncio.wait_for(owner.transact(work, SOURCE), 10)
+            finally:
+                hanging.cancel()
+                await asyncio.wait([hanging])
 
 
 async def test_a_commit_that_a_restarted_server_knows_nothing_of_is_left_to_the_ledger() -> None:

@@ -8,7 +8,9 @@ import pytest
 from typing_extensions import override
 
 from models.errors import PositionLost, StorageUnavailable
+from models.events import Event
 from models.ledger import Admission, Outgoing, Position, Source
+from models.records import Cause
 from storage.memory import MemoryStorage
 from storage.port import Transaction
 from streams.lane import Batch, Lane
@@ -264,3 +266,46 @@ async def test_an_owner_whose_position_was_moved_stops_and_publishes_nothing() -
         await kit.run(a_batch(0, 2))
     assert kit.paper.sent == []
     assert kit.stands_at(7)
+
+
+def an_event(sequence: int) -> Event:
+    return Event(
+        event_id=f"e{sequence}",
+        event_type="CommerceOrderStatusChanged",
+        topic="commerce.orders",
+        key="us/1",
+        sequence=sequence,
+        occurred_at=NOW,
+        cause=Cause(SOURCE.topic, 0, sequence),
+        body=b"{}",
+    )
+
+
+OTHER = Source("amazon.orders.admitted", 1)
+
+
+async def test_an_event_waits_for_the_one_before_that_another_partition_publishes() -> None:
+    kit = Kit(position=Position(SOURCE, 1, (an_event(2), an_event(3))))
+    kit.storage.contents.positions[OTHER] = Position(OTHER, 1, (an_event(1),))
+    running = asyncio.create_task(kit.lane.run())
+    await kit.lane.put(a_batch(1, 2))
+    await until(lambda: kit.stored_to == 2)
+    assert kit.paper.sent == []
+    kit.storage.contents.positions[OTHER] = Position(OTHER, 1)
+    await until(lambda: len(kit.paper.sent) == 3)
+    kit.lane.drain()
+    await running
+    assert kit.paper.sent[:2] == [an_event(2), an_event(3)]
+    assert kit.stored.outbox == ()
+
+
+async def test_what_waits_for_another_partition_is_left_to_the_next_owner() -> None:
+    kit = Kit(position=Position(SOURCE, 1, (an_event(2),)))
+    kit.storage.contents.positions[OTHER] = Position(OTHER, 1, (an_event(1),))
+    running = asyncio.create_task(kit.lane.run())
+    await kit.lane.put(a_batch(1, 2))
+    await until(lambda: kit.stored_to == 2)
+    kit.lane.drain()
+    await running
+    assert kit.paper.sent == []
+    assert kit.stored.outbox == (an_event(2), Admission("1"))
