@@ -116,9 +116,12 @@ class MemoryStorage(Storage):
         )
 
     @override
-    async def restart_position(self, source: Source, offset: int) -> Position:
+    async def restart_position(self, position: Position, offset: int) -> Position:
+        source = position.source
         async with self._one_at_a_time:
-            stored = self.contents.positions.get(source, Position(source, 0))
+            stored = self.contents.positions.get(source)
+            if stored is None or not _same_step(stored, position):
+                raise PositionLost(f"{source} was moved by another")
             self.contents.positions[source] = replace(
                 stored, decided_to=offset, step=stored.step + 1
             )

@@ -24,7 +24,7 @@ from tenacity import (
 from typing_extensions import override
 
 from models.commands import COMMAND
-from models.errors import StorageBusy, StorageUnavailable
+from models.errors import PositionLost, StorageBusy, StorageUnavailable
 from models.ledger import Admission, CommandMessage, Outgoing, Position, Source
 from storage.driver import Driver, in_transaction, open_client, settled
 from storage.indexes import INDEXES
@@ -190,17 +190,15 @@ class MongoStorage(Storage):
             return await self._database.positions.find_one(query, {"_id": 1}) is not None
 
     @override
-    async def restart_position(self, source: Source, offset: int) -> Position:
+    async def restart_position(self, position: Position, offset: int) -> Position:
+        source = position.source
         with translated():
-            await self._database.positions.update_one(
-                {"_id": position_id(source)},
-                {
-                    "$set": {"decided_to": offset},
-                    "$inc": {"step": 1},
-                    "$setOnInsert": {"outbox": [], "epoch": 0},
-                },
-                upsert=True,
+            result = await self._database.positions.update_one(
+                {"_id": position_id(source), "epoch": position.epoch, "step": position.step},
+                {"$set": {"decided_to": offset}, "$inc": {"step": 1}},
             )
+        if not result.matched_count:
+            raise PositionLost(f"{position_id(source)} was moved by another")
         return await self.position(source)
 
     async def claim_sync(self, at: datetime, next_due: datetime) -> bool:

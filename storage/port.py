@@ -202,6 +202,10 @@ class Storage(Protocol):
         """
         ...
 
-    async def restart_position(self, source: Source, offset: int) -> Position:
-        """Set a position anew after the topic was made anew or was cut."""
+    async def restart_position(self, position: Position, offset: int) -> Position:
+        """Set a position anew, after the topic was made anew or was cut.
+
+        Raises:
+            PositionLost: It is not the position that was given any more.
+        """
         ...

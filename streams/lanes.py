@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -37,6 +37,9 @@ class LogBounds:
     end: int
 
 
+ReadBounds = Callable[[Collection[Source]], Awaitable[Mapping[Source, LogBounds]]]
+
+
 class Lanes:
     """Owns the lanes of a worker. A lane that fails fails the worker."""
 
@@ -58,19 +61,30 @@ class Lanes:
         self._handing_over = asyncio.Lock()
         self._room = asyncio.Event()
 
-    async def assign(self, bounds: Mapping[Source, LogBounds]) -> Mapping[Source, int]:
+    async def assign(
+        self, sources: Iterable[Source], bounds_of: ReadBounds
+    ) -> Mapping[Source, int]:
         """Take up partitions where the ledger says; give the offsets to read from.
 
         Lanes there were before are drained first.
+
+        Raises:
+            PositionLost: Another has taken up one of them meanwhile.
         """
         async with self._handing_over:
             await self._drain()
-            return await self._take_up(bounds)
+            return await self._take_up(sorted(sources), bounds_of)
 
-    async def _take_up(self, bounds: Mapping[Source, LogBounds]) -> Mapping[Source, int]:
+    async def _take_up(
+        self, sources: Sequence[Source], bounds_of: ReadBounds
+    ) -> Mapping[Source, int]:
+        taken = {source: await _again(self._storage.take_up, source) for source in sources}
+        # Only now: whoever sleeps between the two must not find a log that ends before a position
+        # another has moved since.
+        bounds = await bounds_of(sources)
         offsets: dict[Source, int] = {}
-        for source, log_bounds in sorted(bounds.items()):
-            position = await self._position(source, log_bounds)
+        for source in sources:
+            position = await self._inside_log(taken[source], bounds[source])
             lane = Lane(
                 position,
                 self._stages[source.topic],
@@ -137,13 +151,8 @@ class Lanes:
         """Give how far each partition is."""
         return {source: lane.progress for source, (lane, _) in self._lanes.items()}
 
-    async def _position(self, source: Source, bounds: LogBounds) -> Position:
-        again = AsyncRetrying(
-            retry=retry_if_exception_type(StorageUnavailable),
-            wait=wait_exponential_jitter(multiplier=0.1, max=5, jitter=0.5),
-            reraise=True,
-        )
-        position: Position = await again(self._storage.take_up, source)
+    async def _inside_log(self, position: Position, bounds: LogBounds) -> Position:
+        source = position.source
         if bounds.start <= position.decided_to <= bounds.end:
             return position
         if position.decided_to:
@@ -156,9 +165,18 @@ class Lanes:
                 log_start=bounds.start,
                 log_end=bounds.end,
             )
-        restarted: Position = await again(self._storage.restart_position, source, bounds.start)
-        return restarted
+        return await _again(self._storage.restart_position, position, bounds.start)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
             self._on_failure(error)
+
+
+async def _again(ask: Callable[..., Awaitable[Position]], *about: object) -> Position:
+    again = AsyncRetrying(
+        retry=retry_if_exception_type(StorageUnavailable),
+        wait=wait_exponential_jitter(multiplier=0.1, max=5, jitter=0.5),
+        reraise=True,
+    )
+    position: Position = await again(ask, *about)
+    return position

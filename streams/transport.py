@@ -7,7 +7,7 @@ And one Faust event is a whole batch of one partition, so that Faust's cost per 
 a batch.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer
@@ -77,16 +77,17 @@ class LedgerConsumer(FaustConsumer):
 
     async def seek_to_committed(self) -> Mapping[TP, int]:
         """Take up the assigned partitions where the ledger says."""
-        assigned = self.assignment()
-        starts = await self.earliest_offsets(*assigned)
-        ends = await self.highwaters(*assigned)
-        bounds = {
-            Source(tp.topic, tp.partition): LogBounds(starts[tp], ends[tp]) for tp in assigned
-        }
-        offsets = await self.transport.lanes.assign(bounds)
+        assigned = [Source(*tp) for tp in self.assignment()]
+        offsets = await self.transport.lanes.assign(assigned, self._bounds_of)
         positions = {TP(*source): offset for source, offset in offsets.items()}
         await self.seek_wait(positions)
         return positions
+
+    async def _bounds_of(self, sources: Collection[Source]) -> Mapping[Source, LogBounds]:
+        partitions = [TP(*source) for source in sources]
+        starts = await self.earliest_offsets(*partitions)
+        ends = await self.highwaters(*partitions)
+        return {Source(*tp): LogBounds(starts[tp], ends[tp]) for tp in partitions}
 
     async def wait_empty(self) -> None:
         """Before partitions are given up: finish what is at hand, and tell Kafka how far."""

@@ -529,9 +529,12 @@ async def test_published_is_marked_for_the_position_it_is_said_of(storage: Teste
 
 async def test_a_position_is_restarted_with_what_is_still_to_go_out(storage: Tested) -> None:
     await with_outbox(storage)
-    assert await storage.restart_position(SOURCE, 4) == Position(SOURCE, 4, OUTBOX, step=2)
+    before = await storage.position(SOURCE)
+    assert await storage.restart_position(before, 4) == Position(SOURCE, 4, OUTBOX, step=2)
+    with pytest.raises(PositionLost):
+        await storage.restart_position(before, 0)
     unknown = Source("commerce.stores", 0)
-    restarted = await storage.restart_position(unknown, 7)
+    restarted = await storage.restart_position(await storage.take_up(unknown), 7)
     assert restarted.decided_to == 7
     await move(storage, restarted, restarted.moved(8, ()))
     assert (await storage.position(unknown)).decided_to == 8

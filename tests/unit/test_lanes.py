@@ -1,9 +1,12 @@
 """The lanes: which partitions may be read, so that a full one holds up no other."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
+import pytest
+
+from models.errors import PositionLost
 from models.ledger import Position, Source
 from storage.memory import MemoryStorage
 from storage.port import Transaction
@@ -15,6 +18,10 @@ from tests.builders import NOW, a_message
 
 SLOW, QUICK = Source("slow", 0), Source("quick", 0)
 BOUNDS = {SLOW: LogBounds(0, 9), QUICK: LogBounds(0, 9)}
+
+
+async def bounds_of(sources: Collection[Source]) -> dict[Source, LogBounds]:
+    return {source: BOUNDS[source] for source in sources}
 
 
 class Gated:
@@ -55,7 +62,7 @@ class Kit:
 
 async def test_a_partition_whose_lane_is_full_is_not_read() -> None:
     kit = Kit()
-    await kit.lanes.assign(BOUNDS)
+    await kit.lanes.assign(BOUNDS, bounds_of)
     await kit.fill(SLOW, 2)
     assert await kit.lanes.with_room(BOUNDS.keys(), 1) == {QUICK}
     kit.slow.gate.set()
@@ -65,7 +72,7 @@ async def test_a_partition_whose_lane_is_full_is_not_read() -> None:
 
 async def test_reading_goes_on_as_soon_as_a_lane_has_room() -> None:
     kit = Kit()
-    await kit.lanes.assign(BOUNDS)
+    await kit.lanes.assign(BOUNDS, bounds_of)
     await kit.fill(SLOW, 2)
     waiting = asyncio.create_task(kit.lanes.with_room({SLOW}, 60))
     await asyncio.sleep(0)
@@ -77,7 +84,7 @@ async def test_reading_goes_on_as_soon_as_a_lane_has_room() -> None:
 
 async def test_nothing_is_read_when_no_lane_has_room_in_time() -> None:
     kit = Kit()
-    await kit.lanes.assign(BOUNDS)
+    await kit.lanes.assign(BOUNDS, bounds_of)
     await kit.fill(SLOW, 2)
     assert await kit.lanes.with_room({SLOW}, 0.01) == set()
     kit.slow.gate.set()
@@ -87,7 +94,7 @@ async def test_nothing_is_read_when_no_lane_has_room_in_time() -> None:
 async def test_a_hand_over_lets_the_reader_go_on() -> None:
     """It would stop the hand-over itself, were it to wait for a lane that is gone."""
     kit = Kit()
-    await kit.lanes.assign(BOUNDS)
+    await kit.lanes.assign(BOUNDS, bounds_of)
     await kit.fill(SLOW, 2)
     waiting = asyncio.create_task(kit.lanes.with_room({SLOW}, 60))
     await asyncio.sleep(0)
@@ -99,9 +106,36 @@ async def test_a_hand_over_lets_the_reader_go_on() -> None:
 
 async def test_a_batch_is_read_while_the_one_before_is_decided() -> None:
     kit = Kit()
-    await kit.lanes.assign(BOUNDS)
+    await kit.lanes.assign(BOUNDS, bounds_of)
     await kit.fill(SLOW, 2)
     assert (await kit.storage.position(SLOW)) == Position(SLOW, 0, epoch=1)
     kit.slow.gate.set()
     await kit.lanes.drain()
     assert (await kit.storage.position(SLOW)).decided_to >= 1
+
+
+async def test_one_that_slept_between_its_looks_does_not_set_a_position_back() -> None:
+    """The log's end is asked for after the position: it cannot be older."""
+    kit = Kit()
+    kit.quick.gate.set()
+
+    async def grown(sources: Collection[Source]) -> dict[Source, LogBounds]:
+        assert kit.storage.contents.positions[QUICK].epoch == 1
+        return {source: LogBounds(0, 500) for source in sources}
+
+    kit.storage.contents.positions[QUICK] = Position(QUICK, 412)
+    assert await kit.lanes.assign([QUICK], grown) == {QUICK: 412}
+    await kit.lanes.drain()
+
+
+async def test_a_position_that_another_took_up_meanwhile_is_not_set_anew() -> None:
+    kit = Kit()
+
+    async def slow(sources: Collection[Source]) -> dict[Source, LogBounds]:
+        await kit.storage.take_up(QUICK)
+        return {source: LogBounds(0, 3) for source in sources}
+
+    kit.storage.contents.positions[QUICK] = Position(QUICK, 412)
+    with pytest.raises(PositionLost):
+        await kit.lanes.assign([QUICK], slow)
+    assert (await kit.storage.position(QUICK)).decided_to == 412
