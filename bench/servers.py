@@ -1,5 +1,6 @@
 """The servers of a run: Kafka and the MongoDB protocol, on a directory that is thrown away."""
 
+import logging
 import os
 import tempfile
 from collections.abc import AsyncIterator
@@ -13,6 +14,8 @@ from bench.processes import cpu_seconds, descendant
 from order_import.embedded.servers import EmbeddedServers
 
 console = Console(width=120)
+# A new topic's partitions have no leader for a moment: it tries again, and says so each time.
+logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
 
 
 @dataclass(frozen=True)
