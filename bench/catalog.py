@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,7 +39,7 @@ class Load:
         return self.products / self.seconds
 
 
-async def measure(on: Servers, count: int, asked: dict[str, Any]) -> list[Load]:
+async def measure(on: Servers, count: int, asked: Mapping[str, Any]) -> list[Load]:
     """Tell so many products, of which the first ones are known, to one worker."""
     async with installation(on, "catalog") as here, working(here, "catalog") as workers:
         await workers.do("orders", list(orders(_WAITING)), _WAITING)

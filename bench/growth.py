@@ -4,7 +4,7 @@ The cost is CPU, of the worker, of MongoDB and of Kafka, per order: on two cores
 rates tell little of it. Where workers are compared rates count too.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bench.installation import Installation, installation, tell_facts
@@ -23,7 +23,7 @@ class Oversold(Exception):  # noqa: N818 - the verdict itself
     """A product was promised more often than it is there."""
 
 
-async def with_partitions(on: Servers, count: int, asked: dict[str, Any]) -> list[Cost]:
+async def with_partitions(on: Servers, count: int, asked: Mapping[str, Any]) -> list[Cost]:
     """Give the cost for each number of partitions per topic."""
     found: list[Cost] = []
     for number in PARTITIONS:
@@ -38,7 +38,9 @@ async def with_partitions(on: Servers, count: int, asked: dict[str, Any]) -> lis
     return found
 
 
-async def with_workers(on: Servers, count: int, rounds: int, asked: dict[str, Any]) -> list[Cost]:
+async def with_workers(
+    on: Servers, count: int, rounds: int, asked: Mapping[str, Any]
+) -> list[Cost]:
     """Give the cost with one and two workers, in turns; also where stock is contended."""
     found: list[Cost] = []
     plan = [

@@ -6,7 +6,7 @@ message through Kafka followed by one majority write, while the worker has nothi
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,7 +41,7 @@ class Latency:
         return self.times[min(int(share * len(self.times)), len(self.times) - 1)]
 
 
-async def measure(on: Servers, rate: int, seconds: int, asked: dict[str, Any]) -> list[Latency]:
+async def measure(on: Servers, rate: int, seconds: int, asked: Mapping[str, Any]) -> list[Latency]:
     """Measure both, each for so many seconds in all; give the program's and the bare way's."""
     count = rate * seconds // TURNS
     ours: list[float] = []

@@ -5,7 +5,7 @@ three portions more, each by itself, and what they cost is counted.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,10 +48,11 @@ class Way:
     seconds: float
 
 
-async def measure(on: Servers, most: int, asked: dict[str, Any]) -> list[Way]:
+async def measure(on: Servers, most: int, asked: Mapping[str, Any]) -> list[Way]:
     """Go as far as asked."""
     stages: list[Stage] = []
     memory: list[tuple[int, float]] = []
+    way = Way(stages, memory, 0.0)
     began = time.monotonic()
     sizes = [one for one in STORED if one <= most] or [most]
     async with installation(on, "million") as here, working(here, "million") as workers:
@@ -77,9 +78,7 @@ async def measure(on: Servers, most: int, asked: dict[str, Any]) -> list[Way]:
     return [way]
 
 
-async def _fill(
-    workers: Working, start: int, count: int, memory: list[tuple[int, float]]
-) -> None:
+async def _fill(workers: Working, start: int, count: int, memory: list[tuple[int, float]]) -> None:
     looked = 0.0
     with Progress(console=console, transient=True) as progress:
         bar = progress.add_task(f"to {start + count:,} orders", total=count)

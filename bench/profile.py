@@ -14,13 +14,14 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from bench.contenders.contender import CONTENDERS
 from bench.installation import installation
-from bench.parts import PARTS, Stack, by_part, read_stacks, top_functions
 from bench.processes import cpu_seconds, running
-from bench.records import DIRECTORY
+from bench.records import DIRECTORY, keep
 from bench.servers import Servers, console, servers
+from bench.stacks import PARTS, Stack, by_part, read_stacks, top_functions
 from bench.watch import events_out
 from bench.workload import orders
 
@@ -44,11 +45,14 @@ class Profile:
     """Names with their own share and that of all they call."""
 
 
-async def measure(on: Servers, count: int, name: str = "ours") -> Profile:
+async def measure(
+    on: Servers, count: int, asked: Mapping[str, Any], name: str = "ours"
+) -> list[Profile]:
     """Have one contender do so many orders while its stacks are sampled."""
     contender = next(one for one in CONTENDERS if one.name == name)
     DIRECTORY.mkdir(exist_ok=True)
     raw = DIRECTORY / f"profile-{name}.stacks"
+    raw.write_text("", encoding="utf-8")
     async with installation(on, f"profile-{name}") as here:
         log = on.directory / f"profile-{name}.log"
         async with running(contender.command, here.environment, log) as process:
@@ -59,12 +63,16 @@ async def measure(on: Servers, count: int, name: str = "ours") -> Profile:
                 await here.feed(orders(count, seed=2, start=WARM))
                 await events_out(here, WARM + count, process)
                 used = cpu_seconds(process.pid) - before
-    return profile_of(name, read_stacks(raw), count, used)
+    found = profile_of(name, read_stacks(raw), count, used)
+    part = "profile" if name == "ours" else f"profile-{name}"
+    keep(part, [found], asked=asked, engine=on.engine)
+    console.print(as_markdown(found), highlight=False)
+    return [found]
 
 
 def profile_of(name: str, stacks: Sequence[Stack], count: int, used: float) -> Profile:
     """Give the profile of sampled stacks."""
-    samples = sum(one.count for one in stacks)
+    samples = sum(one.seen for one in stacks)
     functions = top_functions(stacks, _TOP)
     return Profile(name, count, samples, used * 1e6 / count, by_part(stacks), functions)
 
@@ -72,7 +80,6 @@ def profile_of(name: str, stacks: Sequence[Stack], count: int, used: float) -> P
 @asynccontextmanager
 async def _sampling(pid: int, into: Path) -> AsyncIterator[None]:
     """Sample a process for a while; the stacks are in the file afterwards."""
-    into.unlink(missing_ok=True)
     spy = Path(sys.executable).parent / "py-spy"
     sampler = await asyncio.create_subprocess_exec(
         *(spy, "record", "--pid", str(pid), "--rate", str(RATE), "--gil"),
@@ -91,8 +98,10 @@ async def _sampling(pid: int, into: Path) -> AsyncIterator[None]:
 def as_markdown(profile: Profile) -> str:
     """Give the tables: the parts, and the functions with most time of their own."""
     rows = [
-        f"{profile.orders:,} orders, {profile.samples:,} samples; {profile.cpu:,.0f} µs of CPU "
-        "an order in all.",
+        (
+            f"{profile.orders:,} orders, {profile.samples:,} samples; {profile.cpu:,.0f} µs of "
+            "CPU an order in all."
+        ),
         "",
         "| part | share | CPU µs an order | what it is |",
         "|---|---:|---:|---|",
@@ -102,15 +111,13 @@ def as_markdown(profile: Profile) -> str:
         for part, share in profile.parts.items()
     ]
     rows += ["", "| function | itself | with all it calls |", "|---|---:|---:|"]
-    rows += [
-        f"| `{name}` | {own:.1%} | {whole:.1%} |" for name, own, whole in profile.functions
-    ]
+    rows += [f"| `{name}` | {own:.1%} | {whole:.1%} |" for name, own, whole in profile.functions]
     return "\n".join(rows)
 
 
-async def _run(count: int, name: str) -> Profile:
+async def _run(count: int, name: str) -> None:
     async with servers() as on:
-        return await measure(on, count, name)
+        await measure(on, count, {"orders": count}, name)
 
 
 if __name__ == "__main__":
@@ -118,5 +125,4 @@ if __name__ == "__main__":
     parser.add_argument("--orders", type=int, default=20_000)
     parser.add_argument("--of", default="ours", help="the contender to look at")
     told = parser.parse_args()
-    found = asyncio.run(_run(told.orders, told.of))
-    console.print(as_markdown(found))
+    asyncio.run(_run(told.orders, told.of))

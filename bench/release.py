@@ -5,7 +5,7 @@ import json
 import sys
 import time
 from asyncio import create_subprocess_exec, subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,7 +38,7 @@ class Again:
         return self.again_rate / self.fresh_rate
 
 
-async def release(on: Servers, count: int, asked: dict[str, Any]) -> list[Again]:
+async def release(on: Servers, count: int, asked: Mapping[str, Any]) -> list[Again]:
     """Have as many orders as asked wait for one product, and tell that product."""
     async with installation(on, "release", facts=False) as here:
         await tell_facts(here.settings, stores(), products())
@@ -52,15 +52,13 @@ async def release(on: Servers, count: int, asked: dict[str, Any]) -> list[Again]
             ended = await workers.until(workers.out + count)
             in_order = await _oldest_first(here)
         note = "oldest purchase first" if in_order else "NOT oldest purchase first"
-        found = Again(
-            "release of blocked", count, cost.rate, count, count / (ended - began), note
-        )
+        found = Again("release of blocked", count, cost.rate, count, count / (ended - began), note)
     _show(found)
     keep("release", [found], asked=asked, engine=on.engine)
     return [found]
 
 
-async def replay(on: Servers, count: int, fresh: int, asked: dict[str, Any]) -> list[Again]:
+async def replay(on: Servers, count: int, fresh: int, asked: Mapping[str, Any]) -> list[Again]:
     """Have orders skipped while import is off, turn it on, and replay them by the command."""
     async with (
         installation(on, "replay") as here,

@@ -21,7 +21,7 @@ PARTS = {
     "encode": "events to JSON and headers",
     "publish": "the lanes' publication and the Kafka producer",
     "Faust": "Faust and its consumer",
-    "rest": "the event loop, threads, and what belongs to none",
+    "rest": "the event loop, threads, freeing memory, and what belongs to none",
 }
 
 _READS = frozenset({"find", "find_one", "_find", "to_list", "next", "_refresh", "distinct"})
@@ -32,7 +32,11 @@ _DRIVER = {
     **dict.fromkeys(_READS | _ASKS, "gather"),
     **dict.fromkeys(_WRITES | _COMMITS, "write"),
 }
-_PYDANTIC = {"model_dump_json": "encode", "model_validate_json": "decode", "validate_json": "decode"}
+_PYDANTIC = {
+    "model_dump_json": "encode",
+    "model_validate_json": "decode",
+    "validate_json": "decode",
+}
 
 
 class Frame(NamedTuple):
@@ -49,7 +53,7 @@ class Stack(NamedTuple):
     """Frames from the outermost in, and how often they were seen."""
 
     frames: Sequence[Frame]
-    count: int
+    seen: int
 
 
 def read_stacks(raw: Path) -> Sequence[Stack]:
@@ -61,7 +65,7 @@ def by_part(stacks: Sequence[Stack]) -> Mapping[str, float]:
     """Give each part's share of all samples."""
     counted: Counter[str] = Counter()
     for stack in stacks:
-        counted[part_of(stack.frames)] += stack.count
+        counted[part_of(stack.frames)] += stack.seen
     return {part: counted[part] / max(1, counted.total()) for part in PARTS}
 
 
@@ -81,9 +85,9 @@ def top_functions(
     own: Counter[str] = Counter()
     whole: Counter[str] = Counter()
     for stack in stacks:
-        own[str(stack.frames[-1])] += stack.count
+        own[str(stack.frames[-1])] += stack.seen
         for frame in set(map(str, stack.frames)):
-            whole[frame] += stack.count
+            whole[frame] += stack.seen
     total = max(1, own.total())
     ranked = (whole if inclusive else own).most_common(most)
     return [(name, own[name] / total, whole[name] / total) for name, _ in ranked]
@@ -108,11 +112,13 @@ def _frame(told: str) -> Frame | None:
     return Frame(function, library if standard else file.removeprefix(f"{ROOT}/"))
 
 
-def _part(frame: Frame) -> str | None:  # noqa: C901, PLR0912 - one line for each place
+def _part(frame: Frame) -> str | None:
     function, file = frame.function.rpartition(".")[2], frame.file
     room, _, name = file.partition("/")
     match room:
         case "handlers":
+            if name == "events.py":
+                return "encode"
             return "decode" if name.startswith("payloads/") else "decide"
         case "streams":
             return _part_in_streams(function, name)
