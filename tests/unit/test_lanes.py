@@ -56,7 +56,7 @@ class Kit:
 
     async def fill(self, source: Source, batches: int) -> None:
         for at in range(batches):
-            await self.lanes.deliver(source, Batch(at, [a_message(b"", offset=at)]))
+            self.lanes.deliver(source, Batch(at, [a_message(b"", offset=at)]))
             await asyncio.sleep(0)
 
 
@@ -132,7 +132,7 @@ async def test_a_position_that_another_took_up_meanwhile_is_not_set_anew() -> No
     kit = Kit()
 
     async def slow(sources: Collection[Source]) -> dict[Source, LogBounds]:
-        await kit.storage.take_up(QUICK)
+        await kit.storage.take_up([QUICK])
         return {source: LogBounds(0, 3) for source in sources}
 
     kit.storage.contents.positions[QUICK] = Position(QUICK, 412)
