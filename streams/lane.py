@@ -98,8 +98,8 @@ class Lane:
         return Progress(position.decided_to, position.step, published_to, self._taken_to[source])
 
     def has_room(self, source: Source) -> bool:
-        """Whether nothing more of a partition should be waited for before the next is read."""
-        return all(one.source != source for one in self._waiting)
+        """Whether more of a partition should be read: less of it waits than is decided at once."""
+        return sum(len(one.read) for one in self._waiting if one.source == source) < MOST_MESSAGES
 
     def put(self, source: Source, batch: Batch) -> None:
         """Read a partition's batch; it is decided when those before it are."""

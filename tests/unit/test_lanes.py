@@ -10,7 +10,7 @@ from models.errors import PositionLost
 from models.ledger import Position, Source
 from storage.memory import MemoryStorage
 from storage.port import Transaction
-from streams.lane import Batch
+from streams.lane import MOST_MESSAGES, Batch
 from streams.lanes import Lanes, LogBounds
 from streams.messages import Incoming
 from streams.page import Page
@@ -55,8 +55,9 @@ class Kit:
         )
 
     async def fill(self, source: Source, batches: int) -> None:
-        for at in range(batches):
-            self.lanes.deliver(source, Batch(at, [a_message(b"", offset=at)]))
+        for start in range(0, batches * MOST_MESSAGES, MOST_MESSAGES):
+            offsets = range(start, start + MOST_MESSAGES)
+            self.lanes.deliver(source, Batch(start, [a_message(b"", offset=at) for at in offsets]))
             await asyncio.sleep(0)
 
 
