@@ -16,7 +16,7 @@ from pymongo.monitoring import (
 from storage.indexes import INDEXES, Index
 
 Document = dict[str, Any]
-_BOUNDING = {"$eq", "$in", "$gt", "$gte", "$lt", "$lte", "$type", "$elemMatch", "$ne"}
+_BOUNDING = {"$eq", "$in", "$gt", "$gte", "$lt", "$lte", "$type", "$elemMatch", "$ne", "$nin"}
 _SILENT = {
     *("hello", "ping", "insert", "getMore", "endSessions", "killCursors", "killSessions"),
     *("commitTransaction", "abortTransaction", "createIndexes", "listIndexes", "listCollections"),
@@ -89,10 +89,12 @@ def _is_bounding(value: Any) -> bool:
 
 def _implies(value: Any, only: Any) -> bool:
     """Say whether a condition makes sure of the one that limits an index."""
+    if value == only:
+        return True
     if only == {"$exists": True}:
         asked = value.get("$in", [1]) if _has_operators(value) else [value]
         return _is_bounding(value) and None not in asked
-    return bool(value == only)
+    return False
 
 
 def _has_operators(value: Any) -> bool:
@@ -134,7 +136,7 @@ def _queries(name: str, command: Document) -> Iterable[Query]:
     match name:
         case "find":
             sort = tuple((command.get("sort") or {}).items())
-            yield Query(collection, command["filter"], sort, bool(command.get("limit")))
+            yield Query(str(collection), command["filter"], sort, bool(command.get("limit")))
         case "aggregate":
             yield _of_pipeline(str(collection), command["pipeline"])
         case "distinct" | "findAndModify":

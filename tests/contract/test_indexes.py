@@ -56,6 +56,7 @@ SOURCE = Source("amazon.orders", 0)
 WHOLE = {
     "stores": "there are few, and all are wanted",
     "positions": "one for each partition, and all are wanted",
+    "console_sessions": "who is signed in; each one that signs in removes what has expired",
 }
 """Collections that may be read as a whole, and why."""
 BY_THE_STORAGE = {"committed", "failed"}
@@ -98,7 +99,7 @@ async def life(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[
 async def work(storage: Any, names: Names) -> None:
     """A worker's life: facts, orders, their judgement, replays, and the position."""
     await storage.prepare()
-    position = await storage.take_up(SOURCE)
+    [position] = await storage.take_up([SOURCE])
     blocked = a_record(outcome=a_block(), waits_on=("product:SKU-1",))
     other = a_record(order=an_order(amazon_order_id="902-2"), outcome=Created("c-2"))
     changes = Changes(
@@ -118,8 +119,7 @@ async def work(storage: Any, names: Names) -> None:
     async def first(transaction: Transaction) -> None:
         asked = Asked(transaction, names)
         await asked.take_turn(Turn.STOCK)
-        await asked.write(changes)
-        await asked.move(position, position.moved(1, (an_event(),)))
+        await asked.write(changes, [(position, position.moved(1, (an_event(),)))])
 
     await storage.transact(first, SOURCE)
 
@@ -140,8 +140,8 @@ async def work(storage: Any, names: Names) -> None:
     await storage.transact(then)
     await storage.look(lambda view: select(Asked(view, names)))
     stored = await storage.position(SOURCE)
-    await storage.mark_published(stored)
-    await storage.has_unpublished({(KEY, 1)}, SOURCE)
+    await storage.mark_published(stored, ())
+    await storage.unpublished_elsewhere({(KEY, 1)}, [SOURCE])
     await storage.restart_position(stored, 0)
     await storage.claim_sync(NOW, NOW + timedelta(minutes=5))
 
