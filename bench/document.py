@@ -1,10 +1,10 @@
-"""The generated parts of `docs/performance.md`, and its picture, from what was kept."""
+"""The generated parts of `docs/performance.md` and `docs/scaling.md`, and the picture."""
 
 import re
 from collections.abc import Callable
 from typing import Any
 
-from bench import bars, catalog, contest_table, growth, latency, million, profile, release
+from bench import bars, catalog, contest_table, growth, latency, million, profile, release, scaling
 from bench.catalog import Load
 from bench.profile import Profile
 from bench.records import ROOT, load
@@ -12,6 +12,7 @@ from bench.servers import console
 from bench.working import Cost
 
 PERFORMANCE = ROOT / "docs" / "performance.md"
+SCALING = ROOT / "docs" / "scaling.md"
 PICTURE = ROOT / "docs" / "performance.svg"
 _ENGINES = {
     "rust": "SecantusDB's Rust server",
@@ -27,6 +28,10 @@ def write_document() -> None:
         if told is not None:
             document = _put(document, part, told)
     PERFORMANCE.write_text(document, encoding="utf-8")
+    loads = scaling.as_markdown(found)
+    if loads is not None:
+        text = _put(SCALING.read_text(encoding="utf-8"), "scaling", loads)
+        SCALING.write_text(text, encoding="utf-8")
     if found.contest:
         PICTURE.write_text(contest_table.picture(found.contest), encoding="utf-8")
     console.print(f"written: {PERFORMANCE.relative_to(ROOT)}")

@@ -26,11 +26,16 @@ _EVERY_SECONDS = 5.0
 
 @dataclass(frozen=True)
 class Stage:
-    """So many orders stored: the cost of portions from here on, and memory when it was reached."""
+    """So many orders stored: the cost of portions from here on, and what was taken up to here.
+
+    Memory is resident, disk is what the servers' directories have, both in MB.
+    """
 
     stored: int
     memory: float
     mongo_memory: float
+    mongo_disk: float
+    kafka_disk: float
     portions: Sequence[Cost]
 
     @property
@@ -62,13 +67,14 @@ async def measure(on: Servers, most: int, asked: Mapping[str, Any]) -> list[Way]
                 await _fill(workers, at, stored - at, memory)
                 at = stored
             resident = workers.memory
+            taken = (resident, resident_mb(on.mongo_pid), *on.disk())
             portions = []
             for number in range(PORTIONS):
                 name = f"{stored:,} stored, portion {number + 1}"
                 portions.append(await workers.do(name, list(_orders(at, PORTION)), PORTION))
                 at += PORTION
                 tell(portions[-1])
-            stages.append(Stage(stored, resident, resident_mb(on.mongo_pid), portions))
+            stages.append(Stage(stored, *taken, portions))
             way = Way(stages, memory, time.monotonic() - began)
             keep("million", [way], whole=stored == sizes[-1], asked=asked, engine=on.engine)
             console.print(f"{stored:,} stored: {resident:,.0f} MB resident", highlight=False)
@@ -108,9 +114,9 @@ def as_markdown(way: Way) -> str:
         "",
         (
             "| stored | orders/s | CPU µs an order: worker / Mongo / Kafka | all | spread "
-            "| of the first | worker's memory, MB | MongoDB's, MB |"
+            "| of the first | worker's memory, MB | MongoDB's, MB | disk, MB: MongoDB / Kafka |"
         ),
-        "|---|---:|---:|---:|---:|---:|---:|---:|",
+        "|---|---:|---:|---:|---:|---:|---:|---:|---:|",
     ]
     for stage in way.stages:
         parts = [
@@ -124,7 +130,8 @@ def as_markdown(way: Way) -> str:
         rows.append(
             f"| {stage.stored:,} | {rate:,.0f} | {' / '.join(f'{one:,.0f}' for one in parts)} "
             f"| {stage.total:,.0f} | {(max(totals) - min(totals)) / stage.total:.0%} "
-            f"| {stage.total / first.total:.2f} | {stage.memory:,.0f} | {stage.mongo_memory:,.0f} |"
+            f"| {stage.total / first.total:.2f} | {stage.memory:,.0f} | {stage.mongo_memory:,.0f} "
+            f"| {stage.mongo_disk:,.0f} / {stage.kafka_disk:,.0f} |"
         )
     if way.memory:
         most = max(mb for _, mb in way.memory)

@@ -33,6 +33,14 @@ class Servers:
         """Give the CPU seconds of Kafka and of MongoDB so far."""
         return cpu_seconds(self.kafka_pid), cpu_seconds(self.mongo_pid)
 
+    def disk(self) -> tuple[float, float]:
+        """Give how much MongoDB and Kafka have on disk, in MB."""
+        return _size(self.directory / "mongo"), _size(self.directory / "kafka")
+
+
+def _size(directory: Path) -> float:
+    return sum(path.stat().st_blocks * 512 for path in directory.rglob("*") if path.is_file()) / 1e6
+
 
 @asynccontextmanager
 async def servers() -> AsyncIterator[Servers]:
