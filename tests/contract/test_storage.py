@@ -422,6 +422,13 @@ async def test_a_deleted_product_is_out_of_the_catalog_and_keeps_its_count_and_h
     assert await read(storage, lambda t: t.products(HELD)) == {"SKU-1": StockedProduct(again, 3)}
 
 
+async def test_a_product_told_and_deleted_at_once_keeps_what_was_told(storage: Tested) -> None:
+    await write(storage, products=[a_product(as_of=NOW)], deleted_products=["SKU-1"])
+    assert await read(storage, lambda t: t.products(HELD)) == {}
+    kept = (await read(storage, lambda t: t.product_versions(HELD)))["SKU-1"]
+    assert kept.product.as_of == NOW
+
+
 async def test_deleting_or_holding_a_product_never_told_makes_none(storage: Tested) -> None:
     await write(storage, deleted_products=["SKU-1"], held={"SKU-2": 3})
     assert await read(storage, lambda t: t.product_versions({"SKU-1", "SKU-2"})) == {}

@@ -248,6 +248,16 @@ async def test_a_deleted_product_blocks_and_comes_back() -> None:
     assert isinstance(world.order().outcome, Created)
 
 
+async def test_a_count_told_and_deleted_in_one_batch_is_known_as_if_in_two() -> None:
+    """It was forgotten: an older count that came after it brought the product back."""
+    world = await a_world(product=a_product(as_of=later(1)))
+    await world.tell(PRODUCTS, told(a_product(as_of=later(3))), a_message(None, key=b"SKU-1"))
+    await world.tell(PRODUCTS, told(a_product(as_of=later(2))))
+    contents = world.storage.contents
+    assert contents.products["SKU-1"].product.as_of == later(3)
+    assert "SKU-1" in contents.deleted
+
+
 async def test_the_last_piece_goes_to_one_order_of_a_batch() -> None:
     world = await a_world(product=a_product(salable_quantity=1))
     await world.tell(ORDERS, *[a_document(amazon_order_id=str(n)) for n in range(3)])
