@@ -18,7 +18,7 @@ from models.errors import PositionLost
 from models.events import Event
 from models.ledger import Outgoing, Source
 from models.outcomes import Blocked, Skipped, Waiting, Withdrawn
-from storage.memory import MemoryStorage, MemoryTransaction
+from storage.memory import Contents, MemoryStorage, MemoryTransaction
 from storage.port import R, Transaction
 from streams.agents import STAGES
 from streams.lane import Batch, Lane
@@ -156,29 +156,7 @@ class Simulation:
         return self._random.choice(list(self.publisher.log))
 
     def end(self) -> End:
-        contents = self.storage.contents
-        orders = {}
-        for key, record in contents.orders.items():
-            assert not (record.admitted), f"{key} is admitted for ever"
-            outcome = record.outcome
-            reasons: frozenset[object] = frozenset()
-            if isinstance(outcome, Blocked):
-                reasons = frozenset((one.code.value, one.sku) for one in outcome.blockers)
-            elif isinstance(outcome, Waiting | Skipped | Withdrawn):
-                reasons = frozenset({outcome.reason.value})
-            made = [one.status.value for one in contents.commerce_orders.values() if one.key == key]
-            status = record.order.status
-            orders[key] = (
-                type(outcome).__name__.lower(),
-                reasons,
-                None if status is None else status.value,
-                made[0] if made else None,
-            )
-        held = {sku: one.held for sku, one in contents.products.items() if one.held}
-        told = events_by_order(event.body for event in self.publisher.events)
-        kept = events_by_order(event.body for event in contents.events.values())
-        assert told == kept, "what is kept is what was told"
-        return End(orders, held, kept)
+        return end_of(self.storage.contents, [event.body for event in self.publisher.events])
 
     async def _take_up(self, source: Source) -> Owned:
         position = await self.storage.take_up(source)
@@ -230,3 +208,28 @@ class Simulation:
 
 def _now() -> datetime:
     return NOW
+
+
+def end_of(contents: Contents, told: Sequence[bytes | str]) -> End:
+    """Say how it ended, by what is stored and the bodies of the events that were told."""
+    orders = {}
+    for key, record in contents.orders.items():
+        assert not (record.admitted), f"{key} is admitted for ever"
+        outcome = record.outcome
+        reasons: frozenset[object] = frozenset()
+        if isinstance(outcome, Blocked):
+            reasons = frozenset((one.code.value, one.sku) for one in outcome.blockers)
+        elif isinstance(outcome, Waiting | Skipped | Withdrawn):
+            reasons = frozenset({outcome.reason.value})
+        made = [one.status.value for one in contents.commerce_orders.values() if one.key == key]
+        status = record.order.status
+        orders[key] = (
+            type(outcome).__name__.lower(),
+            reasons,
+            None if status is None else status.value,
+            made[0] if made else None,
+        )
+    held = {sku: one.held for sku, one in contents.products.items() if one.held}
+    kept = events_by_order(event.body for event in contents.events.values())
+    assert events_by_order(told) == kept, "what is kept is what was told"
+    return End(orders, held, kept)
