@@ -1,7 +1,9 @@
 """A crash at every step of every scenario; the same with an error instead; and two crashes."""
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from functools import cache
+from random import Random
 from typing import NamedTuple
 
 from aiokafka.errors import KafkaConnectionError
@@ -14,7 +16,9 @@ from tests.faults.inprocess.world import PATIENCE, World, soon
 from tests.model.messages import Told
 from tests.model.reference_model import Model
 
-CRASH, FAIL = "crash", "fail"
+CRASH, FAIL = "crash", "error"
+RECOVERY = 80
+"""Steps after a restart within which what was left over is done: all partitions, and one batch."""
 
 
 class Ending(NamedTuple):
@@ -55,25 +59,15 @@ def run(told: Sequence[Told], at: Mapping[int, str] | None = None) -> Ending:
     return Ending(weather.steps, tuple(weather.struck), tuple(violations))
 
 
-def everywhere(told: Sequence[Told], how: str, every: int = 1, first: int = 1) -> Iterable[Ending]:
-    """Strike at every step of a scenario, or at each `every`-th."""
-    for step in range(first, run(told).steps + 1, every):
-        yield run(told, {step: how})
+def points(told: Sequence[Told]) -> range:
+    """Give the steps of a scenario, after those of every start."""
+    return range(run(()).steps + 1, run(told).steps + 1)
 
 
-def twice(told: Sequence[Told], every: int, first: int = 1) -> Iterable[Ending]:
-    """Crash at some steps, and each time at every step of the recovery as well."""
-    for step in range(first, run(told).steps + 1, every):
-        again = step + 1
-        while len((ending := run(told, {step: CRASH, again: CRASH})).struck) == 2:
-            yield ending
-            if again - step > RECOVERY:
-                break
-            again += 1
-
-
-RECOVERY = 80
-"""Steps after a restart within which what was left over is done: 12 partitions, and one batch."""
+def two_points(told: Sequence[Told], chance: Random) -> tuple[int, int]:
+    """Give a step of a scenario, and one of the recovery or of what comes after it."""
+    first = chance.randint(1, run(told).steps)
+    return first, first + chance.randint(1, RECOVERY)
 
 
 async def _run(told: Sequence[Told], weather: Strikes) -> list[str]:

@@ -18,7 +18,7 @@ from tests.model.messages import (
     Told,
     UpdateTold,
 )
-from tests.model.test_stock_page import OPEN, Row, _read, examples
+from tests.model.test_stock_page import OPEN, Row, examples, read_message
 
 STORE = StoreTold("s1", 10, imports=True, fba_requires_stock=True, updated=1)
 PLENTY = ProductTold("a", enabled=True, managed=True, quantity=9, as_of=1)
@@ -38,7 +38,12 @@ _NAMED: Mapping[str, Sequence[Told]] = {
     "created twice told": [STORE, PLENTY, ORDER, ORDER],
     "before the store": [PLENTY, ORDER, STORE, SyncAsked("s1")],
     "skipped": [STORE, PLENTY, replace(ORDER, purchase=5)],
-    "waiting, then ready": [STORE, PLENTY, replace(ORDER, status="Pending"), replace(ORDER, updated=2)],
+    "waiting, then ready": [
+        STORE,
+        PLENTY,
+        replace(ORDER, status="Pending"),
+        replace(ORDER, updated=2),
+    ],
     "blocked, then fixed": [STORE, ORDER, PLENTY],
     "no stock, then stock": [STORE, NONE, ORDER, FIX],
     "disabled, then enabled": [STORE, replace(PLENTY, enabled=False), ORDER, FIX],
@@ -86,7 +91,10 @@ def scenarios() -> Mapping[str, Sequence[Told]]:
     for example in examples():
         rows: list[Row] = example.values[0]  # type: ignore[assignment]
         orders = dict[str, News]()
-        found[f"stock.md {example.id}"] = [OPEN, *(_read(row.message, orders) for row in rows)]
+        found[f"stock.md {example.id}"] = [
+            OPEN,
+            *(read_message(row.message, orders) for row in rows),
+        ]
     for seed in range(HISTORIES):
         found[f"history {seed}"] = history(Random(seed), (3, 9))
     return found

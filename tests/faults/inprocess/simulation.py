@@ -107,9 +107,7 @@ class Group:
         self.members = self.members[:size]
         while len(self.members) < size:
             name = f"worker {len(self.members) + len(self._past)}"
-            member = Process(
-                self._world.database, self._world.log, self._storm, name, self._chance
-            )
+            member = Process(self._world.database, self._world.log, self._storm, name, self._chance)
             member.start()
             self.members.append(member)
         shares = {one: list[int]() for one in range(size)}
