@@ -12,7 +12,7 @@ from models.catalog import Catalog
 from models.errors import PositionLost
 from models.events import Event
 from models.facts import CommerceStatus, Listing, Product, Store
-from models.ledger import Changes, DeadLetter, OrderChange, Position, Source
+from models.ledger import Changes, DeadLetter, OrderChange, Outgoing, Position, Source
 from models.outcomes import Blocked
 from models.records import CommerceOrder, OrderRecord, StockedProduct, StoryEntry
 from models.replays import RecordedAnswer, Replay, Selection
@@ -100,20 +100,23 @@ class MemoryStorage(Storage):
             return self.contents.positions[source]
 
     @override
-    async def mark_published(self, position: Position) -> None:
+    async def mark_published(self, position: Position, rest: Sequence[Outgoing] = ()) -> None:
         async with self._one_at_a_time:
             stored = self.contents.positions.get(position.source)
             if stored is not None and _same_step(stored, position):
-                self.contents.positions[position.source] = replace(stored, outbox=())
+                self.contents.positions[position.source] = replace(stored, outbox=tuple(rest))
 
     @override
-    async def has_unpublished(self, events: Collection[tuple[str, int]], but: Source) -> bool:
-        return any(
-            isinstance(one, Event) and (one.key, one.sequence) in events
+    async def unpublished_elsewhere(
+        self, events: Collection[tuple[str, int]], but: Source
+    ) -> Collection[tuple[str, int]]:
+        return {
+            (one.key, one.sequence)
             for source, position in self.contents.positions.items()
             if source != but
             for one in position.outbox
-        )
+            if isinstance(one, Event) and (one.key, one.sequence) in events
+        }
 
     @override
     async def restart_position(self, position: Position, offset: int) -> Position:

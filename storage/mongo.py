@@ -1,6 +1,6 @@
 """MongoDB: transactions that try again, positions, and what is still to be published."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from datetime import datetime
 from typing import Any
@@ -28,7 +28,13 @@ from models.errors import PositionLost, StorageBusy, StorageUnavailable
 from models.ledger import Admission, CommandMessage, Outgoing, Position, Source
 from storage.driver import Driver, in_transaction, open_client, settled
 from storage.indexes import INDEXES
-from storage.ledger_documents import dead_letter_out, event_out, ids_of_event, position_id
+from storage.ledger_documents import (
+    dead_letter_out,
+    event_out,
+    ids_of_event,
+    position_id,
+    reference_in,
+)
 from storage.port import R, Storage, Transaction, View
 from storage.transaction import MongoTransaction, Turns, WriteConflict
 from storage.values import Document
@@ -171,7 +177,7 @@ class MongoStorage(Storage):
             await self._database.command({"killSessions": sessions})
 
     @override
-    async def mark_published(self, position: Position) -> None:
+    async def mark_published(self, position: Position, rest: Sequence[Outgoing] = ()) -> None:
         with translated():
             await self._database.positions.update_one(
                 {
@@ -179,15 +185,25 @@ class MongoStorage(Storage):
                     "epoch": position.epoch,
                     "step": position.step,
                 },
-                {"$set": {"outbox": []}},
+                {"$set": {"outbox": [reference_in(outgoing) for outgoing in rest]}},
             )
 
     @override
-    async def has_unpublished(self, events: Collection[tuple[str, int]], but: Source) -> bool:
-        ids = [event_id for event in events for event_id in ids_of_event(*event)]
-        query = {"_id": {"$ne": position_id(but)}, "outbox.event": {"$in": ids}}
+    async def unpublished_elsewhere(
+        self, events: Collection[tuple[str, int]], but: Source
+    ) -> Collection[tuple[str, int]]:
+        ids = {event_id for event in events for event_id in ids_of_event(*event)}
+        query = {"_id": {"$ne": position_id(but)}, "outbox.event": {"$in": list(ids)}}
         with translated():
-            return await self._database.positions.find_one(query, {"_id": 1}) is not None
+            positions = self._database.positions.find(query, {"outbox.event": 1})
+            told = {
+                reference.get("event")
+                for position in await positions.to_list(None)
+                for reference in position["outbox"]
+            }
+            # An id does not tell its event's place in the order's sequence; the event does.
+            kept = await self._kept("events", sorted(ids & told))
+        return {(event["key"], event["sequence"]) for event in kept.values()} & set(events)
 
     @override
     async def restart_position(self, position: Position, offset: int) -> Position:

@@ -6,7 +6,7 @@ from typing import Protocol, TypeVar
 
 from models.catalog import Catalog
 from models.facts import Listing, Store
-from models.ledger import Changes, DeadLetter, Position, Source
+from models.ledger import Changes, DeadLetter, Outgoing, Position, Source
 from models.records import CommerceOrder, OrderRecord, StockedProduct
 from models.replays import RecordedAnswer, Replay, Selection
 
@@ -190,12 +190,14 @@ class Storage(Protocol):
         """
         ...
 
-    async def mark_published(self, position: Position) -> None:
-        """Record that everything up to `decided_to` is published, if it is still the same step."""
+    async def mark_published(self, position: Position, rest: Sequence[Outgoing] = ()) -> None:
+        """Record that all but the rest is published, if it is still the same epoch and step."""
         ...
 
-    async def has_unpublished(self, events: Collection[tuple[str, int]], but: Source) -> bool:
-        """Say whether one of these events, by key and sequence, is still to go out elsewhere.
+    async def unpublished_elsewhere(
+        self, events: Collection[tuple[str, int]], but: Source
+    ) -> Collection[tuple[str, int]]:
+        """Give those of these events, by key and sequence, that are still to go out elsewhere.
 
         That is from any partition but the given one. One that went out a moment ago counts until
         its partition says so.

@@ -1,7 +1,7 @@
 """The lane: one source partition's batches, decided one after the other, published in order."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,10 +10,10 @@ import structlog
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_exponential_jitter
 
 from models.errors import PositionLost, StorageBusy, StorageUnavailable
-from models.events import Event
 from models.ledger import Outgoing, Position
 from storage.port import Storage, Transaction
 from streams.messages import Incoming
+from streams.outbox import Outbox
 from streams.page import Page
 from streams.publisher import Publisher
 from streams.stage import Stage
@@ -21,8 +21,6 @@ from streams.watchdog import Progress
 
 log = structlog.get_logger(__name__)
 
-PATIENCE_SECONDS = 60.0
-"""How long an event waits for the one before it, that another partition is to publish."""
 IDLE_SECONDS = 0.05
 """How long a lane waits for more before it records that all is published."""
 
@@ -64,20 +62,24 @@ class Lane:
         now: Callable[[], datetime],
         on_room: Callable[[], None] = lambda: None,
     ) -> None:
-        self.position = position
-        self.published_to = position.decided_to if not position.outbox else 0
-        """Everything before this offset is decided and published."""
+        self._outbox = Outbox(position, storage, publisher)
         self._stage = stage
         self._storage = storage
-        self._publisher = publisher
         self._now = now
         self._on_room = on_room
         self._batches: asyncio.Queue[ReadBatch | None] = asyncio.Queue(maxsize=2)
         self._taken_to = position.decided_to
         self._draining = False
-        self._unpublished: tuple[Outgoing, ...] = ()
-        self._publishing: asyncio.Task[None] | None = None
-        self._marked = not position.outbox
+
+    @property
+    def position(self) -> Position:
+        """Where the partition stands."""
+        return self._outbox.position
+
+    @property
+    def published_to(self) -> int:
+        """Everything before this offset is decided and published."""
+        return self._outbox.published_to
 
     @property
     def progress(self) -> Progress:
@@ -104,6 +106,7 @@ class Lane:
     def drain(self) -> None:
         """End after the batch at hand and its publication; batches still waiting are dropped."""
         self._draining = True
+        self._outbox.close()
         while not self._batches.empty():
             self._batches.get_nowait()
         self._batches.put_nowait(None)
@@ -114,7 +117,7 @@ class Lane:
         Raises:
             PositionLost: Another owner has decided on from here.
         """
-        await self._publish(self.position.outbox, resumed=True)
+        await self._outbox.publish(resumed=True)
         while (batch := await self._next_batch()) is not None:
             self._on_room()
             try:
@@ -127,7 +130,7 @@ class Lane:
                 # The next owner reads in the ledger whether it was decided after all.
                 log.warning("batch-given-up", source=self.position.source)
                 break
-        await self._finish()
+        await self._outbox.settle()
 
     async def _decide(self, read: Any, end: int) -> Any:
         """Decide one step of a batch; give what is left for a next transaction, if anything."""
@@ -139,7 +142,7 @@ class Lane:
             rest = await self._stage.decide(read, page, transaction)
             after = self.position.moved(
                 end if rest is None else self.position.decided_to,
-                (*self._unpublished, *page.outgoing),
+                (*self._outbox.unpublished, *page.outgoing),
             )
             await transaction.write(page.to_changes())
             await transaction.move(self.position, after)
@@ -159,8 +162,9 @@ class Lane:
                     await self._storage.transact(work, self.position.source)
         if decided is None:
             raise AssertionError("a transaction that committed has decided")
-        rest, self.position, outgoing = decided
-        await self._publish(outgoing)
+        rest, after, outgoing = decided
+        self._outbox.add(after, outgoing)
+        await self._outbox.publish()
         return rest
 
     async def _has_moved(self) -> bool:
@@ -169,82 +173,15 @@ class Lane:
             raise PositionLost(f"{self.position.source} has another owner")
         return stored.step > self.position.step
 
-    async def _publish(self, outgoing: tuple[Outgoing, ...], *, resumed: bool = False) -> None:
-        """Begin to publish what was just decided, once what was decided before is out."""
-        await self._published()
-        outgoing = (*self._unpublished, *outgoing)  # the first are there if it was given up
-        up_to = self.position.decided_to
-        if not outgoing:
-            self.published_to = up_to
-            return
-        self._unpublished = outgoing
-        self._marked = False
-        self._publishing = asyncio.create_task(self._publish_to(outgoing, up_to, resumed))
-
-    async def _publish_to(self, outgoing: tuple[Outgoing, ...], up_to: int, resumed: bool) -> None:
-        if not await self._is_next(outgoing):
-            return  # the next owner publishes it
-        await self._publisher.publish(outgoing, resumed=resumed)
-        self._unpublished = ()
-        self.published_to = up_to
-
-    async def _is_next(self, outgoing: tuple[Outgoing, ...]) -> bool:
-        """Wait until what was decided before of the same orders is out; False if drained first.
-
-        An order's events are decided on more than one partition, perhaps by more than one worker.
-        """
-        earlier = _events_before(outgoing)
-        waited, pause = 0.0, IDLE_SECONDS / 2
-        while earlier:
-            try:
-                if not await self._storage.has_unpublished(earlier, self.position.source):
-                    break
-            except StorageUnavailable:
-                log.warning("storage-unavailable", error="order of events", attempt=1)
-            if self._draining:
-                return False
-            if waited > PATIENCE_SECONDS:
-                log.error("published-out-of-order", source=self.position.source)
-                break
-            await asyncio.sleep(pause)
-            waited, pause = waited + pause, min(2 * pause, 1.0)
-        return True
-
-    async def _published(self) -> None:
-        if self._publishing is not None:
-            await self._publishing
-            self._publishing = None
-
     async def _next_batch(self) -> ReadBatch | None:
         pause = IDLE_SECONDS
-        while self._batches.empty() and not self._marked:
+        while self._batches.empty() and not self._outbox.is_settled:
             try:
                 return await asyncio.wait_for(self._batches.get(), pause)
             except TimeoutError:
-                await self._finish()
+                await self._outbox.settle()
                 pause = min(2 * pause, 5.0)
         return await self._batches.get()
-
-    async def _finish(self) -> None:
-        """Record that all is published, so that a next owner need not send it again."""
-        await self._published()
-        if self._marked or self._unpublished:
-            return
-        try:
-            await self._storage.mark_published(self.position)
-        except StorageUnavailable:
-            log.warning("mark-published-failed", source=self.position.source)
-        else:
-            self._marked = True
-
-
-def _events_before(outgoing: Iterable[Outgoing]) -> set[tuple[str, int]]:
-    """Give, by key and sequence, the events that come right before the first of each order."""
-    first: dict[str, int] = {}
-    for one in outgoing:
-        if isinstance(one, Event):
-            first[one.key] = min(one.sequence, first.get(one.key, one.sequence))
-    return {(key, sequence - 1) for key, sequence in first.items() if sequence > 1}
 
 
 _LONGER_AND_LONGER = wait_exponential_jitter(multiplier=0.1, max=5, jitter=0.5)

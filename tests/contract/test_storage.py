@@ -487,12 +487,14 @@ async def test_taking_a_partition_up_fences_its_former_owner_off(storage: Tested
     assert await storage.position(SOURCE) == taken
 
 
+FIRST = keys.event_id(KEY, "CommerceOrderCreated", None)
+"""Of an event that happens once: it does not tell its place in the sequence."""
 OUTBOX: tuple[Outgoing, ...] = (
-    an_event(cause=a_cause(traceparent=TRACE)),
+    an_event(event_id=FIRST, cause=a_cause(traceparent=TRACE)),
     Admission(KEY, TRACE),
     a_dead_letter(),
     CommandMessage("product:SKU-1", Rejudge(fact="product:SKU-1")),
-    an_event(event_id="event-2", sequence=2),
+    an_event(event_id=keys.event_id(KEY, "CommerceOrderStatusChanged", 2), sequence=2),
     Admission("store-1/other"),
     CommandMessage(STORE, Sync(store_id=STORE, requested_at=NOW)),
     CommandMessage(KEY, Replay(replay_id="r1", key=KEY)),
@@ -530,8 +532,44 @@ async def test_published_is_marked_for_the_position_it_is_said_of(storage: Teste
     after = await with_outbox(storage)
     await storage.mark_published(replace(after, step=after.step - 1))
     assert (await storage.position(SOURCE)).outbox == OUTBOX
+    await storage.mark_published(after, OUTBOX[4:])
+    assert await storage.position(SOURCE) == replace(after, outbox=OUTBOX[4:])
     await storage.mark_published(after)
     assert await storage.position(SOURCE) == replace(after, outbox=())
+
+
+async def test_a_mark_and_a_transaction_that_moves_the_position_do_not_break_each_other(
+    storage: Tested,
+) -> None:
+    """An event that waits for another partition has its lane marked while it decides on."""
+    after = await with_outbox(storage)
+    moved = asyncio.Event()
+    marking: list[asyncio.Task[None]] = []
+
+    async def work(transaction: Transaction) -> None:
+        await transaction.move(after, after.moved(11, OUTBOX))
+        if not marking:
+            marking.append(asyncio.create_task(storage.mark_published(after)))
+            await asyncio.wait(marking, timeout=0.2)
+        moved.set()
+
+    await storage.transact(work, SOURCE)
+    await asyncio.gather(*marking)
+    assert moved.is_set()
+    assert await storage.position(SOURCE) == after.moved(11, OUTBOX)
+
+
+async def test_what_other_partitions_have_yet_to_tell_is_known_by_order_and_sequence(
+    storage: Tested,
+) -> None:
+    after = await with_outbox(storage)
+    first, second = ((KEY, number) for number in (1, 2))
+    asked = {first, second, (KEY, 3), ("store-1/other", 1)}
+    elsewhere = Source("commerce.stores", 0)
+    assert set(await storage.unpublished_elsewhere(asked, elsewhere)) == {first, second}
+    assert not await storage.unpublished_elsewhere(asked, SOURCE)
+    await storage.mark_published(after, OUTBOX[4:])
+    assert set(await storage.unpublished_elsewhere(asked, elsewhere)) == {second}
 
 
 async def test_a_position_is_restarted_with_what_is_still_to_go_out(storage: Tested) -> None:

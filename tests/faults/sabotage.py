@@ -48,7 +48,7 @@ def _reads_where_kafka_says() -> None:
         for tp, offset in positions.items():
             lane, _ = self.transport.lanes._lanes[Source(*tp)]
             lane._taken_to = offset
-            lane.position = replace(lane.position, decided_to=offset)
+            lane._outbox.position = replace(lane.position, decided_to=offset)
         await self.seek_wait(positions)
         return positions
 

@@ -268,12 +268,12 @@ async def test_an_owner_whose_position_was_moved_stops_and_publishes_nothing() -
     assert kit.stands_at(7)
 
 
-def an_event(sequence: int) -> Event:
+def an_event(sequence: int, key: str = "us/1") -> Event:
     return Event(
-        event_id=f"e{sequence}",
+        event_id=f"{key} {sequence}",
         event_type="CommerceOrderStatusChanged",
         topic="commerce.orders",
-        key="us/1",
+        key=key,
         sequence=sequence,
         occurred_at=NOW,
         cause=Cause(SOURCE.topic, 0, sequence),
@@ -307,5 +307,29 @@ async def test_what_waits_for_another_partition_is_left_to_the_next_owner() -> N
     await until(lambda: kit.stored_to == 2)
     kit.lane.drain()
     await running
-    assert kit.paper.sent == []
-    assert kit.stored.outbox == (an_event(2), Admission("1"))
+    assert kit.paper.sent == [Admission("1")]
+    assert kit.stored.outbox == (an_event(2),)
+
+
+async def test_two_partitions_that_wait_for_each_other_both_go_on() -> None:
+    storage, paper = MemoryStorage(), Paper()
+    publisher: Any = paper
+    # Each has the first event of one order, and the second of the other one.
+    left = {
+        SOURCE: (an_event(1, "us/1"), an_event(2, "us/2")),
+        OTHER: (an_event(2, "us/1"), an_event(1, "us/2")),
+    }
+    running = []
+    for source, outbox in left.items():
+        storage.contents.positions[source] = position = Position(source, 1, outbox)
+        lane = Lane(position, Decided(), storage, publisher, lambda: NOW)
+        running.append((lane, asyncio.create_task(lane.run())))
+    await until(lambda: len(paper.sent) == 4)
+    for lane, task in running:
+        lane.drain()
+        await task
+    for key in ("us/1", "us/2"):
+        assert [
+            one.sequence for one in paper.sent if isinstance(one, Event) and one.key == key
+        ] == [1, 2]
+    assert [position.outbox for position in storage.contents.positions.values()] == [(), ()]
