@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from functools import cache
 from random import Random
 from typing import NamedTuple
 
@@ -102,7 +101,7 @@ async def _settle(world: World, process: Process, weather: Strikes) -> Process:
                 world.violations.append("the only worker lost its place")
             await world.bury(process)
             process = await _started(world, weather)
-        elif all(map(process.has_finished, world.sources)):
+        elif all(world.is_done(one) and process.has_finished(one) for one in world.sources):
             return process
         if loop.time() > deadline:
             world.violations.append("does not come to rest")

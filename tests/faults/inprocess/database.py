@@ -5,7 +5,7 @@ decisions from passing each other are the turns, here as there.
 """
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, cast
@@ -48,12 +48,14 @@ class Database:
     read_to: dict[Source, int] = field(default_factory=dict)
     """What was ever handed to a lane, for the control that acknowledges it."""
 
-    def commit(self, base: Contents, draft: Contents) -> None:
-        """Store what a draft has that its base had not.
+    def commit(self, base: Contents, draft: Contents, turns: Mapping[Turn, int]) -> None:
+        """Store what a draft has that its base had not, and count its turns on.
 
         Raises:
-            Conflict: One of these documents was written since.
+            Conflict: One of these documents was written since, or one of its turns taken.
         """
+        if any(self.turns[turn] != count for turn, count in turns.items()):
+            raise Conflict
         stored = self.contents.copy()
         for before, after, now in zip(_tables(base), _tables(draft), _tables(stored), strict=True):
             _merge(before, after, now)
@@ -64,6 +66,7 @@ class Database:
         except AssertionError as wrong:
             self.violations.append(str(wrong))
         self.contents = stored
+        self.turns.update(turns.keys())
 
 
 def _tables(contents: Contents) -> Iterator[Table]:
@@ -124,7 +127,7 @@ class ProcessStorage(MemoryStorage):
         super().__init__()
 
     @property
-    def contents(self) -> Contents:  # type: ignore[override]
+    def contents(self) -> Contents:
         """What is stored."""
         return self._database.contents
 
@@ -139,7 +142,7 @@ class ProcessStorage(MemoryStorage):
         database, broken = self._database, self._database.broken
         while True:
             await self._power.step("storage.begin")
-            base, turns = database.contents.copy(), database.turns.copy()
+            base, counts = database.contents.copy(), database.turns.copy()
             draft = base.copy()
             steps = _Steps(draft, self._power, broken)
             result = await work(cast(Transaction, steps))
@@ -148,17 +151,14 @@ class ProcessStorage(MemoryStorage):
                 await self._publish([one for one in told if isinstance(one, Event)])
             await self._power.step("storage.commit")
             try:
-                if any(database.turns[one] != turns[one] for one in steps.turns):
-                    raise Conflict
-                database.commit(base, draft)
+                database.commit(base, draft, {one: counts[one] for one in steps.turns})
             except Conflict:
                 if Broken.BLIND_STOCK not in broken:
                     continue
                 base, draft = database.contents.copy(), database.contents.copy()
                 for name, written in steps.written:
                     await getattr(MemoryTransaction(draft), name)(*written)
-                database.commit(base, draft)
-            database.turns.update(steps.turns)
+                database.commit(base, draft, {})
             await self._power.step("storage.committed")
             return result
 
@@ -173,9 +173,11 @@ class ProcessStorage(MemoryStorage):
         return await super().position(source)
 
     @override
-    async def has_unpublished(self, events: Collection[tuple[str, int]], but: Source) -> bool:
+    async def unpublished_elsewhere(
+        self, events: Collection[tuple[str, int]], but: Source
+    ) -> Collection[tuple[str, int]]:
         await self._power.step("storage.unpublished")
-        return await super().has_unpublished(events, but)
+        return await super().unpublished_elsewhere(events, but)
 
     @override
     async def take_up(self, source: Source) -> Position:
@@ -189,9 +191,9 @@ class ProcessStorage(MemoryStorage):
         return position
 
     @override
-    async def mark_published(self, position: Position) -> None:
+    async def mark_published(self, position: Position, rest: Sequence[Outgoing] = ()) -> None:
         await self._power.step("storage.mark")
-        await self._written(super().mark_published(position))
+        await self._written(super().mark_published(position, rest))
 
     @override
     async def restart_position(self, position: Position, offset: int) -> Position:

@@ -23,7 +23,7 @@ EXPECTED = (PositionLost, DrainTimeout, KafkaError)
 
 
 class Process:
-    """Wired as the worker wires it. `chance` makes it read messages twice and out of their order."""
+    """Wired as the worker wires it. `chance` makes it read messages twice and too early."""
 
     def __init__(
         self,

@@ -78,7 +78,8 @@ class Storm:
 
     def _error(self, what: str) -> Exception:
         if what.startswith("kafka"):
-            return KafkaConnectionError()
+            error: Exception = KafkaConnectionError()
+            return error
         if what == "storage.commit" and self.chance.random() < 0.5:
             return StorageBusy("in the way")
         return StorageUnavailable("no answer")
