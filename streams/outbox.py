@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 import structlog
 
-from models.errors import StorageUnavailable
+from models.errors import PositionLost, StorageUnavailable
 from models.events import Event
 from models.ledger import Outgoing, Position
 from storage.port import Storage
@@ -110,13 +110,23 @@ class Outbox:
         return {key for key, _ in missing}
 
     async def _mark(self) -> bool:
-        """Record what is still to go out; say whether the database answered."""
+        """Record what is still to go out; say whether the database answered.
+
+        Raises:
+            PositionLost: Another owner is there, perhaps one that has lost its place since and
+                only slept. An owner that went on would never record anything again, and what is
+                recorded nowhere as published holds up what other partitions have to tell.
+        """
         position, rest = self.position, self.unpublished
         try:
             await self._storage.mark_published(position, rest)
         except StorageUnavailable:
             log.warning("mark-published-failed", source=position.source)
             return False
+        except PositionLost:
+            if not self._closing:
+                raise
+            return True  # the next owner is there already
         # Another transaction may have been committed meanwhile, with an outbox of its own.
         self._is_marked = position is self.position and not rest
         return True
