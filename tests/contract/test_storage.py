@@ -499,7 +499,7 @@ OUTBOX: tuple[Outgoing, ...] = (
     Admission("store-1/other"),
     CommandMessage(STORE, Sync(store_id=STORE, requested_at=NOW)),
     CommandMessage(KEY, Replay(replay_id="r1", key=KEY)),
-    a_dead_letter(offset=8, key=None, value=None, headers=()),
+    a_dead_letter(offset=8, key=None, value=None, headers=(("none", None),)),
 )
 
 

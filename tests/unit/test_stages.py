@@ -73,6 +73,16 @@ async def test_poison_among_good_orders_costs_none_of_them() -> None:
     assert world.dead_letters[0].value == b"{nonsense"
 
 
+@pytest.mark.parametrize("name", ["store-id", "traceparent", "other"])
+async def test_a_header_without_a_value_stops_nothing(name: str) -> None:
+    """Kafka allows it. It stopped the partition for ever."""
+    world = await a_world()
+    poison = a_message(b"{nonsense", headers=((name, None),))
+    await world.tell(ORDERS, poison, a_message(a_document(), offset=1, headers=((name, None),)))
+    assert isinstance(world.order().outcome, Created)
+    assert world.dead_letters[0].headers == poison.headers
+
+
 def a_page(*orders: dict[str, Any]) -> dict[str, Any]:
     return {"payload": {"Orders": list(orders)}}
 
