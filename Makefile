@@ -46,7 +46,7 @@ run: $(INSTALLED) ## Start everything on this machine, with sample traffic; Ctrl
 
 .PHONY: test
 test: $(INSTALLED) ## Run all quick tests: unit, model, contract and integration
-	@$(PYTEST) tests/unit tests/model tests/contract tests/integration
+	@$(PYTEST) tests/unit tests/model tests/contract tests/integration tests/faults/inprocess
 
 .PHONY: histories
 histories: $(INSTALLED) ## Run the long proofs: 20,000 random histories, 200 on real servers, 10,000 stock rounds
@@ -65,7 +65,12 @@ browser: $(INSTALLED) ## Run the console's tests in a real browser; needs chromi
 
 .PHONY: faults
 faults: $(INSTALLED) ## Break everything under load for an hour, have it checked, write docs/faults.md; goes on where it was
+	@$(BIN)/python -m tests.faults.inprocess
 	@$(BIN)/python -m tests.faults $(ARGS)
+
+.PHONY: faults-inprocess
+faults-inprocess: $(INSTALLED) ## The part of it that needs no server: every crash, 10,000 seeds, 100,000 inputs
+	@$(BIN)/python -m tests.faults.inprocess $(ARGS)
 
 .PHONY: check
 check: lint type unit ## Run what should pass before every commit

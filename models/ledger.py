@@ -11,6 +11,9 @@ from models.records import CommerceOrder, OrderRecord, StoryEntry
 from models.refusals import DeadLetterCode
 from models.replays import RecordedAnswer, Replay
 
+Header = tuple[str, bytes | None]
+"""A header of a message; Kafka allows that it has no value."""
+
 
 class Source(NamedTuple):
     """A partition of a topic that is read."""
@@ -50,7 +53,7 @@ class DeadLetter:
     message: str
     key: bytes | None
     value: bytes | None
-    headers: tuple[tuple[str, bytes], ...]
+    headers: tuple[Header, ...]
     at: datetime
     details_of: str | None = None
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from models.ledger import DeadLetter
+from models.ledger import DeadLetter, Header
 from models.refusals import DeadLetterCode
 
 COUNT_HEADER = "redrive-count"
@@ -103,9 +103,9 @@ class DeadLetters(Protocol):
         ...
 
 
-def chain_of(headers: Sequence[tuple[str, bytes]], redriven: Sequence[Redrive]) -> int:
+def chain_of(headers: Sequence[Header], redriven: Sequence[Redrive]) -> int:
     """Give how often a message was driven again: by its last count header, or by its marks."""
     told = [value for name, value in headers if name == COUNT_HEADER]
-    last = told[-1] if told else b""
+    last = (told[-1] if told else None) or b""
     earlier = int(last) if last.isdigit() and len(last) <= _MOST_DIGITS else 0
     return max([earlier, *(redrive.count for redrive in redriven)])

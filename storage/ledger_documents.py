@@ -5,7 +5,7 @@ from bson.binary import Binary
 from models import keys
 from models.commands import COMMAND
 from models.events import EVENT_TYPES, Event
-from models.ledger import Admission, CommandMessage, DeadLetter, Outgoing, Source
+from models.ledger import Admission, CommandMessage, DeadLetter, Header, Outgoing, Source
 from models.refusals import DeadLetterCode
 from storage.order_documents import cause_in, cause_out
 from storage.values import Document, present
@@ -75,10 +75,18 @@ def dead_letter_in(letter: DeadLetter) -> Document:
         "message": letter.message,
         "key": None if letter.key is None else Binary(letter.key),
         "value": None if letter.value is None else Binary(letter.value),
-        "headers": [[name, Binary(value)] for name, value in letter.headers],
+        "headers": [
+            [name, None if value is None else Binary(value)] for name, value in letter.headers
+        ],
         "at": letter.at,
         **present(details_of=letter.details_of),
     }
+
+
+def headers_out(document: Document) -> tuple[Header, ...]:
+    """Give the headers of a kept dead letter."""
+    kept = document["headers"]
+    return tuple((name, None if value is None else bytes(value)) for name, value in kept)
 
 
 def dead_letter_out(document: Document) -> DeadLetter:
@@ -91,7 +99,7 @@ def dead_letter_out(document: Document) -> DeadLetter:
         message=document["message"],
         key=document["key"],
         value=document["value"],
-        headers=tuple((name, bytes(value)) for name, value in document["headers"]),
+        headers=headers_out(document),
         at=document["at"],
         details_of=document.get("details_of"),
     )

@@ -105,7 +105,9 @@ class MemoryStorage(Storage):
     async def mark_published(self, position: Position, rest: Sequence[Outgoing] = ()) -> None:
         async with self._one_at_a_time:
             stored = self.contents.positions.get(position.source)
-            if stored is not None and _same_step(stored, position):
+            if stored is not None and stored.epoch != position.epoch:
+                raise PositionLost(f"{position.source} has another owner")
+            if stored is not None and stored.step == position.step:
                 self.contents.positions[position.source] = replace(stored, outbox=tuple(rest))
 
     @override

@@ -184,7 +184,7 @@ class MongoStorage(Storage):
     @override
     async def mark_published(self, position: Position, rest: Sequence[Outgoing] = ()) -> None:
         with translated():
-            await self._database.positions.update_one(
+            marked = await self._database.positions.update_one(
                 {
                     "_id": position_id(position.source),
                     "epoch": position.epoch,
@@ -192,6 +192,10 @@ class MongoStorage(Storage):
                 },
                 {"$set": {"outbox": [reference_in(outgoing) for outgoing in rest]}},
             )
+        if not marked.matched_count:
+            stored = await self.position(position.source)
+            if stored.epoch != position.epoch:
+                raise PositionLost(f"{position.source} has another owner")
 
     @override
     async def unpublished_elsewhere(

@@ -17,7 +17,7 @@ from storage.dead_letters import (
     chain_of,
 )
 from storage.driver import Driver, open_client, settled
-from storage.ledger_documents import dead_letter_out
+from storage.ledger_documents import dead_letter_out, headers_out
 from storage.mongo import translated
 from storage.values import Document
 
@@ -124,7 +124,7 @@ def _redriven_out(document: Document) -> tuple[Redrive, ...]:
 
 def _line_out(document: Document) -> LetterLine:
     redriven = _redriven_out(document)
-    headers = [(name, bytes(value)) for name, value in document["headers"]]
+    headers = headers_out(document)
     return LetterLine(
         dead_letter_id=document["_id"],
         code=DeadLetterCode(document["code"]),

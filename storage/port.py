@@ -192,7 +192,11 @@ class Storage(Protocol):
         ...
 
     async def mark_published(self, position: Position, rest: Sequence[Outgoing] = ()) -> None:
-        """Record that all but the rest is published, if it is still the same epoch and step."""
+        """Record that all but the rest is published, if it is still the same step.
+
+        Raises:
+            PositionLost: Another owner has taken the partition up.
+        """
         ...
 
     async def unpublished_elsewhere(

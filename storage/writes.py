@@ -134,7 +134,7 @@ def _fact_writes(changes: Changes, database: str) -> list[Operation]:
         product.sku: {"$set": product_in(product)} for product in changes.products
     }
     for sku in changes.deleted_products:
-        told[sku] = {"$set": {"deleted": True}}
+        told.setdefault(sku, {}).setdefault("$set", {})["deleted"] = True
     for sku, pieces in changes.held.items():
         if pieces:
             told.setdefault(sku, {})["$inc"] = {"held": pieces}

@@ -113,8 +113,7 @@ class ProductsStage:
             if told.refusal is not None:
                 page.refuse(told.message, told.refusal)
             elif told.deletes is not None:
-                changed.pop(told.deletes, None)
-                deleted.add(told.deletes)
+                deleted.add(told.deletes)  # what was told of it is kept all the same
             elif told.fact is not None:
                 held = known.get(told.fact.sku)
                 if held is None or told.fact.as_of >= held.as_of:

@@ -6,14 +6,14 @@ from typing import NamedTuple, Protocol
 
 from models.commands import COMMAND
 from models.events import Event
-from models.ledger import Admission, CommandMessage, DeadLetter, Outgoing
+from models.ledger import Admission, CommandMessage, DeadLetter, Header, Outgoing
 from models.records import Cause
 from streams.topics import TopicName
 
 CE_SOURCE = b"/order-import"
-_JSON = ("content-type", b"application/json")
+_JSON: Header = ("content-type", b"application/json")
 _TRACEPARENT = re.compile("[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
-Headers = Sequence[tuple[str, bytes]]
+Headers = Sequence[Header]
 
 
 class Incoming(Protocol):
@@ -51,7 +51,7 @@ class Outbound(NamedTuple):
     topic: str
     key: bytes | None
     value: bytes | None
-    headers: list[tuple[str, bytes]]
+    headers: list[Header]
 
 
 def header(message: Incoming, name: str) -> str | None:
@@ -59,7 +59,7 @@ def header(message: Incoming, name: str) -> str | None:
     for known, value in reversed(message.headers):
         if known == name:
             try:
-                return value.decode()
+                return None if value is None else value.decode()
             except UnicodeDecodeError:
                 return None
     return None
@@ -94,11 +94,11 @@ def encode(outgoing: Outgoing) -> Outbound:
             )
 
 
-def _trace(traceparent: str | None) -> list[tuple[str, bytes]]:
+def _trace(traceparent: str | None) -> list[Header]:
     return [] if traceparent is None else [("traceparent", traceparent.encode())]
 
 
-def _event_headers(event: Event) -> list[tuple[str, bytes]]:
+def _event_headers(event: Event) -> list[Header]:
     return [
         ("ce_specversion", b"1.0"),
         ("ce_id", event.event_id.encode()),
@@ -111,7 +111,7 @@ def _event_headers(event: Event) -> list[tuple[str, bytes]]:
     ]
 
 
-def _error_headers(letter: DeadLetter) -> list[tuple[str, bytes]]:
+def _error_headers(letter: DeadLetter) -> list[Header]:
     """Give Kafka Connect's names for where a message came from and why it was not taken."""
     prefix = "__connect.errors."
     return [

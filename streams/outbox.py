@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import structlog
 
-from models.errors import StorageUnavailable
+from models.errors import PositionLost, StorageUnavailable
 from models.events import Event
 from models.ledger import Outgoing, Position, Source
 from storage.port import Storage
@@ -139,7 +139,13 @@ class Outbox:
         return {key for key, _ in missing}
 
     async def _mark(self) -> bool:
-        """Record what is still to go out; say whether the database answered."""
+        """Record what is still to go out; say whether the database answered.
+
+        Raises:
+            PositionLost: Another owner is there, perhaps one that has lost its place since and
+                only slept. An owner that went on would never record anything again, and what is
+                recorded nowhere as published holds up what other lanes have to tell.
+        """
         for source, position in list(self.positions.items()):
             if not position.outbox:
                 continue
@@ -150,6 +156,10 @@ class Outbox:
             except StorageUnavailable:
                 log.warning("mark-published-failed", source=source)
                 return False
+            except PositionLost:
+                if not self._closing:
+                    raise
+                return True  # the next owner is there already
             # Another transaction may have moved it meanwhile, with an outbox of its own.
             if self.positions[source] is position:
                 self.positions[source] = replace(position, outbox=rest)

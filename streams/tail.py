@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from models.events import Event
-from models.ledger import DeadLetter, Outgoing
+from models.ledger import DeadLetter, Header, Outgoing
 from streams.messages import encode
 
 MARGIN = timedelta(seconds=30)
@@ -75,9 +75,9 @@ def _decided_at(message: Event | DeadLetter) -> datetime:
     return message.occurred_at if isinstance(message, Event) else message.at
 
 
-def _identity(headers: Sequence[tuple[str, bytes]]) -> tuple[bytes, ...]:
+def _identity(headers: Sequence[Header]) -> tuple[bytes, ...]:
     """Give what makes a message the same one: its event id, or where a dead letter came from."""
     found = dict(headers)
     if _ORIGIN[-1] in found:
-        return tuple(found.get(name, b"") for name in _ORIGIN)
-    return (found.get("ce_id", b""),)
+        return tuple(found.get(name) or b"" for name in _ORIGIN)
+    return (found.get("ce_id") or b"",)

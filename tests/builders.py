@@ -12,7 +12,7 @@ from models.blockers import REMEDIES, Blocker, BlockerCode
 from models.catalog import Catalog
 from models.events import Event
 from models.facts import CommerceStatus, Listing, OrderUpdate, Product, Store
-from models.ledger import DeadLetter
+from models.ledger import DeadLetter, Header
 from models.money import Money
 from models.outcomes import Admitted, Blocked
 from models.records import (
@@ -42,7 +42,7 @@ class Message(NamedTuple):
     offset: int
     value: bytes | None
     key: bytes | None = None
-    headers: tuple[tuple[str, bytes], ...] = ()
+    headers: tuple[Header, ...] = ()
     partition: int = 0
 
 

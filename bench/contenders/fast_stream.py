@@ -43,7 +43,7 @@ def build_broker(settings: Settings, storage: Storage) -> Any:
                     outgoing.value,
                     topic=settings.topic_prefix + outgoing.topic,
                     key=outgoing.key,
-                    headers={name: value.decode() for name, value in outgoing.headers},
+                    headers={name: (value or b"").decode() for name, value in outgoing.headers},
                     no_confirm=True,
                 )
                 for outgoing in await decide(stage, storage, topic, records)

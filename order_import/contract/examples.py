@@ -63,7 +63,7 @@ def event_example(event: type[EventBody]) -> Example:
     cause = Cause(**_CAUSE, traceparent=_TRACE)
     data = body.model_dump_json(by_alias=True).encode()
     message = encode(Event(event_id, name, event.topic, sample.KEY, 2, _AT, cause, data))
-    headers = {name: value.decode() for name, value in message.headers}
+    headers = {name: (value or b"").decode() for name, value in message.headers}
     return _example(json.loads(data), key=sample.KEY, headers=headers)
 
 
@@ -80,7 +80,7 @@ def dead_letter_example() -> Example:
         headers=(("store-id", sample.STORE.encode()),),
         at=_AT,
     )
-    headers = {name: value.decode() for name, value in encode(letter).headers}
+    headers = {name: (value or b"").decode() for name, value in encode(letter).headers}
     return _example("{", key=sample.ORDER, headers=headers)
 
 

@@ -10,7 +10,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
 from models.errors import BrokerUnavailable
-from models.ledger import DeadLetter
+from models.ledger import DeadLetter, Header
 from order_import.clients import new_producer
 from order_import.dead_letters.afterwards import Sent
 from order_import.lag import broker_errors
@@ -128,7 +128,7 @@ async def redrive(
     return done
 
 
-def headers_again(letter: DeadLetter, count: int) -> list[tuple[str, bytes]]:
+def headers_again(letter: DeadLetter, count: int) -> list[Header]:
     """Give the headers as they came, with how often and from where it was driven again."""
     ours = {COUNT_HEADER, FROM_HEADER}
     return [

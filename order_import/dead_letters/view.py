@@ -63,7 +63,12 @@ def view_of(kept: KeptLetter, *, unmask: bool = False) -> LetterView:
         offset=letter.offset,
         key=None if letter.key is None else _shown(letter.key, _DIGITS_AND_IDS, unmask=unmask),
         headers=tuple(
-            (name, _shown(value, _PLAIN if _OPEN_HEADERS.fullmatch(name) else None, unmask=unmask))
+            (
+                name,
+                _shown(
+                    value or b"", _PLAIN if _OPEN_HEADERS.fullmatch(name) else None, unmask=unmask
+                ),
+            )
             for name, value in letter.headers
         ),
         size=None if letter.value is None else len(letter.value),

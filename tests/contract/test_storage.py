@@ -430,6 +430,13 @@ async def test_a_deleted_product_is_out_of_the_catalog_and_keeps_its_count_and_h
     assert await read(storage, lambda t: t.products(HELD)) == {"SKU-1": StockedProduct(again, 3)}
 
 
+async def test_a_product_told_and_deleted_at_once_keeps_what_was_told(storage: Tested) -> None:
+    await write(storage, products=[a_product(as_of=NOW)], deleted_products=["SKU-1"])
+    assert await read(storage, lambda t: t.products(HELD)) == {}
+    kept = (await read(storage, lambda t: t.product_versions(HELD)))["SKU-1"]
+    assert kept.product.as_of == NOW
+
+
 async def test_deleting_or_holding_a_product_never_told_makes_none(storage: Tested) -> None:
     await write(storage, deleted_products=["SKU-1"], held={"SKU-2": 3})
     assert await read(storage, lambda t: t.product_versions({"SKU-1", "SKU-2"})) == {}
@@ -482,7 +489,8 @@ async def test_taking_a_partition_up_fences_its_former_owner_off(storage: Tested
     await move(storage, former, left)
     [taken] = await storage.take_up([SOURCE])
     assert taken == replace(left, epoch=2)
-    await storage.mark_published(left)
+    with pytest.raises(PositionLost):
+        await storage.mark_published(left)
     with pytest.raises(PositionLost):
         await move(storage, left, left.moved(20, ()))
     assert await storage.position(SOURCE) == taken
@@ -499,7 +507,7 @@ OUTBOX: tuple[Outgoing, ...] = (
     Admission("store-1/other"),
     CommandMessage(STORE, Sync(store_id=STORE, requested_at=NOW)),
     CommandMessage(KEY, Replay(replay_id="r1", key=KEY)),
-    a_dead_letter(offset=8, key=None, value=None, headers=()),
+    a_dead_letter(offset=8, key=None, value=None, headers=(("none", None),)),
 )
 
 

@@ -63,7 +63,7 @@ async def _play(rows: list[Row]) -> None:
     try:
         await _tell(simulation, model, OPEN)
         for row in rows:
-            await _tell(simulation, model, _read(row.message, orders))
+            await _tell(simulation, model, read_message(row.message, orders))
             contents = simulation.storage.contents
             product = contents.products["P"]
             states = ", ".join(
@@ -83,7 +83,7 @@ async def _tell(simulation: Simulation, model: Model, told: Told) -> None:
     assert simulation.end() == model.end()
 
 
-def _read(message: str, orders: dict[str, News]) -> Told:
+def read_message(message: str, orders: dict[str, News]) -> Told:
     """Make a message of a row's first cell. Orders are purchased in the order they come."""
     if found := re.fullmatch(r"count (\d+) at (\S+)", message):
         return ProductTold("P", True, True, int(found[1]), _minutes(found[2]))

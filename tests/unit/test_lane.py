@@ -367,3 +367,17 @@ async def test_two_partitions_that_wait_for_each_other_both_go_on() -> None:
             one.sequence for one in paper.sent if isinstance(one, Event) and one.key == key
         ] == [1, 2]
     assert [position.outbox for position in storage.contents.positions.values()] == [(), ()]
+
+
+async def test_an_idle_owner_ends_when_another_took_its_partition_up_before_it_was_recorded() -> (
+    None
+):
+    """It went on for ever with its events recorded as still to go out."""
+    storage = MemoryStorage()
+    lane = Lane(await storage.take_up([SOURCE]), Decided(), storage, Paper(), lambda: NOW)  # type: ignore[arg-type]
+    lane.put(SOURCE, Batch(0, [a_message(b"{}", offset=0)]))
+    running = asyncio.create_task(lane.run())
+    await asyncio.sleep(0)  # decided and published, and not recorded yet
+    assert (await storage.take_up([SOURCE]))[0].outbox
+    with pytest.raises(PositionLost):
+        await asyncio.wait_for(running, 5)

@@ -73,6 +73,16 @@ async def test_poison_among_good_orders_costs_none_of_them() -> None:
     assert world.dead_letters[0].value == b"{nonsense"
 
 
+@pytest.mark.parametrize("name", ["store-id", "traceparent", "other"])
+async def test_a_header_without_a_value_stops_nothing(name: str) -> None:
+    """Kafka allows it. It stopped the partition for ever."""
+    world = await a_world()
+    poison = a_message(b"{nonsense", headers=((name, None),))
+    await world.tell(ORDERS, poison, a_message(a_document(), offset=1, headers=((name, None),)))
+    assert isinstance(world.order().outcome, Created)
+    assert world.dead_letters[0].headers == poison.headers
+
+
 def a_page(*orders: dict[str, Any]) -> dict[str, Any]:
     return {"payload": {"Orders": list(orders)}}
 
@@ -246,6 +256,16 @@ async def test_a_deleted_product_blocks_and_comes_back() -> None:
     assert isinstance(world.order().outcome, Blocked)
     await world.tell(PRODUCTS, told(a_product(as_of=later(1))))
     assert isinstance(world.order().outcome, Created)
+
+
+async def test_a_count_told_and_deleted_in_one_batch_is_known_as_if_in_two() -> None:
+    """It was forgotten: an older count that came after it brought the product back."""
+    world = await a_world(product=a_product(as_of=later(1)))
+    await world.tell(PRODUCTS, told(a_product(as_of=later(3))), a_message(None, key=b"SKU-1"))
+    await world.tell(PRODUCTS, told(a_product(as_of=later(2))))
+    contents = world.storage.contents
+    assert contents.products["SKU-1"].product.as_of == later(3)
+    assert "SKU-1" in contents.deleted
 
 
 async def test_the_last_piece_goes_to_one_order_of_a_batch() -> None:

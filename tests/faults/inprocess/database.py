@@ -1,0 +1,214 @@
+"""MongoDB's twin for all processes: snapshots, and of two writers of one document the first wins.
+
+As there, a transaction that only read what another one wrote commits all the same. What keeps
+decisions from passing each other are the turns, here as there.
+"""
+
+from collections import Counter
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Any, cast
+
+from typing_extensions import override
+
+from models.events import Event
+from models.ledger import Outgoing, Position, Source
+from storage.memory import Contents, MemoryStorage, MemoryTransaction
+from storage.port import R, Transaction, Turn, View
+from tests.faults.inprocess.power import Power
+from tests.model.invariants import check_stock, check_taken
+
+Table = dict[Any, Any]
+
+
+class Broken(StrEnum):
+    """What a negative control leaves out."""
+
+    ACKED_AS_READ = "acknowledging only what is decided"
+    FORGETFUL = "publishing what a crash left unpublished"
+    NO_COMPARE = "the ledger's compare-and-set"
+    EARLY = "publishing only after the commit"
+    NO_TURNS = "judging in turns"
+    BLIND_STOCK = "taking pieces only where they still are"
+
+
+class Conflict(Exception):  # noqa: N818 - a state of the world, not a mistake
+    """Another transaction was quicker with one of the documents."""
+
+
+@dataclass
+class Database:
+    """What is stored, for all processes, and what was found wrong at a commit."""
+
+    contents: Contents = field(default_factory=Contents)
+    turns: Counter[Turn] = field(default_factory=Counter)
+    broken: frozenset[Broken] = frozenset()
+    violations: list[str] = field(default_factory=list)
+    read_to: dict[Source, int] = field(default_factory=dict)
+    """What was ever handed to a lane, for the control that acknowledges it."""
+
+    def commit(self, base: Contents, draft: Contents, turns: Mapping[Turn, int]) -> None:
+        """Store what a draft has that its base had not, and count its turns on.
+
+        Raises:
+            Conflict: One of these documents was written since, or one of its turns taken.
+        """
+        if any(self.turns[turn] != count for turn, count in turns.items()):
+            raise Conflict
+        stored = self.contents.copy()
+        for before, after, now in zip(_tables(base), _tables(draft), _tables(stored), strict=True):
+            _merge(before, after, now)
+        stored.numbered += draft.numbered - base.numbered
+        try:
+            check_taken(self.contents.products, stored.products)
+            check_stock(stored)
+        except AssertionError as wrong:
+            self.violations.append(str(wrong))
+        self.contents = stored
+        self.turns.update(turns.keys())
+
+
+def _tables(contents: Contents) -> Iterator[Table]:
+    for kept in (contents, contents.kept_replays):
+        yield from (table for table in vars(kept).values() if isinstance(table, dict))
+
+
+def _merge(before: Table, after: Table, now: Table) -> None:
+    for key in before.keys() | after.keys():
+        if before.get(key) is after.get(key):
+            continue
+        if now.get(key) is not before.get(key):
+            raise Conflict(key)
+        if key in after:
+            now[key] = after[key]
+        else:
+            del now[key]
+
+
+class _Steps:
+    """A transaction each of whose calls is a step. It remembers its turns and what it wrote."""
+
+    def __init__(self, draft: Contents, power: Power, broken: frozenset[Broken]) -> None:
+        self.turns: set[Turn] = set()
+        self.written: list[tuple[str, tuple[Any, ...]]] = []
+        self._draft = draft
+        self._power = power
+        self._broken = broken
+
+    def __getattr__(self, name: str) -> Callable[..., Awaitable[Any]]:
+        async def call(*told: Any) -> Any:
+            await self._power.step(f"storage.{name}")
+            if name == "take_turn" and Broken.NO_TURNS not in self._broken:
+                self.turns.add(told[0])
+            if name == "write":
+                self.written.append((name, told))
+                if Broken.NO_COMPARE in self._broken:
+                    changes, moves = told
+                    self._draft.positions |= {after.source: after for _, after in moves}
+                    told = (changes,)
+            return await getattr(MemoryTransaction(self._draft), name)(*told)
+
+        return call
+
+
+class ProcessStorage(MemoryStorage):
+    """The database as one process sees it: each call is a step there, and one back."""
+
+    def __init__(
+        self,
+        database: Database,
+        power: Power,
+        publish: Callable[[Sequence[Outgoing]], Awaitable[None]],
+    ) -> None:
+        self._database = database
+        self._power = power
+        self._publish = publish
+        super().__init__()
+
+    @property
+    def contents(self) -> Contents:
+        """What is stored."""
+        return self._database.contents
+
+    @contents.setter
+    def contents(self, _: Contents) -> None:
+        """What is stored was there before this process."""
+
+    @override
+    async def transact(
+        self, work: Callable[[Transaction], Awaitable[R]], source: Source | None = None
+    ) -> R:
+        database, broken = self._database, self._database.broken
+        while True:
+            await self._power.step("storage.begin")
+            base, counts = database.contents.copy(), database.turns.copy()
+            draft = base.copy()
+            steps = _Steps(draft, self._power, broken)
+            result = await work(cast(Transaction, steps))
+            if Broken.EARLY in broken and source is not None:
+                moved = [
+                    one.outbox
+                    for one in draft.positions.values()
+                    if one.source.topic == source.topic
+                ]
+                await self._publish([e for told in moved for e in told if isinstance(e, Event)])
+            await self._power.step("storage.commit")
+            try:
+                database.commit(base, draft, {one: counts[one] for one in steps.turns})
+            except Conflict:
+                if Broken.BLIND_STOCK not in broken:
+                    continue
+                base, draft = database.contents.copy(), database.contents.copy()
+                for name, written in steps.written:
+                    await getattr(MemoryTransaction(draft), name)(*written)
+                database.commit(base, draft, {})
+            await self._power.step("storage.committed")
+            return result
+
+    @override
+    async def look(self, work: Callable[[View], Awaitable[R]]) -> R:
+        await self._power.step("storage.look")
+        return await super().look(work)
+
+    @override
+    async def position(self, source: Source) -> Position:
+        await self._power.step("storage.position")
+        return await super().position(source)
+
+    @override
+    async def unpublished_elsewhere(
+        self, events: Collection[tuple[str, int]], but: Collection[Source]
+    ) -> Collection[tuple[str, int]]:
+        await self._power.step("storage.unpublished")
+        return await super().unpublished_elsewhere(events, but)
+
+    @override
+    async def take_up(self, sources: Sequence[Source]) -> Sequence[Position]:
+        await self._power.step("storage.take-up")
+        positions = await self._written(super().take_up(sources))
+        if Broken.FORGETFUL in self._database.broken:
+            positions = [replace(position, outbox=()) for position in positions]
+        if Broken.ACKED_AS_READ in self._database.broken:
+            read_to = self._database.read_to
+            positions = [
+                replace(one, decided_to=max(read_to.get(one.source, 0), one.decided_to))
+                for one in positions
+            ]
+        return positions
+
+    @override
+    async def mark_published(self, position: Position, rest: Sequence[Outgoing] = ()) -> None:
+        await self._power.step("storage.mark")
+        await self._written(super().mark_published(position, rest))
+
+    @override
+    async def restart_position(self, position: Position, offset: int) -> Position:
+        await self._power.step("storage.restart")
+        return await self._written(super().restart_position(position, offset))
+
+    async def _written(self, writing: Awaitable[R]) -> R:
+        """Write one document outside of a transaction; whose draft has the old one, conflicts."""
+        result = await writing
+        await self._power.step("storage.written")
+        return result

@@ -1,0 +1,230 @@
+"""Rubbish by seed: every kind of message that is read, changed in its bytes, values, key, headers.
+
+Each goes the worker's way: read, decided in a transaction, encoded for Kafka and for MongoDB. It
+must be taken, or become a dead letter with a code and with all its bytes; never an exception.
+"""
+
+import asyncio
+import json
+import time
+from collections.abc import Mapping, Sequence
+from random import Random
+from typing import Any, NamedTuple
+
+import bson
+
+from models.ledger import DeadLetter, Position, Source
+from models.refusals import DeadLetterCode
+from order_import.contract.examples import read_examples
+from storage.ledger_documents import reference_in
+from storage.memory import MemoryStorage
+from storage.port import Transaction
+from storage.writes import operations
+from streams.agents import STAGES
+from streams.messages import encode
+from streams.page import Page
+from streams.topics import TopicName
+from tests.builders import NOW, Message
+
+TOPICS: Mapping[str, TopicName] = {
+    "OrderDocument": TopicName.ORDERS,
+    "OrdersApiV0Order": TopicName.ORDERS,
+    "OrdersApiV0Details": TopicName.ORDERS,
+    "OrdersApi2026Order": TopicName.ORDERS,
+    "OrderChangeNotification": TopicName.ORDERS,
+    "OrderStatusChangeNotification": TopicName.ORDERS,
+    "Store": TopicName.STORES,
+    "Product": TopicName.PRODUCTS,
+    "ProductDeleted": TopicName.PRODUCTS,
+    "Listing": TopicName.LISTINGS,
+    "ListingRemoved": TopicName.LISTINGS,
+    "OrderUpdate": TopicName.ORDER_UPDATES,
+    "Admission": TopicName.ADMITTED,
+    "Rejudge": TopicName.COMMANDS,
+    "Sync": TopicName.COMMANDS,
+    "Replay": TopicName.COMMANDS,
+}
+ODD: Sequence[Any] = (
+    None, True, False, 0, -1, 1, 2**31, 2**63, 2**64, -(2**63) - 1, 10**400, 0.1, 1e308, -1e-308,
+    float("nan"), float("inf"), "", " ", "0", "x", "\0", "a\0b", "\ud800", "\U0010ffff", "a/b", "/",
+    "$set", "a.b", "__proto__", "null", "NaN", "1e999", "-0", "0x10", "9" * 400, "x" * 5000,
+    "0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999999-14:00", "2026-02-30T00:00:00Z",
+    "1764000000",
+    "2026-11-23T09:15:00", "٣", "harbor-us", "MUG-BLUE", "Canceled", "MFN", [], {}, [[]], [None],
+    [{}], {"": None}, {"$set": 1}, {"amount": "NaN", "currency": "USD"},
+    {"amount": "1" * 40, "currency": "USD"}, {"Amount": "1e5", "CurrencyCode": "EUR"},
+)  # fmt: skip
+ODD_HEADERS: Sequence[tuple[str, bytes | None]] = (
+    ("store-id", b""), ("store-id", b"\xff\xfe"), ("store-id", None), ("store-id", b"a/b"),
+    ("store-id", b"\0"), ("store-id", b"nobody"), ("store-id", b"x" * 70_000), ("", b""),
+    ("traceparent", b"00-zz"), ("traceparent", b"\xff"), ("traceparent", None),
+    ("traceparent", b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"),
+    ("error-code", b"malformed-json"), ("__connect.errors.topic", b"elsewhere"), ("ce_id", b"1"),
+    ("h" * 10_000, b"\0" * 10_000),
+)  # fmt: skip
+ODD_KEYS: Sequence[bytes | None] = (
+    None, b"", b"\xff\xfe\0", b"/", b"a/b/c", b"x" * 100_000, b"product:", b"harbor-us/", b"\n",
+)  # fmt: skip
+
+
+class Input(NamedTuple):
+    """A message, and the topic it comes on."""
+
+    topic: TopicName
+    message: Message
+
+
+class Fuzzed(NamedTuple):
+    """What became of some messages: seconds for each, dead letters, and what was wrong."""
+
+    seconds: list[float]
+    dead_letters: int
+    violations: list[str]
+
+
+def inputs(seed: int, count: int) -> list[Input]:
+    """Make messages at random; one in ten is as it should be."""
+    chance = Random(seed)
+    return [_input(chance, offset) for offset in range(count)]
+
+
+def fuzz(seed: int, count: int) -> Fuzzed:
+    """Make messages at random and have them decided, one after the other."""
+    return asyncio.run(_fuzz(inputs(seed, count)))
+
+
+async def _fuzz(given: Sequence[Input]) -> Fuzzed:
+    storage, result = MemoryStorage(), Fuzzed([], 0, [])
+    positions: dict[str, Position] = {}
+    dead_letters = 0
+    for topic, message in given:
+        source = Source(topic, 0)
+        before = positions.get(topic, Position(source, 0))
+        began = time.perf_counter()
+        try:
+            after = await _decide(storage, before, message)
+            positions[topic] = after
+        except Exception as error:  # noqa: BLE001 - that is what is looked for
+            result.violations.append(f"{error!r:.200} of {topic} {message!r:.2000}")
+            continue
+        finally:
+            result.seconds.append(time.perf_counter() - began)
+        letters = [one for one in after.outbox if isinstance(one, DeadLetter)]
+        dead_letters += len(letters)
+        wrong = _wrong(message, letters)
+        if wrong:
+            result.violations.append(f"{wrong}: {topic} {message!r:.2000}")
+    return result._replace(dead_letters=dead_letters)
+
+
+async def _decide(storage: MemoryStorage, before: Position, message: Message) -> Position:
+    """Do as a lane does; also what the publisher and the database's driver do with it."""
+    stage = STAGES[TopicName(before.source.topic)]
+    read, after = stage.read([message]), before
+    while read is not None:
+        page = Page(before.source.topic, NOW)
+
+        async def work(transaction: Transaction, page: Page = page, read: Any = read) -> Any:
+            rest = await stage.decide(read, page, transaction)
+            await transaction.write(page.to_changes())
+            return rest
+
+        read = await storage.transact(work)
+        after = after.moved(message.offset + 1, tuple(page.outgoing))
+        for one in page.outgoing:
+            encode(one)
+        for operation in operations(page.to_changes(), [(before, after)], "d"):
+            for document in (getattr(operation, "_doc", None), getattr(operation, "_filter", None)):
+                bson.encode(document or {})
+        bson.encode({"outbox": [reference_in(one) for one in after.outbox]})
+    return after
+
+
+def _wrong(message: Message, letters: Sequence[DeadLetter]) -> str | None:
+    if len(letters) > 1:
+        return "more than one dead letter"
+    for letter in letters:
+        if letter.code not in set(DeadLetterCode) or not letter.message:
+            return "a dead letter without a reason"
+        if (letter.key, letter.value, letter.headers) != (
+            message.key, message.value, tuple(message.headers),
+        ):  # fmt: skip
+            return "a dead letter with other bytes"
+    return None
+
+
+def _input(chance: Random, offset: int) -> Input:
+    name = chance.choice(list(TOPICS))
+    (example,) = read_examples()[name]
+    payload, key = example["payload"], example["x-key"].encode()
+    headers: list[tuple[str, Any]] = [
+        (header, value.encode()) for header, value in example.get("headers", {}).items()
+    ]
+    value = None if payload is None else _value(payload, chance)
+    if chance.random() < 0.15:
+        key = chance.choice((*ODD_KEYS, chance.randbytes(chance.randrange(40))))
+    while chance.random() < 0.25:
+        headers.append(chance.choice(ODD_HEADERS))
+    return Input(TOPICS[name], Message(offset, value, key, tuple(headers)))
+
+
+def _value(payload: Any, chance: Random) -> bytes | None:
+    kind = chance.randrange(10)
+    if kind == 0:
+        return json.dumps(payload).encode()
+    if kind <= 5:
+        for _ in range(chance.choice((1, 1, 1, 2, 3, 8))):
+            payload = _changed(json.loads(json.dumps(payload)), chance)
+        return json.dumps(payload).encode()
+    if kind <= 8:
+        return _broken(json.dumps(payload).encode(), chance)
+    return _generated(chance)
+
+
+def _changed(payload: Any, chance: Random) -> Any:
+    """Put something odd in a random place, or take it away, double it, or give it another name."""
+    if not isinstance(payload, dict | list) or not payload or chance.random() < 0.08:
+        return chance.choice(ODD)
+    place = chance.choice(list(payload) if isinstance(payload, dict) else range(len(payload)))
+    if chance.random() < 0.6:
+        payload[place] = _changed(payload[place], chance)
+    elif isinstance(payload, list):
+        payload += [payload[place]] * chance.choice((1, 2, 300))
+    elif chance.random() < 0.5:
+        del payload[place]
+    else:
+        payload[chance.choice((place.swapcase(), place + "\0", "$" + place, ""))] = payload[place]
+    return payload
+
+
+def _broken(text: bytes, chance: Random) -> bytes:
+    at, to = sorted(chance.choices(range(len(text) + 1), k=2))
+    return chance.choice((
+        text[:at],
+        text[:at] + text[to:],
+        text[:to] + text[at:],
+        text[:at] + chance.randbytes(chance.randrange(1, 9)) + text[at:],
+        text[:at] + bytes([chance.randrange(256)]) + text[at + 1 :],
+        b"\xef\xbb\xbf" + text,
+        text.decode().encode("utf-16"),
+        json.dumps(text.decode()).encode(),
+        b'{"store_id": "x", ' + text[1:],
+        text * 2,
+    ))  # fmt: skip
+
+
+def _generated(chance: Random) -> bytes:
+    depth = chance.choice((3, 100, 20_000))
+    return chance.choice((
+        b"",
+        b"null",
+        chance.randbytes(chance.randrange(200)),
+        b"[" * depth,
+        b"[" * depth + b"]" * depth,
+        b'{"a":' * depth + b"1" + b"}" * depth,
+        json.dumps([chance.choice(ODD) for _ in range(20)]).encode(),
+        b'{"amazon_order_id": "' + b"9" * 50_000 + b'"}',
+        b'{"items": [' + b"{}," * 20_000 + b"{}]}",
+        b" " * 1_000_001,
+        b"1" * 100_000,
+    ))  # fmt: skip

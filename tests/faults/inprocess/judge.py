@@ -1,0 +1,92 @@
+"""What must be true at rest: stored, told, and nothing else."""
+
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from models.amazon_order import AmazonStatus
+from storage.memory import Contents
+from streams.messages import encode
+from streams.topics import TopicName
+from tests.faults.inprocess.log import Log
+from tests.model.end import End
+from tests.model.invariants import check_nothing_is_left, check_stock
+from tests.model.messages import START, News, ProductTold, StoreTold, Told
+from tests.model.simulation import end_of
+
+OUT = (TopicName.COMMERCE_ORDERS, TopicName.BLOCKED, TopicName.NOT_IMPORTED)
+_ORIGIN = tuple(f"__connect.errors.{part}" for part in ("topic", "partition", "offset"))
+
+
+def end(contents: Contents, log: Log) -> End:
+    """Judge what is stored and what is on Kafka, each event once; say how it ended.
+
+    Raises:
+        AssertionError: Something of it is not so.
+    """
+    check_stock(contents)
+    check_nothing_is_left(contents)
+    _check_letters(contents, log)
+    return end_of(contents, _told(log))
+
+
+def check_heard(contents: Contents, told: Sequence[Told]) -> None:
+    """Of everything that was told, what is newest is what is known (rule 15).
+
+    Raises:
+        AssertionError: A message has had no effect.
+    """
+    for one in told:
+        match one:
+            case News(store, order, form, updated=updated) if form != "items":
+                record = contents.orders.get(f"{store}/{order}")
+                assert record is not None, f"{order} was never heard of"
+                canceled = record.order.status is AmazonStatus.CANCELED
+                assert canceled or _is_known(updated, record.order.last_update_date), one
+            case ProductTold(sku=sku, as_of=as_of):
+                product = contents.products.get(sku)
+                assert product is not None, f"{sku} was never heard of"
+                assert _is_known(as_of, product.product.as_of), one
+            case StoreTold(store=store, updated=updated):
+                assert store in contents.stores, f"{store} was never heard of"
+                assert _is_known(updated, contents.stores[store].updated_at), one
+            case _:
+                pass
+
+
+def _is_known(told: int | None, known: datetime | None) -> bool:
+    return told is None or (known is not None and known >= START + timedelta(minutes=told))
+
+
+def _told(log: Log) -> list[bytes]:
+    """Give the events as a consumer takes them that drops copies by their id."""
+    bodies: dict[bytes, bytes] = {}
+    for source, records in log.partitions.items():
+        if source.topic not in OUT:
+            continue
+        last: dict[bytes | None, int] = defaultdict(int)
+        for record in records:
+            name, body = dict(record.headers)["ce_id"], record.value or b""
+            if name in bodies:
+                assert bodies[name] == body, f"{name.decode()} came with other bytes"
+                continue
+            bodies[name] = body
+            number = json.loads(body)["sequence"]
+            assert number > last[record.key], f"{record.key!r}: {number} after {last[record.key]}"
+            last[record.key] = number
+    return list(bodies.values())
+
+
+def _check_letters(contents: Contents, log: Log) -> None:
+    found: dict[str, tuple[bytes | None, bytes | None]] = {}
+    for source, records in log.partitions.items():
+        for record in records if source.topic == TopicName.DEAD_LETTER else ():
+            headers = dict(record.headers)
+            name = ":".join(headers[part].decode() for part in _ORIGIN)
+            came = record.key, record.value
+            assert found.setdefault(name, came) == came, f"{name} has other bytes"
+    kept = contents.dead_letters
+    assert found.keys() == kept.keys(), f"dead letters: {sorted(found)}, kept {sorted(kept)}"
+    for name, letter in kept.items():
+        assert found[name] == encode(letter)[1:3], f"{name} has other bytes"

@@ -1,0 +1,117 @@
+"""A worker's process: the real lanes, stages and publisher, and a reader in Faust's place."""
+
+import asyncio
+from collections.abc import Callable, Collection, Coroutine, Iterable
+from random import Random
+from typing import Any
+
+from aiokafka.errors import KafkaError
+
+from models.errors import PositionLost
+from models.ledger import Source
+from streams.agents import STAGES
+from streams.lane import Batch
+from streams.lanes import DrainTimeout, Lanes, LogBounds
+from streams.publisher import Publisher
+from tests.faults.inprocess import clock
+from tests.faults.inprocess.database import Database, ProcessStorage
+from tests.faults.inprocess.log import Log, connect
+from tests.faults.inprocess.power import Power, Weather
+
+EXPECTED = (PositionLost, DrainTimeout, KafkaError)
+"""What a worker may end with: another has its place, or its reader has no answer."""
+
+
+class Process:
+    """Wired as the worker wires it. `chance` makes it read messages twice and too early."""
+
+    def __init__(
+        self,
+        database: Database,
+        log: Log,
+        weather: Weather,
+        name: str = "worker",
+        chance: Random | None = None,
+    ) -> None:
+        self.power = Power(weather, name)
+        self.failure: BaseException | None = None
+        self._database = database
+        self._log = log
+        self._chance = chance
+        self._read_to: dict[Source, int] = {}
+        new_producer, new_consumer = connect(log, self.power)
+        self._publisher = Publisher(new_producer, new_consumer, "")
+        storage = ProcessStorage(database, self.power, self._publisher.publish)
+        stages = {str(name): stage for name, stage in STAGES.items()}
+        self.lanes = Lanes(stages, storage, self._publisher, clock.now, self._fail)
+
+    def start(self) -> None:
+        """Begin to read what is assigned."""
+        self.begin(self._read)
+
+    def begin(
+        self, work: Callable[..., Coroutine[Any, Any, None]], *told: Any
+    ) -> asyncio.Task[None]:
+        """Have the process do something of its own."""
+
+        async def doing() -> None:
+            try:
+                await work(*told)
+            except Exception as error:  # noqa: BLE001 - the world judges it
+                self._fail(error)
+
+        before = clock.OWNER.set(self.power)
+        try:
+            return asyncio.create_task(doing())
+        finally:
+            clock.OWNER.reset(before)
+
+    async def assign(self, sources: Iterable[Source]) -> None:
+        """Give back what was assigned before, and take these up."""
+        self._read_to = {}
+        self._read_to = dict(await self.lanes.assign(sources, self._bounds_of))
+        self._log.wake()
+
+    async def _bounds_of(self, sources: Collection[Source]) -> dict[Source, LogBounds]:
+        await self.power.step("kafka.bounds")
+        return {one: LogBounds(0, len(self._log.partitions[one])) for one in sources}
+
+    async def drain(self) -> None:
+        """Give everything back."""
+        self._read_to = {}
+        await self.lanes.drain()
+
+    def has_finished(self, source: Source) -> bool:
+        """Say whether all of a partition's log is decided and published."""
+        return self.lanes.published().get(source) == len(self._log.partitions[source])
+
+    async def _read(self) -> None:
+        while True:
+            unread = {
+                one for one, at in self._read_to.items() if at < len(self._log.partitions[one])
+            }
+            if not unread:
+                await self._log.news()
+                continue
+            for source in sorted(await self.lanes.with_room(unread, 0.5)):
+                if source in self._read_to:
+                    self._deliver(source)
+            await asyncio.sleep(0)
+
+    def _deliver(self, source: Source) -> None:
+        log, at = self._log.partitions[source], self._read_to[source]
+        start, end = at, len(log)
+        if self._chance is not None:
+            if self._chance.random() < 0.05 and at + 1 < end:
+                # Read before a seek: it comes too early, and will come again.
+                self.lanes.deliver(source, Batch(at + 1, log[at + 1 : end]))
+            end = self._chance.randint(at + 1, end)
+            start = self._chance.randint(max(0, at - 2), at)
+        self._read_to[source] = end
+        self._database.read_to[source] = max(end, self._database.read_to.get(source, 0))
+        self.lanes.deliver(source, Batch(start, log[start:end]))
+
+    def _fail(self, error: BaseException) -> None:
+        if not self.power.is_cut:
+            self.failure = error
+            self.power.cut()
