@@ -19,6 +19,7 @@ from bench.engine import build_engine
 from bench.plan import PARTS, Options, Part
 from bench.records import begun, finished, fitting
 from bench.servers import console, servers
+from streams.clock import now
 
 
 async def run(parts: Sequence[Part], told: Options, since: datetime) -> list[str]:
@@ -80,7 +81,7 @@ def main() -> int:
         build_engine()
         parts = [part for part in PARTS if not asked.parts or part.name in asked.parts]
         # Parts that are asked for by name are measured, whether or not they are there.
-        since = begun(anew=asked.anew or bool(asked.parts))
+        since = now() if asked.parts else begun(anew=asked.anew)
         failed = asyncio.run(run(parts, told.quick() if asked.quick else told, since))
         if not failed and not asked.parts:
             finished()

@@ -27,6 +27,7 @@ async def measure(
 ) -> list[Result]:
     """Let all compete, as many rounds as asked; `had` are results that need not be made again."""
     found = list(had)
+    part = "contest-of-some" if only else "contest"  # which no table is made of
     chosen = [one for one in CONTENDERS if not only or one.name in only]
     for turn in range(1, rounds + 1):
         shift = (turn - 1) % max(1, len(chosen))
@@ -34,8 +35,8 @@ async def measure(
             if sum(one.name == contender.name for one in found) >= turn:
                 continue
             found += await _one(on, contender, count, turn, floors=not only)
-            keep("contest", found, whole=False, asked=asked, engine=on.engine)
-    keep("contest", found, asked=asked, engine=on.engine)
+            keep(part, found, whole=False, asked=asked, engine=on.engine)
+    keep(part, found, asked=asked, engine=on.engine)
     return found
 
 

@@ -11,7 +11,7 @@ _LOADS = ((1, "as measured"), (10, "10 times"), (1_000, "1,000 times"))
 def as_markdown(found: Kept) -> str | None:
     """Give the table; None where the contest or the way to a million orders was not measured."""
     ours = [one for one in found.contest if one.name == "ours"]
-    if not ours or found.way is None:
+    if not ours or found.way is None or len(found.way.stages) == 1:
         return None
     rate = median(one.rate for one in ours)
     cpu = [median(getattr(one, f"cpu_{part}") for one in ours) for part in ("worker", "mongo")]

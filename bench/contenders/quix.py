@@ -17,8 +17,10 @@ from order_import.settings import Settings, load_settings
 from storage.port import Storage
 from streams.stage import Stage
 
-_CHECKPOINT = 2000
-"""Messages per checkpoint. Over four partitions that makes batches of some 500."""
+_CHECKPOINT = 5000
+"""Messages per checkpoint. A sink is given one partition at a time: of so many, spread over the
+partitions of both stages, batches become about as large as those of the others."""
+_CHECKPOINT_SECONDS = 0.3
 
 
 class StageSink(BatchingSink):  # type: ignore[misc]  # Quix is not there where types are checked
@@ -58,7 +60,7 @@ def main(settings: Settings) -> None:
         consumer_group=settings.topic_prefix + GROUP,
         auto_offset_reset="earliest",
         commit_every=_CHECKPOINT,
-        commit_interval=0.1,
+        commit_interval=_CHECKPOINT_SECONDS,
         consumer_poll_timeout=0.05,
         auto_create_topics=False,
         producer_extra_config={"enable.idempotence": True, "linger.ms": 0},
