@@ -134,8 +134,10 @@ def as_markdown(found: Sequence[Cost]) -> str:
     rows = [
         f"{found[0].orders:,} orders each, CPU from the first event to the last.",
         "",
-        ("| what | orders/s | CPU µs an order: worker / Mongo / Kafka | all | of the first "
-        "| memory, MB |"),
+        (
+            "| what | orders/s | CPU µs an order: worker / Mongo / Kafka | all | of the first "
+            "| memory, MB |"
+        ),
         "|---|---:|---:|---:|---:|---:|",
     ]
     rows += [

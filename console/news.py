@@ -43,9 +43,14 @@ async def stores_of(desk: Desk) -> Mapping[str, Store]:
 
 async def system_message_parts(desk: Desk) -> Sequence[NamedStore] | None:
     """Give the stores that rule 19's message names; None where there is none to give."""
+
+    async def ask() -> Sequence[NamedStore]:
+        # One order of each tells it: what counts all of them would have every page wait.
+        stores = await stores_of(desk)
+        blocked = await desk.orders.blocked_stores(sorted(stores))
+        return [NamedStore(one, stores[one].name) for one in blocked]
+
     try:
-        counts, stores = await counts_of(desk), await stores_of(desk)
+        return await desk.cache.get("blocked stores", _FRESH, ask) or None
     except StorageUnavailable:
         return None
-    blocked = [name for name, of in sorted(counts.items()) if of.get(ImportState.BLOCKED)]
-    return [NamedStore(one, stores[one].name if one in stores else one) for one in blocked] or None

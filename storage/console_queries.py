@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import NamedTuple
 
 from bson.decimal128 import Decimal128
@@ -12,7 +13,12 @@ from storage.console_reader import Cursor, OrderQuery, OrderRow, OrderSort
 from storage.order_lines import line_out
 from storage.values import Document
 
-FIELD = {OrderSort.PURCHASED: "purchase_date", OrderSort.RECEIVED: "received_at"}
+FIELD = {
+    OrderSort.PURCHASED: "purchase_date",
+    OrderSort.RECEIVED: "received_at",
+    OrderSort.TOTAL: "total.amount",
+    OrderSort.SHIP_BY: "latest_ship_date",
+}
 
 ROW_FIELDS: Document = dict.fromkeys(
     (
@@ -37,6 +43,9 @@ ROW_FIELDS: Document = dict.fromkeys(
 
 BEGINNING = datetime(1, 1, 1, tzinfo=UTC)
 """Before every date there is: what is compared with it has one."""
+
+_LEAST = Decimal128("-1E+30")
+"""Below every amount there is: what is compared with it has one."""
 
 _LAST = "\uffff"
 
@@ -92,7 +101,7 @@ def by_state(query: OrderQuery) -> list[Document]:
     What one has found is merged with the others. Keys and numbers have indexes of their own.
     """
     states = states_of(query)
-    if query.sort is OrderSort.PURCHASED and not query.keys and query.number is None:
+    if query.sort is not OrderSort.RECEIVED and not query.keys and query.number is None:
         return [{"import.state": state} for state in states]
     return [among(states)]
 
@@ -107,8 +116,9 @@ def among(states: list[str]) -> Document:
 def stretches(query: OrderQuery, cursor: Cursor | None, *, forward: bool) -> list[Stretch]:
     """Give the stretches after a place, in the order they are read.
 
-    Orders of one moment are told apart by their key; those without a date come last. Each
-    stretch is bounded by an index, so a late page costs what the first one does.
+    Orders of one moment are told apart by their key; those without a date, or a total, come last.
+    Where the sort has an index each stretch is bounded by it, so a late page costs what the first
+    one does.
     """
     field = FIELD[query.sort]
     descends = query.descending == forward
@@ -123,8 +133,10 @@ def stretches(query: OrderQuery, cursor: Cursor | None, *, forward: bool) -> lis
     by_purchase = query.sort is OrderSort.PURCHASED
     other: Document = {"purchase_date": bounds} if bounds and not by_purchase else {}
     own = bounds if by_purchase else {}
-    dated: Document = {field: own or {"$gte": BEGINNING}}
-    undated: Document | None = {field: None} if by_purchase and not bounds else None
+    least = {"$gte": _LEAST if query.sort is OrderSort.TOTAL else BEGINNING}
+    dated: Document = {field: own or least}
+    may_lack = query.sort is not OrderSort.RECEIVED and not own
+    undated: Document | None = {field: None} if may_lack else None
 
     parts: list[Document] = []
     if cursor is None:
@@ -133,8 +145,8 @@ def stretches(query: OrderQuery, cursor: Cursor | None, *, forward: bool) -> lis
             parts.reverse()
     elif cursor.at is not None:
         parts = [
-            {field: cursor.at, "_id": {beyond: cursor.key}},
-            {field: {**(own or {"$gte": BEGINNING}), **_past(cursor, way, own)}},
+            {field: _stored(cursor.at), "_id": {beyond: cursor.key}},
+            {field: {**(own or least), **_past(cursor, way, own)}},
         ]
         if undated is not None and forward:
             parts.append(undated)
@@ -143,7 +155,7 @@ def stretches(query: OrderQuery, cursor: Cursor | None, *, forward: bool) -> lis
         if not forward:
             parts.append(dated)
     # The key is the id of a selection too: both conditions have to hold.
-    return [Stretch({"$and": [part, other]} if other else part, sort) for part in parts]
+    return [Stretch({**part, **other}, sort) for part in parts]
 
 
 def merged(found: list[list[Document]], sort: list[tuple[str, int]], limit: int) -> list[Document]:
@@ -151,7 +163,7 @@ def merged(found: list[list[Document]], sort: list[tuple[str, int]], limit: int)
     (field, way), _ = sort
     rows = [row for rows in found for row in rows]
     if len(found) > 1:
-        rows.sort(key=lambda row: (row.get(field) or BEGINNING, row["_id"]), reverse=way < 0)
+        rows.sort(key=lambda row: (_place(row, field), row["_id"]), reverse=way < 0)
     return rows[:limit]
 
 
@@ -170,9 +182,23 @@ def row_out(document: Document, commerce_orders: dict[str, Document]) -> OrderRo
     )
 
 
+def _place(row: Document, field: str) -> tuple[object, ...]:
+    """Give what a row is sorted by; nothing comes before something."""
+    found: object = row
+    for name in field.split("."):
+        found = found.get(name) if isinstance(found, dict) else None
+    if found is None:
+        return ()
+    return (found.to_decimal() if isinstance(found, Decimal128) else found,)
+
+
+def _stored(at: datetime | Decimal) -> datetime | Decimal128:
+    return Decimal128(str(at)) if isinstance(at, Decimal) else at
+
+
 def _past(cursor: Cursor, way: int, own: Document) -> Document:
     """Give what lies beyond a place. A place outside of the bounds is one that they leave out."""
-    at = cursor.at
+    at = None if cursor.at is None else _stored(cursor.at)
     if at is None:
         return {}
     if way > 0:

@@ -19,10 +19,17 @@ class QueryTookTooLong(Exception):  # noqa: N818 - the question was too wide, no
 
 
 class OrderSort(StrEnum):
-    """What a list of orders is sorted by. There is an index for each."""
+    """What a list of orders is sorted by."""
 
     PURCHASED = "purchased"
     RECEIVED = "received"
+    TOTAL = "total"
+    SHIP_BY = "ship-by"
+
+    @property
+    def has_index(self) -> bool:
+        """Whether an index has the orders so; else those asked for have to be few."""
+        return self in (OrderSort.PURCHASED, OrderSort.RECEIVED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +63,12 @@ class OrderQuery:
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """A place in a sorted list of orders: beside the order of this key."""
+    """A place in a sorted list of orders: beside the order of this key.
 
-    at: datetime | None
+    `at` is what the list is sorted by: an amount by total, else a moment.
+    """
+
+    at: datetime | Decimal | None
     key: str
 
 
@@ -81,8 +91,14 @@ class OrderRow:
 
     def cursor(self, sort: OrderSort) -> Cursor:
         """Give its place in a list sorted so."""
-        at = self.line.purchase_date if sort is OrderSort.PURCHASED else self.received_at
-        return Cursor(at, self.key)
+        total = self.line.total
+        at: Mapping[OrderSort, datetime | Decimal | None] = {
+            OrderSort.PURCHASED: self.line.purchase_date,
+            OrderSort.RECEIVED: self.received_at,
+            OrderSort.TOTAL: None if total is None else total.amount,
+            OrderSort.SHIP_BY: self.latest_ship_date,
+        }
+        return Cursor(at[sort], self.key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +151,10 @@ class ConsoleReader(Protocol):
 
     async def received_since(self, store_id: str | None, after: datetime, at_most: int) -> int:
         """Give how many orders were received after a moment, counting no further than asked."""
+        ...
+
+    async def blocked_stores(self, store_ids: Sequence[str]) -> Sequence[str]:
+        """Give those of these stores that have blocked orders, in the order given."""
         ...
 
     async def activity(self, store_id: str | None, since: datetime, until: datetime) -> Activity:

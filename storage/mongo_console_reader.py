@@ -12,6 +12,7 @@ from pymongo.errors import ExecutionTimeout
 from typing_extensions import override
 
 from models.facts import Listing
+from models.outcomes import ImportState
 from models.records import CommerceOrder, StockedProduct
 from storage.commerce_documents import commerce_order_out
 from storage.console_activity import activity_of
@@ -61,10 +62,9 @@ class MongoConsoleReader(ConsoleReader):
         filtered = filter_of(query)
         found: list[Document] = []
         for stretch in stretches(query, cursor, forward=forward):
-            oldest = None if stretch.sort[0][1] < 0 else await self._oldest_of(query.sort, at)
             # What a reason or a SKU finds is found by it: pieces of time would each cost as much.
-            whole = query.reason is not None or query.sku is not None
-            for window in [stretch] if whole else windows(stretch, query.sort, at, oldest):
+            whole = query.reason is not None or query.sku is not None or not query.sort.has_index
+            for window in [stretch] if whole else await self._windows(stretch, query.sort, at):
                 if len(found) == limit:
                     break
                 found += await self._window(
@@ -121,6 +121,18 @@ class MongoConsoleReader(ConsoleReader):
             return counted
 
     @override
+    async def blocked_stores(self, store_ids: Sequence[str]) -> Sequence[str]:
+        blocked = {"import.state": ImportState.BLOCKED.value}
+        with translated():
+            found = await asyncio.gather(
+                *(
+                    self._database.amazon_orders.find_one({"store_id": one, **blocked}, {"_id": 1})
+                    for one in store_ids
+                )
+            )
+        return [one for one, order in zip(store_ids, found, strict=True) if order is not None]
+
+    @override
     async def activity(self, store_id: str | None, since: datetime, until: datetime) -> Activity:
         return await activity_of(self._database, store_id, since, until)
 
@@ -155,6 +167,10 @@ class MongoConsoleReader(ConsoleReader):
         with translated():
             found = await self._database.listings.find_one({"_id": key})
         return None if found is None else listing_out(found)
+
+    async def _windows(self, stretch: Stretch, sort: OrderSort, at: datetime) -> list[Stretch]:
+        oldest = None if stretch.sort[0][1] < 0 else await self._oldest_of(sort, at)
+        return windows(stretch, sort, at, oldest)
 
     async def _oldest_of(self, sort: OrderSort, at: datetime) -> datetime:
         found = self._oldest.get(sort)

@@ -13,6 +13,7 @@ from starlette.routing import BaseRoute
 
 from console import links
 from console.news import counts_of, stores_of
+from console.order_filter import SORTABLE
 from console.ports import PortError
 from console.replay_port import ReplayScope, WhatIf
 from console.web import desk_of, get, post, record, refuse, render, see, text_of
@@ -50,6 +51,7 @@ async def blocked(request: Request) -> Response:
         per_store=per_store,
         total=per_store.get(store_id, 0) if store_id else sum(per_store.values()),
         is_cut=len(groups) == _GROUPS,
+        sortable=SORTABLE,
         loaded_at=desk.now(),
     )
 

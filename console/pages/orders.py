@@ -5,6 +5,7 @@ import csv
 import io
 import json
 from collections.abc import AsyncIterator, Callable
+from decimal import Decimal
 from http import HTTPStatus
 
 from starlette.requests import Request
@@ -16,11 +17,11 @@ from console.cursors import read_cursor, write_cursor
 from console.desk import Desk
 from console.language import translator
 from console.news import counts_of, stores_of
-from console.order_filter import CODES, SORTS, read_filter
+from console.order_filter import CODES, SORTABLE, SORTS, read_filter
 from console.web import desk_of, get, record, render
 from models.amazon_order import AmazonStatus, FulfillmentChannel
 from models.outcomes import ImportState
-from storage.console_reader import OrderQuery, OrderRow, QueryTookTooLong
+from storage.console_reader import Cursor, OrderQuery, OrderRow, OrderSort, QueryTookTooLong
 
 PAGE = 50
 _COUNTED = 10_000
@@ -42,7 +43,12 @@ async def orders(request: Request) -> Response:
     after, before = request.query_params.get("after"), request.query_params.get("before")
     forward = before is None
     more = False
-    place = read_cursor(after or before or "") if after or before else None
+    place = _place(after or before or "", asked.query.sort)
+    if not errors and not asked.query.sort.has_index:
+        count = await _count(desk, asked.query)
+        if count is None or count > SORTABLE:
+            text = "This can sort {n} orders at most. Narrow it, for example by dates."
+            errors["sort"] = (text, {"n": str(SORTABLE)})
     if not errors:
         try:
             found, count = await asyncio.gather(
@@ -79,6 +85,14 @@ async def orders(request: Request) -> Response:
         },
         loaded_at=desk.now(),
     )
+
+
+def _place(text: str, sort: OrderSort) -> Cursor | None:
+    """Give the place in the list that an address names; one in a list sorted otherwise is none."""
+    place = read_cursor(text)
+    if place is None or place.at is None:
+        return place
+    return place if isinstance(place.at, Decimal) == (sort is OrderSort.TOTAL) else None
 
 
 async def _count(desk: Desk, query: OrderQuery) -> int | None:

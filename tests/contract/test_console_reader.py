@@ -38,6 +38,9 @@ def an_order(number: int) -> dict[str, Any]:
     }
     if number % 7:
         document["purchase_date"] = NOW - timedelta(days=number // 10)
+        document["latest_ship_date"] = NOW + timedelta(days=number % 9)
+    if number % 11 == 0:
+        del document["total"]
     return document
 
 
@@ -80,6 +83,29 @@ async def test_pages_give_every_order_once_in_one_order_both_ways(
 
 
 @pytest.mark.asyncio(loop_scope="module")
+async def test_totals_are_sorted_as_numbers_and_ship_dates_by_urgency(database: Any) -> None:
+    reader = MongoConsoleReader(database)
+    query = OrderQuery(sort=OrderSort.TOTAL)
+    page = await reader.page(query, None, at=NOW, forward=True, limit=ORDERS)
+    amounts = [row.line.total.amount for row in page if row.line.total is not None]
+    assert amounts == sorted(amounts, reverse=True)
+    assert all(row.line.total is None for row in page[len(amounts) :])
+    assert len(amounts) < len(page) == ORDERS
+    query = OrderQuery(sort=OrderSort.SHIP_BY, descending=False)
+    page = await reader.page(query, None, at=NOW, forward=True, limit=ORDERS)
+    dates = [row.latest_ship_date for row in page if row.latest_ship_date is not None]
+    assert dates == sorted(dates)
+    assert len(dates) < len(page)
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_stores_with_blocked_orders_are_named(database: Any) -> None:
+    reader = MongoConsoleReader(database)
+    asked = ["store-9", "store-1", "store-0"]
+    assert await reader.blocked_stores(asked) == ["store-1", "store-0"]
+
+
+@pytest.mark.asyncio(loop_scope="module")
 async def test_filters_of_page_count_and_stream_agree(database: Any) -> None:
     reader = MongoConsoleReader(database)
     for query in (
@@ -91,6 +117,8 @@ async def test_filters_of_page_count_and_stream_agree(database: Any) -> None:
         OrderQuery(keys=("store-0/000", "store-1/001")),
         OrderQuery(purchased_from=NOW - timedelta(days=3), purchased_to=NOW - timedelta(days=1)),
         OrderQuery(purchased_from=NOW - timedelta(days=3), sort=OrderSort.RECEIVED),
+        OrderQuery(purchased_from=NOW - timedelta(days=3), sort=OrderSort.TOTAL),
+        OrderQuery(state=ImportState.BLOCKED, sort=OrderSort.SHIP_BY, descending=False),
     ):
         page = await reader.page(query, None, at=NOW, forward=True, limit=1_000)
         assert page
