@@ -54,6 +54,7 @@ _PAGES: Mapping[str, str] = {
     "You may look, but not change.": "Sie dürfen ansehen, aber nichts ändern.",
     "(new tab)": "(neuer Tab)",
     "{n} new, show": "{n} neue, zeigen",
+    "and {n} more": "und {n} weitere",
     # Dashboards
     "All stores": "Alle Stores",
     "Stores": "Stores",
@@ -159,6 +160,9 @@ _PAGES: Mapping[str, str] = {
     "oldest purchase first": "ältester Kauf zuerst",
     "newest received first": "zuletzt empfangene zuerst",
     "oldest received first": "zuerst empfangene zuerst",
+    "searched as far as {at}": "gesucht bis {at}",
+    "None found as far as {at}.": "Nichts gefunden bis {at}.",
+    "Search on": "Weitersuchen",
     "highest total first": "höchste Summe zuerst",
     "lowest total first": "niedrigste Summe zuerst",
     "earliest ship-by first": "eiligster Versand zuerst",

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from bson.decimal128 import Decimal128
 
 from models.blockers import BlockerCode
+from models.keys import waits_on_product
 from models.outcomes import ImportState, SkipReason, WaitingReason
 from storage.console_reader import Cursor, OrderQuery, OrderRow, OrderSort
 from storage.order_lines import line_out
@@ -111,6 +112,11 @@ def among(states: list[str]) -> Document:
     if len(states) == len(ImportState):
         return {}
     return {"import.state": states[0] if len(states) == 1 else {"$in": states}}
+
+
+def waiting_on(sku: str) -> Document:
+    """Give the condition of the orders that wait on a product."""
+    return {"import.waits_on": waits_on_product(sku)}
 
 
 def stretches(query: OrderQuery, cursor: Cursor | None, *, forward: bool) -> list[Stretch]:
@@ -220,6 +226,9 @@ def _of_reasons(query: OrderQuery) -> Document:
         conditions.append(
             {"import.reasons": {"$elemMatch": blocker} if is_blocker else query.reason}
         )
+        if is_blocker and query.product:
+            # Every order that a product blocks waits on it: this has an index.
+            conditions.append(waiting_on(query.product))
     if query.sku is not None:
         conditions.append(
             {"$or": [{"items.seller_sku": query.sku}, {"import.reasons.sku": query.sku}]}

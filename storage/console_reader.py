@@ -60,6 +60,14 @@ class OrderQuery:
     sort: OrderSort = OrderSort.PURCHASED
     descending: bool = True
 
+    @property
+    def is_searched(self) -> bool:
+        """Whether orders have to be looked at one by one to know whether they are meant."""
+        if self.keys or self.number is not None or not self.sort.has_index:
+            return False
+        words = (self.buyer, self.sku, self.status, self.channel, self.currency, self.reason)
+        return any(one is not None for one in (*words, self.total_min, self.total_max))
+
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
@@ -102,6 +110,14 @@ class OrderRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Found:
+    """What a search has found so far. `reached` is where it may go on; None: it has seen all."""
+
+    rows: Sequence[OrderRow]
+    reached: Cursor | None
+
+
+@dataclass(frozen=True, slots=True)
 class Hour:
     """What happened in one hour, which begins at `at`."""
 
@@ -138,6 +154,25 @@ class ConsoleReader(Protocol):
 
         Raises:
             QueryTookTooLong: It has no index for what was asked, and there are too many orders.
+        """
+        ...
+
+    async def search(
+        self,
+        query: OrderQuery,
+        cursor: Cursor | None,
+        *,
+        at: datetime,
+        forward: bool,
+        limit: int,
+        seconds: float,
+    ) -> Found:
+        """Give orders as `page` does, where each has to be looked at to know whether it is meant.
+
+        It ends when it has found enough, or after about so many seconds. It always gets on.
+
+        Raises:
+            QueryTookTooLong: Not even a small piece could be read in time.
         """
         ...
 

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from pymongo.errors import ExecutionTimeout
@@ -16,6 +17,7 @@ from models.outcomes import ImportState
 from models.records import CommerceOrder, StockedProduct
 from storage.commerce_documents import commerce_order_out
 from storage.console_activity import activity_of
+from storage.console_look import look_through
 from storage.console_oldest import beginning_of
 from storage.console_queries import (
     BEGINNING,
@@ -33,6 +35,7 @@ from storage.console_reader import (
     Activity,
     ConsoleReader,
     Cursor,
+    Found,
     OrderQuery,
     OrderRow,
     OrderSort,
@@ -72,6 +75,31 @@ class MongoConsoleReader(ConsoleReader):
                 )
         rows = await self._rows(found)
         return rows if forward else rows[::-1]
+
+    @override
+    async def search(
+        self,
+        query: OrderQuery,
+        cursor: Cursor | None,
+        *,
+        at: datetime,
+        forward: bool,
+        limit: int,
+        seconds: float,
+    ) -> Found:
+        fields = {**ROW_FIELDS, "items.seller_sku": 1} if query.sku is not None else ROW_FIELDS
+        looked = await look_through(
+            partial(self._window, fields=fields),
+            query,
+            cursor,
+            at=at,
+            oldest=None if query.descending == forward else await self._oldest_of(query.sort, at),
+            forward=forward,
+            limit=limit,
+            seconds=seconds,
+        )
+        rows = await self._rows(looked.documents)
+        return Found(rows if forward else rows[::-1], looked.reached)
 
     @override
     async def count(self, query: OrderQuery, at_most: int) -> int | None:
@@ -190,12 +218,16 @@ class MongoConsoleReader(ConsoleReader):
         return found
 
     async def _window(
-        self, window: Stretch, filters: Sequence[Document], limit: int
+        self,
+        window: Stretch,
+        filters: Sequence[Document],
+        limit: int,
+        fields: Document = ROW_FIELDS,
     ) -> Sequence[Document]:
         async with _patiently(_PATIENCE_MS):
             found = await asyncio.gather(
                 *(
-                    self._database.amazon_orders.find(window.within(one), ROW_FIELDS)
+                    self._database.amazon_orders.find(window.within(one), fields)
                     .sort(window.sort)
                     .limit(limit)
                     .max_time_ms(_PATIENCE_MS)

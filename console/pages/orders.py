@@ -4,9 +4,11 @@ import asyncio
 import csv
 import io
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from http import HTTPStatus
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
@@ -25,6 +27,8 @@ from storage.console_reader import Cursor, OrderQuery, OrderRow, OrderSort, Quer
 
 PAGE = 50
 _COUNTED = 10_000
+_SEARCHED = 0.05
+"""For how many seconds orders are looked at one by one, until a page is given all the same."""
 _FRESH = 10.0
 _COLUMNS = (
     *("purchase_date", "store_id", "amazon_order_id", "status", "fulfillment_channel"),
@@ -38,44 +42,32 @@ async def orders(request: Request) -> Response:
     desk = desk_of(request)
     asked = read_filter(request.query_params)
     errors = dict(asked.errors)
-    rows: list[OrderRow] = []
-    count: int | None = None
     after, before = request.query_params.get("after"), request.query_params.get("before")
-    forward = before is None
-    more = False
     place = _place(after or before or "", asked.query.sort)
-    if not errors and not asked.query.sort.has_index:
-        count = await _count(desk, asked.query)
-        if count is None or count > SORTABLE:
-            text = "This can sort {n} orders at most. Narrow it, for example by dates."
-            errors["sort"] = (text, {"n": str(SORTABLE)})
+    listed = _Listed([], None, 0, more=False)
     if not errors:
         try:
-            found, count = await asyncio.gather(
-                desk.orders.page(
-                    asked.query, place, at=desk.now(), forward=forward, limit=PAGE + 1
-                ),
-                _count(desk, asked.query),
-            )
-            more = len(found) > PAGE
-            rows = list(found[:PAGE] if forward else found[-PAGE:])
+            listed = await _list(desk, asked.query, place, forward=before is None)
         except QueryTookTooLong:
             errors["q"] = ("This takes too long. Narrow it, for example by dates.", {})
-    newer = rows and (place is not None if forward else more)
-    older = rows and (more if forward else True)
-    sort = asked.query.sort
+        except _TooManyToSortError:
+            text = "This can sort {n} orders at most. Narrow it, for example by dates."
+            errors["sort"] = (text, {"n": str(SORTABLE)})
+    newer, older = _neighbours(listed, place, asked.query.sort, forward=before is None)
     return await render(
         request,
         "orders.html",
         status=HTTPStatus.BAD_REQUEST if errors else HTTPStatus.OK,
         asked=asked,
         errors=errors,
-        rows=rows,
-        count=count,
+        rows=listed.rows,
+        count=listed.count,
         counted=_COUNTED,
+        reached=listed.reached,
+        is_at_first=place is None,
         stores=await stores_of(desk),
-        newer=asked.address(before=write_cursor(rows[0].cursor(sort))) if newer else None,
-        older=asked.address(after=write_cursor(rows[-1].cursor(sort))) if older else None,
+        newer=asked.address(before=write_cursor(newer)) if newer else None,
+        older=asked.address(after=write_cursor(older)) if older else None,
         sorts=SORTS,
         choices={
             "state": [one.value for one in ImportState],
@@ -85,6 +77,60 @@ async def orders(request: Request) -> Response:
         },
         loaded_at=desk.now(),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    """A page of orders; where a search has stopped; how many there are in all, if known."""
+
+    rows: Sequence[OrderRow]
+    reached: Cursor | None
+    count: int | None
+    more: bool
+
+
+class _TooManyToSortError(Exception):
+    """There are more orders than can be sorted by what has no index."""
+
+
+async def _list(desk: Desk, query: OrderQuery, place: Cursor | None, *, forward: bool) -> _Listed:
+    asked: dict[str, Any] = {"at": desk.now(), "forward": forward, "limit": PAGE + 1}
+    reached: Cursor | None = None
+    count: int | None
+    if query.is_searched:
+        looked = await desk.orders.search(query, place, seconds=_SEARCHED, **asked)
+        found, reached = looked.rows, looked.reached
+        is_all = place is None and reached is None and len(found) <= PAGE
+        count = len(found) if is_all else None
+    elif query.sort.has_index:
+        found, count = await asyncio.gather(
+            desk.orders.page(query, place, **asked), _count(desk, query)
+        )
+    else:
+        count = await _count(desk, query)
+        if count is None or count > SORTABLE:
+            raise _TooManyToSortError
+        found = await desk.orders.page(query, place, **asked)
+    rows = found[:PAGE] if forward else found[-PAGE:]
+    return _Listed(rows, reached, count, more=len(found) > PAGE)
+
+
+def _neighbours(
+    listed: _Listed, place: Cursor | None, sort: OrderSort, *, forward: bool
+) -> tuple[Cursor | None, Cursor | None]:
+    """Give where the pages before and after this one begin."""
+    rows = listed.rows
+    on = None
+    if listed.more and rows:
+        on = rows[-1 if forward else 0].cursor(sort)
+    elif listed.reached is not None:
+        on = listed.reached
+    back = place
+    if rows and place is not None:
+        back = rows[0 if forward else -1].cursor(sort)
+    elif rows and not forward:
+        back = rows[-1].cursor(sort)
+    return (back, on) if forward else (on, back)
 
 
 def _place(text: str, sort: OrderSort) -> Cursor | None:

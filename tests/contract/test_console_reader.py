@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from itertools import product
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 import pytest_asyncio
 from bson.decimal128 import Decimal128
 
+from models.amazon_order import AmazonStatus
 from models.outcomes import ImportState
 from order_import.embedded import EmbeddedServers
 from storage.console_reader import OrderQuery, OrderRow, OrderSort
@@ -39,6 +41,14 @@ def an_order(number: int) -> dict[str, Any]:
     if number % 7:
         document["purchase_date"] = NOW - timedelta(days=number // 10)
         document["latest_ship_date"] = NOW + timedelta(days=number % 9)
+    reasons: list[Any] = []
+    if state is ImportState.BLOCKED:
+        sku = f"BLOCKS-{number % 3}" if number % 4 else None
+        reasons = [{"code": "disabled", "sku": sku}]
+        document["import"]["waits_on"] = [f"product:{sku}"]
+    elif state is ImportState.WITHDRAWN:
+        reasons = ["canceled"]
+    document["import"]["reasons"] = reasons
     if number % 11 == 0:
         del document["total"]
     return document
@@ -125,6 +135,59 @@ async def test_filters_of_page_count_and_stream_agree(database: Any) -> None:
         assert len(page) == await reader.count(query, 1_000)
         assert [row.key for row in page] == [row.key async for row in reader.stream(query)]
         assert await leaf(reader, query, 2, forward=True) == list(page)
+
+
+SEARCHES = (
+    OrderQuery(buyer="BUYER 5"),
+    OrderQuery(buyer="buyer 5", sort=OrderSort.RECEIVED, state=ImportState.CREATED),
+    OrderQuery(sku="SKU-2", descending=False),
+    OrderQuery(sku="BLOCKS-1", store_id="store-0"),
+    OrderQuery(reason="disabled"),
+    OrderQuery(reason="disabled", product="BLOCKS-1"),
+    OrderQuery(reason="disabled", product="", sort=OrderSort.RECEIVED),
+    OrderQuery(reason="canceled", descending=False),
+    OrderQuery(total_min=Decimal(20), total_max=Decimal("40.5"), currency="EUR"),
+    OrderQuery(status=AmazonStatus.UNSHIPPED, purchased_from=NOW - timedelta(days=3)),
+    OrderQuery(buyer=".*"),
+)
+
+
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize("query", SEARCHES)
+@pytest.mark.parametrize("seconds", [0, 60])
+async def test_a_search_finds_what_the_database_finds_however_often_it_stops(
+    database: Any, query: OrderQuery, seconds: float
+) -> None:
+    assert query.is_searched
+    reader = MongoConsoleReader(database)
+    expected = [row.key async for row in reader.stream(query)]
+    assert bool(expected) is (query.buyer != ".*")
+    for forward in (True, False):
+        found: list[str] = []
+        cursor, stops = None, 0
+        while True:
+            looked = await reader.search(
+                query, cursor, at=NOW, forward=forward, limit=4, seconds=seconds
+            )
+            keys = [row.key for row in looked.rows]
+            found = [*found, *keys] if forward else [*keys, *found]
+            if looked.reached is not None:
+                cursor, stops = looked.reached, stops + 1
+            elif looked.rows:
+                cursor = looked.rows[-1 if forward else 0].cursor(query.sort)
+            else:
+                break
+        assert found == expected
+        assert stops == 0 or seconds == 0
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_search_that_has_no_time_left_says_how_far_it_came(database: Any) -> None:
+    reader = MongoConsoleReader(database)
+    query = OrderQuery(buyer="nobody is called so")
+    looked = await reader.search(query, None, at=NOW, forward=True, limit=4, seconds=0)
+    assert looked.reached is not None
+    assert looked.reached.at == NOW - timedelta(hours=1)
 
 
 @pytest.mark.asyncio(loop_scope="module")
