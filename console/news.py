@@ -1,5 +1,6 @@
 """Rule 19's message: word for word, its store names as links."""
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -34,6 +35,12 @@ def age_of_counts(desk: Desk) -> float | None:
 async def counts_of(desk: Desk) -> Mapping[str, Mapping[ImportState, int]]:
     """Give the orders per state per store, some seconds old at most."""
     return await desk.cache.get("counts", _FRESH, desk.reader.state_counts)
+
+
+async def count_ahead(desk: Desk) -> None:
+    """Count before anybody asks. Whoever asks next meets what goes wrong, and handles it."""
+    with contextlib.suppress(StorageUnavailable):
+        await counts_of(desk)
 
 
 async def stores_of(desk: Desk) -> Mapping[str, Store]:

@@ -10,8 +10,7 @@ from bson.decimal128 import Decimal128
 from models.blockers import BlockerCode
 from models.keys import waits_on_product
 from models.outcomes import ImportState, SkipReason, WaitingReason
-from storage.console_reader import Cursor, OrderQuery, OrderRow, OrderSort
-from storage.order_lines import line_out
+from storage.console_reader import Cursor, OrderQuery, OrderSort
 from storage.values import Document
 
 FIELD = {
@@ -114,6 +113,16 @@ def among(states: list[str]) -> Document:
     return {"import.state": states[0] if len(states) == 1 else {"$in": states}}
 
 
+def purchased(query: OrderQuery) -> Document:
+    """Give the bounds of the purchase date; empty where there are none."""
+    bounds: Document = {}
+    if query.purchased_from is not None:
+        bounds["$gte"] = query.purchased_from
+    if query.purchased_to is not None:
+        bounds["$lt"] = query.purchased_to
+    return bounds
+
+
 def waiting_on(sku: str) -> Document:
     """Give the condition of the orders that wait on a product."""
     return {"import.waits_on": waits_on_product(sku)}
@@ -131,11 +140,7 @@ def stretches(query: OrderQuery, cursor: Cursor | None, *, forward: bool) -> lis
     way = -1 if descends else 1
     beyond = "$lt" if descends else "$gt"
     sort = [(field, way), ("_id", way)]
-    bounds: Document = {}
-    if query.purchased_from is not None:
-        bounds["$gte"] = query.purchased_from
-    if query.purchased_to is not None:
-        bounds["$lt"] = query.purchased_to
+    bounds = purchased(query)
     by_purchase = query.sort is OrderSort.PURCHASED
     other: Document = {"purchase_date": bounds} if bounds and not by_purchase else {}
     own = bounds if by_purchase else {}
@@ -171,21 +176,6 @@ def merged(found: list[list[Document]], sort: list[tuple[str, int]], limit: int)
     if len(found) > 1:
         rows.sort(key=lambda row: (_place(row, field), row["_id"]), reverse=way < 0)
     return rows[:limit]
-
-
-def row_out(document: Document, commerce_orders: dict[str, Document]) -> OrderRow:
-    """Give an order's row; its Commerce order is found by its id."""
-    imported = document["import"]
-    named = [one["sku"] for one in imported["reasons"] if isinstance(one, dict) and one.get("sku")]
-    return OrderRow(
-        line=line_out(document, commerce_orders),
-        buyer_name=(document.get("buyer") or {}).get("name"),
-        skus=tuple(dict.fromkeys(named)),
-        since=imported.get("since"),
-        decided_at=imported["decided_at"],
-        received_at=document["received_at"],
-        latest_ship_date=document.get("latest_ship_date"),
-    )
 
 
 def _place(row: Document, field: str) -> tuple[object, ...]:

@@ -2,14 +2,12 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Any
 
-from pymongo.errors import ExecutionTimeout
 from typing_extensions import override
 
 from models.facts import Listing
@@ -27,7 +25,7 @@ from storage.console_queries import (
     by_state,
     filter_of,
     merged,
-    row_out,
+    purchased,
     states_of,
     stretches,
 )
@@ -41,6 +39,7 @@ from storage.console_reader import (
     OrderSort,
     QueryTookTooLong,
 )
+from storage.console_rows import patiently, rows_of
 from storage.console_windows import windows
 from storage.fact_documents import listing_out, product_out
 from storage.mongo import translated
@@ -73,7 +72,7 @@ class MongoConsoleReader(ConsoleReader):
                 found += await self._window(
                     window, [filtered | one for one in by_state(query)], limit - len(found)
                 )
-        rows = await self._rows(found)
+        rows = await rows_of(self._database, found)
         return rows if forward else rows[::-1]
 
     @override
@@ -98,17 +97,17 @@ class MongoConsoleReader(ConsoleReader):
             limit=limit,
             seconds=seconds,
         )
-        rows = await self._rows(looked.documents)
+        rows = await rows_of(self._database, looked.documents)
         return Found(rows if forward else rows[::-1], looked.reached)
 
     @override
     async def count(self, query: OrderQuery, at_most: int) -> int | None:
         # State by state, as their index has them.
         wanted = filter_of(query)
-        for part in _purchased(query):
-            wanted |= part
+        if bounds := purchased(query):
+            wanted["purchase_date"] = bounds
         try:
-            async with _patiently(_COUNT_PATIENCE_MS):
+            async with patiently(_COUNT_PATIENCE_MS):
                 counted: list[int] = await asyncio.gather(
                     *(
                         self._database.amazon_orders.count_documents(
@@ -133,10 +132,10 @@ class MongoConsoleReader(ConsoleReader):
                 async for document in asked.batch_size(_BATCH):
                     batch.append(document)
                     if len(batch) == _BATCH:
-                        for row in await self._rows(batch):
+                        for row in await rows_of(self._database, batch):
                             yield row
                         batch = []
-            for row in await self._rows(batch):
+            for row in await rows_of(self._database, batch):
                 yield row
 
     @override
@@ -224,7 +223,7 @@ class MongoConsoleReader(ConsoleReader):
         limit: int,
         fields: Document = ROW_FIELDS,
     ) -> Sequence[Document]:
-        async with _patiently(_PATIENCE_MS):
+        async with patiently(_PATIENCE_MS):
             found = await asyncio.gather(
                 *(
                     self._database.amazon_orders.find(window.within(one), fields)
@@ -236,36 +235,3 @@ class MongoConsoleReader(ConsoleReader):
                 )
             )
         return merged(list(found), window.sort, limit)
-
-    async def _rows(self, found: Sequence[Document]) -> list[OrderRow]:
-        ids = [one for document in found if (one := document["import"].get("commerce_order_id"))]
-        with translated():
-            made = (
-                await self._database.commerce_orders.find(
-                    {"_id": {"$in": ids}}, {"order_number": 1, "status": 1}
-                ).to_list(None)
-                if ids
-                else []
-            )
-        orders = {document["_id"]: document for document in made}
-        return [row_out(document, orders) for document in found]
-
-
-@asynccontextmanager
-async def _patiently(milliseconds: int) -> AsyncIterator[None]:
-    """Wait no longer than that. The server is told so too, but not every one listens."""
-    with translated():
-        try:
-            async with asyncio.timeout(1.5 * milliseconds / 1000):
-                yield
-        except (ExecutionTimeout, TimeoutError) as error:
-            raise QueryTookTooLong from error
-
-
-def _purchased(query: OrderQuery) -> Iterable[Document]:
-    bounds: Document = {}
-    if query.purchased_from is not None:
-        bounds["$gte"] = query.purchased_from
-    if query.purchased_to is not None:
-        bounds["$lt"] = query.purchased_to
-    return [{"purchase_date": bounds}] if bounds else []
