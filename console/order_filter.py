@@ -28,7 +28,7 @@ SORTS = {
     "total": (OrderSort.TOTAL, False),
     "ship-by": (OrderSort.SHIP_BY, False),
 }
-SORTABLE = 5_000
+SORTABLE = 1_000
 """How many orders may be sorted by what has no index: the database reads all of them."""
 _WORD = re.compile(r'(?:([a-z]+):)?(?:"([^"]*)"|(\S+))')
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")

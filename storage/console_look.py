@@ -50,7 +50,7 @@ async def look_through(
         seconds: For how long; a piece that was begun is read to its end.
         clock: Gives seconds.
     """
-    matches, filters = matcher(query), _filters(query)
+    matches, filters = matcher(query), indexed_of(query)
     until = clock() + seconds
     found: list[Document] = []
     width = FIRST
@@ -84,8 +84,10 @@ def _fitting(width: timedelta, took: float, left: float) -> timedelta:
     return max(width * factor, _NARROWEST)
 
 
-def _filters(query: OrderQuery) -> list[Document]:
-    """Give the conditions that an index has; all others are looked at."""
+def indexed_of(query: OrderQuery) -> list[Document]:
+    """Give the conditions that an index has, for all but dates; all others are looked at."""
+    if query.keys or query.number is not None:
+        return [filter_of(query) | one for one in by_state(query)]
     bounded = OrderQuery(store_id=query.store_id, sort=query.sort)
     if query.sort is OrderSort.RECEIVED:
         return [filter_of(bounded)]

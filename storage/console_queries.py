@@ -2,8 +2,7 @@
 
 import re
 from datetime import UTC, datetime
-from decimal import Decimal
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from bson.decimal128 import Decimal128
 
@@ -43,9 +42,6 @@ ROW_FIELDS: Document = dict.fromkeys(
 
 BEGINNING = datetime(1, 1, 1, tzinfo=UTC)
 """Before every date there is: what is compared with it has one."""
-
-_LEAST = Decimal128("-1E+30")
-"""Below every amount there is: what is compared with it has one."""
 
 _LAST = "\uffff"
 
@@ -87,6 +83,9 @@ def filter_of(query: OrderQuery) -> Document:
     amounts = {how: Decimal128(str(one)) for how, one in totals.items() if one is not None}
     if amounts:
         match["total.amount"] = amounts
+    if query.product and query.reason in set(BlockerCode):
+        # Every order that a product blocks waits on it: this has an index.
+        match |= waiting_on(query.product)
     return match | _of_reasons(query)
 
 
@@ -101,6 +100,8 @@ def by_state(query: OrderQuery) -> list[Document]:
     What one has found is merged with the others. Keys and numbers have indexes of their own.
     """
     states = states_of(query)
+    if query.product and states == [ImportState.BLOCKED.value]:
+        return [{}]  # only blocked orders wait on a product, and one index is enough
     if query.sort is not OrderSort.RECEIVED and not query.keys and query.number is None:
         return [{"import.state": state} for state in states]
     return [among(states)]
@@ -131,9 +132,8 @@ def waiting_on(sku: str) -> Document:
 def stretches(query: OrderQuery, cursor: Cursor | None, *, forward: bool) -> list[Stretch]:
     """Give the stretches after a place, in the order they are read.
 
-    Orders of one moment are told apart by their key; those without a date, or a total, come last.
-    Where the sort has an index each stretch is bounded by it, so a late page costs what the first
-    one does.
+    Orders of one moment are told apart by their key; those without a date come last. Each
+    stretch is bounded by an index, so a late page costs what the first one does.
     """
     field = FIELD[query.sort]
     descends = query.descending == forward
@@ -144,10 +144,8 @@ def stretches(query: OrderQuery, cursor: Cursor | None, *, forward: bool) -> lis
     by_purchase = query.sort is OrderSort.PURCHASED
     other: Document = {"purchase_date": bounds} if bounds and not by_purchase else {}
     own = bounds if by_purchase else {}
-    least = {"$gte": _LEAST if query.sort is OrderSort.TOTAL else BEGINNING}
-    dated: Document = {field: own or least}
-    may_lack = query.sort is not OrderSort.RECEIVED and not own
-    undated: Document | None = {field: None} if may_lack else None
+    dated: Document = {field: own or {"$gte": BEGINNING}}
+    undated: Document | None = {field: None} if by_purchase and not own else None
 
     parts: list[Document] = []
     if cursor is None:
@@ -156,8 +154,8 @@ def stretches(query: OrderQuery, cursor: Cursor | None, *, forward: bool) -> lis
             parts.reverse()
     elif cursor.at is not None:
         parts = [
-            {field: _stored(cursor.at), "_id": {beyond: cursor.key}},
-            {field: {**(own or least), **_past(cursor, way, own)}},
+            {field: cursor.at, "_id": {beyond: cursor.key}},
+            {field: {**(own or {"$gte": BEGINNING}), **_past(cursor, way, own)}},
         ]
         if undated is not None and forward:
             parts.append(undated)
@@ -174,12 +172,12 @@ def merged(found: list[list[Document]], sort: list[tuple[str, int]], limit: int)
     (field, way), _ = sort
     rows = [row for rows in found for row in rows]
     if len(found) > 1:
-        rows.sort(key=lambda row: (_place(row, field), row["_id"]), reverse=way < 0)
+        rows.sort(key=lambda row: (place_of(row, field), row["_id"]), reverse=way < 0)
     return rows[:limit]
 
 
-def _place(row: Document, field: str) -> tuple[object, ...]:
-    """Give what a row is sorted by; nothing comes before something."""
+def place_of(row: Document, field: str) -> tuple[Any, ...]:
+    """Give what a row is sorted by, as a tuple; an empty one where it has nothing."""
     found: object = row
     for name in field.split("."):
         found = found.get(name) if isinstance(found, dict) else None
@@ -188,13 +186,9 @@ def _place(row: Document, field: str) -> tuple[object, ...]:
     return (found.to_decimal() if isinstance(found, Decimal128) else found,)
 
 
-def _stored(at: datetime | Decimal) -> datetime | Decimal128:
-    return Decimal128(str(at)) if isinstance(at, Decimal) else at
-
-
 def _past(cursor: Cursor, way: int, own: Document) -> Document:
     """Give what lies beyond a place. A place outside of the bounds is one that they leave out."""
-    at = None if cursor.at is None else _stored(cursor.at)
+    at = cursor.at
     if at is None:
         return {}
     if way > 0:
@@ -216,9 +210,6 @@ def _of_reasons(query: OrderQuery) -> Document:
         conditions.append(
             {"import.reasons": {"$elemMatch": blocker} if is_blocker else query.reason}
         )
-        if is_blocker and query.product:
-            # Every order that a product blocks waits on it: this has an index.
-            conditions.append(waiting_on(query.product))
     if query.sku is not None:
         conditions.append(
             {"$or": [{"items.seller_sku": query.sku}, {"import.reasons.sku": query.sku}]}

@@ -18,6 +18,10 @@ class QueryTookTooLong(Exception):  # noqa: N818 - the question was too wide, no
     """A question without an index ran out of its time. A narrower one may be answered."""
 
 
+class TooManyToSort(Exception):  # noqa: N818 - the question was too wide, nothing is broken
+    """There are more orders than can be sorted by what has no index."""
+
+
 class OrderSort(StrEnum):
     """What a list of orders is sorted by."""
 
@@ -110,6 +114,14 @@ class OrderRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Ranked:
+    """Some of the orders of a sorted list, and how many it has in all."""
+
+    rows: Sequence[OrderRow]
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class Found:
     """What a search has found so far. `reached` is where it may go on; None: it has seen all."""
 
@@ -154,6 +166,22 @@ class ConsoleReader(Protocol):
 
         Raises:
             QueryTookTooLong: It has no index for what was asked, and there are too many orders.
+        """
+        ...
+
+    async def ranked(
+        self,
+        query: OrderQuery,
+        cursor: Cursor | None,
+        *,
+        forward: bool,
+        limit: int,
+        at_most: int,
+    ) -> Ranked:
+        """Give orders as `page` does, sorted by what has no index. All of them are read.
+
+        Raises:
+            TooManyToSort: More orders have its store, state and dates than that.
         """
         ...
 

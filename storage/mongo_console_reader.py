@@ -15,7 +15,7 @@ from models.outcomes import ImportState
 from models.records import CommerceOrder, StockedProduct
 from storage.commerce_documents import commerce_order_out
 from storage.console_activity import activity_of
-from storage.console_look import look_through
+from storage.console_look import indexed_of, look_through
 from storage.console_oldest import beginning_of
 from storage.console_queries import (
     BEGINNING,
@@ -29,6 +29,7 @@ from storage.console_queries import (
     states_of,
     stretches,
 )
+from storage.console_ranks import ranked_of
 from storage.console_reader import (
     Activity,
     ConsoleReader,
@@ -38,6 +39,8 @@ from storage.console_reader import (
     OrderRow,
     OrderSort,
     QueryTookTooLong,
+    Ranked,
+    TooManyToSort,
 )
 from storage.console_rows import patiently, rows_of
 from storage.console_windows import windows
@@ -48,6 +51,7 @@ from storage.values import Document
 _PATIENCE_MS = 3_000
 _COUNT_PATIENCE_MS = 800
 _BATCH = 500
+_LOOKED_AT = {**ROW_FIELDS, "items.seller_sku": 1}
 
 
 class MongoConsoleReader(ConsoleReader):
@@ -65,7 +69,7 @@ class MongoConsoleReader(ConsoleReader):
         found: list[Document] = []
         for stretch in stretches(query, cursor, forward=forward):
             # What a reason or a SKU finds is found by it: pieces of time would each cost as much.
-            whole = query.reason is not None or query.sku is not None or not query.sort.has_index
+            whole = query.reason is not None or query.sku is not None
             for window in [stretch] if whole else await self._windows(stretch, query.sort, at):
                 if len(found) == limit:
                     break
@@ -74,6 +78,24 @@ class MongoConsoleReader(ConsoleReader):
                 )
         rows = await rows_of(self._database, found)
         return rows if forward else rows[::-1]
+
+    @override
+    async def ranked(
+        self,
+        query: OrderQuery,
+        cursor: Cursor | None,
+        *,
+        forward: bool,
+        limit: int,
+        at_most: int,
+    ) -> Ranked:
+        dates = {"purchase_date": of} if (of := purchased(query)) else {}
+        wanted = Stretch(dates, [("purchase_date", 1), ("_id", 1)])
+        found = await self._window(wanted, indexed_of(query), at_most + 1, _LOOKED_AT)
+        if len(found) > at_most:
+            raise TooManyToSort
+        documents, count = ranked_of(found, query, cursor, forward=forward, limit=limit)
+        return Ranked(await rows_of(self._database, documents), count)
 
     @override
     async def search(
@@ -86,7 +108,7 @@ class MongoConsoleReader(ConsoleReader):
         limit: int,
         seconds: float,
     ) -> Found:
-        fields = {**ROW_FIELDS, "items.seller_sku": 1} if query.sku is not None else ROW_FIELDS
+        fields = ROW_FIELDS if query.sku is None else _LOOKED_AT
         looked = await look_through(
             partial(self._window, fields=fields),
             query,
@@ -122,6 +144,8 @@ class MongoConsoleReader(ConsoleReader):
 
     @override
     async def stream(self, query: OrderQuery) -> AsyncIterator[OrderRow]:
+        if not query.sort.has_index:
+            query = replace(query, sort=OrderSort.PURCHASED, descending=True)
         # The states are always asked for: the indexes begin with them, and are merged.
         filtered = filter_of(query) | {"import.state": {"$in": states_of(query)}}
         for stretch in stretches(query, None, forward=True):

@@ -18,7 +18,14 @@ from console.order_filter import CODES, SORTABLE, SORTS, read_filter
 from console.web import desk_of, get, render
 from models.amazon_order import AmazonStatus, FulfillmentChannel
 from models.outcomes import ImportState
-from storage.console_reader import Cursor, OrderQuery, OrderRow, OrderSort, QueryTookTooLong
+from storage.console_reader import (
+    Cursor,
+    OrderQuery,
+    OrderRow,
+    OrderSort,
+    QueryTookTooLong,
+    TooManyToSort,
+)
 
 PAGE = 50
 _COUNTED = 10_000
@@ -40,7 +47,7 @@ async def orders(request: Request) -> Response:
             listed = await _list(desk, asked.query, place, forward=before is None)
         except QueryTookTooLong:
             errors["q"] = ("This takes too long. Narrow it, for example by dates.", {})
-        except _TooManyToSortError:
+        except TooManyToSort:
             text = "This can sort {n} orders at most. Narrow it, for example by dates."
             errors["sort"] = (text, {"n": str(SORTABLE)})
     newer, older = _neighbours(listed, place, asked.query.sort, forward=before is None)
@@ -79,10 +86,6 @@ class _Listed:
     more: bool
 
 
-class _TooManyToSortError(Exception):
-    """There are more orders than can be sorted by what has no index."""
-
-
 async def _list(desk: Desk, query: OrderQuery, place: Cursor | None, *, forward: bool) -> _Listed:
     asked: dict[str, Any] = {"at": desk.now(), "forward": forward, "limit": PAGE + 1}
     reached: Cursor | None = None
@@ -97,10 +100,10 @@ async def _list(desk: Desk, query: OrderQuery, place: Cursor | None, *, forward:
             desk.orders.page(query, place, **asked), _count(desk, query)
         )
     else:
-        count = await _count(desk, query)
-        if count is None or count > SORTABLE:
-            raise _TooManyToSortError
-        found = await desk.orders.page(query, place, **asked)
+        ranked = await desk.orders.ranked(
+            query, place, forward=forward, limit=PAGE + 1, at_most=SORTABLE
+        )
+        found, count = ranked.rows, ranked.count
     rows = found[:PAGE] if forward else found[-PAGE:]
     return _Listed(rows, reached, count, more=len(found) > PAGE)
 
