@@ -89,6 +89,7 @@ async def _pages(client: httpx.AsyncClient, newest: Document) -> dict[str, str]:
     pages = {
         "dashboard": "/",
         "dashboard of a store": f"/stores/{store}",
+        "import switch of a store": f"/stores/{store}/import",
         "orders": "/orders",
         "orders, oldest first": "/orders?sort=purchased",
         "orders, newest received": "/orders?sort=-received",

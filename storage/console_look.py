@@ -35,6 +35,7 @@ async def look_through(
     forward: bool,
     limit: int,
     seconds: float,
+    at_least: int,
     clock: Callable[[], float] = time.monotonic,
 ) -> Looked:
     """Look at orders one by one.
@@ -48,12 +49,13 @@ async def look_through(
         forward: Whether after the place, or before it.
         limit: How many are enough.
         seconds: For how long; a piece that was begun is read to its end.
+        at_least: How many orders are looked at however long that takes.
         clock: Gives seconds.
     """
     matches, filters = matcher(query), indexed_of(query)
     until = clock() + seconds
     found: list[Document] = []
-    width = FIRST
+    width, looked_at = FIRST, 0
     place = cursor
     while True:
         full: Cursor | None = None
@@ -67,8 +69,10 @@ async def look_through(
                     return Looked(found[:limit], None)
                 full = _place(seen[-1], query.sort) if len(seen) == _MOST else None
                 now = clock()
+                looked_at += len(seen)
                 # What is empty costs little, and is gone through however long that takes.
-                if now >= until and seen and (full or pieces.goes_on):
+                is_enough = now >= until and seen and looked_at >= at_least
+                if is_enough and (full or pieces.goes_on):
                     return Looked(found, full or Cursor(pieces.reached, ""))
                 width = _fitting(width, now - began, until - now) if seen else width * _WIDER
             if full is not None:

@@ -8,7 +8,7 @@ from bson.decimal128 import Decimal128
 
 from models.blockers import BlockerCode
 from models.keys import waits_on_product
-from models.outcomes import ImportState, SkipReason, WaitingReason
+from models.outcomes import ImportState
 from storage.console_reader import Cursor, OrderQuery, OrderSort
 from storage.values import Document
 
@@ -91,7 +91,7 @@ def filter_of(query: OrderQuery) -> Document:
 
 def states_of(query: OrderQuery) -> list[str]:
     """Give the states that the orders asked for can be in."""
-    return [state.value for state in _states(query)]
+    return [state.value for state in query.states]
 
 
 def by_state(query: OrderQuery) -> list[Document]:
@@ -215,15 +215,3 @@ def _of_reasons(query: OrderQuery) -> Document:
             {"$or": [{"items.seller_sku": query.sku}, {"import.reasons.sku": query.sku}]}
         )
     return {"$and": conditions} if conditions else {}
-
-
-def _states(query: OrderQuery) -> list[ImportState]:
-    if query.state is not None:
-        return [query.state]
-    if query.reason in set(BlockerCode):
-        return [ImportState.BLOCKED]
-    if query.reason in set(WaitingReason):
-        return [ImportState.WAITING]
-    if query.reason in set(SkipReason):
-        return [ImportState.SKIPPED, ImportState.WITHDRAWN]
-    return list(ImportState)

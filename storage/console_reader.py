@@ -8,8 +8,9 @@ from enum import StrEnum
 from typing import Protocol
 
 from models.amazon_order import AmazonStatus, FulfillmentChannel
+from models.blockers import BlockerCode
 from models.facts import Listing
-from models.outcomes import ImportState
+from models.outcomes import ImportState, SkipReason, WaitingReason
 from models.records import CommerceOrder, StockedProduct
 from storage.reader import OrderLine
 
@@ -63,6 +64,19 @@ class OrderQuery:
     keys: tuple[str, ...] = ()
     sort: OrderSort = OrderSort.PURCHASED
     descending: bool = True
+
+    @property
+    def states(self) -> Sequence[ImportState]:
+        """The states that the orders asked for can be in."""
+        if self.state is not None:
+            return [self.state]
+        if self.reason in set(BlockerCode):
+            return [ImportState.BLOCKED]
+        if self.reason in set(WaitingReason):
+            return [ImportState.WAITING]
+        if self.reason in set(SkipReason):
+            return [ImportState.SKIPPED, ImportState.WITHDRAWN]
+        return list(ImportState)
 
     @property
     def is_searched(self) -> bool:
@@ -194,10 +208,12 @@ class ConsoleReader(Protocol):
         forward: bool,
         limit: int,
         seconds: float,
+        at_least: int = 500,
     ) -> Found:
         """Give orders as `page` does, where each has to be looked at to know whether it is meant.
 
-        It ends when it has found enough, or after about so many seconds. It always gets on.
+        It ends when it has found enough; or after about so many seconds, if it has looked at so
+        many orders at least. It always gets on.
 
         Raises:
             QueryTookTooLong: Not even a small piece could be read in time.

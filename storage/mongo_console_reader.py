@@ -107,6 +107,7 @@ class MongoConsoleReader(ConsoleReader):
         forward: bool,
         limit: int,
         seconds: float,
+        at_least: int = 500,
     ) -> Found:
         fields = ROW_FIELDS if query.sku is None else _LOOKED_AT
         looked = await look_through(
@@ -118,6 +119,7 @@ class MongoConsoleReader(ConsoleReader):
             forward=forward,
             limit=limit,
             seconds=seconds,
+            at_least=at_least,
         )
         rows = await rows_of(self._database, looked.documents)
         return Found(rows if forward else rows[::-1], looked.reached)

@@ -22,6 +22,8 @@ from storage.console_reader import Activity, OrderQuery, OrderSort
 
 _RECENT = 12
 _FRESH = 15.0
+_COUNTED, _LOOKED = 1_000, 0.03
+"""How many skipped orders are counted, and for how many seconds."""
 TILES = tuple(
     ImportState(state) for state in ("created", "waiting", "blocked", "skipped", "withdrawn")
 )
@@ -96,17 +98,22 @@ async def confirm_import(request: Request) -> Response:
     store = (await desk.reader.stores()).get(store_id)
     if store is None:
         return await refuse(request, HTTPStatus.NOT_FOUND, "There is no such store.")
-    skipped = OrderQuery(store_id=store_id, reason="import-disabled")
+    skipped = OrderQuery(store_id=store_id, state=ImportState.SKIPPED, reason="import-disabled")
     blocked = OrderQuery(store_id=store_id, state=ImportState.BLOCKED)
-    skipped_count, blocked_count = await asyncio.gather(
-        desk.orders.count(skipped, 10_000), desk.orders.count(blocked, 10_000)
+    found, blocked_count = await asyncio.gather(
+        desk.orders.search(
+            skipped, None, at=desk.now(), forward=True, limit=_COUNTED, seconds=_LOOKED
+        ),
+        desk.orders.count(blocked, 10_000),
     )
+    is_all = found.reached is None and len(found.rows) < _COUNTED
     return await render(
         request,
         "import_switch.html",
         store_id=store_id,
         store=store,
-        skipped=skipped_count,
+        skipped=len(found.rows),
+        skips_more=not is_all,
         blocked=blocked_count,
         error=None,
     )

@@ -100,12 +100,23 @@ async def _list(desk: Desk, query: OrderQuery, place: Cursor | None, *, forward:
             desk.orders.page(query, place, **asked), _count(desk, query)
         )
     else:
+        if await _are_surely_too_many(desk, query):
+            raise TooManyToSort
         ranked = await desk.orders.ranked(
             query, place, forward=forward, limit=PAGE + 1, at_most=SORTABLE
         )
         found, count = ranked.rows, ranked.count
     rows = found[:PAGE] if forward else found[-PAGE:]
     return _Listed(rows, reached, count, more=len(found) > PAGE)
+
+
+async def _are_surely_too_many(desk: Desk, query: OrderQuery) -> bool:
+    """Say whether the counts tell already that these are more than can be sorted."""
+    if query.keys or query.number or query.product or query.purchased_from or query.purchased_to:
+        return False
+    counts = await counts_of(desk)
+    of = [counts.get(query.store_id, {})] if query.store_id else list(counts.values())
+    return sum(one.get(state, 0) for one in of for state in query.states) > SORTABLE
 
 
 def _neighbours(

@@ -214,7 +214,7 @@ async def test_a_search_finds_what_the_database_finds_however_often_it_stops(
         cursor, stops = None, 0
         while True:
             looked = await reader.search(
-                query, cursor, at=NOW, forward=forward, limit=4, seconds=seconds
+                query, cursor, at=NOW, forward=forward, limit=4, seconds=seconds, at_least=1
             )
             keys = [row.key for row in looked.rows]
             found = [*found, *keys] if forward else [*keys, *found]
@@ -232,7 +232,7 @@ async def test_a_search_finds_what_the_database_finds_however_often_it_stops(
 async def test_a_search_that_has_no_time_left_says_how_far_it_came(database: Any) -> None:
     reader = MongoConsoleReader(database)
     query = OrderQuery(buyer="nobody is called so")
-    looked = await reader.search(query, None, at=NOW, forward=True, limit=4, seconds=0)
+    looked = await reader.search(query, None, at=NOW, forward=True, limit=4, seconds=0, at_least=1)
     assert looked.reached is not None
     assert looked.reached.at == NOW - timedelta(hours=1)
 
