@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 from models.amazon_order import AmazonStatus, FulfillmentChannel
 from models.blockers import BlockerCode
 from models.outcomes import ImportState, SkipReason, WaitingReason
-from storage.console_reader import OrderQuery, OrderSort
+from storage.console_query import OrderQuery, OrderSort
 
 FIELDS = (
     *("store", "state", "reason", "status", "channel", "number", "buyer", "sku", "product", "asin"),

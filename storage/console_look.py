@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from storage.console_queries import FIELD, Stretch, by_state, filter_of, stretches, waiting_on
-from storage.console_reader import Cursor, OrderQuery, OrderSort
+from storage.console_query import Cursor, OrderQuery, OrderSort
 from storage.console_search import FIRST, Pieces, matcher
 from storage.values import Document
 

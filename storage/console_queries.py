@@ -9,7 +9,7 @@ from bson.decimal128 import Decimal128
 from models.blockers import BlockerCode
 from models.keys import waits_on_product
 from models.outcomes import ImportState
-from storage.console_reader import Cursor, OrderQuery, OrderSort
+from storage.console_query import Cursor, OrderQuery, OrderSort
 from storage.values import Document
 
 FIELD = {

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from storage.console_queries import FIELD, place_of
-from storage.console_reader import Cursor, OrderQuery
+from storage.console_query import Cursor, OrderQuery
 from storage.console_search import matcher
 from storage.values import Document
 

@@ -9,7 +9,7 @@ from bson.decimal128 import Decimal128
 
 from models.blockers import BlockerCode
 from storage.console_queries import BEGINNING, FIELD, Stretch, states_of
-from storage.console_reader import OrderQuery, OrderSort
+from storage.console_query import OrderQuery, OrderSort
 from storage.values import Document
 
 FIRST = timedelta(hours=1)

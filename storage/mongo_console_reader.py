@@ -1,8 +1,7 @@
 """The console's questions on MongoDB."""
 
 import asyncio
-import re
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -10,10 +9,7 @@ from typing import Any
 
 from typing_extensions import override
 
-from models.facts import Listing
 from models.outcomes import ImportState
-from models.records import CommerceOrder, StockedProduct
-from storage.commerce_documents import commerce_order_out
 from storage.console_activity import activity_of
 from storage.console_look import indexed_of, look_through
 from storage.console_oldest import beginning_of
@@ -29,23 +25,21 @@ from storage.console_queries import (
     states_of,
     stretches,
 )
+from storage.console_query import Cursor, OrderQuery, OrderSort
 from storage.console_ranks import ranked_of
 from storage.console_reader import (
     Activity,
     ConsoleReader,
-    Cursor,
     Found,
-    OrderQuery,
     OrderRow,
-    OrderSort,
     QueryTookTooLong,
     Ranked,
     TooManyToSort,
 )
 from storage.console_rows import patiently, rows_of
 from storage.console_windows import windows
-from storage.fact_documents import listing_out, product_out
 from storage.mongo import translated
+from storage.mongo_console_facts import MongoConsoleFacts
 from storage.values import Document
 
 _PATIENCE_MS = 3_000
@@ -54,11 +48,11 @@ _BATCH = 500
 _LOOKED_AT = {**ROW_FIELDS, "items.seller_sku": 1}
 
 
-class MongoConsoleReader(ConsoleReader):
+class MongoConsoleReader(MongoConsoleFacts, ConsoleReader):
     """See the protocol for what each method gives."""
 
     def __init__(self, database: Any) -> None:
-        self._database = database
+        super().__init__(database)
         self._oldest: dict[OrderSort, datetime] = {}
 
     @override
@@ -188,38 +182,6 @@ class MongoConsoleReader(ConsoleReader):
     @override
     async def activity(self, store_id: str | None, since: datetime, until: datetime) -> Activity:
         return await activity_of(self._database, store_id, since, until)
-
-    @override
-    async def commerce_order(self, commerce_order_id: str) -> CommerceOrder | None:
-        with translated():
-            found = await self._database.commerce_orders.find_one({"_id": commerce_order_id})
-        return None if found is None else commerce_order_out(found)
-
-    @override
-    async def products(self, skus: Sequence[str]) -> Mapping[str, StockedProduct]:
-        with translated():
-            found = await self._database.products.find(
-                {"_id": {"$in": list(skus)}, "deleted": False}
-            ).to_list(None)
-        return {document["_id"]: product_out(document) for document in found}
-
-    @override
-    async def skus_like(self, text: str, limit: int) -> Sequence[str]:
-        wanted = {"_id": {"$regex": "^" + re.escape(text)}, "deleted": False}
-        with translated():
-            found = await (
-                self._database.products.find(wanted, {"_id": 1})
-                .sort([("_id", 1)])
-                .limit(limit)
-                .to_list(None)
-            )
-        return [document["_id"] for document in found]
-
-    @override
-    async def listing(self, key: str) -> Listing | None:
-        with translated():
-            found = await self._database.listings.find_one({"_id": key})
-        return None if found is None else listing_out(found)
 
     async def _windows(self, stretch: Stretch, sort: OrderSort, at: datetime) -> list[Stretch]:
         oldest = None if stretch.sort[0][1] < 0 else await self._oldest_of(sort, at)

@@ -22,7 +22,7 @@ from models.blockers import REMEDIES, BlockerCode
 from models.errors import BrokerUnavailable
 from models.facts import Listing
 from models.outcomes import ImportState
-from storage.console_reader import OrderQuery
+from storage.console_query import OrderQuery
 from storage.reader import BlockedGroup
 
 _GROUPS, _PAGES = 60, 50

@@ -18,7 +18,8 @@ from console.web import desk_of, get, post, record, refuse, render, see, text_of
 from models.errors import BrokerUnavailable
 from models.facts import Store
 from models.outcomes import ImportState
-from storage.console_reader import Activity, OrderQuery, OrderSort
+from storage.console_query import OrderQuery, OrderSort
+from storage.console_reader import Activity
 
 _RECENT = 12
 _FRESH = 15.0

@@ -18,14 +18,8 @@ from console.order_filter import CODES, SORTABLE, SORTS, read_filter
 from console.web import desk_of, get, render
 from models.amazon_order import AmazonStatus, FulfillmentChannel
 from models.outcomes import ImportState
-from storage.console_reader import (
-    Cursor,
-    OrderQuery,
-    OrderRow,
-    OrderSort,
-    QueryTookTooLong,
-    TooManyToSort,
-)
+from storage.console_query import Cursor, OrderQuery, OrderSort
+from storage.console_reader import OrderRow, QueryTookTooLong, TooManyToSort
 
 PAGE = 50
 _COUNTED = 10_000

@@ -15,7 +15,8 @@ from bson.decimal128 import Decimal128
 from models.amazon_order import AmazonStatus
 from models.outcomes import ImportState
 from order_import.embedded import EmbeddedServers
-from storage.console_reader import OrderQuery, OrderRow, OrderSort, TooManyToSort
+from storage.console_query import OrderQuery, OrderSort
+from storage.console_reader import OrderRow, TooManyToSort
 from storage.console_state import AuditEntry, Session
 from storage.driver import Driver, open_client, settled
 from storage.mongo_console_reader import MongoConsoleReader

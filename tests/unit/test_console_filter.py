@@ -13,7 +13,7 @@ from console.order_filter import read_filter
 from models.amazon_order import AmazonStatus, FulfillmentChannel
 from models.outcomes import ImportState
 from storage.console_queries import by_state, filter_of, stretches
-from storage.console_reader import Cursor, OrderQuery, OrderSort
+from storage.console_query import Cursor, OrderQuery, OrderSort
 from storage.console_windows import windows
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
