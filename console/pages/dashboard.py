@@ -100,12 +100,11 @@ async def confirm_import(request: Request) -> Response:
     if store is None:
         return await refuse(request, HTTPStatus.NOT_FOUND, "There is no such store.")
     skipped = OrderQuery(store_id=store_id, state=ImportState.SKIPPED, reason="import-disabled")
-    blocked = OrderQuery(store_id=store_id, state=ImportState.BLOCKED)
-    found, blocked_count = await asyncio.gather(
+    counts, found = await asyncio.gather(
+        counts_of(desk),
         desk.orders.search(
-            skipped, None, at=desk.now(), forward=True, limit=_COUNTED, seconds=_LOOKED
+            skipped, None, at=desk.now(), forward=True, limit=_COUNTED, seconds=_LOOKED, at_least=50
         ),
-        desk.orders.count(blocked, 10_000),
     )
     is_all = found.reached is None and len(found.rows) < _COUNTED
     return await render(
@@ -115,7 +114,7 @@ async def confirm_import(request: Request) -> Response:
         store=store,
         skipped=len(found.rows),
         skips_more=not is_all,
-        blocked=blocked_count,
+        blocked=counts.get(store_id, {}).get(ImportState.BLOCKED, 0),
         error=None,
     )
 
