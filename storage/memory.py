@@ -93,11 +93,13 @@ class MemoryStorage(Storage):
         return self.contents.positions.get(source, Position(source, 0))
 
     @override
-    async def take_up(self, source: Source) -> Position:
+    async def take_up(self, sources: Sequence[Source]) -> Sequence[Position]:
         async with self._one_at_a_time:
-            stored = self.contents.positions.get(source, Position(source, 0))
-            self.contents.positions[source] = replace(stored, epoch=stored.epoch + 1)
-            return self.contents.positions[source]
+            positions = self.contents.positions
+            for source in sources:
+                stored = positions.get(source, Position(source, 0))
+                positions[source] = replace(stored, epoch=stored.epoch + 1)
+            return [positions[source] for source in sources]
 
     @override
     async def mark_published(self, position: Position, rest: Sequence[Outgoing] = ()) -> None:
@@ -110,12 +112,12 @@ class MemoryStorage(Storage):
 
     @override
     async def unpublished_elsewhere(
-        self, events: Collection[tuple[str, int]], but: Source
+        self, events: Collection[tuple[str, int]], but: Collection[Source]
     ) -> Collection[tuple[str, int]]:
         return {
             (one.key, one.sequence)
             for source, position in self.contents.positions.items()
-            if source != but
+            if source not in but
             for one in position.outbox
             if isinstance(one, Event) and (one.key, one.sequence) in events
         }
@@ -259,8 +261,15 @@ class MemoryTransaction(Transaction):
         return self._draft.kept_replays.answers_of(replay_id, after, limit)
 
     @override
-    async def write(self, changes: Changes) -> None:
+    async def write(
+        self, changes: Changes, moves: Sequence[tuple[Position, Position]] = ()
+    ) -> None:
         draft = self._draft
+        for before, after in moves:
+            stored_at = draft.positions.get(before.source)
+            if stored_at is not None and not _same_step(stored_at, before):
+                raise PositionLost(f"{before.source} was moved by another")
+            draft.positions[before.source] = after
         draft.kept_replays.write(changes.replays, changes.answers)
         for change in changes.orders:
             self._write_order(change)
@@ -287,13 +296,6 @@ class MemoryTransaction(Transaction):
             draft.dead_letters[claimed] = replace(draft.dead_letters[claimed], details_of=None)
         draft.numbered += len(made)
         self._write_facts(changes)
-
-    @override
-    async def move(self, before: Position, after: Position) -> None:
-        stored = self._draft.positions.get(before.source)
-        if stored is not None and not _same_step(stored, before):
-            raise PositionLost(f"{before.source} was moved by another")
-        self._draft.positions[before.source] = after
 
     def _write_order(self, change: OrderChange) -> None:
         record, draft = change.record, self._draft

@@ -35,7 +35,7 @@ from storage.ledger_documents import (
     position_id,
     reference_in,
 )
-from storage.port import R, Storage, Transaction, View
+from storage.port import R, Storage, Transaction, Turn, View
 from storage.transaction import MongoTransaction, Turns, WriteConflict
 from storage.values import Document
 
@@ -55,7 +55,7 @@ class MongoStorage(Storage):
         self._database = client[database]
         self._turns = Turns()
         self._sessions: dict[Source, Any] = {}
-        self._former_sessions: dict[Source, Any] = {}
+        self._former_sessions: list[Any] = []
         self.conflicts = 0
         """How many transactions met another one and were tried again."""
 
@@ -88,7 +88,7 @@ class MongoStorage(Storage):
         with translated():
             session = await self._session(source)
             try:
-                return await again(self._transact_once, work, session)
+                return await again(self._transact_once, work, session, set())
             except Exception as error:
                 if _is_conflict(error):
                     await self._end_former_owners()
@@ -120,10 +120,12 @@ class MongoStorage(Storage):
             self._sessions[source] = await settled(self._client.start_session())
         return self._sessions[source]
 
-    async def _transact_once(self, work: Callable[[Transaction], Awaitable[R]], session: Any) -> R:
+    async def _transact_once(
+        self, work: Callable[[Transaction], Awaitable[R]], session: Any, taken: set[Turn]
+    ) -> R:
         async with AsyncExitStack() as turns, in_transaction(session):
             transaction = MongoTransaction(
-                self._client, self._database, session, self._turns, turns
+                self._client, self._database, session, self._turns, turns, taken
             )
             try:
                 result = await work(transaction)
@@ -146,26 +148,30 @@ class MongoStorage(Storage):
             )
 
     @override
-    async def take_up(self, source: Source) -> Position:
+    async def take_up(self, sources: Sequence[Source]) -> Sequence[Position]:
+        positions = self._database.positions
+        ids = [position_id(source) for source in sources]
         with translated():
-            session = await self._session(source)
-            positions = self._database.positions
-            # First of all: what the former owner left open may have this very document in it.
-            before = await positions.find_one({"_id": position_id(source)}, {"session": 1})
-            left = (before or {}).get("session")
-            if left is not None and left != session.session_id:
-                self._former_sessions[source] = left
+            # Never one that was used before: a next owner may end it while it waits for its turn.
+            session = await settled(self._client.start_session())
+            # First of all: what a former owner left open may have these very documents in it.
+            known = await positions.find({"_id": {"$in": ids}}, {"session": 1}).to_list(None)
+            left = [one["session"] for one in known if one.get("session") is not None]
+            if left:
+                self._former_sessions.extend(left)
                 await self._end_former_owners()
-            await positions.update_one(
-                {"_id": position_id(source)},
-                {
-                    "$set": {"session": session.session_id},
-                    "$inc": {"epoch": 1},
-                    "$setOnInsert": {"decided_to": 0, "outbox": [], "step": 0},
-                },
-                upsert=True,
-            )
-        return await self.position(source)
+            for one in ids:
+                await positions.update_one(
+                    {"_id": one},
+                    {
+                        "$set": {"session": session.session_id},
+                        "$inc": {"epoch": 1},
+                        "$setOnInsert": {"decided_to": 0, "outbox": [], "step": 0},
+                    },
+                    upsert=True,
+                )
+            self._sessions |= dict.fromkeys(sources, session)
+        return [await self.position(source) for source in sources]
 
     async def _end_former_owners(self) -> None:
         """End what former owners have open.
@@ -173,8 +179,7 @@ class MongoStorage(Storage):
         Also what one of them began late, after it had lost its partition and before it died.
         """
         if self._former_sessions:
-            sessions = list(self._former_sessions.values())
-            await self._database.command({"killSessions": sessions})
+            await self._database.command({"killSessions": self._former_sessions})
 
     @override
     async def mark_published(self, position: Position, rest: Sequence[Outgoing] = ()) -> None:
@@ -194,10 +199,11 @@ class MongoStorage(Storage):
 
     @override
     async def unpublished_elsewhere(
-        self, events: Collection[tuple[str, int]], but: Source
+        self, events: Collection[tuple[str, int]], but: Collection[Source]
     ) -> Collection[tuple[str, int]]:
         ids = {event_id for event in events for event_id in ids_of_event(*event)}
-        query = {"_id": {"$ne": position_id(but)}, "outbox.event": {"$in": list(ids)}}
+        others = {"$nin": [position_id(source) for source in but]}
+        query = {"_id": others, "outbox.event": {"$in": list(ids)}}
         with translated():
             positions = self._database.positions.find(query, {"outbox.event": 1})
             told = {

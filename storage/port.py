@@ -86,7 +86,11 @@ class Transaction(View, Protocol):
     """One transaction: reads see one moment, writes happen all or not at all."""
 
     async def take_turn(self, turn: Turn) -> int:
-        """Wait for or win the turn; give the last order number given so far."""
+        """Wait for or win the turn; give the last order number given so far.
+
+        When the work runs again after a conflict, the first turn it takes comes with all those
+        that it took the last time: they are taken before anything is read.
+        """
         ...
 
     async def admitted_orders(self, keys: Collection[str]) -> Mapping[str, OrderRecord]:
@@ -130,19 +134,16 @@ class Transaction(View, Protocol):
         """Give the dead letters with details of these orders that none has taken up yet."""
         ...
 
-    async def write(self, changes: Changes) -> None:
-        """Write all changes.
+    async def write(
+        self, changes: Changes, moves: Sequence[tuple[Position, Position]] = ()
+    ) -> None:
+        """Write all changes, and move positions, each from where it is known to be.
+
+        The positions are the fence of the whole transaction.
 
         Raises:
-            PositionLost: An event or a Commerce order of these is there already.
-        """
-        ...
-
-    async def move(self, before: Position, after: Position) -> None:
-        """Move a partition's position; the fence of the whole transaction.
-
-        Raises:
-            PositionLost: The stored position has another epoch or step than `before`.
+            PositionLost: An event or a Commerce order of these is there already, or a stored
+                position has another epoch or step than it is to be moved from.
         """
         ...
 
@@ -159,13 +160,13 @@ class Storage(Protocol):
     ) -> R:
         """Run `work` in a transaction until it commits; it runs again after a conflict.
 
-        Transactions for a `source` run one after the other, in the session its owner took up.
+        Transactions for a `source` run one after the other, in the session it was taken up in.
 
         Raises:
             StorageUnavailable: No answer; whether it was committed is unknown.
             StorageBusy: For a `source`: another transaction has been in the way for seconds. If it
                 is one of a former owner of a partition taken up here, it is ended by now.
-            PositionLost: As `Transaction.move`.
+            PositionLost: As `Transaction.write`.
         """
         ...
 
@@ -181,12 +182,12 @@ class Storage(Protocol):
         """Give where a partition stands, with what is still to be published of it."""
         ...
 
-    async def take_up(self, source: Source) -> Position:
-        """Take a partition up: begin a new epoch, and end what its former owner left open.
+    async def take_up(self, sources: Sequence[Source]) -> Sequence[Position]:
+        """Take partitions up: begin new epochs, and end what their former owners left open.
 
-        From here on the former owner can neither move nor mark the position. A worker that was
+        From here on a former owner can neither move nor mark the position. A worker that was
         killed in a transaction would else keep its turn from the others until the database gives
-        it up, a minute later.
+        it up, a minute later. The partitions share one session.
         """
         ...
 
@@ -199,11 +200,11 @@ class Storage(Protocol):
         ...
 
     async def unpublished_elsewhere(
-        self, events: Collection[tuple[str, int]], but: Source
+        self, events: Collection[tuple[str, int]], but: Collection[Source]
     ) -> Collection[tuple[str, int]]:
         """Give those of these events, by key and sequence, that are still to go out elsewhere.
 
-        That is from any partition but the given one. One that went out a moment ago counts until
+        That is from any partition but the given ones. One that went out a moment ago counts until
         its partition says so.
         """
         ...

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pymongo import ReturnDocument
-from pymongo.errors import ClientBulkWriteException, DuplicateKeyError
+from pymongo.errors import ClientBulkWriteException
 from typing_extensions import override
 
 from models import keys
@@ -18,7 +18,7 @@ from models.ledger import Changes, DeadLetter, Position
 from models.records import CommerceOrder, OrderRecord, StockedProduct
 from storage.commerce_documents import commerce_order_out
 from storage.fact_documents import listing_out, product_out, store_out
-from storage.ledger_documents import dead_letter_out, position_id, reference_in
+from storage.ledger_documents import dead_letter_out
 from storage.mongo_replays import MongoReplayQueries
 from storage.order_documents import order_out
 from storage.port import Transaction, Turn
@@ -55,12 +55,15 @@ class MongoTransaction(MongoReplayQueries, Transaction):
         session: Any,
         turns: Turns,
         held_turns: AsyncExitStack,
+        taken_before: set[Turn] | None = None,
     ) -> None:
         self._client = client
         self._database = database
         self._session = session
         self._turns = turns
         self._held_turns = held_turns
+        self._taken_before = set() if taken_before is None else taken_before
+        self._numbered: dict[Turn, int] = {}
         self._caches: dict[Turn, TurnCache] = {}
         self._taken: dict[Turn, int] = {}
         self._written: list[Changes] = []
@@ -78,6 +81,15 @@ class MongoTransaction(MongoReplayQueries, Transaction):
 
     @override
     async def take_turn(self, turn: Turn) -> int:
+        for one in Turn:
+            if one is turn or one in self._taken_before:
+                await self._take_turn(one)
+        return self._numbered[turn]
+
+    async def _take_turn(self, turn: Turn) -> None:
+        if turn in self._numbered:
+            return
+        self._taken_before.add(turn)
         await self._held_turns.enter_async_context(self._turns.locks[turn])
         document = await self._database.turns.find_one_and_update(
             {"_id": turn.value},
@@ -89,8 +101,7 @@ class MongoTransaction(MongoReplayQueries, Transaction):
         self._caches[turn], self._taken[turn] = self._turns.caches[turn], document["taken"]
         if not self._caches[turn].begin(document["taken"]):
             self._turns.handover.forget()
-        number: int = document.get("orders_numbered", 0)
-        return number
+        self._numbered[turn] = document.get("orders_numbered", 0)
 
     @override
     async def stores(self) -> Mapping[str, Store]:
@@ -209,14 +220,23 @@ class MongoTransaction(MongoReplayQueries, Transaction):
 
     @override
     async def details_of(self, amazon_order_ids: Collection[str]) -> Sequence[DeadLetter]:
-        if not amazon_order_ids:
+        cache = self._caches.get(Turn.POLICY)
+        if cache is not None and cache.details_wait is None:
+            waiting = self._database.dead_letters.find_one
+            one = await waiting(
+                {"details_of": {"$exists": True}}, {"_id": 1}, session=self._session
+            )
+            cache.details_wait = one is not None
+        if not amazon_order_ids or (cache is not None and not cache.details_wait):
             return ()
         query = {"details_of": {"$in": list(amazon_order_ids)}}
         return [dead_letter_out(document) for document in await self._find("dead_letters", query)]
 
     @override
-    async def write(self, changes: Changes) -> None:
-        batch = operations(changes, self._database.name)
+    async def write(
+        self, changes: Changes, moves: Sequence[tuple[Position, Position]] = ()
+    ) -> None:
+        batch = operations(changes, moves, self._database.name)
         self._written.append(changes)
         if not batch:
             return
@@ -224,25 +244,6 @@ class MongoTransaction(MongoReplayQueries, Transaction):
             await self._client.bulk_write(batch, ordered=False, session=self._session)
         except ClientBulkWriteException as error:
             raise _inside(error) from error
-
-    @override
-    async def move(self, before: Position, after: Position) -> None:
-        # An upsert that finds another position than expected collides with that one's `_id`.
-        try:
-            await self._database.positions.update_one(
-                {"_id": position_id(before.source), "epoch": before.epoch, "step": before.step},
-                {
-                    "$set": {
-                        "decided_to": after.decided_to,
-                        "step": after.step,
-                        "outbox": [reference_in(outgoing) for outgoing in after.outbox],
-                    }
-                },
-                upsert=True,
-                session=self._session,
-            )
-        except DuplicateKeyError as error:
-            raise PositionLost(f"{position_id(before.source)} was moved by another") from error
 
     async def _find(
         self, collection: str, query: Document | None, fields: Document | None = None

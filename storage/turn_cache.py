@@ -27,6 +27,8 @@ class TurnCache:
         self.products: dict[str, StockedProduct | None] = {}
         """None for a SKU that has no product, or a deleted one."""
         self.listings: dict[str, Listing | None] = {}
+        self.details_wait: bool | None = None
+        """Whether details of orders that are not here yet wait for them, where that is known."""
         self.last = 0
         """The number of the last turn, if this process had it and its transaction took place."""
 
@@ -40,6 +42,7 @@ class TurnCache:
     def forget(self) -> None:
         """Remember nothing: what is in the database is not known to be this."""
         self.stores = None
+        self.details_wait = None
         self.products.clear()
         self.listings.clear()
         self.last = -1
@@ -50,6 +53,8 @@ class TurnCache:
         for change in changes:
             if change.stores:
                 self.stores = None
+            if any(letter.details_of is not None for letter in change.dead_letters):
+                self.details_wait = True
             for sku, pieces in change.held.items():
                 stocked = self.products.get(sku)
                 if stocked is not None:

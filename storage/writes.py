@@ -1,12 +1,14 @@
 """The writes of one batch, over all collections, for one round trip."""
 
+from collections.abc import Iterable
+
 from pymongo import DeleteOne, InsertOne, UpdateOne
 
 from models.keys import listing_key
-from models.ledger import Changes, OrderChange
+from models.ledger import Changes, OrderChange, Position
 from storage.commerce_documents import commerce_order_in, commerce_progress_in
 from storage.fact_documents import listing_in, product_in, store_in
-from storage.ledger_documents import dead_letter_in, event_in
+from storage.ledger_documents import dead_letter_in, event_in, position_id, reference_in
 from storage.order_documents import order_in, outcome_in, story_in
 from storage.replay_documents import answer_in, replay_in
 from storage.values import Document
@@ -17,9 +19,11 @@ STORY_LENGTH = 200
 Operation = InsertOne[Document] | UpdateOne | DeleteOne
 
 
-def operations(changes: Changes, database: str) -> list[Operation]:
+def operations(
+    changes: Changes, moves: Iterable[tuple[Position, Position]], database: str
+) -> list[Operation]:
     """Give the writes of a batch. They touch different documents: their order does not matter."""
-    writes: list[Operation] = []
+    writes: list[Operation] = [_move_write(*move, f"{database}.positions") for move in moves]
     orders = f"{database}.amazon_orders"
     writes += [_order_write(change, orders) for change in changes.orders]
     commerce = f"{database}.commerce_orders"
@@ -86,6 +90,22 @@ def operations(changes: Changes, database: str) -> list[Operation]:
             )
         )
     return writes
+
+
+def _move_write(before: Position, after: Position, namespace: str) -> Operation:
+    # An upsert that finds another position than expected collides with that one's `_id`.
+    return UpdateOne(
+        {"_id": position_id(before.source), "epoch": before.epoch, "step": before.step},
+        {
+            "$set": {
+                "decided_to": after.decided_to,
+                "step": after.step,
+                "outbox": [reference_in(outgoing) for outgoing in after.outbox],
+            }
+        },
+        upsert=True,
+        namespace=namespace,
+    )
 
 
 def _order_write(change: OrderChange, namespace: str) -> Operation:

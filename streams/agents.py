@@ -85,7 +85,7 @@ def _add_agent(app: faust.App, topic: str, name: str, lanes: Lanes) -> None:
         # Without acks: the ledger knows what is done, Faust need not.
         async for event in cast(Stream[Any], stream).noack().events():
             message = event.message
-            await lanes.deliver(Source(message.topic, message.partition), event.value)
+            lanes.deliver(Source(message.topic, message.partition), event.value)
 
     channel = app.topic(topic, key_serializer="raw", value_serializer="raw", acks=False)
     app.agent(channel, name=name, concurrency=1)(agent)

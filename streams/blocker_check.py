@@ -11,12 +11,12 @@ from streams.page import Page
 class BlockerCheckStage:
     """See `streams.stage.Stage`."""
 
-    def read(self, messages: Sequence[Incoming]) -> list[tuple[str, Incoming]]:
+    def read(self, messages: Sequence[Incoming]) -> Sequence[tuple[str, Incoming]]:
         """Read the order keys. Only this program writes the topic; anything else has no order."""
         return [((message.key or b"").decode(errors="replace"), message) for message in messages]
 
     async def decide(
-        self, read: list[tuple[str, Incoming]], page: Page, transaction: Transaction
+        self, read: Sequence[tuple[str, Incoming]], page: Page, transaction: Transaction
     ) -> None:
         """Judge each order that is still admitted, by the catalog and the stock as they are."""
         numbered = await transaction.take_turn(Turn.STOCK)

@@ -1,8 +1,8 @@
 """The commands stage: orders are judged again, because a fact changed, at the sync, or replayed."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from itertools import islice, takewhile
+from typing import NamedTuple
 
 from pydantic import ValidationError
 
@@ -26,59 +26,59 @@ STEP = 500
 """How many orders are judged again in one transaction."""
 
 
-@dataclass(frozen=True, slots=True)
-class Commands:
-    """Commands still to be carried out, and how far the first of them has come."""
+class Asked(NamedTuple):
+    """A command, None where it is none, and the last order that it was carried out on."""
 
-    waiting: tuple[tuple[Incoming, Command | None], ...]
+    message: Incoming
+    command: Command | None
     after: OrderRecord | None = None
 
 
 class CommandsStage:
     """See `streams.stage.Stage`."""
 
-    def read(self, messages: Sequence[Incoming]) -> Commands:
+    def read(self, messages: Sequence[Incoming]) -> Sequence[Asked]:
         """Read commands."""
-        return Commands(tuple((message, _read(message)) for message in messages))
+        return [Asked(message, _read(message)) for message in messages]
 
-    async def decide(self, read: Commands, page: Page, transaction: Transaction) -> Commands | None:
+    async def decide(
+        self, read: Sequence[Asked], page: Page, transaction: Transaction
+    ) -> Sequence[Asked] | None:
         """Carry out one step of the first command, and leave the rest.
 
         Replays that come one after the other are one step together.
         """
-        if not read.waiting:
-            return None
-        message, command = read.waiting[0]
+        first, rest = read[0], read[1:]
+        message, command, after = first
         if isinstance(command, Replay):
             return await self._replay(read, page, transaction)
-        rest = Commands(read.waiting[1:])
         numbered = await transaction.take_turn(Turn.STOCK)
         judged: Sequence[OrderRecord] = ()
         match command:
             case None:
                 page.refuse(message, _NO_COMMAND)
             case Rejudge(fact=fact):
-                judged = await transaction.orders_waiting_on(fact, read.after, STEP)
+                judged = await transaction.orders_waiting_on(fact, after, STEP)
             case Sync(store_id=store_id):
                 if await self._complete(command, message, page, transaction) == STEP:
                     return read  # there may be more
-                judged = await transaction.blocked_orders(store_id, read.after, STEP)
+                judged = await transaction.blocked_orders(store_id, after, STEP)
         bench = await Bench.gather(page, transaction, judged, numbered)
         for record in judged:
             current = page.record(record.key) or record
             bench.judge(current, page.occasion(message))
         if len(judged) == STEP:
-            return replace(read, after=judged[-1])
-        return rest if rest.waiting else None
+            return [first._replace(after=judged[-1]), *rest]
+        return rest or None
 
     async def _replay(
-        self, read: Commands, page: Page, transaction: Transaction
-    ) -> Commands | None:
+        self, read: Sequence[Asked], page: Page, transaction: Transaction
+    ) -> Sequence[Asked] | None:
         """Judge the orders of the replays at hand, in their order, and record what was said."""
         numbered = await transaction.take_turn(Turn.STOCK)
         asked = [
             (message, command)
-            for message, command in islice(takewhile(_is_replay, read.waiting), STEP)
+            for message, command, _ in islice(takewhile(_is_replay, read), STEP)
             if isinstance(command, Replay)
         ]
         known = await transaction.orders({command.key for _, command in asked})
@@ -94,8 +94,7 @@ class CommandsStage:
             recorded = RecordedAnswer(command.replay_id, answer, page.at)
             answers.setdefault(recorded.result_id, recorded)
         page.answer(answers.values())
-        rest = read.waiting[len(asked) :]
-        return Commands(rest) if rest else None
+        return read[len(asked) :] or None
 
     async def _complete(
         self, command: Sync, message: Incoming, page: Page, transaction: Transaction
@@ -111,8 +110,8 @@ class CommandsStage:
         return len(shipped)
 
 
-def _is_replay(one: tuple[Incoming, Command | None]) -> bool:
-    return isinstance(one[1], Replay)
+def _is_replay(one: Asked) -> bool:
+    return isinstance(one.command, Replay)
 
 
 def _read(message: Incoming) -> Command | None:

@@ -63,11 +63,13 @@ def _refusal(code: DeadLetterCode, message: str) -> Refusal:
 class StoresStage:
     """See `streams.stage.Stage`."""
 
-    def read(self, messages: Sequence[Incoming]) -> list[Told[Store]]:
+    def read(self, messages: Sequence[Incoming]) -> Sequence[Told[Store]]:
         """Read stores. A store cannot be deleted: its orders are still there."""
         return [read_fact(message, Store, deletable=False) for message in messages]
 
-    async def decide(self, read: list[Told[Store]], page: Page, transaction: Transaction) -> None:
+    async def decide(
+        self, read: Sequence[Told[Store]], page: Page, transaction: Transaction
+    ) -> None:
         """Keep the newest word on each store, and wake the orders that wait on it."""
         await transaction.take_turn(Turn.POLICY)
         await transaction.take_turn(Turn.STOCK)
@@ -87,11 +89,13 @@ class StoresStage:
 class ProductsStage:
     """See `streams.stage.Stage`."""
 
-    def read(self, messages: Sequence[Incoming]) -> list[Told[Product]]:
+    def read(self, messages: Sequence[Incoming]) -> Sequence[Told[Product]]:
         """Read products."""
         return [read_fact(message, Product, deletable=True) for message in messages]
 
-    async def decide(self, read: list[Told[Product]], page: Page, transaction: Transaction) -> None:
+    async def decide(
+        self, read: Sequence[Told[Product]], page: Page, transaction: Transaction
+    ) -> None:
         """Keep the newest count of each product.
 
         What Commerce has acknowledged up to that count is in it already, and is held no more
@@ -136,11 +140,13 @@ class ProductsStage:
 class ListingsStage:
     """See `streams.stage.Stage`."""
 
-    def read(self, messages: Sequence[Incoming]) -> list[Told[Listing]]:
+    def read(self, messages: Sequence[Incoming]) -> Sequence[Told[Listing]]:
         """Read listings."""
         return [read_fact(message, Listing, deletable=True) for message in messages]
 
-    async def decide(self, read: list[Told[Listing]], page: Page, transaction: Transaction) -> None:
+    async def decide(
+        self, read: Sequence[Told[Listing]], page: Page, transaction: Transaction
+    ) -> None:
         """Keep the newest match of each seller SKU."""
         await transaction.take_turn(Turn.STOCK)
         known = dict(await transaction.listings({_listing_of(told) for told in read}))

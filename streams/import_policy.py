@@ -1,7 +1,6 @@
 """The import-policy stage: Amazon's messages become recorded orders, admitted or not."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -22,35 +21,27 @@ _STORE_ID: TypeAdapter[str] = TypeAdapter(Identifier)
 _MOVES_COMMERCE = frozenset({AmazonStatus.CANCELED, AmazonStatus.SHIPPED})
 
 
+Orders = tuple[Incoming, Reading]
+"""A message and the orders it tells of."""
 News = tuple[str, AmazonOrder, Incoming]
 """A `store/order` key, what is told of that order, and the message that tells it."""
-
-
-@dataclass(slots=True)
-class Orders:
-    """A batch of messages, read. `moves_stock` is learned in the first try at a transaction."""
-
-    messages: list[tuple[Incoming, Reading]]
-    moves_stock: bool = field(default=False)
 
 
 class ImportPolicyStage:
     """See `streams.stage.Stage`."""
 
-    def read(self, messages: Sequence[Incoming]) -> Orders:
+    def read(self, messages: Sequence[Incoming]) -> Sequence[Orders]:
         """Read each message's payload."""
-        return Orders([(message, read_payload(message.value)) for message in messages])
+        return [(message, read_payload(message.value)) for message in messages]
 
-    async def decide(self, read: Orders, page: Page, transaction: Transaction) -> None:
+    async def decide(self, read: Sequence[Orders], page: Page, transaction: Transaction) -> None:
         """Record every order, ask the policy, and pass later news on to Commerce orders."""
         await transaction.take_turn(Turn.POLICY)
-        if read.moves_stock:
-            await transaction.take_turn(Turn.STOCK)
         stores = await transaction.stores()
         news = await self._name_stores(read, page, stores, transaction)
         known = await transaction.orders({key for key, _, _ in news})
         page.remember(known.values())
-        await self._remember_commerce_orders(read, page, news, known, transaction)
+        await self._remember_commerce_orders(page, news, known, transaction)
         for key, order, message in news:
             self._receive(key, order, page, stores, page.occasion(message))
         await self._take_up_details(news, known, page, stores, transaction)
@@ -90,11 +81,15 @@ class ImportPolicyStage:
                     self._receive(first_seen[order.amazon_order_id], order, page, stores, occasion)
 
     async def _name_stores(
-        self, read: Orders, page: Page, stores: Mapping[str, Store], transaction: Transaction
+        self,
+        read: Sequence[Orders],
+        page: Page,
+        stores: Mapping[str, Store],
+        transaction: Transaction,
     ) -> list[News]:
         """Give each order with its key. What belongs to no store becomes a dead letter."""
         named: list[tuple[str | None, AmazonOrder, Incoming]] = []
-        for message, reading in read.messages:
+        for message, reading in read:
             if reading.refusal is not None:
                 page.refuse(message, reading.refusal)
             named += [
@@ -109,7 +104,7 @@ class ImportPolicyStage:
                 holders.setdefault(order.amazon_order_id, set()).add(key)
         news: list[News] = []
         # A message is one dead letter, whatever is wrong with it.
-        refused = {message.offset for message, reading in read.messages if reading.refusal}
+        refused = {message.offset for message, reading in read if reading.refusal}
         for store_id, order, message in named:
             holding = holders.get(order.amazon_order_id, set())
             if store_id is not None:
@@ -124,7 +119,6 @@ class ImportPolicyStage:
 
     async def _remember_commerce_orders(
         self,
-        read: Orders,
         page: Page,
         news: Iterable[News],
         known: Mapping[str, OrderRecord],
@@ -139,10 +133,7 @@ class ImportPolicyStage:
         }
         if not wanted:
             return
-        if not read.moves_stock:
-            # From here on a second try, if this one loses, takes both turns before it reads.
-            read.moves_stock = True
-            await transaction.take_turn(Turn.STOCK)
+        await transaction.take_turn(Turn.STOCK)
         page.remember((), (await transaction.commerce_orders(wanted)).values())
 
 

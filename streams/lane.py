@@ -1,7 +1,8 @@
-"""The lane: one source partition's batches, decided one after the other, published in order."""
+"""The lane: one topic's batches, decided one after the other, published in order."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,7 +11,7 @@ import structlog
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_exponential_jitter
 
 from models.errors import PositionLost, StorageBusy, StorageUnavailable
-from models.ledger import Outgoing, Position
+from models.ledger import Outgoing, Position, Source
 from storage.port import Storage, Transaction
 from streams.messages import Incoming
 from streams.outbox import Outbox
@@ -23,6 +24,8 @@ log = structlog.get_logger(__name__)
 
 IDLE_SECONDS = 0.05
 """How long a lane waits for more before it records that all is published."""
+MOST_MESSAGES = 1000
+"""How many messages of several partitions are decided in one transaction, at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,76 +43,83 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class ReadBatch:
-    """A batch as its stage has read it, and the offset after it."""
+    """A partition's batch as its stage has read it, and the offset after it."""
 
-    read: Any
+    source: Source
+    read: Sequence[Any]
     end: int
 
 
-class Lane:
-    """Decides batches, each in a transaction that also moves the partition's position.
+Decided = tuple[Sequence[Any] | None, Sequence[tuple[Position, Position]], Sequence[Outgoing]]
+"""What a transaction leaves for the next one, the positions it moves, and what it has to tell."""
 
-    The next batch is read while this one is decided, and decided while this one is still being
-    published; messages go out in the order they were decided.
+
+class Lane:
+    """Decides one topic's partitions, in transactions that also move their positions.
+
+    Whatever waits is decided together, so that partitions need not take turns. The next batches
+    are read while these are decided, and decided while these are still being published; messages
+    go out in the order they were decided.
     """
 
     def __init__(
         self,
-        position: Position,
+        positions: Iterable[Position],
         stage: Stage[Any],
         storage: Storage,
         publisher: Publisher,
         now: Callable[[], datetime],
         on_room: Callable[[], None] = lambda: None,
     ) -> None:
-        self._outbox = Outbox(position, storage, publisher)
+        self._outbox = Outbox(positions, storage, publisher)
         self._stage = stage
         self._storage = storage
         self._now = now
         self._on_room = on_room
-        self._batches: asyncio.Queue[ReadBatch | None] = asyncio.Queue(maxsize=2)
-        self._taken_to = position.decided_to
+        self._waiting: deque[ReadBatch] = deque()
+        self._news = asyncio.Event()
+        self._taken_to = {source: one.decided_to for source, one in self.positions.items()}
         self._draining = False
 
     @property
-    def position(self) -> Position:
-        """Where the partition stands."""
-        return self._outbox.position
+    def positions(self) -> Mapping[Source, Position]:
+        """Where its partitions stand."""
+        return self._outbox.positions
 
     @property
-    def published_to(self) -> int:
-        """Everything before this offset is decided and published."""
+    def published_to(self) -> Mapping[Source, int]:
+        """Everything before these offsets is decided and published."""
         return self._outbox.published_to
 
-    @property
-    def progress(self) -> Progress:
-        """How far this partition is."""
-        position = self.position
-        return Progress(position.decided_to, position.step, self.published_to, self._taken_to)
+    def progress(self, source: Source) -> Progress:
+        """Say how far a partition is."""
+        position = self.positions[source]
+        published_to = self.published_to[source]
+        return Progress(position.decided_to, position.step, published_to, self._taken_to[source])
 
-    @property
-    def has_room(self) -> bool:
-        """Whether a batch, and one that is on its way already, can be handed over at once."""
-        return self._batches.empty()
+    def has_room(self, source: Source) -> bool:
+        """Whether more of a partition should be read: less of it waits than is decided at once."""
+        return sum(len(one.read) for one in self._waiting if one.source == source) < MOST_MESSAGES
 
-    async def put(self, batch: Batch) -> None:
-        """Read a batch and hand it over; waits while two others are waiting."""
-        if batch.start > self._taken_to:
+    def put(self, source: Source, batch: Batch) -> None:
+        """Read a partition's batch; it is decided when those before it are."""
+        taken_to = self._taken_to[source]
+        if batch.start > taken_to:
             # Read before the last seek: what lies between will be read again, and this too.
-            log.info("batch-out-of-place", source=self.position.source, start=batch.start)
+            log.info("batch-out-of-place", source=source, start=batch.start)
             return
-        new = [one for one in batch.messages if one.offset >= self._taken_to]
+        new = [one for one in batch.messages if one.offset >= taken_to]
         if new and not self._draining:
-            self._taken_to = batch.end
-            await self._batches.put(ReadBatch(self._stage.read(new), batch.end))
+            self._taken_to[source] = batch.end
+            self._waiting.append(ReadBatch(source, self._stage.read(new), batch.end))
+            self._news.set()
 
     def drain(self) -> None:
-        """End after the batch at hand and its publication; batches still waiting are dropped."""
+        """End after what is at hand and its publication; batches still waiting are dropped."""
         self._draining = True
         self._outbox.close()
-        while not self._batches.empty():
-            self._batches.get_nowait()
-        self._batches.put_nowait(None)
+        self._waiting.clear()
+        self._news.set()
 
     async def run(self) -> None:
         """Work until drained. What an earlier owner left unpublished goes out first.
@@ -118,35 +128,36 @@ class Lane:
             PositionLost: Another owner has decided on from here.
         """
         await self._outbox.publish(resumed=True)
-        while (batch := await self._next_batch()) is not None:
+        while batches := await self._next_batches():
             self._on_room()
+            ends = {one.source: one.end for one in batches}
+            read: Sequence[Any] | None = [one for batch in batches for one in batch.read]
             try:
-                read = batch.read
                 while read is not None:
-                    read = await self._decide(read, batch.end)
+                    read = await self._decide(read, ends)
             except StorageUnavailable:
                 if not self._draining:
                     raise
                 # The next owner reads in the ledger whether it was decided after all.
-                log.warning("batch-given-up", source=self.position.source)
+                log.warning("batch-given-up", topic=self._first.topic)
                 break
         await self._outbox.settle()
 
-    async def _decide(self, read: Any, end: int) -> Any:
-        """Decide one step of a batch; give what is left for a next transaction, if anything."""
-        decided: tuple[Any, Position, tuple[Outgoing, ...]] | None = None
+    async def _decide(
+        self, read: Sequence[Any], ends: Mapping[Source, int]
+    ) -> Sequence[Any] | None:
+        """Decide one step; give what is left for a next transaction, if anything."""
+        decided: Decided | None = None
 
         async def work(transaction: Transaction) -> None:
             nonlocal decided
-            page = Page(self.position.source, self._now())
+            page = Page(self._first.topic, self._now())
             rest = await self._stage.decide(read, page, transaction)
-            after = self.position.moved(
-                end if rest is None else self.position.decided_to,
-                (*self._outbox.unpublished, *page.outgoing),
-            )
-            await transaction.write(page.to_changes())
-            await transaction.move(self.position, after)
-            decided = rest, after, tuple(page.outgoing)
+            # A long job moves the positions with its last step, and says with each that it moved.
+            moved = ends if rest is None else {one: self.positions[one].decided_to for one in ends}
+            moves = self._outbox.moved(moved, page.outgoing)
+            await transaction.write(page.to_changes(), moves)
+            decided = rest, moves, page.outgoing
 
         again = AsyncRetrying(
             retry=retry_if_exception_type(StorageUnavailable),
@@ -158,30 +169,46 @@ class Lane:
         async for attempt in again:
             with attempt:
                 # A commit without an answer may have happened: the ledger knows.
-                if decided is None or not await self._has_moved():
-                    await self._storage.transact(work, self.position.source)
+                if decided is None or not await self._has_moved(next(iter(ends))):
+                    await self._storage.transact(work, self._first)
         if decided is None:
             raise AssertionError("a transaction that committed has decided")
-        rest, after, outgoing = decided
-        self._outbox.add(after, outgoing)
+        rest, moves, outgoing = decided
+        self._outbox.add(moves, outgoing)
         await self._outbox.publish()
         return rest
 
-    async def _has_moved(self) -> bool:
-        stored = await self._storage.position(self.position.source)
-        if stored.epoch != self.position.epoch:
-            raise PositionLost(f"{self.position.source} has another owner")
-        return stored.step > self.position.step
+    @property
+    def _first(self) -> Source:
+        return next(iter(self.positions))
 
-    async def _next_batch(self) -> ReadBatch | None:
+    async def _has_moved(self, source: Source) -> bool:
+        stored, known = await self._storage.position(source), self.positions[source]
+        if stored.epoch != known.epoch:
+            raise PositionLost(f"{source} has another owner")
+        return stored.step > known.step
+
+    async def _next_batches(self) -> Sequence[ReadBatch]:
+        """Wait for batches, and give what can be decided together; none when it is drained."""
         pause = IDLE_SECONDS
-        while self._batches.empty() and not self._outbox.is_settled:
+        while not self._waiting and not self._draining:
+            self._news.clear()
+            if self._outbox.is_settled:
+                await self._news.wait()
+                continue
             try:
-                return await asyncio.wait_for(self._batches.get(), pause)
+                await asyncio.wait_for(self._news.wait(), pause)
             except TimeoutError:
                 await self._outbox.settle()
                 pause = min(2 * pause, 5.0)
-        return await self._batches.get()
+        batches: list[ReadBatch] = []
+        count = 0
+        while self._waiting:
+            count += len(self._waiting[0].read)
+            if batches and count > MOST_MESSAGES:
+                break
+            batches.append(self._waiting.popleft())
+        return batches
 
 
 _LONGER_AND_LONGER = wait_exponential_jitter(multiplier=0.1, max=5, jitter=0.5)

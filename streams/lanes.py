@@ -1,10 +1,11 @@
-"""The lanes: one per assigned partition, taken up from the ledger and handed back in good order."""
+"""The lanes: one per topic, taken up from the ledger and handed back in good order."""
 
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby
 from typing import Any
 
 import structlog
@@ -12,7 +13,7 @@ from tenacity import AsyncRetrying, retry_if_exception_type, wait_exponential_ji
 
 from models.errors import StorageUnavailable
 from models.ledger import Position, Source
-from storage.port import Storage
+from storage.port import R, Storage
 from streams.lane import Batch, Lane
 from streams.publisher import Publisher
 from streams.stage import Stage
@@ -56,7 +57,7 @@ class Lanes:
         self._publisher = publisher
         self._now = now
         self._on_failure = on_failure
-        self._lanes: dict[Source, tuple[Lane, asyncio.Task[None]]] = {}
+        self._lanes: dict[str, tuple[Lane, asyncio.Task[None]]] = {}
         # Faust may ask for the positions twice at once, from a rebalance and from its reader.
         self._handing_over = asyncio.Lock()
         self._room = asyncio.Event()
@@ -78,33 +79,31 @@ class Lanes:
     async def _take_up(
         self, sources: Sequence[Source], bounds_of: ReadBounds
     ) -> Mapping[Source, int]:
-        taken = {source: await _again(self._storage.take_up, source) for source in sources}
+        by_topic = {topic: list(of) for topic, of in groupby(sources, lambda one: one.topic)}
+        taken = {topic: await _again(self._storage.take_up, of) for topic, of in by_topic.items()}
         # Only now: whoever sleeps between the two must not find a log that ends before a position
         # another has moved since.
         bounds = await bounds_of(sources)
-        offsets: dict[Source, int] = {}
-        for source in sources:
-            position = await self._inside_log(taken[source], bounds[source])
+        for topic, positions in taken.items():
             lane = Lane(
-                position,
-                self._stages[source.topic],
+                [await self._inside_log(one, bounds[one.source]) for one in positions],
+                self._stages[topic],
                 self._storage,
                 self._publisher,
                 self._now,
                 self._room.set,
             )
-            task = asyncio.create_task(lane.run(), name=f"lane {source.topic}:{source.partition}")
+            task = asyncio.create_task(lane.run(), name=f"lane {topic}")
             task.add_done_callback(self._ended)
-            self._lanes[source] = (lane, task)
-            offsets[source] = position.decided_to
-        log.info("partitions-assigned", partitions=len(offsets))
-        return offsets
+            self._lanes[topic] = (lane, task)
+        log.info("partitions-assigned", partitions=len(sources))
+        return {source: one.decided_to for source, one in self._positions().items()}
 
-    async def deliver(self, source: Source, batch: Batch) -> None:
+    def deliver(self, source: Source, batch: Batch) -> None:
         """Hand a batch to its lane. One for a partition that was given up is dropped."""
-        owned = self._lanes.get(source)
-        if owned is not None:
-            await owned[0].put(batch)
+        lane = self._lane_of(source)
+        if lane is not None:
+            lane.put(source, batch)
 
     async def with_room(self, sources: Collection[Source], seconds: float) -> set[Source]:
         """Give those whose lanes can take a batch at once; waits for one, at most so long.
@@ -120,8 +119,15 @@ class Lanes:
         return ready
 
     def _with_room(self, sources: Collection[Source]) -> set[Source]:
-        owned = self._lanes
-        return {one for one in sources if one not in owned or owned[one][0].has_room}
+        lanes = {source: self._lane_of(source) for source in sources}
+        return {one for one, lane in lanes.items() if lane is None or lane.has_room(one)}
+
+    def _lane_of(self, source: Source) -> Lane | None:
+        owned = self._lanes.get(source.topic)
+        return owned[0] if owned is not None and source in owned[0].positions else None
+
+    def _positions(self) -> Mapping[Source, Position]:
+        return {s: one for lane, _ in self._lanes.values() for s, one in lane.positions.items()}
 
     async def drain(self) -> None:
         """Let every lane finish what it has at hand, then drop them all.
@@ -145,11 +151,11 @@ class Lanes:
 
     def published(self) -> Mapping[Source, int]:
         """Give, per partition, the offset up to which all is decided and published."""
-        return {source: lane.published_to for source, (lane, _) in self._lanes.items()}
+        return {s: to for lane, _ in self._lanes.values() for s, to in lane.published_to.items()}
 
     def progress(self) -> Mapping[Source, Progress]:
         """Give how far each partition is."""
-        return {source: lane.progress for source, (lane, _) in self._lanes.items()}
+        return {s: lane.progress(s) for lane, _ in self._lanes.values() for s in lane.positions}
 
     async def _inside_log(self, position: Position, bounds: LogBounds) -> Position:
         source = position.source
@@ -172,11 +178,11 @@ class Lanes:
             self._on_failure(error)
 
 
-async def _again(ask: Callable[..., Awaitable[Position]], *about: object) -> Position:
+async def _again(ask: Callable[..., Awaitable[R]], *about: object) -> R:
     again = AsyncRetrying(
         retry=retry_if_exception_type(StorageUnavailable),
         wait=wait_exponential_jitter(multiplier=0.1, max=5, jitter=0.5),
         reraise=True,
     )
-    position: Position = await again(ask, *about)
-    return position
+    answer: R = await again(ask, *about)
+    return answer

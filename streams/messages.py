@@ -6,7 +6,7 @@ from typing import NamedTuple, Protocol
 
 from models.commands import COMMAND
 from models.events import Event
-from models.ledger import Admission, CommandMessage, DeadLetter, Header, Outgoing, Source
+from models.ledger import Admission, CommandMessage, DeadLetter, Header, Outgoing
 from models.records import Cause
 from streams.topics import TopicName
 
@@ -18,6 +18,11 @@ Headers = Sequence[Header]
 
 class Incoming(Protocol):
     """A message as aiokafka reads it."""
+
+    @property
+    def partition(self) -> int:
+        """Which partition of its topic."""
+        ...
 
     @property
     def offset(self) -> int:
@@ -60,12 +65,12 @@ def header(message: Incoming, name: str) -> str | None:
     return None
 
 
-def cause_of(source: Source, message: Incoming) -> Cause:
+def cause_of(topic: str, message: Incoming) -> Cause:
     """Give where a message came from, and its trace."""
     trace = header(message, "traceparent") if message.headers else None
     if trace is not None and not _TRACEPARENT.fullmatch(trace):
         trace = None
-    return Cause(source.topic, source.partition, message.offset, trace)
+    return Cause(topic, message.partition, message.offset, trace)
 
 
 def encode(outgoing: Outgoing) -> Outbound:

@@ -20,12 +20,12 @@ _NO_SUCH_ORDER = Refusal(
 class OrderUpdatesStage:
     """See `streams.stage.Stage`."""
 
-    def read(self, messages: Sequence[Incoming]) -> list[Told[OrderUpdate]]:
+    def read(self, messages: Sequence[Incoming]) -> Sequence[Told[OrderUpdate]]:
         """Read updates."""
         return [read_fact(message, OrderUpdate, deletable=False) for message in messages]
 
     async def decide(
-        self, read: list[Told[OrderUpdate]], page: Page, transaction: Transaction
+        self, read: Sequence[Told[OrderUpdate]], page: Page, transaction: Transaction
     ) -> None:
         """Move Commerce orders on, free what is canceled, and let go of what is counted."""
         await transaction.take_turn(Turn.STOCK)

@@ -1,20 +1,21 @@
-"""The outbox: what one partition has decided and is still to tell."""
+"""The outbox: what a lane's partitions have decided and are still to tell."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 import structlog
 
 from models.errors import PositionLost, StorageUnavailable
 from models.events import Event
-from models.ledger import Outgoing, Position
+from models.ledger import Outgoing, Position, Source
 from storage.port import Storage
 from streams.publisher import Publisher
 
 log = structlog.get_logger(__name__)
 
 PATIENCE_SECONDS = 60.0
-"""How long an event waits for the one before it, that another partition is to publish."""
+"""How long an event waits for the one before it, that another lane is to publish."""
 _PAUSES = 0.005, 0.5
 """The first and the longest pause between two looks, in seconds."""
 
@@ -22,51 +23,78 @@ _PAUSES = 0.005, 0.5
 class Outbox:
     """Publishes what is decided, in its order, while the next is being decided.
 
-    An order's events are decided on more than one partition, perhaps by more than one worker. One
+    It is kept in the position of the lane's first partition; what an earlier owner left in
+    another one moves there with the next transaction.
+
+    An order's events are decided on more than one topic, perhaps by more than one worker. One
     whose predecessor is still to go out elsewhere waits; what stands beside it does not.
     """
 
-    def __init__(self, position: Position, storage: Storage, publisher: Publisher) -> None:
-        self.position = position
-        """Where the partition stands, by the last transaction that moved it."""
-        self.unpublished = position.outbox
-        """What is committed and was not acknowledged by Kafka yet."""
-        self.published_to = position.decided_to if not position.outbox else 0
-        """Everything before this offset is decided and published."""
+    def __init__(
+        self, positions: Iterable[Position], storage: Storage, publisher: Publisher
+    ) -> None:
+        self.positions = {position.source: position for position in positions}
+        """Where each partition stands, by the last transaction that moved it."""
+        self.published_to = {
+            source: 0 if position.outbox else position.decided_to
+            for source, position in self.positions.items()
+        }
+        """Everything before these offsets is decided and published."""
+        self._unpublished = tuple(
+            one for position in self.positions.values() for one in position.outbox
+        )
         self._storage = storage
         self._publisher = publisher
-        self._is_marked = not position.outbox
+        self._keeper = next(iter(self.positions))
         self._publishing: asyncio.Task[None] | None = None
         self._closing = False
 
     @property
     def is_settled(self) -> bool:
         """Whether all is published, and the ledger says so."""
-        return self._is_marked and not self.unpublished
+        return not self._unpublished and not any(one.outbox for one in self.positions.values())
 
-    def add(self, position: Position, outgoing: Sequence[Outgoing]) -> None:
-        """Take in what a transaction, which is committed, has decided."""
-        self.position = position
-        self.unpublished = (*self.unpublished, *outgoing)
-        self._is_marked = self._is_marked and not position.outbox
+    def moved(
+        self, ends: Mapping[Source, int], outgoing: Sequence[Outgoing]
+    ) -> Sequence[tuple[Position, Position]]:
+        """Give how positions move, before and after, with what one more transaction decides.
+
+        Args:
+            ends: The offsets up to which it decides, of the partitions it decides on.
+            outgoing: What it has to tell.
+        """
+        outbox = (*self._unpublished, *outgoing)
+        moves = []
+        for source, before in self.positions.items():
+            kept = outbox if source == self._keeper else ()
+            if source in ends or kept or before.outbox:
+                moves.append((before, before.moved(ends.get(source, before.decided_to), kept)))
+        return moves
+
+    def add(self, moves: Iterable[tuple[Position, Position]], outgoing: Sequence[Outgoing]) -> None:
+        """Take in what a transaction, which is committed, has moved and decided."""
+        self.positions |= {after.source: after for _, after in moves}
+        self._unpublished = (*self._unpublished, *outgoing)
 
     async def publish(self, *, resumed: bool = False) -> None:
         """Begin to publish what is there; what was begun before is waited for."""
         await self._published()
-        outgoing, up_to = self.unpublished, self.position.decided_to
-        if outgoing:
-            self._publishing = asyncio.create_task(self._publish(outgoing, up_to, resumed=resumed))
+        ends = {source: position.decided_to for source, position in self.positions.items()}
+        if self._unpublished:
+            self._publishing = asyncio.create_task(
+                self._publish(self._unpublished, ends, resumed=resumed)
+            )
         else:
-            self.published_to = up_to
+            self.published_to = ends
 
     def close(self) -> None:
-        """Wait for no other partition any more: the next owner publishes what waits."""
+        """Wait for no other lane any more: the next owner publishes what waits."""
         self._closing = True
 
     async def settle(self) -> None:
         """Wait until all is published, and record it, so that a next owner need not send it."""
         await self._published()
-        if not self._is_marked:
+        if not self.is_settled:
             await self._mark()
 
     async def _published(self) -> None:
@@ -74,23 +102,24 @@ class Outbox:
             await self._publishing
             self._publishing = None
 
-    async def _publish(self, waiting: Sequence[Outgoing], up_to: int, *, resumed: bool) -> None:
+    async def _publish(
+        self, waiting: Sequence[Outgoing], ends: dict[Source, int], *, resumed: bool
+    ) -> None:
         waited, (pause, longest) = 0.0, _PAUSES
         while True:
             held_up = await self._held_up(waiting)
             if waited > PATIENCE_SECONDS:
-                log.error("published-out-of-order", source=self.position.source)
+                log.error("published-out-of-order", topic=self._keeper.topic)
                 held_up = set()
             ready = [one for one in waiting if not _is_of(one, held_up)]
             waiting = [one for one in waiting if _is_of(one, held_up)]
             await self._publisher.publish(ready, resumed=resumed)
             done = set(map(id, ready))
-            self.unpublished = tuple(one for one in self.unpublished if id(one) not in done)
+            self._unpublished = tuple(one for one in self._unpublished if id(one) not in done)
             if not waiting:
-                self.published_to = up_to
+                self.published_to = ends
                 return
-            # Others may wait for what has just gone out: two partitions must not wait for
-            # each other.
+            # Others may wait for what has just gone out: two lanes must not wait for each other.
             is_told = await self._mark()
             if self._closing:
                 return
@@ -103,7 +132,7 @@ class Outbox:
         if not earlier:
             return set()
         try:
-            missing = await self._storage.unpublished_elsewhere(earlier, self.position.source)
+            missing = await self._storage.unpublished_elsewhere(earlier, self.positions.keys())
         except StorageUnavailable:
             log.warning("storage-unavailable", error="order of events", attempt=1)
             missing = earlier
@@ -115,20 +144,25 @@ class Outbox:
         Raises:
             PositionLost: Another owner is there, perhaps one that has lost its place since and
                 only slept. An owner that went on would never record anything again, and what is
-                recorded nowhere as published holds up what other partitions have to tell.
+                recorded nowhere as published holds up what other lanes have to tell.
         """
-        position, rest = self.position, self.unpublished
-        try:
-            await self._storage.mark_published(position, rest)
-        except StorageUnavailable:
-            log.warning("mark-published-failed", source=position.source)
-            return False
-        except PositionLost:
-            if not self._closing:
-                raise
-            return True  # the next owner is there already
-        # Another transaction may have been committed meanwhile, with an outbox of its own.
-        self._is_marked = position is self.position and not rest
+        for source, position in list(self.positions.items()):
+            if not position.outbox:
+                continue
+            left = set(map(id, self._unpublished))
+            rest = tuple(one for one in position.outbox if id(one) in left)
+            try:
+                await self._storage.mark_published(position, rest)
+            except StorageUnavailable:
+                log.warning("mark-published-failed", source=source)
+                return False
+            except PositionLost:
+                if not self._closing:
+                    raise
+                return True  # the next owner is there already
+            # Another transaction may have moved it meanwhile, with an outbox of its own.
+            if self.positions[source] is position:
+                self.positions[source] = replace(position, outbox=rest)
         return True
 
 

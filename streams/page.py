@@ -13,7 +13,6 @@ from models.ledger import (
     DeadLetter,
     OrderChange,
     Outgoing,
-    Source,
 )
 from models.records import Cause, CommerceOrder, Occasion, OrderRecord, StoryEntry
 from models.refusals import Refusal
@@ -42,10 +41,10 @@ class _Fold:
 
 
 class Page:
-    """Decisions of one batch, one after the other, each seeing those before it."""
+    """Decisions of one transaction, one after the other, each seeing those before it."""
 
-    def __init__(self, source: Source, at: datetime) -> None:
-        self.source = source
+    def __init__(self, topic: str, at: datetime) -> None:
+        self.topic = topic
         self.at = at
         self.outgoing: list[Outgoing] = []
         self._changes = Changes()
@@ -56,7 +55,7 @@ class Page:
 
     def occasion(self, message: Incoming) -> Occasion:
         """Give the occasion of a message of this batch."""
-        return Occasion(cause_of(self.source, message), self.at)
+        return Occasion(cause_of(self.topic, message), self.at)
 
     def remember(
         self, records: Iterable[OrderRecord], orders: Iterable[CommerceOrder] = ()
@@ -117,8 +116,8 @@ class Page:
         kept = _size(message) <= MAX_MESSAGE_BYTES
         words = refusal.message if kept else f"{refusal.message}; {_NOT_KEPT}"
         letter = DeadLetter(
-            topic=self.source.topic,
-            partition=self.source.partition,
+            topic=self.topic,
+            partition=message.partition,
             offset=message.offset,
             code=refusal.code,
             message=words,

@@ -13,14 +13,17 @@ Read = TypeVar("Read")
 class Stage(Protocol[Read]):
     """One agent's work on a batch."""
 
-    def read(self, messages: Sequence[Incoming]) -> Read:
+    def read(self, messages: Sequence[Incoming]) -> Sequence[Read]:
         """Make of the bytes what can be made of them without the database. Never raises."""
         ...
 
-    async def decide(self, read: Read, page: Page, transaction: Transaction) -> Read | None:
+    async def decide(
+        self, read: Sequence[Read], page: Page, transaction: Transaction
+    ) -> Sequence[Read] | None:
         """Gather, decide, and put the decisions on the page.
 
-        It may run more than once for the same batch. What it returns, if anything, is left for
-        a transaction of its own: a long job goes in steps, and the batch ends with the last.
+        What was read may be of several partitions. It may run more than once for the same. What
+        it returns, if anything, is left for a transaction of its own: a long job goes in steps,
+        and the batch ends with the last.
         """
         ...

@@ -43,6 +43,7 @@ class Message(NamedTuple):
     value: bytes | None
     key: bytes | None = None
     headers: tuple[Header, ...] = ()
+    partition: int = 0
 
 
 def later(hours: float) -> datetime:

@@ -22,6 +22,7 @@ STAGES: dict[TopicName, Stage[Any]] = {
 class Taken(NamedTuple):
     """A message, for frameworks that have a form of their own for it."""
 
+    partition: int
     offset: int
     key: bytes | None
     value: bytes | None
@@ -35,7 +36,7 @@ async def decide(
     read = stage.read(messages)
 
     async def work(transaction: Transaction) -> Page:
-        page = Page(source, now())
+        page = Page(source.topic, now())
         await stage.decide(read, page, transaction)
         await transaction.write(page.to_changes())
         return page

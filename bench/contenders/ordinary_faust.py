@@ -42,7 +42,7 @@ def build_app(settings: Settings, storage: Storage, data_dir: str) -> faust.App:
             async for event in stream.events():
                 message = event.message
                 source = Source(message.topic, message.partition)
-                taken = Taken(message.offset, message.key, message.value)
+                taken = Taken(source.partition, message.offset, message.key, message.value)
                 for outgoing in await decide(stage, storage, source, [taken]):
                     await out[outgoing.topic].send(
                         key=outgoing.key, value=outgoing.value, headers=dict(outgoing.headers)

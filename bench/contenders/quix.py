@@ -38,7 +38,7 @@ class StageSink(BatchingSink):  # type: ignore[misc]  # Quix is not there where 
     def write(self, batch: SinkBatch) -> None:
         """Decide and store a batch, and have what it tells delivered."""
         source = Source(batch.topic, batch.partition)
-        messages = [Taken(item.offset, item.key, item.value) for item in batch]
+        messages = [Taken(source.partition, item.offset, item.key, item.value) for item in batch]
         outgoing = self._loop.run_until_complete(
             decide(self._stage, self._storage, source, messages)
         )

@@ -59,7 +59,7 @@ class Loop(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is unty
 
     async def _take_up(self, source: Source) -> Position:
         """Take a partition up where the ledger says; what was left unpublished goes out first."""
-        position = await self._storage.take_up(source)
+        [position] = await self._storage.take_up([source])
         left = await not_yet_sent(
             position.outbox,
             lambda topics: new_consumer(self._settings, topics),
@@ -100,11 +100,10 @@ class Loop(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is unty
         read = stage.read(new)
 
         async def decide(transaction: Transaction) -> Position:
-            page = Page(source, now())
+            page = Page(source.topic, now())
             await stage.decide(read, page, transaction)
             after = position.moved(new[-1].offset + 1, tuple(page.outgoing))
-            await transaction.write(page.to_changes())
-            await transaction.move(position, after)
+            await transaction.write(page.to_changes(), [(position, after)])
             return after
 
         after = await self._storage.transact(decide, source)

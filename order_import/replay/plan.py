@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator, Callable
 from datetime import datetime
 
-from models.ledger import Source
 from models.records import Cause, Occasion
 from models.replays import (
     NOT_RECEIVED,
@@ -97,7 +96,7 @@ async def _answers(
     for start in range(0, len(keys), CHUNK):
         part = keys[start : start + CHUNK]
         records = await view.orders(part)
-        page = Page(Source(TopicName.COMMANDS, 0), at)
+        page = Page(TopicName.COMMANDS, at)
         bench = await Bench.gather(page, facts, records.values(), created)
         for key in part:
             if key in records:

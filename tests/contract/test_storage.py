@@ -56,7 +56,7 @@ from storage.driver import Driver
 from storage.memory import MemoryStorage
 from storage.mongo import MongoStorage, open_storage
 from storage.order_documents import story_out
-from storage.port import Transaction, Turn
+from storage.port import Storage, Transaction, Turn
 from storage.writes import STORY_LENGTH
 from tests.builders import (
     KEY,
@@ -116,7 +116,15 @@ async def write(storage: Tested, **changes: Any) -> None:
 
 
 async def move(storage: Tested, before: Position, after: Position) -> None:
-    await storage.transact(lambda transaction: transaction.move(before, after))
+    await _move(storage, before, after)
+
+
+async def _move(storage: Storage, before: Position, after: Position, **told: Source) -> None:
+    async def work(transaction: Transaction) -> None:
+        await transaction.take_turn(Turn.STOCK)
+        await transaction.write(Changes(), [(before, after)])
+
+    await storage.transact(work, **told)
 
 
 async def read(storage: Tested, ask: Callable[[Transaction], Awaitable[Any]]) -> Any:
@@ -475,11 +483,11 @@ async def test_a_step_that_does_not_move_the_offset_is_fenced_as_well(storage: T
 
 
 async def test_taking_a_partition_up_fences_its_former_owner_off(storage: Tested) -> None:
-    former = await storage.take_up(SOURCE)
+    [former] = await storage.take_up([SOURCE])
     assert former == Position(SOURCE, 0, epoch=1)
     left = former.moved(10, (Admission(KEY),))
     await move(storage, former, left)
-    taken = await storage.take_up(SOURCE)
+    [taken] = await storage.take_up([SOURCE])
     assert taken == replace(left, epoch=2)
     with pytest.raises(PositionLost):
         await storage.mark_published(left)
@@ -512,8 +520,7 @@ async def with_outbox(storage: Tested) -> Position:
 
     async def work(transaction: Transaction) -> None:
         await transaction.take_turn(Turn.STOCK)
-        await transaction.write(changes)
-        await transaction.move(BEGINNING, after)
+        await transaction.write(changes, [(BEGINNING, after)])
 
     await storage.transact(work)
     return after
@@ -548,7 +555,8 @@ async def test_a_mark_and_a_transaction_that_moves_the_position_do_not_break_eac
     marking: list[asyncio.Task[None]] = []
 
     async def work(transaction: Transaction) -> None:
-        await transaction.move(after, after.moved(11, OUTBOX))
+        await transaction.take_turn(Turn.STOCK)
+        await transaction.write(Changes(), [(after, after.moved(11, OUTBOX))])
         if not marking:
             marking.append(asyncio.create_task(storage.mark_published(after)))
             await asyncio.wait(marking, timeout=0.2)
@@ -567,10 +575,10 @@ async def test_what_other_partitions_have_yet_to_tell_is_known_by_order_and_sequ
     first, second = ((KEY, number) for number in (1, 2))
     asked = {first, second, (KEY, 3), ("store-1/other", 1)}
     elsewhere = Source("commerce.stores", 0)
-    assert set(await storage.unpublished_elsewhere(asked, elsewhere)) == {first, second}
-    assert not await storage.unpublished_elsewhere(asked, SOURCE)
+    assert set(await storage.unpublished_elsewhere(asked, [elsewhere])) == {first, second}
+    assert not await storage.unpublished_elsewhere(asked, [SOURCE])
     await storage.mark_published(after, OUTBOX[4:])
-    assert set(await storage.unpublished_elsewhere(asked, elsewhere)) == {second}
+    assert set(await storage.unpublished_elsewhere(asked, [elsewhere])) == {second}
 
 
 async def test_a_position_is_restarted_with_what_is_still_to_go_out(storage: Tested) -> None:
@@ -580,7 +588,8 @@ async def test_a_position_is_restarted_with_what_is_still_to_go_out(storage: Tes
     with pytest.raises(PositionLost):
         await storage.restart_position(before, 0)
     unknown = Source("commerce.stores", 0)
-    restarted = await storage.restart_position(await storage.take_up(unknown), 7)
+    [taken] = await storage.take_up([unknown])
+    restarted = await storage.restart_position(taken, 7)
     assert restarted.decided_to == 7
     await move(storage, restarted, restarted.moved(8, ()))
     assert (await storage.position(unknown)).decided_to == 8
@@ -620,7 +629,8 @@ async def test_what_is_there_already_loses_the_position_and_all_of_its_transacti
         more[name] = [*more[name], *values]
 
     async def work(transaction: Transaction) -> None:
-        await transaction.move(BEGINNING, BEGINNING.moved(5, ()))
+        await transaction.take_turn(Turn.STOCK)
+        await transaction.write(Changes(), [(BEGINNING, BEGINNING.moved(5, ()))])
         await transaction.write(Changes(**more))
 
     with pytest.raises(PositionLost):
@@ -636,7 +646,7 @@ async def test_a_lost_position_stores_nothing_of_its_transaction(storage: Tested
     async def work(transaction: Transaction) -> None:
         await transaction.take_turn(Turn.STOCK)
         await transaction.write(Changes(orders=[new(a_record())], events=[an_event()]))
-        await transaction.move(BEGINNING, BEGINNING.moved(5, ()))
+        await transaction.write(Changes(), [(BEGINNING, BEGINNING.moved(5, ()))])
 
     with pytest.raises(PositionLost):
         await storage.transact(work)
@@ -647,7 +657,7 @@ async def test_work_that_fails_stores_nothing(storage: Tested) -> None:
     async def work(transaction: Transaction) -> None:
         await transaction.take_turn(Turn.STOCK)
         await transaction.write(Changes(orders=[new(a_record())], stores=[a_store()]))
-        await transaction.move(BEGINNING, BEGINNING.moved(5, ()))
+        await transaction.write(Changes(), [(BEGINNING, BEGINNING.moved(5, ()))])
         raise LookupError("of the work's own")
 
     with pytest.raises(LookupError):
@@ -868,7 +878,7 @@ async def test_of_two_owners_of_a_partition_one_loses(storage: Tested) -> None:
             record = a_record(order=an_order(amazon_order_id=key))
             await transaction.take_turn(Turn.STOCK)
             await transaction.write(Changes(orders=[new(record)]))
-            await transaction.move(BEGINNING, BEGINNING.moved(5, ()))
+            await transaction.write(Changes(), [(BEGINNING, BEGINNING.moved(5, ()))])
 
         try:
             await owner.transact(work)
@@ -906,21 +916,21 @@ async def test_a_transaction_its_dead_owner_left_open_does_not_keep_the_next_one
         open_storage(mongo_url, database, driver) as follower,
     ):
         await killed.prepare()
-        former = await killed.take_up(SOURCE)
+        [former] = await killed.take_up([SOURCE])
         holds_all = asyncio.Event()
 
         async def work(transaction: Transaction) -> None:
             await transaction.take_turn(Turn.STOCK)
-            await transaction.move(former, former.moved(5, ()))
+            await transaction.write(Changes(), [(former, former.moved(5, ()))])
             holds_all.set()
             await asyncio.Event().wait()
 
         hanging = asyncio.create_task(killed.transact(work, SOURCE))
         await holds_all.wait()
         async with asyncio.timeout(20):
-            taken = await follower.take_up(SOURCE)
+            [taken] = await follower.take_up([SOURCE])
             assert taken == replace(former, epoch=former.epoch + 1)
-            await follower.transact(lambda one: one.move(taken, taken.moved(5, ())), SOURCE)
+            await _move(follower, taken, taken.moved(5, ()), source=SOURCE)
         hanging.cancel()
         await asyncio.wait([hanging])
         assert (await follower.position(SOURCE)).decided_to == 5

@@ -69,9 +69,9 @@ async def test_what_a_former_owner_began_after_it_had_lost_its_partition_is_ende
         url = str(addresses.mongo_url)
         async with open_storage(url, "late", driver) as former, open_storage(url, "late") as owner:
             await owner.prepare()
-            await former.take_up(SOURCE)
+            await former.take_up([SOURCE])
             await former.transact(work, SOURCE)
-            await owner.take_up(SOURCE)
+            await owner.take_up([SOURCE])
             hanging = asyncio.create_task(former.transact(hang, SOURCE))
             await taken.wait()
             try:

@@ -83,12 +83,12 @@ class Party:
         before = self.position
 
         async def work(transaction: Transaction) -> None:
-            page = Page(before.source, NOW)
+            page = Page(before.source.topic, NOW)
             await stage.decide(read, page, transaction)
             self.has_read.set()
             await self.may_commit.wait()
-            await transaction.write(page.to_changes())
-            await transaction.move(before, before.moved(1, tuple(page.outgoing)))
+            moves = [(before, before.moved(1, tuple(page.outgoing)))]
+            await transaction.write(page.to_changes(), moves)
 
         await self.storage.transact(work)
 
@@ -203,7 +203,7 @@ async def _meet(storages: Sequence[Storage], name: str) -> tuple[Pair, Party, Pa
 
     await storages[0].transact(work)
     fact, judgement = [
-        Party(storage, await storage.take_up(Source(told[0], 0)), *told)
+        Party(storage, (await storage.take_up([Source(told[0], 0)]))[0], *told)
         for storage, told in zip(storages, (pair.fact, pair.judgement), strict=True)
     ]
     return pair, fact, judgement

@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from faust.transport.drivers.aiokafka import Consumer as FaustConsumer
+from pymongo import UpdateOne
 
 from handlers import blockers
 from models.blockers import BlockerCode
 from models.events import Event
 from models.ledger import Source
-from storage.ledger_documents import position_id, reference_in
+from storage import writes
+from storage.ledger_documents import position_id
 from storage.mongo import MongoStorage
 from storage.transaction import MongoTransaction
 from streams import agents
@@ -46,9 +48,11 @@ def _reads_where_kafka_says() -> None:
         told = await FaustConsumer.seek_to_committed(self)
         positions = {tp: max(0, told.get(tp) or 0) for tp in self.assignment()}
         for tp, offset in positions.items():
-            lane, _ = self.transport.lanes._lanes[Source(*tp)]
-            lane._taken_to = offset
-            lane._outbox.position = replace(lane.position, decided_to=offset)
+            source = Source(*tp)
+            lane, _ = self.transport.lanes._lanes[source.topic]
+            lane._taken_to[source] = offset
+            position = lane._outbox.positions[source]
+            lane._outbox.positions[source] = replace(position, decided_to=offset)
         await self.seek_wait(positions)
         return positions
 
@@ -65,7 +69,7 @@ def _plain_async_for() -> None:
         async def agent(stream: Any) -> None:
             async for event in stream.events():
                 message = event.message
-                await lanes.deliver(Source(message.topic, message.partition), event.value)
+                lanes.deliver(Source(message.topic, message.partition), event.value)
 
         channel = app.topic(topic, key_serializer="raw", value_serializer="raw")
         app.agent(channel, name=name, concurrency=1)(agent)
@@ -78,11 +82,11 @@ def _stock_commits() -> None:
     _reads_where_kafka_says()
     decide = Lane._decide
 
-    async def decide_or_go_on(self: Lane, read: Any, end: int) -> Any:
+    async def decide_or_go_on(self: Lane, read: Any, ends: Mapping[Source, int]) -> Any:
         try:
-            return await decide(self, read, end)
+            return await decide(self, read, ends)
         except RuntimeError:  # the agent is started again, and goes on with the next
-            _skipped.add((self.position.source, end))
+            _skipped.update(ends.items())
             return None
 
     def add_agent(app: Any, topic: str, name: str, lanes: Lanes) -> None:
@@ -90,7 +94,7 @@ def _stock_commits() -> None:
             unacknowledged = stream.noack()
             async for event in unacknowledged.events():
                 source = Source(event.message.topic, event.message.partition)
-                await lanes.deliver(source, event.value)
+                lanes.deliver(source, event.value)
                 if await _done(lanes, source, event.value.end):
                     await unacknowledged.ack(event)
 
@@ -112,7 +116,7 @@ async def _done(lanes: Lanes, source: Source, end: int) -> bool:
 def _publish_before_commit() -> None:
     """What is to go out goes out while the transaction is still open."""
     publishers: list[Publisher] = []
-    start, publish, move = Publisher.start, Publisher.publish, MongoTransaction.move
+    start, publish, write = Publisher.start, Publisher.publish, MongoTransaction.write
 
     async def started(self: Publisher) -> None:
         publishers.append(self)
@@ -121,28 +125,28 @@ def _publish_before_commit() -> None:
     async def not_now(self: Publisher, *_: object, **__: object) -> None:
         del self
 
-    async def moved(self: MongoTransaction, before: Any, after: Any) -> None:
-        await publish(publishers[0], after.outbox)
-        await move(self, before, after)
+    async def written(self: MongoTransaction, changes: Any, moves: Any = ()) -> None:
+        for _, after in moves:
+            await publish(publishers[0], after.outbox)
+        await write(self, changes, moves)
 
     _put(Publisher, "start", started)
     _put(Publisher, "publish", not_now)
-    _put(MongoTransaction, "move", moved)
+    _put(MongoTransaction, "write", written)
 
 
 def _no_compare_and_set() -> None:
     """A position is moved wherever it is, whoever moved it before."""
 
-    async def move(self: MongoTransaction, before: Any, after: Any) -> None:
-        outbox = [reference_in(outgoing) for outgoing in after.outbox]
-        await self._database.positions.update_one(
-            {"_id": position_id(before.source)},
-            {"$set": {"decided_to": after.decided_to, "step": after.step, "outbox": outbox}},
-            upsert=True,
-            session=self._session,
+    move = writes._move_write
+
+    def moved(before: Any, after: Any, namespace: str) -> UpdateOne:
+        told: Any = move(before, after, namespace)
+        return UpdateOne(
+            {"_id": position_id(before.source)}, told._doc, upsert=True, namespace=namespace
         )
 
-    _put(MongoTransaction, "move", move)
+    _put(writes, "_move_write", moved)
 
 
 def _unconditional_stock() -> None:
@@ -199,14 +203,15 @@ def _is_first() -> bool:
 
 def _killed_before_commit() -> None:
     """All is written, an event too, and not committed, when the worker is killed."""
-    move = MongoTransaction.move
+    write = MongoTransaction.write
 
-    async def moved(self: MongoTransaction, before: Any, after: Any) -> None:
-        await move(self, before, after)
-        if any(isinstance(outgoing, Event) for outgoing in after.outbox):
+    async def written(self: MongoTransaction, changes: Any, moves: Any = ()) -> None:
+        await write(self, changes, moves)
+        outgoing = [one for _, after in moves for one in after.outbox]
+        if any(isinstance(one, Event) for one in outgoing):
             os.kill(os.getpid(), signal.SIGKILL)
 
-    _put(MongoTransaction, "move", moved)
+    _put(MongoTransaction, "write", written)
 
 
 def _stopped_before_transaction() -> None:

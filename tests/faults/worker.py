@@ -55,6 +55,18 @@ class Trap:
     def spring(self) -> None:
         os.kill(os.getpid(), self.number)
 
+    def call(self, owner: Any, name: str) -> None:
+        """Before a method that nobody awaits."""
+        original = getattr(owner, name)
+
+        @functools.wraps(original)
+        def wrapped(*args: Any, **kwargs: Any) -> Any:
+            if self.reached():
+                self.spring()
+            return original(*args, **kwargs)
+
+        setattr(owner, name, wrapped)
+
     def before(self, owner: Any, name: str, only: Condition = lambda _: True) -> None:
         async def wrapped(original: Any, *args: Any, **kwargs: Any) -> Any:
             if only(args) and self.reached():
@@ -98,18 +110,17 @@ def _carries_out(kind: type) -> Condition:
     """Whether `CommandsStage.decide(self, read, …)` has such a command at hand."""
 
     def so(args: tuple[Any, ...]) -> bool:
-        waiting = args[1].waiting
-        return bool(waiting) and isinstance(waiting[0][1], kind)
+        return isinstance(args[1][0].command, kind)
 
     return so
 
 
 STEPS: dict[str, Callable[[Trap], None]] = {
-    "after poll": lambda t: t.before(Lanes, "deliver"),
+    "after poll": lambda t: t.call(Lanes, "deliver"),
     "before the transaction": lambda t: t.before(mongo.MongoStorage, "transact"),
     "in the transaction, turn taken": lambda t: t.after(MongoTransaction, "take_turn"),
     "in the transaction, written": lambda t: t.after(MongoTransaction, "write"),
-    "in the transaction, before commit": lambda t: t.after(MongoTransaction, "move"),
+    "in the transaction, before commit": lambda t: t.before(mongo, "_commit"),
     "while committing": lambda t: t.during(mongo, "_commit"),
     "after commit, before publish": lambda t: t.after(mongo.MongoStorage, "transact"),
     "before publish": lambda t: t.before(Publisher, "publish"),

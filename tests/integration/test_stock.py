@@ -132,10 +132,11 @@ async def _judge(storage: Storage, record: OrderRecord) -> None:
     before = Position(Source(TopicName.ADMITTED + record.key, 0), 0)
 
     async def work(transaction: Transaction) -> None:
-        page = Page(before.source, NOW)
+        page = Page(before.source.topic, NOW)
         await stage.decide(read, page, transaction)
-        await transaction.write(page.to_changes())
-        await transaction.move(before, before.moved(1, tuple(page.outgoing)))
+        await transaction.write(
+            page.to_changes(), [(before, before.moved(1, tuple(page.outgoing)))]
+        )
 
     await storage.transact(work)
 

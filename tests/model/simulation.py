@@ -91,9 +91,10 @@ class LogPublisher(Publisher):
     def append(
         self, topic: TopicName, key: bytes, value: bytes | None, store: str | None = None
     ) -> None:
-        partition = self.log[Source(topic, crc32(key) % PARTITIONS[topic])]
+        number = crc32(key) % PARTITIONS[topic]
+        partition = self.log[Source(topic, number)]
         headers = (("store-id", store.encode()),) if store else ()
-        partition.append(Message(len(partition), value, key, headers))
+        partition.append(Message(len(partition), value, key, headers, number))
 
 
 @dataclass
@@ -136,7 +137,7 @@ class Simulation:
         if owned.read_to < len(log):
             end = self._random.randint(owned.read_to + 1, len(log))
             start = self._random.randint(max(0, owned.read_to - 2), owned.read_to)
-            await owned.lane.put(Batch(start, log[start:end]))
+            owned.lane.put(source, Batch(start, log[start:end]))
             owned.read_to = end
         if self._random.random() < self._restarts:
             await self._restart(source, owned)
@@ -163,8 +164,8 @@ class Simulation:
         return end_of(self.storage.contents, [event.body for event in self.publisher.events])
 
     async def _take_up(self, source: Source) -> Owned:
-        position = await self.storage.take_up(source)
-        lane = Lane(position, STAGES[TopicName(source.topic)], self.storage, self.publisher, _now)
+        [position] = await self.storage.take_up([source])
+        lane = Lane([position], STAGES[TopicName(source.topic)], self.storage, self.publisher, _now)
         owned = Owned(lane, asyncio.create_task(lane.run()), position.decided_to)
         self._owned[source] = owned
         return owned
@@ -207,7 +208,7 @@ class Simulation:
     def _is_at_end(self, source: Source, owned: Owned) -> bool:
         stored = self.storage.contents.positions.get(source)
         return (
-            owned.lane.position.decided_to >= owned.read_to
+            owned.lane.positions[source].decided_to >= owned.read_to
             and stored is not None
             and all(self.publisher.is_sent(one) for one in stored.outbox)
         )

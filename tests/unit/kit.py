@@ -76,12 +76,12 @@ class World:
 
     async def _step(self, stage: Stage[Any], read: Any, source: Source) -> Any:
         async def work(transaction: Transaction) -> tuple[Any, Sequence[Outgoing]]:
-            page = Page(source, self.now)
+            page = Page(source.topic, self.now)
             rest = await stage.decide(read, page, transaction)
             before = self.storage.contents.positions.get(source, Position(source, 0))
             end = before.decided_to if rest is not None else self._offsets[source.topic]
-            await transaction.write(page.to_changes())
-            await transaction.move(before, before.moved(end, tuple(page.outgoing)))
+            moves = [(before, before.moved(end, tuple(page.outgoing)))]
+            await transaction.write(page.to_changes(), moves)
             return rest, page.outgoing
 
         rest, outgoing = await self.storage.transact(work)

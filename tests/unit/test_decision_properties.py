@@ -16,7 +16,6 @@ from handlers.reception import receive
 from models.amazon_order import AmazonOrder, AmazonStatus, FulfillmentChannel, OrderItem
 from models.catalog import Catalog
 from models.facts import Product, Store
-from models.ledger import Source
 from models.outcomes import Admitted, Blocked, Created
 from models.records import OrderRecord
 from streams.bench import Bench
@@ -182,7 +181,7 @@ def test_an_order_is_blocked_when_a_check_applies_to_a_line_and_only_then(
 def test_a_bench_never_gives_away_more_than_is_salable(
     baskets: list[tuple[tuple[OrderItem, ...], bool]], known: list[Product]
 ) -> None:
-    page = Page(Source("amazon.orders.admitted", 0), NOW)
+    page = Page("amazon.orders.admitted", NOW)
     bench = Bench(page, {STORE: a_store()}, a_catalog(*known), 0)
     taken = Counter[str]()
     for number, (lines, shipped) in enumerate(baskets):

@@ -13,7 +13,7 @@ from models.ledger import Admission, Outgoing, Position, Source
 from models.records import Cause
 from storage.memory import MemoryStorage
 from storage.port import Transaction
-from streams.lane import Batch, Lane
+from streams.lane import MOST_MESSAGES, Batch, Lane
 from streams.messages import Incoming
 from streams.page import Page
 from tests.builders import NOW, a_dead_letter, a_message
@@ -32,7 +32,8 @@ class Decided:
         self.batches.append([message.offset for message in messages])
         return list(messages)
 
-    async def decide(self, read: list[Incoming], page: Page, _: Transaction) -> Any:
+    async def decide(self, read: Any, page: Page, transaction: Transaction) -> Any:
+        del transaction
         now = read[: self._step]
         page.outgoing += [Admission(str(message.offset)) for message in now]
         return read[len(now) :] or None
@@ -98,14 +99,14 @@ class Kit:
         start = position or Position(SOURCE, 0)
         if start.decided_to or start.outbox:
             self.storage.contents.positions[SOURCE] = start
-        self.lane = Lane(start, self.stage, self.storage, publisher, lambda: NOW)
+        self.lane = Lane([start], self.stage, self.storage, publisher, lambda: NOW)
 
     async def run(self, *batches: Batch) -> None:
         """Work these batches off, and then drain."""
         running = asyncio.create_task(self.lane.run())
         for batch in batches:
-            await self.lane.put(batch)
-        await until(lambda: not (not self.lane._batches.empty() and not running.done()))
+            self.lane.put(SOURCE, batch)
+        await until(lambda: not self.lane._waiting or running.done())
         self.lane.drain()
         await running
 
@@ -136,7 +137,7 @@ async def test_batches_are_decided_and_published_in_their_order() -> None:
     assert kit.stage.batches == [[0, 1, 2], [3], [4, 5]]
     assert kit.paper.keys == named(0, 1, 2, 3, 4, 5)
     assert kit.stands_at(6)
-    assert kit.lane.published_to == 6
+    assert kit.lane.published_to[SOURCE] == 6
 
 
 async def test_offsets_that_are_missing_in_the_log_are_passed_over() -> None:
@@ -163,7 +164,7 @@ async def test_messages_that_are_decided_already_are_left_out() -> None:
 async def test_what_an_earlier_owner_left_goes_out_first_and_is_looked_for() -> None:
     left = (Admission("left"), a_dead_letter())
     kit = Kit(position=Position(SOURCE, 4, left))
-    assert kit.lane.published_to == 0
+    assert kit.lane.published_to[SOURCE] == 0
     await kit.run(a_batch(4, 5))
     assert kit.paper.sent == [*left, Admission("4")]
     assert kit.paper.resumed == [*left]
@@ -174,11 +175,11 @@ async def test_what_is_not_out_yet_stays_in_the_outbox() -> None:
     kit = Kit()
     kit.paper.open.clear()
     running = asyncio.create_task(kit.lane.run())
-    await kit.lane.put(a_batch(0, 2))
-    await kit.lane.put(a_batch(2, 3))
+    kit.lane.put(SOURCE, a_batch(0, 2))
+    kit.lane.put(SOURCE, a_batch(2, 3))
     await until(lambda: not (kit.stored_to < 3))
     assert kit.stored.outbox == (Admission("0"), Admission("1"), Admission("2"))
-    assert kit.lane.published_to == 0
+    assert kit.lane.published_to[SOURCE] == 0
     kit.paper.open.set()
     kit.lane.drain()
     await running
@@ -189,7 +190,7 @@ async def test_what_is_not_out_yet_stays_in_the_outbox() -> None:
 async def test_a_quiet_lane_records_that_all_is_out() -> None:
     kit = Kit()
     running = asyncio.create_task(kit.lane.run())
-    await kit.lane.put(a_batch(0, 2))
+    kit.lane.put(SOURCE, a_batch(0, 2))
     await until(lambda: not (kit.stored_to < 2 or kit.stored.outbox))
     kit.lane.drain()
     await running
@@ -216,8 +217,8 @@ async def test_a_long_job_goes_in_steps_and_the_position_moves_with_the_last() -
     kit = Kit(step=2)
     kit.paper.open.clear()
     running = asyncio.create_task(kit.lane.run())
-    await kit.lane.put(a_batch(0, 5))
-    await until(lambda: kit.lane.position.outbox != ())
+    kit.lane.put(SOURCE, a_batch(0, 5))
+    await until(lambda: kit.lane.positions[SOURCE].outbox != ())
     assert kit.stored_to == 0
     assert kit.stored.outbox[:2] == (Admission("0"), Admission("1"))
     kit.paper.open.set()
@@ -231,27 +232,60 @@ async def test_draining_finishes_the_batch_at_hand_and_drops_those_that_wait() -
     kit = Kit()
     kit.paper.open.clear()
     running = asyncio.create_task(kit.lane.run())
-    put = asyncio.create_task(kit.lane.put(a_batch(0, 1)))
-    for start in range(1, 5):
-        await asyncio.sleep(0)
-        put = asyncio.create_task(kit.lane.put(a_batch(start, start + 1)))
-        await asyncio.sleep(0)
-    await until(lambda: not (kit.stored_to < 2))
+    for start in range(2):
+        kit.lane.put(SOURCE, a_batch(start, start + 1))
+        await until(lambda at=start: kit.stored_to > at)  # type: ignore[misc]
+    kit.lane.put(SOURCE, a_batch(2, 3))
     kit.lane.drain()
-    await kit.lane.put(a_batch(9, 10))
+    kit.lane.put(SOURCE, a_batch(3, 4))
     kit.paper.open.set()
-    await asyncio.wait([running, put])
-    assert kit.stage.batches[:2] == [[0], [1]]
-    assert kit.stored_to < 5
-    assert kit.paper.keys == named(*range(kit.stored.decided_to))
-    assert kit.stored.outbox == ()
+    await running
+    assert kit.paper.keys == named(0, 1)
+    assert kit.stands_at(2)
+
+
+async def test_what_waits_of_several_partitions_is_decided_in_one_transaction() -> None:
+    kit, other = Kit(), Source(SOURCE.topic, 1)
+    lane = Lane(
+        [Position(SOURCE, 0), Position(other, 5, (Admission("left"),))],
+        kit.stage,
+        kit.storage,
+        kit.paper,  # type: ignore[arg-type]
+        lambda: NOW,
+    )
+    kit.storage.contents.positions[other] = Position(other, 5, (Admission("left"),))
+    kit.paper.open.clear()
+    for source, batch in ((SOURCE, a_batch(0, 2)), (other, a_batch(5, 6)), (SOURCE, a_batch(2, 3))):
+        lane.put(source, batch)
+    running = asyncio.create_task(lane.run())
+    await until(lambda: kit.stored_to == 3)
+    both = kit.storage.contents.positions
+    assert [(one.decided_to, one.step) for one in both.values()] == [(6, 1), (3, 1)]
+    # One of them keeps what is to go out, so that it is told once whoever takes them up.
+    assert [len(one.outbox) for one in both.values()] == [0, 5]
+    kit.paper.open.set()
+    lane.drain()
+    await running
+    assert kit.paper.keys == ["left", *named(0, 1, 5, 2)]
+    assert [one.outbox for one in both.values()] == [(), ()]
+
+
+async def test_no_more_is_decided_at_once_than_a_transaction_should_hold() -> None:
+    kit = Kit()
+    for start in (0, MOST_MESSAGES - 1, MOST_MESSAGES):
+        kit.lane.put(SOURCE, a_batch(start, start + max(1, MOST_MESSAGES - 1 - start)))
+    running = asyncio.create_task(kit.lane.run())
+    await until(lambda: kit.stands_at(MOST_MESSAGES + 1) if kit.stored_to else False)
+    kit.lane.drain()
+    await running
+    assert kit.stored.step == 2
 
 
 async def test_draining_gives_up_a_batch_that_cannot_be_stored() -> None:
     storage = Silent(unreached=1_000_000)
     kit = Kit(storage)
     running = asyncio.create_task(kit.lane.run())
-    await kit.lane.put(a_batch(0, 2))
+    kit.lane.put(SOURCE, a_batch(0, 2))
     await until(lambda: storage.unreached < 1_000_000)
     kit.lane.drain()
     await asyncio.wait_for(running, 10)
@@ -288,7 +322,7 @@ async def test_an_event_waits_for_the_one_before_that_another_partition_publishe
     kit = Kit(position=Position(SOURCE, 1, (an_event(2), an_event(3))))
     kit.storage.contents.positions[OTHER] = Position(OTHER, 1, (an_event(1),))
     running = asyncio.create_task(kit.lane.run())
-    await kit.lane.put(a_batch(1, 2))
+    kit.lane.put(SOURCE, a_batch(1, 2))
     await until(lambda: kit.stored_to == 2)
     assert kit.paper.sent == []
     kit.storage.contents.positions[OTHER] = Position(OTHER, 1)
@@ -303,7 +337,7 @@ async def test_what_waits_for_another_partition_is_left_to_the_next_owner() -> N
     kit = Kit(position=Position(SOURCE, 1, (an_event(2),)))
     kit.storage.contents.positions[OTHER] = Position(OTHER, 1, (an_event(1),))
     running = asyncio.create_task(kit.lane.run())
-    await kit.lane.put(a_batch(1, 2))
+    kit.lane.put(SOURCE, a_batch(1, 2))
     await until(lambda: kit.stored_to == 2)
     kit.lane.drain()
     await running
@@ -322,7 +356,7 @@ async def test_two_partitions_that_wait_for_each_other_both_go_on() -> None:
     running = []
     for source, outbox in left.items():
         storage.contents.positions[source] = position = Position(source, 1, outbox)
-        lane = Lane(position, Decided(), storage, publisher, lambda: NOW)
+        lane = Lane([position], Decided(), storage, publisher, lambda: NOW)
         running.append((lane, asyncio.create_task(lane.run())))
     await until(lambda: len(paper.sent) == 4)
     for lane, task in running:
@@ -340,10 +374,10 @@ async def test_an_idle_owner_ends_when_another_took_its_partition_up_before_it_w
 ):
     """It went on for ever with its events recorded as still to go out."""
     storage = MemoryStorage()
-    lane = Lane(await storage.take_up(SOURCE), Decided(), storage, Paper(), lambda: NOW)  # type: ignore[arg-type]
-    await lane.put(Batch(0, [a_message(b"{}", offset=0)]))
+    lane = Lane(await storage.take_up([SOURCE]), Decided(), storage, Paper(), lambda: NOW)  # type: ignore[arg-type]
+    lane.put(SOURCE, Batch(0, [a_message(b"{}", offset=0)]))
     running = asyncio.create_task(lane.run())
     await asyncio.sleep(0)  # decided and published, and not recorded yet
-    assert (await storage.take_up(SOURCE)).outbox
+    assert (await storage.take_up([SOURCE]))[0].outbox
     with pytest.raises(PositionLost):
         await asyncio.wait_for(running, 5)

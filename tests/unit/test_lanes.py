@@ -10,7 +10,7 @@ from models.errors import PositionLost
 from models.ledger import Position, Source
 from storage.memory import MemoryStorage
 from storage.port import Transaction
-from streams.lane import Batch
+from streams.lane import MOST_MESSAGES, Batch
 from streams.lanes import Lanes, LogBounds
 from streams.messages import Incoming
 from streams.page import Page
@@ -55,8 +55,9 @@ class Kit:
         )
 
     async def fill(self, source: Source, batches: int) -> None:
-        for at in range(batches):
-            await self.lanes.deliver(source, Batch(at, [a_message(b"", offset=at)]))
+        for start in range(0, batches * MOST_MESSAGES, MOST_MESSAGES):
+            offsets = range(start, start + MOST_MESSAGES)
+            self.lanes.deliver(source, Batch(start, [a_message(b"", offset=at) for at in offsets]))
             await asyncio.sleep(0)
 
 
@@ -132,7 +133,7 @@ async def test_a_position_that_another_took_up_meanwhile_is_not_set_anew() -> No
     kit = Kit()
 
     async def slow(sources: Collection[Source]) -> dict[Source, LogBounds]:
-        await kit.storage.take_up(QUICK)
+        await kit.storage.take_up([QUICK])
         return {source: LogBounds(0, 3) for source in sources}
 
     kit.storage.contents.positions[QUICK] = Position(QUICK, 412)

@@ -101,12 +101,12 @@ class _Steps:
             await self._power.step(f"storage.{name}")
             if name == "take_turn" and Broken.NO_TURNS not in self._broken:
                 self.turns.add(told[0])
-            if name in {"write", "move"}:
+            if name == "write":
                 self.written.append((name, told))
-            if name == "move" and Broken.NO_COMPARE in self._broken:
-                before, after = told
-                self._draft.positions[before.source] = after
-                return None
+                if Broken.NO_COMPARE in self._broken:
+                    changes, moves = told
+                    self._draft.positions |= {after.source: after for _, after in moves}
+                    told = (changes,)
             return await getattr(MemoryTransaction(self._draft), name)(*told)
 
         return call
@@ -147,8 +147,12 @@ class ProcessStorage(MemoryStorage):
             steps = _Steps(draft, self._power, broken)
             result = await work(cast(Transaction, steps))
             if Broken.EARLY in broken and source is not None:
-                told = draft.positions[source].outbox
-                await self._publish([one for one in told if isinstance(one, Event)])
+                moved = [
+                    one.outbox
+                    for one in draft.positions.values()
+                    if one.source.topic == source.topic
+                ]
+                await self._publish([e for told in moved for e in told if isinstance(e, Event)])
             await self._power.step("storage.commit")
             try:
                 database.commit(base, draft, {one: counts[one] for one in steps.turns})
@@ -174,21 +178,24 @@ class ProcessStorage(MemoryStorage):
 
     @override
     async def unpublished_elsewhere(
-        self, events: Collection[tuple[str, int]], but: Source
+        self, events: Collection[tuple[str, int]], but: Collection[Source]
     ) -> Collection[tuple[str, int]]:
         await self._power.step("storage.unpublished")
         return await super().unpublished_elsewhere(events, but)
 
     @override
-    async def take_up(self, source: Source) -> Position:
+    async def take_up(self, sources: Sequence[Source]) -> Sequence[Position]:
         await self._power.step("storage.take-up")
-        position = await self._written(super().take_up(source))
+        positions = await self._written(super().take_up(sources))
         if Broken.FORGETFUL in self._database.broken:
-            position = replace(position, outbox=())
+            positions = [replace(position, outbox=()) for position in positions]
         if Broken.ACKED_AS_READ in self._database.broken:
-            acked = self._database.read_to.get(source, 0)
-            position = replace(position, decided_to=max(acked, position.decided_to))
-        return position
+            read_to = self._database.read_to
+            positions = [
+                replace(one, decided_to=max(read_to.get(one.source, 0), one.decided_to))
+                for one in positions
+            ]
+        return positions
 
     @override
     async def mark_published(self, position: Position, rest: Sequence[Outgoing] = ()) -> None:

@@ -122,7 +122,7 @@ async def _decide(storage: MemoryStorage, before: Position, message: Message) ->
     stage = STAGES[TopicName(before.source.topic)]
     read, after = stage.read([message]), before
     while read is not None:
-        page = Page(before.source, NOW)
+        page = Page(before.source.topic, NOW)
 
         async def work(transaction: Transaction, page: Page = page, read: Any = read) -> Any:
             rest = await stage.decide(read, page, transaction)
@@ -133,7 +133,7 @@ async def _decide(storage: MemoryStorage, before: Position, message: Message) ->
         after = after.moved(message.offset + 1, tuple(page.outgoing))
         for one in page.outgoing:
             encode(one)
-        for operation in operations(page.to_changes(), "d"):
+        for operation in operations(page.to_changes(), [(before, after)], "d"):
             for document in (getattr(operation, "_doc", None), getattr(operation, "_filter", None)):
                 bson.encode(document or {})
         bson.encode({"outbox": [reference_in(one) for one in after.outbox]})

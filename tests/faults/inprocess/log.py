@@ -24,6 +24,7 @@ class Record(NamedTuple):
     value: bytes | None
     headers: tuple[tuple[str, bytes], ...]
     timestamp: int
+    partition: int
 
 
 class Log:
@@ -39,9 +40,10 @@ class Log:
 
     def append(self, topic: str, key: bytes | None, value: bytes | None, headers: Headers) -> None:
         """Add a message at the end of its key's partition."""
-        partition = self.partitions[place(topic, key)]
+        source = place(topic, key)
+        partition = self.partitions[source]
         at = int(clock.now().timestamp() * 1000)
-        partition.append(Record(len(partition), key, value, tuple(headers), at))
+        partition.append(Record(len(partition), key, value, tuple(headers), at, source.partition))
         self.wake()
 
     def wake(self) -> None:

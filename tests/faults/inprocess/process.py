@@ -95,21 +95,21 @@ class Process:
                 continue
             for source in sorted(await self.lanes.with_room(unread, 0.5)):
                 if source in self._read_to:
-                    await self._deliver(source)
+                    self._deliver(source)
             await asyncio.sleep(0)
 
-    async def _deliver(self, source: Source) -> None:
+    def _deliver(self, source: Source) -> None:
         log, at = self._log.partitions[source], self._read_to[source]
         start, end = at, len(log)
         if self._chance is not None:
             if self._chance.random() < 0.05 and at + 1 < end:
                 # Read before a seek: it comes too early, and will come again.
-                await self.lanes.deliver(source, Batch(at + 1, log[at + 1 : end]))
+                self.lanes.deliver(source, Batch(at + 1, log[at + 1 : end]))
             end = self._chance.randint(at + 1, end)
             start = self._chance.randint(max(0, at - 2), at)
         self._read_to[source] = end
         self._database.read_to[source] = max(end, self._database.read_to.get(source, 0))
-        await self.lanes.deliver(source, Batch(start, log[start:end]))
+        self.lanes.deliver(source, Batch(start, log[start:end]))
 
     def _fail(self, error: BaseException) -> None:
         if not self.power.is_cut:
