@@ -1,79 +1,46 @@
-"""`make bench`: one job, several ways to write it, in turns on one machine.
+"""`make bench`: all that `docs/performance.md` tells, measured in one run, and written into it.
 
-Other parts, each by itself: `python -m bench.profile`, `bench.latency`, `bench.growth`,
-`bench.release`, `bench.replay`.
+Parts, each also by itself (`python -m bench latency release`): contest, latency, workers,
+release, replay, million, partitions, catalog, profile. A run that is broken off goes on where it
+was when it is started again with the same code and the same numbers; `--anew` starts over.
+`--report` measures nothing, and writes the document of what was kept.
 """
 
 import argparse
 import asyncio
 import time
 from collections.abc import Sequence
+from dataclasses import fields
+from datetime import datetime
 
-from bench.contenders.contender import CONTENDERS, Contender
-from bench.contest import Result, compete
-from bench.floors import kafka_floor, mongo_floor
-from bench.installation import Installation, installation
-from bench.records import keep
-from bench.report import as_markdown, show, write_performance
-from bench.servers import Servers, console, servers
-from bench.workload import orders
-
-KAFKA_FLOOR, MONGO_FLOOR = "floor-kafka", "floor-mongo"
-_LEAST = 500
+from bench.contenders.contender import CONTENDERS
+from bench.document import write_document
+from bench.engine import build_engine
+from bench.plan import PARTS, Options, Part
+from bench.records import begun, finished, fitting
+from bench.servers import console, servers
 
 
-async def run(count: int, rounds: int, only: Sequence[str]) -> list[Result]:
-    """Let all compete, one after the other, as many rounds as asked."""
-    results: list[Result] = []
-    chosen = [one for one in CONTENDERS if not only or one.name in only]
-    floors = not only or KAFKA_FLOOR in only or MONGO_FLOOR in only
-    async with servers() as on:
-        for turn in range(1, rounds + 1):
-            # The order turns with the rounds: nobody is always the first on a cold server.
-            shift = (turn - 1) % max(1, len(chosen))
-            for contender in [*chosen[shift:], *chosen[:shift]]:
-                results += await _one(on, contender, count, turn, floors=floors)
-                keep("contest", results, engine=on.engine)
-    return results
-
-
-async def _one(
-    on: Servers, contender: Contender, count: int, turn: int, *, floors: bool
-) -> list[Result]:
-    mine = max(min(count, _LEAST), round(count * contender.share))
-    async with installation(on, f"{contender.name}-{turn}") as here:
-        await here.feed(orders(mine))
+async def run(parts: Sequence[Part], told: Options, since: datetime) -> list[str]:
+    """Measure what is not there yet; give the names of parts that failed."""
+    failed = []
+    for part in parts:
+        asked = part.asked(told)
+        had = fitting(part.name, since, asked)
+        if had is not None and had["whole"]:
+            console.print(f"[bold]{part.name}[/]: there already, measured {had['at']}")
+            continue
+        console.print(f"[bold]{part.name}[/] {asked}", highlight=False)
         began = time.monotonic()
-        with console.status(f"round {turn}: {contender.title}") as status:
-            result = await compete(
-                contender,
-                here,
-                mine,
-                lambda out: status.update(
-                    f"round {turn}: {contender.title}, {out:,} of {mine:,} "
-                    f"({time.monotonic() - began:.0f} s)"
-                ),
-            )
-        console.print(
-            f"round {turn}: {contender.title}: {result.rate:,.0f} orders/s "
-            f"(worker {result.cpu_worker:,.0f}, mongo {result.cpu_mongo:,.0f}, "
-            f"kafka {result.cpu_kafka:,.0f} µs CPU an order)"
-        )
-        if contender.name == "ours" and floors:
-            return [result, *await _floors(on, here, mine, turn)]
-        return [result]
-
-
-async def _floors(on: Servers, done: Installation, count: int, turn: int) -> list[Result]:
-    async with installation(on, f"floor-{turn}", facts=False) as empty:
-        found = []
-        for name, seconds in (
-            (KAFKA_FLOOR, await kafka_floor(done, empty)),
-            (MONGO_FLOOR, await mongo_floor(done, empty, done.settings.batch_size)),
-        ):
-            console.print(f"round {turn}: {name}: {count / seconds:,.0f} orders/s")
-            found.append(Result(name, count, seconds, 0, 0, 0, 0, 0.0, 0.0, 0.0, 0.0))
-        return found
+        try:
+            async with servers() as on, asyncio.timeout(60 * part.minutes):
+                await part.measure(on, told, asked, had)
+        except Exception:  # noqa: BLE001 - whatever it is, the other parts are measured
+            console.print_exception(max_frames=5)
+            failed.append(part.name)
+        took = time.monotonic() - began
+        console.print(f"[bold]{part.name}[/] took {took / 60:.1f} minutes", highlight=False)
+    return failed
 
 
 def _parse() -> argparse.Namespace:
@@ -82,18 +49,47 @@ def _parse() -> argparse.Namespace:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--orders", type=int, default=100_000)
-    parser.add_argument("--rounds", type=int, default=3)
-    names = ", ".join(one.name for one in CONTENDERS)
-    parser.add_argument("--only", default="", help=f"some of {names}, joined by commas")
+    names = [part.name for part in PARTS]
+    parser.add_argument("parts", nargs="*", metavar="PART", help="all, if none is named")
+    for field in fields(Options):
+        if field.name != "only":
+            parser.add_argument(f"--{field.name}", type=int, default=field.default)
+    contenders = ", ".join(one.name for one in CONTENDERS)
+    parser.add_argument("--only", default="", help=f"some of {contenders}, joined by commas")
+    parser.add_argument(
+        "--quick", action="store_true", help="a twentieth of all; figures mean little"
+    )
+    parser.add_argument("--anew", action="store_true", help="measure all of it again")
+    parser.add_argument("--report", action="store_true", help="only write the document")
     parser.add_argument("--no-write", action="store_true", help="leave docs/ as they are")
-    return parser.parse_args()
+    asked = parser.parse_args()
+    if wrong := sorted(set(asked.parts) - set(names)):
+        parser.error(f"no such part: {', '.join(wrong)}; there are {', '.join(names)}")
+    return asked
+
+
+def main() -> int:
+    """Measure, and write; 1 if a part failed."""
+    asked = _parse()
+    told = Options(
+        **{field.name: getattr(asked, field.name) for field in fields(Options)}
+        | {"only": tuple(name for name in asked.only.split(",") if name)}
+    )
+    failed: list[str] = []
+    if not asked.report:
+        build_engine()
+        parts = [part for part in PARTS if not asked.parts or part.name in asked.parts]
+        # Parts that are asked for by name are measured, whether or not they are there.
+        since = begun(anew=asked.anew or bool(asked.parts))
+        failed = asyncio.run(run(parts, told.quick() if asked.quick else told, since))
+        if not failed and not asked.parts:
+            finished()
+    if not asked.no_write and not asked.quick:
+        write_document()
+    if failed:
+        console.print(f"[bold red]not measured: {', '.join(failed)}")
+    return bool(failed)
 
 
 if __name__ == "__main__":
-    asked = _parse()
-    only = [name for name in asked.only.split(",") if name]
-    found = asyncio.run(run(asked.orders, asked.rounds, only))
-    show(found)
-    if not asked.no_write and not only:
-        write_performance("contest", as_markdown(found), found)
+    raise SystemExit(main())

@@ -1,4 +1,7 @@
-"""One contender's run: a fresh installation, the same input, the clock from outside."""
+"""The contest: one job, several ways to write it, in turns, the clock from outside.
+
+Each run has a fresh installation and the same input.
+"""
 
 import asyncio
 from collections.abc import Callable
@@ -16,6 +19,7 @@ class Result:
     """One run.
 
     CPU is in microseconds per order, from the first event on, so that a start costs nobody.
+    `transactions` are those in which orders were decided.
     """
 
     name: str
@@ -29,6 +33,12 @@ class Result:
     cpu_mongo: float
     cpu_kafka: float
     memory: float
+    transactions: int = 0
+
+    @property
+    def batch(self) -> float:
+        """Messages per transaction, on average over both stages."""
+        return 2 * self.orders / self.transactions if self.transactions else 0.0
 
     @property
     def rate(self) -> float:
@@ -48,6 +58,7 @@ async def compete(
         NotAsItShouldBe: It did not do the job.
     """
     log = here.servers.directory / f"{contender.name}.log"
+    turns = await _turns_taken(here)
     try:
         async with running(contender.command, here.environment, log) as process:
             used = _Used(here, process.pid)
@@ -76,7 +87,13 @@ async def compete(
         mongo,
         kafka,
         memory,
+        await _turns_taken(here) - turns,
     )
+
+
+async def _turns_taken(here: Installation) -> int:
+    """Give how many transactions took a turn, which all do that decide."""
+    return sum(int(one["taken"]) for one in await here.database.turns.find().to_list(None))
 
 
 class _Used:

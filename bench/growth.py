@@ -1,161 +1,115 @@
-"""`python -m bench.growth`: what an order costs as the installation grows.
+"""What an order costs with more partitions, more workers, and products everybody wants.
 
 The cost is CPU, of the worker, of MongoDB and of Kafka, per order: on two cores that all share,
-rates tell little of it.
+rates tell little of it. Where workers are compared rates count too.
 """
 
-import argparse
-import asyncio
-import time
-from collections.abc import Sequence
-from contextlib import AsyncExitStack
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from bench.console_fill import fill
-from bench.contenders.contender import CONTENDERS
 from bench.installation import Installation, installation, tell_facts
-from bench.processes import cpu_seconds, resident_mb, running
 from bench.records import keep
-from bench.report import write_performance
-from bench.servers import Servers, console, servers
-from bench.watch import events_out
-from bench.workload import orders, products, stores
-from streams.clock import now
+from bench.servers import Servers
+from bench.working import Cost, tell, working
+from bench.workload import HOT_PRODUCTS, hot_demand, orders, products, stores
 
-STORED = (10_000, 100_000, 1_000_000)
 PARTITIONS = (1, 4, 16, 64)
+HOT = ", half of all lines on 20 products"
+_ENOUGH = 0.9
+"""The part of what is asked for of a hot product that there is: the last orders go without."""
 
 
-@dataclass(frozen=True)
-class Cost:
-    """One run: CPU in microseconds per order, memory of all workers in MB."""
-
-    name: str
-    orders: int
-    seconds: float
-    worker: float
-    mongo: float
-    kafka: float
-    memory: float
-
-    @property
-    def rate(self) -> float:
-        """Orders per second."""
-        return self.orders / self.seconds
-
-    @property
-    def total(self) -> float:
-        """All CPU per order."""
-        return self.worker + self.mongo + self.kafka
+class Oversold(Exception):  # noqa: N818 - the verdict itself
+    """A product was promised more often than it is there."""
 
 
-async def _cost(
-    name: str,
-    here: Installation,
-    count: int,
-    *,
-    workers: int = 1,
-    hot: bool = False,
-    start: int = 0,
-) -> Cost:
-    """Publish orders, have workers do them, and give what they cost from the first event on."""
-    on = here.servers
-    await here.feed(orders(count, seed=start + 1, start=start, hot=hot))
-    async with AsyncExitStack() as stack:
-        processes = [
-            await stack.enter_async_context(
-                running(CONTENDERS[0].command, here.environment, on.directory / f"{name}-{n}.log")
-            )
-            for n in range(workers)
-        ]
-        pids = [one.pid for one in processes]
-        began: list[tuple[float, float, float, float, int]] = []
-
-        def look(out: int) -> None:
-            if out and not began:
-                began.append((time.time(), *_used(on, pids), out))
-
-        ended = await events_out(here, count, processes[0], look)
-        (at, *before, out), used = began[0], _used(on, pids)
-        done = count - out
-        worker, kafka, mongo = ((b - a) * 1e6 / done for a, b in zip(before, used, strict=True))
-        memory = sum(map(resident_mb, pids))
-    cost = Cost(name, done, ended - at, worker, mongo, kafka, memory)
-    console.print(
-        f"{name}: {cost.rate:,.0f} orders/s, CPU µs an order: worker {worker:,.0f}, "
-        f"mongo {mongo:,.0f}, kafka {kafka:,.0f}; {memory:,.0f} MB"
-    )
-    return cost
-
-
-def _used(on: Servers, pids: Sequence[int]) -> tuple[float, float, float]:
-    return (sum(map(cpu_seconds, pids)), *on.cpu())
-
-
-async def run(count: int, most: int, parts: Sequence[str]) -> list[Cost]:
-    """Measure what was asked for, one after the other, on the same servers."""
+async def with_partitions(on: Servers, count: int, asked: Mapping[str, Any]) -> list[Cost]:
+    """Give the cost for each number of partitions per topic."""
     found: list[Cost] = []
-    async with servers() as on:
-        if "stored" in parts:
-            async with installation(on, "stored", facts=False) as here:
-                found += await _as_it_fills(here, [one for one in STORED if one <= most], count)
-        if "partitions" in parts:
-            for number in PARTITIONS:
-                name = f"{number} partition{'s' if number > 1 else ''}"
-                async with installation(on, f"p{number}", partitions=number) as here:
-                    found.append(await _cost(name, here, count))
-        if "workers" in parts:
-            for workers in (1, 2):
-                for hot in (False, True):
-                    name = f"{workers} worker{'s' if workers > 1 else ''}"
-                    name += ", half of all lines on 20 products" if hot else ""
-                    async with installation(on, f"w{workers}{hot:d}") as here:
-                        found.append(await _cost(name, here, count, workers=workers, hot=hot))
+    for number in PARTITIONS:
+        async with (
+            installation(on, f"p{number}", partitions=number) as here,
+            working(here, f"p{number}") as workers,
+        ):
+            name = f"{number} partition{'s' if number > 1 else ''}"
+            found.append(await workers.do(name, list(orders(count)), count))
+        tell(found[-1])
+        keep("partitions", found, whole=number == PARTITIONS[-1], asked=asked, engine=on.engine)
     return found
 
 
-async def _as_it_fills(here: Installation, sizes: Sequence[int], count: int) -> list[Cost]:
-    """Fill the database further and further; each time, new orders come on topics of their own."""
-    found = []
-    for stored in sizes:
-        await fill(here.database.client, here.settings.mongo_database, stored, now())
-        await tell_facts(here.settings, stores(), products())
-        async with installation(here.servers, f"at-{stored}", facts=False) as topics:
-            settings = topics.settings.model_copy(
-                update={"mongo_database": here.settings.mongo_database}
-            )
-            there = replace(here, settings=settings)
-            found.append(await _cost(f"{stored:,} stored", there, count, start=stored))
+async def with_workers(
+    on: Servers, count: int, rounds: int, asked: Mapping[str, Any]
+) -> list[Cost]:
+    """Give the cost with one and two workers, in turns; also where stock is contended."""
+    found: list[Cost] = []
+    plan = [
+        (turn, workers, hot)
+        for turn in range(1, rounds + 1)
+        for hot in (True, False)
+        for workers in ((1, 2) if turn % 2 else (2, 1))
+    ]
+    for at, (turn, number, hot) in enumerate(plan):
+        name = f"{number} worker{'s' if number > 1 else ''}{HOT if hot else ''}"
+        async with installation(on, f"w{turn}{number}{hot:d}", facts=False) as here:
+            told = products(hot_demand(count, _ENOUGH)) if hot else products()
+            await tell_facts(here.settings, stores(), told)
+            async with working(here, f"w{turn}{number}{hot:d}", number=number) as workers:
+                found.append(await workers.do(name, list(orders(count, hot=hot)), count))
+            if hot:
+                await _nothing_is_oversold(here)
+        tell(found[-1])
+        keep("workers", found, whole=at == len(plan) - 1, asked=asked, engine=on.engine)
     return found
+
+
+async def _nothing_is_oversold(here: Installation) -> None:
+    """Add up what all Commerce orders hold of the hot products.
+
+    Raises:
+        Oversold: It is more than there is, or nothing ran out and so nothing was tried.
+    """
+    hot = {f"SKU-{number}" for number in HOT_PRODUCTS}
+    held = dict.fromkeys(hot, 0)
+    async for one in here.database.commerce_orders.find({}, {"holds": 1}):
+        for hold in one["holds"]:
+            if hold["sku"] in hot:
+                held[hold["sku"]] += hold["quantity"]
+    ran_out = await here.database.amazon_orders.count_documents(
+        {"import.state": "blocked", "import.reasons.code": "out-of-stock"}
+    )
+    async for product in here.database.products.find({"_id": {"$in": sorted(hot)}}):
+        there, sku = product["salable_quantity"], product["_id"]
+        if held[sku] > there or held[sku] != product["held"]:
+            raise Oversold(f"{sku}: {held[sku]} held, {product['held']} counted, {there} there")
+    if not ran_out:
+        raise Oversold("nothing ran out: it was not tried")
 
 
 def as_markdown(found: Sequence[Cost]) -> str:
-    """Give the table; the last column compares with the first line."""
+    """Give the table; the last columns compare with the first line."""
+    names = list(dict.fromkeys(one.name for one in found))
+    first = _median([one for one in found if one.name == names[0]])
+    rounds = len(found) // len(names)
     rows = [
-        f"{found[0].orders:,} orders each, CPU from the first event to the last.",
+        f"{found[0].orders:,} orders each{f', {rounds} rounds in turns, medians' * (rounds > 1)}.",
         "",
         (
             "| what | orders/s | CPU µs an order: worker / Mongo / Kafka | all | of the first "
-            "| memory, MB |"
+            "| conflicts | memory, MB |"
         ),
-        "|---|---:|---:|---:|---:|---:|",
+        "|---|---:|---:|---:|---:|---:|---:|",
     ]
-    rows += [
-        f"| {one.name} | {one.rate:,.0f} | {one.worker:,.0f} / {one.mongo:,.0f} / "
-        f"{one.kafka:,.0f} | {one.total:,.0f} | {one.total / found[0].total:.2f} "
-        f"| {one.memory:,.0f} |"
-        for one in found
-    ]
+    for name in names:
+        one = _median([cost for cost in found if cost.name == name])
+        rows.append(
+            f"| {one.name} | {one.rate:,.0f} | {one.worker:,.0f} / {one.mongo:,.0f} / "
+            f"{one.kafka:,.0f} | {one.total:,.0f} | {one.total / first.total:.2f} "
+            f"| {one.aborted:,} | {one.memory:,.0f} |"
+        )
     return "\n".join(rows)
 
 
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(prog="python -m bench.growth", description=__doc__)
-    parser.add_argument("parts", nargs="*", default=["stored", "partitions", "workers"])
-    parser.add_argument("--orders", type=int, default=10_000)
-    parser.add_argument("--most", type=int, default=1_000_000, help="orders stored, at most")
-    told = parser.parse_args()
-    for part in told.parts:
-        costs = asyncio.run(run(told.orders, told.most, [part]))
-        keep(f"growth-{part}", costs)
-        write_performance(f"growth-{part}", as_markdown(costs))
+def _median(found: Sequence[Cost]) -> Cost:
+    """Give the run with the middle rate."""
+    return sorted(found, key=lambda one: one.rate)[len(found) // 2]

@@ -1,5 +1,6 @@
 """An installation for one measurement: topics of its own, a database of its own, facts in it."""
 
+import asyncio
 import os
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
@@ -15,7 +16,7 @@ from bench.servers import Servers
 from bench.workload import Record, products, stores
 from models.facts import Product, Store
 from models.ledger import Changes
-from order_import.clients import connect_storage, kafka_options
+from order_import.clients import connect_storage, kafka_options, new_consumer
 from order_import.settings import PREFIX, Settings
 from order_import.topic_admin import create_topics
 from storage.port import Transaction, Turn
@@ -65,6 +66,7 @@ async def installation(
         topic_partitions=partitions,
     )
     await create_topics(settings)
+    await _topics_are_led(settings)
     client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(on.mongo, tz_aware=True)
     try:
         async with connect_storage(settings) as storage:
@@ -99,6 +101,29 @@ async def tell_facts(
 
             await storage.transact(write)
             changes = Changes()
+
+
+async def _topics_are_led(settings: Settings) -> None:
+    """Wait until every partition has a leader that answers: a new one has none for a moment."""
+    admin = AIOKafkaAdminClient(**kafka_options(settings), client_id="order-import-bench")
+    await admin.start()
+    try:
+        names = [settings.topic_prefix + name for name in TopicName]
+        while True:
+            told = await admin.describe_topics(names)
+            partitions = [topic["partitions"] for topic in told]
+            if all(partitions) and all(one["leader"] >= 0 for there in partitions for one in there):
+                break
+            await asyncio.sleep(0.1)
+    finally:
+        await admin.close()
+    # What the controller knows the broker learns a moment later: it answers for all of them then.
+    consumer = new_consumer(settings, names)
+    await consumer.start()
+    try:
+        await consumer.end_offsets(consumer.assignment())
+    finally:
+        await consumer.stop()
 
 
 async def _delete_topics(settings: Settings) -> None:

@@ -1,32 +1,31 @@
-"""`python -m bench.latency`: from an order's arrival to its event, beside what the servers take.
+"""From an order's arrival to its event, beside what the servers take by themselves.
 
-At a steady rate; the bare way is one message through Kafka and one majority write, in the same
-run, one after the other, while the worker is idle.
+Both at the same steady rate, in turns on one installation: an order through the worker, and a
+message through Kafka followed by one majority write, while the worker has nothing to do.
 """
 
-import argparse
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer
 from pymongo import AsyncMongoClient
 
-from bench.contenders.contender import CONTENDERS
 from bench.installation import Installation, installation
-from bench.processes import running
 from bench.records import keep
-from bench.report import write_performance
-from bench.servers import console, servers
+from bench.servers import Servers, console
 from bench.watch import OUT
+from bench.working import WARM, working
 from bench.workload import Record, orders
 from order_import.clients import new_consumer, new_producer
 from streams.topics import TopicName
 
-WARM = 500
-"""Orders that are not counted: the first ones find everything cold."""
+TURNS = 4
+_SHARES = (("p50", 0.5), ("p99", 0.99), ("p99.9", 0.999))
+_PATIENCE = 60.0
+Arrived = Callable[[Sequence[Any]], Awaitable[None]]
 
 
 @dataclass(frozen=True)
@@ -34,6 +33,7 @@ class Latency:
     """Milliseconds, sorted."""
 
     name: str
+    rate: int
     times: Sequence[float]
 
     def share(self, share: float) -> float:
@@ -41,94 +41,117 @@ class Latency:
         return self.times[min(int(share * len(self.times)), len(self.times) - 1)]
 
 
-async def run(rate: int, seconds: int, bare: int) -> list[Latency]:
-    """Measure both; give the program's and the bare way's."""
-    async with servers() as on, installation(on, "latency") as here:
-        log = on.directory / "worker.log"
-        async with running(CONTENDERS[0].command, here.environment, log):
-            await _orders(here, WARM, rate)
-            found = await _orders(here, rate * seconds, rate, start=WARM)
-            return [Latency("this program", found), Latency("bare", await _bare(here, bare))]
+async def measure(on: Servers, rate: int, seconds: int, asked: Mapping[str, Any]) -> list[Latency]:
+    """Measure both, each for so many seconds in all; give the program's and the bare way's."""
+    count = rate * seconds // TURNS
+    ours: list[float] = []
+    bare: list[float] = []
+    async with installation(on, "latency") as here, working(here, "latency"):
+        for turn in range(TURNS):
+            records = list(orders(count, seed=turn + 1, start=WARM + turn * count))
+            bare += await _bare(here, records, rate)
+            ours += await _orders(here, records, rate)
+            console.print(f"latency: {turn + 1} of {TURNS} turns", highlight=False)
+    found = [
+        Latency("this program", rate, sorted(round(one, 2) for one in ours)),
+        Latency("bare", rate, sorted(round(one, 2) for one in bare)),
+    ]
+    console.print(as_markdown(found))
+    keep("latency", found, asked=asked, engine=on.engine)
+    return found
 
 
-async def _orders(here: Installation, count: int, rate: int, *, start: int = 0) -> Sequence[float]:
-    """Publish at a steady rate, and read the events; give the times."""
+async def _orders(here: Installation, records: Sequence[Record], rate: int) -> list[float]:
+    """Publish orders, and read the events; give the times."""
     sent: dict[bytes, float] = {}
     times: list[float] = []
-    consumer = new_consumer(here.settings, [here.topic(name) for name in OUT])
-    producer = new_producer(here.settings)
-    await producer.start()
-    await consumer.start()
-    try:
-        await consumer.seek_to_end()
-        await asyncio.gather(*[consumer.position(one) for one in consumer.assignment()])
-        reading = asyncio.create_task(_read(consumer, sent, times, count))
-        began = time.perf_counter()
-        for number, record in enumerate(orders(count, start=start)):
-            await asyncio.sleep(began + number / rate - time.perf_counter())
-            await _send(producer, here.topic(TopicName.ORDERS), record, sent)
-        await asyncio.wait_for(reading, 60)
-        return sorted(times)
-    finally:
-        await consumer.stop()
-        await producer.stop()
+
+    async def arrived(found: Sequence[Any]) -> None:
+        now = time.perf_counter()
+        keys = ((one.key or b"").rpartition(b"/")[2] for one in found)
+        times.extend(1000 * (now - at) for key in keys if (at := sent.pop(key, None)) is not None)
+
+    topics = [here.topic(name) for name in OUT]
+    await _flow(here, here.topic(TopicName.ORDERS), topics, records, rate, sent, times, arrived)
+    return times
 
 
-async def _send(
-    producer: AIOKafkaProducer, topic: str, record: Record, sent: dict[bytes, float]
-) -> None:
-    sent[record.key] = time.perf_counter()
-    await producer.send(topic, key=record.key, value=record.value)
-
-
-async def _read(
-    consumer: AIOKafkaConsumer, sent: dict[bytes, float], times: list[float], count: int
-) -> None:
-    while len(times) < count:
-        for records in (await consumer.getmany(timeout_ms=1000)).values():
-            now = time.perf_counter()
-            times += [
-                1000 * (now - at)
-                for one in records
-                if (at := sent.pop((one.key or b"").rpartition(b"/")[2], None)) is not None
-            ]
-
-
-async def _bare(here: Installation, count: int) -> Sequence[float]:
-    """One message there and back, then one write that the majority has and the journal."""
+async def _bare(here: Installation, records: Sequence[Record], rate: int) -> list[float]:
+    """Send messages there and back, each followed by a write that the majority has journaled."""
     topic = here.topic(TopicName.DEAD_LETTER)  # nothing reads it, and nothing writes it here
     client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(
         here.settings.mongo_url.get_secret_value(), w="majority", journal=True
     )
-    consumer, producer = new_consumer(here.settings, [topic]), new_producer(here.settings)
-    await producer.start()
-    await consumer.start()
+    writes = client["bench_bare"].writes
+    sent: dict[bytes, float] = {}
     times: list[float] = []
+
+    async def write(one: Any) -> None:
+        await writes.insert_one({"_id": one.key, "value": one.value})
+        times.append(1000 * (time.perf_counter() - sent[one.key]))
+
+    async def arrived(found: Sequence[Any]) -> None:
+        await asyncio.gather(*map(write, found))
+
     try:
-        await consumer.seek_to_end()
-        await asyncio.gather(*[consumer.position(one) for one in consumer.assignment()])
-        for number, record in enumerate(orders(count)):
-            began = time.perf_counter()
-            await producer.send(topic, key=record.key, value=record.value)
-            await consumer.getone()
-            await client["bench_bare"].writes.insert_one({"_id": number, "value": record.value})
-            times.append(1000 * (time.perf_counter() - began))
-        return sorted(times)
+        await writes.insert_one({"_id": "first"})
+        await _flow(here, topic, [topic], records, rate, sent, times, arrived)
+        return times
     finally:
-        await consumer.stop()
-        await producer.stop()
         await client.drop_database("bench_bare")
         await client.close()
 
 
-def as_markdown(found: Sequence[Latency], rate: int) -> str:
+async def _flow(
+    here: Installation,
+    into: str,
+    out: Sequence[str],
+    records: Iterable[Record],
+    rate: int,
+    sent: dict[bytes, float],
+    times: list[float],
+    arrived: Arrived,
+) -> None:
+    """Send at a steady rate, and hand on what comes out, until all has come."""
+    consumer, producer = new_consumer(here.settings, out), new_producer(here.settings)
+    await producer.start()
+    await consumer.start()
+    waiting = list(records)
+    try:
+        await consumer.seek_to_end()
+        await asyncio.gather(*[consumer.position(one) for one in consumer.assignment()])
+        reading = asyncio.create_task(_read(consumer, times, len(waiting), arrived))
+        began = time.perf_counter()
+        for number, record in enumerate(waiting):
+            await asyncio.sleep(began + number / rate - time.perf_counter())
+            sent[record.key] = time.perf_counter()
+            await producer.send(into, key=record.key, value=record.value)
+        await asyncio.wait_for(reading, _PATIENCE)
+    finally:
+        await consumer.stop()
+        await producer.stop()
+
+
+async def _read(
+    consumer: AIOKafkaConsumer, times: list[float], count: int, arrived: Arrived
+) -> None:
+    under_way: set[asyncio.Task[None]] = set()
+    while len(times) < count:
+        found = (await consumer.getmany(timeout_ms=100)).values()
+        for records in found:
+            task = asyncio.ensure_future(arrived(records))
+            under_way.add(task)
+            task.add_done_callback(under_way.discard)
+
+
+def as_markdown(found: Sequence[Latency]) -> str:
     """Give the table."""
     ours, bare = found
     rows = [
         (
-            f"{len(ours.times):,} orders at {rate} orders/s, from the producer's call to the "
+            f"{len(ours.times):,} orders at {ours.rate} orders/s, from the producer's call to the "
             f"consumer that reads the event; bare: {len(bare.times):,} messages through Kafka "
-            "and back, each followed by one majority write."
+            "at the same rate, each followed by one majority write."
         ),
         "",
         "| share | this program, ms | bare, ms | ratio |",
@@ -137,19 +160,6 @@ def as_markdown(found: Sequence[Latency], rate: int) -> str:
     rows += [
         f"| {title} | {ours.share(share):.1f} | {bare.share(share):.1f} "
         f"| {ours.share(share) / bare.share(share):.1f} |"
-        for title, share in (("p50", 0.5), ("p99", 0.99), ("p99.9", 0.999))
+        for title, share in _SHARES
     ]
     return "\n".join(rows)
-
-
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(prog="python -m bench.latency", description=__doc__)
-    parser.add_argument("--rate", type=int, default=200)
-    parser.add_argument("--seconds", type=int, default=60)
-    parser.add_argument("--bare", type=int, default=2000)
-    told = parser.parse_args()
-    measured = asyncio.run(run(told.rate, told.seconds, told.bare))
-    table = as_markdown(measured, told.rate)
-    console.print(table)
-    keep("latency", measured, rate=told.rate)
-    write_performance("latency", table)

@@ -12,10 +12,19 @@ from order_import.clients import kafka_options
 from order_import.settings import Settings
 
 _BATCH_BYTES = 256 * 1024
+_TURN = 500
 
 
-async def publish(settings: Settings, topic: str, records: Iterable[Record]) -> int:
+async def publish(
+    settings: Settings, topic: str, records: Iterable[Record], *, yielding: bool = False
+) -> int:
     """Send records, each to its key's partition, and return when the broker has all of them.
+
+    Args:
+        settings: Where Kafka is.
+        topic: The topic's full name.
+        records: What to send.
+        yielding: Whether others may work in between, where there are very many.
 
     Returns:
         How many there were.
@@ -38,6 +47,8 @@ async def publish(settings: Settings, topic: str, records: Iterable[Record]) -> 
                 open_batches[partition] = producer.create_batch()
                 _append(open_batches[partition], record)
             count += 1
+            if yielding and not count % _TURN:
+                await asyncio.sleep(0)
         for partition, batch in open_batches.items():
             sent.append(await producer.send_batch(batch, topic, partition=partition))
         await asyncio.gather(*sent)

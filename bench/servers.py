@@ -1,5 +1,6 @@
 """The servers of a run: Kafka and the MongoDB protocol, on a directory that is thrown away."""
 
+import logging
 import os
 import tempfile
 from collections.abc import AsyncIterator
@@ -13,6 +14,8 @@ from bench.processes import cpu_seconds, descendant
 from order_import.embedded.servers import EmbeddedServers
 
 console = Console(width=120)
+# A new topic's partitions have no leader for a moment: it tries again, and says so each time.
+logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,14 @@ class Servers:
     def cpu(self) -> tuple[float, float]:
         """Give the CPU seconds of Kafka and of MongoDB so far."""
         return cpu_seconds(self.kafka_pid), cpu_seconds(self.mongo_pid)
+
+    def disk(self) -> tuple[float, float]:
+        """Give how much MongoDB and Kafka have on disk, in MB."""
+        return _size(self.directory / "mongo"), _size(self.directory / "kafka")
+
+
+def _size(directory: Path) -> float:
+    return sum(path.stat().st_blocks * 512 for path in directory.rglob("*") if path.is_file()) / 1e6
 
 
 @asynccontextmanager

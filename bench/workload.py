@@ -8,6 +8,7 @@ from typing import NamedTuple
 STORES = 8
 PRODUCTS = 5000
 SKIPPED_SHARE = 0.02
+_PLENTY = 10_000_000
 HOT_PRODUCTS = range(1, 21)
 """The products that half of all lines ask for, where stock is contended. None is disabled."""
 
@@ -34,16 +35,27 @@ def stores() -> Iterator[Record]:
         )
 
 
-def products() -> Iterator[Record]:
-    """Give the products; some are disabled, so that some 8 % of the orders are blocked."""
-    for number in range(PRODUCTS):
+def hot_demand(count: int, share: float) -> int:
+    """Give this share of the pieces that so many orders want of each of the hot products."""
+    lines, pieces = 2.5, 2  # of an order, and of a line, on average
+    return round(count * lines / 2 / len(HOT_PRODUCTS) * pieces * share)
+
+
+def products(hot_quantity: int = _PLENTY, *, count: int = PRODUCTS) -> Iterator[Record]:
+    """Give the products; some are disabled, so that some 8 % of the orders are blocked.
+
+    Args:
+        hot_quantity: How many pieces there are of each of `HOT_PRODUCTS`.
+        count: How many products.
+    """
+    for number in range(count):
         yield _record(
             f"SKU-{number}",
             {
                 "sku": f"SKU-{number}",
                 "name": f"Product {number}",
                 "enabled": number % 30 != 0,
-                "salable_quantity": 10_000_000,
+                "salable_quantity": hot_quantity if number in HOT_PRODUCTS else _PLENTY,
                 "as_of": "2026-11-01T00:00:00Z",
             },
         )
@@ -86,6 +98,12 @@ def orders(count: int, seed: int = 1, *, start: int = 0, hot: bool = False) -> I
                 "items": lines,
             },
         )
+
+
+def change(record: Record, **fields: object) -> Record:
+    """Give a message with other values for some fields; another `sku` is another key."""
+    value = {**json.loads(record.value), **fields}
+    return _record(str(fields.get("sku", record.key.decode())), value)
 
 
 def _line(source: random.Random, position: int, *, hot: bool) -> dict[str, object]:

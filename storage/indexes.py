@@ -56,7 +56,7 @@ INDEXES = (
     ),
     Index(
         "commerce_orders",
-        [("store_id", 1), ("_id", 1)],
+        [("status", 1), ("store_id", 1), ("_id", 1)],
         "Commerce orders that are shipped and not complete",
         only={"status": "shipped"},
     ),

@@ -38,7 +38,8 @@ class MongoDeadLetters(DeadLetters):
     @override
     async def counts(self, topic: str | None = None) -> Mapping[DeadLetterCode, int]:
         groups = await self._aggregate(
-            {"$match": {} if topic is None else {"topic": topic}},
+            # A code is always asked for, so that the index by code is taken.
+            {"$match": {"code": {"$gt": ""}} | ({} if topic is None else {"topic": topic})},
             {"$group": {"_id": "$code", "count": {"$sum": 1}}},
         )
         return {DeadLetterCode(group["_id"]): group["count"] for group in groups}

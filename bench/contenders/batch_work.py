@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from models.ledger import Source
 from storage.port import Storage, Transaction
 from streams.blocker_check import BlockerCheckStage
 from streams.clock import now
@@ -30,13 +29,13 @@ class Taken(NamedTuple):
 
 
 async def decide(
-    stage: Stage[Any], storage: Storage, source: Source, messages: Sequence[Incoming]
+    stage: Stage[Any], storage: Storage, topic: str, messages: Sequence[Incoming]
 ) -> list[Outbound]:
-    """Read, decide and store a batch; give what is to be published."""
+    """Read, decide and store a batch of one topic; give what is to be published."""
     read = stage.read(messages)
 
     async def work(transaction: Transaction) -> Page:
-        page = Page(source.topic, now())
+        page = Page(topic, now())
         await stage.decide(read, page, transaction)
         await transaction.write(page.to_changes())
         return page

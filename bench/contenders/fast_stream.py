@@ -1,8 +1,7 @@
 """FastStream: a batch subscriber per stage. It commits a batch's offsets when its handler ends."""
 
 import asyncio
-from collections import defaultdict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import uvloop
@@ -13,7 +12,6 @@ from faststream.kafka.annotations import KafkaMessage
 from bench.contenders.batch_work import STAGES, decide
 from bench.contenders.contender import GROUP
 from bench.contenders.until_stopped import until_stopped
-from models.ledger import Source
 from order_import.clients import connect_storage
 from order_import.settings import Settings, load_settings
 from storage.port import Storage
@@ -36,24 +34,21 @@ def build_broker(settings: Settings, storage: Storage) -> Any:
         decoder=_as_it_came,
     )
 
-    def handler(stage: Stage[Any]) -> Callable[[Any], Awaitable[None]]:
+    def handler(topic: str, stage: Stage[Any]) -> Callable[[Any], Awaitable[None]]:
         async def handle(message: KafkaMessage) -> None:
-            batches: dict[Source, list[Incoming]] = defaultdict(list)
-            for record in message.raw_message:
-                batches[Source(record.topic, record.partition)].append(record)
-            for source, records in batches.items():
-                # One batch on Kafka has one key and one set of headers: each message goes alone.
-                sent = [
-                    await broker.publish(
-                        outgoing.value,
-                        topic=settings.topic_prefix + outgoing.topic,
-                        key=outgoing.key,
-                        headers={name: (value or b"").decode() for name, value in outgoing.headers},
-                        no_confirm=True,
-                    )
-                    for outgoing in await decide(stage, storage, source, records)
-                ]
-                await asyncio.gather(*sent)
+            records: Sequence[Incoming] = message.raw_message
+            # One batch on Kafka has one key and one set of headers: each message goes alone.
+            sent = [
+                await broker.publish(
+                    outgoing.value,
+                    topic=settings.topic_prefix + outgoing.topic,
+                    key=outgoing.key,
+                    headers={name: (value or b"").decode() for name, value in outgoing.headers},
+                    no_confirm=True,
+                )
+                for outgoing in await decide(stage, storage, topic, records)
+            ]
+            await asyncio.gather(*sent)
 
         return handle
 
@@ -66,7 +61,7 @@ def build_broker(settings: Settings, storage: Storage) -> Any:
             batch_timeout_ms=50,
             auto_offset_reset="earliest",
             ack_policy=AckPolicy.NACK_ON_ERROR,
-        )(handler(stage))
+        )(handler(settings.topic_prefix + name, stage))
     return broker
 
 

@@ -10,7 +10,6 @@ import uvloop
 from bench.contenders.batch_work import STAGES, Taken, decide
 from bench.contenders.contender import GROUP
 from bench.contenders.until_stopped import until_stopped
-from models.ledger import Source
 from order_import.clients import connect_storage
 from order_import.settings import Settings, load_settings
 from storage.port import Storage
@@ -41,9 +40,8 @@ def build_app(settings: Settings, storage: Storage, data_dir: str) -> faust.App:
         async def agent(stream: Any) -> None:
             async for event in stream.events():
                 message = event.message
-                source = Source(message.topic, message.partition)
-                taken = Taken(source.partition, message.offset, message.key, message.value)
-                for outgoing in await decide(stage, storage, source, [taken]):
+                taken = Taken(message.partition, message.offset, message.key, message.value)
+                for outgoing in await decide(stage, storage, message.topic, [taken]):
                     await out[outgoing.topic].send(
                         key=outgoing.key, value=outgoing.value, headers=dict(outgoing.headers)
                     )

@@ -12,7 +12,6 @@ from quixstreams.sinks import BatchingSink, SinkBatch
 
 from bench.contenders.batch_work import STAGES, Taken, decide
 from bench.contenders.contender import GROUP
-from models.ledger import Source
 from order_import.clients import connect_storage
 from order_import.settings import Settings, load_settings
 from storage.port import Storage
@@ -37,10 +36,9 @@ class StageSink(BatchingSink):  # type: ignore[misc]  # Quix is not there where 
 
     def write(self, batch: SinkBatch) -> None:
         """Decide and store a batch, and have what it tells delivered."""
-        source = Source(batch.topic, batch.partition)
-        messages = [Taken(source.partition, item.offset, item.key, item.value) for item in batch]
+        messages = [Taken(batch.partition, item.offset, item.key, item.value) for item in batch]
         outgoing = self._loop.run_until_complete(
-            decide(self._stage, self._storage, source, messages)
+            decide(self._stage, self._storage, batch.topic, messages)
         )
         for message in outgoing:
             self._producer.produce(

@@ -1,11 +1,11 @@
 """The reference: a plain aiokafka loop, written by hand, with all of our guarantees.
 
-It polls, decodes, runs one transaction that moves the ledger's position, publishes and commits,
-one after the other, for both stages.
+It polls, decodes, runs one transaction that moves the ledger's positions, publishes and commits,
+one after the other, for both stages. What a poll gives of one topic is one transaction.
 """
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -57,18 +57,19 @@ class Loop(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is unty
         for partition in revoked:
             self._positions.pop(Source(*partition), None)
 
-    async def _take_up(self, source: Source) -> Position:
-        """Take a partition up where the ledger says; what was left unpublished goes out first."""
-        [position] = await self._storage.take_up([source])
-        left = await not_yet_sent(
-            position.outbox,
-            lambda topics: new_consumer(self._settings, topics),
-            self._settings.topic_prefix,
-        )
-        await self._publish(left)
-        self._consumer.seek(TopicPartition(*source), position.decided_to)
-        self._positions[source] = position
-        return position
+    async def _take_up(self, sources: Sequence[Source]) -> None:
+        """Take partitions up where the ledger says; what was left unpublished goes out first."""
+        if not sources:
+            return
+        for position in await self._storage.take_up(sources):
+            left = await not_yet_sent(
+                position.outbox,
+                lambda topics: new_consumer(self._settings, topics),
+                self._settings.topic_prefix,
+            )
+            await self._publish(left)
+            self._consumer.seek(TopicPartition(*position.source), position.decided_to)
+            self._positions[position.source] = position
 
     async def run(self) -> None:
         """Work for ever."""
@@ -79,37 +80,48 @@ class Loop(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is unty
                 batches = await self._consumer.getmany(
                     timeout_ms=_IDLE_MS, max_records=self._settings.batch_size
                 )
-                for partition, records in batches.items():
-                    await self._work(partition, records)
+                for topic in self._stages:
+                    await self._work(topic, {s: b for s, b in batches.items() if s.topic == topic})
                 if not batches:
                     await self._mark()
         finally:
             await self._consumer.stop()
 
-    async def _work(self, partition: TopicPartition, records: Sequence[Any]) -> None:
-        source = Source(*partition)
-        position = self._positions.get(source)
-        if position is None:
-            position = await self._take_up(source)
-            if records[0].offset > position.decided_to:
-                return  # they are read again, from there
-        stage = self._stages[source.topic]
-        new = [record for record in records if record.offset >= position.decided_to]
+    async def _work(self, topic: str, polled: Mapping[TopicPartition, Sequence[Any]]) -> None:
+        """Decide what a poll gave of one topic, in one transaction."""
+        batches = {Source(*partition): records for partition, records in polled.items()}
+        await self._take_up([source for source in batches if source not in self._positions])
+        befores = {source: self._positions[source] for source in batches}
+        new = {
+            source: [one for one in records if one.offset >= befores[source].decided_to]
+            for source, records in batches.items()
+            # What begins later was read before the seek, and is read again from there.
+            if records[0].offset <= befores[source].decided_to
+        }
+        new = {source: records for source, records in new.items() if records}
         if not new:
             return
-        read = stage.read(new)
+        stage = self._stages[topic]
+        read = [one for records in new.values() for one in stage.read(records)]
+        keeper = next(iter(new))
 
-        async def decide(transaction: Transaction) -> Position:
-            page = Page(source.topic, now())
+        async def decide(transaction: Transaction) -> Sequence[Position]:
+            page = Page(topic, now())
             await stage.decide(read, page, transaction)
-            after = position.moved(new[-1].offset + 1, tuple(page.outgoing))
-            await transaction.write(page.to_changes(), [(position, after)])
-            return after
+            moves = [
+                (before := befores[source], before.moved(records[-1].offset + 1, outbox))
+                for source, records in new.items()
+                for outbox in [tuple(page.outgoing) if source is keeper else ()]
+            ]
+            await transaction.write(page.to_changes(), moves)
+            return [after for _, after in moves]
 
-        after = await self._storage.transact(decide, source)
-        await self._publish(after.outbox)
-        await self._consumer.commit({partition: after.decided_to})
-        self._positions[source] = after
+        afters = await self._storage.transact(decide, keeper)
+        await self._publish([one for after in afters for one in after.outbox])
+        await self._consumer.commit(
+            {TopicPartition(*after.source): after.decided_to for after in afters}
+        )
+        self._positions |= {after.source: after for after in afters}
 
     async def _publish(self, outgoing: Sequence[Any]) -> None:
         sent = [

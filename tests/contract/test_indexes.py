@@ -1,0 +1,326 @@
+"""Every query of a worker's, an operator's and the console's life is answered by an index."""
+
+import inspect
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from models.amazon_order import AmazonStatus, FulfillmentChannel
+from models.blockers import BlockerCode
+from models.facts import CommerceStatus
+from models.ledger import Changes, OrderChange, Source
+from models.outcomes import Created, ImportState, SkipReason, WaitingReason
+from models.refusals import DeadLetterCode
+from models.replays import RecordedAnswer, ReplayAnswer, ReplayResult, Selection
+from order_import.embedded import EmbeddedServers
+from storage.console_query import Cursor, OrderQuery, OrderSort
+from storage.console_state import AuditEntry, Session
+from storage.dead_letters import LetterFilter, Redrive
+from storage.driver import Driver
+from storage.indexes import INDEXES
+from storage.mongo import MongoStorage, open_storage
+from storage.mongo_console import open_console
+from storage.mongo_console_reader import MongoConsoleReader
+from storage.mongo_console_state import MongoConsoleState
+from storage.mongo_dead_letters import MongoDeadLetters, open_dead_letters
+from storage.mongo_reader import MongoReader, open_reader
+from storage.port import Transaction, Turn
+from storage.reader import OrderFilter
+from storage.transaction import MongoTransaction
+from tests.builders import (
+    KEY,
+    NOW,
+    ORDER,
+    PURCHASED,
+    STORE,
+    a_block,
+    a_commerce_order,
+    a_dead_letter,
+    a_listing,
+    a_product,
+    a_record,
+    a_store,
+    an_event,
+    an_order,
+)
+from tests.contract.queries import Listening, Query, indexes_for
+
+SOURCE = Source("amazon.orders", 0)
+WHOLE = {
+    "stores": "there are few, and all are wanted",
+    "positions": "one for each partition, and all are wanted",
+    "console_sessions": "who is signed in; each one that signs in removes what has expired",
+}
+"""Collections that may be read as a whole, and why."""
+BY_THE_STORAGE = {"committed", "failed"}
+"""What the storage itself calls of its transactions."""
+
+Names = dict[type, set[str]]
+
+
+class Asked:
+    """Stands before an object and keeps the names of what is called."""
+
+    def __init__(self, of: Any, names: Names) -> None:
+        self._of = of
+        self._names = names.setdefault(type(of), set())
+
+    def __getattr__(self, name: str) -> Any:
+        self._names.add(name)
+        return getattr(self._of, name)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def life(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[Listening, Names]]:
+    """All that is asked in one life of everybody, and what was called for it."""
+    listening, names = Listening(), Names()
+    async with EmbeddedServers(Path(tmp_path_factory.mktemp("indexes")), kafka=False) as servers:
+        where: Any = (str(servers.mongo_url), "indexes", Driver.PYMONGO)
+        options: Any = {"event_listeners": [listening]}
+        async with open_storage(*where, **options) as storage:
+            await work(Asked(storage, names), names)
+        async with open_reader(*where, **options) as reader:
+            await operate(Asked(reader, names))
+        async with open_dead_letters(*where, **options) as letters:
+            await handle_letters(Asked(letters, names))
+        async with open_console(*where, **options) as (console, state):
+            await look_around(Asked(console, names))
+            await keep_state(Asked(state, names))
+    yield listening, names
+
+
+async def work(storage: Any, names: Names) -> None:
+    """A worker's life: facts, orders, their judgement, replays, and the position."""
+    await storage.prepare()
+    [position] = await storage.take_up([SOURCE])
+    blocked = a_record(outcome=a_block(), waits_on=("product:SKU-1",))
+    other = a_record(order=an_order(amazon_order_id="902-2"), outcome=Created("c-2"))
+    changes = Changes(
+        orders=[OrderChange(one, (), is_new=True, details=False) for one in (blocked, other)],
+        new_commerce_orders=[
+            a_commerce_order(acknowledged_at=NOW),
+            a_commerce_order(amazon_order_id="902-2", status=CommerceStatus.SHIPPED),
+        ],
+        stores=[a_store()],
+        products=[a_product()],
+        listings=[a_listing()],
+        held={"SKU-1": 1},
+        events=[an_event()],
+        dead_letters=[a_dead_letter(details_of=ORDER)],
+    )
+
+    async def first(transaction: Transaction) -> None:
+        asked = Asked(transaction, names)
+        await asked.take_turn(Turn.STOCK)
+        await asked.write(changes, [(position, position.moved(1, (an_event(),)))])
+
+    await storage.transact(first, SOURCE)
+
+    async def then(transaction: Transaction) -> None:
+        asked = Asked(transaction, names)
+        await asked.take_turn(Turn.STOCK)
+        await ask(asked)
+        again = Changes(
+            orders=[OrderChange(blocked, (), is_new=False, details=True)],
+            changed_commerce_orders=[a_commerce_order(status=CommerceStatus.SHIPPED)],
+            claimed=[a_dead_letter().dead_letter_id],
+            deleted_products=["SKU-1"],
+            deleted_listings=[f"{STORE}/SELLER"],
+            answers=[RecordedAnswer("r-1", ReplayAnswer(KEY, ReplayResult.CREATED, ()), NOW)],
+        )
+        await asked.write(again)
+
+    await storage.transact(then)
+    await storage.look(lambda view: select(Asked(view, names)))
+    stored = await storage.position(SOURCE)
+    await storage.mark_published(stored, ())
+    await storage.unpublished_elsewhere({(KEY, 1)}, [SOURCE])
+    await storage.restart_position(stored, 0)
+    await storage.claim_sync(NOW, NOW + timedelta(minutes=5))
+
+
+async def ask(asked: Any) -> None:
+    """What a transaction asks."""
+    await asked.stores()
+    record = (await asked.orders({KEY}))[KEY]
+    undated = replace(record, order=an_order(purchase_date=None))
+    await asked.admitted_orders({KEY})
+    await asked.order_keys({ORDER})
+    await asked.commerce_orders({"c-2"})
+    await asked.catalog({(STORE, "SELLER"), (STORE, "SKU-1")})
+    await asked.products({"SKU-1"})
+    await asked.product_versions({"SKU-1"})
+    await asked.listings({f"{STORE}/SELLER"})
+    assert await asked.facts_waited_on({"product:SKU-1"})
+    for after in (None, record, undated):
+        await asked.orders_waiting_on("product:SKU-1", after, 10)
+        for store in (None, STORE):
+            await asked.blocked_orders(store, after, 10)
+    for store in (None, STORE):
+        await asked.shipped_commerce_orders(store, 10)
+    await asked.acknowledged_holders({"SKU-1"})
+    await asked.details_of({ORDER})
+
+
+async def select(asked: Any) -> None:
+    """What a replay asks of one moment."""
+    reasons = (None, BlockerCode.DISABLED, SkipReason.CANCELED, WaitingReason.DETAILS_PENDING)
+    for store, reason, since in product((None, STORE), reasons, (None, PURCHASED)):
+        await asked.select_orders(Selection(store, reason, since=since))
+        await asked.select_orders(Selection(store, reason, since=since, keys=(KEY,)))
+    await asked.select_orders(Selection(sku="SKU-1"))
+    await asked.select_orders(Selection(state=ImportState.SKIPPED))
+    await asked.replay("r-1")
+    for running in (True, False):
+        await asked.replays(running=running, limit=5)
+    for after in (None, RecordedAnswer("r-1", ReplayAnswer(KEY, ReplayResult.CREATED, ()), NOW)):
+        await asked.answers("r-1", after, 10)
+
+
+async def operate(reader: Any) -> None:
+    """What the command line asks."""
+    await reader.ping()
+    await reader.indexes()
+    await reader.stores()
+    for state, store, since, reason in product(
+        (None, ImportState.BLOCKED),
+        (None, STORE),
+        (None, PURCHASED),
+        (None, BlockerCode.DISABLED, SkipReason.CANCELED),
+    ):
+        wanted = OrderFilter(state=state, store_id=store, since=since, reason=reason, limit=5)
+        await reader.list_orders(wanted)
+    await reader.order_keys(ORDER)
+    assert await reader.history(KEY)
+    await reader.state_counts()
+    await reader.blocker_counts()
+    for store in (None, STORE):
+        await reader.blocked_groups(store, 5)
+    await reader.dead_letter_counts()
+    await reader.standings()
+
+
+async def handle_letters(letters: Any) -> None:
+    """What is asked of dead letters."""
+    for topic, code, is_open in product(
+        (None, "amazon.orders"), (None, DeadLetterCode.MALFORMED_JSON), (True, False)
+    ):
+        await letters.counts(topic)
+        await letters.find(LetterFilter(code=code, topic=topic, is_open=is_open))
+    letter = a_dead_letter().dead_letter_id
+    await letters.lines([letter])
+    await letters.letters([letter])
+    await letters.mark_redriven({letter: Redrive(NOW, 1, "amazon.orders:0:9")})
+
+
+QUESTIONS: Mapping[str, OrderQuery] = {
+    "all": OrderQuery(),
+    "one state": OrderQuery(state=ImportState.BLOCKED),
+    "one store": OrderQuery(store_id=STORE),
+    "one store, one state": OrderQuery(store_id=STORE, state=ImportState.CREATED),
+    "a status, a channel": OrderQuery(
+        status=AmazonStatus.SHIPPED, channel=FulfillmentChannel.AFN, currency="EUR"
+    ),
+    "a blocker": OrderQuery(reason=BlockerCode.OUT_OF_STOCK, product="SKU-1", asin="B0"),
+    "a reason": OrderQuery(reason=SkipReason.CANCELED),
+    "a number's beginning": OrderQuery(number="902"),
+    "a buyer": OrderQuery(buyer="Dana"),
+    "a product": OrderQuery(sku="SKU-1"),
+    "days": OrderQuery(purchased_from=PURCHASED, purchased_to=NOW),
+    "money": OrderQuery(total_min=Decimal(1), total_max=Decimal(9)),
+    "a selection": OrderQuery(keys=(KEY,)),
+}
+
+
+async def look_around(console: Any) -> None:
+    """What the console asks."""
+    cursors = (None, Cursor(PURCHASED, KEY), Cursor(None, KEY))
+    for question, sort, descending in product(QUESTIONS.values(), OrderSort, (True, False)):
+        query = replace(question, sort=sort, descending=descending)
+        for cursor, forward in product(cursors, (True, False)):
+            if cursor is None or cursor.at is not None or sort is OrderSort.PURCHASED:
+                await console.page(query, cursor, at=NOW, forward=forward, limit=3)
+        await console.count(query, 100)
+        async for _ in console.stream(query):
+            pass
+    for store in (None, STORE):
+        await console.received_since(store, PURCHASED, 100)
+        await console.activity(store, NOW - timedelta(hours=3), NOW)
+    await console.commerce_order("c-2")
+    await console.products(["SKU-1"])
+    await console.skus_like("SKU", 5)
+    await console.listing(f"{STORE}/SELLER")
+
+
+async def keep_state(state: Any) -> None:
+    """What the console keeps of its own."""
+    await state.add_session(Session("s-1", "ann", "operator", "c", NOW, NOW))
+    await state.session("s-1")
+    await state.end_session("s-1")
+    await state.record(AuditEntry("a-1", NOW, "ann", "replay", KEY))
+    for before in (None, (NOW, "a-2")):
+        await state.audit(before, 5)
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_every_query_is_answered_by_an_index(life: tuple[Listening, Names]) -> None:
+    queries = life[0].heard
+    assert len(queries) > 500, "hardly anything was heard"
+    scans = {
+        str(query) for query in queries if query.collection not in WHOLE and not indexes_for(query)
+    }
+    assert not scans, "\n".join(sorted(scans))
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_everything_that_can_be_asked_was_asked(life: tuple[Listening, Names]) -> None:
+    rooms: tuple[type, ...] = (
+        MongoStorage,
+        MongoTransaction,
+        MongoReader,
+        MongoDeadLetters,
+        MongoConsoleReader,
+        MongoConsoleState,
+    )
+    for room in rooms:
+        methods = {
+            name
+            for name, _ in inspect.getmembers(room, inspect.isfunction)
+            if not name.startswith("_")
+        }
+        assert methods - BY_THE_STORAGE <= life[1][room], room.__name__
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_every_index_answers_something(life: tuple[Listening, Names]) -> None:
+    """An index that nothing is asked by costs every write of its collection."""
+    used = {str(index.keys) for query in life[0].heard for index in indexes_for(query)}
+    idle = [index for index in INDEXES if str(index.keys) not in used and not index.unique]
+    assert not idle
+
+
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize("index", [one for one in INDEXES if one.only], ids=str)
+async def test_without_an_index_of_some_documents_there_is_a_scan(
+    life: tuple[Listening, Names], index: Any
+) -> None:
+    """The check itself can fail: no other index answers what these are for."""
+    without = [one for one in INDEXES if one is not index]
+    mine = [query for query in life[0].heard if index in indexes_for(query)]
+    assert any(not indexes_for(query, without) for query in mine)
+
+
+def test_a_query_without_an_index_is_a_scan() -> None:
+    assert not indexes_for(Query("amazon_orders", {"status": "Shipped"}))
+    assert not indexes_for(Query("amazon_orders", {}, (("purchase_date", 1),), limited=True))
+    assert not indexes_for(Query("amazon_orders", {"$or": [{"_id": "a"}, {"status": "b"}]}))
+    assert not indexes_for(Query("amazon_orders", {"import.waits_on": None}))
+    assert not indexes_for(Query("commerce_orders", {"holds.sku": "a"}))
+    assert indexes_for(Query("commerce_orders", {"status": "shipped", "store_id": "a"}))
