@@ -14,6 +14,7 @@ from console.guard import Guard
 from console.pages import (
     blocked,
     dashboard,
+    exports,
     health,
     letters,
     live,
@@ -27,7 +28,19 @@ from console.static import static_file
 from console.web import refuse
 from models.errors import BrokerUnavailable, StorageUnavailable
 
-_PAGES = (dashboard, orders, order, blocked, products, replays, letters, health, sign_in, live)
+_PAGES = (
+    dashboard,
+    orders,
+    exports,
+    order,
+    blocked,
+    products,
+    replays,
+    letters,
+    health,
+    sign_in,
+    live,
+)
 
 
 def build_app(desk: Desk) -> Starlette:

@@ -3,14 +3,22 @@
 import base64
 import binascii
 import json
+import re
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
-from storage.console_reader import Cursor
+from storage.console_query import Cursor
+
+_AMOUNT = re.compile(r"-?\d{1,24}(\.\d{1,9})?", re.ASCII)
 
 
 def write_cursor(cursor: Cursor) -> str:
     """Give a place in the list as a piece of an address."""
-    at = None if cursor.at is None else int(cursor.at.timestamp() * 1000)
+    at: object = cursor.at
+    if isinstance(at, datetime):
+        at = int(at.timestamp() * 1000)
+    elif isinstance(at, Decimal):
+        at = f"{at:f}"
     text = json.dumps([at, cursor.key], separators=(",", ":"))
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
@@ -20,7 +28,17 @@ def read_cursor(text: str) -> Cursor | None:
     try:
         padded = text + "=" * (-len(text) % 4)
         at, key = json.loads(base64.urlsafe_b64decode(padded.encode()))
-        moment = None if at is None else datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=at)
+        place = None if at is None else _place_of(at)
     except (ValueError, TypeError, OverflowError, RecursionError, binascii.Error):
         return None
-    return Cursor(moment, key) if isinstance(key, str) else None
+    return Cursor(place, key) if isinstance(key, str) else None
+
+
+def _place_of(at: object) -> datetime | Decimal:
+    match at:
+        case int():
+            return datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=at)
+        case str() if _AMOUNT.fullmatch(at):
+            return Decimal(at)
+        case _:
+            raise ValueError

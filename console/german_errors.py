@@ -66,6 +66,10 @@ GERMAN_ERRORS: Mapping[str, str] = {
     "This takes too long. Narrow it, for example by dates.": (
         "Das dauert zu lange. Engen Sie es ein, zum Beispiel durch Daten."
     ),
+    "This can sort {n} orders at most. Narrow it, for example by dates.": (
+        "So lassen sich höchstens {n} Bestellungen sortieren. Engen Sie es ein, zum Beispiel "
+        "durch Daten."
+    ),
     "There is no field “{name}”. There are: {fields}": (
         "Es gibt kein Feld „{name}“. Es gibt: {fields}"
     ),

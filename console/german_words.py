@@ -77,8 +77,9 @@ GERMAN_WORDS: Mapping[str, str] = {
     "Match": "Zuordnen",
     "Match…": "Zuordnen …",
     "Replay…": "Wiederholen …",
-    "These are the most urgent groups. There are more.": (
-        "Dies sind die dringendsten Gruppen. Es gibt mehr."
+    "The most urgent groups come first.": "Die dringendsten Gruppen kommen zuerst.",
+    "{n} earlier entries are not shown; order-import explain tells all.": (
+        "{n} frühere Einträge fehlen hier; order-import explain nennt alle."
     ),
     "What if?": "Was wäre, wenn?",
     "As it is": "Wie es ist",

@@ -1,5 +1,6 @@
 """Rule 19's message: word for word, its store names as links."""
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -36,6 +37,12 @@ async def counts_of(desk: Desk) -> Mapping[str, Mapping[ImportState, int]]:
     return await desk.cache.get("counts", _FRESH, desk.reader.state_counts)
 
 
+async def count_ahead(desk: Desk) -> None:
+    """Count before anybody asks. Whoever asks next meets what goes wrong, and handles it."""
+    with contextlib.suppress(StorageUnavailable):
+        await counts_of(desk)
+
+
 async def stores_of(desk: Desk) -> Mapping[str, Store]:
     """Give the stores, some seconds old at most."""
     return await desk.cache.get("stores", _FRESH, desk.reader.stores)
@@ -43,9 +50,14 @@ async def stores_of(desk: Desk) -> Mapping[str, Store]:
 
 async def system_message_parts(desk: Desk) -> Sequence[NamedStore] | None:
     """Give the stores that rule 19's message names; None where there is none to give."""
+
+    async def ask() -> Sequence[NamedStore]:
+        # One order of each tells it: what counts all of them would have every page wait.
+        stores = await stores_of(desk)
+        blocked = await desk.orders.blocked_stores(sorted(stores))
+        return [NamedStore(one, stores[one].name) for one in blocked]
+
     try:
-        counts, stores = await counts_of(desk), await stores_of(desk)
+        return await desk.cache.get("blocked stores", _FRESH, ask) or None
     except StorageUnavailable:
         return None
-    blocked = [name for name, of in sorted(counts.items()) if of.get(ImportState.BLOCKED)]
-    return [NamedStore(one, stores[one].name if one in stores else one) for one in blocked] or None

@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 from models.amazon_order import AmazonStatus, FulfillmentChannel
 from models.blockers import BlockerCode
 from models.outcomes import ImportState, SkipReason, WaitingReason
-from storage.console_reader import OrderQuery, OrderSort
+from storage.console_query import OrderQuery, OrderSort
 
 FIELDS = (
     *("store", "state", "reason", "status", "channel", "number", "buyer", "sku", "product", "asin"),
@@ -24,7 +24,12 @@ SORTS = {
     "purchased": (OrderSort.PURCHASED, False),
     "-received": (OrderSort.RECEIVED, True),
     "received": (OrderSort.RECEIVED, False),
+    "-total": (OrderSort.TOTAL, True),
+    "total": (OrderSort.TOTAL, False),
+    "ship-by": (OrderSort.SHIP_BY, False),
 }
+SORTABLE = 1_000
+"""How many orders may be sorted by what has no index: the database reads all of them."""
 _WORD = re.compile(r'(?:([a-z]+):)?(?:"([^"]*)"|(\S+))')
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _CURRENCY = re.compile(r"[A-Z]{3}")

@@ -106,6 +106,11 @@ class ReplayJob:
         """Whether nothing more comes of it."""
         return self.state not in (ReplayState.WAITING, ReplayState.RUNNING)
 
+    def pace(self, now: datetime) -> float:
+        """Give how many orders were decided in a second, so far or in all."""
+        seconds = ((self.ended_at or now) - self.started_at).total_seconds()
+        return self.decided / max(seconds, 1.0)
+
 
 class Replays(Protocol):
     """Replays (rule 14): planned, started, watched and canceled.

@@ -15,6 +15,8 @@ from storage.console_reader import OrderRow
 _NONE = "\N{EN DASH}"
 _DOT = "\N{BULLET}"
 _SWAPPED = str.maketrans(",.", ".,")
+_PRODUCTS = 10
+"""How many products a decision's facts are shown of."""
 _CONTROL = dict.fromkeys([*range(32), *range(127, 160)], "�")
 del _CONTROL[10]
 
@@ -125,7 +127,8 @@ class Show:
             said.append(t("store settings of {at}", at=self.minute(facts["store_updated_at"])))
         if "import_amazon_orders" in facts:
             said.append(t("import on") if facts["import_amazon_orders"] else t("import off"))
-        for product in facts.get("products", ()):
+        products = facts.get("products", ())
+        for product in products[:_PRODUCTS]:
             stock = (
                 t(
                     "{n} salable, {held} held",
@@ -138,6 +141,8 @@ class Show:
             enabled = t("enabled") if product["enabled"] else t("disabled")
             as_of = t("as of {at}", at=self.minute(product["as_of"]))
             said.append(f"{self.text(product['sku'])}: {enabled}, {stock}, {as_of}")
+        if len(products) > _PRODUCTS:
+            said.append(t("and {n} more", n=len(products) - _PRODUCTS))
         return said
 
     def _decimal(self, text: str) -> str:

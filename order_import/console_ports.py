@@ -116,7 +116,7 @@ class ServerExaminer(Examiner):
 
     @override
     async def examine(self) -> HealthReport:
-        found = await health.examine(self._settings)
+        found = await health.examine(self._settings, counts_orders=False)
         return HealthReport(
             kafka=_server(found.kafka),
             mongo=_server(found.mongo),

@@ -12,6 +12,7 @@ from console.access import Access
 from console.app import build_app
 from console.cache import Cache
 from console.desk import Desk
+from console.news import count_ahead
 from order_import.clients import (
     connect_console,
     connect_dead_letters,
@@ -76,6 +77,8 @@ async def serve_console(settings: Settings) -> None:
     access = access_of(settings)
     listening = listen(settings)
     async with open_desk(settings, access) as desk:
+        # Counted once before the first visitor asks: among very many orders that takes a while.
+        counting = asyncio.create_task(count_ahead(desk))
         server = _Server(
             uvicorn.Config(
                 build_app(desk),
@@ -92,4 +95,8 @@ async def serve_console(settings: Settings) -> None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, server.stop)
-        await server.serve(sockets=[listening])
+        try:
+            await server.serve(sockets=[listening])
+        finally:
+            counting.cancel()
+            await asyncio.wait([counting])

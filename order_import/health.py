@@ -65,8 +65,11 @@ class Health:
         return system_message_of(self.stores, self.states)
 
 
-async def examine(settings: Settings) -> Health:
-    """Ask both servers, and of what they know as much as they answer. Never raises for them."""
+async def examine(settings: Settings, *, counts_orders: bool = True) -> Health:
+    """Ask both servers, and of what they know as much as they answer. Never raises for them.
+
+    Counting orders takes seconds where there are very many; it can be left out.
+    """
     async with AsyncExitStack() as stack:
         reader = await stack.enter_async_context(connect_reader(settings))
         mongo = await _probe("MongoDB", _host_of(settings), reader.ping)
@@ -82,6 +85,8 @@ async def examine(settings: Settings) -> Health:
         health = Health(kafka, mongo)
         if mongo.answers:
             try:
+                if counts_orders:
+                    await _count(health, reader)
                 await _gather(health, reader, meter if kafka.answers else None)
             except OrderImportError as error:
                 # It answered a moment ago: what was learned so far is still told.
@@ -89,12 +94,15 @@ async def examine(settings: Settings) -> Health:
         return health
 
 
-async def _gather(health: Health, reader: Reader, meter: LagMeter | None) -> None:
-    began, before = time.monotonic(), await reader.standings()
+async def _count(health: Health, reader: Reader) -> None:
     health.stores = await reader.stores()
     health.states = await reader.state_counts()
     health.blockers = await reader.blocker_counts()
     health.dead_letters = await reader.dead_letter_counts()
+
+
+async def _gather(health: Health, reader: Reader, meter: LagMeter | None) -> None:
+    began, before = time.monotonic(), await reader.standings()
     if meter is not None:
         health.lag = await meter.measure(await reader.standings(), ages=True)
     await asyncio.sleep(max(0.0, began + _RATE_OVER - time.monotonic()))

@@ -2,17 +2,22 @@
 
 import re
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from bson.decimal128 import Decimal128
 
 from models.blockers import BlockerCode
-from models.outcomes import ImportState, SkipReason, WaitingReason
-from storage.console_reader import Cursor, OrderQuery, OrderRow, OrderSort
-from storage.order_lines import line_out
+from models.keys import waits_on_product
+from models.outcomes import ImportState
+from storage.console_query import Cursor, OrderQuery, OrderSort
 from storage.values import Document
 
-FIELD = {OrderSort.PURCHASED: "purchase_date", OrderSort.RECEIVED: "received_at"}
+FIELD = {
+    OrderSort.PURCHASED: "purchase_date",
+    OrderSort.RECEIVED: "received_at",
+    OrderSort.TOTAL: "total.amount",
+    OrderSort.SHIP_BY: "latest_ship_date",
+}
 
 ROW_FIELDS: Document = dict.fromkeys(
     (
@@ -78,12 +83,15 @@ def filter_of(query: OrderQuery) -> Document:
     amounts = {how: Decimal128(str(one)) for how, one in totals.items() if one is not None}
     if amounts:
         match["total.amount"] = amounts
+    if query.product and query.reason in set(BlockerCode):
+        # Every order that a product blocks waits on it: this has an index.
+        match |= waiting_on(query.product)
     return match | _of_reasons(query)
 
 
 def states_of(query: OrderQuery) -> list[str]:
     """Give the states that the orders asked for can be in."""
-    return [state.value for state in _states(query)]
+    return [state.value for state in query.states]
 
 
 def by_state(query: OrderQuery) -> list[Document]:
@@ -92,7 +100,9 @@ def by_state(query: OrderQuery) -> list[Document]:
     What one has found is merged with the others. Keys and numbers have indexes of their own.
     """
     states = states_of(query)
-    if query.sort is OrderSort.PURCHASED and not query.keys and query.number is None:
+    if query.product and states == [ImportState.BLOCKED.value]:
+        return [{}]  # only blocked orders wait on a product, and one index is enough
+    if query.sort is not OrderSort.RECEIVED and not query.keys and query.number is None:
         return [{"import.state": state} for state in states]
     return [among(states)]
 
@@ -102,6 +112,21 @@ def among(states: list[str]) -> Document:
     if len(states) == len(ImportState):
         return {}
     return {"import.state": states[0] if len(states) == 1 else {"$in": states}}
+
+
+def purchased(query: OrderQuery) -> Document:
+    """Give the bounds of the purchase date; empty where there are none."""
+    bounds: Document = {}
+    if query.purchased_from is not None:
+        bounds["$gte"] = query.purchased_from
+    if query.purchased_to is not None:
+        bounds["$lt"] = query.purchased_to
+    return bounds
+
+
+def waiting_on(sku: str) -> Document:
+    """Give the condition of the orders that wait on a product."""
+    return {"import.waits_on": waits_on_product(sku)}
 
 
 def stretches(query: OrderQuery, cursor: Cursor | None, *, forward: bool) -> list[Stretch]:
@@ -115,16 +140,12 @@ def stretches(query: OrderQuery, cursor: Cursor | None, *, forward: bool) -> lis
     way = -1 if descends else 1
     beyond = "$lt" if descends else "$gt"
     sort = [(field, way), ("_id", way)]
-    bounds: Document = {}
-    if query.purchased_from is not None:
-        bounds["$gte"] = query.purchased_from
-    if query.purchased_to is not None:
-        bounds["$lt"] = query.purchased_to
+    bounds = purchased(query)
     by_purchase = query.sort is OrderSort.PURCHASED
     other: Document = {"purchase_date": bounds} if bounds and not by_purchase else {}
     own = bounds if by_purchase else {}
     dated: Document = {field: own or {"$gte": BEGINNING}}
-    undated: Document | None = {field: None} if by_purchase and not bounds else None
+    undated: Document | None = {field: None} if by_purchase and not own else None
 
     parts: list[Document] = []
     if cursor is None:
@@ -143,7 +164,7 @@ def stretches(query: OrderQuery, cursor: Cursor | None, *, forward: bool) -> lis
         if not forward:
             parts.append(dated)
     # The key is the id of a selection too: both conditions have to hold.
-    return [Stretch({"$and": [part, other]} if other else part, sort) for part in parts]
+    return [Stretch({**part, **other}, sort) for part in parts]
 
 
 def merged(found: list[list[Document]], sort: list[tuple[str, int]], limit: int) -> list[Document]:
@@ -151,23 +172,18 @@ def merged(found: list[list[Document]], sort: list[tuple[str, int]], limit: int)
     (field, way), _ = sort
     rows = [row for rows in found for row in rows]
     if len(found) > 1:
-        rows.sort(key=lambda row: (row.get(field) or BEGINNING, row["_id"]), reverse=way < 0)
+        rows.sort(key=lambda row: (place_of(row, field), row["_id"]), reverse=way < 0)
     return rows[:limit]
 
 
-def row_out(document: Document, commerce_orders: dict[str, Document]) -> OrderRow:
-    """Give an order's row; its Commerce order is found by its id."""
-    imported = document["import"]
-    named = [one["sku"] for one in imported["reasons"] if isinstance(one, dict) and one.get("sku")]
-    return OrderRow(
-        line=line_out(document, commerce_orders),
-        buyer_name=(document.get("buyer") or {}).get("name"),
-        skus=tuple(dict.fromkeys(named)),
-        since=imported.get("since"),
-        decided_at=imported["decided_at"],
-        received_at=document["received_at"],
-        latest_ship_date=document.get("latest_ship_date"),
-    )
+def place_of(row: Document, field: str) -> tuple[Any, ...]:
+    """Give what a row is sorted by, as a tuple; an empty one where it has nothing."""
+    found: object = row
+    for name in field.split("."):
+        found = found.get(name) if isinstance(found, dict) else None
+    if found is None:
+        return ()
+    return (found.to_decimal() if isinstance(found, Decimal128) else found,)
 
 
 def _past(cursor: Cursor, way: int, own: Document) -> Document:
@@ -199,15 +215,3 @@ def _of_reasons(query: OrderQuery) -> Document:
             {"$or": [{"items.seller_sku": query.sku}, {"import.reasons.sku": query.sku}]}
         )
     return {"$and": conditions} if conditions else {}
-
-
-def _states(query: OrderQuery) -> list[ImportState]:
-    if query.state is not None:
-        return [query.state]
-    if query.reason in set(BlockerCode):
-        return [ImportState.BLOCKED]
-    if query.reason in set(WaitingReason):
-        return [ImportState.WAITING]
-    if query.reason in set(SkipReason):
-        return [ImportState.SKIPPED, ImportState.WITHDRAWN]
-    return list(ImportState)

@@ -4,13 +4,11 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from enum import StrEnum
 from typing import Protocol
 
-from models.amazon_order import AmazonStatus, FulfillmentChannel
 from models.facts import Listing
-from models.outcomes import ImportState
 from models.records import CommerceOrder, StockedProduct
+from storage.console_query import Cursor, OrderQuery, OrderSort
 from storage.reader import OrderLine
 
 
@@ -18,48 +16,8 @@ class QueryTookTooLong(Exception):  # noqa: N818 - the question was too wide, no
     """A question without an index ran out of its time. A narrower one may be answered."""
 
 
-class OrderSort(StrEnum):
-    """What a list of orders is sorted by. There is an index for each."""
-
-    PURCHASED = "purchased"
-    RECEIVED = "received"
-
-
-@dataclass(frozen=True, slots=True)
-class OrderQuery:
-    """Which orders, and in which order. `None` leaves a question out.
-
-    `number` is an Amazon order id or its beginning, `sku` a seller's or a catalog's, and
-    `product` the catalog SKU of a blocker (empty: a blocker without a SKU). `keys` are
-    `store/order`, for a selection.
-    """
-
-    store_id: str | None = None
-    state: ImportState | None = None
-    reason: str | None = None
-    status: AmazonStatus | None = None
-    channel: FulfillmentChannel | None = None
-    number: str | None = None
-    buyer: str | None = None
-    sku: str | None = None
-    product: str | None = None
-    asin: str | None = None
-    purchased_from: datetime | None = None
-    purchased_to: datetime | None = None
-    total_min: Decimal | None = None
-    total_max: Decimal | None = None
-    currency: str | None = None
-    keys: tuple[str, ...] = ()
-    sort: OrderSort = OrderSort.PURCHASED
-    descending: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Cursor:
-    """A place in a sorted list of orders: beside the order of this key."""
-
-    at: datetime | None
-    key: str
+class TooManyToSort(Exception):  # noqa: N818 - the question was too wide, nothing is broken
+    """There are more orders than can be sorted by what has no index."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +39,30 @@ class OrderRow:
 
     def cursor(self, sort: OrderSort) -> Cursor:
         """Give its place in a list sorted so."""
-        at = self.line.purchase_date if sort is OrderSort.PURCHASED else self.received_at
-        return Cursor(at, self.key)
+        total = self.line.total
+        at: Mapping[OrderSort, datetime | Decimal | None] = {
+            OrderSort.PURCHASED: self.line.purchase_date,
+            OrderSort.RECEIVED: self.received_at,
+            OrderSort.TOTAL: None if total is None else total.amount,
+            OrderSort.SHIP_BY: self.latest_ship_date,
+        }
+        return Cursor(at[sort], self.key)
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """Some of the orders of a sorted list, and how many it has in all."""
+
+    rows: Sequence[OrderRow]
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a search has found so far. `reached` is where it may go on; None: it has seen all."""
+
+    rows: Sequence[OrderRow]
+    reached: Cursor | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +105,43 @@ class ConsoleReader(Protocol):
         """
         ...
 
+    async def ranked(
+        self,
+        query: OrderQuery,
+        cursor: Cursor | None,
+        *,
+        forward: bool,
+        limit: int,
+        at_most: int,
+    ) -> Ranked:
+        """Give orders as `page` does, sorted by what has no index. All of them are read.
+
+        Raises:
+            TooManyToSort: More orders have its store, state and dates than that.
+        """
+        ...
+
+    async def search(
+        self,
+        query: OrderQuery,
+        cursor: Cursor | None,
+        *,
+        at: datetime,
+        forward: bool,
+        limit: int,
+        seconds: float,
+        at_least: int = 300,
+    ) -> Found:
+        """Give orders as `page` does, where each has to be looked at to know whether it is meant.
+
+        It ends when it has found enough; or after about so many seconds, if it has looked at so
+        many orders at least. It always gets on.
+
+        Raises:
+            QueryTookTooLong: Not even a small piece could be read in time.
+        """
+        ...
+
     async def count(self, query: OrderQuery, at_most: int) -> int | None:
         """Give how many orders there are, counting no further than asked; None: too slow to say."""
         ...
@@ -135,6 +152,10 @@ class ConsoleReader(Protocol):
 
     async def received_since(self, store_id: str | None, after: datetime, at_most: int) -> int:
         """Give how many orders were received after a moment, counting no further than asked."""
+        ...
+
+    async def blocked_stores(self, store_ids: Sequence[str]) -> Sequence[str]:
+        """Give those of these stores that have blocked orders, in the order given."""
         ...
 
     async def activity(self, store_id: str | None, since: datetime, until: datetime) -> Activity:

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from storage.console_queries import BEGINNING, FIELD, Stretch
-from storage.console_reader import OrderSort
+from storage.console_query import OrderSort
 from storage.values import Document
 
 _FIRST_WINDOW = timedelta(hours=1)

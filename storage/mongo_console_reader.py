@@ -1,20 +1,17 @@
 """The console's questions on MongoDB."""
 
 import asyncio
-import re
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
-from pymongo.errors import ExecutionTimeout
 from typing_extensions import override
 
-from models.facts import Listing
-from models.records import CommerceOrder, StockedProduct
-from storage.commerce_documents import commerce_order_out
+from models.outcomes import ImportState
 from storage.console_activity import activity_of
+from storage.console_look import indexed_of, look_through
 from storage.console_oldest import beginning_of
 from storage.console_queries import (
     BEGINNING,
@@ -24,34 +21,38 @@ from storage.console_queries import (
     by_state,
     filter_of,
     merged,
-    row_out,
+    purchased,
     states_of,
     stretches,
 )
+from storage.console_query import Cursor, OrderQuery, OrderSort
+from storage.console_ranks import ranked_of
 from storage.console_reader import (
     Activity,
     ConsoleReader,
-    Cursor,
-    OrderQuery,
+    Found,
     OrderRow,
-    OrderSort,
     QueryTookTooLong,
+    Ranked,
+    TooManyToSort,
 )
+from storage.console_rows import patiently, rows_of
 from storage.console_windows import windows
-from storage.fact_documents import listing_out, product_out
 from storage.mongo import translated
+from storage.mongo_console_facts import MongoConsoleFacts
 from storage.values import Document
 
 _PATIENCE_MS = 3_000
 _COUNT_PATIENCE_MS = 800
 _BATCH = 500
+_LOOKED_AT = {**ROW_FIELDS, "items.seller_sku": 1}
 
 
-class MongoConsoleReader(ConsoleReader):
+class MongoConsoleReader(MongoConsoleFacts, ConsoleReader):
     """See the protocol for what each method gives."""
 
     def __init__(self, database: Any) -> None:
-        self._database = database
+        super().__init__(database)
         self._oldest: dict[OrderSort, datetime] = {}
 
     @override
@@ -61,26 +62,70 @@ class MongoConsoleReader(ConsoleReader):
         filtered = filter_of(query)
         found: list[Document] = []
         for stretch in stretches(query, cursor, forward=forward):
-            oldest = None if stretch.sort[0][1] < 0 else await self._oldest_of(query.sort, at)
             # What a reason or a SKU finds is found by it: pieces of time would each cost as much.
             whole = query.reason is not None or query.sku is not None
-            for window in [stretch] if whole else windows(stretch, query.sort, at, oldest):
+            for window in [stretch] if whole else await self._windows(stretch, query.sort, at):
                 if len(found) == limit:
                     break
                 found += await self._window(
                     window, [filtered | one for one in by_state(query)], limit - len(found)
                 )
-        rows = await self._rows(found)
+        rows = await rows_of(self._database, found)
         return rows if forward else rows[::-1]
+
+    @override
+    async def ranked(
+        self,
+        query: OrderQuery,
+        cursor: Cursor | None,
+        *,
+        forward: bool,
+        limit: int,
+        at_most: int,
+    ) -> Ranked:
+        dates = {"purchase_date": of} if (of := purchased(query)) else {}
+        wanted = Stretch(dates, [("purchase_date", 1), ("_id", 1)])
+        found = await self._window(wanted, indexed_of(query), at_most + 1, _LOOKED_AT)
+        if len(found) > at_most:
+            raise TooManyToSort
+        documents, count = ranked_of(found, query, cursor, forward=forward, limit=limit)
+        return Ranked(await rows_of(self._database, documents), count)
+
+    @override
+    async def search(
+        self,
+        query: OrderQuery,
+        cursor: Cursor | None,
+        *,
+        at: datetime,
+        forward: bool,
+        limit: int,
+        seconds: float,
+        at_least: int = 300,
+    ) -> Found:
+        fields = ROW_FIELDS if query.sku is None else _LOOKED_AT
+        looked = await look_through(
+            partial(self._window, fields=fields),
+            query,
+            cursor,
+            at=at,
+            oldest=None if query.descending == forward else await self._oldest_of(query.sort, at),
+            forward=forward,
+            limit=limit,
+            seconds=seconds,
+            at_least=at_least,
+        )
+        rows = await rows_of(self._database, looked.documents)
+        return Found(rows if forward else rows[::-1], looked.reached)
 
     @override
     async def count(self, query: OrderQuery, at_most: int) -> int | None:
         # State by state, as their index has them.
         wanted = filter_of(query)
-        for part in _purchased(query):
-            wanted |= part
+        if bounds := purchased(query):
+            wanted["purchase_date"] = bounds
         try:
-            async with _patiently(_COUNT_PATIENCE_MS):
+            async with patiently(_COUNT_PATIENCE_MS):
                 counted: list[int] = await asyncio.gather(
                     *(
                         self._database.amazon_orders.count_documents(
@@ -95,6 +140,8 @@ class MongoConsoleReader(ConsoleReader):
 
     @override
     async def stream(self, query: OrderQuery) -> AsyncIterator[OrderRow]:
+        if not query.sort.has_index:
+            query = replace(query, sort=OrderSort.PURCHASED, descending=True)
         # The states are always asked for: the indexes begin with them, and are merged.
         filtered = filter_of(query) | {"import.state": {"$in": states_of(query)}}
         for stretch in stretches(query, None, forward=True):
@@ -105,10 +152,10 @@ class MongoConsoleReader(ConsoleReader):
                 async for document in asked.batch_size(_BATCH):
                     batch.append(document)
                     if len(batch) == _BATCH:
-                        for row in await self._rows(batch):
+                        for row in await rows_of(self._database, batch):
                             yield row
                         batch = []
-            for row in await self._rows(batch):
+            for row in await rows_of(self._database, batch):
                 yield row
 
     @override
@@ -121,40 +168,24 @@ class MongoConsoleReader(ConsoleReader):
             return counted
 
     @override
+    async def blocked_stores(self, store_ids: Sequence[str]) -> Sequence[str]:
+        blocked = {"import.state": ImportState.BLOCKED.value}
+        with translated():
+            found = await asyncio.gather(
+                *(
+                    self._database.amazon_orders.find_one({"store_id": one, **blocked}, {"_id": 1})
+                    for one in store_ids
+                )
+            )
+        return [one for one, order in zip(store_ids, found, strict=True) if order is not None]
+
+    @override
     async def activity(self, store_id: str | None, since: datetime, until: datetime) -> Activity:
         return await activity_of(self._database, store_id, since, until)
 
-    @override
-    async def commerce_order(self, commerce_order_id: str) -> CommerceOrder | None:
-        with translated():
-            found = await self._database.commerce_orders.find_one({"_id": commerce_order_id})
-        return None if found is None else commerce_order_out(found)
-
-    @override
-    async def products(self, skus: Sequence[str]) -> Mapping[str, StockedProduct]:
-        with translated():
-            found = await self._database.products.find(
-                {"_id": {"$in": list(skus)}, "deleted": False}
-            ).to_list(None)
-        return {document["_id"]: product_out(document) for document in found}
-
-    @override
-    async def skus_like(self, text: str, limit: int) -> Sequence[str]:
-        wanted = {"_id": {"$regex": "^" + re.escape(text)}, "deleted": False}
-        with translated():
-            found = await (
-                self._database.products.find(wanted, {"_id": 1})
-                .sort([("_id", 1)])
-                .limit(limit)
-                .to_list(None)
-            )
-        return [document["_id"] for document in found]
-
-    @override
-    async def listing(self, key: str) -> Listing | None:
-        with translated():
-            found = await self._database.listings.find_one({"_id": key})
-        return None if found is None else listing_out(found)
+    async def _windows(self, stretch: Stretch, sort: OrderSort, at: datetime) -> list[Stretch]:
+        oldest = None if stretch.sort[0][1] < 0 else await self._oldest_of(sort, at)
+        return windows(stretch, sort, at, oldest)
 
     async def _oldest_of(self, sort: OrderSort, at: datetime) -> datetime:
         found = self._oldest.get(sort)
@@ -174,12 +205,16 @@ class MongoConsoleReader(ConsoleReader):
         return found
 
     async def _window(
-        self, window: Stretch, filters: Sequence[Document], limit: int
+        self,
+        window: Stretch,
+        filters: Sequence[Document],
+        limit: int,
+        fields: Document = ROW_FIELDS,
     ) -> Sequence[Document]:
-        async with _patiently(_PATIENCE_MS):
+        async with patiently(_PATIENCE_MS):
             found = await asyncio.gather(
                 *(
-                    self._database.amazon_orders.find(window.within(one), ROW_FIELDS)
+                    self._database.amazon_orders.find(window.within(one), fields)
                     .sort(window.sort)
                     .limit(limit)
                     .max_time_ms(_PATIENCE_MS)
@@ -188,36 +223,3 @@ class MongoConsoleReader(ConsoleReader):
                 )
             )
         return merged(list(found), window.sort, limit)
-
-    async def _rows(self, found: Sequence[Document]) -> list[OrderRow]:
-        ids = [one for document in found if (one := document["import"].get("commerce_order_id"))]
-        with translated():
-            made = (
-                await self._database.commerce_orders.find(
-                    {"_id": {"$in": ids}}, {"order_number": 1, "status": 1}
-                ).to_list(None)
-                if ids
-                else []
-            )
-        orders = {document["_id"]: document for document in made}
-        return [row_out(document, orders) for document in found]
-
-
-@asynccontextmanager
-async def _patiently(milliseconds: int) -> AsyncIterator[None]:
-    """Wait no longer than that. The server is told so too, but not every one listens."""
-    with translated():
-        try:
-            async with asyncio.timeout(1.5 * milliseconds / 1000):
-                yield
-        except (ExecutionTimeout, TimeoutError) as error:
-            raise QueryTookTooLong from error
-
-
-def _purchased(query: OrderQuery) -> Iterable[Document]:
-    bounds: Document = {}
-    if query.purchased_from is not None:
-        bounds["$gte"] = query.purchased_from
-    if query.purchased_to is not None:
-        bounds["$lt"] = query.purchased_to
-    return [{"purchase_date": bounds}] if bounds else []

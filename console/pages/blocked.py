@@ -13,6 +13,7 @@ from starlette.routing import BaseRoute
 
 from console import links
 from console.news import counts_of, stores_of
+from console.order_filter import SORTABLE
 from console.ports import PortError
 from console.replay_port import ReplayScope, WhatIf
 from console.web import desk_of, get, post, record, refuse, render, see, text_of
@@ -21,10 +22,10 @@ from models.blockers import REMEDIES, BlockerCode
 from models.errors import BrokerUnavailable
 from models.facts import Listing
 from models.outcomes import ImportState
-from storage.console_reader import OrderQuery
+from storage.console_query import OrderQuery
 from storage.reader import BlockedGroup
 
-_GROUPS = 80
+_GROUPS, _PAGES = 60, 50
 _FRESH = 1.0
 _SUGGESTED = 12
 
@@ -33,11 +34,13 @@ async def blocked(request: Request) -> Response:
     """Show the groups, the earliest ship-by date first, cause by cause."""
     desk = desk_of(request)
     store_id = request.query_params.get("store") or None
+    page = _page_of(request.query_params.get("page", ""))
 
     async def ask() -> Sequence[BlockedGroup]:
-        return await desk.reader.blocked_groups(store_id, _GROUPS)
+        return await desk.reader.blocked_groups(store_id, _GROUPS * page + 1)
 
-    groups = await desk.cache.get(("groups", store_id), _FRESH, ask)
+    found = await desk.cache.get(("groups", store_id, page), _FRESH, ask)
+    groups = found[_GROUPS * (page - 1) : _GROUPS * page]
     counts = await counts_of(desk)
     per_store = {one: of.get(ImportState.BLOCKED, 0) for one, of in counts.items()}
     return await render(
@@ -49,7 +52,9 @@ async def blocked(request: Request) -> Response:
         stores=await stores_of(desk),
         per_store=per_store,
         total=per_store.get(store_id, 0) if store_id else sum(per_store.values()),
-        is_cut=len(groups) == _GROUPS,
+        page=page,
+        is_cut=len(found) > _GROUPS * page and page < _PAGES,
+        sortable=SORTABLE,
         loaded_at=desk.now(),
     )
 
@@ -176,6 +181,11 @@ def _by_cause(groups: Sequence[BlockedGroup]) -> list[tuple[BlockerCode, list[Bl
     first = {group.code: at for at, group in reversed(list(enumerate(groups)))}
     in_order = sorted(groups, key=lambda group: first[group.code])
     return [(code, list(of)) for code, of in groupby(in_order, lambda group: group.code)]
+
+
+def _page_of(text: str) -> int:
+    is_one = text.isascii() and text.isdecimal() and len(text) < 4  # noqa: PLR2004 - digits enough
+    return min(max(int(text), 1), _PAGES) if is_one else 1
 
 
 def _quantity(text: str) -> float | None:

@@ -18,10 +18,13 @@ from console.web import desk_of, get, post, record, refuse, render, see, text_of
 from models.errors import BrokerUnavailable
 from models.facts import Store
 from models.outcomes import ImportState
-from storage.console_reader import Activity, OrderQuery, OrderSort
+from storage.console_query import OrderQuery, OrderSort
+from storage.console_reader import Activity
 
 _RECENT = 12
 _FRESH = 15.0
+_COUNTED, _LOOKED = 1_000, 0.03
+"""How many skipped orders are counted, and for how many seconds."""
 TILES = tuple(
     ImportState(state) for state in ("created", "waiting", "blocked", "skipped", "withdrawn")
 )
@@ -96,18 +99,22 @@ async def confirm_import(request: Request) -> Response:
     store = (await desk.reader.stores()).get(store_id)
     if store is None:
         return await refuse(request, HTTPStatus.NOT_FOUND, "There is no such store.")
-    skipped = OrderQuery(store_id=store_id, reason="import-disabled")
-    blocked = OrderQuery(store_id=store_id, state=ImportState.BLOCKED)
-    skipped_count, blocked_count = await asyncio.gather(
-        desk.orders.count(skipped, 10_000), desk.orders.count(blocked, 10_000)
+    skipped = OrderQuery(store_id=store_id, state=ImportState.SKIPPED, reason="import-disabled")
+    counts, found = await asyncio.gather(
+        counts_of(desk),
+        desk.orders.search(
+            skipped, None, at=desk.now(), forward=True, limit=_COUNTED, seconds=_LOOKED, at_least=50
+        ),
     )
+    is_all = found.reached is None and len(found.rows) < _COUNTED
     return await render(
         request,
         "import_switch.html",
         store_id=store_id,
         store=store,
-        skipped=skipped_count,
-        blocked=blocked_count,
+        skipped=len(found.rows),
+        skips_more=not is_all,
+        blocked=counts.get(store_id, {}).get(ImportState.BLOCKED, 0),
         error=None,
     )
 

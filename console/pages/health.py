@@ -8,7 +8,6 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute
 
 from console.cursors import read_cursor
-from console.news import counts_of
 from console.web import desk_of, get, render
 from console.words import ACTIONS
 from models.errors import StorageUnavailable
@@ -23,7 +22,6 @@ async def health(request: Request) -> Response:
     desk = desk_of(request)
     report = await desk.cache.get("health", _FRESH, desk.examiner.examine)
     answers = report.mongo.error is None
-    counts = await counts_of(desk) if answers else {}
     oldest = min((one.oldest for one in report.lag if one.oldest), default=None)
     return await render(
         request,
@@ -32,7 +30,6 @@ async def health(request: Request) -> Response:
         report=report,
         oldest=oldest,
         lag=sum(one.undecided + one.unpublished for one in report.lag),
-        orders=sum(sum(of.values()) for of in counts.values()),
         letters=await desk.letters.counts() if answers else {},
     )
 
@@ -57,7 +54,7 @@ async def audit(request: Request) -> Response:
     """Show what was done through the console, newest first."""
     place = read_cursor(request.query_params.get("after", ""))
     before: tuple[datetime, str] | None = None
-    if place is not None and place.at is not None:
+    if place is not None and isinstance(place.at, datetime):
         before = (place.at, place.key)
     found = await desk_of(request).state.audit(before, _LISTED + 1)
     return await render(

@@ -59,6 +59,7 @@ async def _told(request: Request, store_id: str | None, since: datetime) -> Asyn
                         "decided": shown.number(job.decided),
                         "made": shown.number(job.created),
                         "again": shown.number(job.blocked),
+                        "pace": shown.number(round(job.pace(desk.now()), 1)),
                         "progress": 100 * job.decided // max(job.orders, 1),
                         "over": job.is_over,
                     }

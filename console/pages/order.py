@@ -23,6 +23,8 @@ from storage.reader import OrderHistory
 
 _SHOWN_FOR = 120
 """Seconds for which a buyer that was asked for is shown."""
+_LINES, _BLOCKERS, _ENTRIES = 50, 25, 60
+"""How many of an order's lines, blockers and story its page shows: it can have a thousand."""
 _SECRET = secrets.token_bytes(32)
 
 
@@ -46,7 +48,7 @@ async def order(request: Request) -> Response:
         meaning=STATE_MEANINGS[_state_of(found)],
         reason=getattr(outcome, "reason", None),
         blockers=blockers,
-        products=await desk.orders.products([one.sku for one in blockers if one.sku]),
+        products=await desk.orders.products([one.sku for one in blockers[:_BLOCKERS] if one.sku]),
         is_blocked=isinstance(outcome, Blocked),
         is_imported=isinstance(outcome, Created),
         can_replay=isinstance(outcome, (Blocked, Skipped)),
@@ -56,10 +58,10 @@ async def order(request: Request) -> Response:
         ),
         address=_address_of(amazon.ship_to),
         shows_buyer=_may_see(visit, key, request.query_params.get("shown", ""), desk.now()),
-        skus={
-            line.item.order_item_id: line.sku
-            for line in (found.commerce_order.lines if found.commerce_order else ())
-        },
+        skus=_skus_of(found),
+        most_lines=_LINES,
+        most_blockers=_BLOCKERS,
+        most_entries=_ENTRIES,
     )
 
 
@@ -85,6 +87,7 @@ async def commerce_order(request: Request) -> Response:
         request,
         "commerce.html",
         commerce=found,
+        most_lines=_LINES,
         store=store,
         outside=links.in_commerce(store, found.commerce_order_id, found.amazon_order_id),
         seller_central=links.in_seller_central(store, None, found.amazon_order_id),
@@ -103,6 +106,15 @@ def _state_of(found: OrderHistory) -> str:
             return "withdrawn"
         case _:
             return "waiting"
+
+
+def _skus_of(found: OrderHistory) -> dict[str, str]:
+    """Give the catalog SKU of each line, as far as it is known."""
+    outcome = found.record.outcome
+    if isinstance(outcome, Blocked):
+        return {line: one.sku for one in outcome.blockers if one.sku for line in one.order_item_ids}
+    lines = found.commerce_order.lines if found.commerce_order else ()
+    return {line.item.order_item_id: line.sku for line in lines}
 
 
 def _address_of(to: Address | None) -> tuple[str | None, ...]:

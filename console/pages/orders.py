@@ -1,35 +1,31 @@
-"""All orders: filtered, sorted, paged by place, and exported."""
+"""All orders: filtered, sorted, and paged by place."""
 
 import asyncio
-import csv
-import io
-import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
 from http import HTTPStatus
+from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 from starlette.routing import BaseRoute
 
-from console import show as showing
 from console.cursors import read_cursor, write_cursor
 from console.desk import Desk
-from console.language import translator
 from console.news import counts_of, stores_of
-from console.order_filter import CODES, SORTS, read_filter
-from console.web import desk_of, get, record, render
+from console.order_filter import CODES, SORTABLE, SORTS, read_filter
+from console.web import desk_of, get, render
 from models.amazon_order import AmazonStatus, FulfillmentChannel
 from models.outcomes import ImportState
-from storage.console_reader import OrderQuery, OrderRow, QueryTookTooLong
+from storage.console_query import Cursor, OrderQuery, OrderSort
+from storage.console_reader import OrderRow, QueryTookTooLong, TooManyToSort
 
 PAGE = 50
 _COUNTED = 10_000
+_SEARCHED = 0.05
+"""For how many seconds orders are looked at one by one, until a page is given all the same."""
 _FRESH = 10.0
-_COLUMNS = (
-    *("purchase_date", "store_id", "amazon_order_id", "status", "fulfillment_channel"),
-    *("total", "currency", "state", "reasons", "blocked_skus", "commerce_order_id"),
-    *("order_number", "commerce_status", "latest_ship_date", "received_at", "decided_at", "note"),
-)
 
 
 async def orders(request: Request) -> Response:
@@ -37,39 +33,32 @@ async def orders(request: Request) -> Response:
     desk = desk_of(request)
     asked = read_filter(request.query_params)
     errors = dict(asked.errors)
-    rows: list[OrderRow] = []
-    count: int | None = None
     after, before = request.query_params.get("after"), request.query_params.get("before")
-    forward = before is None
-    more = False
-    place = read_cursor(after or before or "") if after or before else None
+    place = _place(after or before or "", asked.query.sort)
+    listed = _Listed([], None, 0, more=False)
     if not errors:
         try:
-            found, count = await asyncio.gather(
-                desk.orders.page(
-                    asked.query, place, at=desk.now(), forward=forward, limit=PAGE + 1
-                ),
-                _count(desk, asked.query),
-            )
-            more = len(found) > PAGE
-            rows = list(found[:PAGE] if forward else found[-PAGE:])
+            listed = await _list(desk, asked.query, place, forward=before is None)
         except QueryTookTooLong:
             errors["q"] = ("This takes too long. Narrow it, for example by dates.", {})
-    newer = rows and (place is not None if forward else more)
-    older = rows and (more if forward else True)
-    sort = asked.query.sort
+        except TooManyToSort:
+            text = "This can sort {n} orders at most. Narrow it, for example by dates."
+            errors["sort"] = (text, {"n": str(SORTABLE)})
+    newer, older = _neighbours(listed, place, asked.query.sort, forward=before is None)
     return await render(
         request,
         "orders.html",
         status=HTTPStatus.BAD_REQUEST if errors else HTTPStatus.OK,
         asked=asked,
         errors=errors,
-        rows=rows,
-        count=count,
+        rows=listed.rows,
+        count=listed.count,
         counted=_COUNTED,
+        reached=listed.reached,
+        is_at_first=place is None,
         stores=await stores_of(desk),
-        newer=asked.address(before=write_cursor(rows[0].cursor(sort))) if newer else None,
-        older=asked.address(after=write_cursor(rows[-1].cursor(sort))) if older else None,
+        newer=asked.address(before=write_cursor(newer)) if newer else None,
+        older=asked.address(after=write_cursor(older)) if older else None,
         sorts=SORTS,
         choices={
             "state": [one.value for one in ImportState],
@@ -79,6 +68,75 @@ async def orders(request: Request) -> Response:
         },
         loaded_at=desk.now(),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    """A page of orders; where a search has stopped; how many there are in all, if known."""
+
+    rows: Sequence[OrderRow]
+    reached: Cursor | None
+    count: int | None
+    more: bool
+
+
+async def _list(desk: Desk, query: OrderQuery, place: Cursor | None, *, forward: bool) -> _Listed:
+    asked: dict[str, Any] = {"at": desk.now(), "forward": forward, "limit": PAGE + 1}
+    reached: Cursor | None = None
+    count: int | None
+    if query.is_searched:
+        looked = await desk.orders.search(query, place, seconds=_SEARCHED, **asked)
+        found, reached = looked.rows, looked.reached
+        is_all = place is None and reached is None and len(found) <= PAGE
+        count = len(found) if is_all else None
+    elif query.sort.has_index:
+        found, count = await asyncio.gather(
+            desk.orders.page(query, place, **asked), _count(desk, query)
+        )
+    else:
+        if await _are_surely_too_many(desk, query):
+            raise TooManyToSort
+        ranked = await desk.orders.ranked(
+            query, place, forward=forward, limit=PAGE + 1, at_most=SORTABLE
+        )
+        found, count = ranked.rows, ranked.count
+    rows = found[:PAGE] if forward else found[-PAGE:]
+    return _Listed(rows, reached, count, more=len(found) > PAGE)
+
+
+async def _are_surely_too_many(desk: Desk, query: OrderQuery) -> bool:
+    """Say whether the counts tell already that these are more than can be sorted."""
+    if query.keys or query.number or query.product or query.purchased_from or query.purchased_to:
+        return False
+    counts = await counts_of(desk)
+    of = [counts.get(query.store_id, {})] if query.store_id else list(counts.values())
+    return sum(one.get(state, 0) for one in of for state in query.states) > SORTABLE
+
+
+def _neighbours(
+    listed: _Listed, place: Cursor | None, sort: OrderSort, *, forward: bool
+) -> tuple[Cursor | None, Cursor | None]:
+    """Give where the pages before and after this one begin."""
+    rows = listed.rows
+    on = None
+    if listed.more and rows:
+        on = rows[-1 if forward else 0].cursor(sort)
+    elif listed.reached is not None:
+        on = listed.reached
+    back = place
+    if rows and place is not None:
+        back = rows[0 if forward else -1].cursor(sort)
+    elif rows and not forward:
+        back = rows[-1].cursor(sort)
+    return (back, on) if forward else (on, back)
+
+
+def _place(text: str, sort: OrderSort) -> Cursor | None:
+    """Give the place in the list that an address names; one in a list sorted otherwise is none."""
+    place = read_cursor(text)
+    if place is None or place.at is None:
+        return place
+    return place if isinstance(place.at, Decimal) == (sort is OrderSort.TOTAL) else None
 
 
 async def _count(desk: Desk, query: OrderQuery) -> int | None:
@@ -100,92 +158,4 @@ async def _count(desk: Desk, query: OrderQuery) -> int | None:
     )
 
 
-async def as_csv(request: Request) -> Response:
-    """Send what is filtered as CSV, row by row."""
-    return await _export(request, "orders.csv", "text/csv; charset=utf-8", _csv_line, csv_head=True)
-
-
-async def as_json_lines(request: Request) -> Response:
-    """Send what is filtered as JSON lines."""
-    return await _export(
-        request, "orders.jsonl", "application/x-ndjson", _json_line, csv_head=False
-    )
-
-
-async def _export(
-    request: Request,
-    name: str,
-    kind: str,
-    line: Callable[[list[object]], str],
-    *,
-    csv_head: bool,
-) -> Response:
-    asked = read_filter(request.query_params)
-    if asked.errors:
-        return await orders(request)
-    await record(request, "exported", name, asked.address())
-    words = translator("en")
-    shown = showing.Show("en", words, desk_of(request).now())
-
-    async def lines() -> AsyncIterator[str]:
-        if csv_head:
-            yield ",".join(_COLUMNS) + "\r\n"
-        part: list[str] = []
-        async for row in desk_of(request).orders.stream(asked.query):
-            part.append(line(_values(row, shown)))
-            if len(part) == 200:  # noqa: PLR2004 - a good piece for the network
-                yield "".join(part)
-                part.clear()
-        yield "".join(part)
-
-    headers = {"content-disposition": f'attachment; filename="{name}"'}
-    return StreamingResponse(lines(), media_type=kind, headers=headers)
-
-
-def _values(row: OrderRow, shown: showing.Show) -> list[object]:
-    """Give a row's columns. No buyer is among them: a file goes where nobody looks after it."""
-    line = row.line
-    return [
-        shown.iso(line.purchase_date) or None,
-        line.store_id,
-        line.amazon_order_id,
-        line.status,
-        line.channel,
-        None if line.total is None else f"{line.total.amount:f}",
-        None if line.total is None else line.total.currency,
-        line.state,
-        list(line.reasons),
-        list(row.skus),
-        line.commerce_order_id,
-        line.order_number,
-        line.commerce_status,
-        shown.iso(row.latest_ship_date) or None,
-        shown.iso(row.received_at),
-        shown.iso(row.decided_at),
-        shown.note(row),
-    ]
-
-
-def _csv_line(values: list[object]) -> str:
-    """Give one line; what a spreadsheet would take for a formula gets an apostrophe in front."""
-    text = io.StringIO()
-    csv.writer(text).writerow([_csv_cell(value) for value in values])
-    return text.getvalue()
-
-
-def _csv_cell(value: object) -> str:
-    if value is None:
-        return ""
-    shown = " ".join(map(str, value)) if isinstance(value, list) else str(value)
-    return f"'{shown}" if shown[:1] in ("=", "+", "-", "@", "\t", "\r") else shown
-
-
-def _json_line(values: list[object]) -> str:
-    return json.dumps(dict(zip(_COLUMNS, values, strict=True)), ensure_ascii=False) + "\n"
-
-
-ROUTES: list[BaseRoute] = [
-    get("/orders", orders),
-    get("/orders.csv", as_csv),
-    get("/orders.jsonl", as_json_lines),
-]
+ROUTES: list[BaseRoute] = [get("/orders", orders)]

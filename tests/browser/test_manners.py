@@ -19,6 +19,7 @@ PATHS = (
 _MOST_BYTES = 100_000
 MARKUP = '"><img src=x onerror=alert(1)><script>alert(2)</script>\u202egnp.exe'
 HOSTILE = f"{MARKUP} \u05d0\u05d1\u05d2 👩‍👩‍👧‍👦🏴‍☠️ 'or'1'='1 {{7*7}} " + "unbroken" * 40
+VERY_LONG = HOSTILE + " and so on \u202e👾" * 300
 
 
 def paths_of(page: Page, site: Site) -> list[str]:
@@ -90,15 +91,15 @@ def test_what_is_hostile_in_an_order_stays_text(
         "fulfillment_channel": "MFN",
         "purchase_date": "2026-11-22T23:59:59Z",
         "shipping_service": HOSTILE,
-        "buyer": {"name": HOSTILE, "email": HOSTILE},
-        "ship_to": {"name": HOSTILE, "lines": [HOSTILE], "country": MARKUP},
+        "buyer": {"name": VERY_LONG, "email": HOSTILE},
+        "ship_to": {"name": HOSTILE, "lines": [VERY_LONG], "country": MARKUP},
         "total": {"amount": "1.00", "currency": "USD"},
         "items": [
             {
                 "order_item_id": "1",
                 "seller_sku": MARKUP,
                 "asin": MARKUP,
-                "title": HOSTILE,
+                "title": VERY_LONG,
                 "quantity": 1,
                 "price": {"amount": "1.00", "currency": "USD"},
             }
@@ -123,6 +124,52 @@ def test_what_is_hostile_in_an_order_stays_text(
         assert page.locator("main img, main script").count() == 0
         assert page.evaluate("document.documentElement.scrollWidth") == 360
     assert said == []
+
+
+def test_an_order_of_a_thousand_lines_has_a_small_page_all_the_same(
+    site: Site, open_page: Open
+) -> None:
+    order = {
+        "store_id": "harbor-us",
+        "amazon_order_id": "112-1000000-0001000",
+        "status": "Unshipped",
+        "fulfillment_channel": "MFN",
+        "purchase_date": "2026-11-22T22:00:00Z",
+        "total": {"amount": "1000.00", "currency": "USD"},
+        "items": [
+            {
+                "order_item_id": str(at),
+                "seller_sku": f"NOWHERE-{at:04d}-" + "long-" * 8,
+                "title": "A title 🏕️ " + "of many words " * 10,
+                "quantity": 1,
+                "price": {"amount": "1.00", "currency": "USD"},
+            }
+            for at in range(1000)
+        ],
+    }
+    site.command("send", "orders", "-", given=json.dumps(order))
+    where = f"{site.base}/orders/harbor-us/112-1000000-0001000"
+
+    def is_judged() -> bool:
+        answer = httpx.get(where, timeout=30)
+        return answer.status_code == httpx.codes.OK and "not-in-catalog" in answer.text
+
+    wait_until(is_judged, 30, "it is not judged")
+    assert len(httpx.get(where, timeout=30).content) < _MOST_BYTES
+    page = open_page(viewport={"width": 360, "height": 800})
+    page.goto(where)
+    expect(page.locator("section.why")).to_contain_text("and 975 more")
+    expect(page.locator("section:has(#items-title)")).to_contain_text("and 950 more")
+    for path in ("/blocked", "/blocked?page=2", "/blocked?page=50", "/blocked?page=x"):
+        answer = httpx.get(site.base + path, timeout=30)
+        assert answer.status_code == httpx.codes.OK
+        assert len(answer.content) < _MOST_BYTES, path
+    page.goto(f"{site.base}/blocked")
+    page.get_by_role("link", name="More").click()
+    expect(page.locator("a.sku").first).to_contain_text("NOWHERE-")
+    site.command(
+        *("send", "orders", "-"), given=json.dumps({**order, "status": "Canceled", "items": []})
+    )
 
 
 def test_a_page_that_nobody_sees_listens_to_nothing(site: Site, open_page: Open) -> None:

@@ -2,7 +2,9 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from itertools import product
 from typing import Any
 
@@ -10,9 +12,11 @@ import pytest
 import pytest_asyncio
 from bson.decimal128 import Decimal128
 
+from models.amazon_order import AmazonStatus
 from models.outcomes import ImportState
 from order_import.embedded import EmbeddedServers
-from storage.console_reader import OrderQuery, OrderRow, OrderSort
+from storage.console_query import OrderQuery, OrderSort
+from storage.console_reader import OrderRow, TooManyToSort
 from storage.console_state import AuditEntry, Session
 from storage.driver import Driver, open_client, settled
 from storage.mongo_console_reader import MongoConsoleReader
@@ -38,6 +42,17 @@ def an_order(number: int) -> dict[str, Any]:
     }
     if number % 7:
         document["purchase_date"] = NOW - timedelta(days=number // 10)
+        document["latest_ship_date"] = NOW + timedelta(days=number % 9)
+    reasons: list[Any] = []
+    if state is ImportState.BLOCKED:
+        sku = f"BLOCKS-{number % 3}" if number % 4 else None
+        reasons = [{"code": "disabled", "sku": sku}]
+        document["import"]["waits_on"] = [f"product:{sku}"]
+    elif state is ImportState.WITHDRAWN:
+        reasons = ["canceled"]
+    document["import"]["reasons"] = reasons
+    if number % 11 == 0:
+        del document["total"]
     return document
 
 
@@ -65,7 +80,9 @@ async def leaf(
 
 
 @pytest.mark.asyncio(loop_scope="module")
-@pytest.mark.parametrize(("sort", "descending"), list(product(OrderSort, (True, False))))
+@pytest.mark.parametrize(
+    ("sort", "descending"), list(product((OrderSort.PURCHASED, OrderSort.RECEIVED), (True, False)))
+)
 async def test_pages_give_every_order_once_in_one_order_both_ways(
     database: Any, sort: OrderSort, descending: bool
 ) -> None:
@@ -77,6 +94,75 @@ async def test_pages_give_every_order_once_in_one_order_both_ways(
         for forward in (True, False):
             found = await leaf(reader, query, limit, forward=forward)
             assert [row.key for row in found] == whole
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_totals_are_sorted_as_numbers_and_ship_dates_by_urgency(database: Any) -> None:
+    reader = MongoConsoleReader(database)
+    query = OrderQuery(sort=OrderSort.TOTAL)
+    ranked = await reader.ranked(query, None, forward=True, limit=ORDERS, at_most=ORDERS)
+    page = ranked.rows
+    assert ranked.count == ORDERS
+    amounts = [row.line.total.amount for row in page if row.line.total is not None]
+    assert amounts == sorted(amounts, reverse=True)
+    assert all(row.line.total is None for row in page[len(amounts) :])
+    assert len(amounts) < len(page) == ORDERS
+    query = OrderQuery(sort=OrderSort.SHIP_BY, descending=False)
+    page = (await reader.ranked(query, None, forward=True, limit=99, at_most=ORDERS)).rows
+    dates = [row.latest_ship_date for row in page if row.latest_ship_date is not None]
+    assert dates == sorted(dates)
+    assert len(dates) < len(page)
+
+
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize("descending", [True, False])
+@pytest.mark.parametrize(
+    "query",
+    [
+        OrderQuery(sort=OrderSort.TOTAL),
+        OrderQuery(sort=OrderSort.SHIP_BY, store_id="store-1"),
+        OrderQuery(sort=OrderSort.TOTAL, purchased_from=NOW - timedelta(days=3)),
+        OrderQuery(sort=OrderSort.SHIP_BY, state=ImportState.BLOCKED),
+        OrderQuery(sort=OrderSort.SHIP_BY, reason="disabled", product="BLOCKS-1"),
+        OrderQuery(sort=OrderSort.TOTAL, buyer="buyer 5"),
+        OrderQuery(sort=OrderSort.TOTAL, number="01"),
+    ],
+)
+async def test_pages_of_a_ranked_list_give_every_order_once_both_ways(
+    database: Any, query: OrderQuery, descending: bool
+) -> None:
+    query = replace(query, descending=descending)
+    reader = MongoConsoleReader(database)
+    whole = (await reader.ranked(query, None, forward=True, limit=99, at_most=ORDERS)).rows
+    expected = {row.key async for row in reader.stream(query)}
+    assert {row.key for row in whole} == expected
+    assert len(whole) == len(expected) > 0
+    for forward in (True, False):
+        found: list[OrderRow] = []
+        cursor = None
+        while True:
+            ranked = await reader.ranked(query, cursor, forward=forward, limit=3, at_most=ORDERS)
+            if not ranked.rows:
+                break
+            found = [*found, *ranked.rows] if forward else [*ranked.rows, *found]
+            cursor = ranked.rows[-1 if forward else 0].cursor(query.sort)
+        assert found == list(whole)
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_list_that_is_too_long_to_be_ranked_is_refused(database: Any) -> None:
+    reader = MongoConsoleReader(database)
+    with pytest.raises(TooManyToSort):
+        await reader.ranked(
+            OrderQuery(sort=OrderSort.TOTAL), None, forward=True, limit=3, at_most=ORDERS - 1
+        )
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_stores_with_blocked_orders_are_named(database: Any) -> None:
+    reader = MongoConsoleReader(database)
+    asked = ["store-9", "store-1", "store-0"]
+    assert await reader.blocked_stores(asked) == ["store-1", "store-0"]
 
 
 @pytest.mark.asyncio(loop_scope="module")
@@ -97,6 +183,59 @@ async def test_filters_of_page_count_and_stream_agree(database: Any) -> None:
         assert len(page) == await reader.count(query, 1_000)
         assert [row.key for row in page] == [row.key async for row in reader.stream(query)]
         assert await leaf(reader, query, 2, forward=True) == list(page)
+
+
+SEARCHES = (
+    OrderQuery(buyer="BUYER 5"),
+    OrderQuery(buyer="buyer 5", sort=OrderSort.RECEIVED, state=ImportState.CREATED),
+    OrderQuery(sku="SKU-2", descending=False),
+    OrderQuery(sku="BLOCKS-1", store_id="store-0"),
+    OrderQuery(reason="disabled"),
+    OrderQuery(reason="disabled", product="BLOCKS-1"),
+    OrderQuery(reason="disabled", product="", sort=OrderSort.RECEIVED),
+    OrderQuery(reason="canceled", descending=False),
+    OrderQuery(total_min=Decimal(20), total_max=Decimal("40.5"), currency="EUR"),
+    OrderQuery(status=AmazonStatus.UNSHIPPED, purchased_from=NOW - timedelta(days=3)),
+    OrderQuery(buyer=".*"),
+)
+
+
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize("query", SEARCHES)
+@pytest.mark.parametrize("seconds", [0, 60])
+async def test_a_search_finds_what_the_database_finds_however_often_it_stops(
+    database: Any, query: OrderQuery, seconds: float
+) -> None:
+    assert query.is_searched
+    reader = MongoConsoleReader(database)
+    expected = [row.key async for row in reader.stream(query)]
+    assert bool(expected) is (query.buyer != ".*")
+    for forward in (True, False):
+        found: list[str] = []
+        cursor, stops = None, 0
+        while True:
+            looked = await reader.search(
+                query, cursor, at=NOW, forward=forward, limit=4, seconds=seconds, at_least=1
+            )
+            keys = [row.key for row in looked.rows]
+            found = [*found, *keys] if forward else [*keys, *found]
+            if looked.reached is not None:
+                cursor, stops = looked.reached, stops + 1
+            elif looked.rows:
+                cursor = looked.rows[-1 if forward else 0].cursor(query.sort)
+            else:
+                break
+        assert found == expected
+        assert stops == 0 or seconds == 0
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_search_that_has_no_time_left_says_how_far_it_came(database: Any) -> None:
+    reader = MongoConsoleReader(database)
+    query = OrderQuery(buyer="nobody is called so")
+    looked = await reader.search(query, None, at=NOW, forward=True, limit=4, seconds=0, at_least=1)
+    assert looked.reached is not None
+    assert looked.reached.at == NOW - timedelta(hours=1)
 
 
 @pytest.mark.asyncio(loop_scope="module")

@@ -20,7 +20,7 @@ from models.outcomes import Created, ImportState, SkipReason, WaitingReason
 from models.refusals import DeadLetterCode
 from models.replays import RecordedAnswer, ReplayAnswer, ReplayResult, Selection
 from order_import.embedded import EmbeddedServers
-from storage.console_reader import Cursor, OrderQuery, OrderSort
+from storage.console_query import Cursor, OrderQuery, OrderSort
 from storage.console_state import AuditEntry, Session
 from storage.dead_letters import LetterFilter, Redrive
 from storage.driver import Driver
@@ -241,18 +241,27 @@ QUESTIONS: Mapping[str, OrderQuery] = {
 
 async def look_around(console: Any) -> None:
     """What the console asks."""
-    cursors = (None, Cursor(PURCHASED, KEY), Cursor(None, KEY))
     for question, sort, descending in product(QUESTIONS.values(), OrderSort, (True, False)):
         query = replace(question, sort=sort, descending=descending)
+        there = Decimal(1) if sort is OrderSort.TOTAL else PURCHASED
+        cursors = (None, Cursor(there, KEY), Cursor(None, KEY))
         for cursor, forward in product(cursors, (True, False)):
-            if cursor is None or cursor.at is not None or sort is OrderSort.PURCHASED:
-                await console.page(query, cursor, at=NOW, forward=forward, limit=3)
+            if sort is OrderSort.RECEIVED and cursor == Cursor(None, KEY):
+                continue  # every order has been received at some time
+            asked: dict[str, Any] = {"forward": forward, "limit": 3}
+            if not sort.has_index:
+                await console.ranked(query, cursor, at_most=100, **asked)
+                continue
+            await console.page(query, cursor, at=NOW, **asked)
+            if query.is_searched:
+                await console.search(query, cursor, at=NOW, seconds=1, **asked)
         await console.count(query, 100)
         async for _ in console.stream(query):
             pass
     for store in (None, STORE):
         await console.received_since(store, PURCHASED, 100)
         await console.activity(store, NOW - timedelta(hours=3), NOW)
+    await console.blocked_stores([STORE])
     await console.commerce_order("c-2")
     await console.products(["SKU-1"])
     await console.skus_like("SKU", 5)

@@ -24,7 +24,8 @@ from tests.faults.disk import SmallDisk
 from tests.faults.nursery import ROOT, Nursery
 
 DATA = ROOT / ".data/faults"
-MONGO_PORTS = [37_717, 37_718]
+MONGO_PORTS = [27_717, 27_718]
+"""Below those that any client may get for a moment."""
 console = Console(highlight=False)
 
 

@@ -1,18 +1,27 @@
 """Rubbish in: dead letters with codes and the bytes unchanged, and the good orders go through."""
 
+import asyncio
 import json
 import random
 from collections import Counter
+from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from streams.topics import TopicName
+from models.ledger import Source
+from models.refusals import DeadLetterCode
+from order_import.clients import new_consumer
+from storage.ledger_documents import position_id
+from streams.topics import READ_TOPICS, TopicName
+from tests.builders import Message
+from tests.faults.inprocess.fuzz import inputs
 from tests.integration.kit import System
 from tests.integration.wire import Document, item, key, order, product, store
 
 pytestmark = pytest.mark.timeout(300)
 POISON = 1000
+ODD = 2000
 GOOD = 50
 
 
@@ -69,6 +78,69 @@ async def test_poison_does_not_stop_any_other_topic(system: System) -> None:
         "commerce.order-updates": 2,
         "order-import.commands": 1,
     }
+
+
+async def test_two_thousand_odd_messages_of_every_kind_are_taken_or_refused_with_their_bytes(
+    system: System,
+) -> None:
+    """Payloads, facts, updates and commands, changed in their bytes, values, keys and headers."""
+    await system.publish(TopicName.STORES, store())
+    await system.publish(TopicName.PRODUCTS, product())
+    came: dict[tuple[str, str, str], Message] = {}
+    async with system.worker():
+        sent = [await _send(system, *one) for one in inputs(seed=20_261_125, count=ODD)]
+        for message, place in sent:
+            found = await place
+            came[found.topic, str(found.partition), str(found.offset)] = message
+        await system.publish(TopicName.ORDERS, order(1))
+        await system.becomes(key(order(1)), "created")
+        await system.eventually(lambda: _all_is_decided(system), "all is decided", 120)
+        kept = await system.db.dead_letters.count_documents({})
+        await system.eventually(lambda: _letters_are_out(system, kept), "all letters are out")
+    letters = await system.read(TopicName.DEAD_LETTER)
+    assert len(letters) > ODD / 2
+    for letter in letters:
+        headers = {name: (value or b"").decode() for name, value in letter.headers[-6:]}
+        topic, partition, offset = (
+            headers[f"__connect.errors.{part}"] for part in ("topic", "partition", "offset")
+        )
+        message = came[topic, partition, offset]
+        assert headers["error-code"] in set(DeadLetterCode)
+        assert (letter.key, letter.value) == (message.key, message.value)
+        assert tuple(letter.headers[:-6]) == message.headers
+
+
+async def _send(
+    system: System, topic: TopicName, told: Message
+) -> tuple[Message, "asyncio.Future[Any]"]:
+    """Kafka's client takes no message of nothing, and a compacted topic none without a key."""
+    message = told._replace(key=told.key or b"none")
+    place = await system.producer.send(
+        system.settings.topic_prefix + topic,
+        key=message.key,
+        value=message.value,
+        headers=list(message.headers),
+    )
+    return message, place
+
+
+async def _all_is_decided(system: System) -> bool:
+    topics = [system.settings.topic_prefix + topic for topic in READ_TOPICS]
+    consumer = new_consumer(system.settings, topics)
+    await consumer.start()
+    try:
+        ends = await consumer.end_offsets(consumer.assignment())
+    finally:
+        await consumer.stop()
+    decided = {one["_id"]: one["decided_to"] async for one in system.db.positions.find({})}
+    return all(
+        end == decided.get(position_id(Source(tp.topic, tp.partition)), 0)
+        for tp, end in ends.items()
+    )
+
+
+async def _letters_are_out(system: System, count: int) -> bool:
+    return len(await system.read(TopicName.DEAD_LETTER)) == count
 
 
 def _mutated(number: int, source: random.Random) -> bytes:

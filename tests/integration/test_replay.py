@@ -196,7 +196,7 @@ async def test_a_runner_that_is_killed_keeps_others_out_for_a_while_and_is_follo
     orders = 300
     async with system.worker():
         await skip_orders(system, orders)
-        first = await start(system, "replay", *EXECUTE, "--rate", "60")
+        first = await start(system, "replay", *EXECUTE, "--rate", "10")
         await system.eventually(partial(count, system, "replay_results", 20), "some are replayed")
         line = await refused(system, "replay", "--store", "us", *EXECUTE)
         assert "is running on scope all" in line

@@ -5,7 +5,7 @@ import io
 
 import pytest
 
-from console.pages.orders import _csv_line
+from console.pages.exports import _csv_line
 
 
 @pytest.mark.parametrize("sign", ["=", "+", "-", "@", "\t", "\r"])

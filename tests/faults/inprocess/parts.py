@@ -86,7 +86,7 @@ def _rubbish(seed: int) -> Played:
 def _slowest(figures: list[float]) -> str:
     p99 = statistics.quantiles(figures, n=100)[98]
     over = "" if p99 < LIMIT_MS else f", OVER {LIMIT_MS:.0f} ms"
-    return f"99th percentile {p99:.1f} ms{over}, slowest {max(figures):.0f} ms"
+    return f"99th percentile {p99:.1f} ms of CPU{over}, slowest {max(figures):.0f} ms"
 
 
 def _control(broken: Broken) -> Played:

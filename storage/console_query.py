@@ -1,0 +1,86 @@
+"""Which orders a list of the console is of, how it is sorted, and a place in it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+from models.amazon_order import AmazonStatus, FulfillmentChannel
+from models.blockers import BlockerCode
+from models.outcomes import ImportState, SkipReason, WaitingReason
+
+
+class OrderSort(StrEnum):
+    """What a list of orders is sorted by."""
+
+    PURCHASED = "purchased"
+    RECEIVED = "received"
+    TOTAL = "total"
+    SHIP_BY = "ship-by"
+
+    @property
+    def has_index(self) -> bool:
+        """Whether an index has the orders so; else those asked for have to be few."""
+        return self in (OrderSort.PURCHASED, OrderSort.RECEIVED)
+
+
+@dataclass(frozen=True, slots=True)
+class OrderQuery:
+    """Which orders, and in which order. `None` leaves a question out.
+
+    `number` is an Amazon order id or its beginning, `sku` a seller's or a catalog's, and
+    `product` the catalog SKU of a blocker (empty: a blocker without a SKU). `keys` are
+    `store/order`, for a selection.
+    """
+
+    store_id: str | None = None
+    state: ImportState | None = None
+    reason: str | None = None
+    status: AmazonStatus | None = None
+    channel: FulfillmentChannel | None = None
+    number: str | None = None
+    buyer: str | None = None
+    sku: str | None = None
+    product: str | None = None
+    asin: str | None = None
+    purchased_from: datetime | None = None
+    purchased_to: datetime | None = None
+    total_min: Decimal | None = None
+    total_max: Decimal | None = None
+    currency: str | None = None
+    keys: tuple[str, ...] = ()
+    sort: OrderSort = OrderSort.PURCHASED
+    descending: bool = True
+
+    @property
+    def states(self) -> Sequence[ImportState]:
+        """The states that the orders asked for can be in."""
+        if self.state is not None:
+            return [self.state]
+        if self.reason in set(BlockerCode):
+            return [ImportState.BLOCKED]
+        if self.reason in set(WaitingReason):
+            return [ImportState.WAITING]
+        if self.reason in set(SkipReason):
+            return [ImportState.SKIPPED, ImportState.WITHDRAWN]
+        return list(ImportState)
+
+    @property
+    def is_searched(self) -> bool:
+        """Whether orders have to be looked at one by one to know whether they are meant."""
+        if self.keys or self.number is not None or not self.sort.has_index:
+            return False
+        words = (self.buyer, self.sku, self.status, self.channel, self.currency, self.reason)
+        return any(one is not None for one in (*words, self.total_min, self.total_max))
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """A place in a sorted list of orders: beside the order of this key.
+
+    `at` is what the list is sorted by: an amount by total, else a moment.
+    """
+
+    at: datetime | Decimal | None
+    key: str

@@ -1,0 +1,204 @@
+"""The transport against Faust's own classes: what stock Faust would commit, and what ours does.
+
+Eight losses: L1 and L2 an exception or a cancellation in the plain iteration, L3 and L4 the same in
+`take`, L5 to L7 commits past what is not done, L8 events of an old generation.
+"""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import faust
+import pytest
+from aiokafka.structs import ConsumerRecord
+from faust.streams import Stream
+from faust.types import TP
+from faust.types.tuples import ConsumerMessage
+
+from models.ledger import Position, Source
+from storage.memory import MemoryStorage
+from streams.agents import STAGES, AppOptions, build_app
+from streams.lanes import Lanes, LogBounds
+from streams.transport import LedgerConsumerThread
+from tests.builders import NOW
+
+ORDERS = TP("amazon.orders", 0)
+Program = Callable[[Stream[Any]], Any]
+
+
+class Stock:
+    """Faust as it comes, without a broker: a topic, and messages on their way to a stream."""
+
+    def __init__(self) -> None:
+        self.app = faust.App(
+            "stock",
+            broker="kafka://127.0.0.1:1",
+            store="memory://",
+            key_serializer="raw",
+            value_serializer="raw",
+            topic_allow_declare=False,
+            topic_disable_leader=True,
+            web_enabled=False,
+        )
+        self.topic = self.app.topic(ORDERS.topic)
+        self.consumer: Any = self.app.consumer
+        conductor: Any = self.app.topics
+        conductor._acking_topics.add(ORDERS.topic)
+        self.app.flow_control.resume()
+
+    async def give(self, stream: Stream[Any], offsets: range, generation: int = 0) -> None:
+        for offset in offsets:
+            message = ConsumerMessage(
+                *ORDERS, offset, 0.0, 0, [], None, b"%d" % offset, None, generation_id=generation
+            )
+            message.incref()
+            channel: Any = stream.channel
+            event = await channel.decode(message)
+            await channel.put(event)
+
+    async def run(self, program: Program, offsets: range) -> int | None:
+        """Let a program work on messages until it breaks; give what is committed at last."""
+        stream: Any = self.topic.stream()
+        await self.give(stream, offsets)
+        await asyncio.gather(asyncio.create_task(program(stream)), return_exceptions=True)
+        # What `take` reads ahead in a task of its own is acknowledged a little later.
+        for _ in range(200):
+            await asyncio.sleep(0)
+        return self.commits()
+
+    def commits(self) -> int | None:
+        committed: int | None = self.consumer._new_offset(ORDERS)
+        return committed
+
+
+class Broken(Exception):  # noqa: N818 - a state of the world, not a mistake
+    pass
+
+
+async def plain(stream: Stream[Any]) -> None:
+    async for value in stream:
+        if value == b"1":
+            raise Broken
+
+
+async def canceled(stream: Stream[Any]) -> None:
+    async for value in stream:
+        if value == b"1":
+            raise asyncio.CancelledError
+
+
+async def taking(stream: Stream[Any]) -> None:
+    async for _ in stream.take(3, within=5):
+        raise Broken
+
+
+async def taking_without_acks(stream: Stream[Any]) -> None:
+    async for _ in stream.noack_take(3, within=5):
+        raise Broken
+
+
+@pytest.mark.parametrize(
+    ("program", "messages", "lost"),
+    [
+        pytest.param(plain, 2, {1}, id="L1 exception"),
+        pytest.param(canceled, 2, {1}, id="L2 cancellation"),
+        pytest.param(taking, 5, {0, 1, 2, 3, 4}, id="L3 take"),
+        pytest.param(taking_without_acks, 5, {0, 1, 2, 3, 4}, id="L4 noack_take"),
+    ],
+)
+async def test_stock_faust_commits_what_its_program_never_did(
+    program: Program, messages: int, lost: set[int]
+) -> None:
+    committed = await Stock().run(program, range(messages))
+    assert lost <= set(range(committed or 0))
+
+
+@pytest.mark.parametrize("end", [Broken, asyncio.CancelledError])
+async def test_the_iteration_of_our_agents_acknowledges_nothing(end: type[BaseException]) -> None:
+    async def ours(stream: Stream[Any]) -> None:
+        async for event in stream.noack().events():
+            if event.value == b"1":
+                raise end
+
+    assert await Stock().run(ours, range(3)) is None
+
+
+@pytest.mark.parametrize(
+    ("committed", "gap", "acked", "commits", "lost"),
+    [
+        pytest.param(10, None, [11], 12, 10, id="L5 the head of a partition is not done"),
+        pytest.param(None, None, [5, 6], 7, 4, id="L6 a fresh group"),
+        pytest.param(10, (11, 13), [10, 14], 15, 13, id="L7 a gap of a transaction"),
+    ],
+)
+async def test_stock_faust_commits_past_what_is_not_done(
+    committed: int | None, gap: tuple[int, int] | None, acked: list[int], commits: int, lost: int
+) -> None:
+    stock = Stock()
+    stock.consumer._committed_offset[ORDERS] = committed
+    if gap is not None:
+        await stock.consumer._add_gap(ORDERS, *gap)
+    stock.consumer._acked[ORDERS] = acked
+    assert lost not in acked
+    assert stock.commits() == commits > lost
+
+
+async def test_stock_faust_in_python_acknowledges_what_it_skips_of_an_old_generation() -> None:
+    """L8. It needs an installation without Faust's compiled iterator, so no broker shows it."""
+    stock = Stock()
+    stream: Any = stock.topic.stream()
+    await stock.give(stream, range(2), generation=-7)
+    seen: list[Any] = []
+
+    async def program() -> None:
+        seen.extend([value async for value in stream._py_aiter()])
+
+    task = asyncio.create_task(program())
+    async with asyncio.timeout(10):
+        while stock.commits() != 2:  # noqa: ASYNC110 - Faust tells nobody
+            await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert not seen
+
+
+async def test_what_ours_commits_is_what_the_ledger_has_as_decided_and_published(
+    tmp_path: Path,
+) -> None:
+    """Whatever Faust was told is done: L1 to L8 end here."""
+    storage, source = MemoryStorage(), Source(*ORDERS)
+    storage.contents.positions[source] = Position(source, 3)
+    failures: list[BaseException] = []
+    lanes = Lanes(STAGES, storage, None, lambda: NOW, failures.append)  # type: ignore[arg-type]
+    consumer: Any = build_app(
+        AppOptions("127.0.0.1:1", "", "g", 10, 6), lanes, str(tmp_path)
+    ).consumer
+    consumer._committed_offset[ORDERS] = 0
+    consumer._acked[ORDERS] = [5, 6]
+    await consumer._add_gap(ORDERS, 7, 9)
+    assert consumer._new_offset(ORDERS) is None
+
+    async def bounds_of(_: object) -> dict[Source, LogBounds]:
+        return {source: LogBounds(0, 9)}
+
+    assert await lanes.assign([source], bounds_of) == {source: 3}
+    assert consumer._new_offset(ORDERS) == 3
+    assert list(consumer._filter_tps_with_pending_acks()) == [ORDERS]
+    await lanes.drain()
+    assert consumer._new_offset(ORDERS) is None
+    assert not failures
+
+
+async def test_a_batch_begins_where_the_one_before_ended_also_after_a_gap(tmp_path: Path) -> None:
+    lanes = Lanes(STAGES, MemoryStorage(), None, lambda: NOW, print)  # type: ignore[arg-type]
+    app = build_app(AppOptions("127.0.0.1:1", "", "g", 10, 6), lanes, str(tmp_path))
+    consumer: Any = app.consumer
+    thread = LedgerConsumerThread(consumer, loop=asyncio.get_running_loop(), beacon=app.beacon)
+    first, second = thread._batch(ORDERS, records(4, 5)), thread._batch(ORDERS, records(9, 12))
+    assert (first.batch.start, first.batch.end) == (4, 6)
+    assert (second.value.start, second.value.end, second.offset) == (6, 13, 12)
+
+
+def records(*offsets: int) -> list[Any]:
+    return [ConsumerRecord(*ORDERS, offset, 0, 0, None, b"", None, 0, 0, ()) for offset in offsets]
