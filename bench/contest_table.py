@@ -55,16 +55,14 @@ def as_markdown(results: Sequence[Result]) -> str:
     told = (("created", first.created), ("blocked", first.blocked), ("skipped", first.skipped))
     shares = ", ".join(f"{count / decided:.1%} {word}" for word, count in told)
     rounds = sum(one.name == "ours" for one in results)
+    turns = f"{rounds} rounds in turns, medians" if rounds > 1 else "one round"
     fewer = [
         f"{one.title}: {next(r.orders for r in results if r.name == one.name):,} of them"
         for one in CONTENDERS
         if one.share < 1 and any(r.name == one.name for r in results)
     ]
     rows = [
-        (
-            f"{first.orders:,} orders ({shares}); {rounds} rounds in turns, medians. "
-            f"{'; '.join(fewer)}."
-        ),
+        (f"{first.orders:,} orders ({shares}); {turns}. {'; '.join(fewer)}."),
         "",
         "![Orders per second](performance.svg)",
         "",
