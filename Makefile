@@ -45,8 +45,8 @@ run: $(INSTALLED) ## Start everything on this machine, with sample traffic; Ctrl
 ##@ Check
 
 .PHONY: test
-test: $(INSTALLED) ## Run all quick tests: unit, model, contract and integration
-	@$(PYTEST) tests/unit tests/model tests/contract tests/integration tests/faults/inprocess
+test: $(INSTALLED) ## Run all quick tests: unit, model, contract, integration, and a few faults of each kind
+	@$(PYTEST) tests/unit tests/model tests/contract tests/integration tests/faults
 
 .PHONY: histories
 histories: $(INSTALLED) ## Run the long proofs: 20,000 random histories, 200 on real servers, 10,000 stock rounds

@@ -27,7 +27,8 @@ from models.outcomes import (
 from models.records import Cause, CommerceLine, CommerceOrder, OrderRecord, StoryEntry
 from storage.commerce_documents import commerce_order_in
 from storage.fact_documents import product_in, store_in
-from storage.order_documents import order_in, story_in
+from storage.order_documents import order_in
+from storage.story_documents import story_in
 from storage.values import Document
 
 STORES = 8

@@ -54,7 +54,7 @@ async def run_worker(settings: Settings) -> int:
         await publisher.start()
         stack.push_async_callback(publisher.stop)
         stages = {settings.topic_prefix + name: stage for name, stage in STAGES.items()}
-        lanes = Lanes(stages, storage, publisher, now, end)
+        lanes = Lanes(stages, storage, publisher, now, end, settings.batch_size)
         options = AppOptions(
             bootstrap_servers=settings.kafka_bootstrap_servers,
             topic_prefix=settings.topic_prefix,

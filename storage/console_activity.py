@@ -6,7 +6,7 @@ from typing import Any
 
 from storage.console_reader import Activity, Hour
 from storage.driver import settled
-from storage.mongo import translated
+from storage.mongo_errors import translated
 from storage.values import Document
 
 _SAMPLE = 500

@@ -8,7 +8,7 @@ from typing import Any
 from pymongo.errors import ExecutionTimeout
 
 from storage.console_reader import OrderRow, QueryTookTooLong
-from storage.mongo import translated
+from storage.mongo_errors import translated
 from storage.order_lines import line_out
 from storage.values import Document
 

@@ -7,7 +7,7 @@ from models.commands import COMMAND
 from models.events import EVENT_TYPES, Event
 from models.ledger import Admission, CommandMessage, DeadLetter, Header, Outgoing, Source
 from models.refusals import DeadLetterCode
-from storage.order_documents import cause_in, cause_out
+from storage.story_documents import cause_in, cause_out
 from storage.values import Document, present
 
 

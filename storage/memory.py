@@ -1,57 +1,18 @@
-"""The same promises in memory: for tests and simulations, which need no database for them."""
+"""Storage in memory, with the promises of the port, for tests."""
 
 from asyncio import Lock
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from dataclasses import replace
+from datetime import datetime
 
 from typing_extensions import override
 
-from models import keys
-from models.catalog import Catalog
 from models.errors import PositionLost
 from models.events import Event
-from models.facts import CommerceStatus, Listing, Product, Store
-from models.ledger import Changes, DeadLetter, OrderChange, Outgoing, Position, Source
-from models.outcomes import Blocked
-from models.records import CommerceOrder, OrderRecord, StockedProduct, StoryEntry
-from models.replays import RecordedAnswer, Replay, Selection
-from storage.memory_replays import KeptReplays, select
-from storage.port import R, Storage, Transaction, Turn, View
-from storage.writes import STORY_LENGTH
-
-_LONG_AGO = datetime.min.replace(tzinfo=UTC)
-
-
-@dataclass
-class Contents:
-    """What is stored, a dictionary for each collection."""
-
-    stores: dict[str, Store] = field(default_factory=dict)
-    products: dict[str, StockedProduct] = field(default_factory=dict)
-    """As last told, those in `deleted` too."""
-    deleted: dict[str, bool] = field(default_factory=dict)
-    listings: dict[str, Listing] = field(default_factory=dict)
-    orders: dict[str, OrderRecord] = field(default_factory=dict)
-    stories: dict[str, tuple[StoryEntry, ...]] = field(default_factory=dict)
-    commerce_orders: dict[str, CommerceOrder] = field(default_factory=dict)
-    events: dict[str, Event] = field(default_factory=dict)
-    dead_letters: dict[str, DeadLetter] = field(default_factory=dict)
-    positions: dict[Source, Position] = field(default_factory=dict)
-    kept_replays: KeptReplays = field(default_factory=KeptReplays)
-    numbered: int = 0
-
-    def copy(self) -> "Contents":
-        """Give a copy to work on; the values themselves are frozen."""
-        copied = Contents(numbered=self.numbered, kept_replays=self.kept_replays.copied())
-        for name, kept in vars(self).items():
-            if isinstance(kept, dict):
-                setattr(copied, name, dict(kept))
-        return copied
-
-
-def _same_step(one: Position, other: Position) -> bool:
-    return (one.epoch, one.step) == (other.epoch, other.step)
+from models.ledger import Outgoing, Position, Source
+from storage.memory_contents import Contents
+from storage.memory_transaction import MemoryTransaction, is_same_step
+from storage.port import R, Storage, Transaction, View
 
 
 class MemoryStorage(Storage):
@@ -127,7 +88,7 @@ class MemoryStorage(Storage):
         source = position.source
         async with self._one_at_a_time:
             stored = self.contents.positions.get(source)
-            if stored is None or not _same_step(stored, position):
+            if stored is None or not is_same_step(stored, position):
                 raise PositionLost(f"{source} was moved by another")
             self.contents.positions[source] = replace(
                 stored, decided_to=offset, step=stored.step + 1
@@ -140,208 +101,3 @@ class MemoryStorage(Storage):
             return False
         self._sync_due = next_due
         return True
-
-
-class MemoryTransaction(Transaction):
-    """See the port for what each method promises."""
-
-    def __init__(self, draft: Contents) -> None:
-        self._draft = draft
-
-    @override
-    async def take_turn(self, turn: Turn) -> int:
-        return self._draft.numbered if turn is Turn.STOCK else 0
-
-    @override
-    async def stores(self) -> Mapping[str, Store]:
-        return dict(self._draft.stores)
-
-    @override
-    async def orders(self, keys: Collection[str]) -> Mapping[str, OrderRecord]:
-        return {key: self._draft.orders[key] for key in keys if key in self._draft.orders}
-
-    @override
-    async def admitted_orders(self, keys: Collection[str]) -> Mapping[str, OrderRecord]:
-        return await self.orders(keys)
-
-    @override
-    async def order_keys(self, amazon_order_ids: Collection[str]) -> Mapping[str, Sequence[str]]:
-        found: dict[str, list[str]] = {}
-        for key, record in self._draft.orders.items():
-            if record.order.amazon_order_id in amazon_order_ids:
-                found.setdefault(record.order.amazon_order_id, []).append(key)
-        return found
-
-    @override
-    async def commerce_orders(self, ids: Collection[str]) -> Mapping[str, CommerceOrder]:
-        return {one: order for one, order in self._draft.commerce_orders.items() if one in ids}
-
-    @override
-    async def catalog(self, wanted: Collection[tuple[str, str]]) -> Catalog:
-        listings = await self.listings({keys.listing_key(*pair) for pair in wanted})
-        matches = {key: listing.sku for key, listing in listings.items()}
-        skus = {matches.get(keys.listing_key(*pair), pair[1]) for pair in wanted}
-        return Catalog(matches, await self.products(skus))
-
-    @override
-    async def products(self, skus: Collection[str]) -> Mapping[str, StockedProduct]:
-        told = await self.product_versions(skus)
-        return {sku: product for sku, product in told.items() if sku not in self._draft.deleted}
-
-    @override
-    async def product_versions(self, skus: Collection[str]) -> Mapping[str, StockedProduct]:
-        return {sku: self._draft.products[sku] for sku in skus if sku in self._draft.products}
-
-    @override
-    async def listings(self, keys: Collection[str]) -> Mapping[str, Listing]:
-        return {key: self._draft.listings[key] for key in keys if key in self._draft.listings}
-
-    @override
-    async def facts_waited_on(self, facts: Collection[str]) -> Collection[str]:
-        waited = {fact for record in self._draft.orders.values() for fact in record.waits_on}
-        return waited & set(facts)
-
-    @override
-    async def orders_waiting_on(
-        self, fact: str, after: OrderRecord | None, limit: int
-    ) -> Sequence[OrderRecord]:
-        waiting = [one for one in self._draft.orders.values() if fact in one.waits_on]
-        return _oldest_first(waiting, after, limit)
-
-    @override
-    async def blocked_orders(
-        self, store_id: str | None, after: OrderRecord | None, limit: int
-    ) -> Sequence[OrderRecord]:
-        blocked = [
-            one
-            for one in self._draft.orders.values()
-            if isinstance(one.outcome, Blocked) and store_id in {None, one.store_id}
-        ]
-        return _oldest_first(blocked, after, limit)
-
-    @override
-    async def shipped_commerce_orders(
-        self, store_id: str | None, limit: int
-    ) -> Sequence[CommerceOrder]:
-        return [
-            order
-            for order in self._draft.commerce_orders.values()
-            if order.status is CommerceStatus.SHIPPED and store_id in {None, order.store_id}
-        ][:limit]
-
-    @override
-    async def acknowledged_holders(self, skus: Collection[str]) -> Sequence[CommerceOrder]:
-        return [
-            order
-            for order in self._draft.commerce_orders.values()
-            if order.acknowledged_at is not None and any(hold.sku in skus for hold in order.holds)
-        ]
-
-    @override
-    async def details_of(self, amazon_order_ids: Collection[str]) -> Sequence[DeadLetter]:
-        letters = self._draft.dead_letters.values()
-        return [letter for letter in letters if letter.details_of in amazon_order_ids]
-
-    @override
-    async def select_orders(self, wanted: Selection) -> Sequence[str]:
-        return select(self._draft.orders, wanted)
-
-    @override
-    async def replay(self, replay_id: str) -> Replay | None:
-        return self._draft.kept_replays.replays.get(replay_id)
-
-    @override
-    async def replays(self, *, running: bool, limit: int) -> Sequence[Replay]:
-        return self._draft.kept_replays.newest(running=running, limit=limit)
-
-    @override
-    async def answers(
-        self, replay_id: str, after: RecordedAnswer | None, limit: int
-    ) -> Sequence[RecordedAnswer]:
-        return self._draft.kept_replays.answers_of(replay_id, after, limit)
-
-    @override
-    async def write(
-        self, changes: Changes, moves: Sequence[tuple[Position, Position]] = ()
-    ) -> None:
-        draft = self._draft
-        for before, after in moves:
-            stored_at = draft.positions.get(before.source)
-            if stored_at is not None and not _same_step(stored_at, before):
-                raise PositionLost(f"{before.source} was moved by another")
-            draft.positions[before.source] = after
-        draft.kept_replays.write(changes.replays, changes.answers)
-        for change in changes.orders:
-            self._write_order(change)
-        made = changes.new_commerce_orders
-        taken = {order.key for order in draft.commerce_orders.values()} if made else set()
-        for new in made:
-            _insert(draft.commerce_orders, new.commerce_order_id, new)
-            _insert(dict.fromkeys(taken), new.key, None)
-            taken.add(new.key)
-        for moved in changes.changed_commerce_orders:
-            stored = draft.commerce_orders.get(moved.commerce_order_id)
-            if stored is not None:
-                draft.commerce_orders[moved.commerce_order_id] = replace(
-                    stored,
-                    status=moved.status,
-                    holds=moved.holds,
-                    acknowledged_at=moved.acknowledged_at,
-                    updated_at=moved.updated_at,
-                )
-        for event in changes.events:
-            _insert(draft.events, event.event_id, event)
-        draft.dead_letters |= {letter.dead_letter_id: letter for letter in changes.dead_letters}
-        for claimed in changes.claimed:
-            draft.dead_letters[claimed] = replace(draft.dead_letters[claimed], details_of=None)
-        draft.numbered += len(made)
-        self._write_facts(changes)
-
-    def _write_order(self, change: OrderChange) -> None:
-        record, draft = change.record, self._draft
-        if change.is_new:
-            _insert(draft.orders, record.key, record)
-        elif record.key in draft.orders:
-            known = draft.orders[record.key]
-            order = record.order if change.details else known.order
-            draft.orders[record.key] = replace(record, order=order, received_at=known.received_at)
-        story = (*draft.stories.get(record.key, ()), *change.story)
-        draft.stories[record.key] = story[-STORY_LENGTH:]
-
-    def _write_facts(self, changes: Changes) -> None:
-        draft = self._draft
-        draft.stores |= {store.store_id: store for store in changes.stores}
-        for product in changes.products:
-            held = self._held(product)
-            draft.products[product.sku] = StockedProduct(product, held)
-            draft.deleted.pop(product.sku, None)
-        draft.deleted |= {sku: True for sku in changes.deleted_products if sku in draft.products}
-        for sku, pieces in changes.held.items():
-            if sku in draft.products:
-                stocked = draft.products[sku]
-                draft.products[sku] = replace(stocked, held=stocked.held + pieces)
-        for listing in changes.listings:
-            draft.listings[keys.listing_key(listing.store_id, listing.seller_sku)] = listing
-        for key in changes.deleted_listings:
-            draft.listings.pop(key, None)
-
-    def _held(self, product: Product) -> int:
-        stocked = self._draft.products.get(product.sku)
-        return 0 if stocked is None else stocked.held
-
-
-def _insert(collection: dict[str, R], key: str, value: R) -> None:
-    if key in collection:
-        raise PositionLost("what is to be stored is stored already")
-    collection[key] = value
-
-
-def _oldest_first(
-    records: Iterable[OrderRecord], after: OrderRecord | None, limit: int
-) -> Sequence[OrderRecord]:
-    later = [one for one in records if after is None or _age(one) > _age(after)]
-    return sorted(later, key=_age)[:limit]
-
-
-def _age(record: OrderRecord) -> tuple[datetime, str]:
-    return record.order.purchase_date or _LONG_AGO, record.key

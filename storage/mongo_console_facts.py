@@ -8,7 +8,7 @@ from models.facts import Listing
 from models.records import CommerceOrder, StockedProduct
 from storage.commerce_documents import commerce_order_out
 from storage.fact_documents import listing_out, product_out
-from storage.mongo import translated
+from storage.mongo_errors import translated
 
 
 class MongoConsoleFacts:

@@ -38,8 +38,8 @@ from storage.console_reader import (
 )
 from storage.console_rows import patiently, rows_of
 from storage.console_windows import windows
-from storage.mongo import translated
 from storage.mongo_console_facts import MongoConsoleFacts
+from storage.mongo_errors import translated
 from storage.values import Document
 
 _PATIENCE_MS = 3_000

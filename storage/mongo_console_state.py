@@ -8,7 +8,7 @@ from typing import Any
 from typing_extensions import override
 
 from storage.console_state import AuditEntry, ConsoleState, Session
-from storage.mongo import translated
+from storage.mongo_errors import translated
 from storage.values import Document
 
 

@@ -18,7 +18,7 @@ from storage.dead_letters import (
 )
 from storage.driver import Driver, open_client, settled
 from storage.ledger_documents import dead_letter_out, headers_out
-from storage.mongo import translated
+from storage.mongo_errors import translated
 from storage.values import Document
 
 _LINE: Document = {

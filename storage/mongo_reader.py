@@ -14,8 +14,8 @@ from storage.commerce_documents import commerce_order_out
 from storage.driver import Driver, open_client, settled
 from storage.fact_documents import store_out
 from storage.indexes import INDEXES
-from storage.mongo import translated
-from storage.order_documents import order_out, story_out
+from storage.mongo_errors import translated
+from storage.order_documents import order_out
 from storage.order_lines import FIELDS, line_out, query_of
 from storage.reader import (
     BlockedGroup,
@@ -26,6 +26,7 @@ from storage.reader import (
     Reader,
     Standing,
 )
+from storage.story_documents import story_out
 from storage.values import Document
 
 _NO_BODY = {"body": 0, "cause": 0}

@@ -24,7 +24,7 @@ from models.outcomes import (
     WaitingReason,
     Withdrawn,
 )
-from models.records import Cause, OrderRecord, StoryEntry
+from models.records import OrderRecord
 from storage.values import Document, money_in, money_out, present
 
 
@@ -102,45 +102,6 @@ def order_out(document: Document) -> OrderRecord:
         received_at=document["received_at"],
         decided_at=imported["decided_at"],
     )
-
-
-def story_in(entry: StoryEntry) -> Document:
-    """Give one entry of a story."""
-    return present(
-        at=entry.at,
-        cause=cause_in(entry.cause),
-        what=entry.what,
-        reasons=entry.reasons,
-        facts=entry.facts or None,
-        events=entry.events,
-    )
-
-
-def story_out(document: Document) -> StoryEntry:
-    """Give one entry of a story back."""
-    return StoryEntry(
-        at=document["at"],
-        cause=cause_out(document["cause"]),
-        what=document["what"],
-        reasons=tuple(document.get("reasons", ())),
-        facts=document.get("facts", {}),
-        events=tuple(document.get("events", ())),
-    )
-
-
-def cause_in(cause: Cause) -> Document:
-    """Give a cause as it is stored."""
-    return present(
-        topic=cause.topic,
-        partition=cause.partition,
-        offset=cause.offset,
-        traceparent=cause.traceparent,
-    )
-
-
-def cause_out(document: Document) -> Cause:
-    """Give a stored cause."""
-    return Cause(**document)
 
 
 def state_of(outcome: Outcome) -> ImportState:

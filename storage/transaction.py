@@ -12,23 +12,18 @@ from typing_extensions import override
 
 from models import keys
 from models.catalog import Catalog
-from models.errors import PositionLost
 from models.facts import Listing, Store
 from models.ledger import Changes, DeadLetter, Position
-from models.records import CommerceOrder, OrderRecord, StockedProduct
-from storage.commerce_documents import commerce_order_out
+from models.records import OrderRecord, StockedProduct
 from storage.fact_documents import listing_out, product_out, store_out
 from storage.ledger_documents import dead_letter_out
+from storage.mongo_errors import inside
+from storage.mongo_queries import NO_STORY, MongoQueries, among
 from storage.mongo_replays import MongoReplayQueries
 from storage.order_documents import order_out
 from storage.port import Transaction, Turn
 from storage.turn_cache import Handover, TurnCache
-from storage.values import Document
 from storage.writes import operations
-
-_NO_STORY = {"story": 0}
-DUPLICATE_KEY = 11000
-WRITE_CONFLICT = 112
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +40,7 @@ class Turns:
     handover: Handover = field(default_factory=Handover)
 
 
-class MongoTransaction(MongoReplayQueries, Transaction):
+class MongoTransaction(MongoQueries, MongoReplayQueries, Transaction):
     """See the port for what each method promises."""
 
     def __init__(
@@ -116,7 +111,7 @@ class MongoTransaction(MongoReplayQueries, Transaction):
 
     @override
     async def orders(self, wanted: Collection[str]) -> Mapping[str, OrderRecord]:
-        found = await self._find("amazon_orders", _among(wanted), _NO_STORY)
+        found = await self._find("amazon_orders", among(wanted), NO_STORY)
         return {document["_id"]: order_out(document) for document in found}
 
     @override
@@ -131,21 +126,6 @@ class MongoTransaction(MongoReplayQueries, Transaction):
         return handed_over | dict(await self.orders(set(wanted) - handed_over.keys()))
 
     @override
-    async def order_keys(self, amazon_order_ids: Collection[str]) -> Mapping[str, Sequence[str]]:
-        if not amazon_order_ids:
-            return {}
-        found: dict[str, list[str]] = {}
-        query = {"amazon_order_id": {"$in": list(amazon_order_ids)}}
-        for document in await self._find("amazon_orders", query, {"amazon_order_id": 1}):
-            found.setdefault(document["amazon_order_id"], []).append(document["_id"])
-        return found
-
-    @override
-    async def commerce_orders(self, ids: Collection[str]) -> Mapping[str, CommerceOrder]:
-        found = await self._find("commerce_orders", _among(ids))
-        return {document["_id"]: commerce_order_out(document) for document in found}
-
-    @override
     async def catalog(self, wanted: Collection[tuple[str, str]]) -> Catalog:
         listings = await self.listings({keys.listing_key(*pair) for pair in wanted})
         matches = {key: listing.sku for key, listing in listings.items()}
@@ -157,66 +137,20 @@ class MongoTransaction(MongoReplayQueries, Transaction):
         cache = self._caches.get(Turn.STOCK)
         known: dict[str, StockedProduct | None] = {} if cache is None else cache.products
         missing = [sku for sku in skus if sku not in known]
-        found = await self._find("products", _among(missing))
+        found = await self._find("products", among(missing))
         known |= dict.fromkeys(missing)
         known |= {doc["_id"]: product_out(doc) for doc in found if not doc["deleted"]}
         return {sku: product for sku in skus if (product := known[sku]) is not None}
-
-    @override
-    async def product_versions(self, skus: Collection[str]) -> Mapping[str, StockedProduct]:
-        found = await self._find("products", _among(skus))
-        return {doc["_id"]: product_out(doc) for doc in found}
 
     @override
     async def listings(self, wanted: Collection[str]) -> Mapping[str, Listing]:
         cache = self._caches.get(Turn.STOCK)
         known: dict[str, Listing | None] = {} if cache is None else cache.listings
         missing = [key for key in wanted if key not in known]
-        found = await self._find("listings", _among(missing))
+        found = await self._find("listings", among(missing))
         known |= dict.fromkeys(missing)
         known |= {document["_id"]: listing_out(document) for document in found}
         return {key: listing for key in wanted if (listing := known[key]) is not None}
-
-    @override
-    async def facts_waited_on(self, facts: Collection[str]) -> Collection[str]:
-        if not facts:
-            return ()
-        found: list[str] = await self._database.amazon_orders.distinct(
-            "import.waits_on", {"import.waits_on": {"$in": list(facts)}}, session=self._session
-        )
-        return set(found) & set(facts)
-
-    @override
-    async def orders_waiting_on(
-        self, fact: str, after: OrderRecord | None, limit: int
-    ) -> Sequence[OrderRecord]:
-        return await self._oldest_first({"import.waits_on": fact}, after, limit)
-
-    @override
-    async def blocked_orders(
-        self, store_id: str | None, after: OrderRecord | None, limit: int
-    ) -> Sequence[OrderRecord]:
-        query: Document = {"import.state": "blocked"}
-        if store_id is not None:
-            query["store_id"] = store_id
-        return await self._oldest_first(query, after, limit)
-
-    @override
-    async def shipped_commerce_orders(
-        self, store_id: str | None, limit: int
-    ) -> Sequence[CommerceOrder]:
-        query: Document = {"status": "shipped"}
-        if store_id is not None:
-            query["store_id"] = store_id
-        cursor = self._database.commerce_orders.find(query, session=self._session)
-        return [commerce_order_out(doc) for doc in await cursor.limit(limit).to_list(None)]
-
-    @override
-    async def acknowledged_holders(self, skus: Collection[str]) -> Sequence[CommerceOrder]:
-        if not skus:
-            return ()
-        query = {"holds.sku": {"$in": list(skus)}, "acknowledged_at": {"$type": "date"}}
-        return [commerce_order_out(doc) for doc in await self._find("commerce_orders", query)]
 
     @override
     async def details_of(self, amazon_order_ids: Collection[str]) -> Sequence[DeadLetter]:
@@ -243,44 +177,4 @@ class MongoTransaction(MongoReplayQueries, Transaction):
         try:
             await self._client.bulk_write(batch, ordered=False, session=self._session)
         except ClientBulkWriteException as error:
-            raise _inside(error) from error
-
-    async def _find(
-        self, collection: str, query: Document | None, fields: Document | None = None
-    ) -> list[Document]:
-        if query is None:
-            return []
-        cursor = self._database[collection].find(query, fields, session=self._session)
-        documents: list[Document] = await cursor.to_list(None)
-        return documents
-
-    async def _oldest_first(
-        self, query: Document, after: OrderRecord | None, limit: int
-    ) -> Sequence[OrderRecord]:
-        if after is not None:
-            date = after.order.purchase_date
-            later: Document = {"$ne": None} if date is None else {"$gt": date}
-            here = {"purchase_date": date, "_id": {"$gt": after.key}}
-            query = {"$and": [query, {"$or": [{"purchase_date": later}, here]}]}
-        cursor = self._database.amazon_orders.find(query, _NO_STORY, session=self._session)
-        cursor = cursor.sort([("purchase_date", 1), ("_id", 1)]).limit(limit)
-        return [order_out(document) for document in await cursor.to_list(None)]
-
-
-def _among(ids: Collection[str]) -> Document | None:
-    return {"_id": {"$in": list(ids)}} if ids else None
-
-
-class WriteConflict(Exception):  # noqa: N818 - a state of the world, not a mistake
-    """Another transaction changed the same document; this one may be tried again."""
-
-
-def _inside(error: ClientBulkWriteException) -> Exception:
-    """Give what went wrong inside a bulk write: the driver wraps it and drops its labels."""
-    failures: list[Any] = list(error.write_errors or ())
-    codes = {failed["code"] for failed in failures}
-    if DUPLICATE_KEY in codes:
-        return PositionLost("what is to be stored is stored already")
-    if WRITE_CONFLICT in codes or getattr(error.error, "code", None) == WRITE_CONFLICT:
-        return WriteConflict("in a bulk write")
-    return error.error if isinstance(error.error, Exception) else error
+            raise inside(error) from error

@@ -9,8 +9,9 @@ from models.ledger import Changes, OrderChange, Position
 from storage.commerce_documents import commerce_order_in, commerce_progress_in
 from storage.fact_documents import listing_in, product_in, store_in
 from storage.ledger_documents import dead_letter_in, event_in, position_id, reference_in
-from storage.order_documents import order_in, outcome_in, story_in
+from storage.order_documents import order_in, outcome_in
 from storage.replay_documents import answer_in, replay_in
+from storage.story_documents import story_in
 from storage.values import Document
 
 STORY_LENGTH = 200

@@ -25,7 +25,7 @@ log = structlog.get_logger(__name__)
 IDLE_SECONDS = 0.05
 """How long a lane waits for more before it records that all is published."""
 MOST_MESSAGES = 1000
-"""How many messages of several partitions are decided in one transaction, at most."""
+"""How many messages of several partitions are decided in one transaction, if nothing is said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +70,14 @@ class Lane:
         publisher: Publisher,
         now: Callable[[], datetime],
         on_room: Callable[[], None] = lambda: None,
+        most: int = MOST_MESSAGES,
     ) -> None:
         self._outbox = Outbox(positions, storage, publisher)
         self._stage = stage
         self._storage = storage
         self._now = now
         self._on_room = on_room
+        self._most = most
         self._waiting: deque[ReadBatch] = deque()
         self._news = asyncio.Event()
         self._taken_to = {source: one.decided_to for source, one in self.positions.items()}
@@ -99,7 +101,7 @@ class Lane:
 
     def has_room(self, source: Source) -> bool:
         """Whether more of a partition should be read: less of it waits than is decided at once."""
-        return sum(len(one.read) for one in self._waiting if one.source == source) < MOST_MESSAGES
+        return sum(len(one.read) for one in self._waiting if one.source == source) < self._most
 
     def put(self, source: Source, batch: Batch) -> None:
         """Read a partition's batch; it is decided when those before it are."""
@@ -205,7 +207,7 @@ class Lane:
         count = 0
         while self._waiting:
             count += len(self._waiting[0].read)
-            if batches and count > MOST_MESSAGES:
+            if batches and count > self._most:
                 break
             batches.append(self._waiting.popleft())
         return batches

@@ -14,7 +14,7 @@ from tenacity import AsyncRetrying, retry_if_exception_type, wait_exponential_ji
 from models.errors import StorageUnavailable
 from models.ledger import Position, Source
 from storage.port import R, Storage
-from streams.lane import Batch, Lane
+from streams.lane import MOST_MESSAGES, Batch, Lane
 from streams.publisher import Publisher
 from streams.stage import Stage
 from streams.watchdog import Progress
@@ -51,12 +51,14 @@ class Lanes:
         publisher: Publisher,
         now: Callable[[], datetime],
         on_failure: Callable[[BaseException], None],
+        most: int = MOST_MESSAGES,
     ) -> None:
         self._stages = stages
         self._storage = storage
         self._publisher = publisher
         self._now = now
         self._on_failure = on_failure
+        self._most = most
         self._lanes: dict[str, tuple[Lane, asyncio.Task[None]]] = {}
         # Faust may ask for the positions twice at once, from a rebalance and from its reader.
         self._handing_over = asyncio.Lock()
@@ -92,6 +94,7 @@ class Lanes:
                 self._publisher,
                 self._now,
                 self._room.set,
+                self._most,
             )
             task = asyncio.create_task(lane.run(), name=f"lane {topic}")
             task.add_done_callback(self._ended)

@@ -55,8 +55,8 @@ from order_import.embedded import EmbeddedServers
 from storage.driver import Driver
 from storage.memory import MemoryStorage
 from storage.mongo import MongoStorage, open_storage
-from storage.order_documents import story_out
 from storage.port import Storage, Transaction, Turn
+from storage.story_documents import story_out
 from storage.writes import STORY_LENGTH
 from tests.builders import (
     KEY,

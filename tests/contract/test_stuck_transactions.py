@@ -10,7 +10,7 @@ from pymongo.errors import OperationFailure
 from models.errors import StorageBusy, StorageUnavailable
 from models.ledger import Source
 from order_import.embedded import EmbeddedServers
-from storage import mongo
+from storage import mongo, mongo_errors
 from storage.driver import Driver
 from storage.mongo import open_storage
 from storage.port import Transaction, Turn
@@ -87,7 +87,7 @@ async def test_a_commit_that_a_restarted_server_knows_nothing_of_is_left_to_the_
     class Session:
         async def commit_transaction(self) -> None:
             labels = {"errorLabels": ["TransientTransactionError"]}
-            raise OperationFailure("no such transaction", mongo.NO_SUCH_TRANSACTION, labels)
+            raise OperationFailure("no such transaction", mongo_errors.NO_SUCH_TRANSACTION, labels)
 
     session: Any = Session()
     with pytest.raises(StorageUnavailable):

@@ -10,7 +10,7 @@ from models.amazon_order import FulfillmentChannel
 from models.facts import CommerceStatus
 from models.outcomes import Admitted, Blocked, Created
 from models.records import CommerceOrder, OrderRecord, StockedProduct
-from storage.memory import Contents
+from storage.memory_contents import Contents
 
 _READY = {"MFN": {"Unshipped", "PartiallyShipped", "Shipped"}, "AFN": {"Shipped"}}
 

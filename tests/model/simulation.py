@@ -18,7 +18,9 @@ from models.errors import PositionLost
 from models.events import Event
 from models.ledger import Outgoing, Source
 from models.outcomes import Blocked, Skipped, Waiting, Withdrawn
-from storage.memory import Contents, MemoryStorage, MemoryTransaction
+from storage.memory import MemoryStorage
+from storage.memory_contents import Contents
+from storage.memory_transaction import MemoryTransaction
 from storage.port import R, Transaction
 from streams.agents import STAGES
 from streams.lane import Batch, Lane

@@ -13,7 +13,7 @@ from models.ledger import Admission, Outgoing, Position, Source
 from models.records import Cause
 from storage.memory import MemoryStorage
 from storage.port import Transaction
-from streams.lane import MOST_MESSAGES, Batch, Lane
+from streams.lane import Batch, Lane
 from streams.messages import Incoming
 from streams.page import Page
 from tests.builders import NOW, a_dead_letter, a_message
@@ -90,7 +90,11 @@ class Kit:
     """A lane with all it needs."""
 
     def __init__(
-        self, storage: MemoryStorage | None = None, step: int | None = None, position: Any = None
+        self,
+        storage: MemoryStorage | None = None,
+        step: int | None = None,
+        position: Any = None,
+        **options: Any,
     ) -> None:
         self.storage = storage or MemoryStorage()
         self.stage = Decided(step)
@@ -99,7 +103,7 @@ class Kit:
         start = position or Position(SOURCE, 0)
         if start.decided_to or start.outbox:
             self.storage.contents.positions[SOURCE] = start
-        self.lane = Lane([start], self.stage, self.storage, publisher, lambda: NOW)
+        self.lane = Lane([start], self.stage, self.storage, publisher, lambda: NOW, **options)
 
     async def run(self, *batches: Batch) -> None:
         """Work these batches off, and then drain."""
@@ -271,11 +275,13 @@ async def test_what_waits_of_several_partitions_is_decided_in_one_transaction() 
 
 
 async def test_no_more_is_decided_at_once_than_a_transaction_should_hold() -> None:
-    kit = Kit()
-    for start in (0, MOST_MESSAGES - 1, MOST_MESSAGES):
-        kit.lane.put(SOURCE, a_batch(start, start + max(1, MOST_MESSAGES - 1 - start)))
+    kit = Kit(most=10)
+    assert kit.lane.has_room(SOURCE)
+    for start, end in ((0, 9), (9, 10), (10, 11)):
+        kit.lane.put(SOURCE, a_batch(start, end))
+    assert not kit.lane.has_room(SOURCE)
     running = asyncio.create_task(kit.lane.run())
-    await until(lambda: kit.stands_at(MOST_MESSAGES + 1) if kit.stored_to else False)
+    await until(lambda: kit.stored_to == 11)
     kit.lane.drain()
     await running
     assert kit.stored.step == 2

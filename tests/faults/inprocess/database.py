@@ -14,7 +14,9 @@ from typing_extensions import override
 
 from models.events import Event
 from models.ledger import Outgoing, Position, Source
-from storage.memory import Contents, MemoryStorage, MemoryTransaction
+from storage.memory import MemoryStorage
+from storage.memory_contents import Contents
+from storage.memory_transaction import MemoryTransaction
 from storage.port import R, Transaction, Turn, View
 from tests.faults.inprocess.power import Power
 from tests.model.invariants import check_stock, check_taken

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from models.amazon_order import AmazonStatus
-from storage.memory import Contents
+from storage.memory_contents import Contents
 from streams.messages import encode
 from streams.topics import TopicName
 from tests.faults.inprocess.log import Log

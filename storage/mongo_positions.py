@@ -1,0 +1,145 @@
+"""Positions on MongoDB: where partitions stand, who owns them, and what is to go out."""
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from models.commands import COMMAND
+from models.errors import PositionLost
+from models.ledger import Admission, CommandMessage, Outgoing, Position, Source
+from storage.driver import settled
+from storage.ledger_documents import (
+    dead_letter_out,
+    event_out,
+    ids_of_event,
+    position_id,
+    reference_in,
+)
+from storage.mongo_errors import translated
+from storage.values import Document
+
+
+class MongoPositions:
+    """See `storage.port.Storage` for what each method promises."""
+
+    def __init__(self, client: Any, database: Any) -> None:
+        self._client = client
+        self._database = database
+        self._sessions: dict[Source, Any] = {}
+        self._former_sessions: list[Any] = []
+
+    async def position(self, source: Source) -> Position:
+        """See the port."""
+        with translated():
+            document = await self._database.positions.find_one({"_id": position_id(source)})
+            if document is None:
+                return Position(source, 0)
+            outbox = await self._outbox(document["outbox"])
+            return Position(
+                source, document["decided_to"], outbox, document["epoch"], document["step"]
+            )
+
+    async def take_up(self, sources: Sequence[Source]) -> Sequence[Position]:
+        """See the port."""
+        positions = self._database.positions
+        ids = [position_id(source) for source in sources]
+        with translated():
+            # Never one that was used before: a next owner may end it while it waits for its turn.
+            session = await settled(self._client.start_session())
+            # First of all: what a former owner left open may have these very documents in it.
+            known = await positions.find({"_id": {"$in": ids}}, {"session": 1}).to_list(None)
+            left = [one["session"] for one in known if one.get("session") is not None]
+            if left:
+                self._former_sessions.extend(left)
+                await self._end_former_owners()
+            for one in ids:
+                await positions.update_one(
+                    {"_id": one},
+                    {
+                        "$set": {"session": session.session_id},
+                        "$inc": {"epoch": 1},
+                        "$setOnInsert": {"decided_to": 0, "outbox": [], "step": 0},
+                    },
+                    upsert=True,
+                )
+            self._sessions |= dict.fromkeys(sources, session)
+        return [await self.position(source) for source in sources]
+
+    async def _end_former_owners(self) -> None:
+        """End what former owners have open.
+
+        Also what one of them began late, after it had lost its partition and before it died.
+        """
+        if self._former_sessions:
+            await self._database.command({"killSessions": self._former_sessions})
+
+    async def mark_published(self, position: Position, rest: Sequence[Outgoing] = ()) -> None:
+        """See the port."""
+        with translated():
+            marked = await self._database.positions.update_one(
+                {
+                    "_id": position_id(position.source),
+                    "epoch": position.epoch,
+                    "step": position.step,
+                },
+                {"$set": {"outbox": [reference_in(outgoing) for outgoing in rest]}},
+            )
+        if not marked.matched_count:
+            stored = await self.position(position.source)
+            if stored.epoch != position.epoch:
+                raise PositionLost(f"{position.source} has another owner")
+
+    async def unpublished_elsewhere(
+        self, events: Collection[tuple[str, int]], but: Collection[Source]
+    ) -> Collection[tuple[str, int]]:
+        """See the port."""
+        ids = {event_id for event in events for event_id in ids_of_event(*event)}
+        others = {"$nin": [position_id(source) for source in but]}
+        query = {"_id": others, "outbox.event": {"$in": list(ids)}}
+        with translated():
+            positions = self._database.positions.find(query, {"outbox.event": 1})
+            told = {
+                reference.get("event")
+                for position in await positions.to_list(None)
+                for reference in position["outbox"]
+            }
+            # An id does not tell its event's place in the order's sequence; the event does.
+            kept = await self._kept("events", sorted(ids & told))
+        return {(event["key"], event["sequence"]) for event in kept.values()} & set(events)
+
+    async def restart_position(self, position: Position, offset: int) -> Position:
+        """See the port."""
+        source = position.source
+        with translated():
+            result = await self._database.positions.update_one(
+                {"_id": position_id(source), "epoch": position.epoch, "step": position.step},
+                {"$set": {"decided_to": offset}, "$inc": {"step": 1}},
+            )
+        if not result.matched_count:
+            raise PositionLost(f"{position_id(source)} was moved by another")
+        return await self.position(source)
+
+    async def _outbox(self, references: list[Document]) -> tuple[Outgoing, ...]:
+        events = await self._kept("events", [ref["event"] for ref in references if "event" in ref])
+        letters = await self._kept(
+            "dead_letters", [ref["dead_letter"] for ref in references if "dead_letter" in ref]
+        )
+        outgoing: list[Outgoing] = []
+        for reference in references:
+            match reference:
+                case {"event": event_id}:
+                    outgoing.append(event_out(events[event_id]))
+                case {"dead_letter": letter_id}:
+                    outgoing.append(dead_letter_out(letters[letter_id]))
+                case {"command": command, "key": key}:
+                    outgoing.append(CommandMessage(key, COMMAND.validate_json(command)))
+                case {"admission": key}:
+                    outgoing.append(Admission(key, reference.get("traceparent")))
+                case _:
+                    raise ValueError(f"an outbox holds an unknown reference: {sorted(reference)}")
+        return tuple(outgoing)
+
+    async def _kept(self, collection: str, ids: list[str]) -> dict[str, Document]:
+        if not ids:
+            return {}
+        cursor = self._database[collection].find({"_id": {"$in": ids}})
+        return {document["_id"]: document for document in await cursor.to_list(None)}
