@@ -76,16 +76,17 @@ class MongoTransaction(MongoQueries, MongoReplayQueries, Transaction):
 
     @override
     async def take_turn(self, turn: Turn) -> int:
-        for one in Turn:
-            if one is turn or one in self._taken_before:
-                await self._take_turn(one)
+        self._taken_before.add(turn)
+        new = [one for one in Turn if one in self._taken_before and one not in self._numbered]
+        # All locks before the first word to the database: what another lane commits while this
+        # one waits for a lock would be a conflict for a transaction that has begun.
+        for one in new:
+            await self._held_turns.enter_async_context(self._turns.locks[one])
+        for one in new:
+            self._numbered[one] = await self._win_turn(one)
         return self._numbered[turn]
 
-    async def _take_turn(self, turn: Turn) -> None:
-        if turn in self._numbered:
-            return
-        self._taken_before.add(turn)
-        await self._held_turns.enter_async_context(self._turns.locks[turn])
+    async def _win_turn(self, turn: Turn) -> int:
         document = await self._database.turns.find_one_and_update(
             {"_id": turn.value},
             {"$inc": {"taken": 1}},
@@ -96,7 +97,8 @@ class MongoTransaction(MongoQueries, MongoReplayQueries, Transaction):
         self._caches[turn], self._taken[turn] = self._turns.caches[turn], document["taken"]
         if not self._caches[turn].begin(document["taken"]):
             self._turns.handover.forget()
-        self._numbered[turn] = document.get("orders_numbered", 0)
+        number: int = document.get("orders_numbered", 0)
+        return number
 
     @override
     async def stores(self) -> Mapping[str, Store]:

@@ -186,6 +186,40 @@ async def test_without_turns_the_wake_up_is_lost(
             await _assert_no_wake_up_is_lost(one, pair)
 
 
+async def test_who_needs_both_turns_is_not_overtaken_for_ever_by_who_needs_one(
+    turns_url: str,
+) -> None:
+    """Its transaction began before the other's end each time it waited, so it never got on."""
+    rounds = 5
+    async with open_storage(turns_url, "both_turns") as storage:
+        await storage.prepare()
+
+        async def one(transaction: Transaction) -> None:
+            await transaction.take_turn(Turn.STOCK)
+            for _ in range(10):
+                await transaction.orders([KEY])
+
+        async def both(transaction: Transaction) -> None:
+            await transaction.take_turn(Turn.POLICY)
+            await transaction.orders([KEY])
+            await transaction.take_turn(Turn.STOCK)
+
+        async def again_and_again() -> None:
+            while True:
+                await storage.transact(one)
+
+        others = [asyncio.create_task(again_and_again()) for _ in range(2)]
+        try:
+            async with asyncio.timeout(60):
+                for _ in range(rounds):
+                    await storage.transact(both)
+        finally:
+            for other in others:
+                other.cancel()
+            await asyncio.wait(others)
+        assert storage.conflicts <= rounds, "once each, to learn that it needs both"
+
+
 class _TurnlessTransaction(MongoTransaction):
     @override
     async def take_turn(self, turn: Turn) -> int:
