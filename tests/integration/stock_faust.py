@@ -1,87 +1,121 @@
-"""Stock Faust as its documentation has it, and our transport under the same mishap.
+"""Stock Faust as its documentation has it, and our transport, with the same messages and mishaps.
 
-`python -m tests.integration.stock_faust stock|ours BROKER TOPIC DONE` reads a topic, writes what it
-has done into a file, and fails at the second message.
+`python -m tests.integration.stock_faust stock|ours DIARY harmed|unharmed` works on the topics that
+the settings name, until SIGTERM.
 """
 
 import asyncio
-import os
+import signal
 import sys
 import tempfile
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
 import faust
 
-from storage.memory import MemoryStorage
-from storage.port import Transaction
+from order_import.clients import connect_storage
+from order_import.settings import Settings
+from storage.port import Transaction, Turn
+from streams import lanes as our_lanes
 from streams.agents import AppOptions, build_app
 from streams.lanes import Lanes
 from streams.messages import Incoming
 from streams.page import Page
 from streams.topics import READ_TOPICS, TopicName
 from tests.builders import NOW
+from tests.integration.losses import Work
+
+SEVERAL = {TopicName.LISTINGS, TopicName.ORDER_UPDATES, TopicName.COMMANDS}
+"""Where stock Faust has two work on one partition: so one is done while the other hangs."""
 
 
-class Failing:
-    """A stage that does one message at a time, and fails at the second."""
+def stock(work: Work, settings: Settings, data_dir: str) -> faust.App:
+    """Give the app that everybody writes first, with an agent for each topic."""
+    app = faust.App(
+        "stock",
+        broker=f"kafka://{settings.kafka_bootstrap_servers}",
+        store="memory://",
+        key_serializer="raw",
+        value_serializer="raw",
+        web_enabled=False,
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+        table_standby_replicas=0,
+        broker_commit_interval=0.2,
+        broker_session_timeout=6.0,
+        broker_heartbeat_interval=0.5,
+        # With the default a shutdown waits for ever for work that hangs, and cancels none.
+        stream_wait_empty=False,
+        datadir=data_dir,
+    )
+    for name in READ_TOPICS:
+        _add_agent(app, settings.topic_prefix, name, work)
+    return app
 
-    def __init__(self, done: Path) -> None:
-        self._done = done
+
+def _add_agent(app: faust.App, prefix: str, name: TopicName, work: Work) -> None:
+    async def one_by_one(stream: Any) -> None:
+        async for value in stream:
+            await work.do(name, int(value))
+
+    async def taking(stream: Any) -> None:
+        async for values in stream.take(3, within=1):
+            for value in values:
+                await work.do(name, int(value))
+
+    async def taking_without_acks(stream: Any) -> None:
+        async for events in stream.noack_take(3, within=1):
+            for event in events:
+                await work.do(name, int(event.value))
+
+    programs = {TopicName.STORES: taking, TopicName.PRODUCTS: taking_without_acks}
+    agent = app.agent(app.topic(prefix + name), name=name, concurrency=2 if name in SEVERAL else 1)
+    agent(programs.get(name, one_by_one))
+
+
+class Harmed:
+    """A stage that works on one message at a time."""
+
+    def __init__(self, name: TopicName, work: Work) -> None:
+        self._name, self._work = name, work
 
     def read(self, messages: Sequence[Incoming]) -> Sequence[Incoming]:
         return messages
 
     async def decide(self, read: Sequence[Incoming], page: Page, transaction: Transaction) -> Any:
-        del page, transaction
-        _do(read[0].value, self._done)
+        del page
+        await self._work.do(self._name, int(read[0].value or b""))
+        # As every stage does; afterwards, for what hangs here is to hold up no other topic.
+        await transaction.take_turn(Turn.POLICY)
         return read[1:] or None
 
 
-def _do(value: bytes | None, done: Path) -> None:
-    if value == b"1":
-        raise RuntimeError("the second message cannot be worked on")
-    with done.open("ab") as file:
-        file.write((value or b"") + b"\n")
+async def ours(work: Work, settings: Settings, data_dir: str, stack: AsyncExitStack) -> faust.App:
+    """Give our app. Where a worker would end, it goes on, so that Faust may commit if it can."""
+    storage = await stack.enter_async_context(connect_storage(settings))
+    our_lanes.DRAIN_SECONDS = 1.0
+    stages = {settings.topic_prefix + name: Harmed(name, work) for name in READ_TOPICS}
+    lanes = Lanes(stages, storage, None, lambda: NOW, print)  # type: ignore[arg-type]
+    servers, prefix = settings.kafka_bootstrap_servers, settings.topic_prefix
+    return build_app(AppOptions(servers, prefix, "ours", 100, 6), lanes, data_dir)
 
 
-def stock(broker: str, topic: str, done: Path) -> faust.App:
-    """Give the app that everybody writes first."""
-    app = faust.App(
-        f"stock-{topic}",
-        broker=f"kafka://{broker}",
-        store="memory://",
-        value_serializer="raw",
-        web_enabled=False,
-        topic_allow_declare=False,
-        topic_disable_leader=True,
-        broker_commit_interval=0.2,
-        datadir=tempfile.mkdtemp(),
-    )
-
-    @app.agent(app.topic(topic))
-    async def work(stream: Any) -> None:
-        async for value in stream:
-            _do(value, done)
-
-    return app
-
-
-def ours(broker: str, topic: str, done: Path) -> faust.App:
-    """Give our app, with one topic and a stage that fails."""
-
-    def fail(_: BaseException) -> None:
-        os._exit(70)
-
-    prefix = topic.removesuffix(TopicName.ORDERS)
-    stages = {prefix + name: Failing(done) for name in READ_TOPICS}
-    lanes = Lanes(stages, MemoryStorage(), None, lambda: NOW, fail)  # type: ignore[arg-type]
-    return build_app(AppOptions(broker, prefix, f"ours-{topic}", 100, 6), lanes, tempfile.mkdtemp())
+async def _run(which: str, diary: str, harm: str) -> None:
+    ended = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ended.set)
+    settings, work = Settings(), Work(Path(diary), unharmed=harm == "unharmed")
+    async with AsyncExitStack() as stack:
+        data_dir = stack.enter_context(tempfile.TemporaryDirectory())
+        if which == "stock":
+            app = stock(work, settings, data_dir)
+        else:
+            app = await ours(work, settings, data_dir, stack)
+        await app.start()
+        await ended.wait()
+        await app.stop()
 
 
 if __name__ == "__main__":
-    which, *told, path = sys.argv[1:]
-    app = {"stock": stock, "ours": ours}[which](told[0], told[1], Path(path))
-    worker = faust.Worker(app, loglevel="error", loop=asyncio.new_event_loop())
-    worker.execute_from_commandline()
+    asyncio.run(_run(*sys.argv[1:]))

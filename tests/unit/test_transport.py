@@ -190,6 +190,47 @@ async def test_what_ours_commits_is_what_the_ledger_has_as_decided_and_published
     assert not failures
 
 
+class AssignedThread:
+    """What Faust's consumer asks its thread, of partitions with logs of these bounds."""
+
+    def __init__(self, logs: dict[TP, LogBounds]) -> None:
+        self._logs = logs
+        self.sought: dict[TP, int] = {}
+
+    def assignment(self) -> set[TP]:
+        return set(self._logs)
+
+    async def earliest_offsets(self, *partitions: TP) -> dict[TP, int]:
+        return {one: self._logs[one].start for one in partitions}
+
+    async def highwaters(self, *partitions: TP) -> dict[TP, int]:
+        return {one: self._logs[one].end for one in partitions}
+
+    async def seek_wait(self, partitions: dict[TP, int]) -> None:
+        self.sought |= partitions
+
+
+async def test_assigned_partitions_are_taken_up_where_the_ledger_says(tmp_path: Path) -> None:
+    known, new, cut, anew = (TP("amazon.orders", number) for number in range(4))
+    storage = MemoryStorage()
+    for tp, decided_to in ((known, 3), (cut, 3), (anew, 40)):
+        source = Source(*tp)
+        storage.contents.positions[source] = Position(source, decided_to)
+    lanes = Lanes(STAGES, storage, None, lambda: NOW, print)  # type: ignore[arg-type]
+    consumer: Any = build_app(
+        AppOptions("127.0.0.1:1", "", "g", 10, 6), lanes, str(tmp_path)
+    ).consumer
+    logs = {known: (0, 9), new: (0, 9), cut: (5, 9), anew: (0, 9)}
+    thread = AssignedThread({tp: LogBounds(*bounds) for tp, bounds in logs.items()})
+    consumer._thread = thread
+    await consumer.perform_seek()
+    expected = {known: 3, new: 0, cut: 5, anew: 0}
+    assert thread.sought == expected
+    assert {one: consumer._read_offset[one] for one in logs} == expected
+    assert {TP(*source): to for source, to in lanes.published().items()} == expected
+    await lanes.drain()
+
+
 async def test_a_batch_begins_where_the_one_before_ended_also_after_a_gap(tmp_path: Path) -> None:
     lanes = Lanes(STAGES, MemoryStorage(), None, lambda: NOW, print)  # type: ignore[arg-type]
     app = build_app(AppOptions("127.0.0.1:1", "", "g", 10, 6), lanes, str(tmp_path))
