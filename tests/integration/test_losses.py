@@ -179,6 +179,6 @@ def test_ours_commits_only_what_is_done_and_does_the_rest_when_it_is_started_aga
     programs: Programs, name: str
 ) -> None:
     program, loss = programs["ours"], LOSSES[name]
-    assert program.ended[name] <= min(loss.never_done)
     assert not program.missing(name)
+    assert program.ended[name] <= min(loss.never_done)
     assert program.at_last[name] > max(loss.offsets) + 1
