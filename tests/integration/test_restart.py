@@ -13,12 +13,14 @@ from tests.integration.wire import item, order, product, store
 
 pytestmark = pytest.mark.timeout(300)
 ORDERS = 1200
+BATCH = 40
+"""Small, so that a worker is in the middle of its work when something happens to it."""
 
 
 async def test_a_worker_killed_in_the_middle_loses_and_doubles_nothing(system: System) -> None:
     await _prepare(system)
     for share in (0.15, 0.4, 0.7):
-        worker = await system.start_worker()
+        worker = await system.start_worker(batch_size=BATCH)
         decided = partial(_decided, system, int(ORDERS * share))
         await system.eventually(decided, f"{share:.0%} is done")
         await worker.kill()
@@ -29,7 +31,7 @@ async def test_a_worker_killed_in_the_middle_loses_and_doubles_nothing(system: S
 
 async def test_two_workers_share_the_work_and_one_survives_the_other(system: System) -> None:
     await _prepare(system)
-    first, second = await system.start_worker(), await system.start_worker()
+    first, second = [await system.start_worker(batch_size=BATCH) for _ in range(2)]
     await system.eventually(lambda: _decided(system, ORDERS // 3), "a third is done")
     await first.kill()
     await system.eventually(lambda: _all_decided(system), "all orders are decided")
@@ -39,7 +41,7 @@ async def test_two_workers_share_the_work_and_one_survives_the_other(system: Sys
 
 async def test_a_worker_that_is_told_to_stop_leaves_nothing_unpublished(system: System) -> None:
     await _prepare(system)
-    worker = await system.start_worker()
+    worker = await system.start_worker(batch_size=BATCH)
     await system.eventually(lambda: _decided(system, ORDERS // 4), "a quarter is done")
     assert await worker.stop() == 0, worker.log.read_text()
     kept = {event["_id"] async for event in system.db.events.find({}, {"_id": 1})}
