@@ -17,7 +17,7 @@ from order_import.sync_timer import run_sync_timer
 from order_import.topic_admin import missing_topics
 from order_import.worker_http import serve_health
 from order_import.worker_watch import WorkerWatch
-from streams.agents import STAGES, AppOptions, build_app
+from streams.agents import FOLLOWED_BY, STAGES, AppOptions, build_app
 from streams.clock import now
 from streams.lanes import Lanes
 from streams.publisher import Publisher
@@ -54,7 +54,9 @@ async def run_worker(settings: Settings) -> int:
         await publisher.start()
         stack.push_async_callback(publisher.stop)
         stages = {settings.topic_prefix + name: stage for name, stage in STAGES.items()}
-        lanes = Lanes(stages, storage, publisher, now, end, settings.batch_size)
+        prefix = settings.topic_prefix
+        followed_by = {prefix + topic: prefix + after for topic, after in FOLLOWED_BY.items()}
+        lanes = Lanes(stages, storage, publisher, now, end, settings.batch_size, followed_by)
         options = AppOptions(
             bootstrap_servers=settings.kafka_bootstrap_servers,
             topic_prefix=settings.topic_prefix,

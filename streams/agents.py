@@ -30,6 +30,8 @@ STAGES: Mapping[TopicName, Stage[Any]] = {
     TopicName.COMMANDS: CommandsStage(),
 }
 """Which stage works on which topic."""
+FOLLOWED_BY = {TopicName.ORDERS: TopicName.ADMITTED}
+"""Which topic's stage goes on with what another one's has decided."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """The lane: one topic's batches, decided one after the other, published in order."""
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ log = structlog.get_logger(__name__)
 
 IDLE_SECONDS = 0.05
 """How long a lane waits for more before it records that all is published."""
+PATIENCE_SECONDS = 1.0
+"""How long a lane waits for the next one to come after, before it decides more all the same."""
 MOST_MESSAGES = 1000
 """How many messages of several partitions are decided in one transaction, if nothing is said."""
 
@@ -71,6 +74,7 @@ class Lane:
         now: Callable[[], datetime],
         on_room: Callable[[], None] = lambda: None,
         most: int = MOST_MESSAGES,
+        followed_by: "Lane | None" = None,
     ) -> None:
         self._outbox = Outbox(positions, storage, publisher)
         self._stage = stage
@@ -78,8 +82,10 @@ class Lane:
         self._now = now
         self._on_room = on_room
         self._most = most
+        self._followed_by = followed_by
         self._waiting: deque[ReadBatch] = deque()
         self._news = asyncio.Event()
+        self._relief = asyncio.Event()
         self._taken_to = {source: one.decided_to for source, one in self.positions.items()}
         self._draining = False
 
@@ -103,6 +109,13 @@ class Lane:
         """Whether more of a partition should be read: less of it waits than is decided at once."""
         return sum(len(one.read) for one in self._waiting if one.source == source) < self._most
 
+    async def caught_up(self, seconds: float) -> None:
+        """Wait while it has enough for its next two transactions, at most so long."""
+        if sum(len(one.read) for one in self._waiting) >= 2 * self._most:
+            self._relief.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._relief.wait(), seconds)
+
     def put(self, source: Source, batch: Batch) -> None:
         """Read a partition's batch; it is decided when those before it are."""
         taken_to = self._taken_to[source]
@@ -122,6 +135,7 @@ class Lane:
         self._outbox.close()
         self._waiting.clear()
         self._news.set()
+        self._relief.set()
 
     async def run(self) -> None:
         """Work until drained. What an earlier owner left unpublished goes out first.
@@ -203,6 +217,9 @@ class Lane:
             except TimeoutError:
                 await self._outbox.settle()
                 pause = min(2 * pause, 5.0)
+        if self._followed_by is not None:
+            # What is begun is finished before more is begun: it is still at hand in memory.
+            await self._followed_by.caught_up(PATIENCE_SECONDS)
         batches: list[ReadBatch] = []
         count = 0
         while self._waiting:
@@ -210,6 +227,7 @@ class Lane:
             if batches and count > self._most:
                 break
             batches.append(self._waiting.popleft())
+        self._relief.set()
         return batches
 
 

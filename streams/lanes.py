@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, 
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
+from types import MappingProxyType
 from typing import Any
 
 import structlog
@@ -52,6 +53,7 @@ class Lanes:
         now: Callable[[], datetime],
         on_failure: Callable[[BaseException], None],
         most: int = MOST_MESSAGES,
+        followed_by: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self._stages = stages
         self._storage = storage
@@ -59,6 +61,7 @@ class Lanes:
         self._now = now
         self._on_failure = on_failure
         self._most = most
+        self._followed_by = followed_by
         self._lanes: dict[str, tuple[Lane, asyncio.Task[None]]] = {}
         # Faust may ask for the positions twice at once, from a rebalance and from its reader.
         self._handing_over = asyncio.Lock()
@@ -86,7 +89,10 @@ class Lanes:
         # Only now: whoever sleeps between the two must not find a log that ends before a position
         # another has moved since.
         bounds = await bounds_of(sources)
-        for topic, positions in taken.items():
+        # Whoever is followed by another lane comes after it.
+        for topic in sorted(taken, key=lambda one: one in self._followed_by):
+            positions, next_topic = taken[topic], self._followed_by.get(topic)
+            following = self._lanes.get(next_topic) if next_topic is not None else None
             lane = Lane(
                 [await self._inside_log(one, bounds[one.source]) for one in positions],
                 self._stages[topic],
@@ -95,6 +101,7 @@ class Lanes:
                 self._now,
                 self._room.set,
                 self._most,
+                None if following is None else following[0],
             )
             task = asyncio.create_task(lane.run(), name=f"lane {topic}")
             task.add_done_callback(self._ended)

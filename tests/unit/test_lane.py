@@ -387,3 +387,48 @@ async def test_an_idle_owner_ends_when_another_took_its_partition_up_before_it_w
     assert (await storage.take_up([SOURCE]))[0].outbox
     with pytest.raises(PositionLost):
         await asyncio.wait_for(running, 5)
+
+
+async def test_a_stage_begins_no_more_while_the_next_one_has_enough_to_do() -> None:
+    kit, held = Kit(), asyncio.Event()
+    storage, topic = kit.storage, Source("amazon.orders.admitted", 0)
+
+    class Held(Decided):
+        async def decide(self, read: Any, page: Page, transaction: Transaction) -> Any:
+            await held.wait()
+            return await super().decide(read, page, transaction)
+
+    publisher: Any = kit.paper
+    second = Lane([Position(topic, 0)], Held(), MemoryStorage(), publisher, lambda: NOW, most=2)
+    first = Lane(
+        [Position(SOURCE, 0)], kit.stage, storage, publisher, lambda: NOW, followed_by=second
+    )
+    second.put(topic, a_batch(0, 1))
+    running = [asyncio.create_task(lane.run()) for lane in (second, first)]
+    await asyncio.sleep(0)
+    second.put(topic, a_batch(1, 5))
+    first.put(SOURCE, a_batch(0, 1))
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert kit.stored_to == 0
+    held.set()
+    await until(lambda: kit.stored_to == 1)
+    for lane in (first, second):
+        lane.drain()
+    await asyncio.gather(*running)
+
+
+async def test_a_stage_goes_on_in_a_while_even_if_the_next_one_does_not() -> None:
+    kit = Kit()
+    publisher: Any = kit.paper
+    topic = Source("amazon.orders.admitted", 0)
+    stuck = Lane([Position(topic, 0)], Decided(), MemoryStorage(), publisher, lambda: NOW, most=1)
+    stuck.put(topic, a_batch(0, 2))
+    first = Lane(
+        [Position(SOURCE, 0)], kit.stage, kit.storage, publisher, lambda: NOW, followed_by=stuck
+    )
+    first.put(SOURCE, a_batch(0, 1))
+    running = asyncio.create_task(first.run())
+    await asyncio.wait_for(until(lambda: kit.stored_to == 1), 10)
+    first.drain()
+    await running

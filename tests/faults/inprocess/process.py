@@ -9,7 +9,7 @@ from aiokafka.errors import KafkaError
 
 from models.errors import PositionLost
 from models.ledger import Source
-from streams.agents import STAGES
+from streams.agents import FOLLOWED_BY, STAGES
 from streams.lane import Batch
 from streams.lanes import DrainTimeout, Lanes, LogBounds
 from streams.publisher import Publisher
@@ -43,7 +43,16 @@ class Process:
         self._publisher = Publisher(new_producer, new_consumer, "")
         storage = ProcessStorage(database, self.power, self._publisher.publish)
         stages = {str(name): stage for name, stage in STAGES.items()}
-        self.lanes = Lanes(stages, storage, self._publisher, clock.now, self._fail)
+        self.lanes = Lanes(
+            stages,
+            storage,
+            self._publisher,
+            clock.now,
+            self._fail,
+            # Small, so that what several partitions and stages do together is met here too.
+            most=4,
+            followed_by={str(one): str(after) for one, after in FOLLOWED_BY.items()},
+        )
 
     def start(self) -> None:
         """Begin to read what is assigned."""
