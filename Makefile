@@ -46,7 +46,15 @@ run: $(INSTALLED) ## Start everything on this machine, with sample traffic; Ctrl
 
 .PHONY: test
 test: $(INSTALLED) ## Run all quick tests: unit, model, contract, integration, and a few faults of each kind
-	@$(PYTEST) tests/unit tests/model tests/contract tests/integration tests/faults
+	@echo "Those that need no server run beside the others; what they say comes at the end."
+	@trap 'kill %1 2>/dev/null || true' EXIT; \
+	$(PYTEST) -p no:cacheprovider tests/unit tests/model tests/faults/inprocess > $(VENV)/quick.log 2>&1 & \
+	failed=0; \
+	$(PYTEST) tests/contract tests/integration tests/faults/test_controls.py tests/faults/test_selection.py \
+		|| failed=$$?; \
+	wait %1 || failed=$$?; \
+	cat $(VENV)/quick.log; \
+	exit $$failed
 
 .PHONY: histories
 histories: $(INSTALLED) ## Run the long proofs: 20,000 random histories, 200 on real servers, 10,000 stock rounds
