@@ -46,14 +46,14 @@ run: $(INSTALLED) ## Start everything on this machine, with sample traffic; Ctrl
 
 .PHONY: test
 test: $(INSTALLED) ## Run all quick tests: unit, model, contract, integration, and a few faults of each kind
-	@echo "Those that need no server run beside the others; what they say comes at the end."
+	@echo "tests/integration takes longest; the others run beside it, and are shown at the end."
 	@trap 'kill %1 2>/dev/null || true' EXIT; \
-	$(PYTEST) -p no:cacheprovider tests/unit tests/model tests/faults/inprocess > $(VENV)/quick.log 2>&1 & \
+	$(PYTEST) -p no:cacheprovider tests/unit tests/model tests/contract tests/faults \
+		> $(VENV)/others.log 2>&1 & \
 	failed=0; \
-	$(PYTEST) tests/contract tests/integration tests/faults/test_controls.py tests/faults/test_selection.py \
-		|| failed=$$?; \
+	$(PYTEST) tests/integration || failed=$$?; \
 	wait %1 || failed=$$?; \
-	cat $(VENV)/quick.log; \
+	cat $(VENV)/others.log; \
 	exit $$failed
 
 .PHONY: histories

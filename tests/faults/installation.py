@@ -238,10 +238,11 @@ class Installation:
         async with self.supervised(1) as workers:
             with contextlib.suppress(TimeoutError):  # the checker says what is missing
                 async with asyncio.timeout(seconds):
-                    await until(self._at_rest, 0.3)
+                    await until(self.at_rest, 0.3)
             await workers[0].end(signal.SIGTERM)
 
-    async def _at_rest(self) -> bool:
+    async def at_rest(self) -> bool:
+        """Say whether all that was sent, and what followed from it, is decided and published."""
         ends = await self._ends()
         positions = await self.positions()
         done = all(
