@@ -47,12 +47,12 @@ run: $(INSTALLED) ## Start everything on this machine, with sample traffic; Ctrl
 .PHONY: test
 test: $(INSTALLED) ## Run all quick tests: unit, model, contract, integration, and a few faults of each kind
 	@echo "tests/integration takes longest; the others run beside it, and are shown at the end."
-	@trap 'kill %1 2>/dev/null || true' EXIT; \
-	$(PYTEST) -p no:cacheprovider tests/unit tests/model tests/contract tests/faults \
+	@$(PYTEST) -p no:cacheprovider tests/unit tests/model tests/contract tests/faults \
 		> $(VENV)/others.log 2>&1 & \
-	failed=0; \
+	others=$$!; failed=0; \
+	trap 'kill $$others 2>/dev/null || true' EXIT; \
 	$(PYTEST) tests/integration || failed=$$?; \
-	wait %1 || failed=$$?; \
+	wait $$others || failed=$$?; \
 	cat $(VENV)/others.log; \
 	exit $$failed
 
