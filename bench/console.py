@@ -20,6 +20,7 @@ from console.app import build_app
 from order_import.clients import connect_storage
 from order_import.console_wiring import open_desk
 from order_import.embedded.servers import EmbeddedServers
+from order_import.garbage import collect_less_often
 from order_import.settings import Settings
 from order_import.topic_admin import create_topics
 from storage.values import Document
@@ -71,6 +72,7 @@ async def run(directory: Path, count: int, rounds: int) -> None:
 async def _measure(settings: Settings, newest: Document, rounds: int) -> None:
     async with open_desk(settings, Access(None, frozenset(), secure=False)) as desk:
         transport = httpx.ASGITransport(build_app(desk))
+        collect_less_often()
         async with httpx.AsyncClient(transport=transport, base_url="http://console") as client:
             found = []
             for name, path in (await _pages(client, newest)).items():

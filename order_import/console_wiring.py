@@ -22,6 +22,7 @@ from order_import.clients import (
 from order_import.console_address import access_of, listen
 from order_import.console_ports import KafkaLetterDesk, KafkaPublisher, ServerExaminer
 from order_import.console_replays import OwnReplays
+from order_import.garbage import collect_less_often
 from order_import.settings import Settings
 from streams.clock import now
 
@@ -92,6 +93,7 @@ async def serve_console(settings: Settings) -> None:
                 limit_concurrency=500,
             )
         )
+        collect_less_often()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, server.stop)

@@ -1,7 +1,6 @@
 """The worker process: Faust's agents over the ledger, until told to stop or broken."""
 
 import asyncio
-import gc
 import os
 import signal
 import tempfile
@@ -11,6 +10,7 @@ from typing import Any
 import structlog
 
 from order_import.clients import connect_storage, faust_credentials, new_consumer, new_producer
+from order_import.garbage import collect_less_often
 from order_import.heartbeat import beat
 from order_import.settings import Settings
 from order_import.sync_timer import run_sync_timer
@@ -68,7 +68,7 @@ async def run_worker(settings: Settings) -> int:
         data_dir = stack.enter_context(tempfile.TemporaryDirectory(prefix="order-import-"))
         app = build_app(options, lanes, data_dir)
         await app.start()
-        _collect_less_often()
+        collect_less_often()
         watch = WorkerWatch(settings, lanes)
         await stack.enter_async_context(serve_health(settings, watch))
         beside = [
@@ -92,14 +92,3 @@ async def run_worker(settings: Settings) -> int:
         log.info("worker-stopping")
         await asyncio.wait_for(app.stop(), STOP_SECONDS)
         return 0
-
-
-def _collect_less_often() -> None:
-    """Leave what lives as long as the process out of Python's search for garbage in cycles.
-
-    A batch makes ten thousands of objects, and hardly a cycle: with the usual thresholds a fifth
-    of the worker's time went into looking for some.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(100_000, 50, 50)

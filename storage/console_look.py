@@ -74,18 +74,16 @@ async def look_through(
                 is_enough = now >= until and seen and looked_at >= at_least
                 if is_enough and (full or pieces.goes_on):
                     return Looked(found, full or Cursor(pieces.reached, ""))
-                width = _fitting(width, now - began, until - now) if seen else width * _WIDER
+                # Half of the time that is left, but no less than what is looked at in any case.
+                by_time = (until - now) / (2 * max(now - began, 0.001))
+                by_count = (at_least - looked_at) / len(seen) if seen else _WIDER
+                factor = min(max(by_time, by_count, 1 / _WIDER), _WIDER)
+                width = max(width * factor, _NARROWEST)
             if full is not None:
                 break
         if full is None:
             return Looked(found, None)
         place = full
-
-
-def _fitting(width: timedelta, took: float, left: float) -> timedelta:
-    """Give how wide the next piece may be, to be read in half of the time that is left."""
-    factor = min(max(left / (2 * max(took, 0.001)), 0.25), _WIDER)
-    return max(width * factor, _NARROWEST)
 
 
 def indexed_of(query: OrderQuery) -> list[Document]:

@@ -130,7 +130,7 @@ class ConsoleReader(Protocol):
         forward: bool,
         limit: int,
         seconds: float,
-        at_least: int = 300,
+        at_least: int = 200,
     ) -> Found:
         """Give orders as `page` does, where each has to be looked at to know whether it is meant.
 

@@ -101,7 +101,7 @@ class MongoConsoleReader(MongoConsoleFacts, ConsoleReader):
         forward: bool,
         limit: int,
         seconds: float,
-        at_least: int = 300,
+        at_least: int = 200,
     ) -> Found:
         fields = ROW_FIELDS if query.sku is None else _LOOKED_AT
         looked = await look_through(

@@ -23,7 +23,7 @@ from storage.console_reader import OrderRow, QueryTookTooLong, TooManyToSort
 
 PAGE = 50
 _COUNTED = 10_000
-_SEARCHED = 0.05
+_SEARCHED = 0.04
 """For how many seconds orders are looked at one by one, until a page is given all the same."""
 _FRESH = 10.0
 
