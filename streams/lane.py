@@ -110,8 +110,8 @@ class Lane:
         return sum(len(one.read) for one in self._waiting if one.source == source) < self._most
 
     async def caught_up(self, seconds: float) -> None:
-        """Wait while it has enough for its next two transactions, at most so long."""
-        if sum(len(one.read) for one in self._waiting) >= 2 * self._most:
+        """Wait while it has something to begin with, at most so long."""
+        if self._waiting:
             self._relief.clear()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._relief.wait(), seconds)

@@ -389,7 +389,7 @@ async def test_an_idle_owner_ends_when_another_took_its_partition_up_before_it_w
         await asyncio.wait_for(running, 5)
 
 
-async def test_a_stage_begins_no_more_while_the_next_one_has_enough_to_do() -> None:
+async def test_a_stage_begins_no_more_while_something_waits_for_the_next_one() -> None:
     kit, held = Kit(), asyncio.Event()
     storage, topic = kit.storage, Source("amazon.orders.admitted", 0)
 
