@@ -41,8 +41,14 @@ class Cache:
         self._asking: dict[object, asyncio.Lock] = {}
         self._renewing: dict[object, asyncio.Task[None]] = {}
 
-    async def get(self, name: object, seconds: float, ask: Callable[[], Awaitable[T]]) -> T:
-        """Give an answer that is no older than that; what took long may be older.
+    async def get(
+        self,
+        name: object,
+        seconds: float,
+        ask: Callable[[], Awaitable[T]],
+        oldest: float = _OLDEST,
+    ) -> T:
+        """Give an answer that is no older than that; what took long may be older, up to `oldest`.
 
         An error is not kept.
         """
@@ -51,7 +57,7 @@ class Cache:
             found: T = kept.answer
             if at < kept.until:
                 return found
-            if kept.took > _SLOW and at - kept.asked_at < _OLDEST:
+            if kept.took > _SLOW and at - kept.asked_at < oldest:
                 self._renew(name, seconds, ask)
                 return found
         async with self._asking.setdefault(name, asyncio.Lock()):

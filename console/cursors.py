@@ -11,6 +11,9 @@ from storage.console_query import Cursor
 
 _AMOUNT = re.compile(r"-?\d{1,24}(\.\d{1,9})?", re.ASCII)
 
+_LAST = 7_258_118_400_000
+"""The year 2200, in milliseconds."""
+
 
 def write_cursor(cursor: Cursor) -> str:
     """Give a place in the list as a piece of an address."""
@@ -36,7 +39,7 @@ def read_cursor(text: str) -> Cursor | None:
 
 def _place_of(at: object) -> datetime | Decimal:
     match at:
-        case int():
+        case int() if 0 <= at < _LAST:
             return datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=at)
         case str() if _AMOUNT.fullmatch(at):
             return Decimal(at)

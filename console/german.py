@@ -37,6 +37,8 @@ _PAGES: Mapping[str, str] = {
     "viewer": "Betrachter",
     "operator": "Bediener",
     "Keys": "Tasten",
+    "keys on": "Tasten an",
+    "keys off": "Tasten aus",
     "These keys": "Diese Tasten",
     "Search": "Suche",
     "Next and previous row": "Nächste und vorige Zeile",
@@ -196,6 +198,7 @@ _PAGES: Mapping[str, str] = {
         "Beheben Sie es erst beim Absender: Unverändert wird es wieder abgewiesen."
     ),
     "These are the newest {n}.": "Dies sind die neuesten {n}.",
+    "No open dead letters.": "Keine offenen unlesbaren Nachrichten.",
     "No dead letters. Every message could be read.": (
         "Keine unlesbaren Nachrichten. Alles konnte gelesen werden."
     ),

@@ -6,6 +6,7 @@ GERMAN_ERRORS: Mapping[str, str] = {
     "signed in": "meldete sich an",
     "signed out": "meldete sich ab",
     "looked at the buyer": "sah den Käufer an",
+    "searched by a buyer's name": "suchte nach einem Käufer",
     "turned import on": "schaltete den Import ein",
     "turned import off": "schaltete den Import aus",
     "enabled a product": "aktivierte ein Produkt",
@@ -36,6 +37,9 @@ GERMAN_ERRORS: Mapping[str, str] = {
     "Nothing more of this replay is sent.": "Von dieser Wiederholung wird nichts mehr gesendet.",
     "Driven again. Refused again, a message comes back as a new dead letter.": (
         "Erneut gesendet. Wird sie wieder abgewiesen, kommt sie als neue zurück."
+    ),
+    "The blocked orders of this store are judged again now.": (
+        "Die blockierten dieses Stores werden jetzt neu beurteilt."
     ),
     "All blocked orders are judged again now.": "Alle blockierten werden jetzt neu beurteilt.",
     "The replay has started.": "Die Wiederholung hat begonnen.",
@@ -83,6 +87,7 @@ GERMAN_ERRORS: Mapping[str, str] = {
     "Say why, for those who look at this later.": "Sagen Sie, warum: für spätere Leser.",
     "Expected orders per second, more than 0.": "Erwartet: Bestellungen je Sekunde, mehr als 0.",
     "Expected a number of pieces, 0 or more.": "Erwartet: eine Stückzahl, 0 oder mehr.",
+    "Only operators search by buyer.": "Nur Bediener suchen nach Käufern.",
     "Name a catalog SKU.": "Nennen Sie eine Katalog-SKU.",
     "Name a store.": "Nennen Sie einen Store.",
     "This is no SKU.": "Das ist keine SKU.",

@@ -107,6 +107,9 @@ GERMAN_WORDS: Mapping[str, str] = {
     "It is not matched: it stands for the catalog SKU of the same name.": (
         "Sie ist nicht zugeordnet: Sie steht für die Katalog-SKU gleichen Namens."
     ),
+    "Blocked orders that name it are judged again at once.": (
+        "Blockierte Bestellungen, die sie nennen, werden sofort neu beurteilt."
+    ),
     "{n} blocked orders name it and are judged again at once.": (
         "{n} blockierte Bestellungen nennen sie und werden sofort neu beurteilt."
     ),

@@ -17,7 +17,6 @@ class LetterLine:
     size: int | None
     message: str
     redriven: int
-    is_open: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +49,7 @@ class LetterDesk(Protocol):
         BrokerUnavailable: Kafka does not answer.
     """
 
-    async def counts(self) -> Mapping[str, int]:
+    async def counts(self, *, only_open: bool) -> Mapping[str, int]:
         """Give how many there are per code."""
         ...
 

@@ -96,14 +96,13 @@ def audit_after(at: datetime, entry_id: str) -> str:
 
 def is_local(path: str) -> bool:
     """Say whether an address stays on this console."""
-    parts = urlsplit(path)
-    return (
-        path.startswith("/")
-        and not path.startswith(("//", "/\\"))
-        and not parts.netloc
-        and path.isprintable()
-        and "\\" not in path
-    )
+    if not path.startswith("/") or path.startswith("//"):
+        return False
+    try:
+        parts = urlsplit(path)
+    except ValueError:
+        return False
+    return not parts.netloc and path.isprintable() and "\\" not in path
 
 
 def new_id() -> str:

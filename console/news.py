@@ -9,11 +9,7 @@ from models.errors import StorageUnavailable
 from models.facts import Store
 from models.outcomes import ImportState
 
-SYSTEM_MESSAGE = (
-    "Your Amazon store(s) has orders that cannot be imported into Commerce. "
-    "See Recent Orders in the store dashboard(s): "
-)
-_FRESH = 2.0
+_FRESH, _OLDEST = 2.0, 15.0
 
 
 class NamedStore(NamedTuple):
@@ -58,6 +54,6 @@ async def system_message_parts(desk: Desk) -> Sequence[NamedStore] | None:
         return [NamedStore(one, stores[one].name) for one in blocked]
 
     try:
-        return await desk.cache.get("blocked stores", _FRESH, ask) or None
+        return await desk.cache.get("blocked stores", _FRESH, ask, oldest=_OLDEST) or None
     except StorageUnavailable:
         return None

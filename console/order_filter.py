@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
@@ -31,10 +31,12 @@ SORTS = {
 SORTABLE = 1_000
 """How many orders may be sorted by what has no index: the database reads all of them."""
 _WORD = re.compile(r'(?:([a-z]+):)?(?:"([^"]*)"|(\S+))')
+_BUYER = re.compile(r'buyer:(?:"[^"]*"|\S+)')
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _CURRENCY = re.compile(r"[A-Z]{3}")
 _LONGEST = 200
 _MOST_DIGITS = 20
+_FIRST_YEAR, _LAST_YEAR = 1990, 2200
 
 E = TypeVar("E", bound=StrEnum)
 
@@ -67,9 +69,17 @@ class OrderFilter:
         asked = {name: value for name, value in fields.items() if value}
         return f"{path}?{urlencode(asked)}" if asked else path
 
+    def address_without_buyer(self) -> str:
+        """Give the address of this filter as it may be kept: what is asked of a buyer is masked."""
+        masked = replace(self, search=_BUYER.sub("buyer:•••", self.search))
+        return masked.address(buyer="•••" if self.values["buyer"] else None)
 
-def read_filter(asked: Mapping[str, str]) -> OrderFilter:
-    """Read a filter from the fields of an address."""
+
+def read_filter(asked: Mapping[str, str], *, may_see_buyers: bool = True) -> OrderFilter:
+    """Read a filter from the fields of an address.
+
+    Who may not see buyers may not search by them either: letter by letter it would tell them.
+    """
     errors: dict[str, tuple[str, Mapping[str, str]]] = {}
     search = asked.get("q", "").strip()[: 2 * _LONGEST]
     values = {name: asked.get(name, "").strip()[:_LONGEST] for name in FIELDS}
@@ -95,6 +105,8 @@ def read_filter(asked: Mapping[str, str]) -> OrderFilter:
             except _BadValueError as error:
                 text, told = error.args
                 errors["q" if not values[name] else name] = (text, {"name": name, **told})
+    if "buyer" in fields and not may_see_buyers:
+        errors["buyer" if values["buyer"] else "q"] = ("Only operators search by buyer.", {})
     if asked.get("product") == "-":
         fields["product"] = ""
     query = OrderQuery(**({} if errors else fields))
@@ -136,9 +148,11 @@ def _moment(field: str, *, end: bool) -> Any:
             # A day as an end is meant with all its hours.
             at += timedelta(days=1 if end and _DAY.fullmatch(text) else 0)
         except (ValueError, OverflowError):
+            at = datetime.min.replace(tzinfo=UTC)
+        if not _FIRST_YEAR <= at.year <= _LAST_YEAR:
             raise _BadValueError(
                 "“{value}” is no date. Expected 2026-11-22 or 2026-11-22T14:30.", {"value": text}
-            ) from None
+            )
         return {field: at}
 
     return read

@@ -71,7 +71,6 @@ class ReplayPlan:
 class ReplayState(StrEnum):
     """How far a replay is."""
 
-    WAITING = "waiting"
     RUNNING = "running"
     DONE = "done"
     CANCELED = "canceled"
@@ -99,12 +98,11 @@ class ReplayJob:
     rate: float | None
     blocked_again: Sequence[str] = ()
     """Some of the orders that are blocked again, as `store/order`."""
-    error: str | None = None
 
     @property
     def is_over(self) -> bool:
         """Whether nothing more comes of it."""
-        return self.state not in (ReplayState.WAITING, ReplayState.RUNNING)
+        return self.state is not ReplayState.RUNNING
 
     def pace(self, now: datetime) -> float:
         """Give how many orders were decided in a second, so far or in all."""

@@ -41,6 +41,10 @@ class Show:
         """Give a time to the millisecond, in UTC."""
         return _NONE if at is None else f"{at:%Y-%m-%d %H:%M:%S}.{at.microsecond // 1000:03d}"
 
+    def plain(self, number: float) -> str:
+        """Give a number with all its digits, as it can be typed in again."""
+        return str(int(number)) if float(number).is_integer() else repr(number)
+
     def iso(self, at: datetime | None) -> str:
         """Give a time for programs."""
         return "" if at is None else at.isoformat(timespec="milliseconds")
@@ -132,7 +136,7 @@ class Show:
             stock = (
                 t(
                     "{n} salable, {held} held",
-                    n=f"{product['salable_quantity']:g}",
+                    n=self.plain(product["salable_quantity"]),
                     held=product["held"],
                 )
                 if product["manage_stock"]

@@ -14,6 +14,7 @@ from console.language import LANGUAGES, preferred
 from console.users import Role
 
 THEMES = ("auto", "light", "dark")
+KEYS = ("on", "off")
 LOCAL_OPERATOR = "local operator"
 
 
@@ -28,6 +29,8 @@ class Visit:
     """A cookie to set, where the browser had none yet."""
     language: str
     theme: str
+    keys: str
+    """Whether single keys do something."""
 
     @property
     def operates(self) -> bool:
@@ -57,6 +60,7 @@ async def recognize(desk: Desk, headers: Headers) -> Visit:
         language = preferred(headers.get("accept-language", ""))
     theme = cookies.get("theme", "auto")
     theme = theme if theme in THEMES else "auto"
+    keys = "off" if cookies.get("keys") == "off" else "on"
     access = desk.access
     token = cookies.get(cookie_name(access, "form"), "")
     new_token = None
@@ -64,13 +68,19 @@ async def recognize(desk: Desk, headers: Headers) -> Visit:
         token = new_token = secrets.token_urlsafe(32)
     csrf = _csrf_of(token)
     if access.users is None:
-        return Visit(LOCAL_OPERATOR, Role.OPERATOR, csrf, new_token, language, theme)
+        return Visit(LOCAL_OPERATOR, Role.OPERATOR, csrf, new_token, language, theme, keys)
     signed_in = cookies.get(cookie_name(access, "session"))
     session = await desk.state.session(hashed(signed_in)) if signed_in else None
     user = access.users.named(session.user) if session is not None else None
-    if session is None or user is None or session.expires_at <= desk.now():
-        return Visit(None, Role.VIEWER, csrf, new_token, language, theme)
-    return Visit(user.name, user.role, session.csrf, None, language, theme)
+    is_over = (
+        session is None
+        or user is None
+        or session.expires_at <= desk.now()
+        or session.password != hashed(user.password_hash)
+    )
+    if session is None or user is None or is_over:
+        return Visit(None, Role.VIEWER, csrf, new_token, language, theme, keys)
+    return Visit(user.name, user.role, session.csrf, None, language, theme, keys)
 
 
 def is_ours(visit: Visit, token: object) -> bool:

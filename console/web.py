@@ -18,7 +18,7 @@ from console.guard import visit_of
 from console.language import LANGUAGES, translator
 from console.news import system_message_parts
 from console.static import asset_url
-from console.visit import THEMES, is_ours
+from console.visit import KEYS, THEMES, is_ours
 from storage.console_state import AuditEntry
 
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -73,6 +73,7 @@ async def render(
             "show": show.Show(visit.language, words, desk.now()),
             "languages": LANGUAGES,
             "themes": THEMES,
+            "key_choices": KEYS,
             "system_message": message,
             "path": request.url.path,
             "here": here,
@@ -145,6 +146,7 @@ _FLASHES = {
     "matched": "The match was sent. Orders that wait on it are judged again within moments.",
     "canceled": "Nothing more of this replay is sent.",
     "redriven": "Driven again. Refused again, a message comes back as a new dead letter.",
+    "synced-store": "The blocked orders of this store are judged again now.",
     "synced": "All blocked orders are judged again now.",
     "replay-started": "The replay has started.",
 }

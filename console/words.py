@@ -44,6 +44,7 @@ ACTIONS: Mapping[str, str] = {
     "signed-in": "signed in",
     "signed-out": "signed out",
     "showed-buyer": "looked at the buyer",
+    "searched-buyer": "searched by a buyer's name",
     "import-on": "turned import on",
     "import-off": "turned import off",
     "enabled": "enabled a product",

@@ -25,7 +25,7 @@ def access_of(settings: Settings) -> Access:
             f"{PREFIX}CONSOLE_USERS_FILE: expected, since other machines reach the console at "
             f"{PREFIX}CONSOLE_HOST={settings.console_host}"
         )
-    hosts: set[str] = set(_LOCAL_NAMES) if is_local else set()
+    hosts: set[str] = {*_LOCAL_NAMES, _bracketed(settings.console_host)} if is_local else set()
     is_secure = False
     if settings.console_public_url is not None:
         url = urlsplit(settings.console_public_url)
@@ -43,7 +43,11 @@ def address_of(settings: Settings) -> str:
     host = settings.console_host
     if host in ("0.0.0.0", "::"):  # noqa: S104 - asked for, and only with users
         host = "127.0.0.1"
-    return f"http://{f'[{host}]' if ':' in host else host}:{settings.console_port}/"
+    return f"http://{_bracketed(host)}:{settings.console_port}/"
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
 
 
 def _users_of(settings: Settings) -> Users | None:

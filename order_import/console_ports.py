@@ -69,8 +69,9 @@ class KafkaLetterDesk(LetterDesk):
         self._letters = letters
 
     @override
-    async def counts(self) -> Mapping[str, int]:
-        return {code.value: count for code, count in (await self._letters.counts()).items()}
+    async def counts(self, *, only_open: bool) -> Mapping[str, int]:
+        counted = await self._letters.counts(only_open=only_open)
+        return {code.value: count for code, count in counted.items()}
 
     @override
     async def find(self, code: str | None, *, only_open: bool, limit: int) -> Sequence[LetterLine]:
@@ -158,5 +159,4 @@ def _line(line: dead_letters.LetterLine) -> LetterLine:
         size=line.size,
         message=line.message,
         redriven=len(line.redriven),
-        is_open=not line.redriven and not line.claimed,
     )

@@ -83,7 +83,7 @@ def filter_of(query: OrderQuery) -> Document:
     amounts = {how: Decimal128(str(one)) for how, one in totals.items() if one is not None}
     if amounts:
         match["total.amount"] = amounts
-    if query.product and query.reason in set(BlockerCode):
+    if query.product:
         # Every order that a product blocks waits on it: this has an index.
         match |= waiting_on(query.product)
     return match | _of_reasons(query)
@@ -200,16 +200,19 @@ def _past(cursor: Cursor, way: int, own: Document) -> Document:
 
 def _of_reasons(query: OrderQuery) -> Document:
     conditions: list[Document] = []
+    blocker: Document = {}
     if query.reason is not None:
         is_blocker = query.reason in set(BlockerCode)
-        blocker: Document = {"code": query.reason} if is_blocker else {}
-        if query.product is not None:
-            blocker["sku"] = query.product or None
-        if query.asin is not None:
-            blocker["asin"] = query.asin
-        conditions.append(
-            {"import.reasons": {"$elemMatch": blocker} if is_blocker else query.reason}
-        )
+        if is_blocker:
+            blocker["code"] = query.reason
+        else:
+            conditions.append({"import.reasons": query.reason})
+    if query.product is not None:
+        blocker["sku"] = query.product or None
+    if query.asin is not None:
+        blocker["asin"] = query.asin
+    if blocker:
+        conditions.append({"import.reasons": {"$elemMatch": blocker}})
     if query.sku is not None:
         conditions.append(
             {"$or": [{"items.seller_sku": query.sku}, {"import.reasons.sku": query.sku}]}

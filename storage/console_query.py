@@ -58,7 +58,7 @@ class OrderQuery:
         """The states that the orders asked for can be in."""
         if self.state is not None:
             return [self.state]
-        if self.reason in set(BlockerCode):
+        if self.reason in set(BlockerCode) or (self.reason is None and self.asks_for_a_blocker):
             return [ImportState.BLOCKED]
         if self.reason in set(WaitingReason):
             return [ImportState.WAITING]
@@ -67,12 +67,18 @@ class OrderQuery:
         return list(ImportState)
 
     @property
+    def asks_for_a_blocker(self) -> bool:
+        """Whether a blocker is described by more than its code."""
+        return self.product is not None or self.asin is not None
+
+    @property
     def is_searched(self) -> bool:
         """Whether orders have to be looked at one by one to know whether they are meant."""
         if self.keys or self.number is not None or not self.sort.has_index:
             return False
         words = (self.buyer, self.sku, self.status, self.channel, self.currency, self.reason)
-        return any(one is not None for one in (*words, self.total_min, self.total_max))
+        described = self.asks_for_a_blocker
+        return described or any(one is not None for one in (*words, self.total_min, self.total_max))
 
 
 @dataclass(frozen=True, slots=True)

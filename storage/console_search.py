@@ -121,12 +121,13 @@ def _has_amount(query: OrderQuery, stored: Decimal128 | None) -> bool:
 
 
 def _has_reason(query: OrderQuery, reasons: list[Any]) -> bool:
-    if query.reason is None:
+    is_blocker = query.reason in set(BlockerCode)
+    if query.reason is not None and not is_blocker and query.reason not in reasons:
+        return False
+    if not is_blocker and not query.asks_for_a_blocker:
         return True
-    if query.reason not in set(BlockerCode):
-        return query.reason in reasons
     return any(
-        one.get("code") == query.reason
+        (not is_blocker or one.get("code") == query.reason)
         and (query.product is None or one.get("sku") == (query.product or None))
         and query.asin in (None, one.get("asin"))
         for one in reasons

@@ -8,11 +8,14 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """Somebody signed in. `session_id` is a hash: who reads the database cannot sign in by it."""
+    """Somebody signed in. `session_id` is a hash: who reads the database cannot sign in by it.
+
+    `password` is a hash of the password's hash: with another password the session is over.
+    """
 
     session_id: str
     user: str
-    role: str
+    password: str
     csrf: str
     created_at: datetime
     expires_at: datetime

@@ -82,8 +82,10 @@ class DeadLetters(Protocol):
         StorageUnavailable: From every method: the database does not answer.
     """
 
-    async def counts(self, topic: str | None = None) -> Mapping[DeadLetterCode, int]:
-        """Give how many letters there are per code, of one topic or of all."""
+    async def counts(
+        self, topic: str | None = None, *, only_open: bool = False
+    ) -> Mapping[DeadLetterCode, int]:
+        """Give how many letters there are per code, of one topic or of all; all, or open ones."""
         ...
 
     async def find(self, wanted: LetterFilter) -> Sequence[LetterLine]:

@@ -23,7 +23,9 @@ class MongoConsoleState(ConsoleState):
     async def session(self, session_id: str) -> Session | None:
         with translated():
             found = await self._sessions.find_one({"_id": session_id})
-        return None if found is None else Session(found.pop("_id"), **found)
+        # One of an earlier version does not say with which password it began: it is over.
+        is_known = found is not None and "password" in found
+        return Session(found.pop("_id"), **found) if is_known else None
 
     @override
     async def add_session(self, session: Session) -> None:

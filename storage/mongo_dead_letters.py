@@ -28,6 +28,8 @@ _LINE: Document = {
 }
 """All but key and value, which may be long and a buyer's."""
 
+_OPEN: Document = {"redriven": {"$exists": False}, "claimed": {"$exists": False}}
+
 
 class MongoDeadLetters(DeadLetters):
     """See the protocol for what each method gives."""
@@ -36,10 +38,16 @@ class MongoDeadLetters(DeadLetters):
         self._letters = client[database].dead_letters
 
     @override
-    async def counts(self, topic: str | None = None) -> Mapping[DeadLetterCode, int]:
+    async def counts(
+        self, topic: str | None = None, *, only_open: bool = False
+    ) -> Mapping[DeadLetterCode, int]:
         groups = await self._aggregate(
             # A code is always asked for, so that the index by code is taken.
-            {"$match": {"code": {"$gt": ""}} | ({} if topic is None else {"topic": topic})},
+            {
+                "$match": {"code": {"$gt": ""}}
+                | ({} if topic is None else {"topic": topic})
+                | (_OPEN if only_open else {})
+            },
             {"$group": {"_id": "$code", "count": {"$sum": 1}}},
         )
         return {DeadLetterCode(group["_id"]): group["count"] for group in groups}
@@ -52,7 +60,7 @@ class MongoDeadLetters(DeadLetters):
         if wanted.topic is not None:
             match["topic"] = wanted.topic
         if wanted.is_open:
-            match |= {"redriven": {"$exists": False}, "claimed": {"$exists": False}}
+            match |= _OPEN
         way = 1 if wanted.oldest_first else -1
         found = await self._aggregate(
             {"$match": match},

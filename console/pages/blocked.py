@@ -28,6 +28,7 @@ from storage.reader import BlockedGroup
 _GROUPS, _PAGES = 60, 50
 _FRESH = 1.0
 _SUGGESTED = 12
+_COUNTED = 1_000
 
 
 async def blocked(request: Request) -> Response:
@@ -55,7 +56,6 @@ async def blocked(request: Request) -> Response:
         page=page,
         is_cut=len(found) > _GROUPS * page and page < _PAGES,
         sortable=SORTABLE,
-        loaded_at=desk.now(),
     )
 
 
@@ -111,11 +111,11 @@ async def _match_page(
         return await refuse(request, HTTPStatus.NOT_FOUND, "There is no such line.")
     typed = asked.get("sku", "").strip()
     store = stores.get(store_id)
-    known, waiting = None, 0
+    known, waiting = None, None
     if store is not None:
         query = OrderQuery(store_id=store_id, state=ImportState.BLOCKED, sku=seller_sku)
         known = await desk.orders.listing(keys.listing_key(store_id, seller_sku))
-        waiting = await desk.orders.count(query, 1_000) or 0
+        waiting = await desk.orders.count(query, _COUNTED)
     return await render(
         request,
         "match.html",
@@ -128,7 +128,7 @@ async def _match_page(
         errors=errors,
         listing=known,
         suggested=await desk.orders.skus_like(typed or seller_sku[:3], _SUGGESTED),
-        waiting=waiting,
+        waiting=None if waiting == _COUNTED else waiting,
         back=_back(asked.get("back", "")),
     )
 
@@ -173,7 +173,7 @@ async def sync(request: Request, form: FormData) -> Response:
         return await refuse(request, HTTPStatus.SERVICE_UNAVAILABLE, "Kafka does not answer.")
     await record(request, "synced", store_id or "*")
     desk.cache.forget()
-    return see(links.query("/blocked", store=store_id), "synced")
+    return see(links.query("/blocked", store=store_id), "synced-store" if store_id else "synced")
 
 
 def _by_cause(groups: Sequence[BlockedGroup]) -> list[tuple[BlockerCode, list[BlockedGroup]]]:

@@ -12,7 +12,7 @@ from console.web import desk_of, get, render
 from console.words import ACTIONS
 from models.errors import StorageUnavailable
 
-_FRESH = 3.0
+_FRESH, _OLDEST = 3.0, 15.0
 _READY_WITHIN = 3.0
 _LISTED = 100
 
@@ -20,7 +20,7 @@ _LISTED = 100
 async def health(request: Request) -> Response:
     """Show how the installation is doing."""
     desk = desk_of(request)
-    report = await desk.cache.get("health", _FRESH, desk.examiner.examine)
+    report = await desk.cache.get("health", _FRESH, desk.examiner.examine, oldest=_OLDEST)
     answers = report.mongo.error is None
     oldest = min((one.oldest for one in report.lag if one.oldest), default=None)
     return await render(
@@ -30,7 +30,7 @@ async def health(request: Request) -> Response:
         report=report,
         oldest=oldest,
         lag=sum(one.undecided + one.unpublished for one in report.lag),
-        letters=await desk.letters.counts() if answers else {},
+        letters=await desk.letters.counts(only_open=True) if answers else {},
     )
 
 

@@ -32,7 +32,7 @@ async def letters(request: Request) -> Response:
         "letters.html",
         code=code,
         shows_all=shows_all,
-        counts=await desk.letters.counts(),
+        counts=await desk.letters.counts(only_open=not shows_all),
         codes=[(one.value, USUAL_CAUSES[one]) for one in DeadLetterCode],
         letters=await desk.letters.find(code, only_open=not shows_all, limit=_LISTED),
         listed=_LISTED,

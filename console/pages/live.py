@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from datetime import datetime
+from functools import partial
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
@@ -50,7 +51,9 @@ async def _told(request: Request, store_id: str | None, since: datetime) -> Asyn
         try:
             numbers: dict[str, object]
             if replay_id:
-                job = await desk.replays.get(replay_id)
+                job = await desk.cache.get(
+                    ("replay", replay_id), _PAUSE, partial(desk.replays.get, replay_id)
+                )
                 numbers = (
                     {}
                     if job is None

@@ -38,7 +38,9 @@ async def order(request: Request) -> Response:
     record_, outcome = found.record, found.record.outcome
     amazon = record_.order
     blockers = outcome.blockers if isinstance(outcome, Blocked) else ()
-    return await render(
+    shown = request.query_params.get("shown", "")
+    shows_buyer = _may_see(visit, key, shown, desk.now())
+    page = await render(
         request,
         "order.html",
         key=key,
@@ -57,12 +59,17 @@ async def order(request: Request) -> Response:
             found.store, amazon.marketplace_id, amazon.amazon_order_id
         ),
         address=_address_of(amazon.ship_to),
-        shows_buyer=_may_see(visit, key, request.query_params.get("shown", ""), desk.now()),
+        shows_buyer=shows_buyer,
         skus=_skus_of(found),
         most_lines=_LINES,
         most_blockers=_BLOCKERS,
         most_entries=_ENTRIES,
     )
+    if shows_buyer:
+        # The tab may stay open, and nobody look at it: then it hides the buyer by itself.
+        left = int(shown.partition(".")[0]) - int(desk.now().timestamp()) + 1
+        page.headers["refresh"] = f"{left}; url={links.order_by_key(key)}"
+    return page
 
 
 async def show_buyer(request: Request, form: FormData) -> Response:
@@ -90,7 +97,6 @@ async def commerce_order(request: Request) -> Response:
         most_lines=_LINES,
         store=store,
         outside=links.in_commerce(store, found.commerce_order_id, found.amazon_order_id),
-        seller_central=links.in_seller_central(store, None, found.amazon_order_id),
     )
 
 

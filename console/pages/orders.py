@@ -11,11 +11,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
+from console import links
 from console.cursors import read_cursor, write_cursor
 from console.desk import Desk
+from console.guard import visit_of
 from console.news import counts_of, stores_of
-from console.order_filter import CODES, SORTABLE, SORTS, read_filter
-from console.web import desk_of, get, render
+from console.order_filter import CODES, SORTABLE, SORTS, OrderFilter, read_filter
+from console.web import desk_of, get, record, render
 from models.amazon_order import AmazonStatus, FulfillmentChannel
 from models.outcomes import ImportState
 from storage.console_query import Cursor, OrderQuery, OrderSort
@@ -31,7 +33,8 @@ _FRESH = 10.0
 async def orders(request: Request) -> Response:
     """Show one page of the orders that a filter asks for."""
     desk = desk_of(request)
-    asked = read_filter(request.query_params)
+    operates = visit_of(request).operates
+    asked = read_filter(request.query_params, may_see_buyers=operates)
     errors = dict(asked.errors)
     after, before = request.query_params.get("after"), request.query_params.get("before")
     place = _place(after or before or "", asked.query.sort)
@@ -44,6 +47,8 @@ async def orders(request: Request) -> Response:
         except TooManyToSort:
             text = "This can sort {n} orders at most. Narrow it, for example by dates."
             errors["sort"] = (text, {"n": str(SORTABLE)})
+    if asked.query.buyer is not None and place is None:
+        await record(request, "searched-buyer", "")
     newer, older = _neighbours(listed, place, asked.query.sort, forward=before is None)
     return await render(
         request,
@@ -66,8 +71,16 @@ async def orders(request: Request) -> Response:
             "channel": [one.value for one in FulfillmentChannel],
             "reason": CODES,
         },
-        loaded_at=desk.now(),
+        live=_live_of(asked, place, desk),
     )
+
+
+def _live_of(asked: OrderFilter, place: Cursor | None, desk: Desk) -> str | None:
+    """Give what tells how many new orders there are, where all of them would be on this page."""
+    query = asked.query
+    if asked.errors or place is not None or query != OrderQuery(store_id=query.store_id):
+        return None
+    return links.query("/live", store=query.store_id, since=desk.now().isoformat())
 
 
 @dataclass(frozen=True, slots=True)

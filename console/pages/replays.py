@@ -40,6 +40,8 @@ async def dry_run(request: Request) -> Response:
 
 async def dry_run_of_form(request: Request, form: FormData) -> Response:
     """The same for a selection that is too long for an address."""
+    if not form.getlist("order"):
+        return await refuse(request, HTTPStatus.BAD_REQUEST, "Nothing was chosen.")
     return await _plan_page(request, form, {})
 
 
@@ -132,12 +134,13 @@ async def _scope_of(
     if chosen:
         return ReplayScope(orders=chosen[:_MOST_KEYS]), None
     fields = {name: str(value) for name, value in asked.items()}
-    filtered = read_filter(fields)
+    filtered = read_filter(fields, may_see_buyers=visit_of(request).operates)
     if filtered.errors:
         raise PortError("The filter is wrong. Go back and mend it.")
     query = filtered.query
     used = {name for name, value in filtered.values.items() if value and name != "sort"}
-    if used <= _BY_SCOPE and not filtered.search and query.asin is None and query.product != "":
+    is_plain = not filtered.search and query.asin is None and query.product != ""
+    if used <= _BY_SCOPE and is_plain and (query.product is None or query.reason is not None):
         scope = ReplayScope(
             store_id=query.store_id,
             reason=query.reason,

@@ -1,4 +1,4 @@
-"""Signing in and out, and what a browser remembers: language and light or dark."""
+"""Signing in and out, and what a browser remembers: language, light or dark, and keys."""
 
 import asyncio
 import secrets
@@ -15,7 +15,7 @@ from starlette.routing import BaseRoute
 from console import links
 from console.guard import visit_of
 from console.language import LANGUAGES
-from console.visit import THEMES, cookie_name, hashed, read_cookies
+from console.visit import KEYS, THEMES, cookie_name, hashed, read_cookies
 from console.web import desk_of, get, post, record, render, see, text_of
 from storage.console_state import AuditEntry, Session
 
@@ -43,12 +43,18 @@ class Tries:
                 return True
         return False
 
-    def failed(self, *names: str) -> None:
-        """Count a failed try."""
+    def begin(self, *names: str) -> None:
+        """Count a try as failed: those that are sent at once count before any is answered."""
         if len(self._failed) > _MOST_NAMES:
             self._failed = {"": self._failed.get("", deque())}
         for name in (*names, ""):
             self._failed.setdefault(name, deque(maxlen=_ALL_TRIES)).append(time.monotonic())
+
+    def succeeded(self, *names: str) -> None:
+        """Take back a try that was begun."""
+        for name in (*names, ""):
+            if failed := self._failed.get(name):
+                failed.pop()
 
 
 _tries = Tries()
@@ -75,17 +81,25 @@ async def signed_in(request: Request, form: FormData) -> Response:
     if _tries.refuses(*who):
         line = "Too many tries. Wait five minutes."
         return await _page(request, HTTPStatus.TOO_MANY_REQUESTS, line, wanted)
+    _tries.begin(*who)
     password = form.get("password")
     async with _one_at_a_time:
         given = password[:1_000] if isinstance(password, str) else ""
         user = await asyncio.to_thread(users.check, name, given)
     if user is None:
-        _tries.failed(*who)
         line = "Name and password do not fit."
         return await _page(request, HTTPStatus.UNAUTHORIZED, line, wanted)
+    _tries.succeeded(*who)
     token, at = secrets.token_urlsafe(32), desk.now()
     await desk.state.add_session(
-        Session(hashed(token), user.name, user.role, secrets.token_hex(32), at, at + _LASTS)
+        Session(
+            hashed(token),
+            user.name,
+            hashed(user.password_hash),
+            secrets.token_hex(32),
+            at,
+            at + _LASTS,
+        )
     )
     await desk.state.record(AuditEntry(links.new_id(), at, user.name, "signed-in", ""))
     answer = see(wanted if links.is_local(wanted) else "/")
@@ -108,7 +122,7 @@ async def sign_out(request: Request, form: FormData) -> Response:
 
 
 async def prefer(request: Request, form: FormData) -> Response:
-    """Remember a language or a theme, in the browser alone."""
+    """Remember a language, a theme, or whether keys do something, in the browser alone."""
     back = text_of(form, "back")
     answer = see(back if links.is_local(back) else "/")
     secure = desk_of(request).access.secure
@@ -116,6 +130,8 @@ async def prefer(request: Request, form: FormData) -> Response:
         _set(answer, secure, "lang", language, _YEAR)
     if (theme := text_of(form, "theme")) in THEMES:
         _set(answer, secure, "theme", theme, _YEAR)
+    if (keys := text_of(form, "keys")) in KEYS:
+        _set(answer, secure, "keys", keys, _YEAR)
     return answer
 
 

@@ -67,7 +67,7 @@
   };
   const places = { d: "/", o: "/orders", b: "/blocked", r: "/replays" };
   let afterG = 0;
-  document.addEventListener("keydown", (event) => {
+  if (document.documentElement.dataset.keys !== "off") document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.target.closest("input:not([type=checkbox]), select, textarea, dialog")) return;
     if (Date.now() - afterG < 1200 && places[event.key]) return location.assign(places[event.key]);

@@ -97,8 +97,12 @@ def test_a_buyer_is_masked_until_shown_and_that_is_recorded(site: Site, page: Pa
     where = first_order(page, site, f"{BLOCKED}&buyer=Dana")
     page.goto(site.base + where)
     assert "Dana" not in page.content()
-    page.locator("#buyer button").click()
+    with page.expect_response(lambda answer: "shown=" in answer.url) as shown:
+        page.locator("#buyer button").click()
     expect(page.locator("#buyer")).to_contain_text("Dana Muster")
+    seconds, _, url = shown.value.headers["refresh"].partition("; url=")
+    assert 100 < int(seconds) < 125
+    assert page.url.startswith(site.base + url)
     page.goto(f"{site.base}/audit")
     expect(page.locator("tbody tr").first).to_contain_text("looked at the buyer")
     assert "Dana" not in page.content()
@@ -135,6 +139,12 @@ def test_a_chosen_selection_is_replayed_after_a_dry_run(site: Site, page: Page) 
     expect(page.locator(".tile.created .count")).to_have_text("1")
     page.goto(f"{site.base}/replays")
     expect(page.locator("tbody tr").first).to_contain_text("local operator")
+
+
+def test_a_replay_of_nothing_chosen_is_none(site: Site, page: Page) -> None:
+    page.goto(f"{site.base}/orders?store=harbor-us")
+    page.get_by_role("button", name="What would a replay of the chosen do?").click()
+    expect(page.locator("main")).to_contain_text("Nothing was chosen.")
 
 
 def test_a_replay_without_a_reason_is_not_started(site: Site, open_page: Open) -> None:

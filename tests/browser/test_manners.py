@@ -235,6 +235,17 @@ def test_keys(site: Site, open_page: Open) -> None:
     expect(page.locator("#keys")).to_be_visible()
 
 
+def test_keys_can_be_turned_off(site: Site, open_page: Open) -> None:
+    page = open_page()
+    page.goto(f"{site.base}/orders")
+    page.get_by_role("button", name="keys off").click()
+    page.keyboard.press("j")
+    expect(page.locator("tr.here")).to_have_count(0)
+    page.get_by_role("button", name="keys on").click()
+    page.keyboard.press("j")
+    expect(page.locator("tr.here")).to_have_count(1)
+
+
 def test_nobody_passes_without_signing_in(guarded_site: Site, page: Page) -> None:
     page.goto(f"{guarded_site.base}/orders?state=blocked")
     expect(page.locator("h1")).to_have_text("Sign in")
@@ -250,6 +261,9 @@ def test_nobody_passes_without_signing_in(guarded_site: Site, page: Page) -> Non
     assert page.url.endswith("/orders?state=blocked")
     page.locator("td.note a").first.click()
     expect(page.locator("#buyer button")).to_have_count(0)
+    page.goto(f"{guarded_site.base}/orders?buyer=Dana")
+    expect(page.locator("#error-buyer")).to_have_text("Only operators search by buyer.")
+    expect(page.locator("tbody tr")).to_have_count(0)
     page.get_by_role("button", name="Sign out").click()
     page.goto(f"{guarded_site.base}/orders")
     expect(page.locator("h1")).to_have_text("Sign in")
@@ -273,6 +287,8 @@ def test_too_many_tries_are_refused(guarded_site: Site, open_page: Open) -> None
         ("/orders/%2e%2e/%2e%2e", 404),
         ("/orders?store=%00", 200),
         ("/orders?after=zzz", 200),
+        ("/orders?to=0026-11-22", 400),
+        ("/match?seller_sku=x&back=//[", 200),
         ("/sign-in?next=//evil.example", 303),
     ],
 )

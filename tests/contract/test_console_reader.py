@@ -46,7 +46,7 @@ def an_order(number: int) -> dict[str, Any]:
     reasons: list[Any] = []
     if state is ImportState.BLOCKED:
         sku = f"BLOCKS-{number % 3}" if number % 4 else None
-        reasons = [{"code": "disabled", "sku": sku}]
+        reasons = [{"code": "disabled", "sku": sku, "asin": f"ASIN-{number % 2}"}]
         document["import"]["waits_on"] = [f"product:{sku}"]
     elif state is ImportState.WITHDRAWN:
         reasons = ["canceled"]
@@ -193,6 +193,10 @@ SEARCHES = (
     OrderQuery(reason="disabled"),
     OrderQuery(reason="disabled", product="BLOCKS-1"),
     OrderQuery(reason="disabled", product="", sort=OrderSort.RECEIVED),
+    OrderQuery(product="BLOCKS-1"),
+    OrderQuery(product="BLOCKS-2", state=ImportState.BLOCKED, sort=OrderSort.RECEIVED),
+    OrderQuery(product=""),
+    OrderQuery(asin="ASIN-1", descending=False),
     OrderQuery(reason="canceled", descending=False),
     OrderQuery(total_min=Decimal(20), total_max=Decimal("40.5"), currency="EUR"),
     OrderQuery(status=AmazonStatus.UNSHIPPED, purchased_from=NOW - timedelta(days=3)),
@@ -230,6 +234,21 @@ async def test_a_search_finds_what_the_database_finds_however_often_it_stops(
 
 
 @pytest.mark.asyncio(loop_scope="module")
+async def test_a_blocker_described_without_its_code_finds_blocked_orders_alone(
+    database: Any,
+) -> None:
+    reader = MongoConsoleReader(database)
+    every = [row async for row in reader.stream(OrderQuery())]
+    for state in (None, ImportState.BLOCKED):
+        query = OrderQuery(product="BLOCKS-1", state=state)
+        wanted = [row.key for row in every if row.skus == ("BLOCKS-1",)]
+        assert wanted
+        assert [row.key async for row in reader.stream(query)] == wanted
+        assert [row.key for row in await leaf(reader, query, 7, forward=True)] == wanted
+        assert await reader.count(query, ORDERS) == len(wanted)
+
+
+@pytest.mark.asyncio(loop_scope="module")
 async def test_a_search_that_has_no_time_left_says_how_far_it_came(database: Any) -> None:
     reader = MongoConsoleReader(database)
     query = OrderQuery(buyer="nobody is called so")
@@ -248,7 +267,7 @@ async def test_what_was_received_since_is_counted_no_further_than_asked(database
 @pytest.mark.asyncio(loop_scope="module")
 async def test_sessions_end_and_the_audit_list_is_read_newest_first(database: Any) -> None:
     state = MongoConsoleState(database)
-    session = Session("hash", "olga", "operator", "csrf", NOW, NOW + timedelta(hours=1))
+    session = Session("hash", "olga", "password", "csrf", NOW, NOW + timedelta(hours=1))
     await state.add_session(session)
     assert await state.session("hash") == session
     await state.end_session("hash")

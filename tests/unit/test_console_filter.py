@@ -140,3 +140,28 @@ def test_windows_cover_a_stretch_once_from_where_reading_begins() -> None:
 def test_what_people_type_is_no_pattern() -> None:
     assert filter_of(OrderQuery(buyer=".*"))["buyer.name"]["$regex"] == r"\.\*"
     assert filter_of(OrderQuery(number="(a+)+$"))["amazon_order_id"]["$gte"] == "(a+)+$"
+
+
+def test_who_may_not_see_buyers_cannot_search_by_them() -> None:
+    for asked in ({"buyer": "smith"}, {"q": "buyer:smith"}):
+        found = read_filter(asked, may_see_buyers=False)
+        assert list(found.errors) == list(asked)
+        assert found.query == OrderQuery()
+    assert read_filter({"store": "a"}, may_see_buyers=False).errors == {}
+
+
+@pytest.mark.parametrize("asked", [{"buyer": "van Berg"}, {"q": 'x buyer:"van Berg"'}])
+def test_an_address_that_is_kept_names_no_buyer(asked: dict[str, str]) -> None:
+    kept = read_filter({**asked, "store": "a"}).address_without_buyer()
+    assert "Berg" not in kept
+    assert "store=a" in kept
+
+
+@pytest.mark.parametrize("date", ["0026-11-22", "9999-12-01", "1889-12-31"])
+def test_a_year_far_away_is_a_slip_of_the_pen(date: str) -> None:
+    assert list(read_filter({"to": date}).errors) == ["to"]
+
+
+def test_a_place_far_away_is_no_place() -> None:
+    far = write_cursor(Cursor(datetime(9999, 1, 1, tzinfo=UTC), "a/b"))
+    assert read_cursor(far) is None

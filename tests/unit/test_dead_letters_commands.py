@@ -38,7 +38,9 @@ class FakeLetters(DeadLetters):
         self.asked: list[LetterFilter] = []
 
     @override
-    async def counts(self, topic: str | None = None) -> Mapping[DeadLetterCode, int]:
+    async def counts(
+        self, topic: str | None = None, *, only_open: bool = False
+    ) -> Mapping[DeadLetterCode, int]:
         return {DeadLetterCode.UNKNOWN_STORE: len(self.there)} if self.there else {}
 
     @override
