@@ -17,7 +17,7 @@ from bench.contenders.contender import CONTENDERS
 from bench.document import write_document
 from bench.engine import build_engine
 from bench.plan import PARTS, Options, Part
-from bench.records import begun, finished, fitting
+from bench.records import begun, finished, fitting, keep_elsewhere
 from bench.servers import console, servers
 from streams.clock import now
 
@@ -76,6 +76,8 @@ def main() -> int:
         **{field.name: getattr(asked, field.name) for field in fields(Options)}
         | {"only": tuple(name for name in asked.only.split(",") if name)}
     )
+    if asked.quick:
+        keep_elsewhere("quick")
     failed: list[str] = []
     if not asked.report:
         build_engine()

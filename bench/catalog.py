@@ -13,7 +13,7 @@ from bench.processes import cpu_seconds
 from bench.publishing import publish
 from bench.records import keep
 from bench.servers import Servers, console
-from bench.working import Working, working
+from bench.working import Working, fed, working
 from bench.workload import change, orders, products
 from streams.topics import TopicName
 
@@ -52,7 +52,7 @@ async def measure(on: Servers, count: int, asked: Mapping[str, Any]) -> list[Loa
             publish(here.settings, here.topic(TopicName.PRODUCTS), told, yielding=True)
         )
         try:
-            await _stored(here, workers, count)
+            await fed(feeding, _stored(here, workers, count))
         finally:
             feeding.cancel()
         seconds = time.time() - began

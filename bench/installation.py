@@ -41,6 +41,8 @@ class Installation:
             "TOPIC_PREFIX": self.settings.topic_prefix,
             "TOPIC_PARTITIONS": str(self.settings.topic_partitions),
             "LOG_LEVEL": "warning",
+            # A sync judges all that is blocked anew: in the midst of a part it would be its cost.
+            "SYNC_INTERVAL": "86400",
         }
         return {**os.environ, **{PREFIX + name: value for name, value in told.items()}}
 

@@ -76,7 +76,7 @@ PARTS = (
     Part(
         "contest",
         lambda told: {"orders": told.orders, "rounds": told.rounds, "only": list(told.only)},
-        45,
+        90,
         _contest,
     ),
     Part(
@@ -118,7 +118,7 @@ PARTS = (
     Part(
         "catalog",
         lambda told: {"products": told.products},
-        15,
+        30,
         lambda on, told, asked, _: catalog.measure(on, told.products, asked),
     ),
     Part(

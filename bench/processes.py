@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -29,20 +29,30 @@ def resident_mb(pid: int) -> float:
     return 0.0
 
 
-def descendant(of: int, word: str) -> int | None:
-    """Give the last process below another whose program is named with a word."""
-    below, found = {of}, None
-    for pid in sorted(_pids()):
-        try:
-            parent = int(_stat(pid)[1])
-            command = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace")
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-        if parent in below:
-            below.add(pid)
-            if word in command:
-                found = pid
+def descendant(of: int, word: str) -> int:
+    """Give the process farthest below another whose command line has a word.
+
+    Raises:
+        LookupError: There is none.
+    """
+    children: dict[int, list[int]] = {}
+    for pid in _pids():
+        with suppress(FileNotFoundError, ProcessLookupError):
+            children.setdefault(int(_stat(pid)[1]), []).append(pid)
+    found, generation = None, children.get(of, [])
+    while generation:
+        found = next((pid for pid in generation if word in _command(pid)), found)
+        generation = [child for pid in generation for child in children.get(pid, [])]
+    if found is None:
+        raise LookupError(f"no process named {word}")
     return found
+
+
+def _command(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace")
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
 
 
 @asynccontextmanager

@@ -58,8 +58,8 @@ async def servers() -> AsyncIterator[Servers]:
                 addresses.mongo_url or "",
                 engine,
                 path,
-                descendant(os.getpid(), "kafka.Kafka") or 0,
-                descendant(os.getpid(), "secantusd") or 0,
+                descendant(os.getpid(), "kafka.Kafka"),
+                descendant(os.getpid(), "secantusd"),
             )
         finally:
             await embedded.stop()

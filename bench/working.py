@@ -3,10 +3,11 @@
 import asyncio
 import time
 from asyncio.subprocess import Process
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from itertools import islice
+from typing import Any, TypeVar
 
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import GroupCoordinatorNotAvailableError
@@ -18,6 +19,8 @@ from bench.servers import console
 from bench.watch import events_out
 from bench.workload import Record, orders
 from order_import.clients import kafka_options
+
+R = TypeVar("R")
 
 WARM = 500
 """Orders that are done before anything is measured, so that no start is in it."""
@@ -55,6 +58,18 @@ class Cost:
         return self.worker + self.mongo + self.kafka
 
 
+async def fed(feeding: asyncio.Task[Any], coming_out: Coroutine[Any, Any, R]) -> R:
+    """Give what comes out of what is fed. A feeder that fails says so at once."""
+    coming = asyncio.ensure_future(coming_out)
+    try:
+        await asyncio.wait({feeding, coming}, return_when=asyncio.FIRST_EXCEPTION)
+        if feeding.done():
+            feeding.result()
+        return await coming
+    finally:
+        coming.cancel()
+
+
 class Working:
     """Workers that run on an installation."""
 
@@ -86,8 +101,7 @@ class Working:
         feeding = asyncio.create_task(self._feed(records, self.out))
         before, aborted, began = self._used(), await self.aborted(), time.time()
         try:
-            ended = await events_out(self.here, wanted, self.processes[0], seen)
-            await feeding
+            ended = await fed(feeding, events_out(self.here, wanted, self.processes[0], seen))
         finally:
             feeding.cancel()
         worker, kafka, mongo = (
