@@ -14,6 +14,8 @@ from bench.processes import cpu_seconds, descendant
 from order_import.embedded.servers import EmbeddedServers
 
 console = Console(width=120)
+_CACHE = "8G"
+"""Some half of a usual server's memory, as MongoDB takes it: a million orders fit."""
 # A new topic's partitions have no leader for a moment: it tries again, and says so each time.
 logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
 
@@ -47,7 +49,7 @@ async def servers() -> AsyncIterator[Servers]:
     """Run both. The Rust engine is taken if the machine has it, else the Python one, said aloud."""
     with tempfile.TemporaryDirectory(prefix="order-import-bench-") as directory:
         path = Path(directory)
-        embedded = EmbeddedServers(path, report=console.print)
+        embedded = EmbeddedServers(path, mongo_cache=_CACHE, report=console.print)
         addresses = await embedded.start()
         try:
             engine = (path / "mongo" / "engine").read_text(encoding="utf-8").strip()

@@ -18,7 +18,8 @@ MongoEngine = Literal["auto", "python", "rust"]
 RUST_BINARY_VARIABLE = "ORDER_IMPORT_SECANTUSD_RS"
 """Environment variable that names the Rust server where it is neither cached nor on PATH."""
 
-_CACHE_SIZE = "1G"
+CACHE_SIZE = "1G"
+"""How much of its data the server keeps in memory, if nothing is said."""
 
 
 class MongoServer:
@@ -27,7 +28,8 @@ class MongoServer:
     The two engines do not read each other's files, so the directory remembers its engine.
     """
 
-    def __init__(self, directory: Path, engine: MongoEngine) -> None:
+    def __init__(self, directory: Path, engine: MongoEngine, cache_size: str = CACHE_SIZE) -> None:
+        self._cache_size = cache_size
         self._directory = directory
         self._asked = engine
         self.process = ServerProcess("MongoDB (SecantusDB)", directory / "mongo.log")
@@ -61,7 +63,7 @@ class MongoServer:
                 *("--config", configuration),
                 *("--host", HOST, "--port", str(port)),
                 *("--storage-path", self._directory / engine),
-                *("--cache-size", _CACHE_SIZE, "--log-level", "WARNING"),
+                *("--cache-size", self._cache_size, "--log-level", "WARNING"),
                 # Without it a kill -9 loses the last acknowledged transactions, j:true or not.
                 "--sync-on-commit",
             ],

@@ -8,7 +8,7 @@ from types import TracebackType
 
 from order_import.embedded.directory import DataDirectory
 from order_import.embedded.kafka import KafkaServer
-from order_import.embedded.mongo import MongoEngine, MongoServer
+from order_import.embedded.mongo import CACHE_SIZE, MongoEngine, MongoServer
 from order_import.embedded.process import ServerProcess
 
 
@@ -32,6 +32,7 @@ class EmbeddedServers:
         mongo: Whether to run MongoDB.
         mongo_engine: Which of SecantusDB's servers; `auto` is the one the data was written by,
             and for a new directory the Rust one if the machine has it.
+        mongo_cache: How much of its data MongoDB keeps in memory, for example `1G`.
         report: Told, in one line each, what takes long.
     """
 
@@ -42,12 +43,15 @@ class EmbeddedServers:
         kafka: bool = True,
         mongo: bool = True,
         mongo_engine: MongoEngine = "auto",
+        mongo_cache: str = CACHE_SIZE,
         report: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._directory = DataDirectory(data_dir)
         self._report = report
         self._kafka = KafkaServer(self._directory.path / "kafka") if kafka else None
-        self._mongo = MongoServer(self._directory.path / "mongo", mongo_engine) if mongo else None
+        self._mongo: MongoServer | None = None
+        if mongo:
+            self._mongo = MongoServer(self._directory.path / "mongo", mongo_engine, mongo_cache)
 
     @property
     def lock(self) -> int:
