@@ -133,6 +133,7 @@ def test_a_chosen_selection_is_replayed_after_a_dry_run(site: Site, page: Page) 
         page.reload()
         return page.locator(".job-done").count() == 1
 
+    page.wait_for_load_state()
     if not page.locator("html.script").count():  # with it, the page looks again by itself
         wait_until(is_done, 30, "the replay does not end")
     expect(page.locator(".job-done")).to_be_visible(timeout=30_000)

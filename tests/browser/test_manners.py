@@ -239,9 +239,11 @@ def test_keys_can_be_turned_off(site: Site, open_page: Open) -> None:
     page = open_page()
     page.goto(f"{site.base}/orders")
     page.get_by_role("button", name="keys off").click()
+    expect(page.locator("html.script[data-keys=off]")).to_have_count(1)
     page.keyboard.press("j")
     expect(page.locator("tr.here")).to_have_count(0)
     page.get_by_role("button", name="keys on").click()
+    expect(page.locator("html.script[data-keys=on]")).to_have_count(1)
     page.keyboard.press("j")
     expect(page.locator("tr.here")).to_have_count(1)
 
