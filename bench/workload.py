@@ -3,12 +3,14 @@
 import json
 import random
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 STORES = 8
 PRODUCTS = 5000
 SKIPPED_SHARE = 0.02
 _PLENTY = 10_000_000
+_FIRST_PURCHASE = datetime.fromisoformat("2026-11-02T10:00:00+00:00")
 HOT_PRODUCTS = range(1, 21)
 """The products that half of all lines ask for, where stock is contended. None is disabled."""
 
@@ -64,6 +66,8 @@ def products(hot_quantity: int = _PLENTY, *, count: int = PRODUCTS) -> Iterator[
 def orders(count: int, seed: int = 1, *, start: int = 0, hot: bool = False) -> Iterator[Record]:
     """Give orders of one to four lines; 2 % were purchased before their store was connected.
 
+    They are purchased one a second.
+
     Args:
         count: How many.
         seed: What the random choices begin with.
@@ -76,6 +80,7 @@ def orders(count: int, seed: int = 1, *, start: int = 0, hot: bool = False) -> I
         lines = [_line(source, position, hot=hot) for position in range(source.randint(1, 4))]
         early = source.random() < SKIPPED_SHARE
         total = 10 * len(lines)
+        purchased = _FIRST_PURCHASE + timedelta(seconds=number)
         yield _record(
             name,
             {
@@ -83,9 +88,9 @@ def orders(count: int, seed: int = 1, *, start: int = 0, hot: bool = False) -> I
                 "amazon_order_id": name,
                 "status": "Unshipped",
                 "fulfillment_channel": "MFN",
-                "purchase_date": "2025-12-01T10:00:00Z" if early else "2026-11-02T10:00:00Z",
-                "last_update_date": "2026-11-02T10:05:00Z",
-                "latest_ship_date": "2026-11-05T23:59:59Z",
+                "purchase_date": "2025-12-01T10:00:00Z" if early else _amazon(purchased),
+                "last_update_date": _amazon(purchased + timedelta(minutes=5)),
+                "latest_ship_date": _amazon(purchased + timedelta(days=3)),
                 "total": {"amount": f"{total}.00", "currency": "EUR"},
                 "buyer": {"name": "Erika Mustermann", "email": "x@marketplace.example"},
                 "ship_to": {
@@ -104,6 +109,10 @@ def change(record: Record, **fields: object) -> Record:
     """Give a message with other values for some fields; another `sku` is another key."""
     value = {**json.loads(record.value), **fields}
     return _record(str(fields.get("sku", record.key.decode())), value)
+
+
+def _amazon(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _line(source: random.Random, position: int, *, hot: bool) -> dict[str, object]:
