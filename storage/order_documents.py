@@ -87,14 +87,6 @@ def outcome_in(record: OrderRecord) -> Document:
     }
 
 
-def version_in(record: OrderRecord) -> Document:
-    """Give what tells an order that waits for its judgement from what any later write left.
-
-    News are counted, and whoever judges it takes it off the way to the blocker check.
-    """
-    return {"received": record.received, "import.admitted": record.admitted}
-
-
 def order_out(document: Document) -> OrderRecord:
     """Give the record a document holds. It was checked when it was stored."""
     imported = document["import"]

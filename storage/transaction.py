@@ -1,12 +1,12 @@
 """One MongoDB transaction behind the port."""
 
 from asyncio import Lock
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
-from pymongo import ReturnDocument, UpdateOne
+from pymongo import ReturnDocument
 from pymongo.errors import ClientBulkWriteException
 from typing_extensions import override
 
@@ -17,13 +17,13 @@ from models.ledger import Changes, DeadLetter, Position
 from models.records import OrderRecord, StockedProduct
 from storage.fact_documents import listing_out, product_out, store_out
 from storage.ledger_documents import dead_letter_out
-from storage.mongo_errors import WriteConflict, inside
+from storage.mongo_errors import inside
 from storage.mongo_queries import NO_STORY, MongoQueries, among
 from storage.mongo_replays import MongoReplayQueries
 from storage.order_documents import order_out
 from storage.port import Transaction, Turn
 from storage.turn_cache import Handover, TurnCache
-from storage.writes import Operation, operations
+from storage.writes import operations
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,6 @@ class MongoTransaction(MongoQueries, MongoReplayQueries, Transaction):
         self._caches: dict[Turn, TurnCache] = {}
         self._taken: dict[Turn, int] = {}
         self._written: list[Changes] = []
-        self._handed_over: dict[str, OrderRecord] = {}
 
     def committed(self) -> None:
         """Remember what this transaction, which is committed, wrote."""
@@ -96,7 +95,8 @@ class MongoTransaction(MongoQueries, MongoReplayQueries, Transaction):
             session=self._session,
         )
         self._caches[turn], self._taken[turn] = self._turns.caches[turn], document["taken"]
-        self._caches[turn].begin(document["taken"])
+        if not self._caches[turn].begin(document["taken"]):
+            self._turns.handover.forget()
         number: int = document.get("orders_numbered", 0)
         return number
 
@@ -118,9 +118,14 @@ class MongoTransaction(MongoQueries, MongoReplayQueries, Transaction):
 
     @override
     async def admitted_orders(self, wanted: Collection[str]) -> Mapping[str, OrderRecord]:
-        self._handed_over |= self._turns.handover.take(wanted)
-        missing = [key for key in wanted if key not in self._handed_over]
-        return self._handed_over | dict(await self.orders(missing))
+        # Orders are written by who has one of the turns. This transaction has the stock's; if the
+        # policy's was ours the last time, here or in a transaction whose writes would be met as
+        # a conflict, then no one else has written them.
+        turns = await self._find("turns", {"_id": Turn.POLICY.value})
+        handed_over: dict[str, OrderRecord] = {}
+        if turns and turns[0]["taken"] == self._turns.caches[Turn.POLICY].last:
+            handed_over = self._turns.handover.take(wanted)
+        return handed_over | dict(await self.orders(set(wanted) - handed_over.keys()))
 
     @override
     async def catalog(self, wanted: Collection[tuple[str, str]]) -> Catalog:
@@ -167,18 +172,11 @@ class MongoTransaction(MongoQueries, MongoReplayQueries, Transaction):
     async def write(
         self, changes: Changes, moves: Sequence[tuple[Position, Position]] = ()
     ) -> None:
-        batch = operations(changes, moves, self._database.name, self._handed_over)
+        batch = operations(changes, moves, self._database.name)
         self._written.append(changes)
         if not batch:
             return
         try:
-            written = await self._client.bulk_write(batch, ordered=False, session=self._session)
+            await self._client.bulk_write(batch, ordered=False, session=self._session)
         except ClientBulkWriteException as error:
             raise inside(error) from error
-        if self._handed_over and written.matched_count + written.upserted_count < _updates(batch):
-            # The next try reads them: what is handed over is handed over once.
-            raise WriteConflict("another process has changed an order that was handed over")
-
-
-def _updates(batch: Iterable[Operation]) -> int:
-    return sum(isinstance(one, UpdateOne) for one in batch)

@@ -3,9 +3,6 @@
 A turn is counted in the database. When the count has gone up by one since this process had the
 turn, nobody else had it in between, and what was read or written then is still so. Facts change
 only in transactions that take the turn.
-
-Orders are remembered beyond that: who writes one that was handed over names what it expects to
-find, and finds out then.
 """
 
 from collections.abc import Iterable
@@ -18,7 +15,7 @@ from models.records import OrderRecord, StockedProduct
 
 MOST_FACTS = 100_000
 """How many products and listings are remembered before all are forgotten: some 100 MB."""
-MOST_ORDERS = 5_000
+MOST_ORDERS = 20_000
 """How many admitted orders are remembered; the oldest go first."""
 
 
@@ -35,10 +32,12 @@ class TurnCache:
         self.last = 0
         """The number of the last turn, if this process had it and its transaction took place."""
 
-    def begin(self, taken: int) -> None:
-        """Begin the turn of this number; what is known holds if it comes right after our last."""
-        if taken != self.last + 1 or len(self.products) + len(self.listings) > MOST_FACTS:
+    def begin(self, taken: int) -> bool:
+        """Begin the turn of this number; say whether it comes right after our last one."""
+        follows = taken == self.last + 1
+        if not follows or len(self.products) + len(self.listings) > MOST_FACTS:
             self.forget()
+        return follows
 
     def forget(self) -> None:
         """Remember nothing: what is in the database is not known to be this."""
@@ -70,11 +69,15 @@ class TurnCache:
 class Handover:
     """Orders as the import policy admitted them, for the blocker check of the same process.
 
-    Another process may have changed them since.
+    They hold while no other process has had a turn.
     """
 
     def __init__(self) -> None:
         self._orders: dict[str, OrderRecord] = {}
+
+    def forget(self) -> None:
+        """Drop all: another process may have changed them."""
+        self._orders.clear()
 
     def put(self, changes: Iterable[Changes]) -> None:
         """Keep the orders that a committed transaction admitted."""

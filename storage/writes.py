@@ -1,16 +1,15 @@
 """The writes of one batch, over all collections, for one round trip."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from pymongo import DeleteOne, InsertOne, UpdateOne
 
 from models.keys import listing_key
 from models.ledger import Changes, OrderChange, Position
-from models.records import OrderRecord
 from storage.commerce_documents import commerce_order_in, commerce_progress_in
 from storage.fact_documents import listing_in, product_in, store_in
 from storage.ledger_documents import dead_letter_in, event_in, position_id, reference_in
-from storage.order_documents import order_in, outcome_in, version_in
+from storage.order_documents import order_in, outcome_in
 from storage.replay_documents import answer_in, replay_in
 from storage.story_documents import story_in
 from storage.values import Document
@@ -22,20 +21,12 @@ Operation = InsertOne[Document] | UpdateOne | DeleteOne
 
 
 def operations(
-    changes: Changes,
-    moves: Iterable[tuple[Position, Position]],
-    database: str,
-    expected: Mapping[str, OrderRecord],
+    changes: Changes, moves: Iterable[tuple[Position, Position]], database: str
 ) -> list[Operation]:
-    """Give the writes of a batch. They touch different documents: their order does not matter.
-
-    Of the `expected` orders, by their keys, only those are changed that are stored like this.
-    """
+    """Give the writes of a batch. They touch different documents: their order does not matter."""
     writes: list[Operation] = [_move_write(*move, f"{database}.positions") for move in moves]
     orders = f"{database}.amazon_orders"
-    writes += [
-        _order_write(change, expected.get(change.record.key), orders) for change in changes.orders
-    ]
+    writes += [_order_write(change, orders) for change in changes.orders]
     commerce = f"{database}.commerce_orders"
     writes += [
         InsertOne(commerce_order_in(order), namespace=commerce)
@@ -118,16 +109,15 @@ def _move_write(before: Position, after: Position, namespace: str) -> Operation:
     )
 
 
-def _order_write(change: OrderChange, expected: OrderRecord | None, namespace: str) -> Operation:
+def _order_write(change: OrderChange, namespace: str) -> Operation:
     record = change.record
     story = [story_in(entry) for entry in change.story]
     if change.is_new:
         document = {"_id": record.key} | order_in(record, is_new=True) | {"story": story}
         return InsertOne(document, namespace=namespace)
     fields = order_in(record, is_new=False) if change.details else outcome_in(record)
-    found = {"_id": record.key} if expected is None else {"_id": record.key} | version_in(expected)
     return UpdateOne(
-        found,
+        {"_id": record.key},
         {"$set": fields, "$push": {"story": {"$each": story, "$slice": -STORY_LENGTH}}},
         namespace=namespace,
     )
