@@ -88,9 +88,9 @@ def orders(count: int, seed: int = 1, *, start: int = 0, hot: bool = False) -> I
                 "amazon_order_id": name,
                 "status": "Unshipped",
                 "fulfillment_channel": "MFN",
-                "purchase_date": "2025-12-01T10:00:00Z" if early else _amazon(purchased),
-                "last_update_date": _amazon(purchased + timedelta(minutes=5)),
-                "latest_ship_date": _amazon(purchased + timedelta(days=3)),
+                "purchase_date": "2025-12-01T10:00:00Z" if early else purchased.isoformat(),
+                "last_update_date": (purchased + timedelta(minutes=5)).isoformat(),
+                "latest_ship_date": (purchased + timedelta(days=3)).isoformat(),
                 "total": {"amount": f"{total}.00", "currency": "EUR"},
                 "buyer": {"name": "Erika Mustermann", "email": "x@marketplace.example"},
                 "ship_to": {
@@ -109,10 +109,6 @@ def change(record: Record, **fields: object) -> Record:
     """Give a message with other values for some fields; another `sku` is another key."""
     value = {**json.loads(record.value), **fields}
     return _record(str(fields.get("sku", record.key.decode())), value)
-
-
-def _amazon(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _line(source: random.Random, position: int, *, hot: bool) -> dict[str, object]:
