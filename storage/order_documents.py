@@ -87,6 +87,18 @@ def outcome_in(record: OrderRecord) -> Document:
     }
 
 
+def version_in(record: OrderRecord) -> Document:
+    """Give the fields that tell an admitted order from what anyone made of it since.
+
+    News raises `received`, what is told of it `sequence`, and a judgement ends `admitted`.
+    """
+    return {
+        "received": record.received,
+        "sequence": record.sequence,
+        "import.admitted": record.admitted,
+    }
+
+
 def order_out(document: Document) -> OrderRecord:
     """Give the record a document holds. It was checked when it was stored."""
     imported = document["import"]

@@ -6,24 +6,27 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
-from pymongo import ReturnDocument
+from pymongo import ReturnDocument, UpdateOne
 from pymongo.errors import ClientBulkWriteException
 from typing_extensions import override
 
 from models import keys
 from models.catalog import Catalog
+from models.errors import PositionLost
 from models.facts import Listing, Store
 from models.ledger import Changes, DeadLetter, Position
 from models.records import OrderRecord, StockedProduct
 from storage.fact_documents import listing_out, product_out, store_out
 from storage.ledger_documents import dead_letter_out
-from storage.mongo_errors import inside
+from storage.mongo_errors import WriteConflict, inside
 from storage.mongo_queries import NO_STORY, MongoQueries, among
 from storage.mongo_replays import MongoReplayQueries
-from storage.order_documents import order_out
+from storage.order_documents import order_out, version_in
 from storage.port import Transaction, Turn
 from storage.turn_cache import Handover, TurnCache
 from storage.writes import operations
+
+_CHANGED = "an order that was handed over is another one in the database"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,7 @@ class MongoTransaction(MongoQueries, MongoReplayQueries, Transaction):
         self._caches: dict[Turn, TurnCache] = {}
         self._taken: dict[Turn, int] = {}
         self._written: list[Changes] = []
+        self._handed_over: dict[str, OrderRecord] = {}
 
     def committed(self) -> None:
         """Remember what this transaction, which is committed, wrote."""
@@ -95,8 +99,7 @@ class MongoTransaction(MongoQueries, MongoReplayQueries, Transaction):
             session=self._session,
         )
         self._caches[turn], self._taken[turn] = self._turns.caches[turn], document["taken"]
-        if not self._caches[turn].begin(document["taken"]):
-            self._turns.handover.forget()
+        self._caches[turn].begin(document["taken"])
         number: int = document.get("orders_numbered", 0)
         return number
 
@@ -118,13 +121,9 @@ class MongoTransaction(MongoQueries, MongoReplayQueries, Transaction):
 
     @override
     async def admitted_orders(self, wanted: Collection[str]) -> Mapping[str, OrderRecord]:
-        # Orders are written by who has one of the turns. This transaction has the stock's; if the
-        # policy's was ours the last time, here or in a transaction whose writes would be met as
-        # a conflict, then no one else has written them.
-        turns = await self._find("turns", {"_id": Turn.POLICY.value})
-        handed_over: dict[str, OrderRecord] = {}
-        if turns and turns[0]["taken"] == self._turns.caches[Turn.POLICY].last:
-            handed_over = self._turns.handover.take(wanted)
+        # What another process made of them since is met by the write.
+        handed_over = self._turns.handover.take(wanted)
+        self._handed_over |= handed_over
         return handed_over | dict(await self.orders(set(wanted) - handed_over.keys()))
 
     @override
@@ -172,11 +171,20 @@ class MongoTransaction(MongoQueries, MongoReplayQueries, Transaction):
     async def write(
         self, changes: Changes, moves: Sequence[tuple[Position, Position]] = ()
     ) -> None:
-        batch = operations(changes, moves, self._database.name)
+        expected = {key: version_in(record) for key, record in self._handed_over.items()}
+        batch = operations(changes, moves, self._database.name, expected)
         self._written.append(changes)
         if not batch:
             return
         try:
-            await self._client.bulk_write(batch, ordered=False, session=self._session)
+            done = await self._client.bulk_write(batch, ordered=False, session=self._session)
         except ClientBulkWriteException as error:
-            raise inside(error) from error
+            found = inside(error)
+            if expected and isinstance(found, PositionLost):
+                # One of them may have its Commerce order already. Whose position is lost in truth
+                # meets the same again when all is read.
+                raise WriteConflict(_CHANGED) from error
+            raise found from error
+        updates = sum(isinstance(one, UpdateOne) for one in batch)
+        if expected and done.matched_count + done.upserted_count < updates:
+            raise WriteConflict(_CHANGED)

@@ -2,7 +2,7 @@
 
 A turn is counted in the database. When the count has gone up by one since this process had the
 turn, nobody else had it in between, and what was read or written then is still so. Facts change
-only in transactions that take the turn.
+only in transactions that take the turn. Orders change in others too, and are checked one by one.
 """
 
 from collections.abc import Iterable
@@ -15,7 +15,7 @@ from models.records import OrderRecord, StockedProduct
 
 MOST_FACTS = 100_000
 """How many products and listings are remembered before all are forgotten: some 100 MB."""
-MOST_ORDERS = 20_000
+MOST_ORDERS = 5_000
 """How many admitted orders are remembered; the oldest go first."""
 
 
@@ -32,12 +32,10 @@ class TurnCache:
         self.last = 0
         """The number of the last turn, if this process had it and its transaction took place."""
 
-    def begin(self, taken: int) -> bool:
-        """Begin the turn of this number; say whether it comes right after our last one."""
-        follows = taken == self.last + 1
-        if not follows or len(self.products) + len(self.listings) > MOST_FACTS:
+    def begin(self, taken: int) -> None:
+        """Begin the turn of this number: forget all, unless it comes right after our last one."""
+        if taken != self.last + 1 or len(self.products) + len(self.listings) > MOST_FACTS:
             self.forget()
-        return follows
 
     def forget(self) -> None:
         """Remember nothing: what is in the database is not known to be this."""
@@ -69,15 +67,12 @@ class TurnCache:
 class Handover:
     """Orders as the import policy admitted them, for the blocker check of the same process.
 
-    They hold while no other process has had a turn.
+    Another process may have written one of them since: whoever takes them has that checked by the
+    write that stores what became of them.
     """
 
     def __init__(self) -> None:
         self._orders: dict[str, OrderRecord] = {}
-
-    def forget(self) -> None:
-        """Drop all: another process may have changed them."""
-        self._orders.clear()
 
     def put(self, changes: Iterable[Changes]) -> None:
         """Keep the orders that a committed transaction admitted."""

@@ -1,6 +1,6 @@
 """The writes of one batch, over all collections, for one round trip."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from pymongo import DeleteOne, InsertOne, UpdateOne
 
@@ -21,12 +21,21 @@ Operation = InsertOne[Document] | UpdateOne | DeleteOne
 
 
 def operations(
-    changes: Changes, moves: Iterable[tuple[Position, Position]], database: str
+    changes: Changes,
+    moves: Iterable[tuple[Position, Position]],
+    database: str,
+    expected: Mapping[str, Document],
 ) -> list[Operation]:
-    """Give the writes of a batch. They touch different documents: their order does not matter."""
+    """Give the writes of a batch. They touch different documents: their order does not matter.
+
+    `expected` has, by key, what an order must still be for its write to take place.
+    """
     writes: list[Operation] = [_move_write(*move, f"{database}.positions") for move in moves]
     orders = f"{database}.amazon_orders"
-    writes += [_order_write(change, orders) for change in changes.orders]
+    writes += [
+        _order_write(change, orders, expected.get(change.record.key, {}))
+        for change in changes.orders
+    ]
     commerce = f"{database}.commerce_orders"
     writes += [
         InsertOne(commerce_order_in(order), namespace=commerce)
@@ -109,7 +118,7 @@ def _move_write(before: Position, after: Position, namespace: str) -> Operation:
     )
 
 
-def _order_write(change: OrderChange, namespace: str) -> Operation:
+def _order_write(change: OrderChange, namespace: str, expected: Document) -> Operation:
     record = change.record
     story = [story_in(entry) for entry in change.story]
     if change.is_new:
@@ -117,7 +126,7 @@ def _order_write(change: OrderChange, namespace: str) -> Operation:
         return InsertOne(document, namespace=namespace)
     fields = order_in(record, is_new=False) if change.details else outcome_in(record)
     return UpdateOne(
-        {"_id": record.key},
+        {"_id": record.key} | expected,
         {"$set": fields, "$push": {"story": {"$each": story, "$slice": -STORY_LENGTH}}},
         namespace=namespace,
     )

@@ -105,9 +105,10 @@ class Lane:
         published_to = self.published_to[source]
         return Progress(position.decided_to, position.step, published_to, self._taken_to[source])
 
-    def has_room(self, source: Source) -> bool:
-        """Whether more of a partition should be read: less of it waits than is decided at once."""
-        return sum(len(one.read) for one in self._waiting if one.source == source) < self._most
+    @property
+    def has_room(self) -> bool:
+        """Whether more should be read: less waits, of all partitions, than is decided at once."""
+        return sum(len(one.read) for one in self._waiting) < self._most
 
     async def caught_up(self, seconds: float) -> None:
         """Wait while it has something to begin with, at most so long."""

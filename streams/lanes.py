@@ -130,7 +130,7 @@ class Lanes:
 
     def _with_room(self, sources: Collection[Source]) -> set[Source]:
         lanes = {source: self._lane_of(source) for source in sources}
-        return {one for one, lane in lanes.items() if lane is None or lane.has_room(one)}
+        return {one for one, lane in lanes.items() if lane is None or lane.has_room}
 
     def _lane_of(self, source: Source) -> Lane | None:
         owned = self._lanes.get(source.topic)

@@ -1,19 +1,22 @@
-"""What a process remembers between its turns holds only while no other process had one."""
+"""What a process remembers between its turns holds only while nobody else changed it."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
-from models.ledger import Changes, OrderChange
+from models.errors import PositionLost
+from models.ledger import Changes, OrderChange, Source
+from models.outcomes import Created
 from models.records import OrderRecord, StockedProduct
 from order_import.embedded import EmbeddedServers
 from storage.driver import Driver
 from storage.mongo import MongoStorage, open_storage
 from storage.port import Transaction, Turn
 from storage.turn_cache import Handover, TurnCache
-from tests.builders import KEY, a_product, a_record
+from tests.builders import KEY, a_commerce_order, a_product, a_record
 
 pytestmark = pytest.mark.timeout(120)
 SKU = "SKU-1"
@@ -69,12 +72,24 @@ async def _admit(storage: MongoStorage, record: OrderRecord, *, is_new: bool) ->
     await storage.transact(work)
 
 
-async def _admitted(storage: MongoStorage) -> OrderRecord:
+async def _judge(storage: MongoStorage) -> OrderRecord:
+    """Make its Commerce order, if it is still admitted; give the order as it was found."""
+
     async def work(transaction: Transaction) -> OrderRecord:
         await transaction.take_turn(Turn.STOCK)
-        return (await transaction.admitted_orders({KEY}))[KEY]
+        record = (await transaction.admitted_orders({KEY}))[KEY]
+        if record.admitted:
+            await transaction.write(_creation(record))
+        return record
 
     return await storage.transact(work)
+
+
+def _creation(record: OrderRecord) -> Changes:
+    made = a_commerce_order()
+    created = replace(record, admitted=False, outcome=Created(made.commerce_order_id))
+    change = OrderChange(created, (), is_new=False, details=False)
+    return Changes(orders=[change], new_commerce_orders=[made])
 
 
 async def test_what_another_process_told_is_seen(
@@ -121,20 +136,16 @@ async def test_a_transaction_that_failed_is_forgotten(
 async def test_an_admitted_order_is_handed_over(
     processes: tuple[MongoStorage, MongoStorage],
 ) -> None:
-    """The same value comes back; and after another process wrote it, that one's."""
+    """The same value comes back, also after another process had the turn for another order."""
     one, other = processes
     record = a_record()
     await _admit(one, record, is_new=True)
-    assert (await _admitted(one)) is record
-    await _admit(one, record, is_new=False)
-    changed = a_record(received=record.received + 1)
-    await _admit(other, changed, is_new=False)
-    found = await _admitted(one)
-    assert found is not record
-    assert found.received == changed.received
+    await _admit(other, a_record(store_id="store-2"), is_new=True)
+    assert (await _judge(one)) is record
+    assert one.conflicts == 0
 
 
-async def test_what_was_handed_over_before_another_had_the_turn_is_dropped(
+async def test_a_handed_over_order_that_another_changed_is_read(
     processes: tuple[MongoStorage, MongoStorage],
 ) -> None:
     """Also when this process had the policy's turn again in between."""
@@ -142,20 +153,52 @@ async def test_what_was_handed_over_before_another_had_the_turn_is_dropped(
     record = a_record()
     await _admit(one, record, is_new=True)
     await _admit(other, a_record(received=record.received + 1), is_new=False)
-    unrelated = a_record(store_id="store-2")
-    await _admit(one, unrelated, is_new=True)
-    assert (await _admitted(one)).received == record.received + 1
+    await _admit(one, a_record(store_id="store-2"), is_new=True)
+    assert (await _judge(one)).received == record.received + 1
+    assert one.conflicts == 1
+    stored = await _judge(other)
+    assert (stored.received, stored.admitted) == (record.received + 1, False)
+
+
+async def test_a_handed_over_order_that_another_judged_is_not_created_again(
+    processes: tuple[MongoStorage, MongoStorage],
+) -> None:
+    """It collides with its Commerce order, which is no lost position."""
+    one, other = processes
+    await _admit(one, a_record(), is_new=True)
+    assert (await _judge(other)).admitted
+    assert not (await _judge(one)).admitted
+    assert one.conflicts == 1
+
+
+async def test_a_position_lost_is_told_beside_a_handed_over_order(
+    processes: tuple[MongoStorage, MongoStorage],
+) -> None:
+    """The second try has no handed-over order in it."""
+    one, other = processes
+    await _admit(one, a_record(), is_new=True)
+    (mine,) = await one.take_up([Source("amazon.orders.admitted", 0)])
+    await other.take_up([mine.source])
+
+    async def work(transaction: Transaction) -> None:
+        await transaction.take_turn(Turn.STOCK)
+        record = (await transaction.admitted_orders({KEY}))[KEY]
+        await transaction.write(_creation(record), [(mine, mine.moved(1, ()))])
+
+    with pytest.raises(PositionLost):
+        await one.transact(work)
+    assert (await _judge(other)).admitted
 
 
 def test_a_cache_holds_only_right_after_our_own_turn() -> None:
     """A number left out was someone else's turn."""
     cache = TurnCache()
-    assert cache.begin(1)
+    cache.begin(1)
     cache.products["A"] = None
     cache.committed(1, [])
-    assert cache.begin(2)
+    cache.begin(2)
     assert "A" in cache.products
-    assert not cache.begin(4)
+    cache.begin(4)
     assert not cache.products
 
 

@@ -276,15 +276,33 @@ async def test_what_waits_of_several_partitions_is_decided_in_one_transaction() 
 
 async def test_no_more_is_decided_at_once_than_a_transaction_should_hold() -> None:
     kit = Kit(most=10)
-    assert kit.lane.has_room(SOURCE)
+    assert kit.lane.has_room
     for start, end in ((0, 9), (9, 10), (10, 11)):
         kit.lane.put(SOURCE, a_batch(start, end))
-    assert not kit.lane.has_room(SOURCE)
+    assert not kit.lane.has_room
     running = asyncio.create_task(kit.lane.run())
     await until(lambda: kit.stored_to == 11)
     kit.lane.drain()
     await running
     assert kit.stored.step == 2
+
+
+async def test_what_waits_of_all_partitions_together_is_no_more_than_is_decided_at_once() -> None:
+    """Else many partitions would fill the memory while a backlog waits."""
+    kit = Kit(most=10)
+    other = Source(SOURCE.topic, 1)
+    lane = Lane(
+        [Position(SOURCE, 0), Position(other, 0)],
+        kit.stage,
+        kit.storage,
+        kit.paper,  # type: ignore[arg-type]
+        lambda: NOW,
+        most=10,
+    )
+    lane.put(SOURCE, a_batch(0, 5))
+    assert lane.has_room
+    lane.put(other, a_batch(0, 5))
+    assert not lane.has_room
 
 
 async def test_draining_gives_up_a_batch_that_cannot_be_stored() -> None:
