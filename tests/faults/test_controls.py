@@ -70,7 +70,7 @@ async def stopped_before_transaction(field: Installation, broken: str) -> None:
     """A worker stops over orders it has read, another decides them, and the first goes on."""
     await field.send(60)
     zombie = await field.start(more=_environment(broken, "stopped before the transaction"))
-    await has_stopped(zombie, 30)
+    assert await has_stopped(zombie, 30)
     other = await field.start(more=_environment(broken))
     await field.caught_up(dict(field.load.reached), SESSION + 30)
     zombie.send(signal.SIGCONT)

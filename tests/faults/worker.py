@@ -5,7 +5,7 @@ methods are wrapped, by name, and a name that is no longer there fails at the st
 
 `FAULT_STEP` names a step, `FAULT_HIT` says at which time it is reached (1 is the first), and
 `FAULT_SIGNAL` what happens then (KILL or STOP). With `FAULT_ARMED=later` counting begins with
-SIGUSR1. `FAULT_CLOCK` is a seed: the clock jumps by up to a day, every second.
+SIGUSR1; once more ends it. `FAULT_CLOCK` is a seed: the clock jumps by up to a day, every second.
 """
 
 import asyncio
@@ -43,8 +43,8 @@ class Trap:
     def __init__(self, step: str, hit: int, number: int, *, armed: bool) -> None:
         self.step, self.left, self.number, self.armed = step, hit, number, armed
 
-    def arm(self, *_: object) -> None:
-        self.armed = True
+    def toggle(self, *_: object) -> None:
+        self.armed = not self.armed
 
     def reached(self) -> bool:
         """Count; say whether this is the time."""
@@ -156,7 +156,7 @@ def main() -> int:
         number,
         armed=os.environ.get("FAULT_ARMED") != "later",
     )
-    signal.signal(signal.SIGUSR1, trap.arm)
+    signal.signal(signal.SIGUSR1, trap.toggle)
     if trap.step:
         STEPS[trap.step](trap)
     if seed := os.environ.get("FAULT_CLOCK"):

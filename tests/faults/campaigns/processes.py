@@ -84,7 +84,8 @@ async def zombies(field: Installation, steps: Sequence[str], count: int) -> None
             await asyncio.sleep(field.random.uniform(1.5, 2.5))
             if step:
                 zombie.send(signal.SIGUSR1)
-                await has_stopped(zombie, 8)
+                if not await has_stopped(zombie, 8):
+                    zombie.send(signal.SIGUSR1)  # not reached, and not to be reached later
             zombie.send(signal.SIGSTOP)
             since = time.monotonic()
             await asyncio.sleep(SESSION + field.random.uniform(1, 3))
@@ -138,13 +139,14 @@ async def _last(field: Installation, kind: str, since: float) -> None:
     await worker.end(signal.SIGTERM)
 
 
-async def has_stopped(worker: Worker, seconds: float) -> None:
-    """Wait until a process has stopped itself, at most so long."""
+async def has_stopped(worker: Worker, seconds: float) -> bool:
+    """Wait until a process has stopped itself, at most so long; say whether it has."""
     deadline = time.monotonic() + seconds
     while worker.alive and time.monotonic() < deadline:
         if _state(worker.pid) == "T":
-            return
+            return True
         await asyncio.sleep(0.05)
+    return False
 
 
 def _state(pid: int) -> str:
