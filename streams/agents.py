@@ -16,6 +16,7 @@ from streams.facts import ListingsStage, ProductsStage, StoresStage
 from streams.import_policy import ImportPolicyStage
 from streams.lanes import Lanes
 from streams.order_updates import OrderUpdatesStage
+from streams.recovery import LedgerTables
 from streams.stage import Stage
 from streams.topics import READ_TOPICS, TopicName
 from streams.transport import LedgerTransport
@@ -72,6 +73,7 @@ def build_app(options: AppOptions, lanes: Lanes, data_dir: str) -> faust.App:
         stream_wait_empty=True,
         agent_supervisor="mode.CrashingSupervisor",
         table_standby_replicas=0,
+        TableManager=LedgerTables,
         topic_disable_leader=True,
         topic_allow_declare=False,
         web_enabled=False,

@@ -1,7 +1,8 @@
 """The transport against Faust's own classes: what stock Faust would commit, and what ours does.
 
 Eight losses: L1 and L2 an exception or a cancellation in the plain iteration, L3 and L4 the same in
-`take`, L5 to L7 commits past what is not done, L8 events of an old generation.
+`take`, L5 to L7 commits past what is not done, L8 events of an old generation. And L9, which loses
+nothing and does nothing: partitions that take long to be taken up are never read.
 """
 
 import asyncio
@@ -13,6 +14,7 @@ import faust
 import pytest
 from aiokafka.structs import ConsumerRecord
 from faust.streams import Stream
+from faust.tables.recovery import ServiceStopped
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage
 
@@ -188,6 +190,25 @@ async def test_what_ours_commits_is_what_the_ledger_has_as_decided_and_published
     await lanes.drain()
     assert consumer._new_offset(ORDERS) is None
     assert not failures
+
+
+async def test_stock_faust_ends_its_recovery_when_partitions_take_long_to_be_taken_up() -> None:
+    """L9: the worker would stay in the group and read nothing."""
+    recovery: Any = Stock().app.tables.recovery
+    with pytest.raises(ServiceStopped):
+        await recovery._wait(asyncio.sleep(60), timeout=0.01)
+
+
+async def test_ours_takes_up_partitions_however_long_the_ledger_is_away(tmp_path: Path) -> None:
+    """L9 ends here."""
+    lanes = Lanes(STAGES, MemoryStorage(), None, lambda: NOW, print)  # type: ignore[arg-type]
+    app = build_app(AppOptions("127.0.0.1:1", "", "g", 10, 6), lanes, str(tmp_path))
+    recovery: Any = app.tables.recovery
+    answered = asyncio.Event()
+    waiting = asyncio.create_task(recovery._wait(answered.wait(), timeout=0.01))
+    assert await asyncio.wait({waiting}, timeout=0.2) == (set(), {waiting})
+    answered.set()
+    await asyncio.wait_for(waiting, 10)
 
 
 class AssignedThread:

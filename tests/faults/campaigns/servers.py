@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import shutil
+import signal
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -33,10 +34,16 @@ async def kafka_down(field: Installation, count: int, seconds: float) -> None:
 
 
 async def mongo_down(field: Installation, count: int, seconds: float) -> None:
-    """MongoDB is away for long."""
+    """MongoDB is away for long, and a worker dies meanwhile: its partitions move to the other."""
     cluster = field.cluster
     kind = f"MongoDB down for {seconds:.0f} s"
-    await _bounce(field, kind, cluster.kill_mongo, cluster.start_mongo, count, 0, seconds)
+
+    async def kill() -> None:
+        await cluster.kill_mongo()
+        alive = [one for one in field.workers if one.alive]
+        await field.random.choice(alive).end(signal.SIGKILL)
+
+    await _bounce(field, kind, kill, cluster.start_mongo, count, 0, seconds)
 
 
 async def _bounce(
