@@ -194,18 +194,17 @@ async def test_what_ours_commits_is_what_the_ledger_has_as_decided_and_published
 
 async def test_stock_faust_ends_its_recovery_when_partitions_take_long_to_be_taken_up() -> None:
     """L9: the worker would stay in the group and read nothing."""
-    recovery: Any = Stock().app.tables.recovery
+    tables: Any = Stock().app.tables
     with pytest.raises(ServiceStopped):
-        await recovery._wait(asyncio.sleep(60), timeout=0.01)
+        await tables.recovery._wait(asyncio.sleep(60), timeout=0.01)
 
 
 async def test_ours_takes_up_partitions_however_long_the_ledger_is_away(tmp_path: Path) -> None:
     """L9 ends here."""
     lanes = Lanes(STAGES, MemoryStorage(), None, lambda: NOW, print)  # type: ignore[arg-type]
-    app = build_app(AppOptions("127.0.0.1:1", "", "g", 10, 6), lanes, str(tmp_path))
-    recovery: Any = app.tables.recovery
+    tables: Any = build_app(AppOptions("127.0.0.1:1", "", "g", 10, 6), lanes, str(tmp_path)).tables
     answered = asyncio.Event()
-    waiting = asyncio.create_task(recovery._wait(answered.wait(), timeout=0.01))
+    waiting = asyncio.create_task(tables.recovery._wait(answered.wait(), timeout=0.01))
     assert await asyncio.wait({waiting}, timeout=0.2) == (set(), {waiting})
     answered.set()
     await asyncio.wait_for(waiting, 10)
