@@ -103,16 +103,16 @@ class ImportPolicyStage:
                 key = keys.order_key(store_id, order.amazon_order_id)
                 holders.setdefault(order.amazon_order_id, set()).add(key)
         news: list[News] = []
-        # A message is one dead letter, whatever is wrong with it.
-        refused = {message.offset for message, reading in read if reading.refusal}
+        # A message is one dead letter, whatever is wrong with it. Other partitions count their own.
+        refused = {_place(message) for message, reading in read if reading.refusal}
         for store_id, order, message in named:
             holding = holders.get(order.amazon_order_id, set())
             if store_id is not None:
                 news.append((keys.order_key(store_id, order.amazon_order_id), order, message))
             elif len(holding) == 1:
                 news.append((next(iter(holding)), order, message))
-            elif message.offset not in refused:
-                refused.add(message.offset)
+            elif _place(message) not in refused:
+                refused.add(_place(message))
                 waits = order.amazon_order_id if _only_details(order) and not holding else None
                 page.refuse(message, _NO_STORE, details_of=waits)
         return news
@@ -144,6 +144,10 @@ _NO_STORE = Refusal(
         "that belong to exactly one store"
     ),
 )
+
+
+def _place(message: Incoming) -> tuple[int, int]:
+    return message.partition, message.offset
 
 
 def _only_details(order: AmazonOrder) -> bool:

@@ -9,10 +9,15 @@ from models.events import Event
 from models.ledger import Admission, CommandMessage, Source
 from models.outcomes import Blocked, Created, Waiting, WaitingReason
 from models.refusals import DeadLetterCode
+from storage.memory import MemoryStorage
+from storage.port import Transaction
+from streams.agents import STAGES
 from streams.commands import STEP
+from streams.page import Page
 from streams.topics import TopicName
 from tests.builders import (
     KEY,
+    NOW,
     ORDER,
     STORE,
     TRACE,
@@ -390,3 +395,25 @@ async def test_a_blocked_order_is_checked_again_only_when_its_lines_are_news() -
     out = await world.tell(ORDERS, a_document(last_update_date=later(2), items=[other]))
     assert [type(one) for one in out] == [Admission, Event]
     assert world.events == ["OrderImportBlocked"] * 2
+
+
+async def test_messages_of_two_partitions_at_the_same_offset_are_refused_each() -> None:
+    """They are decided together: an offset alone does not name a message."""
+    stage, page = STAGES[ORDERS], Page(ORDERS, NOW)
+    unknown = a_document(store_id=None)
+    messages = [
+        a_message(b"{", offset=7),
+        a_message(unknown, offset=7, partition=1),
+        a_message(unknown, offset=7, partition=2),
+    ]
+
+    async def work(transaction: Transaction) -> None:
+        await stage.decide(stage.read(messages), page, transaction)
+
+    await MemoryStorage().transact(work)
+    letters = page.to_changes().dead_letters
+    assert sorted((one.partition, one.offset, one.code) for one in letters) == [
+        (0, 7, DeadLetterCode.MALFORMED_JSON),
+        (1, 7, DeadLetterCode.UNKNOWN_STORE),
+        (2, 7, DeadLetterCode.UNKNOWN_STORE),
+    ]
