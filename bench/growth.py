@@ -86,13 +86,16 @@ async def _nothing_is_oversold(here: Installation) -> None:
         raise Oversold("nothing ran out: it was not tried")
 
 
+_SHOWN = "the one with the middle rate, of two the quicker"
+
+
 def as_markdown(found: Sequence[Cost]) -> str:
     """Give the table; the last columns compare with the first line."""
     names = list(dict.fromkeys(one.name for one in found))
     first = _median([one for one in found if one.name == names[0]])
     rounds = len(found) // len(names)
     rows = [
-        f"{found[0].orders:,} orders each{f', {rounds} rounds in turns, medians' * (rounds > 1)}.",
+        f"{found[0].orders:,} orders each{f', {rounds} rounds in turns; {_SHOWN}' * (rounds > 1)}.",
         "",
         (
             "| what | orders/s | CPU µs an order: worker / Mongo / Kafka | all | of the first "
