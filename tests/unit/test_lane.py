@@ -289,7 +289,7 @@ async def test_no_more_is_decided_at_once_than_a_transaction_should_hold() -> No
 
 async def test_what_waits_of_all_partitions_together_is_no_more_than_is_decided_at_once() -> None:
     """Else many partitions would fill the memory while a backlog waits."""
-    kit = Kit(most=10)
+    kit = Kit()
     other = Source(SOURCE.topic, 1)
     lane = Lane(
         [Position(SOURCE, 0), Position(other, 0)],
