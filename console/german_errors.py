@@ -44,12 +44,50 @@ GERMAN_ERRORS: Mapping[str, str] = {
     "All blocked orders are judged again now.": "Alle blockierten werden jetzt neu beurteilt.",
     "The replay has started.": "Die Wiederholung hat begonnen.",
     "Not JSON, or not UTF-8": "Kein JSON oder kein UTF-8",
-    "JSON, but no order and no known fact": "JSON, aber keine Bestellung und nichts Bekanntes",
-    "A field is missing or wrong; the message names it": (
-        "Ein Feld fehlt oder ist falsch; die Meldung nennt es"
+    "JSON, but in no accepted form, or it says nothing that is read": (
+        "JSON, aber in keiner bekannten Form, oder ohne etwas, das gelesen wird"
+    ),
+    "A field of an order is missing or wrong; the message names it": (
+        "Ein Feld einer Bestellung fehlt oder ist falsch; die Meldung nennt es"
+    ),
+    "A field of a store, product, listing or order update is missing or wrong; "
+    "the message names it": (
+        "Ein Feld eines Stores, Produkts, Angebots oder Bestellstatus fehlt oder ist falsch; "
+        "die Meldung nennt es"
     ),
     "Nothing names the store": "Nichts nennt den Store",
+    "Another store has the order already; the message names both": (
+        "Ein anderer Store hat die Bestellung schon; die Meldung nennt beide"
+    ),
     "Above the limit": "Über der Grenze",
+    "Damaged, or compressed in a way that cannot be undone": (
+        "Beschädigt oder so gepackt, dass es nicht entpackt werden kann"
+    ),
+    "Fix the sender, and let it send JSON in UTF-8.": (
+        "Den Sender berichtigen und JSON in UTF-8 senden lassen."
+    ),
+    "Fix the sender: Amazon's bodies are read in Amazon's own spelling, unchanged.": (
+        "Den Sender berichtigen: Amazons Nachrichten werden unverändert und nur in Amazons eigener "
+        "Schreibweise gelesen."
+    ),
+    "Fix the sender, and let it send the order again.": (
+        "Den Sender berichtigen und die Bestellung noch einmal senden lassen."
+    ),
+    "Fix the sender, and let it send the message again.": (
+        "Den Sender berichtigen und die Nachricht noch einmal senden lassen."
+    ),
+    "Send the store's settings to commerce.stores, then redrive.": (
+        "Die Einstellungen des Stores an commerce.stores senden, dann erneut senden."
+    ),
+    "Let the sender name the store that has the order. Redriven unchanged, it is refused again.": (
+        "Den Sender den Store nennen lassen, der die Bestellung hat. Unverändert erneut gesendet, "
+        "wird sie wieder abgewiesen."
+    ),
+    "Let the sender send smaller pages.": "Den Sender kleinere Seiten senden lassen.",
+    "Let the sender send it again. Its topic, partition and offset say where it lies in Kafka.": (
+        "Den Sender noch einmal senden lassen. Topic, Partition und Offset sagen, wo sie in Kafka "
+        "liegt."
+    ),
     "No such order was received.": "Eine solche Bestellung wurde nicht empfangen.",
     "There is no such page.": "Eine solche Seite gibt es nicht.",
     "There is no such Commerce order.": "Eine solche Commerce-Bestellung gibt es nicht.",

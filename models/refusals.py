@@ -11,8 +11,13 @@ class DeadLetterCode(StrEnum):
     MALFORMED_JSON = "malformed-json"
     UNKNOWN_PAYLOAD = "unknown-payload"
     INVALID_ORDER = "invalid-order"
+    INVALID_MESSAGE = "invalid-message"
+    """As `invalid-order`, on every topic but that of orders."""
     UNKNOWN_STORE = "unknown-store"
+    STORE_MISMATCH = "store-mismatch"
     TOO_LARGE = "too-large"
+    UNREADABLE = "unreadable"
+    """Kafka's own format does not let the bytes through."""
 
 
 class Refusal(Value):

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from models.blockers import BlockerCode
 from models.outcomes import SkipReason, WaitingReason
+from models.refusals import DeadLetterCode
 
 REASONS: Mapping[str, str] = {
     BlockerCode.NOT_IN_CATALOG: "The item does not exist in the Commerce catalog",
@@ -37,3 +38,38 @@ DECISIONS: Mapping[str, str] = {
     "completed-at-sync": "completed at the sync",
 }
 """What a story's entries are called."""
+
+DEAD_LETTER_CAUSES: Mapping[DeadLetterCode, str] = {
+    DeadLetterCode.MALFORMED_JSON: "Not JSON, or not UTF-8",
+    DeadLetterCode.UNKNOWN_PAYLOAD: (
+        "JSON, but in no accepted form, or it says nothing that is read"
+    ),
+    DeadLetterCode.INVALID_ORDER: "A field of an order is missing or wrong; the message names it",
+    DeadLetterCode.INVALID_MESSAGE: (
+        "A field of a store, product, listing or order update is missing or wrong; "
+        "the message names it"
+    ),
+    DeadLetterCode.UNKNOWN_STORE: "Nothing names the store",
+    DeadLetterCode.STORE_MISMATCH: "Another store has the order already; the message names both",
+    DeadLetterCode.TOO_LARGE: "Above the limit",
+    DeadLetterCode.UNREADABLE: "Damaged, or compressed in a way that cannot be undone",
+}
+"""Why a message is not taken, as a rule."""
+
+DEAD_LETTER_REMEDIES: Mapping[DeadLetterCode, str] = {
+    DeadLetterCode.MALFORMED_JSON: "Fix the sender, and let it send JSON in UTF-8.",
+    DeadLetterCode.UNKNOWN_PAYLOAD: (
+        "Fix the sender: Amazon's bodies are read in Amazon's own spelling, unchanged."
+    ),
+    DeadLetterCode.INVALID_ORDER: "Fix the sender, and let it send the order again.",
+    DeadLetterCode.INVALID_MESSAGE: "Fix the sender, and let it send the message again.",
+    DeadLetterCode.UNKNOWN_STORE: "Send the store's settings to commerce.stores, then redrive.",
+    DeadLetterCode.STORE_MISMATCH: (
+        "Let the sender name the store that has the order. Redriven unchanged, it is refused again."
+    ),
+    DeadLetterCode.TOO_LARGE: "Let the sender send smaller pages.",
+    DeadLetterCode.UNREADABLE: (
+        "Let the sender send it again. Its topic, partition and offset say where it lies in Kafka."
+    ),
+}
+"""What to do about it."""

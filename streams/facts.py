@@ -47,7 +47,7 @@ def read_fact(message: Incoming, model: type[Fact], *, deletable: bool) -> Told[
         code = (
             DeadLetterCode.MALFORMED_JSON
             if first["type"] == "json_invalid"
-            else DeadLetterCode.INVALID_ORDER
+            else DeadLetterCode.INVALID_MESSAGE
         )
         expected = first["msg"].removeprefix("Value error, ")
         return Told(message, refusal=_refusal(code, f"{field}: {expected}"))

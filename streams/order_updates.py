@@ -12,7 +12,7 @@ from streams.messages import Incoming
 from streams.page import Page
 
 _NO_SUCH_ORDER = Refusal(
-    code=DeadLetterCode.INVALID_ORDER,
+    code=DeadLetterCode.INVALID_MESSAGE,
     message="commerce_order_id: expected the id of a Commerce order that this worker created",
 )
 

@@ -10,15 +10,9 @@ from starlette.routing import BaseRoute
 from console.web import desk_of, get, post, record, refuse, render, see
 from models.errors import BrokerUnavailable
 from models.refusals import DeadLetterCode
+from models.words import DEAD_LETTER_CAUSES, DEAD_LETTER_REMEDIES
 
 _LISTED = 100
-USUAL_CAUSES = {
-    DeadLetterCode.MALFORMED_JSON: "Not JSON, or not UTF-8",
-    DeadLetterCode.UNKNOWN_PAYLOAD: "JSON, but no order and no known fact",
-    DeadLetterCode.INVALID_ORDER: "A field is missing or wrong; the message names it",
-    DeadLetterCode.UNKNOWN_STORE: "Nothing names the store",
-    DeadLetterCode.TOO_LARGE: "Above the limit",
-}
 
 
 async def letters(request: Request) -> Response:
@@ -33,7 +27,7 @@ async def letters(request: Request) -> Response:
         code=code,
         shows_all=shows_all,
         counts=await desk.letters.counts(only_open=not shows_all),
-        codes=[(one.value, USUAL_CAUSES[one]) for one in DeadLetterCode],
+        codes=[(one.value, DEAD_LETTER_CAUSES[one]) for one in DeadLetterCode],
         letters=await desk.letters.find(code, only_open=not shows_all, limit=_LISTED),
         listed=_LISTED,
     )
@@ -44,8 +38,14 @@ async def letter(request: Request) -> Response:
     view = await desk_of(request).letters.view(request.path_params["letter_id"])
     if view is None:
         return await refuse(request, HTTPStatus.NOT_FOUND, "There is no such dead letter.")
-    cause = USUAL_CAUSES[DeadLetterCode(view.line.code)]
-    return await render(request, "letter.html", view=view, cause=cause)
+    code = DeadLetterCode(view.line.code)
+    return await render(
+        request,
+        "letter.html",
+        view=view,
+        cause=DEAD_LETTER_CAUSES[code],
+        remedy=DEAD_LETTER_REMEDIES[code],
+    )
 
 
 async def redrive(request: Request, form: FormData) -> Response:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from rich.console import Console
 
 from models.refusals import DeadLetterCode
+from models.words import DEAD_LETTER_CAUSES, DEAD_LETTER_REMEDIES
 from order_import.dead_letters.afterwards import Afterwards
 from order_import.dead_letters.redrive import Plan, Redriven, by_topic_and_code
 from order_import.dead_letters.view import LetterView
@@ -97,6 +98,8 @@ def letter_as_json(view: LetterView) -> dict[str, object]:
 def show_letter(console: Console, view: LetterView) -> None:
     """Print one letter."""
     console.print(cell(f"{view.code}: {view.message}", "bold red"))
+    code = DeadLetterCode(view.code)
+    console.print(cell(f"{DEAD_LETTER_CAUSES[code]}. {DEAD_LETTER_REMEDIES[code]}"))
     console.print(cell(f"From {view.dead_letter_id}, at {exact(view.at)} UTC"))
     console.print(cell(f"Key: {'none' if view.key is None else view.key}"))
     for name, value in view.headers:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from models.refusals import DeadLetterCode
+from models.words import DEAD_LETTER_CAUSES
 from order_import.contract.channels import CHANNELS, WORKER, errors_of
 from order_import.contract.messages import Message, messages
 from order_import.contract.schemas import DIALECT, VERSION, component_schemas
@@ -11,14 +12,6 @@ from streams.topics import READ_TOPICS, TOPICS, Topic
 
 _BINDING = "0.5.0"
 _TEXT = {"type": "string"}
-
-_CODES = {
-    DeadLetterCode.MALFORMED_JSON: "Not JSON, or not UTF-8",
-    DeadLetterCode.UNKNOWN_PAYLOAD: "JSON, but no order and no known fact",
-    DeadLetterCode.INVALID_ORDER: "A field is missing or wrong; the message names it",
-    DeadLetterCode.UNKNOWN_STORE: "Nothing names the store",
-    DeadLetterCode.TOO_LARGE: "Above the limit",
-}
 
 _DESCRIPTION = (
     "Amazon orders come in on Kafka; each becomes a Commerce order, or is kept back with every "
@@ -48,7 +41,7 @@ def asyncapi_document() -> dict[str, Any]:
             "messages": {name: _message(message) for name, message in sorted(known.items())},
             "schemas": component_schemas(),
         },
-        "x-dead-letter-codes": {code.value: _CODES[code] for code in DeadLetterCode},
+        "x-dead-letter-codes": {code.value: DEAD_LETTER_CAUSES[code] for code in DeadLetterCode},
         "x-compatibility": "BACKWARD_TRANSITIVE",
         "x-json-schema": DIALECT,
     }

@@ -40,5 +40,9 @@ def test_only_the_poison_is_refused() -> None:
 
     assert refused(with_poison=False) == {}
     # Which store an order belongs to is asked later, in the import policy.
-    told_by_reading = set(DeadLetterCode) - {DeadLetterCode.UNKNOWN_STORE}
-    assert refused(with_poison=True) == dict.fromkeys(told_by_reading, 1)
+    assert refused(with_poison=True) == {
+        DeadLetterCode.MALFORMED_JSON: 1,
+        DeadLetterCode.UNKNOWN_PAYLOAD: 1,
+        DeadLetterCode.INVALID_ORDER: 1,
+        DeadLetterCode.TOO_LARGE: 1,
+    }

@@ -13,13 +13,12 @@ import console
 from console import links, words
 from console.german import GERMAN
 from console.language import preferred, translator
-from console.pages.letters import USUAL_CAUSES
 from console.show import Show
 from console.web import _FLASHES, NAVIGATION
 from models.blockers import REMEDIES, BlockerCode
 from models.money import Money
 from models.outcomes import SkipReason, WaitingReason
-from models.words import DECISIONS
+from models.words import DEAD_LETTER_CAUSES, DEAD_LETTER_REMEDIES, DECISIONS
 from tests.builders import a_store
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -44,7 +43,14 @@ def texts() -> Iterator[str]:
                     )
     for catalogue in (words.REASONS, words.STATES, words.STATE_MEANINGS, words.STATUSES):
         yield from catalogue.values()
-    for more in (DECISIONS, words.ACTIONS, _FLASHES, USUAL_CAUSES, REMEDIES):
+    for more in (
+        DECISIONS,
+        words.ACTIONS,
+        _FLASHES,
+        DEAD_LETTER_CAUSES,
+        DEAD_LETTER_REMEDIES,
+        REMEDIES,
+    ):
         yield from more.values()
     yield from (name for _, name in NAVIGATION)
 

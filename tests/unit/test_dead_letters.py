@@ -1,6 +1,7 @@
 """Dead letters: what is shown of them and what never is, and with which headers they go again."""
 
 import base64
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -8,8 +9,12 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 
 from models.ledger import DeadLetter
+from models.refusals import DeadLetterCode
+from models.words import DEAD_LETTER_CAUSES, DEAD_LETTER_REMEDIES
+from order_import.cli.dead_letters_view import show_letter
 from order_import.dead_letters.masking import MASK, masked, masked_text
 from order_import.dead_letters.redrive import headers_again
 from order_import.dead_letters.view import PREVIEW, view_of
@@ -18,6 +23,9 @@ from tests.builders import NOW, a_dead_letter
 
 SAMPLES = Path(__file__).parents[1] / "samples"
 EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+OPERATIONS = Path(__file__).parents[2] / "docs" / "operations.md"
 
 
 def letter(value: bytes | None, **fields: Any) -> KeptLetter:
@@ -226,3 +234,17 @@ def test_headers_go_as_they_came_with_one_count() -> None:
         ("redrive-count", b"2"),
         ("redriven-from", came.dead_letter_id.encode()),
     ]
+
+
+@pytest.mark.parametrize("code", DeadLetterCode)
+def test_every_code_has_its_cause_its_remedy_and_its_row_in_the_guide(code: DeadLetterCode) -> None:
+    (row,) = (
+        line
+        for line in OPERATIONS.read_text(encoding="utf-8").splitlines()
+        if line.startswith(f"| `{code}` |")
+    )
+    assert DEAD_LETTER_CAUSES[code]
+    assert DEAD_LETTER_REMEDIES[code].replace("commerce.stores", "`commerce.stores`")[:-1] in row
+    shown = io.StringIO()
+    show_letter(Console(file=shown, width=300, markup=False), view_of(letter(b"{", code=code)))
+    assert f"{DEAD_LETTER_CAUSES[code]}. {DEAD_LETTER_REMEDIES[code]}" in shown.getvalue()

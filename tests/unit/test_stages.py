@@ -248,10 +248,11 @@ async def test_a_fact_that_cannot_be_read_is_a_dead_letter() -> None:
     assert [one.code for one in world.dead_letters] == [
         DeadLetterCode.MALFORMED_JSON,
         DeadLetterCode.UNKNOWN_PAYLOAD,
-        DeadLetterCode.INVALID_ORDER,
+        DeadLetterCode.INVALID_MESSAGE,
     ]
     await world.tell(UPDATES, {"commerce_order_id": "nobody", "status": "shipped", "at": later(0)})
-    assert world.dead_letters[-1].code is DeadLetterCode.INVALID_ORDER
+    await world.tell(UPDATES, {"commerce_order_id": "nobody", "status": "lost", "at": later(0)})
+    assert [one.code for one in world.dead_letters[3:]] == [DeadLetterCode.INVALID_MESSAGE] * 2
 
 
 async def test_a_deleted_product_blocks_and_comes_back() -> None:
