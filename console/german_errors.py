@@ -90,6 +90,29 @@ GERMAN_ERRORS: Mapping[str, str] = {
     ),
     "No such order was received.": "Eine solche Bestellung wurde nicht empfangen.",
     "There is no such page.": "Eine solche Seite gibt es nicht.",
+    "Check the address, or begin at the dashboard.": (
+        "Prüfen Sie die Adresse, oder beginnen Sie bei der Übersicht."
+    ),
+    "This cannot be asked for.": "Danach lässt sich nicht fragen.",
+    "Go back, and try it from there.": "Gehen Sie zurück, und versuchen Sie es von dort.",
+    "Something in this console broke.": "In dieser Konsole ging etwas schief.",
+    "It was logged. Reload this page; if this stays, tell whoever runs the console.": (
+        "Es steht im Log. Laden Sie die Seite neu; bleibt es so, sagen Sie es dem Betreiber."
+    ),
+    "Nothing is lost. Reload this page in a moment. If this stays, look at MongoDB.": (
+        "Nichts ist verloren. Laden Sie die Seite gleich neu. Bleibt es so, sehen Sie nach MongoDB."
+    ),
+    "Try again in a moment: doing it twice does no harm. Pages can be read meanwhile.": (
+        "Versuchen Sie es gleich noch einmal: Zweimal schadet nicht. Lesen geht weiterhin."
+    ),
+    "This took too long, and was given up.": "Das dauerte zu lange und wurde aufgegeben.",
+    "Reload this page in a moment, or ask for less: one store, or some days.": (
+        "Laden Sie die Seite gleich neu, oder fragen Sie nach weniger: einem Store, einigen Tagen."
+    ),
+    "These are too many orders to sort.": "Das sind zu viele Bestellungen zum Sortieren.",
+    "Ask for less: one store, or some days.": (
+        "Fragen Sie nach weniger: einem Store oder einigen Tagen."
+    ),
     "There is no such Commerce order.": "Eine solche Commerce-Bestellung gibt es nicht.",
     "There is no such dead letter.": "Eine solche Nachricht gibt es nicht.",
     "There is no such order.": "Eine solche Bestellung gibt es nicht.",

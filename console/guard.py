@@ -10,8 +10,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from console.access import Access
 from console.desk import Desk
+from console.error_pages import error_page
 from console.visit import Visit, cookie_name, is_same_origin, recognize
-from models.errors import StorageUnavailable
 
 _OPEN = ("/static/", "/healthz", "/readyz")
 _SIGN_IN = ("/sign-in", "/preferences")
@@ -48,23 +48,30 @@ class Guard:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        answer, visit = self._refuse(scope, headers), None
-        if answer is None and not scope["path"].startswith(_OPEN):
-            answer, visit = await self._meet(scope, headers)
+        visit: Visit | None = None
+        is_begun = False
 
         async def send_guarded(message: Message) -> None:
+            nonlocal is_begun
             if message["type"] == "http.response.start":
+                is_begun = True
                 self._finish(scope["path"], visit, MutableHeaders(scope=message))
             await send(message)
 
-        await (answer or self._app)(scope, receive, send_guarded)
+        try:
+            answer = self._refuse(scope, headers)
+            if answer is None and not scope["path"].startswith(_OPEN):
+                answer, visit = await self._meet(scope, headers)
+            await (answer or self._app)(scope, receive, send_guarded)
+        except Exception as error:  # noqa: BLE001 - each has its page, and none a line in a log
+            page = await error_page(Request(scope), error)
+            if not is_begun:
+                await page(scope, receive, send_guarded)
+            # Else it is left unfinished: the server cuts it off, so that it does not look whole.
 
     async def _meet(self, scope: Scope, headers: Headers) -> tuple[Response | None, Visit | None]:
         """Say who it is; give an answer for somebody who may not pass."""
-        try:
-            visit = await recognize(self._desk, headers)
-        except StorageUnavailable:
-            return PlainTextResponse("MongoDB does not answer.\n", 503), None
+        visit = await recognize(self._desk, headers)
         scope.setdefault("state", {})["visit"] = visit
         if visit.user is None and not scope["path"].startswith(_SIGN_IN):
             return _to_sign_in(scope), visit
@@ -96,12 +103,6 @@ class Guard:
         if not is_same_origin(headers):
             return PlainTextResponse("Not from one of our pages.\n", HTTPStatus.FORBIDDEN)
         return None
-
-
-def visit_of(request: Request) -> Visit:
-    """Give the visit that the guard has let pass."""
-    visit: Visit = request.state.visit
-    return visit
 
 
 def _to_sign_in(scope: Scope) -> Response:

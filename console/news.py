@@ -35,7 +35,7 @@ async def counts_of(desk: Desk) -> Mapping[str, Mapping[ImportState, int]]:
 
 async def count_ahead(desk: Desk) -> None:
     """Count before anybody asks. Whoever asks next meets what goes wrong, and handles it."""
-    with contextlib.suppress(StorageUnavailable):
+    with contextlib.suppress(Exception):
         await counts_of(desk)
 
 

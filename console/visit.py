@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
 
 from starlette.datastructures import Headers
+from starlette.requests import Request
 
 from console.access import Access
 from console.desk import Desk
@@ -46,6 +47,12 @@ def cookie_name(access: Access, name: str) -> str:
 def hashed(token: str) -> str:
     """Give what is kept of a token."""
     return hashlib.sha256(token.encode()).hexdigest()
+
+
+def visit_of(request: Request) -> Visit:
+    """Give the visit that the guard has let pass."""
+    visit: Visit = request.state.visit
+    return visit
 
 
 async def recognize(desk: Desk, headers: Headers) -> Visit:

@@ -14,11 +14,10 @@ from starlette.routing import Route
 
 from console import links, show
 from console.desk import Desk
-from console.guard import visit_of
 from console.language import LANGUAGES, translator
 from console.news import system_message_parts
 from console.static import asset_url
-from console.visit import KEYS, THEMES, is_ours
+from console.visit import KEYS, THEMES, is_ours, visit_of
 from storage.console_state import AuditEntry
 
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -110,10 +109,18 @@ def post(path: str, action: Action, *, viewers: bool = False) -> Route:
     return Route(path, guarded, methods=["POST"])
 
 
-async def refuse(request: Request, status: HTTPStatus, line: str) -> Response:
-    """Give a page that says no, and why."""
+async def refuse(
+    request: Request, status: HTTPStatus, line: str, advice: str | None = None
+) -> Response:
+    """Return a page that says no, why, and what to do."""
     return await render(
-        request, "refused.html", status=status, frame=False, code=int(status), line=line
+        request,
+        "refused.html",
+        status=status,
+        frame=False,
+        code=int(status),
+        line=line,
+        advice=advice,
     )
 
 

@@ -7,14 +7,15 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from models.errors import OrderImportError
+from models.errors import BrokerUnavailable, OrderImportError, StorageUnavailable
 from models.facts import Store
+from models.ledger import Source
 from models.outcomes import ImportState
 from order_import.clients import connect_reader
 from order_import.lag import LagMeter, TopicLag
 from order_import.settings import Settings
 from order_import.words import blocked_per_store, system_message_of
-from storage.reader import Reader
+from storage.reader import Reader, Standing
 
 _RATE_OVER = 1.0
 """Seconds over which the rate is measured."""
@@ -88,8 +89,10 @@ async def examine(settings: Settings, *, counts_orders: bool = True) -> Health:
                 if counts_orders:
                     await _count(health, reader)
                 await _gather(health, reader, meter if kafka.answers else None)
-            except OrderImportError as error:
+            except BrokerUnavailable as error:
                 # It answered a moment ago: what was learned so far is still told.
+                health.kafka = ServerHealth("Kafka", kafka.address, None, str(error))
+            except StorageUnavailable as error:
                 health.mongo = ServerHealth("MongoDB", mongo.address, None, str(error))
         return health
 
@@ -104,7 +107,7 @@ async def _count(health: Health, reader: Reader) -> None:
 async def _gather(health: Health, reader: Reader, meter: LagMeter | None) -> None:
     began, before = time.monotonic(), await reader.standings()
     if meter is not None:
-        health.lag = await meter.measure(await reader.standings(), ages=True)
+        health.lag = await _measure(meter, await reader.standings())
     await asyncio.sleep(max(0.0, began + _RATE_OVER - time.monotonic()))
     after, took = await reader.standings(), time.monotonic() - began
     decided = sum(
@@ -112,6 +115,15 @@ async def _gather(health: Health, reader: Reader, meter: LagMeter | None) -> Non
         for source, standing in after.items()
     )
     health.rate = max(decided, 0) / took
+
+
+async def _measure(meter: LagMeter, standings: Mapping[Source, Standing]) -> Sequence[TopicLag]:
+    try:
+        return await meter.measure(standings, ages=True)
+    except OrderImportError:
+        raise
+    except Exception as error:  # whatever Kafka's client fails with, it is told as Kafka's
+        raise BrokerUnavailable(type(error).__name__) from error
 
 
 async def _probe(name: str, address: str, ask: Callable[[], Awaitable[None]]) -> ServerHealth:
@@ -122,6 +134,8 @@ async def _probe(name: str, address: str, ask: Callable[[], Awaitable[None]]) ->
         await ask()
     except OrderImportError as error:
         return ServerHealth(name, address, error=str(error))
+    except Exception as error:  # noqa: BLE001 - a client's own failure says as much of its server
+        return ServerHealth(name, address, error=type(error).__name__)
     return ServerHealth(name, address, latency_ms=round((time.perf_counter() - began) * 1000, 1))
 
 

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
@@ -147,9 +147,15 @@ class LagMeter:
         for partition, offset in offsets.items():
             self._consumer.seek(partition, offset)
         for partition in offsets:
-            found = await self._consumer.getmany(
-                partition, timeout_ms=_RECORD_WITHIN_MS, max_records=1
-            )
+            found: Mapping[TopicPartition, Sequence[Any]] = {}
+            try:
+                found = await self._consumer.getmany(
+                    partition, timeout_ms=_RECORD_WITHIN_MS, max_records=1
+                )
+            except TimeoutError:
+                raise
+            except Exception:  # noqa: BLE001, S110 - what the client cannot decode has no age
+                pass
             times += [record.timestamp for records in found.values() for record in records]
         return datetime.fromtimestamp(min(times) / 1000, UTC) if times else None
 

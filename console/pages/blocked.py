@@ -19,7 +19,6 @@ from console.replay_port import ReplayScope, WhatIf
 from console.web import desk_of, get, post, record, refuse, render, see, text_of
 from models import keys
 from models.blockers import REMEDIES, BlockerCode
-from models.errors import BrokerUnavailable
 from models.facts import Listing
 from models.outcomes import ImportState
 from storage.console_query import OrderQuery
@@ -156,8 +155,6 @@ async def tell_match(request: Request, form: FormData) -> Response:
         await desk.publisher.tell_listing(listing)
     except ValidationError:
         return await _match_page(request, asked, {"sku": "This is no SKU."})
-    except BrokerUnavailable:
-        return await refuse(request, HTTPStatus.SERVICE_UNAVAILABLE, "Kafka does not answer.")
     await record(request, "matched", key, f"→ {sku}")
     desk.cache.forget()
     return see(_back(asked["back"]), "matched")
@@ -167,10 +164,7 @@ async def sync(request: Request, form: FormData) -> Response:
     """Ask for the next sync now."""
     desk = desk_of(request)
     store_id = text_of(form, "store") or None
-    try:
-        await desk.publisher.sync(store_id)
-    except BrokerUnavailable:
-        return await refuse(request, HTTPStatus.SERVICE_UNAVAILABLE, "Kafka does not answer.")
+    await desk.publisher.sync(store_id)
     await record(request, "synced", store_id or "*")
     desk.cache.forget()
     return see(links.query("/blocked", store=store_id), "synced-store" if store_id else "synced")

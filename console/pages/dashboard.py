@@ -15,7 +15,6 @@ from console import links
 from console.chart import HEIGHT, WIDTH, chart_of
 from console.news import age_of_counts, counts_of, stores_of
 from console.web import desk_of, get, post, record, refuse, render, see, text_of
-from models.errors import BrokerUnavailable
 from models.facts import Store
 from models.outcomes import ImportState
 from storage.console_query import OrderQuery, OrderSort
@@ -129,10 +128,7 @@ async def switch_import(request: Request, form: FormData) -> Response:
     on = text_of(form, "import") == "on"
     at = max(desk.now(), store.updated_at + timedelta(milliseconds=1))
     told = store.model_copy(update={"import_amazon_orders": on, "updated_at": at})
-    try:
-        await desk.publisher.tell_store(told)
-    except BrokerUnavailable:
-        return await refuse(request, HTTPStatus.SERVICE_UNAVAILABLE, "Kafka does not answer.")
+    await desk.publisher.tell_store(told)
     await record(request, "import-on" if on else "import-off", store_id)
     await _until_told(request, told)
     return see(links.store(store_id), "import-on" if on else "import-off")

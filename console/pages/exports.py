@@ -10,10 +10,10 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute
 
 from console import show as showing
-from console.guard import visit_of
 from console.language import translator
 from console.order_filter import read_filter
 from console.pages.orders import orders
+from console.visit import visit_of
 from console.web import desk_of, get, record
 from storage.console_reader import OrderRow
 
@@ -51,10 +51,8 @@ async def _export(
     words = translator("en")
     shown = showing.Show("en", words, desk_of(request).now())
 
-    async def lines() -> AsyncIterator[str]:
-        if csv_head:
-            yield ",".join(_COLUMNS) + "\r\n"
-        part: list[str] = []
+    async def parts() -> AsyncIterator[str]:
+        part = [",".join(_COLUMNS) + "\r\n"] if csv_head else []
         async for row in desk_of(request).orders.stream(asked.query):
             part.append(line(_values(row, shown)))
             if len(part) == 200:  # noqa: PLR2004 - a good piece for the network
@@ -62,8 +60,16 @@ async def _export(
                 part.clear()
         yield "".join(part)
 
+    following = parts()
+    first = await anext(following)  # what fails before there is anything to send has its page
+
+    async def all_parts() -> AsyncIterator[str]:
+        yield first
+        async for part in following:
+            yield part
+
     headers = {"content-disposition": f'attachment; filename="{name}"'}
-    return StreamingResponse(lines(), media_type=kind, headers=headers)
+    return StreamingResponse(all_parts(), media_type=kind, headers=headers)
 
 
 def _values(row: OrderRow, shown: showing.Show) -> list[object]:

@@ -8,7 +8,6 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from console.web import desk_of, get, post, record, refuse, render, see
-from models.errors import BrokerUnavailable
 from models.refusals import DeadLetterCode
 from models.words import DEAD_LETTER_CAUSES, DEAD_LETTER_REMEDIES
 
@@ -53,10 +52,7 @@ async def redrive(request: Request, form: FormData) -> Response:
     ids = [str(one) for one in form.getlist("letter")][:1_000]
     if not ids:
         return await refuse(request, HTTPStatus.BAD_REQUEST, "Nothing was chosen.")
-    try:
-        done = await desk_of(request).letters.redrive(ids)
-    except BrokerUnavailable:
-        return await refuse(request, HTTPStatus.SERVICE_UNAVAILABLE, "Kafka does not answer.")
+    done = await desk_of(request).letters.redrive(ids)
     await record(request, "redrove", ", ".join(ids[:5]), f"{done.sent} / {len(ids)}")
     if done.refused:
         return await render(request, "redriven.html", done=done)

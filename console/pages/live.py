@@ -10,11 +10,11 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute
 
-from console.guard import visit_of
 from console.language import translator
 from console.news import counts_of
 from console.ports import PortError
 from console.show import Show
+from console.visit import visit_of
 from console.web import desk_of, get
 from models.base import to_utc
 from models.errors import StorageUnavailable

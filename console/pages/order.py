@@ -12,8 +12,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from console import links
-from console.guard import visit_of
-from console.visit import Visit
+from console.visit import Visit, visit_of
 from console.web import desk_of, get, post, record, refuse, render, see
 from console.words import STATE_MEANINGS
 from models import keys

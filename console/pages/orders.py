@@ -14,9 +14,9 @@ from starlette.routing import BaseRoute
 from console import links
 from console.cursors import read_cursor, write_cursor
 from console.desk import Desk
-from console.guard import visit_of
 from console.news import counts_of, stores_of
 from console.order_filter import CODES, SORTABLE, SORTS, OrderFilter, read_filter
+from console.visit import visit_of
 from console.web import desk_of, get, record, render
 from models.amazon_order import AmazonStatus, FulfillmentChannel
 from models.outcomes import ImportState

@@ -11,7 +11,6 @@ from starlette.routing import BaseRoute
 
 from console import links
 from console.web import desk_of, post, record, refuse, see, text_of
-from models.errors import BrokerUnavailable
 
 
 async def enable(request: Request, form: FormData) -> Response:
@@ -28,10 +27,7 @@ async def enable(request: Request, form: FormData) -> Response:
     at = known.product.as_of + timedelta(milliseconds=1)
     told = known.product.model_copy(update={"enabled": True, "as_of": at})
     if not known.product.enabled:
-        try:
-            await desk.publisher.tell_product(told)
-        except BrokerUnavailable:
-            return await refuse(request, HTTPStatus.SERVICE_UNAVAILABLE, "Kafka does not answer.")
+        await desk.publisher.tell_product(told)
         await record(request, "enabled", sku)
         await _until_told(request, sku)
     return see(links.query("/blocked", store=text_of(form, "store") or None), "enabled")

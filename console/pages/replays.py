@@ -8,11 +8,11 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from console import links
-from console.guard import visit_of
 from console.news import stores_of
 from console.order_filter import OrderFilter, read_filter
 from console.ports import PortError
 from console.replay_port import ReplayScope
+from console.visit import visit_of
 from console.web import desk_of, get, post, record, refuse, render, see, text_of
 
 _LISTED = 50

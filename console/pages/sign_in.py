@@ -13,9 +13,8 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from console import links
-from console.guard import visit_of
 from console.language import LANGUAGES
-from console.visit import KEYS, THEMES, cookie_name, hashed, read_cookies
+from console.visit import KEYS, THEMES, cookie_name, hashed, read_cookies, visit_of
 from console.web import desk_of, get, post, record, render, see, text_of
 from storage.console_state import AuditEntry, Session
 

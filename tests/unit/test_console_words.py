@@ -11,6 +11,7 @@ import pytest
 
 import console
 from console import links, words
+from console.error_pages import NOT_SO, PROBLEMS, UNEXPECTED, UNKNOWN_PAGE
 from console.german import GERMAN
 from console.language import preferred, translator
 from console.show import Show
@@ -53,6 +54,8 @@ def texts() -> Iterator[str]:
     ):
         yield from more.values()
     yield from (name for _, name in NAVIGATION)
+    for problem in (*(one for _, one in PROBLEMS), NOT_SO, UNEXPECTED, UNKNOWN_PAGE):
+        yield from (problem.line, problem.advice)
 
 
 def test_every_text_has_its_german() -> None:

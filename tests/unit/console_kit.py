@@ -1,0 +1,91 @@
+"""A console without servers: its application, and ports that fail as they are told to."""
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+
+from console.access import Access
+from console.app import build_app
+from console.cache import Cache
+from console.desk import Desk
+from models.amazon_order import AmazonStatus, FulfillmentChannel
+from models.outcomes import ImportState
+from storage.console_reader import OrderRow
+from storage.reader import OrderLine
+from tests.builders import money
+
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+
+class Failing:
+    """Any of the ports; every question to it raises the same error."""
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        async def ask(*_: object, **__: object) -> None:
+            raise self._error
+
+        async def stream(*_: object, **__: object) -> AsyncIterator[None]:
+            raise self._error
+            yield
+
+        return stream if name == "stream" else ask
+
+
+class Quiet:
+    """Any of the ports; every question to it is answered by nothing."""
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        async def ask(*_: object, **__: object) -> None:
+            return None
+
+        return ask
+
+
+def a_row(**overrides: Any) -> OrderRow:
+    """Return a blocked order as a row of a list."""
+    line = OrderLine(
+        store_id="us",
+        amazon_order_id="112-1",
+        purchase_date=NOW,
+        status=AmazonStatus.UNSHIPPED,
+        channel=FulfillmentChannel.MFN,
+        total=money("19.99"),
+        state=ImportState.BLOCKED,
+        reasons=("out-of-stock",),
+        commerce_order_id=None,
+        order_number=None,
+        commerce_status=None,
+    )
+    return OrderRow(
+        line=replace(line, **overrides),
+        buyer_name="Dana Muster",
+        skus=("SKU-1",),
+        since=NOW,
+        decided_at=NOW,
+        received_at=NOW,
+        latest_ship_date=NOW,
+    )
+
+
+def a_desk(**ports: Any) -> Desk:
+    """Return a desk of these ports; what is not given fails when it is asked."""
+    missing = Failing(AssertionError("nobody should ask this"))
+    names = ("reader", "orders", "state", "publisher", "replays", "letters", "examiner")
+    return Desk(
+        **{name: ports.get(name, missing) for name in names},
+        access=ports.get("access", Access(None, frozenset(), secure=False)),
+        now=lambda: NOW,
+        cache=Cache(),
+    )
+
+
+def a_client(desk: Desk) -> httpx.AsyncClient:
+    """Return a client of the whole application; it follows no redirect."""
+    transport = httpx.ASGITransport(build_app(desk), raise_app_exceptions=False)
+    return httpx.AsyncClient(transport=transport, base_url="http://console")

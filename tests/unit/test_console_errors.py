@@ -1,0 +1,144 @@
+"""Whatever fails under a page: it says what happened and what to do, and no error's own text."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from types import SimpleNamespace
+
+import pytest
+from aiokafka import TopicPartition
+from pymongo.errors import OperationFailure
+from starlette.types import Message
+from structlog.testing import capture_logs
+
+from console.app import build_app
+from console.error_pages import PROBLEMS
+from console.ports import PortError
+from models.errors import BrokerUnavailable, StorageUnavailable
+from order_import.lag import LagMeter
+from order_import.settings import Settings
+from storage.console_reader import OrderRow, QueryTookTooLong, TooManyToSort
+from tests.unit.console_kit import Failing, Quiet, a_client, a_desk, a_row
+
+SECRET = "Erika Mustermann, erika@example.org"  # noqa: S105 - a buyer, who must not be shown
+PAGES = (
+    *("/", "/stores/us", "/stores/us/import", "/orders", "/orders?sort=total&number=1"),
+    *("/orders?buyer=Dana", "/orders?state=blocked", "/orders.csv", "/orders.jsonl"),
+    *("/orders/us/112-1", "/commerce/abc", "/blocked", "/blocked/what-if?sku=A&code=disabled"),
+    *("/match?seller_sku=A&store=us", "/replays/new?state=blocked", "/replays/new?buyer=Dana"),
+    *("/replays/abc", "/dead-letters", "/dead-letters/amazon.orders:0:1", "/health", "/audit"),
+)
+ERRORS: tuple[tuple[Exception, int], ...] = (
+    (StorageUnavailable(SECRET), 503),
+    (BrokerUnavailable(SECRET), 503),
+    (QueryTookTooLong(SECRET), 503),
+    (TooManyToSort(SECRET), 400),
+    (OperationFailure(SECRET, 50, {"errmsg": SECRET}), 500),
+    (UnicodeDecodeError("utf-8", SECRET.encode(), 0, 1, SECRET), 500),
+    (RuntimeError(SECRET), 500),
+)
+
+
+@pytest.mark.parametrize("path", PAGES)
+@pytest.mark.parametrize(("error", "status"), ERRORS, ids=lambda one: type(one).__name__)
+async def test_every_page_says_what_happened_and_what_to_do(
+    path: str, error: Exception, status: int
+) -> None:
+    failing = Failing(error)
+    names = ("reader", "orders", "state", "replays", "letters", "examiner")
+    with capture_logs() as logged:
+        async with a_client(a_desk(**dict.fromkeys(names, failing))) as client:
+            answer = await client.get(path)
+    shown = answer.text
+    assert answer.status_code == status
+    known = [problem for kind, problem in PROBLEMS if isinstance(error, kind)]
+    assert known[0].advice in shown if known else "Something in this console broke." in shown
+    assert answer.headers["content-type"].startswith("text/html")
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+    for text in (shown, str(logged)):
+        assert not any(piece in text for piece in ("Erika", "example.org", "Traceback"))
+    broken = [entry for entry in logged if entry["event"] == "page-failed"]
+    assert [one["error"] for one in broken] == ([type(error).__name__] if status == 500 else [])
+
+
+async def test_an_export_that_cannot_begin_is_a_page_and_no_empty_file() -> None:
+    desk = a_desk(orders=Failing(QueryTookTooLong()), state=Quiet())
+    async with a_client(desk) as client:
+        answer = await client.get("/orders.csv")
+    assert answer.status_code == 503
+    assert "content-disposition" not in answer.headers
+    assert "This took too long" in answer.text
+
+
+async def test_what_the_program_refuses_is_shown_in_its_own_words() -> None:
+    replays = Failing(PortError("There is no order to replay."))
+    async with a_client(a_desk(replays=replays)) as client:
+        assert "There is no order to replay." in (await client.get("/replays/abc")).text
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [("GET", "/nowhere", 404), ("GET", "/products/enable", 405), ("DELETE", "/", 405)],
+)
+async def test_what_is_not_there_is_said_so(method: str, path: str, status: int) -> None:
+    async with a_client(a_desk()) as client:
+        answer = await client.request(method, path)
+    assert answer.status_code == status
+    assert answer.text.strip()
+
+
+class BreaksOff:
+    """Orders that can be read up to the 250th."""
+
+    async def stream(self, _: object) -> AsyncIterator[OrderRow]:
+        for number in range(250):
+            yield a_row(amazon_order_id=f"112-{number}")
+        raise StorageUnavailable(SECRET)
+
+
+async def test_an_answer_that_breaks_off_is_not_made_to_look_whole() -> None:
+    """The head is out already: the end is left away, and the server closes the connection."""
+    sent: list[Message] = []
+
+    async def keep(message: Message) -> None:
+        sent.append(message)
+
+    async def nothing() -> Message:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "path": "/orders.jsonl",
+        "query_string": b"",
+        "headers": [],
+    }
+    app = build_app(a_desk(orders=BreaksOff(), state=Quiet()))
+    await app(scope, nothing, keep)
+    assert [one["type"] for one in sent] == ["http.response.start", "http.response.body"]
+    assert sent[-1]["more_body"] is True
+
+
+class PoisonedConsumer:
+    """A client that fails to decode one partition's batch, as one with a strange header."""
+
+    def assign(self, partitions: object) -> None:
+        pass
+
+    def seek(self, partition: object, offset: int) -> None:
+        pass
+
+    async def getmany(self, partition: TopicPartition, **_: object) -> dict[object, list[object]]:
+        if partition.partition == 0:
+            raise UnicodeDecodeError("utf-8", b"\xff", 0, 1, SECRET)
+        return {partition: [SimpleNamespace(timestamp=1_795_000_000_000)]}
+
+
+async def test_a_batch_that_cannot_be_decoded_has_no_age_and_hides_no_other() -> None:
+    """Health answered 500 for as long as such a batch was the oldest."""
+    meter = LagMeter(Settings())
+    meter._consumer = PoisonedConsumer()
+    partitions = {TopicPartition("amazon.orders", number): 0 for number in range(2)}
+    assert await meter._oldest(partitions) == datetime(2026, 11, 18, 11, 6, 40, tzinfo=UTC)
+    await meter._admin.close()
