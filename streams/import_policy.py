@@ -1,10 +1,12 @@
 """The import-policy stage: Amazon's messages become recorded orders, admitted or not."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 
 from pydantic import TypeAdapter, ValidationError
 
 from handlers.payloads import Reading, read_payload
+from handlers.payloads.problems import joined, quoted
 from handlers.reception import receive
 from models import keys
 from models.amazon_order import AmazonOrder, AmazonStatus
@@ -88,13 +90,11 @@ class ImportPolicyStage:
         transaction: Transaction,
     ) -> list[News]:
         """Give each order with its key. What belongs to no store becomes a dead letter."""
-        named: list[tuple[str | None, AmazonOrder, Incoming]] = []
-        for message, reading in read:
-            if reading.refusal is not None:
-                page.refuse(message, reading.refusal)
-            named += [
-                (_name_store(message, order, stores), order, message) for order in reading.orders
-            ]
+        named = [
+            (_name_store(message, order, stores), order, message)
+            for message, reading in read
+            for order in reading.orders
+        ]
         unnamed = {order.amazon_order_id for store_id, order, _ in named if store_id is None}
         stored = await transaction.order_keys(unnamed)
         holders = {order_id: set(held) for order_id, held in stored.items()}
@@ -103,18 +103,23 @@ class ImportPolicyStage:
                 key = keys.order_key(store_id, order.amazon_order_id)
                 holders.setdefault(order.amazon_order_id, set()).add(key)
         news: list[News] = []
-        # A message is one dead letter, whatever is wrong with it. Other partitions count their own.
-        refused = {_place(message) for message, reading in read if reading.refusal}
+        # A message is named by its partition too: each counts its own offsets.
+        storeless: dict[tuple[int, int], list[AmazonOrder]] = {}
         for store_id, order, message in named:
             holding = holders.get(order.amazon_order_id, set())
             if store_id is not None:
                 news.append((keys.order_key(store_id, order.amazon_order_id), order, message))
             elif len(holding) == 1:
                 news.append((next(iter(holding)), order, message))
-            elif _place(message) not in refused:
-                refused.add(_place(message))
-                waits = order.amazon_order_id if _only_details(order) and not holding else None
-                page.refuse(message, _NO_STORE, details_of=waits)
+            else:
+                storeless.setdefault(_place(message), []).append(order)
+        for message, reading in read:
+            orders = storeless.get(_place(message), ())
+            if orders:
+                problem = _no_store(message, orders, holders, stores)
+                _refuse_storeless(page, message, orders[0], reading.refusal, problem, holders)
+            elif reading.refusal is not None:
+                page.refuse(message, reading.refusal)
         return news
 
     async def _remember_commerce_orders(
@@ -137,15 +142,6 @@ class ImportPolicyStage:
         page.remember((), (await transaction.commerce_orders(wanted)).values())
 
 
-_NO_STORE = Refusal(
-    code=DeadLetterCode.UNKNOWN_STORE,
-    message=(
-        "store-id: expected a header, a store_id in the body, or a seller and marketplace "
-        "that belong to exactly one store"
-    ),
-)
-
-
 def _place(message: Incoming) -> tuple[int, int]:
     return message.partition, message.offset
 
@@ -155,13 +151,17 @@ def _only_details(order: AmazonOrder) -> bool:
     return order.status is None and order.last_update_date is None
 
 
+def _store_header(message: Incoming) -> str | None:
+    return header(message, "store-id") if message.headers else None
+
+
 def _name_store(message: Incoming, order: AmazonOrder, stores: Mapping[str, Store]) -> str | None:
     """Name the store of an order.
 
     The header, else the body, else the one store with that seller and marketplace, else the one
     store with that marketplace.
     """
-    told = header(message, "store-id") if message.headers else None
+    told = _store_header(message)
     if told is not None:
         try:
             return _STORE_ID.validate_python(told)
@@ -177,3 +177,58 @@ def _name_store(message: Incoming, order: AmazonOrder, stores: Mapping[str, Stor
         if len(exact) == 1:
             return exact[0]
     return there[0].store_id if len(there) == 1 else None
+
+
+def _refuse_storeless(
+    page: Page,
+    message: Incoming,
+    first: AmazonOrder,
+    refusal: Refusal | None,
+    problem: str,
+    holders: Mapping[str, AbstractSet[str]],
+) -> None:
+    """Add the one dead letter of a message that has orders of no store, whatever else is wrong."""
+    order_id = first.amazon_order_id
+    if refusal is not None:
+        text = f"{refusal.message}; {problem}"
+        page.refuse(message, refusal.model_copy(update={"message": text}))
+    else:
+        waits = _only_details(first) and not holders.get(order_id)
+        refusal = Refusal(code=DeadLetterCode.UNKNOWN_STORE, message=problem)
+        page.refuse(message, refusal, details_of=order_id if waits else None)
+
+
+def _no_store(
+    message: Incoming,
+    orders: Iterable[AmazonOrder],
+    holders: Mapping[str, AbstractSet[str]],
+    stores: Mapping[str, Store],
+) -> str:
+    """Say which orders of a message belong to no store, and why."""
+    which = [
+        f"order {quoted(order.amazon_order_id)}: "
+        + _why_no_store(message, order, holders.get(order.amazon_order_id, set()), stores)
+        for order in orders
+    ]
+    return f"{joined(which)}; store-id: {_STORE_EXPECTED}"
+
+
+_STORE_EXPECTED = (
+    "expected a header, a store_id in the body, or a seller and marketplace that belong to "
+    "exactly one store"
+)
+
+
+def _why_no_store(
+    message: Incoming, order: AmazonOrder, holding: AbstractSet[str], stores: Mapping[str, Store]
+) -> str:
+    told = _store_header(message)
+    if told is not None:
+        return f"the header {quoted(told)} is no store's id"
+    if holding:
+        return f"stores {joined(sorted(key.partition('/')[0] for key in holding), ', ')} have it"
+    if order.marketplace_id is None:
+        return "it names neither a store nor a marketplace"
+    there = [one.store_id for one in stores.values() if one.marketplace_id == order.marketplace_id]
+    known = f"stores {joined(sorted(there), ', ')} have" if there else "no known store has"
+    return f"{known} its marketplace {quoted(order.marketplace_id)}"

@@ -10,6 +10,8 @@ from handlers.payloads.fields import EXPECTED
 SHOWN = 3
 """How many problems one message names; the rest are counted."""
 
+_QUOTED = 64
+
 _WORDS = {
     "missing": "required",
     "string_type": "expected a string",
@@ -38,11 +40,20 @@ def problems_of(error: ValidationError, at: str) -> list[str]:
     ]
 
 
-def joined(problems: Iterable[str]) -> str:
+def quoted(text: str) -> str:
+    """Return an id as a refusal may show it: short, on one line, and without odd characters.
+
+    Only for what is never a buyer's: ids of orders, stores and marketplaces.
+    """
+    shown = "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in text)
+    return shown if len(shown) <= _QUOTED else f"{shown[:_QUOTED]}…"
+
+
+def joined(problems: Iterable[str], comma: str = "; ") -> str:
     """Make one line of several problems: the first few, and how many more there are."""
     every = [*problems]
     more = len(every) - SHOWN
-    return "; ".join(every[:SHOWN]) + (f"; and {more} more" if more > 0 else "")
+    return comma.join(every[:SHOWN]) + (f"{comma}and {more} more" if more > 0 else "")
 
 
 def _path(at: str, loc: tuple[int | str, ...]) -> str:

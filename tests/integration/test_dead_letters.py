@@ -56,7 +56,9 @@ async def test_letters_are_listed_by_code_and_shown_without_the_buyer(system: Sy
     ]
     table = await commands.text("dead-letters", "list")
     assert unknown in table
-    assert "store-id: expected a header" in table
+    assert by_code["unknown-store"]["message"].startswith(
+        "order 111-0000001-0000000: the header a/b is no store's id; store-id: expected a header"
+    )
 
     masked = await commands.text("dead-letters", "show", unknown)
     assert '"amazon_order_id": "111-0000001-0000000"' in masked

@@ -152,6 +152,52 @@ async def test_naming_the_store(headers: Any, body: dict[str, Any], expected: st
         assert list(world.storage.contents.orders) == [f"{expected}/{ORDER}"]
 
 
+EXPECTED = (
+    "; store-id: expected a header, a store_id in the body, or a seller and marketplace that "
+    "belong to exactly one store"
+)
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "why"),
+    [
+        ((("store-id", b"a/b\n"),), {}, "the header a/b\N{REPLACEMENT CHARACTER} is no store's id"),
+        ((), {}, "it names neither a store nor a marketplace"),
+        ((), {"marketplace_id": "BE"}, "no known store has its marketplace BE"),
+        ((), {"marketplace_id": "x" * 99}, f"no known store has its marketplace {'x' * 64}…"),
+        ((), {"marketplace_id": "MX"}, "stores store-2, store-3 have its marketplace MX"),
+    ],
+)
+async def test_an_order_of_no_store_is_refused_by_its_id_and_what_names_no_store(
+    headers: Any, body: dict[str, Any], why: str
+) -> None:
+    world = await a_world()
+    await world.tell(
+        STORES, told(a_store(**OTHER)), told(a_store(**OTHER | {"store_id": "store-3"}))
+    )
+    await world.tell(ORDERS, a_message(a_document(store_id=None) | body, headers=headers))
+    (letter,) = world.dead_letters
+    assert letter.message == f"order {ORDER}: {why}{EXPECTED}"
+
+
+async def test_of_a_page_the_orders_of_no_store_are_named_beside_the_bad_one() -> None:
+    world = await a_world()
+    page = a_page(
+        v0("1", MarketplaceId="ATVPDKIKX0DER"),
+        v0("2", PurchaseDate="soon"),
+        *(v0(number, MarketplaceId="BE") for number in "34567"),
+    )
+    await world.tell(ORDERS, a_message(page))
+    assert sorted(world.storage.contents.orders) == [f"{STORE}/1"]
+    (letter,) = world.dead_letters
+    assert letter.code is DeadLetterCode.INVALID_ORDER
+    storeless = "; ".join(f"order {n}: no known store has its marketplace BE" for n in "345")
+    assert letter.message == (
+        "payload.Orders[1].PurchaseDate: expected an ISO 8601 date-time; "
+        f"{storeless}; and 2 more{EXPECTED}"
+    )
+
+
 FRAGMENT = {
     "payload": {
         "AmazonOrderId": ORDER,
@@ -197,7 +243,9 @@ async def test_details_whose_order_two_stores_have_are_a_dead_letter() -> None:
     world = await a_world()
     await world.tell(ORDERS, a_document(), a_document(store_id="store-2"))
     await world.tell(ORDERS, FRAGMENT)
-    assert [one.code for one in world.dead_letters] == [DeadLetterCode.UNKNOWN_STORE]
+    (letter,) = world.dead_letters
+    assert letter.code is DeadLetterCode.UNKNOWN_STORE
+    assert letter.message == f"order {ORDER}: stores store-1, store-2 have it{EXPECTED}"
 
 
 async def test_a_store_told_after_its_orders_brings_them_in() -> None:
