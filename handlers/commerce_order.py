@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from handlers.blockers import Need
 from models import keys
-from models.amazon_order import AmazonStatus, FulfillmentChannel
+from models.amazon_order import AmazonOrder, AmazonStatus, FulfillmentChannel
 from models.facts import CommerceStatus, OrderNumberSource, Store
 from models.records import CommerceLine, CommerceOrder, Hold, Occasion, OrderRecord
 
@@ -71,10 +71,24 @@ def make_commerce_order(
             if merchant_ships
             else ()
         ),
-        buyer_requested_cancel=order.buyer_requested_cancel,
+        buyer_requested_cancel=bool(order.buyer_requested_cancel),
         replayed=replayed,
         created_at=occasion.at,
+        address_known=is_address_known(order),
     )
+
+
+def is_address_known(order: AmazonOrder) -> bool:
+    """Return whether a parcel can be addressed: a country, or a city alone, is no address."""
+    return order.ship_to is not None and bool(order.ship_to.lines)
+
+
+def currency_of(order: CommerceOrder) -> str | None:
+    """Return the currency of the total, else the one of all prices, else None."""
+    if order.total is not None:
+        return order.total.currency
+    found = {line.item.price.currency for line in order.lines if line.item.price is not None}
+    return found.pop() if len(found) == 1 else None
 
 
 def status_after(amazon: AmazonStatus | None, current: CommerceStatus) -> CommerceStatus | None:

@@ -1,16 +1,22 @@
 """From a decision to the events that tell it: id, place in the order's sequence, and bytes."""
 
+from collections.abc import Sequence
 from typing import Any
 
+from handlers.commerce_order import currency_of
 from models import keys
 from models.events import (
     SCHEMA_VERSION,
+    CommerceOrderAmended,
+    CommerceOrderBody,
+    CommerceOrderCancellationRequested,
     CommerceOrderCreated,
     CommerceOrderStatusChanged,
     Event,
     EventBody,
     EventCause,
     EventLine,
+    FieldChange,
     OrderImportBlocked,
     OrderImportReleased,
     OrderImportSkipped,
@@ -44,35 +50,22 @@ class EventLog:
 
     def created(self, order: CommerceOrder) -> None:
         """Tell that a Commerce order exists. Its id has no sequence: it can happen only once."""
-        lines = tuple(
-            EventLine.model_construct(
-                order_item_id=line.item.order_item_id,
-                seller_sku=line.item.seller_sku,
-                sku=line.sku,
-                asin=line.item.asin,
-                title=None if line.item.title is None else line.item.title[:TITLE_LENGTH],
-                quantity=line.item.quantity,
-                price=line.item.price,
-                tax=line.item.tax,
-            )
-            for line in order.lines
-        )
-        currencies = {line.price.currency for line in lines if line.price is not None}
-        if order.total is not None:
-            currencies = {order.total.currency}
+        self._add_whole(CommerceOrderCreated, order, once=True, replayed=order.replayed)
+
+    def amended(self, order: CommerceOrder, changes: Sequence[FieldChange]) -> None:
+        """Tell what a Commerce order is now, and what changed of it."""
+        self._add_whole(CommerceOrderAmended, order, changes=tuple(changes))
+
+    def cancellation_requested(
+        self, order: CommerceOrder, order_item_ids: Sequence[str], reason: str | None
+    ) -> None:
+        """Tell that the buyer asks to cancel lines of a Commerce order."""
         self._add(
-            CommerceOrderCreated,
-            once=True,
+            CommerceOrderCancellationRequested,
             commerce_order_id=order.commerce_order_id,
-            order_number=order.order_number,
-            status=order.status,
-            currency=currencies.pop() if len(currencies) == 1 else None,
-            total=None if order.total is None else order.total.amount,
-            fulfillment_channel=order.fulfillment_channel,
-            purchase_date=order.purchase_date,
-            lines=lines,
-            buyer_requested_cancel=order.buyer_requested_cancel,
-            replayed=order.replayed,
+            requested_by="buyer",
+            reason=None if reason is None else reason[:TITLE_LENGTH],
+            order_item_ids=tuple(order_item_ids),
         )
 
     def status_changed(self, order: CommerceOrder, to: CommerceStatus) -> None:
@@ -110,6 +103,39 @@ class EventLog:
     def skipped(self, reason: SkipReason) -> None:
         """Tell that an order is not imported."""
         self._add(OrderImportSkipped, reason=reason)
+
+    def _add_whole(
+        self, body_type: type[CommerceOrderBody], order: CommerceOrder, **told: Any
+    ) -> None:
+        lines = tuple(
+            EventLine.model_construct(
+                order_item_id=line.item.order_item_id,
+                seller_sku=line.item.seller_sku,
+                sku=line.sku,
+                asin=line.item.asin,
+                title=None if line.item.title is None else line.item.title[:TITLE_LENGTH],
+                quantity=line.item.quantity,
+                price=line.item.price,
+                tax=line.item.tax,
+                buyer_requested_cancel=bool(line.item.buyer_requested_cancel),
+            )
+            for line in order.lines
+            if line.item.quantity
+        )
+        self._add(
+            body_type,
+            commerce_order_id=order.commerce_order_id,
+            order_number=order.order_number,
+            status=order.status,
+            currency=currency_of(order),
+            total=None if order.total is None else order.total.amount,
+            fulfillment_channel=order.fulfillment_channel,
+            purchase_date=order.purchase_date,
+            lines=lines,
+            buyer_requested_cancel=order.buyer_requested_cancel,
+            address_known=order.address_known,
+            **told,
+        )
 
     def _add(self, body_type: type[EventBody], *, once: bool = False, **told: Any) -> None:
         key = self._record.key

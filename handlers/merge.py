@@ -37,17 +37,15 @@ def merge(known: AmazonOrder, news: AmazonOrder) -> AmazonOrder:
     items = _merge_items(known, news)
     strangers = not news.items_complete and len(items) > len(known.items)
     complete = news.items_complete or (known.items_complete and not strangers)
-    told["items"] = items
     told["items_complete"] = complete and not _cut_off(news, items)
-    told["buyer_requested_cancel"] = (
-        any(item.buyer_requested_cancel for item in items)
-        or news.buyer_requested_cancel
-        or (not news.items and known.buyer_requested_cancel)
-    )
+    told["items"] = items = _with_request(known, news, items)
+    requested = {item.buyer_requested_cancel for item in items} - {None}
+    if requested:
+        told["buyer_requested_cancel"] = True in requested
     return known.model_copy(update=told)
 
 
-_MERGED_APART = {"store_id", "items", "items_complete", "buyer_requested_cancel"}
+_MERGED_APART = {"store_id", "items", "items_complete"}
 
 
 def _merge_items(known: AmazonOrder, news: AmazonOrder) -> tuple[OrderItem, ...]:
@@ -75,8 +73,30 @@ def _merge_item(before: dict[str, OrderItem], item: OrderItem) -> OrderItem:
     if known is None:
         return item
     kept = {
-        name: getattr(known, name)
-        for name in ("seller_sku", "asin", "title", "quantity_shipped", "price", "tax")
-        if getattr(item, name) is None
+        name: value
+        for name in OrderItem.model_fields
+        if getattr(item, name) is None and (value := getattr(known, name)) is not None
     }
+    if item.buyer_requested_cancel is False:
+        kept.pop("cancel_reason", None)
     return item.model_copy(update=kept) if kept else item
+
+
+def _with_request(
+    known: AmazonOrder, news: AmazonOrder, items: tuple[OrderItem, ...]
+) -> tuple[OrderItem, ...]:
+    """Put a cancellation request of the whole order on each of its lines (rule 6).
+
+    It may be told with no lines: of those that are known, or before any is.
+    """
+    told = news.buyer_requested_cancel
+    if news.items:
+        told = None if known.items else known.buyer_requested_cancel
+    if told is None:
+        return items
+    return tuple(
+        item
+        if news.items and item.buyer_requested_cancel is not None
+        else item.model_copy(update={"buyer_requested_cancel": told})
+        for item in items
+    )

@@ -86,7 +86,10 @@ class OrderItem(Value):
     quantity_shipped: int | None = Field(default=None, ge=0, le=1_000_000)
     price: Money | None = None
     tax: Money | None = None
-    buyer_requested_cancel: bool = False
+    buyer_requested_cancel: bool | None = None
+    """Whether the buyer asks to cancel this line (rule 6); `None` if nothing was said of it."""
+    cancel_reason: Text | None = None
+    """Why the buyer asks, in Amazon's words."""
 
 
 class AmazonOrder(Value):
@@ -114,7 +117,8 @@ class AmazonOrder(Value):
     items_complete: bool = False
     items_expected: int | None = Field(default=None, ge=0, le=1_000_000_000)
     """How many pieces the order has in all, where Amazon counts them."""
-    buyer_requested_cancel: bool = False
+    buyer_requested_cancel: bool | None = None
+    """Whether the buyer asks to cancel the order, or a line of it (rule 6)."""
     shipping_service: str | None = None
     programs: tuple[str, ...] = ()
     packages: tuple[Package, ...] = ()

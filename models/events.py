@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from models.amazon_order import FulfillmentChannel
 from models.base import UtcTime, Value
@@ -41,7 +41,7 @@ class EventBody(Value):
 
 
 class EventLine(Value):
-    """A line of a created Commerce order. `price` and `tax` are for the whole line."""
+    """A line of a Commerce order. `price` and `tax` are for the whole line."""
 
     order_item_id: str
     seller_sku: str | None
@@ -51,14 +51,14 @@ class EventLine(Value):
     quantity: int
     price: Money | None
     tax: Money | None
+    buyer_requested_cancel: bool = Field(description="The buyer asks to cancel this line")
 
 
-class CommerceOrderCreated(EventBody):
-    """A Commerce order exists from now on."""
+class CommerceOrderBody(EventBody):
+    """The whole of a Commerce order, as it is when the event occurs."""
 
     topic: ClassVar[str] = "commerce.orders"
 
-    event_type: Literal["CommerceOrderCreated"] = "CommerceOrderCreated"
     commerce_order_id: str
     order_number: str
     status: CommerceStatus
@@ -66,9 +66,56 @@ class CommerceOrderCreated(EventBody):
     total: Amount | None
     fulfillment_channel: FulfillmentChannel
     purchase_date: UtcTime
-    lines: tuple[EventLine, ...]
-    buyer_requested_cancel: bool
+    lines: tuple[EventLine, ...] = Field(description="Lines of at least one piece")
+    buyer_requested_cancel: bool = Field(description="The buyer asks to cancel a line, or all")
+    address_known: bool = Field(description="Amazon has told where to ship")
+
+
+class CommerceOrderCreated(CommerceOrderBody):
+    """A Commerce order exists from now on."""
+
+    event_type: Literal["CommerceOrderCreated"] = "CommerceOrderCreated"
     replayed: bool
+
+
+class FieldChange(Value):
+    """One field of a Commerce order that changed, with its value before and now."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    field: str = Field(
+        description="total, currency, address_known, address; of a line: quantity, price, tax, "
+        "buyer_requested_cancel. Others may follow"
+    )
+    order_item_id: str | None = Field(default=None, description="The line, if it is one's field")
+    from_: bool | int | str | Money | None = Field(
+        serialization_alias="from",
+        validation_alias="from",
+        description="As the field has it, null if it was not told. Of an address: known",
+    )
+    to: bool | int | str | Money | None = Field(
+        description="As the field has it; a quantity of 0 is a line that is gone. Of an address: "
+        "changed"
+    )
+
+
+class CommerceOrderAmended(CommerceOrderBody):
+    """Amazon told later news of a created order: what it is now, and what changed."""
+
+    event_type: Literal["CommerceOrderAmended"] = "CommerceOrderAmended"
+    changes: tuple[FieldChange, ...]
+
+
+class CommerceOrderCancellationRequested(EventBody):
+    """The buyer asks to cancel lines of a created order. Nothing is canceled by that."""
+
+    topic: ClassVar[str] = "commerce.orders"
+
+    event_type: Literal["CommerceOrderCancellationRequested"] = "CommerceOrderCancellationRequested"
+    commerce_order_id: str
+    requested_by: str = Field(description="buyer. Others may follow")
+    reason: str | None = Field(default=None, description="The reason the buyer chose at Amazon")
+    order_item_ids: tuple[str, ...] = Field(description="The lines that are to be canceled")
 
 
 class CommerceOrderStatusChanged(EventBody):
@@ -125,6 +172,8 @@ class OrderImportSkipped(EventBody):
 EVENT_TYPES: tuple[type[EventBody], ...] = (
     CommerceOrderCreated,
     CommerceOrderStatusChanged,
+    CommerceOrderAmended,
+    CommerceOrderCancellationRequested,
     OrderImportBlocked,
     OrderImportReleased,
     OrderImportWithdrawn,

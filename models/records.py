@@ -89,9 +89,12 @@ class CommerceLine:
 class CommerceOrder:
     """An order in Commerce, made from one Amazon order.
 
-    `holds` is what it still keeps from others: emptied when it is canceled, and product by
-    product as Commerce's own count includes it. `acknowledged_at` is when Commerce first spoke
-    of it, `updated_at` when it last did.
+    `lines` are as they are now; one that is gone stays, with no pieces, and every line keeps the
+    product it stood for when it became one. `holds` is what the order still keeps from others:
+    emptied when it is canceled, shrunk when it is amended, and product by product as Commerce's
+    own count includes it. `acknowledged_at` is when Commerce first spoke of it, `updated_at` when
+    it last did. `grown_at` is when more pieces were last reserved for it: until Commerce speaks of
+    it from then on, it is not acknowledged.
     """
 
     commerce_order_id: str
@@ -107,8 +110,10 @@ class CommerceOrder:
     buyer_requested_cancel: bool
     replayed: bool
     created_at: datetime
+    address_known: bool = False
     acknowledged_at: datetime | None = None
     updated_at: datetime | None = None
+    grown_at: datetime | None = None
 
     @property
     def key(self) -> str:

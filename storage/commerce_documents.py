@@ -3,7 +3,7 @@
 from models.amazon_order import FulfillmentChannel
 from models.facts import CommerceStatus
 from models.records import CommerceLine, CommerceOrder, Hold
-from storage.order_documents import item_out
+from storage.order_documents import item_in, item_out
 from storage.values import Document, money_in, money_out, present
 
 
@@ -16,21 +16,6 @@ def commerce_order_in(order: CommerceOrder) -> Document:
         amazon_order_id=order.amazon_order_id,
         fulfillment_channel=order.fulfillment_channel.value,
         purchase_date=order.purchase_date,
-        total=money_in(order.total),
-        lines=[
-            present(
-                sku=line.sku,
-                order_item_id=line.item.order_item_id,
-                seller_sku=line.item.seller_sku,
-                asin=line.item.asin,
-                title=line.item.title,
-                quantity=line.item.quantity,
-                price=money_in(line.item.price),
-                tax=money_in(line.item.tax),
-            )
-            for line in order.lines
-        ],
-        buyer_requested_cancel=order.buyer_requested_cancel,
         replayed=order.replayed,
         created_at=order.created_at,
     ) | commerce_progress_in(order)
@@ -38,9 +23,13 @@ def commerce_order_in(order: CommerceOrder) -> Document:
 
 def commerce_progress_in(order: CommerceOrder) -> Document:
     """Give the fields that change after creation."""
-    return {
+    document = present(total=money_in(order.total), grown_at=order.grown_at)
+    return document | {
         "status": order.status.value,
+        "lines": [{"sku": line.sku} | item_in(line.item) for line in order.lines],
         "holds": [{"sku": hold.sku, "quantity": hold.quantity} for hold in order.holds],
+        "buyer_requested_cancel": order.buyer_requested_cancel,
+        "address_known": order.address_known,
         "acknowledged_at": order.acknowledged_at,
         "updated_at": order.updated_at,
     }
@@ -62,6 +51,8 @@ def commerce_order_out(document: Document) -> CommerceOrder:
         buyer_requested_cancel=document["buyer_requested_cancel"],
         replayed=document["replayed"],
         created_at=document["created_at"],
+        address_known=document.get("address_known", False),
         acknowledged_at=document["acknowledged_at"],
         updated_at=document["updated_at"],
+        grown_at=document.get("grown_at"),
     )

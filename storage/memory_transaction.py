@@ -165,15 +165,8 @@ class MemoryTransaction(Transaction):
             _insert(dict.fromkeys(taken), new.key, None)
             taken.add(new.key)
         for moved in changes.changed_commerce_orders:
-            stored = draft.commerce_orders.get(moved.commerce_order_id)
-            if stored is not None:
-                draft.commerce_orders[moved.commerce_order_id] = replace(
-                    stored,
-                    status=moved.status,
-                    holds=moved.holds,
-                    acknowledged_at=moved.acknowledged_at,
-                    updated_at=moved.updated_at,
-                )
+            if moved.commerce_order_id in draft.commerce_orders:
+                draft.commerce_orders[moved.commerce_order_id] = moved
         for event in changes.events:
             _insert(draft.events, event.event_id, event)
         draft.dead_letters |= {letter.dead_letter_id: letter for letter in changes.dead_letters}

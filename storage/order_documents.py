@@ -45,13 +45,13 @@ def order_in(record: OrderRecord, *, is_new: bool) -> Document:
         buyer=None if order.buyer is None else present(**dict(order.buyer)),
         ship_to=None if order.ship_to is None else present(**dict(order.ship_to)),
         items_expected=order.items_expected,
+        buyer_requested_cancel=order.buyer_requested_cancel,
         shipping_service=order.shipping_service,
         programs=order.programs,
         packages=[present(**dict(package)) for package in order.packages] or None,
     )
-    document["items"] = [_item_in(item) for item in order.items]
+    document["items"] = [item_in(item) for item in order.items]
     document["items_complete"] = order.items_complete
-    document["buyer_requested_cancel"] = order.buyer_requested_cancel
     document |= outcome_in(record)
     if is_new:
         document["store_id"] = record.store_id
@@ -173,8 +173,9 @@ def blocker_out(document: Document) -> Blocker:
     )
 
 
-def _item_in(item: OrderItem) -> Document:
-    document = present(
+def item_in(item: OrderItem) -> Document:
+    """Return a line of an order as it is stored."""
+    return present(
         order_item_id=item.order_item_id,
         seller_sku=item.seller_sku,
         asin=item.asin,
@@ -183,10 +184,9 @@ def _item_in(item: OrderItem) -> Document:
         quantity_shipped=item.quantity_shipped,
         price=money_in(item.price),
         tax=money_in(item.tax),
+        buyer_requested_cancel=item.buyer_requested_cancel,
+        cancel_reason=item.cancel_reason,
     )
-    if item.buyer_requested_cancel:
-        document["buyer_requested_cancel"] = True
-    return document
 
 
 def item_out(document: Document) -> OrderItem:
@@ -201,7 +201,8 @@ def item_out(document: Document) -> OrderItem:
         quantity_shipped=get("quantity_shipped"),
         price=money_out(get("price")),
         tax=money_out(get("tax")),
-        buyer_requested_cancel=get("buyer_requested_cancel", False),
+        buyer_requested_cancel=get("buyer_requested_cancel"),
+        cancel_reason=get("cancel_reason"),
     )
 
 
@@ -225,7 +226,7 @@ def _amazon_order_out(document: Document) -> AmazonOrder:
         items=tuple([item_out(item) for item in document["items"]]),
         items_complete=document["items_complete"],
         items_expected=get("items_expected"),
-        buyer_requested_cancel=document["buyer_requested_cancel"],
+        buyer_requested_cancel=get("buyer_requested_cancel"),
         shipping_service=get("shipping_service"),
         programs=tuple(get("programs", ())),
         packages=tuple(Package(**package) for package in get("packages", ())),

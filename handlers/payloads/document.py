@@ -46,7 +46,7 @@ class DocumentItem(OrderItem):
     quantity_shipped: Quantity | None = None
     price: Annotated[DocumentMoney, becomes(Money)] | None = None
     tax: Annotated[DocumentMoney, becomes(Money)] | None = None
-    buyer_requested_cancel: Flag = False
+    buyer_requested_cancel: Flag = None
 
 
 class DocumentAddress(Address):
@@ -70,7 +70,7 @@ class DocumentOrder(AmazonOrder):
     items: Annotated[
         tuple[Annotated[DocumentItem, becomes(OrderItem)], ...], FailFast(), LISTED
     ] = ()
-    buyer_requested_cancel: Flag = False
+    buyer_requested_cancel: Flag = None
 
 
 def read_document(body: Object) -> AmazonOrder:

@@ -131,12 +131,12 @@ def is_true(value: object) -> bool:
     return value is True or (isinstance(value, str) and value.strip().lower() == "true")
 
 
-def _read_flag(value: object) -> bool:
+def _read_flag(value: object) -> bool | None:
     if is_true(value):
         return True
-    if value is None or value is False:
-        return False
-    if isinstance(value, str) and value.strip().lower() in {"false", ""}:
+    if value is None or (isinstance(value, str) and not value.strip()):
+        return None
+    if value is False or (isinstance(value, str) and value.strip().lower() == "false"):
         return False
     raise _expected("true or false")
 
@@ -199,8 +199,8 @@ Text = Annotated[str | None, PlainValidator(_read_text, json_schema_input_type=s
 SellerSku = Annotated[str | None, PlainValidator(_read_sku, json_schema_input_type=str | None)]
 """A seller SKU; blank is as good as not told: the line then has no SKU."""
 
-Flag = Annotated[bool, PlainValidator(_read_flag, json_schema_input_type=bool | str | None)]
-"""A boolean, or the string `true` or `false` in any case; null is false."""
+Flag = Annotated[bool | None, PlainValidator(_read_flag, json_schema_input_type=bool | str | None)]
+"""A boolean, or the string `true` or `false` in any case; null or blank was not told."""
 
 Status = Annotated[
     AmazonStatus | None, PlainValidator(_read_status, json_schema_input_type=str | None)

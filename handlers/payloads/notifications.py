@@ -32,6 +32,9 @@ _STATUS_CHANGE: Final = ("Payload", "OrderStatusChangeNotification")
 _CHANGED = "OrderChangeTrigger.TimeOfOrderChange or EventTime"
 """Where the time of the change is put; named as the two places it may come from."""
 
+_ASKED = "BuyerRequestedChange"
+"""The type of a change that the buyer asks for: to cancel."""
+
 _ITEM = "item"
 """Where the one item of an `ORDER_STATUS_CHANGE` is put."""
 
@@ -43,7 +46,7 @@ _UNTOLD: Object = {
     "ship_to": None,
     "shipping_service": None,
     "packages": (),
-    "buyer_requested_cancel": False,
+    "buyer_requested_cancel": None,
 }
 """What no notification tells, whatever else its envelope holds."""
 
@@ -61,7 +64,7 @@ class NotifiedItem(OrderItem):
     seller_sku: SellerSku = None
     quantity: Quantity
     quantity_shipped: Quantity | None = None
-    buyer_requested_cancel: Flag = False
+    buyer_requested_cancel: Flag = None
 
 
 NotifiedItems = Annotated[
@@ -126,12 +129,21 @@ def _at(message: Object, *path: str) -> object:
 def read_order_change(message: Object) -> AmazonOrder:
     """Read an `ORDER_CHANGE`; it is as new as the change, else as the event.
 
+    One that announces a change the buyer asks for, and marks none of its items, asks to cancel
+    them all.
+
     Raises:
         ValidationError: a field is not as the schema has it.
     """
     changed = _at(message, *_CHANGE, "OrderChangeTrigger", "TimeOfOrderChange")
     newest = {_CHANGED: message.get("EventTime") if changed is None else changed}
-    return finished(OrderChange.model_validate(message | _UNTOLD | newest))
+    order = OrderChange.model_validate(message | _UNTOLD | newest)
+    if _at(message, *_CHANGE, "OrderChangeType") == _ASKED:
+        is_whole = _at(message, *_CHANGE, "NotificationLevel") == "OrderLevel"
+        marked = any(item.buyer_requested_cancel is not None for item in order.items)
+        if not marked and (order.items or is_whole):
+            order = order.model_copy(update={"buyer_requested_cancel": True})
+    return finished(order)
 
 
 def read_order_status_change(message: Object) -> AmazonOrder:

@@ -10,7 +10,6 @@ from pydantic import (
     AliasChoices,
     AliasPath,
     FailFast,
-    PlainValidator,
     ValidatorFunctionWrapHandler,
     WrapValidator,
 )
@@ -39,6 +38,9 @@ MARKS = frozenset({"orderItems", "createdTime"})
 _SUBTOTALS = "proceeds.breakdowns"
 """Where an item's breakdowns are put by their type; named as the place they come from."""
 
+_REQUESTED = "cancellation.cancellationRequest.requester"
+"""Where it is put whether the buyer asks to cancel an item."""
+
 _REPLACEMENT = "REPLACEMENT_ORIGINAL_ID"
 
 
@@ -66,7 +68,8 @@ class Item2026(OrderItem):
             AliasPath(_SUBTOTALS, "ITEM"), AliasPath("product", "price", "unitPrice")
         ),
         tax=AliasPath(_SUBTOTALS, "TAX"),
-        buyer_requested_cancel=AliasPath("cancellation", "cancellationRequest", "requester"),
+        buyer_requested_cancel=_REQUESTED,
+        cancel_reason=AliasPath("cancellation", "cancellationRequest", "cancelReason"),
     )
     seller_sku: SellerSku = None
     asin: Text = None
@@ -75,7 +78,8 @@ class Item2026(OrderItem):
     quantity_shipped: Quantity | None = None
     price: Price2026 = None
     tax: Price2026 = None
-    buyer_requested_cancel: Annotated[bool, PlainValidator(lambda who: who == "BUYER")] = False
+    buyer_requested_cancel: bool | None = None
+    cancel_reason: Text = None
 
 
 def _subtotals(item: dict[Any, Any]) -> Object:
@@ -92,11 +96,21 @@ def _subtotals(item: dict[Any, Any]) -> Object:
     }
 
 
+def _is_requested(item: dict[Any, Any]) -> bool | None:
+    """Return whether the buyer asks to cancel; None without that block."""
+    cancellation = item.get("cancellation")
+    if not isinstance(cancellation, dict):
+        return None
+    request = cancellation.get("cancellationRequest")
+    return isinstance(request, dict) and request.get("requester") == "BUYER"
+
+
 def _read_item(value: object, read: ValidatorFunctionWrapHandler) -> object:
     if not isinstance(value, dict):
         return read(value)
     subtotals = _subtotals(value)
-    item: OrderItem = read(value | {_SUBTOTALS: subtotals})
+    put = {_SUBTOTALS: subtotals, _REQUESTED: _is_requested(value)}
+    item: OrderItem = read(value | put)
     if item.price is None or "ITEM" in subtotals:
         return item
     line = Money(amount=item.price.amount * item.quantity, currency=item.price.currency)

@@ -63,6 +63,7 @@ class V0Item(OrderItem):
         price="ItemPrice",
         tax="ItemTax",
         buyer_requested_cancel=AliasPath("BuyerRequestedCancel", "IsBuyerRequestedCancel"),
+        cancel_reason=AliasPath("BuyerRequestedCancel", "BuyerCancelReason"),
     )
     seller_sku: SellerSku = None
     asin: Text = None
@@ -71,7 +72,8 @@ class V0Item(OrderItem):
     quantity_shipped: Quantity | None = None
     price: V0Price = None
     tax: V0Price = None
-    buyer_requested_cancel: Flag = False
+    buyer_requested_cancel: Flag = None
+    cancel_reason: Text = None
 
 
 class V0Buyer(Buyer):

@@ -64,9 +64,22 @@ def address_lines(first: str) -> BeforeValidator:
 
 
 def finished(order: AmazonOrder) -> AmazonOrder:
-    """Make a wire order an `AmazonOrder`; a cancel request of any line is one of the order."""
+    """Make a wire order an `AmazonOrder`.
+
+    What it says of a cancellation request at order level, it says of all its lines; a request for
+    any line is one of the order.
+    """
     object.__setattr__(order, "__class__", AmazonOrder)
-    for item in order.items:
-        if item.buyer_requested_cancel:
-            return order.model_copy(update={"buyer_requested_cancel": True})
-    return order
+    of_order = order.buyer_requested_cancel
+    if of_order is not None and order.items:
+        items = tuple(
+            item
+            if item.buyer_requested_cancel is not None
+            else item.model_copy(update={"buyer_requested_cancel": of_order})
+            for item in order.items
+        )
+        order = order.model_copy(update={"items": items})
+    told = {item.buyer_requested_cancel for item in order.items} - {None}
+    if not told:
+        return order
+    return order.model_copy(update={"buyer_requested_cancel": True in told})

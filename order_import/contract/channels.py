@@ -70,10 +70,14 @@ CHANNELS: Mapping[TopicName, Channel] = {
         tuple(command.__name__ for command in COMMANDS),
     ),
     TopicName.COMMERCE_ORDERS: Channel(
-        "Commerce orders, and how they move on.",
+        "Commerce orders, how they move on, and what Amazon tells of them after their creation: "
+        "amendments, and the buyer's requests to cancel.",
         (WORKER,),
         (DOWNSTREAM,),
-        ("CommerceOrderCreated", "CommerceOrderStatusChanged"),
+        (
+            *("CommerceOrderCreated", "CommerceOrderStatusChanged"),
+            *("CommerceOrderAmended", "CommerceOrderCancellationRequested"),
+        ),
     ),
     TopicName.BLOCKED: Channel(
         "Orders that cannot be imported yet, with every cause, and how that ended.",

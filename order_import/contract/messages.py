@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from typing import Any
 
-from models.events import EventBody
+from models.events import EVENT_TYPES, EventBody
 from models.refusals import DeadLetterCode
 from order_import.contract.examples import dead_letter_example, event_example, read_examples
 from order_import.contract.sample_values import Example
-from order_import.contract.schemas import COMMANDS, EVENTS, FACTS, Schema
+from order_import.contract.schemas import COMMANDS, FACTS, Schema
 from streams.messages import CE_SOURCE
 
 _MODELS = "https://github.com/amzn/selling-partner-api-models/blob/main"
@@ -41,7 +41,7 @@ def messages() -> dict[str, Message]:
         *_order_messages(),
         *_fact_messages(),
         *_internal_messages(),
-        *(_event_message(event) for event in EVENTS),
+        *(_event_message(event) for event in EVENT_TYPES),
         _dead_letter_message(),
     ]
     return {message.name: message for message in told}

@@ -154,29 +154,48 @@ UPDATE: Example = {
     "at": "2026-11-24T09:00:00Z",
 }
 
+HALF = {"amount": "19.00", "currency": "USD"}
+LINE: Example = {
+    "order_item_id": "1",
+    "seller_sku": "MUG-BLUE-US",
+    "sku": "MUG-BLUE",
+    "asin": "B000000001",
+    "title": "Blue mug",
+    "quantity": 2,
+    "price": TOTAL,
+    "tax": None,
+    "buyer_requested_cancel": False,
+}
+WHOLE: Example = {
+    "commerce_order_id": COMMERCE_ORDER,
+    "order_number": "000000007",
+    "status": "processing",
+    "currency": "USD",
+    "total": "38.00",
+    "fulfillment_channel": "MFN",
+    "purchase_date": "2026-11-23T09:15:00Z",
+    "lines": [LINE],
+    "buyer_requested_cancel": False,
+    "address_known": True,
+}
+
 BODIES: Mapping[str, Example] = {
-    "CommerceOrderCreated": {
-        "commerce_order_id": COMMERCE_ORDER,
-        "order_number": "000000007",
-        "status": "processing",
-        "currency": "USD",
-        "total": "38.00",
-        "fulfillment_channel": "MFN",
-        "purchase_date": "2026-11-23T09:15:00Z",
-        "lines": [
-            {
-                "order_item_id": "1",
-                "seller_sku": "MUG-BLUE-US",
-                "sku": "MUG-BLUE",
-                "asin": "B000000001",
-                "title": "Blue mug",
-                "quantity": 2,
-                "price": TOTAL,
-                "tax": None,
-            }
+    "CommerceOrderCreated": {**WHOLE, "replayed": False},
+    "CommerceOrderAmended": {
+        **WHOLE,
+        "total": "19.00",
+        "lines": [{**LINE, "quantity": 1, "price": HALF}],
+        "changes": [
+            {"field": "total", "order_item_id": None, "from": "38.00", "to": "19.00"},
+            {"field": "quantity", "order_item_id": "1", "from": 2, "to": 1},
+            {"field": "price", "order_item_id": "1", "from": TOTAL, "to": HALF},
         ],
-        "buyer_requested_cancel": False,
-        "replayed": False,
+    },
+    "CommerceOrderCancellationRequested": {
+        "commerce_order_id": COMMERCE_ORDER,
+        "requested_by": "buyer",
+        "reason": "Found cheaper somewhere else.",
+        "order_item_ids": ["1"],
     },
     "CommerceOrderStatusChanged": {
         "commerce_order_id": COMMERCE_ORDER,

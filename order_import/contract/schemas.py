@@ -9,15 +9,7 @@ from pydantic.json_schema import models_json_schema
 from handlers.payloads.document import DocumentOrder
 from models.amazon_order import AmazonStatus
 from models.commands import Command
-from models.events import (
-    CommerceOrderCreated,
-    CommerceOrderStatusChanged,
-    EventBody,
-    OrderImportBlocked,
-    OrderImportReleased,
-    OrderImportSkipped,
-    OrderImportWithdrawn,
-)
+from models.events import EVENT_TYPES
 from models.facts import Listing, OrderUpdate, Product, Store
 
 Schema = dict[str, Any]
@@ -29,14 +21,6 @@ DOCUMENT = "OrderDocument"
 """The published name of the project's own order document."""
 
 FACTS: tuple[type[BaseModel], ...] = (Store, Product, Listing, OrderUpdate)
-EVENTS: tuple[type[EventBody], ...] = (
-    CommerceOrderCreated,
-    CommerceOrderStatusChanged,
-    OrderImportBlocked,
-    OrderImportReleased,
-    OrderImportWithdrawn,
-    OrderImportSkipped,
-)
 COMMANDS: tuple[type[BaseModel], ...] = get_args(get_args(Command)[0])
 
 _NOT_READ = ("items_complete", "items_expected", "shipping_service", "programs", "packages")
@@ -71,7 +55,7 @@ def component_schemas() -> dict[str, Schema]:
 def standalone_schemas() -> dict[str, Schema]:
     """Give a JSON Schema of draft 2020-12 per message, each whole by itself."""
     every = _schemas("#/$defs/{model}")
-    named = [DOCUMENT, *(model.__name__ for model in (*FACTS, *EVENTS, *COMMANDS))]
+    named = [DOCUMENT, *(model.__name__ for model in (*FACTS, *EVENT_TYPES, *COMMANDS))]
     schemas = {}
     for name in named:
         needed = _reachable(every[name], every)
@@ -89,12 +73,12 @@ def _schemas(template: str) -> dict[str, Schema]:
     read = _definitions([DocumentOrder, *FACTS], "validation", template)
     read[DOCUMENT] = _document(read.pop(DocumentOrder.__name__))
     read[OrderUpdate.__name__]["anyOf"] = _NAMES_ONE_ORDER
-    written = _definitions([*EVENTS, *COMMANDS], "serialization", template)
+    written = _definitions([*EVENT_TYPES, *COMMANDS], "serialization", template)
     for name in read.keys() & written.keys():
         if read[name] != written[name]:
             raise AssertionError(f"two schemas are called {name}")
     every = read | written
-    roots = [DOCUMENT, *(model.__name__ for model in (*FACTS, *EVENTS, *COMMANDS))]
+    roots = [DOCUMENT, *(model.__name__ for model in (*FACTS, *EVENT_TYPES, *COMMANDS))]
     needed = set(roots).union(*(_reachable(every[name], every) for name in roots))
     return {name: every[name] for name in sorted(needed)}
 

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from handlers.events import EventLog
 from handlers.judgement import judge
 from models.amazon_order import Address, AmazonStatus, Buyer
-from models.events import Event
+from models.events import Event, FieldChange
 from models.facts import CommerceStatus
 from models.ledger import CommandMessage
 from models.outcomes import SkipReason
-from models.records import OrderRecord
+from models.records import CommerceLine, OrderRecord
 from streams.messages import encode, header
 from streams.topics import TopicName
 from tests.builders import (
@@ -46,6 +46,8 @@ def every_event(record: OrderRecord) -> tuple[Event, ...]:
     log = EventLog(record, an_occasion(cause=a_cause(traceparent=TRACE)))
     log.created(order)
     log.status_changed(order, CommerceStatus.COMPLETE)
+    log.amended(order, [FieldChange(field="total", from_=None, to="10.80")])
+    log.cancellation_requested(order, ["item-1"], "Found cheaper")
     log.blocked(a_block())
     log.released(order, a_block())
     log.withdrawn(SkipReason.CANCELED)
@@ -63,10 +65,12 @@ def test_each_event_goes_to_its_topic_numbered_on_from_the_last() -> None:
     assert [(event.event_type, event.topic, event.sequence) for event in events] == [
         ("CommerceOrderCreated", "commerce.orders", 4),
         ("CommerceOrderStatusChanged", "commerce.orders", 5),
-        ("OrderImportBlocked", "amazon.orders.blocked", 6),
-        ("OrderImportReleased", "amazon.orders.blocked", 7),
-        ("OrderImportWithdrawn", "amazon.orders.blocked", 8),
-        ("OrderImportSkipped", "amazon.orders.not-imported", 9),
+        ("CommerceOrderAmended", "commerce.orders", 6),
+        ("CommerceOrderCancellationRequested", "commerce.orders", 7),
+        ("OrderImportBlocked", "amazon.orders.blocked", 8),
+        ("OrderImportReleased", "amazon.orders.blocked", 9),
+        ("OrderImportWithdrawn", "amazon.orders.blocked", 10),
+        ("OrderImportSkipped", "amazon.orders.not-imported", 11),
     ]
     for event in events:
         told = body(event)
@@ -93,7 +97,7 @@ def test_a_created_event_says_what_the_contract_says() -> None:
         *("event_id", "event_type", "schema_version", "occurred_at", "store_id"),
         *("amazon_order_id", "sequence", "cause", "commerce_order_id", "order_number", "status"),
         *("currency", "total", "fulfillment_channel", "purchase_date", "lines"),
-        *("buyer_requested_cancel", "replayed"),
+        *("buyer_requested_cancel", "address_known", "replayed"),
     }
     assert (created["total"], created["currency"]) == ("10.80", "USD")
     assert created["lines"] == [
@@ -106,8 +110,37 @@ def test_a_created_event_says_what_the_contract_says() -> None:
             "quantity": 1,
             "price": {"amount": "10.00", "currency": "USD"},
             "tax": {"amount": "0.80", "currency": "USD"},
+            "buyer_requested_cancel": False,
         }
     ]
+
+
+def test_an_amendment_is_the_whole_order_and_what_changed() -> None:
+    events = every_event(a_record())
+    created, amended = body(events[0]), body(events[2])
+    assert set(amended) == set(created) - {"replayed"} | {"changes"}
+    assert amended["lines"] == created["lines"]
+    assert amended["changes"] == [
+        {"field": "total", "order_item_id": None, "from": None, "to": "10.80"}
+    ]
+
+
+def test_a_line_that_is_gone_is_none_of_the_whole_order() -> None:
+    gone = CommerceLine(an_item(order_item_id="item-2", quantity=0), "SKU-2")
+    order = a_commerce_order(lines=(*a_commerce_order().lines, gone))
+    log = EventLog(a_record(), an_occasion())
+    log.amended(order, [FieldChange(field="quantity", order_item_id="item-2", from_=1, to=0)])
+    assert [line["order_item_id"] for line in body(log.events[0])["lines"]] == ["item-1"]
+
+
+def test_a_cancellation_request_names_who_asks_why_and_for_which_lines() -> None:
+    told = body(every_event(a_record())[3])
+    asked = {name: told[name] for name in ("requested_by", "reason", "order_item_ids")}
+    assert asked == {
+        "requested_by": "buyer",
+        "reason": "Found cheaper",
+        "order_item_ids": ["item-1"],
+    }
 
 
 def test_a_status_change_says_from_what_to_what() -> None:

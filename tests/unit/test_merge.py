@@ -136,12 +136,38 @@ def test_an_order_without_its_items_leaves_them() -> None:
     assert merged.total == money("3")
 
 
-def test_the_wish_to_cancel_stays_until_the_lines_say_otherwise() -> None:
-    wished = an_order(buyer_requested_cancel=True)
-    assert merge(wished, details(buyer=Buyer(name="B"))).buyer_requested_cancel
-    assert not merge(wished, an_order(last_update_date=later(1))).buyer_requested_cancel
-    line = an_item(buyer_requested_cancel=True)
-    assert merge(an_order(), details(items=(line,))).buyer_requested_cancel
+def test_rule_6_a_request_to_cancel_stays_until_it_is_said_to_be_taken_back() -> None:
+    line = an_item(buyer_requested_cancel=True, cancel_reason="Found cheaper")
+    asked = merge(an_order(), details(items=(line,)))
+    assert asked.buyer_requested_cancel
+    for silent in (details(buyer=Buyer(name="B")), an_order(), details(items=(an_item(),))):
+        kept = merge(asked, silent)
+        assert (kept.buyer_requested_cancel, kept.items) == (True, (line,))
+    back = merge(asked, details(items=(an_item(buyer_requested_cancel=False),)))
+    assert back.buyer_requested_cancel is False
+    assert back.items == (an_item(buyer_requested_cancel=False),)
+
+
+def test_rule_6_a_request_for_one_line_of_two_is_one_of_the_order_until_the_last_is_gone() -> None:
+    lines = (an_item(), an_item(order_item_id="item-2"))
+    known = an_order(items=lines)
+    asked = merge(known, details(items=(an_item(buyer_requested_cancel=True),)))
+    assert [line.buyer_requested_cancel for line in asked.items] == [True, None]
+    other = an_item(order_item_id="item-2", buyer_requested_cancel=False)
+    assert merge(asked, details(items=(other,))).buyer_requested_cancel
+
+
+@pytest.mark.parametrize("lines_first", [True, False])
+def test_rule_6_a_request_at_order_level_is_one_for_all_lines(*, lines_first: bool) -> None:
+    lines = details(items=(an_item(), an_item(order_item_id="item-2")), items_complete=True)
+    asked = details(buyer_requested_cancel=True)
+    first, second = (lines, asked) if lines_first else (asked, lines)
+    merged = merge(merge(an_order(items=(), items_complete=False), first), second)
+    assert [line.buyer_requested_cancel for line in merged.items] == [True, True]
+    assert merged.buyer_requested_cancel
+    back = merge(merged, details(buyer_requested_cancel=False))
+    assert [line.buyer_requested_cancel for line in back.items] == [False, False]
+    assert back.buyer_requested_cancel is False
 
 
 def test_the_same_message_twice_changes_nothing_more() -> None:

@@ -58,10 +58,12 @@ def test_a_change_announces_and_never_has_all_items_prices_or_an_address() -> No
                 seller_sku="MUG-BLUE",
                 quantity=2,
                 quantity_shipped=0,
+                buyer_requested_cancel=False,
             ),
             OrderItem(order_item_id="40000000000002", seller_sku="POT-1L", quantity=1),
         ),
         items_complete=False,
+        buyer_requested_cancel=False,
         programs=("BUSINESS", "PRIME"),
     )
 
@@ -130,6 +132,45 @@ def test_a_cancel_request_of_the_buyer_marks_the_order(requested: object) -> Non
     items = [{"OrderItemId": "1", "Quantity": 1, "IsBuyerRequestedCancel": requested}]
 
     assert order_of(change(OrderItems=items)).buyer_requested_cancel
+
+
+def asked(level: str, *marks: bool | None) -> Any:
+    """A change the buyer asks for, of items that are marked or not."""
+    items = [
+        {"OrderItemId": str(n), "Quantity": 1}
+        | ({} if mark is None else {"IsBuyerRequestedCancel": mark})
+        for n, mark in enumerate(marks)
+    ]
+    message = change(OrderItems=items)
+    message["Payload"]["OrderChangeNotification"] |= {
+        "NotificationLevel": level,
+        "OrderChangeType": "BuyerRequestedChange",
+    }
+    return order_of(message)
+
+
+@pytest.mark.parametrize(
+    ("level", "marks", "requested", "of_order"),
+    [
+        ("OrderLevel", (None, None), [True, True], True),
+        ("OrderLevel", (), [], True),
+        ("OrderItemLevel", (None,), [True], True),
+        ("OrderItemLevel", (), [], None),
+        ("OrderLevel", (True, None), [True, None], True),
+        ("OrderLevel", (False, None), [False, None], False),
+    ],
+)
+def test_rule_6_a_change_the_buyer_asks_for_that_marks_no_item_is_of_all_its_items(
+    level: str,
+    marks: tuple[bool | None, ...],
+    requested: list[bool | None],
+    *,
+    of_order: bool | None,
+) -> None:
+    order = asked(level, *marks)
+
+    assert [item.buyer_requested_cancel for item in order.items] == requested
+    assert order.buyer_requested_cancel is of_order
 
 
 def test_a_change_of_an_unknown_status_without_sku_or_quantity_is_kept() -> None:

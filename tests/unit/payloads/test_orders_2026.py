@@ -175,7 +175,21 @@ def test_only_the_buyer_requests_a_cancel(who: str, *, requested: bool) -> None:
     canceled = order_of(one_item(cancellation={"cancellationRequest": {"requester": who}}))
 
     assert canceled.items[0].buyer_requested_cancel is requested
+    assert canceled.items[0].cancel_reason is None
     assert canceled.buyer_requested_cancel is requested
+
+
+@pytest.mark.parametrize(
+    ("cancellation", "requested"),
+    [(None, None), ({}, False), ({"cancellationRequest": None}, False)],
+)
+def test_rule_6_without_its_block_nothing_is_said_of_a_request(
+    cancellation: object, *, requested: bool | None
+) -> None:
+    order = order_of(one_item(cancellation=cancellation))
+
+    assert order.items[0].buyer_requested_cancel is requested
+    assert order.buyer_requested_cancel is requested
 
 
 def test_a_replacement_is_known_by_the_order_it_replaces() -> None:

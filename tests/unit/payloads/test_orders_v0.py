@@ -49,6 +49,7 @@ ITEMS = (
         quantity_shipped=0,
         price=usd("19.98"),
         tax=usd("1.60"),
+        buyer_requested_cancel=False,
     ),
     OrderItem(
         order_item_id="20000000000002",
@@ -90,6 +91,7 @@ def test_an_order_with_its_items_beside_is_read_whole() -> None:
         items=ITEMS,
         items_complete=True,
         items_expected=3,
+        buyer_requested_cancel=False,
         shipping_service="Std US D2D Dom",
         programs=("PRIME",),
     )
@@ -111,7 +113,7 @@ def test_an_order_without_items_is_not_complete() -> None:
 
 def test_a_body_of_items_completes_its_order_and_tells_nothing_else() -> None:
     assert order_of(sample("v0_order_items")) == AmazonOrder(
-        amazon_order_id=ORDER_ID, items=ITEMS, items_complete=True
+        amazon_order_id=ORDER_ID, items=ITEMS, items_complete=True, buyer_requested_cancel=False
     )
 
 
@@ -197,12 +199,26 @@ def test_a_cancel_request_as_a_string_or_a_boolean_marks_item_and_order(written:
     assert canceled.buyer_requested_cancel
 
 
-@pytest.mark.parametrize("written", ["false", "FALSE", "", None, False])
-def test_a_cancel_request_of_false_as_a_string_is_none(written: object) -> None:
+def test_the_reason_of_a_cancel_request_is_kept() -> None:
+    told = {"IsBuyerRequestedCancel": "true", "BuyerCancelReason": "Found cheaper"}
+
+    assert item_of(one_item(BuyerRequestedCancel=told)).cancel_reason == "Found cheaper"
+
+
+@pytest.mark.parametrize("written", ["false", "FALSE", False])
+def test_a_cancel_request_of_false_is_told_to_be_none(written: object) -> None:
     kept = order_of(one_item(BuyerRequestedCancel={"IsBuyerRequestedCancel": written}))
 
-    assert not kept.items[0].buyer_requested_cancel
-    assert not kept.buyer_requested_cancel
+    assert kept.items[0].buyer_requested_cancel is False
+    assert kept.buyer_requested_cancel is False
+
+
+@pytest.mark.parametrize("told", [None, {}, {"IsBuyerRequestedCancel": ""}])
+def test_rule_6_a_cancel_request_that_is_absent_or_blank_says_nothing(told: object) -> None:
+    kept = order_of(one_item(BuyerRequestedCancel=told))
+
+    assert kept.items[0].buyer_requested_cancel is None
+    assert kept.buyer_requested_cancel is None
 
 
 def test_any_line_with_a_cancel_request_marks_the_order() -> None:
