@@ -1,8 +1,9 @@
-"""Exceptions: a broken machine, never a refusal.
+"""Exceptions: a broken machine, never a refusal. No message has a driver's words in it.
 
 OrderImportError
   x StorageUnavailable   the database does not answer: try again
   |  x StorageBusy       it answers, and another transaction is in the way: try again at once
+  x StorageBroken        the database refused, and will refuse again: stop
   x BrokerUnavailable    Kafka does not answer: try again
   x PositionLost         somebody else has decided on from here: stop
 """
@@ -18,6 +19,10 @@ class StorageUnavailable(OrderImportError):  # noqa: N818 - a state of the world
 
 class StorageBusy(StorageUnavailable):
     """Another transaction has been in the way for seconds. Nothing of this one was stored."""
+
+
+class StorageBroken(OrderImportError):  # noqa: N818 - a state of the world, not a mistake
+    """The database refused what it was asked, and no second try will change that."""
 
 
 class BrokerUnavailable(OrderImportError):  # noqa: N818 - a state of the world, not a mistake

@@ -15,6 +15,7 @@ from aiokafka.errors import KafkaConnectionError, KafkaError
 from models.errors import BrokerUnavailable
 from models.ledger import Source
 from order_import.clients import kafka_options
+from order_import.error_text import describe
 from order_import.settings import Settings
 from storage.reader import Standing
 from streams.topics import READ_TOPICS
@@ -170,4 +171,4 @@ def broker_errors() -> Iterator[None]:
     except KafkaConnectionError as error:
         raise BrokerUnavailable("cannot connect") from error
     except (KafkaError, OSError) as error:
-        raise BrokerUnavailable(str(error) or type(error).__name__) from error
+        raise BrokerUnavailable(describe(error)) from error

@@ -10,6 +10,7 @@ from typing import Any
 import structlog
 
 from order_import.clients import connect_storage, faust_credentials, new_consumer, new_producer
+from order_import.error_text import error_fields
 from order_import.garbage import collect_less_often
 from order_import.heartbeat import beat
 from order_import.settings import Settings
@@ -86,7 +87,7 @@ async def run_worker(settings: Settings) -> int:
         for task in beside:
             task.cancel()
         if error is not None or not ended.done():
-            log.error("worker-broken", error=type(error).__name__, reason=str(error))
+            log.error("worker-broken", **({} if error is None else error_fields(error)))
             # Nothing that is still running may go on: what it has not committed is done again.
             os._exit(BROKEN)
         log.info("worker-stopping")

@@ -24,7 +24,13 @@ from models.errors import StorageBusy, StorageUnavailable
 from models.ledger import Source
 from storage.driver import Driver, in_transaction, open_client, settled
 from storage.indexes import INDEXES
-from storage.mongo_errors import NO_SUCH_TRANSACTION, is_conflict, translated
+from storage.mongo_errors import (
+    NO_SUCH_TRANSACTION,
+    codes_of,
+    is_conflict,
+    translated,
+    words_of,
+)
 from storage.mongo_positions import MongoPositions
 from storage.port import R, Storage, Transaction, Turn, View
 from storage.transaction import MongoTransaction, Turns
@@ -34,6 +40,9 @@ CONFLICT_SECONDS = 3.0
 that a dead worker left open, which ends when that one's partitions are taken up: until then a lane
 must be able to give up its own.
 """
+_UNKNOWN = "UnknownTransactionCommitResult"
+COMMIT_SECONDS = 10.0
+"""How long a commit is asked for whose answer is unknown, before the position is asked."""
 
 
 class MongoStorage(MongoPositions, Storage):
@@ -78,7 +87,7 @@ class MongoStorage(MongoPositions, Storage):
             except Exception as error:
                 if is_conflict(error):
                     await self._end_former_owners()
-                    raise StorageBusy("another transaction does not end") from error
+                    raise StorageBusy("another transaction does not end") from None
                 raise
             finally:
                 if source is None:
@@ -147,17 +156,36 @@ async def open_storage(
 
 
 async def _commit(session: Any) -> None:
-    """Commit; where the answer is unknown ask again, as the server answers the same."""
-    while True:
-        try:
-            await session.commit_transaction()
-        except ConnectionFailure:
-            raise
-        except PyMongoError as error:
-            if getattr(error, "code", None) == NO_SUCH_TRANSACTION:
-                # The server was started anew: only the position tells what it has stored.
-                raise StorageUnavailable("the server knows no such transaction") from error
-            if not error.has_error_label("UnknownTransactionCommitResult"):
-                raise
-        else:
-            return
+    """Commit; while the answer is unknown, ask again: the server answers the same.
+
+    Raises:
+        StorageUnavailable: It stays unknown: only the position tells what is stored.
+        PyMongoError: Nothing is stored.
+    """
+    again = AsyncRetrying(
+        retry=retry_if_exception(_is_unknown),
+        stop=stop_after_delay(COMMIT_SECONDS),
+        wait=wait_exponential_jitter(multiplier=0.05, max=1, jitter=0.05),
+        reraise=True,
+    )
+    asked = 0
+    try:
+        async for attempt in again:
+            with attempt:
+                asked += 1
+                await session.commit_transaction()
+    except PyMongoError as error:
+        # A server that was started anew knows no transaction, whatever it has stored of it; and
+        # what is answered to a second question may be about what became of the first.
+        if asked > 1 or NO_SUCH_TRANSACTION in codes_of(error) or error.has_error_label(_UNKNOWN):
+            raise StorageUnavailable(f"commit: {words_of(error)}") from None
+        raise
+
+
+def _is_unknown(error: BaseException) -> bool:
+    # Who does not answer at all has been asked twice already, by the driver.
+    return (
+        isinstance(error, PyMongoError)
+        and not isinstance(error, ConnectionFailure)
+        and error.has_error_label(_UNKNOWN)
+    )

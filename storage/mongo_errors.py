@@ -1,61 +1,186 @@
-"""What the driver's errors mean."""
+"""What the driver's errors mean, in words that have nothing of what was to be stored in them.
 
-from collections.abc import Iterator
+The driver quotes: the failed document, a key that is there already, the connection string. None
+of it leaves this module; an error is told by its type, the server's code, and for a bulk write
+the operation and the collection.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from enum import Enum, auto
 from typing import Any
 
+from bson.errors import BSONError
 from pymongo.errors import (
     ClientBulkWriteException,
+    ConfigurationError,
     ConnectionFailure,
-    ExecutionTimeout,
-    NotPrimaryError,
     PyMongoError,
-    WTimeoutError,
 )
 
-from models.errors import PositionLost, StorageUnavailable
+from models.errors import PositionLost, StorageBroken, StorageBusy, StorageUnavailable
 
 NO_SUCH_TRANSACTION = 251
 _DUPLICATE_KEY = 11000
-_WRITE_CONFLICT = 112
-_UNAVAILABLE = (ConnectionFailure, NotPrimaryError, ExecutionTimeout, WTimeoutError)
-_RETRYABLE_CODES = frozenset({6, 7, 89, 91, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436})
-"""Server errors of a node that is starting, stopping or handing over."""
+_TRANSIENT = "TransientTransactionError"
+_RETRYABLE = ("RetryableWriteError", "RetryableError", "UnknownTransactionCommitResult")
+
+_BUSY = frozenset(
+    {
+        24,  # LockTimeout
+        46,  # LockBusy
+        112,  # WriteConflict
+        225,  # TransactionTooOld
+        239,  # SnapshotTooOld
+        246,  # SnapshotUnavailable
+        NO_SUCH_TRANSACTION,
+        290,  # TransactionExceededLifetimeLimitSeconds
+    }
+)
+"""Another transaction, or the server, ended this one: nothing of it is stored."""
+
+_UNAVAILABLE = frozenset(
+    {
+        6,  # HostUnreachable
+        7,  # HostNotFound
+        43,  # CursorNotFound
+        50,  # MaxTimeMSExpired
+        63,  # StaleShardVersion
+        64,  # WriteConcernFailed
+        89,  # NetworkTimeout
+        91,  # ShutdownInProgress
+        133,  # FailedToSatisfyReadPreference
+        134,  # ReadConcernMajorityNotAvailableYet
+        189,  # PrimarySteppedDown
+        202,  # NetworkInterfaceExceededTimeLimit
+        237,  # CursorKilled
+        262,  # ExceededTimeLimit
+        365,  # TemporarilyUnavailable
+        388,  # TransactionTooLargeForCache: the cache is short, and time may help
+        9001,  # SocketException
+        10058,  # LegacyNotPrimary
+        10107,  # NotWritablePrimary
+        11600,  # InterruptedAtShutdown
+        11601,  # Interrupted
+        11602,  # InterruptedDueToReplStateChange
+        13388,  # StaleConfig
+        13435,  # NotPrimaryNoSecondaryOk
+        13436,  # NotPrimaryOrSecondary
+        14031,  # OutOfDiskSpace
+    }
+)
+"""A node that is starting, stopping, handing over, or short of something that comes back."""
+
+
+class Meaning(Enum):
+    """What to do about an error of the driver's."""
+
+    BUSY = auto()
+    """Another transaction was in the way: run this one again, in a moment."""
+    UNAVAILABLE = auto()
+    """The database does not serve just now: wait, and ask again. What it did is unknown."""
+    BROKEN = auto()
+    """It refused, and will refuse again."""
 
 
 class WriteConflict(Exception):  # noqa: N818 - a state of the world, not a mistake
     """Another transaction changed the same document; this one may be tried again."""
 
 
+def meaning_of(error: BaseException) -> Meaning:
+    """Return what an error of the driver's means, by its labels and its codes."""
+    if isinstance(error, WriteConflict):
+        return Meaning.BUSY
+    inner: object = error.error if isinstance(error, ClientBulkWriteException) else error
+    if isinstance(inner, ConnectionFailure):
+        return Meaning.UNAVAILABLE
+    codes, labels = codes_of(error), _labels(error)
+    if codes & _UNAVAILABLE:
+        return Meaning.UNAVAILABLE
+    if codes & _BUSY or _TRANSIENT in labels:
+        return Meaning.BUSY
+    return Meaning.UNAVAILABLE if labels & {*_RETRYABLE} else Meaning.BROKEN
+
+
 def is_conflict(error: BaseException) -> bool:
-    """Say whether another transaction was in the way."""
-    return isinstance(error, WriteConflict) or (
-        isinstance(error, PyMongoError)
-        and not isinstance(error, ConnectionFailure)
-        and error.has_error_label("TransientTransactionError")
-    )
+    """Return whether another transaction was in the way."""
+    return meaning_of(error) is Meaning.BUSY
 
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Turn the driver's errors of a database that does not answer into one of ours."""
+    """Turn the driver's errors into ours, without their text.
+
+    Raises:
+        StorageUnavailable: The database does not serve just now, or (`StorageBusy`) another
+            transaction is in the way.
+        StorageBroken: It refused.
+    """
     try:
         yield
-    except _UNAVAILABLE as error:
-        raise StorageUnavailable(type(error).__name__) from error
-    except PyMongoError as error:
-        code = getattr(error, "code", None)
-        if code in _RETRYABLE_CODES:
-            raise StorageUnavailable(f"{type(error).__name__} {code}") from error
-        raise
+    except ConfigurationError:
+        raise  # a setting is wrong, and whoever reads settings says which
+    except (PyMongoError, BSONError) as error:
+        match meaning_of(error):
+            case Meaning.BUSY:
+                raise StorageBusy(words_of(error)) from None
+            case Meaning.UNAVAILABLE:
+                raise StorageUnavailable(words_of(error)) from None
+            case Meaning.BROKEN:
+                raise StorageBroken(words_of(error)) from None
 
 
-def inside(error: ClientBulkWriteException) -> Exception:
-    """Give what went wrong inside a bulk write: the driver wraps it and drops its labels."""
-    failures: list[Any] = list(error.write_errors or ())
-    codes = {failed["code"] for failed in failures}
-    if _DUPLICATE_KEY in codes:
+def words_of(error: BaseException) -> str:
+    """Return an error's type and codes."""
+    return " ".join([type(error).__name__, *map(str, sorted(codes_of(error)))])
+
+
+def inside(error: ClientBulkWriteException, batch: Sequence[Any]) -> Exception:
+    """Return what went wrong inside a bulk write: the driver wraps it and drops its labels."""
+    if _DUPLICATE_KEY in codes_of(error):
         return PositionLost("a position was moved by another, or what is stored is there already")
-    if _WRITE_CONFLICT in codes or getattr(error.error, "code", None) == _WRITE_CONFLICT:
+    cause: object = error.error
+    if isinstance(cause, Exception):
+        return cause
+    if is_conflict(error):
         return WriteConflict("in a bulk write")
-    return error.error if isinstance(error.error, Exception) else error
+    failed = {_named(batch[one["idx"]]) for one in _write_errors(error)}
+    if failed and meaning_of(error) is Meaning.BROKEN:
+        return StorageBroken(f"{words_of(error)} in {', '.join(sorted(failed))}")
+    return error
+
+
+def _named(operation: Any) -> str:
+    """Return `UpdateOne positions` for an operation of a bulk write."""
+    return f"{type(operation).__name__} {operation._namespace.partition('.')[2]}"  # noqa: SLF001 - the driver tells it nowhere else
+
+
+def codes_of(error: BaseException) -> set[int]:
+    """Return all codes in an error, also those of what it wraps."""
+    if isinstance(error, ClientBulkWriteException):
+        concerns: Any = error.write_concern_errors
+        found = {one.get("code") for one in (*_write_errors(error), *(concerns or ()))}
+        return {code for code in found if isinstance(code, int)} | _codes_in(error.error)
+    return _codes_in(error)
+
+
+def _write_errors(error: ClientBulkWriteException) -> list[Mapping[str, Any]]:
+    failures: Any = error.write_errors
+    return list(failures or ())
+
+
+def _codes_in(told: object) -> set[int]:
+    """Return the code of an error, which is an exception or the server's own answer."""
+    answer = told if isinstance(told, dict) else getattr(told, "details", None)
+    codes = {getattr(told, "code", None)} if isinstance(told, PyMongoError) else set()
+    codes |= {answer.get("code")} if isinstance(answer, dict) else set()
+    return {code for code in codes if isinstance(code, int)}
+
+
+def _labels(error: BaseException) -> set[str]:
+    told: object = error.error if isinstance(error, ClientBulkWriteException) else error
+    if isinstance(told, dict):
+        return set(told.get("errorLabels", ()))
+    if not isinstance(told, PyMongoError):
+        return set()
+    return {label for label in (_TRANSIENT, *_RETRYABLE) if told.has_error_label(label)}

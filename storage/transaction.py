@@ -179,12 +179,12 @@ class MongoTransaction(MongoQueries, MongoReplayQueries, Transaction):
         try:
             done = await self._client.bulk_write(batch, ordered=False, session=self._session)
         except ClientBulkWriteException as error:
-            found = inside(error)
+            found = inside(error, batch)
             if expected and isinstance(found, PositionLost):
                 # One of them may have its Commerce order already. Whose position is lost in truth
                 # meets the same again when all is read.
-                raise WriteConflict(_CHANGED) from error
-            raise found from error
+                raise WriteConflict(_CHANGED) from None
+            raise found from None
         updates = sum(isinstance(one, UpdateOne) for one in batch)
         if expected and done.matched_count + done.upserted_count < updates:
             raise WriteConflict(_CHANGED)

@@ -4,9 +4,9 @@ import sys
 from collections.abc import Sequence
 
 import typer
-from pymongo.errors import ConfigurationError, PyMongoError
+from pymongo.errors import ConfigurationError
 
-from models.errors import BrokerUnavailable, StorageUnavailable
+from models.errors import BrokerUnavailable, OrderImportError, StorageUnavailable
 from order_import.cli import (
     blocked,
     console,
@@ -22,9 +22,11 @@ from order_import.cli import (
     up,
     worker,
 )
-from order_import.cli.errors import BAD_USAGE, REFUSED, CommandRefused
+from order_import.cli.errors import BAD_USAGE, BROKEN, REFUSED, CommandRefused
 from order_import.cli.surroundings import whereabouts
 from order_import.embedded import EmbeddedServerError
+from order_import.error_text import describe, places_of
+from order_import.logs import withhold_texts
 from order_import.settings import PREFIX, SettingsError
 
 _EPILOG = (
@@ -59,20 +61,30 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Args:
         arguments: What follows the program's name; that of the process when left out.
     """
+    if arguments is None:
+        withhold_texts()
     try:
         app(args=None if arguments is None else list(arguments), prog_name="order-import")
     except SettingsError as error:
         _leave(str(error), BAD_USAGE)
     except ConfigurationError as error:
-        _leave(f"{PREFIX}MONGO_URL: {error}", BAD_USAGE)
+        _leave(f"{PREFIX}MONGO_URL: {_MONGO_URL} ({describe(error)})", BAD_USAGE)
     except (CommandRefused, EmbeddedServerError) as error:
         _leave(str(error), REFUSED)
     except BrokerUnavailable as error:
         _leave(f"Kafka does not answer: {error}{whereabouts()}", REFUSED)
     except StorageUnavailable as error:
         _leave(f"MongoDB does not answer: {error}{whereabouts()}", REFUSED)
-    except PyMongoError as error:
+    except OrderImportError as error:
         _leave(f"MongoDB refused: {error}", REFUSED)
+    except Exception as error:  # noqa: BLE001 - its text may quote anything: only where it was met is told
+        _leave(f"broken: {describe(error)} at {', '.join(places_of(error))}", BROKEN)
+
+
+_MONGO_URL = (
+    "expected mongodb://host:port/ or mongodb+srv://host/, with all that is not a letter or a "
+    "digit percent-encoded in user and password"
+)
 
 
 def _leave(line: str, status_code: int) -> None:

@@ -7,7 +7,7 @@ import typer
 from console.users import NAME, Role, hash_password
 from order_import.cli.surroundings import read_settings
 from order_import.console_address import access_of, address_of
-from order_import.logs import configure_logging
+from order_import.logs import logging_to_stderr
 
 
 def console() -> None:
@@ -18,10 +18,10 @@ def console() -> None:
     from order_import.console_wiring import serve_console  # noqa: PLC0415
 
     settings = read_settings()
-    configure_logging(settings)
     access_of(settings)
     typer.echo(f"console at {address_of(settings)}", err=True)
-    uvloop.run(serve_console(settings))
+    with logging_to_stderr(settings):
+        uvloop.run(serve_console(settings))
 
 
 def console_user(

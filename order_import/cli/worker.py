@@ -3,7 +3,7 @@
 import typer
 
 from order_import.cli.surroundings import read_settings
-from order_import.logs import configure_logging
+from order_import.logs import logging_to_stderr
 
 
 def worker() -> None:
@@ -14,5 +14,5 @@ def worker() -> None:
     from order_import.worker import run_worker  # noqa: PLC0415
 
     settings = read_settings()
-    configure_logging(settings)
-    raise typer.Exit(uvloop.run(run_worker(settings)))
+    with logging_to_stderr(settings):
+        raise typer.Exit(uvloop.run(run_worker(settings)))

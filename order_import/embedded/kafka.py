@@ -59,7 +59,7 @@ class KafkaServer:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
-        self.process = ServerProcess("Kafka", directory / "kafka.log")
+        self.process = ServerProcess("Kafka", directory / "kafka.log", quotes_start=True)
 
     async def start(self, lock: int, report: Callable[[str], None]) -> str:
         """Starts the broker and waits until clients can use it.

@@ -22,11 +22,14 @@ class ServerProcess:
         name: What people call the server.
         log: The file that has everything the server printed since its start; the run before
             is beside it with `.1`.
+        quotes_start: Whether the last lines of that file are told of a start that failed. A
+            database may print what is stored in it.
     """
 
-    def __init__(self, name: str, log: Path) -> None:
+    def __init__(self, name: str, log: Path, *, quotes_start: bool = False) -> None:
         self.name = name
         self.log = log
+        self.quotes_start = quotes_start
         self._process: asyncio.subprocess.Process | None = None
         self._stopping = False
 
@@ -67,28 +70,28 @@ class ServerProcess:
             answers: Asks once, in the server's own protocol.
 
         Raises:
-            EmbeddedServerError: It ended, or did not answer in time; with its last log lines.
+            EmbeddedServerError: It ended, or did not answer in time.
         """
         loop = asyncio.get_running_loop()
         deadline = loop.time() + _READY_WITHIN
         while not await answers():
             if self._process is None or self._process.returncode is not None:
-                raise self._failure("ended at its start")
+                raise self._failed_start("ended at its start")
             if loop.time() > deadline:
-                raise self._failure(f"did not answer within {_READY_WITHIN:.0f} s")
+                raise self._failed_start(f"did not answer within {_READY_WITHIN:.0f} s")
             await asyncio.sleep(_PAUSE)
 
     async def watch(self) -> None:
         """Waits until the server ends.
 
         Raises:
-            EmbeddedServerError: Nobody asked it to; with its last log lines.
+            EmbeddedServerError: Nobody asked it to.
         """
         if self._process is None:
             return
         status = await self._process.wait()
         if not self._stopping:
-            raise self._failure(f"ended by itself with status {status}")
+            raise EmbeddedServerError(self._words(f"ended by itself with status {status}"))
 
     async def stop(self) -> None:
         """Stops the server, by force when it takes too long; harmless to repeat."""
@@ -97,7 +100,12 @@ class ServerProcess:
             self._process.stdin.close()
             await self._process.wait()
 
-    def _failure(self, what: str) -> EmbeddedServerError:
+    def _words(self, what: str) -> str:
+        return f"{self.name} {what}; see {self.log}"
+
+    def _failed_start(self, what: str) -> EmbeddedServerError:
+        if not self.quotes_start:
+            return EmbeddedServerError(self._words(what))
         data = self.log.read_bytes()[-_TAIL_BYTES:] if self.log.exists() else b""
         tail = data.decode(errors="replace").splitlines()[-_TAIL_LINES:]
-        return EmbeddedServerError("\n".join([f"{self.name} {what}; see {self.log}", *tail]))
+        return EmbeddedServerError("\n".join([self._words(what), *tail]))

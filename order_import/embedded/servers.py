@@ -80,7 +80,7 @@ class EmbeddedServers:
         """Waits until `stop`, or for a server to end by itself.
 
         Raises:
-            EmbeddedServerError: One did; with its last log lines.
+            EmbeddedServerError: One did.
         """
         await asyncio.gather(*(process.watch() for process in self._processes()))
 

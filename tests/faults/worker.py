@@ -24,7 +24,7 @@ from aiokafka import AIOKafkaProducer
 
 from models.commands import Rejudge, Replay
 from order_import import worker as product
-from order_import.logs import configure_logging
+from order_import.logs import logging_to_stderr
 from order_import.settings import load_settings
 from storage import mongo
 from storage.transaction import MongoTransaction
@@ -167,8 +167,8 @@ def main() -> int:
             module.now = _jumping_clock  # type: ignore[attr-defined]
     sabotage.apply(os.environ)
     settings = load_settings()
-    configure_logging(settings)
-    status: int = uvloop.run(product.run_worker(settings))
+    with logging_to_stderr(settings):
+        status: int = uvloop.run(product.run_worker(settings))
     return status
 
 
