@@ -139,16 +139,19 @@ class Lanes:
     def _positions(self) -> Mapping[Source, Position]:
         return {s: one for lane, _ in self._lanes.values() for s, one in lane.positions.items()}
 
-    async def drain(self) -> None:
+    async def drain(self) -> Mapping[Source, int]:
         """Let every lane finish what it has at hand, then drop them all.
+
+        Returns:
+            Per partition given up, the offset up to which all is decided and published.
 
         Raises:
             DrainTimeout: A lane did not finish in time.
         """
         async with self._handing_over:
-            await self._drain()
+            return await self._drain()
 
-    async def _drain(self) -> None:
+    async def _drain(self) -> Mapping[Source, int]:
         owned, self._lanes = self._lanes, {}
         self._room.set()
         for lane, _ in owned.values():
@@ -158,10 +161,11 @@ class Lanes:
             _, late = await asyncio.wait(tasks, timeout=DRAIN_SECONDS)
             if late:
                 raise DrainTimeout(", ".join(task.get_name() for task in late))
+        return _published(owned)
 
     def published(self) -> Mapping[Source, int]:
         """Give, per partition, the offset up to which all is decided and published."""
-        return {s: to for lane, _ in self._lanes.values() for s, to in lane.published_to.items()}
+        return _published(self._lanes)
 
     def progress(self) -> Mapping[Source, Progress]:
         """Give how far each partition is."""
@@ -186,6 +190,10 @@ class Lanes:
     def _ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
             self._on_failure(error)
+
+
+def _published(lanes: Mapping[str, tuple[Lane, asyncio.Task[None]]]) -> Mapping[Source, int]:
+    return {s: to for lane, _ in lanes.values() for s, to in lane.published_to.items()}
 
 
 async def _again(ask: Callable[..., Awaitable[R]], *about: object) -> R:

@@ -75,6 +75,13 @@ class LedgerConsumer(FaustConsumer):
     def _new_consumer_thread(self) -> LedgerConsumerThread:
         return LedgerConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
+    async def perform_seek(self) -> None:
+        """Take up the assigned partitions, whatever Kafka has of them as committed."""
+        await super().perform_seek()
+        # Faust takes the ledger's offsets for committed ones, and would commit none before the next
+        # message: whoever ended without a last commit would be behind for as long.
+        self._committed_offset.clear()
+
     async def seek_to_committed(self) -> Mapping[TP, int]:
         """Take up the assigned partitions where the ledger says."""
         assigned = [Source(*tp) for tp in self.assignment()]
@@ -90,9 +97,12 @@ class LedgerConsumer(FaustConsumer):
         return {Source(*tp): LogBounds(starts[tp], ends[tp]) for tp in partitions}
 
     async def wait_empty(self) -> None:
-        """Before partitions are given up: finish what is at hand, and tell Kafka how far."""
-        await self.commit_and_end_transactions()
-        await self.transport.lanes.drain()
+        """Before partitions are given up: finish what is at hand, then tell Kafka how far."""
+        drained = await self.transport.lanes.drain()
+        # A commit that is under way knows of less: it must not arrive after this one.
+        await self.maybe_wait_for_commit_to_finish()
+        if committable := {TP(*source): offset for source, offset in drained.items() if offset}:
+            await self._commit_offsets(committable)
 
     async def _getmany(
         self,
@@ -112,7 +122,8 @@ class LedgerConsumer(FaustConsumer):
         return (TP(*source) for source in self.transport.lanes.published())
 
     def _new_offset(self, tp: TP) -> int | None:
-        return self.transport.lanes.published().get(Source(tp.topic, tp.partition))
+        # 0 is also what a partition has whose earlier owner's events are still to go out.
+        return self.transport.lanes.published().get(Source(tp.topic, tp.partition)) or None
 
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
         """A batch is not a gap."""
