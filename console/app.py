@@ -20,11 +20,13 @@ from console.pages import (
     products,
     replays,
     sign_in,
+    store_settings,
 )
 from console.static import static_file
 
 _PAGES = (
     dashboard,
+    store_settings,
     orders,
     exports,
     order,

@@ -92,6 +92,41 @@ _PAGES: Mapping[str, str] = {
         "Deaktiviert: Neue Bestellungen werden aufgezeichnet und sind hier nur zu sehen. "
         "Verwalten Sie sie in Seller Central."
     ),
+    "Import Non-Amazon Orders": "Nicht-Amazon-Bestellungen importieren",
+    "Enabled: orders of your other channels that Amazon ships become Commerce orders too.": (
+        "Aktiviert: Auch Bestellungen Ihrer anderen Kanäle, die Amazon versendet, werden "
+        "Commerce-Bestellungen."
+    ),
+    "Disabled: orders of your other channels that Amazon ships are recorded and skipped.": (
+        "Deaktiviert: Bestellungen Ihrer anderen Kanäle, die Amazon versendet, werden "
+        "aufgezeichnet und übergangen."
+    ),
+    "Turn import of non-Amazon orders off?": "Import von Nicht-Amazon-Bestellungen ausschalten?",
+    "Turn import of non-Amazon orders on?": "Import von Nicht-Amazon-Bestellungen einschalten?",
+    "Amazon also lists orders that were not placed there: it only ships them for your other "
+    "channels (multi-channel fulfillment), or they are removals and liquidations.": (
+        "Amazon führt auch Bestellungen, die dort nicht aufgegeben wurden: Es versendet sie nur "
+        "für Ihre anderen Kanäle (Multi-Channel-Versand), oder es sind Rücksendungen aus dem "
+        "Lager und Liquidationen."
+    ),
+    "Such orders are recorded from now on, and not imported.": (
+        "Solche Bestellungen werden ab jetzt aufgezeichnet und nicht importiert."
+    ),
+    "Those among the {n} blocked orders stay blocked. They are not released until this is on "
+    "again.": (
+        "Die unter den {n} blockierten Bestellungen bleiben blockiert, bis dies wieder an ist."
+    ),
+    "Such orders become Commerce orders from now on. Do this only if Commerce does not have them "
+    "already.": (
+        "Solche Bestellungen werden ab jetzt Commerce-Bestellungen. Tun Sie das nur, wenn Commerce "
+        "sie nicht schon hat."
+    ),
+    "{n} orders that were skipped while this was off stay skipped. A replay brings them in.": (
+        "{n} Bestellungen, die bisher übergangen wurden, bleiben es. Eine Wiederholung holt sie "
+        "herein."
+    ),
+    "Turn off": "Ausschalten",
+    "Turn on": "Einschalten",
     "Integrated": "Angebunden",
     "older purchases are never imported": "ältere Käufe werden nie importiert",
     "Order Number Source": "Herkunft der Bestellnummer",

@@ -9,6 +9,18 @@ GERMAN_ERRORS: Mapping[str, str] = {
     "searched by a buyer's name": "suchte nach einem Käufer",
     "turned import on": "schaltete den Import ein",
     "turned import off": "schaltete den Import aus",
+    "turned import of non-Amazon orders on": (
+        "schaltete den Import von Nicht-Amazon-Bestellungen ein"
+    ),
+    "turned import of non-Amazon orders off": (
+        "schaltete den Import von Nicht-Amazon-Bestellungen aus"
+    ),
+    "Import of non-Amazon orders is being turned on. It takes a moment to show.": (
+        "Der Import von Nicht-Amazon-Bestellungen wird eingeschaltet. Es dauert einen Augenblick."
+    ),
+    "Import of non-Amazon orders is being turned off. It takes a moment to show.": (
+        "Der Import von Nicht-Amazon-Bestellungen wird ausgeschaltet. Es dauert einen Augenblick."
+    ),
     "enabled a product": "aktivierte ein Produkt",
     "The product is enabled. Orders that wait on it are judged again within moments.": (
         "Das Produkt ist aktiviert. Wartende Bestellungen werden sogleich neu beurteilt."

@@ -6,6 +6,7 @@ GERMAN_WORDS: Mapping[str, str] = {
     # One order
     "Amazon order": "Amazon-Bestellung",
     "Open in Commerce": "In Commerce öffnen",
+    "Sold on": "Verkauft auf",
     "you ship (MFN)": "Sie versenden (MFN)",
     "Amazon ships (AFN)": "Amazon versendet (AFN)",
     "by a replay": "durch eine Wiederholung",
@@ -122,8 +123,8 @@ GERMAN_WORDS: Mapping[str, str] = {
     "A dry run on the facts of this moment. Nothing was changed.": (
         "Ein Probelauf mit den Tatsachen dieses Augenblicks. Nichts wurde geändert."
     ),
-    "blocked orders, and orders skipped while import was off": (
-        "blockierte und bei ausgeschaltetem Import übergangene Bestellungen"
+    "blocked orders, and orders skipped for a setting of their store": (
+        "blockierte und wegen einer Einstellung ihres Stores übergangene Bestellungen"
     ),
     "There is no order to replay.": "Es gibt keine Bestellung zu wiederholen.",
     "Replay these orders": "Diese Bestellungen wiederholen",
@@ -182,6 +183,7 @@ GERMAN_WORDS: Mapping[str, str] = {
     ),
     "Purchased before the store was integrated": "Vor der Anbindung des Stores gekauft",
     "Canceled on Amazon": "Bei Amazon storniert",
+    "Not sold on Amazon": "Nicht auf Amazon verkauft",
     "No line with a quantity": "Keine Position mit einer Menge",
     "There is a Commerce order already": "Es gibt schon eine Commerce-Bestellung",
     "Create the product in your Commerce catalog and match it to the Amazon listing.": (
@@ -234,6 +236,8 @@ GERMAN_WORDS: Mapping[str, str] = {
     "disabled": "deaktiviert",
     "import on": "Import an",
     "import off": "Import aus",
+    "non-Amazon orders imported": "Nicht-Amazon-Bestellungen importiert",
+    "non-Amazon orders not imported": "Nicht-Amazon-Bestellungen nicht importiert",
     "{age} ago": "vor {age}",
     "in {age}": "in {age}",
     "d": "T",

@@ -131,6 +131,10 @@ class Show:
             said.append(t("store settings of {at}", at=self.minute(facts["store_updated_at"])))
         if "import_amazon_orders" in facts:
             said.append(t("import on") if facts["import_amazon_orders"] else t("import off"))
+        if "import_non_amazon_orders" in facts:
+            imported = facts["import_non_amazon_orders"]
+            others = t("non-Amazon orders imported"), t("non-Amazon orders not imported")
+            said.append(others[not imported])
         products = facts.get("products", ())
         for product in products[:_PRODUCTS]:
             stock = (

@@ -149,6 +149,8 @@ def text_of(form: FormData, name: str) -> str:
 _FLASHES = {
     "import-on": "Import is being turned on. It takes a moment to show.",
     "import-off": "Import is being turned off. It takes a moment to show.",
+    "non-amazon-on": "Import of non-Amazon orders is being turned on. It takes a moment to show.",
+    "non-amazon-off": "Import of non-Amazon orders is being turned off. It takes a moment to show.",
     "enabled": "The product is enabled. Orders that wait on it are judged again within moments.",
     "matched": "The match was sent. Orders that wait on it are judged again within moments.",
     "canceled": "Nothing more of this replay is sent.",

@@ -47,6 +47,8 @@ ACTIONS: Mapping[str, str] = {
     "searched-buyer": "searched by a buyer's name",
     "import-on": "turned import on",
     "import-off": "turned import off",
+    "non-amazon-on": "turned import of non-Amazon orders on",
+    "non-amazon-off": "turned import of non-Amazon orders off",
     "enabled": "enabled a product",
     "matched": "matched a seller SKU",
     "replay-started": "started a replay",

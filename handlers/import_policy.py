@@ -1,6 +1,6 @@
-"""The import policy: may this order go on to the blocker check (rules 1 to 6)."""
+"""The import policy: may this order go on to the blocker check (rules 1 to 6 and 21)."""
 
-from models.amazon_order import AmazonOrder, AmazonStatus, FulfillmentChannel
+from models.amazon_order import AmazonOrder, AmazonStatus, FulfillmentChannel, SalesChannel
 from models.facts import Store
 from models.outcomes import Admitted, Skipped, SkipReason, Waiting, WaitingReason
 
@@ -16,13 +16,15 @@ _READY = {
 def apply_import_policy(order: AmazonOrder, store: Store | None) -> Admitted | Waiting | Skipped:
     """Ask the policy in its fixed order; the first that applies is the answer.
 
-    Store unknown, canceled, purchase date unknown, before integration, status not importable,
-    details pending, nothing to import, import disabled.
+    Store unknown, canceled, not sold on Amazon, purchase date unknown, before integration, status
+    not importable, details pending, nothing to import, import disabled.
     """
     if store is None:
         return Waiting(WaitingReason.STORE_UNKNOWN)
     if order.status is AmazonStatus.CANCELED:
         return Skipped(SkipReason.CANCELED)
+    if order.sales_channel is SalesChannel.NON_AMAZON and not store.import_non_amazon_orders:
+        return Skipped(SkipReason.NOT_SOLD_ON_AMAZON)
     if order.purchase_date is None:
         return Waiting(WaitingReason.PURCHASE_DATE_UNKNOWN)
     if order.purchase_date < store.integrated_at:

@@ -42,7 +42,15 @@ def receive(
     if isinstance(known.outcome, Created):
         return _after_creation(record, news, commerce_order, occasion)
     verdict = apply_import_policy(record.order, store)
-    decision = settle(record, known.outcome, verdict, occasion, what="received", store=store)
+    decision = settle(
+        record,
+        known.outcome,
+        verdict,
+        occasion,
+        what="received",
+        store=store,
+        channel_changed=record.order.sales_channel is not known.order.sales_channel,
+    )
     if isinstance(known.outcome, Blocked) and _judged_alike(known.order, record.order):
         # Nothing the blocker check looks at has changed: it would say the same again.
         was = known.admitted and isinstance(verdict, Admitted)

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from handlers.events import EventLog
+from models.amazon_order import SalesChannel
 from models.decision import Decision
 from models.facts import Store
 from models.keys import waits_on_store
@@ -28,13 +29,15 @@ def settle(
     *,
     what: str,
     store: Store | None,
+    channel_changed: bool = False,
 ) -> Decision:
     """Give what follows from the policy's verdict for an order that has no Commerce order.
 
     `was` is the outcome so far, None for an order seen for the first time. `what` names the
-    occasion in the order's story.
+    occasion in the order's story. `channel_changed` says that the order's sales channel is not
+    what it was (rule 21).
     """
-    outcome = _next_outcome(was, verdict)
+    outcome = _next_outcome(was, verdict, channel_changed=channel_changed)
     log = EventLog(record, occasion)
     if outcome != was:
         match outcome:
@@ -61,7 +64,7 @@ def settle(
             occasion.cause,
             what,
             reasons_of(outcome),
-            _settings_used(store),
+            _settings_used(record, store),
             tuple(event.event_id for event in log.events),
         ),
         events=log.events,
@@ -70,12 +73,16 @@ def settle(
     )
 
 
-def _next_outcome(was: Outcome | None, verdict: Admitted | Waiting | Skipped) -> Outcome:
+def _next_outcome(
+    was: Outcome | None, verdict: Admitted | Waiting | Skipped, *, channel_changed: bool
+) -> Outcome:
     match was, verdict:
         case Created(), _:
             return was
         case Blocked(), Admitted() | Waiting() | Skipped(SkipReason.IMPORT_DISABLED):
             return was  # rule 4: stays as it is, and is not released until import is on again
+        case Blocked() | Admitted(), Skipped(SkipReason.NOT_SOLD_ON_AMAZON) if not channel_changed:
+            return was  # rule 21: the setting was turned off, as in rule 4
         case Blocked(), Skipped(reason):
             return Withdrawn(reason)
         case Waiting() | Admitted(), Skipped(SkipReason.CANCELED):
@@ -84,6 +91,8 @@ def _next_outcome(was: Outcome | None, verdict: Admitted | Waiting | Skipped) ->
             return was  # rule 4: the setting as it stood when the order became ready
         case Skipped(SkipReason.IMPORT_DISABLED), Admitted() | Waiting():
             return was  # rule 4: only an operator's replay brings it in
+        case Skipped(SkipReason.NOT_SOLD_ON_AMAZON), Admitted() | Waiting() if not channel_changed:
+            return was  # rule 21: the setting was turned on, as in rule 4
         case Withdrawn(reason), Skipped(same) if reason is same:
             return was
         case _:
@@ -113,11 +122,14 @@ def _waits_on(record: OrderRecord, outcome: Outcome) -> tuple[str, ...]:
             return ()
 
 
-def _settings_used(store: Store | None) -> dict[str, object]:
+def _settings_used(record: OrderRecord, store: Store | None) -> dict[str, object]:
     if store is None:
         return {}
-    return {
+    settings: dict[str, object] = {
         "store_updated_at": store.updated_at,
         "import_amazon_orders": store.import_amazon_orders,
         "integrated_at": store.integrated_at,
     }
+    if record.order.sales_channel is SalesChannel.NON_AMAZON:
+        settings["import_non_amazon_orders"] = store.import_non_amazon_orders
+    return settings

@@ -39,6 +39,13 @@ class FulfillmentChannel(StrEnum):
     AFN = "AFN"
 
 
+class SalesChannel(StrEnum):
+    """Where an order was placed. Amazon also ships orders of the merchant's own shop (MCF)."""
+
+    AMAZON = "Amazon"
+    NON_AMAZON = "Non-Amazon"
+
+
 MAX_LINES = 1000
 """The most lines an order may have: more is no order, and its events would outgrow a message."""
 
@@ -105,6 +112,7 @@ class AmazonOrder(Value):
     marketplace_id: str | None = None
     status: AmazonStatus | None = None
     fulfillment_channel: FulfillmentChannel | None = None
+    sales_channel: SalesChannel | None = None
     purchase_date: UtcTime | None = None
     last_update_date: UtcTime | None = None
     """When Amazon last changed the order: last update, else time of change, else event time.

@@ -24,6 +24,10 @@ class Store(Value):
     marketplace_id: str = Field(min_length=1, max_length=64)
     integrated_at: UtcTime = Field(description="Orders purchased before this are never imported")
     import_amazon_orders: bool = True
+    import_non_amazon_orders: bool = Field(
+        default=False,
+        description="Also import orders that Amazon only ships (multi-channel fulfillment)",
+    )
     order_number_source: OrderNumberSource = OrderNumberSource.COMMERCE
     fba_requires_stock: bool = True
     commerce_order_url: str | None = Field(

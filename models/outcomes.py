@@ -32,6 +32,7 @@ class SkipReason(StrEnum):
     IMPORT_DISABLED = "import-disabled"
     BEFORE_INTEGRATION = "before-integration"
     CANCELED = "canceled"
+    NOT_SOLD_ON_AMAZON = "not-sold-on-amazon"
     NOTHING_TO_IMPORT = "nothing-to-import"
 
 

@@ -41,7 +41,8 @@ class ReplayResult(StrEnum):
 class Selection:
     """Which orders to replay. `None` leaves a question out; what is given must all apply.
 
-    Without `keys`, `reason` and `state`: blocked orders, and orders skipped as `import-disabled`.
+    Without `keys`, `reason` and `state`: blocked orders, orders skipped as `import-disabled`, and
+    of `non_amazon_stores` also those skipped as `not-sold-on-amazon`.
     `keys` are `store/order`, whatever their state. `reason` is any code of a blocker, of waiting
     or of skipping. `sku` is the seller's or the catalog's SKU of a blocker; with a blocker's code,
     of that very blocker. `since` and `until` are purchase dates, both included. `state` goes
@@ -55,6 +56,7 @@ class Selection:
     until: datetime | None = None
     keys: tuple[str, ...] | None = None
     state: ImportState | None = None
+    non_amazon_stores: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ REASONS: Mapping[str, str] = {
     SkipReason.IMPORT_DISABLED: "Import was off; manage it in Seller Central",
     SkipReason.BEFORE_INTEGRATION: "Purchased before the store was integrated",
     SkipReason.CANCELED: "Canceled on Amazon",
+    SkipReason.NOT_SOLD_ON_AMAZON: "Not sold on Amazon",
     SkipReason.NOTHING_TO_IMPORT: "No line with a quantity",
 }
 """Every code an order can have."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from models.blockers import BlockerCode
-from models.outcomes import Blocked, Outcome, Skipped, SkipReason, Waiting, Withdrawn
+from models.outcomes import Blocked, Skipped, SkipReason, Waiting, Withdrawn
 from models.records import OrderRecord
 from models.replays import RecordedAnswer, Replay, ReplayState, Selection
 from storage.order_documents import state_of
@@ -62,7 +62,7 @@ def _is_wanted(record: OrderRecord, wanted: Selection) -> bool:
     return (
         wanted.store_id in {None, record.store_id}
         and _is_between(record.order.purchase_date, wanted.since, wanted.until)
-        and _has_reason(record.outcome, wanted)
+        and _has_reason(record, wanted)
     )
 
 
@@ -72,7 +72,8 @@ def _is_between(at: datetime | None, since: datetime | None, until: datetime | N
     return (since is None or at >= since) and (until is None or at <= until)
 
 
-def _has_reason(outcome: Outcome, wanted: Selection) -> bool:
+def _has_reason(record: OrderRecord, wanted: Selection) -> bool:
+    outcome = record.outcome
     if wanted.sku is not None or wanted.reason in set(BlockerCode):
         return isinstance(outcome, Blocked) and any(
             wanted.reason in {None, blocker.code.value}
@@ -87,4 +88,6 @@ def _has_reason(outcome: Outcome, wanted: Selection) -> bool:
         return state_of(outcome) is wanted.state
     if wanted.keys is not None:
         return True
+    if outcome == Skipped(SkipReason.NOT_SOLD_ON_AMAZON):
+        return record.store_id in wanted.non_amazon_stores
     return isinstance(outcome, Blocked) or outcome == Skipped(SkipReason.IMPORT_DISABLED)

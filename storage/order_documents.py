@@ -10,6 +10,7 @@ from models.amazon_order import (
     FulfillmentChannel,
     OrderItem,
     Package,
+    SalesChannel,
 )
 from models.blockers import Blocker, BlockerCode
 from models.outcomes import (
@@ -36,6 +37,7 @@ def order_in(record: OrderRecord, *, is_new: bool) -> Document:
         fulfillment_channel=(
             None if order.fulfillment_channel is None else order.fulfillment_channel.value
         ),
+        sales_channel=None if order.sales_channel is None else order.sales_channel.value,
         seller_id=order.seller_id,
         marketplace_id=order.marketplace_id,
         purchase_date=order.purchase_date,
@@ -209,6 +211,7 @@ def item_out(document: Document) -> OrderItem:
 def _amazon_order_out(document: Document) -> AmazonOrder:
     get = document.get
     status, channel = get("status"), get("fulfillment_channel")
+    sold_on = get("sales_channel")
     buyer, ship_to = get("buyer"), get("ship_to")
     return AmazonOrder.model_construct(
         amazon_order_id=document["amazon_order_id"],
@@ -217,6 +220,7 @@ def _amazon_order_out(document: Document) -> AmazonOrder:
         marketplace_id=get("marketplace_id"),
         status=None if status is None else AmazonStatus(status),
         fulfillment_channel=None if channel is None else FulfillmentChannel(channel),
+        sales_channel=None if sold_on is None else SalesChannel(sold_on),
         purchase_date=get("purchase_date"),
         last_update_date=get("last_update_date"),
         latest_ship_date=get("latest_ship_date"),

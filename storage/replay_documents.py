@@ -83,11 +83,13 @@ def query_of(wanted: Selection) -> Document:
     elif wanted.state is not None:
         query["import.state"] = wanted.state.value
     elif wanted.keys is None:
-        disabled = {
-            "import.state": ImportState.SKIPPED.value,
-            "import.reasons": SkipReason.IMPORT_DISABLED.value,
-        }
-        query["$or"] = [{"import.state": ImportState.BLOCKED.value}, disabled]
+        skipped = {"import.state": ImportState.SKIPPED.value}
+        disabled = {"import.reasons": SkipReason.IMPORT_DISABLED.value}
+        query["$or"] = [{"import.state": ImportState.BLOCKED.value}, skipped | disabled]
+        if wanted.non_amazon_stores:
+            not_sold = {"import.reasons": SkipReason.NOT_SOLD_ON_AMAZON.value}
+            of_stores = {"store_id": {"$in": list(wanted.non_amazon_stores)}}
+            query["$or"].append(skipped | not_sold | of_stores)
     return query
 
 

@@ -6,7 +6,6 @@ from datetime import timedelta
 from http import HTTPStatus
 from typing import Any
 
-from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
@@ -14,7 +13,7 @@ from starlette.routing import BaseRoute
 from console import links
 from console.chart import HEIGHT, WIDTH, chart_of
 from console.news import age_of_counts, counts_of, stores_of
-from console.web import desk_of, get, post, record, refuse, render, see, text_of
+from console.web import desk_of, get, refuse, render
 from models.facts import Store
 from models.outcomes import ImportState
 from storage.console_query import OrderQuery, OrderSort
@@ -22,8 +21,6 @@ from storage.console_reader import Activity
 
 _RECENT = 12
 _FRESH = 15.0
-_COUNTED, _LOOKED = 1_000, 0.03
-"""How many skipped orders are counted, and for how many seconds."""
 TILES = tuple(
     ImportState(state) for state in ("created", "waiting", "blocked", "skipped", "withdrawn")
 )
@@ -91,60 +88,6 @@ async def store_dashboard(request: Request) -> Response:
     )
 
 
-async def confirm_import(request: Request) -> Response:
-    """Say what turning import on or off will do, before it is done."""
-    store_id = request.path_params["store_id"]
-    desk = desk_of(request)
-    store = (await desk.reader.stores()).get(store_id)
-    if store is None:
-        return await refuse(request, HTTPStatus.NOT_FOUND, "There is no such store.")
-    skipped = OrderQuery(store_id=store_id, state=ImportState.SKIPPED, reason="import-disabled")
-    counts, found = await asyncio.gather(
-        counts_of(desk),
-        desk.orders.search(
-            skipped, None, at=desk.now(), forward=True, limit=_COUNTED, seconds=_LOOKED, at_least=50
-        ),
-    )
-    is_all = found.reached is None and len(found.rows) < _COUNTED
-    return await render(
-        request,
-        "import_switch.html",
-        store_id=store_id,
-        store=store,
-        skipped=len(found.rows),
-        skips_more=not is_all,
-        blocked=counts.get(store_id, {}).get(ImportState.BLOCKED, 0),
-        error=None,
-    )
-
-
-async def switch_import(request: Request, form: FormData) -> Response:
-    """Tell the store's settings anew, with import on or off."""
-    store_id = request.path_params["store_id"]
-    desk = desk_of(request)
-    store = (await desk.reader.stores()).get(store_id)
-    if store is None:
-        return await refuse(request, HTTPStatus.NOT_FOUND, "There is no such store.")
-    on = text_of(form, "import") == "on"
-    at = max(desk.now(), store.updated_at + timedelta(milliseconds=1))
-    told = store.model_copy(update={"import_amazon_orders": on, "updated_at": at})
-    await desk.publisher.tell_store(told)
-    await record(request, "import-on" if on else "import-off", store_id)
-    await _until_told(request, told)
-    return see(links.store(store_id), "import-on" if on else "import-off")
-
-
-async def _until_told(request: Request, told: Store) -> None:
-    """Wait a moment for the worker, so that the next page shows what was asked for."""
-    desk = desk_of(request)
-    for _ in range(10):
-        await asyncio.sleep(0.15)
-        now = (await desk.reader.stores()).get(told.store_id)
-        if now is not None and now.updated_at >= told.updated_at:
-            break
-    desk.cache.forget()
-
-
 async def _lately(request: Request, store_id: str | None) -> dict[str, Any]:
     desk = desk_of(request)
     until = desk.now()
@@ -181,6 +124,4 @@ def _tiles(store_id: str | None, counts: dict[ImportState, int] | object) -> tup
 ROUTES: list[BaseRoute] = [
     get("/", overview),
     get("/stores/{store_id}", store_dashboard),
-    get("/stores/{store_id}/import", confirm_import),
-    post("/stores/{store_id}/import", switch_import),
 ]

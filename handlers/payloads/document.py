@@ -12,6 +12,7 @@ from handlers.payloads.fields import (
     Flag,
     Quantity,
     SellerSku,
+    SoldOn,
     Status,
     StoreId,
     Time,
@@ -61,6 +62,7 @@ class DocumentOrder(AmazonOrder):
     store_id: StoreId = None
     status: Status = None
     fulfillment_channel: Channel = None
+    sales_channel: SoldOn = None
     purchase_date: Time = None
     last_update_date: Time = None
     latest_ship_date: Time = None

@@ -16,7 +16,7 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
-from models.amazon_order import MAX_LINES, AmazonStatus, FulfillmentChannel
+from models.amazon_order import MAX_LINES, AmazonStatus, FulfillmentChannel, SalesChannel
 from models.base import Identifier, Value, to_utc
 
 EXPECTED = "expected"
@@ -159,6 +159,33 @@ def _read_channel(value: object) -> FulfillmentChannel | None:
     return channel
 
 
+def _is_non_amazon(text: str) -> bool:
+    letters = "".join(letter for letter in text.casefold() if letter.isalpha())
+    return letters.startswith("nonamazon")
+
+
+def _read_v0_sales_channel(value: object) -> SalesChannel | None:
+    text = _read_text(value)
+    if text is None:
+        return None
+    return SalesChannel.NON_AMAZON if _is_non_amazon(text) else SalesChannel.AMAZON
+
+
+def _read_channel_name(value: object) -> SalesChannel | None:
+    text = _read_text(value)
+    if text is None:
+        return None
+    is_amazon = text.strip().upper() == "AMAZON"
+    return SalesChannel.AMAZON if is_amazon else SalesChannel.NON_AMAZON
+
+
+def _read_sales_channel(value: object) -> SalesChannel | None:
+    channel = _read_v0_sales_channel(value)
+    if channel is SalesChannel.AMAZON and not str(value).strip().lower().startswith("amazon"):
+        raise _expected("Amazon or Non-Amazon")
+    return channel
+
+
 def _read_programs(value: object) -> tuple[str, ...]:
     if value is None:
         return ()
@@ -211,6 +238,17 @@ Channel = Annotated[
     FulfillmentChannel | None, PlainValidator(_read_channel, json_schema_input_type=str | None)
 ]
 """MFN or AFN, or MERCHANT or AMAZON. Anything else is refused: nobody knows who ships."""
+
+SoldOn = Annotated[
+    SalesChannel | None, PlainValidator(_read_sales_channel, json_schema_input_type=str | None)
+]
+"""Amazon or Non-Amazon; what follows, as in `Amazon.de` or `Non-Amazon US`, does not matter."""
+
+V0SalesChannel = Annotated[SalesChannel | None, PlainValidator(_read_v0_sales_channel)]
+"""The name of a site, which is Amazon's unless it begins with `Non-Amazon`."""
+
+ChannelName = Annotated[SalesChannel | None, PlainValidator(_read_channel_name)]
+"""`AMAZON`; every other name is that of another channel."""
 
 Programs = Annotated[
     tuple[str, ...], PlainValidator(_read_programs, json_schema_input_type=list[str] | None)

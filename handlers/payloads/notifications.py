@@ -46,6 +46,7 @@ _UNTOLD: Object = {
     "ship_to": None,
     "shipping_service": None,
     "packages": (),
+    "sales_channel": None,
     "buyer_requested_cancel": None,
 }
 """What no notification tells, whatever else its envelope holds."""

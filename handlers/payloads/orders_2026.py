@@ -20,6 +20,7 @@ from handlers.payloads.fields import (
     PRICED,
     Amount,
     Channel,
+    ChannelName,
     Programs,
     Quantity,
     SellerSku,
@@ -159,6 +160,7 @@ class Order2026(AmazonOrder):
         marketplace_id=AliasPath("salesChannel", "marketplaceId"),
         status=AliasPath("fulfillment", "fulfillmentStatus"),
         fulfillment_channel=AliasPath("fulfillment", "fulfilledBy"),
+        sales_channel=AliasPath("salesChannel", "channelName"),
         purchase_date="createdTime",
         last_update_date="lastUpdatedTime",
         latest_ship_date=AliasPath("fulfillment", "shipByWindow", "latestDateTime"),
@@ -171,6 +173,7 @@ class Order2026(AmazonOrder):
     marketplace_id: Text = None
     status: Status = None
     fulfillment_channel: Channel = None
+    sales_channel: ChannelName = None
     purchase_date: Time = None
     last_update_date: Time = None
     latest_ship_date: Time = None

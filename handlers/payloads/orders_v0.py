@@ -23,6 +23,7 @@ from handlers.payloads.fields import (
     StoreId,
     Text,
     Time,
+    V0SalesChannel,
     is_true,
 )
 from handlers.payloads.wire import Object, address_lines, becomes, finished, named
@@ -112,6 +113,7 @@ class V0Order(AmazonOrder):
         marketplace_id="MarketplaceId",
         status="OrderStatus",
         fulfillment_channel="FulfillmentChannel",
+        sales_channel="SalesChannel",
         purchase_date="PurchaseDate",
         last_update_date="LastUpdateDate",
         latest_ship_date="LatestShipDate",
@@ -125,6 +127,7 @@ class V0Order(AmazonOrder):
     marketplace_id: Text = None
     status: Status = None
     fulfillment_channel: Channel = None
+    sales_channel: V0SalesChannel = None
     purchase_date: Time = None
     last_update_date: Time = None
     latest_ship_date: Time = None

@@ -51,6 +51,7 @@ def _header(found: OrderHistory) -> Table:
         ("Settings now", _settings(found.store)),
         ("Amazon status", order.status),
         ("Channel", order.fulfillment_channel),
+        ("Sold on", order.sales_channel),
         ("Purchased (UTC)", moment(order.purchase_date)),
         ("Last update (UTC)", moment(order.last_update_date)),
         ("Ship by (UTC)", moment(order.latest_ship_date)),
@@ -66,8 +67,12 @@ def _settings(store: Store | None) -> str:
     if store is None:
         return "the store is not known yet"
     imports = "import on" if store.import_amazon_orders else "import off"
+    others = "imported" if store.import_non_amazon_orders else "not imported"
     stock = "needs stock" if store.fba_requires_stock else "needs no stock"
-    return f"{imports}, integrated {moment(store.integrated_at)} UTC, fulfilled by Amazon {stock}"
+    return (
+        f"{imports}, integrated {moment(store.integrated_at)} UTC, fulfilled by Amazon {stock}, "
+        f"not sold on Amazon {others}"
+    )
 
 
 def _items(found: OrderHistory) -> Table:
@@ -138,6 +143,9 @@ def _facts(facts: Mapping[str, Any]) -> Iterator[str]:
         yield f"store settings of {moment(facts['store_updated_at'])}"
     if "import_amazon_orders" in facts:
         yield f"import {'on' if facts['import_amazon_orders'] else 'off'}"
+    if "import_non_amazon_orders" in facts:
+        others = "imported" if facts["import_non_amazon_orders"] else "not imported"
+        yield f"not sold on Amazon {others}"
     if "integrated_at" in facts:
         yield f"integrated {moment(facts['integrated_at'])}"
     for product in facts.get("products", ()):

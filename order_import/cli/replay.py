@@ -105,7 +105,7 @@ def replay(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Judge orders again by today's facts: blocked ones, and those skipped as import-disabled.
+    """Judge orders again by today's facts: blocked ones, and those skipped for a setting.
 
     Without --execute it only tells what would become of them, and changes nothing.
     """

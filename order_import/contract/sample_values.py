@@ -17,6 +17,7 @@ DOCUMENT: Example = {
     "amazon_order_id": ORDER,
     "status": "Unshipped",
     "fulfillment_channel": "MFN",
+    "sales_channel": "Amazon",
     "purchase_date": "2026-11-23T09:15:00Z",
     "last_update_date": "2026-11-23T09:20:00Z",
     "latest_ship_date": "2026-11-25T07:59:59Z",
@@ -50,6 +51,7 @@ V0_ORDER: Example = {
         "OrderStatus": "Unshipped",
         "FulfillmentChannel": "MFN",
         "MarketplaceId": "ATVPDKIKX0DER",
+        "SalesChannel": "Amazon.com",
         "OrderTotal": {"CurrencyCode": "USD", "Amount": "38.00"},
     }
 }
@@ -74,7 +76,7 @@ ORDER_2026: Example = {
         "orderId": ORDER,
         "createdTime": "2026-11-23T09:15:00Z",
         "lastUpdatedTime": "2026-11-23T09:20:00Z",
-        "salesChannel": {"marketplaceId": "ATVPDKIKX0DER"},
+        "salesChannel": {"channelName": "AMAZON", "marketplaceId": "ATVPDKIKX0DER"},
         "fulfillment": {"fulfillmentStatus": "UNSHIPPED", "fulfilledBy": "MERCHANT"},
         "orderItems": [
             {
@@ -128,6 +130,7 @@ STORE_TOLD: Example = {
     "marketplace_id": "ATVPDKIKX0DER",
     "integrated_at": "2026-11-01T00:00:00Z",
     "import_amazon_orders": True,
+    "import_non_amazon_orders": False,
     "order_number_source": "commerce",
     "updated_at": "2026-11-01T00:00:00Z",
 }

@@ -31,6 +31,9 @@ _TOLD: Mapping[str, Schema] = {
     "store_id": {"description": "Else the store-id header, or the store of the marketplace"},
     "status": {"description": f"One of {', '.join(AmazonStatus)}; what is not known waits"},
     "fulfillment_channel": {"description": "MFN, the merchant ships; AFN, Amazon ships"},
+    "sales_channel": {
+        "description": "Amazon or Non-Amazon (the merchant's other channels that Amazon ships)"
+    },
     "purchase_date": _DATE_TIME,
     "last_update_date": {**_DATE_TIME, "description": "Newer wins; older news changes nothing"},
     "latest_ship_date": _DATE_TIME,

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
-from models.amazon_order import AmazonStatus, FulfillmentChannel
+from models.amazon_order import AmazonStatus, FulfillmentChannel, SalesChannel
 from order_import.demo.catalog import Article, Catalog, DemoStore, seller_sku_of
 
 MFN, AFN = FulfillmentChannel.MFN, FulfillmentChannel.AFN
@@ -65,6 +65,7 @@ class DemoOrder:
     asks_to_cancel: bool = False
     tells_purchase_date: bool = True
     while_import_is_off: bool = False
+    sold_on: SalesChannel = SalesChannel.AMAZON
 
     @property
     def total(self) -> Decimal:
@@ -160,6 +161,13 @@ class Day:
             *(
                 replace(self._order(store=self._stores[1]), while_import_is_off=True)
                 for _ in range(8)
+            ),
+            *(
+                # No ORDER_CHANGE comes of the shop's own orders that Amazon only ships.
+                replace(order, sold_on=SalesChannel.NON_AMAZON, announced=False)
+                for order in (
+                    self._order(channel=AFN, status=AmazonStatus.SHIPPED) for _ in range(5)
+                )
             ),
         ]
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
-from models.amazon_order import AmazonStatus, FulfillmentChannel
+from models.amazon_order import AmazonStatus, FulfillmentChannel, SalesChannel
 from order_import.demo.orders import DemoOrder, Line, Telling
 
 Body = dict[str, Any]
@@ -19,6 +19,10 @@ _STATUS_2026: Final = {
     AmazonStatus.PARTIALLY_SHIPPED: "PARTIALLY_SHIPPED",
     AmazonStatus.SHIPPED: "SHIPPED",
     AmazonStatus.CANCELED: "CANCELLED",
+}
+_V0_SITES: Final = {
+    SalesChannel.AMAZON: "Amazon.com",
+    SalesChannel.NON_AMAZON: "Non-Amazon US",
 }
 _BUYERS: Final = ("Ada Sample", "Ben Beispiel", "Cleo Example", "Dana Muster", "Eli Specimen")
 """Nobody real. The database keeps them; no event, log or table ever shows one."""
@@ -91,6 +95,7 @@ def _document(order: DemoOrder) -> Body:
         "amazon_order_id": order.order_id,
         "status": order.status.value,
         "fulfillment_channel": order.channel.value,
+        "sales_channel": order.sold_on.value,
         "purchase_date": _time(order.purchased),
         "last_update_date": _time(order.purchased + _TOLD_AFTER),
         "latest_ship_date": _time(_ship_by(order)),
@@ -125,6 +130,7 @@ def _v0(order: DemoOrder) -> Body:
         "OrderStatus": order.status.value,
         "FulfillmentChannel": order.channel.value,
         "MarketplaceId": order.store.store.marketplace_id,
+        "SalesChannel": _V0_SITES[order.sold_on],
         "ShipServiceLevel": "Standard",
         "OrderTotal": _v0_money(order.total, order),
         "NumberOfItemsShipped": shipped,
@@ -167,7 +173,7 @@ def _2026(order: DemoOrder) -> Body:
         "lastUpdatedTime": _time(order.purchased + _TOLD_AFTER),
         "programs": ["PRIME"] if amazon else [],
         "salesChannel": {
-            "channelName": "AMAZON",
+            "channelName": order.sold_on.name,
             "marketplaceId": order.store.store.marketplace_id,
         },
         "buyer": {"buyerName": _buyer(order)},

@@ -113,15 +113,14 @@ _QUANTITY: TypeAdapter[float] = TypeAdapter(
 _PRODUCT = {"enabled": _boolean, "manage_stock": _boolean, "salable_quantity": _quantity}
 _STORE = {
     "import_amazon_orders": _boolean,
+    "import_non_amazon_orders": _boolean,
     "fba_requires_stock": _boolean,
     "integrated_at": _time,
 }
 _LISTING = {"sku": _sku}
 
 _EXPECTED_OF = {
-    **dict.fromkeys(
-        ("enabled", "manage_stock", "import_amazon_orders", "fba_requires_stock"), "true or false"
-    ),
+    **{name: "true or false" for name, read in (_PRODUCT | _STORE).items() if read is _boolean},
     "salable_quantity": "a number of pieces",
     "integrated_at": "a date-time such as 2026-01-01T00:00:00Z",
     "sku": "a catalog SKU",

@@ -1,8 +1,10 @@
 """The dry run: a replay that is only thought, by the functions that decide for real."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 
+from models.facts import Store
 from models.records import Cause, Occasion
 from models.replays import (
     NOT_RECEIVED,
@@ -31,7 +33,11 @@ async def select_keys(storage: Storage, wanted: Selection) -> list[str]:
     Raises:
         StorageUnavailable: The database does not answer.
     """
-    return await storage.look(lambda view: _keys(view, wanted))
+
+    async def work(view: View) -> list[str]:
+        return await _keys(view, wanted, await view.stores())
+
+    return await storage.look(work)
 
 
 async def dry_run(
@@ -65,8 +71,9 @@ async def dry_run(
     return await storage.look(work)
 
 
-async def _keys(view: View, wanted: Selection) -> list[str]:
-    found = list(await view.select_orders(wanted))
+async def _keys(view: View, wanted: Selection, stores: Mapping[str, Store]) -> list[str]:
+    allowing = tuple(one for one, store in stores.items() if store.import_non_amazon_orders)
+    found = list(await view.select_orders(replace(wanted, non_amazon_stores=allowing)))
     if wanted.keys is None:
         return found
     if wanted.reason is not None or wanted.sku is not None:
@@ -89,8 +96,7 @@ async def _answers(
     view: View, wanted: Selection, at: datetime, assumed: Assumptions
 ) -> AsyncIterator[ReplayAnswer]:
     facts = HypotheticalFacts(view, assumed, at)
-    await facts.stores()
-    keys = await _keys(view, wanted)
+    keys = await _keys(view, wanted, await facts.stores())
     occasion = Occasion(Cause(TopicName.COMMANDS, 0, 0), at)
     created = 0
     for start in range(0, len(keys), CHUNK):

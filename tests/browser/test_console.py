@@ -32,13 +32,29 @@ def test_the_system_message_stands_word_for_word_with_links(site: Site, page: Pa
 def test_import_is_turned_off_and_on_after_a_question(site: Site, page: Page) -> None:
     for was, wanted in (("off", "Disabled"), ("on", "Enabled")):
         page.goto(f"{site.base}/stores/harbor-us")
-        page.locator("a.toggle").click()
+        toggle = page.locator("a.toggle[href$='/import']")
+        toggle.click()
         expect(page.get_by_role("heading", name="What it will do")).to_be_visible()
         page.get_by_role("button", name=f"Turn import {was}").click()
-        expect(page.locator("a.toggle")).to_contain_text(wanted)
+        expect(toggle).to_contain_text(wanted)
     page.goto(f"{site.base}/audit")
     expect(page.locator("tbody tr").nth(0)).to_contain_text("turned import on")
     expect(page.locator("tbody tr").nth(1)).to_contain_text("turned import off")
+
+
+def test_import_of_non_amazon_orders_is_turned_on_and_off_after_a_question(
+    site: Site, page: Page
+) -> None:
+    for action, wanted in (("on", "Enabled"), ("off", "Disabled")):
+        page.goto(f"{site.base}/stores/harbor-us")
+        toggle = page.locator("a.toggle[href$='/import-non-amazon']")
+        toggle.click()
+        expect(page.get_by_role("heading", name="What it will do")).to_be_visible()
+        page.get_by_role("button", name=f"Turn {action}").click()
+        expect(toggle).to_contain_text(wanted)
+    page.goto(f"{site.base}/audit")
+    expect(page.locator("tbody tr").nth(0)).to_contain_text("import of non-Amazon orders off")
+    expect(page.locator("tbody tr").nth(1)).to_contain_text("import of non-Amazon orders on")
 
 
 def test_orders_are_filtered_by_a_link_that_can_be_kept(site: Site, page: Page) -> None:

@@ -50,6 +50,7 @@ def _news(source: Random, told: Sequence[m.Told]) -> m.News:
     channel = source.choice(("MFN", "MFN", "MFN", "MFN", "AFN"))
     purchase = source.choice((INTEGRATED, 20, 20, 26, 30, 30, 40, 40, 40, INTEGRATED - 1))
     updated = source.randint(0, LATEST) if source.random() < 0.5 else _latest(order, told) + 1
+    sold_on = source.choice((None, None, None, "Amazon", "Amazon", "Non-Amazon"))
     common = m.News(store, order, form, status, channel, purchase, updated)
     match form:
         case "document":
@@ -64,6 +65,7 @@ def _news(source: Random, told: Sequence[m.Told]) -> m.News:
                 updated,
                 lines=None if without == "lines" else lines,
                 complete=without != "lines",
+                sold_on=sold_on,
             )
         case "v0":
             whole = source.random() < 0.5
@@ -80,6 +82,7 @@ def _news(source: Random, told: Sequence[m.Told]) -> m.News:
                 expected,
                 lines if whole else None,
                 complete,
+                sold_on,
             )
         case _:
             return common if source.random() < 0.3 else _with_lines(common, lines)
@@ -167,6 +170,7 @@ def _store(source: Random, told: Sequence[m.Told]) -> m.StoreTold:
         imports=source.random() < 0.75,
         fba_requires_stock=source.random() < 0.6,
         updated=newest if source.random() < 0.8 else source.randint(0, LATEST),
+        imports_others=source.random() < 0.4,
     )
 
 

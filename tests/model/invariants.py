@@ -6,7 +6,7 @@ Worked out from what is stored, by the rules' text and not by the program's own 
 from collections import Counter
 from collections.abc import Mapping
 
-from models.amazon_order import FulfillmentChannel
+from models.amazon_order import FulfillmentChannel, SalesChannel
 from models.facts import CommerceStatus
 from models.outcomes import Admitted, Blocked, Created
 from models.records import CommerceOrder, OrderRecord, StockedProduct
@@ -70,6 +70,7 @@ def _may_be_imported(contents: Contents, record: OrderRecord) -> bool:
     pieces = sum(item.quantity for item in order.items)
     return (
         store.import_amazon_orders
+        and (store.import_non_amazon_orders or order.sales_channel is not SalesChannel.NON_AMAZON)
         and order.purchase_date >= store.integrated_at
         and order.status.value in _READY[order.fulfillment_channel.value]
         and order.items_complete

@@ -36,6 +36,8 @@ class News:
     expected: int | None = None
     lines: tuple[Line, ...] | None = None
     complete: bool = False
+    sold_on: str | None = None
+    """Amazon or Non-Amazon; None where it does not say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,8 @@ class StoreTold:
     imports: bool
     fba_requires_stock: bool
     updated: int
+    imports_others: bool = False
+    """Whether it imports orders that were not sold on Amazon."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,13 +136,14 @@ def wire(told: Told) -> Wire:
     match told:
         case News():
             return Wire(TopicName.ORDERS, told.order, _BODIES[told.form](told), told.store)
-        case StoreTold(store, integrated, imports, fba_requires_stock, updated):
+        case StoreTold(store, integrated, imports, fba_requires_stock, updated, imports_others):
             body: dict[str, Any] = {
                 "store_id": store,
                 "name": store,
                 "marketplace_id": f"MARKET-{store}",
                 "integrated_at": _time(integrated),
                 "import_amazon_orders": imports,
+                "import_non_amazon_orders": imports_others,
                 "fba_requires_stock": fba_requires_stock,
                 "updated_at": _time(updated),
             }
@@ -183,6 +188,7 @@ def _document(news: News) -> dict[str, Any]:
         "amazon_order_id": news.order,
         "status": news.status,
         "fulfillment_channel": news.channel,
+        "sales_channel": news.sold_on,
         "purchase_date": _time(news.purchase),
         "last_update_date": _time(news.updated),
     }
@@ -199,6 +205,7 @@ def _v0(news: News) -> dict[str, Any]:
         "AmazonOrderId": news.order,
         "OrderStatus": news.status,
         "FulfillmentChannel": news.channel,
+        "SalesChannel": news.sold_on,
         "PurchaseDate": _time(news.purchase),
         "LastUpdateDate": _time(news.updated),
     }

@@ -17,6 +17,7 @@ class Order:
     purchase: int | None = None
     updated: int | None = None
     expected: int | None = None
+    sold_on: str | None = None
     lines: dict[str, m.Line] = field(default_factory=dict)
     complete: bool = False
     state: str = "new"
@@ -53,7 +54,7 @@ class Order:
 
     def merge(self, news: m.News) -> None:
         """Rule 18: what comes later is added. Only a whole order takes lines away."""
-        for name in ("status", "channel", "purchase", "updated", "expected"):
+        for name in ("status", "channel", "purchase", "updated", "expected", "sold_on"):
             if getattr(news, name) is not None:
                 setattr(self, name, getattr(news, name))
         if news.lines is None:

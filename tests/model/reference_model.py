@@ -74,10 +74,12 @@ class Model:
             order = self.orders[key] = Order(news.store, news.order)
         elif order.is_older(news):
             return
-        before, held = order.judged_by, self._holds(order)
+        before, held, sold_on = order.judged_by, self._holds(order), order.sold_on
         order.merge(news)
         if order.commerce is None:
-            self._settle(order, unchanged=order.judged_by == before)
+            self._settle(
+                order, unchanged=order.judged_by == before, resold=order.sold_on != sold_on
+            )
         elif news.status == "Canceled":  # rule 16
             self._move(order, "canceled")
         elif news.status == "Shipped":  # rule 17
@@ -85,12 +87,14 @@ class Model:
         self._freed(held, order)
 
     def _policy(self, order: Order) -> tuple[str, str]:
-        """Rules 1 to 5; the first that applies is the answer."""
+        """Rules 1 to 5 and 21; the first that applies is the answer."""
         store = self.stores.get(order.store)
         if store is None:
             return "waiting", "store-unknown"
         if order.status == "Canceled":
             return "skipped", "canceled"
+        if order.sold_on == "Non-Amazon" and not store.imports_others:  # rule 21
+            return "skipped", "not-sold-on-amazon"
         if order.purchase is None:
             return "waiting", "purchase-date-unknown"
         if order.purchase < store.integrated:
@@ -105,14 +109,23 @@ class Model:
             return "skipped", "nothing-to-import"
         return ("admitted", "") if store.imports else ("skipped", "import-disabled")
 
-    def _settle(self, order: Order, *, replayed: bool = False, unchanged: bool = False) -> None:
+    def _settle(
+        self,
+        order: Order,
+        *,
+        replayed: bool = False,
+        unchanged: bool = False,
+        resold: bool = False,
+    ) -> None:
         state, reason = self._policy(order)
-        disabled = order.state == "skipped" and order.reasons == {"import-disabled"}
+        # Rules 4 and 21: what a setting skips or keeps back does not change with the setting.
+        settings = {"import-disabled"} | (set() if resold else {"not-sold-on-amazon"})
+        disabled = order.state == "skipped" and order.reasons <= settings
         if state == "admitted":
             if replayed or not (disabled or (order.state == "blocked" and unchanged)):  # rule 4
                 self._check(order, replayed=replayed)
         elif order.state == "blocked":
-            if state == "skipped" and reason != "import-disabled":  # rules 4, 16
+            if state == "skipped" and reason not in settings:  # rules 4, 16
                 self._becomes(order, "withdrawn", reason)
                 order.events.append(("OrderImportWithdrawn", reason))
         elif order.state == "waiting" and reason == "canceled":  # rule 16
@@ -120,7 +133,7 @@ class Model:
         elif order.state == "withdrawn" and order.reasons == {reason}:
             pass
         elif disabled and state == "waiting":
-            pass  # rule 4
+            pass  # rules 4 and 21
         elif order.state != state or order.reasons != {reason}:
             self._becomes(order, state, reason)
             if state == "skipped":

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from handlers.import_policy import apply_import_policy
-from models.amazon_order import AmazonStatus, FulfillmentChannel
+from models.amazon_order import AmazonStatus, FulfillmentChannel, SalesChannel
 from models.facts import Store
 from models.outcomes import Admitted, Skipped, SkipReason, Waiting, WaitingReason
 from tests.builders import INTEGRATED, a_store, an_item, an_order, later
@@ -19,6 +19,7 @@ READY = {
 QUESTIONS: dict[Any, dict[str, Any]] = {
     Waiting(WaitingReason.STORE_UNKNOWN): {"store": None},
     Skipped(SkipReason.CANCELED): {"status": AmazonStatus.CANCELED},
+    Skipped(SkipReason.NOT_SOLD_ON_AMAZON): {"sales_channel": SalesChannel.NON_AMAZON},
     Waiting(WaitingReason.PURCHASE_DATE_UNKNOWN): {"purchase_date": None},
     Skipped(SkipReason.BEFORE_INTEGRATION): {"integrated_at": later(1)},
     Waiting(WaitingReason.STATUS_NOT_IMPORTABLE): {"status": AmazonStatus.PENDING},

@@ -13,7 +13,7 @@ def test_assumptions_are_read() -> None:
             "product:A:B/C:enabled=true,salable_quantity=20",
             "product:A:B/C:enabled=false,manage_stock=false",
             "store:us:import_amazon_orders=true,integrated_at=2026-01-01T00:00:00Z",
-            "store:us:fba_requires_stock=false",
+            "store:us:fba_requires_stock=false,import_non_amazon_orders=true",
             "listing:us/A/1:sku=CAT,1",
         ]
     )
@@ -24,6 +24,7 @@ def test_assumptions_are_read() -> None:
         "us": {
             "import_amazon_orders": True,
             "fba_requires_stock": False,
+            "import_non_amazon_orders": True,
             "integrated_at": datetime(2026, 1, 1, tzinfo=UTC),
         }
     }
@@ -42,7 +43,7 @@ def test_assumptions_are_read() -> None:
         ("product:A:enabled=true,salable", "salable: expected field=value"),
         ("product:A", "expected product:SKU:field=value, store:ID:field=value or listing:"),
         ("produce:A:enabled=true", "produce: expected product, store or listing"),
-        ("store:us:name=x", "name: expected one of import_amazon_orders, fba_requires_stock, int"),
+        ("store:us:name=x", "name: expected one of import_amazon_orders, import_non_amazon_orders"),
         ("store:us:integrated_at=soon", "integrated_at: expected a date-time such as 2026-01-01"),
         ("listing:us:sku=A", "us: expected STORE/SELLERSKU"),
         ("listing:us/A:sku=", "sku: expected a catalog SKU"),

@@ -30,6 +30,7 @@ OFF, BEFORE, GONE, NOTHING = (
     Skipped(SkipReason.CANCELED),
     Skipped(SkipReason.NOTHING_TO_IMPORT),
 )
+OTHER = Skipped(SkipReason.NOT_SOLD_ON_AMAZON)
 X_GONE, X_BEFORE = Withdrawn(SkipReason.CANCELED), Withdrawn(SkipReason.BEFORE_INTEGRATION)
 X_NOTHING = Withdrawn(SkipReason.NOTHING_TO_IMPORT)
 B, C = a_block(), Created("commerce-1")
@@ -64,6 +65,14 @@ TABLE: list[tuple[Outcome | None, Any, Outcome, list[str]]] = [
     (B, BEFORE, X_BEFORE, DRAW),
     (B, GONE, X_GONE, DRAW),
     (B, NOTHING, X_NOTHING, DRAW),
+    (B, OTHER, B, NONE),
+    (W_DETAILS, OTHER, OTHER, SKIP),
+    (OTHER, A, OTHER, NONE),
+    (OTHER, W_DETAILS, OTHER, NONE),
+    (OTHER, OTHER, OTHER, NONE),
+    (OTHER, OFF, OFF, SKIP),
+    (OTHER, GONE, GONE, SKIP),
+    (OFF, OTHER, OTHER, SKIP),
     (OFF, A, OFF, NONE),
     (OFF, W_DETAILS, OFF, NONE),
     (OFF, OFF, OFF, NONE),

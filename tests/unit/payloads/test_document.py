@@ -13,6 +13,7 @@ from models.amazon_order import (
     Buyer,
     FulfillmentChannel,
     OrderItem,
+    SalesChannel,
 )
 from models.money import Money
 from models.refusals import DeadLetterCode
@@ -38,6 +39,7 @@ def test_every_field_of_the_document_is_read() -> None:
         store_id="eu-main",
         status=AmazonStatus.UNSHIPPED,
         fulfillment_channel=FulfillmentChannel.MFN,
+        sales_channel=SalesChannel.AMAZON,
         purchase_date=datetime(2026, 11, 20, 8, 15, 30, tzinfo=UTC),
         last_update_date=datetime(2026, 11, 20, 8, 20, 0, 250_000, tzinfo=UTC),
         latest_ship_date=datetime(2026, 11, 23, 22, 59, 59, tzinfo=UTC),

@@ -14,6 +14,7 @@ from models.amazon_order import (
     FulfillmentChannel,
     OrderItem,
     Package,
+    SalesChannel,
 )
 from models.money import Money
 from models.refusals import DeadLetterCode
@@ -43,6 +44,7 @@ def test_an_order_is_read_whole() -> None:
         marketplace_id="A1F83G8C2ARO7P",
         status=AmazonStatus.PARTIALLY_SHIPPED,
         fulfillment_channel=FulfillmentChannel.MFN,
+        sales_channel=SalesChannel.AMAZON,
         purchase_date=datetime(2026, 11, 18, 9, 15, tzinfo=UTC),
         last_update_date=datetime(2026, 11, 18, 16, 30, 0, 125_000, tzinfo=UTC),
         latest_ship_date=datetime(2026, 11, 20, 23, 59, 59, tzinfo=UTC),

@@ -13,6 +13,7 @@ from models.amazon_order import (
     Buyer,
     FulfillmentChannel,
     OrderItem,
+    SalesChannel,
 )
 from models.money import Money
 from models.refusals import DeadLetterCode
@@ -82,6 +83,7 @@ def test_an_order_with_its_items_beside_is_read_whole() -> None:
         marketplace_id="ATVPDKIKX0DER",
         status=AmazonStatus.UNSHIPPED,
         fulfillment_channel=FulfillmentChannel.MFN,
+        sales_channel=SalesChannel.AMAZON,
         purchase_date=datetime(2026, 11, 19, 17, 1, 2, 345_000, tzinfo=UTC),
         last_update_date=datetime(2026, 11, 19, 17, 31, 2, tzinfo=UTC),
         latest_ship_date=datetime(2026, 11, 21, 7, 59, 59, tzinfo=UTC),
