@@ -12,6 +12,7 @@ from tests.browser.demo_site import Site, wait_until
 
 PATHS = (
     *("/", "/stores/nordlicht-de", "/stores/nordlicht-de/import", "/orders", "/orders?min=x"),
+    "/stores/nordlicht-de/import-non-amazon",
     *("/orders?state=blocked&store=harbor-us", "/blocked", "/replays", "/audit", "/health"),
     *("/replays/new?state=blocked", "/blocked/what-if?code=disabled&sku=POT-ICE-S", "/nowhere"),
     *("/match?seller_sku=POT-PROTO&store=harbor-us", "/dead-letters"),

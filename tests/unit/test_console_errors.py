@@ -22,7 +22,8 @@ from tests.unit.console_kit import Failing, Quiet, a_client, a_desk, a_row
 
 SECRET = "Erika Mustermann, erika@example.org"  # noqa: S105 - a buyer, who must not be shown
 PAGES = (
-    *("/", "/stores/us", "/stores/us/import", "/orders", "/orders?sort=total&number=1"),
+    *("/", "/stores/us", "/stores/us/import", "/stores/us/import-non-amazon", "/orders"),
+    "/orders?sort=total&number=1",
     *("/orders?buyer=Dana", "/orders?state=blocked", "/orders.csv", "/orders.jsonl"),
     *("/orders/us/112-1", "/commerce/abc", "/blocked", "/blocked/what-if?sku=A&code=disabled"),
     *("/match?seller_sku=A&store=us", "/replays/new?state=blocked", "/replays/new?buyer=Dana"),

@@ -1,0 +1,96 @@
+"""A store's switches: each says what it will do, tells the whole store anew, and is recorded."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import httpx
+import pytest
+
+from models.facts import Store
+from models.outcomes import ImportState
+from storage.console_query import OrderQuery
+from storage.console_reader import Found
+from storage.console_state import AuditEntry
+from tests.builders import STORE, a_store
+from tests.unit.console_kit import NOW, a_client, a_desk, a_row
+
+HAS_STORE = f"/stores/{STORE}"
+
+
+class OneStore:
+    """A worker that stores what it is told at once, and what the pages ask of it."""
+
+    def __init__(self, **settings: bool) -> None:
+        self.store = a_store(**settings)
+        self.audit: list[AuditEntry] = []
+        self.asked: list[OrderQuery] = []
+
+    async def stores(self) -> Mapping[str, Store]:
+        return {STORE: self.store}
+
+    async def state_counts(self) -> Mapping[str, Mapping[ImportState, int]]:
+        return {STORE: {ImportState.BLOCKED: 7}}
+
+    async def blocked_stores(self, _: object) -> list[str]:
+        return []
+
+    async def search(self, query: OrderQuery, *_: object, **__: object) -> Found:
+        self.asked.append(query)
+        return Found([a_row()], None)
+
+    async def tell_store(self, store: Store) -> None:
+        self.store = store
+
+    async def record(self, entry: AuditEntry) -> None:
+        self.audit.append(entry)
+
+
+def a_site(world: OneStore) -> httpx.AsyncClient:
+    ports: dict[str, Any] = dict.fromkeys(("reader", "orders", "state", "publisher"), world)
+    return a_client(a_desk(**ports))
+
+
+@pytest.mark.parametrize(
+    ("path", "field", "code", "actions"),
+    [
+        ("import", "import_amazon_orders", "import-disabled", ("import-off", "import-on")),
+        (
+            "import-non-amazon",
+            "import_non_amazon_orders",
+            "not-sold-on-amazon",
+            ("non-amazon-on", "non-amazon-off"),
+        ),
+    ],
+)
+async def test_a_switch_changes_its_setting_alone_and_is_recorded(
+    path: str, field: str, code: str, actions: tuple[str, str]
+) -> None:
+    world = OneStore()
+    was = world.store
+    async with a_site(world) as client:
+        for action in actions:
+            page = await client.get(f"{HAS_STORE}/{path}")
+            assert page.status_code == 200
+            fields = dict(re.findall(r'name="(csrf|import)" value="([^"]*)"', page.text))
+            done = await client.post(f"{HAS_STORE}/{path}", data=fields)
+            assert done.headers["location"] == f"{HAS_STORE}?done={action}"
+            assert getattr(world.store, field) is action.endswith("-on")
+    assert {query.reason for query in world.asked} == {code}
+    assert [(one.action, one.target) for one in world.audit] == [(one, STORE) for one in actions]
+    assert world.store.updated_at > NOW
+    assert world.store.model_copy(update={"updated_at": was.updated_at}) == was
+
+
+async def test_a_form_without_its_token_changes_nothing() -> None:
+    world = OneStore()
+    async with a_site(world) as client:
+        answer = await client.post(f"{HAS_STORE}/import-non-amazon", data={"import": "on"})
+    assert answer.status_code == 403
+    assert not world.store.import_non_amazon_orders
+
+
+@pytest.mark.parametrize("path", ["import", "import-non-amazon"])
+async def test_an_unknown_store_has_no_switch(path: str) -> None:
+    async with a_site(OneStore()) as client:
+        assert (await client.get(f"/stores/nowhere/{path}")).status_code == 404
