@@ -158,7 +158,6 @@ GERMAN_ERRORS: Mapping[str, str] = {
         "„{value}“ ist kein Datum. Erwartet: 2026-11-22 oder 2026-11-22T14:30."
     ),
     "Say why, for those who look at this later.": "Sagen Sie, warum: für spätere Leser.",
-    "Expected orders per second, more than 0.": "Erwartet: Bestellungen je Sekunde, mehr als 0.",
     "Expected a number of pieces, 0 or more.": "Erwartet: eine Stückzahl, 0 oder mehr.",
     "Only operators search by buyer.": "Nur Bediener suchen nach Käufern.",
     "Name a catalog SKU.": "Nennen Sie eine Katalog-SKU.",
@@ -166,14 +165,7 @@ GERMAN_ERRORS: Mapping[str, str] = {
     "This is no SKU.": "Das ist keine SKU.",
     "Too many tries. Wait five minutes.": "Zu viele Versuche. Warten Sie fünf Minuten.",
     "Name and password do not fit.": "Name und Passwort passen nicht zusammen.",
-    "Another replay of these orders is running. Wait for it, or cancel it.": (
-        "Eine andere Wiederholung dieser Bestellungen läuft. Warten Sie, oder brechen Sie sie ab."
-    ),
-    "It is over, or it runs in another process: cancel it there.": (
-        "Sie ist zu Ende oder läuft in einem anderen Prozess: Brechen Sie sie dort ab."
-    ),
+    "It is over already.": "Sie ist schon zu Ende.",
     "A topic is missing; run: order-import init": "Ein Topic fehlt; order-import init ausführen",
-    "The replay broke. What was sent is carried out, and starting it again is safe.": (
-        "Die Wiederholung brach ab. Gesendetes wird ausgeführt; noch einmal zu beginnen ist sicher."
-    ),
+    "The replay was not begun.": "Die Wiederholung wurde nicht begonnen.",
 }

@@ -135,9 +135,6 @@ GERMAN_WORDS: Mapping[str, str] = {
         "Wiederholung bewirkt nichts weiter."
     ),
     "Reason, for those who look at this later": "Grund, für die, die später darauf sehen",
-    "Orders per second, at most (empty: as fast as it goes)": (
-        "Bestellungen je Sekunde, höchstens (leer: so schnell es geht)"
-    ),
     "Start the replay of {n} orders": "Wiederholung von {n} Bestellungen beginnen",
     "Looked at": "Angesehen",
     "Would be created": "Würden angelegt",
@@ -151,17 +148,14 @@ GERMAN_WORDS: Mapping[str, str] = {
     "Started": "Begonnen",
     "Which": "Welche",
     "State": "Stand",
-    "Sent": "Gesendet",
     "Decided": "Entschieden",
     "Blocked again": "Wieder blockiert",
     "Refused": "Abgewiesen",
     "Cancel": "Abbrechen",
     "Progress": "Fortschritt",
-    "at most {n} a second": "höchstens {n} je Sekunde",
     "took {time}": "dauerte {time}",
     "running": "läuft",
     "done": "fertig",
-    "failed": "gescheitert",
     "Nothing was replayed yet. Mended facts free orders by themselves; a replay is for orders "
     "skipped while import was off, and for looking again now.": (
         "Noch wurde nichts wiederholt. Behobene Tatsachen geben Bestellungen von selbst frei; "

@@ -74,7 +74,6 @@ class ReplayState(StrEnum):
     RUNNING = "running"
     DONE = "done"
     CANCELED = "canceled"
-    FAILED = "failed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +89,10 @@ class ReplayJob:
     started_at: datetime
     ended_at: datetime | None
     orders: int
-    sent: int
     decided: int
     created: int
     blocked: int
     refused: Mapping[str, int]
-    rate: float | None
     blocked_again: Sequence[str] = ()
     """Some of the orders that are blocked again, as `store/order`."""
 
@@ -121,7 +118,7 @@ class Replays(Protocol):
         """Say what a replay would do. Nothing happens."""
         ...
 
-    async def start(self, scope: ReplayScope, *, reason: str, by: str, rate: float | None) -> str:
+    async def start(self, scope: ReplayScope, *, reason: str, by: str) -> str:
         """Start one; give its id."""
         ...
 
@@ -133,6 +130,6 @@ class Replays(Protocol):
         """Give the newest."""
         ...
 
-    async def cancel(self, replay_id: str, by: str) -> None:
-        """Send no more of it. What was sent is decided."""
+    async def cancel(self, replay_id: str) -> None:
+        """Stop it after the step it is in."""
         ...

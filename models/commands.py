@@ -1,4 +1,8 @@
-"""Commands on `order-import.commands`: internal, but written so that a person can read them."""
+"""Commands on `order-import.commands`: internal, but written so that a person can read them.
+
+Each is one bounded step. A step that leaves more to do puts the next command of its chain into the
+outbox, in the transaction that takes the step.
+"""
 
 from typing import Annotated, Literal
 
@@ -7,29 +11,38 @@ from pydantic import Field, TypeAdapter
 from models.base import UtcTime, Value
 
 
-class Rejudge(Value):
-    """Judge again the orders that wait on a fact, oldest purchase first (rule 12)."""
+class OrderCursor(Value):
+    """The last order of a step, of orders sorted by purchase date and key."""
 
-    command: Literal["rejudge"] = "rejudge"
+    purchase_date: UtcTime | None
+    key: str
+
+
+class Recheck(Value):
+    """Check the orders again that wait for a fact, oldest purchase first (rule 12)."""
+
+    command: Literal["recheck"] = "recheck"
     fact: str = Field(description="A key of models.keys, for example product:SKU-1")
+    after: OrderCursor | None = None
 
 
 class Sync(Value):
-    """The next sync: judge all blocked orders again, and complete what Commerce has shipped."""
+    """The next sync: check all blocked orders again, and complete what Commerce has shipped."""
 
     command: Literal["sync"] = "sync"
     store_id: str | None = Field(default=None, description="One store only; all when absent")
     requested_at: UtcTime
+    after: OrderCursor | None = None
 
 
-class Replay(Value):
-    """An operator's replay of one order (rule 14)."""
+class ReplayStep(Value):
+    """One step of an operator's replay (rule 14)."""
 
     command: Literal["replay"] = "replay"
     replay_id: str
-    key: str = Field(description="store/order")
+    step: int = Field(ge=0, description="The number of the step, from 0")
 
 
-Command = Annotated[Rejudge | Sync | Replay, Field(discriminator="command")]
+Command = Annotated[Recheck | Sync | ReplayStep, Field(discriminator="command")]
 
 COMMAND: TypeAdapter[Command] = TypeAdapter(Command)

@@ -4,6 +4,7 @@ OrderImportError
   x StorageUnavailable   the database does not answer: try again
   |  x StorageBusy       it answers, and another transaction is in the way: try again at once
   x StorageBroken        the database refused, and will refuse again: stop
+  x TransactionTooLarge  more than the database takes at once: try less
   x BrokerUnavailable    Kafka does not answer: try again
   x PositionLost         somebody else has decided on from here: stop
 """
@@ -23,6 +24,10 @@ class StorageBusy(StorageUnavailable):
 
 class StorageBroken(OrderImportError):  # noqa: N818 - a state of the world, not a mistake
     """The database refused what it was asked, and no second try will change that."""
+
+
+class TransactionTooLarge(OrderImportError):  # noqa: N818 - a state of the world, not a mistake
+    """A transaction was larger, or took longer, than the database takes. Nothing was stored."""
 
 
 class BrokerUnavailable(OrderImportError):  # noqa: N818 - a state of the world, not a mistake

@@ -40,6 +40,6 @@ def waits_on_listing(store_id: str, seller_sku: str) -> str:
     return f"listing:{store_id}/{seller_sku}"
 
 
-def replay_id(started_at: str, who: str, scope: str) -> str:
-    """Give the id of a replay: its time, readable, and what tells two of one moment apart."""
-    return f"{started_at}-{uuid5(_NAMESPACE, f'replay:{started_at}:{who}:{scope}').hex[:8]}"
+def replay_id(started_at: str, who: str, asked: str) -> str:
+    """Return the id of a replay: its time, readable, and what tells two of one moment apart."""
+    return f"{started_at}-{uuid5(_NAMESPACE, f'replay:{started_at}:{who}:{asked}').hex[:8]}"

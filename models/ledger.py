@@ -9,7 +9,7 @@ from models.events import Event
 from models.facts import Listing, Product, Store
 from models.records import CommerceOrder, OrderRecord, StoryEntry
 from models.refusals import DeadLetterCode
-from models.replays import RecordedAnswer, Replay
+from models.replays import RecordedAnswer, Replay, ReplayPart
 
 Header = tuple[str, bytes | None]
 """A header of a message; Kafka allows that it has no value."""
@@ -62,6 +62,9 @@ class DeadLetter:
         """`topic:partition:offset` of the message."""
         return f"{self.topic}:{self.partition}:{self.offset}"
 
+
+ALL_STORES = "all"
+"""In the place of a store's id: a sync of all stores."""
 
 Outgoing = Event | Admission | CommandMessage | DeadLetter
 
@@ -121,3 +124,6 @@ class Changes:
     replays: list[Replay] = field(default_factory=list)
     answers: list[RecordedAnswer] = field(default_factory=list)
     """What replays said of orders. An answer that is there already stays."""
+    replay_parts: list[ReplayPart] = field(default_factory=list)
+    synced: dict[str, datetime] = field(default_factory=dict)
+    """When the syncs were requested that are carried out to the end, per store or `ALL_STORES`."""

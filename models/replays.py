@@ -1,15 +1,13 @@
 """Replays: which orders an operator asks to be judged again, and what became of each (rule 14)."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
 from models.money import Money
 from models.outcomes import ImportState
-
-ALL_STORES = "all"
-"""The scope of a replay that may touch any store."""
 
 ALREADY_CREATED = "already-created"
 """Refused: there is a Commerce order, and there is one for ever (rule 18)."""
@@ -24,9 +22,7 @@ class ReplayState(StrEnum):
     RUNNING = "running"
     DONE = "done"
     CANCELED = "canceled"
-    """Its operator stopped it. What had been sent by then was carried out."""
-    BROKEN = "broken"
-    """Its runner was killed, or failed. What had been sent by then is carried out all the same."""
+    """An operator stopped it. The steps taken by then stand."""
 
 
 class ReplayResult(StrEnum):
@@ -95,31 +91,65 @@ class RecordedAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """A replay that was begun.
+    """A replay: which orders, for whom, and how far it is.
 
-    `scope` is a store id or `ALL_STORES`. `asked` is what was selected by, in words for people.
-    Its runner keeps `lease_until` in the future for as long as it lives. `sent` and `done` count
-    commands; `results` has, at the end, how many orders had which result.
+    `asked` is what was selected by, in words for people. `step` is the number of the next step,
+    `done` how many of the `selected` orders have their answer, `results` how many of those had
+    which result. `moved_at` is when it began or took its last step.
     """
 
     replay_id: str
-    scope: str
     state: ReplayState
     who: str
     reason_text: str
     asked: Mapping[str, object]
     selected: int
     started_at: datetime
-    lease_until: datetime
-    sent: int = 0
+    moved_at: datetime
+    step: int = 0
     done: int = 0
     finished_at: datetime | None = None
     results: Mapping[str, int] = field(default_factory=dict)
 
-    def is_alive(self, at: datetime) -> bool:
-        """Say whether it runs, as far as anybody knows."""
-        return self.state is ReplayState.RUNNING and at < self.lease_until
+    @property
+    def is_running(self) -> bool:
+        """Whether more of its orders are still to be checked."""
+        return self.state is ReplayState.RUNNING
 
-    def overlaps(self, scope: str) -> bool:
-        """Say whether a replay of that scope may touch the same orders."""
-        return ALL_STORES in {scope, self.scope} or scope == self.scope
+    def advanced(self, answers: Iterable[ReplayAnswer], at: datetime) -> "Replay":
+        """Return the replay after its next step, which gave these answers."""
+        counted = Counter(answer.result.value for answer in answers)
+        done = self.done + counted.total()
+        over = done >= self.selected
+        return replace(
+            self,
+            state=ReplayState.DONE if over else self.state,
+            step=self.step + 1,
+            done=done,
+            results=dict(Counter(self.results) + counted),
+            moved_at=at,
+            finished_at=at if over else None,
+        )
+
+    def canceled(self, at: datetime) -> "Replay":
+        """Return the replay as an operator has stopped it."""
+        return replace(self, state=ReplayState.CANCELED, finished_at=at)
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayPart:
+    """The orders of one step of a replay, as `store/order`."""
+
+    replay_id: str
+    step: int
+    keys: tuple[str, ...]
+
+    @property
+    def part_id(self) -> str:
+        """`replay/step`."""
+        return part_id(self.replay_id, self.step)
+
+
+def part_id(replay_id: str, step: int) -> str:
+    """Return `replay/step`, the id of the orders of a step."""
+    return f"{replay_id}/{step:06d}"

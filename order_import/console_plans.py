@@ -5,9 +5,8 @@ from datetime import datetime, timedelta
 from console.replay_port import PlannedOrder, ReplayPlan, ReplayScope, WhatIf
 from models.errors import BrokerUnavailable, StorageUnavailable
 from models.replays import Replay, ReplayResult, Selection
+from order_import.operations.replay import TopicMissing
 from order_import.replay.assumptions import Assumptions
-from order_import.replay.command_log import TopicMissing
-from order_import.replay.lease import ReplayInTheWay
 from order_import.replay.summary import Summary
 
 _MILLISECOND = timedelta(milliseconds=1)
@@ -73,7 +72,7 @@ def words(found: Replay) -> str:
     orders = found.asked.get("orders")
     if isinstance(orders, list) and orders:
         told.append(", ".join(map(str, orders[:3])) + (" …" if len(orders) > 3 else ""))  # noqa: PLR2004 - enough to know them by
-    return ", ".join(told) or found.scope
+    return ", ".join(told) or "all stores"
 
 
 def _word(value: object) -> str:
@@ -83,8 +82,6 @@ def _word(value: object) -> str:
 def said(error: Exception) -> str:
     """Say why a replay was not begun."""
     match error:
-        case ReplayInTheWay():
-            return "Another replay of these orders is running. Wait for it, or cancel it."
         case TopicMissing():
             return "A topic is missing; run: order-import init"
         case BrokerUnavailable():
@@ -92,4 +89,4 @@ def said(error: Exception) -> str:
         case StorageUnavailable():
             return "MongoDB does not answer."
         case _:
-            return "The replay broke. What was sent is carried out, and starting it again is safe."
+            return "The replay was not begun."

@@ -21,7 +21,7 @@ from order_import.clients import (
 )
 from order_import.console_address import access_of, listen
 from order_import.console_ports import KafkaLetterDesk, KafkaPublisher, ServerExaminer
-from order_import.console_replays import OwnReplays
+from order_import.console_replays import StoredReplays
 from order_import.garbage import collect_less_often
 from order_import.settings import Settings
 from streams.clock import now
@@ -38,22 +38,18 @@ async def open_desk(settings: Settings, access: Access) -> AsyncIterator[Desk]:
         connect_dead_letters(settings) as letters,
         connect_storage(settings) as storage,
     ):
-        replays = OwnReplays(settings, storage, reader)
-        try:
-            yield Desk(
-                reader=reader,
-                orders=orders,
-                state=state,
-                publisher=KafkaPublisher(settings),
-                replays=replays,
-                letters=KafkaLetterDesk(settings, letters),
-                examiner=ServerExaminer(settings),
-                access=access,
-                now=now,
-                cache=Cache(),
-            )
-        finally:
-            await replays.close()
+        yield Desk(
+            reader=reader,
+            orders=orders,
+            state=state,
+            publisher=KafkaPublisher(settings),
+            replays=StoredReplays(settings, storage),
+            letters=KafkaLetterDesk(settings, letters),
+            examiner=ServerExaminer(settings),
+            access=access,
+            now=now,
+            cache=Cache(),
+        )
 
 
 class _Server(uvicorn.Server):

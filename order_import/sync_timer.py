@@ -7,7 +7,7 @@ import structlog
 
 from models.commands import Sync
 from models.errors import StorageUnavailable
-from models.ledger import CommandMessage
+from models.ledger import ALL_STORES, CommandMessage
 from storage.mongo import MongoStorage
 from streams.clock import now
 from streams.publisher import Publisher
@@ -26,4 +26,4 @@ async def run_sync_timer(interval: float, storage: MongoStorage, publisher: Publ
             log.warning("sync-not-asked-for", remedy="none: it is, an interval later")
             continue
         if due:
-            await publisher.publish([CommandMessage("sync", Sync(requested_at=at))])
+            await publisher.publish([CommandMessage(ALL_STORES, Sync(requested_at=at))])

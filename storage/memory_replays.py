@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from models.blockers import BlockerCode
+from models.ledger import Changes
 from models.outcomes import Blocked, Skipped, SkipReason, Waiting, Withdrawn
 from models.records import OrderRecord
 from models.replays import RecordedAnswer, Replay, ReplayState, Selection
@@ -17,17 +18,24 @@ class KeptReplays:
     """What is stored of replays."""
 
     replays: dict[str, Replay] = field(default_factory=dict)
+    parts: dict[str, tuple[str, ...]] = field(default_factory=dict)
     answers: dict[str, RecordedAnswer] = field(default_factory=dict)
+    synced: dict[str, datetime] = field(default_factory=dict)
 
     def copied(self) -> "KeptReplays":
         """Give a copy to work on."""
-        return KeptReplays(dict(self.replays), dict(self.answers))
+        return KeptReplays(
+            dict(self.replays), dict(self.parts), dict(self.answers), dict(self.synced)
+        )
 
-    def write(self, replays: Iterable[Replay], answers: Iterable[RecordedAnswer]) -> None:
-        """Store replays anew; an answer that is there already stays."""
-        self.replays |= {replay.replay_id: replay for replay in replays}
-        for recorded in answers:
+    def write(self, changes: Changes) -> None:
+        """Store what changed of replays and syncs; an answer that is there already stays."""
+        self.replays |= {replay.replay_id: replay for replay in changes.replays}
+        self.parts |= {part.part_id: part.keys for part in changes.replay_parts}
+        for recorded in changes.answers:
             self.answers.setdefault(recorded.result_id, recorded)
+        for scope, at in changes.synced.items():
+            self.synced[scope] = max(at, self.synced.get(scope, at))
 
     def newest(self, *, running: bool, limit: int) -> Sequence[Replay]:
         """Give replays, newest first."""

@@ -8,12 +8,13 @@ from typing_extensions import override
 
 from models import keys
 from models.catalog import Catalog
+from models.commands import OrderCursor
 from models.errors import PositionLost
 from models.facts import CommerceStatus, Listing, Product, Store
-from models.ledger import Changes, DeadLetter, OrderChange, Position
+from models.ledger import ALL_STORES, Changes, DeadLetter, OrderChange, Position
 from models.outcomes import Blocked
 from models.records import CommerceOrder, OrderRecord, StockedProduct
-from models.replays import RecordedAnswer, Replay, Selection
+from models.replays import RecordedAnswer, Replay, Selection, part_id
 from storage.memory_contents import Contents
 from storage.memory_replays import select
 from storage.port import R, Transaction, Turn
@@ -88,14 +89,14 @@ class MemoryTransaction(Transaction):
 
     @override
     async def orders_waiting_on(
-        self, fact: str, after: OrderRecord | None, limit: int
+        self, fact: str, after: OrderCursor | None, limit: int
     ) -> Sequence[OrderRecord]:
         waiting = [one for one in self._draft.orders.values() if fact in one.waits_on]
         return _oldest_first(waiting, after, limit)
 
     @override
     async def blocked_orders(
-        self, store_id: str | None, after: OrderRecord | None, limit: int
+        self, store_id: str | None, after: OrderCursor | None, limit: int
     ) -> Sequence[OrderRecord]:
         blocked = [
             one
@@ -140,6 +141,14 @@ class MemoryTransaction(Transaction):
         return self._draft.kept_replays.newest(running=running, limit=limit)
 
     @override
+    async def replay_part(self, replay_id: str, step: int) -> Sequence[str]:
+        return self._draft.kept_replays.parts.get(part_id(replay_id, step), ())
+
+    @override
+    async def synced(self, store_id: str | None) -> datetime | None:
+        return self._draft.kept_replays.synced.get(store_id or ALL_STORES)
+
+    @override
     async def answers(
         self, replay_id: str, after: RecordedAnswer | None, limit: int
     ) -> Sequence[RecordedAnswer]:
@@ -155,7 +164,7 @@ class MemoryTransaction(Transaction):
             if stored_at is not None and not is_same_step(stored_at, before):
                 raise PositionLost(f"{before.source} was moved by another")
             draft.positions[before.source] = after
-        draft.kept_replays.write(changes.replays, changes.answers)
+        draft.kept_replays.write(changes)
         for change in changes.orders:
             self._write_order(change)
         made = changes.new_commerce_orders
@@ -215,11 +224,12 @@ def _insert(collection: dict[str, R], key: str, value: R) -> None:
 
 
 def _oldest_first(
-    records: Iterable[OrderRecord], after: OrderRecord | None, limit: int
+    records: Iterable[OrderRecord], after: OrderCursor | None, limit: int
 ) -> Sequence[OrderRecord]:
-    later = [one for one in records if after is None or _age(one) > _age(after)]
-    return sorted(later, key=_age)[:limit]
+    start = None if after is None else _age(after.purchase_date, after.key)
+    aged = {_age(one.order.purchase_date, one.key): one for one in records}
+    return [aged[age] for age in sorted(aged) if start is None or age > start][:limit]
 
 
-def _age(record: OrderRecord) -> tuple[datetime, str]:
-    return record.order.purchase_date or _LONG_AGO, record.key
+def _age(purchase_date: datetime | None, key: str) -> tuple[datetime, str]:
+    return purchase_date or _LONG_AGO, key

@@ -15,10 +15,17 @@ from pymongo.errors import (
     ClientBulkWriteException,
     ConfigurationError,
     ConnectionFailure,
+    DocumentTooLarge,
     PyMongoError,
 )
 
-from models.errors import PositionLost, StorageBroken, StorageBusy, StorageUnavailable
+from models.errors import (
+    PositionLost,
+    StorageBroken,
+    StorageBusy,
+    StorageUnavailable,
+    TransactionTooLarge,
+)
 
 NO_SUCH_TRANSACTION = 251
 _DUPLICATE_KEY = 11000
@@ -56,7 +63,6 @@ _UNAVAILABLE = frozenset(
         237,  # CursorKilled
         262,  # ExceededTimeLimit
         365,  # TemporarilyUnavailable
-        388,  # TransactionTooLargeForCache: the cache is short, and time may help
         9001,  # SocketException
         10058,  # LegacyNotPrimary
         10107,  # NotWritablePrimary
@@ -72,6 +78,17 @@ _UNAVAILABLE = frozenset(
 """A node that is starting, stopping, handing over, or short of something that comes back."""
 
 
+_TOO_LARGE = frozenset(
+    {
+        257,  # TransactionTooLarge
+        388,  # TransactionTooLargeForCache
+        10334,  # BSONObjectTooLarge
+        17420,  # a document larger than 16 MiB after an update
+    }
+)
+"""Less at once may fit."""
+
+
 class Meaning(Enum):
     """What to do about an error of the driver's."""
 
@@ -79,6 +96,8 @@ class Meaning(Enum):
     """Another transaction was in the way: run this one again, in a moment."""
     UNAVAILABLE = auto()
     """The database does not serve just now: wait, and ask again. What it did is unknown."""
+    TOO_LARGE = auto()
+    """More than it takes in one transaction, or in one document: try less."""
     BROKEN = auto()
     """It refused, and will refuse again."""
 
@@ -95,6 +114,8 @@ def meaning_of(error: BaseException) -> Meaning:
     if isinstance(inner, ConnectionFailure):
         return Meaning.UNAVAILABLE
     codes, labels = codes_of(error), _labels(error)
+    if codes & _TOO_LARGE or isinstance(inner, DocumentTooLarge):
+        return Meaning.TOO_LARGE
     if codes & _UNAVAILABLE:
         return Meaning.UNAVAILABLE
     if codes & _BUSY or _TRANSIENT in labels:
@@ -114,6 +135,7 @@ def translated() -> Iterator[None]:
     Raises:
         StorageUnavailable: The database does not serve just now, or (`StorageBusy`) another
             transaction is in the way.
+        TransactionTooLarge: Less of it may fit.
         StorageBroken: It refused.
     """
     try:
@@ -126,6 +148,8 @@ def translated() -> Iterator[None]:
                 raise StorageBusy(words_of(error)) from None
             case Meaning.UNAVAILABLE:
                 raise StorageUnavailable(words_of(error)) from None
+            case Meaning.TOO_LARGE:
+                raise TransactionTooLarge(words_of(error)) from None
             case Meaning.BROKEN:
                 raise StorageBroken(words_of(error)) from None
 
@@ -145,9 +169,14 @@ def inside(error: ClientBulkWriteException, batch: Sequence[Any]) -> Exception:
     if is_conflict(error):
         return WriteConflict("in a bulk write")
     failed = {_named(batch[one["idx"]]) for one in _write_errors(error)}
-    if failed and meaning_of(error) is Meaning.BROKEN:
-        return StorageBroken(f"{words_of(error)} in {', '.join(sorted(failed))}")
-    return error
+    words = f"{words_of(error)} in {', '.join(sorted(failed))}"
+    match meaning_of(error):
+        case Meaning.BROKEN if failed:
+            return StorageBroken(words)
+        case Meaning.TOO_LARGE if failed:
+            return TransactionTooLarge(words)
+        case _:
+            return error
 
 
 def _named(operation: Any) -> str:

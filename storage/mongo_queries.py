@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from models.commands import OrderCursor
 from models.records import CommerceOrder, OrderRecord, StockedProduct
 from storage.commerce_documents import commerce_order_out
 from storage.fact_documents import product_out
@@ -48,13 +49,13 @@ class MongoQueries:
         return set(found) & set(facts)
 
     async def orders_waiting_on(
-        self, fact: str, after: OrderRecord | None, limit: int
+        self, fact: str, after: OrderCursor | None, limit: int
     ) -> Sequence[OrderRecord]:
         """See the port."""
         return await self._oldest_first({"import.waits_on": fact}, after, limit)
 
     async def blocked_orders(
-        self, store_id: str | None, after: OrderRecord | None, limit: int
+        self, store_id: str | None, after: OrderCursor | None, limit: int
     ) -> Sequence[OrderRecord]:
         """See the port."""
         query: Document = {"import.state": "blocked"}
@@ -89,10 +90,10 @@ class MongoQueries:
         return documents
 
     async def _oldest_first(
-        self, query: Document, after: OrderRecord | None, limit: int
+        self, query: Document, after: OrderCursor | None, limit: int
     ) -> Sequence[OrderRecord]:
         if after is not None:
-            date = after.order.purchase_date
+            date = after.purchase_date
             later: Document = {"$ne": None} if date is None else {"$gt": date}
             here = {"purchase_date": date, "_id": {"$gt": after.key}}
             query = {"$and": [query, {"$or": [{"purchase_date": later}, here]}]}

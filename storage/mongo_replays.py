@@ -1,10 +1,12 @@
 """Replays on MongoDB: the part of a view that only replays ask for."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
-from models.replays import RecordedAnswer, Replay, ReplayState, Selection
-from storage.replay_documents import LONG_AGO, answer_out, query_of, replay_out
+from models.ledger import ALL_STORES
+from models.replays import RecordedAnswer, Replay, ReplayState, Selection, part_id
+from storage.replay_documents import LONG_AGO, answer_out, query_of, replay_out, sync_id
 from storage.values import Document
 
 _KEYS_AT_ONCE = 10_000
@@ -42,6 +44,20 @@ class MongoReplayQueries:
         cursor = self._database.replays.find(query, session=self._session)
         cursor = cursor.sort([("_id", -1)]).limit(limit)
         return [replay_out(document) for document in await cursor.to_list(None)]
+
+    async def replay_part(self, replay_id: str, step: int) -> Sequence[str]:
+        """See the port."""
+        document = await self._database.replay_parts.find_one(
+            {"_id": part_id(replay_id, step)}, session=self._session
+        )
+        return () if document is None else document["keys"]
+
+    async def synced(self, store_id: str | None) -> datetime | None:
+        """See the port."""
+        document = await self._database.timers.find_one(
+            {"_id": sync_id(store_id or ALL_STORES)}, session=self._session
+        )
+        return None if document is None else document["requested_at"]
 
     async def answers(
         self, replay_id: str, after: RecordedAnswer | None, limit: int

@@ -1,10 +1,12 @@
 """The port: what the streams may ask of the database, and what it promises."""
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from datetime import datetime
 from enum import StrEnum
 from typing import Protocol, TypeVar
 
 from models.catalog import Catalog
+from models.commands import OrderCursor
 from models.facts import Listing, Store
 from models.ledger import Changes, DeadLetter, Outgoing, Position, Source
 from models.records import CommerceOrder, OrderRecord, StockedProduct
@@ -24,8 +26,6 @@ class Turn(StrEnum):
     """The stores' settings, as the import policy reads them."""
     STOCK = "stock"
     """Products, listings, holds, and all that the blocker check reads."""
-    REPLAYS = "replays"
-    """Which replays run. Taken with neither of the others."""
 
 
 class Facts(Protocol):
@@ -72,7 +72,14 @@ class View(Facts, Protocol):
         ...
 
     async def replays(self, *, running: bool, limit: int) -> Sequence[Replay]:
-        """Give replays, newest first: those that run, as far as was recorded, or all."""
+        """Give replays, newest first: those that run, or all."""
+        ...
+
+    async def synced(self, store_id: str | None) -> datetime | None:
+        """Return when the last sync was requested that is carried out; None before the first.
+
+        Of one store's own syncs, or of those of all stores.
+        """
         ...
 
     async def answers(
@@ -113,15 +120,19 @@ class Transaction(View, Protocol):
         ...
 
     async def orders_waiting_on(
-        self, fact: str, after: OrderRecord | None, limit: int
+        self, fact: str, after: OrderCursor | None, limit: int
     ) -> Sequence[OrderRecord]:
         """Give orders that wait on a fact, oldest purchase first, after the given one."""
         ...
 
     async def blocked_orders(
-        self, store_id: str | None, after: OrderRecord | None, limit: int
+        self, store_id: str | None, after: OrderCursor | None, limit: int
     ) -> Sequence[OrderRecord]:
         """Give blocked orders, oldest purchase first, after the given one."""
+        ...
+
+    async def replay_part(self, replay_id: str, step: int) -> Sequence[str]:
+        """Return the `store/order` keys of one step of a replay, none if there is no such step."""
         ...
 
     async def shipped_commerce_orders(

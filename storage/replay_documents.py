@@ -9,6 +9,7 @@ from models.replays import (
     RecordedAnswer,
     Replay,
     ReplayAnswer,
+    ReplayPart,
     ReplayReason,
     ReplayResult,
     ReplayState,
@@ -37,9 +38,19 @@ def replay_out(document: Document) -> Replay:
 
 
 _REPLAY_FIELDS = (
-    *("scope", "who", "reason_text", "selected", "started_at", "lease_until"),
-    *("sent", "done", "finished_at", "results"),
+    *("who", "reason_text", "selected", "started_at", "moved_at"),
+    *("step", "done", "finished_at", "results"),
 )
+
+
+def replay_part_in(part: ReplayPart) -> Document:
+    """Return the document of the orders of one step."""
+    return {"_id": part.part_id, "keys": list(part.keys)}
+
+
+def sync_id(scope: str) -> str:
+    """Return the id in `timers` of the last sync of a store or of all."""
+    return f"synced:{scope}"
 
 
 def answer_in(recorded: RecordedAnswer) -> Document:

@@ -10,7 +10,7 @@ from storage.commerce_documents import commerce_order_in, commerce_progress_in
 from storage.fact_documents import listing_in, product_in, store_in
 from storage.ledger_documents import dead_letter_in, event_in, position_id, reference_in
 from storage.order_documents import order_in, outcome_in
-from storage.replay_documents import answer_in, replay_in
+from storage.replay_documents import answer_in, replay_in, replay_part_in, sync_id
 from storage.story_documents import story_in
 from storage.values import Document
 
@@ -52,7 +52,7 @@ def operations(
     writes += [
         InsertOne(event_in(event), namespace=f"{database}.events") for event in changes.events
     ]
-    # A long job's step that is done again after a crash tells the same dead letter again.
+    # Not inserted: a topic made anew counts its offsets from 0 again.
     writes += [
         UpdateOne(
             {"_id": letter.dead_letter_id},
@@ -79,7 +79,7 @@ def operations(
         )
         for replay in changes.replays
     ]
-    # A command that comes twice finds its order created: the first answer is the true one.
+    # A step that is taken twice finds its orders created: the first answer is the true one.
     writes += [
         UpdateOne(
             {"_id": recorded.result_id},
@@ -88,6 +88,19 @@ def operations(
             namespace=f"{database}.replay_results",
         )
         for recorded in changes.answers
+    ]
+    writes += [
+        InsertOne(replay_part_in(part), namespace=f"{database}.replay_parts")
+        for part in changes.replay_parts
+    ]
+    writes += [
+        UpdateOne(
+            {"_id": sync_id(scope)},
+            {"$max": {"requested_at": at}},
+            upsert=True,
+            namespace=f"{database}.timers",
+        )
+        for scope, at in changes.synced.items()
     ]
     writes += _fact_writes(changes, database)
     numbered = len(changes.new_commerce_orders)

@@ -2,48 +2,46 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Self
 
 from handlers.judgement import judge
 from handlers.replay import answer_of
 from models.catalog import Catalog
 from models.decision import Decision
 from models.facts import Store
-from models.records import Occasion, OrderRecord, StockedProduct
+from models.records import Occasion, OrderRecord
 from models.replays import ReplayAnswer
 from storage.port import Facts
 from streams.page import Page
 
 
 class Bench:
-    """Today's facts, and the running balance of the stock."""
+    """Today's facts, and the running balance of the stock, which the page keeps."""
 
-    def __init__(
-        self, page: Page, stores: Mapping[str, Store], catalog: Catalog, numbered: int
-    ) -> None:
+    def __init__(self, page: Page, facts: Facts, numbered: int) -> None:
         self._page = page
-        self._stores = stores
-        self._products: dict[str, StockedProduct] = dict(catalog.products)
-        self._catalog = Catalog(catalog.matches, self._products)
+        self._facts = facts
         self._numbered = numbered
+        self._stores: Mapping[str, Store] = {}
+        self._matches: dict[str, str] = {}
+        self._catalog = Catalog(self._matches, page.products)
 
-    @classmethod
-    async def gather(
-        cls, page: Page, facts: Facts, records: Iterable[OrderRecord], numbered: int
-    ) -> Self:
+    async def prepare(self, records: Iterable[OrderRecord]) -> None:
         """Fetch the facts these orders are judged by.
 
-        For what is to be stored, `facts` is a transaction that has taken the stock's turn.
+        For what is to be stored, the facts are a transaction's that has taken the stock's turn.
         """
         judged = list(records)
-        page.remember(judged)
+        self._page.remember(judged)
         wanted = {
             (record.store_id, item.seller_sku)
             for record in judged
             for item in record.order.items
             if item.seller_sku is not None and item.quantity
         }
-        return cls(page, await facts.stores(), await facts.catalog(wanted), numbered)
+        self._stores = await self._facts.stores()
+        catalog = await self._facts.catalog(wanted)
+        self._matches.update(catalog.matches)
+        self._page.stock(catalog.products)
 
     def judge(
         self, record: OrderRecord, occasion: Occasion, *, replay_id: str | None = None
@@ -62,9 +60,6 @@ class Bench:
             decision = replace(decision, story=replace(decision.story, facts=facts))
         if decision is not None:
             self._page.decide(decision)
-            for hold in decision.takes:
-                product = self._products[hold.sku]
-                self._products[hold.sku] = replace(product, held=product.held + hold.quantity)
         return decision
 
     def replay(self, record: OrderRecord, occasion: Occasion, replay_id: str) -> ReplayAnswer:

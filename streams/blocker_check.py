@@ -6,9 +6,10 @@ from storage.port import Transaction, Turn
 from streams.bench import Bench
 from streams.messages import Incoming
 from streams.page import Page
+from streams.stage import Stage
 
 
-class BlockerCheckStage:
+class BlockerCheckStage(Stage[tuple[str, Incoming]]):
     """See `streams.stage.Stage`."""
 
     def read(self, messages: Sequence[Incoming]) -> Sequence[tuple[str, Incoming]]:
@@ -22,7 +23,8 @@ class BlockerCheckStage:
         numbered = await transaction.take_turn(Turn.STOCK)
         known = await transaction.admitted_orders({key for key, _ in read})
         waiting = [record for record in known.values() if record.admitted]
-        bench = await Bench.gather(page, transaction, waiting, numbered)
+        bench = Bench(page, transaction, numbered)
+        await bench.prepare(waiting)
         for key, message in read:
             record = page.record(key)
             if record is not None and record.admitted:

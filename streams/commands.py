@@ -1,13 +1,18 @@
-"""The commands stage: orders are judged again, because a fact changed, at the sync, or replayed."""
+"""The commands stage: orders are checked again, for a changed fact, at a sync, or in a replay.
+
+A command is one bounded step of a job. What is left to do is the next command of its chain, which
+goes into the outbox in the same transaction: others come in between, and a crash loses no step.
+"""
 
 from collections.abc import Sequence
-from itertools import islice, takewhile
-from typing import NamedTuple
+from datetime import timedelta
 
 from pydantic import ValidationError
+from typing_extensions import override
 
 from handlers.order_updates import complete_shipped
-from models.commands import COMMAND, Command, Rejudge, Replay, Sync
+from models.commands import COMMAND, Command, OrderCursor, Recheck, ReplayStep, Sync
+from models.ledger import ALL_STORES, CommandMessage
 from models.records import OrderRecord
 from models.refusals import DeadLetterCode, Refusal
 from models.replays import (
@@ -21,97 +26,138 @@ from storage.port import Transaction, Turn
 from streams.bench import Bench
 from streams.messages import Incoming
 from streams.page import Page
+from streams.stage import Stage
 
 STEP = 500
-"""How many orders are judged again in one transaction."""
+"""How many orders one step checks again at most."""
+_ALONE = 1_000_000
+"""More than any transaction takes: a step has one of its own."""
+STALLED = timedelta(minutes=1)
+"""After how long without a step a sync sends a replay's next step again."""
+_MOST_RUNNING = 100
 
 
-class Asked(NamedTuple):
-    """A command, None where it is none, and the last order that it was carried out on."""
-
-    message: Incoming
-    command: Command | None
-    after: OrderRecord | None = None
-
-
-class CommandsStage:
+class CommandsStage(Stage[tuple[Incoming, Command | None]]):
     """See `streams.stage.Stage`."""
 
-    def read(self, messages: Sequence[Incoming]) -> Sequence[Asked]:
-        """Read commands."""
-        return [Asked(message, _read(message)) for message in messages]
+    def read(self, messages: Sequence[Incoming]) -> Sequence[tuple[Incoming, Command | None]]:
+        """Read commands; None for a message that is none."""
+        return [(message, _read(message)) for message in messages]
+
+    @override
+    def weight(self, read: tuple[Incoming, Command | None]) -> int:
+        """Return so much that each step has a transaction of its own."""
+        del read
+        return _ALONE
 
     async def decide(
-        self, read: Sequence[Asked], page: Page, transaction: Transaction
-    ) -> Sequence[Asked] | None:
-        """Carry out one step of the first command, and leave the rest.
+        self,
+        read: Sequence[tuple[Incoming, Command | None]],
+        page: Page,
+        transaction: Transaction,
+    ) -> None:
+        """Take one step for each command."""
+        bench = Bench(page, transaction, await transaction.take_turn(Turn.STOCK))
+        for message, command in read:
+            match command:
+                case None:
+                    page.refuse(message, _NO_COMMAND)
+                case Recheck():
+                    found = await transaction.orders_waiting_on(command.fact, command.after, STEP)
+                    await _check_again(found, message, page, bench)
+                    _go_on(page, command.fact, command, found)
+                case Sync():
+                    await self._sync(command, message, page, transaction, bench)
+                case ReplayStep():
+                    await self._replay(command, message, page, transaction, bench)
 
-        Replays that come one after the other are one step together.
-        """
-        first, rest = read[0], read[1:]
-        message, command, after = first
-        if isinstance(command, Replay):
-            return await self._replay(read, page, transaction)
-        numbered = await transaction.take_turn(Turn.STOCK)
-        judged: Sequence[OrderRecord] = ()
-        match command:
-            case None:
-                page.refuse(message, _NO_COMMAND)
-            case Rejudge(fact=fact):
-                judged = await transaction.orders_waiting_on(fact, after, STEP)
-            case Sync(store_id=store_id):
-                if await self._complete(command, message, page, transaction) == STEP:
-                    return read  # there may be more
-                judged = await transaction.blocked_orders(store_id, after, STEP)
-        bench = await Bench.gather(page, transaction, judged, numbered)
-        for record in judged:
-            current = page.record(record.key) or record
-            bench.judge(current, page.occasion(message))
-        if len(judged) == STEP:
-            return [first._replace(after=judged[-1]), *rest]
-        return rest or None
+    async def _sync(
+        self,
+        command: Sync,
+        message: Incoming,
+        page: Page,
+        transaction: Transaction,
+        bench: Bench,
+    ) -> None:
+        """Complete what Commerce has shipped, then check blocked orders; some at a time."""
+        key = command.store_id or ALL_STORES
+        if command.after is None:
+            shipped = await transaction.shipped_commerce_orders(command.store_id, STEP)
+            records = await transaction.orders({order.key for order in shipped})
+            page.remember(records.values(), shipped)
+            for order in shipped:
+                decision = complete_shipped(records[order.key], order, page.occasion(message))
+                if decision is not None:
+                    page.decide(decision)
+            if len(shipped) == STEP:
+                page.outgoing.append(CommandMessage(key, command))
+                return
+        blocked = await transaction.blocked_orders(command.store_id, command.after, STEP)
+        await _check_again(blocked, message, page, bench)
+        if _go_on(page, key, command, blocked):
+            return
+        page.facts.synced[key] = command.requested_at
+        if command.store_id is None:
+            for replay in await transaction.replays(running=True, limit=_MOST_RUNNING):
+                if page.at - replay.moved_at > STALLED:  # its command never reached Kafka
+                    page.outgoing.append(step_of(replay.replay_id, replay.step))
 
     async def _replay(
-        self, read: Sequence[Asked], page: Page, transaction: Transaction
-    ) -> Sequence[Asked] | None:
-        """Judge the orders of the replays at hand, in their order, and record what was said."""
-        numbered = await transaction.take_turn(Turn.STOCK)
-        asked = [
-            (message, command)
-            for message, command, _ in islice(takewhile(_is_replay, read), STEP)
-            if isinstance(command, Replay)
-        ]
-        known = await transaction.orders({command.key for _, command in asked})
-        bench = await Bench.gather(page, transaction, known.values(), numbered)
-        answers: dict[str, RecordedAnswer] = {}
-        for message, command in asked:
-            record = page.record(command.key)
+        self,
+        command: ReplayStep,
+        message: Incoming,
+        page: Page,
+        transaction: Transaction,
+        bench: Bench,
+    ) -> None:
+        """Check the orders of one step of a replay, and record what is said of each."""
+        replay = await transaction.replay(command.replay_id)
+        if replay is None:
+            page.refuse(message, _NO_REPLAY)
+            return
+        if not replay.is_running or command.step != replay.step:
+            return  # canceled, or a command that came twice
+        keys = await transaction.replay_part(replay.replay_id, replay.step)
+        known = await transaction.orders(keys)
+        await bench.prepare(known.values())
+        answers: list[ReplayAnswer] = []
+        for key in keys:
+            record = page.record(key)
             if record is None:
-                reason = ReplayReason(NOT_RECEIVED)
-                answer = ReplayAnswer(command.key, ReplayResult.REFUSED, (reason,))
+                reasons = (ReplayReason(NOT_RECEIVED),)
+                answers.append(ReplayAnswer(key, ReplayResult.REFUSED, reasons))
             else:
-                answer = bench.replay(record, page.occasion(message), command.replay_id)
-            recorded = RecordedAnswer(command.replay_id, answer, page.at)
-            answers.setdefault(recorded.result_id, recorded)
-        page.answer(answers.values())
-        return read[len(asked) :] or None
-
-    async def _complete(
-        self, command: Sync, message: Incoming, page: Page, transaction: Transaction
-    ) -> int:
-        """Complete what Commerce has shipped, some at a time; give how many."""
-        shipped = await transaction.shipped_commerce_orders(command.store_id, STEP)
-        records = await transaction.orders({order.key for order in shipped})
-        page.remember(records.values(), shipped)
-        for order in shipped:
-            decision = complete_shipped(records[order.key], order, page.occasion(message))
-            if decision is not None:
-                page.decide(decision)
-        return len(shipped)
+                answers.append(bench.replay(record, page.occasion(message), replay.replay_id))
+        after = replay.advanced(answers, page.at)
+        page.facts.answers.extend(
+            RecordedAnswer(replay.replay_id, answer, page.at) for answer in answers
+        )
+        page.facts.replays.append(after)
+        if after.is_running:
+            page.outgoing.append(step_of(after.replay_id, after.step))
 
 
-def _is_replay(one: Asked) -> bool:
-    return isinstance(one.command, Replay)
+def step_of(replay_id: str, step: int) -> CommandMessage:
+    """Return the command that takes a step of a replay."""
+    return CommandMessage(replay_id, ReplayStep(replay_id=replay_id, step=step))
+
+
+async def _check_again(
+    found: Sequence[OrderRecord], message: Incoming, page: Page, bench: Bench
+) -> None:
+    await bench.prepare(found)
+    for record in found:
+        bench.judge(page.record(record.key) or record, page.occasion(message))
+
+
+def _go_on(page: Page, key: str, command: Recheck | Sync, checked: Sequence[OrderRecord]) -> bool:
+    """Put the next command of the chain into the outbox if there may be more orders."""
+    if len(checked) < STEP:
+        return False
+    last = checked[-1]
+    after = OrderCursor.model_construct(purchase_date=last.order.purchase_date, key=last.key)
+    page.outgoing.append(CommandMessage(key, command.model_copy(update={"after": after})))
+    return True
 
 
 def _read(message: Incoming) -> Command | None:
@@ -122,5 +168,9 @@ def _read(message: Incoming) -> Command | None:
 
 
 _NO_COMMAND = Refusal(
-    code=DeadLetterCode.UNKNOWN_PAYLOAD, message="command: expected rejudge, sync or replay"
+    code=DeadLetterCode.UNKNOWN_PAYLOAD, message="command: expected recheck, sync or replay"
+)
+_NO_REPLAY = Refusal(
+    code=DeadLetterCode.UNKNOWN_PAYLOAD,
+    message="replay_id: expected a replay that an operator has begun",
 )

@@ -14,6 +14,7 @@ from models.refusals import DeadLetterCode, Refusal
 from storage.port import Transaction, Turn
 from streams.messages import Incoming
 from streams.page import Page
+from streams.stage import Stage
 
 Fact = TypeVar("Fact", bound=BaseModel)
 
@@ -60,7 +61,7 @@ def _refusal(code: DeadLetterCode, message: str) -> Refusal:
     return Refusal(code=code, message=message)
 
 
-class StoresStage:
+class StoresStage(Stage[Told[Store]]):
     """See `streams.stage.Stage`."""
 
     def read(self, messages: Sequence[Incoming]) -> Sequence[Told[Store]]:
@@ -86,7 +87,7 @@ class StoresStage:
         await page.wake(transaction, {keys.waits_on_store(store_id) for store_id in changed})
 
 
-class ProductsStage:
+class ProductsStage(Stage[Told[Product]]):
     """See `streams.stage.Stage`."""
 
     def read(self, messages: Sequence[Incoming]) -> Sequence[Told[Product]]:
@@ -137,7 +138,7 @@ class ProductsStage:
                 page.keep(kept, counted=[(hold.sku, hold.quantity) for hold in counted])
 
 
-class ListingsStage:
+class ListingsStage(Stage[Told[Listing]]):
     """See `streams.stage.Stage`."""
 
     def read(self, messages: Sequence[Incoming]) -> Sequence[Told[Listing]]:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 
 from pydantic import TypeAdapter, ValidationError
+from typing_extensions import override
 
 from handlers.payloads import Reading, read_payload
 from handlers.payloads.problems import joined, quoted
@@ -18,6 +19,7 @@ from models.refusals import DeadLetterCode, Refusal
 from storage.port import Transaction, Turn
 from streams.messages import Incoming, header
 from streams.page import Page
+from streams.stage import Stage
 
 _STORE_ID: TypeAdapter[str] = TypeAdapter(Identifier)
 _MOVES_COMMERCE = frozenset({AmazonStatus.CANCELED, AmazonStatus.SHIPPED})
@@ -29,12 +31,17 @@ News = tuple[str, AmazonOrder, Incoming]
 """A `store/order` key, what is told of that order, and the message that tells it."""
 
 
-class ImportPolicyStage:
+class ImportPolicyStage(Stage[Orders]):
     """See `streams.stage.Stage`."""
 
     def read(self, messages: Sequence[Incoming]) -> Sequence[Orders]:
         """Read each message's payload."""
         return [(message, read_payload(message.value)) for message in messages]
+
+    @override
+    def weight(self, read: Orders) -> int:
+        """Return how many orders the message names."""
+        return max(1, len(read[1].orders))
 
     async def decide(self, read: Sequence[Orders], page: Page, transaction: Transaction) -> None:
         """Record every order, ask the policy, and pass later news on to Commerce orders."""

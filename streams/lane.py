@@ -2,16 +2,17 @@
 
 import asyncio
 import contextlib
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_exponential_jitter
 
-from models.errors import PositionLost, StorageBusy, StorageUnavailable
+from models.errors import PositionLost, StorageBusy, StorageUnavailable, TransactionTooLarge
 from models.ledger import Outgoing, Position, Source
 from storage.port import Storage, Transaction
 from streams.messages import Incoming
@@ -27,8 +28,12 @@ IDLE_SECONDS = 0.05
 """How long a lane waits for more before it records that all is published."""
 PATIENCE_SECONDS = 1.0
 """How long a lane waits for the next one to come after, before it decides more all the same."""
-MOST_MESSAGES = 1000
-"""How many messages of several partitions are decided in one transaction, if nothing is said."""
+MAX_WEIGHT = 1000
+"""How many orders and other messages are decided in one transaction, if nothing else is set."""
+MAX_BATCH_BYTES = 8 * 1024 * 1024
+"""How many bytes of messages are decided in one transaction, and read ahead of it."""
+SLOW_SECONDS = 3.0
+"""After a transaction that took longer the next ones take half as much."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,17 +49,18 @@ class Batch:
         return self.messages[-1].offset + 1
 
 
-@dataclass(frozen=True, slots=True)
-class ReadBatch:
-    """A partition's batch as its stage has read it, and the offset after it."""
+class ParsedMessage(NamedTuple):
+    """A message as its stage has read it, the offset after it, and how large a part it is."""
 
     source: Source
-    read: Sequence[Any]
+    read: Any
     end: int
+    weight: int
+    size: int
 
 
-Decided = tuple[Sequence[Any] | None, Sequence[tuple[Position, Position]], Sequence[Outgoing]]
-"""What a transaction leaves for the next one, the positions it moves, and what it has to tell."""
+Decided = tuple[Sequence[tuple[Position, Position]], Sequence[Outgoing]]
+"""The positions a transaction moves, and what it publishes."""
 
 
 class Lane:
@@ -73,7 +79,7 @@ class Lane:
         publisher: Publisher,
         now: Callable[[], datetime],
         on_room: Callable[[], None] = lambda: None,
-        most: int = MOST_MESSAGES,
+        max_weight: int = MAX_WEIGHT,
         followed_by: "Lane | None" = None,
     ) -> None:
         self._outbox = Outbox(positions, storage, publisher)
@@ -81,9 +87,11 @@ class Lane:
         self._storage = storage
         self._now = now
         self._on_room = on_room
-        self._most = most
+        self._max_weight = max_weight
+        self._weight_now = max_weight
         self._followed_by = followed_by
-        self._waiting: deque[ReadBatch] = deque()
+        self._waiting: deque[ParsedMessage] = deque()
+        self._waiting_weight = self._waiting_size = 0
         self._news = asyncio.Event()
         self._relief = asyncio.Event()
         self._taken_to = {source: one.decided_to for source, one in self.positions.items()}
@@ -108,7 +116,7 @@ class Lane:
     @property
     def has_room(self) -> bool:
         """Whether more should be read: less waits, of all partitions, than is decided at once."""
-        return sum(len(one.read) for one in self._waiting) < self._most
+        return self._waiting_weight < self._max_weight and self._waiting_size < MAX_BATCH_BYTES
 
     async def caught_up(self, seconds: float) -> None:
         """Wait while it has something to begin with, at most so long."""
@@ -127,7 +135,12 @@ class Lane:
         new = [one for one in batch.messages if one.offset >= taken_to]
         if new and not self._draining:
             self._taken_to[source] = batch.end
-            self._waiting.append(ReadBatch(source, self._stage.read(new), batch.end))
+            for message, read in zip(new, self._stage.read(new), strict=True):
+                size = len(message.value or b"")
+                weight = self._stage.weight(read)
+                self._waiting.append(ParsedMessage(source, read, message.offset + 1, weight, size))
+                self._waiting_weight += weight
+                self._waiting_size += size
             self._news.set()
 
     def drain(self) -> None:
@@ -135,6 +148,7 @@ class Lane:
         self._draining = True
         self._outbox.close()
         self._waiting.clear()
+        self._waiting_weight = self._waiting_size = 0
         self._news.set()
         self._relief.set()
 
@@ -145,13 +159,10 @@ class Lane:
             PositionLost: Another owner has decided on from here.
         """
         await self._outbox.publish(resumed=True)
-        while batches := await self._next_batches():
+        while batch := await self._next_batch():
             self._on_room()
-            ends = {one.source: one.end for one in batches}
-            read: Sequence[Any] | None = [one for batch in batches for one in batch.read]
             try:
-                while read is not None:
-                    read = await self._decide(read, ends)
+                await self._decide(batch)
             except StorageUnavailable:
                 if not self._draining:
                     raise
@@ -160,24 +171,40 @@ class Lane:
                 break
         await self._outbox.settle()
 
-    async def _decide(
-        self, read: Sequence[Any], ends: Mapping[Source, int]
-    ) -> Sequence[Any] | None:
-        """Decide one step; give what is left for a next transaction, if anything."""
+    async def _decide(self, batch: Sequence[ParsedMessage]) -> None:
+        """Decide a batch in one transaction; in two halves if it is too large for one."""
+        started = time.monotonic()
+        try:
+            await self._decide_at_once(batch)
+        except TransactionTooLarge:
+            self._weight_now = max(1, sum(one.weight for one in batch) // 2)
+            log.warning("transaction-too-large", topic=self._first.topic, messages=len(batch))
+            middle = len(batch) // 2
+            await self._decide(batch[:middle])
+            await self._decide(batch[middle:])
+            return
+        if time.monotonic() - started > SLOW_SECONDS:
+            self._weight_now = max(1, self._weight_now // 2)
+        else:
+            self._weight_now = min(self._max_weight, 2 * self._weight_now)
+
+    async def _decide_at_once(self, batch: Sequence[ParsedMessage]) -> None:
         decided: Decided | None = None
+        ends = {one.source: one.end for one in batch}
+        read = [one.read for one in batch]
 
         async def work(transaction: Transaction) -> None:
             nonlocal decided
             page = Page(self._first.topic, self._now())
-            rest = await self._stage.decide(read, page, transaction)
-            # A long job moves the positions with its last step, and says with each that it moved.
-            moved = ends if rest is None else {one: self.positions[one].decided_to for one in ends}
-            moves = self._outbox.moved(moved, page.outgoing)
+            await self._stage.decide(read, page, transaction)
+            moves = self._outbox.moved(ends, page.outgoing)
             await transaction.write(page.to_changes(), moves)
-            decided = rest, moves, page.outgoing
+            decided = moves, page.outgoing
 
+        # Of a message alone there is no less to try; the server may have more room in a while.
+        waited_out = (StorageUnavailable, *((TransactionTooLarge,) if len(batch) == 1 else ()))
         again = AsyncRetrying(
-            retry=retry_if_exception_type(StorageUnavailable),
+            retry=retry_if_exception_type(waited_out),
             wait=_pause,
             stop=lambda _: self._draining,
             before_sleep=_log_retry,
@@ -190,10 +217,8 @@ class Lane:
                     await self._storage.transact(work, self._first)
         if decided is None:
             raise AssertionError("a transaction that committed has decided")
-        rest, moves, outgoing = decided
-        self._outbox.add(moves, outgoing)
+        self._outbox.add(*decided)
         await self._outbox.publish()
-        return rest
 
     @property
     def _first(self) -> Source:
@@ -205,8 +230,8 @@ class Lane:
             raise PositionLost(f"{source} has another owner")
         return stored.step > known.step
 
-    async def _next_batches(self) -> Sequence[ReadBatch]:
-        """Wait for batches, and give what can be decided together; none when it is drained."""
+    async def _next_batch(self) -> Sequence[ParsedMessage]:
+        """Wait for messages, and return what can be decided together; none once it is drained."""
         pause = IDLE_SECONDS
         while not self._waiting and not self._draining:
             self._news.clear()
@@ -221,15 +246,18 @@ class Lane:
         if self._followed_by is not None:
             # What is begun is finished before more is begun: it is still at hand in memory.
             await self._followed_by.caught_up(PATIENCE_SECONDS)
-        batches: list[ReadBatch] = []
-        count = 0
+        batch: list[ParsedMessage] = []
+        weight = size = 0
         while self._waiting:
-            count += len(self._waiting[0].read)
-            if batches and count > self._most:
+            weight += self._waiting[0].weight
+            size += self._waiting[0].size
+            if batch and (weight > self._weight_now or size > MAX_BATCH_BYTES):
                 break
-            batches.append(self._waiting.popleft())
+            batch.append(self._waiting.popleft())
+        self._waiting_weight -= sum(one.weight for one in batch)
+        self._waiting_size -= sum(one.size for one in batch)
         self._relief.set()
-        return batches
+        return batch
 
 
 _LONGER_AND_LONGER = wait_exponential_jitter(multiplier=0.1, max=5, jitter=0.5)

@@ -15,7 +15,7 @@ from tenacity import AsyncRetrying, retry_if_exception_type, wait_exponential_ji
 from models.errors import StorageUnavailable
 from models.ledger import Position, Source
 from storage.port import R, Storage
-from streams.lane import MOST_MESSAGES, Batch, Lane
+from streams.lane import MAX_WEIGHT, Batch, Lane
 from streams.publisher import Publisher
 from streams.stage import Stage
 from streams.watchdog import Progress
@@ -52,7 +52,7 @@ class Lanes:
         publisher: Publisher,
         now: Callable[[], datetime],
         on_failure: Callable[[BaseException], None],
-        most: int = MOST_MESSAGES,
+        max_weight: int = MAX_WEIGHT,
         followed_by: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self._stages = stages
@@ -60,7 +60,7 @@ class Lanes:
         self._publisher = publisher
         self._now = now
         self._on_failure = on_failure
-        self._most = most
+        self._max_weight = max_weight
         self._followed_by = followed_by
         self._lanes: dict[str, tuple[Lane, asyncio.Task[None]]] = {}
         # Faust may ask for the positions twice at once, from a rebalance and from its reader.
@@ -100,7 +100,7 @@ class Lanes:
                 self._publisher,
                 self._now,
                 self._room.set,
-                self._most,
+                self._max_weight,
                 None if following is None else following[0],
             )
             task = asyncio.create_task(lane.run(), name=f"lane {topic}")

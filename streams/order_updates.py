@@ -10,6 +10,7 @@ from storage.port import Transaction, Turn
 from streams.facts import Told, read_fact
 from streams.messages import Incoming
 from streams.page import Page
+from streams.stage import Stage
 
 _NO_SUCH_ORDER = Refusal(
     code=DeadLetterCode.INVALID_MESSAGE,
@@ -17,7 +18,7 @@ _NO_SUCH_ORDER = Refusal(
 )
 
 
-class OrderUpdatesStage:
+class OrderUpdatesStage(Stage[Told[OrderUpdate]]):
     """See `streams.stage.Stage`."""
 
     def read(self, messages: Sequence[Incoming]) -> Sequence[Told[OrderUpdate]]:

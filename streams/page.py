@@ -1,10 +1,10 @@
 """The page: what one batch of messages decides, folded together for one transaction."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from models.commands import Rejudge
+from models.commands import Recheck
 from models.decision import Decision
 from models.ledger import (
     Admission,
@@ -14,9 +14,15 @@ from models.ledger import (
     OrderChange,
     Outgoing,
 )
-from models.records import Cause, CommerceOrder, Occasion, OrderRecord, StoryEntry
+from models.records import (
+    Cause,
+    CommerceOrder,
+    Occasion,
+    OrderRecord,
+    StockedProduct,
+    StoryEntry,
+)
 from models.refusals import Refusal
-from models.replays import RecordedAnswer
 from storage.port import Transaction
 from streams.messages import Incoming, cause_of
 from streams.topics import MAX_MESSAGE_BYTES
@@ -47,6 +53,8 @@ class Page:
         self.topic = topic
         self.at = at
         self.outgoing: list[Outgoing] = []
+        self.products: dict[str, StockedProduct] = {}
+        """Products by SKU, with what is reserved of them as of the decisions so far."""
         self._changes = Changes()
         self._orders: dict[str, _Fold] = {}
         self._commerce_orders: dict[str, CommerceOrder] = {}
@@ -65,6 +73,13 @@ class Page:
             self._orders.setdefault(record.key, _Fold(record, is_new=False))
         for order in orders:
             self._commerce_orders.setdefault(order.commerce_order_id, order)
+
+    def stock(self, products: Mapping[str, StockedProduct]) -> None:
+        """Add products as they are stored, which a first decision needs now."""
+        for sku, product in products.items():
+            if sku not in self.products:
+                reserved = self._changes.held.get(sku, 0)
+                self.products[sku] = replace(product, held=product.held + reserved)
 
     def record(self, key: str) -> OrderRecord | None:
         """Give an order as it stands on this page."""
@@ -130,10 +145,6 @@ class Page:
         self._changes.dead_letters.append(letter)
         self.outgoing.append(letter)
 
-    def answer(self, answers: Iterable[RecordedAnswer]) -> None:
-        """Add what a replay says of orders."""
-        self._changes.answers.extend(answers)
-
     @property
     def held(self) -> Mapping[str, int]:
         """Pieces that this page takes (positive) or frees again (negative), per catalog SKU."""
@@ -151,7 +162,7 @@ class Page:
         blocked before is found here, one judged later sees the change.
         """
         for fact in sorted(await transaction.facts_waited_on(set(facts))):
-            self.outgoing.append(CommandMessage(fact, Rejudge(fact=fact)))
+            self.outgoing.append(CommandMessage(fact, Recheck(fact=fact)))
 
     @property
     def freed(self) -> set[str]:
@@ -160,7 +171,7 @@ class Page:
 
     @property
     def facts(self) -> Changes:
-        """Where changed stores, products and listings are added."""
+        """Where changed stores, products and listings are added, and what replays and syncs did."""
         return self._changes
 
     def to_changes(self) -> Changes:
@@ -179,3 +190,5 @@ class Page:
 
     def _hold(self, sku: str, pieces: int) -> None:
         self._changes.held[sku] = self._changes.held.get(sku, 0) + pieces
+        if (product := self.products.get(sku)) is not None:
+            self.products[sku] = replace(product, held=product.held + pieces)

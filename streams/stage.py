@@ -14,16 +14,21 @@ class Stage(Protocol[Read]):
     """One agent's work on a batch."""
 
     def read(self, messages: Sequence[Incoming]) -> Sequence[Read]:
-        """Make of the bytes what can be made of them without the database. Never raises."""
+        """Make of the bytes what can be made of them without the database. Never raises.
+
+        Returns:
+            One value for each message, in their order.
+        """
         ...
 
-    async def decide(
-        self, read: Sequence[Read], page: Page, transaction: Transaction
-    ) -> Sequence[Read] | None:
+    def weight(self, read: Read) -> int:
+        """Return how many orders a message may change: one transaction takes only so many."""
+        del read
+        return 1
+
+    async def decide(self, read: Sequence[Read], page: Page, transaction: Transaction) -> None:
         """Gather, decide, and put the decisions on the page.
 
-        What was read may be of several partitions. It may run more than once for the same. What
-        it returns, if anything, is left for a transaction of its own: a long job goes in steps,
-        and the batch ends with the last.
+        What was read may be of several partitions. It may run more than once for the same.
         """
         ...

@@ -26,6 +26,7 @@ from models.records import (
     StoryEntry,
 )
 from models.refusals import DeadLetterCode
+from models.replays import Replay, ReplayState
 
 STORE = "store-1"
 ORDER = "902-1111111-0000001"
@@ -216,6 +217,20 @@ def a_commerce_order(**overrides: Any) -> CommerceOrder:
         "created_at": NOW,
     }
     return CommerceOrder(**(fields | overrides))
+
+
+def a_replay(**overrides: Any) -> Replay:
+    fields: dict[str, Any] = {
+        "replay_id": "r",
+        "state": ReplayState.RUNNING,
+        "who": "olga",
+        "reason_text": "import was off",
+        "asked": {},
+        "selected": 1,
+        "started_at": NOW,
+        "moved_at": NOW,
+    }
+    return Replay(**(fields | overrides))
 
 
 def an_event(**overrides: Any) -> Event:

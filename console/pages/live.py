@@ -58,7 +58,6 @@ async def _told(request: Request, store_id: str | None, since: datetime) -> Asyn
                     {}
                     if job is None
                     else {
-                        "sent": shown.number(job.sent),
                         "decided": shown.number(job.decided),
                         "made": shown.number(job.created),
                         "again": shown.number(job.blocked),

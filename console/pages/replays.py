@@ -17,7 +17,6 @@ from console.web import desk_of, get, post, record, refuse, render, see, text_of
 
 _LISTED = 50
 _MOST_KEYS = 5_000
-_MOST_RATE = 10_000.0
 _BY_SCOPE = frozenset({"store", "state", "reason", "product", "from", "to"})
 """The fields of a filter that a replay understands itself; all others are made a list of orders."""
 
@@ -66,31 +65,21 @@ async def _plan_page(
         fields=_fields_of(asked),
         errors=errors,
         stores=await stores_of(desk),
-        typed={name: str(asked.get(name, "")) for name in ("why", "rate")},
+        why=str(asked.get("why", "")),
     )
 
 
 async def start(request: Request, form: FormData) -> Response:
     """Start a replay, with a reason."""
     desk = desk_of(request)
-    why, rate_text = text_of(form, "why"), text_of(form, "rate")
-    errors: dict[str, str] = {}
+    why = text_of(form, "why")
     if not why:
-        errors["why"] = "Say why, for those who look at this later."
-    rate: float | None = None
-    if rate_text:
-        try:
-            rate = float(rate_text)
-        except ValueError:
-            rate = 0.0
-        if not 0 < rate <= _MOST_RATE:
-            errors["rate"] = "Expected orders per second, more than 0."
-    if errors:
+        errors = {"why": "Say why, for those who look at this later."}
         return await _plan_page(request, form, errors)
     try:
         scope, _ = await _scope_of(request, form)
         by = visit_of(request).user or ""
-        replay_id = await desk.replays.start(scope, reason=why[:500], by=by, rate=rate)
+        replay_id = await desk.replays.start(scope, reason=why[:500], by=by)
     except PortError as problem:
         return await refuse(request, HTTPStatus.CONFLICT, str(problem))
     await record(request, "replay-started", replay_id, why)
@@ -109,11 +98,11 @@ async def replay(request: Request) -> Response:
 
 
 async def cancel(request: Request, form: FormData) -> Response:
-    """Send no more of a replay."""
+    """Stop a replay after the step it is in."""
     del form
     replay_id = request.path_params["replay_id"]
     try:
-        await desk_of(request).replays.cancel(replay_id, visit_of(request).user or "")
+        await desk_of(request).replays.cancel(replay_id)
     except PortError as problem:
         return await refuse(request, HTTPStatus.CONFLICT, str(problem))
     await record(request, "replay-canceled", replay_id)
@@ -164,7 +153,7 @@ def _fields_of(
     asked: ImmutableMultiDict[str, str] | FormData,
 ) -> list[tuple[str, str]]:
     """Give what names the orders, to be sent along when it is started."""
-    kept = {"csrf", "why", "rate"}
+    kept = {"csrf", "why"}
     return [(name, str(value)) for name, value in asked.multi_items() if name not in kept and value]
 
 

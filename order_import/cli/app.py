@@ -16,6 +16,7 @@ from order_import.cli import (
     init,
     orders,
     replay,
+    replays,
     send,
     status,
     sync,
@@ -53,6 +54,7 @@ for command in (replay.replay, sync.sync):
 app.command()(console.console)
 app.command("console-user")(console.console_user)
 app.add_typer(dead_letters.dead_letters)
+app.add_typer(replays.replays)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -4,7 +4,7 @@ import asyncio
 import getpass
 import signal
 import socket
-from contextlib import AsyncExitStack
+from contextlib import aclosing
 from datetime import datetime
 from typing import Annotated, NamedTuple
 
@@ -12,20 +12,27 @@ import typer
 
 from models.blockers import BlockerCode
 from models.outcomes import SkipReason, WaitingReason
-from models.replays import ReplayResult, ReplayState, Selection
+from models.replays import Replay, ReplayResult, ReplayState, Selection
 from order_import.cli.errors import REFUSED, CommandRefused
 from order_import.cli.orders import parse_since
 from order_import.cli.replay_progress import show_progress
 from order_import.cli.replay_view import dry_run_as_json, ran_as_json, show_dry_run, show_ran
 from order_import.cli.surroundings import read_settings, run
-from order_import.clients import connect_reader, connect_storage
+from order_import.clients import connect_storage
+from order_import.operations.replay import (
+    Ran,
+    Request,
+    TopicMissing,
+    begin,
+    cancel,
+    follow,
+    open_sender,
+    sum_up,
+)
 from order_import.output import print_json, stderr, stdout
 from order_import.replay.assumptions import Assumptions, BadAssumption, parse_assumptions
-from order_import.replay.command_log import TopicMissing, open_command_log
-from order_import.replay.lease import ReplayInTheWay
 from order_import.replay.naming import OrderNotNamed, resolve_orders
 from order_import.replay.plan import dry_run, select_keys
-from order_import.replay.runner import LeaseLost, Ran, Request, Runner, Signals
 from order_import.replay.summary import Summary
 from order_import.replay.topic_reading import orders_in_topic
 from order_import.settings import Settings
@@ -93,9 +100,9 @@ def replay(
     reason_text: Annotated[
         str | None, typer.Option(metavar="T", help="Why; kept with the replay.")
     ] = None,
-    rate: Annotated[
-        float | None, typer.Option(min=0.1, metavar="N", help="Orders per second, at most.")
-    ] = None,
+    wait: Annotated[
+        bool, typer.Option("--wait/--no-wait", help="Wait until the worker has carried it out.")
+    ] = True,
     execute: Annotated[bool, typer.Option("--execute", help="Do it, not only tell.")] = False,
     assume: Annotated[
         list[str] | None,
@@ -107,7 +114,8 @@ def replay(
 ) -> None:
     """Judge orders again by today's facts: blocked ones, and those skipped for a setting.
 
-    Without --execute it only tells what would become of them, and changes nothing.
+    Without --execute it only tells what would become of them, and changes nothing. With it the
+    worker carries it out, also after this command has ended: see `replays`.
     """
     asked = Asked(store, reason, sku, order or [], since, until, from_topic)
     if asked.orders and (reason or sku or since or until or from_topic):
@@ -120,9 +128,8 @@ def replay(
         assumed = parse_assumptions(assume or [])
         settings = read_settings()
         if execute:
-            _tell_ran(
-                run(_execute(settings, asked, (reason_text or "").strip(), rate, as_json)), as_json
-            )
+            ran = run(_execute(settings, asked, (reason_text or "").strip(), wait, as_json))
+            tell_ran(ran, as_json)
         else:
             summary = run(_dry_run(settings, asked, assumed))
             _tell_dry_run(summary, assume or [], as_json)
@@ -132,13 +139,6 @@ def replay(
         raise CommandRefused(f"topic {error} is not there yet; run: order-import init") from None
     except OrderNotNamed as error:
         raise CommandRefused(str(error)) from None
-    except ReplayInTheWay as error:
-        raise CommandRefused(f"{error}; wait for it, or cancel it with Ctrl-C there") from None
-    except LeaseLost as error:
-        raise CommandRefused(
-            f"replay {error} could not say for too long that it is alive, and sent no more; "
-            "what was sent is carried out, and running it again is safe"
-        ) from None
 
 
 def _tell_dry_run(summary: Summary, assumed: list[str], as_json: bool) -> None:
@@ -154,12 +154,13 @@ def _tell_dry_run(summary: Summary, assumed: list[str], as_json: bool) -> None:
         stdout().print('Add --execute --reason-text "why" to do it.')
 
 
-def _tell_ran(ran: Ran, as_json: bool) -> None:
+def tell_ran(ran: Ran, as_json: bool) -> None:
+    """Print how far a replay came; leave with 1 if it was canceled."""
     if as_json:
         print_json(ran_as_json(ran))
     else:
         show_ran(stdout(), ran)
-    if ran.replay.state is not ReplayState.DONE:
+    if ran.replay.state is ReplayState.CANCELED:
         raise typer.Exit(REFUSED)
 
 
@@ -179,37 +180,36 @@ async def _dry_run(settings: Settings, asked: Asked, assumed: Assumptions) -> Su
 
 
 async def _execute(
-    settings: Settings, asked: Asked, reason_text: str, rate: float | None, quiet: bool
+    settings: Settings, asked: Asked, reason_text: str, wait: bool, quiet: bool
 ) -> Ran:
-    async with AsyncExitStack() as stack:
-        storage = await stack.enter_async_context(connect_storage(settings))
-        reader = await stack.enter_async_context(connect_reader(settings))
+    async with connect_storage(settings) as storage:
         wanted = await _wanted(storage, settings, asked)
         keys = await select_keys(storage, wanted)
         if not keys:
             raise CommandRefused(_NOTHING)
-        commands = await stack.enter_async_context(open_command_log(settings, reader))
-        progress = stack.enter_context(show_progress(len(keys), quiet=quiet))
-        runner = Runner(storage, commands, now, progress)
-        request = Request(wanted, _who(), reason_text, rate, asked.kept)
-        return await runner.run(request, keys, _signals())
+        request = Request(wanted, _who(), reason_text, asked.kept)
+        async with open_sender(settings) as send:
+            replay = await begin(storage, send, request, keys, now())
+        if wait:
+            replay = await watch(storage, replay, quiet=quiet)
+        return Ran(replay, await sum_up(storage, replay.replay_id))
 
 
-def _signals() -> Signals:
-    """Have Ctrl-C cancel what is not sent; a second one does not wait for the rest either."""
-    signals = Signals()
-
-    def interrupted() -> None:
-        if signals.cancel.is_set():
-            signals.give_up.set()
-            return
-        signals.cancel.set()
-        stderr().print("Canceled: nothing more is sent; waiting for what was.")
-
+async def watch(storage: Storage, replay: Replay, *, quiet: bool) -> Replay:
+    """Show the progress of a replay until it is over. Ctrl-C cancels it."""
+    last = replay
+    interrupted = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, interrupted)
-    return signals
+        loop.add_signal_handler(number, interrupted.set)
+    with show_progress(replay.selected, quiet=quiet) as show:
+        async with aclosing(follow(storage, replay.replay_id)) as states:
+            async for last in states:
+                show(last.done)
+                if interrupted.is_set() and last.is_running:
+                    stderr().print("Canceled: the step under way is the last.")
+                    await cancel(storage, last.replay_id, now())
+    return last
 
 
 def _who() -> str:

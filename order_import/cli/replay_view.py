@@ -4,10 +4,10 @@ from collections.abc import Iterable, Sequence
 
 from rich.console import Console
 
-from models.replays import ReplayAnswer, ReplayReason, ReplayResult
+from models.replays import Replay, ReplayAnswer, ReplayReason, ReplayResult
 from models.words import REASONS
+from order_import.operations.replay import Ran
 from order_import.output import amount, cell, new_table
-from order_import.replay.runner import Ran
 from order_import.replay.summary import Summary
 from order_import.words import in_words
 
@@ -76,14 +76,13 @@ def ran_as_json(ran: Ran) -> dict[str, object]:
     return {
         "executed": True,
         "replay_id": replay.replay_id,
-        "scope": replay.scope,
         "state": replay.state,
         "who": replay.who,
         "reason_text": replay.reason_text,
         "started_at": replay.started_at,
         "finished_at": replay.finished_at,
         "selected": replay.selected,
-        "sent": replay.sent,
+        "done": replay.done,
         "unanswered": ran.unanswered,
         **summary_as_json(ran.summary),
     }
@@ -101,11 +100,22 @@ def show_dry_run(console: Console, summary: Summary, assumed: Sequence[str]) -> 
 def show_ran(console: Console, ran: Ran) -> None:
     """Print what a replay did."""
     replay = ran.replay
-    told = f"Replay {replay.replay_id}: {replay.state}, {replay.sent} of {replay.selected} sent."
-    console.print(cell(told, "bold"))
+    line = f"Replay {replay.replay_id}: {replay.state}, {replay.done} of {replay.selected} done."
+    console.print(cell(line, "bold"))
     show_summary(console, ran.summary, _HAPPENED)
-    if ran.unanswered:
-        console.print(f"{count_of(ran.unanswered)} sent, and not judged yet.")
+    if replay.is_running:
+        console.print(f"The worker goes on: order-import replays watch {replay.replay_id}")
+
+
+def show_replays(console: Console, found: Iterable[Replay]) -> None:
+    """Print a table of replays."""
+    columns = ("Replay", "State", "Who", "Reason", "Orders", "Done", "Created", "Blocked")
+    table = new_table(*columns, right=columns[4:])
+    for one in found:
+        counts = (one.results.get(result, 0) for result in ("created", "blocked"))
+        facts = (one.replay_id, one.state, one.who, one.reason_text, one.selected, one.done)
+        table.add_row(*map(cell, (*facts, *counts)))
+    console.print(table)
 
 
 def show_summary(

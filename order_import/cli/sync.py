@@ -9,10 +9,10 @@ from order_import.cli.errors import CommandRefused
 from order_import.cli.replay_view import count_of, show_summary, summary_as_json
 from order_import.cli.surroundings import read_settings, run
 from order_import.clients import connect_reader, connect_storage
+from order_import.operations.replay import TopicMissing, open_sender
+from order_import.operations.sync import ask_for_sync, sync_now
 from order_import.output import cell, print_json, stdout
-from order_import.replay.command_log import TopicMissing, open_command_log
 from order_import.replay.summary import Summary
-from order_import.replay.syncing import ask_for_sync, sync_now
 from order_import.settings import Settings
 from streams.clock import now
 
@@ -50,8 +50,8 @@ async def _sync(settings: Settings, store: str | None, *, wait: bool) -> Summary
         reader = await stack.enter_async_context(connect_reader(settings))
         if store is not None and store not in await reader.stores():
             raise CommandRefused(f"there is no store {store}")
-        commands = await stack.enter_async_context(open_command_log(settings, reader))
+        send = await stack.enter_async_context(open_sender(settings))
         if not wait:
-            await ask_for_sync(commands, store, now())
+            await ask_for_sync(send, store, now())
             return None
-        return await sync_now(storage, commands, store, now())
+        return await sync_now(storage, send, store, now())

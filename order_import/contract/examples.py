@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from models import keys
-from models.commands import Rejudge, Replay, Sync
+from models.commands import Recheck, ReplayStep, Sync
 from models.events import Event, EventBody
 from models.ledger import DeadLetter
 from models.records import Cause
@@ -39,9 +39,9 @@ def read_examples() -> Mapping[str, Sequence[Example]]:
         "ListingRemoved": [_example(None, key=f"{sample.STORE}/MUG-BLUE-US")],
         "OrderUpdate": [_example(sample.UPDATE, key=sample.COMMERCE_ORDER)],
         "Admission": [_example({}, key=sample.KEY)],
-        "Rejudge": [_command(Rejudge(fact=keys.waits_on_product("MUG-BLUE")), "product:MUG-BLUE")],
+        "Recheck": [_command(Recheck(fact=keys.waits_on_product("MUG-BLUE")), "product:MUG-BLUE")],
         "Sync": [_command(Sync(store_id=sample.STORE, requested_at=_AT), sample.STORE)],
-        "Replay": [_command(Replay(replay_id="2026-11-23-1", key=sample.KEY), sample.KEY)],
+        "ReplayStep": [_command(ReplayStep(replay_id="2026-11-23-1", step=0), "2026-11-23-1")],
     }
 
 
@@ -92,7 +92,7 @@ def _example(payload: Any, *, key: str, headers: Mapping[str, str] | None = None
     }
 
 
-def _command(command: Rejudge | Sync | Replay, key: str) -> Example:
+def _command(command: Recheck | Sync | ReplayStep, key: str) -> Example:
     return _example(
         command.model_dump(mode="json"), key=key, headers={"content-type": "application/json"}
     )

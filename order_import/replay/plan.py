@@ -103,7 +103,8 @@ async def _answers(
         part = keys[start : start + CHUNK]
         records = await view.orders(part)
         page = Page(TopicName.COMMANDS, at)
-        bench = await Bench.gather(page, facts, records.values(), created)
+        bench = Bench(page, facts, created)
+        await bench.prepare(records.values())
         for key in part:
             if key in records:
                 yield bench.replay(records[key], occasion, _DRY)

@@ -14,6 +14,7 @@ import pytest_asyncio
 
 from models.amazon_order import AmazonStatus, FulfillmentChannel
 from models.blockers import BlockerCode
+from models.commands import OrderCursor
 from models.facts import CommerceStatus
 from models.ledger import Changes, OrderChange, Source
 from models.outcomes import Created, ImportState, SkipReason, WaitingReason
@@ -150,7 +151,6 @@ async def ask(asked: Any) -> None:
     """What a transaction asks."""
     await asked.stores()
     record = (await asked.orders({KEY}))[KEY]
-    undated = replace(record, order=an_order(purchase_date=None))
     await asked.admitted_orders({KEY})
     await asked.order_keys({ORDER})
     await asked.commerce_orders({"c-2"})
@@ -159,7 +159,8 @@ async def ask(asked: Any) -> None:
     await asked.product_versions({"SKU-1"})
     await asked.listings({f"{STORE}/SELLER"})
     assert await asked.facts_waited_on({"product:SKU-1"})
-    for after in (None, record, undated):
+    dates = (record.order.purchase_date, None)
+    for after in (None, *(OrderCursor(purchase_date=date, key=KEY) for date in dates)):
         await asked.orders_waiting_on("product:SKU-1", after, 10)
         for store in (None, STORE):
             await asked.blocked_orders(store, after, 10)
@@ -167,6 +168,7 @@ async def ask(asked: Any) -> None:
         await asked.shipped_commerce_orders(store, 10)
     await asked.acknowledged_holders({"SKU-1"})
     await asked.details_of({ORDER})
+    await asked.replay_part("r-1", 0)
 
 
 async def select(asked: Any) -> None:
@@ -178,6 +180,7 @@ async def select(asked: Any) -> None:
     await asked.select_orders(Selection(sku="SKU-1"))
     await asked.select_orders(Selection(state=ImportState.SKIPPED))
     await asked.replay("r-1")
+    await asked.synced(None)
     for running in (True, False):
         await asked.replays(running=running, limit=5)
     for after in (None, RecordedAnswer("r-1", ReplayAnswer(KEY, ReplayResult.CREATED, ()), NOW)):

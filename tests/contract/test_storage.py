@@ -21,10 +21,11 @@ from models.amazon_order import (
 )
 from models.base import to_utc
 from models.blockers import BlockerCode
-from models.commands import Rejudge, Replay, Sync
+from models.commands import OrderCursor, Recheck, ReplayStep, Sync
 from models.errors import PositionLost
 from models.facts import CommerceStatus, OrderNumberSource
 from models.ledger import (
+    ALL_STORES,
     Admission,
     Changes,
     CommandMessage,
@@ -51,6 +52,7 @@ from models.records import (
     StockedProduct,
     StoryEntry,
 )
+from models.replays import ReplayAnswer, ReplayPart, ReplayResult, ReplayState
 from order_import.embedded import EmbeddedServers
 from storage.driver import Driver
 from storage.memory import MemoryStorage
@@ -73,6 +75,7 @@ from tests.builders import (
     a_listing,
     a_product,
     a_record,
+    a_replay,
     a_store,
     a_story_entry,
     an_event,
@@ -473,8 +476,9 @@ async def test_a_position_that_another_one_moved_is_lost(
     assert await storage.position(SOURCE) == stands
 
 
-async def test_a_step_that_does_not_move_the_offset_is_fenced_as_well(storage: Tested) -> None:
-    """A long job goes in steps: two owners in the middle of it must not both go on."""
+async def test_a_transaction_that_does_not_move_the_offset_is_fenced_as_well(
+    storage: Tested,
+) -> None:
     stands = BEGINNING.moved(0, (Admission("first"),))
     await move(storage, BEGINNING, stands)
     with pytest.raises(PositionLost):
@@ -502,11 +506,11 @@ OUTBOX: tuple[Outgoing, ...] = (
     an_event(event_id=FIRST, cause=a_cause(traceparent=TRACE)),
     Admission(KEY, TRACE),
     a_dead_letter(),
-    CommandMessage("product:SKU-1", Rejudge(fact="product:SKU-1")),
+    CommandMessage("product:SKU-1", Recheck(fact="product:SKU-1")),
     an_event(event_id=keys.event_id(KEY, "CommerceOrderStatusChanged", 2), sequence=2),
     Admission("store-1/other"),
     CommandMessage(STORE, Sync(store_id=STORE, requested_at=NOW)),
-    CommandMessage(KEY, Replay(replay_id="r1", key=KEY)),
+    CommandMessage("r1", ReplayStep(replay_id="r1", step=2)),
     a_dead_letter(offset=8, key=None, value=None, headers=(("none", None),)),
 )
 
@@ -707,17 +711,17 @@ OTHERS = [
 
 
 async def pages(
-    storage: Tested, ask: Callable[[Transaction, OrderRecord | None], Any], limit: int
+    storage: Tested, ask: Callable[[Transaction, OrderCursor | None], Any], limit: int
 ) -> list[list[str]]:
     found: list[list[str]] = []
-    after: OrderRecord | None = None
+    after: OrderCursor | None = None
     while True:
         start = after
         page = await read(storage, lambda t, start=start: ask(t, start))  # type: ignore[misc]
         found.append([record.order.amazon_order_id for record in page])
         if len(page) < limit:
             return found
-        after = page[-1]
+        after = OrderCursor(purchase_date=page[-1].order.purchase_date, key=page[-1].key)
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 100])
@@ -734,6 +738,31 @@ async def test_orders_that_wait_on_a_fact_come_oldest_first_and_each_once(
         found = await pages(storage, ask, limit)
         assert [one for page in found for one in page] == expected
         assert all(len(page) == limit for page in found[:-1])
+
+
+async def test_a_replay_is_kept_with_the_orders_of_each_step(storage: Tested) -> None:
+    replay = a_replay(selected=3, asked={"store_id": STORE})
+    parts = [ReplayPart("r", 0, ("s/1", "s/2")), ReplayPart("r", 1, ("s/3",))]
+    await write(storage, replays=[replay], replay_parts=parts)
+    assert await read(storage, lambda t: t.replay("r")) == replay
+    assert await read(storage, lambda t: t.replay("q")) is None
+    for step, keys_of_step in ((0, ["s/1", "s/2"]), (1, ["s/3"]), (2, [])):
+        found = await read(storage, lambda t, step=step: t.replay_part("r", step))  # type: ignore[misc]
+        assert list(found) == keys_of_step
+    moved = replay.advanced([ReplayAnswer("s/1", ReplayResult.CREATED)], NOW)
+    older = a_replay(replay_id="a", state=ReplayState.DONE, finished_at=NOW)
+    await write(storage, replays=[moved, older])
+    assert await read(storage, lambda t: t.replays(running=True, limit=9)) == [moved]
+    assert await read(storage, lambda t: t.replays(running=False, limit=9)) == [moved, older]
+
+
+async def test_the_latest_sync_that_is_through_is_known(storage: Tested) -> None:
+    assert await read(storage, lambda t: t.synced(None)) is None
+    for at in (later(1), later(0)):
+        await write(storage, synced={ALL_STORES: at, STORE: at})
+    assert await read(storage, lambda t: t.synced(None)) == later(1)
+    assert await read(storage, lambda t: t.synced(STORE)) == later(1)
+    assert await read(storage, lambda t: t.synced("store-9")) is None
 
 
 async def test_a_listing_gives_whole_records(storage: Tested) -> None:

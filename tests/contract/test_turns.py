@@ -1,7 +1,7 @@
 """A fact and an order that waits for it cannot pass each other, whoever is first (rule 12).
 
 One transaction is held between its reads and its commit while the other one tries. Afterwards no
-order waits on a fact that would free it without a `Rejudge` in an outbox: it cannot be lost.
+order waits on a fact that would free it without a `Recheck` in an outbox: it cannot be lost.
 The last test takes the turns away, and the wake-up is lost: so the tests can fail.
 """
 
@@ -17,7 +17,7 @@ import pytest_asyncio
 from typing_extensions import override
 
 from models import keys
-from models.commands import Rejudge
+from models.commands import Recheck
 from models.ledger import Changes, CommandMessage, OrderChange, Position, Source
 from models.outcomes import Created
 from models.records import OrderRecord
@@ -251,7 +251,7 @@ async def _assert_no_wake_up_is_lost(storage: Storage, pair: Pair) -> None:
         (await storage.position(Source(topic, 0))).outbox
         for topic in (pair.fact[0], pair.judgement[0])
     ]
-    asked = CommandMessage(pair.waits_on, Rejudge(fact=pair.waits_on))
+    asked = CommandMessage(pair.waits_on, Recheck(fact=pair.waits_on))
     through = isinstance(record.outcome, Created) or record.admitted
     assert through or any(asked in outbox for outbox in outboxes), (
         f"{record.outcome} waits on {record.waits_on}, and nothing wakes it"

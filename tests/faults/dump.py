@@ -19,6 +19,8 @@ _COLLECTIONS = (
     "events",
     "dead_letters",
     "positions",
+    "replays",
+    "replay_parts",
     "replay_results",
 )
 

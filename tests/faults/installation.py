@@ -8,6 +8,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 from types import MappingProxyType
@@ -19,9 +20,11 @@ from aiokafka.errors import KafkaError
 from pymongo import AsyncMongoClient
 from pymongo.errors import PyMongoError
 
+from models.replays import Replay, ReplayPart, ReplayState
 from order_import.clients import connect_storage
 from order_import.settings import Settings
 from order_import.topic_admin import create_topics
+from storage.replay_documents import replay_in
 from tests.faults.cluster import Cluster
 from tests.faults.evidence import READ
 from tests.faults.load import HOT, Load
@@ -77,7 +80,7 @@ class Installation:
         await self._producer.start()
         self._admin = AIOKafkaAdminClient(bootstrap_servers=self.cluster.bootstrap)
         await self._admin.start()
-        await self.load.send(self._producer, self.load.facts())
+        await self.load.send(self._producer, self.load.facts(), self.begin_replay)
 
     async def close(self) -> None:
         await self.quiet()
@@ -145,7 +148,7 @@ class Installation:
     async def send(self, count: int, *, without: str = "") -> None:
         """Send so many messages at once, but those of one topic."""
         messages = [one for one in self.load.take(count) if one.topic != without]
-        await self.load.send(self._producer, messages)
+        await self.load.send(self._producer, messages, self.begin_replay)
 
     def busy(self) -> None:
         """Begin to feed and to sample."""
@@ -162,8 +165,24 @@ class Installation:
             owed += self.rate * _PACE
             count, owed = int(owed), owed - int(owed)
             with contextlib.suppress(KafkaError, ConnectionError):
-                await self.load.send(self._producer, self.load.take(count))
+                messages = self.load.take(count)
+                await self.load.send(self._producer, messages, self.begin_replay)
             await asyncio.sleep(_PACE)
+
+    async def begin_replay(self, replay_id: str, key: str) -> bool:
+        """Store a replay of one order, if the database answers."""
+        at = datetime.now(UTC)  # noqa: TID251 - a program of its own
+        replay = Replay(replay_id, ReplayState.RUNNING, "load", "load", {}, 1, at, at)
+        part = ReplayPart(replay_id, 0, (key,))
+        try:
+            async with asyncio.timeout(2):
+                keys = {"$setOnInsert": {"keys": [key]}}
+                await self.db.replay_parts.update_one({"_id": part.part_id}, keys, upsert=True)
+                fields = {"$setOnInsert": replay_in(replay)}
+                await self.db.replays.update_one({"_id": replay_id}, fields, upsert=True)
+        except (PyMongoError, TimeoutError):
+            return False
+        return True
 
     async def _sample(self) -> None:
         with (self.directory / "samples.jsonl").open("a", buffering=1) as out:

@@ -6,7 +6,7 @@ Seeded: the same seed makes the same messages. What the broker acknowledged is w
 import asyncio
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
@@ -43,6 +43,8 @@ class Planned(NamedTuple):
     value: bytes
     kind: str
     poison: bool = False
+    replays: str = ""
+    """The `store/order` that a replay with the message's key is of, begun before it is sent."""
 
 
 class Load:
@@ -72,8 +74,17 @@ class Load:
         """Give the next messages."""
         return [next(self._plan) for _ in range(count)]
 
-    async def send(self, producer: AIOKafkaProducer, messages: list[Planned]) -> None:
-        """Send; what the broker does not take in time was not sent, as far as anyone knows."""
+    async def send(
+        self,
+        producer: AIOKafkaProducer,
+        planned: list[Planned],
+        begin: Callable[[str, str], Awaitable[bool]],
+    ) -> None:
+        """Send; what the broker does not take in time was not sent, as far as anyone knows.
+
+        `begin` stores a replay, by its id and its order, and says whether it could.
+        """
+        messages = [one for one in planned if not one.replays or await begin(one.key, one.replays)]
         futures = [
             await producer.send(
                 self._prefix + message.topic, key=message.key.encode(), value=message.value
@@ -204,9 +215,9 @@ class Load:
                 value = _json(**body, status=self._random.choice(["processing", "shipped"]))
                 return Planned("commerce.order-updates", number, value, "update")
             case 4 if self._old:
-                key = f"us/{self._random.choice(self._old)}"
-                value = _json(command="replay", replay_id=f"r{self._minute}", key=key)
-                return Planned("order-import.commands", key, value, "replay")
+                order, replay = f"us/{self._random.choice(self._old)}", f"r{self._minute}"
+                value = _json(command="replay", replay_id=replay, step=0)
+                return Planned("order-import.commands", replay, value, "replay", replays=order)
             case _:
                 pass
         return self._product(self._random.choice(PLAIN), 1_000_000)

@@ -42,10 +42,15 @@ def _no_update_lost(evidence: Evidence, verdict: Verdict, refused: set[str]) -> 
 
 def _no_replay_lost(evidence: Evidence, verdict: Verdict) -> None:
     answers = evidence.database["replay_results"]
-    for message in evidence.topics["order-import.commands"]:
-        body = message.body
-        if body.get("command") == "replay" and f"{body['replay_id']}/{body['key']}" not in answers:
-            verdict.add("lost", f"replay {message.place}")
+    parts = evidence.database["replay_parts"]
+    steps = evidence.topics["order-import.commands"]
+    asked = {one.body["replay_id"] for one in steps if one.body.get("command") == "replay"}
+    for replay_id in asked & evidence.database["replays"].keys():
+        if evidence.database["replays"][replay_id]["state"] != "done":
+            verdict.add("unresolved", f"replay {replay_id}")
+        for key in parts[f"{replay_id}/000000"]["keys"]:
+            if f"{replay_id}/{key}" not in answers:
+                verdict.add("lost", f"replay {replay_id} of {key}")
 
 
 def _no_product_lost(evidence: Evidence, verdict: Verdict, refused: set[str]) -> None:

@@ -7,7 +7,7 @@ product's methods by name, as `worker.py` does, and fail at the start where a na
 import asyncio
 import os
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from storage.mongo import MongoStorage
 from storage.transaction import MongoTransaction
 from streams import agents
 from streams.import_policy import ImportPolicyStage
-from streams.lane import Lane
+from streams.lane import Lane, ParsedMessage
 from streams.lanes import Lanes
 from streams.publisher import Publisher
 from streams.transport import LedgerConsumer
@@ -87,12 +87,11 @@ def _stock_commits() -> None:
     _reads_where_kafka_says()
     decide = Lane._decide
 
-    async def decide_or_go_on(self: Lane, read: Any, ends: Mapping[Source, int]) -> Any:
+    async def decide_or_go_on(self: Lane, batch: Sequence[ParsedMessage]) -> None:
         try:
-            return await decide(self, read, ends)
+            await decide(self, batch)
         except RuntimeError:  # the agent is started again, and goes on with the next
-            _skipped.update(ends.items())
-            return None
+            _skipped.update((one.source, one.end) for one in batch)
 
     def add_agent(app: Any, topic: str, name: str, lanes: Lanes) -> None:
         async def agent(stream: Any) -> None:

@@ -22,7 +22,7 @@ from typing import Any
 import uvloop
 from aiokafka import AIOKafkaProducer
 
-from models.commands import Rejudge, Replay
+from models.commands import Recheck, ReplayStep
 from order_import import worker as product
 from order_import.logs import logging_to_stderr
 from order_import.settings import load_settings
@@ -110,7 +110,7 @@ def _carries_out(kind: type) -> Condition:
     """Whether `CommandsStage.decide(self, read, …)` has such a command at hand."""
 
     def so(args: tuple[Any, ...]) -> bool:
-        return isinstance(args[1][0].command, kind)
+        return isinstance(args[1][0][1], kind)
 
     return so
 
@@ -130,8 +130,8 @@ STEPS: dict[str, Callable[[Trap], None]] = {
     "after the mark": lambda t: t.after(mongo.MongoStorage, "mark_published"),
     "in a rebalance, taking up": lambda t: t.after(mongo.MongoStorage, "take_up"),
     "in a rebalance, handing over": lambda t: t.before(Lanes, "drain"),
-    "in a release": lambda t: t.after(CommandsStage, "decide", _carries_out(Rejudge)),
-    "in a replay": lambda t: t.after(CommandsStage, "decide", _carries_out(Replay)),
+    "in a release": lambda t: t.after(CommandsStage, "decide", _carries_out(Recheck)),
+    "in a replay": lambda t: t.after(CommandsStage, "decide", _carries_out(ReplayStep)),
 }
 """Every step by name, in the order of a batch's life."""
 

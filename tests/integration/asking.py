@@ -5,6 +5,10 @@ from functools import partial
 from typing import Any
 
 from models.keys import commerce_order_id
+from models.replays import Selection
+from order_import.clients import connect_storage
+from order_import.operations.replay import Request, begin, open_sender
+from streams.clock import now
 from streams.topics import TopicName
 from tests.integration.kit import System
 from tests.integration.wire import Document, key
@@ -23,8 +27,11 @@ async def send(system: System, document: Document) -> None:
 
 
 async def replay(system: System, document: Document) -> None:
-    command = {"command": "replay", "replay_id": "r", "key": key(document)}
-    await system.publish(TopicName.COMMANDS, command, key=key(document))
+    """Begin a replay of one order; the worker carries it out."""
+    async with connect_storage(system.settings) as storage:
+        request = Request(Selection(), "test", "test")
+        async with open_sender(system.settings) as send:
+            await begin(storage, send, request, [key(document)], now())
 
 
 async def sync(system: System, store_id: str) -> None:

@@ -13,12 +13,13 @@ from typing import Any
 import pytest
 from aiokafka import AIOKafkaConsumer
 
-from order_import.clients import new_consumer
+from order_import.clients import connect_storage, new_consumer
+from storage.port import Transaction
 from streams.topics import READ_TOPICS
 from tests.integration.kit import OUT, System
 from tests.model.end import End, events_by_order
 from tests.model.histories import history
-from tests.model.messages import Told, renamed, wire
+from tests.model.messages import ReplayAsked, Told, begun, renamed, wire
 from tests.model.reference_model import Model
 
 HISTORIES = int(os.environ.get("WIRE_HISTORIES", "30"))
@@ -64,8 +65,16 @@ def _expected(history_told: list[Told]) -> End:
 
 
 async def _publish(system: System, told: Told) -> None:
+    if isinstance(told, ReplayAsked):
+        async with connect_storage(system.settings) as storage:
+            await storage.transact(lambda transaction: _store_begun(transaction, told))
     topic, key, value, store = wire(told)
     await system.publish(topic, value, key=key, store=store)
+
+
+async def _store_begun(transaction: Transaction, asked: ReplayAsked) -> None:
+    await transaction.replays(running=True, limit=1)  # a transaction begins with a read
+    await transaction.write(begun(asked))
 
 
 async def _is_at_rest(system: System, consumer: AIOKafkaConsumer) -> bool:

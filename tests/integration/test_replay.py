@@ -16,6 +16,7 @@ from order_import.clients import connect_storage, new_consumer
 from storage.driver import Driver
 from storage.memory_replays import select
 from storage.port import View
+from streams.commands import STEP
 from streams.topics import TOPICS, TopicName
 from tests.integration.kit import OUT, ROOT, Document, System, environment, only
 from tests.integration.wire import item, key, order, product, store
@@ -190,48 +191,49 @@ async def test_rule_14_what_is_replayed_ten_times_is_created_once(system: System
     assert (await system.db.products.find_one({"_id": "RARE"}))["held"] == 5
 
 
-async def test_a_runner_that_is_killed_keeps_others_out_for_a_while_and_is_followed(
-    system: System,
-) -> None:
-    orders = 300
+async def test_a_replay_outlives_the_command_that_began_it(system: System) -> None:
+    orders = 2 * STEP + 1
+    worker = await system.start_worker()
+    await skip_orders(system, orders)
+    await worker.kill()
+    began = await start(system, "replay", *EXECUTE)
+    await system.eventually(partial(_commands, system, "replay"), "the first step is asked for")
+    began.process.kill()
+    await began.process.wait()
     async with system.worker():
-        await skip_orders(system, orders)
-        first = await start(system, "replay", *EXECUTE, "--rate", "10")
-        await system.eventually(partial(count, system, "replay_results", 20), "some are replayed")
-        line = await refused(system, "replay", "--store", "us", *EXECUTE)
-        assert "is running on scope all" in line
-        first.process.kill()
-        await first.process.wait()
-        assert "is running on scope all" in await refused(system, "replay", *EXECUTE)
-        assert await system.db.commerce_orders.count_documents({}) < orders
-
-        async def taken_over() -> bool:
-            again = await start(system, "replay", *EXECUTE)
-            await again.process.communicate()
-            return again.process.returncode == 0
-
-        await system.eventually(taken_over, "the lease has run out")
-    assert [one["state"] for one in await replays(system)] == ["broken", "done"]
+        (replay,) = await replays(system)
+        out, _ = await (await start(system, "replays", "watch", replay["_id"])).ended(0)
+        assert f"done, {orders} of {orders} done" in out
+        (listed,) = await told(system, "replays", "list")
+        assert (listed["state"], listed["done"]) == ("done", orders)
+    assert [one["state"] for one in await replays(system)] == ["done"]
     await created_once(system, orders)
 
 
-async def test_ctrl_c_cancels_what_was_not_sent(system: System) -> None:
-    orders = 300
-    async with system.worker():
-        await skip_orders(system, orders)
-        running = await start(system, "replay", *EXECUTE, "--rate", "40", "--json")
-        await system.eventually(partial(count, system, "replay_results", 10), "some are replayed")
-        running.process.send_signal(signal.SIGINT)
-        out, err = await running.ended(1)
+async def test_a_replay_is_canceled_from_anywhere(system: System) -> None:
+    worker = await system.start_worker()
+    await skip_orders(system, 3)
+    await worker.kill()
+    for stop in ("interrupt", "command"):
+        running = await start(system, "replay", *EXECUTE, "--json")
+        begun = partial(count, system, "replays", 1, state="running")
+        await system.eventually(begun, "the replay has begun")
+        (replay,) = [one for one in await replays(system) if one["state"] == "running"]
+        if stop == "interrupt":
+            running.process.send_signal(signal.SIGINT)
+        else:
+            cancel = await start(system, "replays", "cancel", replay["_id"])
+            assert "Canceled after 0 of 3 orders" in (await cancel.ended(0))[0]
+        out, _ = await running.ended(1)
         answer = json.loads(out)
-        assert "Canceled: nothing more is sent" in err
-        assert (answer["state"], answer["unanswered"]) == ("canceled", 0)
-        assert counts(answer) == (answer["sent"], 0, 0)
-        assert 10 <= answer["sent"] < orders
-        made = await system.db.commerce_orders.count_documents({})
-        assert made == answer["sent"]
-        assert counts(await told(system, "replay", *EXECUTE)) == (orders - made, 0, 0)
-    await created_once(system, orders)
+        assert (answer["state"], answer["unanswered"]) == ("canceled", 3)
+        over = await refused(system, "replays", "cancel", replay["_id"])
+        assert over == f"order-import: replay {replay['_id']} is over: canceled\n"
+    async with system.worker():
+        assert counts(await told(system, "replay", *EXECUTE)) == (3, 0, 0)
+    none = await refused(system, "replays", "watch", "of-nobody")
+    assert none == "order-import: there is no replay of-nobody\n"
+    await created_once(system, 3)
 
 
 async def test_from_topic_replays_what_was_told_to_be_blocked_in_that_time(
@@ -266,11 +268,11 @@ async def test_from_topic_replays_what_was_told_to_be_blocked_in_that_time(
 
 
 async def test_a_replay_during_load_loses_and_doubles_nothing(system: System) -> None:
-    skipped = 400
+    skipped = 2 * STEP
     async with system.worker():
         await skip_orders(system, skipped, items=[item("RARE")])
         running = asyncio.create_task(
-            told(system, "replay", "--reason", "import-disabled", "--rate", "200", *EXECUTE)
+            told(system, "replay", "--reason", "import-disabled", *EXECUTE)
         )
         fresh = 0
         while not running.done():
@@ -286,8 +288,6 @@ async def test_a_replay_during_load_loses_and_doubles_nothing(system: System) ->
         await system.eventually(partial(_none_admitted, system), "all orders are judged")
     assert sum(counts(answer)) == skipped
     assert answer["refused"]["orders"] == answer["unanswered"] == 0
-    times = {"$gt": _at(answer["started_at"]), "$lt": _at(answer["finished_at"])}
-    assert await system.db.amazon_orders.count_documents({"received_at": times}) > 10
     assert (await system.db.products.find_one({"_id": "RARE"}))["held"] == 5
     scarce = skipped + fresh // 2 - 5
     assert await system.states() == {"created": skipped + fresh - scarce, "blocked": scarce}
@@ -372,6 +372,11 @@ def _at(text: str) -> datetime:
 
 async def _told_blocks(system: System, blocks: int) -> bool:
     return len(await system.read(TopicName.BLOCKED)) >= blocks
+
+
+async def _commands(system: System, name: str) -> bool:
+    sent = [json.loads(one.value) for one in await system.read(TopicName.COMMANDS)]
+    return any(one["command"] == name for one in sent)
 
 
 async def _none_admitted(system: System) -> bool:

@@ -8,7 +8,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from models.keys import commerce_order_id
+from models.ledger import Changes
+from models.replays import ReplayPart
 from streams.topics import TopicName
+from tests.builders import a_replay
 
 START = datetime(2026, 6, 1, tzinfo=UTC)
 
@@ -177,10 +180,18 @@ def wire(told: Told) -> Wire:
             body = {"command": "sync", "store_id": store, "requested_at": _time(0)}
             return Wire(TopicName.COMMANDS, store, body)
         case ReplayAsked(store, order):
-            key = f"{store}/{order}"
+            # It is the replay's document that says of which orders it is: see `begun`.
+            name = f"r-{store}-{order}"
             return Wire(
-                TopicName.COMMANDS, key, {"command": "replay", "replay_id": "r", "key": key}
+                TopicName.COMMANDS, name, {"command": "replay", "replay_id": name, "step": 0}
             )
+
+
+def begun(asked: ReplayAsked) -> Changes:
+    """What is stored of a replay before its first step is asked for."""
+    _, name, _, _ = wire(asked)
+    key = f"{asked.store}/{asked.order}"
+    return Changes(replays=[a_replay(replay_id=name)], replay_parts=[ReplayPart(name, 0, (key,))])
 
 
 def _document(news: News) -> dict[str, Any]:

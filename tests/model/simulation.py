@@ -30,7 +30,7 @@ from streams.topics import READ_TOPICS, TopicName
 from tests.builders import NOW, Message, a_message
 from tests.model.end import End, events_by_order
 from tests.model.invariants import check_taken
-from tests.model.messages import Told, wire
+from tests.model.messages import ReplayAsked, Told, begun, wire
 
 PARTITIONS = dict.fromkeys(READ_TOPICS, 2) | {TopicName.STORES: 1, TopicName.COMMANDS: 1}
 
@@ -123,7 +123,9 @@ class Simulation:
         self._owned: dict[Source, Owned] = {}
         self._past: list[Owned] = []
 
-    def publish(self, told: Told) -> None:
+    async def publish(self, told: Told) -> None:
+        if isinstance(told, ReplayAsked):
+            await self.storage.transact(lambda transaction: transaction.write(begun(told)))
         topic, key, value, store = wire(told)
         body = None if value is None else a_message(value).value
         self.publisher.append(topic, key.encode(), body, store)

@@ -111,7 +111,7 @@ async def _one_at_a_time(told: Sequence[Told], seed: int) -> End:
 async def _play(simulation: Simulation, told: Sequence[Told]) -> End:
     try:
         for one in told:
-            simulation.publish(one)
+            await simulation.publish(one)
             await simulation.settle()
         return simulation.end()
     finally:
@@ -123,7 +123,7 @@ async def _all_at_once(told: Sequence[Told], seed: int) -> None:
     simulation = Simulation(source, steady=False, restarts=0.15)
     try:
         for one in told:
-            simulation.publish(one)
+            await simulation.publish(one)
             for _ in range(source.choice((0, 0, 1, 3))):
                 await simulation.work_on(simulation.some_source(), wait=False)
                 check_stock(simulation.storage.contents)

@@ -77,7 +77,7 @@ async def _play(rows: list[Row]) -> None:
 
 
 async def _tell(simulation: Simulation, model: Model, told: Told) -> None:
-    simulation.publish(told)
+    await simulation.publish(told)
     await simulation.settle()
     model.take(told)
     assert simulation.end() == model.end()

@@ -7,20 +7,31 @@ from typing import Any
 from models import keys
 from models.decision import Decision
 from models.events import Event
-from models.ledger import Admission, CommandMessage, DeadLetter, Outgoing, Position, Source
+from models.ledger import (
+    Admission,
+    Changes,
+    CommandMessage,
+    DeadLetter,
+    Outgoing,
+    Position,
+    Source,
+)
 from models.records import CommerceOrder, OrderRecord
+from models.replays import ReplayPart
 from storage.memory import MemoryStorage
 from storage.port import Transaction
+from streams import commands
 from streams.blocker_check import BlockerCheckStage
 from streams.commands import CommandsStage
 from streams.facts import ListingsStage, ProductsStage, StoresStage
 from streams.import_policy import ImportPolicyStage
+from streams.lane import MAX_WEIGHT
 from streams.messages import encode
 from streams.order_updates import OrderUpdatesStage
 from streams.page import Page
 from streams.stage import Stage
 from streams.topics import TopicName
-from tests.builders import KEY, NOW, Message, a_message
+from tests.builders import KEY, NOW, Message, a_message, a_replay
 
 STAGES: dict[str, Stage[Any]] = {
     TopicName.ORDERS: ImportPolicyStage(),
@@ -69,25 +80,35 @@ class World:
         messages = [one._replace(offset=self._offsets[topic] + n) for n, one in enumerate(told)]
         self._offsets[topic] += len(messages)
         stage = STAGES[topic]
-        read: Any = stage.read(messages)
-        while read is not None:
+        read = list(stage.read(messages))
+        alone = [one for one in read if stage.weight(one) > MAX_WEIGHT]
+        for together in [[one] for one in alone] or [read]:
             self.steps[topic] += 1
-            read = await self._step(stage, read, source)
+            await self._step(stage, together, source)
 
-    async def _step(self, stage: Stage[Any], read: Any, source: Source) -> Any:
-        async def work(transaction: Transaction) -> tuple[Any, Sequence[Outgoing]]:
+    async def _step(self, stage: Stage[Any], read: Any, source: Source) -> None:
+        async def work(transaction: Transaction) -> Sequence[Outgoing]:
             page = Page(source.topic, self.now)
-            rest = await stage.decide(read, page, transaction)
+            await stage.decide(read, page, transaction)
             before = self.storage.contents.positions.get(source, Position(source, 0))
-            end = before.decided_to if rest is not None else self._offsets[source.topic]
-            moves = [(before, before.moved(end, tuple(page.outgoing)))]
+            moves = [(before, before.moved(self._offsets[source.topic], tuple(page.outgoing)))]
             await transaction.write(page.to_changes(), moves)
-            return rest, page.outgoing
+            return page.outgoing
 
-        rest, outgoing = await self.storage.transact(work)
+        outgoing = await self.storage.transact(work)
         self.out += outgoing
         self._to_read += [one for one in outgoing if isinstance(one, Admission | CommandMessage)]
-        return rest
+
+    async def replay(self, *orders: str, replay_id: str = "r") -> list[Outgoing]:
+        """Begin a replay of these `store/order`, and let it happen; give what was published."""
+        parts = [
+            ReplayPart(replay_id, step, orders[start : start + commands.STEP])
+            for step, start in enumerate(range(0, len(orders), commands.STEP))
+        ]
+        replay = a_replay(replay_id=replay_id, selected=len(orders))
+        self.storage.contents.kept_replays.write(Changes(replays=[replay], replay_parts=parts))
+        message = encode(commands.step_of(replay_id, 0))
+        return await self.tell(TopicName.COMMANDS, a_message(message.value, key=message.key))
 
     def order(self, key: str = KEY) -> OrderRecord:
         return self.storage.contents.orders[key]

@@ -15,13 +15,14 @@ from streams.lane import Batch
 from streams.lanes import Lanes
 from streams.messages import Incoming
 from streams.page import Page
+from streams.stage import Stage
 from tests.builders import NOW, a_message
 
 ORDERS = TP("amazon.orders", 0)
 SOURCE = Source(*ORDERS)
 
 
-class OneEach:
+class OneEach(Stage[Incoming]):
     """A stage that publishes a message for each one it is given."""
 
     def read(self, messages: Sequence[Incoming]) -> Sequence[Incoming]:

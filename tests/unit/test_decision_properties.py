@@ -1,13 +1,15 @@
 """What holds for every order, whatever it is made of."""
 
+import asyncio
 import random
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
+from typing_extensions import override
 
 from handlers.blockers import find_blockers, needs_of
 from handlers.import_policy import apply_import_policy
@@ -18,6 +20,7 @@ from models.catalog import Catalog
 from models.facts import Product, Store
 from models.outcomes import Admitted, Blocked, Created
 from models.records import OrderRecord
+from storage.port import Facts
 from streams.bench import Bench
 from streams.page import Page
 from tests.builders import (
@@ -174,6 +177,21 @@ def test_an_order_is_blocked_when_a_check_applies_to_a_line_and_only_then(
     assert isinstance(decision.record.outcome, Blocked if blocked else Created)
 
 
+class GivenFacts(Facts):
+    """Facts as a test has them."""
+
+    def __init__(self, stores: Mapping[str, Store], catalog: Catalog) -> None:
+        self._stores, self._catalog = stores, catalog
+
+    @override
+    async def stores(self) -> Mapping[str, Store]:
+        return self._stores
+
+    @override
+    async def catalog(self, wanted: Collection[tuple[str, str]]) -> Catalog:
+        return self._catalog
+
+
 @given(
     st.lists(st.tuples(items, st.booleans()), min_size=1, max_size=8),
     st.lists(stocked, unique_by=lambda product: product.sku),
@@ -182,15 +200,20 @@ def test_a_bench_never_gives_away_more_than_is_salable(
     baskets: list[tuple[tuple[OrderItem, ...], bool]], known: list[Product]
 ) -> None:
     page = Page("amazon.orders.admitted", NOW)
-    bench = Bench(page, {STORE: a_store()}, a_catalog(*known), 0)
-    taken = Counter[str]()
-    for number, (lines, shipped) in enumerate(baskets):
-        order = an_order(
+    orders = [
+        an_order(
             amazon_order_id=str(number),
             items=lines,
             status=AmazonStatus.SHIPPED if shipped else AmazonStatus.UNSHIPPED,
         )
-        decision = bench.judge(a_record(order=order, outcome=Admitted()), an_occasion())
+        for number, (lines, shipped) in enumerate(baskets)
+    ]
+    records = [a_record(order=order, outcome=Admitted()) for order in orders]
+    bench = Bench(page, GivenFacts({STORE: a_store()}, a_catalog(*known)), 0)
+    asyncio.run(bench.prepare(records))
+    taken = Counter[str]()
+    for record in records:
+        decision = bench.judge(record, an_occasion())
         assert decision is not None
         for hold in decision.takes:
             taken[hold.sku] += hold.quantity

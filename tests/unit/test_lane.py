@@ -7,36 +7,44 @@ from typing import Any
 import pytest
 from typing_extensions import override
 
-from models.errors import PositionLost, StorageUnavailable
+from models.errors import PositionLost, StorageUnavailable, TransactionTooLarge
 from models.events import Event
 from models.ledger import Admission, Outgoing, Position, Source
 from models.records import Cause
 from storage.memory import MemoryStorage
 from storage.port import Transaction
+from streams import lane as lane_module
 from streams.lane import Batch, Lane
 from streams.messages import Incoming
 from streams.page import Page
+from streams.stage import Stage
 from tests.builders import NOW, a_dead_letter, a_message
 
 SOURCE = Source("amazon.orders", 0)
 
 
-class Decided:
-    """A stage that admits each message's key, so many in one step."""
+class Decided(Stage[Incoming]):
+    """A stage that admits each message's key; `{}` weighs 1, and each further byte 1 more."""
 
-    def __init__(self, step: int | None = None) -> None:
+    def __init__(self) -> None:
         self.batches: list[list[int]] = []
-        self._step = step
+        self.together: list[list[int]] = []
+        self.too_many = 1_000_000
 
     def read(self, messages: Sequence[Incoming]) -> list[Incoming]:
         self.batches.append([message.offset for message in messages])
         return list(messages)
 
-    async def decide(self, read: Any, page: Page, transaction: Transaction) -> Any:
+    @override
+    def weight(self, read: Incoming) -> int:
+        return len(read.value or b"") - 1
+
+    async def decide(self, read: Sequence[Incoming], page: Page, transaction: Transaction) -> None:
         del transaction
-        now = read[: self._step]
-        page.outgoing += [Admission(str(message.offset)) for message in now]
-        return read[len(now) :] or None
+        if len(read) > self.too_many:
+            raise TransactionTooLarge("388")
+        self.together.append([message.offset for message in read])
+        page.outgoing += [Admission(str(message.offset)) for message in read]
 
 
 class Paper:
@@ -92,12 +100,11 @@ class Kit:
     def __init__(
         self,
         storage: MemoryStorage | None = None,
-        step: int | None = None,
         position: Any = None,
         **options: Any,
     ) -> None:
         self.storage = storage or MemoryStorage()
-        self.stage = Decided(step)
+        self.stage = Decided()
         self.paper = Paper()
         publisher: Any = self.paper
         start = position or Position(SOURCE, 0)
@@ -201,9 +208,8 @@ async def test_a_quiet_lane_records_that_all_is_out() -> None:
     assert kit.stands_at(2)
 
 
-@pytest.mark.parametrize("step", [None, 2])
-async def test_a_commit_without_an_answer_is_decided_once_and_published(step: int | None) -> None:
-    kit = Kit(Silent(unanswered=1), step=step)
+async def test_a_commit_without_an_answer_is_decided_once_and_published() -> None:
+    kit = Kit(Silent(unanswered=1))
     await kit.run(a_batch(0, 2), a_batch(2, 3))
     assert kit.stage.batches == [[0, 1], [2]]
     assert kit.paper.keys == named(0, 1, 2)
@@ -217,19 +223,39 @@ async def test_a_database_that_was_not_reached_is_asked_again() -> None:
     assert kit.stands_at(2)
 
 
-async def test_a_long_job_goes_in_steps_and_the_position_moves_with_the_last() -> None:
-    kit = Kit(step=2)
-    kit.paper.open.clear()
-    running = asyncio.create_task(kit.lane.run())
-    kit.lane.put(SOURCE, a_batch(0, 5))
-    await until(lambda: kit.lane.positions[SOURCE].outbox != ())
-    assert kit.stored_to == 0
-    assert kit.stored.outbox[:2] == (Admission("0"), Admission("1"))
-    kit.paper.open.set()
-    kit.lane.drain()
-    await running
-    assert kit.paper.keys == named(0, 1, 2, 3, 4)
-    assert kit.stands_at(5)
+async def test_a_transaction_takes_only_so_much_and_moves_the_position_to_its_end() -> None:
+    kit = Kit(max_weight=4)
+    heavy = [a_message(b"x" * size, offset=n) for n, size in enumerate((2, 3, 3, 9, 2, 2))]
+    await kit.run(Batch(0, heavy))
+    assert kit.stage.together == [[0, 1], [2], [3], [4, 5]]
+    assert kit.paper.keys == named(0, 1, 2, 3, 4, 5)
+    assert kit.stands_at(6)
+
+
+async def test_a_transaction_takes_only_so_many_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lane_module, "MAX_BATCH_BYTES", 4)
+    kit = Kit()
+    await kit.run(a_batch(0, 5))
+    assert kit.stage.together == [[0, 1], [2, 3], [4]]
+
+
+async def test_what_is_too_large_for_a_transaction_is_decided_in_halves() -> None:
+    """A server refuses what outgrows its cache or a document: the same again would be refused."""
+    kit = Kit()
+    kit.stage.too_many = 3
+    await kit.run(a_batch(0, 11))
+    assert [len(one) for one in kit.stage.together] == [2, 3, 3, 3]
+    assert kit.paper.keys == named(*range(11))
+    assert kit.stands_at(11)
+
+
+async def test_after_a_slow_transaction_the_next_ones_take_half_as_much(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(lane_module, "SLOW_SECONDS", -1)
+    kit = Kit(max_weight=8)
+    await kit.run(a_batch(0, 15))
+    assert [len(one) for one in kit.stage.together] == [8, 4, 2, 1]
 
 
 async def test_draining_finishes_the_batch_at_hand_and_drops_those_that_wait() -> None:
@@ -275,7 +301,7 @@ async def test_what_waits_of_several_partitions_is_decided_in_one_transaction() 
 
 
 async def test_no_more_is_decided_at_once_than_a_transaction_should_hold() -> None:
-    kit = Kit(most=10)
+    kit = Kit(max_weight=10)
     assert kit.lane.has_room
     for start, end in ((0, 9), (9, 10), (10, 11)):
         kit.lane.put(SOURCE, a_batch(start, end))
@@ -297,7 +323,7 @@ async def test_what_waits_of_all_partitions_together_is_no_more_than_is_decided_
         kit.storage,
         kit.paper,  # type: ignore[arg-type]
         lambda: NOW,
-        most=10,
+        max_weight=10,
     )
     lane.put(SOURCE, a_batch(0, 5))
     assert lane.has_room
@@ -417,7 +443,9 @@ async def test_a_stage_begins_no_more_while_something_waits_for_the_next_one() -
             return await super().decide(read, page, transaction)
 
     publisher: Any = kit.paper
-    second = Lane([Position(topic, 0)], Held(), MemoryStorage(), publisher, lambda: NOW, most=2)
+    second = Lane(
+        [Position(topic, 0)], Held(), MemoryStorage(), publisher, lambda: NOW, max_weight=2
+    )
     first = Lane(
         [Position(SOURCE, 0)], kit.stage, storage, publisher, lambda: NOW, followed_by=second
     )
@@ -440,7 +468,9 @@ async def test_a_stage_goes_on_in_a_while_even_if_the_next_one_does_not() -> Non
     kit = Kit()
     publisher: Any = kit.paper
     topic = Source("amazon.orders.admitted", 0)
-    stuck = Lane([Position(topic, 0)], Decided(), MemoryStorage(), publisher, lambda: NOW, most=1)
+    stuck = Lane(
+        [Position(topic, 0)], Decided(), MemoryStorage(), publisher, lambda: NOW, max_weight=1
+    )
     stuck.put(topic, a_batch(0, 2))
     first = Lane(
         [Position(SOURCE, 0)], kit.stage, kit.storage, publisher, lambda: NOW, followed_by=stuck

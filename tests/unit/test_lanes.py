@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Collection, Sequence
-from typing import Any
 
 import pytest
 
@@ -10,10 +9,11 @@ from models.errors import PositionLost
 from models.ledger import Position, Source
 from storage.memory import MemoryStorage
 from storage.port import Transaction
-from streams.lane import MOST_MESSAGES, Batch
+from streams.lane import MAX_WEIGHT, Batch
 from streams.lanes import Lanes, LogBounds
 from streams.messages import Incoming
 from streams.page import Page
+from streams.stage import Stage
 from tests.builders import NOW, a_message
 
 SLOW, QUICK = Source("slow", 0), Source("quick", 0)
@@ -24,7 +24,7 @@ async def bounds_of(sources: Collection[Source]) -> dict[Source, LogBounds]:
     return {source: BOUNDS[source] for source in sources}
 
 
-class Gated:
+class Gated(Stage[Incoming]):
     """A stage that decides while its gate is open."""
 
     def __init__(self) -> None:
@@ -33,7 +33,7 @@ class Gated:
     def read(self, messages: Sequence[Incoming]) -> Sequence[Incoming]:
         return messages
 
-    async def decide(self, read: Any, page: Page, transaction: Transaction) -> None:
+    async def decide(self, read: Sequence[Incoming], page: Page, transaction: Transaction) -> None:
         del read, page, transaction
         await self.gate.wait()
 
@@ -55,8 +55,8 @@ class Kit:
         )
 
     async def fill(self, source: Source, batches: int) -> None:
-        for start in range(0, batches * MOST_MESSAGES, MOST_MESSAGES):
-            offsets = range(start, start + MOST_MESSAGES)
+        for start in range(0, batches * MAX_WEIGHT, MAX_WEIGHT):
+            offsets = range(start, start + MAX_WEIGHT)
             self.lanes.deliver(source, Batch(start, [a_message(b"", offset=at) for at in offsets]))
             await asyncio.sleep(0)
 

@@ -9,6 +9,7 @@ from pymongo.errors import (
     AutoReconnect,
     ClientBulkWriteException,
     ConnectionFailure,
+    DocumentTooLarge,
     NetworkTimeout,
     OperationFailure,
     PyMongoError,
@@ -18,12 +19,19 @@ from pymongo.errors import (
 )
 from pymongo.helpers_shared import _check_command_response
 
-from models.errors import PositionLost, StorageBroken, StorageBusy, StorageUnavailable
+from models.errors import (
+    PositionLost,
+    StorageBroken,
+    StorageBusy,
+    StorageUnavailable,
+    TransactionTooLarge,
+)
 from storage import mongo
 from storage.mongo_errors import Meaning, WriteConflict, inside, meaning_of, translated
 
 CANARY = "Jane Canary-Doe"
 BUSY, AWAY, BROKEN = Meaning.BUSY, Meaning.UNAVAILABLE, Meaning.BROKEN
+TOO_LARGE = Meaning.TOO_LARGE
 TRANSIENT = "TransientTransactionError"
 
 CODES = [
@@ -40,7 +48,10 @@ CODES = [
     (251, BUSY),
     (262, AWAY),
     (290, BUSY),
-    (388, AWAY),
+    (257, TOO_LARGE),
+    (388, TOO_LARGE),
+    (10334, TOO_LARGE),
+    (17420, TOO_LARGE),
     (9001, AWAY),
     (10107, AWAY),
     (11600, AWAY),
@@ -52,7 +63,6 @@ CODES = [
     (18, BROKEN),  # AuthenticationFailed
     (20, BROKEN),  # IllegalOperation: no replica set
     (121, BROKEN),  # DocumentValidationFailure
-    (17420, BROKEN),  # a document that is too large
 ]
 
 
@@ -85,8 +95,8 @@ def test_a_code_means_the_same_wherever_the_driver_puts_it(code: int, meaning: M
     ):
         assert meaning_of(error) is meaning
         got = inside(error, [InsertOne({}, namespace="db.dead_letters")])
-        ours = isinstance(got, StorageBroken)
-        assert meaning is BROKEN if ours else meaning_of(got) is meaning
+        ours = {StorageBroken: BROKEN, TransactionTooLarge: TOO_LARGE}
+        assert (ours.get(type(got)) or meaning_of(got)) is meaning
 
 
 @pytest.mark.parametrize(("code", "meaning"), CODES)
@@ -125,6 +135,8 @@ def test_who_does_not_answer_is_away(error: PyMongoError) -> None:
         (ServerSelectionTimeoutError(CANARY), StorageUnavailable, "ServerSelectionTimeoutError"),
         (answered(13), StorageBroken, "OperationFailure 13"),
         (InvalidDocument(CANARY), StorageBroken, "InvalidDocument"),
+        (DocumentTooLarge(CANARY), TransactionTooLarge, "DocumentTooLarge"),
+        (answered(388), TransactionTooLarge, "OperationFailure 388"),
     ],
 )
 def test_errors_are_told_by_type_and_code(
@@ -144,7 +156,7 @@ def test_a_failed_write_names_the_operation_and_the_collection_and_nothing_of_th
 ):
     letter = UpdateOne({"_id": CANARY}, {"$set": {"of": CANARY}}, namespace="db.dead_letters")
     got = inside(bulk(writeErrors=[failed(17420)]), [letter])
-    assert isinstance(got, StorageBroken)
+    assert isinstance(got, TransactionTooLarge)
     assert str(got) == "ClientBulkWriteException 17420 in UpdateOne dead_letters"
 
 

@@ -22,7 +22,6 @@ from tests.builders import money
         (("--reason", "bad-weather"), "not-in-catalog"),
         (("--since", "yesterday"), "--since"),
         (("--until", "tomorrow"), "--until"),
-        (("--rate", "0"), "--rate"),
         (("--order", "1", "--sku", "A"), "--order"),
         (("--order", "1", "--from-topic"), "--order"),
     ],

@@ -39,7 +39,6 @@ ORDERS, STORES, PRODUCTS = TopicName.ORDERS, TopicName.STORES, TopicName.PRODUCT
 UPDATES, COMMANDS = TopicName.ORDER_UPDATES, TopicName.COMMANDS
 OFF = Skipped(SkipReason.IMPORT_DISABLED)
 SYNC = {"command": "sync", "requested_at": "2026-07-01T12:00:00Z"}
-REPLAY = {"command": "replay", "replay_id": "r", "key": KEY}
 
 
 def told(fact: Any) -> Any:
@@ -95,7 +94,7 @@ def test_rule_3_purchased_a_moment_before_the_integration_is_never_imported() ->
 async def test_rule_3_not_even_a_replay_imports_what_was_bought_before_the_integration() -> None:
     world = await a_world()
     await world.tell(ORDERS, a_document(purchase_date="2026-05-31T23:59:59Z"))
-    await world.tell(COMMANDS, REPLAY)
+    await world.replay(KEY)
     assert world.order().outcome == Skipped(SkipReason.BEFORE_INTEGRATION)
     assert world.events == ["OrderImportSkipped"]
 
@@ -114,13 +113,13 @@ async def test_rule_4_turning_import_on_does_not_import_what_was_skipped_but_a_r
     world = await a_world()
     await world.tell(STORES, told(a_store(import_amazon_orders=False)))
     await world.tell(ORDERS, a_document())
-    await world.tell(COMMANDS, REPLAY)
+    await world.replay(KEY)
     assert world.order().outcome == OFF
     await world.tell(STORES, told(a_store()))
     await world.tell(COMMANDS, SYNC)
     await world.tell(ORDERS, news())
     assert world.order().outcome == OFF
-    await world.tell(COMMANDS, REPLAY)
+    await world.replay(KEY)
     assert isinstance(world.order().outcome, Created)
     assert world.commerce_order().replayed
 
@@ -267,8 +266,8 @@ async def test_rule_14_replaying_twice_does_nothing_more() -> None:
     await world.tell(STORES, told(a_store(import_amazon_orders=False)))
     await world.tell(ORDERS, a_document())
     await world.tell(STORES, told(a_store()))
-    await world.tell(COMMANDS, REPLAY, REPLAY)
-    await world.tell(COMMANDS, REPLAY)
+    await world.replay(KEY)
+    await world.replay(KEY)
     assert world.events == ["OrderImportSkipped", "CommerceOrderCreated"]
 
 
@@ -276,7 +275,7 @@ async def test_rule_14_a_canceled_order_is_refused() -> None:
     world = await a_world()
     await world.tell(ORDERS, a_document(status="Canceled"))
     before = world.order()
-    await world.tell(COMMANDS, REPLAY)
+    await world.replay(KEY)
     assert world.order() == before
 
 

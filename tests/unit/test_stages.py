@@ -367,11 +367,11 @@ async def test_commands_of_one_batch_are_all_carried_out_and_nonsense_is_a_dead_
     await world.tell(
         COMMANDS,
         a_message(b"nonsense"),
-        {"command": "replay", "replay_id": "r", "key": KEY},
-        {"command": "replay", "replay_id": "r", "key": "store-1/unknown"},
-        {"command": "rejudge", "fact": "product:SKU-1"},
+        {"command": "replay", "replay_id": "of nobody", "step": 0},
     )
-    assert [one.code for one in world.dead_letters] == [DeadLetterCode.UNKNOWN_PAYLOAD]
+    await world.replay(KEY, "store-1/unknown")
+    await world.tell(COMMANDS, {"command": "recheck", "fact": "product:SKU-1"})
+    assert [one.code for one in world.dead_letters] == [DeadLetterCode.UNKNOWN_PAYLOAD] * 2
     assert world.commerce_order().replayed
     assert not world.commerce_order(f"{STORE}/2").replayed
     assert world.storage.contents.positions[Source(COMMANDS, 0)].decided_to == 4
@@ -425,10 +425,10 @@ async def test_an_admission_of_an_order_withdrawn_since_does_nothing() -> None:
     assert keys.order_key(STORE, ORDER) == KEY
 
 
-async def test_a_step_done_again_after_a_crash_tells_its_dead_letter_again_and_goes_on() -> None:
+async def test_a_dead_letter_of_an_offset_that_comes_again_takes_its_place() -> None:
     world = await a_world()
     nonsense = a_message(b"nonsense", offset=0)
-    for _ in range(2):  # the position stands before a job until its last step
+    for _ in range(2):  # as after a topic was made anew
         world._offsets[COMMANDS] = 0
         world.storage.contents.positions.pop(Source(COMMANDS, 0), None)
         await world.tell(COMMANDS, nonsense)

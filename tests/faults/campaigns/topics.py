@@ -99,7 +99,7 @@ async def offset_gaps(field: Installation, transactions: int) -> None:
         async with field.supervised(2) as workers:
             for number in range(transactions):
                 async with producer.transaction():
-                    await field.load.send(producer, field.load.take(3))
+                    await field.load.send(producer, field.load.take(3), field.begin_replay)
                 field.faults["offset gap"] += 1
                 if number % 100 == 50:
                     since = time.monotonic()

@@ -40,9 +40,9 @@ TOPICS: Mapping[str, TopicName] = {
     "ListingRemoved": TopicName.LISTINGS,
     "OrderUpdate": TopicName.ORDER_UPDATES,
     "Admission": TopicName.ADMITTED,
-    "Rejudge": TopicName.COMMANDS,
+    "Recheck": TopicName.COMMANDS,
     "Sync": TopicName.COMMANDS,
-    "Replay": TopicName.COMMANDS,
+    "ReplayStep": TopicName.COMMANDS,
 }
 ODD: Sequence[Any] = (
     None, True, False, 0, -1, 1, 2**31, 2**63, 2**64, -(2**63) - 1, 10**400, 0.1, 1e308, -1e-308,
@@ -120,23 +120,20 @@ async def _fuzz(given: Sequence[Input]) -> Fuzzed:
 async def _decide(storage: MemoryStorage, before: Position, message: Message) -> Position:
     """Do as a lane does; also what the publisher and the database's driver do with it."""
     stage = STAGES[TopicName(before.source.topic)]
-    read, after = stage.read([message]), before
-    while read is not None:
-        page = Page(before.source.topic, NOW)
+    page = Page(before.source.topic, NOW)
 
-        async def work(transaction: Transaction, page: Page = page, read: Any = read) -> Any:
-            rest = await stage.decide(read, page, transaction)
-            await transaction.write(page.to_changes())
-            return rest
+    async def work(transaction: Transaction) -> None:
+        await stage.decide(stage.read([message]), page, transaction)
+        await transaction.write(page.to_changes())
 
-        read = await storage.transact(work)
-        after = after.moved(message.offset + 1, tuple(page.outgoing))
-        for one in page.outgoing:
-            encode(one)
-        for operation in operations(page.to_changes(), [(before, after)], "d", {}):
-            for document in (getattr(operation, "_doc", None), getattr(operation, "_filter", None)):
-                bson.encode(document or {})
-        bson.encode({"outbox": [reference_in(one) for one in after.outbox]})
+    await storage.transact(work)
+    after = before.moved(message.offset + 1, tuple(page.outgoing))
+    for one in page.outgoing:
+        encode(one)
+    for operation in operations(page.to_changes(), [(before, after)], "d", {}):
+        for document in (getattr(operation, "_doc", None), getattr(operation, "_filter", None)):
+            bson.encode(document or {})
+    bson.encode({"outbox": [reference_in(one) for one in after.outbox]})
     return after
 
 

@@ -50,7 +50,7 @@ class Process:
             clock.now,
             self._fail,
             # Small, so that what several partitions and stages do together is met here too.
-            most=4,
+            max_weight=4,
             followed_by={str(one): str(after) for one, after in FOLLOWED_BY.items()},
         )
 

@@ -10,7 +10,7 @@ from tests.faults.inprocess.database import Broken, Database
 from tests.faults.inprocess.log import Log
 from tests.faults.inprocess.process import EXPECTED, Process
 from tests.model.end import End
-from tests.model.messages import Told, wire
+from tests.model.messages import ReplayAsked, Told, begun, wire
 
 PATIENCE = 900.0
 """Seconds of the world's own time within which it comes to rest, or never."""
@@ -28,6 +28,8 @@ class World:
 
     def tell(self, told: Told) -> None:
         """Have a message come in."""
+        if isinstance(told, ReplayAsked):
+            self.database.contents.kept_replays.write(begun(told))
         topic, key, value, store = wire(told)
         body = None if value is None else json.dumps(value).encode()
         headers = [("store-id", store.encode())] if store else []

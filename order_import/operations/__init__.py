@@ -1,0 +1,1 @@
+"""What operators ask for, the same for the command line and the console. Prints nothing."""
