@@ -95,7 +95,10 @@ def test_a_code_means_the_same_wherever_the_driver_puts_it(code: int, meaning: M
     ):
         assert meaning_of(error) is meaning
         got = inside(error, [InsertOne({}, namespace="db.dead_letters")])
-        ours = {StorageBroken: BROKEN, TransactionTooLarge: TOO_LARGE}
+        ours: dict[type[Exception], Meaning] = {
+            StorageBroken: BROKEN,
+            TransactionTooLarge: TOO_LARGE,
+        }
         assert (ours.get(type(got)) or meaning_of(got)) is meaning
 
 

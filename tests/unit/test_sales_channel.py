@@ -30,7 +30,6 @@ from tests.unit.kit import World
 ORDERS, STORES, PRODUCTS = TopicName.ORDERS, TopicName.STORES, TopicName.PRODUCTS
 COMMANDS = TopicName.COMMANDS
 NOT_SOLD = Skipped(SkipReason.NOT_SOLD_ON_AMAZON)
-REPLAY = {"command": "replay", "replay_id": "r", "key": KEY}
 SYNC = {"command": "sync", "requested_at": "2026-07-01T12:00:00Z"}
 
 
@@ -101,13 +100,13 @@ async def test_rule_21_a_store_that_allows_it_imports_it() -> None:
 async def test_rule_21_turning_it_on_brings_nothing_in_but_a_replay_does() -> None:
     world = await a_world()
     await world.tell(ORDERS, shop_order())
-    await world.tell(COMMANDS, REPLAY)
+    await world.replay(KEY)
     assert world.order().outcome == NOT_SOLD
     await world.tell(STORES, allowing())
     await world.tell(COMMANDS, SYNC)
     await world.tell(ORDERS, shop_order(1))
     assert world.order().outcome == NOT_SOLD
-    await world.tell(COMMANDS, REPLAY)
+    await world.replay(KEY)
     assert isinstance(world.order().outcome, Created)
     assert world.commerce_order().replayed
 
@@ -116,7 +115,7 @@ async def test_rule_21_while_import_is_off_a_replay_says_so() -> None:
     world = await a_world()
     await world.tell(ORDERS, shop_order())
     await world.tell(STORES, allowing(import_amazon_orders=False))
-    await world.tell(COMMANDS, REPLAY)
+    await world.replay(KEY)
     [answer] = world.storage.contents.kept_replays.answers.values()
     assert [reason.code for reason in answer.answer.reasons] == ["import-disabled"]
 
