@@ -73,7 +73,7 @@ async def send_messages(
                     deliveries = [
                         await producer.send(
                             settings.topic_prefix + message.topic,
-                            key=None if message.key is None else message.key.encode(),
+                            key=_key(message),
                             value=message.value,
                             headers=_headers(message),
                         )
@@ -88,6 +88,11 @@ async def send_messages(
     except BrokerUnavailable as error:
         raise SendingBroke(str(error), sent) from error
     return sent
+
+
+def _key(message: Message) -> bytes | None:
+    # A key with half a letter in it is one that no text of Kafka can have.
+    return None if message.key is None else message.key.encode(errors="replace")
 
 
 def _headers(message: Message) -> list[tuple[str, bytes]]:

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ValidationError
 
 from handlers.order_updates import release_counted
 from handlers.payloads import MAX_BYTES
+from handlers.payloads.json_text import parse_json
 from models import keys
 from models.facts import Listing, Product, Store
 from models.refusals import DeadLetterCode, Refusal
@@ -41,17 +42,15 @@ def read_fact(message: Incoming, model: type[Fact], *, deletable: bool) -> Told[
         too_large = f"value: expected at most {MAX_BYTES} bytes"
         return Told(message, refusal=_refusal(DeadLetterCode.TOO_LARGE, too_large))
     try:
-        return Told(message, fact=model.model_validate_json(value))
+        return Told(message, fact=model.model_validate(parse_json(value)))
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         field = ".".join(str(part) for part in first["loc"]) or "value"
-        code = (
-            DeadLetterCode.MALFORMED_JSON
-            if first["type"] == "json_invalid"
-            else DeadLetterCode.INVALID_MESSAGE
-        )
         expected = first["msg"].removeprefix("Value error, ")
-        return Told(message, refusal=_refusal(code, f"{field}: {expected}"))
+        wrong = f"{field}: {expected}"
+        return Told(message, refusal=_refusal(DeadLetterCode.INVALID_MESSAGE, wrong))
+    except ValueError as error:
+        return Told(message, refusal=_refusal(DeadLetterCode.MALFORMED_JSON, str(error)))
 
 
 _NO_TOMBSTONE = "value: expected JSON; this topic has no null values without a key"

@@ -1,12 +1,16 @@
 """The project's own order document (docs: "Accepted on amazon.orders", form 1)."""
 
-from typing import Annotated
+from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
+from typing import Annotated, Final, NamedTuple
 
 from pydantic import FailFast
 
 from handlers.payloads.fields import (
+    BLANK,
     LISTED,
     OPTIONAL,
+    PRICED,
     Amount,
     Channel,
     Flag,
@@ -16,6 +20,15 @@ from handlers.payloads.fields import (
     Status,
     StoreId,
     Time,
+    is_blank,
+)
+from handlers.payloads.spelling import (
+    ORDER_2026,
+    V0_ITEM,
+    V0_ORDER,
+    by_letters,
+    respelled,
+    spelling_expected,
 )
 from handlers.payloads.wire import Object, becomes, finished
 from models.amazon_order import Address, AmazonOrder, Buyer, OrderItem
@@ -39,14 +52,17 @@ class DocumentMoney(Money):
     amount: Amount
 
 
+DocumentPrice = Annotated[Annotated[DocumentMoney, becomes(Money)] | None, PRICED]
+
+
 class DocumentItem(OrderItem):
     """A line of the document."""
 
     seller_sku: SellerSku = None
     quantity: Quantity
     quantity_shipped: Quantity | None = None
-    price: Annotated[DocumentMoney, becomes(Money)] | None = None
-    tax: Annotated[DocumentMoney, becomes(Money)] | None = None
+    price: DocumentPrice = None
+    tax: DocumentPrice = None
     buyer_requested_cancel: Flag = None
 
 
@@ -66,13 +82,58 @@ class DocumentOrder(AmazonOrder):
     purchase_date: Time = None
     last_update_date: Time = None
     latest_ship_date: Time = None
-    total: Annotated[DocumentMoney, becomes(Money)] | None = None
-    buyer: Annotated[Buyer | None, OPTIONAL] = None
-    ship_to: Annotated[Annotated[DocumentAddress, becomes(Address)] | None, OPTIONAL] = None
+    total: DocumentPrice = None
+    buyer: Annotated[Buyer | None, BLANK, OPTIONAL] = None
+    ship_to: Annotated[Annotated[DocumentAddress, becomes(Address)] | None, BLANK, OPTIONAL] = None
     items: Annotated[
         tuple[Annotated[DocumentItem, becomes(OrderItem)], ...], FailFast(), LISTED
     ] = ()
     buyer_requested_cancel: Flag = None
+
+
+SAYS: Final = ("store_id", "status", "items")
+"""A document has at least one of these: else it names an order and says nothing of it."""
+
+
+class _Level(NamedTuple):
+    """The fields of one kind of object of the document, and Amazon's names for the same things."""
+
+    fields: AbstractSet[str]
+    amazons: Mapping[str, str]
+
+
+AMAZONS: Final = frozenset(name for name in V0_ORDER | ORDER_2026 if not name.islower())
+"""Amazon's names for what an order is made of, but for those of one word that anyone may use."""
+
+_ORDER = _Level(DocumentOrder.model_fields.keys(), by_letters(AMAZONS))
+_ITEM = _Level(DocumentItem.model_fields.keys(), by_letters(V0_ITEM))
+_BUYER = _Level(Buyer.model_fields.keys(), by_letters({"BuyerName", "BuyerEmail"}))
+_ADDRESS = _Level(
+    Address.model_fields.keys(),
+    by_letters({"AddressLine1", "AddressLine2", "AddressLine3", "StateOrRegion", "CountryCode"}),
+)
+
+
+def why_no_document(body: Object) -> str | None:
+    """Say why a body is no order document, though it has a name of one; None if it is one.
+
+    An order of Amazon's in snake case has many names that the document has too, and more that it
+    has not: it would lose its status, its total and its lines on the way.
+    """
+    if names := list(_names_of_amazons(body)):
+        return spelling_expected(names)
+    if "amazon_order_id" in body and all(is_blank(body.get(name)) for name in SAYS):
+        return f"expected at least one of {', '.join(SAYS)}"
+    return None
+
+
+def _names_of_amazons(body: Object) -> Iterator[str]:
+    items = body.get("items")
+    parts = [(_ORDER, body), (_BUYER, body.get("buyer")), (_ADDRESS, body.get("ship_to"))]
+    parts += [(_ITEM, item) for item in (items if isinstance(items, list) else ())]
+    for level, part in parts:
+        if isinstance(part, dict):
+            yield from respelled(part, level.fields, level.amazons)
 
 
 def read_document(body: Object) -> AmazonOrder:
@@ -81,5 +142,5 @@ def read_document(body: Object) -> AmazonOrder:
     Raises:
         ValidationError: a field is not as the contract has it.
     """
-    complete = {"items_complete": body.get("items") is not None}
+    complete = {"items_complete": not is_blank(body.get("items"))}
     return finished(DocumentOrder.model_validate(body | _NOT_IN_DOCUMENT | complete))

@@ -76,6 +76,11 @@ def _from_epoch(value: object) -> datetime | None:
         return None
 
 
+def is_blank(value: object) -> bool:
+    """Return whether a value was not told: null, or a string of nothing but blanks."""
+    return value is None or (isinstance(value, str) and not value.strip())
+
+
 def _read_moment(value: object) -> datetime:
     moment = _from_text(value)
     if moment is None:
@@ -84,12 +89,12 @@ def _read_moment(value: object) -> datetime:
 
 
 def _read_time(value: object) -> datetime | None:
-    return None if value is None else _read_moment(value)
+    return None if is_blank(value) else _read_moment(value)
 
 
 def _read_time_or_epoch(value: object) -> datetime | None:
     moment = _from_text(value) or _from_epoch(value)
-    if moment is None and value is not None:
+    if moment is None and not is_blank(value):
         raise _expected("an ISO 8601 date-time or epoch milliseconds")
     return moment
 
@@ -112,10 +117,10 @@ class _DecimalText:
 
 
 def _read_text(value: object) -> str | None:
-    if value is None:
+    if is_blank(value):
         return None
     if isinstance(value, str):
-        return value if value.strip() else None
+        return value
     raise _expected("a string")
 
 
@@ -187,12 +192,22 @@ def _read_sales_channel(value: object) -> SalesChannel | None:
 
 
 def _read_programs(value: object) -> tuple[str, ...]:
-    if value is None:
+    if is_blank(value):
         return ()
     if not isinstance(value, list | tuple) or not all(isinstance(name, str) for name in value):
         raise _expected("a list of strings")
     upper = (name.upper() for name in value)
     return tuple(dict.fromkeys(_PROGRAMS.get(name, name) for name in upper))
+
+
+def is_money_told(value: object) -> bool:
+    """Return whether an amount was told. One in another spelling was: it must not be passed over.
+
+    Amazon's schemas require neither field of it, and an order is worth more than its tax field.
+    """
+    if not isinstance(value, dict):
+        return not is_blank(value)
+    return any(name.lower() == "amount" and not is_blank(value[name]) for name in value)
 
 
 def _told(value: Value | None) -> Value | None:
@@ -202,14 +217,14 @@ def _told(value: Value | None) -> Value | None:
 def _listed(value: object) -> object:
     if isinstance(value, list) and len(value) > MAX_LINES:
         raise _expected(f"at most {MAX_LINES} items")
-    return () if value is None else value
+    return () if is_blank(value) else value
 
 
 Moment = Annotated[datetime, PlainValidator(_read_moment, json_schema_input_type=str)]
 """An ISO 8601 date-time; without an offset it is UTC, as Amazon means it."""
 
 Time = Annotated[datetime | None, PlainValidator(_read_time, json_schema_input_type=str | None)]
-"""The same, or null where it was not told."""
+"""The same; null or blank was not told."""
 
 TimeOrEpoch = Annotated[
     datetime | None,
@@ -261,16 +276,17 @@ MOST_PIECES = 1_000_000
 Quantity = Annotated[int, Field(strict=True, ge=0, le=MOST_PIECES)]
 """A number of pieces."""
 
-StoreId = Annotated[
-    Identifier | None, BeforeValidator(lambda value: None if value == "" else value)
-]
+BLANK = BeforeValidator(lambda value: None if is_blank(value) else value)
+"""Makes what is blank `None`."""
+
+StoreId = Annotated[Identifier | None, BLANK]
 """A store's id; blank is as good as not told."""
 
 OPTIONAL = AfterValidator(_told)
 """Makes a buyer or an address of which nothing was told `None`: it must not overwrite one."""
 
-PRICED = BeforeValidator(lambda value: None if value == {} else value)
-"""Takes an empty object for no price: Amazon's schemas require neither field of it."""
+PRICED = BeforeValidator(lambda value: value if is_money_told(value) else None)
+"""Makes money without an amount `None`."""
 
 LISTED = BeforeValidator(_listed)
-"""Takes null for an empty list, and no list that is longer than an order can be."""
+"""Takes null or blank for an empty list, and no list that is longer than an order can be."""

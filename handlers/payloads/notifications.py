@@ -21,6 +21,7 @@ from handlers.payloads.fields import (
     StoreId,
     Text,
     TimeOrEpoch,
+    is_blank,
 )
 from handlers.payloads.wire import Object, becomes, finished, named
 from models.amazon_order import AmazonOrder, OrderItem
@@ -137,7 +138,7 @@ def read_order_change(message: Object) -> AmazonOrder:
         ValidationError: a field is not as the schema has it.
     """
     changed = _at(message, *_CHANGE, "OrderChangeTrigger", "TimeOfOrderChange")
-    newest = {_CHANGED: message.get("EventTime") if changed is None else changed}
+    newest = {_CHANGED: message.get("EventTime") if is_blank(changed) else changed}
     order = OrderChange.model_validate(message | _UNTOLD | newest)
     if _at(message, *_CHANGE, "OrderChangeType") == _ASKED:
         is_whole = _at(message, *_CHANGE, "NotificationLevel") == "OrderLevel"
@@ -165,8 +166,15 @@ NOTIFICATIONS: Final = {
 """The accepted values of `NotificationType`."""
 
 
+_CAPITALS: Final = {"sellerSku": "SellerSKU"}
+"""The one name that has more than its first letter in capitals."""
+
+
 def capitalised(value: Any) -> Any:
     """Write the names of a lower-camel-case notification as the schema has them."""
     if isinstance(value, dict):
-        return {name[:1].upper() + name[1:]: capitalised(part) for name, part in value.items()}
+        return {
+            _CAPITALS.get(name, name[:1].upper() + name[1:]): capitalised(part)
+            for name, part in value.items()
+        }
     return [capitalised(part) for part in value] if isinstance(value, list) else value

@@ -4,7 +4,7 @@ Source: `models/orders-api-model/orders_2026-01-01.json` of amzn/selling-partner
 The fulfillment block, and with it status and channel, is only there when it was asked for.
 """
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from pydantic import (
     AliasChoices,
@@ -15,6 +15,7 @@ from pydantic import (
 )
 
 from handlers.payloads.fields import (
+    BLANK,
     LISTED,
     OPTIONAL,
     PRICED,
@@ -28,6 +29,14 @@ from handlers.payloads.fields import (
     StoreId,
     Text,
     Time,
+    is_money_told,
+)
+from handlers.payloads.spelling import (
+    ORDER_2026,
+    V0_ORDER,
+    by_letters,
+    respelled,
+    spelling_expected,
 )
 from handlers.payloads.wire import Object, address_lines, becomes, finished, named
 from models.amazon_order import Address, AmazonOrder, Buyer, OrderItem, Package
@@ -93,7 +102,7 @@ def _subtotals(item: dict[Any, Any]) -> Object:
         for part in breakdowns
         if isinstance(part, dict)
         and isinstance(kind := part.get("type"), str)
-        and (subtotal := part.get("subtotal"))
+        and is_money_told(subtotal := part.get("subtotal"))
     }
 
 
@@ -178,9 +187,11 @@ class Order2026(AmazonOrder):
     last_update_date: Time = None
     latest_ship_date: Time = None
     total: Price2026 = None
-    buyer: Annotated[Annotated[Buyer2026, becomes(Buyer)] | None, OPTIONAL] = None
+    buyer: Annotated[Annotated[Buyer2026, becomes(Buyer)] | None, BLANK, OPTIONAL] = None
     ship_to: Annotated[
-        Annotated[Address2026, becomes(Address), address_lines("addressLine")] | None, OPTIONAL
+        Annotated[Address2026, becomes(Address), address_lines("addressLine")] | None,
+        BLANK,
+        OPTIONAL,
     ] = None
     items: Annotated[
         tuple[Annotated[Item2026, becomes(OrderItem), WrapValidator(_read_item)], ...],
@@ -192,6 +203,28 @@ class Order2026(AmazonOrder):
     packages: Annotated[
         tuple[Annotated[Package2026, becomes(Package)], ...], FailFast(), LISTED
     ] = ()
+
+
+SAYS: Final = (
+    *("createdTime", "lastUpdatedTime", "fulfillment", "proceeds", "orderItems"),
+    *("recipient", "buyer", "packages"),
+)
+"""A body has at least one of these: else it names an order and says nothing of it that is read."""
+
+_TIMES = frozenset({"createdTime", "lastUpdatedTime"})
+"""What every order has. A body that has none of them may be an order of v0 in camel case."""
+
+_NAMES = by_letters(V0_ORDER - {"SalesChannel", "OrderItems"}, ORDER_2026)
+
+
+def why_no_2026(body: Object) -> str | None:
+    """Say why a body is no order of Orders API 2026-01-01; None if it is one."""
+    if _TIMES.isdisjoint(body) and (names := respelled(body, ORDER_2026, _NAMES)):
+        return spelling_expected(names)
+    says = body.get("orderItems") is not None or any(body.get(name) for name in SAYS)
+    if "orderId" in body and not says:
+        return f"expected at least one of {', '.join(SAYS)}"
+    return None
 
 
 def read_2026(body: Object) -> AmazonOrder:

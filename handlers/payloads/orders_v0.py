@@ -5,11 +5,13 @@ but an id may be absent: prices while an order is pending, address and buyer wit
 for personal data, the SKU of an item.
 """
 
-from typing import Annotated
+from itertools import chain
+from typing import Annotated, Final
 
 from pydantic import AliasPath, FailFast
 
 from handlers.payloads.fields import (
+    BLANK,
     LISTED,
     MOST_PIECES,
     OPTIONAL,
@@ -25,6 +27,13 @@ from handlers.payloads.fields import (
     Time,
     V0SalesChannel,
     is_true,
+)
+from handlers.payloads.spelling import (
+    V0_ITEM,
+    V0_ORDER,
+    by_letters,
+    respelled,
+    spelling_expected,
 )
 from handlers.payloads.wire import Object, address_lines, becomes, finished, named
 from models.amazon_order import Address, AmazonOrder, Buyer, OrderItem
@@ -132,12 +141,49 @@ class V0Order(AmazonOrder):
     last_update_date: Time = None
     latest_ship_date: Time = None
     total: V0Price = None
-    buyer: Annotated[Annotated[V0Buyer, becomes(Buyer)] | None, OPTIONAL] = None
+    buyer: Annotated[Annotated[V0Buyer, becomes(Buyer)] | None, BLANK, OPTIONAL] = None
     ship_to: Annotated[
-        Annotated[V0Address, becomes(Address), address_lines("AddressLine")] | None, OPTIONAL
+        Annotated[V0Address, becomes(Address), address_lines("AddressLine")] | None,
+        BLANK,
+        OPTIONAL,
     ] = None
     items: Annotated[tuple[Annotated[V0Item, becomes(OrderItem)], ...], FailFast(), LISTED] = ()
     shipping_service: Text = None
+
+
+SAYS: Final = (
+    *("OrderStatus", "PurchaseDate", "LastUpdateDate", "FulfillmentChannel", "OrderTotal"),
+    *("OrderItems", "ShippingAddress", "BuyerInfo", "BuyerName", "BuyerEmail"),
+)
+"""A body has at least one of these: else it names an order and says nothing of it that is read."""
+
+_ORDER_NAMES = {**by_letters(V0_ORDER), "orderid": "AmazonOrderId"}
+_ITEM_NAMES = by_letters(V0_ITEM)
+_ITEM_BUYER_INFO = frozenset(
+    {
+        *("OrderItemId", "BuyerCustomizedInfo", "GiftWrapPrice", "GiftWrapTax"),
+        *("GiftMessageText", "GiftWrapLevel"),
+    }
+)
+"""What an item of `getOrderItemsBuyerInfo` is made of: nothing that is read."""
+
+
+def why_no_v0(body: Object) -> str | None:
+    """Say why a body is none of Orders API v0 that is read; None if it is one."""
+    items = body.get("OrderItems")
+    items = [one for one in items if isinstance(one, dict)] if isinstance(items, list) else []
+    names = respelled(body, V0_ORDER, _ORDER_NAMES)
+    for item in items:
+        names += respelled(item, V0_ITEM, _ITEM_NAMES)
+    if names:
+        return spelling_expected(names)
+    if items and {"OrderItemId"} < {*chain(*items)} <= _ITEM_BUYER_INFO:
+        return "OrderItems: expected items with a quantity"
+    # An empty list of items is an answer; anything else that is empty tells nothing.
+    says = body.get("OrderItems") is not None or any(body.get(name) for name in SAYS)
+    if "AmazonOrderId" in body and not says:
+        return f"expected at least one of {', '.join(SAYS)}"
+    return None
 
 
 def read_v0(body: Object) -> AmazonOrder:

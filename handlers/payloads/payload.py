@@ -1,14 +1,16 @@
-"""From the bytes of a message to a `Reading`: size, JSON, kind, and each order in turn."""
+"""From the bytes of a message to a `Reading`: size, JSON, envelopes, kind, each order in turn."""
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Final, NamedTuple
 
 from pydantic import ValidationError
-from pydantic_core import from_json
 
 from handlers.payloads import document, notifications, orders_2026, orders_v0
+from handlers.payloads.json_text import BLANK, parse_json
 from handlers.payloads.problems import SHOWN, joined, problems_of
 from handlers.payloads.reading import Reading
+from handlers.payloads.spelling import by_letters, respelled, spelling_expected
 from handlers.payloads.wire import Object
 from models.amazon_order import AmazonOrder
 from models.refusals import DeadLetterCode, Refusal
@@ -22,12 +24,59 @@ _ACCEPTED = (
 )
 
 
-class _Found(NamedTuple):
-    """Where the orders of a message are, and how each is read."""
+class _Form(NamedTuple):
+    """How one form of an order is read."""
 
     read: Callable[[Object], AmazonOrder]
-    bodies: list[tuple[str, Any]]
-    """Each order not yet validated, with its path."""
+    why_not: Callable[[Object], str | None] = lambda _: None
+    """Says why a body is of no form at all, though it has a name of this one."""
+
+
+class _Api(NamedTuple):
+    """How the bodies of one of Amazon's APIs are found."""
+
+    wrapper: str
+    page: str
+    """The name of the list in a page of orders."""
+    marks: frozenset[str]
+    """A body with any of these names is meant to be an order."""
+    form: _Form
+
+
+class _Body(NamedTuple):
+    """An order that is not read yet, with its place in the message."""
+
+    at: str
+    body: Any
+    form: _Form
+
+
+class _Problem(NamedTuple):
+    """Why something of a message is not read."""
+
+    code: DeadLetterCode
+    texts: list[str]
+
+
+_DOCUMENT: Final = _Form(document.read_document, document.why_no_document)
+_APIS: Final = (
+    _Api("payload", "Orders", orders_v0.MARKS, _Form(orders_v0.read_v0, orders_v0.why_no_v0)),
+    _Api(
+        "order", "orders", orders_2026.MARKS, _Form(orders_2026.read_2026, orders_2026.why_no_2026)
+    ),
+)
+_MARKS: Final = by_letters({"Orders", "NotificationType"}, *(api.marks for api in _APIS))
+"""What tells that a message is meant to be one of Amazon's."""
+
+_CONTENTS: Final = ("detail", "Message", "body", "Body", "Sns")
+"""Where an envelope of AWS has what it holds: EventBridge, SNS, an SQS record as Lambda hands it
+over and as it is received, and an SNS record."""
+
+_DEEPEST: Final = 6
+"""How many envelopes may be one in the other. The longest known chain has four: the Lambda event
+of an SQS record of an SNS message of an EventBridge event."""
+
+_AMAZON_ORDER_ID: Final = re.compile(r"[A-Z0-9]{1,3}-[0-9]{7}-[0-9]{7}")
 
 
 def read_payload(value: bytes | None) -> Reading:
@@ -44,81 +93,154 @@ def read_payload(value: bytes | None) -> Reading:
     if len(value) > MAX_BYTES:
         return _refused(DeadLetterCode.TOO_LARGE, f"expected at most {MAX_BYTES} bytes")
     try:
-        message = from_json(value, allow_inf_nan=False, cache_strings="keys")
-        if isinstance(message, str) and message.lstrip().startswith("{"):
-            # A notification whose queue encoded it once more.
-            message = from_json(message, allow_inf_nan=False, cache_strings="keys")
+        message = parse_json(value)
     except ValueError as error:
-        return _refused(DeadLetterCode.MALFORMED_JSON, f"expected JSON: {error}")
+        return _refused(DeadLetterCode.MALFORMED_JSON, str(error))
+    return _read(_find(message, "", _DEEPEST))
+
+
+def _find(message: object, at: str, envelopes: int) -> Iterator[_Body | _Problem]:
+    """Find the orders of a message by the names it has; none of them is validated yet.
+
+    Args:
+        message: the message, or what an envelope holds: an object, or its JSON as text.
+        at: the path to it.
+        envelopes: how many envelopes may still be opened.
+    """
+    # Queues encode a notification once more, or twice: each time it is at least two bytes longer.
+    while isinstance(message, str) and message.lstrip(BLANK).startswith(("{", '"')):
+        try:
+            message = parse_json(message)
+        except ValueError as error:
+            yield _Problem(DeadLetterCode.MALFORMED_JSON, [_placed(at, str(error))])
+            return
     if not isinstance(message, dict):
-        return _refused(DeadLetterCode.UNKNOWN_PAYLOAD, f"expected {_ACCEPTED}")
-    found = _find(message)
-    return Reading(refusal=found) if isinstance(found, Refusal) else _read(found)
+        yield _unknown(at, f"expected {_ACCEPTED}")
+        return
+    found = _find_orders(message, at)
+    contents = _open_envelope(message) if found is None else []
+    if found is not None:
+        yield from found
+    elif not contents:
+        yield _unknown(at, _why_unknown(message))
+    elif envelopes == 0:
+        yield _unknown(at, f"expected at most {_DEEPEST} envelopes, one in the other")
+    for name, content in contents if envelopes else ():
+        yield from _find(content, f"{at}.{name}".removeprefix("."), envelopes - 1)
 
 
-def _find(message: Object) -> _Found | Refusal:
-    """Find the orders of a message by the names it has; none of them is validated yet."""
+def _open_envelope(message: Object) -> list[tuple[str, object]]:
+    """Return what an envelope holds, each with its place; nothing if it is no envelope.
+
+    Only a Lambda event holds more than one: its `Records` are read each by itself.
+    """
+    records = message.get("Records")
+    if isinstance(records, list):
+        return [(f"Records[{index}]", record) for index, record in enumerate(records)]
+    for name in _CONTENTS:
+        if isinstance(message.get(name), dict | str):
+            return [(name, message[name])]
+    return []
+
+
+def _find_orders(message: Object, at: str) -> Sequence[_Body | _Problem] | None:
+    """Find the orders of a message that is in no envelope; None if it has no form's names."""
     if "notificationType" in message:
         message = notifications.capitalised(message)
     if "NotificationType" in message:
-        return _find_notification(message)
+        return [_find_notification(message, at)]
     if not document.MARKS.isdisjoint(message):
-        return _Found(document.read_document, [("", message)])
-    for wrapper, page, marks, read in _APIS:
-        body, at = message, ""
-        if wrapper in message and isinstance(message[wrapper], dict):
-            body, at = message[wrapper], wrapper
+        return [_Body(at, message, _DOCUMENT)]
+    for api in _APIS:
+        body, place = message, at
+        if isinstance(message.get(api.wrapper), dict):
+            body, place = message[api.wrapper], f"{at}.{api.wrapper}".removeprefix(".")
             if "store_id" in message:
                 body = {"store_id": message["store_id"]} | body
-        if page in body:
-            return _find_page(read, body[page], f"{at}.{page}".removeprefix("."))
-        if not marks.isdisjoint(body):
-            return _Found(read, [(at, body)])
-    got = ", not an error response of Amazon" if "errors" in message else ""
-    return Refusal(code=DeadLetterCode.UNKNOWN_PAYLOAD, message=f"expected {_ACCEPTED}{got}")
+        if api.page in body:
+            return _find_page(api.form, body[api.page], f"{place}.{api.page}".removeprefix("."))
+        if not api.marks.isdisjoint(body):
+            return [_Body(place, body, api.form)]
+    return None
 
 
-_APIS = (
-    ("payload", "Orders", orders_v0.MARKS, orders_v0.read_v0),
-    ("order", "orders", orders_2026.MARKS, orders_2026.read_2026),
-)
-"""Of each API: the wrapper of a body, the list in a page, what marks an order, its reader."""
-
-
-def _find_notification(message: Object) -> _Found | Refusal:
+def _find_notification(message: Object, at: str) -> _Body | _Problem:
     kind = message["NotificationType"]
     read = notifications.NOTIFICATIONS.get(kind) if isinstance(kind, str) else None
     if read is not None:
-        return _Found(read, [("", message)])
+        return _Body(at, message, _Form(read))
     accepted = " or ".join(notifications.NOTIFICATIONS)
-    return Refusal(
-        code=DeadLetterCode.UNKNOWN_PAYLOAD, message=f"NotificationType: expected {accepted}"
-    )
+    return _unknown(f"{at}.NotificationType".removeprefix("."), f"expected {accepted}")
 
 
-def _find_page(read: Callable[[Object], AmazonOrder], orders: object, at: str) -> _Found | Refusal:
+def _find_page(form: _Form, orders: object, at: str) -> Sequence[_Body | _Problem]:
     if not isinstance(orders, list):
-        return Refusal(code=DeadLetterCode.INVALID_ORDER, message=f"{at}: expected a list")
-    return _Found(read, [(f"{at}[{index}]", order) for index, order in enumerate(orders)])
+        return [_Problem(DeadLetterCode.INVALID_ORDER, [f"{at}: expected a list"])]
+    return [_Body(f"{at}[{index}]", order, form) for index, order in enumerate(orders)]
 
 
-def _read(found: _Found) -> Reading:
+def _read(found: Iterable[_Body | _Problem]) -> Reading:
     """Read each order by itself, so that a bad one costs no other."""
     orders: list[AmazonOrder] = []
-    problems: list[str] = []
-    for at, body in found.bodies:
-        if not isinstance(body, dict):
-            problems.append(f"{at}: expected an object")
-            continue
-        try:
-            orders.append(found.read(body))
-        except ValidationError as error:
-            # Only the first few are shown; telling all of a hopeless page would take seconds.
-            problems += problems_of(error, at) if len(problems) < SHOWN else [at]
-    if not problems:
+    texts: list[str] = []
+    codes: list[DeadLetterCode] = []
+    for one in found:
+        # Only the first few are shown; telling all of a hopeless page would take seconds.
+        in_full = len(texts) < SHOWN
+        read = _read_order(one, in_full=in_full) if isinstance(one, _Body) else one
+        if isinstance(read, AmazonOrder):
+            orders.append(read)
+        else:
+            texts += read.texts if in_full else [""]
+            codes.append(read.code)
+    if not codes:
         return Reading(orders=tuple(orders))
-    refusal = Refusal(code=DeadLetterCode.INVALID_ORDER, message=joined(problems))
-    return Reading(orders=tuple(orders), refusal=refusal)
+    # Of several, the one that says most of what is wrong.
+    code = DeadLetterCode.INVALID_ORDER if DeadLetterCode.INVALID_ORDER in codes else codes[0]
+    return Reading(orders=tuple(orders), refusal=Refusal(code=code, message=joined(texts)))
+
+
+def _read_order(found: _Body, *, in_full: bool) -> AmazonOrder | _Problem:
+    at, body, form = found
+    if not isinstance(body, dict):
+        return _Problem(DeadLetterCode.INVALID_ORDER, [f"{at}: expected an object"])
+    if (why := form.why_not(body)) is not None:
+        return _unknown(at, why)
+    try:
+        return form.read(body)
+    except ValidationError as error:
+        whose = _whose(at, body)
+        texts = [text + whose for text in problems_of(error, at)] if in_full else []
+        return _Problem(DeadLetterCode.INVALID_ORDER, texts)
+
+
+def _whose(at: str, body: Object) -> str:
+    """Name the order of a page by its id, if that looks like one of Amazon's and nothing else."""
+    order_id = body.get("AmazonOrderId", body.get("orderId"))
+    known = isinstance(order_id, str) and _AMAZON_ORDER_ID.fullmatch(order_id)
+    return f" (order {order_id})" if known and at.endswith("]") else ""
+
+
+def _why_unknown(message: Object) -> str:
+    parts = [message, *(message.get(api.wrapper) for api in _APIS)]
+    names = [
+        name
+        for part in parts
+        if isinstance(part, dict)
+        for name in respelled(part, _MARKS.keys(), _MARKS)
+    ]
+    if names:
+        return f"{spelling_expected(names)}, or {_ACCEPTED}"
+    got = ", not an error response of Amazon" if "errors" in message else ""
+    return f"expected {_ACCEPTED}{got}"
+
+
+def _unknown(at: str, why: str) -> _Problem:
+    return _Problem(DeadLetterCode.UNKNOWN_PAYLOAD, [_placed(at, why)])
+
+
+def _placed(at: str, text: str) -> str:
+    return f"{at}: {text}" if at else text
 
 
 def _refused(code: DeadLetterCode, message: str) -> Reading:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from handlers.payloads.json_text import BLANK, with_whole_letters
 from order_import.cli.errors import CommandRefused
 
 STDIN = "-"
@@ -43,17 +44,15 @@ def cut_documents(name: str, data: bytes) -> Iterator[Document]:
     Raises:
         CommandRefused: Something is not JSON; the line says which file, where and why.
     """
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise CommandRefused(f"{name}:{line}: expected UTF-8 text") from error
+    text = _decoded(name, data)
     if not text.strip(_SPACE):
         raise CommandRefused(f"{name}:1: expected JSON, found nothing")
     try:
         body = json.loads(text)
     except ValueError as error:
-        lines = [(n, line) for n, line in enumerate(text.split("\n"), 1) if line.strip(_SPACE)]
+        # Files that were joined may have a byte order mark in the middle.
+        numbered = enumerate(text.split("\n"), 1)
+        lines = [(n, line.strip(BLANK)) for n, line in numbered if line.strip(BLANK)]
         if len(lines) == 1 or not _is_json(lines[0][1]):
             raise _not_json(name, error) from error
         yield from (_line(name, number, line) for number, line in lines)
@@ -62,6 +61,18 @@ def cut_documents(name: str, data: bytes) -> Iterator[Document]:
         yield from _elements(name, text)
     else:
         yield Document(f"{name}:1", data, body)
+
+
+def _decoded(name: str, data: bytes) -> str:
+    """Return the text of a file, without a byte order mark; half a letter does not matter."""
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        try:
+            return with_whole_letters(data).decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            line = error.object.count(b"\n", 0, error.start) + 1
+            raise CommandRefused(f"{name}:{line}: expected UTF-8 text") from error
 
 
 def _is_json(text: str) -> bool:
@@ -77,7 +88,7 @@ def _line(name: str, number: int, line: str) -> Document:
         body = json.loads(line)
     except ValueError as error:
         raise _not_json(name, error, number) from error
-    return Document(f"{name}:{number}", line.strip(_SPACE).encode(), body)
+    return Document(f"{name}:{number}", line.encode(), body)
 
 
 def _elements(name: str, text: str) -> Iterator[Document]:

@@ -1,10 +1,10 @@
 """The keys of messages: what the contract's topic table asks for, found in the document."""
 
-import json
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import Any
 
+from handlers.payloads.json_text import looks_like_object, parse_json
 from models import keys
 from order_import.cli.documents import Document
 from order_import.cli.errors import CommandRefused
@@ -33,8 +33,8 @@ DELETABLE = frozenset({Kind.PRODUCTS, Kind.LISTINGS})
 """What a null value deletes."""
 
 _ORDER_ID_NAMES = ("amazon_order_id", "AmazonOrderId", "amazonOrderId", "orderId")
-_DEEPEST = 4
-"""An ORDER_CHANGE has its order id on the third level."""
+_DEEPEST = 8
+"""An ORDER_CHANGE has its order id on the third level, and the envelopes of AWS are around it."""
 
 
 def order_id_in(body: Any) -> str | None:
@@ -42,20 +42,23 @@ def order_id_in(body: Any) -> str | None:
 
     The outermost wins. Lists are not looked into: what is listed is not the order itself.
     """
-    if isinstance(body, str):
-        try:
-            body = json.loads(body)  # a notification that its queue encoded once more
-        except ValueError:
-            return None
     level = [body]
     for _ in range(_DEEPEST):
-        objects = [one for one in level if isinstance(one, dict)]
+        objects = [one for one in map(_decoded, level) if isinstance(one, dict)]
         for one in objects:
             for name in _ORDER_ID_NAMES:
                 if isinstance(one.get(name), str) and one[name]:
                     return str(one[name])
         level = [value for one in objects for value in one.values()]
     return None
+
+
+def _decoded(value: Any) -> Any:
+    """Return what a text that is JSON once more holds, as AWS puts notifications into envelopes."""
+    try:
+        return parse_json(value) if isinstance(value, str) and looks_like_object(value) else value
+    except ValueError:
+        return None
 
 
 def key_of(kind: Kind, document: Document) -> str | None:

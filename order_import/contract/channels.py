@@ -24,14 +24,15 @@ WORKER, OPERATOR = "worker", "operators (command line, console)"
 
 CHANNELS: Mapping[TopicName, Channel] = {
     TopicName.ORDERS: Channel(
-        "Amazon's orders and news of them, in any of the accepted forms. May be sent again: newer "
-        "wins, and the same again changes nothing. The store is the `store-id` header, else "
+        "Amazon's orders and news of them, in any of the accepted forms: JSON in UTF-8, with or "
+        "without a byte order mark, Amazon's bodies in Amazon's own spelling. May be sent again: "
+        "newer wins, and the same again changes nothing. The store is the `store-id` header, else "
         "`store_id` in the body, else the one store with that seller and marketplace.",
         (UPSTREAM,),
         (WORKER,),
         (
             *("OrderDocument", "OrdersApiV0Order", "OrdersApiV0Details", "OrdersApi2026Order"),
-            *("OrderChangeNotification", "OrderStatusChangeNotification"),
+            *("OrderChangeNotification", "OrderStatusChangeNotification", "NotificationEnvelope"),
         ),
         "Names, e-mails, phones and addresses of buyers",
     ),

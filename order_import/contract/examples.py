@@ -32,6 +32,7 @@ def read_examples() -> Mapping[str, Sequence[Example]]:
         "OrderStatusChangeNotification": [
             _example(sample.STATUS, key=sample.ORDER, headers=_FOR_STORE)
         ],
+        "NotificationEnvelope": [_example(sample.ENVELOPE, key=sample.ORDER, headers=_FOR_STORE)],
         "Store": [_example(sample.STORE_TOLD, key=sample.STORE)],
         "Product": [_example(sample.PRODUCT, key="MUG-BLUE")],
         "ProductDeleted": [_example(None, key="MUG-BLUE")],

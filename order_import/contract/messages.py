@@ -51,7 +51,10 @@ def _order_messages() -> list[Message]:
     kinds: list[tuple[str, str, str | Schema, str | None]] = [
         (
             "OrderDocument",
-            "The project's own order document. Money is a decimal string.",
+            (
+                "The project's own order document, with at least one of store_id, status and "
+                "items. Money is a decimal string."
+            ),
             "OrderDocument",
             None,
         ),
@@ -93,6 +96,16 @@ def _order_messages() -> list[Message]:
             "The retired ORDER_STATUS_CHANGE notification, accepted the same way.",
             _notification("ORDER_STATUS_CHANGE"),
             "https://developer-docs.amazon.com/sp-api/docs/notification-type-values",
+        ),
+        (
+            "NotificationEnvelope",
+            (
+                "An envelope of AWS with a notification in it: an EventBridge event (`detail`), an "
+                "SNS message (`Message`), an SQS record (`body` or `Body`), or a Lambda event of "
+                "such `Records`, each of which is read by itself. One may be in the other."
+            ),
+            _any_of("detail", "Message", "body", "Body", "Records"),
+            "https://developer-docs.amazon.com/sp-api/docs/notifications-api",
         ),
     ]
     headers = _headers(

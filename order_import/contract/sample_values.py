@@ -1,5 +1,6 @@
 """The values of the examples: one order, what Amazon says of it, and the facts it is judged by."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -108,6 +109,13 @@ CHANGE: Example = {
             },
         }
     },
+}
+
+ENVELOPE: Example = {
+    "Type": "Notification",
+    "MessageId": "0b5a7d1e-8f0a-5c5e-9c39-2a4d3b1c0f11",
+    "TopicArn": "arn:aws:sns:us-east-1:000000000000:orders",
+    "Message": json.dumps(CHANGE),
 }
 
 STATUS: Example = {

@@ -1,12 +1,13 @@
 """JSON Schemas, from the very models that read and write the messages."""
 
+import re
 from collections.abc import Mapping
 from typing import Any, Literal, get_args
 
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from handlers.payloads.document import DocumentOrder
+from handlers.payloads.document import AMAZONS, SAYS, DocumentOrder
 from models.amazon_order import AmazonStatus
 from models.commands import Command
 from models.events import EVENT_TYPES
@@ -43,6 +44,11 @@ _TOLD: Mapping[str, Schema] = {
     "items": {"description": "All lines. Without them the order waits (details-pending)"},
 }
 """What the types of the document's fields do not say."""
+
+_SAYS_SOMETHING = [{"required": [name]} for name in SAYS]
+_AMAZONS_NAMES = {
+    re.sub("(?<=[a-z])(?=[A-Z])", "_", name).lower() for name in AMAZONS
+} - DocumentOrder.model_fields.keys()
 
 _NAMES_ONE_ORDER = [
     {"required": ["commerce_order_id"]},
@@ -115,10 +121,13 @@ def _document(schema: Schema) -> Schema:
         **schema,
         "title": DOCUMENT,
         "description": (
-            "An order, in the project's own form. Only the order's id is required; what is "
-            "missing or null was not told. Fields that are not named here are ignored."
+            "An order, in the project's own form. What is missing or null was not told. Other "
+            "fields are ignored, but not those of Amazon's own names, however they are spelled: "
+            "a body of Amazon's is sent as it is."
         ),
         "properties": properties,
+        "anyOf": _SAYS_SOMETHING,
+        "propertyNames": {"not": {"enum": sorted(_AMAZONS_NAMES)}},
     }
 
 

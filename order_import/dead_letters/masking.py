@@ -7,6 +7,8 @@ looked for. What is shown are values of fields that are known to have nothing of
 import re
 from typing import Any
 
+from handlers.payloads.json_text import looks_like_object, parse_json
+
 MASK = "***"
 
 _NAMES = """
@@ -60,6 +62,11 @@ def masked(value: Any, field: str = "") -> Any:
             return [_hidden(part) if _is_personal(plain) else masked(part, field) for part in value]
         case None | bool():
             return value
+        case str() if looks_like_object(value) and not _is_personal(plain):
+            try:
+                return masked(parse_json(value))  # what an envelope holds
+            except ValueError:
+                return MASK
         case _:
             return value if plain in _SHOWN else MASK
 

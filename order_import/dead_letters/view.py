@@ -1,11 +1,11 @@
 """A dead letter as it is shown: its bytes as text, and what of them may be seen."""
 
 import base64
-import json
 import re
 from dataclasses import dataclass
 from typing import Any
 
+from handlers.payloads.json_text import looks_like_object, parse_json
 from order_import.dead_letters.masking import MASK, masked, masked_text
 from storage.dead_letters import KeptLetter, Redrive
 
@@ -100,10 +100,9 @@ def _value_of(raw: bytes | None, *, unmask: bool) -> tuple[bool, Any, bool]:
 
 
 def _parsed(raw: bytes) -> Any:
-    value = json.loads(raw)
-    if isinstance(value, str) and value.lstrip().startswith("{"):
-        return json.loads(value)  # a notification that its queue encoded once more
-    return value
+    value = parse_json(raw)
+    # A notification may come encoded once more.
+    return parse_json(value) if isinstance(value, str) and looks_like_object(value) else value
 
 
 def _shown(raw: bytes, allowed: re.Pattern[str] | None, *, unmask: bool) -> str:

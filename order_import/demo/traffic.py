@@ -97,7 +97,7 @@ def _news(order: DemoOrder, at: datetime) -> Iterator[Message]:
 
 
 def _poison(stores: Sequence[DemoStore]) -> list[Message]:
-    """Give one message for each code of dead letters."""
+    """Return one message for each code of dead letters that a message by itself can have."""
     document = {
         "store_id": stores[0].store_id,
         "amazon_order_id": "304-0000000-0000001",
@@ -108,7 +108,11 @@ def _poison(stores: Sequence[DemoStore]) -> list[Message]:
         json.dumps({"shipmentId": "FBA15DEMO", "shipmentStatus": "WORKING"}).encode(),
         json.dumps(document | {"fulfillment_channel": "PIGEON"}).encode(),
         json.dumps(
-            {"AmazonOrderId": "304-0000000-0000003", "MarketplaceId": "A1VC38T7YXB528"}
+            {
+                "AmazonOrderId": "304-0000000-0000003",
+                "MarketplaceId": "A1VC38T7YXB528",
+                "OrderStatus": "Unshipped",
+            }
         ).encode(),
         json.dumps(document | {"items": [{"title": "x" * _TOO_LARGE}]}).encode(),
     ]

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from handlers.payloads.json_text import parse_json
 from models import keys
 from order_import.cli.documents import Document, cut_documents, read_source
 from order_import.cli.errors import CommandRefused
@@ -36,6 +37,36 @@ def test_elements_of_an_array_keep_their_bytes() -> None:
         ("f.json:2", b'{"a": 1.10, "b": [1, "]"]}'),
         ("f.json:3", b'{"c":"x"}'),
     ]
+
+
+MARK = b"\xef\xbb\xbf"
+
+
+@pytest.mark.parametrize(
+    ("data", "documents"),
+    [
+        (MARK + b'{"a": 1}\n', [MARK + b'{"a": 1}\n']),
+        (MARK + b'[{"a": 1}, {"b": 2}]', [b'{"a": 1}', b'{"b": 2}']),
+        (MARK + b'{"a": 1}\n{"b": 2}\n', [b'{"a": 1}', b'{"b": 2}']),
+        (MARK + b'{"a": 1}\r\n' + MARK + b'{"b": 2}\r\n', [b'{"a": 1}', b'{"b": 2}']),
+    ],
+)
+def test_a_byte_order_mark_stops_nothing(data: bytes, documents: list[bytes]) -> None:
+    found = list(cut_documents("f", data))
+    assert [one.raw for one in found] == documents
+    assert [one.body for one in found] == [parse_json(raw) for raw in documents]
+
+
+def test_half_a_letter_stops_nothing() -> None:
+    escaped = rb'{"title": "hat \ud83c"}'
+    cut = b'{"title": "hat \xf0\x9f\x8e"}'
+    assert [one.raw for one in cut_documents("f", escaped + b"\n" + escaped)] == [escaped] * 2
+    assert [one.raw for one in cut_documents("f", cut)] == [cut]
+    assert [one.raw.decode() for one in cut_documents("f", b"[" + cut + b"]")] == [
+        '{"title": "hat \N{REPLACEMENT CHARACTER}"}'
+    ]
+    with pytest.raises(CommandRefused, match=r"^f:2: expected UTF-8"):
+        list(cut_documents("f", cut + b'\n{"title": "Zo\xeb"}'))
 
 
 def test_an_empty_array_is_no_message() -> None:
@@ -86,6 +117,18 @@ def test_the_order_id_is_found_in_every_format(sample: str) -> None:
     assert found is not None
     assert f'"{found}"' in text
     assert order_id_in(json.dumps(body)) == found  # a queue encodes it once more
+
+
+def test_the_order_id_is_found_in_the_envelopes_of_aws() -> None:
+    body = json.loads((SAMPLES / "order_change.json").read_text())
+    found = order_id_in(body)
+    for envelope in (
+        {"detail": body},
+        {"Message": json.dumps(body)},
+        {"body": json.dumps({"Message": json.dumps({"detail": body})})},
+    ):
+        assert order_id_in(envelope) == found
+    assert order_id_in({"Message": "{"}) is None
 
 
 @pytest.mark.parametrize("sample", ["v0_orders_page", "2026_orders_page"])

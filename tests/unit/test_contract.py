@@ -206,6 +206,28 @@ def test_what_is_not_read_of_a_document_is_not_promised() -> None:
     assert {"amazon_order_id", "items", "total", "ship_to"} <= set(fields)
 
 
+@pytest.mark.parametrize(
+    ("body", "accepted"),
+    [
+        ({"status": "Pending"}, True),
+        ({"store_id": "us", "of_no_form": 1}, True),
+        ({"items": []}, True),
+        ({}, False),
+        ({"purchase_date": "2026-11-23T09:15:00Z"}, False),
+        ({"status": "Pending", "order_status": "Pending"}, False),
+        ({"items": [], "order_total": {"currency_code": "USD", "amount": "1.00"}}, False),
+        ({"items": [], "is_prime": True}, False),
+    ],
+)
+def test_the_schema_of_the_document_allows_what_is_read(
+    body: dict[str, Any], *, accepted: bool
+) -> None:
+    document = {"amazon_order_id": "111-0000001-0000001"} | body
+    schema = Draft202012Validator(standalone_schemas()["OrderDocument"])
+    assert schema.is_valid(document) is accepted
+    assert (read_payload(json.dumps(document).encode()).refusal is None) is accepted
+
+
 def test_no_event_names_a_field_of_a_buyer() -> None:
     for name in ("commerce.orders", "amazon.orders.blocked", "amazon.orders.not-imported"):
         for message in DOCUMENT["channels"][name]["messages"]:

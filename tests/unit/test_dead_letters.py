@@ -138,7 +138,7 @@ def test_any_bytes_can_be_shown(raw: bytes) -> None:
     view = view_of(letter(raw))
     assert view.size == len(raw)
     assert view.raw is None
-    json.dumps(view.value)
+    json.dumps(view.value, ensure_ascii=False).encode()
     whole = view_of(letter(raw), unmask=True)
     assert base64.b64decode(whole.raw or "") == raw
 
@@ -170,6 +170,24 @@ def test_a_notification_that_is_encoded_twice_is_masked_inside() -> None:
         "NotificationType": "ORDER_CHANGE",
         "BuyerName": MASK,
     }
+
+
+def test_what_envelopes_hold_is_masked_inside() -> None:
+    change = {"NotificationType": "ORDER_CHANGE", "BuyerName": "Jane", "Title": r"hat \ud83c"}
+    text = json.dumps(change).replace(r"\\ud83c", r"\ud83c")
+    inside = {
+        "NotificationType": "ORDER_CHANGE",
+        "BuyerName": MASK,
+        "Title": "hat \N{REPLACEMENT CHARACTER}",
+    }
+    for value, shown in (
+        ({"Message": text}, {"Message": inside}),
+        ({"body": json.dumps({"Message": text})}, {"body": {"Message": inside}}),
+        ({"body": "{Jane"}, {"body": MASK}),
+        ({"buyer": text}, {"buyer": MASK}),
+    ):
+        view = view_of(letter(b"\xef\xbb\xbf" + json.dumps(value).encode()))
+        assert (view.is_json, view.value) == (True, shown)
 
 
 def test_keys_and_headers_are_shown_where_they_are_of_an_expected_form() -> None:

@@ -1,11 +1,14 @@
 """The stages over memory: what a batch makes of the messages, from upstream to what goes out."""
 
+import json
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 
 from models import keys
 from models.events import Event
+from models.facts import CommerceStatus
 from models.ledger import Admission, CommandMessage, Source
 from models.outcomes import Blocked, Created, Waiting, WaitingReason
 from models.refusals import DeadLetterCode
@@ -21,6 +24,7 @@ from tests.builders import (
     ORDER,
     STORE,
     TRACE,
+    Message,
     a_document,
     a_listing,
     a_message,
@@ -301,6 +305,27 @@ async def test_a_fact_that_cannot_be_read_is_a_dead_letter() -> None:
     await world.tell(UPDATES, {"commerce_order_id": "nobody", "status": "shipped", "at": later(0)})
     await world.tell(UPDATES, {"commerce_order_id": "nobody", "status": "lost", "at": later(0)})
     assert [one.code for one in world.dead_letters[3:]] == [DeadLetterCode.INVALID_MESSAGE] * 2
+
+
+async def test_a_byte_order_mark_and_half_a_letter_cost_no_message_on_any_topic() -> None:
+    world = World()
+
+    def odd(value: Any) -> Message:
+        text = value.model_dump_json() if isinstance(value, BaseModel) else json.dumps(value)
+        return a_message(b"\xef\xbb\xbf" + text.replace("Lamp", r"Lamp \ud83c").encode())
+
+    await world.tell(STORES, odd(a_store(name="Lamps")))
+    await world.tell(PRODUCTS, odd(a_product(name="Lamp", sku="SKU-9")))
+    await world.tell(LISTINGS, odd(a_listing(seller_sku="SKU-1", sku="SKU-9")))
+    await world.tell(ORDERS, odd(a_document()))
+    assert isinstance(world.order().outcome, Created)
+    order_id = world.commerce_order().commerce_order_id
+    at = later(0).isoformat()
+    await world.tell(UPDATES, odd({"commerce_order_id": order_id, "status": "shipped", "at": at}))
+    await world.tell(COMMANDS, odd({"command": "sync", "requested_at": at}))
+    assert world.dead_letters == []
+    assert world.commerce_order().status is CommerceStatus.COMPLETE
+    assert world.storage.contents.stores[STORE].name == "Lamp \N{REPLACEMENT CHARACTER}s"
 
 
 async def test_a_deleted_product_blocks_and_comes_back() -> None:

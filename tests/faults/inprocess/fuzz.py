@@ -33,6 +33,7 @@ TOPICS: Mapping[str, TopicName] = {
     "OrdersApi2026Order": TopicName.ORDERS,
     "OrderChangeNotification": TopicName.ORDERS,
     "OrderStatusChangeNotification": TopicName.ORDERS,
+    "NotificationEnvelope": TopicName.ORDERS,
     "Store": TopicName.STORES,
     "Product": TopicName.PRODUCTS,
     "ProductDeleted": TopicName.PRODUCTS,
@@ -167,12 +168,10 @@ def _input(chance: Random, offset: int) -> Input:
 
 def _value(payload: Any, chance: Random) -> bytes | None:
     kind = chance.randrange(10)
-    if kind == 0:
-        return json.dumps(payload).encode()
     if kind <= 5:
-        for _ in range(chance.choice((1, 1, 1, 2, 3, 8))):
+        for _ in range(chance.choice((1, 1, 1, 2, 3, 8)) if kind else 0):
             payload = _changed(json.loads(json.dumps(payload)), chance)
-        return json.dumps(payload).encode()
+        return _enveloped(json.dumps(payload), chance).encode()
     if kind <= 8:
         return _broken(json.dumps(payload).encode(), chance)
     return _generated(chance)
@@ -194,6 +193,19 @@ def _changed(payload: Any, chance: Random) -> Any:
     return payload
 
 
+def _enveloped(text: str, chance: Random) -> str:
+    """Put a message into envelopes of AWS, or encode it once more; mostly neither."""
+    while chance.random() < 0.1:
+        name = chance.choice(("detail", "Message", "body", "Body", "Sns", "Records", ""))
+        if name == "Records":
+            text = f'{{"Records": [{", ".join([text] * chance.choice((1, 1, 2, 30)))}]}}'
+        elif chance.random() < 0.5:
+            text = f'{{"{name}": {text}}}'
+        else:
+            text = json.dumps(text) if name == "" else json.dumps({name: text})
+    return "\ufeff" + text if chance.random() < 0.1 else text
+
+
 def _broken(text: bytes, chance: Random) -> bytes:
     at, to = sorted(chance.choices(range(len(text) + 1), k=2))
     return chance.choice((
@@ -207,6 +219,10 @@ def _broken(text: bytes, chance: Random) -> bytes:
         json.dumps(text.decode()).encode(),
         b'{"store_id": "x", ' + text[1:],
         text * 2,
+        text.replace(b" ", b"\\ud83c"),
+        text.replace(b'",', b'\\udf89",'),
+        text.replace(b'",', b'\xf0\x9f\x8e",'),
+        text.replace(b"-", b"\xed\xa0\xbc"),
     ))  # fmt: skip
 
 
@@ -222,6 +238,9 @@ def _generated(chance: Random) -> bytes:
         json.dumps([chance.choice(ODD) for _ in range(20)]).encode(),
         b'{"amazon_order_id": "' + b"9" * 50_000 + b'"}',
         b'{"items": [' + b"{}," * 20_000 + b"{}]}",
+        b'{"detail":' * depth + b"1" + b"}" * depth,
+        b'{"Records": [' + b"1," * depth + b"1]}",
+        b'{"title": "' + b"\\ud83c" * depth + b'"}',
         b" " * 1_000_001,
         b"1" * 100_000,
     ))  # fmt: skip

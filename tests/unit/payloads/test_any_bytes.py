@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from handlers.payloads import Reading, read_payload
+from handlers.payloads import MAX_BYTES, Reading, read_payload
 from models.amazon_order import AmazonOrder
 from models.refusals import DeadLetterCode
 
@@ -43,6 +43,12 @@ NAMES = [
     "notificationType",
     "Payload",
     "OrderChangeNotification",
+    "order_status",
+    "orderStatus",
+    "detail",
+    "Message",
+    "body",
+    "Records",
 ]
 
 JSON = st.recursive(
@@ -105,6 +111,39 @@ def test_any_json_gives_a_reading(value: object) -> None:
 
     sound(reading)
     assert reading == read_payload(as_bytes(value))
+
+
+def wrapped(message: Any, names: list[str]) -> Any:
+    """Put a message into envelopes, those of AWS and JSON as text."""
+    for name in names:
+        match name:
+            case "Records":
+                message = {name: [message, message]}
+            case "detail":
+                message = {name: message}
+            case "text":
+                message = json.dumps(message)
+            case _:
+                message = {name: json.dumps(message)}
+    return message
+
+
+@given(
+    st.sampled_from(MESSAGES),
+    st.lists(st.sampled_from(["detail", "Message", "body", "text", "Records"]), max_size=9),
+    st.sampled_from([b"", b"\xef\xbb\xbf"]),
+)
+def test_a_payload_in_any_envelopes_gives_a_reading(
+    message: Any, names: list[str], mark: bytes
+) -> None:
+    value = mark + as_bytes(wrapped(message, names))
+    reading = read_payload(value)
+
+    sound(reading)
+    if sum(name != "text" for name in names) <= 6 and len(value) <= MAX_BYTES:
+        alone = read_payload(as_bytes(message))
+        assert reading.orders == alone.orders * 2 ** names.count("Records")
+        assert (reading.refusal is None) == (alone.refusal is None)
 
 
 @given(st.sampled_from([as_bytes(message) for message in MESSAGES]), st.data())

@@ -29,8 +29,6 @@ def code_of(value: bytes | None) -> DeadLetterCode | None:
         b'{"amazon_order_id": NaN}',
         b'{"amazon_order_id": -Infinity}',
         b'{"amazon_order_id": "\xff"}',
-        b'{"amazon_order_id": "\xed\xa0\x80"}',
-        b'{"amazon_order_id": "\\ud800"}',
         b'{"amazon_order_id": "\x00"}',
         b"[" * 100_000,
         b'{"a":' * 100_000,
@@ -90,9 +88,9 @@ def test_a_message_is_too_large_from_the_first_byte_beyond_the_limit() -> None:
 
 
 def test_of_a_name_given_twice_the_last_counts() -> None:
-    reading = read_payload(b'{"amazon_order_id": "1", "amazon_order_id": "2"}')
+    reading = read_payload(b'{"amazon_order_id": "1", "store_id": "a", "amazon_order_id": "2"}')
 
-    assert reading == Reading(orders=(AmazonOrder(amazon_order_id="2"),))
+    assert reading == Reading(orders=(AmazonOrder(amazon_order_id="2", store_id="a"),))
 
 
 @pytest.mark.parametrize(
@@ -127,7 +125,7 @@ def test_a_page_with_one_bad_order_gives_the_good_ones_and_names_the_bad_one() -
     assert reading.refusal is not None
     assert reading.refusal.code is DeadLetterCode.INVALID_ORDER
     assert reading.refusal.message == (
-        "payload.Orders[1].PurchaseDate: expected an ISO 8601 date-time"
+        "payload.Orders[1].PurchaseDate: expected an ISO 8601 date-time (order 112-3333333-0000002)"
     )
 
 

@@ -74,8 +74,20 @@ def test_a_change_encoded_twice_is_the_same_change() -> None:
     assert read_payload(twice).orders == (order_of(change()),)
 
 
-def test_a_change_in_lower_camel_case_is_the_same_change() -> None:
-    assert order_of(in_lower_camel_case(change())) == order_of(change())
+@pytest.mark.parametrize("sku_name", ["sellerSKU", "sellerSku"])
+def test_a_change_in_lower_camel_case_is_the_same_change(sku_name: str) -> None:
+    text = json.dumps(in_lower_camel_case(change())).replace("sellerSKU", sku_name)
+
+    assert order_of(json.loads(text)) == order_of(change())
+
+
+@pytest.mark.parametrize("blank", ["", "  "])
+def test_blank_dates_are_not_told(blank: str) -> None:
+    told = order_of(changed_at(blank, "2026-11-20T10:00:00Z"))
+    assert told.last_update_date == datetime(2026, 11, 20, 10, tzinfo=UTC)
+    told = order_of(change(PurchaseDate=blank, LatestShipDate=blank))
+    assert (told.purchase_date, told.latest_ship_date) == (None, None)
+    assert refused(changed_at(None, blank)) == refused(changed_at(None, "soon"))
 
 
 def test_a_change_of_one_item_is_not_the_whole_order() -> None:

@@ -250,3 +250,31 @@ def test_a_program_told_twice_is_named_once() -> None:
     programs = ["PRIME", "AMAZON_BUSINESS", "PRIME", "AMAZON_HAUL"]
 
     assert order_of(order(programs=programs)).programs == ("PRIME", "BUSINESS", "AMAZON_HAUL")
+
+
+@pytest.mark.parametrize("money", [{}, {"currencyCode": "GBP"}, {"amount": " "}, "", None])
+def test_money_without_an_amount_is_not_told(money: object) -> None:
+    body = order()["order"]
+    body["proceeds"]["grandTotal"] = money
+    (item,) = body["orderItems"] = body["orderItems"][:1]
+    for part in item["proceeds"]["breakdowns"]:
+        part["subtotal"] = money
+    unit_price = item["product"].pop("price", None)
+
+    told = order_of(body)
+
+    assert (told.total, told.items[0].price, told.items[0].tax) == (None, None, None)
+    item["product"]["price"] = unit_price or {"unitPrice": {"amount": "2", "currencyCode": "GBP"}}
+    assert item_of(body).price is not None, "the unit price is told all the same"
+
+
+@pytest.mark.parametrize("blank", ["", "  "])
+def test_blank_dates_and_objects_are_not_told(blank: str) -> None:
+    body = order()["order"] | {"createdTime": blank, "lastUpdatedTime": blank, "buyer": blank}
+    body["recipient"] = {"deliveryAddress": blank}
+    body["fulfillment"]["shipByWindow"] = {"latestDateTime": blank}
+
+    told = order_of(body)
+
+    assert (told.purchase_date, told.last_update_date, told.latest_ship_date) == (None,) * 3
+    assert (told.buyer, told.ship_to) == (None, None)

@@ -185,8 +185,28 @@ def test_a_pending_order_has_no_prices() -> None:
     assert pending.items_complete
 
 
-def test_an_empty_price_is_no_price() -> None:
-    assert item_of(one_item(ItemPrice={})).price is None
+@pytest.mark.parametrize(
+    "money",
+    [
+        {},
+        {"CurrencyCode": "USD"},
+        {"CurrencyCode": "USD", "Amount": None},
+        {"CurrencyCode": "", "Amount": " "},
+        "",
+    ],
+)
+def test_money_without_an_amount_is_not_told(money: object) -> None:
+    told = order_of(one_item(ItemPrice=money, ItemTax=money)["payload"] | {"OrderTotal": money})
+
+    assert (told.total, told.items[0].price, told.items[0].tax) == (None, None, None)
+
+
+def test_blank_dates_and_objects_are_not_told() -> None:
+    names = ("PurchaseDate", "LastUpdateDate", "LatestShipDate", "BuyerInfo", "ShippingAddress")
+    for blank in ("", "  "):
+        told = order_of(order(**dict.fromkeys(names, blank)))
+        assert (told.purchase_date, told.last_update_date, told.latest_ship_date) == (None,) * 3
+        assert (told.buyer, told.ship_to) == (None, None)
 
 
 def test_the_price_of_an_item_is_that_of_the_line() -> None:
@@ -338,7 +358,11 @@ def test_the_token_of_a_page_of_orders_says_nothing_of_an_orders_items() -> None
     [
         ({"AmazonOrderId": "1/2"}, "AmazonOrderId: expected text that matches"),
         ({"LastUpdateDate": "soon"}, "LastUpdateDate: expected an ISO 8601 date-time"),
-        ({"OrderTotal": {"CurrencyCode": "USD"}}, "OrderTotal.Amount: required"),
+        ({"OrderTotal": {"Amount": "11.01"}}, "OrderTotal.CurrencyCode: required"),
+        (
+            {"OrderTotal": {"CurrencyCode": "USD", "amount": "11.01"}},
+            "OrderTotal.Amount: required",
+        ),
         (
             {"OrderTotal": {"CurrencyCode": "USD", "Amount": 11.01}},
             "OrderTotal.Amount: expected a decimal string",
