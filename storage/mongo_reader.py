@@ -109,13 +109,14 @@ class MongoReader(Reader):
 
     @override
     async def blocker_counts(self) -> Mapping[str, int]:
+        codes = {"$map": {"input": "$import.reasons", "in": "$$this.code"}}
         return await self._count(
             "amazon_orders",
             {"$match": {"import.state": ImportState.BLOCKED.value}},
-            {"$unwind": "$import.reasons"},
             # Two products of one order may have the same trouble: the order counts once.
-            {"$group": {"_id": {"order": "$_id", "code": "$import.reasons.code"}}},
-            _counted("$_id.code"),
+            {"$project": {"code": {"$setUnion": [codes]}}},
+            {"$unwind": "$code"},
+            _counted("$code"),
         )
 
     @override

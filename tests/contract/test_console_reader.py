@@ -15,12 +15,14 @@ from bson.decimal128 import Decimal128
 from models.amazon_order import AmazonStatus
 from models.outcomes import ImportState
 from order_import.embedded import EmbeddedServers
+from storage.blocked_groups import stages_of
 from storage.console_query import OrderQuery, OrderSort
 from storage.console_reader import OrderRow, TooManyToSort
 from storage.console_state import AuditEntry, Session
 from storage.driver import Driver, open_client, settled
 from storage.mongo_console_reader import MongoConsoleReader
 from storage.mongo_console_state import MongoConsoleState
+from storage.mongo_reader import MongoReader
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 ORDERS = 60
@@ -277,3 +279,24 @@ async def test_sessions_end_and_the_audit_list_is_read_newest_first(database: An
     first = await state.audit(None, 3)
     rest = await state.audit((first[-1].at, first[-1].entry_id), 3)
     assert [*first, *rest] == entries[::-1]
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_an_order_counts_once_under_each_of_its_causes(database: Any) -> None:
+    codes = [["disabled", "disabled", "out-of-stock"], ["disabled"]]
+    orders = [an_order(2 + 5 * at) for at in range(2)]  # both are blocked
+    for order, of in zip(orders, codes, strict=True):
+        order["import"]["reasons"] = [{"code": code} for code in of]
+    counts = database.client.console_counts
+    await counts.amazon_orders.insert_many(orders)
+    reader = MongoReader(database.client, counts.name)
+    assert await reader.blocker_counts() == {"disabled": 2, "out-of-stock": 1}
+
+
+def test_blockers_are_grouped_without_the_lines_of_their_orders() -> None:
+    """One order of a thousand lines kept the embedded database busy for half a minute."""
+    stages = stages_of(None, 10)
+    at = next(at for at, stage in enumerate(stages) if "$unwind" in stage)
+    assert "." not in stages[at]["$unwind"]
+    kept = stages[at - 1]["$project"]
+    assert not {"items", "import", "story", "buyer", "ship_to"} & kept.keys()
