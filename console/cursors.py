@@ -1,7 +1,6 @@
 """Places in a list as pieces of an address."""
 
 import base64
-import binascii
 import json
 import re
 from datetime import UTC, datetime, timedelta
@@ -11,15 +10,15 @@ from storage.console_query import Cursor
 
 _AMOUNT = re.compile(r"-?\d{1,24}(\.\d{1,9})?", re.ASCII)
 
-_LAST = 7_258_118_400_000
-"""The year 2200, in milliseconds."""
+_EPOCH = datetime.fromtimestamp(0, UTC)
+_MILLISECOND = timedelta(milliseconds=1)
 
 
 def write_cursor(cursor: Cursor) -> str:
     """Give a place in the list as a piece of an address."""
     at: object = cursor.at
     if isinstance(at, datetime):
-        at = int(at.timestamp() * 1000)
+        at = (at - _EPOCH) // _MILLISECOND
     elif isinstance(at, Decimal):
         at = f"{at:f}"
     text = json.dumps([at, cursor.key], separators=(",", ":"))
@@ -27,20 +26,24 @@ def write_cursor(cursor: Cursor) -> str:
 
 
 def read_cursor(text: str) -> Cursor | None:
-    """Give the place that a piece of an address names; None where it is none of ours."""
+    """Return the place that a piece of an address names; None if it is none of ours."""
+    padded = text + "=" * (-len(text) % 4)
     try:
-        padded = text + "=" * (-len(text) % 4)
-        at, key = json.loads(base64.urlsafe_b64decode(padded.encode()))
-        place = None if at is None else _place_of(at)
-    except (ValueError, TypeError, OverflowError, RecursionError, binascii.Error):
-        return None
-    return Cursor(place, key) if isinstance(key, str) else None
+        match json.loads(base64.b64decode(padded, b"-_", validate=True)):
+            case [at, str(key)]:
+                key.encode()  # JSON can name half a character, which no database takes
+                return Cursor(_place_of(at), key)
+    except (ValueError, OverflowError, RecursionError):
+        pass
+    return None
 
 
-def _place_of(at: object) -> datetime | Decimal:
+def _place_of(at: object) -> datetime | Decimal | None:
     match at:
-        case int() if 0 <= at < _LAST:
-            return datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=at)
+        case None:
+            return None
+        case int() if not isinstance(at, bool):
+            return _EPOCH + at * _MILLISECOND
         case str() if _AMOUNT.fullmatch(at):
             return Decimal(at)
         case _:

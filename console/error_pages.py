@@ -9,6 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
+from console.limits import RequestTooLarge
 from console.ports import PortError
 from console.web import refuse
 from models.errors import BrokerUnavailable, StorageUnavailable
@@ -24,6 +25,12 @@ class Problem(NamedTuple):
     line: str
     advice: str
 
+
+_TOO_LONG = Problem(
+    HTTPStatus.SERVICE_UNAVAILABLE,
+    "This took too long, and was given up.",
+    "Reload this page in a moment, or ask for less: one store, or some days.",
+)
 
 PROBLEMS: Sequence[tuple[type[Exception], Problem]] = (
     (
@@ -42,12 +49,14 @@ PROBLEMS: Sequence[tuple[type[Exception], Problem]] = (
             "Try again in a moment: doing it twice does no harm. Pages can be read meanwhile.",
         ),
     ),
+    (QueryTookTooLong, _TOO_LONG),
+    (TimeoutError, _TOO_LONG),
     (
-        QueryTookTooLong,
+        RequestTooLarge,
         Problem(
-            HTTPStatus.SERVICE_UNAVAILABLE,
-            "This took too long, and was given up.",
-            "Reload this page in a moment, or ask for less: one store, or some days.",
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+            "This is more than is taken at once.",
+            "Choose less, and do the rest after it.",
         ),
     ),
     (

@@ -121,6 +121,15 @@ GERMAN_ERRORS: Mapping[str, str] = {
     "Reload this page in a moment, or ask for less: one store, or some days.": (
         "Laden Sie die Seite gleich neu, oder fragen Sie nach weniger: einem Store, einigen Tagen."
     ),
+    "This is more than is taken at once.": "Das ist mehr, als auf einmal angenommen wird.",
+    "Choose less, and do the rest after it.": "Wählen Sie weniger, und den Rest danach.",
+    "This link comes from another site.": "Dieser Link kommt von einer anderen Website.",
+    "What it asks for is recorded, or costs much. Open it if it is what you want.": (
+        "Wonach er fragt, wird aufgezeichnet oder kostet viel. Öffnen Sie ihn, wenn Sie es wollen."
+    ),
+    "Open it": "Öffnen",
+    "This address names no place in the list.": "Diese Adresse nennt keine Stelle der Liste.",
+    "Begin at its first page.": "Beginnen Sie auf ihrer ersten Seite.",
     "These are too many orders to sort.": "Das sind zu viele Bestellungen zum Sortieren.",
     "Ask for less: one store, or some days.": (
         "Fragen Sie nach weniger: einem Store oder einigen Tagen."

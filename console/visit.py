@@ -17,6 +17,8 @@ from console.users import Role
 THEMES = ("auto", "light", "dark")
 KEYS = ("on", "off")
 LOCAL_OPERATOR = "local operator"
+HERE = "here"
+"""A cookie that browsers send only where one of our own pages, or a person, asks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +106,30 @@ def is_same_origin(headers: Headers) -> bool:
     if origin is None:
         return True  # no browser of this decade: the token has to do
     return origin.partition("://")[2] == headers.get("host", "")
+
+
+def is_visit(headers: Headers) -> bool:
+    """Say whether a page is asked for by one of ours, by a person, or by no browser.
+
+    Other sites may link to a page, but load none as a picture, in a frame or in the background.
+    """
+    if headers.get("sec-fetch-site", "none") in ("same-origin", "none"):
+        return True
+    goes_there = (headers.get("sec-fetch-mode"), headers.get("sec-fetch-dest"))
+    return goes_there == ("navigate", "document") and "sec-purpose" not in headers
+
+
+def is_from_here(access: Access, headers: Headers) -> bool:
+    """Say whether a page of ours or a person asks, and no link of another site.
+
+    A browser that does not tell tells by its cookies: of another site's link it sends none that
+    are for this site alone.
+    """
+    if (site := headers.get("sec-fetch-site")) is not None:
+        return site in ("same-origin", "none")
+    if referer := headers.get("referer"):
+        return referer.partition("://")[2].partition("/")[0] == headers.get("host", "")
+    return "cookie" not in headers or cookie_name(access, HERE) in read_cookies(headers)
 
 
 def read_cookies(headers: Headers) -> dict[str, str]:

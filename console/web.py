@@ -15,9 +15,10 @@ from starlette.routing import Route
 from console import links, show
 from console.desk import Desk
 from console.language import LANGUAGES, translator
+from console.limits import parse_form
 from console.news import system_message_parts
 from console.static import asset_url
-from console.visit import KEYS, THEMES, is_ours, visit_of
+from console.visit import KEYS, THEMES, is_from_here, is_ours, visit_of
 from storage.console_state import AuditEntry
 
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -62,7 +63,6 @@ async def render(
     """Give a page. `frame` is false where the database cannot be asked for what frames it."""
     desk, visit = desk_of(request), visit_of(request)
     message = await system_message_parts(desk) if frame and visit.user is not None else None
-    here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
     words = translator(visit.language)
     html = _rendered(
         template,
@@ -75,7 +75,7 @@ async def render(
             "key_choices": KEYS,
             "system_message": message,
             "path": request.url.path,
-            "here": here,
+            "here": _here(request),
             "signs_in": desk.access.users is not None,
             "flash": _FLASHES.get(request.query_params.get("done", "")),
             **context,
@@ -84,14 +84,41 @@ async def render(
     return HTMLResponse(html, status)
 
 
+def _here(request: Request) -> str:
+    return request.url.path + (f"?{request.url.query}" if request.url.query else "")
+
+
 def _rendered(template: str, context: dict[str, Any]) -> str:
     """Give a template filled in."""
     return _ENVIRONMENT.get_template(template).render(context)
 
 
-def get(path: str, page: Page) -> Route:
-    """Give the route of a page that everybody may see who may come in."""
-    return Route(path, page, methods=["GET"])
+def get(path: str, page: Page, *, from_here: bool = False) -> Route:
+    """Give the route of a page that everybody may see who may come in.
+
+    With `from_here` no link of another site opens it: it is kept in the audit list, or costs much.
+    """
+
+    async def guarded(request: Request) -> Response:
+        return await (page(request) if is_asked_here(request) else ask_first(request))
+
+    return Route(path, guarded if from_here else page, methods=["GET"])
+
+
+def is_asked_here(request: Request) -> bool:
+    """Say whether one of our pages or a person asks, and no link of another site."""
+    return is_from_here(desk_of(request).access, request.headers)
+
+
+async def ask_first(request: Request) -> Response:
+    """Return a page that asks whether what a link of another site opens is really wanted."""
+    return await refuse(
+        request,
+        HTTPStatus.FORBIDDEN,
+        "This link comes from another site.",
+        "What it asks for is recorded, or costs much. Open it if it is what you want.",
+        _here(request),
+    )
 
 
 def post(path: str, action: Action, *, viewers: bool = False) -> Route:
@@ -99,20 +126,24 @@ def post(path: str, action: Action, *, viewers: bool = False) -> Route:
 
     async def guarded(request: Request) -> Response:
         visit = visit_of(request)
-        async with request.form(max_files=0, max_fields=2_000) as form:
-            if not is_ours(visit, form.get("csrf")):
-                return await refuse(request, HTTPStatus.FORBIDDEN, "This form has expired.")
-            if not viewers and not visit.operates:
-                return await refuse(request, HTTPStatus.FORBIDDEN, "You may look, but not change.")
-            return await action(request, form)
+        form = parse_form(await request.body())
+        if not is_ours(visit, form.get("csrf")):
+            return await refuse(request, HTTPStatus.FORBIDDEN, "This form has expired.")
+        if not viewers and not visit.operates:
+            return await refuse(request, HTTPStatus.FORBIDDEN, "You may look, but not change.")
+        return await action(request, form)
 
     return Route(path, guarded, methods=["POST"])
 
 
 async def refuse(
-    request: Request, status: HTTPStatus, line: str, advice: str | None = None
+    request: Request,
+    status: HTTPStatus,
+    line: str,
+    advice: str | None = None,
+    link: str | None = None,
 ) -> Response:
-    """Return a page that says no, why, and what to do."""
+    """Return a page that says no, why, and what to do; `link` is where to do it."""
     return await render(
         request,
         "refused.html",
@@ -121,6 +152,18 @@ async def refuse(
         code=int(status),
         line=line,
         advice=advice,
+        link=link,
+    )
+
+
+async def refuse_cursor(request: Request) -> Response:
+    """Return a page for an address that names no place in its list."""
+    return await refuse(
+        request,
+        HTTPStatus.BAD_REQUEST,
+        "This address names no place in the list.",
+        "Begin at its first page.",
+        request.url.path,
     )
 
 

@@ -2,11 +2,8 @@
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
-
-import uvicorn
-from typing_extensions import override
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from console.access import Access
 from console.app import build_app
@@ -22,11 +19,10 @@ from order_import.clients import (
 from order_import.console_address import access_of, listen
 from order_import.console_ports import KafkaLetterDesk, KafkaPublisher, ServerExaminer
 from order_import.console_replays import StoredReplays
+from order_import.console_server import ConsoleServer
 from order_import.garbage import collect_less_often
 from order_import.settings import Settings
 from streams.clock import now
-
-_STOP_WITHIN = 5
 
 
 @asynccontextmanager
@@ -52,19 +48,6 @@ async def open_desk(settings: Settings, access: Access) -> AsyncIterator[Desk]:
         )
 
 
-class _Server(uvicorn.Server):
-    """Uvicorn that leaves signals to us: asked to stop, this process ends with status 0."""
-
-    @override
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-    def stop(self) -> None:
-        """Finish what is under way, and end."""
-        self.should_exit = True
-
-
 async def serve_console(settings: Settings) -> None:
     """Serve until a signal.
 
@@ -76,19 +59,7 @@ async def serve_console(settings: Settings) -> None:
     async with open_desk(settings, access) as desk:
         # Counted once before the first visitor asks: among very many orders that takes a while.
         counting = asyncio.create_task(count_ahead(desk))
-        server = _Server(
-            uvicorn.Config(
-                build_app(desk),
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                date_header=True,
-                lifespan="off",
-                proxy_headers=False,
-                timeout_graceful_shutdown=_STOP_WITHIN,
-                limit_concurrency=500,
-            )
-        )
+        server = ConsoleServer(build_app(desk))
         collect_less_often()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):

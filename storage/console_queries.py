@@ -1,7 +1,7 @@
 """The console's lists of orders as queries: filters, and the stretches a page is read from."""
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from bson.decimal128 import Decimal128
@@ -44,6 +44,7 @@ BEGINNING = datetime(1, 1, 1, tzinfo=UTC)
 """Before every date there is: what is compared with it has one."""
 
 _LAST = "\uffff"
+_END = datetime.max.replace(tzinfo=UTC)
 
 
 class Stretch(NamedTuple):
@@ -78,7 +79,7 @@ def filter_of(query: OrderQuery) -> Document:
     if query.number is not None:
         match["amazon_order_id"] = {"$gte": query.number, "$lt": query.number + _LAST}
     if query.buyer is not None:
-        match["buyer.name"] = {"$regex": re.escape(query.buyer), "$options": "i"}
+        match["buyer.name"] = {"$regex": literal(query.buyer), "$options": "i"}
     totals = {"$gte": query.total_min, "$lte": query.total_max}
     amounts = {how: Decimal128(str(one)) for how, one in totals.items() if one is not None}
     if amounts:
@@ -87,6 +88,11 @@ def filter_of(query: OrderQuery) -> Document:
         # Every order that a product blocks waits on it: this has an index.
         match |= waiting_on(query.product)
     return match | _of_reasons(query)
+
+
+def literal(text: str) -> str:
+    """Return the pattern of a text itself. A pattern may hold no NUL, which is escaped too."""
+    return re.escape(text).replace("\0", r"\x00")
 
 
 def states_of(query: OrderQuery) -> list[str]:
@@ -165,6 +171,14 @@ def stretches(query: OrderQuery, cursor: Cursor | None, *, forward: bool) -> lis
             parts.append(dated)
     # The key is the id of a selection too: both conditions have to hold.
     return [Stretch({**part, **other}, sort) for part in parts]
+
+
+def moved(at: datetime, by: timedelta) -> datetime:
+    """Return a moment moved by some time, but not beyond the calendar's ends."""
+    try:
+        return at + by
+    except OverflowError:
+        return _END if by > timedelta(0) else BEGINNING
 
 
 def merged(found: list[list[Document]], sort: list[tuple[str, int]], limit: int) -> list[Document]:

@@ -8,7 +8,7 @@ from typing import Any
 from bson.decimal128 import Decimal128
 
 from models.blockers import BlockerCode
-from storage.console_queries import BEGINNING, FIELD, Stretch, states_of
+from storage.console_queries import BEGINNING, FIELD, Stretch, moved, states_of
 from storage.console_query import OrderQuery, OrderSort
 from storage.values import Document
 
@@ -58,7 +58,7 @@ class Pieces:
         if not self._bounds:
             self._is_over = True
             return self._stretch
-        farther = self.reached - width if self._descends else self.reached + width
+        farther = moved(self.reached, -width if self._descends else width)
         self._is_over = farther <= self._end if self._descends else farther >= self._end
         outer: Document = {}
         if not self._is_over:

@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from storage.console_queries import BEGINNING, FIELD, Stretch
+from storage.console_queries import BEGINNING, FIELD, Stretch, moved
 from storage.console_query import OrderSort
 from storage.values import Document
 
@@ -40,7 +40,7 @@ def windows(
     inner: Document = {}
     for step in range(_WINDOWS):
         width = _FIRST_WINDOW * _WIDER**step
-        outer = edge - width if descends else edge + width
+        outer = moved(edge, -width if descends else width)
         if descends:
             cut.append(_between(stretch, field, bounds, inner | {"$gte": max(outer, low or outer)}))
             inner = {"$lt": outer}

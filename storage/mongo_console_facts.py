@@ -1,12 +1,12 @@
 """The console's questions on MongoDB of one thing: a Commerce order, products, a listing."""
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from models.facts import Listing
 from models.records import CommerceOrder, StockedProduct
 from storage.commerce_documents import commerce_order_out
+from storage.console_queries import literal
 from storage.fact_documents import listing_out, product_out
 from storage.mongo_errors import translated
 
@@ -33,7 +33,7 @@ class MongoConsoleFacts:
 
     async def skus_like(self, text: str, limit: int) -> Sequence[str]:
         """Give catalog SKUs that begin with a text."""
-        wanted = {"_id": {"$regex": "^" + re.escape(text)}, "deleted": False}
+        wanted = {"_id": {"$regex": "^" + literal(text)}, "deleted": False}
         with translated():
             found = await (
                 self._database.products.find(wanted, {"_id": 1})

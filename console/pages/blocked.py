@@ -196,7 +196,7 @@ def _back(path: str) -> str:
 
 ROUTES: list[BaseRoute] = [
     get("/blocked", blocked),
-    get("/blocked/what-if", what_if),
+    get("/blocked/what-if", what_if, from_here=True),
     get("/match", match),
     post("/match", tell_match),
     post("/sync", sync),

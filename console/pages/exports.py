@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from collections.abc import AsyncIterator, Callable
 
 from starlette.requests import Request
@@ -97,17 +98,24 @@ def _values(row: OrderRow, shown: showing.Show) -> list[object]:
 
 
 def _csv_line(values: list[object]) -> str:
-    """Give one line; what a spreadsheet would take for a formula gets an apostrophe in front."""
+    """Return one line; what a spreadsheet would take for a formula gets an apostrophe in front."""
     text = io.StringIO()
-    csv.writer(text).writerow([_csv_cell(value) for value in values])
+    csv.writer(text, quoting=csv.QUOTE_ALL).writerow([_csv_cell(value) for value in values])
     return text.getvalue()
+
+
+_SIGNS = r"=+\-@\u2212\uff1d\uff0b\uff0d\uff20\ufe66\ufe62\ufe63\ufe6b\u207a-\u207c\u208a-\u208c"
+"""What begins a formula: also the minus sign, and full-width, small, raised and lowered forms."""
+_UNSEEN = r"\s\x00-\x1f\xad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff"
+_FORMULA = re.compile(rf"(\A|[,;|\t\r\n])(?=[{_UNSEEN}]*[{_SIGNS}])|\A(?=[\t\r\n])")
+"""Where one may begin: a spreadsheet that separates cells by `;` begins one inside of ours."""
 
 
 def _csv_cell(value: object) -> str:
     if value is None:
         return ""
     shown = " ".join(map(str, value)) if isinstance(value, list) else str(value)
-    return f"'{shown}" if shown[:1] in ("=", "+", "-", "@", "\t", "\r") else shown
+    return _FORMULA.sub(lambda found: f"{found[1] or ''}'", shown)
 
 
 def _json_line(values: list[object]) -> str:
@@ -115,6 +123,6 @@ def _json_line(values: list[object]) -> str:
 
 
 ROUTES: list[BaseRoute] = [
-    get("/orders.csv", as_csv),
-    get("/orders.jsonl", as_json_lines),
+    get("/orders.csv", as_csv, from_here=True),
+    get("/orders.jsonl", as_json_lines, from_here=True),
 ]

@@ -8,7 +8,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute
 
 from console.cursors import read_cursor
-from console.web import desk_of, get, render
+from console.web import desk_of, get, refuse_cursor, render
 from console.words import ACTIONS
 from models.errors import StorageUnavailable
 
@@ -52,9 +52,11 @@ async def readyz(request: Request) -> Response:
 
 async def audit(request: Request) -> Response:
     """Show what was done through the console, newest first."""
-    place = read_cursor(request.query_params.get("after", ""))
     before: tuple[datetime, str] | None = None
-    if place is not None and isinstance(place.at, datetime):
+    if after := request.query_params.get("after"):
+        place = read_cursor(after)
+        if place is None or not isinstance(place.at, datetime):
+            return await refuse_cursor(request)
         before = (place.at, place.key)
     found = await desk_of(request).state.audit(before, _LISTED + 1)
     return await render(

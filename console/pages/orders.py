@@ -17,7 +17,15 @@ from console.desk import Desk
 from console.news import counts_of, stores_of
 from console.order_filter import CODES, SORTABLE, SORTS, OrderFilter, read_filter
 from console.visit import visit_of
-from console.web import desk_of, get, record, render
+from console.web import (
+    ask_first,
+    desk_of,
+    get,
+    is_asked_here,
+    record,
+    refuse_cursor,
+    render,
+)
 from models.amazon_order import AmazonStatus, FulfillmentChannel
 from models.outcomes import ImportState
 from storage.console_query import Cursor, OrderQuery, OrderSort
@@ -35,9 +43,13 @@ async def orders(request: Request) -> Response:
     desk = desk_of(request)
     operates = visit_of(request).operates
     asked = read_filter(request.query_params, may_see_buyers=operates)
+    if asked.query.buyer is not None and not is_asked_here(request):
+        return await ask_first(request)
     errors = dict(asked.errors)
     after, before = request.query_params.get("after"), request.query_params.get("before")
     place = _place(after or before or "", asked.query.sort)
+    if place is None and (after or before):
+        return await refuse_cursor(request)
     listed = _Listed([], None, 0, more=False)
     if not errors:
         try:
@@ -145,7 +157,7 @@ def _neighbours(
 
 
 def _place(text: str, sort: OrderSort) -> Cursor | None:
-    """Give the place in the list that an address names; one in a list sorted otherwise is none."""
+    """Return the place in the list that is named; one of a list sorted otherwise is none."""
     place = read_cursor(text)
     if place is None or place.at is None:
         return place

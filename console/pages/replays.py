@@ -159,7 +159,7 @@ def _fields_of(
 
 ROUTES: list[BaseRoute] = [
     get("/replays", replays),
-    get("/replays/new", dry_run),
+    get("/replays/new", dry_run, from_here=True),
     post("/replays/new", dry_run_of_form, viewers=True),
     post("/replays", start),
     get("/replays/{replay_id}", replay),

@@ -33,6 +33,7 @@ ERRORS: tuple[tuple[Exception, int], ...] = (
     (StorageUnavailable(SECRET), 503),
     (BrokerUnavailable(SECRET), 503),
     (QueryTookTooLong(SECRET), 503),
+    (TimeoutError(SECRET), 503),
     (TooManyToSort(SECRET), 400),
     (OperationFailure(SECRET, 50, {"errmsg": SECRET}), 500),
     (UnicodeDecodeError("utf-8", SECRET.encode(), 0, 1, SECRET), 500),

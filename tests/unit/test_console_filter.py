@@ -1,5 +1,8 @@
 """The list of orders: filters from an address, places in it, and how it is read from an index."""
 
+import base64
+import json
+import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
@@ -14,6 +17,7 @@ from models.amazon_order import AmazonStatus, FulfillmentChannel
 from models.outcomes import ImportState
 from storage.console_queries import by_state, filter_of, stretches
 from storage.console_query import Cursor, OrderQuery, OrderSort
+from storage.console_search import Pieces
 from storage.console_windows import windows
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -162,6 +166,91 @@ def test_a_year_far_away_is_a_slip_of_the_pen(date: str) -> None:
     assert list(read_filter({"to": date}).errors) == ["to"]
 
 
-def test_a_place_far_away_is_no_place() -> None:
-    far = write_cursor(Cursor(datetime(9999, 1, 1, tzinfo=UTC), "a/b"))
-    assert read_cursor(far) is None
+ODD_CURSORS = (
+    *(
+        "zzz",
+        "=",
+        "%%%",
+        "WzEsImEiXQ==x",
+        "eyJhIjoxfQ",
+        "W10",
+        "WzFd",
+        "W10" * 500,
+        "null",
+        "é",
+        "\0",
+    ),
+    *(
+        base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+        for text in (
+            '[null,"\\ud800"]',
+            '[0,"\\udfff/a"]',
+            '["\\ud800","a/b"]',
+            "[null,null]",
+            "[0,7]",
+            '[0,["a"]]',
+            '[0,{"$gt":""}]',
+            '[{"$gt":""},"a/b"]',
+            '[[],"a/b"]',
+            '[true,"a/b"]',
+            '[1.5,"a/b"]',
+            '[1e999,"a/b"]',
+            '[NaN,"a/b"]',
+            '["1e9","a/b"]',
+            '["-","a/b"]',
+            '["٣","a/b"]',
+            f'["{"9" * 40}","a/b"]',
+            f'[{10**30},"a/b"]',
+            f'[{-(10**30)},"a/b"]',
+            f'[{"9" * 3_000},"a/b"]',
+            '[253402300800000,"a/b"]',
+            '[-62135596800001,"a/b"]',
+            '[0,"a/b",1]',
+            '{"0":0,"1":"a/b"}',
+            '"ab"',
+            "[" * 1_500,
+            "",
+        )
+    ),
+)
+
+
+@pytest.mark.parametrize("text", ODD_CURSORS)
+def test_an_odd_cursor_is_none(text: str) -> None:
+    assert read_cursor(text) is None
+
+
+@given(
+    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(), st.just("1.5")),
+    st.one_of(st.text(st.characters(codec=None)), st.integers(), st.lists(st.text())),
+)
+def test_whatever_a_cursor_is_made_of_it_is_a_place_or_none(at: object, key: object) -> None:
+    text = base64.urlsafe_b64encode(json.dumps([at, key]).encode()).decode()
+    if (place := read_cursor(text)) is not None:
+        assert isinstance(key, str)
+        assert place.key.encode().decode() == key
+        assert read_cursor(write_cursor(place)) == place
+
+
+@pytest.mark.parametrize("year", [1, 1969, 2200, 9999])
+@pytest.mark.parametrize("descending", [True, False])
+def test_a_place_at_the_calendars_end_is_read_from(year: int, descending: bool) -> None:
+    """An order may have been bought in the year 9999, and its page has a next one all the same."""
+    at = datetime(year, 12 if year > 1 else 1, 31 if year > 1 else 1, tzinfo=UTC)
+    place = read_cursor(write_cursor(Cursor(at, "a/b")))
+    assert place == Cursor(at, "a/b")
+    query = OrderQuery(descending=descending, buyer="x")
+    for forward in (True, False):
+        for stretch in stretches(query, place, forward=forward):
+            assert windows(stretch, query.sort, NOON, NOON)
+            pieces = Pieces(stretch, query.sort, NOON, NOON)
+            width = timedelta(hours=1)
+            while pieces.cut(width) is not None:
+                width *= 8
+
+
+def test_a_pattern_has_no_nul_in_it() -> None:
+    """MongoDB refuses one that has."""
+    pattern = filter_of(OrderQuery(buyer="a\0.b"))["buyer.name"]["$regex"]
+    assert pattern == r"a\x00\.b"
+    assert re.fullmatch(pattern, "a\0.b")
