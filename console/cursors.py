@@ -33,9 +33,10 @@ def read_cursor(text: str) -> Cursor | None:
             case [at, str(key)]:
                 key.encode()  # JSON can name half a character, which no database takes
                 return Cursor(_place_of(at), key)
+            case _:
+                return None
     except (ValueError, OverflowError, RecursionError):
-        pass
-    return None
+        return None
 
 
 def _place_of(at: object) -> datetime | Decimal | None:

@@ -12,7 +12,7 @@ from starlette.responses import PlainTextResponse, Response
 from console.limits import RequestTooLarge
 from console.ports import PortError
 from console.web import refuse
-from models.errors import BrokerUnavailable, StorageUnavailable
+from models.errors import BrokerUnavailable, OrderImportError, StorageUnavailable
 from storage.console_reader import QueryTookTooLong, TooManyToSort
 
 log = structlog.get_logger(__name__)
@@ -88,7 +88,8 @@ async def error_page(request: Request, error: Exception) -> Response:
     problem = problem_of(error)
     if problem is UNEXPECTED:
         kind = "/" + request.url.path.split("/", 2)[1]
-        log.error("page-failed", page=kind, error=type(error).__name__)
+        own = {"reason": str(error)} if isinstance(error, OrderImportError) else {}
+        log.error("page-failed", page=kind, error=type(error).__name__, **own)
     if not hasattr(request.state, "visit"):
         page: Response = PlainTextResponse(f"{problem.line} {problem.advice}\n", problem.status)
     else:

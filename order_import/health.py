@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from models.errors import BrokerUnavailable, OrderImportError, StorageUnavailable
+from models.errors import BrokerUnavailable, OrderImportError
 from models.facts import Store
 from models.ledger import Source
 from models.outcomes import ImportState
@@ -92,7 +92,7 @@ async def examine(settings: Settings, *, counts_orders: bool = True) -> Health:
             except BrokerUnavailable as error:
                 # It answered a moment ago: what was learned so far is still told.
                 health.kafka = ServerHealth("Kafka", kafka.address, None, str(error))
-            except StorageUnavailable as error:
+            except OrderImportError as error:
                 health.mongo = ServerHealth("MongoDB", mongo.address, None, str(error))
         return health
 

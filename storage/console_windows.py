@@ -1,6 +1,7 @@
 """Windows: a long stretch of a list, read in pieces that widen."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from storage.console_queries import BEGINNING, FIELD, Stretch, moved
 from storage.console_query import OrderSort
@@ -29,7 +30,8 @@ def windows(
     bounds = stretch.condition.get(field)
     if not isinstance(bounds, dict):
         return [stretch]
-    low, high = bounds.get("$gte", bounds.get("$gt")), bounds.get("$lt")
+    low: Any = bounds.get("$gte", bounds.get("$gt"))
+    high = bounds.get("$lt")
     descends = stretch.sort[0][1] < 0
     if not descends and low in (None, BEGINNING):
         if oldest is None:
