@@ -1,6 +1,62 @@
-"""The same examples in every run, and no deadline: the machine may be busy."""
+"""What all tests have in common: the same examples in every run, and the servers."""
 
+import os
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+from uuid import uuid5
+
+import pytest
 from hypothesis import settings
 
+from models import keys
+from tests.servers import ask_for, shared_servers
+
+# No deadline: the machine may be busy.
 settings.register_profile("project", derandomize=True, deadline=None, max_examples=60)
 settings.load_profile("project")
+
+_ENDING = pytest.StashKey[ExitStack]()
+_SERVERS = pytest.StashKey[Path]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    told: dict[str, Any] | None = getattr(config, "workerinput", None)
+    ending = config.stash[_ENDING] = ExitStack()
+    # A worker of pytest-xdist asks the process above it.
+    config.stash[_SERVERS] = (
+        ending.enter_context(shared_servers()) if told is None else Path(told["servers"])
+    )
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    config.stash[_ENDING].close()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    node.workerinput["servers"] = str(node.config.stash[_SERVERS])
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Give more than there are cores: many tests wait for a broker or a worker to start."""
+    return len(os.sched_getaffinity(0)) + 1
+
+
+@pytest.fixture(scope="session")
+def servers(request: pytest.FixtureRequest) -> Path:
+    """Where to ask for the servers that all tests share."""
+    return request.config.stash[_SERVERS]
+
+
+@pytest.fixture(scope="session")
+def mongo_url(servers: Path) -> str:
+    """A MongoDB for all tests; each has a database of its own there."""
+    return ask_for(servers, "mongo")[0]
+
+
+@pytest.fixture
+def database_name(request: pytest.FixtureRequest) -> str:
+    """The name of a database that no other test has."""
+    return f"t{uuid5(keys._NAMESPACE, request.node.nodeid).hex}"

@@ -14,7 +14,6 @@ from bson.decimal128 import Decimal128
 
 from models.amazon_order import AmazonStatus
 from models.outcomes import ImportState
-from order_import.embedded import EmbeddedServers
 from storage.blocked_groups import stages_of
 from storage.console_query import OrderQuery, OrderSort
 from storage.console_reader import OrderRow, TooManyToSort
@@ -59,14 +58,11 @@ def an_order(number: int) -> dict[str, Any]:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def database(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Any]:
-    servers = EmbeddedServers(tmp_path_factory.mktemp("console"), kafka=False)
-    addresses = await servers.start()
-    client = open_client(str(addresses.mongo_url), Driver.PYMONGO)
+async def database(mongo_url: str) -> AsyncIterator[Any]:
+    client = open_client(mongo_url, Driver.PYMONGO)
     await client.console.amazon_orders.insert_many([an_order(number) for number in range(ORDERS)])
     yield client.console
     await settled(client.close())
-    await servers.stop()
 
 
 async def leaf(

@@ -1,12 +1,11 @@
 """Every query of a worker's, an operator's and the console's life is answered by an index."""
 
 import inspect
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from itertools import product
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,7 +19,6 @@ from models.ledger import Changes, OrderChange, Source
 from models.outcomes import Created, ImportState, SkipReason, WaitingReason
 from models.refusals import DeadLetterCode
 from models.replays import RecordedAnswer, ReplayAnswer, ReplayResult, Selection
-from order_import.embedded import EmbeddedServers
 from storage.console_query import Cursor, OrderQuery, OrderSort
 from storage.console_state import AuditEntry, Session
 from storage.dead_letters import LetterFilter, Redrive
@@ -79,22 +77,21 @@ class Asked:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def life(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[Listening, Names]]:
+async def life(mongo_url: str) -> tuple[Listening, Names]:
     """All that is asked in one life of everybody, and what was called for it."""
     listening, names = Listening(), Names()
-    async with EmbeddedServers(Path(tmp_path_factory.mktemp("indexes")), kafka=False) as servers:
-        where: Any = (str(servers.mongo_url), "indexes", Driver.PYMONGO)
-        options: Any = {"event_listeners": [listening]}
-        async with open_storage(*where, **options) as storage:
-            await work(Asked(storage, names), names)
-        async with open_reader(*where, **options) as reader:
-            await operate(Asked(reader, names))
-        async with open_dead_letters(*where, **options) as letters:
-            await handle_letters(Asked(letters, names))
-        async with open_console(*where, **options) as (console, state):
-            await look_around(Asked(console, names))
-            await keep_state(Asked(state, names))
-    yield listening, names
+    where: Any = (mongo_url, "indexes", Driver.PYMONGO)
+    options: Any = {"event_listeners": [listening]}
+    async with open_storage(*where, **options) as storage:
+        await work(Asked(storage, names), names)
+    async with open_reader(*where, **options) as reader:
+        await operate(Asked(reader, names))
+    async with open_dead_letters(*where, **options) as letters:
+        await handle_letters(Asked(letters, names))
+    async with open_console(*where, **options) as (console, state):
+        await look_around(Asked(console, names))
+        await keep_state(Asked(state, names))
+    return listening, names
 
 
 async def work(storage: Any, names: Names) -> None:

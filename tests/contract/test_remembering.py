@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -11,29 +10,26 @@ from models.errors import PositionLost
 from models.ledger import Changes, OrderChange, Source
 from models.outcomes import Created
 from models.records import OrderRecord, StockedProduct
-from order_import.embedded import EmbeddedServers
 from storage.driver import Driver
 from storage.mongo import MongoStorage, open_storage
 from storage.port import Transaction, Turn
 from storage.turn_cache import Handover, TurnCache
 from tests.builders import KEY, a_commerce_order, a_product, a_record
 
-pytestmark = pytest.mark.timeout(120)
 SKU = "SKU-1"
 
 
 @pytest_asyncio.fixture
-async def processes(tmp_path: Path) -> AsyncIterator[tuple[MongoStorage, MongoStorage]]:
+async def processes(
+    mongo_url: str, database_name: str
+) -> AsyncIterator[tuple[MongoStorage, MongoStorage]]:
     """Give two storages of one database, as two processes have them."""
-    name = "remembering"
-    async with EmbeddedServers(tmp_path, kafka=False, mongo_engine="auto") as addresses:
-        url = str(addresses.mongo_url)
-        async with (
-            open_storage(url, name, Driver.PYMONGO) as one,
-            open_storage(url, name, Driver.MOTOR) as other,
-        ):
-            await one.prepare()
-            yield one, other
+    async with (
+        open_storage(mongo_url, database_name, Driver.PYMONGO) as one,
+        open_storage(mongo_url, database_name, Driver.MOTOR) as other,
+    ):
+        await one.prepare()
+        yield one, other
 
 
 async def _tell(storage: MongoStorage, *, enabled: bool, held: int = 0) -> None:

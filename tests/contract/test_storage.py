@@ -6,10 +6,8 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import uuid5
 
 import pytest
-import pytest_asyncio
 
 from models import keys
 from models.amazon_order import (
@@ -53,7 +51,6 @@ from models.records import (
     StoryEntry,
 )
 from models.replays import ReplayAnswer, ReplayPart, ReplayResult, ReplayState
-from order_import.embedded import EmbeddedServers
 from storage.driver import Driver
 from storage.memory import MemoryStorage
 from storage.mongo import MongoStorage, open_storage
@@ -90,21 +87,14 @@ SOURCE = Source("amazon.orders", 3)
 IMPLEMENTATIONS = ("memory", *Driver)
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def mongo_url(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
-    data = tmp_path_factory.mktemp("mongo")
-    async with EmbeddedServers(data, kafka=False, mongo_engine="auto") as addresses:
-        assert addresses.mongo_url is not None
-        yield addresses.mongo_url
-
-
 @pytest.fixture(params=IMPLEMENTATIONS)
-async def storage(request: pytest.FixtureRequest, mongo_url: str) -> AsyncIterator[Tested]:
+async def storage(
+    request: pytest.FixtureRequest, mongo_url: str, database_name: str
+) -> AsyncIterator[Tested]:
     if request.param == "memory":
         yield MemoryStorage()
         return
-    database = f"t{uuid5(keys._NAMESPACE, request.node.nodeid).hex}"
-    async with open_storage(mongo_url, database, Driver(request.param)) as opened:
+    async with open_storage(mongo_url, database_name, Driver(request.param)) as opened:
         await opened.prepare()
         yield opened
 

@@ -1,7 +1,6 @@
 """A transaction nobody ends, or that a server forgot, does not hold a partition up for ever."""
 
 import asyncio
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,19 +8,17 @@ from pymongo.errors import OperationFailure
 
 from models.errors import StorageBusy, StorageUnavailable
 from models.ledger import Source
-from order_import.embedded import EmbeddedServers
 from storage import mongo, mongo_errors
 from storage.driver import Driver
 from storage.mongo import open_storage
 from storage.port import Transaction, Turn
 
-pytestmark = pytest.mark.timeout(120)
 SOURCE = Source("amazon.orders.admitted", 0)
 
 
 @pytest.mark.parametrize("driver", Driver)
 async def test_a_partition_does_not_wait_for_ever_for_the_turn_of_a_dead_worker(
-    driver: Driver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    driver: Driver, mongo_url: str, database_name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(mongo, "CONFLICT_SECONDS", 0.3)
     taken, ended = asyncio.Event(), asyncio.Event()
@@ -34,25 +31,26 @@ async def test_a_partition_does_not_wait_for_ever_for_the_turn_of_a_dead_worker(
     async def work(transaction: Transaction) -> None:
         await transaction.take_turn(Turn.STOCK)
 
-    async with EmbeddedServers(tmp_path, kafka=False) as addresses:
-        url = str(addresses.mongo_url)
-        async with open_storage(url, "stuck", driver) as dead, open_storage(url, "stuck") as other:
-            await other.prepare()
-            await other.transact(work, SOURCE)
-            hanging = asyncio.create_task(dead.transact(hang))
-            await taken.wait()
-            try:
-                with pytest.raises(StorageBusy):
-                    await asyncio.wait_for(other.transact(work, SOURCE), 10)
-            finally:
-                ended.set()
-                await hanging
-            await other.transact(work, SOURCE)
+    async with (
+        open_storage(mongo_url, database_name, driver) as dead,
+        open_storage(mongo_url, database_name) as other,
+    ):
+        await other.prepare()
+        await other.transact(work, SOURCE)
+        hanging = asyncio.create_task(dead.transact(hang))
+        await taken.wait()
+        try:
+            with pytest.raises(StorageBusy):
+                await asyncio.wait_for(other.transact(work, SOURCE), 10)
+        finally:
+            ended.set()
+            await hanging
+        await other.transact(work, SOURCE)
 
 
 @pytest.mark.parametrize("driver", Driver)
 async def test_what_a_former_owner_began_after_it_had_lost_its_partition_is_ended(
-    driver: Driver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    driver: Driver, mongo_url: str, database_name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(mongo, "CONFLICT_SECONDS", 0.3)
     taken = asyncio.Event()
@@ -65,22 +63,23 @@ async def test_what_a_former_owner_began_after_it_had_lost_its_partition_is_ende
     async def work(transaction: Transaction) -> None:
         await transaction.take_turn(Turn.STOCK)
 
-    async with EmbeddedServers(tmp_path, kafka=False) as addresses:
-        url = str(addresses.mongo_url)
-        async with open_storage(url, "late", driver) as former, open_storage(url, "late") as owner:
-            await owner.prepare()
-            await former.take_up([SOURCE])
-            await former.transact(work, SOURCE)
-            await owner.take_up([SOURCE])
-            hanging = asyncio.create_task(former.transact(hang, SOURCE))
-            await taken.wait()
-            try:
-                with pytest.raises(StorageBusy):
-                    await asyncio.wait_for(owner.transact(work, SOURCE), 10)
+    async with (
+        open_storage(mongo_url, database_name, driver) as former,
+        open_storage(mongo_url, database_name) as owner,
+    ):
+        await owner.prepare()
+        await former.take_up([SOURCE])
+        await former.transact(work, SOURCE)
+        await owner.take_up([SOURCE])
+        hanging = asyncio.create_task(former.transact(hang, SOURCE))
+        await taken.wait()
+        try:
+            with pytest.raises(StorageBusy):
                 await asyncio.wait_for(owner.transact(work, SOURCE), 10)
-            finally:
-                hanging.cancel()
-                await asyncio.wait([hanging])
+            await asyncio.wait_for(owner.transact(work, SOURCE), 10)
+        finally:
+            hanging.cancel()
+            await asyncio.wait([hanging])
 
 
 async def test_a_commit_that_a_restarted_server_knows_nothing_of_is_left_to_the_ledger() -> None:

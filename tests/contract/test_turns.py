@@ -10,18 +10,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
-from uuid import uuid5
 
 import pytest
-import pytest_asyncio
 from typing_extensions import override
 
-from models import keys
 from models.commands import Recheck
 from models.ledger import Changes, CommandMessage, OrderChange, Position, Source
 from models.outcomes import Created
 from models.records import OrderRecord
-from order_import.embedded import EmbeddedServers
 from storage.driver import Driver
 from storage.memory import MemoryStorage
 from storage.mongo import MongoStorage, open_storage
@@ -32,7 +28,6 @@ from streams.page import Page
 from streams.topics import TopicName
 from tests.builders import KEY, NOW, Message, a_document, a_message, a_product, a_record, a_store
 
-pytestmark = pytest.mark.timeout(120)
 IMPLEMENTATIONS = ("memory", *Driver)
 TICKS = 50
 
@@ -103,25 +98,19 @@ class Party:
             await asyncio.sleep(0)
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def turns_url(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
-    async with EmbeddedServers(tmp_path_factory.mktemp("turns"), kafka=False) as addresses:
-        assert addresses.mongo_url is not None
-        yield addresses.mongo_url
-
-
 @pytest.fixture(params=IMPLEMENTATIONS)
-async def storages(request: pytest.FixtureRequest, turns_url: str) -> AsyncIterator[list[Storage]]:
+async def storages(
+    request: pytest.FixtureRequest, mongo_url: str, database_name: str
+) -> AsyncIterator[list[Storage]]:
     """Two of one database, as two workers have; in memory there is only one."""
     if request.param == "memory":
         memory = MemoryStorage()
         yield [memory, memory]
         return
-    database = f"t{uuid5(keys._NAMESPACE, request.node.nodeid).hex}"
     async with AsyncExitStack() as stack:
         opened: list[Storage] = [
             await stack.enter_async_context(
-                open_storage(turns_url, database, Driver(request.param))
+                open_storage(mongo_url, database_name, Driver(request.param))
             )
             for _ in range(2)
         ]
@@ -163,13 +152,16 @@ async def test_at_the_same_time_no_wake_up_is_lost(
 @pytest.mark.parametrize("name", ["product", "store"])
 @pytest.mark.parametrize("first", ["fact", "judgement"])
 async def test_without_turns_the_wake_up_is_lost(
-    turns_url: str, name: str, first: str, monkeypatch: pytest.MonkeyPatch
+    mongo_url: str,
+    database_name: str,
+    name: str,
+    first: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(MongoTransaction, "take_turn", _TurnlessTransaction.take_turn)
-    database = f"turnless_{name}_{first}"
     async with (
-        open_storage(turns_url, database) as one,
-        open_storage(turns_url, database) as other,
+        open_storage(mongo_url, database_name) as one,
+        open_storage(mongo_url, database_name) as other,
     ):
         await one.prepare()
         pair, fact, judgement = await _meet([one, other], name)
@@ -187,11 +179,11 @@ async def test_without_turns_the_wake_up_is_lost(
 
 
 async def test_who_needs_both_turns_is_not_overtaken_for_ever_by_who_needs_one(
-    turns_url: str,
+    mongo_url: str, database_name: str
 ) -> None:
     """Its transaction began before the other's end each time it waited, so it never got on."""
     rounds = 5
-    async with open_storage(turns_url, "both_turns") as storage:
+    async with open_storage(mongo_url, database_name) as storage:
         await storage.prepare()
 
         async def one(transaction: Transaction) -> None:

@@ -18,7 +18,6 @@ from tests.faults.installation import SESSION, Installation
 from tests.faults.nursery import Nursery
 from tests.faults.waiting import until
 
-pytestmark = pytest.mark.timeout(300)
 Scenario = Callable[[Installation, str], Awaitable[None]]
 
 

@@ -14,8 +14,6 @@ from tests.faults.cluster import Cluster
 from tests.faults.installation import LIMIT, Installation
 from tests.faults.nursery import Nursery
 
-pytestmark = pytest.mark.timeout(300)
-
 STEPS = (
     "in the transaction, before commit",
     "after commit, before publish",

@@ -1,27 +1,27 @@
-"""Real servers, started once; an installation of its own for each test."""
+"""Real servers, shared by all tests; an installation of its own for each test."""
 
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-import pytest_asyncio
 
-from order_import.embedded.servers import Addresses, EmbeddedServers
+from order_import.embedded.servers import Addresses
 from tests.integration.kit import System, open_system
+from tests.servers import ask_for
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def addresses(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Addresses]:
-    servers = EmbeddedServers(tmp_path_factory.mktemp("servers"))
-    yield await servers.start()
-    await servers.stop()
+@pytest.fixture(scope="session")
+def addresses(servers: Path) -> Addresses:
+    kafka, mongo = ask_for(servers, "kafka", "mongo")
+    return Addresses(kafka, mongo)
 
 
 @pytest.fixture
 async def system(
-    addresses: Addresses, tmp_path: Path, request: pytest.FixtureRequest
+    addresses: Addresses, tmp_path: Path, request: pytest.FixtureRequest, database_name: str
 ) -> AsyncIterator[System]:
-    name = re.sub(r"\W+", "_", request.node.name)[-40:].strip("_")
+    # Readable, and no other test's: two files may have tests of one name.
+    name = re.sub(r"\W+", "_", request.node.name)[-30:].strip("_") + f"_{database_name[1:9]}"
     async with open_system(addresses, tmp_path, name) as opened:
         yield opened

@@ -27,6 +27,8 @@ from streams.topics import TopicName
 ROOT = Path(__file__).parents[2]
 OUT = (TopicName.COMMERCE_ORDERS, TopicName.BLOCKED, TopicName.NOT_IMPORTED)
 Document = dict[str, Any]
+PATIENCE = 600.0
+"""How many seconds a test waits for what should happen: for ever, but for a test that hangs."""
 
 
 @dataclass
@@ -45,7 +47,7 @@ class Worker:
         """End it as a supervisor does; give its exit status."""
         if self.process.returncode is None:
             self.process.send_signal(signal.SIGTERM)
-        return await asyncio.wait_for(self.process.wait(), 60)
+        return await asyncio.wait_for(self.process.wait(), PATIENCE)
 
 
 @dataclass
@@ -154,7 +156,7 @@ class System:
         await self.eventually(is_so, f"{key} is {state}")
 
     async def eventually(
-        self, holds: Callable[[], Awaitable[bool]], what: str, seconds: float = 60
+        self, holds: Callable[[], Awaitable[bool]], what: str, seconds: float = PATIENCE
     ) -> None:
         """Wait until something holds, or fail with what the workers logged."""
         loop = asyncio.get_running_loop()

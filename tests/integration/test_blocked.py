@@ -3,13 +3,12 @@
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
-from uuid import uuid5
 
 import pytest
 import pytest_asyncio
 
-from models import keys
 from models.blockers import REMEDIES, Blocker, BlockerCode
 from models.ledger import Changes, OrderChange
 from models.money import Money
@@ -26,15 +25,18 @@ from tests.builders import a_record, an_order
 from tests.integration.commands import Commands
 from tests.integration.kit import System
 from tests.integration.wire import item, key, order, product, store
+from tests.servers import ask_for
 
-pytestmark = pytest.mark.timeout(240)
 ENGINES: tuple[MongoEngine, ...] = ("auto", "python")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session", params=ENGINES)
-async def mongo_url(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+async def engine_url(
+    request: pytest.FixtureRequest, servers: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[str]:
+    if request.param == "auto":
+        yield ask_for(servers, "mongo")[0]
+        return
     data = tmp_path_factory.mktemp("mongo")
     async with EmbeddedServers(data, kafka=False, mongo_engine=request.param) as addresses:
         assert addresses.mongo_url is not None
@@ -43,13 +45,12 @@ async def mongo_url(
 
 @pytest.fixture(params=list(Driver))
 async def database(
-    request: pytest.FixtureRequest, mongo_url: str
+    request: pytest.FixtureRequest, engine_url: str, database_name: str
 ) -> AsyncIterator[tuple[MongoStorage, MongoReader]]:
-    name = f"t{uuid5(keys._NAMESPACE, request.node.nodeid).hex}"
     driver = Driver(request.param)
     async with (
-        open_storage(mongo_url, name, driver) as storage,
-        open_reader(mongo_url, name, driver) as reader,
+        open_storage(engine_url, database_name, driver) as storage,
+        open_reader(engine_url, database_name, driver) as reader,
     ):
         await storage.prepare()
         yield storage, reader

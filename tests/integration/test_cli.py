@@ -16,7 +16,6 @@ from tests.integration.kit import ROOT, System, environment
 
 EXAMPLES = ROOT / "examples"
 BLOCKED_ORDER = "304-1111111-0000003"
-pytestmark = pytest.mark.timeout(240)
 
 
 class Cli:

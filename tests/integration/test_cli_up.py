@@ -20,8 +20,6 @@ from models.refusals import DeadLetterCode
 from order_import.nearby import DATA_DIR_VARIABLE
 from tests.integration.kit import ROOT
 
-pytestmark = pytest.mark.timeout(300)
-
 
 def clean_environment(data_dir: Path) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if "ORDER_IMPORT_" not in name}

@@ -5,14 +5,10 @@ import json
 from collections import Counter
 from typing import Any
 
-import pytest
-
 from streams.topics import TopicName
 from tests.integration.commands import Commands
 from tests.integration.kit import System, only
 from tests.integration.wire import Document, key, order, product, store
-
-pytestmark = pytest.mark.timeout(240)
 
 
 async def letters_are(system: System, count: int) -> None:

@@ -26,7 +26,7 @@ HISTORIES = int(os.environ.get("WIRE_HISTORIES", "30"))
 SEED = 20_261_123
 LENGTH = (5, 14)
 KILLED_EVERY = 8
-pytestmark = pytest.mark.timeout(300 + 3 * HISTORIES)
+pytestmark = pytest.mark.timeout(1800 + 10 * HISTORIES)
 
 
 async def test_histories_on_real_servers_end_as_the_model_says(system: System) -> None:

@@ -3,13 +3,9 @@
 import json
 from collections import Counter
 
-import pytest
-
 from streams.topics import TopicName
 from tests.integration.kit import OUT, System, only
 from tests.integration.wire import item, key, order, product, store
-
-pytestmark = pytest.mark.timeout(300)
 
 
 async def test_every_outcome_is_reached_kept_and_told(system: System) -> None:

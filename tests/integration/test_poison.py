@@ -6,7 +6,6 @@ import random
 from collections import Counter
 from typing import Any
 
-import pytest
 from aiokafka import AIOKafkaProducer
 
 from models.ledger import Source
@@ -19,7 +18,6 @@ from tests.faults.inprocess.fuzz import inputs
 from tests.integration.kit import System
 from tests.integration.wire import Document, item, key, order, product, store
 
-pytestmark = pytest.mark.timeout(300)
 POISON = 1000
 ODD = 2000
 GOOD = 50
@@ -37,7 +35,7 @@ async def test_a_thousand_mutated_payloads_end_as_dead_letters_and_good_orders_a
             await system.publish(TopicName.ORDERS, value, key=f"poison-{number}")
             if number % (POISON // GOOD) == 0:
                 await system.publish(TopicName.ORDERS, order(number))
-        await system.eventually(lambda: _created(system), "all good orders are created", 120)
+        await system.eventually(lambda: _created(system), "all good orders are created")
         await system.eventually(lambda: _refused(system), "all poison is refused")
     letters = await system.read(TopicName.DEAD_LETTER)
     assert Counter(letter.value for letter in letters) == Counter(poison)
@@ -94,7 +92,7 @@ async def test_two_thousand_odd_messages_of_every_kind_are_taken_or_refused_with
             came[found.topic, str(found.partition), str(found.offset)] = message
         await system.publish(TopicName.ORDERS, order(1))
         await system.becomes(key(order(1)), "created")
-        await system.eventually(lambda: _all_is_decided(system), "all is decided", 120)
+        await system.eventually(lambda: _all_is_decided(system), "all is decided")
         kept = await system.db.dead_letters.count_documents({})
         await system.eventually(lambda: _letters_are_out(system, kept), "all letters are out")
     letters = await system.read(TopicName.DEAD_LETTER)

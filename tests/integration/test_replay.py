@@ -9,8 +9,6 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-import pytest
-
 from models.replays import Selection
 from order_import.clients import connect_storage, new_consumer
 from storage.driver import Driver
@@ -21,7 +19,6 @@ from streams.topics import TOPICS, TopicName
 from tests.integration.kit import OUT, ROOT, Document, System, environment, only
 from tests.integration.wire import item, key, order, product, store
 
-pytestmark = pytest.mark.timeout(240)
 EXECUTE = ("--execute", "--reason-text", "import was off by mistake")
 
 

@@ -5,13 +5,10 @@ import json
 from collections import Counter
 from functools import partial
 
-import pytest
-
 from streams.topics import TopicName
 from tests.integration.kit import OUT, System
 from tests.integration.wire import item, order, product, store
 
-pytestmark = pytest.mark.timeout(300)
 ORDERS = 1200
 BATCH = 40
 """Small, so that a worker is in the middle of its work when something happens to it."""

@@ -15,7 +15,7 @@ from tests.integration import asking as ask
 from tests.integration.kit import System, open_system
 from tests.integration.wire import Document, item, key, order, product, store
 
-pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(300)]
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 MANY, IN_STOCK = 1200, 700
 
 

@@ -12,7 +12,6 @@ from streams.topics import TopicName
 from tests.integration.kit import ROOT, System
 from tests.integration.wire import product, store
 
-pytestmark = pytest.mark.timeout(300)
 OURS = ROOT / "tests" / "samples"
 FOLDERS = [folder for folder in (OURS, ROOT.parent / "shared" / "samples") if folder.is_dir()]
 

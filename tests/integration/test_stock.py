@@ -28,7 +28,7 @@ ROUNDS = int(os.environ.get("STOCK_ROUNDS", "150"))
 SEED = 20_261_123
 HOT = {"HOT-1": 120, "HOT-2": 75, "HOT-3": 0}
 ORDERS = 600
-pytestmark = pytest.mark.timeout(max(300, ROUNDS))
+pytestmark = pytest.mark.timeout(1800 + ROUNDS)
 
 
 async def test_rule_10_ten_thousand_times_the_last_pieces_are_promised_once_in_memory() -> None:

@@ -15,8 +15,6 @@ from streams.topics import TopicName
 from tests.integration.kit import System
 from tests.integration.wire import item, order, product, store
 
-pytestmark = pytest.mark.timeout(180)
-
 STUCK = """
 import asyncio, sys
 from order_import.cli import main
