@@ -211,6 +211,7 @@ GERMAN_WORDS: Mapping[str, str] = {
     "Canceled": "Storniert",
     "message received": "Nachricht empfangen",
     "older news, changes nothing": "ältere Nachricht, ändert nichts",
+    "nothing new, changes nothing": "nichts Neues, ändert nichts",
     "asked the import policy again": "Importregeln noch einmal gefragt",
     "blocked": "blockiert",
     "still blocked": "noch blockiert",

@@ -1,8 +1,24 @@
 """The import policy: may this order go on to the blocker check (rules 1 to 6 and 21)."""
 
-from models.amazon_order import AmazonOrder, AmazonStatus, FulfillmentChannel, SalesChannel
+from collections.abc import Sequence
+
+from models.amazon_order import (
+    AmazonOrder,
+    AmazonStatus,
+    Completeness,
+    FulfillmentChannel,
+    OrderItem,
+    SalesChannel,
+)
 from models.facts import Store
-from models.outcomes import Admitted, Skipped, SkipReason, Waiting, WaitingReason
+from models.outcomes import (
+    Admitted,
+    MissingDetail,
+    Skipped,
+    SkipReason,
+    Waiting,
+    WaitingReason,
+)
 
 _READY = {
     FulfillmentChannel.MFN: frozenset(
@@ -31,8 +47,8 @@ def apply_import_policy(order: AmazonOrder, store: Store | None) -> Admitted | W
         return Skipped(SkipReason.BEFORE_INTEGRATION)
     if not _status_may_be_ready(order):
         return Waiting(WaitingReason.STATUS_NOT_IMPORTABLE)
-    if not _details_known(order):
-        return Waiting(WaitingReason.DETAILS_PENDING)
+    if missing := missing_details(order):
+        return Waiting(WaitingReason.DETAILS_PENDING, missing)
     if not any(item.quantity for item in order.items):
         return Skipped(SkipReason.NOTHING_TO_IMPORT)
     if not store.import_amazon_orders:
@@ -50,12 +66,35 @@ def _status_may_be_ready(order: AmazonOrder) -> bool:
     return any(order.status in _READY[channel] for channel in channels)
 
 
-def _details_known(order: AmazonOrder) -> bool:
-    """Say whether lines, status and channel are known (rule 5).
+def missing_details(order: AmazonOrder) -> tuple[MissingDetail, ...]:
+    """Name the details that an order still needs before it can be imported (rule 5)."""
+    lines = [item for item in order.items if item.quantity]
+    missing = []
+    if order.status is None:
+        missing.append(MissingDetail.STATUS)
+    if order.fulfillment_channel is None:
+        missing.append(MissingDetail.CHANNEL)
+    if not _lines_known(order, lines):
+        missing.append(MissingDetail.LINES)
+    elif not all(line.price is not None for line in lines) and any(
+        order.line_clock(line.order_item_id).completeness is Completeness.PROVISIONAL
+        for line in lines
+    ):
+        missing.append(MissingDetail.PRICES)
+    return tuple(missing)
 
-    Where Amazon counts the pieces of the order, one page of its items is not all of them.
+
+def _lines_known(order: AmazonOrder, lines: Sequence[OrderItem]) -> bool:
+    """Say whether all lines are there, and each was in a body that has its details.
+
+    Amazon's own count of the pieces decides, if there is one: pages of items may come in any
+    order, and one page is not all of them.
     """
-    if order.status is None or order.fulfillment_channel is None or not order.items_complete:
-        return False
-    pieces = sum(item.quantity for item in order.items)
-    return order.items_expected is None or pieces >= order.items_expected
+    announced = any(
+        order.line_clock(line.order_item_id).completeness is Completeness.ANNOUNCED
+        for line in lines
+    )
+    counted = order.pieces_counted
+    if announced or counted is None:
+        return not announced and order.items_complete
+    return sum(line.quantity for line in lines) >= counted

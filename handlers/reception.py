@@ -4,8 +4,8 @@ from dataclasses import replace
 
 from handlers.commerce_order import status_after, with_status
 from handlers.events import EventLog
-from handlers.import_policy import apply_import_policy
-from handlers.merge import is_older, merge
+from handlers.import_policy import apply_import_policy, missing_details
+from handlers.merge import first, merge, moves_status
 from handlers.settlement import reasons_of, settle
 from models.amazon_order import AmazonOrder
 from models.decision import Decision
@@ -28,40 +28,64 @@ def receive(
     order where one was created.
     """
     if known is None:
-        first = _first_record(store_id, news, occasion)
-        verdict = apply_import_policy(news, store)
-        return settle(first, None, verdict, occasion, what="received", store=store)
-    if is_older(news, known.order):
-        return Decision(
-            record=replace(known, received=known.received + 1, ignored=known.ignored + 1),
-            story=StoryEntry(
-                occasion.at, occasion.cause, "ignored-older", reasons_of(known.outcome)
-            ),
-        )
+        record = _first_record(store_id, news, occasion)
+        verdict = apply_import_policy(record.order, store)
+        return settle(record, None, verdict, occasion, what="received", store=store)
     record = replace(known, order=merge(known.order, news), received=known.received + 1)
+    moves = moves_status(known.order, news)
     if isinstance(known.outcome, Created):
-        return _after_creation(record, news, commerce_order, occasion)
-    verdict = apply_import_policy(record.order, store)
-    decision = settle(
-        record,
-        known.outcome,
-        verdict,
-        occasion,
-        what="received",
-        store=store,
-        channel_changed=record.order.sales_channel is not known.order.sales_channel,
-    )
-    if isinstance(known.outcome, Blocked) and _judged_alike(known.order, record.order):
-        # Nothing the blocker check looks at has changed: it would say the same again.
-        was = known.admitted and isinstance(verdict, Admitted)
-        return replace(decision, admit=False, record=replace(decision.record, admitted=was))
+        current = news if moves else news.model_copy(update={"status": None})
+        decision = _after_creation(record, current, commerce_order, occasion)
+    else:
+        verdict = apply_import_policy(record.order, store)
+        decision = settle(
+            record,
+            known.outcome,
+            verdict,
+            occasion,
+            what="received",
+            store=store,
+            channel_changed=record.order.sales_channel is not known.order.sales_channel,
+        )
+        if isinstance(known.outcome, Blocked) and _judged_alike(known.order, record.order):
+            # Nothing the blocker check looks at has changed: it would say the same again.
+            was = known.admitted and isinstance(verdict, Admitted)
+            decision = replace(decision, admit=False, record=replace(decision.record, admitted=was))
+    if _changes_nothing(known, decision):
+        older = news.status is not None and not moves
+        return _ignored(known, decision, occasion, "older" if older else "unchanged")
     return decision
+
+
+def _changes_nothing(known: OrderRecord, decision: Decision) -> bool:
+    """Say whether the order, but for the times of its parts, and its outcome are as they were."""
+    before, now = known.order, decision.record.order
+    times = {"last_update_date": before.last_update_date, "clocks": before.clocks}
+    return (
+        not decision.events
+        and not decision.admit
+        and decision.commerce_order is None
+        and decision.record.outcome == known.outcome
+        and missing_details(now) == missing_details(before)
+        and now.model_copy(update=times) == before
+    )
+
+
+def _ignored(known: OrderRecord, decision: Decision, occasion: Occasion, why: str) -> Decision:
+    record = decision.record
+    same = record.order == known.order
+    return Decision(
+        record=replace(
+            record, order=known.order if same else record.order, ignored=known.ignored + 1
+        ),
+        story=StoryEntry(occasion.at, occasion.cause, f"ignored-{why}", reasons_of(record.outcome)),
+    )
 
 
 def _first_record(store_id: str, news: AmazonOrder, occasion: Occasion) -> OrderRecord:
     return OrderRecord(
         store_id=store_id,
-        order=news.model_copy(update={"store_id": store_id}),
+        order=first(store_id, news),
         outcome=Admitted(),
         admitted=False,
         waits_on=(),
@@ -76,11 +100,11 @@ def _first_record(store_id: str, news: AmazonOrder, occasion: Occasion) -> Order
 def _judged_alike(before: AmazonOrder, now: AmazonOrder) -> bool:
     """Say whether all is as it was that the policy and the blocker check look at.
 
-    Whether the lines are all there counts too: while they are not, no fact frees the order.
+    What is missing counts too: as long as a detail is, no fact frees the order.
     """
-    return all(
+    return missing_details(before) == missing_details(now) and all(
         getattr(before, name) == getattr(now, name)
-        for name in ("items", "items_complete", "items_expected", "fulfillment_channel", "status")
+        for name in ("items", "fulfillment_channel", "status")
     )
 
 

@@ -1,7 +1,10 @@
 """What Amazon says of an order, in one form whatever payload it came in."""
 
-from enum import StrEnum
-from typing import Annotated
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import IntEnum, StrEnum
+from typing import Annotated, NamedTuple
 
 from pydantic import AfterValidator, Field
 
@@ -27,6 +30,11 @@ class AmazonStatus(StrEnum):
     def rank(self) -> int:
         """How far along its life an order of this status is (rule 15's order of statuses)."""
         return _RANKS[self]
+
+    @property
+    def is_past_pending(self) -> bool:
+        """Whether Amazon has prices for an order of this status (rule 5)."""
+        return self.rank > AmazonStatus.UNKNOWN.rank
 
 
 _RANKS = {status: rank for rank, status in enumerate(AmazonStatus)}
@@ -99,11 +107,58 @@ class OrderItem(Value):
     """Why the buyer asks, in Amazon's words."""
 
 
+class Completeness(IntEnum):
+    """What is known of a line, beside its quantity. It only ever grows (rule 5)."""
+
+    ANNOUNCED = 0
+    """Notifications alone named the line."""
+    PROVISIONAL = 1
+    """A body of an order that was pending: Amazon gives no prices then."""
+    COMPLETE = 2
+    """A body of an order past pending, whether it has prices or not."""
+
+
+class LineClock(NamedTuple):
+    """When the parts of a line were last updated, each by its own clock (rule 15)."""
+
+    quantity_at: datetime | None
+    request_at: datetime | None
+    """When it was last said whether the buyer asks to cancel the line."""
+    details_at: datetime | None
+    """SKU, title, price and tax; `None` while only notifications named the line."""
+    completeness: Completeness
+
+
+class CancelRequest(NamedTuple):
+    """What was last said of a cancellation request for all lines at once (rule 6)."""
+
+    requested: bool
+    at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Clocks:
+    """When each part of an order was last updated (rule 15), where that differs from the order.
+
+    A field or a line that is not here was updated at the order's `last_update_date`, and such a
+    line is complete. `None` is older than any time.
+    """
+
+    fields: Mapping[str, datetime | None] = field(default_factory=dict)
+    """By the name of the field; those of the buyer are `buyer.name` and so on."""
+    lines: Mapping[str, LineClock] = field(default_factory=dict)
+    """By `order_item_id`."""
+    listed_at: datetime | None = None
+    """When a body last listed all lines of the order: one that it does not name has no pieces."""
+    cancel_request: CancelRequest | None = None
+    """It holds for lines that are first told later, too."""
+
+
 class AmazonOrder(Value):
     """All that one payload, or all payloads so far, told of one order.
 
-    A field that is `None` was not told. `items_complete` says that `items` are all lines of
-    the order with what a Commerce order needs of them; a notification never has that.
+    A field that is `None` was not told. `items_complete` says that a body has listed all lines
+    of the order, or the last of them; a notification never does.
     """
 
     amazon_order_id: Identifier
@@ -116,7 +171,7 @@ class AmazonOrder(Value):
     purchase_date: UtcTime | None = None
     last_update_date: UtcTime | None = None
     """When Amazon last changed the order: last update, else time of change, else event time.
-    `None` for a body that only adds details (items, address, buyer)."""
+    `None` for a body that only adds details (items, address, buyer): it is as new as the order."""
     latest_ship_date: UtcTime | None = None
     total: Money | None = None
     buyer: Buyer | None = None
@@ -130,3 +185,24 @@ class AmazonOrder(Value):
     shipping_service: str | None = None
     programs: tuple[str, ...] = ()
     packages: tuple[Package, ...] = ()
+    is_notification: bool = False
+    """Whether this is an announcement: it brings status and quantities, and no details."""
+    clocks: Clocks = Field(default_factory=Clocks)
+    """Of an order as known. One payload has one time for all that it tells."""
+
+    def updated_at(self, name: str) -> datetime | None:
+        """Return when a field that was told was last updated."""
+        return self.clocks.fields.get(name, self.last_update_date)
+
+    def line_clock(self, order_item_id: str) -> LineClock:
+        """Return when a line was last updated, and how complete it is."""
+        at = self.last_update_date
+        return self.clocks.lines.get(order_item_id) or LineClock(at, at, at, Completeness.COMPLETE)
+
+    @property
+    def pieces_counted(self) -> int | None:
+        """Amazon's own count of the pieces of the order, unless a later list of lines beats it."""
+        counted_at, listed_at = self.updated_at("items_expected"), self.clocks.listed_at
+        if listed_at is not None and (counted_at is None or counted_at < listed_at):
+            return None
+        return self.items_expected

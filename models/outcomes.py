@@ -1,6 +1,6 @@
 """What became of an order: exactly one of five states, each with only what belongs to it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -26,6 +26,15 @@ class WaitingReason(StrEnum):
     PURCHASE_DATE_UNKNOWN = "purchase-date-unknown"
 
 
+class MissingDetail(StrEnum):
+    """What an order that is `details-pending` waits for (rule 5)."""
+
+    STATUS = "status"
+    CHANNEL = "channel"
+    LINES = "lines"
+    PRICES = "prices-after-pending"
+
+
 class SkipReason(StrEnum):
     """Why an order is not imported."""
 
@@ -43,9 +52,14 @@ class Admitted:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """Something is not known or not ready yet."""
+    """Something is not known or not ready yet.
+
+    `missing` names the details of one that is `details-pending`. An order that waits for fewer
+    of them than before still waits, since the same moment.
+    """
 
     reason: WaitingReason
+    missing: tuple[MissingDetail, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ REASONS: Mapping[str, str] = {
 DECISIONS: Mapping[str, str] = {
     "received": "message received",
     "ignored-older": "older news, changes nothing",
+    "ignored-unchanged": "nothing new, changes nothing",
     "judged": "asked the import policy again",
     "blocked": "blocked",
     "still-blocked": "still blocked",

@@ -1,5 +1,6 @@
 """`amazon_orders` documents: from an order's record to BSON and back."""
 
+from datetime import datetime
 from typing import Any
 
 from models.amazon_order import (
@@ -7,7 +8,11 @@ from models.amazon_order import (
     AmazonOrder,
     AmazonStatus,
     Buyer,
+    CancelRequest,
+    Clocks,
+    Completeness,
     FulfillmentChannel,
+    LineClock,
     OrderItem,
     Package,
     SalesChannel,
@@ -18,6 +23,7 @@ from models.outcomes import (
     Blocked,
     Created,
     ImportState,
+    MissingDetail,
     Outcome,
     Skipped,
     SkipReason,
@@ -54,6 +60,7 @@ def order_in(record: OrderRecord, *, is_new: bool) -> Document:
     )
     document["items"] = [item_in(item) for item in order.items]
     document["items_complete"] = order.items_complete
+    document["clocks"] = _clocks_in(order.clocks)
     document |= outcome_in(record)
     if is_new:
         document["store_id"] = record.store_id
@@ -74,6 +81,8 @@ def outcome_in(record: OrderRecord) -> Document:
     if record.waits_on:
         imported["waits_on"] = record.waits_on
     match outcome:
+        case Waiting(_, missing) if missing:
+            imported["missing"] = [detail.value for detail in missing]
         case Created(commerce_order_id):
             imported["commerce_order_id"] = commerce_order_id
         case Blocked(_, since, tried):
@@ -149,7 +158,10 @@ def _outcome_out(imported: Document) -> Outcome:
     reasons = imported["reasons"]
     match ImportState(imported["state"]):
         case ImportState.WAITING:
-            return Waiting(WaitingReason(reasons[0])) if reasons else Admitted()
+            if not reasons:
+                return Admitted()
+            missing = tuple(MissingDetail(detail) for detail in imported.get("missing", ()))
+            return Waiting(WaitingReason(reasons[0]), missing)
         case ImportState.SKIPPED:
             return Skipped(SkipReason(reasons[0]))
         case ImportState.BLOCKED:
@@ -234,4 +246,48 @@ def _amazon_order_out(document: Document) -> AmazonOrder:
         shipping_service=get("shipping_service"),
         programs=tuple(get("programs", ())),
         packages=tuple(Package(**package) for package in get("packages", ())),
+        is_notification=False,
+        clocks=_clocks_out(document["clocks"]),
+    )
+
+
+def _clocks_in(clocks: Clocks) -> Document:
+    """Return the clocks with one entry per time: most fields of an order share a few."""
+    request = clocks.cancel_request
+    by_time: dict[datetime | None, list[str]] = {}
+    for name, at in clocks.fields.items():
+        by_time.setdefault(at, []).append(name)
+    return present(
+        listed_at=clocks.listed_at,
+        cancel_request=None if request is None else request._asdict(),
+        fields=[{"at": at, "names": names} for at, names in by_time.items()] or None,
+        lines=[
+            {
+                "order_item_id": name,
+                "quantity_at": clock.quantity_at,
+                "request_at": clock.request_at,
+                "details_at": clock.details_at,
+                "completeness": clock.completeness.name.lower(),
+            }
+            for name, clock in clocks.lines.items()
+        ]
+        or None,
+    )
+
+
+def _clocks_out(document: Document) -> Clocks:
+    request = document.get("cancel_request")
+    return Clocks(
+        fields={name: one["at"] for one in document.get("fields", ()) for name in one["names"]},
+        lines={
+            one["order_item_id"]: LineClock(
+                one["quantity_at"],
+                one["request_at"],
+                one["details_at"],
+                Completeness[one["completeness"].upper()],
+            )
+            for one in document.get("lines", ())
+        },
+        listed_at=document.get("listed_at"),
+        cancel_request=None if request is None else CancelRequest(**request),
     )

@@ -31,7 +31,7 @@ from handlers.payloads.spelling import (
     spelling_expected,
 )
 from handlers.payloads.wire import Object, becomes, finished
-from models.amazon_order import Address, AmazonOrder, Buyer, OrderItem
+from models.amazon_order import Address, AmazonOrder, Buyer, Clocks, OrderItem
 from models.money import Money
 
 MARKS = frozenset({"amazon_order_id", "purchase_date", "fulfillment_channel"})
@@ -42,6 +42,8 @@ _NOT_IN_DOCUMENT: Object = {
     "shipping_service": None,
     "programs": (),
     "packages": (),
+    "is_notification": False,
+    "clocks": Clocks(),
 }
 """Fields of an `AmazonOrder` that are unknown fields here, and ignored as such."""
 

@@ -3,6 +3,7 @@
 Every error raised here says what was expected and never what was there.
 """
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Annotated
@@ -134,6 +135,19 @@ def _read_sku(value: object) -> str | None:
 def is_true(value: object) -> bool:
     """Whether a flag is set, as a boolean or as the string Orders API v0 makes of it."""
     return value is True or (isinstance(value, str) and value.strip().lower() == "true")
+
+
+def pieces(body: Mapping[str, object]) -> int | None:
+    """Return how many pieces Amazon counts in an order, if it counts any."""
+    counted = 0
+    for name in ("NumberOfItemsShipped", "NumberOfItemsUnshipped"):
+        count = body.get(name)
+        # A count is a help, not a fact: a strange one is not worth refusing the order.
+        if not isinstance(count, int) or not 0 <= count <= MOST_PIECES:
+            return None
+        counted += count
+    # Amazon's own pending example counts none in an order that has a piece: zero says nothing.
+    return counted or None
 
 
 def _read_flag(value: object) -> bool | None:

@@ -11,6 +11,7 @@ from pydantic import AliasPath, FailFast
 
 from handlers.payloads.fields import (
     LISTED,
+    MOST_PIECES,
     Channel,
     Flag,
     Moment,
@@ -22,9 +23,10 @@ from handlers.payloads.fields import (
     Text,
     TimeOrEpoch,
     is_blank,
+    pieces,
 )
 from handlers.payloads.wire import Object, becomes, finished, named
-from models.amazon_order import AmazonOrder, OrderItem
+from models.amazon_order import AmazonOrder, Clocks, OrderItem
 
 _CHANGE: Final = ("Payload", "OrderChangeNotification")
 _SUMMARY: Final = (*_CHANGE, "Summary")
@@ -39,6 +41,9 @@ _ASKED = "BuyerRequestedChange"
 _ITEM = "item"
 """Where the one item of an `ORDER_STATUS_CHANGE` is put."""
 
+_ALL_ITEMS = "OrderLevel"
+"""The `NotificationLevel` of a notification that lists all items of its order."""
+
 _UNTOLD: Object = {
     "items_complete": False,
     "items_expected": None,
@@ -49,6 +54,8 @@ _UNTOLD: Object = {
     "packages": (),
     "sales_channel": None,
     "buyer_requested_cancel": None,
+    "is_notification": True,
+    "clocks": Clocks(),
 }
 """What no notification tells, whatever else its envelope holds."""
 
@@ -121,8 +128,8 @@ class OrderStatusChange(NotifiedOrder):
     )
 
 
-def _at(message: Object, *path: str) -> object:
-    found: object = message
+def _at(message: object, *path: str) -> object:
+    found = message
     for name in path:
         found = found.get(name) if isinstance(found, dict) else None
     return found
@@ -139,13 +146,26 @@ def read_order_change(message: Object) -> AmazonOrder:
     """
     changed = _at(message, *_CHANGE, "OrderChangeTrigger", "TimeOfOrderChange")
     newest = {_CHANGED: message.get("EventTime") if is_blank(changed) else changed}
-    order = OrderChange.model_validate(message | _UNTOLD | newest)
+    counted = {"items_expected": _pieces(_at(message, *_CHANGE))}
+    order = OrderChange.model_validate(message | _UNTOLD | newest | counted)
     if _at(message, *_CHANGE, "OrderChangeType") == _ASKED:
-        is_whole = _at(message, *_CHANGE, "NotificationLevel") == "OrderLevel"
+        is_whole = _at(message, *_CHANGE, "NotificationLevel") == _ALL_ITEMS
         marked = any(item.buyer_requested_cancel is not None for item in order.items)
         if not marked and (order.items or is_whole):
             order = order.model_copy(update={"buyer_requested_cancel": True})
     return finished(order)
+
+
+def _pieces(change: object) -> int | None:
+    """Count the pieces of the order: Amazon's counts, else those of a list of all its items."""
+    summary = _at(change, "Summary")
+    told = pieces(summary) if isinstance(summary, dict) else None
+    items = _at(summary, "OrderItems")
+    if told or not isinstance(items, list) or _at(change, "NotificationLevel") != _ALL_ITEMS:
+        return told
+    quantities = [_at(item, "Quantity") for item in items]
+    counted = sum(one for one in quantities if isinstance(one, int) and 0 <= one <= MOST_PIECES)
+    return counted or None
 
 
 def read_order_status_change(message: Object) -> AmazonOrder:

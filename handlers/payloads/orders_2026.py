@@ -39,7 +39,7 @@ from handlers.payloads.spelling import (
     spelling_expected,
 )
 from handlers.payloads.wire import Object, address_lines, becomes, finished, named
-from models.amazon_order import Address, AmazonOrder, Buyer, OrderItem, Package
+from models.amazon_order import Address, AmazonOrder, Buyer, Clocks, OrderItem, Package
 from models.money import Money
 
 MARKS = frozenset({"orderItems", "createdTime"})
@@ -234,8 +234,10 @@ def read_2026(body: Object) -> AmazonOrder:
         ValidationError: a field is not as the schema has it.
     """
     order = body | {
-        "items_complete": body.get("orderItems") is not None,
+        "items_complete": bool(body.get("orderItems")),
         "items_expected": None,
+        "is_notification": False,
+        "clocks": Clocks(),
     }
     programs = body.get("programs") or []
     if isinstance(programs, list) and _is_replacement(body.get("associatedOrders")):

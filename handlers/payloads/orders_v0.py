@@ -13,7 +13,6 @@ from pydantic import AliasPath, FailFast
 from handlers.payloads.fields import (
     BLANK,
     LISTED,
-    MOST_PIECES,
     OPTIONAL,
     PRICED,
     Amount,
@@ -27,6 +26,7 @@ from handlers.payloads.fields import (
     Time,
     V0SalesChannel,
     is_true,
+    pieces,
 )
 from handlers.payloads.spelling import (
     V0_ITEM,
@@ -36,7 +36,7 @@ from handlers.payloads.spelling import (
     spelling_expected,
 )
 from handlers.payloads.wire import Object, address_lines, becomes, finished, named
-from models.amazon_order import Address, AmazonOrder, Buyer, OrderItem
+from models.amazon_order import Address, AmazonOrder, Buyer, Clocks, OrderItem
 from models.money import Money
 
 MARKS = frozenset({"AmazonOrderId", "OrderStatus", "PurchaseDate", "OrderItems"})
@@ -189,29 +189,20 @@ def why_no_v0(body: Object) -> str | None:
 def read_v0(body: Object) -> AmazonOrder:
     """Read an order, or the details of one, as Orders API v0 sends it.
 
-    The items are complete when they are there and no `NextToken` says that more follow.
+    The items are complete when there are some and no `NextToken` says that more follow. An empty
+    list says nothing: Amazon has been seen to send one of an order that has items.
 
     Raises:
         ValidationError: a field is not as the schema has it.
     """
     order = body | {
-        "items_complete": body.get("OrderItems") is not None and not body.get("NextToken"),
-        "items_expected": _pieces(body),
+        "items_complete": bool(body.get("OrderItems")) and not body.get("NextToken"),
+        "items_expected": pieces(body),
         "programs": [name for flag, name in _PROGRAMS.items() if is_true(body.get(flag))],
         "packages": (),
+        "is_notification": False,
+        "clocks": Clocks(),
     }
     if "BuyerInfo" not in body and ("BuyerName" in body or "BuyerEmail" in body):
         order["BuyerInfo"] = V0Buyer.model_validate(body)
     return finished(V0Order.model_validate(order))
-
-
-def _pieces(body: Object) -> int | None:
-    pieces = 0
-    for name in ("NumberOfItemsShipped", "NumberOfItemsUnshipped"):
-        count = body.get(name)
-        # A count is a help, not a fact: a strange one is not worth refusing the order.
-        if not isinstance(count, int) or not 0 <= count <= MOST_PIECES:
-            return None
-        pieces += count
-    # Amazon's own pending example counts none in an order that has a piece: zero says nothing.
-    return pieces or None

@@ -24,7 +24,10 @@ DOCUMENT = "OrderDocument"
 FACTS: tuple[type[BaseModel], ...] = (Store, Product, Listing, OrderUpdate)
 COMMANDS: tuple[type[BaseModel], ...] = get_args(get_args(Command)[0])
 
-_NOT_READ = ("items_complete", "items_expected", "shipping_service", "programs", "packages")
+_NOT_READ = (
+    *("items_complete", "items_expected", "shipping_service", "programs", "packages"),
+    *("is_notification", "clocks"),
+)
 """Fields of an order that its document does not have: they are known from elsewhere."""
 
 _DATE_TIME: Schema = {"anyOf": [{"type": "string", "format": "date-time"}, {"type": "null"}]}

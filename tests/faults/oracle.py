@@ -11,10 +11,13 @@ RANK = ["Pending", "Unshipped", "PartiallyShipped", "Shipped", "Canceled"]
 
 @dataclass
 class Told:
-    """What the log says of one order, message by message (newer wins, canceled is final)."""
+    """What the log says of one order, message by message (newer wins, canceled is final).
+
+    All documents of an order tell the same lines, and prices too: only a status can be new.
+    """
 
     messages: int = 0
-    older: int = 0
+    ignored: int = 0
     status: str = ""
     updated: str = ""
     ever_ready: bool = False
@@ -23,22 +26,23 @@ class Told:
 
     def hear(self, body: Document) -> None:
         self.messages += 1
-        if self.status and self._is_older(body):
-            self.older += 1
-            return
-        self.status, self.updated = body["status"], body["last_update_date"]
+        if not self.lines:
+            for item in body["items"]:
+                sku = item["seller_sku"]
+                self.lines[sku] = self.lines.get(sku, 0) + item["quantity"]
+        if self._moves(body):
+            self.ignored += body["status"] == self.status
+            self.status, self.updated = body["status"], body["last_update_date"]
+        else:
+            self.ignored += 1
         self.ever_ready |= self.status in READY
-        self.lines = {}
-        for item in body["items"]:
-            sku = item["seller_sku"]
-            self.lines[sku] = self.lines.get(sku, 0) + item["quantity"]
 
-    def _is_older(self, body: Document) -> bool:
-        if self.status == "Canceled" and body["status"] != "Canceled":
-            return True
+    def _moves(self, body: Document) -> bool:
+        if not self.status or "Canceled" in {self.status, body["status"]}:
+            return body["status"] == "Canceled" or not self.status
         if body["last_update_date"] != self.updated:
-            return bool(body["last_update_date"] < self.updated)
-        return RANK.index(body["status"]) < RANK.index(self.status)
+            return bool(body["last_update_date"] > self.updated)
+        return RANK.index(body["status"]) >= RANK.index(self.status)
 
 
 def tell(messages: list[Message], refused: set[str]) -> dict[str, Told]:

@@ -137,7 +137,7 @@ def resolved(evidence: Evidence, verdict: Verdict) -> None:
             verdict.add("unresolved", f"{key}: {wrong}")
         if key not in moved and (order["status"], order["ignored"]) != (
             told[key].status,
-            told[key].older,
+            told[key].ignored,
         ):
             verdict.add("order_violations", f"{key}: {order['status']}, not {told[key].status}")
 

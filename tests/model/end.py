@@ -21,7 +21,13 @@ def facts_of(body: dict[str, Any]) -> EventFacts:
     name = body["event_type"]
     match name:
         case "CommerceOrderCreated":
-            lines = {(one["order_item_id"], one["sku"], one["quantity"]) for one in body["lines"]}
+            lines = {
+                (
+                    *(one[name] for name in ("order_item_id", "sku", "quantity")),
+                    one["price"] and int(one["price"]["amount"]),
+                )
+                for one in body["lines"]
+            }
             return name, (body["status"], body["replayed"], frozenset(lines))
         case "CommerceOrderStatusChanged":
             return name, (body["from"], body["to"])

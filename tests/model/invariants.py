@@ -6,7 +6,7 @@ Worked out from what is stored, by the rules' text and not by the program's own 
 from collections import Counter
 from collections.abc import Mapping
 
-from models.amazon_order import FulfillmentChannel, SalesChannel
+from models.amazon_order import AmazonOrder, Completeness, FulfillmentChannel, SalesChannel
 from models.facts import CommerceStatus
 from models.outcomes import Admitted, Blocked, Created
 from models.records import CommerceOrder, OrderRecord, StockedProduct
@@ -67,14 +67,26 @@ def _may_be_imported(contents: Contents, record: OrderRecord) -> bool:
     store, order = contents.stores[record.store_id], record.order
     if order.status is None or order.fulfillment_channel is None or order.purchase_date is None:
         return False
-    pieces = sum(item.quantity for item in order.items)
     return (
         store.import_amazon_orders
         and (store.import_non_amazon_orders or order.sales_channel is not SalesChannel.NON_AMAZON)
         and order.purchase_date >= store.integrated_at
         and order.status.value in _READY[order.fulfillment_channel.value]
-        and order.items_complete
-        and pieces >= max(1, order.items_expected or 0)
+        and _lines_are_known(order)
+    )
+
+
+def _lines_are_known(order: AmazonOrder) -> bool:
+    """Rule 5, by what is stored of each line."""
+    lines = [item for item in order.items if item.quantity]
+    known = {order.line_clock(line.order_item_id).completeness for line in lines}
+    counted = order.pieces_counted
+    pieces = sum(line.quantity for line in lines)
+    return (
+        pieces > 0
+        and (order.items_complete if counted is None else pieces >= counted)
+        and Completeness.ANNOUNCED not in known
+        and (Completeness.PROVISIONAL not in known or all(line.price for line in lines))
     )
 
 

@@ -20,6 +20,7 @@ class Line(NamedTuple):
     item: str
     seller: str | None
     quantity: int
+    price: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,13 @@ class News:
     complete: bool = False
     sold_on: str | None = None
     """Amazon or Non-Amazon; None where it does not say."""
+
+    @property
+    def counted(self) -> int | None:
+        """Amazon's count of the pieces; a notification that lists all items counts them."""
+        if self.form == "notification":
+            return sum(line.quantity for line in self.lines or ()) or None
+        return self.expected
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +214,8 @@ def _document(news: News) -> dict[str, Any]:
     if news.lines is not None:
         body["items"] = [
             {"order_item_id": item, "seller_sku": seller, "quantity": quantity}
-            for item, seller, quantity in news.lines
+            | ({} if price is None else {"price": {"amount": price, "currency": "USD"}})
+            for item, seller, quantity, price in news.lines
         ]
     return body
 
@@ -226,7 +235,8 @@ def _v0(news: News) -> dict[str, Any]:
     if news.lines is not None:
         body["OrderItems"] = [
             {"OrderItemId": item, "SellerSKU": seller, "QuantityOrdered": quantity}
-            for item, seller, quantity in news.lines
+            | ({} if price is None else {"ItemPrice": {"Amount": price, "CurrencyCode": "USD"}})
+            for item, seller, quantity, price in news.lines
         ]
         if not news.complete:
             body["NextToken"] = "more"
@@ -240,7 +250,7 @@ def _notification(news: News) -> dict[str, Any]:
         "PurchaseDate": _time(news.purchase),
         "OrderItems": [
             {"OrderItemId": item, "SellerSKU": seller, "Quantity": quantity}
-            for item, seller, quantity in news.lines or ()
+            for item, seller, quantity, _ in news.lines or ()
         ],
     }
     change = {

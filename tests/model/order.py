@@ -1,11 +1,51 @@
-"""An order as the reference model knows it, and how news is added to it (rules 15 and 18)."""
+"""An order as the reference model knows it: all that was ever told of it, looked at as a whole.
 
+Nothing is merged. Every part of the order is looked up among all messages, by its own clock
+(rules 5, 15 and 18).
+"""
+
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import NamedTuple, TypeVar
 
 from tests.model import messages as m
 from tests.model.end import EventFacts
 
-RANKS = ["Pending", "Unfulfillable", "Unshipped", "PartiallyShipped", "Shipped", "Canceled"]
+RANKS = [
+    *("PendingAvailability", "Pending", "Unfulfillable", "Unshipped"),
+    *("PartiallyShipped", "Shipped", "Canceled"),
+]
+PENDING = {"PendingAvailability", "Pending"}
+T = TypeVar("T")
+ANNOUNCED, PROVISIONAL, COMPLETE = range(3)
+
+
+class Message(NamedTuple):
+    """What was told, how new it was, and the status it spoke of.
+
+    `yields`: of two that are as new as each other, it is the one that does not count.
+    """
+
+    news: m.News
+    at: int | None
+    yields: bool
+    status: str | None
+
+    def replaces(self, clock: int | None) -> bool:
+        if clock is None or self.at is None:
+            return clock is None
+        return self.at > clock or (self.at == clock and not self.yields)
+
+    @property
+    def is_body(self) -> bool:
+        return self.news.form != "notification"
+
+    @property
+    def lists_all(self) -> bool:
+        news = self.news
+        if not news.complete or (news.status is None and news.updated is None):
+            return False
+        return sum(line.quantity for line in news.lines or ()) >= (news.expected or 0)
 
 
 @dataclass
@@ -13,13 +53,9 @@ class Order:
     store: str
     name: str
     status: str | None = None
-    channel: str | None = None
-    purchase: int | None = None
+    status_at: int | None = None
     updated: int | None = None
-    expected: int | None = None
-    sold_on: str | None = None
-    lines: dict[str, m.Line] = field(default_factory=dict)
-    complete: bool = False
+    told: list[Message] = field(default_factory=list)
     state: str = "new"
     reasons: frozenset[object] = frozenset()
     waits: set[str] = field(default_factory=set)
@@ -35,36 +71,140 @@ class Order:
         return f"{self.store}/{self.name}"
 
     @property
-    def judged_by(self) -> tuple[object, ...]:
-        return dict(self.lines), self.complete, self.expected, self.channel, self.status
+    def channel(self) -> str | None:
+        return self._newest(lambda news: news.channel)[0]
 
-    def is_older(self, news: m.News) -> bool:
-        """Rule 15: is the news older than what is known?"""
-        if news.status is None and news.updated is None:
-            return False  # details only
-        if self.status == "Canceled" and news.status != "Canceled":
+    @property
+    def sold_on(self) -> str | None:
+        return self._newest(lambda news: news.sold_on)[0]
+
+    @property
+    def purchase(self) -> int | None:
+        return self._newest(lambda news: news.purchase)[0]
+
+    @property
+    def judged_by(self) -> tuple[object, ...]:
+        return self.lines, self.missing, self.channel, self.status
+
+    def hear(self, news: m.News) -> bool:
+        """Rule 15: take a message, and say whether the status it tells is the order's."""
+        at = self.updated if news.updated is None else news.updated
+        rank = RANKS.index(news.status) if news.status else None
+        known = RANKS.index(self.status) if self.status else None
+        behind = rank is not None and known is not None and rank < known
+        status = self.status if news.status is None else news.status
+        self.told.append(Message(news, at, behind, status))
+        moves = news.status is not None and self._moves(news, behind=behind)
+        if moves:
+            canceled_again = news.status == self.status == "Canceled"
+            self.status_at = _later(self.status_at, at) if canceled_again else at
+            self.status = news.status
+        self.updated = _later(self.updated, news.updated)
+        return moves
+
+    def _moves(self, news: m.News, *, behind: bool) -> bool:
+        if self.status is None or news.status == "Canceled":
             return True
-        if news.updated is None or self.updated is None or news.updated > self.updated:
-            return False
-        return news.updated < self.updated or (
-            news.status is not None
-            and self.status is not None
-            and RANKS.index(news.status) < RANKS.index(self.status)
+        if self.status == "Canceled":
+            return False  # final
+        if news.updated is None or self.status_at is None or news.updated == self.status_at:
+            return not behind
+        return news.updated > self.status_at
+
+    @property
+    def lines(self) -> dict[str, m.Line]:
+        names = dict.fromkeys(line.item for one in self.told for line in one.news.lines or ())
+        return {
+            name: m.Line(
+                name,
+                self._detail(name, lambda line: line.seller),
+                self._quantity(name),
+                self._detail(name, lambda line: line.price),
+            )
+            for name in names
+        }
+
+    @property
+    def missing(self) -> set[str]:
+        """Rule 5: what the order waits for."""
+        lines = [line for line in self.lines.values() if line.quantity]
+        known = [self._completeness(line.item) for line in lines]
+        missing = set[str]()
+        if self.status is None:
+            missing.add("status")
+        if self.channel is None:
+            missing.add("channel")
+        counted, counted_at = self._newest(lambda news: news.counted)
+        listed_at = self._listed_at()
+        if listed_at is not None and (counted_at is None or counted_at < listed_at):
+            counted = None
+        there = (
+            any(one.news.complete for one in self.told)
+            if counted is None
+            else sum(line.quantity for line in lines) >= counted
+        )
+        if ANNOUNCED in known or not there:
+            missing.add("lines")
+        elif PROVISIONAL in known and any(line.price is None for line in lines):
+            missing.add("prices-after-pending")
+        return missing
+
+    def _newest(self, part: Callable[[m.News], T | None]) -> tuple[T | None, int | None]:
+        """Give the newest word on a part, else the first one, and how new it is."""
+        value, clock = None, None
+        for one in self.told:
+            said = part(one.news)
+            if said is not None and (value is None or one.replaces(clock)):
+                value, clock = said, one.at
+        return value, clock
+
+    def _listed_at(self) -> int | None:
+        clock = None
+        for one in self.told:
+            if one.lists_all and one.replaces(clock):
+                clock = one.at
+        return clock
+
+    def _quantity(self, item: str) -> int:
+        """A list of all lines says of every line that is not in it that it has no pieces."""
+        value, clock = None, None
+        for one in self.told:
+            said = {line.item: line.quantity for line in one.news.lines or ()}.get(item)
+            if said is None and not one.lists_all:
+                continue
+            if value is None or one.replaces(clock):
+                value, clock = said or 0, one.at
+        assert value is not None
+        return value
+
+    def _detail(self, item: str, part: Callable[[m.Line], T | None]) -> T | None:
+        """Of a line's details, a body's word counts before that of any notification."""
+        value: T | None = None
+        clock: int | None = None
+        by_body = False
+        for one in self.told:
+            for line in one.news.lines or ():
+                if line.item != item:
+                    continue
+                counts = one.is_body and (not by_body or one.replaces(clock))
+                if part(line) is not None and (counts or value is None):
+                    value = part(line)
+                if counts:
+                    clock, by_body = one.at, True
+        return value
+
+    def _completeness(self, item: str) -> int:
+        first = next((one.news.status for one in self.told if one.news.status), None)
+        return max(
+            ANNOUNCED
+            if not one.is_body
+            else PROVISIONAL
+            if (one.status or first) in PENDING
+            else COMPLETE
+            for one in self.told
+            if any(line.item == item for line in one.news.lines or ())
         )
 
-    def merge(self, news: m.News) -> None:
-        """Rule 18: what comes later is added. Only a whole order takes lines away."""
-        for name in ("status", "channel", "purchase", "updated", "expected", "sold_on"):
-            if getattr(news, name) is not None:
-                setattr(self, name, getattr(news, name))
-        if news.lines is None:
-            return
-        told = {line.item: line for line in news.lines}
-        for item, line in told.items():
-            if line.seller is None and item in self.lines:
-                told[item] = line._replace(seller=self.lines[item].seller)
-        if news.complete and news.status is not None:
-            self.lines, self.complete = told, True
-        else:
-            self.complete = news.complete or (self.complete and told.keys() <= self.lines.keys())
-            self.lines = self.lines | told
+
+def _later(one: int | None, other: int | None) -> int | None:
+    return max((at for at in (one, other) if at is not None), default=None)

@@ -72,17 +72,15 @@ class Model:
         order = self.orders.get(key)
         if order is None:
             order = self.orders[key] = Order(news.store, news.order)
-        elif order.is_older(news):
-            return
         before, held, sold_on = order.judged_by, self._holds(order), order.sold_on
-        order.merge(news)
+        moves = order.hear(news)
         if order.commerce is None:
             self._settle(
                 order, unchanged=order.judged_by == before, resold=order.sold_on != sold_on
             )
-        elif news.status == "Canceled":  # rule 16
+        elif moves and news.status == "Canceled":  # rule 16
             self._move(order, "canceled")
-        elif news.status == "Shipped":  # rule 17
+        elif moves and news.status == "Shipped":  # rule 17
             self._move(order, "complete")
         self._freed(held, order)
 
@@ -101,11 +99,9 @@ class Model:
             return "skipped", "before-integration"
         if order.status is not None and order.status not in READY[order.channel or "MFN"]:
             return "waiting", "status-not-importable"
-        pieces = sum(line.quantity for line in order.lines.values())
-        known = order.status and order.channel and order.complete
-        if not known or pieces < (order.expected or 0):
+        if order.missing:
             return "waiting", "details-pending"
-        if pieces == 0:
+        if not any(line.quantity for line in order.lines.values()):
             return "skipped", "nothing-to-import"
         return ("admitted", "") if store.imports else ("skipped", "import-disabled")
 
@@ -146,7 +142,7 @@ class Model:
     def _check(self, order: Order, *, replayed: bool) -> None:
         """Rules 7 to 11 and 13."""
         needs: dict[str | None, int] = {}
-        for _, seller, quantity in order.lines.values():
+        for _, seller, quantity, _ in order.lines.values():
             if quantity:
                 sku = self._sku(order.store, seller)
                 needs[sku] = needs.get(sku, 0) + quantity
@@ -159,7 +155,7 @@ class Model:
             order.events.append(("OrderImportBlocked", frozenset(blockers)))
         order.state, order.reasons = "blocked", causes
         order.waits = {f"store:{order.store}"}
-        for _, seller, quantity in order.lines.values():
+        for _, seller, quantity, _ in order.lines.values():
             sku = self._sku(order.store, seller)
             if quantity and sku in {cause for _, cause in causes} - {None}:
                 order.waits |= {f"product:{sku}", f"listing:{order.store}/{seller}"}
@@ -182,7 +178,7 @@ class Model:
         order.state, order.reasons, order.waits = "created", frozenset(), set()
         order.commerce = "processing" if merchant else "complete"
         order.kept = {sku or "": needed for sku, needed in needs.items()} if merchant else {}
-        lines = {(i, self._sku(order.store, s), q) for i, s, q in order.lines.values() if q}
+        lines = {(i, self._sku(order.store, s), q, p) for i, s, q, p in order.lines.values() if q}
         order.events.append(("CommerceOrderCreated", (order.commerce, replayed, frozenset(lines))))
         if was_blocked:
             order.events.append(("OrderImportReleased", None))

@@ -1,14 +1,33 @@
 """Newer wins, and what is told later adds to what is known."""
 
+from datetime import datetime
+from functools import reduce
+from itertools import permutations
 from typing import Any
 
 import pytest
 
-from handlers.merge import is_older, merge
-from models.amazon_order import Address, AmazonOrder, AmazonStatus, Buyer
-from tests.builders import NOW, ORDER, a_record, an_item, an_order, later, money
+from handlers.merge import first, merge, moves_status
+from models.amazon_order import (
+    MAX_LINES,
+    Address,
+    AmazonOrder,
+    AmazonStatus,
+    Buyer,
+    Completeness,
+    LineClock,
+)
+from tests.builders import NOW, ORDER, STORE, an_item, an_order, later, money
 
 STATUSES = list(AmazonStatus)
+
+
+def known_of(*bodies: AmazonOrder) -> AmazonOrder:
+    """What is known after these bodies, in this order."""
+    return reduce(merge, bodies[1:], first(STORE, bodies[0]))
+
+
+KNOWN = known_of(an_order())
 
 
 def test_the_statuses_have_an_order_that_ends_with_canceled() -> None:
@@ -25,34 +44,41 @@ def test_the_statuses_have_an_order_that_ends_with_canceled() -> None:
     ]
 
 
-@pytest.mark.parametrize(("hours", "older"), [(-0.001, True), (0, False), (0.001, False)])
-def test_the_time_of_the_last_update_decides(hours: float, older: bool) -> None:
-    assert is_older(an_order(last_update_date=later(hours)), an_order()) is older
+@pytest.mark.parametrize(("hours", "moves"), [(-0.001, False), (0, True), (0.001, True)])
+def test_the_time_of_the_last_update_decides(hours: float, moves: bool) -> None:
+    assert moves_status(KNOWN, an_order(last_update_date=later(hours))) is moves
 
 
 @pytest.mark.parametrize("known", STATUSES[:-1])
 @pytest.mark.parametrize("news", STATUSES)
-def test_of_the_same_time_a_lower_status_is_older(known: AmazonStatus, news: AmazonStatus) -> None:
-    older = is_older(an_order(status=news), an_order(status=known))
-    assert older is (STATUSES.index(news) < STATUSES.index(known))
+@pytest.mark.parametrize("at", [NOW, None])
+def test_of_the_same_time_or_none_the_further_status_counts(
+    known: AmazonStatus, news: AmazonStatus, at: datetime | None
+) -> None:
+    moves = moves_status(
+        known_of(an_order(status=known)), an_order(status=news, last_update_date=at)
+    )
+    assert moves is (STATUSES.index(news) >= STATUSES.index(known))
 
 
 @pytest.mark.parametrize("status", STATUSES[:-1])
-def test_canceled_is_final_even_for_what_is_newer(status: AmazonStatus) -> None:
-    canceled = an_order(status=AmazonStatus.CANCELED)
-    assert is_older(an_order(status=status, last_update_date=later(9)), canceled)
-    assert not is_older(canceled.model_copy(update={"last_update_date": later(9)}), canceled)
-    assert is_older(canceled.model_copy(update={"last_update_date": later(-9)}), canceled)
+@pytest.mark.parametrize("hours", [-9, 0, 9])
+def test_canceled_is_final_whichever_time_it_has(status: AmazonStatus, hours: float) -> None:
+    other = an_order(status=status)
+    canceled = an_order(status=AmazonStatus.CANCELED, last_update_date=later(hours))
+    for bodies in ((other, canceled), (canceled, other), (canceled, other, canceled)):
+        assert known_of(*bodies).status is AmazonStatus.CANCELED
 
 
-@pytest.mark.parametrize("known", [an_order(), an_order(status=AmazonStatus.CANCELED)])
-def test_details_that_say_no_time_are_never_older(known: AmazonOrder) -> None:
-    assert not is_older(AmazonOrder(amazon_order_id=ORDER, items=(an_item(),)), known)
+def test_a_status_that_was_never_told_is_taken_however_old_it_is() -> None:
+    without = an_order(status=None, last_update_date=later(1))
+    assert known_of(without, an_order()).status is AmazonStatus.UNSHIPPED
 
 
-def test_a_time_that_is_not_known_is_not_older() -> None:
-    assert not is_older(an_order(last_update_date=None), an_order())
-    assert not is_older(an_order(), an_order(last_update_date=None))
+def test_an_older_status_is_compared_with_the_time_of_the_status_alone() -> None:
+    pending = an_order(status=AmazonStatus.PENDING, last_update_date=later(-2))
+    details_later = an_order(status=None, last_update_date=later(2))
+    assert known_of(pending, details_later, an_order()).status is AmazonStatus.UNSHIPPED
 
 
 def details(**told: Any) -> AmazonOrder:
@@ -63,10 +89,20 @@ HEAD = an_order(items=(), items_complete=False)
 ITEMS = details(items=(an_item(), an_item(order_item_id="item-2")), items_complete=True)
 
 
+def notified(**told: Any) -> AmazonOrder:
+    fields = {"status": AmazonStatus.UNSHIPPED, "last_update_date": later(1)} | told
+    return details(is_notification=True, **fields)
+
+
+def announced(**overrides: Any) -> Any:
+    """A line as a notification has it."""
+    return an_item(price=None, tax=None, title=None, asin=None, **overrides)
+
+
 def test_items_told_apart_complete_an_order_whichever_comes_first() -> None:
-    whole = merge(HEAD, ITEMS)
-    named_first = ITEMS.model_copy(update={"store_id": HEAD.store_id})
-    assert merge(named_first, HEAD) == whole
+    whole = known_of(HEAD, ITEMS)
+    other = known_of(ITEMS, HEAD)
+    assert (other.items, other.items_complete) == (whole.items, whole.items_complete)
     assert whole.items == ITEMS.items
     assert whole.items_complete
     assert whole.status is AmazonStatus.UNSHIPPED
@@ -74,71 +110,154 @@ def test_items_told_apart_complete_an_order_whichever_comes_first() -> None:
 
 
 def test_a_page_of_items_with_more_to_come_is_not_all_of_them() -> None:
-    first = details(items=(an_item(),), items_complete=False)
-    last = details(items=(an_item(order_item_id="item-2"),), items_complete=True)
-    half = merge(HEAD, first)
+    first_page = details(items=(an_item(),), items_complete=False)
+    last_page = details(items=(an_item(order_item_id="item-2"),), items_complete=True)
+    half = known_of(HEAD, first_page)
     assert (len(half.items), half.items_complete) == (1, False)
-    whole = merge(half, last)
+    whole = merge(half, last_page)
     assert [item.order_item_id for item in whole.items] == ["item-1", "item-2"]
     assert whole.items_complete
 
 
-def test_a_line_nobody_knew_makes_the_items_incomplete_again() -> None:
-    stranger = details(items=(an_item(order_item_id="new"),))
-    merged = merge(an_order(), stranger)
-    assert len(merged.items) == 2
-    assert not merged.items_complete
-
-
-def test_a_notification_does_not_wipe_what_it_cannot_tell() -> None:
-    known = an_order(
-        buyer=Buyer(name="B"), ship_to=Address(city="C"), items=(an_item(quantity_shipped=0),)
+def test_rule_15_a_notification_moves_no_clock_but_that_of_the_status() -> None:
+    change = notified(last_update_date=later(0.1), items=(announced(),), latest_ship_date=later(9))
+    body = an_order(
+        buyer=Buyer(email="b@example.org"), ship_to=Address(city="C"), latest_ship_date=later(8)
     )
-    item = an_item(price=None, tax=None, title=None, asin=None, seller_sku=None, quantity_shipped=1)
-    notified = details(status=AmazonStatus.SHIPPED, last_update_date=later(1), items=(item,))
-    merged = merge(known, notified)
-    assert merged.items == (an_item(quantity_shipped=1),)
-    assert merged.items_complete
-    assert (merged.buyer, merged.ship_to, merged.total) == (
-        Buyer(name="B"),
-        Address(city="C"),
-        money("10.80"),
-    )
-    assert merged.status is AmazonStatus.SHIPPED
+    for bodies in ((change, body), (body, change)):
+        known = known_of(*bodies)
+        assert (known.total, known.buyer, known.ship_to) == (body.total, body.buyer, body.ship_to)
+        assert (known.items, known.latest_ship_date) == (body.items, later(8))
+        assert known.updated_at("total") == NOW
+        assert known.updated_at("status") == later(0.1) == known.last_update_date
+        assert known.line_clock("item-1") == LineClock(
+            later(0.1), later(0.1), NOW, Completeness.COMPLETE
+        )
 
 
-def test_a_message_about_one_item_leaves_the_others() -> None:
-    known = an_order(items=(an_item(), an_item(order_item_id="item-2")))
-    one = details(
-        status=AmazonStatus.UNSHIPPED,
-        last_update_date=later(1),
-        items=(an_item(order_item_id="item-2", quantity=3, price=None),),
-    )
-    merged = merge(known, one)
-    assert [(item.order_item_id, item.quantity) for item in merged.items] == [
-        ("item-1", 1),
-        ("item-2", 3),
+def test_rule_15_each_detail_has_the_time_of_the_last_body_that_carried_it() -> None:
+    bodies = [
+        an_order(total=money("1"), last_update_date=later(1)),
+        an_order(total=None, last_update_date=later(3), ship_to=Address(city="C")),
+        an_order(total=money("2"), last_update_date=later(2), ship_to=Address(city="B")),
     ]
-    assert merged.items[1].price == money("10.00")
-    assert merged.items_complete
+    for order in permutations(bodies):
+        known = known_of(*order)
+        assert (known.total, known.ship_to) == (money("2"), Address(city="C"))
 
 
-def test_a_whole_order_says_which_lines_it_has() -> None:
-    known = an_order(items=(an_item(), an_item(order_item_id="item-2")))
-    assert merge(known, an_order(items=(an_item(quantity=5),))).items == (an_item(quantity=5),)
-    assert merge(known, an_order(items=())).items == ()
+def test_rule_15_quantities_belong_to_the_status_and_prices_to_the_lines() -> None:
+    body = an_order(items=(an_item(quantity=3, quantity_shipped=0),))
+    change = notified(items=(announced(quantity=1, quantity_shipped=1),))
+    older = an_order(last_update_date=later(0.5), items=(an_item(quantity=3, price=money("7")),))
+    for bodies in permutations((body, change, older)):
+        [line] = known_of(*bodies).items
+        assert (line.quantity, line.quantity_shipped, line.price) == (1, 1, money("7"))
+
+
+def test_rule_15_each_line_has_its_own_time() -> None:
+    body = an_order(items=(an_item(quantity=2), an_item(order_item_id="item-2", quantity=2)))
+    changes = [
+        notified(last_update_date=later(hours), items=(announced(order_item_id=item, quantity=1),))
+        for item, hours in (("item-1", 1), ("item-2", 2))
+    ]
+    for bodies in permutations((body, *changes)):
+        assert [item.quantity for item in known_of(*bodies).items] == [1, 1]
+
+
+def test_rule_15_of_the_same_time_the_body_of_the_further_status_has_the_details() -> None:
+    pending = an_order(status=AmazonStatus.PENDING, total=money("1"), items=(an_item(price=None),))
+    for bodies in permutations((pending, an_order())):
+        known = known_of(*bodies)
+        assert (known.total, known.items) == (money("10.80"), (an_item(),))
+
+
+@pytest.mark.parametrize("first_is_newer", [True, False])
+def test_rule_15_a_line_that_a_newer_list_of_all_lines_has_not_has_no_pieces(
+    first_is_newer: bool,
+) -> None:
+    two = an_order(items=(an_item(), an_item(order_item_id="item-2")))
+    one = an_order(items=(an_item(quantity=5),), last_update_date=later(1))
+    bodies = (one, two) if first_is_newer else (two, one)
+    assert known_of(*bodies).items == (
+        an_item(quantity=5),
+        an_item(order_item_id="item-2", quantity=0),
+    )
+    named = notified(last_update_date=later(2), items=(announced(order_item_id="item-2"),))
+    for arrival in permutations((*bodies, named)):
+        assert {item.order_item_id: item.quantity for item in known_of(*arrival).items} == {
+            "item-1": 5,
+            "item-2": 1,
+        }
+
+
+def test_a_whole_order_with_fewer_pieces_than_amazon_counts_lists_not_all_lines() -> None:
+    page = an_order(items=(an_item(order_item_id="item-2"),), items_expected=2)
+    known = known_of(KNOWN, page.model_copy(update={"last_update_date": later(1)}))
+    assert [item.order_item_id for item in known.items] == ["item-1", "item-2"]
+
+
+def test_an_order_that_says_it_has_no_lines_has_none() -> None:
+    assert merge(KNOWN, an_order(items=())).items == (an_item(quantity=0),)
 
 
 def test_an_order_without_its_items_leaves_them() -> None:
-    merged = merge(an_order(), an_order(items=(), items_complete=False, total=money("3")))
+    merged = merge(KNOWN, an_order(items=(), items_complete=False, total=money("3")))
     assert merged.items == (an_item(),)
     assert merged.items_complete
     assert merged.total == money("3")
 
 
+def test_a_body_without_a_time_is_as_new_as_what_is_known() -> None:
+    known = known_of(an_order(), details(items=(an_item(price=money("9")),), items_complete=True))
+    assert known.items[0].price == money("9")
+    assert known == merge(known, an_order(last_update_date=later(-1), items=(an_item(),)))
+
+
+PARTS = (
+    Address(name="N", lines=("1 Street",), city="City", postal_code="1"),
+    Address(city="CITY ", postal_code="1", country="US"),
+)
+
+
+def test_rule_15_parts_of_one_address_are_put_together() -> None:
+    for newer, older in permutations(PARTS):
+        bodies = [an_order(ship_to=newer, last_update_date=later(1)), an_order(ship_to=older)]
+        for arrival in permutations(bodies):
+            known = known_of(*arrival).ship_to
+            assert known is not None
+            assert (known.lines, known.country) == (("1 Street",), "US")
+            assert known.city == newer.city
+
+
+def test_rule_15_another_address_takes_nothing_of_the_older_one() -> None:
+    moved = Address(city="Elsewhere", postal_code="2")
+    bodies = [an_order(ship_to=PARTS[0]), an_order(ship_to=moved, last_update_date=later(1))]
+    for arrival in permutations(bodies):
+        assert known_of(*arrival).ship_to == moved
+
+
+def test_rule_15_a_buyer_is_put_together_too() -> None:
+    bodies = [
+        an_order(buyer=Buyer(name="B", email="old@example.org")),
+        an_order(buyer=Buyer(email="new@example.org"), last_update_date=later(1)),
+    ]
+    for arrival in permutations(bodies):
+        assert known_of(*arrival).buyer == Buyer(name="B", email="new@example.org")
+
+
+def test_an_order_that_grows_without_end_is_cut_off_and_never_complete() -> None:
+    lines = [an_item(order_item_id=str(number)) for number in range(MAX_LINES)]
+    known = known_of(an_order(items=tuple(lines)), ITEMS)
+    assert (len(known.items), known.items_complete) == (MAX_LINES, False)
+    others = [an_item(order_item_id=f"other-{number}") for number in range(MAX_LINES)]
+    again = merge(known, an_order(items=tuple(others), last_update_date=later(1)))
+    assert (again.items, again.items_complete) == (tuple(others), True)
+
+
 def test_rule_6_a_request_to_cancel_stays_until_it_is_said_to_be_taken_back() -> None:
     line = an_item(buyer_requested_cancel=True, cancel_reason="Found cheaper")
-    asked = merge(an_order(), details(items=(line,)))
+    asked = merge(KNOWN, details(items=(line,)))
     assert asked.buyer_requested_cancel
     for silent in (details(buyer=Buyer(name="B")), an_order(), details(items=(an_item(),))):
         kept = merge(asked, silent)
@@ -150,7 +269,7 @@ def test_rule_6_a_request_to_cancel_stays_until_it_is_said_to_be_taken_back() ->
 
 def test_rule_6_a_request_for_one_line_of_two_is_one_of_the_order_until_the_last_is_gone() -> None:
     lines = (an_item(), an_item(order_item_id="item-2"))
-    known = an_order(items=lines)
+    known = known_of(an_order(items=lines))
     asked = merge(known, details(items=(an_item(buyer_requested_cancel=True),)))
     assert [line.buyer_requested_cancel for line in asked.items] == [True, None]
     other = an_item(order_item_id="item-2", buyer_requested_cancel=False)
@@ -161,8 +280,8 @@ def test_rule_6_a_request_for_one_line_of_two_is_one_of_the_order_until_the_last
 def test_rule_6_a_request_at_order_level_is_one_for_all_lines(*, lines_first: bool) -> None:
     lines = details(items=(an_item(), an_item(order_item_id="item-2")), items_complete=True)
     asked = details(buyer_requested_cancel=True)
-    first, second = (lines, asked) if lines_first else (asked, lines)
-    merged = merge(merge(an_order(items=(), items_complete=False), first), second)
+    one, other = (lines, asked) if lines_first else (asked, lines)
+    merged = known_of(an_order(items=(), items_complete=False), one, other)
     assert [line.buyer_requested_cancel for line in merged.items] == [True, True]
     assert merged.buyer_requested_cancel
     back = merge(merged, details(buyer_requested_cancel=False))
@@ -170,7 +289,31 @@ def test_rule_6_a_request_at_order_level_is_one_for_all_lines(*, lines_first: bo
     assert back.buyer_requested_cancel is False
 
 
+def test_rule_15_what_was_said_last_of_a_request_counts_in_any_order_of_arrival() -> None:
+    lines = (an_item(), an_item(order_item_id="item-2"))
+    bodies = [
+        an_order(items=lines),
+        notified(last_update_date=later(1), items=(announced(buyer_requested_cancel=True),)),
+        notified(last_update_date=later(2), items=(), buyer_requested_cancel=False),
+        notified(last_update_date=later(3), items=(announced(),)),
+    ]
+    for arrival in permutations(bodies):
+        known = known_of(*arrival)
+        assert [line.buyer_requested_cancel for line in known.items] == [False, False]
+        assert known.buyer_requested_cancel is False
+
+
+def test_rule_6_a_line_without_pieces_asks_for_nothing_more() -> None:
+    lines = (an_item(buyer_requested_cancel=True), an_item(order_item_id="item-2"))
+    asked = known_of(
+        an_order(items=(lines[0], lines[1].model_copy(update={"buyer_requested_cancel": False})))
+    )
+    assert asked.buyer_requested_cancel
+    canceled = notified(items=(announced(quantity=0),))
+    assert merge(asked, canceled).buyer_requested_cancel is False
+
+
 def test_the_same_message_twice_changes_nothing_more() -> None:
-    for news in (HEAD, ITEMS, an_order(), an_order(status=AmazonStatus.SHIPPED)):
-        once = merge(a_record().order, news)
+    for news in (HEAD, ITEMS, an_order(), an_order(status=AmazonStatus.SHIPPED), notified()):
+        once = merge(KNOWN, news)
         assert merge(once, news) == once

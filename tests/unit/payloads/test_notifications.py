@@ -63,8 +63,10 @@ def test_a_change_announces_and_never_has_all_items_prices_or_an_address() -> No
             OrderItem(order_item_id="40000000000002", seller_sku="POT-1L", quantity=1),
         ),
         items_complete=False,
+        items_expected=3,
         buyer_requested_cancel=False,
         programs=("BUSINESS", "PRIME"),
+        is_notification=True,
     )
 
 
@@ -100,7 +102,35 @@ def test_a_change_of_one_item_is_not_the_whole_order() -> None:
 
     assert [item.order_item_id for item in order.items] == ["40000000000001"]
     assert not order.items_complete
-    assert order.items_expected is None
+    assert order.items_expected == 3
+
+
+@pytest.mark.parametrize("level", ["OrderLevel", "OrderItemLevel"])
+def test_rule_5_a_changes_own_counts_come_before_the_sum_of_its_items(level: str) -> None:
+    message = change(NumberOfItemsShipped=1, NumberOfItemsUnshipped=4)
+    message["Payload"]["OrderChangeNotification"]["NotificationLevel"] = level
+
+    assert order_of(message).items_expected == 5
+
+
+@pytest.mark.parametrize(
+    ("quantities", "counted"), [([2, 0], 2), ([0, 0], None), ([], None), ([1, 1], 2)]
+)
+def test_rule_5_a_change_of_all_items_counts_their_pieces(
+    quantities: list[int], counted: int | None
+) -> None:
+    items = [
+        {"OrderItemId": str(number), "Quantity": quantity}
+        for number, quantity in enumerate(quantities)
+    ]
+
+    message = change(OrderItems=items, NumberOfItemsShipped=None)
+
+    assert order_of(message).items_expected == counted
+
+    message["Payload"]["OrderChangeNotification"]["NotificationLevel"] = "OrderItemLevel"
+
+    assert order_of(message).items_expected is None
 
 
 def test_a_change_is_as_new_as_the_change_else_as_the_event() -> None:
@@ -222,6 +252,7 @@ def test_the_retired_status_change_is_one_item_of_an_order() -> None:
         last_update_date=datetime(2026, 11, 20, 10, 0, 0, 109_000, tzinfo=UTC),
         items=(OrderItem(order_item_id="40000000000009", seller_sku="MUG-BLUE", quantity=45),),
         items_complete=False,
+        is_notification=True,
     )
 
 

@@ -113,6 +113,10 @@ def test_an_order_without_items_is_not_complete() -> None:
     assert not order_of(order(OrderItems=None)).items_complete
 
 
+def test_rule_5_an_empty_list_of_items_says_nothing() -> None:
+    assert not order_of(order(OrderItems=[])).items_complete
+
+
 def test_a_body_of_items_completes_its_order_and_tells_nothing_else() -> None:
     assert order_of(sample("v0_order_items")) == AmazonOrder(
         amazon_order_id=ORDER_ID, items=ITEMS, items_complete=True, buyer_requested_cancel=False
@@ -348,7 +352,7 @@ def test_a_bare_page_is_read_as_one_in_a_payload() -> None:
 
 def test_the_token_of_a_page_of_orders_says_nothing_of_an_orders_items() -> None:
     page = sample("v0_orders_page")
-    page["payload"]["Orders"][0]["OrderItems"] = []
+    page["payload"]["Orders"][0]["OrderItems"] = sample("v0_order_items")["payload"]["OrderItems"]
 
     assert read(page).orders[0].items_complete
 

@@ -1,0 +1,126 @@
+"""Whatever is told of an order, and in whatever order it arrives, it is known in the end."""
+
+from functools import reduce
+from itertools import permutations
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from handlers.merge import first, merge
+from models.amazon_order import Address, AmazonOrder, AmazonStatus, Buyer, FulfillmentChannel
+from tests.builders import ORDER, PURCHASED, STORE, an_item, later, money
+
+IDS = ("item-1", "item-2", "item-3")
+TIMES = st.sampled_from((None, 1, 2, 3, 4))
+"""Few, so that some are the same. What a body tells of a time is always the same."""
+
+
+def a_body(
+    at: int | None, status: AmazonStatus | None, form: str, told: set[str], lines: set[str]
+) -> AmazonOrder:
+    """A body of Amazon's about one order; a notification has neither prices nor details."""
+    number = at or 0
+    notified = form == "notification"
+    details: dict[str, Any] = {
+        "total": money(str(number)),
+        "buyer": Buyer(email=f"{number}@example.org"),
+        "ship_to": Address(name="Name", city=str(number)),
+        "latest_ship_date": later(100 + number),
+        "purchase_date": PURCHASED,
+        "fulfillment_channel": FulfillmentChannel.MFN,
+        "programs": (f"PROGRAM-{number}",),
+        "items_expected": number + 1,
+    }
+    unpriced: dict[str, Any] = {"price": None, "tax": None, "title": None} if notified else {}
+    items = tuple(
+        an_item(
+            **({"order_item_id": name, "quantity": number, "price": money(str(number))} | unpriced)
+        )
+        for name in sorted(lines)
+    )
+    untold = {"total", "buyer", "ship_to", "latest_ship_date"} if notified else set()
+    return AmazonOrder(
+        amazon_order_id=ORDER,
+        status=status,
+        last_update_date=None if at is None else later(at),
+        items=items,
+        items_complete=form == "last page" and bool(items),
+        is_notification=notified,
+        **{name: value for name, value in details.items() if name in told - untold},
+    )
+
+
+def known_of(bodies: tuple[AmazonOrder, ...]) -> AmazonOrder:
+    return reduce(merge, bodies[1:], first(STORE, bodies[0]))
+
+
+told_parts = st.sets(
+    st.sampled_from(
+        (
+            *("total", "buyer", "ship_to", "latest_ship_date"),
+            *("purchase_date", "fulfillment_channel", "programs", "items_expected"),
+        )
+    )
+)
+bodies = st.lists(
+    st.builds(
+        a_body,
+        TIMES,
+        st.sampled_from((None, *AmazonStatus)),
+        st.sampled_from(("notification", "page", "last page")),
+        told_parts,
+        st.sets(st.sampled_from(IDS)),
+    ),
+    min_size=1,
+    max_size=4,
+)
+
+
+def timed(body: AmazonOrder) -> bool:
+    return body.last_update_date is not None and body.status is not None
+
+
+@settings(max_examples=300)
+@given(bodies)
+def test_rule_15_nothing_that_was_told_is_missing_in_any_order_of_arrival(
+    told: list[AmazonOrder],
+) -> None:
+    parts = [name for name in AmazonOrder.model_fields if name not in {"items", "clocks"}]
+    for arrival in permutations(told):
+        known = known_of(arrival)
+        for name in parts:
+            if any(getattr(body, name) not in {None, ()} for body in told):
+                assert getattr(known, name) not in {None, ()}, name
+        named = {item.order_item_id for body in told for item in body.items}
+        assert {item.order_item_id for item in known.items} == named
+        priced = {item.order_item_id for body in told for item in body.items if item.price}
+        assert {item.order_item_id for item in known.items if item.price} == priced
+
+
+@settings(max_examples=300)
+@given(bodies)
+def test_rule_15_the_final_status_is_the_same_in_any_order_of_arrival(
+    told: list[AmazonOrder],
+) -> None:
+    dated = [body for body in told if timed(body)]
+    if dated:
+        assert len({known_of(arrival).status for arrival in permutations(dated)}) == 1
+
+
+@settings(max_examples=300)
+@given(bodies)
+def test_rule_15_bodies_with_times_make_the_same_order_in_any_order_of_arrival(
+    told: list[AmazonOrder],
+) -> None:
+    """Of the same time, which of two contradicting bodies is right is not promised."""
+    dated = {body.last_update_date: body for body in told if timed(body)}.values()
+    if dated:
+        ends = [plain(known_of(arrival)) for arrival in permutations(dated)]
+        assert all(end == ends[0] for end in ends)
+
+
+def plain(known: AmazonOrder) -> AmazonOrder:
+    """The order with its lines sorted: in which order they came is not promised."""
+    items = tuple(sorted(known.items, key=lambda item: item.order_item_id))
+    return known.model_copy(update={"items": items})
