@@ -44,6 +44,11 @@ class News:
     """Amazon or Non-Amazon; None where it does not say."""
 
     @property
+    def has_all_lines(self) -> bool:
+        """An empty list in a body of Amazon's says nothing; in a document there are none."""
+        return self.complete and (self.form == "document" or bool(self.lines))
+
+    @property
     def counted(self) -> int | None:
         """Amazon's count of the pieces; a notification that lists all items counts them."""
         if self.form == "notification":

@@ -43,7 +43,7 @@ class Message(NamedTuple):
     @property
     def lists_all(self) -> bool:
         news = self.news
-        if not news.complete or (news.status is None and news.updated is None):
+        if not news.has_all_lines or (news.status is None and news.updated is None):
             return False
         return sum(line.quantity for line in news.lines or ()) >= (news.expected or 0)
 
@@ -139,7 +139,7 @@ class Order:
         if listed_at is not None and (counted_at is None or counted_at < listed_at):
             counted = None
         there = (
-            any(one.news.complete for one in self.told)
+            any(one.news.has_all_lines for one in self.told)
             if counted is None
             else sum(line.quantity for line in lines) >= counted
         )
