@@ -8,6 +8,7 @@ from typing import Any
 import faust
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
+from order_import.kafka_token import TokenSource
 from order_import.settings import Settings
 from storage.mongo import MongoStorage, open_storage
 from storage.mongo_console import open_console
@@ -23,18 +24,19 @@ MAX_BATCH_BYTES = 512 * 1024
 
 def kafka_options(settings: Settings) -> dict[str, Any]:
     """Give what every aiokafka client is made with."""
-    password = settings.kafka_sasl_password
     options: dict[str, Any] = {
         "bootstrap_servers": settings.kafka_bootstrap_servers,
         "security_protocol": settings.kafka_security_protocol,
         "ssl_context": _ssl_context(settings),
     }
-    if settings.kafka_security_protocol.startswith("SASL") and password is not None:
-        options |= {
-            "sasl_mechanism": settings.kafka_sasl_mechanism,
-            "sasl_plain_username": settings.kafka_sasl_username,
-            "sasl_plain_password": password.get_secret_value(),
-        }
+    if not settings.kafka_security_protocol.startswith("SASL"):
+        return options
+    options["sasl_mechanism"] = settings.kafka_sasl_mechanism
+    if settings.kafka_sasl_mechanism == "OAUTHBEARER":
+        options["sasl_oauth_token_provider"] = _token_source(settings)
+    else:
+        options["sasl_plain_username"] = settings.kafka_sasl_username
+        options["sasl_plain_password"] = _password(settings)
     return options
 
 
@@ -71,11 +73,12 @@ def faust_credentials(settings: Settings) -> Any:
             return None
         case "SSL":
             return faust.SSLCredentials(context)
+        case _ if settings.kafka_sasl_mechanism == "OAUTHBEARER":
+            return faust.OAuthCredentials(oauth_cb=_token_source(settings), ssl_context=context)
         case "SASL_PLAINTEXT" | "SASL_SSL":
-            password = settings.kafka_sasl_password
             return faust.SASLCredentials(
                 username=settings.kafka_sasl_username,
-                password=None if password is None else password.get_secret_value(),
+                password=_password(settings),
                 mechanism=settings.kafka_sasl_mechanism,
                 ssl_context=context,
             )
@@ -121,6 +124,15 @@ def connect_console(
         settings.mongo_driver,
         **_mongo_options(settings),
     )
+
+
+def _password(settings: Settings) -> str | None:
+    password = settings.kafka_sasl_password
+    return None if password is None else password.get_secret_value()
+
+
+def _token_source(settings: Settings) -> TokenSource:
+    return TokenSource(settings.kafka_sasl_token_file, settings.kafka_sasl_token_command)
 
 
 def _mongo_options(settings: Settings) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from models.errors import BrokerUnavailable, OrderImportError
@@ -12,6 +12,7 @@ from models.facts import Store
 from models.ledger import Source
 from models.outcomes import ImportState
 from order_import.clients import connect_reader
+from order_import.kafka_probe import why_unreachable
 from order_import.lag import LagMeter, TopicLag
 from order_import.settings import Settings
 from order_import.words import blocked_per_store, system_message_of
@@ -83,6 +84,8 @@ async def examine(settings: Settings, *, counts_orders: bool = True) -> Health:
             await meter.ping()
 
         kafka = await _probe("Kafka", settings.kafka_bootstrap_servers, ping_kafka)
+        if not kafka.answers and (reason := await why_unreachable(settings)) is not None:
+            kafka = replace(kafka, error=reason)
         health = Health(kafka, mongo)
         if mongo.answers:
             try:

@@ -40,9 +40,13 @@ class Settings(BaseSettings):
 
     kafka_bootstrap_servers: Annotated[str, AfterValidator(_server_list)] = "127.0.0.1:9092"
     kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
-    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
+    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"] = (
+        "SCRAM-SHA-512"
+    )
     kafka_sasl_username: str | None = None
     kafka_sasl_password: SecretStr | None = None
+    kafka_sasl_token_file: Path | None = None
+    kafka_sasl_token_command: str | None = None
     kafka_ssl_ca_file: Path | None = None
     kafka_ssl_cert_file: Path | None = None
     kafka_ssl_key_file: Path | None = None
@@ -97,9 +101,15 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _credentials_are_whole(self) -> Self:
-        if self.kafka_security_protocol.startswith("SASL") and (
-            self.kafka_sasl_username is None or self.kafka_sasl_password is None
-        ):
+        if not self.kafka_security_protocol.startswith("SASL"):
+            return self
+        if self.kafka_sasl_mechanism == "OAUTHBEARER":
+            if (self.kafka_sasl_token_file is None) == (self.kafka_sasl_token_command is None):
+                raise ValueError(
+                    f"{PREFIX}KAFKA_SASL_TOKEN_FILE or {PREFIX}KAFKA_SASL_TOKEN_COMMAND: "
+                    f"expected one of them with {PREFIX}KAFKA_SASL_MECHANISM=OAUTHBEARER"
+                )
+        elif self.kafka_sasl_username is None or self.kafka_sasl_password is None:
             raise ValueError(
                 f"{PREFIX}KAFKA_SASL_USERNAME and {PREFIX}KAFKA_SASL_PASSWORD: "
                 f"expected both with {PREFIX}KAFKA_SECURITY_PROTOCOL={self.kafka_security_protocol}"

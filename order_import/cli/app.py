@@ -24,9 +24,10 @@ from order_import.cli import (
     worker,
 )
 from order_import.cli.errors import BAD_USAGE, BROKEN, REFUSED, CommandRefused
-from order_import.cli.surroundings import whereabouts
+from order_import.cli.surroundings import read_settings, run, whereabouts
 from order_import.embedded import EmbeddedServerError
 from order_import.error_text import describe, places_of
+from order_import.kafka_probe import why_unreachable
 from order_import.logs import withhold_texts
 from order_import.settings import PREFIX, SettingsError
 
@@ -74,7 +75,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except (CommandRefused, EmbeddedServerError) as error:
         _leave(str(error), REFUSED)
     except BrokerUnavailable as error:
-        _leave(f"Kafka does not answer: {error}{whereabouts()}", REFUSED)
+        reason = run(why_unreachable(read_settings())) or error
+        _leave(f"Kafka does not answer: {reason}{whereabouts()}", REFUSED)
     except StorageUnavailable as error:
         _leave(f"MongoDB does not answer: {error}{whereabouts()}", REFUSED)
     except OrderImportError as error:

@@ -5,8 +5,9 @@ import base64
 import os
 import secrets
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from order_import.embedded.errors import EmbeddedServerError
 from order_import.embedded.jars import kafka_jars
@@ -55,10 +56,21 @@ log.cleaner.dedupe.buffer.size=8388608
 
 
 class KafkaServer:
-    """A broker whose topics live in one directory."""
+    """A broker whose topics live in one directory.
 
-    def __init__(self, directory: Path) -> None:
+    `properties` are added to its own, and win; `{host}` in them is where it listens. `scram` are
+    users and passwords that it knows from the beginning, for SCRAM-SHA-512.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        properties: Mapping[str, str] = MappingProxyType({}),
+        scram: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         self._directory = directory
+        self._added = properties
+        self._scram = scram
         self.process = ServerProcess("Kafka", directory / "kafka.log", quotes_start=True)
 
     async def start(self, lock: int, report: Callable[[str], None]) -> str:
@@ -101,24 +113,33 @@ class KafkaServer:
                 controller_port=remembered_port(self._directory / "controller-port"),
                 logs=str(logs).replace("\\", "\\\\"),
             )
-            properties.write_text(text, encoding="utf-8")
+            own = dict(line.split("=", 1) for line in text.splitlines() if line[0] != "#")
+            for name, value in self._added.items():
+                # A list that begins with a comma goes on from our own.
+                own[name] = own.get(name, "") + value if value.startswith(",") else value
+            lines = (f"{name}={value}\n" for name, value in own.items())
+            properties.write_text("".join(lines), encoding="utf-8")
         except OSError as error:
             raise EmbeddedServerError(
                 f"cannot write Kafka's directory {self._directory}: {error.strerror}"
             ) from error
         if not (logs / "meta.properties").exists():
-            _format(java, jars, properties)
+            _format(java, jars, properties, self._scram)
         return port
 
 
-def _format(java: Path, jars: list[Path], properties: Path) -> None:
+def _format(java: Path, jars: list[Path], properties: Path, scram: Mapping[str, str]) -> None:
     cluster = base64.urlsafe_b64encode(secrets.token_bytes(16)).decode().rstrip("=")
     # One word: an id may begin with a dash, and would be taken for an option.
     cluster_id = f"--cluster-id={cluster}"
-    tool = ("kafka.tools.StorageTool", "format", "--ignore-formatted", cluster_id, "--config")
+    users = [
+        f"--add-scram=SCRAM-SHA-512=[name={user},password={password}]"
+        for user, password in scram.items()
+    ]
+    tool = ("kafka.tools.StorageTool", "format", "--ignore-formatted", cluster_id, *users)
     try:
         subprocess.run(  # noqa: S603 - our own command line
-            [*_java(java, jars), *tool, str(properties)],
+            [*_java(java, jars), *tool, "--config", str(properties)],
             capture_output=True,
             text=True,
             timeout=_FORMAT_WITHIN,

@@ -16,6 +16,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.structs import ConsumerRecord
+from pydantic import SecretStr
 from pymongo import AsyncMongoClient
 
 from order_import.clients import connect_storage, new_consumer, new_producer
@@ -172,13 +173,16 @@ class System:
 
 def environment(settings: Settings) -> dict[str, str]:
     """Give the environment a program of this installation runs in."""
+    chosen = {name: getattr(settings, name) for name in settings.model_fields_set}
     return {
         **os.environ,
-        "ORDER_IMPORT_KAFKA_BOOTSTRAP_SERVERS": settings.kafka_bootstrap_servers,
-        "ORDER_IMPORT_MONGO_URL": settings.mongo_url.get_secret_value(),
-        "ORDER_IMPORT_MONGO_DATABASE": settings.mongo_database,
-        "ORDER_IMPORT_TOPIC_PREFIX": settings.topic_prefix,
-        "ORDER_IMPORT_SYNC_INTERVAL": str(settings.sync_interval),
+        **{
+            f"ORDER_IMPORT_{name.upper()}": (
+                value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+            )
+            for name, value in chosen.items()
+            if value is not None
+        },
     }
 
 
