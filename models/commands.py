@@ -10,19 +10,24 @@ from pydantic import Field, TypeAdapter
 
 from models.base import UtcTime, Value
 
+MAX_KEY = 300
+"""No key is longer: two ids of at most 128 letters, and what stands before and between them."""
+
 
 class OrderCursor(Value):
     """The last order of a step, of orders sorted by purchase date and key."""
 
     purchase_date: UtcTime | None
-    key: str
+    key: str = Field(max_length=MAX_KEY)
 
 
 class Recheck(Value):
     """Check the orders again that wait for a fact, oldest purchase first (rule 12)."""
 
     command: Literal["recheck"] = "recheck"
-    fact: str = Field(description="A key of models.keys, for example product:SKU-1")
+    fact: str = Field(
+        max_length=MAX_KEY, description="A key of models.keys, for example product:SKU-1"
+    )
     after: OrderCursor | None = None
 
 
@@ -30,7 +35,9 @@ class Sync(Value):
     """The next sync: check all blocked orders again, and complete what Commerce has shipped."""
 
     command: Literal["sync"] = "sync"
-    store_id: str | None = Field(default=None, description="One store only; all when absent")
+    store_id: str | None = Field(
+        default=None, max_length=MAX_KEY, description="One store only; all when absent"
+    )
     requested_at: UtcTime
     after: OrderCursor | None = None
 
@@ -39,7 +46,7 @@ class ReplayStep(Value):
     """One step of an operator's replay (rule 14)."""
 
     command: Literal["replay"] = "replay"
-    replay_id: str
+    replay_id: str = Field(max_length=MAX_KEY)
     step: int = Field(ge=0, description="The number of the step, from 0")
 
 

@@ -43,7 +43,8 @@ class DeadLetter:
     """A message that was not taken, with its bytes as they came.
 
     `details_of` is set for an order's details (items, address, buyer) that came before the order
-    and name no store: the order takes them up when it comes.
+    and name no store: the order takes them up when it comes. `cut` names the parts (`key`,
+    `value`, `headers`) that are not kept whole.
     """
 
     topic: str
@@ -56,6 +57,7 @@ class DeadLetter:
     headers: tuple[Header, ...]
     at: datetime
     details_of: str | None = None
+    cut: tuple[str, ...] = ()
 
     @property
     def dead_letter_id(self) -> str:

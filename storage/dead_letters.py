@@ -47,7 +47,7 @@ class LetterLine:
 
     `size` counts the bytes of the value, None where there is none. `chain` is how often the
     message was driven again, as this letter or as an earlier one. `claimed` are details that came
-    before their order, and were taken up when it came.
+    before their order, and were taken up when it came. `cut` names the parts that are not whole.
     """
 
     dead_letter_id: str
@@ -60,6 +60,7 @@ class LetterLine:
     claimed: bool
     redriven: tuple[Redrive, ...]
     chain: int
+    cut: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from models.commands import COMMAND
 from models.events import EVENT_TYPES, Event
 from models.ledger import Admission, CommandMessage, DeadLetter, Header, Outgoing, Source
 from models.refusals import DeadLetterCode
+from storage.dead_letters import chain_of
 from storage.story_documents import cause_in, cause_out
 from storage.values import Document, present
 
@@ -79,7 +80,11 @@ def dead_letter_in(letter: DeadLetter) -> Document:
             [name, None if value is None else Binary(value)] for name, value in letter.headers
         ],
         "at": letter.at,
-        **present(details_of=letter.details_of),
+        **present(
+            details_of=letter.details_of,
+            cut=letter.cut,
+            redrive_count=chain_of(letter.headers, ()) or None,
+        ),
     }
 
 
@@ -102,4 +107,5 @@ def dead_letter_out(document: Document) -> DeadLetter:
         headers=headers_out(document),
         at=document["at"],
         details_of=document.get("details_of"),
+        cut=tuple(document.get("cut", ())),
     )

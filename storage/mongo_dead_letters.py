@@ -14,19 +14,19 @@ from storage.dead_letters import (
     LetterFilter,
     LetterLine,
     Redrive,
-    chain_of,
 )
 from storage.driver import Driver, open_client, settled
-from storage.ledger_documents import dead_letter_out, headers_out
+from storage.ledger_documents import dead_letter_out
 from storage.mongo_errors import translated
 from storage.values import Document
 
 _LINE: Document = {
-    **dict.fromkeys(("code", "topic", "at", "message", "headers", "redriven", "claimed"), 1),
+    **dict.fromkeys(("code", "topic", "at", "message", "redriven", "claimed", "cut"), 1),
+    "redrive_count": 1,
     "size": {"$binarySize": "$value"},
     "key_size": {"$binarySize": "$key"},
 }
-"""All but key and value, which may be long and a buyer's."""
+"""All but key, value and headers, which may be long and a buyer's."""
 
 _OPEN: Document = {"redriven": {"$exists": False}, "claimed": {"$exists": False}}
 
@@ -132,7 +132,6 @@ def _redriven_out(document: Document) -> tuple[Redrive, ...]:
 
 def _line_out(document: Document) -> LetterLine:
     redriven = _redriven_out(document)
-    headers = headers_out(document)
     return LetterLine(
         dead_letter_id=document["_id"],
         code=DeadLetterCode(document["code"]),
@@ -143,5 +142,6 @@ def _line_out(document: Document) -> LetterLine:
         has_key=document["key_size"] is not None,
         claimed=document.get("claimed", False),
         redriven=redriven,
-        chain=chain_of(headers, redriven),
+        chain=max([document.get("redrive_count", 0), *(one.count for one in redriven)]),
+        cut=tuple(document.get("cut", ())),
     )

@@ -34,6 +34,8 @@ _ALONE = 1_000_000
 """More than any transaction takes: a step has one of its own."""
 STALLED = timedelta(minutes=1)
 """After how long without a step a sync sends a replay's next step again."""
+AHEAD = timedelta(hours=1)
+"""How much later than the worker's own clock a sync can have been asked for."""
 _MOST_RUNNING = 100
 
 
@@ -96,7 +98,7 @@ class CommandsStage(Stage[tuple[Incoming, Command | None]]):
         await _check_again(blocked, message, page, bench)
         if _go_on(page, key, command, blocked):
             return
-        page.facts.synced[key] = command.requested_at
+        page.facts.synced[key] = min(command.requested_at, page.at + AHEAD)
         if command.store_id is None:
             for replay in await transaction.replays(running=True, limit=_MOST_RUNNING):
                 if page.at - replay.moved_at > STALLED:  # its command never reached Kafka

@@ -10,6 +10,7 @@ from handlers.order_updates import release_counted
 from handlers.payloads import MAX_BYTES
 from handlers.payloads.json_text import parse_json
 from models import keys
+from models.commands import MAX_KEY
 from models.facts import Listing, Product, Store
 from models.refusals import DeadLetterCode, Refusal
 from storage.port import Transaction, Turn
@@ -35,9 +36,12 @@ def read_fact(message: Incoming, model: type[Fact], *, deletable: bool) -> Told[
     value = message.value
     if value is None:
         key = (message.key or b"").decode(errors="replace")
-        if deletable and key:
-            return Told(message, deletes=key)
-        return Told(message, refusal=_refusal(DeadLetterCode.UNKNOWN_PAYLOAD, _NO_TOMBSTONE))
+        if not deletable or not key:
+            return Told(message, refusal=_refusal(DeadLetterCode.UNKNOWN_PAYLOAD, _NO_TOMBSTONE))
+        if len(key) > MAX_KEY:
+            too_long = f"key: expected at most {MAX_KEY} characters"
+            return Told(message, refusal=_refusal(DeadLetterCode.INVALID_MESSAGE, too_long))
+        return Told(message, deletes=key)
     if len(value) > MAX_BYTES:
         too_large = f"value: expected at most {MAX_BYTES} bytes"
         return Told(message, refusal=_refusal(DeadLetterCode.TOO_LARGE, too_large))

@@ -24,15 +24,8 @@ from models.records import (
 )
 from models.refusals import Refusal
 from storage.port import Transaction
+from streams.dead_letters import to_dead_letter
 from streams.messages import Incoming, cause_of
-from streams.topics import MAX_MESSAGE_BYTES
-
-_NOT_KEPT = f"more than {MAX_MESSAGE_BYTES} bytes, which are only where the message came from"
-
-
-def _size(message: Incoming) -> int:
-    headers = sum(len(name) + len(value or b"") for name, value in message.headers)
-    return len(message.key or b"") + len(message.value or b"") + headers
 
 
 @dataclass(slots=True)
@@ -126,22 +119,9 @@ class Page:
     def refuse(self, message: Incoming, refusal: Refusal, *, details_of: str | None = None) -> None:
         """Add a dead letter, with the bytes as they came.
 
-        Bytes beyond what can be published stay where they came from, and the letter says so.
+        Bytes beyond what is kept stay where they came from, and the letter says so.
         """
-        kept = _size(message) <= MAX_MESSAGE_BYTES
-        words = refusal.message if kept else f"{refusal.message}; {_NOT_KEPT}"
-        letter = DeadLetter(
-            topic=self.topic,
-            partition=message.partition,
-            offset=message.offset,
-            code=refusal.code,
-            message=words,
-            key=message.key if kept else None,
-            value=message.value if kept else None,
-            headers=tuple(message.headers) if kept else (),
-            at=self.at,
-            details_of=details_of,
-        )
+        letter = to_dead_letter(self.topic, message, refusal, self.at, details_of=details_of)
         self._changes.dead_letters.append(letter)
         self.outgoing.append(letter)
 

@@ -7,7 +7,7 @@ MAX_MESSAGE_BYTES = 2 * 1024 * 1024
 """The most a message in may have, twice what is taken: the rest can still be a dead letter."""
 MAX_PUBLISHED_BYTES = 2 * MAX_MESSAGE_BYTES
 """The most a message out may have. No event comes near it, and a dead letter that would is cut
-(see `streams.page`): what cannot be published would stop its partition for ever."""
+(see `streams.dead_letters`): what cannot be published would stop its partition for ever."""
 _DAY_MS = 24 * 60 * 60 * 1000
 
 

@@ -55,9 +55,9 @@ def masked(value: Any, field: str = "") -> Any:
     plain = _plain(field)
     match value:
         case dict() if _is_personal(plain):
-            return {_masked_name(name): _hidden(part) for name, part in value.items()}
+            return {masked_name(name): _hidden(part) for name, part in value.items()}
         case dict():
-            return {_masked_name(name): masked(part, name) for name, part in value.items()}
+            return {masked_name(name): masked(part, name) for name, part in value.items()}
         case list():
             return [_hidden(part) if _is_personal(plain) else masked(part, field) for part in value]
         case None | bool():
@@ -100,14 +100,15 @@ def _is_personal(plain: str) -> bool:
     return plain not in _NOT_PERSONAL and any(part in plain for part in _PERSONAL)
 
 
-def _masked_name(name: str) -> str:
+def masked_name(name: str) -> str:
+    """Return a name that looks like a field's or a header's; anything else masked."""
     return name if _FIELD_NAME.fullmatch(name) else MASK
 
 
 def _hidden(value: Any) -> Any:
     match value:
         case dict():
-            return {_masked_name(name): _hidden(part) for name, part in value.items()}
+            return {masked_name(name): _hidden(part) for name, part in value.items()}
         case list():
             return [_hidden(part) for part in value]
         case None | bool():

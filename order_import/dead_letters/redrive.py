@@ -160,6 +160,9 @@ def _refusal(line: LetterLine, there: Mapping[str, bool], force: bool) -> str | 
         return f"{line.topic} is not a topic that this installation reads"
     if not there[line.topic]:
         return f"topic {line.topic} is not there any more"
+    if line.cut:
+        parts = " and ".join(line.cut)
+        return f"not all of its {parts} is kept: have what sent it send it again"
     if line.size is None and not line.has_key:
         return "it has neither a key nor a value, or was emptied"
     if line.chain >= MOST_REDRIVES and not force:

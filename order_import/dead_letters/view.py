@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from handlers.payloads.json_text import looks_like_object, parse_json
-from order_import.dead_letters.masking import MASK, masked, masked_text
+from order_import.dead_letters.masking import MASK, masked, masked_name, masked_text
 from storage.dead_letters import KeptLetter, Redrive
 
 PREVIEW = 4_000
@@ -64,7 +64,7 @@ def view_of(kept: KeptLetter, *, unmask: bool = False) -> LetterView:
         key=None if letter.key is None else _shown(letter.key, _DIGITS_AND_IDS, unmask=unmask),
         headers=tuple(
             (
-                name,
+                name if unmask else masked_name(name),
                 _shown(
                     value or b"", _PLAIN if _OPEN_HEADERS.fullmatch(name) else None, unmask=unmask
                 ),

@@ -14,6 +14,7 @@ from models.outcomes import Blocked, Created, Waiting, WaitingReason
 from models.refusals import DeadLetterCode
 from storage.memory import MemoryStorage
 from storage.port import Transaction
+from streams import commands
 from streams.agents import STAGES
 from streams.commands import STEP
 from streams.page import Page
@@ -400,6 +401,72 @@ async def test_commands_of_one_batch_are_all_carried_out_and_nonsense_is_a_dead_
     assert world.commerce_order().replayed
     assert not world.commerce_order(f"{STORE}/2").replayed
     assert world.storage.contents.positions[Source(COMMANDS, 0)].decided_to == 4
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        {"command": "replay", "replay_id": "made-up", "step": 0},
+        {"command": "replay", "replay_id": "made-up", "key": KEY},
+        {"command": "replay", "replay_id": "r" * 301, "step": 0},
+        {"command": "recheck", "fact": "f" * 301},
+        {"command": "sync", "store_id": "s" * 301, "requested_at": "2026-07-01T12:00:00Z"},
+    ],
+    ids=["an unknown id", "an order", "an id too long", "a fact too long", "a store too long"],
+)
+async def test_rule_14_a_command_that_no_operator_asked_for_is_a_dead_letter(
+    command: dict[str, Any],
+) -> None:
+    world = await a_world(store=a_store(import_amazon_orders=False))
+    await world.tell(ORDERS, a_document())
+    before = world.order()
+    await world.tell(COMMANDS, command)
+    assert [one.code for one in world.dead_letters] == [DeadLetterCode.UNKNOWN_PAYLOAD]
+    assert world.order() == before
+
+
+async def test_a_sync_from_outside_that_lies_about_its_time_hides_no_other() -> None:
+    world = await a_world()
+    await world.tell(COMMANDS, {"command": "sync", "requested_at": "9999-12-31T00:00:00Z"})
+    synced = world.storage.contents.kept_replays.synced.values()
+    assert list(synced) == [NOW + commands.AHEAD]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        {"command": "sync", "requested_at": "2026-07-01T12:00:00Z"},
+        {"command": "sync", "store_id": "nowhere", "requested_at": "9999-12-31T00:00:00Z"},
+        {"command": "recheck", "fact": "product:SKU-1"},
+        {"command": "recheck", "fact": "store:store-1"},
+        {"command": "recheck", "fact": "anything"},
+    ],
+)
+async def test_a_sync_or_a_recheck_from_outside_changes_nothing_that_is_so(
+    command: dict[str, Any],
+) -> None:
+    world = await a_world(product=a_product(salable_quantity=1))
+    await world.tell(ORDERS, a_document(), a_document(amazon_order_id="2"))
+    await world.tell(STORES, told(a_store(import_amazon_orders=False, updated_at=later(1))))
+    await world.tell(ORDERS, a_document(amazon_order_id="3"))
+    contents = world.storage.contents
+    before = dict(contents.orders), dict(contents.commerce_orders)
+    out = len(world.events)
+    await world.tell(COMMANDS, *[command] * 3)
+    after = world.storage.contents
+    assert {key: one.outcome.__class__ for key, one in after.orders.items()} == {
+        key: one.outcome.__class__ for key, one in before[0].items()
+    }
+    assert after.commerce_orders == before[1]
+    assert len(world.events) == out
+    assert not world.dead_letters
+
+
+@pytest.mark.parametrize("topic", [PRODUCTS, LISTINGS])
+async def test_a_key_that_names_no_fact_for_its_length_deletes_nothing(topic: TopicName) -> None:
+    world = await a_world()
+    await world.tell(topic, a_message(None, key=b"k" * 1_000_000))
+    assert [one.code for one in world.dead_letters] == [DeadLetterCode.INVALID_MESSAGE]
 
 
 async def test_the_trace_of_a_message_goes_all_the_way() -> None:
