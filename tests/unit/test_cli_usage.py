@@ -86,7 +86,7 @@ def test_status_tells_of_both_servers_and_no_secret(
     monkeypatch.setattr("order_import.health.connect_reader", lambda _: opened(BrokenReader()))
     assert leave("status") == 1
     shown = capsys.readouterr().out
-    assert "Kafka at 127.0.0.1:1 does not answer: cannot connect" in shown
+    assert "Kafka at 127.0.0.1:1 does not answer: nobody listens there" in shown
     assert "MongoDB at 127.0.0.1:1 does not answer: no server found" in shown
     assert "secret" not in shown
 
