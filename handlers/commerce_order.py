@@ -71,7 +71,7 @@ def make_commerce_order(
             if merchant_ships
             else ()
         ),
-        buyer_requested_cancel=bool(order.buyer_requested_cancel),
+        buyer_requested_cancel=any(line.item.buyer_requested_cancel for _, line in lines),
         replayed=replayed,
         created_at=occasion.at,
         address_known=is_address_known(order),

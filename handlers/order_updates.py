@@ -6,6 +6,7 @@ from datetime import datetime
 
 from handlers.commerce_order import may_become, with_status
 from handlers.events import EventLog
+from handlers.reservations import release_counted
 from models.amazon_order import AmazonStatus
 from models.decision import Decision
 from models.facts import CommerceStatus, OrderUpdate
@@ -32,7 +33,10 @@ def apply_update(
     if may_become(order.status, update.status):
         log.status_changed(order, update.status)
         moved, frees = with_status(order, update.status)
-    moved = replace(moved, acknowledged_at=order.acknowledged_at or update.at, updated_at=update.at)
+    acknowledged = order.acknowledged_at
+    if acknowledged is None and (order.grown_at is None or update.at >= order.grown_at):
+        acknowledged = update.at
+    moved = replace(moved, acknowledged_at=acknowledged, updated_at=update.at)
     moved, counted = release_counted(moved, counted_as_of)
     amazon = record.order
     if update.status is CommerceStatus.SHIPPED and amazon.status is not AmazonStatus.CANCELED:
@@ -49,24 +53,6 @@ def apply_update(
         commerce_order=moved,
         frees=frees + counted,
     )
-
-
-def release_counted(
-    order: CommerceOrder, counted_as_of: Mapping[str, datetime]
-) -> tuple[CommerceOrder, tuple[Hold, ...]]:
-    """Let go of the pieces that Commerce's own count already leaves out (rule 10)."""
-    acknowledged = order.acknowledged_at
-    if acknowledged is None:
-        return order, ()
-    counted = tuple(
-        hold
-        for hold in order.holds
-        if hold.sku in counted_as_of and acknowledged <= counted_as_of[hold.sku]
-    )
-    if not counted:
-        return order, ()
-    kept = tuple(hold for hold in order.holds if hold not in counted)
-    return replace(order, holds=kept), counted
 
 
 def complete_shipped(

@@ -2,16 +2,21 @@
 
 from dataclasses import replace
 
+from handlers.amendments import NO_CATALOG, Amendment, amend
 from handlers.commerce_order import status_after, with_status
 from handlers.events import EventLog
 from handlers.import_policy import apply_import_policy, missing_details
 from handlers.merge import first, merge, moves_status
 from handlers.settlement import reasons_of, settle
 from models.amazon_order import AmazonOrder
+from models.catalog import Catalog
 from models.decision import Decision
 from models.facts import Store
 from models.outcomes import Admitted, Blocked, Created
-from models.records import CommerceOrder, Hold, Occasion, OrderRecord, StoryEntry
+from models.records import CommerceOrder, Occasion, OrderRecord, StoryEntry
+
+CHANGES_KEPT = 50
+"""How many changes an entry of an order's history keeps: an order has up to a thousand lines."""
 
 
 def receive(
@@ -21,11 +26,13 @@ def receive(
     store: Store | None,
     commerce_order: CommerceOrder | None,
     occasion: Occasion,
+    catalog: Catalog = NO_CATALOG,
 ) -> Decision:
     """Take one message about one order.
 
     `known` is what is recorded of the order, None at first sight; `commerce_order` its Commerce
-    order where one was created.
+    order where one was created, and the news may concern it. `catalog` is what more pieces of
+    that are reserved from.
     """
     if known is None:
         record = _first_record(store_id, news, occasion)
@@ -35,7 +42,7 @@ def receive(
     moves = moves_status(known.order, news)
     if isinstance(known.outcome, Created):
         current = news if moves else news.model_copy(update={"status": None})
-        decision = _after_creation(record, current, commerce_order, occasion)
+        decision = _after_creation(record, known.order, current, commerce_order, catalog, occasion)
     else:
         verdict = apply_import_policy(record.order, store)
         decision = settle(
@@ -110,30 +117,58 @@ def _judged_alike(before: AmazonOrder, now: AmazonOrder) -> bool:
 
 def _after_creation(
     record: OrderRecord,
+    before: AmazonOrder,
     news: AmazonOrder,
     commerce_order: CommerceOrder | None,
+    catalog: Catalog,
     occasion: Occasion,
 ) -> Decision:
-    """Pass Amazon's later news on to the Commerce order (rules 16 and 17).
+    """Pass Amazon's later news on to the Commerce order (rules 6, 16 and 17).
 
-    What the news says counts: a status that is known from Commerce moves nothing before the sync.
+    It is amended first, then its status moves. What the news says of the status counts: one that
+    is known from Commerce moves nothing before the sync.
     """
+    if commerce_order is None:
+        return Decision(record, StoryEntry(occasion.at, occasion.cause, "received"))
     log = EventLog(record, occasion)
-    moved = commerce_order
-    frees: tuple[Hold, ...] = ()
-    to = None if moved is None else status_after(news.status, moved.status)
-    if moved is not None and to is not None:
-        log.status_changed(moved, to)
-        moved, frees = with_status(moved, to)
+    amendment = amend(commerce_order, before, record.order, news, catalog, occasion.at)
+    order, frees = amendment.order, amendment.frees
+    if amendment.changes:
+        log.amended(order, amendment.changes)
+    for request in amendment.requests:
+        log.cancellation_requested(order, request.order_item_ids, request.reason)
+    to = status_after(news.status, order.status)
+    if to is not None:
+        log.status_changed(order, to)
+        order, freed = with_status(order, to)
+        frees += freed
     return Decision(
         record=replace(record, sequence=log.sequence),
         story=StoryEntry(
             occasion.at,
             occasion.cause,
-            "received",
+            _what_of(amendment),
+            facts=_changes_told(amendment),
             events=tuple(event.event_id for event in log.events),
         ),
         events=log.events,
-        commerce_order=moved if to is not None else None,
+        commerce_order=order if log.events else None,
+        takes=amendment.takes,
         frees=frees,
     )
+
+
+def _what_of(amendment: Amendment) -> str:
+    """Name what the news was, the most important first: more pieces than before are a warning."""
+    if amendment.has_grown:
+        return "amended-short" if amendment.is_short else "amended-up"
+    if amendment.requests:
+        return "cancellation-requested"
+    return "amended" if amendment.changes else "received"
+
+
+def _changes_told(amendment: Amendment) -> dict[str, object]:
+    """Return the changes as the history keeps them."""
+    changes = amendment.changes[:CHANGES_KEPT]
+    kept = [change.model_dump(mode="json", by_alias=True) for change in changes]
+    return {"changes": kept} if kept else {}

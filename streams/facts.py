@@ -6,9 +6,9 @@ from typing import Generic, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from handlers.order_updates import release_counted
 from handlers.payloads import MAX_BYTES
 from handlers.payloads.json_text import parse_json
+from handlers.reservations import release_counted
 from models import keys
 from models.commands import MAX_KEY
 from models.facts import Listing, Product, Store

@@ -2,16 +2,19 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from dataclasses import replace
 
 from pydantic import TypeAdapter, ValidationError
 from typing_extensions import override
 
+from handlers.amendments import NO_CATALOG, may_amend, products_to_grow_by
 from handlers.payloads import Reading, read_payload
 from handlers.payloads.problems import joined, quoted
 from handlers.reception import receive
 from models import keys
-from models.amazon_order import AmazonOrder, AmazonStatus
+from models.amazon_order import AmazonOrder
 from models.base import Identifier
+from models.catalog import Catalog
 from models.facts import Store
 from models.outcomes import Created
 from models.records import Occasion, OrderRecord
@@ -22,8 +25,6 @@ from streams.page import Page
 from streams.stage import Stage
 
 _STORE_ID: TypeAdapter[str] = TypeAdapter(Identifier)
-_MOVES_COMMERCE = frozenset({AmazonStatus.CANCELED, AmazonStatus.SHIPPED})
-
 
 Orders = tuple[Incoming, Reading]
 """A message and the orders it tells of."""
@@ -50,9 +51,9 @@ class ImportPolicyStage(Stage[Orders]):
         news = await self._name_stores(read, page, stores, transaction)
         known = await transaction.orders({key for key, _, _ in news})
         page.remember(known.values())
-        await self._remember_commerce_orders(page, news, known, transaction)
+        catalog = await self._gather_created(page, news, known, transaction)
         for key, order, message in news:
-            self._receive(key, order, page, stores, page.occasion(message))
+            self._receive(key, order, page, stores, page.occasion(message), catalog)
         await self._take_up_details(news, known, page, stores, transaction)
         if page.freed:
             await page.wake(transaction, {keys.waits_on_product(sku) for sku in page.freed})
@@ -64,6 +65,7 @@ class ImportPolicyStage(Stage[Orders]):
         page: Page,
         stores: Mapping[str, Store],
         occasion: Occasion,
+        catalog: Catalog = NO_CATALOG,
     ) -> None:
         record = page.record(key)
         store_id = key.partition("/")[0]
@@ -71,7 +73,7 @@ class ImportPolicyStage(Stage[Orders]):
         if record is not None and isinstance(record.outcome, Created):
             commerce_order = page.commerce_order(record.outcome.commerce_order_id)
         store = stores.get(store_id)
-        page.decide(receive(record, store_id, order, store, commerce_order, occasion))
+        page.decide(receive(record, store_id, order, store, commerce_order, occasion, catalog))
 
     async def _take_up_details(
         self,
@@ -129,24 +131,42 @@ class ImportPolicyStage(Stage[Orders]):
                 page.refuse(message, reading.refusal)
         return news
 
-    async def _remember_commerce_orders(
+    async def _gather_created(
         self,
         page: Page,
         news: Iterable[News],
         known: Mapping[str, OrderRecord],
         transaction: Transaction,
-    ) -> None:
-        """Fetch the Commerce orders that this batch may move: that takes the stock's turn too."""
-        wanted = {
-            outcome.commerce_order_id
+    ) -> Catalog:
+        """Fetch the Commerce orders that this batch may concern: that takes the stock's turn too.
+
+        Also gives the part of the catalog that they may need more pieces of, which is seldom any.
+        """
+        concerned = {
+            key: outcome.commerce_order_id
             for key, order, _ in news
-            if key in known and order.status in _MOVES_COMMERCE
-            if isinstance(outcome := known[key].outcome, Created)
+            if key in known
+            and isinstance(outcome := known[key].outcome, Created)
+            and may_amend(known[key].order, order)
         }
-        if not wanted:
-            return
+        if not concerned:
+            return NO_CATALOG
         await transaction.take_turn(Turn.STOCK)
-        page.remember((), (await transaction.commerce_orders(wanted)).values())
+        orders = await transaction.commerce_orders(set(concerned.values()))
+        page.remember((), orders.values())
+        skus: set[str] = set()
+        pairs: set[tuple[str, str]] = set()
+        for key, order, _ in news:
+            made = orders.get(concerned.get(key, ""))
+            if made is not None:
+                more, new = products_to_grow_by(made, known[key].order, order)
+                skus |= more
+                pairs |= {(made.store_id, seller_sku) for seller_sku in new}
+        if not skus and not pairs:
+            return NO_CATALOG
+        catalog = await transaction.catalog(pairs)
+        page.stock({**catalog.products, **await transaction.products(skus)})
+        return replace(catalog, products=page.products)
 
 
 def _place(message: Incoming) -> tuple[int, int]:

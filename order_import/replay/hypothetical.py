@@ -7,7 +7,7 @@ from datetime import datetime
 
 from typing_extensions import override
 
-from handlers.order_updates import release_counted
+from handlers.reservations import release_counted
 from models import keys
 from models.catalog import Catalog
 from models.facts import Store

@@ -6,6 +6,7 @@ now and then. `WIRE_HISTORIES=200 pytest tests/integration/test_histories.py` is
 """
 
 import os
+from datetime import timedelta
 from itertools import zip_longest
 from random import Random
 from typing import Any
@@ -15,11 +16,12 @@ from aiokafka import AIOKafkaConsumer
 
 from order_import.clients import connect_storage, new_consumer
 from storage.port import Transaction
+from streams.clock import now
 from streams.topics import READ_TOPICS
 from tests.integration.kit import OUT, System
 from tests.model.end import End, events_by_order
 from tests.model.histories import history
-from tests.model.messages import ReplayAsked, Told, begun, renamed, wire
+from tests.model.messages import START, ReplayAsked, Told, begun, renamed, wire
 from tests.model.reference_model import Model
 
 HISTORIES = int(os.environ.get("WIRE_HISTORIES", "30"))
@@ -58,7 +60,7 @@ def _history(number: int) -> list[Told]:
 
 
 def _expected(history_told: list[Told]) -> End:
-    model = Model()
+    model = Model((now() - START) // timedelta(minutes=1))
     for told in history_told:
         model.take(told)
     return model.end()

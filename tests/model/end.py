@@ -21,14 +21,15 @@ def facts_of(body: dict[str, Any]) -> EventFacts:
     name = body["event_type"]
     match name:
         case "CommerceOrderCreated":
-            lines = {
-                (
-                    *(one[name] for name in ("order_item_id", "sku", "quantity")),
-                    one["price"] and int(one["price"]["amount"]),
-                )
-                for one in body["lines"]
+            return name, (*_whole(body), body["replayed"])
+        case "CommerceOrderAmended":
+            changes = {
+                (one["field"], one["order_item_id"], _plain(one["from"]), _plain(one["to"]))
+                for one in body["changes"]
             }
-            return name, (body["status"], body["replayed"], frozenset(lines))
+            return name, (*_whole(body), frozenset(changes))
+        case "CommerceOrderCancellationRequested":
+            return name, frozenset(body["order_item_ids"])
         case "CommerceOrderStatusChanged":
             return name, (body["from"], body["to"])
         case "OrderImportBlocked":
@@ -39,6 +40,29 @@ def facts_of(body: dict[str, Any]) -> EventFacts:
             return name, None
         case _:
             return name, body["reason"]
+
+
+def _whole(body: dict[str, Any]) -> tuple[object, ...]:
+    lines = {
+        (
+            *(one["order_item_id"], one["sku"], one["quantity"]),
+            *(_plain(one["price"]), one["buyer_requested_cancel"]),
+        )
+        for one in body["lines"]
+    }
+    flags = body["address_known"], body["buyer_requested_cancel"]
+    return body["status"], _plain(body["total"]), *flags, frozenset(lines)
+
+
+def _plain(value: object) -> object:
+    """Write an amount as the model does: a whole number of dollars."""
+    match value:
+        case {"amount": str(amount)}:
+            return _plain(amount)
+        case str() if value.endswith(".00"):
+            return int(value[:-3])
+        case _:
+            return value
 
 
 def events_by_order(bodies: Iterable[bytes | str]) -> dict[str, tuple[EventFacts, ...]]:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from random import Random
+from typing import Any
 
 from tests.model import messages as m
 
@@ -13,6 +14,8 @@ CATALOG = ("a", "b", "x")
 INTEGRATED = 10
 LATEST = 9
 """The last moment of an update, a count or a setting; ever so often two have the same."""
+AFTER_ALL = 7_000_000
+"""A moment after all decisions, whenever that is: what Commerce says then is of all of them."""
 
 
 def history(source: Random, length: tuple[int, int] = (5, 26)) -> list[m.Told]:
@@ -40,6 +43,15 @@ def _news(source: Random, told: Sequence[m.Told]) -> m.News:
     # An order stays in its store, mostly; the same number in two stores is two orders.
     store = _home(order) if source.random() < 0.95 else "s2"
     lines = _lines(source)
+    # What each form can tell, and only now and then does.
+    told_more: dict[str, Any] = {}
+    if form in {"document", "v0"}:
+        told_more["total"] = source.choice((None, 10, 10, 20))
+        told_more["address"] = source.choice((None, None, "x", "y"))
+    if form == "document" and source.random() < 0.1:
+        told_more["asked"] = source.random() < 0.7
+    if form == "notification":
+        lines = tuple(line._replace(price=None) for line in lines)
     if form == "items":
         complete = source.random() < 0.8
         return m.News(store, order, form, lines=lines, complete=complete)
@@ -66,6 +78,7 @@ def _news(source: Random, told: Sequence[m.Told]) -> m.News:
                 lines=None if without == "lines" else lines,
                 complete=without != "lines",
                 sold_on=sold_on,
+                **told_more,
             )
         case "v0":
             whole = source.random() < 0.5
@@ -82,7 +95,8 @@ def _news(source: Random, told: Sequence[m.Told]) -> m.News:
                 expected,
                 lines if whole else None,
                 complete,
-                sold_on,
+                sold_on=sold_on,
+                **told_more,
             )
         case _:
             return common if source.random() < 0.3 else _with_lines(common, lines)
@@ -95,9 +109,10 @@ def _with_lines(news: m.News, lines: tuple[m.Line, ...]) -> m.News:
 def _plain(source: Random, told: Sequence[m.Told]) -> m.News:
     """An order as most are: whole, ready, and for what others want too."""
     order = source.choice(ORDERS)
-    lines = [m.Line("i1", source.choice("aab"), source.randint(1, 2))]
+    price = source.choice((None, 10))
+    lines = [m.Line("i1", source.choice("aab"), source.randint(1, 2), price)]
     if source.random() < 0.2:
-        lines.append(m.Line("i2", source.choice("ab"), 1))
+        lines.append(m.Line("i2", source.choice("ab"), 1, price))
     purchase, updated = source.choice((INTEGRATED, 20, 30, 40)), _latest(order, told) + 1
     return m.News(
         _home(order),
@@ -109,6 +124,36 @@ def _plain(source: Random, told: Sequence[m.Told]) -> m.News:
         updated,
         lines=tuple(lines),
         complete=True,
+        total=price,
+    )
+
+
+def _adjusted(source: Random, told: Sequence[m.Told]) -> m.News:
+    """Later news of an order that was told before: fewer pieces, a request, a price, an address."""
+    earlier = [one for one in told if isinstance(one, m.News) and one.lines and one.status]
+    if not earlier:
+        return _plain(source, told)
+    news = source.choice(earlier[-2:])
+    lines = []
+    for line in news.lines or ():
+        quantity = max(0, line.quantity + source.choice((0, 0, -1, -1, -2, 1)))
+        asked = source.choice((None, None, True, False))
+        lines.append(line._replace(quantity=quantity, asked=asked))
+    if source.random() < 0.1:
+        lines.pop()
+    changed: dict[str, Any] = {}
+    if news.form != "notification":
+        changed = {
+            "total": source.choice((None, 10, 30)),
+            "address": source.choice((None, "x", "y")),
+        }
+    return replace(
+        news,
+        status=source.choice(("Unshipped", "Unshipped", "Unshipped", "Shipped", "Canceled")),
+        updated=_latest(news.order, told) + 1,
+        lines=tuple(lines) or None,
+        complete=news.complete and bool(lines),
+        **changed,
     )
 
 
@@ -133,7 +178,13 @@ def _lines(source: Random) -> tuple[m.Line, ...]:
     items = ("i1", "i2", "i3")[:count]
     sellers = (*SKUS, "a", "a", "a", "b") if source.random() < 0.95 else (None,)
     return tuple(
-        m.Line(item, source.choice(sellers), source.choice((1, 1, 1, 1, 2, 2, 3, 0)))
+        m.Line(
+            item,
+            source.choice(sellers),
+            source.choice((1, 1, 1, 1, 2, 2, 3, 0)),
+            source.choice((None, 10, 10, 20)),
+            source.choice((*(None,) * 6, True, False)),
+        )
         for item in items
     )
 
@@ -144,7 +195,7 @@ def _product(source: Random, _told: Sequence[m.Told] = ()) -> m.ProductTold:
         enabled=source.random() < 0.8,
         managed=source.random() < 0.85,
         quantity=source.randint(0, 4),
-        as_of=source.randint(0, LATEST),
+        as_of=source.choice((*range(LATEST + 1), AFTER_ALL)),
     )
 
 
@@ -184,7 +235,7 @@ def _update(source: Random, told: Sequence[m.Told]) -> m.UpdateTold:
     orders = [one.order for one in told if isinstance(one, m.News)]
     order = source.choice(orders or ORDERS)
     status = source.choice(("processing", "processing", "shipped", "complete", "canceled"))
-    return m.UpdateTold(_home(order), order, status, source.randint(0, 12))
+    return m.UpdateTold(_home(order), order, status, source.choice((*range(13), AFTER_ALL)))
 
 
 def _replay(source: Random, _told: Sequence[m.Told]) -> m.ReplayAsked:
@@ -195,6 +246,7 @@ def _replay(source: Random, _told: Sequence[m.Told]) -> m.ReplayAsked:
 _KINDS: tuple[Callable[[Random, Sequence[m.Told]], m.Told], ...] = (
     *(_news,) * 7,
     *(_plain,) * 10,
+    *(_adjusted,) * 5,
     *(_canceled,) * 2,
     *(_restocked,) * 3,
     *(_product,) * 2,

@@ -3,6 +3,7 @@
 Worked out from what is stored, by the rules' text and not by the program's own decisions.
 """
 
+import json
 from collections import Counter
 from collections.abc import Mapping
 
@@ -19,7 +20,14 @@ def check_stock(contents: Contents) -> None:
     """At any moment: what is counted as held is what the Commerce orders hold by rule 10."""
     held: Counter[str] = Counter()
     for order in contents.commerce_orders.values():
-        held.update(_holds(contents, order))
+        holds = {hold.sku: hold.quantity for hold in order.holds}
+        least, most = _holds(contents, order)
+        within = least.keys() <= holds.keys() and all(
+            0 < pieces <= most.get(sku, 0) and pieces >= least.get(sku, 0)
+            for sku, pieces in holds.items()
+        )
+        assert within, f"{order.key} holds {holds}, not {least} to {most}"
+        held.update(holds)
     for sku, stocked in contents.products.items():
         assert stocked.held == held[sku], f"{sku}: counted {stocked.held}, held {held[sku]}"
 
@@ -37,6 +45,26 @@ def check_nothing_is_left(contents: Contents) -> None:
         assert made == isinstance(record.outcome, Created), key
         if isinstance(record.outcome, Blocked) and _may_be_imported(contents, record):
             assert _true_blockers(contents, record), f"{key} is blocked by nothing"
+    for order in contents.commerce_orders.values():
+        if order.status in {CommerceStatus.PROCESSING, CommerceStatus.SHIPPED}:
+            _check_amended(order, contents.orders[order.key])
+
+
+def _check_amended(order: CommerceOrder, record: OrderRecord) -> None:
+    """An open Commerce order is what Amazon says of it by now."""
+    items = {item.order_item_id: item for item in record.order.items}
+    made = {line.item.order_item_id: line.item for line in order.lines}
+    named = {name for name, item in items.items() if item.quantity and item.seller_sku}
+    assert named <= made.keys(), f"{order.key}: lines that are not amended"
+    for name, line in made.items():
+        item = items.get(name)
+        assert line.quantity == (item.quantity if item else 0), f"{order.key}: pieces of {name}"
+        if item is not None and item.quantity:
+            assert item.price in {None, line.price}, f"{order.key}: price of {name}"
+            asked = bool(item.buyer_requested_cancel), bool(line.buyer_requested_cancel)
+            assert asked[0] == asked[1], f"{order.key}: request for {name}"
+    assert record.order.total in {None, order.total}, f"{order.key}: total"
+    assert order.address_known or record.order.ship_to is None, f"{order.key}: address"
 
 
 def check_taken(before: Mapping[str, StockedProduct], after: Mapping[str, StockedProduct]) -> None:
@@ -47,20 +75,45 @@ def check_taken(before: Mapping[str, StockedProduct], after: Mapping[str, Stocke
             assert stocked.available >= 0, f"{sku} is oversold: {stocked.available}"
 
 
-def _holds(contents: Contents, order: CommerceOrder) -> dict[str, int]:
+def _holds(contents: Contents, order: CommerceOrder) -> tuple[dict[str, int], dict[str, int]]:
+    """Return the least and the most that an order may hold: what it needs, as long as it holds.
+
+    What was freed or taken after Commerce had shipped, or while pieces were missing, is not seen
+    from the end: such an order holds anything up to the most that it ever needed.
+    """
     if order.status is CommerceStatus.CANCELED:
-        return {}
+        return {}, {}
     if order.fulfillment_channel is FulfillmentChannel.AFN:
-        return {}
-    needs: Counter[str] = Counter()
-    for line in order.lines:
-        needs[line.sku] += line.item.quantity
+        return {}, {}
+    needs, most, is_plain = _needs_over_time(contents, order)
     acknowledged = order.acknowledged_at
-    return {
-        sku: pieces
-        for sku, pieces in needs.items()
+    held = {
+        sku
+        for sku in most
         if acknowledged is None or acknowledged > contents.products[sku].product.as_of
     }
+    now = {sku: pieces for sku, pieces in needs.items() if pieces and sku in held}
+    return (now, now) if is_plain else ({}, {sku: most[sku] for sku in held})
+
+
+def _needs_over_time(
+    contents: Contents, order: CommerceOrder
+) -> tuple[Counter[str], Counter[str], bool]:
+    """Return what is needed now, the most that ever was, and if it only shrank, before shipping."""
+    skus = {line.item.order_item_id: line.sku for line in order.lines}
+    told = [json.loads(one.body) for one in contents.events.values() if one.key == order.key]
+    needs, most, is_plain = Counter[str](), Counter[str](), True
+    for body in sorted(told, key=lambda one: int(one["sequence"])):
+        if "lines" in body:
+            needs = Counter()
+            for line in body["lines"]:
+                needs[skus[line["order_item_id"]]] += line["quantity"]
+            most |= needs
+        for change in body.get("changes", ()):
+            grows = change["field"] == "quantity" and change["to"] > change["from"]
+            is_plain = is_plain and not grows
+        is_plain = is_plain and body.get("to") != "shipped"
+    return needs, most, is_plain
 
 
 def _may_be_imported(contents: Contents, record: OrderRecord) -> bool:

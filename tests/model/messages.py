@@ -17,10 +17,13 @@ START = datetime(2026, 6, 1, tzinfo=UTC)
 
 
 class Line(NamedTuple):
+    """A line; `asked` says whether the buyer asks to cancel it, None where nothing is said."""
+
     item: str
     seller: str | None
     quantity: int
     price: int | None = None
+    asked: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,10 @@ class News:
     complete: bool = False
     sold_on: str | None = None
     """Amazon or Non-Amazon; None where it does not say."""
+    total: int | None = None
+    address: str | None = None
+    asked: bool | None = None
+    """Whether the buyer asks to cancel, said of the whole order: only a document can."""
 
     @property
     def has_all_lines(self) -> bool:
@@ -215,12 +222,20 @@ def _document(news: News) -> dict[str, Any]:
         "sales_channel": news.sold_on,
         "purchase_date": _time(news.purchase),
         "last_update_date": _time(news.updated),
+        "total": _money(news.total, "amount", "currency"),
+        "ship_to": None if news.address is None else {"lines": [news.address]},
+        "buyer_requested_cancel": news.asked,
     }
     if news.lines is not None:
         body["items"] = [
-            {"order_item_id": item, "seller_sku": seller, "quantity": quantity}
-            | ({} if price is None else {"price": {"amount": price, "currency": "USD"}})
-            for item, seller, quantity, price in news.lines
+            {
+                "order_item_id": line.item,
+                "seller_sku": line.seller,
+                "quantity": line.quantity,
+                "price": _money(line.price, "amount", "currency"),
+                "buyer_requested_cancel": line.asked,
+            }
+            for line in news.lines
         ]
     return body
 
@@ -233,15 +248,24 @@ def _v0(news: News) -> dict[str, Any]:
         "SalesChannel": news.sold_on,
         "PurchaseDate": _time(news.purchase),
         "LastUpdateDate": _time(news.updated),
+        "OrderTotal": _money(news.total, "Amount", "CurrencyCode"),
+        "ShippingAddress": None if news.address is None else {"AddressLine1": news.address},
     }
     body: dict[str, Any] = {name: value for name, value in told.items() if value is not None}
     if news.expected is not None:
         body |= {"NumberOfItemsShipped": 0, "NumberOfItemsUnshipped": news.expected}
     if news.lines is not None:
         body["OrderItems"] = [
-            {"OrderItemId": item, "SellerSKU": seller, "QuantityOrdered": quantity}
-            | ({} if price is None else {"ItemPrice": {"Amount": price, "CurrencyCode": "USD"}})
-            for item, seller, quantity, price in news.lines
+            {
+                "OrderItemId": line.item,
+                "SellerSKU": line.seller,
+                "QuantityOrdered": line.quantity,
+                "ItemPrice": _money(line.price, "Amount", "CurrencyCode"),
+                "BuyerRequestedCancel": None
+                if line.asked is None
+                else {"IsBuyerRequestedCancel": str(line.asked).lower()},
+            }
+            for line in news.lines
         ]
         if not news.complete:
             body["NextToken"] = "more"
@@ -254,8 +278,9 @@ def _notification(news: News) -> dict[str, Any]:
         "FulfillmentType": news.channel,
         "PurchaseDate": _time(news.purchase),
         "OrderItems": [
-            {"OrderItemId": item, "SellerSKU": seller, "Quantity": quantity}
-            for item, seller, quantity, _ in news.lines or ()
+            {"OrderItemId": line.item, "SellerSKU": line.seller, "Quantity": line.quantity}
+            | ({} if line.asked is None else {"IsBuyerRequestedCancel": line.asked})
+            for line in news.lines or ()
         ],
     }
     change = {
@@ -268,6 +293,10 @@ def _notification(news: News) -> dict[str, Any]:
 
 
 _BODIES = {"document": _document, "v0": _v0, "items": _v0, "notification": _notification}
+
+
+def _money(amount: int | None, value: str, currency: str) -> dict[str, str] | None:
+    return None if amount is None else {value: f"{amount}.00", currency: "USD"}
 
 
 def _time(minutes: int | None) -> str | None:

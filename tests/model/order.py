@@ -6,6 +6,7 @@ Nothing is merged. Every part of the order is looked up among all messages, by i
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import NamedTuple, TypeVar
 
 from tests.model import messages as m
@@ -49,6 +50,16 @@ class Message(NamedTuple):
 
 
 @dataclass
+class Made:
+    """A line of a Commerce order: `sku` is what it stood for when it became one."""
+
+    sku: str
+    quantity: int
+    price: int | None
+    asked: bool
+
+
+@dataclass
 class Order:
     store: str
     name: str
@@ -60,9 +71,13 @@ class Order:
     reasons: frozenset[object] = frozenset()
     waits: set[str] = field(default_factory=set)
     commerce: str | None = None
+    made: dict[str, Made] = field(default_factory=dict)
+    made_total: int | None = None
+    addressed: bool = False
     kept: dict[str, int] = field(default_factory=dict)
-    """The pieces it was created with, where the merchant ships."""
+    """The pieces that are reserved until Commerce has counted them, if the merchant ships."""
     acknowledged: int | None = None
+    grown: bool = False
     heard: int | None = None
     events: list[EventFacts] = field(default_factory=list)
 
@@ -81,6 +96,22 @@ class Order:
     @property
     def purchase(self) -> int | None:
         return self._newest(lambda news: news.purchase)[0]
+
+    @property
+    def total(self) -> int | None:
+        return self._newest(lambda news: news.total)[0]
+
+    @property
+    def address(self) -> str | None:
+        return self._newest(lambda news: news.address)[0]
+
+    @property
+    def whole(self) -> tuple[object, ...]:
+        """The Commerce order as its events tell it."""
+        made = {name: line for name, line in self.made.items() if line.quantity}
+        lines = {(name, *vars(line).values()) for name, line in made.items()}
+        asked = any(line.asked for line in made.values())
+        return self.commerce, self.made_total, self.addressed, asked, frozenset(lines)
 
     @property
     def judged_by(self) -> tuple[object, ...]:
@@ -120,6 +151,7 @@ class Order:
                 self._detail(name, lambda line: line.seller),
                 self._quantity(name),
                 self._detail(name, lambda line: line.price),
+                self._newest(partial(_asked, name))[0],
             )
             for name in names
         }
@@ -204,6 +236,14 @@ class Order:
             for one in self.told
             if any(line.item == item for line in one.news.lines or ())
         )
+
+
+def _asked(item: str, news: m.News) -> bool | None:
+    """Rule 6: what is said of the whole order is said of all its lines."""
+    if not news.lines:
+        return news.asked
+    said = {line.item: line.asked for line in news.lines}
+    return news.asked if item in said and said[item] is None else said.get(item)
 
 
 def _later(one: int | None, other: int | None) -> int | None:

@@ -4,20 +4,28 @@ Written from the text of docs/rules.md; the numbers name its rules. Nothing of t
 decisions is used. `tests/model/test_histories.py` compares the two.
 """
 
+from collections import Counter
 from collections.abc import Iterator
+from datetime import timedelta
 
+from tests import builders
 from tests.model import messages as m
+from tests.model.amended import amend_order, pieces_of
 from tests.model.end import End
-from tests.model.order import Order
+from tests.model.order import Made, Order
 
 READY = {"MFN": {"Unshipped", "PartiallyShipped", "Shipped"}, "AFN": {"Shipped"}}
 Blocker = tuple[str, str | None, int, float | None]
 """Code, SKU, pieces needed and pieces available."""
+ENDS = {"Canceled": "canceled", "Shipped": "complete"}
 FORWARD = {"processing": {"shipped", "complete", "canceled"}, "shipped": {"complete"}}
+NOW = (builders.NOW - m.START) // timedelta(minutes=1)
 
 
 class Model:
-    def __init__(self) -> None:
+    def __init__(self, now: int = NOW) -> None:
+        self.now = now
+        """The minute in which all is decided."""
         self.stores: dict[str, m.StoreTold] = {}
         self.products: dict[str, m.ProductTold] = {}
         self.gone: set[str] = set()
@@ -72,17 +80,50 @@ class Model:
         order = self.orders.get(key)
         if order is None:
             order = self.orders[key] = Order(news.store, news.order)
-        before, held, sold_on = order.judged_by, self._holds(order), order.sold_on
+        before, held = order.judged_by, self._holds(order)
+        address, sold_on = order.address, order.sold_on
         moves = order.hear(news)
         if order.commerce is None:
             self._settle(
                 order, unchanged=order.judged_by == before, resold=order.sold_on != sold_on
             )
-        elif moves and news.status == "Canceled":  # rule 16
-            self._move(order, "canceled")
-        elif moves and news.status == "Shipped":  # rule 17
-            self._move(order, "complete")
+        else:
+            ends = ENDS.get(news.status or "", "") if moves else ""
+            may_move = ends in FORWARD.get(order.commerce, set())
+            is_canceled = "canceled" in {order.commerce, may_move and ends}
+            self._amend(order, address, is_canceled=is_canceled)
+            self._move(order, ends)  # rules 16 and 17
         self._freed(held, order)
+
+    def _amend(self, order: Order, address: str | None, *, is_canceled: bool) -> None:
+        """Rules 6 and 16. A new line stands for what it is matched to by now."""
+        before = pieces_of(order)
+        if not is_canceled and order.commerce != "complete":
+            for item, line in order.lines.items():
+                if line.quantity and line.seller is not None and item not in order.made:
+                    sku = self._sku(order.store, line.seller) or ""
+                    order.made[item] = Made(sku, 0, None, asked=False)
+        changes = set(amend_order(order, address, is_canceled=is_canceled))
+        if order.commerce == "processing":
+            self._reserve(order, before)
+        asked = {change for change in changes if change[0] == "asked"}
+        if changes - asked:
+            told = (*order.whole, frozenset(changes - asked))
+            order.events.append(("CommerceOrderAmended", told))
+        if asked:
+            items = frozenset(item for _, item, _, _ in asked)
+            order.events.append(("CommerceOrderCancellationRequested", items))
+
+    def _reserve(self, order: Order, before: Counter[str]) -> None:
+        """Rule 10: no more than is needed; what is needed more only if all of it is available."""
+        order.kept, needed = self._holds(order), pieces_of(order)
+        for sku in order.kept:
+            order.kept[sku] = min(order.kept[sku], needed[sku])
+        for sku, pieces in (needed - before).items():
+            product = None if sku in self.gone else self.products.get(sku)
+            if product and (not product.managed or product.quantity - self.held(sku) >= pieces):
+                order.kept[sku] = order.kept.get(sku, 0) + pieces
+                order.acknowledged, order.grown = None, True
 
     def _policy(self, order: Order) -> tuple[str, str]:
         """Rules 1 to 5 and 21; the first that applies is the answer."""
@@ -142,10 +183,10 @@ class Model:
     def _check(self, order: Order, *, replayed: bool) -> None:
         """Rules 7 to 11 and 13."""
         needs: dict[str | None, int] = {}
-        for _, seller, quantity, _ in order.lines.values():
-            if quantity:
-                sku = self._sku(order.store, seller)
-                needs[sku] = needs.get(sku, 0) + quantity
+        for line in order.lines.values():
+            if line.quantity:
+                sku = self._sku(order.store, line.seller)
+                needs[sku] = needs.get(sku, 0) + line.quantity
         blockers = {one for sku in needs for one in self._blockers(order, sku, needs[sku])}
         causes = frozenset((code, sku) for code, sku, _, _ in blockers)
         if not blockers:
@@ -155,10 +196,10 @@ class Model:
             order.events.append(("OrderImportBlocked", frozenset(blockers)))
         order.state, order.reasons = "blocked", causes
         order.waits = {f"store:{order.store}"}
-        for _, seller, quantity, _ in order.lines.values():
-            sku = self._sku(order.store, seller)
-            if quantity and sku in {cause for _, cause in causes} - {None}:
-                order.waits |= {f"product:{sku}", f"listing:{order.store}/{seller}"}
+        for line in order.lines.values():
+            sku = self._sku(order.store, line.seller)
+            if line.quantity and sku in {cause for _, cause in causes} - {None}:
+                order.waits |= {f"product:{sku}", f"listing:{order.store}/{line.seller}"}
 
     def _blockers(self, order: Order, sku: str | None, needed: int) -> Iterator[Blocker]:
         product = None if sku is None or sku in self.gone else self.products.get(sku)
@@ -178,8 +219,15 @@ class Model:
         order.state, order.reasons, order.waits = "created", frozenset(), set()
         order.commerce = "processing" if merchant else "complete"
         order.kept = {sku or "": needed for sku, needed in needs.items()} if merchant else {}
-        lines = {(i, self._sku(order.store, s), q, p) for i, s, q, p in order.lines.values() if q}
-        order.events.append(("CommerceOrderCreated", (order.commerce, replayed, frozenset(lines))))
+        order.made = {
+            item: Made(self._sku(order.store, line.seller) or "", line.quantity, line.price, False)
+            for item, line in order.lines.items()
+            if line.quantity
+        }
+        for item, made in order.made.items():
+            made.asked = bool(order.lines[item].asked)
+        order.made_total, order.addressed = order.total, order.address is not None
+        order.events.append(("CommerceOrderCreated", (*order.whole, replayed)))
         if was_blocked:
             order.events.append(("OrderImportReleased", None))
         if order.status == "Shipped":
@@ -209,7 +257,8 @@ class Model:
         return sum(self._holds(order).get(sku, 0) for order in self.orders.values())
 
     def _freed(self, held: dict[str, int], order: Order) -> None:
-        for sku in sorted(held.keys() - self._holds(order).keys()):
+        now = self._holds(order)
+        for sku in sorted(sku for sku, pieces in held.items() if now.get(sku, 0) < pieces):
             self._rejudge(f"product:{sku}")
 
     def _hear_of(self, told: m.UpdateTold) -> None:
@@ -221,7 +270,7 @@ class Model:
         held = self._holds(order)
         self._move(order, told.status)
         order.heard = told.at
-        if order.acknowledged is None:
+        if order.acknowledged is None and (not order.grown or told.at >= self.now):
             order.acknowledged = told.at
         if told.status == "shipped" and order.status != "Canceled":  # rule 17
             order.status = "Shipped"

@@ -66,11 +66,10 @@ def judged(
 def test_a_free_order_becomes_a_commerce_order_with_every_line() -> None:
     order = an_order(
         items=(
-            an_item(order_item_id="2", quantity=3, quantity_shipped=2),
+            an_item(order_item_id="2", quantity=3, quantity_shipped=2, buyer_requested_cancel=True),
             an_item(order_item_id="1", seller_sku="SELLER", quantity=2),
             an_item(order_item_id="0", seller_sku="MISSING", quantity=0),
         ),
-        buyer_requested_cancel=True,
     )
     catalog = a_catalog(a_product(), matches={"SELLER": "SKU-1"})
     decision = judged(catalog, order=order)

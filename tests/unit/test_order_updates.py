@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from handlers.commerce_order import may_become
-from handlers.order_updates import apply_update, complete_shipped, release_counted
+from handlers.order_updates import apply_update, complete_shipped
 from handlers.reception import receive
+from handlers.reservations import release_counted
 from models.amazon_order import AmazonStatus
 from models.decision import Decision
 from models.facts import CommerceStatus
