@@ -225,6 +225,28 @@ GERMAN_WORDS: Mapping[str, str] = {
     "Commerce says complete": "Commerce sagt: abgeschlossen",
     "Commerce says canceled": "Commerce sagt: storniert",
     "completed at the sync": "beim Abgleich abgeschlossen",
+    "the buyer asks to cancel": "der Käufer bittet um Storno",
+    "Commerce order amended": "Commerce-Bestellung geändert",
+    "Commerce order amended; warning: more pieces than before": (
+        "Commerce-Bestellung geändert; Warnung: mehr Stück als vorher"
+    ),
+    "Commerce order amended; warning: more pieces than before, not all reserved": (
+        "Commerce-Bestellung geändert; Warnung: mehr Stück als vorher, nicht alle reserviert"
+    ),
+    "total": "Gesamtbetrag",
+    "currency": "Währung",
+    "address known": "Anschrift bekannt",
+    "address": "Anschrift",
+    "quantity": "Menge",
+    "price": "Preis",
+    "tax": "Steuer",
+    "buyer asks to cancel": "Käufer bittet um Storno",
+    "known": "bekannt",
+    "changed": "geändert",
+    "line {item}": "Position {item}",
+    "not known": "nicht bekannt",
+    "Address": "Anschrift",
+    "asks to cancel": "bittet um Storno",
     "store settings of {at}": "Einstellungen des Stores vom {at}",
     "{n} salable, {held} held": "{n} verkäuflich, {held} zurückgehalten",
     "enabled": "aktiviert",

@@ -9,7 +9,7 @@ from console.words import REASONS, STATES, STATUSES
 from models.amazon_order import Buyer
 from models.facts import CommerceStatus
 from models.money import Money
-from models.words import DECISIONS
+from models.words import DECISIONS, FIELDS
 from storage.console_reader import OrderRow
 
 _NONE = "\N{EN DASH}"
@@ -151,7 +151,29 @@ class Show:
             said.append(f"{self.text(product['sku'])}: {enabled}, {stock}, {as_of}")
         if len(products) > _PRODUCTS:
             said.append(t("and {n} more", n=len(products) - _PRODUCTS))
-        return said
+        return [*said, *map(self._change, facts.get("changes", ()))]
+
+    def _change(self, change: Mapping[str, Any]) -> str:
+        """Return what an amendment changed, for example `line 1: quantity 3 → 1`."""
+        field = self._t(FIELDS.get(change["field"], change["field"]))
+        item = change["order_item_id"]
+        line = "" if item is None else self._t("line {item}", item=self.text(item)) + ": "
+        return f"{line}{field} {self._value(change['from'])} → {self._value(change['to'])}"
+
+    def _value(self, value: object) -> str:
+        match value:
+            case None:
+                return _NONE
+            case bool():
+                return self._t("yes") if value else self._t("no")
+            case {"amount": str(amount), "currency": str(currency)}:
+                return f"{self._decimal(amount)}\N{NO-BREAK SPACE}{currency}"
+            case str() if value.removeprefix("-").replace(".", "", 1).isdecimal():
+                return self._decimal(value)
+            case "known" | "changed":
+                return self._t(value)
+            case _:
+                return self.text(str(value))
 
     def _decimal(self, text: str) -> str:
         if self._language == "de":

@@ -38,6 +38,10 @@ DECISIONS: Mapping[str, str] = {
     "commerce-complete": "Commerce says complete",
     "commerce-canceled": "Commerce says canceled",
     "completed-at-sync": "completed at the sync",
+    "cancellation-requested": "the buyer asks to cancel",
+    "amended": "Commerce order amended",
+    "amended-up": "Commerce order amended; warning: more pieces than before",
+    "amended-short": "Commerce order amended; warning: more pieces than before, not all reserved",
 }
 """What a story's entries are called."""
 
@@ -75,3 +79,15 @@ DEAD_LETTER_REMEDIES: Mapping[DeadLetterCode, str] = {
     ),
 }
 """What to do about it."""
+
+FIELDS: Mapping[str, str] = {
+    "total": "total",
+    "currency": "currency",
+    "address_known": "address known",
+    "address": "address",
+    "quantity": "quantity",
+    "price": "price",
+    "tax": "tax",
+    "buyer_requested_cancel": "buyer asks to cancel",
+}
+"""What the fields are called that an amendment changes."""

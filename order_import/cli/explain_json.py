@@ -51,6 +51,9 @@ def _commerce_order(order: CommerceOrder | None) -> dict[str, object] | None:
         "created_at": order.created_at,
         "acknowledged_at": order.acknowledged_at,
         "replayed": order.replayed,
+        "total": order.total,
+        "buyer_requested_cancel": order.buyer_requested_cancel,
+        "address_known": order.address_known,
         "lines": [
             {"sku": line.sku, **line.item.model_dump(mode="json", exclude={"title"})}
             for line in order.lines

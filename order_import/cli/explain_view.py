@@ -9,8 +9,8 @@ from rich.text import Text
 
 from models.facts import Store
 from models.outcomes import Blocked
-from models.records import StoryEntry
-from models.words import DECISIONS, REASONS
+from models.records import CommerceLine, CommerceOrder, StoryEntry
+from models.words import DECISIONS, FIELDS, REASONS
 from order_import.output import amount, cell, exact, moment, new_table
 from order_import.words import STATE_STYLES, STATES, in_words
 from storage.order_documents import state_of
@@ -36,6 +36,7 @@ def show_history(console: Console, found: OrderHistory) -> None:
                 f"{moment(commerce.created_at)} UTC, id {commerce.commerce_order_id}"
             )
         )
+        console.print(cell(_now(commerce)))
     console.print()
     console.print(_story(found))
 
@@ -75,8 +76,25 @@ def _settings(store: Store | None) -> str:
     )
 
 
+def _now(order: CommerceOrder) -> str:
+    """Say what a Commerce order is now, after all amendments."""
+    lines = (_pieces(line) for line in order.lines if line.item.quantity)
+    holds = (f"{hold.quantity} of {hold.sku}" for hold in order.holds)
+    return (
+        f"It has {', '.join(lines) or 'no pieces'}; total {amount(order.total) or 'not known'}; "
+        f"address {'known' if order.address_known else 'not known'}; "
+        f"holds {', '.join(holds) or 'nothing'}."
+    )
+
+
+def _pieces(line: CommerceLine) -> str:
+    asks = " (the buyer asks to cancel)" if line.item.buyer_requested_cancel else ""
+    return f"{line.item.quantity} of {line.sku}{asks}"
+
+
 def _items(found: OrderHistory) -> Table:
-    table = new_table("Seller SKU", "ASIN", "Quantity", "Shipped", "Price", right=("Price",))
+    columns = ("Seller SKU", "ASIN", "Quantity", "Shipped", "Price", "Asks to cancel")
+    table = new_table(*columns, right=("Price",))
     for item in found.record.order.items:
         table.add_row(
             cell(item.seller_sku),
@@ -84,6 +102,7 @@ def _items(found: OrderHistory) -> Table:
             cell(item.quantity),
             cell(item.quantity_shipped),
             cell(amount(item.price)),
+            cell((item.cancel_reason or "yes") if item.buyer_requested_cancel else None),
         )
     if not found.record.order.items:
         table.add_row("no lines known yet")
@@ -148,6 +167,10 @@ def _facts(facts: Mapping[str, Any]) -> Iterator[str]:
         yield f"not sold on Amazon {others}"
     if "integrated_at" in facts:
         yield f"integrated {moment(facts['integrated_at'])}"
+    for change in facts.get("changes", ()):
+        line = "" if change["order_item_id"] is None else f"line {change['order_item_id']}: "
+        field = FIELDS.get(change["field"], change["field"])
+        yield f"{line}{field} {_value(change['from'])} → {_value(change['to'])}"
     for product in facts.get("products", ()):
         if product["manage_stock"]:
             stock = f"{product['salable_quantity']:g} salable, {product['held']} held"
@@ -155,3 +178,15 @@ def _facts(facts: Mapping[str, Any]) -> Iterator[str]:
             stock = "stock not managed"
         enabled = "enabled" if product["enabled"] else "disabled"
         yield f"{product['sku']}: {enabled}, {stock}, as of {moment(product['as_of'])}"
+
+
+def _value(value: object) -> str:
+    match value:
+        case None:
+            return "not told"
+        case bool():
+            return "yes" if value else "no"
+        case {"amount": str(number), "currency": str(currency)}:
+            return f"{number} {currency}"
+        case _:
+            return str(value)

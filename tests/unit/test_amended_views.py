@@ -1,0 +1,180 @@
+"""What people see of an amended order: in `explain`, and on the console in both languages."""
+
+import json
+from typing import Any
+
+import pytest
+
+from models.amazon_order import Address, Buyer
+from models.events import FieldChange
+from models.outcomes import Created
+from models.records import CommerceLine, CommerceOrder, Hold
+from order_import.cli import main
+from storage.reader import OrderHistory
+from tests.builders import (
+    ORDER,
+    STORE,
+    a_commerce_order,
+    a_record,
+    a_store,
+    a_story_entry,
+    an_item,
+    an_order,
+    money,
+)
+from tests.unit.console_kit import a_client, a_desk
+from tests.unit.readers import FakeReader, opened
+
+CHANGES = (
+    FieldChange(field="total", from_="40.00", to="10.00"),
+    FieldChange(field="quantity", order_item_id="item-1", from_=3, to=1),
+    FieldChange(field="price", order_item_id="item-1", from_=None, to=money("10.00")),
+    FieldChange(field="address_known", from_=False, to=True),
+    FieldChange(field="address", from_="known", to="changed"),
+)
+
+
+def a_history() -> OrderHistory:
+    asked = an_item(buyer_requested_cancel=True, cancel_reason="Found cheaper")
+    gone = CommerceLine(an_item(order_item_id="item-2", quantity=0), "SKU-2")
+    commerce = a_commerce_order(
+        total=money("10.00"),
+        lines=(CommerceLine(asked, "SKU-1"), gone),
+        holds=(Hold("SKU-1", 1),),
+        buyer_requested_cancel=True,
+        address_known=True,
+    )
+    order = an_order(
+        items=(asked,),
+        buyer_requested_cancel=True,
+        buyer=Buyer(name="Ada Private"),
+        ship_to=Address(lines=("Secret Street 1",)),
+    )
+    changes = [change.model_dump(mode="json", by_alias=True) for change in CHANGES]
+    story = (
+        a_story_entry(what="amended-short", facts={"changes": changes}),
+        a_story_entry(what="cancellation-requested"),
+    )
+    record = a_record(order=order, outcome=Created(commerce.commerce_order_id))
+    return OrderHistory(record, story, {}, commerce, a_store())
+
+
+@pytest.fixture
+def explained(monkeypatch: pytest.MonkeyPatch) -> FakeReader:
+    reader = FakeReader(histories=[a_history()])
+    monkeypatch.setattr("order_import.cli.explain.connect_reader", lambda _: opened(reader))
+    return reader
+
+
+@pytest.mark.usefixtures("explained")
+def test_explain_tells_what_was_amended_and_what_the_order_is_now(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit):
+        main(("explain", ORDER))
+    shown = " ".join(capsys.readouterr().out.split())
+    for part in (
+        "It has 1 of SKU-1 (the buyer asks to cancel); total 10.00 USD; address known; holds 1 of",
+        "more pieces than before",
+        "the buyer asks to cancel",
+        "Found cheaper",
+        "total 40.00 → 10.00",
+        "line item-1: quantity 3 → 1",
+        "line item-1: price not told → 10.00 USD",
+        "address known no → yes",
+        "address known → changed",
+    ):
+        assert part in shown
+    assert "Secret" not in shown
+
+
+@pytest.mark.usefixtures("explained")
+def test_explain_as_json_has_the_amended_order(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(("explain", ORDER, "--json"))
+    text = capsys.readouterr().out
+    told = json.loads(text)
+    commerce = told["commerce_order"]
+    assert (commerce["address_known"], commerce["buyer_requested_cancel"]) == (True, True)
+    assert [one["quantity"] for one in commerce["lines"]] == [1, 0]
+    assert commerce["lines"][0]["cancel_reason"] == "Found cheaper"
+    assert commerce["total"] == {"amount": "10.00", "currency": "USD"}
+    assert told["story"][0]["facts"]["changes"][1] == {
+        "field": "quantity",
+        "order_item_id": "item-1",
+        "from": 3,
+        "to": 1,
+    }
+    assert "Secret" not in text
+
+
+class OneOrder:
+    """What the pages of one order ask."""
+
+    async def history(self, _: str) -> OrderHistory:
+        return a_history()
+
+    async def commerce_order(self, _: str) -> CommerceOrder | None:
+        return a_history().commerce_order
+
+    async def stores(self) -> dict[str, Any]:
+        return {STORE: a_store()}
+
+    async def products(self, _: object) -> dict[str, Any]:
+        return {}
+
+    async def blocked_stores(self, _: object) -> list[str]:
+        return []
+
+    async def state_counts(self) -> dict[str, Any]:
+        return {}
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        (
+            "en",
+            (
+                "the buyer asks to cancel",
+                "asks to cancel: <bdi>Found cheaper</bdi>",
+                "warning: more pieces than before, not all reserved",
+                "line item-1: quantity 3 → 1",
+                "total 40.00 → 10.00",
+                "address known → changed",
+            ),
+        ),
+        (
+            "de",
+            (
+                "der Käufer bittet um Storno",
+                "bittet um Storno: <bdi>Found cheaper</bdi>",
+                "Warnung: mehr Stück als vorher, nicht alle reserviert",
+                "Position item-1: Menge 3 → 1",
+                "Gesamtbetrag 40,00 → 10,00",
+                "Anschrift bekannt → geändert",
+            ),
+        ),
+    ],
+)
+async def test_the_order_page_tells_what_was_amended(language: str, words: tuple[str, ...]) -> None:
+    world: Any = OneOrder()
+    desk = a_desk(reader=world, orders=world, state=world)
+    async with a_client(desk) as client:
+        page = await client.get(f"/orders/{STORE}/{ORDER}", headers={"accept-language": language})
+    assert page.status_code == 200
+    for part in words:
+        assert part in page.text
+    assert "Secret" not in page.text
+
+
+@pytest.mark.parametrize(("language", "known"), [("en", "known"), ("de", "bekannt")])
+async def test_the_commerce_order_page_tells_what_it_is_now(language: str, known: str) -> None:
+    world: Any = OneOrder()
+    desk = a_desk(reader=world, orders=world, state=world)
+    async with a_client(desk) as client:
+        page = await client.get("/commerce/any", headers={"accept-language": language})
+    assert page.status_code == 200
+    assert f"<dd>{known}</dd>" in page.text
+    assert "Found cheaper" in page.text
+    assert '<td class="money" data-label="' in page.text
