@@ -12,6 +12,7 @@ from typing import NamedTuple
 import pytest
 from _pytest.mark import ParameterSet
 
+from tests.model.histories import AFTER_ALL
 from tests.model.messages import (
     Line,
     News,
@@ -85,7 +86,7 @@ async def _tell(simulation: Simulation, model: Model, told: Told) -> None:
 
 def read_message(message: str, orders: dict[str, News]) -> Told:
     """Make a message of a row's first cell. Orders are purchased in the order they come."""
-    if found := re.fullmatch(r"count (\d+) at (\S+)", message):
+    if found := re.fullmatch(r"count (\d+) at (.+)", message):
         return ProductTold("P", True, True, int(found[1]), _minutes(found[2]))
     if found := re.fullmatch(r"(\w) needs (\d+)( from Amazon)?", message):
         name, lines = found[1], (Line("1", "P", int(found[2])),)
@@ -93,11 +94,16 @@ def read_message(message: str, orders: dict[str, News]) -> Told:
         bought = len(orders) + 1
         orders[name] = News("s", name, "document", status, channel, bought, 1, None, lines, True)
         return orders[name]
-    if found := re.fullmatch(r"Commerce (has|ships) (\w) at (\S+)", message):
+    if found := re.fullmatch(r"(\w) needs (\d+) now", message):
+        known = orders[found[1]]
+        lines = (Line("1", "P", int(found[2])),)
+        orders[found[1]] = replace(known, updated=(known.updated or 0) + 1, lines=lines)
+        return orders[found[1]]
+    if found := re.fullmatch(r"Commerce (has|ships) (\w) at (.+)", message):
         status = {"has": "processing", "ships": "shipped"}[found[1]]
         return UpdateTold("s", found[2], status, _minutes(found[3]))
     if found := re.fullmatch(r"(\w) is canceled", message):
-        return replace(orders[found[1]], status="Canceled", updated=2)
+        return replace(orders[found[1]], status="Canceled", updated=99)
     if message == "deleted":
         return ProductGone("P")
     assert message == "FBA needs no stock"
@@ -105,5 +111,7 @@ def read_message(message: str, orders: dict[str, News]) -> Told:
 
 
 def _minutes(clock: str) -> int:
-    hours, minutes = clock.split(":")
-    return int(hours) * 60 + int(minutes)
+    """Read a time of day; the next day is one after all is decided."""
+    time, _, later = clock.partition(" ")
+    hours, minutes = time.split(":")
+    return int(hours) * 60 + int(minutes) + (AFTER_ALL if later else 0)

@@ -30,6 +30,8 @@ ORDER = News(
 SECOND = replace(ORDER, order="o2", purchase=30)
 CANCELED = replace(ORDER, status="Canceled", updated=2)
 SHIPPED = replace(ORDER, status="Shipped", updated=2)
+TWO = (Line("i1", "a", 2),)
+ASKED = (Line("i1", "a", 1, asked=True),)
 _V0 = replace(ORDER, form="v0", lines=None, complete=False)
 _ITEMS = News("s1", "o1", "items", lines=(Line("i1", "a", 2),), complete=True)
 
@@ -58,6 +60,34 @@ _NAMED: Mapping[str, Sequence[Told]] = {
     ],
     "canceled before": [STORE, PLENTY, CANCELED, ORDER],
     "canceled after": [STORE, PLENTY, ORDER, CANCELED],
+    "partly canceled frees the other": [
+        STORE,
+        replace(PLENTY, quantity=2),
+        replace(ORDER, lines=TWO),
+        SECOND,
+        replace(ORDER, updated=2),
+    ],
+    "shipped short": [
+        STORE,
+        PLENTY,
+        replace(ORDER, lines=TWO),
+        replace(SHIPPED, total=10, address="x"),
+    ],
+    "more than before": [
+        STORE,
+        replace(PLENTY, quantity=2),
+        ORDER,
+        replace(ORDER, lines=TWO, updated=2),
+        SECOND,
+    ],
+    "the buyer asks to cancel": [
+        STORE,
+        PLENTY,
+        ORDER,
+        replace(ORDER, form="notification", lines=ASKED, complete=False, updated=2),
+        replace(ORDER, lines=ASKED, updated=3),
+        replace(ORDER, asked=False, updated=4),
+    ],
     "shipped by Amazon": [STORE, PLENTY, replace(ORDER, channel="AFN", status="Shipped")],
     "Commerce ships": [STORE, PLENTY, ORDER, UpdateTold("s1", "o1", "shipped", 5), SHIPPED],
     "shipped, then the sync": [
