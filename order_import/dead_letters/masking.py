@@ -1,35 +1,17 @@
 """Masking: a message as people may read it, whatever it is, without a buyer in it.
 
 A dead letter is by its nature not what was expected, so it is not the buyer's fields that are
-looked for. What is shown are values of fields that are known to have nothing of a buyer.
+looked for. What is shown are values of fields that are known to have nothing of a buyer, as far
+as they have the form of their field.
 """
 
 import re
 from typing import Any
 
 from handlers.payloads.json_text import looks_like_object, parse_json
+from order_import.dead_letters.forms import field_has_form
 
 MASK = "***"
-
-_NAMES = """
-store_id seller_id marketplace_id marketplace_name sales_channel channel_name
-amazon_order_id order_id seller_order_id commerce_order_id order_item_id seller_sku sku asin title
-notification_type notification_version notification_level notification_id payload_version
-application_id subscription_id supply_source_id command replay_id fact
-status order_status order_item_status fulfillment_status fulfillment_channel fulfilled_by
-fulfillment_type order_type order_change_type change_reason order_programs programs
-ship_service_level fulfillment_service_level order_number_source enabled manage_stock
-purchase_date last_update_date earliest_ship_date latest_ship_date earliest_delivery_date
-latest_delivery_date created_time last_updated_time earliest_date_time latest_date_time event_time
-time_of_order_change publish_time ship_time integrated_at updated_at as_of at requested_at
-quantity quantity_ordered quantity_shipped quantity_fulfilled quantity_unfulfilled
-number_of_items_shipped number_of_items_unshipped salable_quantity amount currency currency_code
-code error
-"""
-"""What names an order, a product, a store or a message; what is so of it; when; how many and for
-how much; and what went wrong upstream. Each name in the spellings of all accepted formats."""
-
-_SHOWN = frozenset(_NAMES.replace("_", "").split())
 
 _PERSONAL = (
     *("buyer", "recipient", "customer", "address", "shipto", "contact", "name", "phone", "mail"),
@@ -47,7 +29,8 @@ _ESCAPED = re.compile(r"\\x[0-9a-f]{2}")
 def masked(value: Any, field: str = "") -> Any:
     """Give a JSON value with everything hidden that may be a buyer's.
 
-    Names of fields, true, false and null are shown, and the values of well-known fields.
+    Names of fields, true, false and null are shown, and the values of well-known fields that have
+    the form of their field.
 
     Raises:
         RecursionError: It is nested beyond all reason.
@@ -68,7 +51,7 @@ def masked(value: Any, field: str = "") -> Any:
             except ValueError:
                 return MASK
         case _:
-            return value if plain in _SHOWN else MASK
+            return value if field_has_form(field, value) else MASK
 
 
 def masked_text(text: str) -> str:

@@ -1,23 +1,18 @@
 """A dead letter as it is shown: its bytes as text, and what of them may be seen."""
 
 import base64
-import re
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from handlers.payloads.json_text import looks_like_object, parse_json
+from order_import.dead_letters.forms import header_has_form, key_has_form
 from order_import.dead_letters.masking import MASK, masked, masked_name, masked_text
 from storage.dead_letters import KeptLetter, Redrive
 
 PREVIEW = 4_000
 """How many characters of a value that is no JSON are shown."""
-
-_OPEN_HEADERS = re.compile(
-    r"ce_[a-z]+|content-type|traceparent|tracestate|store-id|redrive-count|redriven-from"
-    r"|error-code|__connect\.errors\..+|__TypeId__"
-)
-_PLAIN = re.compile(r"[\w./:;=+ -]{0,256}", re.ASCII)
-_DIGITS_AND_IDS = re.compile(r"[A-Za-z0-9][\w./:-]{0,255}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +56,11 @@ def view_of(kept: KeptLetter, *, unmask: bool = False) -> LetterView:
         topic=letter.topic,
         partition=letter.partition,
         offset=letter.offset,
-        key=None if letter.key is None else _shown(letter.key, _DIGITS_AND_IDS, unmask=unmask),
+        key=None if letter.key is None else _shown(letter.key, key_has_form, unmask=unmask),
         headers=tuple(
             (
                 name if unmask else masked_name(name),
-                _shown(
-                    value or b"", _PLAIN if _OPEN_HEADERS.fullmatch(name) else None, unmask=unmask
-                ),
+                _shown(value or b"", partial(header_has_form, name), unmask=unmask),
             )
             for name, value in letter.headers
         ),
@@ -105,9 +98,7 @@ def _parsed(raw: bytes) -> Any:
     return parse_json(value) if isinstance(value, str) and looks_like_object(value) else value
 
 
-def _shown(raw: bytes, allowed: re.Pattern[str] | None, *, unmask: bool) -> str:
-    """Give a key or a header; unless asked for, only what is of an expected form."""
+def _shown(raw: bytes, has_form: Callable[[str], bool], *, unmask: bool) -> str:
+    """Give a key, or a header's name or value; unless asked for, only if it has its form."""
     text = escaped(raw)
-    if unmask or (allowed is not None and allowed.fullmatch(text)):
-        return text
-    return MASK
+    return text if unmask or has_form(text) else MASK
