@@ -1,11 +1,11 @@
 # syntax=docker/dockerfile:1
-FROM python:3.11-slim AS build
+FROM python:3.11.14-slim-bookworm AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 RUN python -m venv /opt/order-import
 COPY requirements.txt /src/
 RUN /opt/order-import/bin/pip install --require-hashes --only-binary :all: -r /src/requirements.txt
 
-FROM python:3.11-slim
+FROM python:3.11.14-slim-bookworm
 RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin order-import
 COPY --from=build /opt/order-import /opt/order-import
 # The program is its checkout: nothing is built, and nothing is fetched that has no hash.

@@ -36,6 +36,8 @@ class HealthReport:
     lag: Sequence[TopicLag] = ()
     rate: float | None = None
     workers: Sequence[str] | None = None
+    exposed_files: Sequence[tuple[str, str]] = ()
+    """Files with secrets that others on the console's machine can read, each after its setting."""
 
 
 class Examiner(Protocol):

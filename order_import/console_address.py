@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from console.access import Access
 from console.users import Users, UsersFileError, read_users
+from order_import.exposed_files import is_writable_by_others
 from order_import.settings import PREFIX, Settings, SettingsError
 
 _LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
@@ -54,6 +55,8 @@ def _users_of(settings: Settings) -> Users | None:
     file = settings.console_users_file
     if file is None:
         return None
+    if is_writable_by_others(file):
+        raise SettingsError(f"{PREFIX}CONSOLE_USERS_FILE: others may write {file}; chmod 600")
     try:
         return read_users(file.read_text(encoding="utf-8"))
     except OSError as error:

@@ -12,6 +12,7 @@ from models.facts import Store
 from models.ledger import Source
 from models.outcomes import ImportState
 from order_import.clients import connect_reader
+from order_import.exposed_files import ExposedFile, exposed_files
 from order_import.kafka_probe import why_unreachable
 from order_import.lag import LagMeter, TopicLag
 from order_import.settings import Settings
@@ -50,6 +51,8 @@ class Health:
     stores: Mapping[str, Store] = field(default_factory=dict)
     blockers: Mapping[str, int] = field(default_factory=dict)
     dead_letters: Mapping[str, int] = field(default_factory=dict)
+    exposed_files: Sequence[ExposedFile] = ()
+    """Files with secrets that others on this machine can read."""
 
     @property
     def oldest_undecided(self) -> datetime | None:
@@ -86,7 +89,7 @@ async def examine(settings: Settings, *, counts_orders: bool = True) -> Health:
         kafka = await _probe("Kafka", settings.kafka_bootstrap_servers, ping_kafka)
         if not kafka.answers and (reason := await why_unreachable(settings)) is not None:
             kafka = replace(kafka, error=reason)
-        health = Health(kafka, mongo)
+        health = Health(kafka, mongo, exposed_files=exposed_files(settings))
         if mongo.answers:
             try:
                 if counts_orders:

@@ -7,6 +7,7 @@ import typer
 from console.users import NAME, Role, hash_password
 from order_import.cli.surroundings import read_settings
 from order_import.console_address import access_of, address_of
+from order_import.exposed_files import warn_of_exposed_files
 from order_import.logs import logging_to_stderr
 
 
@@ -21,6 +22,7 @@ def console() -> None:
     access_of(settings)
     typer.echo(f"console at {address_of(settings)}", err=True)
     with logging_to_stderr(settings):
+        warn_of_exposed_files(settings)
         uvloop.run(serve_console(settings))
 
 

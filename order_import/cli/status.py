@@ -50,6 +50,7 @@ def health_as_json(health: Health) -> dict[str, object]:
         "blockers": health.blockers,
         "dead_letters": health.dead_letters,
         "system_message": health.system_message,
+        "warnings": [str(one) for one in health.exposed_files],
     }
 
 
@@ -60,6 +61,8 @@ def show_health(console: Console, health: Health, at: datetime) -> None:
         console.print()
     for server in (health.kafka, health.mongo):
         console.print(_server_line(server))
+    for exposed in health.exposed_files:
+        console.print(cell(str(exposed), "yellow"))
     if not (health.kafka.answers or health.mongo.answers) and (hint := whereabouts()):
         console.print(cell(hint.strip()))
     if not health.mongo.answers:

@@ -3,6 +3,7 @@
 import typer
 
 from order_import.cli.surroundings import read_settings
+from order_import.exposed_files import warn_of_exposed_files
 from order_import.logs import logging_to_stderr
 
 
@@ -15,4 +16,5 @@ def worker() -> None:
 
     settings = read_settings()
     with logging_to_stderr(settings):
+        warn_of_exposed_files(settings)
         raise typer.Exit(uvloop.run(run_worker(settings)))

@@ -3,6 +3,7 @@
 import asyncio
 import fcntl
 import os
+import stat
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +11,19 @@ from order_import.embedded.errors import EmbeddedServerError
 
 _LAST_RUN_STOPS_WITHIN = 30.0
 _PAUSE = 0.1
+_OURS = frozenset(
+    [
+        "lock",
+        "kafka",
+        "mongo",
+        "addresses.env",
+        "worker.log",
+        "worker.log.1",
+        "console.log",
+        "console.log.1",
+    ]
+)
+"""All that a run makes in its data directory."""
 
 
 class DataDirectory:
@@ -39,6 +53,7 @@ class DataDirectory:
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             lock = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+            _make_private(self.path)
         except OSError as error:
             raise EmbeddedServerError(
                 f"cannot write the data directory {self.path}: {error.strerror}"
@@ -77,6 +92,20 @@ class DataDirectory:
                 report("waiting for the servers of the last run to stop")
                 told = True
             await asyncio.sleep(_PAUSE)
+
+
+def _make_private(directory: Path) -> None:
+    """Take from others what rights they have on our data: buyers are in it.
+
+    The directory itself only if nothing of somebody else's is in it: it may be one of a project.
+    """
+    there = list(directory.iterdir())
+    ours = [one for one in there if one.name in _OURS]
+    for path in [directory, *ours] if len(ours) == len(there) else ours:
+        status = path.lstat()
+        is_own = status.st_uid == os.geteuid() and not stat.S_ISLNK(status.st_mode)
+        if is_own and status.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+            path.chmod(status.st_mode & stat.S_IRWXU)
 
 
 def _try_lock(lock: int) -> bool:

@@ -1,5 +1,6 @@
-"""Kafka's jars: fetched once by Maven coordinates, then read from the cache."""
+"""Kafka's jars: fetched once by Maven coordinates, checked by their hashes before each use."""
 
+import hashlib
 import importlib
 import shutil
 from collections.abc import Callable
@@ -16,14 +17,18 @@ _COORDINATES = (
 )
 
 
+_PINS = Path(__file__).with_name("kafka-jars.sha256")
+
+
 def kafka_jars(report: Callable[[str], None]) -> list[Path]:
-    """Gives Kafka's class path, downloading it at the first call on a machine.
+    """Return Kafka's class path, each file checked; downloaded at the first call on a machine.
 
     Args:
         report: Told when a download starts.
 
     Raises:
-        EmbeddedServerError: The download failed, or the `embedded` extra is missing.
+        EmbeddedServerError: The download failed, a file is not the one that is pinned, or the
+            `embedded` extra is missing.
     """
     name = f"kafka-{KAFKA_VERSION}"
     jars = cache_dir() / name
@@ -32,7 +37,33 @@ def kafka_jars(report: Callable[[str], None]) -> list[Path]:
             if not jars.is_dir():
                 report(f"downloading Apache Kafka {KAFKA_VERSION} (45 MB, once)")
                 _download(cache, jars)
-    return sorted(jars.glob("*.jar"))
+    return check_jars(jars, f"remove {jars} to have it fetched again")
+
+
+def check_jars(directory: Path, advice: str) -> list[Path]:
+    """Return the class path, after each of its files was found to be the one that is pinned.
+
+    Raises:
+        EmbeddedServerError: One is missing, or is another; the line names it, and ends with advice.
+    """
+    jars = {directory / name: pinned for name, pinned in _pinned().items()}
+    for jar, pinned in jars.items():
+        try:
+            with jar.open("rb") as file:
+                found = hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            raise EmbeddedServerError(f"{jar}: {error.strerror}; {advice}") from None
+        if found != pinned:
+            raise EmbeddedServerError(
+                f"{jar} is not the file that is pinned by its SHA-256; {advice}"
+            )
+    return list(jars)
+
+
+def _pinned() -> dict[str, str]:
+    """Return the SHA-256 of each jar by its name; the file is as `sha256sum` writes it."""
+    lines = _PINS.read_text(encoding="ascii").splitlines()
+    return {name: pinned for pinned, name in (line.split() for line in lines)}
 
 
 def _download(cache: Path, jars: Path) -> None:
@@ -59,4 +90,5 @@ def _download(cache: Path, jars: Path) -> None:
         complete.mkdir()
         for jar in found:
             jar.rename(complete / jar.name)
+        check_jars(complete, "what was fetched is not used")
         complete.rename(jars)

@@ -105,7 +105,7 @@ class KafkaServer:
         logs = self._directory / "logs"
         properties = self._directory / "server.properties"
         try:
-            self._directory.mkdir(exist_ok=True)
+            self._directory.mkdir(mode=0o700, exist_ok=True)
             port = remembered_port(self._directory / "port")
             text = _PROPERTIES.format(
                 host=HOST,

@@ -47,7 +47,7 @@ class MongoServer:
             EmbeddedServerError: It cannot run; the message says why.
         """
         try:
-            self._directory.mkdir(exist_ok=True)
+            self._directory.mkdir(mode=0o700, exist_ok=True)
             engine, binary = self._choose()
             port = remembered_port(self._directory / "port")
             # An explicit file, else one lying about in the home directory would be read.

@@ -46,6 +46,7 @@ class ServerProcess:
         try:
             if self.log.exists():
                 self.log.rename(self.log.with_suffix(".log.1"))
+            self.log.touch(mode=0o600)
             output = self.log.open("wb")
         except OSError as error:
             raise EmbeddedServerError(f"cannot write {self.log}: {error.strerror}") from error

@@ -1,5 +1,6 @@
 """What the browser tests need of this machine: `python -m tests.browser.needs [axe]`."""
 
+import hashlib
 import shutil
 import subprocess
 import sys
@@ -7,6 +8,7 @@ from pathlib import Path
 
 _AXE = "4.14.1"
 _CACHE = Path(__file__).parents[2] / ".cache" / f"axe-core-{_AXE}"
+_SHA256 = "29348999450cdf2849a8e70b7912fc2da85a849da39c0d0d5394f51d4a9ed95c"
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 
@@ -37,7 +39,10 @@ def axe_source() -> str:
             done = subprocess.run(command, cwd=_CACHE, capture_output=True, check=False)
             if done.returncode:
                 raise NeedMissingError(f"axe-core {_AXE} could not be fetched by npm")
-    return source.read_text(encoding="utf-8")
+    found = source.read_bytes()
+    if hashlib.sha256(found).hexdigest() != _SHA256:
+        raise NeedMissingError(f"{source} is not the file that is pinned; remove it")
+    return found.decode()
 
 
 if __name__ == "__main__":
