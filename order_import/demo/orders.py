@@ -31,6 +31,12 @@ class News(StrEnum):
     CANCELED = "canceled"
     SHIPPED = "shipped"
     COMMERCE_SHIPPED = "commerce-shipped"
+    PAID = "paid"
+    """A Pending order is Unshipped now, and Amazon says what it costs."""
+    PARTLY_CANCELED = "partly-canceled"
+    """Of the first line one piece is left."""
+    CANCEL_REQUESTED = "cancel-requested"
+    """The buyer asks to cancel, after the Commerce order was created."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +106,20 @@ class Day:
             *(self._order(channel=AFN, status=AmazonStatus.SHIPPED) for _ in range(40)),
             *(replace(self._order(), asks_to_cancel=True) for _ in range(3)),
             *(replace(self._order(), news=what) for what, n in news.items() for _ in range(n)),
+            *(self._polled(News.PAID) for _ in range(6)),
+            *(replace(self._order(), news=News.CANCEL_REQUESTED) for _ in range(4)),
+            *(self._partly_canceled() for _ in range(4)),
         ]
+
+    def _polled(self, news: News | None) -> DemoOrder:
+        """Give an order as a poller meets it: Pending, with lines that have no prices yet."""
+        order = self._order(status=AmazonStatus.PENDING)
+        return replace(order, telling=Telling.V0_ITEMS_AFTER, announced=False, news=news)
+
+    def _partly_canceled(self) -> DemoOrder:
+        order = self._order()
+        lines = (replace(order.lines[0], quantity=3), *order.lines[1:])
+        return replace(order, lines=lines, news=News.PARTLY_CANCELED)
 
     def _blocked(self) -> list[DemoOrder]:
         catalog = self._catalog
@@ -136,6 +155,7 @@ class Day:
         return [
             *(self._order(channel=AFN) for _ in range(12)),
             *(self._order(status=pending) for _ in range(15)),
+            *(self._polled(None) for _ in range(4)),
             *(replace(self._order(status=pending), news=News.CANCELED) for _ in range(4)),
             *(replace(self._order(), telling=Telling.ANNOUNCED, announced=True) for _ in range(8)),
             *(

@@ -49,6 +49,12 @@ def first_told(order: DemoOrder) -> list[bytes]:
     return messages
 
 
+def polled(order: DemoOrder, at: datetime) -> list[bytes]:
+    """Return what a later poll of Orders API v0 gives: the order, then its items."""
+    body = _v0(order) | {"LastUpdateDate": _time(at)}
+    return [_encoded({"payload": body}), _encoded(_v0_items_body(order))]
+
+
 def order_change(order: DemoOrder, status: AmazonStatus, at: datetime) -> bytes:
     """Give an ORDER_CHANGE; every third as a queue makes it, encoded once more."""
     shipped = status is AmazonStatus.SHIPPED
@@ -123,7 +129,9 @@ def _document(order: DemoOrder) -> Body:
 def _v0(order: DemoOrder) -> Body:
     pieces = sum(line.quantity for line in order.lines)
     shipped = pieces if order.status is AmazonStatus.SHIPPED else 0
+    total = {} if _is_pending(order) else {"OrderTotal": _v0_money(order.total, order)}
     return {
+        **total,
         "AmazonOrderId": order.order_id,
         "PurchaseDate": _time(order.purchased),
         "LastUpdateDate": _time(order.purchased + _TOLD_AFTER),
@@ -132,7 +140,6 @@ def _v0(order: DemoOrder) -> Body:
         "MarketplaceId": order.store.store.marketplace_id,
         "SalesChannel": _V0_SITES[order.sold_on],
         "ShipServiceLevel": "Standard",
-        "OrderTotal": _v0_money(order.total, order),
         "NumberOfItemsShipped": shipped,
         "NumberOfItemsUnshipped": pieces - shipped,
         "LatestShipDate": _time(_ship_by(order)),
@@ -152,14 +159,15 @@ def _v0_items(order: DemoOrder) -> list[Body]:
 
 def _v0_item(line: Line, order: DemoOrder) -> Body:
     shipped = order.status is AmazonStatus.SHIPPED
+    price = {} if _is_pending(order) else {"ItemPrice": _v0_money(line.price, order)}
     return {
+        **price,
         "ASIN": line.article.asin,
         "OrderItemId": line.item_id,
         "SellerSKU": line.seller_sku,
         "Title": line.article.title,
         "QuantityOrdered": line.quantity,
         "QuantityShipped": line.quantity if shipped else 0,
-        "ItemPrice": _v0_money(line.price, order),
         "IsGift": "false",
         "BuyerRequestedCancel": {"IsBuyerRequestedCancel": str(order.asks_to_cancel).lower()},
     }
@@ -202,6 +210,11 @@ def _2026_item(line: Line, order: DemoOrder) -> Body:
     if order.asks_to_cancel:
         item["cancellation"] = {"cancellationRequest": {"requester": "BUYER"}}
     return item
+
+
+def _is_pending(order: DemoOrder) -> bool:
+    """Say whether Amazon keeps back what the order costs."""
+    return order.status is AmazonStatus.PENDING
 
 
 def _ship_by(order: DemoOrder) -> datetime:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from models import keys
@@ -11,7 +11,7 @@ from models.commands import COMMAND, Sync
 from models.facts import CommerceStatus, OrderUpdate
 from order_import.demo.catalog import Catalog, DemoStore, as_facts, make_stores
 from order_import.demo.orders import Day, DemoOrder, News, Telling
-from order_import.demo.payloads import first_told, order_change
+from order_import.demo.payloads import first_told, order_change, polled
 from order_import.sending import Message
 from streams.topics import TopicName
 
@@ -85,6 +85,13 @@ def _news(order: DemoOrder, at: datetime) -> Iterator[Message]:
         case News.SHIPPED:
             value = order_change(order, AmazonStatus.SHIPPED, at)
             yield Message(TopicName.ORDERS, order.order_id, value)
+        case News.PAID:
+            yield from _polled(replace(order, status=AmazonStatus.UNSHIPPED), at)
+        case News.PARTLY_CANCELED:
+            left = replace(order.lines[0], quantity=1)
+            yield from _polled(replace(order, lines=(left, *order.lines[1:])), at)
+        case News.CANCEL_REQUESTED:
+            yield from _polled(replace(order, asks_to_cancel=True), at)
         case News.COMMERCE_SHIPPED:
             key = keys.order_key(order.store.store_id, order.order_id)
             update = OrderUpdate(
@@ -94,6 +101,11 @@ def _news(order: DemoOrder, at: datetime) -> Iterator[Message]:
             yield Message(TopicName.ORDER_UPDATES, update.commerce_order_id, value)
         case None:
             pass
+
+
+def _polled(order: DemoOrder, at: datetime) -> Iterator[Message]:
+    for value in polled(order, at):
+        yield Message(TopicName.ORDERS, order.order_id, value, order.store.store_id)
 
 
 def _poison(stores: Sequence[DemoStore]) -> list[Message]:

@@ -1,12 +1,15 @@
 """The demo's traffic follows from its day alone, and is accepted wherever it should be."""
 
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from handlers.payloads import read_payload
+from models.amazon_order import AmazonStatus
 from models.refusals import DeadLetterCode
 from order_import.demo.catalog import Catalog, make_stores
-from order_import.demo.orders import Day, Telling
+from order_import.demo.orders import Day, DemoOrder, News, Telling
+from order_import.demo.payloads import first_told, polled
 from order_import.demo.traffic import make_phases
 from streams.topics import TopicName
 
@@ -21,6 +24,20 @@ def test_the_same_day_is_the_same_traffic() -> None:
     assert len({order.order_id for order in orders}) == len(orders)
     assert 350 <= len(orders) <= 500
     assert {order.telling for order in orders} == set(Telling)
+    assert {order.news for order in orders} == {None, *News}
+    waiting = [order for order in orders if order.status == "Pending" and order.news is News.PAID]
+    first, later = polled_bodies(waiting[0])
+    assert "ItemPrice" not in first
+    assert "OrderTotal" not in first
+    assert "ItemPrice" in later
+    assert "OrderTotal" in later
+
+
+def polled_bodies(order: DemoOrder) -> tuple[str, str]:
+    """What is told of an order at first, and later in the day."""
+    first = b"".join(first_told(order))
+    paid = replace(order, status=AmazonStatus.UNSHIPPED)
+    return first.decode(), b"".join(polled(paid, ASKED)).decode()
 
 
 def test_the_catalog_has_two_hundred_products() -> None:
