@@ -9,6 +9,7 @@ import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ import pytest
 from models.blockers import BlockerCode
 from models.outcomes import ImportState, SkipReason, WaitingReason
 from models.refusals import DeadLetterCode
+from order_import.demo.catalog import Catalog, make_stores
+from order_import.demo.orders import Day, News
 from order_import.nearby import DATA_DIR_VARIABLE
 from tests.integration.kit import ROOT
 
@@ -126,6 +129,20 @@ async def demo(tmp_path: Path) -> AsyncIterator[Up]:
             await up.process.wait()
 
 
+async def check_later_news(demo: Up, last_purchase: str) -> None:
+    """What came of created orders later: fewer pieces, and buyers who ask to cancel."""
+    day = datetime.fromisoformat(last_purchase).replace(hour=0, minute=0, second=0, microsecond=0)
+    orders = Day(day, make_stores(day), Catalog(day)).orders()
+    for news, event_type in {
+        News.PARTLY_CANCELED: "CommerceOrderAmended",
+        News.CANCEL_REQUESTED: "CommerceOrderCancellationRequested",
+    }.items():
+        order = next(one for one in orders if one.news is news)
+        history = await demo.json("explain", order.order_id)
+        told = [event for entry in history["story"] for event in entry["events"]]
+        assert event_type in {event["event_type"] for event in told}
+
+
 async def test_the_demo_shows_every_outcome_and_up_leaves_nothing(demo: Up) -> None:
     orders = await demo.json("orders", "--limit", "1000")
     assert 350 <= len(orders) <= 500
@@ -141,6 +158,9 @@ async def test_the_demo_shows_every_outcome_and_up_leaves_nothing(demo: Up) -> N
     assert made["MFN", "complete"]
     assert made["MFN", "canceled"]
     assert made["AFN", "complete"]
+    await check_later_news(
+        demo, max(order["purchase_date"] for order in orders if order["purchase_date"])
+    )
     status = await demo.json("status")
     assert set(status["dead_letters"]) == {
         DeadLetterCode.MALFORMED_JSON,
