@@ -26,11 +26,11 @@ def test_the_same_day_is_the_same_traffic() -> None:
     assert {order.telling for order in orders} == set(Telling)
     assert {order.news for order in orders} == {None, *News}
     waiting = [order for order in orders if order.status == "Pending" and order.news is News.PAID]
-    first, later = polled_bodies(waiting[0])
-    assert "ItemPrice" not in first
-    assert "OrderTotal" not in first
-    assert "ItemPrice" in later
-    assert "OrderTotal" in later
+    unpaid, paid = polled_bodies(waiting[0])
+    assert "ItemPrice" not in unpaid
+    assert "OrderTotal" not in unpaid
+    assert "ItemPrice" in paid
+    assert "OrderTotal" in paid
 
 
 def polled_bodies(order: DemoOrder) -> tuple[str, str]:
