@@ -90,7 +90,8 @@ def _read_moment(value: object) -> datetime:
 
 
 def _read_time(value: object) -> datetime | None:
-    return None if is_blank(value) else _read_moment(value)
+    moment = _from_text(value)
+    return moment if moment is not None or is_blank(value) else _read_moment(value)
 
 
 def _read_time_or_epoch(value: object) -> datetime | None:
@@ -118,10 +119,10 @@ class _DecimalText:
 
 
 def _read_text(value: object) -> str | None:
-    if is_blank(value):
-        return None
     if isinstance(value, str):
-        return value
+        return value if value.strip() else None
+    if value is None:
+        return None
     raise _expected("a string")
 
 
@@ -221,6 +222,9 @@ def is_money_told(value: object) -> bool:
     """
     if not isinstance(value, dict):
         return not is_blank(value)
+    amount = value.get("Amount") or value.get("amount")
+    if isinstance(amount, str):
+        return bool(amount.strip())
     return any(name.lower() == "amount" and not is_blank(value[name]) for name in value)
 
 

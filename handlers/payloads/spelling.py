@@ -64,6 +64,8 @@ def respelled(body: Object, known: AbstractSet[str], amazons: Mapping[str, str])
         known: the names that are read or rightly ignored there.
         amazons: Amazon's names by their letters.
     """
+    if body.keys() <= known:
+        return []
     return [
         name
         for unknown in body

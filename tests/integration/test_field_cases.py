@@ -121,9 +121,7 @@ CASES: Mapping[str, Case] = {
             "field-us/111-3300001-0000001": imported("10.00: 1 C33 10.00", "1 C33"),
             "field-us/111-3300003-0000003": imported("10.00: 1 C33 10.00", "1 C33"),
         },
-        [
-            r"invalid-order: payload\.Orders\[1\]\..*: .* \(order 111-3300002-0000002\)"
-        ],
+        [r"invalid-order: payload\.Orders\[1\]\..*: .* \(order 111-3300002-0000002\)"],
     ),
     "39": Case({"field-us/111-3900001-0000001": imported("60.00: 1 C39-MUG 60.00", "1 C39-MUG")}),
     "40": Case(
