@@ -11,7 +11,7 @@ from handlers.payloads.json_text import BLANK, parse_json
 from handlers.payloads.problems import SHOWN, joined, problems_of
 from handlers.payloads.reading import Reading
 from handlers.payloads.spelling import by_letters, respelled, spelling_expected
-from handlers.payloads.wire import Object
+from handlers.payloads.wire import Object, with_currency
 from models.amazon_order import AmazonOrder
 from models.refusals import DeadLetterCode, Refusal
 
@@ -30,6 +30,8 @@ class _Form(NamedTuple):
     read: Callable[[Object], AmazonOrder]
     why_not: Callable[[Object], str | None] = lambda _: None
     """Says why a body is of no form at all, though it has a name of this one."""
+    currency: str = ""
+    """What the currency of an amount is called."""
 
 
 class _Api(NamedTuple):
@@ -58,11 +60,15 @@ class _Problem(NamedTuple):
     texts: list[str]
 
 
-_DOCUMENT: Final = _Form(document.read_document, document.why_no_document)
+_DOCUMENT: Final = _Form(document.read_document, document.why_no_document, "currency")
 _APIS: Final = (
-    _Api("payload", "Orders", orders_v0.MARKS, _Form(orders_v0.read_v0, orders_v0.why_no_v0)),
     _Api(
-        "order", "orders", orders_2026.MARKS, _Form(orders_2026.read_2026, orders_2026.why_no_2026)
+        *("payload", "Orders", orders_v0.MARKS),
+        _Form(orders_v0.read_v0, orders_v0.why_no_v0, "CurrencyCode"),
+    ),
+    _Api(
+        *("order", "orders", orders_2026.MARKS),
+        _Form(orders_2026.read_2026, orders_2026.why_no_2026, "currencyCode"),
     ),
 )
 _MARKS: Final = by_letters({"Orders", "NotificationType"}, *(api.marks for api in _APIS))
@@ -209,6 +215,9 @@ def _read_order(found: _Body, *, in_full: bool) -> AmazonOrder | _Problem:
     try:
         return form.read(body)
     except ValidationError as error:
+        complete = with_currency(body, form.currency)
+        if complete is not None:
+            return _read_order(_Body(at, complete, form), in_full=in_full)
         whose = _whose(at, body)
         texts = [text + whose for text in problems_of(error, at)] if in_full else []
         return _Problem(DeadLetterCode.INVALID_ORDER, texts)

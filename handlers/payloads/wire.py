@@ -5,6 +5,8 @@ which names (`named`) and in which types (`handlers.payloads.fields`). It adds n
 it validated is a whole value of the model, and `becomes` makes it one without a second pass.
 """
 
+from collections.abc import Iterator
+from copy import deepcopy
 from typing import Any
 
 from pydantic import (
@@ -16,6 +18,7 @@ from pydantic import (
     ConfigDict,
 )
 
+from handlers.payloads.fields import is_blank, is_money_told
 from models.amazon_order import AmazonOrder
 from models.base import Value
 
@@ -83,3 +86,38 @@ def finished(order: AmazonOrder) -> AmazonOrder:
     if not told:
         return order
     return order.model_copy(update={"buyer_requested_cancel": True in told})
+
+
+def with_currency(body: Object, name: str) -> Object | None:
+    """Return a copy of an order whose amounts all have a currency; None if that is no help.
+
+    Amazon's schemas require neither field of money. A currency that is missing is the one that all
+    others of the order are in; of several, or none, it would be a guess.
+
+    Args:
+        body: an order that could not be read.
+        name: what the currency is called.
+    """
+    currencies = [money.get(name) for money in _amounts_in(body)]
+    told = {currency for currency in currencies if isinstance(currency, str) and currency.strip()}
+    if len(told) != 1 or not any(map(is_blank, currencies)):
+        return None
+    complete = deepcopy(body)
+    for money in _amounts_in(complete):
+        if is_blank(money.get(name)):
+            money[name], *_ = told
+    return complete
+
+
+def _amounts_in(value: object) -> Iterator[Object]:
+    parts = [value]
+    while parts:
+        match parts.pop():
+            case dict() as part:
+                if is_money_told(part):
+                    yield part
+                parts += part.values()
+            case list() as several:
+                parts += several
+            case _:
+                pass
