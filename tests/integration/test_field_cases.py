@@ -66,6 +66,29 @@ UNLIKE = ("C25-CASE", "C25-gro\u0308ße", "C25-trail ")
 """SKUs of Amazon that differ from those of the catalog by case, a blank and their Unicode form."""
 
 CASES: Mapping[str, Case] = {
+    "06": Case(
+        {
+            "field-us/111-0600001-0000001": (
+                "processing 10.00: 0 C06-B 10.00, 1 C06-A 10.00; holds 1 C06-A",
+                "created 40.00: 1 C06-B 10.00, 3 C06-A 30.00",
+                (
+                    "amended 10.00: 1 C06-A 10.00: total 40.00 to 10.00, 1 quantity 3 to 1, "
+                    "1 price 30.00 to 10.00, 2 quantity 1 to 0"
+                ),
+            ),
+            "field-us/111-0600002-0000002": imported("10.00: 1 C06-B 10.00", "1 C06-B"),
+        }
+    ),
+    "07": Case(
+        {
+            "field-us/111-0700001-0000001": (
+                *imported("10.00: 1 C07 10.00", "1 C07"),
+                "cancellation of 1 requested",
+            )
+        }
+    ),
+    "08a": Case({"field-us/111-0800001-0000001": imported("12.00: 1 C08 12.00", "1 C08")}),
+    "08e": Case({}),  # the order of 08a, told again
     "08d": Case({"field-us/111-0800004-0000004": imported("12.00: 1 C08 12.00", "1 C08")}),
     "09": Case({"field-us/S02-0900001-0000001": ("skipped: not-sold-on-amazon",) * 2}),
     "12": Case({"field-us/111-1200001-0000001": imported("None: 1 C12 None", "1 C12")}),
@@ -116,12 +139,33 @@ CASES: Mapping[str, Case] = {
             ),
         }
     ),
+    "29": Case(
+        {
+            "field-fr/408-2900001-0000001": imported("20.00: 2 C29 20.00", "2 C29"),
+            "field-fr/408-2900002-0000002": imported("20.00: 2 C29 20.00", "2 C29"),
+        }
+    ),
     "33": Case(
         {
             "field-us/111-3300001-0000001": imported("10.00: 1 C33 10.00", "1 C33"),
             "field-us/111-3300003-0000003": imported("10.00: 1 C33 10.00", "1 C33"),
         },
         [r"invalid-order: payload\.Orders\[1\]\..*: .* \(order 111-3300002-0000002\)"],
+    ),
+    "36": Case(
+        {
+            order: imported("30.00: 1 C36 10.00, 1 C36 10.00, 1 C36 10.00", "3 C36")
+            for order in ("field-us/111-3600001-0000001", "field-us/111-3600002-0000002")
+        }
+    ),
+    "37": Case(
+        {
+            "field-us/111-3700001-0000001": (
+                "processing 20.00: 2 C37 20.00; holds 2 C37",
+                "created 30.00: 2 C37 20.00",
+                "amended 20.00: 2 C37 20.00: total 30.00 to 20.00",
+            )
+        }
     ),
     "39": Case({"field-us/111-3900001-0000001": imported("60.00: 1 C39-MUG 60.00", "1 C39-MUG")}),
     "40": Case(
@@ -140,12 +184,28 @@ CASES: Mapping[str, Case] = {
             "field-us/111-4600003-0000003": imported("None: 1 C46 10.00", "1 C46"),
         }
     ),
+    "48": Case(
+        {
+            "field-us/111-4800001-0000001": imported(
+                "None: 1 C48-A 10.00, 1 C48-B 10.00", "1 C48-A, 1 C48-B"
+            )
+        }
+    ),
+    "53": Case({"field-us/111-5300001-0000001": imported("12.00: 1 C53 12.00 tax 1.00", "1 C53")}),
     "53c": Case({"field-us/111-5300003-0000003": imported("12.00: 1 C53 12.00 tax 1.00", "1 C53")}),
     "57": Case({}, ["unknown-payload: expected Amazon's own spelling of AmazonOrderId, .*"]),
     "62": Case(
         {
             "field-us/111-6200001-0000001": imported("10.00: 1 C62 10.00", "1 C62"),
             "field-us/111-6200002-0000002": imported("10.00: 1 C62 10.00", "1 C62"),
+        }
+    ),
+    "66": Case(
+        {
+            "field-us/111-6600001-0000001": (
+                *imported("10.00: 1 C66 10.00", "1 C66"),
+                "amended 10.00: 1 C66 10.00: address_known False to True",
+            )
         }
     ),
 }
@@ -251,7 +311,7 @@ def _in_words(event: Mapping[str, Any]) -> str:
             return f"{event['from']} to {event['to']}"
         case "CommerceOrderAmended":
             changed = ", ".join(_change(one) for one in event["changes"])
-            return f"amended {event['total']}: {_lines(event['lines'])} ({changed})"
+            return f"amended {event['total']}: {_lines(event['lines'])}: {changed}"
         case "CommerceOrderCancellationRequested":
             return f"cancellation of {', '.join(event['order_item_ids'])} requested"
         case "OrderImportBlocked":
