@@ -188,6 +188,11 @@ _PAGES: Mapping[str, str] = {
     "Reason": "Grund",
     "Channel": "Versandart",
     "Purchased from": "Gekauft von",
+    "Without details since": "Ohne Einzelheiten seit",
+    "It waits for: {details}.": "Sie wartet auf: {details}.",
+    "Orders that wait for details longer than an hour": (
+        "Bestellungen, die länger als eine Stunde auf Einzelheiten warten"
+    ),
     "to": "bis",
     "from": "von",
     "Total from": "Summe von",

@@ -172,6 +172,11 @@ GERMAN_WORDS: Mapping[str, str] = {
     "Waiting for a status that can be imported": "Wartet auf einen importierbaren Status",
     "Waiting for the order's details": "Wartet auf die Einzelheiten der Bestellung",
     "Waiting for the purchase date": "Wartet auf das Kaufdatum",
+    "its status": "ihren Status",
+    "who ships it": "wer sie versendet",
+    "its lines": "ihre Positionen",
+    "prices told after Pending": "Preise, die nach Pending kommen",
+    "Details overdue": "Einzelheiten überfällig",
     "Import was off; manage it in Seller Central": (
         "Der Import war aus; in Seller Central verwalten"
     ),

@@ -7,9 +7,10 @@ from typing import NamedTuple
 from console.desk import Desk
 from models.errors import StorageUnavailable
 from models.facts import Store
-from models.outcomes import ImportState
+from models.outcomes import DETAILS_OVERDUE, ImportState
 
 _FRESH, _OLDEST = 2.0, 15.0
+_OVERDUE_FRESH = 15.0
 
 
 class NamedStore(NamedTuple):
@@ -31,6 +32,15 @@ def age_of_counts(desk: Desk) -> float | None:
 async def counts_of(desk: Desk) -> Mapping[str, Mapping[ImportState, int]]:
     """Give the orders per state per store, some seconds old at most."""
     return await desk.cache.get("counts", _FRESH, desk.reader.state_counts)
+
+
+async def overdue_of(desk: Desk) -> Mapping[str, int]:
+    """Return how many orders of each store wait for details longer than an hour."""
+
+    async def ask() -> Mapping[str, int]:
+        return await desk.reader.overdue_counts(desk.now() - DETAILS_OVERDUE)
+
+    return await desk.cache.get("overdue", _OVERDUE_FRESH, ask)
 
 
 async def count_ahead(desk: Desk) -> None:

@@ -16,7 +16,7 @@ from storage.console_query import OrderQuery, OrderSort
 
 FIELDS = (
     *("store", "state", "reason", "status", "channel", "number", "buyer", "sku", "product", "asin"),
-    *("from", "to", "min", "max", "currency", "sort"),
+    *("overdue", "from", "to", "min", "max", "currency", "sort"),
 )
 CODES = tuple(code.value for codes in (BlockerCode, WaitingReason, SkipReason) for code in codes)
 SORTS = {
@@ -198,6 +198,7 @@ _READERS: Mapping[str, Any] = {
     "sku": _as_text("sku"),
     "product": _as_text("product"),
     "asin": _as_text("asin"),
+    "overdue": _moment("overdue_since", end=False),
     "from": _moment("purchased_from", end=False),
     "to": _moment("purchased_to", end=True),
     "min": _amount("total_min"),

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from console.language import Translate
-from console.words import REASONS, STATES, STATUSES
+from console.words import MISSING_DETAILS, REASONS, STATES, STATUSES
 from models.amazon_order import Buyer
 from models.facts import CommerceStatus
 from models.money import Money
@@ -107,6 +107,10 @@ class Show:
         """Give codes in words."""
         return "; ".join(self.reason(code) for code in codes)
 
+    def missing(self, details: Iterable[str]) -> str:
+        """Return the details that an order waits for in words."""
+        return ", ".join(self._t(MISSING_DETAILS.get(one, one)) for one in details)
+
     def decision(self, what: str) -> str:
         """Give what a story tells."""
         return self._t(DECISIONS.get(what, what))
@@ -122,6 +126,8 @@ class Show:
         if not line.reasons:
             return self._t("On its way to the blocker check")
         said = self.reasons(line.reasons)
+        if line.missing:
+            return f"{said}: {self.missing(line.missing)}"
         return f"{said}: {', '.join(self.text(sku) for sku in row.skus[:3])}" if row.skus else said
 
     def facts(self, facts: Mapping[str, Any]) -> Sequence[str]:

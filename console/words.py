@@ -13,12 +13,18 @@ REASONS: Mapping[str, str] = {
     NOT_RECEIVED: "No such order was received.",
 }
 
+MISSING_DETAILS: Mapping[str, str] = dict(words.MISSING_DETAILS.items())
+
+OVERDUE = "overdue"
+"""The name of the tile of orders that wait for details longer than an hour."""
+
 STATES: Mapping[str, str] = {
     ImportState.WAITING: "Waiting",
     ImportState.SKIPPED: "Skipped",
     ImportState.BLOCKED: "Blocked",
     ImportState.CREATED: "Created",
     ImportState.WITHDRAWN: "Withdrawn",
+    OVERDUE: "Details overdue",
 }
 
 STATE_MEANINGS: Mapping[str, str] = {

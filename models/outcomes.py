@@ -1,7 +1,7 @@
 """What became of an order: exactly one of five states, each with only what belongs to it."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from models.blockers import Blocker
@@ -24,6 +24,10 @@ class WaitingReason(StrEnum):
     STATUS_NOT_IMPORTABLE = "status-not-importable"
     DETAILS_PENDING = "details-pending"
     PURCHASE_DATE_UNKNOWN = "purchase-date-unknown"
+
+
+DETAILS_OVERDUE = timedelta(hours=1)
+"""How long an order may wait for its details before operators are shown that it does."""
 
 
 class MissingDetail(StrEnum):

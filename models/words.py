@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from models.blockers import BlockerCode
-from models.outcomes import SkipReason, WaitingReason
+from models.outcomes import MissingDetail, SkipReason, WaitingReason
 from models.refusals import DeadLetterCode
 
 REASONS: Mapping[str, str] = {
@@ -21,6 +21,14 @@ REASONS: Mapping[str, str] = {
     SkipReason.NOTHING_TO_IMPORT: "No line with a quantity",
 }
 """Every code an order can have."""
+
+MISSING_DETAILS: Mapping[MissingDetail, str] = {
+    MissingDetail.STATUS: "its status",
+    MissingDetail.CHANNEL: "who ships it",
+    MissingDetail.LINES: "its lines",
+    MissingDetail.PRICES: "prices told after Pending",
+}
+"""What an order that waits for its details waits for."""
 
 DECISIONS: Mapping[str, str] = {
     "received": "message received",

@@ -10,7 +10,7 @@ from datetime import datetime
 from models.errors import BrokerUnavailable, OrderImportError
 from models.facts import Store
 from models.ledger import Source
-from models.outcomes import ImportState
+from models.outcomes import DETAILS_OVERDUE, ImportState
 from order_import.clients import connect_reader
 from order_import.exposed_files import ExposedFile, exposed_files
 from order_import.kafka_probe import why_unreachable
@@ -18,6 +18,7 @@ from order_import.lag import LagMeter, TopicLag
 from order_import.settings import Settings
 from order_import.words import blocked_per_store, system_message_of
 from storage.reader import Reader, Standing
+from streams.clock import now
 
 _RATE_OVER = 1.0
 """Seconds over which the rate is measured."""
@@ -50,6 +51,8 @@ class Health:
     states: Mapping[str, Mapping[ImportState, int]] = field(default_factory=dict)
     stores: Mapping[str, Store] = field(default_factory=dict)
     blockers: Mapping[str, int] = field(default_factory=dict)
+    overdue: Mapping[str, int] = field(default_factory=dict)
+    """How many orders wait for details longer than an hour, per store id."""
     dead_letters: Mapping[str, int] = field(default_factory=dict)
     exposed_files: Sequence[ExposedFile] = ()
     """Files with secrets that others on this machine can read."""
@@ -107,6 +110,7 @@ async def _count(health: Health, reader: Reader) -> None:
     health.stores = await reader.stores()
     health.states = await reader.state_counts()
     health.blockers = await reader.blocker_counts()
+    health.overdue = await reader.overdue_counts(now() - DETAILS_OVERDUE)
     health.dead_letters = await reader.dead_letter_counts()
 
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Mapping
 
 from models.facts import Store
-from models.outcomes import ImportState
-from models.words import REASONS
+from models.outcomes import ImportState, MissingDetail
+from models.words import MISSING_DETAILS, REASONS
 
 STATES: Mapping[ImportState, str] = {
     ImportState.WAITING: "Waiting: nothing can be decided yet",
@@ -26,6 +26,11 @@ STATE_STYLES: Mapping[ImportState, str] = {
 def in_words(reasons: Iterable[str]) -> str:
     """Give reasons as people read them; a code without words stands for itself."""
     return "; ".join(REASONS.get(reason, reason) for reason in reasons)
+
+
+def missing_in_words(missing: Iterable[MissingDetail]) -> str:
+    """Return the details an order waits for as people read them, each with its code."""
+    return ", ".join(f"{MISSING_DETAILS[detail]} ({detail})" for detail in missing)
 
 
 def system_message(store_names: Iterable[str]) -> str | None:

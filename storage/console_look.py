@@ -5,7 +5,15 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from storage.console_queries import FIELD, Stretch, by_state, filter_of, stretches, waiting_on
+from storage.console_queries import (
+    FIELD,
+    Stretch,
+    by_state,
+    filter_of,
+    overdue,
+    stretches,
+    waiting_on,
+)
 from storage.console_query import Cursor, OrderQuery, OrderSort
 from storage.console_search import FIRST, Pieces, matcher
 from storage.values import Document
@@ -95,6 +103,8 @@ def indexed_of(query: OrderQuery) -> list[Document]:
         return [filter_of(bounded)]
     if query.product:
         return [filter_of(bounded) | waiting_on(query.product)]
+    if query.overdue_since is not None:
+        return [filter_of(bounded) | overdue(query.overdue_since)]
     return [filter_of(bounded) | state for state in by_state(query)]
 
 

@@ -32,6 +32,8 @@ ROW_FIELDS: Document = dict.fromkeys(
         "buyer.name",
         "import.state",
         "import.reasons",
+        "import.missing",
+        "import.details_pending_since",
         "import.commerce_order_id",
         "import.since",
         "import.decided_at",
@@ -87,6 +89,8 @@ def filter_of(query: OrderQuery) -> Document:
     if query.product:
         # Every order that a product blocks waits on it: this has an index.
         match |= waiting_on(query.product)
+    if query.overdue_since is not None:
+        match |= overdue(query.overdue_since)
     return match | _of_reasons(query)
 
 
@@ -108,6 +112,8 @@ def by_state(query: OrderQuery) -> list[Document]:
     states = states_of(query)
     if query.product and states == [ImportState.BLOCKED.value]:
         return [{}]  # only blocked orders wait on a product, and one index is enough
+    if query.overdue_since is not None and states == [ImportState.WAITING.value]:
+        return [{}]  # so do only waiting ones for details
     if query.sort is not OrderSort.RECEIVED and not query.keys and query.number is None:
         return [{"import.state": state} for state in states]
     return [among(states)]
@@ -133,6 +139,11 @@ def purchased(query: OrderQuery) -> Document:
 def waiting_on(sku: str) -> Document:
     """Give the condition of the orders that wait on a product."""
     return {"import.waits_on": waits_on_product(sku)}
+
+
+def overdue(since: datetime) -> Document:
+    """Return the condition of the orders that have waited for details since then or longer."""
+    return {"import.details_pending_since": {"$lte": since}}
 
 
 def stretches(query: OrderQuery, cursor: Cursor | None, *, forward: bool) -> list[Stretch]:

@@ -30,8 +30,9 @@ class OrderQuery:
     """Which orders, and in which order. `None` leaves a question out.
 
     `number` is an Amazon order id or its beginning, `sku` a seller's or a catalog's, and
-    `product` the catalog SKU of a blocker (empty: a blocker without a SKU). `keys` are
-    `store/order`, for a selection.
+    `product` the catalog SKU of a blocker (empty: a blocker without a SKU). `overdue_since` asks
+    for orders that have waited for details since then or longer. `keys` are `store/order`, for a
+    selection.
     """
 
     store_id: str | None = None
@@ -44,6 +45,7 @@ class OrderQuery:
     sku: str | None = None
     product: str | None = None
     asin: str | None = None
+    overdue_since: datetime | None = None
     purchased_from: datetime | None = None
     purchased_to: datetime | None = None
     total_min: Decimal | None = None
@@ -60,7 +62,7 @@ class OrderQuery:
             return [self.state]
         if self.reason in set(BlockerCode) or (self.reason is None and self.asks_for_a_blocker):
             return [ImportState.BLOCKED]
-        if self.reason in set(WaitingReason):
+        if self.reason in set(WaitingReason) or (self.reason is None and self.overdue_since):
             return [ImportState.WAITING]
         if self.reason in set(SkipReason):
             return [ImportState.SKIPPED, ImportState.WITHDRAWN]

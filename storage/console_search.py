@@ -91,6 +91,7 @@ def matcher(query: OrderQuery) -> Callable[[Document], bool]:
             and _has_amount(query, total.get("amount"))
             and _has_reason(query, order["import"]["reasons"])
             and _has_sku(query, order)
+            and _is_overdue(query, order["import"].get("details_pending_since"))
         )
 
     return matches
@@ -133,6 +134,11 @@ def _has_reason(query: OrderQuery, reasons: list[Any]) -> bool:
         for one in reasons
         if isinstance(one, dict)
     )
+
+
+def _is_overdue(query: OrderQuery, since: datetime | None) -> bool:
+    asked = query.overdue_since
+    return asked is None or (since is not None and since <= asked)
 
 
 def _has_sku(query: OrderQuery, order: Document) -> bool:

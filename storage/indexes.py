@@ -33,6 +33,12 @@ INDEXES = (
     Index("amazon_orders", [("amazon_order_id", 1)], "an order by Amazon's id alone"),
     Index(
         "amazon_orders",
+        [("import.details_pending_since", 1), ("store_id", 1)],
+        "the orders that wait for details longer than some time, of each store",
+        only={"import.details_pending_since": {"$exists": True}},
+    ),
+    Index(
+        "amazon_orders",
         [("received_at", 1), ("_id", 1), ("store_id", 1)],
         "orders as they came in, and how many in each hour; never changed once written",
     ),

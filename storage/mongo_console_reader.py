@@ -63,7 +63,7 @@ class MongoConsoleReader(MongoConsoleFacts, ConsoleReader):
         found: list[Document] = []
         for stretch in stretches(query, cursor, forward=forward):
             # What a reason or a SKU finds is found by it: pieces of time would each cost as much.
-            whole = query.reason is not None or query.sku is not None
+            whole = any(one is not None for one in (query.reason, query.sku, query.overdue_since))
             for window in [stretch] if whole else await self._windows(stretch, query.sort, at):
                 if len(found) == limit:
                     break

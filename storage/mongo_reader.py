@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import Any
 
 from typing_extensions import override
@@ -106,6 +107,11 @@ class MongoReader(Reader):
             store = counts.setdefault(group["_id"]["store_id"], {})
             store[ImportState(group["_id"]["state"])] = group["count"]
         return counts
+
+    @override
+    async def overdue_counts(self, since: datetime) -> Mapping[str, int]:
+        overdue = {"$match": {"import.details_pending_since": {"$lte": since}}}
+        return await self._count("amazon_orders", overdue, _counted("$store_id"))
 
     @override
     async def blocker_counts(self) -> Mapping[str, int]:

@@ -81,8 +81,9 @@ def outcome_in(record: OrderRecord) -> Document:
     if record.waits_on:
         imported["waits_on"] = record.waits_on
     match outcome:
-        case Waiting(_, missing) if missing:
+        case Waiting(WaitingReason.DETAILS_PENDING | WaitingReason.PURCHASE_DATE_UNKNOWN, missing):
             imported["missing"] = [detail.value for detail in missing]
+            imported["details_pending_since"] = record.decided_at
         case Created(commerce_order_id):
             imported["commerce_order_id"] = commerce_order_id
         case Blocked(_, since, tried):

@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 from models.amazon_order import AmazonStatus, FulfillmentChannel
 from models.blockers import BlockerCode
 from models.facts import CommerceStatus
-from models.outcomes import ImportState, SkipReason, WaitingReason
+from models.outcomes import ImportState, MissingDetail, SkipReason, WaitingReason
 from storage.reader import OrderFilter, OrderLine
 from storage.values import Document, money_out
 
@@ -19,6 +19,7 @@ FIELDS = dict.fromkeys(
         "total",
         "import.state",
         "import.reasons",
+        "import.missing",
         "import.commerce_order_id",
     ),
     1,
@@ -33,6 +34,8 @@ def query_of(wanted: OrderFilter) -> Document:
     """
     states = [wanted.state] if wanted.state is not None else _states_of(wanted.reason)
     query: Document = {"import.state": {"$in": [state.value for state in states]}}
+    if wanted.overdue_since is not None:
+        query |= {"import.details_pending_since": {"$lte": wanted.overdue_since}}
     if wanted.store_id is not None:
         query["store_id"] = wanted.store_id
     if wanted.since is not None:
@@ -65,6 +68,7 @@ def line_out(document: Document, commerce_orders: Mapping[str, Document]) -> Ord
         commerce_order_id=commerce_id,
         order_number=commerce.get("order_number"),
         commerce_status=None if moved is None else CommerceStatus(moved),
+        missing=tuple(MissingDetail(detail) for detail in imported.get("missing", ())),
     )
 
 

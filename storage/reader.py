@@ -10,7 +10,7 @@ from models.blockers import REMEDIES, BlockerCode
 from models.facts import CommerceStatus, Store
 from models.ledger import Source
 from models.money import Money
-from models.outcomes import ImportState
+from models.outcomes import ImportState, MissingDetail
 from models.records import CommerceOrder, OrderRecord, StoryEntry
 
 
@@ -19,7 +19,8 @@ class OrderFilter:
     """Which orders to list. `None` leaves a question out.
 
     `reason` is any stable code: of a blocker, of waiting, or of skipping. `since` is the earliest
-    purchase that is listed.
+    purchase that is listed; `overdue_since` asks for orders that have waited for details since
+    then or longer.
     """
 
     store_id: str | None = None
@@ -27,14 +28,15 @@ class OrderFilter:
     reason: str | None = None
     since: datetime | None = None
     limit: int = 50
+    overdue_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class OrderLine:
     """An order as one line of a list. Nothing of the buyer is in it.
 
-    `reasons` are codes, each once. `order_number` and `commerce_status` are of the Commerce order,
-    where there is one.
+    `reasons` are codes, each once; `missing` are the details an order waits for. `order_number`
+    and `commerce_status` are of the Commerce order, where there is one.
     """
 
     store_id: str
@@ -48,6 +50,7 @@ class OrderLine:
     commerce_order_id: str | None
     order_number: str | None
     commerce_status: CommerceStatus | None
+    missing: tuple[MissingDetail, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +142,13 @@ class Reader(Protocol):
 
     async def state_counts(self) -> Mapping[str, Mapping[ImportState, int]]:
         """Give, per store id, how many orders are in each state."""
+        ...
+
+    async def overdue_counts(self, since: datetime) -> Mapping[str, int]:
+        """Return, per store id, how many orders have waited for details since then or longer.
+
+        A purchase date that is not known is such a detail. Stores without any are left out.
+        """
         ...
 
     async def blocker_counts(self) -> Mapping[str, int]:

@@ -12,10 +12,12 @@ from starlette.routing import BaseRoute
 
 from console import links
 from console.chart import HEIGHT, WIDTH, chart_of
-from console.news import age_of_counts, counts_of, stores_of
+from console.desk import Desk
+from console.news import age_of_counts, counts_of, overdue_of, stores_of
 from console.web import desk_of, get, refuse, render
+from console.words import OVERDUE
 from models.facts import Store
-from models.outcomes import ImportState
+from models.outcomes import DETAILS_OVERDUE, ImportState
 from storage.console_query import OrderQuery, OrderSort
 from storage.console_reader import Activity
 
@@ -48,7 +50,9 @@ class StoreRow:
 async def overview(request: Request) -> Response:
     """Show all stores."""
     desk = desk_of(request)
-    counts, stores = await asyncio.gather(counts_of(desk), stores_of(desk))
+    counts, stores, overdue = await asyncio.gather(
+        counts_of(desk), stores_of(desk), overdue_of(desk)
+    )
     rows = [
         StoreRow(
             one,
@@ -64,6 +68,7 @@ async def overview(request: Request) -> Response:
         "overview.html",
         rows=rows,
         tiles=_tiles(None, summed),
+        overdue=_overdue_tile(desk, None, sum(overdue.values())),
         received=sum(summed.values()),
         **await _lately(request, None),
     )
@@ -73,7 +78,9 @@ async def store_dashboard(request: Request) -> Response:
     """Show one store."""
     desk = desk_of(request)
     store_id = request.path_params["store_id"]
-    counts, stores = await asyncio.gather(counts_of(desk), stores_of(desk))
+    counts, stores, overdue = await asyncio.gather(
+        counts_of(desk), stores_of(desk), overdue_of(desk)
+    )
     if store_id not in counts and store_id not in stores:
         return await refuse(request, HTTPStatus.NOT_FOUND, "There is no such store.")
     of = counts.get(store_id, {})
@@ -83,6 +90,7 @@ async def store_dashboard(request: Request) -> Response:
         store_id=store_id,
         store=stores.get(store_id),
         tiles=_tiles(store_id, of),
+        overdue=_overdue_tile(desk, store_id, overdue.get(store_id, 0)),
         received=sum(of.values()),
         **await _lately(request, store_id),
     )
@@ -119,6 +127,11 @@ def _tiles(store_id: str | None, counts: dict[ImportState, int] | object) -> tup
         )
         for state in TILES
     )
+
+
+def _overdue_tile(desk: Desk, store_id: str | None, count: int) -> Tile:
+    since = (desk.now() - DETAILS_OVERDUE).isoformat(timespec="minutes")
+    return Tile(OVERDUE, count, links.query("/orders", store=store_id, overdue=since))
 
 
 ROUTES: list[BaseRoute] = [

@@ -11,11 +11,12 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute
 
 from console.language import translator
-from console.news import counts_of
+from console.news import counts_of, overdue_of
 from console.ports import PortError
 from console.show import Show
 from console.visit import visit_of
 from console.web import desk_of, get
+from console.words import OVERDUE
 from models.base import to_utc
 from models.errors import StorageUnavailable
 from models.outcomes import ImportState
@@ -83,7 +84,7 @@ async def _numbers(
     request: Request, store_id: str | None, since: datetime, shown: Show
 ) -> dict[str, object]:
     desk = desk_of(request)
-    counts = await counts_of(desk)
+    counts, overdue = await asyncio.gather(counts_of(desk), overdue_of(desk))
     chosen = [counts.get(store_id, {})] if store_id is not None else list(counts.values())
     states = {one.value: sum(of.get(one, 0) for of in chosen) for one in ImportState}
     fresh = await desk.orders.received_since(store_id, since, _COUNTED)
@@ -91,6 +92,9 @@ async def _numbers(
         "fresh": fresh,
         "received": shown.number(sum(states.values())),
         **{state: shown.number(count) for state, count in states.items()},
+        OVERDUE: shown.number(
+            sum(overdue.values()) if store_id is None else overdue.get(store_id, 0)
+        ),
     }
 
 

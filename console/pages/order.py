@@ -48,6 +48,7 @@ async def order(request: Request) -> Response:
         state=_state_of(found),
         meaning=STATE_MEANINGS[_state_of(found)],
         reason=getattr(outcome, "reason", None),
+        missing=getattr(outcome, "missing", ()),
         blockers=blockers,
         products=await desk.orders.products([one.sku for one in blockers[:_BLOCKERS] if one.sku]),
         is_blocked=isinstance(outcome, Blocked),

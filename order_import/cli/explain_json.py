@@ -2,12 +2,14 @@
 
 from typing import Any
 
-from models.outcomes import Blocked
+from models.outcomes import Blocked, Waiting
 from models.records import CommerceOrder, StoryEntry
 from storage.order_documents import state_of
 from storage.reader import OrderHistory
 
 _PERSONAL = {"buyer", "ship_to", "packages"}
+_BOOKKEEPING = {"clocks", "is_notification"}
+"""What only tells newer messages from older ones."""
 
 
 def history_as_json(found: OrderHistory) -> dict[str, Any]:
@@ -17,13 +19,14 @@ def history_as_json(found: OrderHistory) -> dict[str, Any]:
     return {
         "store_id": record.store_id,
         "store": found.store,
-        **record.order.model_dump(mode="json", exclude=_PERSONAL | {"store_id"}),
+        **record.order.model_dump(mode="json", exclude=_PERSONAL | _BOOKKEEPING | {"store_id"}),
         "received": record.received,
         "ignored": record.ignored,
         "received_at": record.received_at,
         "import": {
             "state": state_of(outcome),
             "reasons": _reasons(found),
+            "missing": outcome.missing if isinstance(outcome, Waiting) else (),
             "since": outcome.since if isinstance(outcome, Blocked) else None,
             "tried": outcome.tried if isinstance(outcome, Blocked) else None,
             "decided_at": record.decided_at,

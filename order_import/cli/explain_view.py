@@ -8,11 +8,11 @@ from rich.table import Table
 from rich.text import Text
 
 from models.facts import Store
-from models.outcomes import Blocked
+from models.outcomes import Blocked, Waiting
 from models.records import CommerceLine, CommerceOrder, StoryEntry
 from models.words import DECISIONS, FIELDS, REASONS
 from order_import.output import amount, cell, exact, moment, new_table
-from order_import.words import STATE_STYLES, STATES, in_words
+from order_import.words import STATE_STYLES, STATES, in_words, missing_in_words
 from storage.order_documents import state_of
 from storage.reader import OrderHistory
 
@@ -123,6 +123,8 @@ def _why(found: OrderHistory) -> Iterator[Text]:
             yield cell(f"    → {blocker.remedy}", "cyan")
     elif (reason := getattr(outcome, "reason", None)) is not None:
         yield cell(f"{REASONS[reason]} ({reason}).")
+        if isinstance(outcome, Waiting) and outcome.missing:
+            yield cell(f"  It waits for: {missing_in_words(outcome.missing)}.")
     elif found.record.admitted:
         yield cell("On its way to the blocker check.")
 

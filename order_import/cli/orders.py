@@ -9,7 +9,7 @@ import typer
 
 from models.base import to_utc
 from models.blockers import BlockerCode
-from models.outcomes import ImportState, SkipReason, WaitingReason
+from models.outcomes import DETAILS_OVERDUE, ImportState, SkipReason, WaitingReason
 from order_import.cli.surroundings import read_settings, run
 from order_import.clients import connect_reader
 from order_import.output import amount, cell, moment, new_table, print_json, stdout
@@ -63,11 +63,15 @@ def orders(
             help="Purchased since a date or time in UTC, or an age (90m, 24h, 7d).",
         ),
     ] = None,
+    overdue: Annotated[
+        bool, typer.Option("--overdue", help="That wait for details longer than an hour.")
+    ] = False,
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many at most.")] = 50,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """List the orders that were received, newest purchase first."""
-    wanted = OrderFilter(store, state, reason, since, limit)
+    overdue_since = now() - DETAILS_OVERDUE if overdue else None
+    wanted = OrderFilter(store, state, reason, since, limit, overdue_since)
     found = run(_list(read_settings(), wanted))
     if as_json:
         print_json(found)
@@ -90,13 +94,18 @@ def orders(
             cell(line.channel),
             cell(amount(line.total)),
             cell(line.state, STATE_STYLES[line.state]),
-            cell(in_words(line.reasons) or None),
+            cell(_why(line) or None),
             cell(line.order_number),
             cell(line.commerce_status),
         )
     console.print(table)
     if len(found) == limit:
         console.print(f"The newest {limit}; ask for more with --limit.")
+
+
+def _why(line: OrderLine) -> str:
+    said = in_words(line.reasons)
+    return f"{said}: {', '.join(line.missing)}" if line.missing else said
 
 
 async def _list(settings: Settings, wanted: OrderFilter) -> Sequence[OrderLine]:

@@ -48,6 +48,7 @@ def health_as_json(health: Health) -> dict[str, object]:
         ],
         "blocked_per_store": health.blocked_per_store,
         "blockers": health.blockers,
+        "waiting_for_details_over_an_hour": health.overdue,
         "dead_letters": health.dead_letters,
         "system_message": health.system_message,
         "warnings": [str(one) for one in health.exposed_files],
@@ -79,6 +80,12 @@ def show_health(console: Console, health: Health, at: datetime) -> None:
     console.print(orders_table(health.stores, health.states))
     if health.blockers:
         console.print(blockers_table(health.blockers))
+    if health.overdue:
+        of_stores = ", ".join(f"{store} {count}" for store, count in sorted(health.overdue.items()))
+        console.print(
+            f"Waiting for details for over an hour: {sum(health.overdue.values())} ({of_stores}); "
+            "see order-import orders --overdue"
+        )
     if health.dead_letters:
         told = ", ".join(f"{count} {code}" for code, count in sorted(health.dead_letters.items()))
         console.print(f"Dead letters: {told}")

@@ -1,6 +1,7 @@
 """The console's questions on the real protocol: every order once, in order, whatever the page."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -13,7 +14,7 @@ import pytest_asyncio
 from bson.decimal128 import Decimal128
 
 from models.amazon_order import AmazonStatus
-from models.outcomes import ImportState
+from models.outcomes import ImportState, MissingDetail
 from storage.blocked_groups import stages_of
 from storage.console_query import OrderQuery, OrderSort
 from storage.console_reader import OrderRow, TooManyToSort
@@ -22,9 +23,12 @@ from storage.driver import Driver, open_client, settled
 from storage.mongo_console_reader import MongoConsoleReader
 from storage.mongo_console_state import MongoConsoleState
 from storage.mongo_reader import MongoReader
+from storage.reader import OrderFilter
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 ORDERS = 60
+OVERDUE = NOW - timedelta(minutes=20)
+INDEXED = (OrderSort.PURCHASED, OrderSort.RECEIVED)
 
 
 def an_order(number: int) -> dict[str, Any]:
@@ -49,6 +53,10 @@ def an_order(number: int) -> dict[str, Any]:
         sku = f"BLOCKS-{number % 3}" if number % 4 else None
         reasons = [{"code": "disabled", "sku": sku, "asin": f"ASIN-{number % 2}"}]
         document["import"]["waits_on"] = [f"product:{sku}"]
+    elif state is ImportState.WAITING and number % 3:
+        reasons = ["details-pending"]
+        document["import"]["missing"] = ["lines", "channel"]
+        document["import"]["details_pending_since"] = NOW - timedelta(minutes=number)
     elif state is ImportState.WITHDRAWN:
         reasons = ["canceled"]
     document["import"]["reasons"] = reasons
@@ -164,6 +172,38 @@ async def test_stores_with_blocked_orders_are_named(database: Any) -> None:
 
 
 @pytest.mark.asyncio(loop_scope="module")
+async def test_orders_that_wait_for_details_too_long_are_counted_and_listed(database: Any) -> None:
+    overdue = [one for one in map(an_order, range(ORDERS)) if _is_overdue(one)]
+    counted = Counter(one["store_id"] for one in overdue)
+    assert await MongoReader(database.client, database.name).overdue_counts(OVERDUE) == counted
+    lines = await MongoReader(database.client, database.name).list_orders(
+        OrderFilter(overdue_since=OVERDUE)
+    )
+    assert {line.amazon_order_id for line in lines} == {one["amazon_order_id"] for one in overdue}
+    assert {line.missing for line in lines} == {(MissingDetail.LINES, MissingDetail.CHANNEL)}
+    for query in (OrderQuery(sort=sort, overdue_since=OVERDUE) for sort in OrderSort):
+        if query.sort.has_index:
+            rows = await MongoConsoleReader(database).page(
+                query, None, at=NOW, forward=True, limit=ORDERS
+            )
+        else:
+            rows = (
+                await MongoConsoleReader(database).ranked(
+                    query, None, forward=True, limit=ORDERS, at_most=len(overdue)
+                )
+            ).rows
+        assert {row.key for row in rows} == {one["_id"] for one in overdue}
+    assert not await MongoReader(database.client, database.name).overdue_counts(
+        NOW - timedelta(days=1)
+    )
+
+
+def _is_overdue(order: dict[str, Any]) -> bool:
+    since = order["import"].get("details_pending_since")
+    return since is not None and since <= OVERDUE
+
+
+@pytest.mark.asyncio(loop_scope="module")
 async def test_filters_of_page_count_and_stream_agree(database: Any) -> None:
     reader = MongoConsoleReader(database)
     for query in (
@@ -175,6 +215,9 @@ async def test_filters_of_page_count_and_stream_agree(database: Any) -> None:
         OrderQuery(keys=("store-0/000", "store-1/001")),
         OrderQuery(purchased_from=NOW - timedelta(days=3), purchased_to=NOW - timedelta(days=1)),
         OrderQuery(purchased_from=NOW - timedelta(days=3), sort=OrderSort.RECEIVED),
+        *(OrderQuery(overdue_since=OVERDUE, sort=sort) for sort in INDEXED),
+        OrderQuery(overdue_since=OVERDUE, store_id="store-1"),
+        OrderQuery(overdue_since=OVERDUE, state=ImportState.WAITING),
     ):
         page = await reader.page(query, None, at=NOW, forward=True, limit=1_000)
         assert page
@@ -198,6 +241,9 @@ SEARCHES = (
     OrderQuery(reason="canceled", descending=False),
     OrderQuery(total_min=Decimal(20), total_max=Decimal("40.5"), currency="EUR"),
     OrderQuery(status=AmazonStatus.UNSHIPPED, purchased_from=NOW - timedelta(days=3)),
+    OrderQuery(overdue_since=OVERDUE, status=AmazonStatus.UNSHIPPED),
+    OrderQuery(overdue_since=OVERDUE, buyer="buyer 5", sort=OrderSort.RECEIVED),
+    OrderQuery(overdue_since=OVERDUE, reason="details-pending"),
     OrderQuery(buyer=".*"),
 )
 

@@ -201,6 +201,9 @@ async def operate(reader: Any) -> None:
     assert await reader.history(KEY)
     await reader.state_counts()
     await reader.blocker_counts()
+    await reader.overdue_counts(NOW)
+    for store in (None, STORE):
+        await reader.list_orders(OrderFilter(store_id=store, overdue_since=NOW))
     for store in (None, STORE):
         await reader.blocked_groups(store, 5)
     await reader.dead_letter_counts()
@@ -236,6 +239,8 @@ QUESTIONS: Mapping[str, OrderQuery] = {
     "days": OrderQuery(purchased_from=PURCHASED, purchased_to=NOW),
     "money": OrderQuery(total_min=Decimal(1), total_max=Decimal(9)),
     "a selection": OrderQuery(keys=(KEY,)),
+    "too long without details": OrderQuery(overdue_since=NOW),
+    "too long without details, one store": OrderQuery(overdue_since=NOW, store_id=STORE),
 }
 
 

@@ -14,7 +14,11 @@ from models.amazon_order import (
     Address,
     AmazonStatus,
     Buyer,
+    CancelRequest,
+    Clocks,
+    Completeness,
     FulfillmentChannel,
+    LineClock,
     Package,
 )
 from models.base import to_utc
@@ -35,6 +39,7 @@ from models.ledger import (
 from models.outcomes import (
     Admitted,
     Created,
+    MissingDetail,
     Outcome,
     Skipped,
     SkipReason,
@@ -231,6 +236,41 @@ async def test_an_order_of_which_hardly_anything_was_told_comes_back_as_it_was(
     )
     await write(storage, orders=[new(record)])
     assert await stored_order(storage) == record
+
+
+async def test_rule_15_the_clocks_of_an_order_come_back_as_they_were(storage: Tested) -> None:
+    clocks = Clocks(
+        fields={"total": later(-1), "buyer.name": later(-1), "status": later(2), "programs": None},
+        lines={
+            "item-1": LineClock(later(2), None, later(-1), Completeness.PROVISIONAL),
+            "2": LineClock(NOW, NOW, None, Completeness.ANNOUNCED),
+        },
+        listed_at=later(-1),
+        cancel_request=CancelRequest(requested=False, at=None),
+    )
+    record = a_record(order=a_full_order(clocks=clocks))
+    await write(storage, orders=[new(record)])
+    assert await stored_order(storage) == record
+
+
+async def test_rule_5_what_an_order_waits_for_is_stored_with_when_it_began(
+    storage: Tested,
+) -> None:
+    missing = (MissingDetail.CHANNEL, MissingDetail.PRICES)
+    waiting = Waiting(WaitingReason.DETAILS_PENDING, missing)
+    await write(storage, orders=[new(a_record(outcome=waiting))])
+    stored = await stored_order(storage)
+    assert stored is not None
+    assert isinstance(stored.outcome, Waiting)
+    assert stored.outcome.missing == missing
+    if isinstance(storage, MemoryStorage):
+        return  # what is asked by time is asked of documents
+    found = await storage._database.amazon_orders.find_one({"_id": KEY})
+    assert found["import"]["details_pending_since"] == NOW
+    created = OrderChange(a_record(outcome=Created("c-1")), (), is_new=False, details=False)
+    await write(storage, orders=[created])
+    found = await storage._database.amazon_orders.find_one({"_id": KEY})
+    assert {"details_pending_since", "missing"}.isdisjoint(found["import"])
 
 
 async def test_what_was_not_told_is_not_stored(storage: Tested) -> None:

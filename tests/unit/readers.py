@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
+from datetime import datetime
 
 from typing_extensions import override
 
@@ -29,11 +30,13 @@ class FakeReader(Reader):
         groups: Sequence[BlockedGroup] = (),
         known_stores: Sequence[Store] = (),
         blocked: Mapping[str, int] | None = None,
+        overdue: Mapping[str, int] | None = None,
     ) -> None:
         self.lines = lines
         self.groups = groups
         self.known_stores = known_stores
         self.blocked = blocked or {}
+        self.overdue = overdue or {}
         self.asked_for_groups: list[tuple[str | None, int]] = []
         self.histories = {history.record.key: history for history in histories}
         self.asked: list[OrderFilter] = []
@@ -71,6 +74,10 @@ class FakeReader(Reader):
     async def blocked_groups(self, store_id: str | None, limit: int) -> Sequence[BlockedGroup]:
         self.asked_for_groups.append((store_id, limit))
         return self.groups[:limit]
+
+    @override
+    async def overdue_counts(self, since: datetime) -> Mapping[str, int]:
+        return self.overdue
 
     @override
     async def blocker_counts(self) -> Mapping[str, int]:

@@ -1,6 +1,7 @@
 """What people and programs see: tables, stories and health, and never a buyer."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -17,15 +18,24 @@ from models.amazon_order import (
 from models.blockers import REMEDIES, Blocker, BlockerCode
 from models.facts import CommerceStatus, Store
 from models.money import Money
-from models.outcomes import Blocked, ImportState, SkipReason, WaitingReason
+from models.outcomes import (
+    DETAILS_OVERDUE,
+    Blocked,
+    ImportState,
+    MissingDetail,
+    SkipReason,
+    Waiting,
+    WaitingReason,
+)
 from models.records import Cause, OrderRecord, StoryEntry
-from models.words import REASONS
+from models.words import MISSING_DETAILS, REASONS
 from order_import.cli import main
 from order_import.cli.status import health_as_json, show_health
 from order_import.health import Health, ServerHealth
 from order_import.lag import TopicLag
 from order_import.output import stdout
 from storage.reader import OrderHistory, OrderLine, PublishedEvent
+from streams.clock import now
 from tests.unit.readers import FakeReader, opened
 
 AT = datetime(2025, 11, 28, 9, 15, tzinfo=UTC)
@@ -135,6 +145,38 @@ def test_orders_pass_on_what_was_asked(reader: FakeReader) -> None:
     assert (asked.since, asked.limit) == (datetime(2025, 11, 28, 9, tzinfo=UTC), 7)
 
 
+def test_rule_5_an_order_that_waits_says_for_what_in_the_list_and_in_explain(
+    reader: FakeReader, capsys: pytest.CaptureFixture[str]
+) -> None:
+    missing = (MissingDetail.LINES, MissingDetail.PRICES)
+    outcome = Waiting(WaitingReason.DETAILS_PENDING, missing)
+    reader.lines = [
+        replace(BLOCKED, state=ImportState.WAITING, reasons=("details-pending",), missing=missing)
+    ]
+    history = reader.histories["de/304-2"]
+    reader.histories["de/304-2"] = replace(history, record=replace(history.record, outcome=outcome))
+    words = "its lines (lines), prices told after Pending (prices-after-pending)"
+    for command, said in ((("orders",), ": lines, prices-after-p"), (("explain", "304-2"), words)):
+        assert leave(*command) == 0
+        assert said in capsys.readouterr().out
+    assert leave("orders", "--json") == 0
+    [told] = json.loads(capsys.readouterr().out)
+    assert told["missing"] == ["lines", "prices-after-pending"]
+    assert leave("explain", "304-2", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["import"]["missing"] == [
+        "lines",
+        "prices-after-pending",
+    ]
+
+
+def test_orders_that_wait_too_long_for_details_are_asked_for(reader: FakeReader) -> None:
+    before = now()
+    assert leave("orders", "--overdue") == 0
+    since = reader.asked[0].overdue_since
+    assert since is not None
+    assert before - DETAILS_OVERDUE <= since <= now() - DETAILS_OVERDUE
+
+
 def test_orders_as_json(reader: FakeReader, capsys: pytest.CaptureFixture[str]) -> None:
     assert leave("orders", "--json") == 0
     first, second = json.loads(capsys.readouterr().out)
@@ -150,6 +192,7 @@ def test_orders_as_json(reader: FakeReader, capsys: pytest.CaptureFixture[str]) 
         "commerce_order_id": "c-1",
         "order_number": "000000007",
         "commerce_status": "processing",
+        "missing": [],
     }
     assert second["reasons"] == ["disabled", "out-of-stock"]
     assert reader.asked
@@ -248,6 +291,20 @@ def test_status_shows_lag_age_and_remedy(capsys: pytest.CaptureFixture[str]) -> 
     assert [part.strip() for part in row.strip("│").split("│")][1:] == ["12", "3"]
 
 
+def test_status_says_how_many_orders_wait_too_long_for_details(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    health = a_health()
+    show_health(stdout(), health, AT)
+    assert "over an hour" not in capsys.readouterr().out
+    health.overdue = {"us": 1, "de": 2}
+    show_health(stdout(), health, AT)
+    shown = capsys.readouterr().out
+    assert "Waiting for details for over an hour: 3 (de 2, us 1)" in shown
+    assert "wait" not in (health.system_message or "")
+    assert health_as_json(health)["waiting_for_details_over_an_hour"] == {"us": 1, "de": 2}
+
+
 def test_status_as_json() -> None:
     told = health_as_json(a_health())
     assert told["blocked_per_store"] == {"de": 2, "us": 1}
@@ -267,3 +324,5 @@ def test_every_code_has_words() -> None:
     for codes in (BlockerCode, WaitingReason, SkipReason):
         for code in codes:
             assert REASONS[code]
+    for detail in MissingDetail:
+        assert MISSING_DETAILS[detail]

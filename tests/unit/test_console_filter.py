@@ -36,6 +36,7 @@ def test_every_field_is_understood_in_the_box_and_in_its_own_place() -> None:
         "min": ("19,99", "total_min", Decimal("19.99")),
         "max": ("20", "total_max", Decimal(20)),
         "from": ("2026-11-22", "purchased_from", NOON.replace(hour=0)),
+        "overdue": ("2026-11-22T12:00", "overdue_since", NOON),
         "sort": ("received", "sort", OrderSort.RECEIVED),
     }
     for name, (text, attribute, value) in fields.items():
@@ -67,6 +68,7 @@ def test_a_bare_word_is_an_order_number_and_quotes_keep_spaces() -> None:
         ({"min": "much"}, "min"),
         ({"max": "1e99"}, "max"),
         ({"from": "yesterday"}, "from"),
+        ({"overdue": "yes"}, "overdue"),
         ({"to": "9999-12-31"}, "to"),
         ({"sort": "buyer"}, "sort"),
     ],

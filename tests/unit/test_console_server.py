@@ -33,6 +33,9 @@ class Reader:
 
     state_counts = stores
 
+    async def overdue_counts(self, _: object) -> dict[str, int]:
+        return {}
+
 
 class Letters:
     async def counts(self, **_: object) -> dict[str, int]:

@@ -47,6 +47,7 @@ def texts() -> Iterator[str]:
     for more in (
         DECISIONS,
         words.ACTIONS,
+        words.MISSING_DETAILS,
         _FLASHES,
         DEAD_LETTER_CAUSES,
         DEAD_LETTER_REMEDIES,
