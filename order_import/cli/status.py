@@ -77,6 +77,10 @@ def show_health(console: Console, health: Health, at: datetime) -> None:
     if health.rate is not None:
         console.print(f"Decided per second: {health.rate:.0f}")
     console.print()
+    _show_orders(console, health)
+
+
+def _show_orders(console: Console, health: Health) -> None:
     console.print(orders_table(health.stores, health.states))
     if health.blockers:
         console.print(blockers_table(health.blockers))
