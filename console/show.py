@@ -133,6 +133,14 @@ class Show:
     def facts(self, facts: Mapping[str, Any]) -> Sequence[str]:
         """Say the facts a decision was taken on, each with its version."""
         t, said = self._t, []
+        if "from_store" in facts:
+            said.append(t("it waited for store {store}", store=self.text(facts["from_store"])))
+        if "store_marketplace_id" in facts:
+            differing = {
+                "its": self.text(facts["marketplace_id"]),
+                "store": self.text(facts["store_marketplace_id"]),
+            }
+            said.append(t("marketplace {its}, not its store's {store}", **differing))
         if "store_updated_at" in facts:
             said.append(t("store settings of {at}", at=self.minute(facts["store_updated_at"])))
         if "import_amazon_orders" in facts:

@@ -7,7 +7,7 @@ from handlers.blockers import Need, find_blockers, needs_of, waits_on
 from handlers.commerce_order import make_commerce_order, status_after, with_status
 from handlers.events import EventLog
 from handlers.import_policy import apply_import_policy
-from handlers.settlement import settle
+from handlers.settlement import marketplaces, settle
 from models.catalog import Catalog
 from models.decision import Decision
 from models.facts import Store
@@ -71,7 +71,7 @@ def _check(
 ) -> Decision:
     needs = needs_of(record.order, record.store_id, catalog)
     blockers = find_blockers(record.order, store, catalog, needs)
-    facts = _facts_used(store, catalog, needs)
+    facts = _facts_used(store, catalog, needs) | marketplaces(record, store)
     if blockers:
         was = record.outcome if isinstance(record.outcome, Blocked) else None
         outcome = Blocked(

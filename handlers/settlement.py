@@ -64,7 +64,7 @@ def settle(
             occasion.cause,
             what,
             reasons_of(outcome),
-            _settings_used(record, store),
+            {} if store is None else _settings_used(record, store),
             tuple(event.event_id for event in log.events),
         ),
         events=log.events,
@@ -122,9 +122,7 @@ def _waits_on(record: OrderRecord, outcome: Outcome) -> tuple[str, ...]:
             return ()
 
 
-def _settings_used(record: OrderRecord, store: Store | None) -> dict[str, object]:
-    if store is None:
-        return {}
+def _settings_used(record: OrderRecord, store: Store) -> dict[str, object]:
     settings: dict[str, object] = {
         "store_updated_at": store.updated_at,
         "import_amazon_orders": store.import_amazon_orders,
@@ -132,4 +130,12 @@ def _settings_used(record: OrderRecord, store: Store | None) -> dict[str, object
     }
     if record.order.sales_channel is SalesChannel.NON_AMAZON:
         settings["import_non_amazon_orders"] = store.import_non_amazon_orders
-    return settings
+    return settings | marketplaces(record, store)
+
+
+def marketplaces(record: OrderRecord, store: Store) -> dict[str, object]:
+    """Return the order's marketplace and its store's if they are not the same (rule 22)."""
+    marketplace_id = record.order.marketplace_id
+    if marketplace_id in {None, store.marketplace_id}:
+        return {}
+    return {"marketplace_id": marketplace_id, "store_marketplace_id": store.marketplace_id}

@@ -96,13 +96,15 @@ class Position:
 class OrderChange:
     """An order to store: new, or with what was added to its story.
 
-    `details` says whether anything besides its outcome changed.
+    `details` says whether anything besides its outcome changed. `moved_from` is the key under
+    which a new one was stored before, with its story so far (rule 22).
     """
 
     record: OrderRecord
     story: tuple[StoryEntry, ...]
     is_new: bool
     details: bool
+    moved_from: str | None = None
 
 
 @dataclass(slots=True)

@@ -32,6 +32,7 @@ MISSING_DETAILS: Mapping[MissingDetail, str] = {
 
 DECISIONS: Mapping[str, str] = {
     "received": "message received",
+    "moved-to-store": "moved to the store that is named now",
     "ignored-older": "older news, changes nothing",
     "ignored-unchanged": "nothing new, changes nothing",
     "judged": "asked the import policy again",

@@ -30,7 +30,12 @@ INDEXES = (
         [("store_id", 1), ("import.state", 1), ("purchase_date", 1), ("_id", 1)],
         "one store's orders in some states by purchase; the count of each state of each store",
     ),
-    Index("amazon_orders", [("amazon_order_id", 1)], "an order by Amazon's id alone"),
+    Index(
+        "amazon_orders",
+        [("amazon_order_id", 1)],
+        "one order of each Amazon id in the whole installation; an order by that id alone",
+        unique=True,
+    ),
     Index(
         "amazon_orders",
         [("import.details_pending_since", 1), ("store_id", 1)],
@@ -50,8 +55,8 @@ INDEXES = (
     Index("console_audit", [("at", -1), ("_id", -1)], "what was done through the console"),
     Index(
         "commerce_orders",
-        [("store_id", 1), ("amazon_order_id", 1)],
-        "one Commerce order per store and Amazon order, for ever",
+        [("amazon_order_id", 1)],
+        "one Commerce order per Amazon order, in the whole installation and for ever",
         unique=True,
     ),
     Index(

@@ -9,7 +9,7 @@ from typing_extensions import override
 from models import keys
 from models.catalog import Catalog
 from models.commands import OrderCursor
-from models.errors import PositionLost
+from models.errors import PositionLost, StorageBusy
 from models.facts import CommerceStatus, Listing, Product, Store
 from models.ledger import ALL_STORES, Changes, DeadLetter, OrderChange, Position
 from models.outcomes import Blocked
@@ -51,12 +51,12 @@ class MemoryTransaction(Transaction):
         return await self.orders(keys)
 
     @override
-    async def order_keys(self, amazon_order_ids: Collection[str]) -> Mapping[str, Sequence[str]]:
-        found: dict[str, list[str]] = {}
-        for key, record in self._draft.orders.items():
-            if record.order.amazon_order_id in amazon_order_ids:
-                found.setdefault(record.order.amazon_order_id, []).append(key)
-        return found
+    async def orders_of(self, amazon_order_ids: Collection[str]) -> Mapping[str, OrderRecord]:
+        return {
+            record.order.amazon_order_id: record
+            for record in self._draft.orders.values()
+            if record.order.amazon_order_id in amazon_order_ids
+        }
 
     @override
     async def commerce_orders(self, ids: Collection[str]) -> Mapping[str, CommerceOrder]:
@@ -165,14 +165,15 @@ class MemoryTransaction(Transaction):
                 raise PositionLost(f"{before.source} was moved by another")
             draft.positions[before.source] = after
         draft.kept_replays.write(changes)
+        recorded = {one.order.amazon_order_id for one in draft.orders.values()}
         for change in changes.orders:
-            self._write_order(change)
+            self._write_order(change, recorded)
         made = changes.new_commerce_orders
-        taken = {order.key for order in draft.commerce_orders.values()} if made else set()
+        taken = {order.amazon_order_id for order in draft.commerce_orders.values()}
         for new in made:
             _insert(draft.commerce_orders, new.commerce_order_id, new)
-            _insert(dict.fromkeys(taken), new.key, None)
-            taken.add(new.key)
+            _insert(dict.fromkeys(taken), new.amazon_order_id, None)
+            taken.add(new.amazon_order_id)
         for moved in changes.changed_commerce_orders:
             if moved.commerce_order_id in draft.commerce_orders:
                 draft.commerce_orders[moved.commerce_order_id] = moved
@@ -184,10 +185,17 @@ class MemoryTransaction(Transaction):
         draft.numbered += len(made)
         self._write_facts(changes)
 
-    def _write_order(self, change: OrderChange) -> None:
+    def _write_order(self, change: OrderChange, recorded: set[str]) -> None:
         record, draft = change.record, self._draft
+        if change.moved_from is not None:
+            moved = draft.orders.pop(change.moved_from)
+            draft.stories[record.key] = draft.stories.pop(change.moved_from)
+            recorded.discard(moved.order.amazon_order_id)
         if change.is_new:
-            _insert(draft.orders, record.key, record)
+            if record.order.amazon_order_id in recorded:
+                raise StorageBusy("another transaction has recorded an order")
+            draft.orders[record.key] = record
+            recorded.add(record.order.amazon_order_id)
         elif record.key in draft.orders:
             known = draft.orders[record.key]
             order = record.order if change.details else known.order

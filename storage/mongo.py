@@ -20,7 +20,7 @@ from tenacity import (
 )
 from typing_extensions import override
 
-from models.errors import StorageBusy, StorageUnavailable
+from models.errors import StorageBroken, StorageBusy, StorageUnavailable
 from models.ledger import Source
 from storage.driver import Driver, in_transaction, open_client, settled
 from storage.indexes import INDEXES
@@ -34,6 +34,10 @@ from storage.mongo_errors import (
 from storage.mongo_positions import MongoPositions
 from storage.port import R, Storage, Transaction, Turn, View
 from storage.transaction import MongoTransaction, Turns
+
+_OF_AN_EARLIER_VERSION = frozenset({85, 86, 11000})
+"""IndexOptionsConflict, IndexKeySpecsConflict, DuplicateKey."""
+_EARLIER = "is of an earlier version; name an empty database, or another --data-dir for `up`"
 
 CONFLICT_SECONDS = 3.0
 """How long a partition's transaction is tried again while another one is in its way. It may be one
@@ -67,7 +71,12 @@ class MongoStorage(MongoPositions, Storage):
                     for index in INDEXES
                     if index.collection == name
                 ]
-                await self._database[name].create_indexes(models)
+                try:
+                    await self._database[name].create_indexes(models)
+                except PyMongoError as error:
+                    if codes_of(error) & _OF_AN_EARLIER_VERSION:
+                        raise StorageBroken(f"collection {name} {_EARLIER}") from None
+                    raise
 
     @override
     async def transact(

@@ -19,15 +19,11 @@ class MongoQueries:
     _database: Any
     _session: Any
 
-    async def order_keys(self, amazon_order_ids: Collection[str]) -> Mapping[str, Sequence[str]]:
+    async def orders_of(self, amazon_order_ids: Collection[str]) -> Mapping[str, OrderRecord]:
         """See the port."""
-        if not amazon_order_ids:
-            return {}
-        found: dict[str, list[str]] = {}
-        query = {"amazon_order_id": {"$in": list(amazon_order_ids)}}
-        for document in await self._find("amazon_orders", query, {"amazon_order_id": 1}):
-            found.setdefault(document["amazon_order_id"], []).append(document["_id"])
-        return found
+        query = among(amazon_order_ids, "amazon_order_id")
+        found = await self._find("amazon_orders", query, NO_STORY)
+        return {document["amazon_order_id"]: order_out(document) for document in found}
 
     async def commerce_orders(self, ids: Collection[str]) -> Mapping[str, CommerceOrder]:
         """See the port."""
@@ -102,6 +98,6 @@ class MongoQueries:
         return [order_out(document) for document in await cursor.to_list(None)]
 
 
-def among(ids: Collection[str]) -> Document | None:
+def among(ids: Collection[str], field: str = "_id") -> Document | None:
     """Give the query for documents of these ids; None where there are none to ask for."""
-    return {"_id": {"$in": list(ids)}} if ids else None
+    return {field: {"$in": list(ids)}} if ids else None

@@ -73,9 +73,9 @@ class MongoReader(Reader):
         return [line_out(doc, orders) for doc in found]
 
     @override
-    async def order_keys(self, amazon_order_id: str) -> Sequence[str]:
+    async def order_key(self, amazon_order_id: str) -> str | None:
         found = await self._find("amazon_orders", {"amazon_order_id": amazon_order_id}, {"_id": 1})
-        return sorted(document["_id"] for document in found)
+        return found[0]["_id"] if found else None
 
     @override
     async def history(self, key: str) -> OrderHistory | None:

@@ -47,8 +47,8 @@ class View(Facts, Protocol):
         """Give the orders that exist of these `store/order` keys."""
         ...
 
-    async def order_keys(self, amazon_order_ids: Collection[str]) -> Mapping[str, Sequence[str]]:
-        """Give, per Amazon order id, the keys of all stores' orders of that id."""
+    async def orders_of(self, amazon_order_ids: Collection[str]) -> Mapping[str, OrderRecord]:
+        """Return the orders that exist of these Amazon ids, by id: one each (rule 22)."""
         ...
 
     async def products(self, skus: Collection[str]) -> Mapping[str, StockedProduct]:
@@ -150,7 +150,8 @@ class Transaction(View, Protocol):
     ) -> None:
         """Write all changes, and move positions, each from where it is known to be.
 
-        The positions are the fence of the whole transaction.
+        The positions are the fence of the whole transaction. If another transaction has recorded
+        one of the new orders since, under whatever store, the work runs again.
 
         Raises:
             PositionLost: An event or a Commerce order of these is there already, or a stored

@@ -132,8 +132,8 @@ class Reader(Protocol):
         """Give orders, newest purchase first; those without a purchase date come last."""
         ...
 
-    async def order_keys(self, amazon_order_id: str) -> Sequence[str]:
-        """Give the `store/order` keys of all stores' orders of this Amazon id, sorted."""
+    async def order_key(self, amazon_order_id: str) -> str | None:
+        """Return the `store/order` key of the order of this Amazon id (rule 22)."""
         ...
 
     async def history(self, key: str) -> OrderHistory | None:

@@ -24,6 +24,7 @@ from storage.mongo_replays import MongoReplayQueries
 from storage.order_documents import order_out, version_in
 from storage.port import Transaction, Turn
 from storage.turn_cache import Handover, TurnCache
+from storage.values import Document
 from storage.writes import operations
 
 _CHANGED = "an order that was handed over is another one in the database"
@@ -172,7 +173,8 @@ class MongoTransaction(MongoQueries, MongoReplayQueries, Transaction):
         self, changes: Changes, moves: Sequence[tuple[Position, Position]] = ()
     ) -> None:
         expected = {key: version_in(record) for key, record in self._handed_over.items()}
-        batch = operations(changes, moves, self._database.name, expected)
+        stories = await self._take_moved(changes)
+        batch = operations(changes, moves, self._database.name, expected, stories)
         self._written.append(changes)
         if not batch:
             return
@@ -188,3 +190,19 @@ class MongoTransaction(MongoQueries, MongoReplayQueries, Transaction):
         updates = sum(isinstance(one, UpdateOne) for one in batch)
         if expected and done.matched_count + done.upserted_count < updates:
             raise WriteConflict(_CHANGED)
+
+    async def _take_moved(self, changes: Changes) -> dict[str, list[Document]]:
+        """Delete the orders that move to another store, and return their stories by their keys.
+
+        Each goes before its successor comes: the index takes one order of an Amazon id.
+        """
+        stories: dict[str, list[Document]] = {}
+        for change in changes.orders:
+            if change.moved_from is not None:
+                moved = await self._database.amazon_orders.find_one_and_delete(
+                    {"_id": change.moved_from}, {"story": 1}, session=self._session
+                )
+                if moved is None:
+                    raise WriteConflict("an order has moved to another store")
+                stories[change.record.key] = moved["story"]
+        return stories

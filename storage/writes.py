@@ -25,15 +25,22 @@ def operations(
     moves: Iterable[tuple[Position, Position]],
     database: str,
     expected: Mapping[str, Document],
+    stories: Mapping[str, list[Document]],
 ) -> list[Operation]:
     """Give the writes of a batch. They touch different documents: their order does not matter.
 
-    `expected` has, by key, what an order must still be for its write to take place.
+    `expected` has, by key, what an order must still be for its write to take place; `stories` the
+    stored stories of new orders that were known under another store.
     """
     writes: list[Operation] = [_move_write(*move, f"{database}.positions") for move in moves]
     orders = f"{database}.amazon_orders"
     writes += [
-        _order_write(change, orders, expected.get(change.record.key, {}))
+        _order_write(
+            change,
+            orders,
+            expected.get(change.record.key, {}),
+            stories.get(change.record.key, []),
+        )
         for change in changes.orders
     ]
     commerce = f"{database}.commerce_orders"
@@ -131,11 +138,14 @@ def _move_write(before: Position, after: Position, namespace: str) -> Operation:
     )
 
 
-def _order_write(change: OrderChange, namespace: str, expected: Document) -> Operation:
+def _order_write(
+    change: OrderChange, namespace: str, expected: Document, story_before: list[Document]
+) -> Operation:
     record = change.record
     story = [story_in(entry) for entry in change.story]
     if change.is_new:
-        document = {"_id": record.key} | order_in(record, is_new=True) | {"story": story}
+        kept = [*story_before, *story][-STORY_LENGTH:]
+        document = {"_id": record.key} | order_in(record, is_new=True) | {"story": kept}
         return InsertOne(document, namespace=namespace)
     fields = order_in(record, is_new=False) if change.details else outcome_in(record)
     return UpdateOne(

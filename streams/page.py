@@ -34,6 +34,7 @@ class _Fold:
 
     record: OrderRecord
     is_new: bool
+    moved_from: str | None = None
     changed: bool = False
     details: bool = False
     story: list[StoryEntry] = field(default_factory=list)
@@ -50,6 +51,7 @@ class Page:
         """Products by SKU, with what is reserved of them as of the decisions so far."""
         self._changes = Changes()
         self._orders: dict[str, _Fold] = {}
+        self._keys: dict[str, str] = {}
         self._commerce_orders: dict[str, CommerceOrder] = {}
         self._created: set[str] = set()
         self._moved: set[str] = set()
@@ -64,6 +66,7 @@ class Page:
         """Take in what is stored so far of the orders at hand."""
         for record in records:
             self._orders.setdefault(record.key, _Fold(record, is_new=False))
+            self._keys.setdefault(record.order.amazon_order_id, record.key)
         for order in orders:
             self._commerce_orders.setdefault(order.commerce_order_id, order)
 
@@ -79,6 +82,11 @@ class Page:
         fold = self._orders.get(key)
         return None if fold is None else fold.record
 
+    def record_of(self, amazon_order_id: str) -> OrderRecord | None:
+        """Return an order by its Amazon id, in whichever store it is."""
+        key = self._keys.get(amazon_order_id)
+        return None if key is None else self.record(key)
+
     def commerce_order(self, commerce_order_id: str) -> CommerceOrder | None:
         """Give a Commerce order as it stands on this page."""
         return self._commerce_orders.get(commerce_order_id)
@@ -92,6 +100,7 @@ class Page:
         """Add a decision about one order."""
         record = decision.record
         fold = self._orders.setdefault(record.key, _Fold(record, is_new=True))
+        self._keys[record.order.amazon_order_id] = record.key
         fold.details = fold.details or record.order is not fold.record.order
         fold.record, fold.changed = record, True
         if decision.story is not None:
@@ -107,6 +116,14 @@ class Page:
         if decision.admit:
             trace = None if decision.story is None else decision.story.cause.traceparent
             self.outgoing.append(Admission(record.key, trace))
+
+    def move(self, record: OrderRecord, decision: Decision) -> None:
+        """Add a decision by which an order goes to another store (rule 22)."""
+        fold = self._orders.pop(record.key)
+        if not fold.is_new:
+            fold.moved_from, fold.is_new = record.key, True
+        self._orders[decision.record.key] = fold
+        self.decide(decision)
 
     def keep(self, order: CommerceOrder, *, counted: Iterable[tuple[str, int]] = ()) -> None:
         """Add a Commerce order, new or changed; `counted` are pieces it no longer holds."""
@@ -158,7 +175,7 @@ class Page:
         """Give all that is to be stored."""
         changes = self._changes
         changes.orders = [
-            OrderChange(fold.record, tuple(fold.story), fold.is_new, fold.details)
+            OrderChange(fold.record, tuple(fold.story), fold.is_new, fold.details, fold.moved_from)
             for fold in self._orders.values()
             if fold.changed
         ]

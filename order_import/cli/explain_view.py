@@ -160,6 +160,11 @@ def _facts(facts: Mapping[str, Any]) -> Iterator[str]:
     """Say the facts a decision was taken on, each with its version."""
     if "replay_id" in facts:
         yield f"replay {facts['replay_id']}"
+    if "from_store" in facts:
+        yield f"it waited for store {facts['from_store']}"
+    if "store_marketplace_id" in facts:
+        its, of_store = facts["marketplace_id"], facts["store_marketplace_id"]
+        yield f"marketplace {its}, not its store's {of_store}"
     if "store_updated_at" in facts:
         yield f"store settings of {moment(facts['store_updated_at'])}"
     if "import_amazon_orders" in facts:

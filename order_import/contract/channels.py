@@ -27,7 +27,9 @@ CHANNELS: Mapping[TopicName, Channel] = {
         "Amazon's orders and news of them, in any of the accepted forms: JSON in UTF-8, with or "
         "without a byte order mark, Amazon's bodies in Amazon's own spelling. May be sent again: "
         "newer wins, and the same again changes nothing. The store is the `store-id` header, else "
-        "`store_id` in the body, else the one store with that seller and marketplace.",
+        "`store_id` in the body, else the store that has the order, else the one store with that "
+        "seller and marketplace. Sent for another store than the one that has it, an order is a "
+        "dead letter.",
         (UPSTREAM,),
         (WORKER,),
         (

@@ -51,6 +51,8 @@ def make_phases(day: datetime, asked_at: datetime, *, with_poison: bool) -> list
         }
     )
     news = [message for order in rest for message in _news(order, day + _LATER)]
+    if with_poison:
+        news.append(_sent_for_another_store(rest, stores))
     enabled = _facts(TopicName.PRODUCTS, as_facts(catalog.products_enabled_later()))
     return [
         Phase(
@@ -106,6 +108,13 @@ def _news(order: DemoOrder, at: datetime) -> Iterator[Message]:
 def _polled(order: DemoOrder, at: datetime) -> Iterator[Message]:
     for value in polled(order, at):
         yield Message(TopicName.ORDERS, order.order_id, value, order.store.store_id)
+
+
+def _sent_for_another_store(orders: Sequence[DemoOrder], stores: Sequence[DemoStore]) -> Message:
+    """Return news of an order that names the store that does not have it."""
+    order = next(one for one in orders if one.store is stores[0])
+    body = {"amazon_order_id": order.order_id, "status": "Canceled"}
+    return Message(TopicName.ORDERS, order.order_id, json.dumps(body).encode(), stores[1].store_id)
 
 
 def _poison(stores: Sequence[DemoStore]) -> list[Message]:

@@ -2,12 +2,11 @@
 
 from collections.abc import Iterable
 
-from models.keys import order_key
 from storage.port import Storage
 
 
 class OrderNotNamed(Exception):  # noqa: N818 - an answer, not a mistake of the program
-    """A name is not that of exactly one order. The message is one line that says why."""
+    """A name is not that of an order that is meant. The message is one line that says why."""
 
 
 async def resolve_orders(
@@ -15,31 +14,21 @@ async def resolve_orders(
 ) -> tuple[str, ...]:
     """Give the `store/order` keys of named orders, each once.
 
-    A name with a slash is a key, and is not looked for. `store_id` settles which store is meant.
+    A name with a slash is a key, and is not looked for.
 
     Raises:
-        OrderNotNamed: No store, or more than one, has an order of a name.
+        OrderNotNamed: There is no order of a name, or it is not one of the store.
         StorageUnavailable: The database does not answer.
     """
     named = list(dict.fromkeys(names))
     bare = {name for name in named if "/" not in name}
-    found = await storage.look(lambda view: view.order_keys(bare))
+    found = await storage.look(lambda view: view.orders_of(bare))
     keys: dict[str, None] = {}
     for name in named:
-        key = name if "/" in name else _key_of(name, sorted(found.get(name, ())), store_id)
+        if name in bare and name not in found:
+            raise OrderNotNamed(f"no order {name} was received")
+        key = found[name].key if name in bare else name
         if store_id is not None and not key.startswith(f"{store_id}/"):
             raise OrderNotNamed(f"order {name} is not one of store {store_id}")
         keys[key] = None
     return tuple(keys)
-
-
-def _key_of(name: str, found: list[str], store_id: str | None) -> str:
-    if store_id is not None:
-        return order_key(store_id, name)
-    if not found:
-        raise OrderNotNamed(f"no order {name} was received")
-    if len(found) > 1:
-        raise OrderNotNamed(
-            f"{len(found)} stores have an order {name}; name one: {', '.join(found)}"
-        )
-    return found[0]

@@ -149,7 +149,7 @@ async def ask(asked: Any) -> None:
     await asked.stores()
     record = (await asked.orders({KEY}))[KEY]
     await asked.admitted_orders({KEY})
-    await asked.order_keys({ORDER})
+    await asked.orders_of({ORDER})
     await asked.commerce_orders({"c-2"})
     await asked.catalog({(STORE, "SELLER"), (STORE, "SKU-1")})
     await asked.products({"SKU-1"})
@@ -197,7 +197,7 @@ async def operate(reader: Any) -> None:
     ):
         wanted = OrderFilter(state=state, store_id=store, since=since, reason=reason, limit=5)
         await reader.list_orders(wanted)
-    await reader.order_keys(ORDER)
+    await reader.order_key(ORDER)
     assert await reader.history(KEY)
     await reader.state_counts()
     await reader.blocker_counts()

@@ -14,7 +14,7 @@ from storage.driver import Driver
 from storage.mongo import MongoStorage, open_storage
 from storage.port import Transaction, Turn
 from storage.turn_cache import Handover, TurnCache
-from tests.builders import KEY, a_commerce_order, a_product, a_record
+from tests.builders import KEY, a_commerce_order, a_product, a_record, an_order
 
 SKU = "SKU-1"
 
@@ -136,7 +136,7 @@ async def test_an_admitted_order_is_handed_over(
     one, other = processes
     record = a_record()
     await _admit(one, record, is_new=True)
-    await _admit(other, a_record(store_id="store-2"), is_new=True)
+    await _admit(other, a_record(order=an_order(amazon_order_id="902-2")), is_new=True)
     assert (await _judge(one)) is record
     assert one.conflicts == 0
 
@@ -149,7 +149,7 @@ async def test_a_handed_over_order_that_another_changed_is_read(
     record = a_record()
     await _admit(one, record, is_new=True)
     await _admit(other, a_record(received=record.received + 1), is_new=False)
-    await _admit(one, a_record(store_id="store-2"), is_new=True)
+    await _admit(one, a_record(order=an_order(amazon_order_id="902-2")), is_new=True)
     assert (await _judge(one)).received == record.received + 1
     assert one.conflicts == 1
     stored = await _judge(other)

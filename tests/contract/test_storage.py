@@ -24,7 +24,7 @@ from models.amazon_order import (
 from models.base import to_utc
 from models.blockers import BlockerCode
 from models.commands import OrderCursor, Recheck, ReplayStep, Sync
-from models.errors import PositionLost
+from models.errors import PositionLost, StorageBroken
 from models.facts import CommerceStatus, OrderNumberSource
 from models.ledger import (
     ALL_STORES,
@@ -418,7 +418,7 @@ async def test_asking_for_nothing_gives_nothing(storage: Tested) -> None:
     await write(storage, orders=[new(a_record())], products=[a_product()], listings=[a_listing()])
 
     async def ask(t: Transaction) -> list[Any]:
-        asked = (t.orders, t.order_keys, t.commerce_orders, t.products, t.product_versions)
+        asked = (t.orders, t.orders_of, t.commerce_orders, t.products, t.product_versions)
         found: list[Any] = [await one(()) for one in asked]
         return [*found, await t.listings(()), await t.facts_waited_on(())]
 
@@ -637,7 +637,6 @@ TWICE: dict[str, dict[str, Any]] = {
     "commerce order of one Amazon order": {
         "new_commerce_orders": [a_commerce_order(commerce_order_id="another")]
     },
-    "order": {"orders": [new(a_record())]},
 }
 
 
@@ -832,14 +831,11 @@ async def test_an_order_that_waits_no_more_is_not_found_any_more(storage: Tested
     assert not await read(storage, lambda t: t.orders_waiting_on("product:SKU-1", None, 9))
 
 
-async def test_order_keys_are_found_in_every_store(storage: Tested) -> None:
+async def test_orders_are_found_by_their_amazon_id_whatever_their_store(storage: Tested) -> None:
     other = a_record(order=an_order(store_id="store-2"), store_id="store-2")
-    await write(storage, orders=[new(a_record()), new(other), new(waiting(1, None))])
-    found = await read(storage, lambda t: t.order_keys({ORDER, "902-1", "902-9"}))
-    assert {order: sorted(keys) for order, keys in found.items()} == {
-        ORDER: [KEY, f"store-2/{ORDER}"],
-        "902-1": [f"{STORE}/902-1"],
-    }
+    await write(storage, orders=[new(other, a_story_entry()), new(waiting(1, None))])
+    found = await read(storage, lambda t: t.orders_of({ORDER, "902-1", "902-9"}))
+    assert found == {ORDER: other, "902-1": waiting(1, None)}
 
 
 def commerce(number: int, **overrides: Any) -> CommerceOrder:
@@ -962,6 +958,19 @@ async def test_a_due_sync_is_claimed_by_one_of_many(storage: Tested) -> None:
 async def test_preparing_twice_is_harmless(storage: Tested) -> None:
     await storage.prepare()
     await storage.prepare()
+
+
+@pytest.mark.parametrize("driver", list(Driver))
+async def test_a_database_with_other_indexes_is_refused_in_words(
+    mongo_url: str, driver: Driver
+) -> None:
+    """As one of an earlier version, which took an Amazon order once for each store."""
+    async with open_storage(mongo_url, f"t_earlier_{driver.value}", driver) as storage:
+        await storage._database.amazon_orders.create_index([("amazon_order_id", 1)])
+        with pytest.raises(
+            StorageBroken, match="collection amazon_orders is of an earlier version"
+        ):
+            await storage.prepare()
 
 
 @pytest.mark.parametrize("driver", list(Driver))

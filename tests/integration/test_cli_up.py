@@ -167,6 +167,7 @@ async def test_the_demo_shows_every_outcome_and_up_leaves_nothing(demo: Up) -> N
         DeadLetterCode.UNKNOWN_PAYLOAD,
         DeadLetterCode.INVALID_ORDER,
         DeadLetterCode.UNKNOWN_STORE,
+        DeadLetterCode.STORE_MISMATCH,
         DeadLetterCode.TOO_LARGE,
     }
     assert "Nordlicht Outdoor" in status["system_message"]

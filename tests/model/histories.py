@@ -8,6 +8,8 @@ from typing import Any
 from tests.model import messages as m
 
 STORES = ("s1", "s1", "s1", "s1", "s2")
+MISTYPED = ("s3", "s4")
+"""Stores that orders are sent for by mistake; one of them is told now and then after all."""
 ORDERS = ("o1", "o2", "o3", "o4", "o5")
 SKUS = ("a", "b", "c")
 CATALOG = ("a", "b", "x")
@@ -40,8 +42,7 @@ def _news(source: Random, told: Sequence[m.Told]) -> m.News:
         ("document", "document", "document", "document", "v0", "v0", "items", "notification")
     )
     order = source.choice(ORDERS)
-    # An order stays in its store, mostly; the same number in two stores is two orders.
-    store = _home(order) if source.random() < 0.95 else "s2"
+    store = _sent_for(source, order)
     lines = _lines(source)
     # What each form can tell, and only now and then does.
     told_more: dict[str, Any] = {}
@@ -115,7 +116,7 @@ def _plain(source: Random, told: Sequence[m.Told]) -> m.News:
         lines.append(m.Line("i2", source.choice("ab"), 1, price))
     purchase, updated = source.choice((INTEGRATED, 20, 30, 40)), _latest(order, told) + 1
     return m.News(
-        _home(order),
+        _sent_for(source, order),
         order,
         "document",
         "Unshipped",
@@ -168,6 +169,12 @@ def _home(order: str) -> str:
     return "s2" if order == "o4" else "s1"
 
 
+def _sent_for(source: Random, order: str) -> str:
+    """Its own store, mostly; else another one that is known, or one that is mistyped (rule 22)."""
+    others = ("s1", "s2", *MISTYPED, *MISTYPED)
+    return _home(order) if source.random() < 0.9 else source.choice(others)
+
+
 def _latest(order: str, told: Sequence[m.Told]) -> int:
     times = [one.updated for one in told if isinstance(one, m.News) and one.order == order]
     return max((one for one in times if one is not None), default=0)
@@ -212,7 +219,7 @@ def _restocked(source: Random, told: Sequence[m.Told]) -> m.ProductTold:
 
 
 def _store(source: Random, told: Sequence[m.Told]) -> m.StoreTold:
-    store = source.choice(STORES)
+    store = source.choice((*STORES, *STORES, MISTYPED[0]))
     updates = [one.updated for one in told if isinstance(one, m.StoreTold) and one.store == store]
     newest = max(updates, default=0) + 1
     return m.StoreTold(

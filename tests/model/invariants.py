@@ -12,6 +12,7 @@ from models.facts import CommerceStatus
 from models.outcomes import Admitted, Blocked, Created
 from models.records import CommerceOrder, OrderRecord, StockedProduct
 from storage.memory_contents import Contents
+from streams.topics import TopicName
 
 _READY = {"MFN": {"Unshipped", "PartiallyShipped", "Shipped"}, "AFN": {"Shipped"}}
 
@@ -34,8 +35,10 @@ def check_stock(contents: Contents) -> None:
 
 def check_nothing_is_left(contents: Contents) -> None:
     """At rest: no order is on its way, and none is blocked by nothing."""
-    names = [(order.store_id, order.amazon_order_id) for order in contents.commerce_orders.values()]
-    assert len(set(names)) == len(names), "one Commerce order per order"
+    names = [order.amazon_order_id for order in contents.commerce_orders.values()]
+    assert len(set(names)) == len(names), "one Commerce order of an Amazon order (rule 22)"
+    names = [record.order.amazon_order_id for record in contents.orders.values()]
+    assert len(set(names)) == len(names), "one record of an Amazon order (rule 22)"
     numbers = [order.order_number for order in contents.commerce_orders.values()]
     assert len(set(numbers)) == len(numbers), "one order number per Commerce order"
     for key, record in contents.orders.items():
@@ -65,6 +68,13 @@ def _check_amended(order: CommerceOrder, record: OrderRecord) -> None:
             assert asked[0] == asked[1], f"{order.key}: request for {name}"
     assert record.order.total in {None, order.total}, f"{order.key}: total"
     assert order.address_known or record.order.ship_to is None, f"{order.key}: address"
+
+
+def check_nothing_is_lost(contents: Contents, news: int) -> None:
+    """At rest: each message is known to one order, or refused (rules 2 and 22)."""
+    received = sum(record.received for record in contents.orders.values())
+    refused = [one for one in contents.dead_letters.values() if one.topic == TopicName.ORDERS]
+    assert received + len(refused) == news
 
 
 def check_taken(before: Mapping[str, StockedProduct], after: Mapping[str, StockedProduct]) -> None:

@@ -76,10 +76,14 @@ class Model:
             self._settle(order, replayed=True)
 
     def _receive(self, news: m.News) -> None:
-        key = f"{news.store}/{news.order}"
-        order = self.orders.get(key)
+        order = next((one for one in self.orders.values() if one.name == news.order), None)
+        if order is not None and order.store != news.store:
+            if order.store in self.stores:
+                return  # rule 22: another store has it
+            self._change_store(order, news.store)
         if order is None:
-            order = self.orders[key] = Order(news.store, news.order)
+            order = Order(news.store, news.order)
+            self.orders[order.key] = order
         before, held = order.judged_by, self._holds(order)
         address, sold_on = order.address, order.sold_on
         moves = order.hear(news)
@@ -94,6 +98,12 @@ class Model:
             self._amend(order, address, is_canceled=is_canceled)
             self._move(order, ends)  # rules 16 and 17
         self._freed(held, order)
+
+    def _change_store(self, order: Order, store: str) -> None:
+        """Rule 22: what waits for an unknown store goes to the one that is named now."""
+        del self.orders[order.key]
+        order.store = store
+        self.orders[order.key] = order
 
     def _amend(self, order: Order, address: str | None, *, is_canceled: bool) -> None:
         """Rules 6 and 16. A new line stands for what it is matched to by now."""

@@ -28,7 +28,7 @@ from tests.builders import (
 )
 from tests.model.end import End
 from tests.model.histories import history
-from tests.model.invariants import check_nothing_is_left, check_stock
+from tests.model.invariants import check_nothing_is_left, check_nothing_is_lost, check_stock
 from tests.model.messages import Line, News, ProductGone, ProductTold, StoreTold, Told
 from tests.model.reference_model import Model
 from tests.model.simulation import Simulation
@@ -85,6 +85,22 @@ def test_rule_12_a_block_lifted_while_lines_were_missing_ends_when_they_are_ther
     assert end.orders["s1/o1"][0] == "created"
 
 
+def test_rule_22_an_order_of_a_mistyped_store_is_imported_by_the_store_that_is_named_later() -> (
+    None
+):
+    document = partial(News, order="o1", form="document", status="Unshipped", channel="MFN")
+    told: list[Told] = [
+        STORE,
+        ProductTold("a", enabled=True, managed=True, quantity=1, as_of=1),
+        document("s3", purchase=20, updated=1, lines=ONE, complete=True),
+        document("s1", updated=2),
+        document("s2", updated=3),
+    ]
+    end = asyncio.run(_one_at_a_time(told, 1))
+    assert end == _model(told)
+    assert {key: order[0] for key, order in end.orders.items()} == {"s1/o1": "created"}
+
+
 def test_rule_17_details_alone_complete_no_order_that_commerce_has_shipped() -> None:
     record = a_record(
         order=an_order(status="Shipped"), outcome=Created(a_commerce_order().commerce_order_id)
@@ -131,6 +147,8 @@ async def _all_at_once(told: Sequence[Told], seed: int) -> None:
         simulation.end()
         check_stock(simulation.storage.contents)
         check_nothing_is_left(simulation.storage.contents)
+        news = sum(isinstance(one, News) for one in told)
+        check_nothing_is_lost(simulation.storage.contents, news)
     finally:
         await simulation.close()
 

@@ -59,8 +59,8 @@ class FakeReader(Reader):
         return self.lines
 
     @override
-    async def order_keys(self, amazon_order_id: str) -> Sequence[str]:
-        return sorted(key for key in self.histories if key.endswith(f"/{amazon_order_id}"))
+    async def order_key(self, amazon_order_id: str) -> str | None:
+        return next((key for key in self.histories if key.endswith(f"/{amazon_order_id}")), None)
 
     @override
     async def history(self, key: str) -> OrderHistory | None:

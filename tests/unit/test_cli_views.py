@@ -245,16 +245,6 @@ def test_an_unknown_order_is_1(order: str, capsys: pytest.CaptureFixture[str]) -
     assert capsys.readouterr().err == f"order-import: no order {order} was received\n"
 
 
-def test_an_order_of_several_stores_lists_them(
-    reader: FakeReader, capsys: pytest.CaptureFixture[str]
-) -> None:
-    reader.histories["us/304-2"] = a_history("us")
-    assert leave("explain", "304-2") == 1
-    shown = capsys.readouterr().out
-    assert "order-import explain de/304-2" in shown
-    assert "order-import explain us/304-2" in shown
-
-
 def a_health() -> Health:
     return Health(
         kafka=ServerHealth("Kafka", "k:1", 2.5),

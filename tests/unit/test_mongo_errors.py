@@ -164,8 +164,23 @@ def test_a_failed_write_names_the_operation_and_the_collection_and_nothing_of_th
 
 
 def test_what_is_there_already_is_a_lost_position_and_a_conflict_is_a_conflict() -> None:
-    assert isinstance(inside(bulk(writeErrors=[failed(11000), failed(112)]), []), PositionLost)
+    both = bulk(writeErrors=[failed(11000), failed(112)])
+    there: list[Any] = [
+        UpdateOne({}, {"$set": {}}, upsert=True, namespace="db.positions"),
+        InsertOne({}, namespace="db.commerce_orders"),
+        InsertOne({}, namespace="db.events"),
+    ]
+    for operation in there:
+        assert isinstance(inside(both, [operation]), PositionLost)
     assert isinstance(inside(bulk(writeErrors=[failed(112)]), []), WriteConflict)
+
+
+def test_rule_22_an_order_that_another_has_recorded_is_read_again() -> None:
+    order: Any = InsertOne({}, namespace="db.amazon_orders")
+    assert isinstance(inside(bulk(writeErrors=[failed(11000)]), [order]), WriteConflict)
+    moved = UpdateOne({}, {"$set": {}}, upsert=True, namespace="db.positions")
+    lost = bulk(writeErrors=[failed(11000), failed(11000) | {"idx": 1}])
+    assert isinstance(inside(lost, [moved, order]), PositionLost)
 
 
 class Session:

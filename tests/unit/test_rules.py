@@ -369,13 +369,12 @@ async def test_rule_17_a_commerce_order_never_goes_backwards() -> None:
     assert world.events == ["CommerceOrderCreated", "CommerceOrderStatusChanged"]
 
 
-async def test_rule_18_one_commerce_order_per_store_and_amazon_order() -> None:
+async def test_rule_18_one_commerce_order_for_ever_however_often_it_comes() -> None:
     world = await a_world()
-    await world.tell(STORES, told(a_store(store_id="store-2")))
     for hours in range(3):
-        await world.tell(ORDERS, news(hours), news(hours, store_id="store-2"))
-    assert len(world.storage.contents.commerce_orders) == 2
-    assert world.events == ["CommerceOrderCreated"] * 2
+        await world.tell(ORDERS, news(hours), news(hours))
+    assert len(world.storage.contents.commerce_orders) == 1
+    assert world.events == ["CommerceOrderCreated"]
 
 
 async def test_rule_18_later_details_are_added_and_what_was_created_is_not_created_again() -> None:

@@ -131,7 +131,7 @@ async def _decide(storage: MemoryStorage, before: Position, message: Message) ->
     after = before.moved(message.offset + 1, tuple(page.outgoing))
     for one in page.outgoing:
         encode(one)
-    for operation in operations(page.to_changes(), [(before, after)], "d", {}):
+    for operation in operations(page.to_changes(), [(before, after)], "d", {}, {}):
         for document in (getattr(operation, "_doc", None), getattr(operation, "_filter", None)):
             bson.encode(document or {})
     bson.encode({"outbox": [reference_in(one) for one in after.outbox]})

@@ -1,0 +1,94 @@
+"""Which store an order belongs to: one of the whole installation (rule 22)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from pydantic import TypeAdapter, ValidationError
+
+from handlers.settlement import reasons_of
+from models.amazon_order import AmazonOrder
+from models.base import Identifier
+from models.decision import Decision
+from models.facts import Store
+from models.keys import waits_on_store
+from models.records import Occasion, OrderRecord, StoryEntry
+
+_STORE_ID: TypeAdapter[str] = TypeAdapter(Identifier)
+
+
+@dataclass(frozen=True, slots=True)
+class NamedStore:
+    """The store that a message names for an order.
+
+    `is_explicit` says that a header or a `store_id` names it, not only the order's marketplace.
+    """
+
+    store_id: str
+    is_explicit: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StoreMismatch:
+    """An order that was sent for one store while another one, which is known, has it."""
+
+    holder: str
+    sent_for: str
+
+
+def name_store(
+    order: AmazonOrder, header: str | None, stores: Mapping[str, Store]
+) -> NamedStore | None:
+    """Return the store that a message names for an order, or None.
+
+    It is the `store-id` header, else the body's `store_id`, else the one store with that seller
+    and marketplace, else the one store with that marketplace.
+    """
+    if header is not None:
+        try:
+            return NamedStore(_STORE_ID.validate_python(header), is_explicit=True)
+        except ValidationError:
+            return None
+    if order.store_id is not None:
+        return NamedStore(order.store_id, is_explicit=True)
+    if order.marketplace_id is None:
+        return None
+    there = [store for store in stores.values() if store.marketplace_id == order.marketplace_id]
+    of_seller = [store for store in there if store.seller_id == order.seller_id]
+    if order.seller_id is not None and len(of_seller) == 1:
+        there = of_seller
+    return NamedStore(there[0].store_id, is_explicit=False) if len(there) == 1 else None
+
+
+def choose_store(
+    named: NamedStore | None, holder: str | None, stores: Mapping[str, Store]
+) -> str | StoreMismatch | None:
+    """Return the store whose order a message is of; None if nothing says so.
+
+    `holder` is the store that has the order already. If that store is known, it keeps the order:
+    a message that names no store by itself is its news, whatever the marketplace, and one for
+    another store is a mismatch. An order that waits for an unknown store goes to the named one.
+    """
+    if named is None or holder == named.store_id:
+        return holder
+    if holder is None or holder not in stores:
+        return named.store_id
+    return StoreMismatch(holder, named.store_id) if named.is_explicit else holder
+
+
+def move_to_store(record: OrderRecord, store_id: str, occasion: Occasion) -> Decision:
+    """Move an order that waits as `store-unknown` to another store.
+
+    Nothing was published of it yet. The policy of that store is asked with the news that moves it.
+    """
+    order = record.order.model_copy(update={"store_id": store_id})
+    waits_on = (waits_on_store(store_id),)
+    return Decision(
+        record=replace(record, store_id=store_id, order=order, waits_on=waits_on),
+        story=StoryEntry(
+            occasion.at,
+            occasion.cause,
+            "moved-to-store",
+            reasons_of(record.outcome),
+            {"from_store": record.store_id},
+        ),
+    )

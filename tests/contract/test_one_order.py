@@ -1,0 +1,324 @@
+"""Rule 22 in the database: one order of an Amazon id, and one Commerce order, by construction.
+
+The transactions here take no turns: what they promise may not depend on that.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field, replace
+from typing import Any
+from uuid import uuid5
+
+import pytest
+import pytest_asyncio
+
+from models import keys
+from models.amazon_order import AmazonOrder
+from models.errors import PositionLost, StorageBusy
+from models.ledger import Changes, OrderChange, Source
+from models.outcomes import Created, Waiting, WaitingReason
+from models.records import OrderRecord
+from models.refusals import DeadLetterCode
+from order_import.embedded import EmbeddedServers
+from storage import mongo
+from storage.driver import Driver
+from storage.memory import MemoryStorage
+from storage.mongo import MongoStorage, open_storage
+from storage.port import Transaction, Turn
+from storage.transaction import MongoTransaction
+from storage.writes import STORY_LENGTH
+from streams.agents import STAGES
+from streams.page import Page
+from streams.topics import TopicName
+from tests.builders import (
+    KEY,
+    NOW,
+    ORDER,
+    STORE,
+    a_commerce_order,
+    a_document,
+    a_message,
+    a_product,
+    a_record,
+    a_store,
+    a_story_entry,
+    an_order,
+    later,
+)
+from tests.contract.test_storage import stored_order, stored_story
+
+pytestmark = pytest.mark.timeout(120)
+Tested = MemoryStorage | MongoStorage
+TYPO = f"typo/{ORDER}"
+WAITS = Waiting(WaitingReason.STORE_UNKNOWN)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def one_order_url(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
+    data = tmp_path_factory.mktemp("one-order")
+    async with EmbeddedServers(data, kafka=False, mongo_engine="auto") as addresses:
+        assert addresses.mongo_url is not None
+        yield addresses.mongo_url
+
+
+@pytest.fixture(params=("memory", *Driver))
+async def workers(
+    request: pytest.FixtureRequest, one_order_url: str, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[tuple[Tested, Tested]]:
+    """Two workers' storages of one database, which never wait for each other's turn."""
+    if request.param == "memory":
+        storage = MemoryStorage()
+        yield storage, storage
+        return
+
+    async def no_turn(self: MongoTransaction, _turn: Turn) -> int:
+        # The embedded server takes no bulk write as a first command.
+        await self.orders({"nobody/nothing"})
+        return 0
+
+    monkeypatch.setattr(MongoTransaction, "take_turn", no_turn)
+    name = f"t{uuid5(keys._NAMESPACE, request.node.nodeid).hex}"
+    async with AsyncExitStack() as opened:
+        parts = [
+            await opened.enter_async_context(open_storage(one_order_url, name, request.param))
+            for _ in range(2)
+        ]
+        await parts[0].prepare()
+        yield parts[0], parts[1]
+
+
+@dataclass
+class Worker:
+    """Decides one message of `amazon.orders`; another one may be quicker, once it has read."""
+
+    storage: Tested
+    partition: int
+    document: dict[str, Any]
+    has_read: asyncio.Event = field(default_factory=asyncio.Event)
+    may_write: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def run(self) -> None:
+        source = Source(TopicName.ORDERS, self.partition)
+        [before] = await self.storage.take_up([source])
+        stage = STAGES[TopicName.ORDERS]
+        read: Any = stage.read([a_message(self.document, partition=self.partition)])
+
+        async def work(transaction: Transaction) -> None:
+            page = Page(source.topic, NOW)
+            await stage.decide(read, page, transaction)
+            self.has_read.set()
+            await self.may_write.wait()
+            moves = [(before, before.moved(1, tuple(page.outgoing)))]
+            await transaction.write(page.to_changes(), moves)
+
+        while True:
+            with contextlib.suppress(StorageBusy):  # as a lane: again at once
+                return await self.storage.transact(work, source)
+
+
+async def one_overtakes(quick: Worker, slow: Worker) -> None:
+    """Have the slow one read first and write last. In memory they come one after the other."""
+    quick.may_write.set()
+    if isinstance(slow.storage, MemoryStorage):
+        slow.may_write.set()
+        await quick.run()
+        await slow.run()
+        return
+    running = asyncio.create_task(slow.run())
+    await slow.has_read.wait()
+    await quick.run()
+    slow.may_write.set()
+    await running
+
+
+async def at_once(*workers: Worker) -> None:
+    """Have all read before any writes. In memory they come one after the other."""
+    for worker in workers:
+        if isinstance(worker.storage, MemoryStorage):
+            worker.may_write.set()
+    running = [asyncio.create_task(worker.run()) for worker in workers]
+    if not workers[0].may_write.is_set():
+        for worker in workers:
+            await worker.has_read.wait()
+        for worker in workers:
+            worker.may_write.set()
+    await asyncio.gather(*running)
+
+
+async def write(storage: Tested, **changes: Any) -> None:
+    async def work(transaction: Transaction) -> None:
+        await transaction.take_turn(Turn.STOCK)
+        await transaction.write(Changes(**changes))
+
+    await storage.transact(work, Source("amazon.orders", 9))
+
+
+async def orders(storage: Tested) -> dict[str, OrderRecord]:
+    async def work(transaction: Transaction) -> dict[str, OrderRecord]:
+        return dict(await transaction.orders({KEY, TYPO, f"store-2/{ORDER}"}))
+
+    return await storage.transact(work)
+
+
+async def refusals(storage: Tested) -> list[tuple[str, str]]:
+    if isinstance(storage, MemoryStorage):
+        kept = storage.contents.dead_letters.values()
+        return [(one.code.value, one.message) for one in kept]
+    found = await storage._database.dead_letters.find({}).to_list(None)
+    return [(one["code"], one["message"]) for one in found]
+
+
+def new(record: OrderRecord, **told: Any) -> OrderChange:
+    return OrderChange(record, (a_story_entry(),), is_new=True, details=True, **told)
+
+
+def waiting(store_id: str = "typo", **order: Any) -> OrderRecord:
+    return a_record(
+        order=an_order(store_id=store_id, **order), outcome=WAITS, waits_on=(f"store:{store_id}",)
+    )
+
+
+STORES = {"stores": [a_store(), a_store(store_id="store-2")], "products": [a_product()]}
+
+
+@pytest.mark.parametrize("meet", [one_overtakes, at_once])
+async def test_rule_22_two_workers_that_take_an_order_for_two_stores_make_one_of_it(
+    workers: tuple[Tested, Tested], meet: Any
+) -> None:
+    one, other = workers
+    await write(one, **STORES)
+    await meet(
+        Worker(one, 0, a_document()),
+        Worker(other, 1, a_document(store_id="store-2")),
+    )
+    [(key, record)] = (await orders(one)).items()
+    assert record.received == 1
+    holder = record.store_id
+    refused = ({STORE, "store-2"} - {holder}).pop()
+    assert key == f"{holder}/{ORDER}"
+    assert await refusals(one) == [
+        (
+            DeadLetterCode.STORE_MISMATCH,
+            f"order {ORDER}: store {holder} has it, and it was sent for store {refused}",
+        )
+    ]
+    assert holder == STORE or meet is at_once
+
+
+@pytest.mark.parametrize("meet", [one_overtakes, at_once])
+async def test_rule_22_two_workers_that_move_an_order_to_two_stores_move_it_once(
+    workers: tuple[Tested, Tested], meet: Any
+) -> None:
+    one, other = workers
+    await write(one, **STORES, orders=[new(waiting())])
+    await meet(
+        Worker(one, 0, a_document(last_update_date=later(1))),
+        Worker(other, 1, a_document(last_update_date=later(1), store_id="store-2")),
+    )
+    [(key, record)] = (await orders(one)).items()
+    assert (record.received, record.admitted) == (2, True)
+    assert [entry.what for entry in await stored_story(one, key)] == [
+        *("received", "moved-to-store", "received")
+    ]
+    assert [code for code, _ in await refusals(one)] == [DeadLetterCode.STORE_MISMATCH]
+
+
+@pytest.mark.parametrize("meet", [one_overtakes, at_once])
+async def test_rule_22_news_of_the_mistyped_store_is_not_lost_while_the_order_moves(
+    workers: tuple[Tested, Tested], meet: Any
+) -> None:
+    """Whoever is first: the order ends with its store, or it waits with all that was told."""
+    one, other = workers
+    await write(one, **STORES, orders=[new(waiting())])
+    await meet(
+        Worker(one, 0, a_document(last_update_date=later(1))),
+        Worker(other, 1, a_document(last_update_date=later(2), store_id="typo", status="Shipped")),
+    )
+    assert list(await orders(one)) == [KEY]
+    record = (await orders(one))[KEY]
+    refused = [code for code, _ in await refusals(one)]
+    assert record.received + len(refused) == 3
+    assert set(refused) <= {DeadLetterCode.STORE_MISMATCH}
+
+
+async def test_rule_22_what_is_made_of_an_order_that_moved_meanwhile_is_thrown_away(
+    workers: tuple[Tested, Tested],
+) -> None:
+    """A replay of the old key had read it before it moved."""
+    one, other = workers
+    await write(one, **STORES, orders=[new(waiting())])
+    mover = Worker(other, 1, a_document(last_update_date=later(1)))
+    mover.may_write.set()
+    tries = 0
+
+    async def replay(transaction: Transaction) -> None:
+        nonlocal tries
+        tries += 1
+        await transaction.take_turn(Turn.STOCK)
+        known = await transaction.orders({TYPO})
+        if tries == 1 and isinstance(one, MongoStorage):
+            await mover.run()
+        again = [OrderChange(one, (), is_new=False, details=True) for one in known.values()]
+        await transaction.write(Changes(orders=again))
+
+    await one.transact(replay, Source("order-import.commands", 0))
+    if isinstance(one, MemoryStorage):
+        await mover.run()
+    assert [(key, one.received) for key, one in (await orders(one)).items()] == [(KEY, 2)]
+
+
+async def test_rule_22_a_second_record_of_an_amazon_order_is_not_stored(
+    workers: tuple[Tested, Tested], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mongo, "CONFLICT_SECONDS", 0.1)
+    one, _ = workers
+    await write(one, orders=[new(a_record())])
+    with pytest.raises(StorageBusy):
+        await write(one, orders=[new(a_record(order=an_order(store_id="store-2")))])
+    assert list(await orders(one)) == [KEY]
+
+
+async def test_rule_22_a_second_commerce_order_of_an_amazon_order_is_not_stored(
+    workers: tuple[Tested, Tested],
+) -> None:
+    one, _ = workers
+    await write(one, new_commerce_orders=[a_commerce_order()])
+    with pytest.raises(PositionLost):
+        await write(one, new_commerce_orders=[a_commerce_order(store_id="store-2")])
+
+
+async def test_rule_22_a_moved_order_is_stored_whole_and_its_old_key_is_gone(
+    workers: tuple[Tested, Tested],
+) -> None:
+    one, _ = workers
+    told = a_story_entry(what="waiting")
+    was = waiting(buyer={"name": "Dana Muster"}, marketplace_id="MX")
+    await write(one, orders=[replace(new(was), story=(told,) * STORY_LENGTH)])
+    order: AmazonOrder = was.order.model_copy(update={"store_id": STORE})
+    moved = replace(was, store_id=STORE, order=order, outcome=Created("c"), waits_on=(), received=2)
+    entries = (a_story_entry(what="moved-to-store"), a_story_entry())
+    await write(one, orders=[replace(new(moved, moved_from=TYPO), story=entries)])
+    assert await orders(one) == {KEY: moved}
+    story = await stored_story(one)
+    assert [entry.what for entry in story[-3:]] == ["waiting", "moved-to-store", "received"]
+    assert len(story) == STORY_LENGTH
+
+    async def ask(transaction: Transaction) -> tuple[Any, Any]:
+        by_id = await transaction.orders_of({ORDER})
+        return by_id, await transaction.facts_waited_on({"store:typo", f"store:{STORE}"})
+
+    by_id, waited = await one.transact(ask)
+    assert by_id == {ORDER: moved}
+    assert not waited
+
+
+async def test_rule_22_an_order_may_go_away_and_come_back_in_one_transaction(
+    workers: tuple[Tested, Tested],
+) -> None:
+    one, _ = workers
+    await write(one, orders=[new(waiting())])
+    await write(one, orders=[new(replace(waiting(), received=3), moved_from=TYPO)])
+    assert await stored_order(one, TYPO) == replace(waiting(), received=3)
+    assert len(await stored_story(one, TYPO)) == 2
