@@ -165,15 +165,7 @@ def _facts(facts: Mapping[str, Any]) -> Iterator[str]:
     if "store_marketplace_id" in facts:
         its, of_store = facts["marketplace_id"], facts["store_marketplace_id"]
         yield f"marketplace {its}, not its store's {of_store}"
-    if "store_updated_at" in facts:
-        yield f"store settings of {moment(facts['store_updated_at'])}"
-    if "import_amazon_orders" in facts:
-        yield f"import {'on' if facts['import_amazon_orders'] else 'off'}"
-    if "import_non_amazon_orders" in facts:
-        others = "imported" if facts["import_non_amazon_orders"] else "not imported"
-        yield f"not sold on Amazon {others}"
-    if "integrated_at" in facts:
-        yield f"integrated {moment(facts['integrated_at'])}"
+    yield from _settings_used(facts)
     for change in facts.get("changes", ()):
         line = "" if change["order_item_id"] is None else f"line {change['order_item_id']}: "
         field = FIELDS.get(change["field"], change["field"])
@@ -185,6 +177,18 @@ def _facts(facts: Mapping[str, Any]) -> Iterator[str]:
             stock = "stock not managed"
         enabled = "enabled" if product["enabled"] else "disabled"
         yield f"{product['sku']}: {enabled}, {stock}, as of {moment(product['as_of'])}"
+
+
+def _settings_used(facts: Mapping[str, Any]) -> Iterator[str]:
+    if "store_updated_at" in facts:
+        yield f"store settings of {moment(facts['store_updated_at'])}"
+    if "import_amazon_orders" in facts:
+        yield f"import {'on' if facts['import_amazon_orders'] else 'off'}"
+    if "import_non_amazon_orders" in facts:
+        others = "imported" if facts["import_non_amazon_orders"] else "not imported"
+        yield f"not sold on Amazon {others}"
+    if "integrated_at" in facts:
+        yield f"integrated {moment(facts['integrated_at'])}"
 
 
 def _value(value: object) -> str:
