@@ -26,12 +26,12 @@ _LONE_SURROGATE: Final = re.compile(
 _CUT_SEQUENCE: Final = re.compile(
     rb"""
       \xed[\xa0-\xbf][\x80-\xbf]
-    | (?: [\xe0-\xef][\x80-\xbf] | [\xf0-\xf4][\x80-\xbf]{1,2} ) (?! [\x80-\xbf] )
+    | (?: [\xe0-\xef][\x80-\xbf] | [\xf0-\xf4][\x80-\xbf]{1,2} ) (?= \\*" )
     """,
     re.VERBOSE,
 )
-"""A surrogate as bytes, or UTF-8 that ends within a letter. Of the latter two bytes must be there:
-a single one is what Latin-1 looks like."""
+"""A surrogate as bytes, or a text that ends within a letter of UTF-8. Of that letter two bytes must
+be there: a single one is what Latin-1 looks like."""
 
 _FORMATS: Final = {
     b"\xff\xfe": "UTF-16",

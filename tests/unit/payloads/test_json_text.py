@@ -39,7 +39,7 @@ def test_a_byte_order_mark_changes_nothing(path: pytest.FixtureRequest) -> None:
         (b"hat \xed\xa0\xbc", f"hat {CUT}"),
         (b"hat \xf0\x9f\x8e", f"hat {CUT}"),
         (b"hat \xf0\x9f", f"hat {CUT}"),
-        (b"\xe2\x82 and \xe2\x82\xac", f"{CUT} and \N{EURO SIGN}"),
+        (b"\xe2\x82\xac and \xe2\x82", f"\N{EURO SIGN} and {CUT}"),
         (b"\xf0\x9f\x8e\x89 and \\u0000", "\N{PARTY POPPER} and \0"),
     ],
 )
@@ -70,6 +70,8 @@ def test_half_an_emoji_costs_no_order_and_no_page() -> None:
 
     assert reading.refusal is None
     assert [order.items[0].title for order in reading.orders] == [f"Party hat {CUT}", "Lamp"]
+    cut = b'{"Message": "{\\"Title\\": \\"hat \xf0\x9f\x8e\\"}"}'
+    assert parse_json(cut) == {"Message": f'{{"Title": "hat {CUT}"}}'}
     twice = json.dumps(v0_order(rb"\ud83c").decode()).encode()
     assert read_payload(twice).orders[0].items[0].title == CUT
 
@@ -91,6 +93,10 @@ def test_half_an_emoji_costs_no_order_and_no_page() -> None:
         (
             '{\n"name": "Zoë"}'.encode("latin-1"),
             "expected JSON in UTF-8, but line 2 is in another encoding",
+        ),
+        (
+            '{"name": "Né\xa0à"}'.encode("latin-1"),
+            "expected JSON in UTF-8, but line 1 is in another encoding",
         ),
         (b"", "expected JSON: EOF while parsing a value at line 1 column 0"),
         (b'{"a": NaN}', "expected JSON: expected value at line 1 column 7"),
