@@ -12,7 +12,6 @@ from typing import Any
 from uuid import uuid5
 
 import pytest
-import pytest_asyncio
 
 from models import keys
 from models.amazon_order import AmazonOrder
@@ -21,7 +20,6 @@ from models.ledger import Changes, OrderChange, Source
 from models.outcomes import Created, Waiting, WaitingReason
 from models.records import OrderRecord
 from models.refusals import DeadLetterCode
-from order_import.embedded import EmbeddedServers
 from storage import mongo
 from storage.driver import Driver
 from storage.memory import MemoryStorage
@@ -55,17 +53,9 @@ TYPO = f"typo/{ORDER}"
 WAITS = Waiting(WaitingReason.STORE_UNKNOWN)
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def one_order_url(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
-    data = tmp_path_factory.mktemp("one-order")
-    async with EmbeddedServers(data, kafka=False, mongo_engine="auto") as addresses:
-        assert addresses.mongo_url is not None
-        yield addresses.mongo_url
-
-
 @pytest.fixture(params=("memory", *Driver))
 async def workers(
-    request: pytest.FixtureRequest, one_order_url: str, monkeypatch: pytest.MonkeyPatch
+    request: pytest.FixtureRequest, mongo_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[tuple[Tested, Tested]]:
     """Two workers' storages of one database, which never wait for each other's turn."""
     if request.param == "memory":
@@ -82,7 +72,7 @@ async def workers(
     name = f"t{uuid5(keys._NAMESPACE, request.node.nodeid).hex}"
     async with AsyncExitStack() as opened:
         parts = [
-            await opened.enter_async_context(open_storage(one_order_url, name, request.param))
+            await opened.enter_async_context(open_storage(mongo_url, name, request.param))
             for _ in range(2)
         ]
         await parts[0].prepare()
