@@ -44,7 +44,8 @@ class DeadLetter:
 
     `details_of` is set for an order's details (items, address, buyer) that came before the order
     and name no store: the order takes them up when it comes. `cut` names the parts (`key`,
-    `value`, `headers`) that are not kept whole.
+    `value`, `headers`) that are not kept whole. `last_offset` is set where one letter stands for
+    several messages, from `offset` on, which Kafka's format does not let through.
     """
 
     topic: str
@@ -58,6 +59,7 @@ class DeadLetter:
     at: datetime
     details_of: str | None = None
     cut: tuple[str, ...] = ()
+    last_offset: int | None = None
 
     @property
     def dead_letter_id(self) -> str:

@@ -6,7 +6,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import faust
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka import AIOKafkaProducer
 
 from order_import.kafka_token import TokenSource
 from order_import.settings import Settings
@@ -16,6 +16,7 @@ from storage.mongo_console_reader import MongoConsoleReader
 from storage.mongo_console_state import MongoConsoleState
 from storage.mongo_dead_letters import MongoDeadLetters, open_dead_letters
 from storage.mongo_reader import MongoReader, open_reader
+from streams.consumer import Consumer
 from streams.topics import MAX_PUBLISHED_BYTES
 
 MAX_BATCH_BYTES = 512 * 1024
@@ -54,15 +55,9 @@ def new_producer(settings: Settings) -> AIOKafkaProducer:
     )
 
 
-def new_consumer(settings: Settings, topics: Sequence[str]) -> AIOKafkaConsumer:
+def new_consumer(settings: Settings, topics: Sequence[str]) -> Consumer:
     """Give a consumer of all partitions, that belongs to no group and commits nothing."""
-    return AIOKafkaConsumer(
-        *topics,
-        **kafka_options(settings),
-        client_id="order-import-reader",
-        enable_auto_commit=False,
-        auto_offset_reset="earliest",
-    )
+    return Consumer(*topics, **kafka_options(settings), client_id="order-import-reader")
 
 
 def faust_credentials(settings: Settings) -> Any:

@@ -1,27 +1,32 @@
 """Lag: how far the ledger is behind the ends of the topics, and since when."""
 
 import asyncio
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaConnectionError, KafkaError
 
 from models.errors import BrokerUnavailable
 from models.ledger import Source
-from order_import.clients import kafka_options
+from order_import.clients import kafka_options, new_consumer
 from order_import.error_text import describe
 from order_import.settings import Settings
 from storage.reader import Standing
+from streams.decoding import Record
 from streams.topics import READ_TOPICS
 
 _ANSWERS_WITHIN = 10.0
-_RECORD_WITHIN_MS = 2_000
+_RECORDS_WITHIN = 2.0
+_LOOK_EVERY_MS = 200
+_LAST_MOMENT_MS = 253_402_300_799_999
+"""The end of the year 9999."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +56,7 @@ class LagMeter:
         self._topics = [settings.topic_prefix + name for name in READ_TOPICS]
         self._admin = AIOKafkaAdminClient(**kafka_options(settings), client_id="order-import-lag")
         # On its own: it joins no group, and what it is asked does not move anything.
-        self._consumer = AIOKafkaConsumer(
-            **kafka_options(settings),
-            client_id="order-import-lag",
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-        )
+        self._consumer = new_consumer(settings, ())
 
     async def __aenter__(self) -> Self:
         try:
@@ -110,55 +110,87 @@ class LagMeter:
                     for found in await self._admin.describe_topics(self._topics)
                     if not found["error_code"]
                 }
+                partitions = [TopicPartition(topic, one) for topic in there for one in there[topic]]
+                undecided = await self._undecided(partitions, standings)
+                oldest = await self._oldest(undecided) if ages else {}
                 return [
-                    await self._of_topic(topic, there.get(topic, ()), standings, ages)
+                    _of_topic(topic, topic in there, undecided, oldest, standings)
                     for topic in self._topics
                 ]
 
-    async def _of_topic(
-        self,
-        topic: str,
-        numbers: Sequence[int],
-        standings: Mapping[Source, Standing],
-        ages: bool,
-    ) -> TopicLag:
-        partitions = [TopicPartition(topic, number) for number in numbers]
-        if not partitions:
-            return TopicLag(topic, exists=False, undecided=0, unpublished=0)
+    async def _undecided(
+        self, partitions: Sequence[TopicPartition], standings: Mapping[Source, Standing]
+    ) -> dict[TopicPartition, range]:
+        """Give the offsets that are not decided yet, of partitions that have any."""
         starts = await self._consumer.beginning_offsets(partitions)
         ends = await self._consumer.end_offsets(partitions)
-        undecided: dict[TopicPartition, int] = {}
-        behind = unpublished = 0
+        undecided: dict[TopicPartition, range] = {}
         for partition in partitions:
-            standing = standings.get(Source(topic, partition.partition), Standing(0, 0))
+            standing = standings.get(Source(*partition), Standing(0, 0))
             start, end = starts[partition], ends[partition]
             # A position outside the log is one of an older topic: the worker begins anew.
             inside = start <= standing.decided_to <= end
-            decided_to = standing.decided_to if inside else start
-            unpublished += standing.unpublished
-            if decided_to < end:
-                behind += end - decided_to
-                undecided[partition] = decided_to
-        oldest = await self._oldest(undecided) if ages and undecided else None
-        return TopicLag(topic, True, behind, unpublished, oldest)
+            offsets = range(standing.decided_to if inside else start, end)
+            if offsets:
+                undecided[partition] = offsets
+        return undecided
 
-    async def _oldest(self, offsets: Mapping[TopicPartition, int]) -> datetime | None:
-        self._consumer.assign(list(offsets))
-        times: list[int] = []
-        for partition, offset in offsets.items():
-            self._consumer.seek(partition, offset)
-        for partition in offsets:
-            found: Mapping[TopicPartition, Sequence[Any]] = {}
-            try:
-                found = await self._consumer.getmany(
-                    partition, timeout_ms=_RECORD_WITHIN_MS, max_records=1
-                )
-            except TimeoutError:
-                raise
-            except Exception:  # noqa: BLE001, S110 - what the client cannot decode has no age
-                pass
-            times += [record.timestamp for records in found.values() for record in records]
-        return datetime.fromtimestamp(min(times) / 1000, UTC) if times else None
+    async def _oldest(
+        self, undecided: dict[TopicPartition, range]
+    ) -> Mapping[TopicPartition, datetime]:
+        """Give when the first undecided message of each partition was sent, as far as it says so.
+
+        A partition that holds none, but marks of transactions, is taken from what is undecided.
+        """
+        if not undecided:
+            return {}
+        self._consumer.assign(list(undecided))
+        for partition, offsets in undecided.items():
+            self._consumer.seek(partition, offsets.start)
+        oldest: dict[TopicPartition, datetime] = {}
+        unread = set(undecided)
+        deadline = time.monotonic() + _RECORDS_WITHIN
+        while unread and (left := deadline - time.monotonic()) > 0:
+            # One at a time: of all partitions together, one could fill every answer.
+            found = await self._consumer.getmany(
+                *unread, timeout_ms=min(1000 * left, _LOOK_EVERY_MS), max_records=1
+            )
+            for partition, (record,) in found.items():
+                unread.discard(partition)
+                if (sent_at := _sent_at(record)) is not None:
+                    oldest[partition] = sent_at
+            for partition in list(unread):
+                if (self._consumer.next_offset(partition) or 0) >= undecided[partition].stop:
+                    unread.discard(partition)
+                    del undecided[partition]
+        # Or it would go on fetching, and the next question wait behind that.
+        self._consumer.unsubscribe()
+        return oldest
+
+
+def _of_topic(
+    topic: str,
+    exists: bool,
+    undecided: Mapping[TopicPartition, range],
+    oldest: Mapping[TopicPartition, datetime],
+    standings: Mapping[Source, Standing],
+) -> TopicLag:
+    return TopicLag(
+        topic,
+        exists,
+        sum(len(offsets) for partition, offsets in undecided.items() if partition.topic == topic),
+        sum(
+            standing.unpublished for source, standing in standings.items() if source.topic == topic
+        ),
+        min((at for partition, at in oldest.items() if partition.topic == topic), default=None),
+    )
+
+
+def _sent_at(record: Record) -> datetime | None:
+    """Return when a record says it was sent; None where that is no time, or it is unreadable."""
+    if record.refusal is not None or not 0 <= record.timestamp <= _LAST_MOMENT_MS:
+        return None
+    return datetime.fromtimestamp(record.timestamp / 1000, UTC)
 
 
 @contextmanager

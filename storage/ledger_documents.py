@@ -83,6 +83,7 @@ def dead_letter_in(letter: DeadLetter) -> Document:
         **present(
             details_of=letter.details_of,
             cut=letter.cut,
+            last_offset=letter.last_offset,
             redrive_count=chain_of(letter.headers, ()) or None,
         ),
     }
@@ -108,4 +109,5 @@ def dead_letter_out(document: Document) -> DeadLetter:
         at=document["at"],
         details_of=document.get("details_of"),
         cut=tuple(document.get("cut", ())),
+        last_offset=document.get("last_offset"),
     )

@@ -56,6 +56,7 @@ def to_dead_letter(
         at=at,
         details_of=details_of,
         cut=parts,
+        last_offset=message.last_offset if message.last_offset > message.offset else None,
     )
 
 

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -38,25 +38,28 @@ SLOW_SECONDS = 3.0
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Messages of one partition as they were read: everything from `start` to `end`."""
+    """What was read of one partition: everything from `start` up to, not including, `end`.
+
+    Not every offset has a message: some are Kafka's own marks, some were of aborted transactions.
+    """
 
     start: int
     messages: Sequence[Incoming]
-
-    @property
-    def end(self) -> int:
-        """The offset after the last message."""
-        return self.messages[-1].offset + 1
+    end: int
 
 
 class ParsedMessage(NamedTuple):
-    """A message as its stage has read it, the offset after it, and how large a part it is."""
+    """A message as its stage has read it, the offset after it, and how large a part it is.
+
+    One that is `refused` was no message to read; one with neither only moves the position.
+    """
 
     source: Source
     read: Any
     end: int
     weight: int
     size: int
+    refused: Incoming | None = None
 
 
 Decided = tuple[Sequence[tuple[Position, Position]], Sequence[Outgoing]]
@@ -132,16 +135,27 @@ class Lane:
             # Read before the last seek: what lies between will be read again, and this too.
             log.info("batch-out-of-place", source=source, start=batch.start)
             return
-        new = [one for one in batch.messages if one.offset >= taken_to]
-        if new and not self._draining:
+        if batch.end > taken_to and not self._draining:
             self._taken_to[source] = batch.end
-            for message, read in zip(new, self._stage.read(new), strict=True):
-                size = len(message.value or b"")
-                weight = self._stage.weight(read)
-                self._waiting.append(ParsedMessage(source, read, message.offset + 1, weight, size))
-                self._waiting_weight += weight
-                self._waiting_size += size
+            for one in self._parse(source, batch, taken_to):
+                self._waiting.append(one)
+                self._waiting_weight += one.weight
+                self._waiting_size += one.size
             self._news.set()
+
+    def _parse(self, source: Source, batch: Batch, taken_to: int) -> Iterator[ParsedMessage]:
+        new = [one for one in batch.messages if one.last_offset >= taken_to]
+        parsed = iter(self._stage.read([one for one in new if one.refusal is None]))
+        for message in new:
+            end = batch.end if message is new[-1] else message.last_offset + 1
+            if message.refusal is None:
+                read = next(parsed)
+                weight = self._stage.weight(read)
+                yield ParsedMessage(source, read, end, weight, message.size)
+            else:
+                yield ParsedMessage(source, None, end, 1, message.size, message)
+        if not new:
+            yield ParsedMessage(source, None, batch.end, 0, 0)
 
     def drain(self) -> None:
         """End after what is at hand and its publication; batches still waiting are dropped."""
@@ -191,12 +205,16 @@ class Lane:
     async def _decide_at_once(self, batch: Sequence[ParsedMessage]) -> None:
         decided: Decided | None = None
         ends = {one.source: one.end for one in batch}
-        read = [one.read for one in batch]
+        read = [one.read for one in batch if one.read is not None]
 
         async def work(transaction: Transaction) -> None:
             nonlocal decided
             page = Page(self._first.topic, self._now())
-            await self._stage.decide(read, page, transaction)
+            for one in batch:
+                if one.refused is not None and one.refused.refusal is not None:
+                    page.refuse(one.refused, one.refused.refusal)
+            if read:
+                await self._stage.decide(read, page, transaction)
             moves = self._outbox.moved(ends, page.outgoing)
             await transaction.write(page.to_changes(), moves)
             decided = moves, page.outgoing

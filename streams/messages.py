@@ -8,6 +8,7 @@ from models.commands import COMMAND
 from models.events import Event
 from models.ledger import Admission, CommandMessage, DeadLetter, Header, Outgoing
 from models.records import Cause
+from models.refusals import Refusal
 from streams.topics import TopicName
 
 CE_SOURCE = b"/order-import"
@@ -42,6 +43,21 @@ class Incoming(Protocol):
     @property
     def headers(self) -> Headers:
         """The headers, a name may come twice."""
+        ...
+
+    @property
+    def size(self) -> int:
+        """About how many bytes it takes in memory."""
+        ...
+
+    @property
+    def refusal(self) -> Refusal | None:
+        """Why Kafka's format does not let it through; None for a message that is one."""
+        ...
+
+    @property
+    def last_offset(self) -> int:
+        """The last offset that a refused one stands for; else its own."""
         ...
 
 
@@ -114,7 +130,9 @@ def _event_headers(event: Event) -> list[Header]:
 def _error_headers(letter: DeadLetter) -> list[Header]:
     """Give Kafka Connect's names for where a message came from and why it was not taken."""
     prefix = "__connect.errors."
+    last = letter.last_offset
     return [
+        *([] if last is None else [("last-offset", str(last).encode())]),
         (f"{prefix}topic", letter.topic.encode()),
         (f"{prefix}partition", str(letter.partition).encode()),
         (f"{prefix}offset", str(letter.offset).encode()),

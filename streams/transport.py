@@ -7,64 +7,110 @@ And one Faust event is a whole batch of one partition, so that Faust's cost per 
 a batch.
 """
 
-from collections.abc import Collection, Iterator, Mapping
-from typing import Any
+import asyncio
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
-from aiokafka import AIOKafkaConsumer
-from aiokafka.structs import ConsumerRecord
-from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
+from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
+from faust.transport.drivers.aiokafka import (
+    AIOKafkaConsumerThread,
+    credentials_to_aiokafka_auth,
+    server_list,
+)
 from faust.transport.drivers.aiokafka import Consumer as FaustConsumer
 from faust.transport.drivers.aiokafka import Transport as FaustTransport
 from faust.types import TP
 
 from models.ledger import Source
+from streams.consumer import Consumer
+from streams.decoding import Record
 from streams.lane import Batch
 from streams.lanes import Lanes, LogBounds
 
 PEEK_SECONDS = 0.02
 """How long to wait for news of some partitions while others, whose lanes are full, have some."""
+COMMIT_SECONDS = 5.0
+"""How long Kafka may take to note offsets. They are there for tools that show lag, no more."""
 
 
-class BatchRecord:
+class BatchRecord(NamedTuple):
     """A batch of one partition in the place of a record: Faust sees one event."""
 
-    __slots__ = ("batch", "record")
-
-    def __init__(self, batch: Batch, record: ConsumerRecord[bytes, bytes]) -> None:
-        self.batch = batch
-        self.record = record
-
-    @property
-    def value(self) -> Batch:
-        """The batch: it is what the agent gets as the event's value."""
-        return self.batch
-
-    def __getattr__(self, name: str) -> Any:
-        # Topic, partition, offset and timestamp of the batch are those of its last record.
-        return getattr(self.record, name)
+    topic: str
+    partition: int
+    offset: int
+    value: Batch
+    key: None = None
+    headers: tuple[()] = ()
+    timestamp: int = 0
+    timestamp_type: int = 0
+    checksum: None = None
+    serialized_key_size: int = 0
+    serialized_value_size: int = 0
 
 
 class LedgerConsumerThread(AIOKafkaConsumerThread):
-    """Reads batches, and knows of each where it starts."""
+    """Reads batches, and knows of each where it starts and ends."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self._read_to: dict[TP, int] = {}
 
-    async def _seek_wait(self, consumer: AIOKafkaConsumer, partitions: Mapping[TP, int]) -> None:
+    def _create_worker_consumer(self, transport: FaustTransport) -> Consumer:
+        conf = self.app.conf
+        return Consumer(
+            client_id=conf.broker_client_id,
+            group_id=conf.id,
+            bootstrap_servers=server_list(transport.url, transport.default_port),
+            partition_assignment_strategy=[RoundRobinPartitionAssignor],
+            max_poll_records=conf.broker_max_poll_records,
+            max_poll_interval_ms=int(conf.broker_max_poll_interval * 1000),
+            max_partition_fetch_bytes=conf.consumer_max_fetch_size,
+            fetch_max_wait_ms=1500,
+            request_timeout_ms=int(conf.broker_request_timeout * 1000),
+            session_timeout_ms=int(conf.broker_session_timeout * 1000),
+            rebalance_timeout_ms=int(conf.broker_rebalance_timeout * 1000),
+            heartbeat_interval_ms=int(conf.broker_heartbeat_interval * 1000),
+            connections_max_idle_ms=conf.consumer_connections_max_idle_ms,
+            **credentials_to_aiokafka_auth(conf.broker_credentials, conf.ssl_context),
+        )
+
+    async def _seek_wait(self, consumer: Consumer, partitions: Mapping[TP, int]) -> None:
         # Runs on the same loop as the reading: a batch read before the seek keeps its old start.
         self._read_to.update(partitions)
         await super()._seek_wait(consumer, partitions)
 
-    async def _fetch_records(self, *args: Any, **kwargs: Any) -> dict[TP, list[BatchRecord]]:
-        records = await super()._fetch_records(*args, **kwargs)
-        return {tp: [self._batch(tp, found)] for tp, found in records.items() if found}
+    async def _fetch_records(
+        self, consumer: Consumer, active_partitions: set[TP], *args: Any, **kwargs: Any
+    ) -> dict[TP, list[BatchRecord]]:
+        found = await super()._fetch_records(consumer, active_partitions, *args, **kwargs)
+        batches = {
+            tp: self._batch(tp, found.get(tp, ()), consumer.next_offset(tp))
+            for tp in active_partitions
+        }
+        return {tp: [batch] for tp, batch in batches.items() if batch is not None}
 
-    def _batch(self, tp: TP, found: list[ConsumerRecord[bytes, bytes]]) -> BatchRecord:
-        start = min(self._read_to.get(tp, found[0].offset), found[0].offset)
-        batch = Batch(start, found)
-        self._read_to[tp] = batch.end
-        return BatchRecord(batch, found[-1])
+    async def _commit(self, offsets: Mapping[TP, int]) -> bool:
+        # aiokafka asks without end where a topic was deleted, and no partitions could be moved.
+        try:
+            async with asyncio.timeout(COMMIT_SECONDS):
+                return await super()._commit(offsets)
+        except TimeoutError:
+            return False
+
+    def _batch(
+        self, tp: TP, records: Sequence[Record], next_offset: int | None
+    ) -> BatchRecord | None:
+        """Give what was read of a partition since the last time, if it was anything.
+
+        Where it ends with Kafka's own marks or an aborted transaction, no record tells.
+        """
+        start = self._read_to.get(tp)
+        if start is None or next_offset is None or next_offset <= start:
+            return None
+        self._read_to[tp] = next_offset
+        batch = Batch(start, records, next_offset)
+        return BatchRecord(tp.topic, tp.partition, next_offset - 1, batch)
 
 
 class LedgerConsumer(FaustConsumer):

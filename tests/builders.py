@@ -25,7 +25,7 @@ from models.records import (
     StockedProduct,
     StoryEntry,
 )
-from models.refusals import DeadLetterCode
+from models.refusals import DeadLetterCode, Refusal
 from models.replays import Replay, ReplayState
 
 STORE = "store-1"
@@ -45,6 +45,15 @@ class Message(NamedTuple):
     key: bytes | None = None
     headers: tuple[Header, ...] = ()
     partition: int = 0
+    refusal: Refusal | None = None
+
+    @property
+    def size(self) -> int:
+        return len(self.value or b"")
+
+    @property
+    def last_offset(self) -> int:
+        return self.offset
 
 
 def later(hours: float) -> datetime:

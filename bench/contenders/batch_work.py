@@ -26,6 +26,17 @@ class Taken(NamedTuple):
     key: bytes | None
     value: bytes | None
     headers: Headers = ()
+    refusal: None = None
+
+    @property
+    def size(self) -> int:
+        """Its value's bytes."""
+        return len(self.value or b"")
+
+    @property
+    def last_offset(self) -> int:
+        """Its own: it is one that can be read."""
+        return self.offset
 
 
 async def decide(

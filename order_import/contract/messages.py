@@ -203,6 +203,11 @@ def _dead_letter_message() -> Message:
     redriven: Schema = {
         "redrive-count": {**_TEXT, "description": "How often it was driven again before"},
         "redriven-from": {**_TEXT, "description": "topic:partition:offset it was driven from"},
+        "last-offset": {
+            **_TEXT,
+            "pattern": "^[0-9]+$",
+            "description": "Where one letter stands for several messages: the offset of the last",
+        },
     }
     return Message(
         name="DeadLetter",

@@ -11,6 +11,7 @@ from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
 from models.errors import BrokerUnavailable
 from models.ledger import DeadLetter, Header
+from models.refusals import DeadLetterCode
 from order_import.clients import new_producer
 from order_import.dead_letters.afterwards import Sent
 from order_import.lag import broker_errors
@@ -160,6 +161,8 @@ def _refusal(line: LetterLine, there: Mapping[str, bool], force: bool) -> str | 
         return f"{line.topic} is not a topic that this installation reads"
     if not there[line.topic]:
         return f"topic {line.topic} is not there any more"
+    if line.code is DeadLetterCode.UNREADABLE:
+        return "no message could be read: what is kept are bytes of Kafka's own format"
     if line.cut:
         parts = " and ".join(line.cut)
         return f"not all of its {parts} is kept: have what sent it send it again"

@@ -117,6 +117,22 @@ async def move(storage: Tested, before: Position, after: Position) -> None:
     await _move(storage, before, after)
 
 
+async def test_a_transaction_may_begin_with_its_write(storage: Tested) -> None:
+    """As one that only moves a position past what no one is given."""
+    [taken] = await storage.take_up([SOURCE])
+    for end in (4, 9):
+        after = taken.moved(end, ())
+
+        async def work(
+            transaction: Transaction, move: tuple[Position, Position] = (taken, after)
+        ) -> None:
+            await transaction.write(Changes(), [move])
+
+        await storage.transact(work, SOURCE)
+        taken = after
+    assert await storage.position(SOURCE) == taken
+
+
 async def _move(storage: Storage, before: Position, after: Position, **told: Source) -> None:
     async def work(transaction: Transaction) -> None:
         await transaction.take_turn(Turn.STOCK)
@@ -541,7 +557,7 @@ OUTBOX: tuple[Outgoing, ...] = (
     Admission("store-1/other"),
     CommandMessage(STORE, Sync(store_id=STORE, requested_at=NOW)),
     CommandMessage("r1", ReplayStep(replay_id="r1", step=2)),
-    a_dead_letter(offset=8, key=None, value=None, headers=(("none", None),)),
+    a_dead_letter(offset=8, key=None, value=None, headers=(("none", None),), last_offset=11),
 )
 
 

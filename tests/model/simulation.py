@@ -141,7 +141,7 @@ class Simulation:
         if owned.read_to < len(log):
             end = self._random.randint(owned.read_to + 1, len(log))
             start = self._random.randint(max(0, owned.read_to - 2), owned.read_to)
-            owned.lane.put(source, Batch(start, log[start:end]))
+            owned.lane.put(source, Batch(start, log[start:end], end))
             owned.read_to = end
         if self._random.random() < self._restarts:
             await self._restart(source, owned)

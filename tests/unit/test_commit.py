@@ -88,7 +88,7 @@ class Kit:
 
     async def decide(self, start: int, end: int) -> None:
         """Have messages decided, up to an offset."""
-        batch = Batch(start, [a_message(b"", offset=at) for at in range(start, end)])
+        batch = Batch(start, [a_message(b"", offset=at) for at in range(start, end)], end)
         self.lanes.deliver(SOURCE, batch)
         await until(lambda: self.storage.contents.positions[SOURCE].decided_to == end)
 

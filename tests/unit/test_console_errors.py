@@ -2,11 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
-from types import SimpleNamespace
 
 import pytest
-from aiokafka import TopicPartition
 from pymongo.errors import OperationFailure
 from starlette.types import Message
 from structlog.testing import capture_logs
@@ -15,8 +12,6 @@ from console.app import build_app
 from console.error_pages import PROBLEMS
 from console.ports import PortError
 from models.errors import BrokerUnavailable, StorageUnavailable
-from order_import.lag import LagMeter
-from order_import.settings import Settings
 from storage.console_reader import OrderRow, QueryTookTooLong, TooManyToSort
 from tests.unit.console_kit import Failing, Quiet, a_client, a_desk, a_row
 
@@ -120,27 +115,3 @@ async def test_an_answer_that_breaks_off_is_not_made_to_look_whole() -> None:
     await app(scope, nothing, keep)
     assert [one["type"] for one in sent] == ["http.response.start", "http.response.body"]
     assert sent[-1]["more_body"] is True
-
-
-class PoisonedConsumer:
-    """A client that fails to decode one partition's batch, as one with a strange header."""
-
-    def assign(self, partitions: object) -> None:
-        pass
-
-    def seek(self, partition: object, offset: int) -> None:
-        pass
-
-    async def getmany(self, partition: TopicPartition, **_: object) -> dict[object, list[object]]:
-        if partition.partition == 0:
-            raise UnicodeDecodeError("utf-8", b"\xff", 0, 1, SECRET)
-        return {partition: [SimpleNamespace(timestamp=1_795_000_000_000)]}
-
-
-async def test_a_batch_that_cannot_be_decoded_has_no_age_and_hides_no_other() -> None:
-    """Health answered 500 for as long as such a batch was the oldest."""
-    meter = LagMeter(Settings())
-    meter._consumer = PoisonedConsumer()
-    partitions = {TopicPartition("amazon.orders", number): 0 for number in range(2)}
-    assert await meter._oldest(partitions) == datetime(2026, 11, 18, 11, 6, 40, tzinfo=UTC)
-    await meter._admin.close()

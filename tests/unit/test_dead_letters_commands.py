@@ -75,9 +75,10 @@ def letters(monkeypatch: pytest.MonkeyPatch) -> FakeLetters:
         chain=3,
     )
     emptied = replace(LINE, dead_letter_id="amazon.orders:0:9", size=None, has_key=False)
+    damaged = replace(LINE, dead_letter_id="amazon.orders:0:10", code=DeadLetterCode.UNREADABLE)
     foreign = replace(LINE, dead_letter_id="old.amazon.orders:0:1", topic="old.amazon.orders")
     kept = KeptLetter(a_dead_letter(value=b'{"BuyerName": "Jane"}'), ())
-    letters = FakeLetters(LINE, marked, emptied, foreign, letters=[kept])
+    letters = FakeLetters(LINE, marked, emptied, damaged, foreign, letters=[kept])
 
     async def is_there(_settings: Settings, _topic: str) -> bool:
         return True
@@ -136,6 +137,7 @@ def test_a_dry_run_tells_what_goes_and_why_the_rest_stays(
     for part in (
         "amazon.orders:0:8: driven again 3 times already",
         "amazon.orders:0:9: it has neither a key nor a value",
+        "amazon.orders:0:10: no message could be read",
         "old.amazon.orders is not a topic that this installation reads",
     ):
         assert part in told

@@ -9,11 +9,13 @@ from typing_extensions import override
 
 from models.errors import PositionLost, StorageUnavailable, TransactionTooLarge
 from models.events import Event
-from models.ledger import Admission, Outgoing, Position, Source
+from models.ledger import Admission, DeadLetter, Outgoing, Position, Source
 from models.records import Cause
+from models.refusals import DeadLetterCode, Refusal
 from storage.memory import MemoryStorage
 from storage.port import Transaction
 from streams import lane as lane_module
+from streams.decoding import Record
 from streams.lane import Batch, Lane
 from streams.messages import Incoming
 from streams.page import Page
@@ -135,7 +137,8 @@ class Kit:
 
 
 def a_batch(start: int, end: int, first: int | None = None) -> Batch:
-    return Batch(start, [a_message({}, offset=one) for one in range(first or start, end)])
+    messages = [a_message({}, offset=one) for one in range(first or start, end)]
+    return Batch(start, messages, end)
 
 
 def named(*offsets: int) -> list[str]:
@@ -156,6 +159,45 @@ async def test_offsets_that_are_missing_in_the_log_are_passed_over() -> None:
     await kit.run(a_batch(0, 2), a_batch(2, 6, first=4))
     assert kit.stage.batches == [[0, 1], [4, 5]]
     assert kit.stored.decided_to == 6
+
+
+async def test_what_holds_no_message_moves_the_position_all_the_same() -> None:
+    """Marks of transactions, and messages of aborted ones: else the last would look undecided."""
+    kit = Kit()
+    await kit.run(Batch(0, [], 3), a_batch(3, 4), Batch(4, a_batch(4, 5).messages, 9))
+    assert kit.stage.batches == [[], [3], [4]]
+    assert kit.stands_at(9)
+    end = Kit()
+    await end.run(Batch(0, [], 3))
+    assert end.stands_at(3)
+
+
+def unreadable(offset: int, last_offset: int) -> Record:
+    refusal = Refusal(code=DeadLetterCode.UNREADABLE, message="batch: expected another")
+    return Record(*SOURCE, offset, 0, None, b"raw", (), 100, last_offset, refusal)
+
+
+@pytest.mark.parametrize("max_weight", [1000, 1])
+async def test_what_cannot_be_read_becomes_a_dead_letter_in_its_place(max_weight: int) -> None:
+    kit = Kit(max_weight=max_weight)
+    (before,), (after,) = a_batch(1, 2).messages, a_batch(5, 6).messages
+    await kit.run(Batch(0, [unreadable(0, 0), before, unreadable(2, 4), after], 6))
+    assert [one.offset if isinstance(one, DeadLetter) else one for one in kit.paper.sent] == (
+        [0, 2, *map(Admission, named(1, 5))] if max_weight > 1 else
+        [0, Admission("1"), 2, Admission("5")]
+    )  # fmt: skip
+    letters = kit.storage.contents.dead_letters.values()
+    assert [(one.offset, one.last_offset, one.value) for one in letters] == [
+        (0, None, b"raw"),
+        (2, 4, b"raw"),
+    ]
+    assert kit.stands_at(6)
+
+
+async def test_what_could_not_be_read_and_is_decided_already_is_left_out() -> None:
+    kit = Kit(position=Position(SOURCE, 4))
+    await kit.run(Batch(0, [unreadable(0, 3), unreadable(4, 4)], 5))
+    assert [one.offset for one in kit.storage.contents.dead_letters.values()] == [4]
 
 
 async def test_a_batch_from_beyond_the_position_is_dropped() -> None:
@@ -226,7 +268,7 @@ async def test_a_database_that_was_not_reached_is_asked_again() -> None:
 async def test_a_transaction_takes_only_so_much_and_moves_the_position_to_its_end() -> None:
     kit = Kit(max_weight=4)
     heavy = [a_message(b"x" * size, offset=n) for n, size in enumerate((2, 3, 3, 9, 2, 2))]
-    await kit.run(Batch(0, heavy))
+    await kit.run(Batch(0, heavy, len(heavy)))
     assert kit.stage.together == [[0, 1], [2], [3], [4, 5]]
     assert kit.paper.keys == named(0, 1, 2, 3, 4, 5)
     assert kit.stands_at(6)
@@ -425,7 +467,7 @@ async def test_an_idle_owner_ends_when_another_took_its_partition_up_before_it_w
     """It went on for ever with its events recorded as still to go out."""
     storage = MemoryStorage()
     lane = Lane(await storage.take_up([SOURCE]), Decided(), storage, Paper(), lambda: NOW)  # type: ignore[arg-type]
-    lane.put(SOURCE, Batch(0, [a_message(b"{}", offset=0)]))
+    lane.put(SOURCE, Batch(0, [a_message(b"{}", offset=0)], 1))
     running = asyncio.create_task(lane.run())
     await asyncio.sleep(0)  # decided and published, and not recorded yet
     assert (await storage.take_up([SOURCE]))[0].outbox

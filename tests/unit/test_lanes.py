@@ -57,7 +57,8 @@ class Kit:
     async def fill(self, source: Source, batches: int) -> None:
         for start in range(0, batches * MAX_WEIGHT, MAX_WEIGHT):
             offsets = range(start, start + MAX_WEIGHT)
-            self.lanes.deliver(source, Batch(start, [a_message(b"", offset=at) for at in offsets]))
+            messages = [a_message(b"", offset=at) for at in offsets]
+            self.lanes.deliver(source, Batch(start, messages, start + MAX_WEIGHT))
             await asyncio.sleep(0)
 
 

@@ -12,7 +12,6 @@ from typing import Any
 
 import faust
 import pytest
-from aiokafka.structs import ConsumerRecord
 from faust.streams import Stream
 from faust.tables.recovery import ServiceStopped
 from faust.types import TP
@@ -21,6 +20,7 @@ from faust.types.tuples import ConsumerMessage
 from models.ledger import Position, Source
 from storage.memory import MemoryStorage
 from streams.agents import STAGES, AppOptions, build_app
+from streams.decoding import Record
 from streams.lanes import Lanes, LogBounds
 from streams.transport import LedgerConsumerThread
 from tests.builders import NOW
@@ -252,14 +252,30 @@ async def test_assigned_partitions_are_taken_up_where_the_ledger_says(tmp_path: 
 
 
 async def test_a_batch_begins_where_the_one_before_ended_also_after_a_gap(tmp_path: Path) -> None:
-    lanes = Lanes(STAGES, MemoryStorage(), None, lambda: NOW, print)  # type: ignore[arg-type]
-    app = build_app(AppOptions("127.0.0.1:1", "", "g", 10, 6), lanes, str(tmp_path))
-    consumer: Any = app.consumer
-    thread = LedgerConsumerThread(consumer, loop=asyncio.get_running_loop(), beacon=app.beacon)
-    first, second = thread._batch(ORDERS, records(4, 5)), thread._batch(ORDERS, records(9, 12))
-    assert (first.batch.start, first.batch.end) == (4, 6)
+    thread = a_thread(tmp_path)
+    thread._read_to[ORDERS] = 4
+    first, second = thread._batch(ORDERS, records(4, 5), 6), thread._batch(ORDERS, records(9), 13)
+    assert first is not None
+    assert (first.value.start, first.value.end, first.offset) == (4, 6, 5)
+    assert second is not None
     assert (second.value.start, second.value.end, second.offset) == (6, 13, 12)
+    assert thread._batch(ORDERS, (), 13) is None
 
 
-def records(*offsets: int) -> list[Any]:
-    return [ConsumerRecord(*ORDERS, offset, 0, 0, None, b"", None, 0, 0, ()) for offset in offsets]
+async def test_a_batch_may_hold_nothing_but_the_end_of_a_transaction(tmp_path: Path) -> None:
+    thread = a_thread(tmp_path)
+    thread._read_to[ORDERS] = 4
+    marks = thread._batch(ORDERS, (), 6)
+    assert marks is not None
+    assert (marks.value.start, marks.value.messages, marks.value.end) == (4, (), 6)
+
+
+def a_thread(directory: Path) -> LedgerConsumerThread:
+    lanes = Lanes(STAGES, MemoryStorage(), None, lambda: NOW, print)  # type: ignore[arg-type]
+    app = build_app(AppOptions("127.0.0.1:1", "", "g", 10, 6), lanes, str(directory))
+    consumer: Any = app.consumer
+    return LedgerConsumerThread(consumer, loop=asyncio.get_running_loop(), beacon=app.beacon)
+
+
+def records(*offsets: int) -> list[Record]:
+    return [Record(*ORDERS, offset, 0, None, b"", (), 1, offset) for offset in offsets]

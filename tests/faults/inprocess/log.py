@@ -25,6 +25,15 @@ class Record(NamedTuple):
     headers: tuple[tuple[str, bytes], ...]
     timestamp: int
     partition: int
+    refusal: None = None
+
+    @property
+    def size(self) -> int:
+        return len(self.value or b"")
+
+    @property
+    def last_offset(self) -> int:
+        return self.offset
 
 
 class Log:

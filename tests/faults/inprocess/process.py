@@ -113,12 +113,12 @@ class Process:
         if self._chance is not None:
             if self._chance.random() < 0.05 and at + 1 < end:
                 # Read before a seek: it comes too early, and will come again.
-                self.lanes.deliver(source, Batch(at + 1, log[at + 1 : end]))
+                self.lanes.deliver(source, Batch(at + 1, log[at + 1 : end], end))
             end = self._chance.randint(at + 1, end)
             start = self._chance.randint(max(0, at - 2), at)
         self._read_to[source] = end
         self._database.read_to[source] = max(end, self._database.read_to.get(source, 0))
-        self.lanes.deliver(source, Batch(start, log[start:end]))
+        self.lanes.deliver(source, Batch(start, log[start:end], end))
 
     def _fail(self, error: BaseException) -> None:
         if not self.power.is_cut:

@@ -1,0 +1,325 @@
+"""The boundary to Kafka's bytes: what was fetched of a partition, as records whatever it holds.
+
+What Kafka's format does not let through stops nobody: it is handed over as a record that says so,
+and the next one follows. Header names that are no UTF-8 are written with backslashes, because a
+name of odd bytes must not cost the order. Only message format 2 is read, which is all that Kafka 4
+writes.
+"""
+
+from collections.abc import Iterator, MutableMapping, Sequence
+from mmap import mmap
+from struct import Struct
+from typing import NamedTuple
+
+from aiokafka.record.util import calc_crc32c
+
+from models.ledger import Header, Source
+from models.refusals import DeadLetterCode, Refusal
+from streams.decompression import MAX_BYTES, Codec, DecompressionError, decompress
+from streams.topics import MAX_MESSAGE_BYTES
+
+MOST_BYTES = 8 * 1024 * 1024
+"""About how many bytes of a partition are handed over at once."""
+RECORD_BYTES, HEADER_BYTES = 250, 100
+"""About what a record and a header take in memory besides their bytes."""
+
+_HEAD = Struct(">qiibIhiqqqhii")
+_FRAME = Struct(">qi")
+_CHECKED_FROM = 21
+_FORMAT = 2
+_CODEC, _APPEND_TIME, _TRANSACTIONAL, _CONTROL = 0x07, 0x08, 0x10, 0x20
+_Bytes = bytes | memoryview | mmap
+_MORE, _BITS_OF_VARINT = 0x80, 64
+_BEFORE_KEY = 32
+"""At least the bytes of a record before its key."""
+
+
+class Record(NamedTuple):
+    """A record. With a `refusal` it stands for what cannot be read, from `offset` to `last_offset`.
+
+    `size` is about what it takes in memory, in bytes; `timestamp` is in milliseconds.
+    """
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[Header]
+    size: int
+    last_offset: int
+    refusal: Refusal | None = None
+
+
+class _Malformed(ValueError):  # noqa: N818 - a state of the bytes, not a mistake
+    """Bytes that are no record. The message says what was expected."""
+
+
+class _Batch(NamedTuple):
+    """A record batch: its head, and all its bytes."""
+
+    base_offset: int
+    length: int
+    leader_epoch: int
+    format: int
+    crc: int
+    attributes: int
+    last_delta: int
+    first_timestamp: int
+    max_timestamp: int
+    producer_id: int
+    producer_epoch: int
+    base_sequence: int
+    record_count: int
+    raw: bytes
+
+    @property
+    def last_offset(self) -> int:
+        return self.base_offset + self.last_delta
+
+
+class FetchedRecords:
+    """What one fetch brought of a partition, as an iterator of records. It never raises for bytes.
+
+    Args:
+        source: The partition.
+        data: The batches as the broker sent them; the last may be cut off.
+        fetch_offset: From where it was fetched.
+        end: The end of the log: no offset can be at or after it.
+        aborted: Producer ids and first offsets of the aborted transactions in it.
+        doubts: Where fetches found a broken batch, kept from one to the next. The same on a fresh
+            fetch is no accident of the way.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        data: bytes,
+        fetch_offset: int,
+        end: int,
+        aborted: Sequence[tuple[int, int]] = (),
+        doubts: MutableMapping[Source, int] | None = None,
+    ) -> None:
+        self.next_fetch_offset = fetch_offset
+        """Everything before it was handed over, or is nothing to hand over."""
+        self._doubts = {} if doubts is None else doubts
+        self._source = source
+        self._data = data
+        self._end = end
+        self._aborted = sorted(aborted, key=lambda one: one[1])
+        self._aborting: set[int] = set()
+        self._records = self._limited()
+
+    def __iter__(self) -> "FetchedRecords":
+        return self
+
+    def __next__(self) -> Record:
+        return next(self._records)
+
+    def _limited(self) -> Iterator[Record]:
+        """Give records until they are many bytes. The rest is fetched again, when it is wanted."""
+        left = MOST_BYTES
+        for record in self._read():
+            self.next_fetch_offset = record.last_offset + 1
+            yield record
+            left -= record.size
+            if left <= 0:
+                return
+
+    def _read(self) -> Iterator[Record]:
+        broken: tuple[bytes, str, int] | None = None
+        for raw, batch in self._batches():
+            fault = (
+                "batch: expected a length that is its own" if batch is None else self._fault(batch)
+            )
+            if batch is not None and fault is None:
+                if broken is not None and self.next_fetch_offset < batch.base_offset:
+                    yield self._unreadable(*broken[:2], batch.base_offset - 1)
+                broken = None
+                yield from self._of_batch(batch)
+            elif broken is None:
+                if self._doubts.get(self._source) != self.next_fetch_offset:
+                    self._doubts[self._source] = self.next_fetch_offset
+                    return
+                last = self.next_fetch_offset if batch is None else batch.last_offset
+                broken = raw, fault or "", last
+        if broken is not None:
+            # What follows it is not here. Its own word on where it ends is the best there is.
+            is_inside = self.next_fetch_offset <= broken[2] < self._end
+            yield self._unreadable(*broken[:2], broken[2] if is_inside else self.next_fetch_offset)
+
+    def _batches(self) -> Iterator[tuple[bytes, _Batch | None]]:
+        """Give whole batches; None for a first one that has no sound length."""
+        data, at = self._data, 0
+        while at < len(data):
+            end = at + _FRAME.size
+            if end <= len(data):
+                end += _FRAME.unpack_from(data, at)[1]
+            if end > len(data) or end - at < _HEAD.size:
+                if at == 0:
+                    yield data, None
+                return
+            raw = data[at:end]
+            yield raw, _Batch._make((*_HEAD.unpack_from(raw), raw))
+            at = end
+
+    def _fault(self, batch: _Batch) -> str | None:
+        """Say what shows that not even the batch's head can be trusted; None if it can."""
+        if batch.format != _FORMAT:
+            return f"batch: expected message format {_FORMAT}"
+        if calc_crc32c(batch.raw[_CHECKED_FROM:]) != batch.crc:
+            return "batch: expected the bytes of its checksum"
+        if batch.last_delta < 0 or not self.next_fetch_offset <= batch.last_offset < self._end:
+            return "batch: expected offsets that are its own"
+        return None
+
+    def _of_batch(self, batch: _Batch) -> Iterator[Record]:
+        while self._aborted and self._aborted[0][1] <= batch.base_offset:
+            self._aborting.add(self._aborted.pop(0)[0])
+        if batch.attributes & _CONTROL:
+            # Commit or abort, it ends its producer's transaction.
+            self._aborting.discard(batch.producer_id)
+        elif not (batch.attributes & _TRANSACTIONAL and batch.producer_id in self._aborting):
+            yield from self._unpacked(batch)
+        self.next_fetch_offset = batch.last_offset + 1
+
+    def _unpacked(self, batch: _Batch) -> Iterator[Record]:
+        try:
+            codec = Codec(batch.attributes & _CODEC)
+            records = decompress(batch.raw[_HEAD.size :], codec)
+        except DecompressionError as error:
+            expected = f"batch: expected {error} that unpacks to at most {MAX_BYTES} bytes"
+            yield self._unreadable(batch.raw, expected, batch.last_offset)
+        except ValueError:
+            expected = f"batch: expected one of the codecs {', '.join(Codec.__members__).lower()}"
+            yield self._unreadable(batch.raw, expected, batch.last_offset)
+        else:
+            yield from self._of_records(batch, records)
+
+    def _of_records(self, batch: _Batch, data: bytes | mmap) -> Iterator[Record]:
+        wanted_from = self.next_fetch_offset
+        try:
+            for offset, start, end in _placed(batch, data):
+                if offset >= wanted_from:
+                    yield self._record(batch, offset, data, start, end)
+        except _Malformed as error:
+            if self.next_fetch_offset <= batch.last_offset:
+                yield self._unreadable(batch.raw, f"records: expected {error}", batch.last_offset)
+
+    def _record(
+        self, batch: _Batch, offset: int, data: bytes | mmap, start: int, end: int
+    ) -> Record:
+        size = end - start
+        # What is much larger than it should be is not copied before its parts are.
+        raw = data[start:end] if size <= MAX_MESSAGE_BYTES else memoryview(data)[start:end]
+        try:
+            delta, key, value, headers = _parse(raw)
+        except _Malformed as error:
+            refusal = Refusal(code=DeadLetterCode.UNREADABLE, message=f"record: expected {error}")
+            return self._refused(offset, offset, bytes(raw), refusal)
+        at_append = batch.attributes & _APPEND_TIME
+        timestamp = batch.max_timestamp if at_append else batch.first_timestamp + delta
+        size += RECORD_BYTES + HEADER_BYTES * len(headers)
+        return Record(*self._source, offset, timestamp, key, value, headers, size, offset)
+
+    def _unreadable(self, raw: bytes, message: str, last_offset: int) -> Record:
+        """Give one record for all that is next, up to an offset."""
+        offset = self.next_fetch_offset
+        if last_offset > offset:
+            message += f" (offsets {offset} to {last_offset})"
+        refusal = Refusal(code=DeadLetterCode.UNREADABLE, message=message)
+        return self._refused(offset, last_offset, raw, refusal)
+
+    def _refused(
+        self, offset: int, last_offset: int, raw: bytes | None, refusal: Refusal
+    ) -> Record:
+        size = RECORD_BYTES + len(raw or b"")
+        return Record(*self._source, offset, 0, None, raw, (), size, last_offset, refusal)
+
+
+def _placed(batch: _Batch, data: bytes | mmap) -> Iterator[tuple[int, int, int]]:
+    """Give each record's offset, and from where to where its bytes are."""
+    # Compaction leaves gaps; where there are none, a record's place says its offset.
+    is_whole = batch.record_count == batch.last_delta + 1
+    expected, at = batch.base_offset, 0
+    for place in range(batch.record_count):
+        start, end = _bounds(data, at)
+        delta = place if is_whole else _offset_delta(data, start, end)
+        offset = batch.base_offset + delta
+        if not expected <= offset <= batch.last_offset:
+            raise _Malformed("an offset after the one before, within its batch")
+        yield offset, start, end
+        at, expected = end, offset + 1
+    if at != len(data):
+        raise _Malformed("no bytes after the last record")
+
+
+def _varint(data: _Bytes, at: int) -> tuple[int, int]:
+    """Return a number in zigzag form, and where it ends."""
+    byte = data[at]
+    if not byte & _MORE:
+        return byte >> 1 ^ -(byte & 1), at + 1
+    number, bits = byte & 0x7F, 7
+    while byte & _MORE:
+        at += 1
+        if bits > _BITS_OF_VARINT:
+            raise _Malformed("numbers of at most 64 bits")
+        byte = data[at]
+        number |= (byte & 0x7F) << bits
+        bits += 7
+    return number >> 1 ^ -(number & 1), at + 1
+
+
+def _bounds(data: bytes | mmap, at: int) -> tuple[int, int]:
+    """Return where a record begins, after its length, and where it ends."""
+    try:
+        length, start = _varint(data, at)
+    except IndexError:
+        raise _Malformed("as many records as the batch says") from None
+    if length < 0 or start + length > len(data):
+        raise _Malformed("a length within the batch")
+    return start, start + length
+
+
+def _offset_delta(data: bytes | mmap, start: int, end: int) -> int:
+    raw = data[start : min(end, start + _BEFORE_KEY)]
+    try:
+        _, at = _varint(raw, 1)
+        return _varint(raw, at)[0]
+    except IndexError:
+        raise _Malformed("an offset") from None
+
+
+def _parse(raw: _Bytes) -> tuple[int, bytes | None, bytes | None, Sequence[Header]]:
+    """Return a record's timestamp delta, key, value and headers."""
+    try:
+        delta, at = _varint(raw, 1)  # after the attributes, of which none is in use
+        _, at = _varint(raw, at)
+        key, at = _sized(raw, at)
+        value, at = _sized(raw, at)
+        count, at = _varint(raw, at)
+        if count < 0:
+            raise _Malformed("a count of headers")
+        if len(raw) - at > MAX_MESSAGE_BYTES:
+            raise _Malformed(f"headers of at most {MAX_MESSAGE_BYTES} bytes")
+        headers = []
+        for _ in range(count):
+            name, at = _sized(raw, at)
+            content, at = _sized(raw, at)
+            if name is None:
+                raise _Malformed("a name of each header")
+            headers.append((name.decode(errors="backslashreplace"), content))
+    except IndexError:
+        raise _Malformed("all its fields") from None
+    if at != len(raw):
+        raise _Malformed("fields as long as the record")
+    return delta, key, value, tuple(headers)
+
+
+def _sized(raw: _Bytes, at: int) -> tuple[bytes | None, int]:
+    length, at = _varint(raw, at)
+    if length < 0:
+        return None, at
+    end = at + length
+    return bytes(raw[at:end]), end

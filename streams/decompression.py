@@ -1,0 +1,105 @@
+"""Decompression that ends at a bound: what a few bytes unpack to is the sender's to choose."""
+
+import struct
+import zlib
+from collections.abc import Callable
+from enum import IntEnum
+from mmap import mmap
+from typing import Any
+
+import cramjam
+
+MAX_BYTES = 32 * 1024 * 1024
+"""The most that the records of one batch may unpack to."""
+
+_GZIP_START = b"\x1f\x8b"
+_GZIP_WINDOW = 31
+_XERIAL_START = b"\x82SNAPPY\0"
+"""What snappy's Java library begins with: blocks follow, each with its size."""
+_XERIAL_HEAD = 16
+_LIKELY, _LIKELY_RATIO = 64 * 1024, 12
+"""How much to try first, and in times of the compressed size."""
+_SIZE = struct.Struct(">i")
+
+
+class Codec(IntEnum):
+    """The codecs of Kafka's message format 2, by their numbers in a batch's attributes."""
+
+    NONE = 0
+    GZIP = 1
+    SNAPPY = 2
+    LZ4 = 3
+    ZSTD = 4
+
+
+class DecompressionError(ValueError):
+    """The bytes are not of their codec, or unpack to more than `MAX_BYTES`."""
+
+
+def decompress(data: bytes, codec: Codec) -> bytes | mmap:
+    """Return what compressed records unpack to.
+
+    Raises:
+        DecompressionError: They do not, or not within the bound.
+    """
+    try:
+        match codec:
+            case Codec.NONE:
+                return data
+            case Codec.GZIP:
+                return _gunzip(data)
+            case Codec.SNAPPY:
+                return _unsnap(data)
+            case Codec.LZ4:
+                return _unpack(data, cramjam.lz4.decompress_into)
+            case Codec.ZSTD:
+                return _unpack(data, cramjam.zstd.decompress_into)
+    except (cramjam.DecompressionError, zlib.error, struct.error) as error:
+        raise DecompressionError(codec.name.lower()) from error
+
+
+def _gunzip(data: bytes) -> bytes:
+    parts: list[bytes] = []
+    left = MAX_BYTES
+    while not parts or data.startswith(_GZIP_START):
+        member = zlib.decompressobj(_GZIP_WINDOW)
+        parts.append(member.decompress(data, left + 1))
+        left -= len(parts[-1])
+        if left < 0 or not member.eof:
+            raise DecompressionError("gzip")
+        data = member.unused_data
+    return b"".join(parts)
+
+
+def _unsnap(data: bytes) -> bytes:
+    if not data.startswith(_XERIAL_START):
+        return _unsnap_block(data, MAX_BYTES)
+    parts: list[bytes] = []
+    left, at = MAX_BYTES, _XERIAL_HEAD
+    while at < len(data):
+        (size,) = _SIZE.unpack_from(data, at)
+        at += _SIZE.size
+        if size < 0 or at + size > len(data):
+            raise DecompressionError("snappy")
+        parts.append(_unsnap_block(data[at : at + size], left))
+        left -= len(parts[-1])
+        at += size
+    return b"".join(parts)
+
+
+def _unsnap_block(block: bytes, left: int) -> bytes:
+    if cramjam.snappy.decompress_raw_len(block) > left:
+        raise DecompressionError("snappy")
+    return bytes(cramjam.snappy.decompress_raw(block))
+
+
+def _unpack(data: bytes, into: Callable[[bytes, Any], int]) -> bytes | mmap:
+    likely = bytearray(min(MAX_BYTES, max(_LIKELY, _LIKELY_RATIO * len(data))))
+    try:
+        return bytes(memoryview(likely)[: into(data, likely)])
+    except cramjam.DecompressionError:
+        # Memory that the system gives page by page, only as far as it is written.
+        pages = mmap(-1, MAX_BYTES)
+        size = into(data, pages)
+        pages.resize(size)
+        return pages

@@ -1,0 +1,71 @@
+"""Damages record batches, also those that lie on a broker's disk."""
+
+import struct
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.faults.wire.batches import batches_in, varint, with_checksum
+
+Edit = Callable[[bytes], bytes]
+_HEAD = 61
+_LENGTH_FROM = 12
+
+
+def field(at: int, form: str, value: int, *, sealed: bool = True) -> Edit:
+    """Write a field of a batch's head; sealed, its checksum is of what it is then."""
+
+    def edit(batch: bytes) -> bytes:
+        changed = bytearray(batch)
+        struct.pack_into(form, changed, at, value)
+        return with_checksum(bytes(changed)) if sealed else bytes(changed)
+
+    return edit
+
+
+def tail(change: Callable[[bytes], bytes]) -> Edit:
+    """Change what stands after a batch's head."""
+
+    def edit(batch: bytes) -> bytes:
+        data = change(batch[_HEAD:])
+        return field(8, ">i", _HEAD - _LENGTH_FROM + len(data))(batch[:_HEAD] + data)
+
+    return edit
+
+
+IN_PLACE: dict[str, Edit] = {
+    "its checksum is of other bytes": lambda one: one[:-2] + b"?" + one[-1:],
+    "a codec there is not": field(21, ">h", 7),
+    "no gzip": field(21, ">h", 1),
+    "no snappy": field(21, ">h", 2),
+    "no lz4": field(21, ">h", 3),
+    "no zstd": field(21, ">h", 4),
+    "format 3": field(16, ">b", 3, sealed=False),
+    "offsets beyond the log": field(23, ">i", 10_000),
+    "no records, and yet bytes": field(57, ">i", 0),
+    "fewer than no records": field(57, ">i", -1),
+    "a number without an end": tail(lambda one: b"\xff" * len(one)),
+    "a negative length": tail(lambda one: varint(-2) + one[1:]),
+    "a length beyond the batch": tail(lambda one: varint(2**31)[: len(one)] + one[5:]),
+}
+"""Damage that costs the whole batch, whose length it does not change."""
+FORGED: dict[str, Edit] = {
+    "format 0": field(16, ">b", 0, sealed=False),
+    "format 1": field(16, ">b", 1, sealed=False),
+    "fewer than no offsets": field(23, ">i", -5),
+    "a base beyond the log": field(0, ">q", 900, sealed=False),
+    "a base before it": field(0, ">q", 0, sealed=False),
+    "a negative base": field(0, ">q", -9, sealed=False),
+    "records, and yet no bytes": tail(lambda _: b""),
+}
+"""The same, where the broker would no longer find the batches after it."""
+
+
+def damage_segment(path: Path, which: int, edit: Edit) -> None:
+    """Change one batch of a segment where it lies."""
+    batches = batches_in(path.read_bytes())
+    changed = edit(batches[which])
+    if len(changed) != len(batches[which]):
+        raise ValueError("a batch in a segment keeps its length")
+    with path.open("r+b") as segment:
+        segment.seek(sum(map(len, batches[:which])))
+        segment.write(changed)
