@@ -27,7 +27,11 @@ from models.outcomes import Blocked, SkipReason
 from models.records import CommerceOrder, Occasion, OrderRecord
 
 TITLE_LENGTH = 500
-"""Of how many letters a title in an event is: a thousand lines must fit into one message."""
+"""Of how many letters a title in an event is."""
+ALL_TITLES = 100_000
+"""Of how many letters all titles of an event are: a thousand lines must fit into one message."""
+CHANGES_AT_ONCE = 1000
+"""How many changes one event tells: more of them are told by more than one."""
 
 
 class EventLog:
@@ -53,8 +57,10 @@ class EventLog:
         self._add_whole(CommerceOrderCreated, order, once=True, replayed=order.replayed)
 
     def amended(self, order: CommerceOrder, changes: Sequence[FieldChange]) -> None:
-        """Tell what a Commerce order is now, and what changed of it."""
-        self._add_whole(CommerceOrderAmended, order, changes=tuple(changes))
+        """Tell what a Commerce order is now, and what changed of it; nothing if nothing did."""
+        for start in range(0, len(changes), CHANGES_AT_ONCE):
+            told = tuple(changes[start : start + CHANGES_AT_ONCE])
+            self._add_whole(CommerceOrderAmended, order, changes=told)
 
     def cancellation_requested(
         self, order: CommerceOrder, order_item_ids: Sequence[str], reason: str | None
@@ -64,7 +70,7 @@ class EventLog:
             CommerceOrderCancellationRequested,
             commerce_order_id=order.commerce_order_id,
             requested_by="buyer",
-            reason=None if reason is None else reason[:TITLE_LENGTH],
+            reason=reason,
             order_item_ids=tuple(order_item_ids),
         )
 
@@ -107,13 +113,14 @@ class EventLog:
     def _add_whole(
         self, body_type: type[CommerceOrderBody], order: CommerceOrder, **told: Any
     ) -> None:
+        letters = min(TITLE_LENGTH, ALL_TITLES // max(1, len(order.lines)))
         lines = tuple(
             EventLine.model_construct(
                 order_item_id=line.item.order_item_id,
                 seller_sku=line.item.seller_sku,
                 sku=line.sku,
                 asin=line.item.asin,
-                title=None if line.item.title is None else line.item.title[:TITLE_LENGTH],
+                title=None if line.item.title is None else line.item.title[:letters],
                 quantity=line.item.quantity,
                 price=line.item.price,
                 tax=line.item.tax,

@@ -133,8 +133,7 @@ def _after_creation(
     log = EventLog(record, occasion)
     amendment = amend(commerce_order, before, record.order, news, catalog, occasion.at)
     order, frees = amendment.order, amendment.frees
-    if amendment.changes:
-        log.amended(order, amendment.changes)
+    log.amended(order, amendment.changes)
     for request in amendment.requests:
         log.cancellation_requested(order, request.order_item_ids, request.reason)
     to = status_after(news.status, order.status)

@@ -57,7 +57,9 @@ class SalesChannel(StrEnum):
 MAX_LINES = 1000
 """The most lines an order may have: more is no order, and its events would outgrow a message."""
 
-TEXT_LENGTH = 2000
+TEXT_LENGTH = 1000
+ASIN_LENGTH = 64
+REASON_LENGTH = 200
 
 Text = Annotated[str, AfterValidator(lambda text: text[:TEXT_LENGTH])]
 """Words for people, cut off where no one reads on: an order is worth more than its title."""
@@ -95,7 +97,7 @@ class OrderItem(Value):
 
     order_item_id: str = Field(min_length=1, max_length=128)
     seller_sku: str | None = Field(default=None, min_length=1, max_length=128)
-    asin: Annotated[str, AfterValidator(lambda asin: asin[:64])] | None = None
+    asin: Annotated[str, AfterValidator(lambda asin: asin[:ASIN_LENGTH])] | None = None
     title: Text | None = None
     quantity: int = Field(ge=0, le=1_000_000)
     quantity_shipped: int | None = Field(default=None, ge=0, le=1_000_000)
@@ -103,7 +105,7 @@ class OrderItem(Value):
     tax: Money | None = None
     buyer_requested_cancel: bool | None = None
     """Whether the buyer asks to cancel this line (rule 6); `None` if nothing was said of it."""
-    cancel_reason: Text | None = None
+    cancel_reason: Annotated[str, AfterValidator(lambda text: text[:REASON_LENGTH])] | None = None
     """Why the buyer asks, in Amazon's words."""
 
 

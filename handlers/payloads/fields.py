@@ -17,7 +17,15 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
-from models.amazon_order import MAX_LINES, AmazonStatus, FulfillmentChannel, SalesChannel
+from models.amazon_order import (
+    ASIN_LENGTH,
+    MAX_LINES,
+    REASON_LENGTH,
+    TEXT_LENGTH,
+    AmazonStatus,
+    FulfillmentChannel,
+    SalesChannel,
+)
 from models.base import Identifier, Value, to_utc
 
 EXPECTED = "expected"
@@ -120,10 +128,20 @@ class _DecimalText:
 
 def _read_text(value: object) -> str | None:
     if isinstance(value, str):
-        return value if value.strip() else None
+        return value[:TEXT_LENGTH] if value.strip() else None
     if value is None:
         return None
     raise _expected("a string")
+
+
+def _read_asin(value: object) -> str | None:
+    text = _read_text(value)
+    return None if text is None else text[:ASIN_LENGTH]
+
+
+def _read_reason(value: object) -> str | None:
+    text = _read_text(value)
+    return None if text is None else text[:REASON_LENGTH]
 
 
 def _read_sku(value: object) -> str | None:
@@ -254,7 +272,11 @@ Amount = Annotated[Decimal, _DecimalText]
 """A decimal string, or a whole number; never a float, which has lost the cents already."""
 
 Text = Annotated[str | None, PlainValidator(_read_text, json_schema_input_type=str | None)]
-"""A string; blank is as good as not told."""
+"""A string, cut off where no one reads on; blank is as good as not told."""
+
+Asin = Annotated[str | None, PlainValidator(_read_asin, json_schema_input_type=str | None)]
+Reason = Annotated[str | None, PlainValidator(_read_reason, json_schema_input_type=str | None)]
+"""The same, of their own lengths."""
 
 SellerSku = Annotated[str | None, PlainValidator(_read_sku, json_schema_input_type=str | None)]
 """A seller SKU; blank is as good as not told: the line then has no SKU."""

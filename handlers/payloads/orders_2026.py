@@ -20,10 +20,12 @@ from handlers.payloads.fields import (
     OPTIONAL,
     PRICED,
     Amount,
+    Asin,
     Channel,
     ChannelName,
     Programs,
     Quantity,
+    Reason,
     SellerSku,
     Status,
     StoreId,
@@ -82,14 +84,14 @@ class Item2026(OrderItem):
         cancel_reason=AliasPath("cancellation", "cancellationRequest", "cancelReason"),
     )
     seller_sku: SellerSku = None
-    asin: Text = None
+    asin: Asin = None
     title: Text = None
     quantity: Quantity
     quantity_shipped: Quantity | None = None
     price: Price2026 = None
     tax: Price2026 = None
     buyer_requested_cancel: bool | None = None
-    cancel_reason: Text = None
+    cancel_reason: Reason = None
 
 
 def _subtotals(item: dict[Any, Any]) -> Object:

@@ -16,9 +16,11 @@ from handlers.payloads.fields import (
     OPTIONAL,
     PRICED,
     Amount,
+    Asin,
     Channel,
     Flag,
     Quantity,
+    Reason,
     SellerSku,
     Status,
     StoreId,
@@ -76,14 +78,14 @@ class V0Item(OrderItem):
         cancel_reason=AliasPath("BuyerRequestedCancel", "BuyerCancelReason"),
     )
     seller_sku: SellerSku = None
-    asin: Text = None
+    asin: Asin = None
     title: Text = None
     quantity: Quantity
     quantity_shipped: Quantity | None = None
     price: V0Price = None
     tax: V0Price = None
     buyer_requested_cancel: Flag = None
-    cancel_reason: Text = None
+    cancel_reason: Reason = None
 
 
 class V0Buyer(Buyer):

@@ -290,8 +290,8 @@ def test_a_line_without_sku_is_kept_without_one(sku: str | None) -> None:
 
 
 def test_a_very_long_title_is_cut_off_and_its_order_taken() -> None:
-    assert item_of(one_line(title="é" * 2_000)).title == "é" * 2_000
-    assert item_of(one_line(title="é" * 100_000)).title == "é" * 2_000
+    assert item_of(one_line(title="é" * 1_000)).title == "é" * 1_000
+    assert item_of(one_line(title="é" * 100_000)).title == "é" * 1_000
 
 
 def test_an_order_of_too_many_lines_is_none() -> None:

@@ -1,0 +1,229 @@
+"""Whatever Amazon tells of a created order, in whatever order: what is told adds up (rule 16)."""
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from handlers.judgement import judge
+from handlers.reception import receive
+from models.amazon_order import Address, AmazonOrder
+from models.catalog import Catalog
+from models.facts import CommerceStatus
+from models.records import CommerceOrder, OrderRecord
+from tests.builders import (
+    STORE,
+    a_catalog,
+    a_product,
+    a_record,
+    a_store,
+    an_item,
+    an_occasion,
+    an_order,
+    later,
+    money,
+)
+
+SKUS = ("SKU-1", "SKU-2")
+ITEMS = ("1", "2", "3")
+prices = st.sampled_from([None, money("10.00"), money("20.00")])
+items = st.lists(
+    st.builds(
+        an_item,
+        order_item_id=st.sampled_from(ITEMS),
+        seller_sku=st.sampled_from(SKUS),
+        quantity=st.integers(0, 4),
+        price=prices,
+        tax=prices,
+        buyer_requested_cancel=st.sampled_from([None, None, True, False]),
+    ),
+    min_size=1,
+    max_size=3,
+    unique_by=lambda item: item.order_item_id,
+).map(tuple)
+bodies = st.builds(
+    an_order,
+    status=st.sampled_from(["Unshipped", "PartiallyShipped"]),
+    items=items,
+    items_complete=st.booleans(),
+    total=prices,
+    ship_to=st.sampled_from([None, Address(city="A"), *(Address(lines=(x,)) for x in "ab")]),
+)
+AT_CREATION = an_order(
+    items=(an_item(order_item_id="1", quantity=3), an_item(order_item_id="2", quantity=1)),
+    total=money("40.00"),
+)
+
+
+class Played(NamedTuple):
+    record: OrderRecord
+    order: CommerceOrder
+    events: Sequence[dict[str, Any]]
+    held: Counter[str]
+
+
+def created() -> Played:
+    decision = judge(a_record(order=AT_CREATION), a_store(), catalog({}), 1, an_occasion())
+    assert decision is not None
+    assert decision.commerce_order is not None
+    held = Counter({hold.sku: hold.quantity for hold in decision.takes})
+    told = [json.loads(event.body) for event in decision.events]
+    return Played(decision.record, decision.commerce_order, told, held)
+
+
+def catalog(held: dict[str, int] | Counter[str]) -> Catalog:
+    products = (a_product(sku=sku, salable_quantity=9) for sku in SKUS)
+    return a_catalog(*products, held=dict(held))
+
+
+def play(news: Sequence[AmazonOrder], status: CommerceStatus = CommerceStatus.PROCESSING) -> Played:
+    """Tell news of an order that was created, one after the other."""
+    record, order, told, held = created()
+    order = replace(order, status=status)
+    for one in news:
+        stock = catalog(held)
+        decision = receive(record, STORE, one, a_store(), order, an_occasion(), stock)
+        before = held.copy()
+        for hold in decision.takes:
+            held[hold.sku] += hold.quantity
+            assert stock.products[hold.sku].available >= hold.quantity, "not there to be taken"
+        for hold in decision.frees:
+            held[hold.sku] -= hold.quantity
+        assert decision.commerce_order is not None or held == before
+        record, order = decision.record, decision.commerce_order or order
+        told = [*told, *(json.loads(event.body) for event in decision.events)]
+        assert {hold.sku: hold.quantity for hold in order.holds} == {
+            sku: pieces for sku, pieces in held.items() if pieces
+        }
+    return Played(record, order, told, held)
+
+
+def timed(news: Sequence[AmazonOrder]) -> list[AmazonOrder]:
+    return [
+        one.model_copy(update={"last_update_date": later(hours + 1)})
+        for hours, one in enumerate(news)
+    ]
+
+
+def with_all_details(order: AmazonOrder) -> AmazonOrder:
+    told = [
+        {"price": one.price or money("30.00"), "tax": one.tax or money("3")} for one in order.items
+    ]
+    lines = [one.model_copy(update=more) for one, more in zip(order.items, told, strict=True)]
+    return order.model_copy(update={"items": tuple(lines)})
+
+
+def contents(order: CommerceOrder) -> tuple[object, ...]:
+    """What Amazon says of an order; lines that are gone are as if they were never there."""
+    lines = [
+        (one.order_item_id, one.quantity, one.price, one.tax, bool(one.buyer_requested_cancel))
+        for one in (line.item for line in order.lines)
+        if one.quantity
+    ]
+    return lines, order.total, order.address_known
+
+
+@given(st.lists(bodies, max_size=6))
+def test_the_commerce_order_is_what_amazon_says_by_now(news: list[AmazonOrder]) -> None:
+    played = play(timed(news))
+    known = {item.order_item_id: item for item in played.record.order.items}
+    for line in played.order.lines:
+        item = known[line.item.order_item_id]
+        assert line.item.quantity == item.quantity
+        if item.quantity:
+            assert (line.item.price, line.item.tax) == (item.price, item.tax)
+            asked = bool(line.item.buyer_requested_cancel), bool(item.buyer_requested_cancel)
+            assert asked[0] == asked[1]
+    assert {name for name, item in known.items() if item.quantity} <= {
+        line.item.order_item_id for line in played.order.lines
+    }
+    assert played.order.total == played.record.order.total
+
+
+@given(st.lists(bodies, min_size=1, max_size=5), st.randoms(use_true_random=False))
+def test_the_order_of_arrival_does_not_matter(news: list[AmazonOrder], chance: Any) -> None:
+    """A line's details have one clock: a body that leaves one of them out keeps older ones out."""
+    told = timed([with_all_details(one) for one in news])
+    assert contents(play(told).order) == contents(play(chance.sample(told, len(told))).order)
+
+
+@given(st.lists(bodies, min_size=1, max_size=5), st.data())
+def test_news_that_was_taken_tells_nothing_when_it_comes_again(
+    news: list[AmazonOrder], data: st.DataObject
+) -> None:
+    told = timed(news)
+    again = [*told, *data.draw(st.lists(st.sampled_from(told), min_size=1))]
+    assert len(play(again).events) == len(play(told).events)
+
+
+@given(
+    st.lists(bodies, max_size=6),
+    st.sampled_from([CommerceStatus.PROCESSING, CommerceStatus.SHIPPED, CommerceStatus.COMPLETE]),
+)
+def test_what_the_events_tell_adds_up_to_the_order(
+    news: list[AmazonOrder], status: CommerceStatus
+) -> None:
+    played = play(timed(news), status)
+    known: dict[tuple[str, str | None], object] = {}
+    body = played.events[0]
+    for number, event in enumerate(played.events, 1):
+        assert event["sequence"] == number
+        if event["event_type"] == "CommerceOrderCancellationRequested":
+            for item in event["order_item_ids"]:
+                before = known.get(("buyer_requested_cancel", item))
+                assert not before, "asked once, until it is taken back"
+                known["buyer_requested_cancel", item] = True
+            continue
+        if number == 1:
+            known = told_by(event)
+            continue
+        for change in event["changes"]:
+            at = change["field"], change["order_item_id"]
+            if at[0] not in {"address", "currency"}:
+                assert change["from"] == known.get(at, 0 if at[0] == "quantity" else None)
+            assert change["from"] != change["to"]
+            known[at] = change["to"]
+        body = event
+    for at, value in told_by(body).items():
+        if at[0] != "buyer_requested_cancel":
+            assert value == known.get(at), at
+
+
+def told_by(body: dict[str, Any]) -> dict[tuple[str, str | None], object]:
+    """What an event says of the whole order, field by field."""
+    told: dict[tuple[str, str | None], object] = {
+        (field, None): body[field] for field in ("total", "address_known")
+    }
+    for line in body["lines"]:
+        for field in ("quantity", "price", "tax", "buyer_requested_cancel"):
+            told[field, line["order_item_id"]] = line[field]
+    return told
+
+
+@given(st.lists(bodies, max_size=6), st.sampled_from(["shipped", "complete"]))
+def test_once_commerce_has_shipped_nothing_is_freed_or_taken(
+    news: list[AmazonOrder], status: str
+) -> None:
+    assert play(timed(news), CommerceStatus(status)).held == created().held
+
+
+@given(st.lists(bodies, max_size=6))
+def test_an_order_never_reserves_more_than_it_needs(news: list[AmazonOrder]) -> None:
+    played = play(timed(news))
+    needed: Counter[str] = Counter()
+    for line in played.order.lines:
+        needed[line.sku] += line.item.quantity
+    assert all(hold.quantity <= needed[hold.sku] for hold in played.order.holds)
+    grown = any(
+        change["field"] == "quantity" and change["to"] > change["from"]
+        for event in played.events
+        for change in event.get("changes", ())
+    )
+    if not grown:
+        assert {hold.sku: hold.quantity for hold in played.order.holds} == {
+            sku: pieces for sku, pieces in needed.items() if pieces
+        }

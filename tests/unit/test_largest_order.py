@@ -1,0 +1,111 @@
+"""The largest order there can be: its documents can be stored, and its events published."""
+
+import bson
+import pytest
+
+from handlers.events import EventLog
+from handlers.payloads import read_payload
+from handlers.reception import CHANGES_KEPT, receive
+from models.amazon_order import MAX_LINES, AmazonOrder, OrderItem
+from models.outcomes import Created
+from models.records import CommerceLine, CommerceOrder
+from storage.commerce_documents import commerce_order_in
+from storage.order_documents import order_in
+from storage.story_documents import story_in
+from storage.writes import STORY_LENGTH
+from streams.messages import encode
+from streams.topics import MAX_PUBLISHED_BYTES
+from tests.builders import (
+    ORDER,
+    STORE,
+    a_commerce_order,
+    a_message,
+    a_record,
+    a_store,
+    an_occasion,
+    an_order,
+    later,
+    money,
+)
+
+LETTER = "\N{MUSICAL SYMBOL G CLEF}"
+"""Four bytes in UTF-8."""
+MOST = money("99999999999999999999.99999999999999")
+DOCUMENT_LIMIT = 16 * 1024 * 1024
+
+
+def the_largest(quantity: int, amount: str, *, asked: bool) -> AmazonOrder:
+    """Every line is another one than in an order of another quantity and amount."""
+    text = read_texts()
+    lines = [
+        text.model_copy(
+            update={
+                "order_item_id": LETTER * 124 + f"{number:04d}",
+                "seller_sku": LETTER * 128,
+                "quantity": quantity,
+                "price": money(amount),
+                "tax": money(amount),
+                "buyer_requested_cancel": asked,
+            }
+        )
+        for number in range(MAX_LINES)
+    ]
+    return an_order(items=tuple(lines), last_update_date=later(quantity))
+
+
+def read_texts() -> OrderItem:
+    """A line with texts far longer than anybody reads, as it is taken."""
+    item = {
+        "OrderItemId": "1",
+        "QuantityOrdered": 1,
+        "Title": LETTER * 5000,
+        "ASIN": LETTER * 5000,
+        "BuyerRequestedCancel": {
+            "IsBuyerRequestedCancel": "true",
+            "BuyerCancelReason": LETTER * 5000,
+        },
+    }
+    body = {"AmazonOrderId": ORDER, "OrderItems": [item]}
+    [order] = read_payload(a_message(body).value).orders
+    return order.items[0]
+
+
+@pytest.fixture(scope="module")
+def made() -> CommerceOrder:
+    order = the_largest(1, str(MOST.amount), asked=True)
+    return a_commerce_order(
+        lines=tuple(CommerceLine(item, LETTER * 128) for item in order.items), holds=()
+    )
+
+
+def test_its_creation_and_its_amendment_can_be_published(made: CommerceOrder) -> None:
+    record = a_record(
+        order=the_largest(1, str(MOST.amount), asked=True),
+        outcome=Created(made.commerce_order_id),
+    )
+    log = EventLog(record, an_occasion())
+    log.created(made)
+    news = the_largest(2, "88888888888888888888.88888888888888", asked=False)
+    decision = receive(record, STORE, news, a_store(), made, an_occasion())
+    amended = [one for one in decision.events if one.event_type == "CommerceOrderAmended"]
+    assert len(amended) == 4, "as many changes as lines are told at once"
+    for event in (*log.events, *decision.events):
+        assert len(encode(event).value or b"") < MAX_PUBLISHED_BYTES
+    kept = decision.story.facts["changes"] if decision.story else ()
+    assert isinstance(kept, list)
+    assert len(kept) == CHANGES_KEPT
+
+
+def test_its_documents_can_be_stored(made: CommerceOrder) -> None:
+    record = a_record(
+        order=the_largest(1, str(MOST.amount), asked=True),
+        outcome=Created(made.commerce_order_id),
+    )
+    news = the_largest(2, "88888888888888888888.88888888888888", asked=False)
+    decision = receive(record, STORE, news, a_store(), made, an_occasion())
+    assert decision.story is not None
+    order = order_in(decision.record, is_new=True)
+    story = [story_in(decision.story)] * STORY_LENGTH
+    assert len(bson.encode(order | {"story": story})) < DOCUMENT_LIMIT
+    assert decision.commerce_order is not None
+    assert len(bson.encode(commerce_order_in(decision.commerce_order))) < DOCUMENT_LIMIT
