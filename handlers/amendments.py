@@ -235,7 +235,7 @@ def _change_of_address(
         return
     if not order.address_known:
         yield FieldChange(field="address_known", from_=False, to=True)
-    elif is_address_known(before) and before.ship_to != now.ship_to:
+    elif before.ship_to != now.ship_to:
         yield FieldChange(field="address", from_="known", to="changed")
 
 

@@ -380,6 +380,21 @@ async def test_a_commerce_order_comes_back_as_it_was(storage: Tested) -> None:
     assert await read(storage, lambda t: t.commerce_orders(wanted)) == {
         order.commerce_order_id: moved
     }
+    asked = an_item(quantity=1, buyer_requested_cancel=True, cancel_reason="Found cheaper")
+    gone = an_item(order_item_id="item-2", quantity=0, price=None)
+    amended = replace(
+        moved,
+        lines=(CommerceLine(asked, "SKU-1"), CommerceLine(gone, "SKU-2")),
+        total=money("1.00"),
+        buyer_requested_cancel=not moved.buyer_requested_cancel,
+        address_known=True,
+        acknowledged_at=None,
+        grown_at=later(2),
+    )
+    await write(storage, changed_commerce_orders=[amended])
+    assert await read(storage, lambda t: t.commerce_orders(wanted)) == {
+        order.commerce_order_id: amended
+    }
 
 
 async def test_facts_come_back_as_they_were(storage: Tested) -> None:

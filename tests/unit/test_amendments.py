@@ -131,6 +131,17 @@ async def test_rule_16_a_line_that_is_gone_is_dropped_and_one_that_is_not_named_
     assert world.held() == 1
 
 
+async def test_rule_16_news_of_one_thing_alone_is_enough() -> None:
+    world = await a_world()
+    await world.tell(ORDERS, news(1, line("1"), line("2")))
+    await world.tell(ORDERS, news(2, line("2"), total=None))
+    assert changes(world) == [("quantity", "1", 1, 0)]
+    await world.tell(ORDERS, news(3, items=None, total=USD | {"amount": "7.00"}))
+    assert changes(world) == [("total", None, "20.00", "7.00")]
+    await world.tell(ORDERS, a_change(4, ("2", 1), IsBuyerRequestedCancel=True))
+    assert world.events == [CREATED, AMENDED, AMENDED, REQUESTED]
+
+
 async def test_rule_16_an_empty_list_of_lines_drops_none() -> None:
     world = await a_world()
     await world.tell(ORDERS, news(1, line("1", 3)))
@@ -201,6 +212,8 @@ async def test_rule_16_a_cancellation_tells_no_amendment_of_what_it_cancels() ->
     await world.tell(ORDERS, news(1, line("1", 3)))
     nothing = line("1", 0, price=USD | {"amount": "0.00"}, buyer_requested_cancel=True)
     await world.tell(ORDERS, news(2, nothing, status="Canceled"))
+    still = line("1", 3, buyer_requested_cancel=True)
+    await world.tell(ORDERS, news(3, still, status="Canceled"))
     assert world.events == [CREATED, MOVED]
     assert world.held() == 0
     assert pieces(world) == {"1": 3}
