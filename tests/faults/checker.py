@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.faults import log_checks, order_checks
+from tests.faults import amendment_checks, log_checks, order_checks
 from tests.faults.evidence import Evidence
 from tests.faults.verdict import Verdict
 
@@ -38,6 +38,7 @@ INVARIANTS: tuple[Invariant, ...] = (
     log_checks.events,
     order_checks.stock,
     order_checks.resolved,
+    amendment_checks.amended,
     log_checks.positions,
 )
 

@@ -23,16 +23,31 @@ FLIP = [f"FLIP-{n}" for n in range(3)]
 POISON = (b'{"amazon_order_id": "1', b"\xff\xfe\x00", b'{"hello": 1}', b"[]", b"null")
 
 
+class Step(NamedTuple):
+    """News of an order: pieces of its first line that are canceled, and if the buyer asks to."""
+
+    status: str
+    canceled: int = 0
+    asks: bool | None = None
+
+
 LIVES = (
-    ["Unshipped"],
-    ["Unshipped"],
-    ["Pending", "Unshipped"],
-    ["Pending"],
-    ["Unshipped", "Shipped"],
-    ["Unshipped", "Canceled"],
-    ["Pending", "Canceled"],
+    [Step("Unshipped")],
+    [Step("Unshipped")],
+    [Step("Pending"), Step("Unshipped")],
+    [Step("Pending")],
+    [Step("Unshipped"), Step("Shipped")],
+    [Step("Unshipped"), Step("Canceled")],
+    [Step("Pending"), Step("Canceled")],
+    [Step("Unshipped"), Step("Unshipped", 1)],
+    [Step("Unshipped"), Step("Unshipped", 1), Step("Canceled", 1)],
+    [Step("Unshipped"), Step("Shipped", 1)],
+    [Step("Unshipped"), Step("Unshipped", asks=True)],
+    [Step("Unshipped"), Step("Unshipped", asks=True), Step("Unshipped", 2, asks=False)],
 )
 """What is told of an order, one after the other."""
+LATER = 40
+"""How many amendments wait: most come when their orders have been created."""
 
 
 class Planned(NamedTuple):
@@ -60,6 +75,7 @@ class Load:
         self._plan = self._planned()
         self._sent: list[Planned] = []
         self._old: list[str] = []
+        self._later: list[Planned] = []
         self.poisonous = True
         self.count = 0
         self.reached: dict[str, int] = {}
@@ -139,7 +155,7 @@ class Load:
             if not waiting:
                 waiting = [one for _ in range(4) for one in self._order()]
                 self._mix(waiting)
-            message = waiting.pop(0)
+            message = (self._later if len(self._later) > LATER else waiting).pop(0)
             self._sent = [*self._sent[-200:], message]
             yield message
 
@@ -153,7 +169,7 @@ class Load:
         messages[:] = [m if m.key in wrong else by_key[m.key].pop(0) for m in shuffled]
 
     def _order(self) -> list[Planned]:
-        """All news of a new order, oldest first."""
+        """Plan all news of a new order, oldest first; what amends it comes later."""
         self._orders += 1
         number = f"111-{self._orders:07d}-0000000"
         store, sku = "us", self._random.choice(PLAIN)
@@ -166,33 +182,37 @@ class Load:
             sku = "NOWHERE"
         elif kind < 0.45:
             store = "off"
-        lines = [(sku, self._random.randint(1, 3))]
+        steps = self._random.choice(LIVES)
+        # Something is always left: an order without pieces would not be imported.
+        lines = [(sku, self._random.randint(1, 3) + max(step.canceled for step in steps))]
         if self._random.random() < 0.2:
             lines.append((self._random.choice(PLAIN), 1))
-        statuses = self._random.choice(LIVES)
         name = "hot-order" if sku in HOT else "order"
-        return [
-            Planned("amazon.orders", number, self._document(store, number, status, lines), name)
-            for status in statuses
+        news = [
+            Planned("amazon.orders", number, self._document(store, number, step, lines), name)
+            for step in steps
         ]
+        amends = next((n for n, step in enumerate(steps) if step.canceled or step.asks), len(steps))
+        self._later += news[amends:]
+        return news[:amends]
 
-    def _document(
-        self, store: str, number: str, status: str, lines: list[tuple[str, int]]
-    ) -> bytes:
+    def _document(self, store: str, number: str, step: Step, lines: list[tuple[str, int]]) -> bytes:
+        canceled = [step.canceled, *(0 for _ in lines[1:])]
         return _json(
             store_id=store,
             amazon_order_id=number,
-            status=status,
+            status=step.status,
             fulfillment_channel="MFN",
             purchase_date="2026-11-02T10:00:00Z",
             last_update_date=self._tick(),
-            total={"amount": "10.00", "currency": "USD"},
+            total={"amount": f"{10 - step.canceled}.00", "currency": "USD"},
             buyer={"name": "Jane Marker-Doe"},
+            buyer_requested_cancel=step.asks,
             items=[
                 {
                     "order_item_id": f"{number}-{at}",
                     "seller_sku": sku,
-                    "quantity": quantity,
+                    "quantity": quantity - canceled[at],
                     "price": {"amount": "10.00", "currency": "USD"},
                 }
                 for at, (sku, quantity) in enumerate(lines)

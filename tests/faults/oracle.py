@@ -13,7 +13,8 @@ RANK = ["Pending", "Unshipped", "PartiallyShipped", "Shipped", "Canceled"]
 class Told:
     """What the log says of one order, message by message (newer wins, canceled is final).
 
-    All documents of an order tell the same lines, and prices too: only a status can be new.
+    All documents of an order tell the same lines, and prices too. New can be a status, the pieces
+    with their total, and whether the buyer asks to cancel.
     """
 
     messages: int = 0
@@ -21,20 +22,36 @@ class Told:
     status: str = ""
     updated: str = ""
     ever_ready: bool = False
-    lines: dict[str, int] = field(default_factory=dict)
-    """Pieces wanted of each SKU."""
+    pieces: dict[str, int] = field(default_factory=dict)
+    """By the item's id."""
+    skus: dict[str, str] = field(default_factory=dict)
+    asks: bool | None = None
+    pieces_at: str = ""
+    asks_at: str = ""
+
+    @property
+    def lines(self) -> dict[str, int]:
+        """Pieces wanted of each SKU."""
+        lines: dict[str, int] = {}
+        for item, pieces in self.pieces.items():
+            if pieces:
+                lines[self.skus[item]] = lines.get(self.skus[item], 0) + pieces
+        return lines
 
     def hear(self, body: Document) -> None:
         self.messages += 1
-        if not self.lines:
-            for item in body["items"]:
-                sku = item["seller_sku"]
-                self.lines[sku] = self.lines.get(sku, 0) + item["quantity"]
+        before = self.status, dict(self.pieces), self.asks
+        at = body["last_update_date"]
+        if at >= self.pieces_at:
+            self.pieces = {item["order_item_id"]: item["quantity"] for item in body["items"]}
+            self.skus = {item["order_item_id"]: item["seller_sku"] for item in body["items"]}
+            self.pieces_at = at
+        asks = body["buyer_requested_cancel"]
+        if asks is not None and (self.asks is None or at >= self.asks_at):
+            self.asks, self.asks_at = asks, at
         if self._moves(body):
-            self.ignored += body["status"] == self.status
-            self.status, self.updated = body["status"], body["last_update_date"]
-        else:
-            self.ignored += 1
+            self.status, self.updated = body["status"], at
+        self.ignored += before == (self.status, self.pieces, self.asks)
         self.ever_ready |= self.status in READY
 
     def _moves(self, body: Document) -> bool:
