@@ -75,8 +75,11 @@ async def _publish(system: System, told: Told) -> None:
 
 
 async def _store_begun(transaction: Transaction, asked: ReplayAsked) -> None:
-    await transaction.replays(running=True, limit=1)  # a transaction begins with a read
-    await transaction.write(begun(asked))
+    changes = begun(asked)
+    # A transaction begins with a read. Asked again, a replay has its part already.
+    if await transaction.replay(changes.replays[0].replay_id) is not None:
+        changes.replay_parts.clear()
+    await transaction.write(changes)
 
 
 async def _is_at_rest(system: System, consumer: AIOKafkaConsumer) -> bool:
