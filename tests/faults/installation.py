@@ -29,7 +29,7 @@ from tests.faults.cluster import Cluster
 from tests.faults.evidence import READ
 from tests.faults.load import HOT, Load
 from tests.faults.nursery import Nursery, Worker
-from tests.faults.waiting import until
+from tests.faults.waiting import PATIENCE, until
 
 SESSION = 6.0
 LIMIT = SESSION + 15
@@ -193,32 +193,47 @@ class Installation:
 
     async def _sampled(self) -> dict[str, Any]:
         # First what Kafka was told, then the ledger: that one may only be further.
-        group = f"{self.name}.order-import"
-        told = await self._admin.list_consumer_group_offsets(group)
+        told = await self._committed()
         stock = await self.db.products.find({"_id": {"$in": HOT}}).to_list(None)
         positions = await self.positions()
         return {
             "at": time.time(),
-            "committed": {
-                f"{tp.topic.removeprefix(self.name + '.')}:{tp.partition}": found.offset
-                for tp, found in told.items()
-            },
+            "committed": told,
             "positions": {place: one["decided_to"] for place, one in positions.items()},
             "stock": {one["_id"]: [one["salable_quantity"], one.get("held", 0)] for one in stock},
         }
+
+    async def _committed(self) -> dict[str, int]:
+        """What is committed to Kafka, by place."""
+        found = await self._admin.list_consumer_group_offsets(f"{self.name}.order-import")
+        return {
+            f"{tp.topic.removeprefix(self.name + '.')}:{tp.partition}": one.offset
+            for tp, one in found.items()
+        }
+
+    async def committed(self) -> None:
+        """Wait until Kafka has as committed all that was sent by now."""
+        target = dict(self.load.reached)
+
+        async def is_so() -> bool:
+            found = await self._committed()
+            return all(found.get(place, 0) >= offset for place, offset in target.items())
+
+        async with asyncio.timeout(PATIENCE):
+            await until(is_so)
 
     async def positions(self) -> dict[str, Any]:
         """The ledger's positions by place, without the prefix."""
         found = await self.db.positions.find({}).to_list(None)
         return {one["_id"].removeprefix(f"{self.name}."): one for one in found}
 
-    async def caught_up(self, target: dict[str, int], seconds: float = 90) -> None:
+    async def caught_up(self, target: dict[str, int]) -> None:
         """Wait until everything before these offsets is decided.
 
         Raises:
-            TimeoutError: It is not, so long after.
+            TimeoutError: It hangs.
         """
-        async with asyncio.timeout(seconds):
+        async with asyncio.timeout(PATIENCE):
             while True:
                 with contextlib.suppress(PyMongoError):
                     positions = await self.positions()
@@ -246,17 +261,17 @@ class Installation:
         async def more() -> bool:
             return self.load.count > count
 
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE):
             await until(more, 0.02)
 
     # ------------------------------------------------------------ the end
 
-    async def settle(self, seconds: float = 120) -> None:
+    async def settle(self) -> None:
         """End the load and wait until all is decided and published, by one clean worker."""
         await self.quiet()
         async with self.supervised(1) as workers:
             with contextlib.suppress(TimeoutError):  # the checker says what is missing
-                async with asyncio.timeout(seconds):
+                async with asyncio.timeout(PATIENCE):
                     await until(self.at_rest, 0.3)
             await workers[0].end(signal.SIGTERM)
 

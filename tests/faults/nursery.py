@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from tests.faults.waiting import PATIENCE
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -27,10 +29,10 @@ class Worker:
         if self.alive:
             os.kill(self.pid, number)
 
-    async def end(self, number: signal.Signals, seconds: float = 60) -> int:
+    async def end(self, number: signal.Signals) -> int:
         """Send a signal and wait for the end."""
         self.send(number)
-        return await asyncio.wait_for(asyncio.shield(self.ended), seconds)
+        return await asyncio.wait_for(asyncio.shield(self.ended), PATIENCE)
 
 
 class Nursery:

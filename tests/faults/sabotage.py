@@ -31,8 +31,6 @@ from streams.publisher import Publisher
 from streams.transport import LedgerConsumer
 
 ORDERS = "amazon.orders"
-SLOW = 2.5
-"""Seconds that a slow database takes: Kafka is told every second how far a worker is."""
 _QUEUE = 5
 """How many batches wait for a broken worker's lane, of one message each."""
 _skipped: set[tuple[Source, int]] = set()
@@ -59,7 +57,7 @@ def _reads_where_kafka_says() -> None:
         return positions
 
     _put(LedgerConsumer, "seek_to_committed", seek_to_committed)
-    for name in ("_new_offset", "_add_gap", "_filter_tps_with_pending_acks"):
+    for name in ("_new_offset", "_add_gap", "_filter_tps_with_pending_acks", "perform_seek"):
         _put(LedgerConsumer, name, getattr(FaustConsumer, name))
 
 
@@ -173,15 +171,28 @@ BROKEN: dict[str, Callable[[], None]] = {
 
 
 def _killed_when_slow() -> None:
-    """The database takes long to take orders; the worker is killed meanwhile."""
-    transact = MongoStorage.transact
+    """The database takes long to take orders; once Kafka knows more, the worker is killed."""
+    transact, force_commit = MongoStorage.transact, FaustConsumer.force_commit
+    is_slow = False
+    commits = 0
 
     async def slow(self: MongoStorage, work: Any, source: Source | None = None) -> Any:
+        nonlocal is_slow
         if _is_orders(source):
-            await asyncio.sleep(SLOW)
-            os.kill(os.getpid(), signal.SIGKILL)
+            is_slow = True
+            await asyncio.Event().wait()
         return await transact(self, work, source)
 
+    async def committed(self: FaustConsumer, *args: Any, **options: Any) -> bool:
+        nonlocal commits
+        done = await force_commit(self, *args, **options)
+        commits += is_slow
+        # The first may have begun before.
+        if commits == 2:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return done
+
+    _put(FaustConsumer, "force_commit", committed)
     _put(MongoStorage, "transact", slow)
 
 

@@ -1,7 +1,6 @@
 """Negative controls: the worker with one thing broken is caught, and unbroken it passes."""
 
 import asyncio
-import contextlib
 import signal
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -14,9 +13,10 @@ from tests.faults.campaign import Result, run_campaign, seed_of
 from tests.faults.campaigns.processes import has_stopped
 from tests.faults.campaigns.table import Campaign
 from tests.faults.cluster import Cluster
-from tests.faults.installation import SESSION, Installation
+from tests.faults.installation import Installation
 from tests.faults.nursery import Nursery
-from tests.faults.waiting import until
+from tests.faults.sabotage import ORDERS
+from tests.faults.waiting import PATIENCE, until
 
 Scenario = Callable[[Installation, str], Awaitable[None]]
 
@@ -37,7 +37,7 @@ async def killed_when_slow(field: Installation, broken: str) -> None:
     """A worker is killed over its first orders, another one goes on."""
     await field.send(40)
     first = await field.start(more=_environment(broken, "killed when slow"))
-    assert await asyncio.wait_for(first.ended, 40) == -signal.SIGKILL
+    assert await asyncio.wait_for(first.ended, PATIENCE) == -signal.SIGKILL
     second = await field.start(more=_environment(broken))
     await field.caught_up(dict(field.load.reached))
     await second.end(signal.SIGKILL)
@@ -49,7 +49,7 @@ async def fails_once(field: Installation, broken: str) -> None:
     async with field.supervised(1, more=_environment(broken, "fails once", field)) as workers:
         await field.caught_up(dict(field.load.reached))
         await field.send(5)
-        await asyncio.sleep(2)  # Kafka is told every second how far a worker is
+        await field.committed()
         await workers[0].end(signal.SIGKILL)
         await field.send(20)
         await field.caught_up(dict(field.load.reached))
@@ -59,7 +59,7 @@ async def killed_before_commit(field: Installation, broken: str) -> None:
     """A worker is killed with an open transaction, another one does it again."""
     await field.send(60)
     first = await field.start(more=_environment(broken, "killed before commit"))
-    assert await asyncio.wait_for(first.ended, 40) == -signal.SIGKILL
+    assert await asyncio.wait_for(first.ended, PATIENCE) == -signal.SIGKILL
     second = await field.start(more=_environment(broken))
     await field.caught_up(dict(field.load.reached))
     await second.end(signal.SIGTERM)
@@ -69,23 +69,34 @@ async def stopped_before_transaction(field: Installation, broken: str) -> None:
     """A worker stops over orders it has read, another decides them, and the first goes on."""
     await field.send(60)
     zombie = await field.start(more=_environment(broken, "stopped before the transaction"))
-    assert await has_stopped(zombie, 30)
+    assert await has_stopped(zombie, PATIENCE)
     other = await field.start(more=_environment(broken))
-    await field.caught_up(dict(field.load.reached), SESSION + 30)
+    await field.caught_up(dict(field.load.reached))
+    epochs = await _epochs(field)
     zombie.send(signal.SIGCONT)
+
+    async def has_woken() -> bool:
+        return not zombie.alive or await _epochs(field) != epochs
+
     # It wakes into its transaction: unbroken, it finds the position lost and ends itself.
-    with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(asyncio.shield(zombie.ended), 3)
+    async with asyncio.timeout(PATIENCE):
+        await until(has_woken)
     assert broken or zombie.ended.result() == BROKEN
     await zombie.end(signal.SIGKILL)
     await other.end(signal.SIGTERM)
+
+
+async def _epochs(field: Installation) -> list[int]:
+    """How many owners the partitions of orders have had, by the last one that decided there."""
+    positions = await field.positions()
+    return [positions[f"{ORDERS}:{number}"]["epoch"] for number in range(2)]
 
 
 async def more_orders_than_stock(field: Installation, broken: str) -> None:
     """More orders of scarce products than there are pieces."""
     await field.send(600, without="commerce.products")  # with them would come more pieces
     worker = await field.start(more=_environment(broken))
-    async with asyncio.timeout(90):
+    async with asyncio.timeout(PATIENCE):
         await until(field.at_rest, 0.3)  # else the clean worker that follows judges the rest
     await worker.end(signal.SIGTERM)
 

@@ -23,6 +23,7 @@ from streams.agents import AppOptions, build_app
 from streams.lanes import Lanes
 from streams.messages import Incoming
 from streams.page import Page
+from streams.stage import Stage
 from streams.topics import READ_TOPICS, TopicName
 from tests.builders import NOW
 from tests.integration.losses import Work
@@ -75,7 +76,7 @@ def _add_agent(app: faust.App, prefix: str, name: TopicName, work: Work) -> None
     agent(programs.get(name, one_by_one))
 
 
-class Harmed:
+class Harmed(Stage[Incoming]):
     """A stage that works on one message at a time."""
 
     def __init__(self, name: TopicName, work: Work) -> None:
@@ -84,12 +85,12 @@ class Harmed:
     def read(self, messages: Sequence[Incoming]) -> Sequence[Incoming]:
         return messages
 
-    async def decide(self, read: Sequence[Incoming], page: Page, transaction: Transaction) -> Any:
+    async def decide(self, read: Sequence[Incoming], page: Page, transaction: Transaction) -> None:
         del page
-        await self._work.do(self._name, int(read[0].value or b""))
+        for message in read:
+            await self._work.do(self._name, int(message.value or b""))
         # As every stage does; afterwards, for what hangs here is to hold up no other topic.
         await transaction.take_turn(Turn.POLICY)
-        return read[1:] or None
 
 
 async def ours(work: Work, settings: Settings, data_dir: str, stack: AsyncExitStack) -> faust.App:
@@ -97,7 +98,8 @@ async def ours(work: Work, settings: Settings, data_dir: str, stack: AsyncExitSt
     storage = await stack.enter_async_context(connect_storage(settings))
     our_lanes.DRAIN_SECONDS = 1.0
     stages = {settings.topic_prefix + name: Harmed(name, work) for name in READ_TOPICS}
-    lanes = Lanes(stages, storage, None, lambda: NOW, print)  # type: ignore[arg-type]
+    # One message at a time, as stock Faust has them.
+    lanes = Lanes(stages, storage, None, lambda: NOW, print, max_weight=1)  # type: ignore[arg-type]
     servers, prefix = settings.kafka_bootstrap_servers, settings.topic_prefix
     return build_app(AppOptions(servers, prefix, "ours", 100, 6), lanes, data_dir)
 

@@ -5,6 +5,7 @@ import time
 
 from tests.faults.installation import Installation
 from tests.faults.proxy import HOST, Matcher, Proxy, is_commit, is_produce
+from tests.faults.waiting import PATIENCE
 
 
 async def mongo_faults(field: Installation, each: int, port: int) -> None:
@@ -62,7 +63,7 @@ async def _one(
             answered = fault == "unanswered"
             done = proxy.cut_at(matches, answered=answered)
             try:
-                await asyncio.wait_for(done, 20)
+                await asyncio.wait_for(done, PATIENCE)
             except TimeoutError:
                 return f"{server}: no {request} came to be cut"
             when = "between {} and its answer" if answered else "before {} arrived"

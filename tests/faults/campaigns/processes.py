@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tests.faults.installation import SESSION, Installation
 from tests.faults.nursery import Worker
+from tests.faults.waiting import PATIENCE
 
 TAKING_UP, HANDING_OVER = "in a rebalance, taking up", "in a rebalance, handing over"
 _RARE = {"in a release", "in a replay", HANDING_OVER, TAKING_UP, "after the mark"}
@@ -29,7 +30,7 @@ async def stepped_kills(field: Installation, steps: Sequence[str], each: int) ->
             worker.send(signal.SIGUSR1)
         second = await field.start() if step == HANDING_OVER else None
         try:
-            status = await asyncio.wait_for(asyncio.shield(worker.ended), 40)
+            status = await asyncio.wait_for(asyncio.shield(worker.ended), PATIENCE)
         except TimeoutError:
             field.faults[f"step not reached: {step}"] += 1
             status = await worker.end(signal.SIGKILL)
