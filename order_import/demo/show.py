@@ -1,15 +1,22 @@
-"""The demo as people see it: progress while it is fed, the orders being decided, and hints."""
+"""The demo as people see it: progress while it is fed, the orders being decided, and hints.
+
+A machine may be slow, or busy with something else: whoever does not answer in time is asked again.
+"""
 
 import asyncio
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import AsyncExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import TypeVar
 
 from rich.console import Console, Group
 from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
+from models.errors import BrokerUnavailable, StorageUnavailable
+from models.ledger import Source
 from models.outcomes import ImportState
 from order_import.clients import connect_reader
 from order_import.demo.catalog import INTEGRATED_BEFORE, make_stores
@@ -20,28 +27,37 @@ from order_import.output import cell
 from order_import.sending import send_messages
 from order_import.settings import Settings
 from order_import.words import system_message
-from storage.reader import Reader
+from storage.reader import Reader, Standing
 from streams.clock import now
 
+T = TypeVar("T")
 _PAUSE = 0.25
+_SAY_SECONDS = 5.0
+"""How often it is said what is waited for, where nobody sees it change."""
 
 
 async def run_demo(settings: Settings, console: Console) -> None:
-    """Feed the sample traffic and show what becomes of it, until all is decided.
-
-    Raises:
-        BrokerUnavailable: Kafka does not answer.
-        StorageUnavailable: MongoDB does not answer.
-    """
+    """Feed the sample traffic and show what becomes of it, until all is decided."""
     began = time.monotonic()
-    async with connect_reader(settings) as reader, LagMeter(settings) as meter:
-        day = await _day(reader)
-        with_poison = not await reader.dead_letter_counts()
+
+    async def answer(ask: Callable[[], Awaitable[T]]) -> T:
+        while True:
+            try:
+                return await ask()
+            except (BrokerUnavailable, StorageUnavailable) as error:
+                console.print(cell(f"asking again: {error}"))
+                await asyncio.sleep(1)
+
+    async with connect_reader(settings) as reader, AsyncExitStack() as stack:
+        meter = await answer(lambda: stack.enter_async_context(LagMeter(settings)))
+        day = await answer(lambda: _day(reader))
+        with_poison = not await answer(reader.dead_letter_counts)
         view = _View(console, reader, meter)
         for phase in make_phases(day, now(), with_poison=with_poison):
-            await _feed(settings, console, phase)
-            await view.watch()
-        await _sum_up(console, reader, time.monotonic() - began)
+            # Sent again, a message changes nothing but the count of dead letters.
+            await answer(partial(_feed, settings, console, phase))
+            await answer(view.watch)
+        await answer(lambda: _sum_up(console, reader, time.monotonic() - began))
 
 
 async def _day(reader: Reader) -> datetime:
@@ -80,6 +96,7 @@ class _View:
         """Return when every message is decided and published."""
         with self._live() as live:
             decided, at = await self._decided(), time.monotonic()
+            said_at = at
             while True:
                 # The ledger first: what it passed on since then can only make the lag look longer.
                 standings = await self._reader.standings()
@@ -88,10 +105,13 @@ class _View:
                     before, since = decided, at
                     decided, at = await self._decided(), time.monotonic()
                     rate = (decided - before) / max(at - since, 0.001)
-                    line = f"{lag} messages to go, {rate:.0f} per second"
+                    line = f"{_what_is_to_go(standings, lag)}, {rate:.0f} per second"
                     live.update(await self._tables(line), refresh=True)
                 if lag == 0:
                     return
+                if live is None and time.monotonic() - said_at > _SAY_SECONDS:
+                    self._console.print(cell(f"  {_what_is_to_go(standings, lag)}"))
+                    said_at = time.monotonic()
                 await asyncio.sleep(_PAUSE)
 
     @contextmanager
@@ -112,6 +132,10 @@ class _View:
         return Group(
             orders_table(await self._reader.stores(), counts), blockers_table(blockers), cell(line)
         )
+
+
+def _what_is_to_go(standings: Mapping[Source, Standing], lag: int) -> str:
+    return f"{lag} messages to go" if standings else f"{lag} messages wait for the worker to start"
 
 
 async def _sum_up(console: Console, reader: Reader, seconds: float) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from order_import.embedded.errors import EmbeddedServerError
 
-_LAST_RUN_STOPS_WITHIN = 30.0
+_LAST_RUN_STOPS_WITHIN = 120.0
 _PAUSE = 0.1
 _OURS = frozenset(
     [

@@ -36,7 +36,7 @@ def find_java() -> Path:
 def _major_version(java: str) -> int | None:
     try:
         answer = subprocess.run(  # noqa: S603 - the machine's own java
-            [java, "-version"], capture_output=True, text=True, timeout=30, check=False
+            [java, "-version"], capture_output=True, text=True, timeout=300, check=False
         )
     except (OSError, subprocess.TimeoutExpired):
         return None

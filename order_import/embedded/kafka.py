@@ -16,7 +16,7 @@ from order_import.embedded.ports import HOST, remembered_port
 from order_import.embedded.probes import kafka_answers
 from order_import.embedded.process import ServerProcess
 
-_FORMAT_WITHIN = 60.0
+_FORMAT_WITHIN = 600.0
 _JVM = ("-Xms128m", "-Xmx512m", "-XX:+UseSerialGC", "-Djava.awt.headless=true")
 _LOGGING = (
     "-Dorg.slf4j.simpleLogger.logFile=System.out",

@@ -1,15 +1,18 @@
 """Both servers on one data directory, as one thing to start and stop."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from order_import.embedded.directory import DataDirectory
 from order_import.embedded.kafka import KafkaServer
 from order_import.embedded.mongo import CACHE_SIZE, MongoEngine, MongoServer
 from order_import.embedded.process import ServerProcess
+
+_SAY_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -67,8 +70,8 @@ class EmbeddedServers:
         await self._directory.acquire(self._report)
         try:
             async with asyncio.TaskGroup() as group:
-                kafka = group.create_task(self._start_kafka())
-                mongo = group.create_task(self._start_mongo())
+                kafka = group.create_task(self._say_while("Kafka", self._start_kafka()))
+                mongo = group.create_task(self._say_while("MongoDB", self._start_mongo()))
         except BaseException as error:
             await self.stop()
             if isinstance(error, BaseExceptionGroup):
@@ -101,6 +104,17 @@ class EmbeddedServers:
         trace: TracebackType | None,
     ) -> None:
         await self.stop()
+
+    async def _say_while(self, name: str, starting: Coroutine[Any, Any, str | None]) -> str | None:
+        """Wait for a start, and report every now and then that it is waited for."""
+        task = asyncio.create_task(starting)
+        try:
+            while not (await asyncio.wait([task], timeout=_SAY_SECONDS))[0]:
+                self._report(f"waiting for {name} to answer")
+            return task.result()
+        finally:
+            task.cancel()
+            await asyncio.wait([task])
 
     async def _start_kafka(self) -> str | None:
         if self._kafka is None:

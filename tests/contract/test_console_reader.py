@@ -250,7 +250,7 @@ SEARCHES = (
 
 @pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize("query", SEARCHES)
-@pytest.mark.parametrize("seconds", [0, 60])
+@pytest.mark.parametrize("seconds", [0, 3600])
 async def test_a_search_finds_what_the_database_finds_however_often_it_stops(
     database: Any, query: OrderQuery, seconds: float
 ) -> None:

@@ -259,7 +259,7 @@ async def look_around(console: Any) -> None:
                 continue
             await console.page(query, cursor, at=NOW, **asked)
             if query.is_searched:
-                await console.search(query, cursor, at=NOW, seconds=1, **asked)
+                await console.search(query, cursor, at=NOW, seconds=3600, **asked)
         await console.count(query, 100)
         async for _ in console.stream(query):
             pass

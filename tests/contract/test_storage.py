@@ -1026,7 +1026,7 @@ async def test_a_transaction_its_dead_owner_left_open_does_not_keep_the_next_one
 
         hanging = asyncio.create_task(killed.transact(work, SOURCE))
         await holds_all.wait()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(50):
             [taken] = await follower.take_up([SOURCE])
             assert taken == replace(former, epoch=former.epoch + 1)
             await _move(follower, taken, taken.moved(5, ()), source=SOURCE)

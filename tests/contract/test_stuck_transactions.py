@@ -12,6 +12,7 @@ from storage import mongo, mongo_errors
 from storage.driver import Driver
 from storage.mongo import open_storage
 from storage.port import Transaction, Turn
+from tests.waiting import PATIENCE
 
 SOURCE = Source("amazon.orders.admitted", 0)
 
@@ -41,7 +42,7 @@ async def test_a_partition_does_not_wait_for_ever_for_the_turn_of_a_dead_worker(
         await taken.wait()
         try:
             with pytest.raises(StorageBusy):
-                await asyncio.wait_for(other.transact(work, SOURCE), 10)
+                await asyncio.wait_for(other.transact(work, SOURCE), PATIENCE)
         finally:
             ended.set()
             await hanging
@@ -75,8 +76,8 @@ async def test_what_a_former_owner_began_after_it_had_lost_its_partition_is_ende
         await taken.wait()
         try:
             with pytest.raises(StorageBusy):
-                await asyncio.wait_for(owner.transact(work, SOURCE), 10)
-            await asyncio.wait_for(owner.transact(work, SOURCE), 10)
+                await asyncio.wait_for(owner.transact(work, SOURCE), PATIENCE)
+            await asyncio.wait_for(owner.transact(work, SOURCE), PATIENCE)
         finally:
             hanging.cancel()
             await asyncio.wait([hanging])

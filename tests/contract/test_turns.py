@@ -9,7 +9,8 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from functools import partial
+from typing import Any, Literal, NamedTuple
 
 import pytest
 from typing_extensions import override
@@ -27,6 +28,7 @@ from streams.agents import STAGES
 from streams.page import Page
 from streams.topics import TopicName
 from tests.builders import KEY, NOW, Message, a_document, a_message, a_product, a_record, a_store
+from tests.waiting import until
 
 IMPLEMENTATIONS = ("memory", *Driver)
 TICKS = 50
@@ -181,35 +183,62 @@ async def test_without_turns_the_wake_up_is_lost(
 async def test_who_needs_both_turns_is_not_overtaken_for_ever_by_who_needs_one(
     mongo_url: str, database_name: str
 ) -> None:
-    """Its transaction began before the other's end each time it waited, so it never got on."""
-    rounds = 5
-    async with open_storage(mongo_url, database_name) as storage:
+    """Its transaction began before another's end each time it waited, so it never got on."""
+    tries, others = 0, 6
+    async with open_storage(mongo_url, database_name) as storage, asyncio.TaskGroup() as group:
         await storage.prepare()
-
-        async def one(transaction: Transaction) -> None:
-            await transaction.take_turn(Turn.STOCK)
-            for _ in range(10):
-                await transaction.orders([KEY])
+        locks: Any = storage._turns.locks
+        stock = locks[Turn.STOCK] = WatchedLock()
 
         async def both(transaction: Transaction) -> None:
+            nonlocal tries
+            tries += 1
             await transaction.take_turn(Turn.POLICY)
             await transaction.orders([KEY])
             await transaction.take_turn(Turn.STOCK)
 
-        async def again_and_again() -> None:
-            while True:
-                await storage.transact(one)
+        def one() -> tuple[asyncio.Event, asyncio.Event]:
+            has_turn, may_end = asyncio.Event(), asyncio.Event()
 
-        others = [asyncio.create_task(again_and_again()) for _ in range(2)]
+            async def work(transaction: Transaction) -> None:
+                await transaction.take_turn(Turn.STOCK)
+                has_turn.set()
+                await may_end.wait()
+
+            group.create_task(storage.transact(work))
+            return has_turn, may_end
+
+        async def waiting(count: int) -> bool:
+            return waits.done() or stock.waiting == count
+
+        has_turn, may_end = one()
+        await has_turn.wait()
+        waits = group.create_task(storage.transact(both))
+        for _ in range(others):
+            # Whoever ends, there is one who waits, and behind it another one who needs one turn.
+            await until(partial(waiting, 1), 0)
+            next_one = one()
+            await until(partial(waiting, 2), 0)
+            may_end.set()
+            has_turn, may_end = next_one
+            await has_turn.wait()
+        may_end.set()
+        await waits
+    assert tries < others
+
+
+class WatchedLock(asyncio.Lock):
+    """A lock that says how many wait for it."""
+
+    waiting = 0
+
+    @override
+    async def acquire(self) -> Literal[True]:
+        self.waiting += 1
         try:
-            async with asyncio.timeout(60):
-                for _ in range(rounds):
-                    await storage.transact(both)
+            return await super().acquire()
         finally:
-            for other in others:
-                other.cancel()
-            await asyncio.wait(others)
-        assert storage.conflicts <= rounds, "once each, to learn that it needs both"
+            self.waiting -= 1
 
 
 class _TurnlessTransaction(MongoTransaction):

@@ -29,7 +29,7 @@ from tests.faults.cluster import Cluster
 from tests.faults.evidence import READ
 from tests.faults.load import HOT, Load
 from tests.faults.nursery import Nursery, Worker
-from tests.faults.waiting import PATIENCE, until
+from tests.waiting import until
 
 SESSION = 6.0
 LIMIT = SESSION + 15
@@ -219,8 +219,7 @@ class Installation:
             found = await self._committed()
             return all(found.get(place, 0) >= offset for place, offset in target.items())
 
-        async with asyncio.timeout(PATIENCE):
-            await until(is_so)
+        await until(is_so)
 
     async def positions(self) -> dict[str, Any]:
         """The ledger's positions by place, without the prefix."""
@@ -233,16 +232,17 @@ class Installation:
         Raises:
             TimeoutError: It hangs.
         """
-        async with asyncio.timeout(PATIENCE):
-            while True:
-                with contextlib.suppress(PyMongoError):
-                    positions = await self.positions()
-                    if all(
-                        positions.get(place, {"decided_to": 0})["decided_to"] >= offset
-                        for place, offset in target.items()
-                    ):
-                        return
-                await asyncio.sleep(0.1)
+
+        async def is_so() -> bool:
+            with contextlib.suppress(PyMongoError):
+                positions = await self.positions()
+                return all(
+                    positions.get(place, {"decided_to": 0})["decided_to"] >= offset
+                    for place, offset in target.items()
+                )
+            return False
+
+        await until(is_so)
 
     async def recovers(self, kind: str, since: float, target: dict[str, int] | None = None) -> None:
         """Wait until what was sent by now, and a little more, is decided; note how long it took."""
@@ -261,8 +261,7 @@ class Installation:
         async def more() -> bool:
             return self.load.count > count
 
-        async with asyncio.timeout(PATIENCE):
-            await until(more, 0.02)
+        await until(more, 0.02)
 
     # ------------------------------------------------------------ the end
 
@@ -271,8 +270,7 @@ class Installation:
         await self.quiet()
         async with self.supervised(1) as workers:
             with contextlib.suppress(TimeoutError):  # the checker says what is missing
-                async with asyncio.timeout(PATIENCE):
-                    await until(self.at_rest, 0.3)
+                await until(self.at_rest, 0.3)
             await workers[0].end(signal.SIGTERM)
 
     async def at_rest(self) -> bool:

@@ -185,7 +185,7 @@ def _killed_when_slow() -> None:
 
     async def committed(self: FaustConsumer, *args: Any, **options: Any) -> bool:
         nonlocal commits
-        done = await force_commit(self, *args, **options)
+        done: bool = await force_commit(self, *args, **options)
         commits += is_slow
         # The first may have begun before.
         if commits == 2:

@@ -16,7 +16,7 @@ from tests.faults.cluster import Cluster
 from tests.faults.installation import Installation
 from tests.faults.nursery import Nursery
 from tests.faults.sabotage import ORDERS
-from tests.faults.waiting import PATIENCE, until
+from tests.waiting import PATIENCE, until
 
 Scenario = Callable[[Installation, str], Awaitable[None]]
 
@@ -79,8 +79,7 @@ async def stopped_before_transaction(field: Installation, broken: str) -> None:
         return not zombie.alive or await _epochs(field) != epochs
 
     # It wakes into its transaction: unbroken, it finds the position lost and ends itself.
-    async with asyncio.timeout(PATIENCE):
-        await until(has_woken)
+    await until(has_woken)
     assert broken or zombie.ended.result() == BROKEN
     await zombie.end(signal.SIGKILL)
     await other.end(signal.SIGTERM)
@@ -96,8 +95,7 @@ async def more_orders_than_stock(field: Installation, broken: str) -> None:
     """More orders of scarce products than there are pieces."""
     await field.send(600, without="commerce.products")  # with them would come more pieces
     worker = await field.start(more=_environment(broken))
-    async with asyncio.timeout(PATIENCE):
-        await until(field.at_rest, 0.3)  # else the clean worker that follows judges the rest
+    await until(field.at_rest, 0.3)  # else the clean worker that follows judges the rest
     await worker.end(signal.SIGTERM)
 
 

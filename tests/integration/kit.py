@@ -24,12 +24,11 @@ from order_import.embedded.servers import Addresses
 from order_import.settings import Settings
 from order_import.topic_admin import create_topics
 from streams.topics import TopicName
+from tests.waiting import PATIENCE
 
 ROOT = Path(__file__).parents[2]
 OUT = (TopicName.COMMERCE_ORDERS, TopicName.BLOCKED, TopicName.NOT_IMPORTED)
 Document = dict[str, Any]
-PATIENCE = 600.0
-"""How many seconds a test waits for what should happen: for ever, but for a test that hangs."""
 
 
 @dataclass

@@ -22,6 +22,7 @@ from order_import.demo.catalog import Catalog, make_stores
 from order_import.demo.orders import Day, News
 from order_import.nearby import DATA_DIR_VARIABLE
 from tests.integration.kit import ROOT
+from tests.waiting import PATIENCE
 
 
 def clean_environment(data_dir: Path) -> dict[str, str]:
@@ -65,7 +66,7 @@ class Up:
 
 async def eventually(holds: Callable[[], bool | Awaitable[bool]], up: Up, what: str) -> None:
     loop = asyncio.get_running_loop()
-    deadline = loop.time() + 120
+    deadline = loop.time() + PATIENCE
     while True:
         answer = holds()
         if await answer if isinstance(answer, Awaitable) else answer:

@@ -14,6 +14,7 @@ from order_import.embedded.ports import HOST
 from streams.topics import TopicName
 from tests.integration.kit import System
 from tests.integration.wire import item, order, product, store
+from tests.waiting import PATIENCE
 
 STUCK = """
 import asyncio, sys
@@ -36,6 +37,21 @@ LedgerConsumerThread._fetch_records = deaf
 sys.argv = ["order-import", "worker"]
 main()
 """
+ASKED = """
+import sys
+from order_import.cli import main
+from order_import.worker_watch import WorkerWatch
+has_unread = WorkerWatch._has_unread
+async def asked(self, stall):
+    answer = await has_unread(self, stall)
+    print(f"asked whether there is more, answered {answer}", flush=True)
+    return answer
+WorkerWatch._has_unread = asked
+sys.argv = ["order-import", "worker"]
+main()
+"""
+STALL_SECONDS = 10
+"""Long enough for a slow machine to begin its work, and short enough to wait for."""
 
 
 async def _one_order(system: System) -> str:
@@ -55,8 +71,8 @@ async def test_what_stands_still_ends_and_the_next_worker_does_it(
     system: System, program: str, says: str
 ) -> None:
     key = await _one_order(system)
-    stuck = await system.start_worker("-c", program, stall_seconds=5)
-    assert await asyncio.wait_for(stuck.process.wait(), 90) == 70
+    stuck = await system.start_worker("-c", program, stall_seconds=STALL_SECONDS)
+    assert await asyncio.wait_for(stuck.process.wait(), PATIENCE) == 70
     last = json.loads(stuck.log.read_text().splitlines()[-1])
     assert (last["event"], last["error"]) == ("worker-broken", "Stalled")
     assert says in last["reason"]
@@ -66,7 +82,7 @@ async def test_what_stands_still_ends_and_the_next_worker_does_it(
 
 async def test_a_worker_that_works_or_has_nothing_to_do_is_left_alone(system: System) -> None:
     key = await _one_order(system)
-    worker = await system.start_worker(stall_seconds=5)
+    worker = await system.start_worker("-c", ASKED, stall_seconds=STALL_SECONDS)
     # The mark that ends a transaction is the last of its partition: nobody is given it.
     fact = product("CHAIR")
     producer = AIOKafkaProducer(
@@ -81,8 +97,12 @@ async def test_a_worker_that_works_or_has_nothing_to_do_is_left_alone(system: Sy
     finally:
         await producer.stop()
     await system.becomes(key, "created")
-    with pytest.raises(TimeoutError):
-        await asyncio.wait_for(worker.process.wait(), 15)
+
+    async def was_asked() -> bool:
+        assert worker.process.returncode is None, worker.log.read_text()
+        return worker.log.read_text().count("asked whether there is more, answered False") > 0
+
+    await system.eventually(was_asked, "it has looked for what it may have missed")
     assert await worker.stop() == 0
 
 

@@ -17,6 +17,7 @@ from streams.messages import Incoming
 from streams.page import Page
 from streams.stage import Stage
 from tests.builders import NOW, a_message
+from tests.waiting import PATIENCE
 
 ORDERS = TP("amazon.orders", 0)
 SOURCE = Source(*ORDERS)
@@ -95,7 +96,7 @@ class Kit:
 
 async def until(happened: Callable[[], bool]) -> None:
     """Let others work until something has happened."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE):
         while not happened():  # noqa: ASYNC110 - what is waited for has no event
             await asyncio.sleep(0)
 

@@ -21,6 +21,7 @@ from streams.messages import Incoming
 from streams.page import Page
 from streams.stage import Stage
 from tests.builders import NOW, a_dead_letter, a_message
+from tests.waiting import PATIENCE
 
 SOURCE = Source("amazon.orders", 0)
 
@@ -380,7 +381,7 @@ async def test_draining_gives_up_a_batch_that_cannot_be_stored() -> None:
     kit.lane.put(SOURCE, a_batch(0, 2))
     await until(lambda: storage.unreached < 1_000_000)
     kit.lane.drain()
-    await asyncio.wait_for(running, 10)
+    await asyncio.wait_for(running, PATIENCE)
     assert kit.stored_to == 0
     assert kit.paper.sent == []
 
@@ -472,7 +473,7 @@ async def test_an_idle_owner_ends_when_another_took_its_partition_up_before_it_w
     await asyncio.sleep(0)  # decided and published, and not recorded yet
     assert (await storage.take_up([SOURCE]))[0].outbox
     with pytest.raises(PositionLost):
-        await asyncio.wait_for(running, 5)
+        await asyncio.wait_for(running, PATIENCE)
 
 
 async def test_a_stage_begins_no_more_while_something_waits_for_the_next_one() -> None:
@@ -519,6 +520,6 @@ async def test_a_stage_goes_on_in_a_while_even_if_the_next_one_does_not() -> Non
     )
     first.put(SOURCE, a_batch(0, 1))
     running = asyncio.create_task(first.run())
-    await asyncio.wait_for(until(lambda: kit.stored_to == 1), 10)
+    await asyncio.wait_for(until(lambda: kit.stored_to == 1), PATIENCE)
     first.drain()
     await running

@@ -15,6 +15,7 @@ from streams.messages import Incoming
 from streams.page import Page
 from streams.stage import Stage
 from tests.builders import NOW, a_message
+from tests.waiting import PATIENCE
 
 SLOW, QUICK = Source("slow", 0), Source("quick", 0)
 BOUNDS = {SLOW: LogBounds(0, 9), QUICK: LogBounds(0, 9)}
@@ -80,7 +81,7 @@ async def test_reading_goes_on_as_soon_as_a_lane_has_room() -> None:
     await asyncio.sleep(0)
     assert not waiting.done()
     kit.slow.gate.set()
-    assert await asyncio.wait_for(waiting, 5) == {SLOW}
+    assert await asyncio.wait_for(waiting, PATIENCE) == {SLOW}
     await kit.lanes.drain()
 
 
@@ -101,7 +102,7 @@ async def test_a_hand_over_lets_the_reader_go_on() -> None:
     waiting = asyncio.create_task(kit.lanes.with_room({SLOW}, 60))
     await asyncio.sleep(0)
     draining = asyncio.create_task(kit.lanes.drain())
-    assert await asyncio.wait_for(waiting, 5) == {SLOW}
+    assert await asyncio.wait_for(waiting, PATIENCE) == {SLOW}
     kit.slow.gate.set()
     await draining
 

@@ -24,6 +24,7 @@ from streams.decoding import Record
 from streams.lanes import Lanes, LogBounds
 from streams.transport import LedgerConsumerThread
 from tests.builders import NOW
+from tests.waiting import PATIENCE
 
 ORDERS = TP("amazon.orders", 0)
 Program = Callable[[Stream[Any]], Any]
@@ -157,7 +158,7 @@ async def test_stock_faust_in_python_acknowledges_what_it_skips_of_an_old_genera
         seen.extend([value async for value in stream._py_aiter()])
 
     task = asyncio.create_task(program())
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         while stock.commits() != 2:  # noqa: ASYNC110 - Faust tells nobody
             await asyncio.sleep(0)
     task.cancel()
@@ -207,7 +208,7 @@ async def test_ours_takes_up_partitions_however_long_the_ledger_is_away(tmp_path
     waiting = asyncio.create_task(tables.recovery._wait(answered.wait(), timeout=0.01))
     assert await asyncio.wait({waiting}, timeout=0.2) == (set(), {waiting})
     answered.set()
-    await asyncio.wait_for(waiting, 10)
+    await asyncio.wait_for(waiting, PATIENCE)
 
 
 class AssignedThread:

@@ -8,6 +8,7 @@ import pytest
 from models.ledger import Source
 from order_import.heartbeat import beat
 from streams.watchdog import Progress, Watchdog
+from tests.waiting import PATIENCE
 
 ORDERS, FACTS = Source("amazon.orders", 0), Source("commerce.products", 1)
 
@@ -81,7 +82,7 @@ async def test_a_loop_that_does_not_run_ends_the_process() -> None:
     ended: list[int] = []
     beating = asyncio.create_task(beat(0.2, 70, ended.append))
     await asyncio.sleep(0)
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + PATIENCE
     while not ended and time.monotonic() < deadline:
         time.sleep(0.05)  # noqa: ASYNC251 - this is what it is for
     assert ended == [70]

@@ -5,7 +5,7 @@ import time
 
 from tests.faults.installation import Installation
 from tests.faults.proxy import HOST, Matcher, Proxy, is_commit, is_produce
-from tests.faults.waiting import PATIENCE
+from tests.waiting import PATIENCE
 
 
 async def mongo_faults(field: Installation, each: int, port: int) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.faults.installation import SESSION, Installation
 from tests.faults.nursery import Worker
-from tests.faults.waiting import PATIENCE
+from tests.waiting import PATIENCE
 
 TAKING_UP, HANDING_OVER = "in a rebalance, taking up", "in a rebalance, handing over"
 _RARE = {"in a release", "in a replay", HANDING_OVER, TAKING_UP, "after the mark"}

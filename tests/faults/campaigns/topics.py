@@ -11,7 +11,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from tests.faults.dump import dump_topics
 from tests.faults.installation import Installation
-from tests.faults.waiting import PATIENCE, until
+from tests.waiting import until
 
 ORDERS = "amazon.orders"
 
@@ -81,10 +81,9 @@ async def topic_made_anew(field: Installation) -> None:
 
     # A worker that comes before the broker knows of the topic ends, and is started again.
     async with field.supervised(1):
-        async with asyncio.timeout(PATIENCE):
-            await until(begun_anew)
-            field.busy()
-            await until(fed_anew)
+        await until(begun_anew)
+        field.busy()
+        await until(fed_anew)
         await field.recovers("topic made anew", since)
         await asyncio.sleep(3)
 
