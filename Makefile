@@ -50,10 +50,11 @@ test: $(INSTALLED) ## Run all quick tests: unit, model, contract, integration, a
 	@$(PYTEST) -n auto --dist loadfile --no-loadscope-reorder --durations=25 \
 		tests/faults tests/integration tests/contract tests/model tests/unit
 
-.PHONY: histories
-histories: $(INSTALLED) ## Run the long proofs: 20,000 random histories, 200 on real servers, 10,000 stock rounds
-	@HISTORIES=10000 $(PYTEST) -s --timeout 7200 tests/model
-	@WIRE_HISTORIES=200 STOCK_ROUNDS=10000 $(PYTEST) -s --timeout 7200 \
+.PHONY: proofs
+proofs: $(INSTALLED) ## Run for an hour what `make test` runs for seconds: random histories, replays, the last pieces
+	@HISTORIES=10000 REPLAY_WORLDS=10000 $(PYTEST) -s --timeout 36000 \
+		tests/model tests/unit/test_replay_agreement.py
+	@WIRE_HISTORIES=200 STOCK_ROUNDS=10000 $(PYTEST) -s --timeout 36000 \
 		tests/integration/test_histories.py tests/integration/test_stock.py
 
 .PHONY: unit

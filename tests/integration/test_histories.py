@@ -2,7 +2,7 @@
 
 All share one installation, each with stores, products and orders of its own. A step is one message
 of each; the next step begins when everything that followed has come to rest. The worker is killed
-now and then. `WIRE_HISTORIES=200 pytest tests/integration/test_histories.py` is the long form.
+now and then. `make proofs` plays 200.
 """
 
 import os

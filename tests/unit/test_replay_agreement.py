@@ -1,6 +1,6 @@
 """What the dry run says is what the execution does, on a world that has not changed between them.
 
-`REPLAY_WORLDS=100000 pytest tests/unit/test_replay_agreement.py` is the long form.
+`make proofs` tries 10,000 worlds.
 """
 
 import os
@@ -48,13 +48,13 @@ from tests.builders import (
 )
 from tests.unit.kit import World
 
-WORLDS = int(os.environ.get("REPLAY_WORLDS", "1000"))
+WORLDS = int(os.environ.get("REPLAY_WORLDS", "300"))
 SEED = 20_261_124
 STORES = ("on", "off", "early", "lenient")
 SKUS = ("A", "B", "C", "D")
 
 
-async def test_the_dry_run_and_the_execution_agree_in_a_thousand_worlds(
+async def test_the_dry_run_and_the_execution_agree_in_any_world(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Chunks and steps are small and unequal, so that the balance is carried over their ends."""

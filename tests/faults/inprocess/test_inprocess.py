@@ -12,7 +12,7 @@ import pytest
 from tests.faults.inprocess.crashes import CRASH, FAIL, points, run, two_points
 from tests.faults.inprocess.database import Broken
 from tests.faults.inprocess.fuzz import fuzz
-from tests.faults.inprocess.parts import LIMIT_MS, TRIES
+from tests.faults.inprocess.parts import TRIES
 from tests.faults.inprocess.scenarios import scenarios
 from tests.faults.inprocess.simulation import simulate
 from tests.faults.nursery import ROOT
@@ -82,4 +82,3 @@ def test_rubbish_is_taken_or_refused_with_its_bytes_and_never_an_exception() -> 
     fuzzed = fuzz(1, INPUTS)
     assert not fuzzed.violations
     assert 0 < fuzzed.dead_letters < INPUTS
-    assert sorted(fuzzed.seconds)[INPUTS * 99 // 100] * 1000 < LIMIT_MS
