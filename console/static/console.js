@@ -10,6 +10,7 @@
   const fresh = $("[data-fresh]");
   const words = fresh ? fresh.textContent : "";
   let stream = null;
+  let leaves = false; // whoever is on the way to another page is not called back
   const put = (numbers) => {
     for (const place of all("[data-live]")) {
       const value = numbers[place.dataset.live];
@@ -21,7 +22,7 @@
     }
     const bar = $("[data-live-progress]");
     if (bar && numbers.progress !== undefined) bar.value = (bar.max * numbers.progress) / 100;
-    if (numbers.over) location.reload();
+    if (numbers.over && !leaves) location.reload();
   };
   const listen = () => {
     if (!source || stream || document.hidden) return;
@@ -33,8 +34,12 @@
     stream = null;
   };
   document.addEventListener("visibilitychange", () => (document.hidden ? rest() : listen()));
+  addEventListener("beforeunload", () => (leaves = true));
   addEventListener("pagehide", rest);
-  addEventListener("pageshow", listen);
+  addEventListener("pageshow", () => {
+    leaves = false;
+    listen();
+  });
   listen();
 
   // Choosing rows: all of them, or from one to another with Shift.

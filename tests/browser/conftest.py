@@ -5,15 +5,16 @@ import sys
 from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from console.users import hash_password
-from tests.browser.demo_site import ROOT, Site, answers, demo_site, free_port, wait_until
+from tests.browser.demo_site import HANG, ROOT, Site, answers, demo_site, free_port, wait_until
 from tests.browser.needs import axe_source, chromium
 from tests.browser.screenshots import FLAGS
 
 PASSWORD = "correct horse battery"  # noqa: S105 - of users that exist in this test only
 Open = Callable[..., Page]
+expect.set_options(timeout=1000 * HANG)
 
 
 @pytest.fixture(scope="session")
@@ -39,11 +40,11 @@ def guarded_site(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     )
     base = f"http://127.0.0.1:{port}"
     try:
-        wait_until(lambda: answers(base), 30, "the console does not answer")
+        wait_until(lambda: answers(base), "the console does not answer")
         yield Site(base, environment)
     finally:
         console.terminate()
-        assert console.wait(30) == 0
+        assert console.wait(HANG) == 0
 
 
 @pytest.fixture(scope="session")
@@ -66,6 +67,7 @@ def open_page(browser: Browser) -> Iterator[Open]:
     def opened(*, may_fail: bool = False, **options: object) -> Page:
         settings = {"locale": "en-US", "viewport": {"width": 1280, "height": 900}, **options}
         context = browser.new_context(**settings)  # type: ignore[arg-type]  # options by name
+        context.set_default_timeout(1000 * HANG)
         contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: problems.append(str(error)))

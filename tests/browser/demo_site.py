@@ -15,6 +15,8 @@ from pathlib import Path
 import httpx
 
 ROOT = Path(__file__).parents[2]
+HANG = 600.0
+"""Seconds after which something hangs: ten times what a machine takes that is busy otherwise."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,7 @@ class Site:
             input=given,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=HANG,
             check=False,
         )
         assert done.returncode == 0, done.stderr
@@ -46,16 +48,21 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def wait_until(what: Callable[[], bool], seconds: float, why: str) -> None:
-    deadline = time.monotonic() + seconds
+def wait_until(what: Callable[[], bool], why: str) -> None:
+    deadline = time.monotonic() + HANG
     while not what():
         assert time.monotonic() < deadline, why
-        time.sleep(0.2)
+        time.sleep(0.05)
+
+
+def get(url: str) -> httpx.Response:
+    """Ask without a browser, and wait as long as it takes."""
+    return httpx.get(url, timeout=HANG)
 
 
 def answers(base: str, path: str = "/readyz") -> bool:
     try:
-        return httpx.get(f"{base}{path}", timeout=5).status_code == httpx.codes.OK
+        return get(f"{base}{path}").status_code == httpx.codes.OK
     except httpx.TransportError:
         return False
 
@@ -80,16 +87,15 @@ def demo_site(directory: Path) -> Iterator[Site]:
     try:
         wait_until(
             lambda: "All decided" in log.read_text() or up.poll() is not None,
-            180,
             "the demo's orders are not decided",
         )
         assert up.poll() is None, log.read_text()
         addresses = (directory / "data" / "addresses.env").read_text()
         named = dict(re.findall(r"^export (\w+)='([^']*)'$", addresses, re.MULTILINE))
         base = f"http://127.0.0.1:{port}"
-        wait_until(lambda: answers(base), 30, "the console does not answer")
+        wait_until(lambda: answers(base), "the console does not answer")
         assert base in log.read_text(), "the address was not printed"
         yield Site(base, {**clean, **named})
     finally:
         up.send_signal(signal.SIGINT)
-        up.wait(60)
+        up.wait(HANG)

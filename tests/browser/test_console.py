@@ -2,7 +2,7 @@
 
 import re
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import Open
 from tests.browser.demo_site import Site, wait_until
@@ -29,6 +29,19 @@ def test_the_system_message_stands_word_for_word_with_links(site: Site, page: Pa
     expect(page.get_by_role("heading", name="Recent Orders")).to_be_visible()
 
 
+def until_switched(page: Page, toggle: Locator, wanted: str) -> None:
+    """Look again until the worker has stored what was asked for: the page waits a moment only."""
+    expect(page.locator(".flash")).to_be_visible()
+
+    def is_switched() -> bool:
+        if wanted in toggle.inner_text():
+            return True
+        page.reload()
+        return False
+
+    wait_until(is_switched, "the worker does not store it")
+
+
 def test_import_is_turned_off_and_on_after_a_question(site: Site, page: Page) -> None:
     for was, wanted in (("off", "Disabled"), ("on", "Enabled")):
         page.goto(f"{site.base}/stores/harbor-us")
@@ -36,7 +49,7 @@ def test_import_is_turned_off_and_on_after_a_question(site: Site, page: Page) ->
         toggle.click()
         expect(page.get_by_role("heading", name="What it will do")).to_be_visible()
         page.get_by_role("button", name=f"Turn import {was}").click()
-        expect(toggle).to_contain_text(wanted)
+        until_switched(page, toggle, wanted)
     page.goto(f"{site.base}/audit")
     expect(page.locator("tbody tr").nth(0)).to_contain_text("turned import on")
     expect(page.locator("tbody tr").nth(1)).to_contain_text("turned import off")
@@ -51,7 +64,7 @@ def test_import_of_non_amazon_orders_is_turned_on_and_off_after_a_question(
         toggle.click()
         expect(page.get_by_role("heading", name="What it will do")).to_be_visible()
         page.get_by_role("button", name=f"Turn {action}").click()
-        expect(toggle).to_contain_text(wanted)
+        until_switched(page, toggle, wanted)
     page.goto(f"{site.base}/audit")
     expect(page.locator("tbody tr").nth(0)).to_contain_text("import of non-Amazon orders off")
     expect(page.locator("tbody tr").nth(1)).to_contain_text("import of non-Amazon orders on")
@@ -85,11 +98,13 @@ def test_pages_lead_through_all_orders_once_and_back(site: Site, page: Page) -> 
     )
     seen = list(first)
     while page.locator("a[rel=next]").count():
-        page.locator("a[rel=next]").click()
+        with page.expect_navigation():
+            page.locator("a[rel=next]").click()
         seen += [one.get_attribute("value") for one in page.locator("td.pick input").all()]
     assert len(seen) == len(set(seen)) >= 423
     while page.locator("a[rel=prev]").count():
-        page.locator("a[rel=prev]").click()
+        with page.expect_navigation():
+            page.locator("a[rel=prev]").click()
     assert [one.get_attribute("value") for one in page.locator("td.pick input").all()] == first
 
 
@@ -117,7 +132,7 @@ def test_a_buyer_is_masked_until_shown_and_that_is_recorded(site: Site, page: Pa
         page.locator("#buyer button").click()
     expect(page.locator("#buyer")).to_contain_text("Dana Muster")
     seconds, _, url = shown.value.headers["refresh"].partition("; url=")
-    assert 100 < int(seconds) < 125
+    assert 0 < int(seconds) <= 121
     assert page.url.startswith(site.base + url)
     page.goto(f"{site.base}/audit")
     expect(page.locator("tbody tr").first).to_contain_text("looked at the buyer")
@@ -151,8 +166,8 @@ def test_a_chosen_selection_is_replayed_after_a_dry_run(site: Site, page: Page) 
 
     page.wait_for_load_state()
     if not page.locator("html.script").count():  # with it, the page looks again by itself
-        wait_until(is_done, 30, "the replay does not end")
-    expect(page.locator(".job-done")).to_be_visible(timeout=30_000)
+        wait_until(is_done, "the replay does not end")
+    expect(page.locator(".job-done")).to_be_visible()
     expect(page.locator(".tile.created .count")).to_have_text("1")
     page.goto(f"{site.base}/replays")
     expect(page.locator("tbody tr").first).to_contain_text("local operator")
@@ -199,7 +214,7 @@ def test_a_match_frees_orders(site: Site, page: Page) -> None:
         page.goto(group)
         return page.locator("tbody tr").count() == 0
 
-    wait_until(is_free, 15, "the orders stay blocked")
+    wait_until(is_free, "the orders stay blocked")
 
 
 def test_dead_letters_are_shown_masked_and_driven_again(site: Site, page: Page) -> None:
