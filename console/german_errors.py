@@ -128,6 +128,7 @@ GERMAN_ERRORS: Mapping[str, str] = {
         "Wonach er fragt, wird aufgezeichnet oder kostet viel. Öffnen Sie ihn, wenn Sie es wollen."
     ),
     "Open it": "Öffnen",
+    "Reload this page in a moment.": "Laden Sie die Seite gleich neu.",
     "Secrets that others can read": "Geheimnisse, die andere lesen können",
     "This address names no place in the list.": "Diese Adresse nennt keine Stelle der Liste.",
     "Begin at its first page.": "Beginnen Sie auf ihrer ersten Seite.",

@@ -18,7 +18,7 @@ from console.visit import visit_of
 from console.web import desk_of, get
 from console.words import OVERDUE
 from models.base import to_utc
-from models.errors import StorageUnavailable
+from models.errors import OrderImportError
 from models.outcomes import ImportState
 
 _PAUSE = 2.5
@@ -75,7 +75,7 @@ async def _told(request: Request, store_id: str | None, since: datetime) -> Asyn
                 yield f"data: {text}\n\n"
             else:
                 yield ": still here\n\n"
-        except (StorageUnavailable, PortError):
+        except (OrderImportError, PortError):
             yield ": the database does not answer\n\n"
         await asyncio.sleep(_PAUSE)
 

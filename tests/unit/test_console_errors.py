@@ -12,8 +12,9 @@ from console.app import build_app
 from console.error_pages import PROBLEMS
 from console.ports import PortError
 from models.errors import BrokerUnavailable, StorageUnavailable
-from storage.console_reader import OrderRow, QueryTookTooLong, TooManyToSort
-from tests.unit.console_kit import Failing, Quiet, a_client, a_desk, a_row
+from storage.console_reader import Activity, Hour, OrderRow, QueryTookTooLong, TooManyToSort
+from tests.unit.console_kit import NOW, Failing, Quiet, a_client, a_desk, a_row
+from tests.unit.readers import FakeReader
 
 SECRET = "Erika Mustermann, erika@example.org"  # noqa: S105 - a buyer, who must not be shown
 PAGES = (
@@ -65,6 +66,29 @@ async def test_an_export_that_cannot_begin_is_a_page_and_no_empty_file() -> None
     assert answer.status_code == 503
     assert "content-disposition" not in answer.headers
     assert "This took too long" in answer.text
+
+
+class SlowOrders(Quiet):
+    """Orders of which counts and hours are known, and which cannot be read in time."""
+
+    async def activity(self, *_: object) -> Activity:
+        return Activity([Hour(NOW, 1, 1)], None, None)
+
+    async def page(self, *_: object, **__: object) -> None:
+        raise QueryTookTooLong
+
+    async def blocked_stores(self, _: object) -> list[str]:
+        return []
+
+
+async def test_a_dashboard_whose_orders_take_too_long_shows_its_numbers() -> None:
+    """It answered 500 on a slow machine."""
+    desk = a_desk(orders=SlowOrders(), reader=FakeReader(blocked={"us": 4_711}))
+    async with a_client(desk) as client:
+        answer = await client.get("/")
+    assert answer.status_code == 200
+    assert "4,711" in answer.text
+    assert "This took too long, and was given up." in answer.text
 
 
 async def test_what_the_program_refuses_is_shown_in_its_own_words() -> None:

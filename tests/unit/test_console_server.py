@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 import httpx
 import pytest
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from console.app import build_app
-from console.limits import MOST_BYTES, MOST_FIELDS
+from console.limits import MOST_BYTES, MOST_FIELDS, RequestTooLarge, read_body
 from order_import import console_server
 from order_import.console_server import ConsoleServer, longest_waiting
 from tests.unit.console_kit import Quiet, a_desk
@@ -128,7 +128,10 @@ async def test_bytes_that_drop_in_one_by_one_do_not_win_time() -> None:
     assert answered.result() == b""
 
 
-async def test_connections_that_send_nothing_shut_nobody_out() -> None:
+async def test_connections_that_send_nothing_shut_nobody_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(console_server, "_REQUEST_WITHIN", 3_600.0)  # not by their deadline
     async with a_server() as port:
         idle = [await asyncio.open_connection("127.0.0.1", port) for _ in range(500)]
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
@@ -201,6 +204,24 @@ async def test_a_length_that_is_not_told_or_not_taken_is_refused(
         answer = await all_of(reader)
         writer.close()
     assert answer.startswith(f"HTTP/1.1 {status} ".encode())
+
+
+async def test_a_body_where_none_is_taken_is_refused() -> None:
+    async with a_server() as port, httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+        assert (await client.request("GET", "/", content=b"abc")).status_code == 400
+
+
+async def test_a_body_is_counted_as_it_comes_whatever_its_head_says() -> None:
+    came = 0
+
+    async def receive() -> Message:
+        nonlocal came
+        came += 65_536
+        return {"type": "http.request", "body": b"x" * 65_536, "more_body": True}
+
+    with pytest.raises(RequestTooLarge):
+        await read_body(receive)
+    assert came <= MOST_BYTES + 65_536
 
 
 async def test_a_form_is_bounded_by_its_bytes_and_its_fields_before_its_token_is_looked_at() -> (
