@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
@@ -41,7 +42,7 @@ def guarded_site(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     base = f"http://127.0.0.1:{port}"
     try:
         wait_until(lambda: answers(base), "the console does not answer")
-        yield Site(base, environment)
+        yield replace(site, base=base, environment=environment)
     finally:
         console.terminate()
         assert console.wait(HANG) == 0

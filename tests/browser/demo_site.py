@@ -1,5 +1,6 @@
 """A whole installation with the demo's day of orders, and a console on it."""
 
+import contextlib
 import os
 import re
 import signal
@@ -25,6 +26,27 @@ class Site:
 
     base: str
     environment: dict[str, str]
+    data_dir: Path
+
+    @contextmanager
+    def worker_paused(self) -> Iterator[None]:
+        """Have the worker stand still, as one does that is on its way to somewhere else."""
+        worker = self._worker()
+        os.kill(worker, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(worker, signal.SIGCONT)
+
+    def _worker(self) -> int:
+        """Return the process id of the worker, which runs in the data directory."""
+        for process in Path("/proc").iterdir():
+            with contextlib.suppress(OSError):
+                command = (process / "cmdline").read_bytes().split(b"\0")
+                is_here = (process / "cwd").resolve() == self.data_dir
+                if is_here and command[1:-1] == [b"-P", b"-m", b"order_import", b"worker"]:
+                    return int(process.name)
+        raise AssertionError("there is no worker")
 
     def command(self, *arguments: str, given: str = "") -> str:
         """Run one of our commands against the same servers."""
@@ -95,7 +117,7 @@ def demo_site(directory: Path) -> Iterator[Site]:
         base = f"http://127.0.0.1:{port}"
         wait_until(lambda: answers(base), "the console does not answer")
         assert base in log.read_text(), "the address was not printed"
-        yield Site(base, {**clean, **named})
+        yield Site(base, {**clean, **named}, directory.resolve() / "data")
     finally:
         up.send_signal(signal.SIGINT)
         up.wait(HANG)

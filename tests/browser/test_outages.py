@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 
 import httpx
 import pytest
@@ -36,7 +37,7 @@ def broken_site(site: Site, request: pytest.FixtureRequest) -> Iterator[tuple[st
     base = f"http://127.0.0.1:{port}"
     try:
         wait_until(lambda: answers(base, "/healthz"), "the console does not answer")
-        yield request.param, Site(base, environment)
+        yield request.param, replace(site, base=base, environment=environment)
     finally:
         os.kill(console.pid, signal.SIGTERM)
         console.wait(HANG)
