@@ -17,10 +17,7 @@ from storage.mongo_console_state import MongoConsoleState
 from storage.mongo_dead_letters import MongoDeadLetters, open_dead_letters
 from storage.mongo_reader import MongoReader, open_reader
 from streams.consumer import Consumer
-from streams.topics import MAX_PUBLISHED_BYTES
-
-MAX_BATCH_BYTES = 512 * 1024
-"""How much of one partition goes out in one request: all of a batch's messages, as a rule."""
+from streams.topics import MAX_PUBLISHED_BYTES, MAX_REQUEST_BYTES
 
 
 def kafka_options(settings: Settings) -> dict[str, Any]:
@@ -49,7 +46,7 @@ def new_producer(settings: Settings) -> AIOKafkaProducer:
         enable_idempotence=True,
         acks="all",
         linger_ms=0,
-        max_batch_size=MAX_BATCH_BYTES,
+        max_batch_size=MAX_REQUEST_BYTES,
         max_request_size=MAX_PUBLISHED_BYTES,
         request_timeout_ms=30_000,
     )

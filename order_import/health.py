@@ -7,15 +7,18 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from aiokafka.admin import AIOKafkaAdminClient
+
 from models.errors import BrokerUnavailable, OrderImportError
 from models.facts import Store
 from models.ledger import Source
 from models.outcomes import DETAILS_OVERDUE, ImportState
-from order_import.clients import connect_reader
+from order_import.clients import connect_reader, kafka_options
 from order_import.exposed_files import ExposedFile, exposed_files
 from order_import.kafka_probe import why_unreachable
 from order_import.lag import LagMeter, TopicLag
 from order_import.settings import Settings
+from order_import.topic_admin import TopicProblem, topic_problems
 from order_import.words import blocked_per_store, system_message_of
 from storage.reader import Reader, Standing
 from streams.clock import now
@@ -46,6 +49,8 @@ class Health:
     kafka: ServerHealth
     mongo: ServerHealth
     lag: Sequence[TopicLag] = ()
+    topics: Sequence[TopicProblem] = ()
+    """Topics that are missing, or take less than is written to them."""
     rate: float | None = None
     """Messages decided per second, over all topics, in the last second."""
     states: Mapping[str, Mapping[ImportState, int]] = field(default_factory=dict)
@@ -93,6 +98,8 @@ async def examine(settings: Settings, *, counts_orders: bool = True) -> Health:
         if not kafka.answers and (reason := await why_unreachable(settings)) is not None:
             kafka = replace(kafka, error=reason)
         health = Health(kafka, mongo, exposed_files=exposed_files(settings))
+        if kafka.answers:
+            health.topics = await _topics(settings)
         if mongo.answers:
             try:
                 if counts_orders:
@@ -104,6 +111,17 @@ async def examine(settings: Settings, *, counts_orders: bool = True) -> Health:
             except OrderImportError as error:
                 health.mongo = ServerHealth("MongoDB", mongo.address, None, str(error))
         return health
+
+
+async def _topics(settings: Settings) -> Sequence[TopicProblem]:
+    admin = AIOKafkaAdminClient(**kafka_options(settings), client_id="order-import-status")
+    try:
+        await admin.start()
+        return await topic_problems(settings, admin)
+    except Exception:  # noqa: BLE001 - it answered a moment ago, and says no more now
+        return ()
+    finally:
+        await admin.close()
 
 
 async def _count(health: Health, reader: Reader) -> None:

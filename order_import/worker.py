@@ -5,19 +5,29 @@ import os
 import signal
 import tempfile
 from contextlib import AsyncExitStack
-from typing import Any
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
 
+import faust
 import structlog
 
-from order_import.clients import connect_storage, faust_credentials, new_consumer, new_producer
+from order_import.clients import (
+    connect_reader,
+    connect_storage,
+    faust_credentials,
+    new_consumer,
+    new_producer,
+)
 from order_import.error_text import error_fields
 from order_import.garbage import collect_less_often
 from order_import.heartbeat import beat
+from order_import.readiness import Readiness
 from order_import.settings import Settings
 from order_import.sync_timer import run_sync_timer
-from order_import.topic_admin import missing_topics
 from order_import.worker_http import serve_health
 from order_import.worker_watch import WorkerWatch
+from storage.mongo import MongoStorage
 from streams.agents import FOLLOWED_BY, STAGES, AppOptions, build_app
 from streams.clock import now
 from streams.lanes import Lanes
@@ -28,68 +38,147 @@ log = structlog.get_logger(__name__)
 BROKEN = 70
 """The exit status of a worker that stopped because something broke (EX_SOFTWARE)."""
 STOP_SECONDS = 30.0
+"""How long a worker may take to finish what it has at hand."""
+STOP_SECONDS_ALONE = 5.0
+"""The same without MongoDB or Kafka: then nothing can be finished, and its next owner does it."""
+
+
+class StoppedByItself(Exception):  # noqa: N818 - a state of the world, not a mistake
+    """The work ended though nobody asked it to."""
 
 
 async def run_worker(settings: Settings) -> int:
-    """Run until a signal (0) or until something is broken (70). A supervisor starts it again."""
-    loop = asyncio.get_running_loop()
-    ended: asyncio.Future[BaseException | None] = loop.create_future()
+    """Run until a signal (0) or until something is broken (70). A supervisor starts it again.
+
+    Signals, the health port, the watch and the heartbeat are there before anything is waited for.
+
+    Raises:
+        SettingsError: The health port cannot be listened on.
+    """
+    ended: asyncio.Future[BaseException | None] = asyncio.get_running_loop().create_future()
 
     def end(error: BaseException | None = None) -> None:
         if not ended.done():
             ended.set_result(error)
 
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, end)
-    missing = await missing_topics(settings)
-    if missing:
-        log.error("topics-missing", topics=missing, remedy="run: order-import init")
-        return BROKEN
+        asyncio.get_running_loop().add_signal_handler(number, end)
     async with AsyncExitStack() as stack:
         storage = await stack.enter_async_context(connect_storage(settings))
-        publisher = Publisher(
-            lambda: new_producer(settings),
-            lambda topics: new_consumer(settings, topics),
-            settings.topic_prefix,
-        )
-        await publisher.start()
-        stack.push_async_callback(publisher.stop)
-        stages = {settings.topic_prefix + name: stage for name, stage in STAGES.items()}
-        prefix = settings.topic_prefix
-        followed_by = {prefix + topic: prefix + after for topic, after in FOLLOWED_BY.items()}
-        lanes = Lanes(stages, storage, publisher, now, end, settings.batch_size, followed_by)
-        options = AppOptions(
-            bootstrap_servers=settings.kafka_bootstrap_servers,
-            topic_prefix=settings.topic_prefix,
-            group=settings.topic_prefix + settings.consumer_group,
-            batch_size=settings.batch_size,
-            session_timeout=settings.session_timeout,
-            credentials=faust_credentials(settings),
-        )
-        data_dir = stack.enter_context(tempfile.TemporaryDirectory(prefix="order-import-"))
-        app = build_app(options, lanes, data_dir)
-        await app.start()
-        collect_less_often()
-        watch = WorkerWatch(settings, lanes)
-        await stack.enter_async_context(serve_health(settings, watch))
+        reader = await stack.enter_async_context(connect_reader(settings))
+        readiness = Readiness(settings, reader)
+        work = _build(settings, storage, readiness, Path(stack.enter_context(_scratch())), end)
+        watch = WorkerWatch(settings, work.lanes)
+        await stack.enter_async_context(serve_health(settings, readiness, watch))
         beside = [
-            asyncio.create_task(run_sync_timer(settings.sync_interval, storage, publisher)),
-            asyncio.create_task(watch.run()),
             asyncio.create_task(beat(settings.stall_seconds, BROKEN)),
+            asyncio.create_task(readiness.run()),
+            asyncio.create_task(watch.run()),
+            asyncio.create_task(_sync(settings, readiness, storage, work.publisher)),
+            asyncio.create_task(work.run()),
         ]
         for task in beside:
             task.add_done_callback(lambda one: None if one.cancelled() else end(one.exception()))
-        log.info("worker-started", topics=len(stages))
-        crashed = asyncio.create_task(app.wait_until_stopped())
-        ends: list[asyncio.Future[Any]] = [ended, crashed]
-        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
-        error = ended.result() if ended.done() else app.crash_reason
-        for task in beside:
-            task.cancel()
-        if error is not None or not ended.done():
-            log.error("worker-broken", **({} if error is None else error_fields(error)))
+        error = await ended
+        if error is not None:
+            log.error("worker-broken", **error_fields(error))
             # Nothing that is still running may go on: what it has not committed is done again.
-            os._exit(BROKEN)
+            _leave(BROKEN)
         log.info("worker-stopping")
-        await asyncio.wait_for(app.stop(), STOP_SECONDS)
-        return 0
+        beside[-1].cancel()
+        try:
+            await _within_time(asyncio.create_task(work.stop()), readiness)
+        except Exception as late:  # noqa: BLE001 - asked to stop it stops, and the next owner goes on
+            log.warning("stopped-unfinished", **error_fields(late))
+    # A driver's thread may be in the middle of asking a server that does not answer.
+    _leave(0)
+
+
+@dataclass(slots=True)
+class _Work:
+    """What a worker does once nothing is missing."""
+
+    readiness: Readiness
+    publisher: Publisher
+    lanes: Lanes
+    app: faust.App
+
+    async def run(self) -> None:
+        """Wait for the servers, join the group, and work until Faust stops.
+
+        Raises:
+            Exception: What Faust, or anything under it, broke with.
+        """
+        await self.readiness.complete.wait()
+        await self.publisher.start()
+        self.readiness.has_joined = True
+        starting = asyncio.create_task(self.app.start())
+        # It can also break while it starts, and then the start may never end.
+        broken = asyncio.create_task(self.app.wait_until_stopped())
+        await asyncio.wait([starting, broken], return_when=asyncio.FIRST_COMPLETED)
+        if starting.done():
+            starting.result()
+            collect_less_often()
+            log.info("worker-started", topics=len(STAGES))
+            await broken
+        raise self.app.crash_reason or StoppedByItself("Faust stopped, and does not say why")
+
+    async def stop(self) -> None:
+        """Finish what is at hand, and leave the group."""
+        if self.readiness.has_joined:
+            await self.app.stop()
+        await self.publisher.stop()
+
+
+def _build(
+    settings: Settings,
+    storage: MongoStorage,
+    readiness: Readiness,
+    data_dir: Path,
+    end: Any,
+) -> _Work:
+    """Build the work. Nothing is connected yet."""
+    prefix = settings.topic_prefix
+    publisher = Publisher(
+        lambda: new_producer(settings), lambda topics: new_consumer(settings, topics), prefix
+    )
+    stages = {prefix + name: stage for name, stage in STAGES.items()}
+    followed_by = {prefix + topic: prefix + after for topic, after in FOLLOWED_BY.items()}
+    lanes = Lanes(stages, storage, publisher, now, end, settings.batch_size, followed_by)
+    options = AppOptions(
+        bootstrap_servers=settings.kafka_bootstrap_servers,
+        topic_prefix=prefix,
+        group=prefix + settings.consumer_group,
+        batch_size=settings.batch_size,
+        session_timeout=settings.session_timeout,
+        credentials=faust_credentials(settings),
+    )
+    return _Work(readiness, publisher, lanes, build_app(options, lanes, str(data_dir)))
+
+
+async def _sync(
+    settings: Settings, readiness: Readiness, storage: MongoStorage, publisher: Publisher
+) -> None:
+    await readiness.complete.wait()
+    await run_sync_timer(settings.sync_interval, storage, publisher)
+
+
+async def _within_time(stopping: asyncio.Task[None], readiness: Readiness) -> None:
+    """Wait for the stop, not for ever, and hardly at all for a server that does not answer."""
+    clock = asyncio.get_running_loop().time
+    deadline = clock() + STOP_SECONDS
+    while not stopping.done() and clock() < deadline:
+        if not readiness.answer:
+            deadline = min(deadline, clock() + STOP_SECONDS_ALONE)
+        await asyncio.wait([stopping], timeout=1)
+    if not stopping.done():
+        raise TimeoutError
+    stopping.result()
+
+
+def _scratch() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory(prefix="order-import-")
+
+
+def _leave(status: int) -> NoReturn:
+    os._exit(status)

@@ -1,67 +1,65 @@
 """The worker's liveness and readiness over HTTP, for supervisors and load balancers."""
 
-import asyncio
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import structlog
 from aiohttp import web
 
-from models.errors import OrderImportError
-from order_import.clients import connect_reader
-from order_import.settings import Settings
+from order_import.readiness import Readiness
+from order_import.settings import PREFIX, Settings, SettingsError
 from order_import.worker_watch import WorkerWatch
-from storage.reader import Reader
 
 log = structlog.get_logger(__name__)
-_PING_WITHIN = 2.0
 
 
 @asynccontextmanager
-async def serve_health(settings: Settings, watch: WorkerWatch) -> AsyncIterator[None]:
+async def serve_health(
+    settings: Settings, readiness: Readiness, watch: WorkerWatch
+) -> AsyncIterator[None]:
     """Answer on the address the settings name, if they name one.
 
     `/healthz` is 200 while the process runs: one that stands still ends itself. `/readyz` is 200
-    while Kafka and MongoDB answer and the worker has joined its group, else 503.
+    while the worker is in its group, Kafka and MongoDB answer and all topics are as they must be,
+    else 503.
 
     Raises:
-        OSError: The address is taken.
+        SettingsError: It cannot listen there.
     """
     if settings.worker_health_port is None:
         yield
         return
-    async with connect_reader(settings) as reader:
-        app = web.Application()
 
-        async def healthz(_: web.Request) -> web.Response:
-            return web.json_response({"status": "running", "lag": watch.lag})
+    async def healthz(_: web.Request) -> web.Response:
+        return web.json_response({"status": "running", "lag": watch.lag})
 
-        async def readyz(_: web.Request) -> web.Response:
-            told = {
-                "kafka": "answers" if watch.kafka_answers else "does not answer",
-                "mongodb": "answers" if await _answers(reader) else "does not answer",
-                "partitions": watch.partitions,
-                "lag": watch.lag,
-            }
-            ready = told["kafka"] == told["mongodb"] == "answers"
-            return web.json_response({"ready": ready, **told}, status=200 if ready else 503)
+    async def readyz(_: web.Request) -> web.Response:
+        ready = readiness.is_ready and readiness.has_joined
+        told = {
+            "ready": ready,
+            "kafka": "answers" if readiness.kafka is None else "does not answer",
+            "mongodb": "answers" if readiness.mongodb is None else "does not answer",
+            "waiting": not readiness.has_joined,
+            "topics": [str(problem) for problem in readiness.topics],
+            "partitions": watch.partitions,
+            "lag": watch.lag,
+        }
+        return web.json_response(told, status=200 if ready else 503)
 
-        app.add_routes([web.get("/healthz", healthz), web.get("/readyz", readyz)])
-        runner = web.AppRunner(app, access_log=None)
-        await runner.setup()
-        try:
-            host, port = settings.worker_health_host, settings.worker_health_port
-            await web.TCPSite(runner, host, port).start()
-            log.info("worker-health", host=host, port=port)
-            yield
-        finally:
-            await runner.cleanup()
-
-
-async def _answers(reader: Reader) -> bool:
+    app = web.Application()
+    app.add_routes([web.get("/healthz", healthz), web.get("/readyz", readyz)])
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    host, port = settings.worker_health_host, settings.worker_health_port
     try:
-        async with asyncio.timeout(_PING_WITHIN):
-            await reader.ping()
-    except (OrderImportError, TimeoutError):
-        return False
-    return True
+        try:
+            await web.TCPSite(runner, host, port).start()
+        except OSError as error:
+            name = f"{PREFIX}WORKER_HEALTH_PORT"
+            why = os.strerror(error.errno or 0)
+            raise SettingsError(f"{name}: cannot listen on {host}:{port}: {why}") from None
+        log.info("worker-health", host=host, port=port)
+        yield
+    finally:
+        await runner.cleanup()

@@ -16,8 +16,6 @@ from streams.watchdog import Stall, Watchdog
 
 LONGEST_PAUSE = 10.0
 _ANSWERS_WITHIN = 10.0
-_FRESH = 30.0
-"""For how many seconds an answer of Kafka counts."""
 
 
 class Stalled(Exception):  # noqa: N818 - a state of the world, not a mistake
@@ -31,12 +29,6 @@ class WorkerWatch:
         self._settings = settings
         self._lanes = lanes
         self._ends: Mapping[Source, int] = {}
-        self._answered_at = float("-inf")
-
-    @property
-    def kafka_answers(self) -> bool:
-        """Whether Kafka told the ends of the logs lately."""
-        return time.monotonic() - self._answered_at < _FRESH
 
     @property
     def partitions(self) -> int:
@@ -67,7 +59,9 @@ class WorkerWatch:
                     if consumer is None:
                         consumer = await self._connect(stack)
                     self._ends = await _ends(consumer, progress.keys())
-                    self._answered_at = time.monotonic()
+                since = self._lanes.assigning_since
+                if since is not None and time.monotonic() - since > seconds:
+                    raise Stalled("partitions were assigned, and are not taken up")
                 for stall in watchdog.look(progress, self._ends, time.monotonic()):
                     if not stall.is_unread or await self._has_unread(stall):
                         raise Stalled(str(stall))
@@ -75,8 +69,12 @@ class WorkerWatch:
 
     async def _connect(self, stack: AsyncExitStack) -> AIOKafkaConsumer:
         consumer = new_consumer(self._settings, ())
+        try:
+            await asyncio.wait_for(consumer.start(), _ANSWERS_WITHIN)
+        except BaseException:
+            await consumer.stop()
+            raise
         stack.push_async_callback(consumer.stop)
-        await asyncio.wait_for(consumer.start(), _ANSWERS_WITHIN)
         return consumer
 
     async def _has_unread(self, stall: Stall) -> bool:

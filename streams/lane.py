@@ -225,7 +225,7 @@ class Lane:
             retry=retry_if_exception_type(waited_out),
             wait=_pause,
             stop=lambda _: self._draining,
-            before_sleep=_log_retry,
+            before_sleep=log_retry,
             reraise=True,
         )
         async for attempt in again:
@@ -287,6 +287,8 @@ def _pause(state: RetryCallState) -> float:
     return 0 if isinstance(error, StorageBusy) else _LONGER_AND_LONGER(state)
 
 
-def _log_retry(state: RetryCallState) -> None:
+def log_retry(state: RetryCallState) -> None:
+    """Log that the database is asked again: the first tries, and then fewer and fewer."""
     error = state.outcome.exception() if state.outcome is not None else None
-    log.warning("storage-unavailable", error=str(error), attempt=state.attempt_number)
+    if state.attempt_number & (state.attempt_number - 1) == 0:
+        log.warning("storage-unavailable", error=str(error), attempt=state.attempt_number)

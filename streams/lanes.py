@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,7 +16,7 @@ from tenacity import AsyncRetrying, retry_if_exception_type, wait_exponential_ji
 from models.errors import StorageUnavailable
 from models.ledger import Position, Source
 from storage.port import R, Storage
-from streams.lane import MAX_WEIGHT, Batch, Lane
+from streams.lane import MAX_WEIGHT, Batch, Lane, log_retry
 from streams.publisher import Publisher
 from streams.stage import Stage
 from streams.watchdog import Progress
@@ -66,6 +67,8 @@ class Lanes:
         # Faust may ask for the positions twice at once, from a rebalance and from its reader.
         self._handing_over = asyncio.Lock()
         self._room = asyncio.Event()
+        self.assigning_since: float | None = None
+        """Since when partitions are being taken up; None while none are."""
 
     async def assign(
         self, sources: Iterable[Source], bounds_of: ReadBounds
@@ -79,7 +82,11 @@ class Lanes:
         """
         async with self._handing_over:
             await self._drain()
-            return await self._take_up(sorted(sources), bounds_of)
+            self.assigning_since = time.monotonic()
+            try:
+                return await self._take_up(sorted(sources), bounds_of)
+            finally:
+                self.assigning_since = None
 
     async def _take_up(
         self, sources: Sequence[Source], bounds_of: ReadBounds
@@ -200,6 +207,7 @@ async def _again(ask: Callable[..., Awaitable[R]], *about: object) -> R:
     again = AsyncRetrying(
         retry=retry_if_exception_type(StorageUnavailable),
         wait=wait_exponential_jitter(multiplier=0.1, max=5, jitter=0.5),
+        before_sleep=log_retry,
         reraise=True,
     )
     answer: R = await again(ask, *about)

@@ -2,18 +2,41 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from enum import IntEnum
 from typing import Any
 
 import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
-from aiokafka.errors import KafkaError
+from aiokafka.errors import (
+    KafkaError,
+    MessageSizeTooLargeError,
+    RecordListTooLargeError,
+    TopicAuthorizationFailedError,
+    UnknownTopicOrPartitionError,
+)
 from tenacity import AsyncRetrying, retry_if_exception_type, wait_exponential_jitter
 
-from models.ledger import Outgoing
+from models.ledger import DeadLetter, Outgoing
 from streams.messages import encode
 from streams.tail import not_yet_sent
+from streams.topics import MAX_PUBLISHED_BYTES
 
 log = structlog.get_logger(__name__)
+
+_TOO_LARGE = (MessageSizeTooLargeError, RecordListTooLargeError)
+_LASTING = (*_TOO_LARGE, TopicAuthorizationFailedError, UnknownTopicOrPartitionError)
+"""What does not pass by itself: somebody has to change the topic, or who may write it."""
+_BYTES_LEFT_OUT = "; its bytes are in the database alone: the dead-letter topic does not take them"
+
+
+class Thrift(IntEnum):
+    """How much is sent at once to a topic that does not take what it should."""
+
+    NONE = 0
+    ONE_BY_ONE = 1
+    WITHOUT_BYTES = 2
+    """One by one, and of dead letters only where each came from, and why it was not taken."""
 
 
 class Publisher:
@@ -50,6 +73,7 @@ class Publisher:
         """
         if not outgoing:
             return
+        thrift = Thrift.NONE
         again = AsyncRetrying(
             retry=retry_if_exception_type((KafkaError, ConnectionError)),
             wait=wait_exponential_jitter(multiplier=0.1, max=5, jitter=0.5),
@@ -61,26 +85,41 @@ class Publisher:
                 try:
                     if resumed or attempt.retry_state.attempt_number > 1:
                         outgoing = await not_yet_sent(outgoing, self._new_consumer, self._prefix)
-                    await self._send(producer, outgoing)
+                    await self._send(producer, outgoing, thrift)
+                except _UndeliveredError as failed:
+                    _log(failed, attempt.retry_state.attempt_number)
+                    await self._discard(producer)
+                    if isinstance(failed.error, _TOO_LARGE):
+                        thrift = Thrift(min(thrift + 1, Thrift.WITHOUT_BYTES))
+                    raise failed.error from None
                 except (KafkaError, ConnectionError) as error:
-                    log.warning("publish-failed", error=type(error).__name__)
+                    _log(_UndeliveredError(error, None), attempt.retry_state.attempt_number)
                     await self._discard(producer)
                     raise
 
-    async def _send(self, producer: AIOKafkaProducer, outgoing: Sequence[Outgoing]) -> None:
-        sent: list[asyncio.Future[Any]] = []
+    async def _send(
+        self, producer: AIOKafkaProducer, outgoing: Sequence[Outgoing], thrift: "Thrift"
+    ) -> None:
+        sent: list[tuple[str, asyncio.Future[Any]]] = []
         try:
-            for message in map(encode, outgoing):
-                delivery = await producer.send(
-                    self._prefix + message.topic,
-                    key=message.key,
-                    value=message.value,
-                    headers=message.headers,
-                )
-                sent.append(delivery)
+            for message in outgoing:
+                out = encode(_bare(message) if thrift is Thrift.WITHOUT_BYTES else message)
+                topic = self._prefix + out.topic
+                try:
+                    delivery = await producer.send(
+                        topic, key=out.key, value=out.value, headers=out.headers
+                    )
+                    if thrift:
+                        await asyncio.wait([delivery])
+                        delivery.result()
+                except (KafkaError, ConnectionError) as error:
+                    raise _UndeliveredError(error, topic) from None
+                sent.append((topic, delivery))
         finally:
-            results = await asyncio.gather(*sent, return_exceptions=True)
-        for result in results:
+            results = await asyncio.gather(*(one for _, one in sent), return_exceptions=True)
+        for (topic, _), result in zip(sent, results, strict=True):
+            if isinstance(result, KafkaError | ConnectionError):
+                raise _UndeliveredError(result, topic)
             if isinstance(result, BaseException):
                 raise result
 
@@ -110,3 +149,33 @@ class Publisher:
             await producer.stop()
             raise
         return producer
+
+
+class _UndeliveredError(Exception):
+    """A message did not arrive: why, and on which topic, where that is known."""
+
+    def __init__(self, error: KafkaError | ConnectionError, topic: str | None) -> None:
+        super().__init__(type(error).__name__)
+        self.error = error
+        self.topic = topic
+
+
+def _bare(message: Outgoing) -> Outgoing:
+    if not isinstance(message, DeadLetter):
+        return message
+    words = message.message + _BYTES_LEFT_OUT
+    return replace(message, key=None, value=None, headers=(), message=words)
+
+
+def _log(failed: _UndeliveredError, attempt: int) -> None:
+    """Log what did not arrive where: the first tries, and then fewer and fewer."""
+    if attempt & (attempt - 1):
+        return
+    fields: dict[str, object] = {"error": type(failed.error).__name__, "topic": failed.topic}
+    if not isinstance(failed.error, _LASTING):
+        log.warning("publish-failed", attempt=attempt, **fields)
+        return
+    remedy = "let the worker's Kafka user write the topic, or run: order-import init"
+    if isinstance(failed.error, _TOO_LARGE):
+        remedy = f"set max.message.bytes={MAX_PUBLISHED_BYTES} on the topic"
+    log.error("publish-failed", attempt=attempt, remedy=remedy, **fields)

@@ -8,6 +8,8 @@ MAX_MESSAGE_BYTES = 2 * 1024 * 1024
 MAX_PUBLISHED_BYTES = 2 * MAX_MESSAGE_BYTES
 """The most a message out may have. No event comes near it, and a dead letter that would is cut
 (see `streams.dead_letters`): what cannot be published would stop its partition for ever."""
+MAX_REQUEST_BYTES = 512 * 1024
+"""How much of one partition goes out in one request: all of a batch's messages, as a rule."""
 _DAY_MS = 24 * 60 * 60 * 1000
 
 
@@ -40,6 +42,8 @@ class Topic:
     partitions: int | None = None
     """How many, where that is not a matter of load; else the setting says."""
     config: dict[str, str] = field(default_factory=dict)
+    writes: int = 0
+    """How many bytes a message, or several in one batch, may have that the worker writes."""
 
 
 _PERSONAL = {"retention.ms": str(14 * _DAY_MS), "max.message.bytes": str(MAX_MESSAGE_BYTES)}
@@ -49,16 +53,28 @@ _REFUSED = {"retention.ms": str(14 * _DAY_MS), "max.message.bytes": str(MAX_PUBL
 
 TOPICS = (
     Topic(TopicName.ORDERS, "Amazon order id (any key is accepted)", config=_PERSONAL),
-    Topic(TopicName.ADMITTED, "store/order", config=_PERSONAL),
+    Topic(TopicName.ADMITTED, "store/order", config=_PERSONAL, writes=MAX_REQUEST_BYTES),
     Topic(TopicName.STORES, "store id", partitions=1, config=_FACTS),
     Topic(TopicName.PRODUCTS, "catalog SKU", config=_FACTS),
     Topic(TopicName.LISTINGS, "store/seller SKU", config=_FACTS),
     Topic(TopicName.ORDER_UPDATES, "Commerce order id", config=_KEPT),
-    Topic(TopicName.COMMANDS, "store/order, store id or fact", partitions=1, config=_PERSONAL),
-    Topic(TopicName.COMMERCE_ORDERS, "store/order", config=_KEPT),
-    Topic(TopicName.BLOCKED, "store/order", config=_KEPT),
-    Topic(TopicName.NOT_IMPORTED, "store/order", config=_KEPT),
-    Topic(TopicName.DEAD_LETTER, "as received", partitions=1, config=_REFUSED),
+    Topic(
+        TopicName.COMMANDS,
+        "store/order, store id or fact",
+        partitions=1,
+        config=_PERSONAL,
+        writes=MAX_REQUEST_BYTES,
+    ),
+    Topic(TopicName.COMMERCE_ORDERS, "store/order", config=_KEPT, writes=MAX_PUBLISHED_BYTES),
+    Topic(TopicName.BLOCKED, "store/order", config=_KEPT, writes=MAX_PUBLISHED_BYTES),
+    Topic(TopicName.NOT_IMPORTED, "store/order", config=_KEPT, writes=MAX_PUBLISHED_BYTES),
+    Topic(
+        TopicName.DEAD_LETTER,
+        "as received",
+        partitions=1,
+        config=_REFUSED,
+        writes=MAX_PUBLISHED_BYTES,
+    ),
 )
 
 READ_TOPICS = (

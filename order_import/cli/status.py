@@ -26,7 +26,7 @@ def status(
         print_json(health_as_json(health))
     else:
         show_health(stdout(), health, now())
-    if not (health.kafka.answers and health.mongo.answers):
+    if not (health.kafka.answers and health.mongo.answers) or health.topics:
         raise typer.Exit(REFUSED)
 
 
@@ -35,6 +35,7 @@ def health_as_json(health: Health) -> dict[str, object]:
     return {
         "kafka": health.kafka,
         "mongo": health.mongo,
+        "topics": health.topics,
         "lag": health.lag,
         "oldest_undecided_at": health.oldest_undecided,
         "decided_per_second": None if health.rate is None else round(health.rate, 1),
@@ -64,6 +65,8 @@ def show_health(console: Console, health: Health, at: datetime) -> None:
         console.print(_server_line(server))
     for exposed in health.exposed_files:
         console.print(cell(str(exposed), "yellow"))
+    for problem in health.topics:
+        console.print(cell(str(problem), "bold red"))
     if not (health.kafka.answers or health.mongo.answers) and (hint := whereabouts()):
         console.print(cell(hint.strip()))
     if not health.mongo.answers:

@@ -1,5 +1,8 @@
 """`worker`: one worker process."""
 
+import os
+import signal
+
 import typer
 
 from order_import.cli.surroundings import read_settings
@@ -9,6 +12,8 @@ from order_import.logs import logging_to_stderr
 
 def worker() -> None:
     """Run one worker until Ctrl-C or SIGTERM. Start as many as you like; the work is shared."""
+    # Until the worker sees to it itself: asked to stop while it has done nothing, it has stopped.
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     # Faust takes half a second to import, which no other command has to wait for.
     import uvloop  # noqa: PLC0415
 

@@ -114,15 +114,15 @@ async def test_it_says_over_http_whether_it_is_alive_and_ready(system: System) -
     await system.becomes(key, "created")
 
     async def is_ready() -> bool:
-        status, told = await asyncio.to_thread(_get, port, "/readyz")
+        status, told = await asyncio.to_thread(get, port, "/readyz")
         return status == 200 and told["partitions"] and told["lag"] == 0
 
     await system.eventually(is_ready, "the worker is ready")
-    assert (await asyncio.to_thread(_get, port, "/healthz"))[0] == 200
+    assert (await asyncio.to_thread(get, port, "/healthz"))[0] == 200
     assert await worker.stop() == 0
 
 
-def _get(port: int, path: str) -> tuple[int, dict[str, Any]]:
+def get(port: int, path: str) -> tuple[int, dict[str, Any]]:
     try:
         with urllib.request.urlopen(f"http://{HOST}:{port}{path}", timeout=10) as answer:
             return answer.status, json.loads(answer.read())
