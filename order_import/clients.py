@@ -38,6 +38,11 @@ def kafka_options(settings: Settings) -> dict[str, Any]:
     return options
 
 
+def group_of(settings: Settings) -> str:
+    """Return the consumer group that the workers of an installation share."""
+    return settings.topic_prefix + settings.consumer_group
+
+
 def new_producer(settings: Settings) -> AIOKafkaProducer:
     """Give an idempotent producer that waits for all replicas."""
     return AIOKafkaProducer(

@@ -14,7 +14,7 @@ from models.commands import COMMAND, Sync
 from models.facts import Listing, Product, Store
 from models.refusals import DeadLetterCode
 from order_import import health
-from order_import.clients import kafka_options
+from order_import.clients import group_of, kafka_options
 from order_import.dead_letters.redrive import plan_for_ids, redrive
 from order_import.dead_letters.view import view_of
 from order_import.sending import Message, send_messages
@@ -129,7 +129,7 @@ class ServerExaminer(Examiner):
         )
 
     async def _workers(self) -> Sequence[str] | None:
-        group = self._settings.topic_prefix + self._settings.consumer_group
+        group = group_of(self._settings)
         admin = AIOKafkaAdminClient(
             **kafka_options(self._settings), client_id="order-import-console"
         )

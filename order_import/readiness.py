@@ -9,18 +9,20 @@ import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from enum import StrEnum
 
 import structlog
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
-from order_import.clients import kafka_options
+from order_import.clients import group_of, kafka_options
 from order_import.error_text import describe
 from order_import.kafka_probe import why_unreachable
 from order_import.settings import Settings
 from order_import.topic_admin import TopicProblem, topic_problems
 from storage.reader import Reader
 from streams.reminder import Reminder
+from streams.topics import TOPICS
 
 log = structlog.get_logger(__name__)
 
@@ -35,6 +37,16 @@ _NOT_ASKED = "not asked yet"
 
 class StorageAway(Exception):  # noqa: N818 - a state of the world, not a mistake
     """MongoDB has not answered for long: whoever has it is to have the partitions."""
+
+
+class WorkerState(StrEnum):
+    """How far a worker is with its start."""
+
+    WAITING = "waiting"
+    """For a server or a topic; it has no partitions."""
+    JOINING = "joining"
+    """It joins its group, and takes partitions up."""
+    WORKING = "working"
 
 
 class Readiness:
@@ -54,13 +66,12 @@ class Readiness:
         self.topics: Sequence[TopicProblem] = ()
         self.complete = asyncio.Event()
         """Set when nothing was missing for the first time."""
-        self.has_joined = False
-        """Whether the worker may have partitions."""
+        self.state = WorkerState.WAITING
 
     @property
     def is_ready(self) -> bool:
-        """Whether nothing is missing, and no topic is other than it must be."""
-        return self.answer and not self.topics
+        """Whether the worker works, nothing is missing, and no topic is other than it must be."""
+        return self.state is WorkerState.WORKING and self.answer and not self.topics
 
     @property
     def answer(self) -> bool:
@@ -77,7 +88,7 @@ class Readiness:
         try:
             while True:
                 self.mongodb, self.kafka = await asyncio.gather(self._mongodb(), self._kafka())
-                if self.mongodb is None or not self.has_joined:
+                if self.mongodb is None or self.state is WorkerState.WAITING:
                     answered_at = time.monotonic()
                 silent = time.monotonic() - answered_at
                 if silent > PATIENCE_SECONDS:
@@ -142,13 +153,18 @@ class Readiness:
                 now = time.monotonic()
                 if self.topics or now >= self._topics_due:
                     self.topics = await topic_problems(self._settings, self._admin)
+                    # Who may not is told so here; the one who joins is told nothing.
+                    await self._admin.find_coordinator(group_of(self._settings))
                     self._topics_due = now + _TOPICS_EVERY
                 else:
                     await self._admin.describe_topics([])
         except Exception as error:  # noqa: BLE001 - the same
             await self._drop_admin()
             return await why_unreachable(self._settings) or describe(error)
-        return None
+        if sum(one.missing for one in self.topics) < len(TOPICS):
+            return None
+        # To a client whose token is refused, a broker looks as if it had none.
+        return await why_unreachable(self._settings)
 
     async def _connected(self) -> AIOKafkaAdminClient:
         admin = AIOKafkaAdminClient(**kafka_options(self._settings), client_id="order-import-check")

@@ -16,17 +16,18 @@ from order_import.clients import (
     connect_reader,
     connect_storage,
     faust_credentials,
+    group_of,
     new_consumer,
     new_producer,
 )
 from order_import.error_text import error_fields
 from order_import.garbage import collect_less_often
 from order_import.heartbeat import beat
-from order_import.readiness import Readiness
+from order_import.readiness import Readiness, WorkerState
 from order_import.settings import Settings
 from order_import.sync_timer import run_sync_timer
 from order_import.worker_http import serve_health
-from order_import.worker_watch import WorkerWatch
+from order_import.worker_watch import Stalled, WorkerWatch
 from storage.mongo import MongoStorage
 from streams.agents import FOLLOWED_BY, STAGES, AppOptions, build_app
 from streams.clock import now
@@ -37,6 +38,8 @@ log = structlog.get_logger(__name__)
 
 BROKEN = 70
 """The exit status of a worker that stopped because something broke (EX_SOFTWARE)."""
+JOIN_SECONDS = 60.0
+"""How long joining the group may take, at least: others may hand over, and Kafka be slow."""
 STOP_SECONDS = 30.0
 """How long a worker may take to finish what it has at hand."""
 STOP_SECONDS_ALONE = 5.0
@@ -102,6 +105,7 @@ class _Work:
     publisher: Publisher
     lanes: Lanes
     app: faust.App
+    join_seconds: float
 
     async def run(self) -> None:
         """Wait for the servers, join the group, and work until Faust stops.
@@ -111,13 +115,18 @@ class _Work:
         """
         await self.readiness.complete.wait()
         await self.publisher.start()
-        self.readiness.has_joined = True
+        self.readiness.state = WorkerState.JOINING
         starting = asyncio.create_task(self.app.start())
         # It can also break while it starts, and then the start may never end.
         broken = asyncio.create_task(self.app.wait_until_stopped())
-        await asyncio.wait([starting, broken], return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(
+            [starting, broken], timeout=self.join_seconds, return_when=asyncio.FIRST_COMPLETED
+        )
+        if not starting.done() and not broken.done():
+            raise Stalled("the group was not joined in time")
         if starting.done():
             starting.result()
+            self.readiness.state = WorkerState.WORKING
             collect_less_often()
             log.info("worker-started", topics=len(STAGES))
             await broken
@@ -125,7 +134,7 @@ class _Work:
 
     async def stop(self) -> None:
         """Finish what is at hand, and leave the group."""
-        if self.readiness.has_joined:
+        if self.readiness.state is not WorkerState.WAITING:
             await self.app.stop()
         await self.publisher.stop()
 
@@ -148,12 +157,13 @@ def _build(
     options = AppOptions(
         bootstrap_servers=settings.kafka_bootstrap_servers,
         topic_prefix=prefix,
-        group=prefix + settings.consumer_group,
+        group=group_of(settings),
         batch_size=settings.batch_size,
         session_timeout=settings.session_timeout,
         credentials=faust_credentials(settings),
     )
-    return _Work(readiness, publisher, lanes, build_app(options, lanes, str(data_dir)))
+    app = build_app(options, lanes, str(data_dir))
+    return _Work(readiness, publisher, lanes, app, max(settings.stall_seconds, JOIN_SECONDS))
 
 
 async def _sync(

@@ -35,12 +35,12 @@ async def serve_health(
         return web.json_response({"status": "running", "lag": watch.lag})
 
     async def readyz(_: web.Request) -> web.Response:
-        ready = readiness.is_ready and readiness.has_joined
+        ready = readiness.is_ready
         told = {
             "ready": ready,
             "kafka": "answers" if readiness.kafka is None else "does not answer",
             "mongodb": "answers" if readiness.mongodb is None else "does not answer",
-            "waiting": not readiness.has_joined,
+            "state": readiness.state,
             "topics": [str(problem) for problem in readiness.topics],
             "partitions": watch.partitions,
             "lag": watch.lag,

@@ -29,12 +29,17 @@ async def settled(result: Any) -> Any:
 
 
 def open_client(url: str, driver: Driver, **options: Any) -> Any:
-    """Give a client; times are read in UTC, writes wait for the majority and the journal."""
+    """Give a client; times are read in UTC, writes wait for the majority and the journal.
+
+    What is read is what a majority has. A primary that is being replaced may have more, which is
+    taken back later: whoever asks it whether a commit took place must not believe that.
+    """
     client_type = AsyncMongoClient if driver is Driver.PYMONGO else AsyncIOMotorClient
     return client_type(
         url,
         tz_aware=True,
         w="majority",
+        readConcernLevel="majority",
         journal=True,
         retryWrites=True,
         serverSelectionTimeoutMS=5_000,

@@ -24,6 +24,8 @@ from streams.watchdog import Progress
 
 log = structlog.get_logger(__name__)
 
+_MOST_LOOKS = 8
+"""How often a position is asked whether it was moved by a commit without an answer."""
 IDLE_SECONDS = 0.05
 """How long a lane waits for more before it records that all is published."""
 PATIENCE_SECONDS = 1.0
@@ -230,9 +232,16 @@ class Lane:
         )
         async for attempt in again:
             with attempt:
+                before = decided
                 # A commit without an answer may have happened: the ledger knows.
                 if decided is None or not await self._has_moved(next(iter(ends))):
-                    await self._storage.transact(work, self._first)
+                    try:
+                        await self._storage.transact(work, self._first)
+                    except PositionLost:
+                        # That commit may be what is in the way, and not be seen by a majority yet.
+                        if before is None or attempt.retry_state.attempt_number > _MOST_LOOKS:
+                            raise
+                        raise StorageUnavailable("a commit without an answer") from None
         if decided is None:
             raise AssertionError("a transaction that committed has decided")
         self._outbox.add(*decided)

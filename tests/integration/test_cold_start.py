@@ -112,7 +112,7 @@ async def test_a_worker_that_cannot_reach_a_server_takes_no_partitions_and_ends_
         }[server]
         waiting = await system.start_worker(worker_health_port=health, **setting)
         other = "kafka" if server == "mongodb" else "mongodb"
-        wanted = {server: "does not answer", other: "answers", "ready": False, "waiting": True}
+        wanted = {server: "does not answer", other: "answers", "ready": False, "state": "waiting"}
         await says(system, health, **wanted)
         assert (await asyncio.to_thread(get, health, "/healthz"))[0] == 200
         # Who has both servers has all the partitions.
@@ -141,7 +141,7 @@ async def test_it_ends_with_0_at_whatever_moment_of_its_start_it_is_told_to(
             case "it answers":
                 return bool(told)
             case "it joins":
-                return told.get("waiting") is False
+                return told.get("state") in {"joining", "working"}
             case "it has partitions":
                 return bool(lines(worker, "partitions-assigned"))
             case _:
@@ -159,7 +159,7 @@ async def test_it_goes_on_when_mongodb_comes_and_gives_its_partitions_up_when_it
     proxy = Proxy(port, port_of(str(addresses.mongo_url)))
     setting = {"mongo_url": mongo_through(port), "worker_health_port": health}
     first = await system.start_worker("-c", IMPATIENT, **setting)
-    await says(system, health, mongodb="does not answer", waiting=True)
+    await says(system, health, mongodb="does not answer", state="waiting")
     await proxy.start()
     try:
         await says(system, health, ready=True)
@@ -170,7 +170,7 @@ async def test_it_goes_on_when_mongodb_comes_and_gives_its_partitions_up_when_it
         (last,) = lines(first, "worker-broken")
         assert last["error"] == "StorageAway"
         again = await system.start_worker("-c", IMPATIENT, **setting)
-        await says(system, health, mongodb="does not answer", waiting=True)
+        await says(system, health, mongodb="does not answer", state="waiting")
         # The other one has MongoDB, and so all the partitions.
         async with system.worker():
             for number in range(2, 10):
@@ -212,7 +212,7 @@ async def test_it_waits_for_its_topics_and_says_which_are_missing(
         system.settings = settings
         health = free_port()
         worker = await system.start_worker(worker_health_port=health)
-        told = await says(system, health, kafka="answers", mongodb="answers", waiting=True)
+        told = await says(system, health, kafka="answers", mongodb="answers", state="waiting")
         assert len(told["topics"]) == len(TopicName)
         assert "run: order-import init" in told["topics"][0]
         await create_topics(settings)
@@ -266,7 +266,7 @@ async def test_a_topic_that_takes_too_little_is_named_and_orders_go_on(system: S
     assert said["topic"] == topic
     assert said["problem"].startswith("max.message.bytes is 1000, ")
     worker = await system.start_worker(worker_health_port=health)
-    told = await says(system, health, waiting=False, kafka="answers", ready=False)
+    told = await says(system, health, state="working", kafka="answers", ready=False)
     assert [one for one in told["topics"] if topic in one and "max.message.bytes" in one]
     shown = await Commands(system).text("status", status=1)
     assert topic in shown

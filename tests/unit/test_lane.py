@@ -259,6 +259,47 @@ async def test_a_commit_without_an_answer_is_decided_once_and_published() -> Non
     assert kit.stands_at(3)
 
 
+class Trailing(Silent):
+    """Commits without an answer; its reads show it only after so many looks."""
+
+    def __init__(self, looks: int) -> None:
+        super().__init__(unanswered=1)
+        self.looks = looks
+        self._shown = Position(SOURCE, 0)
+
+    @override
+    async def position(self, source: Source) -> Position:
+        stored = await super().position(source)
+        if stored.step == 1 and self.looks:
+            self.looks -= 1
+            return self._shown
+        return stored
+
+
+async def test_a_commit_that_a_majority_sees_only_later_is_decided_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(lane_module, "_pause", lambda _: 0)
+    kit = Kit(Trailing(3))
+    running = asyncio.create_task(kit.lane.run())
+    kit.lane.put(SOURCE, a_batch(0, 2))
+    await until(lambda: bool(kit.paper.sent) or running.done())
+    kit.lane.drain()
+    await running
+    assert kit.paper.keys == named(0, 1)
+    assert kit.stands_at(2)
+
+
+async def test_one_that_is_never_seen_is_a_lost_position(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lane_module, "_pause", lambda _: 0)
+    kit = Kit(Trailing(1000))
+    running = asyncio.create_task(kit.lane.run())
+    kit.lane.put(SOURCE, a_batch(0, 2))
+    with pytest.raises(PositionLost):
+        await running
+    assert kit.paper.sent == []
+
+
 async def test_a_database_that_was_not_reached_is_asked_again() -> None:
     kit = Kit(Silent(unreached=1))
     await kit.run(a_batch(0, 2))

@@ -1,0 +1,77 @@
+"""What the driver is told to ask for: reads see what a majority has, writes wait for it."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pymongo.monitoring import (
+    CommandFailedEvent,
+    CommandListener,
+    CommandStartedEvent,
+    CommandSucceededEvent,
+)
+
+from models.ledger import Source
+from order_import.embedded import EmbeddedServers
+from storage.driver import Driver
+from storage.mongo import open_storage
+from storage.port import Transaction, Turn
+
+SOURCE = Source("amazon.orders", 0)
+
+
+class Listener(CommandListener):
+    """Keeps every command with its name."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[str, dict[str, Any]]] = []
+
+    def started(self, event: CommandStartedEvent) -> None:
+        self.sent.append((event.command_name, dict(event.command)))
+
+    def succeeded(self, event: CommandSucceededEvent) -> None:
+        """Nothing."""
+
+    def failed(self, event: CommandFailedEvent) -> None:
+        """Nothing."""
+
+    def of(self, name: str, collection: str) -> list[dict[str, Any]]:
+        return [
+            told for command, told in self.sent if (command, told.get(name)) == (name, collection)
+        ]
+
+
+@pytest.mark.parametrize("driver", Driver)
+async def test_whether_a_commit_took_place_is_asked_of_a_majority(
+    driver: Driver, tmp_path: Path
+) -> None:
+    listener = Listener()
+
+    async def work(transaction: Transaction) -> None:
+        await transaction.take_turn(Turn.STOCK)
+        await transaction.stores()
+
+    async with (
+        EmbeddedServers(tmp_path, kafka=False) as addresses,
+        open_storage(
+            str(addresses.mongo_url), "sent", driver, event_listeners=[listener]
+        ) as storage,
+    ):
+        await storage.prepare()
+        await storage.take_up([SOURCE])
+        await storage.position(SOURCE)
+        await storage.transact(work, SOURCE)
+        await storage.look(lambda view: view.stores())
+    reads = listener.of("find", "positions")
+    assert reads
+    assert all(read["readConcern"] == {"level": "majority"} for read in reads)
+    # A transaction, and a view of one moment, read a snapshot.
+    of_a_transaction, of_a_view = listener.of("find", "stores")
+    assert "readConcern" not in of_a_transaction
+    assert of_a_view["readConcern"]["level"] == "snapshot"
+    (first,) = listener.of("findAndModify", "turns")
+    assert first["readConcern"]["level"] == "snapshot"
+    (moved,) = listener.of("update", "positions")
+    assert moved["writeConcern"] == {"w": "majority", "j": True}
+    (commit,) = [told for name, told in listener.sent if name == "commitTransaction"]
+    assert commit["writeConcern"]["w"] == "majority"
