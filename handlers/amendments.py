@@ -11,7 +11,7 @@ from datetime import datetime
 from enum import IntEnum
 from typing import NamedTuple
 
-from handlers.commerce_order import currency_of, is_address_known, status_after
+from handlers.commerce_order import currency_of, is_address_known
 from handlers.reservations import reserve_amended
 from models.amazon_order import AmazonOrder, AmazonStatus, OrderItem
 from models.catalog import Catalog
@@ -56,7 +56,7 @@ class _Scope(IntEnum):
     """How much of a Commerce order is still amended."""
 
     FIRST_DETAILS = 0
-    """A canceled order: prices, taxes and a total that were never told before."""
+    """An order that either side has canceled: prices, taxes and a total never told before."""
     DETAILS = 1
     """A complete order: any price, tax and total."""
     ALL = 2
@@ -118,7 +118,7 @@ def amend(
             needed of, with what is reserved of them at this moment.
         at: When the decision is taken.
     """
-    scope = _scope_of(order, news)
+    scope = _scope_of(order, now)
     items = _items_told(now, news)
     old = list(order.lines)
     if scope is _Scope.ALL:
@@ -154,8 +154,8 @@ def _is_news(known: object, told: object) -> bool:
     return told is not None and told != known
 
 
-def _scope_of(order: CommerceOrder, news: AmazonOrder) -> _Scope:
-    if CommerceStatus.CANCELED in {order.status, status_after(news.status, order.status)}:
+def _scope_of(order: CommerceOrder, now: AmazonOrder) -> _Scope:
+    if order.status is CommerceStatus.CANCELED or now.status is AmazonStatus.CANCELED:
         return _Scope.FIRST_DETAILS
     return _Scope.DETAILS if order.status is CommerceStatus.COMPLETE else _Scope.ALL
 
@@ -217,7 +217,7 @@ def _amend_money(was: Money | None, told: Money | None, scope: _Scope) -> Money 
 
 
 def _changes_of_order(was: CommerceOrder, now: CommerceOrder) -> Iterable[FieldChange]:
-    if was.total != now.total:
+    if _amount(was.total) != _amount(now.total):
         yield FieldChange(field="total", from_=_amount(was.total), to=_amount(now.total))
     if currency_of(was) != currency_of(now):
         yield FieldChange(field="currency", from_=currency_of(was), to=currency_of(now))

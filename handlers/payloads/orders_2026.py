@@ -117,11 +117,24 @@ def _is_requested(item: dict[Any, Any]) -> bool | None:
     return isinstance(request, dict) and request.get("requester") == "BUYER"
 
 
+def _pieces_left(item: dict[Any, Any]) -> Object:
+    """Return the pieces of an item of which some were canceled, if Amazon counts them."""
+    cancellation, fulfillment = item.get("cancellation"), item.get("fulfillment")
+    if not isinstance(cancellation, dict) or not isinstance(fulfillment, dict):
+        return {}
+    ordered = item.get("quantityOrdered")
+    counts = [fulfillment.get(f"quantity{name}") for name in ("Fulfilled", "Unfulfilled")]
+    left = sum(count for count in counts if isinstance(count, int))
+    if not cancellation.get("cancellationExecution") or None in counts:
+        return {}
+    return {"quantityOrdered": left} if isinstance(ordered, int) and left < ordered else {}
+
+
 def _read_item(value: object, read: ValidatorFunctionWrapHandler) -> object:
     if not isinstance(value, dict):
         return read(value)
     subtotals = _subtotals(value)
-    put = {_SUBTOTALS: subtotals, _REQUESTED: _is_requested(value)}
+    put = {_SUBTOTALS: subtotals, _REQUESTED: _is_requested(value)} | _pieces_left(value)
     item: OrderItem = read(value | put)
     if item.price is None or "ITEM" in subtotals:
         return item

@@ -7,7 +7,13 @@ import json
 from collections import Counter
 from collections.abc import Mapping
 
-from models.amazon_order import AmazonOrder, Completeness, FulfillmentChannel, SalesChannel
+from models.amazon_order import (
+    AmazonOrder,
+    AmazonStatus,
+    Completeness,
+    FulfillmentChannel,
+    SalesChannel,
+)
 from models.facts import CommerceStatus
 from models.outcomes import Admitted, Blocked, Created
 from models.records import CommerceOrder, OrderRecord, StockedProduct
@@ -49,8 +55,10 @@ def check_nothing_is_left(contents: Contents) -> None:
         if isinstance(record.outcome, Blocked) and _may_be_imported(contents, record):
             assert _true_blockers(contents, record), f"{key} is blocked by nothing"
     for order in contents.commerce_orders.values():
-        if order.status in {CommerceStatus.PROCESSING, CommerceStatus.SHIPPED}:
-            _check_amended(order, contents.orders[order.key])
+        record = contents.orders[order.key]
+        is_open = order.status in {CommerceStatus.PROCESSING, CommerceStatus.SHIPPED}
+        if is_open and record.order.status is not AmazonStatus.CANCELED:
+            _check_amended(order, record)
 
 
 def _check_amended(order: CommerceOrder, record: OrderRecord) -> None:

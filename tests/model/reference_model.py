@@ -93,8 +93,7 @@ class Model:
             )
         else:
             ends = ENDS.get(news.status or "", "") if moves else ""
-            may_move = ends in FORWARD.get(order.commerce, set())
-            is_canceled = "canceled" in {order.commerce, may_move and ends}
+            is_canceled = order.commerce == "canceled" or order.status == "Canceled"
             self._amend(order, address, is_canceled=is_canceled)
             self._move(order, ends)  # rules 16 and 17
         self._freed(held, order)

@@ -207,6 +207,23 @@ async def test_rule_16_partly_canceled_then_canceled_frees_every_piece_once() ->
     assert world.held() == 5
 
 
+async def test_rule_16_a_cancellation_after_commerce_has_shipped_amends_nothing() -> None:
+    world = await a_world()
+    await world.tell(ORDERS, news(1, line("1", 3)))
+    await world.tell(UPDATES, told(an_update("shipped", at=later(2))))
+    await world.tell(ORDERS, news(3, line("1", 0), status="Canceled"))
+    assert world.events == [CREATED, MOVED]
+    assert (pieces(world), world.held()) == ({"1": 3}, 3)
+
+
+async def test_rule_16_another_currency_is_told_as_such() -> None:
+    world = await a_world()
+    await world.tell(ORDERS, news(1, line()))
+    await world.tell(ORDERS, news(2, line(), total={"amount": "10.00", "currency": "EUR"}))
+    assert changes(world) == [("currency", None, "USD", "EUR")]
+    assert bodies(world)[0]["total"] == "10.00"
+
+
 async def test_rule_16_a_cancellation_tells_no_amendment_of_what_it_cancels() -> None:
     world = await a_world()
     await world.tell(ORDERS, news(1, line("1", 3)))

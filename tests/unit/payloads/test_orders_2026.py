@@ -194,6 +194,30 @@ def test_rule_6_without_its_block_nothing_is_said_of_a_request(
     assert order.buyer_requested_cancel is requested
 
 
+@pytest.mark.parametrize(
+    ("executed", "counts", "left"),
+    [
+        ({"cancelledBy": "BUYER"}, {"quantityFulfilled": 0, "quantityUnfulfilled": 1}, 1),
+        ({"cancelledBy": "MERCHANT"}, {"quantityFulfilled": 0, "quantityUnfulfilled": 0}, 0),
+        ({"cancelledBy": "AMAZON"}, {"quantityFulfilled": 2, "quantityUnfulfilled": 2}, 3),
+        ({"cancelledBy": "BUYER"}, {"quantityFulfilled": 0}, 3),
+        ({"cancelledBy": "BUYER"}, None, 3),
+        (None, {"quantityFulfilled": 0, "quantityUnfulfilled": 1}, 3),
+        ({"cancelledBy": "BUYER"}, {"quantityFulfilled": "x", "quantityUnfulfilled": True}, None),
+    ],
+)
+def test_an_item_of_which_some_pieces_were_canceled_has_those_that_are_left(
+    executed: object, counts: object, left: int | None
+) -> None:
+    body = one_item(
+        quantityOrdered=3, cancellation={"cancellationExecution": executed}, fulfillment=counts
+    )
+    if left is None:
+        assert read(body).refusal is not None
+    else:
+        assert item_of(body).quantity == left
+
+
 def test_a_replacement_is_known_by_the_order_it_replaces() -> None:
     original = {"orderId": "202-1", "associationType": "REPLACEMENT_ORIGINAL_ID"}
     exchange = {"orderId": "202-1", "associationType": "EXCHANGE_ORIGINAL_ID"}
