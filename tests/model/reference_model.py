@@ -102,6 +102,7 @@ class Model:
         """Rule 22: what waits for an unknown store goes to the one that is named now."""
         del self.orders[order.key]
         order.store = store
+        order.waits = {f"store:{store}"} if order.waits else set()
         self.orders[order.key] = order
 
     def _amend(self, order: Order, address: str | None, *, is_canceled: bool) -> None:
