@@ -30,6 +30,7 @@ GERMAN_WORDS: Mapping[str, str] = {
     "needs {n}": "braucht {n}",
     "{n} available": "{n} verfügbar",
     "as of {at}": "Stand {at}",
+    "The catalog has {sku}.": "Der Katalog hat {sku}.",
     "Match this seller SKU": "Diese Händler-SKU zuordnen",
     "What would a fix free?": "Was würde dadurch frei?",
     "The order number opens it:": "Die Bestellnummer öffnet sie:",

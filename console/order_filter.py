@@ -83,6 +83,8 @@ def read_filter(asked: Mapping[str, str], *, may_see_buyers: bool = True) -> Ord
     errors: dict[str, tuple[str, Mapping[str, str]]] = {}
     search = asked.get("q", "").strip()[: 2 * _LONGEST]
     values = {name: asked.get(name, "").strip()[:_LONGEST] for name in FIELDS}
+    # It comes by a link, and is exactly the catalog's or Amazon's: a blank at its end is a part.
+    values["product"] = asked.get("product", "")[:_LONGEST]
     effective = dict(values)
     for match in _WORD.finditer(search):
         name, value = match[1], match[2] or match[3] or ""

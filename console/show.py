@@ -9,6 +9,7 @@ from console.words import MISSING_DETAILS, REASONS, STATES, STATUSES
 from models.amazon_order import Buyer
 from models.facts import CommerceStatus
 from models.money import Money
+from models.skus import visible_sku
 from models.words import DECISIONS, FIELDS
 from storage.console_reader import OrderRow
 
@@ -32,6 +33,10 @@ class Show:
     def text(self, value: object) -> str:
         """Give a text of others; no control character is in it."""
         return str(value).translate(_CONTROL)
+
+    def sku(self, value: str) -> str:
+        """Return a SKU with everything visible that a reader would not see."""
+        return self.text(visible_sku(value))
 
     def minute(self, at: datetime | None) -> str:
         """Give a time to the minute, in UTC."""
@@ -128,7 +133,7 @@ class Show:
         said = self.reasons(line.reasons)
         if line.missing:
             return f"{said}: {self.missing(line.missing)}"
-        return f"{said}: {', '.join(self.text(sku) for sku in row.skus[:3])}" if row.skus else said
+        return f"{said}: {', '.join(self.sku(sku) for sku in row.skus[:3])}" if row.skus else said
 
     def facts(self, facts: Mapping[str, Any]) -> Sequence[str]:
         """Say the facts a decision was taken on, each with its version."""

@@ -185,8 +185,13 @@ async def record(request: Request, action: str, target: str, detail: str = "") -
 
 def text_of(form: FormData, name: str) -> str:
     """Give a field's text, without space around it."""
+    return raw_of(form, name).strip()
+
+
+def raw_of(form: FormData, name: str) -> str:
+    """Return a field's text as it came: a SKU may end with a blank."""
     value = form.get(name)
-    return value.strip() if isinstance(value, str) else ""
+    return value if isinstance(value, str) else ""
 
 
 _FLASHES = {

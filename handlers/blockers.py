@@ -54,7 +54,7 @@ def find_blockers(
         product = None if need.sku is None else catalog.products.get(need.sku)
         for code, applies in _CHECKS.items():
             if applies(product, need.quantity, checks_stock):
-                found.append(_blocker(code, need, product))
+                found.append(_blocker(code, need, product, catalog))
     return tuple(sorted(found, key=lambda blocker: (blocker.sku or "", blocker.code)))
 
 
@@ -97,7 +97,9 @@ _CHECKS: dict[BlockerCode, Callable[[StockedProduct | None, int, bool], bool]] =
 }
 
 
-def _blocker(code: BlockerCode, need: Need, product: StockedProduct | None) -> Blocker:
+def _blocker(
+    code: BlockerCode, need: Need, product: StockedProduct | None, catalog: Catalog
+) -> Blocker:
     items = sorted(need.items, key=lambda item: item.order_item_id)
     managed = product is not None and product.product.manage_stock
     return Blocker(
@@ -109,4 +111,5 @@ def _blocker(code: BlockerCode, need: Need, product: StockedProduct | None) -> B
         required=need.quantity,
         available=product.available if product is not None and managed else None,
         remedy=REMEDIES[code],
+        similar_sku=catalog.similar.get(need.sku or "") if product is None else None,
     )

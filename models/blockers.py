@@ -2,6 +2,8 @@
 
 from enum import StrEnum
 
+from pydantic import Field
+
 from models.base import Value
 
 
@@ -27,7 +29,8 @@ class Blocker(Value):
     """One cause, for one product of one order (rules 7 to 9).
 
     `required` and `available` are pieces, over all lines of the order that need the product;
-    `available` is `None` where the product is unknown or its stock is not managed.
+    `available` is `None` where the product is unknown or its stock is not managed. `similar_sku`
+    is a SKU that the catalog has instead, if one differs by case, blanks or Unicode form alone.
     """
 
     code: BlockerCode
@@ -38,3 +41,9 @@ class Blocker(Value):
     required: int
     available: float | None
     remedy: str
+    similar_sku: str | None = Field(
+        default=None,
+        description=(
+            "A SKU that the catalog has, and that differs by case, blanks or Unicode form alone"
+        ),
+    )

@@ -1,6 +1,7 @@
 """SKUs that a reader takes for the same, and how their difference is shown (rule 7)."""
 
 import unicodedata
+from collections.abc import Iterable
 
 _INVISIBLE = frozenset({"Cc", "Cf", "Zl", "Zp", "Zs"})
 """The Unicode categories of blanks, of what joins or directs letters, and of what is neither."""
@@ -16,6 +17,14 @@ def normalized_sku(sku: str) -> str:
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", sku).casefold())
     visible = "".join(one for one in folded if unicodedata.category(one) not in _INVISIBLE)
     return _composed(visible) or sku
+
+
+def pick_similar(missing: Iterable[str], there: Iterable[str]) -> dict[str, str]:
+    """Return, for SKUs that are missing, one of those there that looks alike, if there is one."""
+    alike: dict[str, list[str]] = {}
+    for sku in there:
+        alike.setdefault(normalized_sku(sku), []).append(sku)
+    return {sku: min(found) for sku in missing if (found := alike.get(normalized_sku(sku)))}
 
 
 def visible_sku(sku: str) -> str:

@@ -43,6 +43,7 @@ def group_out(document: Document) -> BlockedGroup:
     return BlockedGroup(
         code=BlockerCode(by["code"]),
         sku=by["sku"],
+        similar_sku=document["similar_sku"],
         seller_skus=_each_once(document["seller_skus"]),
         asins=_each_once(document["asins"]),
         orders=document["orders"],
@@ -85,6 +86,7 @@ _PER_CURRENCY: Document = {
     "ship_by": {"$min": "$latest_ship_date"},
     "since": {"$min": "$since"},
     "tried": {"$max": "$tried"},
+    "similar_sku": {"$max": "$reason.similar_sku"},
     "seller_skus": {"$addToSet": "$reason.seller_sku"},
     "asins": {"$addToSet": "$reason.asin"},
 }
@@ -98,6 +100,7 @@ _PER_CAUSE: Document = {
     "ship_by": {"$min": "$ship_by"},
     "since": {"$min": "$since"},
     "tried": {"$max": "$tried"},
+    "similar_sku": {"$max": "$similar_sku"},
     "seller_skus": {"$push": "$seller_skus"},
     "asins": {"$push": "$asins"},
 }

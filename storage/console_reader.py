@@ -174,6 +174,10 @@ class ConsoleReader(Protocol):
         """Give catalog SKUs that begin with a text."""
         ...
 
+    async def similar_skus(self, sku: str) -> Sequence[str]:
+        """Return catalog SKUs that differ from one by case, blanks or Unicode form alone."""
+        ...
+
     async def listing(self, key: str) -> Listing | None:
         """Give what a `store/seller SKU` is matched to."""
         ...

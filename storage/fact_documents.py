@@ -2,6 +2,7 @@
 
 from models.facts import Listing, OrderNumberSource, Product, Store
 from models.records import StockedProduct
+from models.skus import normalized_sku
 from storage.values import Document, present
 
 
@@ -23,6 +24,7 @@ def product_in(product: Product) -> Document:
     """Give the told fields of a product but its `_id`."""
     return present(
         name=product.name,
+        normalized_sku=normalized_sku(product.sku),
         enabled=product.enabled,
         manage_stock=product.manage_stock,
         salable_quantity=product.salable_quantity,

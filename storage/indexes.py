@@ -52,6 +52,11 @@ INDEXES = (
         [("created_at", 1), ("store_id", 1)],
         "how many Commerce orders were made in each hour; never changed once written",
     ),
+    Index(
+        "products",
+        [("normalized_sku", 1)],
+        "the products whose SKU looks like one that is missing",
+    ),
     Index("console_audit", [("at", -1), ("_id", -1)], "what was done through the console"),
     Index(
         "commerce_orders",

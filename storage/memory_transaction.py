@@ -15,6 +15,7 @@ from models.ledger import ALL_STORES, Changes, DeadLetter, OrderChange, Position
 from models.outcomes import Blocked
 from models.records import CommerceOrder, OrderRecord, StockedProduct
 from models.replays import RecordedAnswer, Replay, Selection, part_id
+from models.skus import pick_similar
 from storage.memory_contents import Contents
 from storage.memory_replays import select
 from storage.port import R, Transaction, Turn
@@ -67,7 +68,9 @@ class MemoryTransaction(Transaction):
         listings = await self.listings({keys.listing_key(*pair) for pair in wanted})
         matches = {key: listing.sku for key, listing in listings.items()}
         skus = {matches.get(keys.listing_key(*pair), pair[1]) for pair in wanted}
-        return Catalog(matches, await self.products(skus))
+        products = await self.products(skus)
+        there = self._draft.products.keys() - self._draft.deleted.keys()
+        return Catalog(matches, products, pick_similar(skus - products.keys(), there))
 
     @override
     async def products(self, skus: Collection[str]) -> Mapping[str, StockedProduct]:

@@ -5,10 +5,14 @@ from typing import Any
 
 from models.facts import Listing
 from models.records import CommerceOrder, StockedProduct
+from models.skus import normalized_sku
 from storage.commerce_documents import commerce_order_out
 from storage.console_queries import literal
 from storage.fact_documents import listing_out, product_out
 from storage.mongo_errors import translated
+
+_MOST = 5
+"""How many SKUs that look alike are offered."""
 
 
 class MongoConsoleFacts:
@@ -42,6 +46,14 @@ class MongoConsoleFacts:
                 .to_list(None)
             )
         return [document["_id"] for document in found]
+
+    async def similar_skus(self, sku: str) -> Sequence[str]:
+        """Return catalog SKUs that look alike."""
+        wanted = {"normalized_sku": normalized_sku(sku), "deleted": False}
+        with translated():
+            cursor = self._database.products.find(wanted, {"_id": 1}).limit(_MOST)
+            found = await cursor.to_list(None)
+        return sorted(document["_id"] for document in found if document["_id"] != sku)
 
     async def listing(self, key: str) -> Listing | None:
         """Give what a `store/seller SKU` is matched to."""

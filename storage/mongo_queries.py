@@ -5,6 +5,7 @@ from typing import Any
 
 from models.commands import OrderCursor
 from models.records import CommerceOrder, OrderRecord, StockedProduct
+from models.skus import normalized_sku, pick_similar
 from storage.commerce_documents import commerce_order_out
 from storage.fact_documents import product_out
 from storage.order_documents import order_out
@@ -34,6 +35,12 @@ class MongoQueries:
         """See the port."""
         found = await self._find("products", among(skus))
         return {doc["_id"]: product_out(doc) for doc in found}
+
+    async def _similar_skus(self, missing: Collection[str]) -> Mapping[str, str]:
+        """Return, for SKUs that the catalog has not, one that it has and that looks alike."""
+        query = among({normalized_sku(sku) for sku in missing}, "normalized_sku")
+        found = await self._find("products", query, {"deleted": 1})
+        return pick_similar(missing, [doc["_id"] for doc in found if not doc["deleted"]])
 
     async def facts_waited_on(self, facts: Collection[str]) -> Collection[str]:
         """See the port."""

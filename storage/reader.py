@@ -59,11 +59,12 @@ class BlockedGroup:
 
     `sku` is the catalog's; it is None where Amazon named no SKU. `value` is the sum of the
     orders' totals, per currency. `since` is when the first of them was blocked, and `tried` is
-    how often the most patient one was judged.
+    how often the most patient one was judged. `similar_sku` is as in a blocker.
     """
 
     code: BlockerCode
     sku: str | None
+    similar_sku: str | None
     seller_skus: tuple[str, ...]
     asins: tuple[str, ...]
     orders: int

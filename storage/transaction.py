@@ -132,7 +132,8 @@ class MongoTransaction(MongoQueries, MongoReplayQueries, Transaction):
         listings = await self.listings({keys.listing_key(*pair) for pair in wanted})
         matches = {key: listing.sku for key, listing in listings.items()}
         skus = {matches.get(keys.listing_key(*pair), pair[1]) for pair in wanted}
-        return Catalog(matches, await self.products(skus))
+        products = await self.products(skus)
+        return Catalog(matches, products, await self._similar_skus(skus - products.keys()))
 
     @override
     async def products(self, skus: Collection[str]) -> Mapping[str, StockedProduct]:

@@ -23,7 +23,8 @@ class Bench:
         self._numbered = numbered
         self._stores: Mapping[str, Store] = {}
         self._matches: dict[str, str] = {}
-        self._catalog = Catalog(self._matches, page.products)
+        self._similar: dict[str, str] = {}
+        self._catalog = Catalog(self._matches, page.products, self._similar)
 
     async def prepare(self, records: Iterable[OrderRecord]) -> None:
         """Fetch the facts these orders are judged by.
@@ -41,6 +42,7 @@ class Bench:
         self._stores = await self._facts.stores()
         catalog = await self._facts.catalog(wanted)
         self._matches.update(catalog.matches)
+        self._similar.update(catalog.similar)
         self._page.stock(catalog.products)
 
     def judge(

@@ -16,7 +16,7 @@ from console.news import counts_of, stores_of
 from console.order_filter import SORTABLE
 from console.ports import PortError
 from console.replay_port import ReplayScope, WhatIf
-from console.web import desk_of, get, post, record, refuse, render, see, text_of
+from console.web import desk_of, get, post, raw_of, record, refuse, render, see, text_of
 from models import keys
 from models.blockers import REMEDIES, BlockerCode
 from models.facts import Listing
@@ -62,7 +62,7 @@ async def what_if(request: Request) -> Response:
     """Say what would be created if something were so. Nothing happens."""
     desk = desk_of(request)
     asked = request.query_params
-    sku = asked.get("sku", "").strip()
+    sku = asked.get("sku", "")
     store_id = asked.get("store") or None
     code = asked.get("code", "")
     if not sku or code not in set(BlockerCode):
@@ -108,13 +108,15 @@ async def _match_page(
     stores = await stores_of(desk)
     if not seller_sku:
         return await refuse(request, HTTPStatus.NOT_FOUND, "There is no such line.")
-    typed = asked.get("sku", "").strip()
+    typed = asked.get("sku", "")
     store = stores.get(store_id)
     known, waiting = None, None
     if store is not None:
         query = OrderQuery(store_id=store_id, state=ImportState.BLOCKED, sku=seller_sku)
         known = await desk.orders.listing(keys.listing_key(store_id, seller_sku))
         waiting = await desk.orders.count(query, _COUNTED)
+    similar = await desk.orders.similar_skus(seller_sku if known is None else known.sku)
+    like = await desk.orders.skus_like(typed.strip() or seller_sku[:3], _SUGGESTED)
     return await render(
         request,
         "match.html",
@@ -123,10 +125,11 @@ async def _match_page(
         stores=stores,
         seller_sku=seller_sku,
         asin=asked.get("asin", ""),
-        typed=typed,
+        typed=typed or next(iter(similar), ""),
         errors=errors,
         listing=known,
-        suggested=await desk.orders.skus_like(typed or seller_sku[:3], _SUGGESTED),
+        similar=similar,
+        suggested=dict.fromkeys((*similar, *like)),
         waiting=None if waiting == _COUNTED else waiting,
         back=_back(asked.get("back", "")),
     )
@@ -135,11 +138,15 @@ async def _match_page(
 async def tell_match(request: Request, form: FormData) -> Response:
     """Tell the match."""
     desk = desk_of(request)
-    asked = {name: text_of(form, name) for name in ("store", "seller_sku", "sku", "asin", "back")}
-    sku = asked["sku"]
-    if not sku:
+    asked = {name: text_of(form, name) for name in ("store", "asin", "back")}
+    # A blank at the end may be a part of it, but is more often one that was pasted with it.
+    asked["seller_sku"], typed = raw_of(form, "seller_sku"), raw_of(form, "sku")
+    asked["sku"] = typed
+    if not typed.strip():
         return await _match_page(request, asked, {"sku": "Name a catalog SKU."})
-    if sku not in await desk.orders.products([sku]):
+    there = await desk.orders.products([typed, typed.strip()])
+    sku = typed if typed in there else typed.strip()
+    if sku not in there:
         return await _match_page(request, asked, {"sku": "The catalog has no product of this SKU."})
     if asked["store"] not in await desk.reader.stores():
         return await _match_page(request, asked, {"store": "Name a store."})

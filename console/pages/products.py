@@ -10,13 +10,13 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from console import links
-from console.web import desk_of, post, record, refuse, see, text_of
+from console.web import desk_of, post, raw_of, record, refuse, see, text_of
 
 
 async def enable(request: Request, form: FormData) -> Response:
     """Tell that a product is enabled. What Commerce tells next replaces it."""
     desk = desk_of(request)
-    sku = text_of(form, "sku")
+    sku = raw_of(form, "sku")
     known = (await desk.orders.products([sku])).get(sku)
     if known is None:
         return await refuse(

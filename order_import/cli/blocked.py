@@ -6,6 +6,7 @@ from typing import Annotated, NamedTuple
 import typer
 from rich.console import Console
 
+from models.skus import visible_sku
 from models.words import REASONS
 from order_import.cli.surroundings import read_settings, run
 from order_import.clients import connect_reader
@@ -61,6 +62,7 @@ def blocked_as_json(found: Blocked) -> dict[str, object]:
             {
                 "code": group.code,
                 "sku": group.sku,
+                "similar_sku": group.similar_sku,
                 "seller_skus": group.seller_skus,
                 "asins": group.asins,
                 "orders": group.orders,
@@ -87,8 +89,8 @@ def show_groups(console: Console, groups: Sequence[BlockedGroup]) -> None:
     for group in groups:
         table.add_row(
             cell(group.code, "bold"),
-            cell(group.sku),
-            cell(_several(group.seller_skus)),
+            cell(_sku(group)),
+            cell(_several([visible_sku(sku) for sku in group.seller_skus])),
             cell(_several(group.asins)),
             cell(group.orders),
             cell("\n".join(str(amount(money)) for money in group.value)),
@@ -101,6 +103,12 @@ def show_groups(console: Console, groups: Sequence[BlockedGroup]) -> None:
     for code, remedy in {group.code: group.remedy for group in groups}.items():
         console.print(cell(f"{REASONS[code]} ({code})"))
         console.print(cell(f"  → {remedy}", "cyan"))
+
+
+def _sku(group: BlockedGroup) -> str | None:
+    if group.sku is None or group.similar_sku is None:
+        return None if group.sku is None else visible_sku(group.sku)
+    return f"{visible_sku(group.sku)}\nthe catalog has {visible_sku(group.similar_sku)}"
 
 
 _MOST_NAMES = 4

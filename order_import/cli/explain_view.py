@@ -10,6 +10,7 @@ from rich.text import Text
 from models.facts import Store
 from models.outcomes import Blocked, Waiting
 from models.records import CommerceLine, CommerceOrder, StoryEntry
+from models.skus import visible_sku
 from models.words import DECISIONS, FIELDS, REASONS
 from order_import.output import amount, cell, exact, moment, new_table
 from order_import.words import STATE_STYLES, STATES, in_words, missing_in_words
@@ -115,11 +116,13 @@ def _why(found: OrderHistory) -> Iterator[Text]:
         times = "once" if outcome.tried == 1 else f"{outcome.tried} times"
         yield cell(f"Since {moment(outcome.since)} UTC; judged {times}.")
         for blocker in outcome.blockers:
-            sku = blocker.sku or "a line without a SKU"
+            sku = visible_sku(blocker.sku) if blocker.sku else "a line without a SKU"
             needs = f"needs {blocker.required}"
             if blocker.available is not None:
                 needs += f", {blocker.available:g} available"
             yield cell(f"  {sku}: {REASONS[blocker.code]} ({blocker.code}; {needs})")
+            if blocker.similar_sku is not None:
+                yield cell(f"    The catalog has {visible_sku(blocker.similar_sku)}.")
             yield cell(f"    → {blocker.remedy}", "cyan")
     elif (reason := getattr(outcome, "reason", None)) is not None:
         yield cell(f"{REASONS[reason]} ({reason}).")

@@ -60,7 +60,7 @@ class HypotheticalFacts(Facts):
             sku: replace(stocked, held=stocked.held + self._taken[sku])
             for sku, stocked in products.items()
         }
-        return Catalog({**told.matches, **matches}, left)
+        return Catalog({**told.matches, **matches}, left, told.similar)
 
     def take(self, held: Mapping[str, int]) -> None:
         """Keep pieces from the orders to come."""

@@ -43,6 +43,7 @@ PAGES = {
     "/": ("done",),
     "/stores/us": ("done",),
     "/stores/us/import": ("done",),
+    "/stores/us/import-non-amazon": ("done",),
     "/stores/\x00": (),
     "/orders": ("q", *FIELDS, "after", "before", "done"),
     "/orders.csv": ("q", *FIELDS),

@@ -151,7 +151,7 @@ async def ask(asked: Any) -> None:
     await asked.admitted_orders({KEY})
     await asked.orders_of({ORDER})
     await asked.commerce_orders({"c-2"})
-    await asked.catalog({(STORE, "SELLER"), (STORE, "SKU-1")})
+    await asked.catalog({(STORE, "SELLER"), (STORE, "SKU-1"), (STORE, "sku-1")})
     await asked.products({"SKU-1"})
     await asked.product_versions({"SKU-1"})
     await asked.listings({f"{STORE}/SELLER"})
@@ -270,6 +270,7 @@ async def look_around(console: Any) -> None:
     await console.commerce_order("c-2")
     await console.products(["SKU-1"])
     await console.skus_like("SKU", 5)
+    await console.similar_skus("sku-1")
     await console.listing(f"{STORE}/SELLER")
 
 

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -23,6 +24,7 @@ from models.amazon_order import (
 )
 from models.base import to_utc
 from models.blockers import BlockerCode
+from models.catalog import Catalog
 from models.commands import OrderCursor, Recheck, ReplayStep, Sync
 from models.errors import PositionLost, StorageBroken
 from models.facts import CommerceStatus, OrderNumberSource
@@ -86,6 +88,7 @@ from tests.builders import (
     later,
     money,
 )
+from tests.contract.queries import Listening
 
 Tested = MemoryStorage | MongoStorage
 SOURCE = Source("amazon.orders", 3)
@@ -443,6 +446,45 @@ async def test_the_catalog_follows_listings_and_takes_a_sku_without_one_by_its_n
     catalog = await read(storage, lambda t: t.catalog(wanted))
     assert catalog.matches == {}
     assert set(catalog.products) == {"SELLER", "SKU-2"}
+
+
+async def test_rule_7_a_catalog_says_which_skus_look_like_those_it_has_not(storage: Tested) -> None:
+    there = ("C25-case", "C25-größe", "Both", "BOTH", "gone", "SKU-1")
+    await write(
+        storage,
+        products=[a_product(sku=sku) for sku in there],
+        listings=[a_listing(sku="c25-CASE ")],
+    )
+    await write(storage, deleted_products=["gone"])
+    asked = ("SELLER", "C25-gro\u0308ße", "both", "GONE", "SKU-1", "sku-1", "nowhere")
+    catalog = await read(storage, lambda t: t.catalog({(STORE, sku) for sku in asked}))
+    assert catalog.similar == {
+        "c25-CASE ": "C25-case",
+        "C25-gro\u0308ße": "C25-größe",
+        "both": "BOTH",
+        "sku-1": "SKU-1",
+    }
+
+
+async def _catalog(wanted: set[tuple[str, str]], transaction: Transaction) -> Catalog:
+    return await transaction.catalog(wanted)
+
+
+@pytest.mark.parametrize("driver", list(Driver))
+async def test_rule_7_nothing_is_looked_up_where_nothing_is_missing(
+    mongo_url: str, driver: Driver
+) -> None:
+    listening = Listening()
+    where: Any = (mongo_url, f"t_similar_{driver.value}", driver)
+    async with open_storage(*where, event_listeners=[listening]) as storage:
+        await storage.prepare()
+        await write(storage, products=[a_product(), a_product(sku="SKU-2")])
+        asked: list[int] = []
+        for wanted in ({(STORE, "SKU-1"), (STORE, "SKU-2")}, {(STORE, "SKU-1"), (STORE, "sku-1")}):
+            before = len(listening.heard)
+            await read(storage, partial(_catalog, wanted))
+            asked.append(len(listening.heard) - before)
+    assert asked == [2, 3], "listings and products, and what looks alike"
 
 
 async def test_asking_for_nothing_gives_nothing(storage: Tested) -> None:

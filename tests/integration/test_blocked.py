@@ -95,6 +95,20 @@ async def stored(storage: MongoStorage, *records: OrderRecord) -> None:
 OUT, OFF, GONE = BlockerCode.OUT_OF_STOCK, BlockerCode.DISABLED, BlockerCode.NOT_IN_CATALOG
 
 
+async def test_rule_7_a_group_names_the_sku_that_the_catalog_has_as_soon_as_one_order_does(
+    database: tuple[MongoStorage, MongoReader],
+) -> None:
+    storage, reader = database
+    await stored(
+        storage,
+        blocked(1, blocker(GONE, "A ")),
+        blocked(2, blocker(GONE, "A ", similar_sku="A")),
+        blocked(3, blocker(GONE, "B")),
+    )
+    groups = await reader.blocked_groups(None, 10)
+    assert {one.sku: one.similar_sku for one in groups} == {"A ": "A", "B": None}
+
+
 async def test_orders_are_grouped_by_cause_and_product_and_the_most_urgent_is_first(
     database: tuple[MongoStorage, MongoReader],
 ) -> None:

@@ -133,7 +133,11 @@ CASES: Mapping[str, Case] = {
             ),
             "field-de/304-2500002-0000002": (
                 f"processing None: {lines(*LIKE)}; holds {pieces(*LIKE)}",
-                "blocked: " + ", ".join(f"not-in-catalog {sku}" for sku in UNLIKE),
+                "blocked: "
+                + ", ".join(
+                    f"not-in-catalog {sku} (the catalog has {like})"
+                    for sku, like in zip(UNLIKE, LIKE, strict=True)
+                ),
                 f"created None: {lines(*LIKE)}",
                 "released",
             ),
@@ -347,7 +351,9 @@ def _change(change: Mapping[str, Any]) -> str:
 
 
 def _blocker(blocker: Mapping[str, Any]) -> str:
-    return f"{blocker['code']} {blocker['sku']}"
+    similar = blocker.get("similar_sku")
+    hint = "" if similar is None else f" (the catalog has {similar})"
+    return f"{blocker['code']} {blocker['sku']}{hint}"
 
 
 def _amount(value: Any) -> str:

@@ -1,6 +1,7 @@
 """The blocker check: every cause, for every line, in one answer."""
 
 import random
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -54,6 +55,23 @@ def test_a_blocker_says_all_an_operator_needs() -> None:
             remedy=REMEDIES[OUT_OF_STOCK],
         ),
     )
+
+
+def test_rule_7_a_missing_sku_says_which_one_the_catalog_has_that_looks_alike() -> None:
+    similar = {"sku-1": "SKU-1", "OTHER ": "OTHER", "SKU-2": "sku-2"}
+    catalog = replace(
+        a_catalog(a_product(sku="SKU-2", enabled=False), matches={"LAMP": "OTHER "}),
+        similar=similar,
+    )
+    lines = ("sku-1", "LAMP", "NOWHERE", "SKU-2", None)
+    items = [an_item(order_item_id=str(n), seller_sku=sku) for n, sku in enumerate(lines)]
+    assert {one.sku: one.similar_sku for one in found(catalog, *items)} == {
+        None: None,
+        "sku-1": "SKU-1",
+        "OTHER ": "OTHER",
+        "NOWHERE": None,
+        "SKU-2": None,  # it is there, and disabled
+    }
 
 
 def test_all_causes_of_all_lines_are_named_whatever_the_order_of_the_lines() -> None:

@@ -1,6 +1,7 @@
 """`blocked` as people and programs see it."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -20,6 +21,7 @@ STORE = Store(store_id="de", name="Nordlicht", marketplace_id="M", integrated_at
 OUT = BlockedGroup(
     code=BlockerCode.OUT_OF_STOCK,
     sku="MUG\x1b[2J",
+    similar_sku=None,
     seller_skus=("A", "B", "C", "D", "E", "F"),
     asins=("B000000001",),
     orders=12,
@@ -35,6 +37,7 @@ OUT = BlockedGroup(
 GONE = BlockedGroup(
     code=BlockerCode.NOT_IN_CATALOG,
     sku=None,
+    similar_sku=None,
     seller_skus=(),
     asins=("B7",),
     orders=1,
@@ -92,6 +95,7 @@ def test_as_json_amounts_are_exact(reader: FakeReader, capsys: pytest.CaptureFix
     assert told["groups"][1] == {
         "code": "not-in-catalog",
         "sku": None,
+        "similar_sku": None,
         "seller_skus": [],
         "asins": ["B7"],
         "orders": 1,
@@ -126,3 +130,13 @@ def test_rule_19_names_only_stores_that_have_blocked_orders() -> None:
     assert message is not None
     assert message.endswith("dashboard(s): Nordlicht")
     assert system_message_of({"de": STORE}, {"de": {ImportState.BLOCKED: 0}}) is None
+
+
+def test_rule_7_a_group_shows_what_cannot_be_seen_and_what_the_catalog_has(
+    reader: FakeReader, capsys: pytest.CaptureFixture[str]
+) -> None:
+    reader.groups = [replace(GONE, sku="A ", similar_sku="A", seller_skus=("A ",))]
+    assert leave("blocked") == 0
+    shown = capsys.readouterr().out
+    assert "A␣" in shown
+    assert "the catalog has A" in " ".join(shown.replace("│", " ").split())

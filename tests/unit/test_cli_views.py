@@ -36,6 +36,7 @@ from order_import.lag import TopicLag
 from order_import.output import stdout
 from storage.reader import OrderHistory, OrderLine, PublishedEvent
 from streams.clock import now
+from tests.builders import a_block, a_blocker
 from tests.unit.readers import FakeReader, opened
 
 AT = datetime(2025, 11, 28, 9, 15, tzinfo=UTC)
@@ -215,6 +216,22 @@ def test_explain_tells_state_remedy_facts_and_story(capsys: pytest.CaptureFixtur
         assert part in shown
     assert "DE-[red]MUG" in shown  # neither markup nor control characters of a SKU take effect
     assert "\x1b[2J" not in shown
+
+
+def test_rule_7_explain_shows_what_cannot_be_seen_of_a_sku_and_what_the_catalog_has(
+    reader: FakeReader, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = reader.histories["de/304-2"]
+    blocker = a_blocker(code="not-in-catalog", sku="C25-gro\u0308ße ", similar_sku="C25-größe")
+    record = replace(found.record, outcome=a_block(blocker))
+    reader.histories["de/304-2"] = replace(found, record=record)
+    assert leave("explain", "304-2") == 0
+    shown = capsys.readouterr().out
+    assert "C25-gro[U+0308]ße␣: " in shown
+    assert "The catalog has C25-größe." in shown
+    assert leave("explain", "304-2", "--json") == 0
+    reasons = json.loads(capsys.readouterr().out)["import"]["reasons"]
+    assert reasons[0]["similar_sku"] == "C25-größe"
 
 
 @pytest.mark.usefixtures("reader")

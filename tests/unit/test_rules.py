@@ -1,5 +1,6 @@
 """The rules, each by its number. The details are in the tests of the parts."""
 
+import json
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -8,6 +9,8 @@ import pytest
 
 from handlers.import_policy import apply_import_policy
 from models.amazon_order import AmazonStatus
+from models.blockers import BlockerCode
+from models.events import Event
 from models.facts import CommerceStatus
 from models.ledger import CommandMessage
 from models.outcomes import (
@@ -26,6 +29,7 @@ from tests.builders import (
     KEY,
     STORE,
     a_document,
+    a_listing,
     a_message,
     a_product,
     a_store,
@@ -170,6 +174,42 @@ async def test_rule_7_a_line_of_an_unknown_product_or_without_a_sku_blocks(sku: 
     outcome = world.order().outcome
     assert isinstance(outcome, Blocked)
     assert [one.code for one in outcome.blockers] == ["not-in-catalog"]
+
+
+@pytest.mark.parametrize("seller_sku", ["sku-1", "SKU-1 ", "SKU - 1", "\uff33KU-1"])
+async def test_rule_7_a_sku_that_looks_alike_is_blocked_and_the_block_says_what_the_catalog_has(
+    seller_sku: str,
+) -> None:
+    world = await a_world()
+    item = {"order_item_id": "1", "seller_sku": seller_sku, "quantity": 1}
+    await world.tell(ORDERS, a_document(items=[item]))
+    outcome = world.order().outcome
+    assert isinstance(outcome, Blocked)
+    [blocker] = outcome.blockers
+    assert (blocker.code, blocker.sku, blocker.similar_sku) == (
+        BlockerCode.NOT_IN_CATALOG,
+        seller_sku,
+        "SKU-1",
+    )
+    [event] = [json.loads(one.body) for one in world.out if isinstance(one, Event)]
+    assert event["blockers"][0]["similar_sku"] == "SKU-1"
+    # Matched by hand, it is free.
+    await world.tell(TopicName.LISTINGS, told(a_listing(seller_sku=seller_sku)))
+    assert isinstance(world.order().outcome, Created)
+
+
+async def test_rule_7_what_the_catalog_has_is_looked_up_again_and_is_no_other_block() -> None:
+    world = await a_world(sku="OTHER")
+    await world.tell(ORDERS, a_document())
+    for hours, (product, similar) in enumerate(
+        ((told(a_product(sku="sku-1")), "sku-1"), (a_message(None, key=b"sku-1"), None))
+    ):
+        await world.tell(PRODUCTS, product)
+        await world.tell(COMMANDS, SYNC | {"requested_at": later(hours)})
+        outcome = world.order().outcome
+        assert isinstance(outcome, Blocked)
+        assert [one.similar_sku for one in outcome.blockers] == [similar]
+    assert world.events == ["OrderImportBlocked"]
 
 
 async def test_rule_8_a_disabled_product_blocks() -> None:
