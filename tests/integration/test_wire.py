@@ -5,6 +5,7 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from aiokafka import AIOKafkaProducer
@@ -166,13 +167,13 @@ async def test_rule_28_poison_costs_itself_and_the_next_order_of_its_partition_i
 
 
 async def test_rule_28_damage_on_the_brokers_disk_costs_the_batches_it_is_in(
-    system: System, wire: WireProducer, tmp_path_factory: pytest.TempPathFactory
+    system: System, wire: WireProducer, servers: Path
 ) -> None:
     topic = orders_of(system)
     numbers = range(2 * len(IN_PLACE) + 1)
     for number in numbers:
         await wire.send(topic, 0, WireBatch([record_of(order(number))]))
-    (segment,) = tmp_path_factory.getbasetemp().glob(f"servers0/kafka/logs/{topic}-0/*.log")
+    (segment,) = servers.parent.glob(f"kafka/**/{topic}-0/*.log")
     for place, edit in enumerate(IN_PLACE.values()):
         damage_segment(segment, 2 * place + 1, edit)
     async with system.worker():
