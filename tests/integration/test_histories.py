@@ -104,8 +104,10 @@ async def _end(system: System) -> End:
     async for one in system.db.amazon_orders.find({}):
         assert not one["import"]["admitted"], f"{one['_id']} is admitted for ever"
         state = one["import"]["state"]
-        reasons = frozenset(map(_reason, one["import"]["reasons"]))
-        orders[one["_id"]] = (state, reasons, one.get("status"), commerce.get(one["_id"]))
+        missing = one["import"].get("missing", ())
+        reasons = frozenset([*map(_reason, one["import"]["reasons"]), *missing])
+        status, moved = one.get("status"), commerce.get(one["_id"])
+        orders[one["_id"]] = (state, reasons, status, moved, one["ignored"])
     held = {one["_id"]: one["held"] async for one in system.db.products.find({}) if one.get("held")}
     records = await system.read(*OUT)
     # A copy after a kill carries the same id.

@@ -10,9 +10,13 @@ EventFacts = tuple[str, object]
 
 @dataclass(frozen=True)
 class End:
-    """`orders` by key: import state, reasons, Amazon's status, the Commerce order's status."""
+    """How a history ends.
 
-    orders: dict[str, tuple[str, frozenset[object], str | None, str | None]]
+    `orders` by key: import state, reasons and what is waited for, Amazon's status, the Commerce
+    order's status, and how many messages changed nothing.
+    """
+
+    orders: dict[str, tuple[str, frozenset[object], str | None, str | None, int]]
     held: dict[str, int]
     events: dict[str, tuple[EventFacts, ...]]
 

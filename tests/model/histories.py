@@ -29,12 +29,17 @@ def history(source: Random, length: tuple[int, int] = (5, 26)) -> list[m.Told]:
             m.StoreTold("s2", INTEGRATED, imports=True, fba_requires_stock=False, updated=1)
         )
     told += [_product(source) for _ in range(source.randint(0, 5))]
+    coming: list[m.News] = []
     for _ in range(source.randint(*length)):
-        if told and source.random() < 0.08:
+        if coming and source.random() < 0.6:
+            told.append(coming.pop(0))
+        elif told and source.random() < 0.08:
             told.append(source.choice(told))
+        elif not coming and source.random() < 0.15:
+            coming = _flow(source, told)
         else:
             told.append(source.choice(_KINDS)(source, told))
-    return told
+    return [*told, *coming]
 
 
 def _news(source: Random, told: Sequence[m.Told]) -> m.News:
@@ -129,6 +134,47 @@ def _plain(source: Random, told: Sequence[m.Told]) -> m.News:
     )
 
 
+def _flow(source: Random, told: Sequence[m.Told]) -> list[m.News]:
+    """What pollers and listeners send of one order of Amazon's, mostly as it happened."""
+    order = source.choice(ORDERS)
+    store, at = _home(order), _latest(order, told) + 1
+    channel = source.choice(("MFN", "MFN", "MFN", "AFN"))
+    ready = "Shipped" if channel == "AFN" else source.choice(("Unshipped", "Unshipped", "Shipped"))
+    lines = _lines(source) or (m.Line("i1", "a", 1),)
+    bare = tuple(line._replace(price=None, asked=None) for line in lines)
+    priced = tuple(line._replace(price=source.choice((10, 10, 10, 20, None))) for line in bare)
+    pieces = sum(line.quantity for line in lines) or None
+
+    def body(form: str, status: str, updated: int, **fields: Any) -> m.News:
+        return m.News(store, order, form, status, channel, 30, updated, **fields)
+
+    def items(of: tuple[m.Line, ...], *, is_last: bool = True) -> m.News:
+        return m.News(store, order, "items", lines=of, complete=is_last)
+
+    pages = [items(priced)]
+    if len(lines) > 1 and source.random() < 0.5:
+        pages = [items(priced[:1], is_last=False), items(priced[1:])]
+        source.shuffle(pages)
+    # The notification of a change is told a moment later than the order's own last update.
+    change = "notification" if source.random() < 0.7 else "item notification"
+    announced = bare if change == "notification" else bare[:1]
+    counts = pieces if source.random() < 0.7 else None
+    flow = [
+        body("v0", "Pending", at),
+        body("notification", "Pending", at + 1, lines=bare),
+        items(bare),
+        body(change, ready, at + 4, lines=announced),
+        body("v0", ready, at + 3, expected=counts, total=10, address="x"),
+        *pages,
+        body("v0", ready, at + 3, expected=counts, lines=priced, complete=True, total=10),
+        body(change, "Canceled" if source.random() < 0.1 else ready, at + 5, lines=announced),
+    ]
+    flow = [one for one in flow if source.random() < 0.7]
+    if source.random() < 0.5:
+        source.shuffle(flow)
+    return flow
+
+
 def _adjusted(source: Random, told: Sequence[m.Told]) -> m.News:
     """Later news of an order that was told before: fewer pieces, a request, a price, an address."""
     earlier = [one for one in told if isinstance(one, m.News) and one.lines and one.status]
@@ -143,7 +189,7 @@ def _adjusted(source: Random, told: Sequence[m.Told]) -> m.News:
     if source.random() < 0.1:
         lines.pop()
     changed: dict[str, Any] = {}
-    if news.form != "notification":
+    if "notification" not in news.form:
         changed = {
             "total": source.choice((None, 10, 30)),
             "address": source.choice((None, "x", "y")),

@@ -30,7 +30,7 @@ class Line(NamedTuple):
 class News:
     """A message on an order. `lines` is None where it speaks of none; `complete` says they are all.
 
-    `form` is how it is written: document, v0, items, notification.
+    `form` is how it is written: document, v0, items, notification, or a notification of one item.
     """
 
     store: str
@@ -284,7 +284,7 @@ def _notification(news: News) -> dict[str, Any]:
         ],
     }
     change = {
-        "NotificationLevel": "OrderLevel",
+        "NotificationLevel": "OrderLevel" if news.form == "notification" else "OrderItemLevel",
         "AmazonOrderId": news.order,
         "OrderChangeTrigger": {"TimeOfOrderChange": _time(news.updated)},
         "Summary": {name: value for name, value in summary.items() if value is not None},
@@ -292,7 +292,13 @@ def _notification(news: News) -> dict[str, Any]:
     return {"NotificationType": "ORDER_CHANGE", "Payload": {"OrderChangeNotification": change}}
 
 
-_BODIES = {"document": _document, "v0": _v0, "items": _v0, "notification": _notification}
+_BODIES = {
+    "document": _document,
+    "v0": _v0,
+    "items": _v0,
+    "notification": _notification,
+    "item notification": _notification,
+}
 
 
 def _money(amount: int | None, value: str, currency: str) -> dict[str, str] | None:

@@ -39,7 +39,7 @@ class Message(NamedTuple):
 
     @property
     def is_body(self) -> bool:
-        return self.news.form != "notification"
+        return "notification" not in self.news.form
 
     @property
     def lists_all(self) -> bool:
@@ -80,6 +80,8 @@ class Order:
     grown: bool = False
     heard: int | None = None
     events: list[EventFacts] = field(default_factory=list)
+    ignored: int = 0
+    """How many messages changed nothing."""
 
     @property
     def key(self) -> str:
@@ -112,6 +114,18 @@ class Order:
         lines = {(name, *vars(line).values()) for name, line in made.items()}
         asked = any(line.asked for line in made.values())
         return self.commerce, self.made_total, self.addressed, asked, frozenset(lines)
+
+    @property
+    def known(self) -> tuple[object, ...]:
+        """All that a message may change of an order, but for when it was told."""
+        asked = self._newest(lambda news: None if news.lines else news.asked)
+        counted = self._newest(lambda news: news.counted)
+        return (
+            *(self.status, self.channel, self.sold_on, self.purchase, self.total, self.address),
+            *(self.lines, self.missing, not self.lines and asked[0], counted[0]),
+            any(one.news.has_all_lines for one in self.told),
+            *(self.state, self.reasons, len(self.events)),
+        )
 
     @property
     def judged_by(self) -> tuple[object, ...]:

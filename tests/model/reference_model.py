@@ -84,6 +84,7 @@ class Model:
         if order is None:
             order = Order(news.store, news.order)
             self.orders[order.key] = order
+        known = order.known
         before, held = order.judged_by, self._holds(order)
         address, sold_on = order.address, order.sold_on
         moves = order.hear(news)
@@ -97,6 +98,7 @@ class Model:
             self._amend(order, address, is_canceled=is_canceled)
             self._move(order, ends)  # rules 16 and 17
         self._freed(held, order)
+        order.ignored += order.known == known  # rule 15
 
     def _change_store(self, order: Order, store: str) -> None:
         """Rule 22: what waits for an unknown store goes to the one that is named now."""
@@ -305,12 +307,18 @@ class Model:
     def end(self) -> End:
         return End(
             orders={
-                key: (order.state, order.reasons, order.status, order.commerce)
+                key: (order.state, _told(order), order.status, order.commerce, order.ignored)
                 for key, order in self.orders.items()
             },
             held={sku: self.held(sku) for sku in self.products if self.held(sku)},
             events={key: tuple(one.events) for key, one in self.orders.items() if one.events},
         )
+
+
+def _told(order: Order) -> frozenset[object]:
+    """Rule 5: an order that waits for details names them."""
+    waits = order.state == "waiting" and order.reasons == {"details-pending"}
+    return order.reasons | order.missing if waits else order.reasons
 
 
 def _newer(updated: int, last: m.StoreTold | m.ListingTold | None) -> bool:

@@ -239,7 +239,8 @@ def end_of(contents: Contents, told: Sequence[bytes | str]) -> End:
         if isinstance(outcome, Blocked):
             reasons = frozenset((one.code.value, one.sku) for one in outcome.blockers)
         elif isinstance(outcome, Waiting | Skipped | Withdrawn):
-            reasons = frozenset({outcome.reason.value})
+            missing = outcome.missing if isinstance(outcome, Waiting) else ()
+            reasons = frozenset({outcome.reason.value, *(detail.value for detail in missing)})
         made = [one.status.value for one in contents.commerce_orders.values() if one.key == key]
         status = record.order.status
         orders[key] = (
@@ -247,6 +248,7 @@ def end_of(contents: Contents, told: Sequence[bytes | str]) -> End:
             reasons,
             None if status is None else status.value,
             made[0] if made else None,
+            record.ignored,
         )
     held = {sku: one.held for sku, one in contents.products.items() if one.held}
     kept = events_by_order(event.body for event in contents.events.values())
