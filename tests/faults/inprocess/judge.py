@@ -40,8 +40,12 @@ def check_heard(contents: Contents, told: Sequence[Told]) -> None:
     for one in told:
         match one:
             case News(store, order, form, updated=updated) if form != "items":
-                record = contents.orders.get(f"{store}/{order}")
-                assert record is not None, f"{order} was never heard of"
+                of_all = contents.orders.values()
+                records = [each for each in of_all if each.order.amazon_order_id == order]
+                assert len(records) == 1, f"{order} is stored {len(records)} times"
+                record = records[0]
+                if record.store_id != store:
+                    continue  # rule 22: refused, or moved from a store that was not known
                 canceled = record.order.status is AmazonStatus.CANCELED
                 assert canceled or _is_known(updated, record.order.last_update_date), one
             case ProductTold(sku=sku, as_of=as_of):
