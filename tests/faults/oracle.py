@@ -18,7 +18,6 @@ class Told:
     """
 
     messages: int = 0
-    ignored: int = 0
     status: str = ""
     updated: str = ""
     ever_ready: bool = False
@@ -40,7 +39,6 @@ class Told:
 
     def hear(self, body: Document) -> None:
         self.messages += 1
-        before = self.status, dict(self.pieces), self.asks
         at = body["last_update_date"]
         if at >= self.pieces_at:
             self.pieces = {item["order_item_id"]: item["quantity"] for item in body["items"]}
@@ -51,7 +49,6 @@ class Told:
             self.asks, self.asks_at = asks, at
         if self._moves(body):
             self.status, self.updated = body["status"], at
-        self.ignored += before == (self.status, self.pieces, self.asks)
         self.ever_ready |= self.status in READY
 
     def _moves(self, body: Document) -> bool:
