@@ -39,7 +39,10 @@ _TOLD: Mapping[str, Schema] = {
         "description": "Amazon or Non-Amazon (the merchant's other channels that Amazon ships)"
     },
     "purchase_date": _DATE_TIME,
-    "last_update_date": {**_DATE_TIME, "description": "Newer wins; older news changes nothing"},
+    "last_update_date": {
+        **_DATE_TIME,
+        "description": "Newer wins, part by part; what is told first is taken",
+    },
     "latest_ship_date": _DATE_TIME,
     "total": {"description": "What the buyer pays for the whole order"},
     "buyer": {"description": "Personal data: never in an event, never in a log"},

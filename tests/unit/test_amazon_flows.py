@@ -348,6 +348,32 @@ async def test_rule_5_lines_told_after_pending_are_complete_as_they_are(lines: l
     assert world.events == ["CommerceOrderCreated"]
 
 
+@pytest.mark.parametrize(
+    ("first_status", "missing"), [("Pending", (MissingDetail.PRICES,)), ("Unshipped", None)]
+)
+async def test_rule_5_lines_that_come_before_any_status_are_settled_by_the_first_one(
+    first_status: str, missing: tuple[MissingDetail, ...] | None
+) -> None:
+    world = await a_world()
+    store = (("store-id", STORE.encode()),)
+    bodies = [
+        PENDING_ITEMS,
+        {"payload": v0(first_status, "09:05:00")},
+        {"payload": v0("Unshipped", "09:30:05")},
+    ]
+    await world.tell(TopicName.ORDERS, *(a_message(body, headers=store) for body in bodies))
+    assert getattr(world.order().outcome, "missing", None) == missing
+
+
+async def test_rule_5_a_newer_list_of_all_lines_beats_an_older_count() -> None:
+    counted = v0("Unshipped", "09:30:00", **HEAD | {"NumberOfItemsUnshipped": 3})
+    listed = v0("Unshipped", "09:31:00", OrderItems=[v0_line(priced=True)])
+    for bodies in ((counted, listed), (listed, counted)):
+        world = await a_world()
+        await world.tell(TopicName.ORDERS, *({"payload": body} for body in bodies))
+        assert world.events == ["CommerceOrderCreated"]
+
+
 async def test_rule_5_provisional_lines_that_have_all_their_prices_count() -> None:
     world = await a_world()
     for body in (PENDING_PAGE, ITEMS, {"payload": v0("Unshipped", "09:30:05", **HEAD)}):
