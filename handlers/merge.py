@@ -5,6 +5,7 @@ compared with each part by itself. So the order in which bodies arrive does not 
 those without a time: they are as new as the order is when they come.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from handlers.merged_lines import BodyTime, MergedLines
@@ -28,13 +29,14 @@ _PLAIN = tuple(name for name in AmazonOrder.model_fields if name not in _APART)
 _DETAILS = frozenset({"total", "latest_ship_date"})
 """Those of them that are details: a notification moves the clock of no detail."""
 
-_ABSENT: tuple[object, ...] = (None, ())
+_NOTHING = AmazonOrder.model_construct(amazon_order_id="")
+"""What is known of an order before the first message."""
 
 
 def first(store_id: str, news: AmazonOrder) -> AmazonOrder:
     """Return what is known of an order after the first message about it."""
-    nothing = AmazonOrder.model_construct(amazon_order_id=news.amazon_order_id, store_id=store_id)
-    return merge(nothing, news)
+    names = {"amazon_order_id": news.amazon_order_id, "store_id": store_id}
+    return _Merge(_NOTHING, news).merged(names)
 
 
 def moves_status(known: AmazonOrder, news: AmazonOrder) -> bool:
@@ -59,7 +61,7 @@ def merge(known: AmazonOrder, news: AmazonOrder) -> AmazonOrder:
 
     What the news leaves out stays. What was never told before is taken, however old it is.
     """
-    return _Merge(known, news).merged()
+    return _Merge(known, news).merged({})
 
 
 class _Merge:
@@ -74,11 +76,14 @@ class _Merge:
         self.details_time = BodyTime(None) if news.is_notification else self.time
         self.fields: dict[str, datetime | None] = {}
 
-    def merged(self) -> AmazonOrder:
+    def merged(self, names: Mapping[str, str]) -> AmazonOrder:
         known, news = self.known, self.news
-        update: dict[str, object] = {
-            name: self._newest(name, getattr(known, name), getattr(news, name)) for name in _PLAIN
-        }
+        update: dict[str, object] = {**names}
+        for name in _PLAIN:
+            old, new = getattr(known, name), getattr(news, name)
+            if old is not None or new is not None:
+                time = self.details_time if name in _DETAILS else self.time
+                update[name], _ = self._take(name, old, new, time)
         update["status"] = self._status()
         update["buyer"] = self._buyer()
         update["ship_to"] = self._address()
@@ -98,18 +103,16 @@ class _Merge:
         )
         return known.model_copy(update=update)
 
-    def _newest(self, name: str, old: object, new: object) -> object:
-        time = self.details_time if name in _DETAILS else self.time
-        return self._take(name, old, new, time)[0]
-
     def _take(self, name: str, old: object, new: object, time: BodyTime) -> tuple[object, bool]:
         """Return the newer value, and whether it is the new one; remember its clock."""
         clock = self.known.updated_at(name)
-        taken = new not in _ABSENT and (old in _ABSENT or time.reaches(clock))
-        value = new if taken else old
-        if value not in _ABSENT:
-            self.fields[name] = time.at if taken else clock
-        return value, taken
+        if _is_absent(new):
+            if not _is_absent(old):
+                self.fields[name] = clock
+            return old, False
+        taken = _is_absent(old) or time.reaches(clock)
+        self.fields[name] = time.at if taken else clock
+        return (new if taken else old), taken
 
     def _status(self) -> AmazonStatus | None:
         known, news = self.known, self.news
@@ -145,6 +148,10 @@ class _Merge:
             return known or news
         newer, older = (news, known) if taken else (known, news)
         return _filled(newer, older) if _may_be_one_place(newer, older) else newer
+
+
+def _is_absent(value: object) -> bool:
+    return value is None or (isinstance(value, tuple) and not value)
 
 
 def _later(one: datetime | None, other: datetime | None) -> datetime | None:
