@@ -130,7 +130,7 @@ class Guard:
             return PlainTextResponse(
                 "Too much of a head.\n", HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
             )
-        if len(scope["query_string"]) > MOST_QUERY_BYTES:
+        if max(len(scope["query_string"]), len(scope["path"])) > MOST_QUERY_BYTES:
             return PlainTextResponse("Too long.\n", HTTPStatus.REQUEST_URI_TOO_LONG)
         if "transfer-encoding" in headers:
             # Its length would be known at its end only, whatever Content-Length says beside it.

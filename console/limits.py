@@ -17,7 +17,7 @@ MOST_FIELDS = 2_000
 MOST_HEAD_BYTES = 16 * 1024
 """How long the lines of a request's headers may be together."""
 MOST_QUERY_BYTES = 4_096
-"""How long a query string may be; pages repeat it in their links."""
+"""How long a path, and a query string, may be; pages repeat them in their links."""
 
 _AT_ONCE = {
     "/live": 200,

@@ -18,7 +18,9 @@ _TAKEN_WITHIN = 60.0
 _MOST_WAITING = 256
 """How many connections may wait for a request."""
 _MOST_WAITING_OF_ONE = 64
-"""How many of them may be of one address."""
+"""How many of them may be of one address: it may be a proxy's."""
+_AT_FIRST = 1.0
+"""Seconds for which they do not count so: many that come at once are not idle yet."""
 _STOP_WITHIN = 5
 
 
@@ -75,7 +77,7 @@ class BoundedProtocol(H11Protocol):
         super().connection_made(transport)
         self._expect_request()
         there = [one for one in self.connections if isinstance(one, BoundedProtocol)]
-        one_too_many = longest_waiting(there, self.address)
+        one_too_many = longest_waiting(there, self.address, self.loop.time())
         if one_too_many is not None:
             one_too_many.transport.abort()
 
@@ -128,17 +130,20 @@ class _Deadline:
             self._timer = None
 
 
-def longest_waiting(connections: Sequence[C], newcomer: str) -> C | None:
+def longest_waiting(connections: Sequence[C], newcomer: str, now: float) -> C | None:
     """Return the connection to cut off: if too many wait, the oldest of who has the most."""
     waiting = [one for one in connections if one.is_waiting]
-    per_address = Counter(one.address for one in waiting)
-    if per_address[newcomer] > _MOST_WAITING_OF_ONE:
-        address = newcomer
+    of_newcomer = [
+        one for one in waiting if one.address == newcomer and now - one.waits_since > _AT_FIRST
+    ]
+    if len(of_newcomer) > _MOST_WAITING_OF_ONE:
+        candidates = of_newcomer
     elif len(waiting) > _MOST_WAITING:
-        ((address, _),) = per_address.most_common(1)
+        ((address, _),) = Counter(one.address for one in waiting).most_common(1)
+        candidates = [one for one in waiting if one.address == address]
     else:
         return None
-    return min((one for one in waiting if one.address == address), key=lambda one: one.waits_since)
+    return min(candidates, key=lambda one: one.waits_since)
 
 
 class ConsoleServer(uvicorn.Server):
