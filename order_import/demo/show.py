@@ -32,6 +32,7 @@ from streams.clock import now
 
 T = TypeVar("T")
 _PAUSE = 0.25
+_ASK_AGAIN_SECONDS = 1.0
 _SAY_SECONDS = 5.0
 """How often it is said what is waited for, where nobody sees it change."""
 
@@ -39,15 +40,7 @@ _SAY_SECONDS = 5.0
 async def run_demo(settings: Settings, console: Console) -> None:
     """Feed the sample traffic and show what becomes of it, until all is decided."""
     began = time.monotonic()
-
-    async def answer(ask: Callable[[], Awaitable[T]]) -> T:
-        while True:
-            try:
-                return await ask()
-            except (BrokerUnavailable, StorageUnavailable) as error:
-                console.print(cell(f"asking again: {error}"))
-                await asyncio.sleep(1)
-
+    answer = partial(_answered, console)
     async with connect_reader(settings) as reader, AsyncExitStack() as stack:
         meter = await answer(lambda: stack.enter_async_context(LagMeter(settings)))
         day = await answer(lambda: _day(reader))
@@ -58,6 +51,16 @@ async def run_demo(settings: Settings, console: Console) -> None:
             await answer(partial(_feed, settings, console, phase))
             await answer(view.watch)
         await answer(lambda: _sum_up(console, reader, time.monotonic() - began))
+
+
+async def _answered(console: Console, ask: Callable[[], Awaitable[T]]) -> T:
+    """Ask a server until it answers, and say so each time it does not."""
+    while True:
+        try:
+            return await ask()
+        except (BrokerUnavailable, StorageUnavailable) as error:
+            console.print(cell(f"asking again: {error}"))
+            await asyncio.sleep(_ASK_AGAIN_SECONDS)
 
 
 async def _day(reader: Reader) -> datetime:
@@ -140,11 +143,11 @@ def _what_is_to_go(standings: Mapping[Source, Standing], lag: int) -> str:
 
 async def _sum_up(console: Console, reader: Reader, seconds: float) -> None:
     stores, counts = await reader.stores(), await reader.state_counts()
-    letters = await reader.dead_letter_counts()
+    letters, blockers = await reader.dead_letter_counts(), await reader.blocker_counts()
     orders = sum(sum(states.values()) for states in counts.values())
     console.print(cell(f"All decided: {orders} orders in {seconds:.0f} s.", "bold green"))
     console.print(orders_table(stores, counts))
-    if blockers := await reader.blocker_counts():
+    if blockers:
         console.print(blockers_table(blockers))
     told = ", ".join(f"{count} {code}" for code, count in sorted(letters.items()))
     console.print(cell(f"Dead letters: {told or 'none'}"))

@@ -4,7 +4,6 @@ import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from html import unescape
-from pathlib import Path
 from urllib.parse import quote
 
 import httpx
@@ -21,7 +20,6 @@ from models.blockers import BlockerCode
 from models.ledger import Changes, OrderChange, Source
 from order_import.clients import connect_storage
 from order_import.console_wiring import open_desk
-from order_import.embedded import EmbeddedServers
 from order_import.settings import Settings
 from storage.port import Transaction, Turn
 from tests.builders import (
@@ -100,18 +98,18 @@ def addresses(draw: st.DrawFn) -> str:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def client(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[httpx.AsyncClient]:
+async def client(mongo_url: str) -> AsyncIterator[httpx.AsyncClient]:
     """A console over a few orders, one of them bought in the last moment of the calendar."""
-    directory = Path(tmp_path_factory.mktemp("pages"))
-    async with EmbeddedServers(directory, kafka=False) as servers:
-        # Nobody answers as Kafka there, and no page asks it.
-        told = Settings(mongo_url=servers.mongo_url, kafka_bootstrap_servers="127.0.0.1:1")
-        await _fill(told)
-        live._LONGEST, live._PAUSE = 0.01, 0.0  # else it would tell numbers for minutes
-        async with open_desk(told, Access(None, frozenset(), secure=False)) as desk:
-            transport = httpx.ASGITransport(build_app(desk), raise_app_exceptions=False)
-            async with httpx.AsyncClient(transport=transport, base_url="http://console") as asking:
-                yield asking
+    # Nobody answers as Kafka there, and no page asks it.
+    told = Settings(
+        mongo_url=mongo_url, mongo_database="pages", kafka_bootstrap_servers="127.0.0.1:1"
+    )
+    await _fill(told)
+    live._LONGEST, live._PAUSE = 0.01, 0.0  # else it would tell numbers for minutes
+    async with open_desk(told, Access(None, frozenset(), secure=False)) as desk:
+        transport = httpx.ASGITransport(build_app(desk), raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://console") as asking:
+            yield asking
 
 
 async def _fill(told: Settings) -> None:

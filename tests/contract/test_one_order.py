@@ -47,7 +47,6 @@ from tests.builders import (
 )
 from tests.contract.test_storage import stored_order, stored_story
 
-pytestmark = pytest.mark.timeout(120)
 Tested = MemoryStorage | MongoStorage
 TYPO = f"typo/{ORDER}"
 WAITS = Waiting(WaitingReason.STORE_UNKNOWN)

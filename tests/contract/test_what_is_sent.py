@@ -1,6 +1,5 @@
 """What the driver is told to ask for: reads see what a majority has, writes wait for it."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +11,6 @@ from pymongo.monitoring import (
 )
 
 from models.ledger import Source
-from order_import.embedded import EmbeddedServers
 from storage.driver import Driver
 from storage.mongo import open_storage
 from storage.port import Transaction, Turn
@@ -43,7 +41,7 @@ class Listener(CommandListener):
 
 @pytest.mark.parametrize("driver", Driver)
 async def test_whether_a_commit_took_place_is_asked_of_a_majority(
-    driver: Driver, tmp_path: Path
+    driver: Driver, mongo_url: str, database_name: str
 ) -> None:
     listener = Listener()
 
@@ -51,12 +49,9 @@ async def test_whether_a_commit_took_place_is_asked_of_a_majority(
         await transaction.take_turn(Turn.STOCK)
         await transaction.stores()
 
-    async with (
-        EmbeddedServers(tmp_path, kafka=False) as addresses,
-        open_storage(
-            str(addresses.mongo_url), "sent", driver, event_listeners=[listener]
-        ) as storage,
-    ):
+    async with open_storage(
+        mongo_url, database_name, driver, event_listeners=[listener]
+    ) as storage:
         await storage.prepare()
         await storage.take_up([SOURCE])
         await storage.position(SOURCE)

@@ -24,11 +24,24 @@ from order_import.embedded.servers import Addresses
 from order_import.settings import Settings
 from order_import.topic_admin import create_topics
 from streams.topics import TopicName
-from tests.waiting import PATIENCE
+from tests.waiting import PATIENCE, until
 
 ROOT = Path(__file__).parents[2]
 OUT = (TopicName.COMMERCE_ORDERS, TopicName.BLOCKED, TopicName.NOT_IMPORTED)
 Document = dict[str, Any]
+LOOKING = """
+import sys
+from order_import.cli import main
+from streams.watchdog import Watchdog
+look = Watchdog.look
+def looking(*args):
+    print("looks whether work stands still", flush=True)
+    return look(*args)
+Watchdog.look = looking
+sys.argv = ["order-import", "worker"]
+main()
+"""
+"""A worker that says each time it looks whether its work stands still: see `Worker.is_patient`."""
 
 
 @dataclass
@@ -47,7 +60,24 @@ class Worker:
         """End it as a supervisor does; give its exit status."""
         if self.process.returncode is None:
             self.process.send_signal(signal.SIGTERM)
+        return await self.ended()
+
+    async def ended(self) -> int:
+        """Wait until it ends; give its exit status."""
         return await asyncio.wait_for(self.process.wait(), PATIENCE)
+
+    async def is_patient(self) -> None:
+        """Wait until a `LOOKING` worker has stood for longer than it may; it is to live on.
+
+        It looks five times in the seconds after which it would end.
+        """
+        before = self.log.read_text().count("looks whether")
+
+        async def has_looked() -> bool:
+            assert self.process.returncode is None, self.log.read_text()
+            return self.log.read_text().count("looks whether") > before + 8
+
+        await until(has_looked)
 
 
 @dataclass
@@ -155,17 +185,15 @@ class System:
 
         await self.eventually(is_so, f"{key} is {state}")
 
-    async def eventually(
-        self, holds: Callable[[], Awaitable[bool]], what: str, seconds: float = PATIENCE
-    ) -> None:
+    async def eventually(self, holds: Callable[[], Awaitable[bool]], what: str) -> None:
         """Wait until something holds, or fail with what the workers logged."""
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + seconds
+        deadline = loop.time() + PATIENCE
         while not await holds():
             if loop.time() > deadline:
                 logs = "\n".join(worker.log.read_text()[-2000:] for worker in self.workers)
                 raise AssertionError(
-                    f"not within {seconds} s: {what}\n{await self.states()}\n{logs}"
+                    f"not within {PATIENCE} s: {what}\n{await self.states()}\n{logs}"
                 )
             await asyncio.sleep(0.05)
 

@@ -29,7 +29,6 @@ from tests.integration.kit import ROOT, System, open_system
 from tests.integration.test_cold_start import lines
 from tests.integration.wire import item, key, order, product, store
 
-pytestmark = pytest.mark.timeout(180)
 TOPIC, GROUP = 2, 3
 READ, WRITE, DESCRIBE, DESCRIBE_CONFIGS = 3, 4, 8, 10
 LITERAL, ALLOW = 3, 3

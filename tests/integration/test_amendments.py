@@ -17,7 +17,7 @@ from tests.integration import asking as ask
 from tests.integration.kit import System, open_system
 from tests.integration.wire import Document, product, store
 
-pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(300)]
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 CREATED, AMENDED = "CommerceOrderCreated", "CommerceOrderAmended"
 REQUESTED, MOVED = "CommerceOrderCancellationRequested", "CommerceOrderStatusChanged"
 STORE = "field"

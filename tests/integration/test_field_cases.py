@@ -10,8 +10,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import pytest
-
 from order_import.cli.documents import cut_documents
 from order_import.cli.message_keys import TOPICS, Kind, key_of
 from order_import.clients import connect_reader
@@ -19,8 +17,6 @@ from order_import.lag import LagMeter
 from order_import.sending import Message, send_messages
 from tests.integration.commands import Commands
 from tests.integration.kit import ROOT, System
-
-pytestmark = pytest.mark.timeout(300)
 
 INPUTS = ROOT / "tests" / "samples" / "field_cases"
 STORE_TOLD_LATE = "21b-store-be.json"
@@ -262,12 +258,12 @@ async def test_every_case_gives_what_is_right(system: System) -> None:
 
         for number, steps in enumerate(rounds):
             await send_messages(system.settings, [one for step in steps for one in step.messages])
-            await system.eventually(all_is_decided, f"step {number} is decided", 120)
+            await system.eventually(all_is_decided, f"step {number} is decided")
         store = _messages(INPUTS / STORE_TOLD_LATE, "21b", "stores")
         await send_messages(system.settings, store)
         redrive = ("redrive", "--all", "--code", "unknown-store", "--execute", "--wait", "0")
         await Commands(system).text("dead-letters", *redrive)
-        await system.eventually(all_is_decided, "what was redriven is decided", 120)
+        await system.eventually(all_is_decided, "what was redriven is decided")
 
     told_of_55 = (await system.order("field-de/408-5500001-0000001"))["story"][0]["facts"]
     marketplaces = (told_of_55["marketplace_id"], told_of_55["store_marketplace_id"])

@@ -3,13 +3,10 @@
 from functools import partial
 from typing import Any
 
-import pytest
-
 from streams.topics import TopicName
 from tests.integration.commands import Commands
 from tests.integration.kit import ROOT, System
 
-pytestmark = pytest.mark.timeout(240)
 CASES = ROOT / "tests" / "samples" / "field_cases"
 MCF, BOTH, HEADER = "S02-0900001-0000001", "408-5600001-0000001", "408-5500001-0000001"
 

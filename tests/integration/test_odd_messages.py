@@ -2,7 +2,6 @@
 
 import json
 
-import pytest
 from aiokafka import AIOKafkaProducer
 
 from order_import.dead_letters.view import view_of
@@ -14,7 +13,6 @@ from tests.integration.commands import Commands
 from tests.integration.kit import System
 from tests.integration.wire import key, order, product, store
 
-pytestmark = pytest.mark.timeout(180)
 Header = tuple[str, bytes | None]
 KIB = 1024
 

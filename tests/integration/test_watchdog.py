@@ -12,9 +12,8 @@ from aiokafka import AIOKafkaProducer
 
 from order_import.embedded.ports import HOST
 from streams.topics import TopicName
-from tests.integration.kit import System
+from tests.integration.kit import LOOKING, System
 from tests.integration.wire import item, order, product, store
-from tests.waiting import PATIENCE
 
 STUCK = """
 import asyncio, sys
@@ -34,19 +33,6 @@ fetch = LedgerConsumerThread._fetch_records
 async def deaf(self, consumer, partitions, *args, **kwargs):
     await asyncio.Event().wait()
 LedgerConsumerThread._fetch_records = deaf
-sys.argv = ["order-import", "worker"]
-main()
-"""
-ASKED = """
-import sys
-from order_import.cli import main
-from order_import.worker_watch import WorkerWatch
-has_unread = WorkerWatch._has_unread
-async def asked(self, stall):
-    answer = await has_unread(self, stall)
-    print(f"asked whether there is more, answered {answer}", flush=True)
-    return answer
-WorkerWatch._has_unread = asked
 sys.argv = ["order-import", "worker"]
 main()
 """
@@ -72,7 +58,7 @@ async def test_what_stands_still_ends_and_the_next_worker_does_it(
 ) -> None:
     key = await _one_order(system)
     stuck = await system.start_worker("-c", program, stall_seconds=STALL_SECONDS)
-    assert await asyncio.wait_for(stuck.process.wait(), PATIENCE) == 70
+    assert await stuck.ended() == 70
     last = json.loads(stuck.log.read_text().splitlines()[-1])
     assert (last["event"], last["error"]) == ("worker-broken", "Stalled")
     assert says in last["reason"]
@@ -82,7 +68,7 @@ async def test_what_stands_still_ends_and_the_next_worker_does_it(
 
 async def test_a_worker_that_works_or_has_nothing_to_do_is_left_alone(system: System) -> None:
     key = await _one_order(system)
-    worker = await system.start_worker("-c", ASKED, stall_seconds=STALL_SECONDS)
+    worker = await system.start_worker("-c", LOOKING, stall_seconds=STALL_SECONDS)
     # The mark that ends a transaction is the last of its partition: nobody is given it.
     fact = product("CHAIR")
     producer = AIOKafkaProducer(
@@ -97,12 +83,7 @@ async def test_a_worker_that_works_or_has_nothing_to_do_is_left_alone(system: Sy
     finally:
         await producer.stop()
     await system.becomes(key, "created")
-
-    async def was_asked() -> bool:
-        assert worker.process.returncode is None, worker.log.read_text()
-        return worker.log.read_text().count("asked whether there is more, answered False") > 0
-
-    await system.eventually(was_asked, "it has looked for what it may have missed")
+    await worker.is_patient()
     assert await worker.stop() == 0
 
 
