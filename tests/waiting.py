@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
-PATIENCE = 600.0
+PATIENCE = 300.0
 """How many seconds a test waits for what must happen. A limit for what hangs, so a long one."""
 
 
