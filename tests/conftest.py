@@ -1,6 +1,7 @@
 """What all tests have in common: the same examples in every run, and the servers."""
 
 import os
+import sys
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,12 @@ def pytest_configure_node(node: Any) -> None:
 def pytest_xdist_auto_num_workers() -> int:
     """Give more than there are cores: many tests wait for a broker or a worker to start."""
     return len(os.sched_getaffinity(0)) + 1
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Tell a failure at once: a run that is stopped gives no report."""
+    if report.failed and "PYTEST_XDIST_WORKER" not in os.environ:
+        print(f"\nFAILED {report.nodeid}\n{report.longreprtext[-2000:]}", file=sys.stderr)
 
 
 @pytest.fixture(scope="session")
