@@ -187,6 +187,8 @@ async def test_who_needs_both_turns_is_not_overtaken_for_ever_by_who_needs_one(
     tries, others = 0, 6
     async with open_storage(mongo_url, database_name) as storage, asyncio.TaskGroup() as group:
         await storage.prepare()
+        # The first who has a turn inserts it, and a server may let others wait for its end.
+        await storage.transact(_take_all)
         locks: Any = storage._turns.locks
         stock = locks[Turn.STOCK] = WatchedLock()
 
@@ -225,6 +227,11 @@ async def test_who_needs_both_turns_is_not_overtaken_for_ever_by_who_needs_one(
         may_end.set()
         await waits
     assert tries < others
+
+
+async def _take_all(transaction: Transaction) -> None:
+    for turn in Turn:
+        await transaction.take_turn(turn)
 
 
 class WatchedLock(asyncio.Lock):

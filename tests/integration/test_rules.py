@@ -103,7 +103,7 @@ async def test_rule_12_many_waiting_orders_are_freed_oldest_first_as_far_as_the_
         "some are freed",
     )
     freed = running.db.amazon_orders.find({"store_id": "many", "import.state": "created"})
-    oldest = {order(number)["amazon_order_id"] for number in range(IN_STOCK)}
+    oldest = {order(number, "many")["amazon_order_id"] for number in range(IN_STOCK)}
     assert {document["amazon_order_id"] async for document in freed} == oldest
     numbered = running.db.commerce_orders.find({"store_id": "many"}).sort("order_number", 1)
     in_order = [document["purchase_date"] async for document in numbered]

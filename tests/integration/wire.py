@@ -1,6 +1,7 @@
 """Messages as upstream publishes them, with defaults for all that a test does not care about."""
 
 from typing import Any
+from zlib import crc32
 
 Document = dict[str, Any]
 
@@ -37,10 +38,12 @@ def item(sku: str | None = "LAMP", quantity: int = 1, **fields: Any) -> Document
     }
 
 
-def order(number: int = 1, **fields: Any) -> Document:
+def order(number: int = 1, store_id: str = "us", **fields: Any) -> Document:
+    """Make an order whose number no other store has (rule 22)."""
+    of_store = 0 if store_id == "us" else crc32(store_id.encode()) % 10**7
     return {
-        "store_id": "us",
-        "amazon_order_id": f"111-{number:07d}-0000000",
+        "store_id": store_id,
+        "amazon_order_id": f"111-{number:07d}-{of_store:07d}",
         "status": "Unshipped",
         "fulfillment_channel": "MFN",
         "purchase_date": "2026-11-02T10:00:00Z",
