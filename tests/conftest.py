@@ -48,7 +48,7 @@ def pytest_xdist_auto_num_workers() -> int:
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     """Tell a failure at once: a run that is stopped gives no report."""
     if report.failed and "PYTEST_XDIST_WORKER" not in os.environ:
-        print(f"\nFAILED {report.nodeid}\n{report.longreprtext[-2000:]}", file=sys.stderr)
+        sys.stderr.write(f"\nFAILED {report.nodeid}\n{report.longreprtext[-2000:]}\n")
 
 
 @pytest.fixture(scope="session")
