@@ -90,8 +90,7 @@ class Readiness:
                 self.mongodb, self.kafka = await asyncio.gather(self._mongodb(), self._kafka())
                 if self.mongodb is None or self.state is WorkerState.WAITING:
                     answered_at = time.monotonic()
-                silent = time.monotonic() - answered_at
-                if silent > PATIENCE_SECONDS:
+                elif (silent := time.monotonic() - answered_at) > PATIENCE_SECONDS:
                     raise StorageAway(f"MongoDB does not answer for {silent:.0f} s: {self.mongodb}")
                 missing = self._missing()
                 self._tell(missing)

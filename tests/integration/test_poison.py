@@ -93,7 +93,7 @@ async def test_two_thousand_odd_messages_of_every_kind_are_taken_or_refused_with
             came[found.topic, str(found.partition), str(found.offset)] = message
         await system.publish(TopicName.ORDERS, order(1))
         await system.becomes(key(order(1)), "created")
-        await system.eventually(lambda: _all_is_decided(system), "all is decided")
+        await system.eventually(lambda: all_is_decided(system), "all is decided")
         kept = await system.db.dead_letters.count_documents({})
         await system.eventually(lambda: _letters_are_out(system, kept), "all letters are out")
     letters = await system.read(TopicName.DEAD_LETTER)
@@ -123,7 +123,7 @@ async def _send(
     return message, place
 
 
-async def _all_is_decided(system: System) -> bool:
+async def all_is_decided(system: System) -> bool:
     topics = [system.settings.topic_prefix + topic for topic in READ_TOPICS]
     consumer = new_consumer(system.settings, topics)
     await consumer.start()
