@@ -54,8 +54,9 @@ test: $(INSTALLED) ## Run all quick tests: unit, model, contract, integration, a
 proofs: $(INSTALLED) ## Run for an hour what `make test` runs for seconds: random histories, replays, the last pieces
 	@HISTORIES=10000 REPLAY_WORLDS=10000 $(PYTEST) -s --timeout 36000 \
 		tests/model tests/unit/test_replay_agreement.py
-	@WIRE_HISTORIES=200 STOCK_ROUNDS=10000 $(PYTEST) -s --timeout 36000 \
-		tests/integration/test_histories.py tests/integration/test_stock.py
+	@WIRE_HISTORIES=200 STOCK_ROUNDS=10000 CANARIES=1000 $(PYTEST) -s --timeout 36000 \
+		tests/integration/test_histories.py tests/integration/test_stock.py \
+		tests/integration/test_canary.py
 
 .PHONY: unit
 unit: $(INSTALLED) ## Run the tests that need no server

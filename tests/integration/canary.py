@@ -36,7 +36,9 @@ def messages(seed: int, count: int) -> Iterator[tuple[TopicName, Message]]:
     for number in range(count):
         kind = chance.choice([*_ORDERS * 3, *fuzz.TOPICS])
         (example,) = read_examples()[kind]
-        payload = with_buyer(example["payload"], chance)
+        payload = example["payload"]
+        if kind in _ORDERS:
+            payload = with_buyer(payload, chance)
         if isinstance(payload, dict) and chance.random() < 0.7:
             payload[chance.choice(("note", "buyerInfo", NAME, EMAIL))] = [{"for": NAME}, PHONE]
         value = None if payload is None else _spoilt(payload, chance)
@@ -53,7 +55,6 @@ _HEADERS: tuple[tuple[str, bytes | None], ...] = (
     ("for", NAME.encode()),
     (NAME, b"x"),
     (EMAIL, None),
-    ("store-id", EMAIL.encode()),
     ("traceparent", NAME.encode()),
     ("content-type", f"text/plain; for={EMAIL}".encode()),
     ("x", b"\xff\xfe" + NAME.encode()),
@@ -73,10 +74,14 @@ def with_buyer(value: Any, chance: Random, field: str = "") -> Any:
     return value
 
 
+_NAMES = ("store_id", "name", "sku", "seller_sku", "MarketplaceId", "SellerId")
+"""What errors and pages call a thing by: a merchant's own names, and Amazon's."""
+
+
 def _spoilt(payload: Any, chance: Random) -> bytes | None:
     """Break it, as the fuzz does, or put the buyer where a number, a time or a code belongs."""
-    if isinstance(payload, dict) and chance.random() < 0.4:
-        name = chance.choice(list(payload))
+    if isinstance(payload, dict) and set(payload) - {*_NAMES} and chance.random() < 0.4:
+        name = chance.choice([one for one in payload if one not in _NAMES])
         payload[name] = chance.choice((NAME, [NAME], {"Name": NAME, NAME: 1}, EMAIL))
         return json.dumps(payload).encode()
     return fuzz._value(payload, chance)
