@@ -46,8 +46,8 @@ run: $(INSTALLED) ## Start everything on this machine, with sample traffic; Ctrl
 
 .PHONY: test
 test: $(INSTALLED) ## Run all quick tests: unit, model, contract, integration, and a few faults of each kind
-	@# What takes longest begins first. A file's tests stay together: they share what it has made.
-	@$(PYTEST) -n auto --dist loadfile --no-loadscope-reorder --durations=25 \
+	@# What takes longest begins first.
+	@$(PYTEST) -n auto --dist loadgroup --no-loadscope-reorder --durations=25 \
 		tests/faults tests/integration tests/contract tests/model tests/unit
 
 .PHONY: proofs

@@ -2,7 +2,7 @@
 
 import asyncio
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +55,7 @@ async def test_the_demo_asks_a_server_again_that_does_not_answer_in_time(
     monkeypatch: pytest.MonkeyPatch, error: type[Exception]
 ) -> None:
     monkeypatch.setattr(show, "_ASK_AGAIN_SECONDS", 0)
-    answers = iter([error("it is busy"), error("it is busy"), 3])
+    answers: Iterator[int | Exception] = iter([error("it is busy"), error("it is busy"), 3])
 
     async def ask() -> int:
         answer = next(answers)
