@@ -49,7 +49,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep a file's tests on one worker where they share what it has made, or take no time."""
     for item in items:
         fixtures = item._fixtureinfo.name2fixturedefs if isinstance(item, pytest.Function) else {}
-        if "unit" in item.path.parts or any(used[-1].scope == "module" for used in fixtures.values()):
+        shares = any(used[-1].scope == "module" for used in fixtures.values())
+        if shares or "unit" in item.path.parts:
             item.add_marker(pytest.mark.xdist_group(str(item.path)))
 
 
