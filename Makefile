@@ -47,7 +47,7 @@ run: $(INSTALLED) ## Start everything on this machine, with sample traffic; Ctrl
 .PHONY: test
 test: $(INSTALLED) ## Run all quick tests: unit, model, contract, integration, and a few faults of each kind
 	@# What takes longest begins first.
-	@$(PYTEST) -n auto --dist loadgroup --no-loadscope-reorder --durations=25 \
+	@$(PYTEST) -n auto --no-loadscope-reorder --durations=25 \
 		tests/faults tests/integration tests/contract tests/model tests/unit
 
 .PHONY: proofs

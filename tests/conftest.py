@@ -3,12 +3,14 @@
 import os
 import sys
 from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
 from typing import Any
 from uuid import uuid5
 
 import pytest
 from hypothesis import settings
+from xdist.scheduler import LoadScopeScheduling
 
 from models import keys
 from tests.servers import ask_for, shared_servers
@@ -45,13 +47,22 @@ def pytest_xdist_auto_num_workers() -> int:
     return len(os.sched_getaffinity(0)) + 2
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep a file's tests on one worker where they share what it has made, or take no time."""
-    for item in items:
-        fixtures = item._fixtureinfo.name2fixturedefs if isinstance(item, pytest.Function) else {}
-        shares = any(used[-1].scope == "module" for used in fixtures.values())
-        if shares or "unit" in item.path.parts:
-            item.add_marker(pytest.mark.xdist_group(str(item.path)))
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Keep a file's tests together where they share what it has made, or take no time."""
+    scheduling = LoadScopeScheduling(config, log)
+
+    def split(nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return file if _is_one(config.rootpath / file) else nodeid
+
+    scheduling._split_scope = split
+    return scheduling
+
+
+@cache
+def _is_one(file: Path) -> bool:
+    return "unit" in file.parts or 'scope="module"' in file.read_text()
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
