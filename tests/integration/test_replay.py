@@ -333,7 +333,7 @@ async def test_mongodb_selects_the_orders_that_memory_selects(system: System) ->
         )
         for number, state in {4: "blocked", 7: "created", 3: "blocked", 6: "waiting"}.items():
             await system.becomes(key(order(number)), state)
-        await system.becomes("alien/" + order(8)["amazon_order_id"], "waiting")
+        await system.becomes(key(order(8, "alien")), "waiting")
 
     async def compare(view: View) -> int:
         keys = [one["_id"] async for one in system.db.amazon_orders.find()]
