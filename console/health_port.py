@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from models.ledger import OffsetReset
+
 
 @dataclass(frozen=True, slots=True)
 class ServerHealth:
@@ -36,6 +38,8 @@ class HealthReport:
     lag: Sequence[TopicLag] = ()
     rate: float | None = None
     workers: Sequence[str] | None = None
+    resets: Sequence[OffsetReset] = ()
+    """Positions that were not in their logs any more lately, newest first."""
     exposed_files: Sequence[tuple[str, str]] = ()
     """Files with secrets that others on the console's machine can read, each after its setting."""
 

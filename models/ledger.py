@@ -80,7 +80,8 @@ class Position:
     Everything before `decided_to` is decided and stored; of that, everything but `outbox` is
     published. `epoch` counts its owners, `step` the transactions that moved it: a stored position
     moves only from the epoch and step its owner last saw. That is the fence against a second
-    owner, and how an owner learns whether a commit without an answer happened.
+    owner, and how an owner learns whether a commit without an answer happened. `topic_id` is
+    Kafka's own of the topic it is a position in: one that is created anew has the same name.
     """
 
     source: Source
@@ -88,10 +89,29 @@ class Position:
     outbox: tuple[Outgoing, ...] = ()
     epoch: int = 0
     step: int = 0
+    topic_id: str | None = None
 
     def moved(self, decided_to: int, outbox: tuple[Outgoing, ...]) -> "Position":
         """Give the position after one more transaction."""
         return replace(self, decided_to=decided_to, outbox=outbox, step=self.step + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class OffsetReset:
+    """A position that was not in its log any more, and where reading went on.
+
+    Kafka had deleted what was to be read next, or the topic was created anew.
+    """
+
+    source: Source
+    expected: int
+    found: int
+    at: datetime
+
+    @property
+    def lost(self) -> int | None:
+        """How many offsets were deleted unread; None where the topic is another one."""
+        return self.found - self.expected if self.found > self.expected else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +147,7 @@ class Changes:
     claimed: list[str] = field(default_factory=list)
     """Ids of dead letters whose details an order has taken up."""
     events: list[Event] = field(default_factory=list)
+    offset_resets: list[OffsetReset] = field(default_factory=list)
     replays: list[Replay] = field(default_factory=list)
     answers: list[RecordedAnswer] = field(default_factory=list)
     """What replays said of orders. An answer that is there already stays."""

@@ -125,6 +125,7 @@ class ServerExaminer(Examiner):
             ],
             rate=found.rate,
             workers=await self._workers() if found.kafka.answers else None,
+            resets=found.resets,
             exposed_files=[(one.setting, str(one.path)) for one in found.exposed_files],
         )
 

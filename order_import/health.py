@@ -5,13 +5,13 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from aiokafka.admin import AIOKafkaAdminClient
 
 from models.errors import BrokerUnavailable, OrderImportError
 from models.facts import Store
-from models.ledger import Source
+from models.ledger import OffsetReset, Source
 from models.outcomes import DETAILS_OVERDUE, ImportState
 from order_import.clients import connect_reader, kafka_options
 from order_import.exposed_files import ExposedFile, exposed_files
@@ -23,6 +23,7 @@ from order_import.words import blocked_per_store, system_message_of
 from storage.reader import Reader, Standing
 from streams.clock import now
 
+_RESETS_SINCE, _MOST_RESETS = timedelta(days=30), 10
 _RATE_OVER = 1.0
 """Seconds over which the rate is measured."""
 
@@ -59,6 +60,8 @@ class Health:
     overdue: Mapping[str, int] = field(default_factory=dict)
     """How many orders wait for details longer than an hour, per store id."""
     dead_letters: Mapping[str, int] = field(default_factory=dict)
+    resets: Sequence[OffsetReset] = ()
+    """Positions that were not in their logs any more in the last 30 days, newest first."""
     exposed_files: Sequence[ExposedFile] = ()
     """Files with secrets that others on this machine can read."""
 
@@ -133,6 +136,7 @@ async def _count(health: Health, reader: Reader) -> None:
 
 
 async def _gather(health: Health, reader: Reader, meter: LagMeter | None) -> None:
+    health.resets = await reader.offset_resets(now() - _RESETS_SINCE, _MOST_RESETS)
     began, before = time.monotonic(), await reader.standings()
     if meter is not None:
         health.lag = await _measure(meter, await reader.standings())

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from models.facts import Store
+from models.ledger import OffsetReset
 from models.outcomes import ImportState, MissingDetail
 from models.words import MISSING_DETAILS, REASONS
 
@@ -31,6 +32,20 @@ def in_words(reasons: Iterable[str]) -> str:
 def missing_in_words(missing: Iterable[MissingDetail]) -> str:
     """Return the details an order waits for as people read them, each with its code."""
     return ", ".join(f"{MISSING_DETAILS[detail]} ({detail})" for detail in missing)
+
+
+def reset_in_words(reset: OffsetReset) -> str:
+    """Return what became of a position that was not in its log any more, and what to do."""
+    place = f"{reset.source.topic}:{reset.source.partition}"
+    if reset.lost is None:
+        return (
+            f"{place}: the topic was created anew, or lost its end; "
+            f"offset {reset.expected} was to be read next, {reset.found} was"
+        )
+    return (
+        f"{place}: Kafka deleted {reset.lost:,} offsets, from {reset.expected} to "
+        f"{reset.found - 1}, before they were read; have their orders sent again"
+    )
 
 
 def system_message(store_names: Iterable[str]) -> str | None:

@@ -1,11 +1,19 @@
-"""`positions`, `events` and `dead_letters` documents, and references to what is to go out."""
+"""Documents of positions, events, dead letters and resets; references to what is to go out."""
 
 from bson.binary import Binary
 
 from models import keys
 from models.commands import COMMAND
 from models.events import EVENT_TYPES, Event
-from models.ledger import Admission, CommandMessage, DeadLetter, Header, Outgoing, Source
+from models.ledger import (
+    Admission,
+    CommandMessage,
+    DeadLetter,
+    Header,
+    OffsetReset,
+    Outgoing,
+    Source,
+)
 from models.refusals import DeadLetterCode
 from storage.dead_letters import chain_of
 from storage.story_documents import cause_in, cause_out
@@ -87,6 +95,25 @@ def dead_letter_in(letter: DeadLetter) -> Document:
             redrive_count=chain_of(letter.headers, ()) or None,
         ),
     }
+
+
+def offset_reset_in(reset: OffsetReset) -> Document:
+    """Give an offset reset; the same one, noted again, is the same document."""
+    source = reset.source
+    return {
+        "_id": f"{position_id(source)}:{reset.expected}:{reset.found}",
+        "topic": source.topic,
+        "partition": source.partition,
+        "expected": reset.expected,
+        "found": reset.found,
+        "at": reset.at,
+    }
+
+
+def offset_reset_out(document: Document) -> OffsetReset:
+    """Give a kept offset reset."""
+    source = Source(document["topic"], document["partition"])
+    return OffsetReset(source, document["expected"], document["found"], document["at"])
 
 
 def headers_out(document: Document) -> tuple[Header, ...]:

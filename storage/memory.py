@@ -11,7 +11,7 @@ from models.errors import PositionLost
 from models.events import Event
 from models.ledger import Outgoing, Position, Source
 from storage.memory_contents import Contents
-from storage.memory_transaction import MemoryTransaction, is_same_step
+from storage.memory_transaction import MemoryTransaction
 from storage.port import R, Storage, Transaction, View
 
 
@@ -82,18 +82,6 @@ class MemoryStorage(Storage):
             for one in position.outbox
             if isinstance(one, Event) and (one.key, one.sequence) in events
         }
-
-    @override
-    async def restart_position(self, position: Position, offset: int) -> Position:
-        source = position.source
-        async with self._one_at_a_time:
-            stored = self.contents.positions.get(source)
-            if stored is None or not is_same_step(stored, position):
-                raise PositionLost(f"{source} was moved by another")
-            self.contents.positions[source] = replace(
-                stored, decided_to=offset, step=stored.step + 1
-            )
-            return self.contents.positions[source]
 
     async def claim_sync(self, at: datetime, next_due: datetime) -> bool:
         """Say whether a sync is due at this moment; only one caller of all is told so."""

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from models.events import Event
 from models.facts import Listing, Store
-from models.ledger import DeadLetter, Position, Source
+from models.ledger import DeadLetter, OffsetReset, Position, Source
 from models.records import CommerceOrder, OrderRecord, StockedProduct, StoryEntry
 from storage.memory_replays import KeptReplays
 
@@ -24,6 +24,7 @@ class Contents:
     events: dict[str, Event] = field(default_factory=dict)
     dead_letters: dict[str, DeadLetter] = field(default_factory=dict)
     positions: dict[Source, Position] = field(default_factory=dict)
+    offset_resets: dict[tuple[Source, int, int], OffsetReset] = field(default_factory=dict)
     kept_replays: KeptReplays = field(default_factory=KeptReplays)
     numbered: int = 0
 

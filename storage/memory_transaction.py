@@ -182,6 +182,9 @@ class MemoryTransaction(Transaction):
                 draft.commerce_orders[moved.commerce_order_id] = moved
         for event in changes.events:
             _insert(draft.events, event.event_id, event)
+        draft.offset_resets |= {
+            (reset.source, reset.expected, reset.found): reset for reset in changes.offset_resets
+        }
         draft.dead_letters |= {letter.dead_letter_id: letter for letter in changes.dead_letters}
         for claimed in changes.claimed:
             draft.dead_letters[claimed] = replace(draft.dead_letters[claimed], details_of=None)

@@ -34,9 +34,8 @@ class MongoPositions:
             if document is None:
                 return Position(source, 0)
             outbox = await self._outbox(document["outbox"])
-            return Position(
-                source, document["decided_to"], outbox, document["epoch"], document["step"]
-            )
+            numbers = document["decided_to"], outbox, document["epoch"], document["step"]
+            return Position(source, *numbers, document.get("topic_id"))
 
     async def take_up(self, sources: Sequence[Source]) -> Sequence[Position]:
         """See the port."""
@@ -105,18 +104,6 @@ class MongoPositions:
             # An id does not tell its event's place in the order's sequence; the event does.
             kept = await self._kept("events", sorted(ids & told))
         return {(event["key"], event["sequence"]) for event in kept.values()} & set(events)
-
-    async def restart_position(self, position: Position, offset: int) -> Position:
-        """See the port."""
-        source = position.source
-        with translated():
-            result = await self._database.positions.update_one(
-                {"_id": position_id(source), "epoch": position.epoch, "step": position.step},
-                {"$set": {"decided_to": offset}, "$inc": {"step": 1}},
-            )
-        if not result.matched_count:
-            raise PositionLost(f"{position_id(source)} was moved by another")
-        return await self.position(source)
 
     async def _outbox(self, references: list[Document]) -> tuple[Outgoing, ...]:
         events = await self._kept("events", [ref["event"] for ref in references if "event" in ref])

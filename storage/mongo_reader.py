@@ -8,13 +8,14 @@ from typing import Any
 from typing_extensions import override
 
 from models.facts import Store
-from models.ledger import Source
+from models.ledger import OffsetReset, Source
 from models.outcomes import ImportState
 from storage import blocked_groups
 from storage.commerce_documents import commerce_order_out
 from storage.driver import Driver, open_client, settled
 from storage.fact_documents import store_out
 from storage.indexes import INDEXES
+from storage.ledger_documents import offset_reset_out
 from storage.mongo_errors import translated
 from storage.order_documents import order_out
 from storage.order_lines import FIELDS, line_out, query_of
@@ -134,6 +135,13 @@ class MongoReader(Reader):
     async def dead_letter_counts(self) -> Mapping[str, int]:
         every = {"$match": {"code": {"$gt": ""}}}
         return await self._count("dead_letters", every, _counted("$code"))
+
+    @override
+    async def offset_resets(self, since: datetime, limit: int) -> Sequence[OffsetReset]:
+        with translated():
+            cursor = self._database.offset_resets.find({"at": {"$gte": since}})
+            found = await cursor.sort("at", -1).limit(limit).to_list(None)
+        return [offset_reset_out(document) for document in found]
 
     @override
     async def standings(self) -> Mapping[Source, Standing]:

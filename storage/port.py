@@ -220,11 +220,3 @@ class Storage(Protocol):
         its partition says so.
         """
         ...
-
-    async def restart_position(self, position: Position, offset: int) -> Position:
-        """Set a position anew, after the topic was made anew or was cut.
-
-        Raises:
-            PositionLost: It is not the position that was given any more.
-        """
-        ...

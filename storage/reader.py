@@ -8,7 +8,7 @@ from typing import Protocol
 from models.amazon_order import AmazonStatus, FulfillmentChannel
 from models.blockers import REMEDIES, BlockerCode
 from models.facts import CommerceStatus, Store
-from models.ledger import Source
+from models.ledger import OffsetReset, Source
 from models.money import Money
 from models.outcomes import ImportState, MissingDetail
 from models.records import CommerceOrder, OrderRecord, StoryEntry
@@ -165,6 +165,10 @@ class Reader(Protocol):
 
     async def dead_letter_counts(self) -> Mapping[str, int]:
         """Give, per code, how many messages became dead letters."""
+        ...
+
+    async def offset_resets(self, since: datetime, limit: int) -> Sequence[OffsetReset]:
+        """Return positions that were not in their logs any more since then, newest first."""
         ...
 
     async def standings(self) -> Mapping[Source, Standing]:

@@ -8,11 +8,17 @@ from models.keys import listing_key
 from models.ledger import Changes, OrderChange, Position
 from storage.commerce_documents import commerce_order_in, commerce_progress_in
 from storage.fact_documents import listing_in, product_in, store_in
-from storage.ledger_documents import dead_letter_in, event_in, position_id, reference_in
+from storage.ledger_documents import (
+    dead_letter_in,
+    event_in,
+    offset_reset_in,
+    position_id,
+    reference_in,
+)
 from storage.order_documents import order_in, outcome_in
 from storage.replay_documents import answer_in, replay_in, replay_part_in, sync_id
 from storage.story_documents import story_in
-from storage.values import Document
+from storage.values import Document, present
 
 STORY_LENGTH = 200
 """How many entries of an order's story are kept; the oldest go first."""
@@ -60,6 +66,15 @@ def operations(
         InsertOne(event_in(event), namespace=f"{database}.events") for event in changes.events
     ]
     # Not inserted: a topic made anew counts its offsets from 0 again.
+    writes += [
+        UpdateOne(
+            {"_id": document["_id"]},
+            {"$set": document},
+            upsert=True,
+            namespace=f"{database}.offset_resets",
+        )
+        for document in map(offset_reset_in, changes.offset_resets)
+    ]
     writes += [
         UpdateOne(
             {"_id": letter.dead_letter_id},
@@ -131,6 +146,7 @@ def _move_write(before: Position, after: Position, namespace: str) -> Operation:
                 "decided_to": after.decided_to,
                 "step": after.step,
                 "outbox": [reference_in(outgoing) for outgoing in after.outbox],
+                **present(topic_id=after.topic_id),
             }
         },
         upsert=True,

@@ -7,6 +7,7 @@ to any size.
 
 import asyncio
 import time
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -24,6 +25,7 @@ from typing_extensions import override
 
 from models.ledger import Source
 from streams.decoding import FetchedRecords
+from streams.topic_ids import fetch_topic_ids
 
 log = structlog.get_logger(__name__)
 
@@ -65,7 +67,7 @@ class Consumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka has no types
     @override
     def seek(self, partition: TopicPartition, offset: int) -> None:
         if self._fetcher is not None:
-            self._fetcher.outside.pop(partition, None)
+            self._fetcher.resets.pop(partition, None)
         super().seek(partition, offset)
 
     def next_offset(self, partition: TopicPartition) -> int | None:
@@ -75,13 +77,25 @@ class Consumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka has no types
         state = None if assignment is None else assignment.state_value(partition)
         return state.position if state is not None and state.has_valid_position else None
 
-    def take_outside(self, partition: TopicPartition) -> int | None:
-        """Return, once, the offset that was to be read next and is not in the log any more."""
-        return None if self._fetcher is None else self._fetcher.outside.pop(partition, None)
+    def take_reset(self, partition: TopicPartition) -> tuple[int, int] | None:
+        """Return, once, what was to be read and is not in the log any more, and what is instead."""
+        resets: dict[TopicPartition, tuple[int, int | None]] = self._fetcher.resets
+        expected, found = resets.get(partition, (0, None))
+        if found is None:
+            return None  # there is none, or it is not known yet where reading goes on
+        del resets[partition]
+        return expected, found
 
     def rejoin(self) -> None:
-        """Have the group give out its partitions again, whereupon they are taken up anew."""
+        """Have the group give out its partitions again, so that they are taken up anew."""
         self._coordinator.request_rejoin()
+
+    async def topic_ids(self, topics: Collection[str]) -> Mapping[str, str]:
+        """Return Kafka's ids of topics, as far as it tells them."""
+        try:
+            return await fetch_topic_ids(self._client, topics)
+        except KafkaError:
+            return {}
 
 
 class CommittedFetcher(Fetcher):  # type: ignore[misc]  # aiokafka has no types
@@ -89,8 +103,8 @@ class CommittedFetcher(Fetcher):  # type: ignore[misc]  # aiokafka has no types
 
     def prepare(self) -> None:
         """Begin with nothing known of any partition."""
-        self.outside: dict[TopicPartition, int] = {}
-        """What was to be read next of partitions that have it no more."""
+        self.resets: dict[TopicPartition, tuple[int, int | None]] = {}
+        """What was to be read of partitions that have it no more, and where reading goes on."""
         self._doubts: dict[Source, int] = {}
         self._refused: dict[TopicPartition, type[Exception]] = {}
 
@@ -107,40 +121,53 @@ class CommittedFetcher(Fetcher):  # type: ignore[misc]  # aiokafka has no types
         if not assignment.active:
             return False
         asked = {(topic, one[0]): one[1] for topic, parts in request.topics for one in parts}
-        has_news, has_failed = False, False
-        for topic, parts in response.topics:
-            for number, code, end, stable, _, aborted, _, data in parts:
-                partition = TopicPartition(topic, number)
-                state, offset = assignment.state_value(partition), asked[partition]
-                if not state.has_valid_position or state.position != offset:
-                    continue  # sought meanwhile
-                if code:
-                    has_news |= self._refuse(partition, offset, state, for_code(code))
-                    has_failed = True
-                    continue
-                self._refused.pop(partition, None)
-                state.highwater, state.lso = end, stable
-                state.timestamp = int(time.time() * 1000)
-                if data:
-                    source = Source(*partition)
-                    found = FetchedRecords(source, data, offset, end, aborted or (), self._doubts)
-                    self._records[partition] = FetchResult(
-                        partition,
-                        assignment=assignment,
-                        partition_records=found,
-                        backoff=self._prefetch_backoff,
-                    )
-                    has_news = True
-        if has_failed:
+        taken = [
+            self._take(assignment, TopicPartition(topic, part[0]), asked[topic, part[0]], part)
+            for topic, parts in response.topics
+            for part in parts
+        ]
+        if None in taken:
             await asyncio.sleep(self._retry_backoff)
-        return has_news
+        return any(taken)
+
+    def _take(
+        self, assignment: Any, partition: TopicPartition, offset: int, part: Sequence[Any]
+    ) -> bool | None:
+        """Keep what was fetched of a partition from an offset.
+
+        Returns:
+            Whether there is something for the reader; None if the broker refused.
+        """
+        _, code, end, stable, _, aborted, _, data = part
+        state = assignment.state_value(partition)
+        if not state.has_valid_position or state.position != offset:
+            return False  # sought meanwhile
+        if code:
+            return self._refuse(partition, offset, state, for_code(code))
+        self._refused.pop(partition, None)
+        if (reset := self.resets.get(partition)) is not None and reset[1] is None:
+            self.resets[partition] = reset[0], offset
+        state.highwater, state.lso = end, stable
+        state.timestamp = int(time.time() * 1000)
+        if data:
+            source = Source(*partition)
+            self._records[partition] = FetchResult(
+                partition,
+                assignment=assignment,
+                partition_records=FetchedRecords(
+                    source, data, offset, end, aborted or (), self._doubts
+                ),
+                backoff=self._prefetch_backoff,
+            )
+        return bool(data)
 
     def _refuse(
         self, partition: TopicPartition, offset: int, state: Any, error: type[Exception]
-    ) -> bool:
-        """Take a broker's refusal; say whether there is an error for the reader."""
+    ) -> bool | None:
+        """Take a broker's refusal; the same answer as for what it gives."""
         if error is OffsetOutOfRangeError:
-            self.outside.setdefault(partition, offset)
+            expected, _ = self.resets.get(partition, (offset, None))
+            self.resets[partition] = expected, None
             state.await_reset(OffsetResetStrategy.EARLIEST)
         elif error is TopicAuthorizationFailedError:
             self._set_error(partition, error(partition.topic))
@@ -156,4 +183,4 @@ class CommittedFetcher(Fetcher):  # type: ignore[misc]  # aiokafka has no types
                 offset=offset,
                 error=error.__name__,
             )
-        return False
+        return None

@@ -13,7 +13,7 @@ import structlog
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_exponential_jitter
 
 from models.errors import PositionLost, StorageBusy, StorageUnavailable, TransactionTooLarge
-from models.ledger import Outgoing, Position, Source
+from models.ledger import OffsetReset, Outgoing, Position, Source
 from storage.port import Storage, Transaction
 from streams.messages import Incoming
 from streams.outbox import Outbox
@@ -43,17 +43,20 @@ class Batch:
     """What was read of one partition: everything from `start` up to, not including, `end`.
 
     Not every offset has a message: some are Kafka's own marks, some were of aborted transactions.
+    What is before `deleted_to` Kafka had deleted before it was read.
     """
 
     start: int
     messages: Sequence[Incoming]
     end: int
+    deleted_to: int = 0
 
 
 class ParsedMessage(NamedTuple):
     """A message as its stage has read it, the offset after it, and how large a part it is.
 
-    One that is `refused` was no message to read; one with neither only moves the position.
+    One that is `refused` was no message to read; one with neither only moves the position, perhaps
+    past offsets that Kafka `deleted` before they were read.
     """
 
     source: Source
@@ -62,6 +65,7 @@ class ParsedMessage(NamedTuple):
     weight: int
     size: int
     refused: Incoming | None = None
+    deleted: range = range(0)
 
 
 Decided = tuple[Sequence[tuple[Position, Position]], Sequence[Outgoing]]
@@ -146,6 +150,8 @@ class Lane:
             self._news.set()
 
     def _parse(self, source: Source, batch: Batch, taken_to: int) -> Iterator[ParsedMessage]:
+        if deleted := range(taken_to, batch.deleted_to):
+            yield ParsedMessage(source, None, deleted.stop, 0, 0, deleted=deleted)
         new = [one for one in batch.messages if one.last_offset >= taken_to]
         parsed = iter(self._stage.read([one for one in new if one.refusal is None]))
         for message in new:
@@ -207,6 +213,12 @@ class Lane:
     async def _decide_at_once(self, batch: Sequence[ParsedMessage]) -> None:
         decided: Decided | None = None
         ends = {one.source: one.end for one in batch}
+        now = self._now()
+        resets = [
+            OffsetReset(one.source, one.deleted.start, one.deleted.stop, now)
+            for one in batch
+            if one.deleted
+        ]
         read = [one.read for one in batch if one.read is not None]
 
         async def work(transaction: Transaction) -> None:
@@ -218,7 +230,9 @@ class Lane:
             if read:
                 await self._stage.decide(read, page, transaction)
             moves = self._outbox.moved(ends, page.outgoing)
-            await transaction.write(page.to_changes(), moves)
+            changes = page.to_changes()
+            changes.offset_resets.extend(resets)
+            await transaction.write(changes, moves)
             decided = moves, page.outgoing
 
         # Of a message alone there is no less to try; the server may have more room in a while.
@@ -244,6 +258,8 @@ class Lane:
                         raise StorageUnavailable("a commit without an answer") from None
         if decided is None:
             raise AssertionError("a transaction that committed has decided")
+        for reset in resets:
+            log_reset(reset)
         self._outbox.add(*decided)
         await self._outbox.publish()
 
@@ -285,6 +301,18 @@ class Lane:
         self._waiting_size -= sum(one.size for one in batch)
         self._relief.set()
         return batch
+
+
+def log_reset(reset: OffsetReset) -> None:
+    """Report a position that was not in its log any more, with how many offsets are lost."""
+    log.error(
+        "position-outside-log",
+        topic=reset.source.topic,
+        partition=reset.source.partition,
+        expected=reset.expected,
+        found=reset.found,
+        lost=reset.lost,
+    )
 
 
 _LONGER_AND_LONGER = wait_exponential_jitter(multiplier=0.1, max=5, jitter=0.5)

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import groupby
 from types import MappingProxyType
@@ -14,9 +14,9 @@ import structlog
 from tenacity import AsyncRetrying, retry_if_exception_type, wait_exponential_jitter
 
 from models.errors import StorageUnavailable
-from models.ledger import Position, Source
-from storage.port import R, Storage
-from streams.lane import MAX_WEIGHT, Batch, Lane, log_retry
+from models.ledger import Changes, OffsetReset, Position, Source
+from storage.port import R, Storage, Transaction
+from streams.lane import MAX_WEIGHT, Batch, Lane, log_reset, log_retry
 from streams.publisher import Publisher
 from streams.stage import Stage
 from streams.watchdog import Progress
@@ -34,10 +34,14 @@ class DrainTimeout(Exception):  # noqa: N818 - a state of the world, not a mista
 
 @dataclass(frozen=True, slots=True)
 class LogBounds:
-    """The offsets a partition has: from `start` up to, not including, `end`."""
+    """The offsets a partition has: from `start` up to, not including, `end`.
+
+    `topic_id` is None where Kafka did not tell it.
+    """
 
     start: int
     end: int
+    topic_id: str | None = None
 
 
 ReadBounds = Callable[[Collection[Source]], Awaitable[Mapping[Source, LogBounds]]]
@@ -101,7 +105,7 @@ class Lanes:
             positions, next_topic = taken[topic], self._followed_by.get(topic)
             following = self._lanes.get(next_topic) if next_topic is not None else None
             lane = Lane(
-                [await self._inside_log(one, bounds[one.source]) for one in positions],
+                await self._within_logs(positions, bounds),
                 self._stages[topic],
                 self._storage,
                 self._publisher,
@@ -178,21 +182,23 @@ class Lanes:
         """Give how far each partition is."""
         return {s: lane.progress(s) for lane, _ in self._lanes.values() for s in lane.positions}
 
-    async def _inside_log(self, position: Position, bounds: LogBounds) -> Position:
-        source = position.source
-        if bounds.start <= position.decided_to <= bounds.end:
-            return position
-        if position.decided_to:
-            # Nothing is done twice: the keys of the orders see to that. What was cut off is lost.
-            log.error(
-                "position-outside-log",
-                topic=source.topic,
-                partition=source.partition,
-                decided_to=position.decided_to,
-                log_start=bounds.start,
-                log_end=bounds.end,
-            )
-        return await _again(self._storage.restart_position, position, bounds.start)
+    async def _within_logs(
+        self, positions: Sequence[Position], bounds: Mapping[Source, LogBounds]
+    ) -> Sequence[Position]:
+        """Move positions that are not in their logs any more to the oldest message there is."""
+        now = self._now()
+        found = [(one, *_within_log(one, bounds[one.source], now)) for one in positions]
+        moves = [(before, after) for before, after, _ in found if after is not before]
+        resets = [reset for *_, reset in found if reset is not None]
+
+        async def work(transaction: Transaction) -> None:
+            await transaction.write(Changes(offset_resets=resets), moves)
+
+        if moves:
+            await _again(self._storage.transact, work, positions[0].source)
+        for reset in resets:
+            log_reset(reset)
+        return [after for _, after, _ in found]
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
@@ -201,6 +207,25 @@ class Lanes:
 
 def _published(lanes: Mapping[str, tuple[Lane, asyncio.Task[None]]]) -> Mapping[Source, int]:
     return {s: to for lane, _ in lanes.values() for s, to in lane.published_to.items()}
+
+
+def _within_log(
+    position: Position, bounds: LogBounds, at: datetime
+) -> tuple[Position, OffsetReset | None]:
+    """Return where to read on, and what is to be reported of it."""
+    known, topic_id = position.topic_id, bounds.topic_id or position.topic_id
+    is_recreated = known is not None and known != topic_id
+    offset = position.decided_to
+    if is_recreated or not bounds.start <= offset <= bounds.end:
+        offset = bounds.start
+    if offset == position.decided_to and topic_id == known:
+        return position, None
+    after = replace(position.moved(offset, position.outbox), topic_id=topic_id)
+    # Of a partition that is read for the first time, nobody has missed what was deleted before.
+    was_read = position.decided_to or position.epoch > 1
+    if offset == position.decided_to or not was_read:
+        return after, None
+    return after, OffsetReset(position.source, position.decided_to, offset, at)
 
 
 async def _again(ask: Callable[..., Awaitable[R]], *about: object) -> R:

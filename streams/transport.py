@@ -8,6 +8,7 @@ a batch.
 """
 
 import asyncio
+import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -22,7 +23,7 @@ from faust.transport.drivers.aiokafka import Transport as FaustTransport
 from faust.types import TP
 
 from models.ledger import Source
-from streams.consumer import Consumer
+from streams.consumer import METADATA_SECONDS, Consumer
 from streams.decoding import Record
 from streams.lane import Batch
 from streams.lanes import Lanes, LogBounds
@@ -55,6 +56,8 @@ class LedgerConsumerThread(AIOKafkaConsumerThread):
     def __post_init__(self) -> None:
         super().__post_init__()
         self._read_to: dict[TP, int] = {}
+        self._topic_ids: Mapping[str, str] = {}
+        self._ids_due = 0.0
 
     def _create_worker_consumer(self, transport: FaustTransport) -> Consumer:
         conf = self.app.conf
@@ -78,17 +81,43 @@ class LedgerConsumerThread(AIOKafkaConsumerThread):
     async def _seek_wait(self, consumer: Consumer, partitions: Mapping[TP, int]) -> None:
         # Runs on the same loop as the reading: a batch read before the seek keeps its old start.
         self._read_to.update(partitions)
+        self._ids_due = time.monotonic() + METADATA_SECONDS
         await super()._seek_wait(consumer, partitions)
 
     async def _fetch_records(
         self, consumer: Consumer, active_partitions: set[TP], *args: Any, **kwargs: Any
     ) -> dict[TP, list[BatchRecord]]:
+        if time.monotonic() > self._ids_due:
+            await self._check_topics(consumer)
         found = await super()._fetch_records(consumer, active_partitions, *args, **kwargs)
-        batches = {
-            tp: self._batch(tp, found.get(tp, ()), consumer.next_offset(tp))
-            for tp in active_partitions
-        }
-        return {tp: [batch] for tp, batch in batches.items() if batch is not None}
+        batches = {}
+        for tp in active_partitions:
+            expected, log_start = consumer.take_reset(tp) or (0, 0)
+            if log_start < expected:
+                # Its topic is another one, or lost its end: what is stored decides where to go on.
+                self._read_to.pop(tp, None)
+                consumer.rejoin()
+            next_offset = consumer.next_offset(tp)
+            batch = self._batch(tp, found.get(tp, ()), next_offset, log_start)
+            if batch is not None:
+                batches[tp] = [batch]
+        return batches
+
+    async def topic_ids(self, topics: Collection[str]) -> Mapping[str, str]:
+        """Return Kafka's ids of these topics, and see to it that they stay the same."""
+        consumer = self._ensure_consumer()
+        self._topic_ids = await self.call_thread(consumer.topic_ids, topics)
+        return self._topic_ids
+
+    async def _check_topics(self, consumer: Consumer) -> None:
+        """Have partitions taken up anew whose topic was deleted and created anew meanwhile.
+
+        Its log may be as long as the old one was: then no offset shows it.
+        """
+        self._ids_due = time.monotonic() + METADATA_SECONDS
+        found = await consumer.topic_ids(self._topic_ids)
+        if any(found.get(topic, known) != known for topic, known in self._topic_ids.items()):
+            consumer.rejoin()
 
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
         # aiokafka asks without end where a topic was deleted, and no partitions could be moved.
@@ -99,7 +128,7 @@ class LedgerConsumerThread(AIOKafkaConsumerThread):
             return False
 
     def _batch(
-        self, tp: TP, records: Sequence[Record], next_offset: int | None
+        self, tp: TP, records: Sequence[Record], next_offset: int | None, log_start: int = 0
     ) -> BatchRecord | None:
         """Give what was read of a partition since the last time, if it was anything.
 
@@ -109,7 +138,7 @@ class LedgerConsumerThread(AIOKafkaConsumerThread):
         if start is None or next_offset is None or next_offset <= start:
             return None
         self._read_to[tp] = next_offset
-        batch = Batch(start, records, next_offset)
+        batch = Batch(start, records, next_offset, log_start)
         return BatchRecord(tp.topic, tp.partition, next_offset - 1, batch)
 
 
@@ -117,6 +146,7 @@ class LedgerConsumer(FaustConsumer):
     """A consumer whose positions are the ledger's."""
 
     transport: "LedgerTransport"
+    _thread: LedgerConsumerThread
 
     def _new_consumer_thread(self) -> LedgerConsumerThread:
         return LedgerConsumerThread(self, loop=self.loop, beacon=self.beacon)
@@ -140,7 +170,10 @@ class LedgerConsumer(FaustConsumer):
         partitions = [TP(*source) for source in sources]
         starts = await self.earliest_offsets(*partitions)
         ends = await self.highwaters(*partitions)
-        return {Source(*tp): LogBounds(starts[tp], ends[tp]) for tp in partitions}
+        ids = await self._thread.topic_ids({tp.topic for tp in partitions})
+        return {
+            Source(*tp): LogBounds(starts[tp], ends[tp], ids.get(tp.topic)) for tp in partitions
+        }
 
     async def wait_empty(self) -> None:
         """Before partitions are given up: finish what is at hand, then tell Kafka how far."""

@@ -14,6 +14,7 @@ from order_import.cli.surroundings import read_settings, run, whereabouts
 from order_import.health import Health, ServerHealth, examine
 from order_import.health_view import ago, blockers_table, orders_table
 from order_import.output import cell, moment, new_table, print_json, stdout
+from order_import.words import reset_in_words
 from streams.clock import now
 
 
@@ -51,6 +52,17 @@ def health_as_json(health: Health) -> dict[str, object]:
         "blockers": health.blockers,
         "waiting_for_details_over_an_hour": health.overdue,
         "dead_letters": health.dead_letters,
+        "offset_resets": [
+            {
+                "topic": reset.source.topic,
+                "partition": reset.source.partition,
+                "expected": reset.expected,
+                "found": reset.found,
+                "lost": reset.lost,
+                "at": reset.at,
+            }
+            for reset in health.resets
+        ],
         "system_message": health.system_message,
         "warnings": [str(one) for one in health.exposed_files],
     }
@@ -96,6 +108,8 @@ def _show_orders(console: Console, health: Health) -> None:
     if health.dead_letters:
         told = ", ".join(f"{count} {code}" for code, count in sorted(health.dead_letters.items()))
         console.print(f"Dead letters: {told}")
+    for reset in health.resets:
+        console.print(cell(f"{moment(reset.at)} UTC: {reset_in_words(reset)}", "bold red"))
 
 
 def _server_line(server: ServerHealth) -> Text:

@@ -15,7 +15,7 @@ from models.amazon_order import AmazonStatus, FulfillmentChannel
 from models.blockers import BlockerCode
 from models.commands import OrderCursor
 from models.facts import CommerceStatus
-from models.ledger import Changes, OrderChange, Source
+from models.ledger import Changes, OffsetReset, OrderChange, Source
 from models.outcomes import Created, ImportState, SkipReason, WaitingReason
 from models.refusals import DeadLetterCode
 from models.replays import RecordedAnswer, ReplayAnswer, ReplayResult, Selection
@@ -62,6 +62,7 @@ BY_THE_STORAGE = {"committed", "failed"}
 """What the storage itself calls of its transactions."""
 
 Names = dict[type, set[str]]
+A_RESET = OffsetReset(SOURCE, 3, 9, NOW)
 
 
 class Asked:
@@ -112,6 +113,7 @@ async def work(storage: Any, names: Names) -> None:
         held={"SKU-1": 1},
         events=[an_event()],
         dead_letters=[a_dead_letter(details_of=ORDER)],
+        offset_resets=[A_RESET],
     )
 
     async def first(transaction: Transaction) -> None:
@@ -140,7 +142,6 @@ async def work(storage: Any, names: Names) -> None:
     stored = await storage.position(SOURCE)
     await storage.mark_published(stored, ())
     await storage.unpublished_elsewhere({(KEY, 1)}, [SOURCE])
-    await storage.restart_position(stored, 0)
     await storage.claim_sync(NOW, NOW + timedelta(minutes=5))
 
 
@@ -207,6 +208,8 @@ async def operate(reader: Any) -> None:
     for store in (None, STORE):
         await reader.blocked_groups(store, 5)
     await reader.dead_letter_counts()
+    assert await reader.offset_resets(NOW - timedelta(days=1), 5) == [A_RESET]
+    assert not await reader.offset_resets(NOW + timedelta(days=1), 5)
     await reader.standings()
 
 

@@ -33,6 +33,7 @@ from models.ledger import (
     Admission,
     Changes,
     CommandMessage,
+    OffsetReset,
     OrderChange,
     Outgoing,
     Position,
@@ -170,7 +171,10 @@ async def stored_story(storage: Tested, key: str = KEY) -> Sequence[StoryEntry]:
 
 async def count(storage: Tested) -> dict[str, int]:
     """How much there is of all that a transaction may add."""
-    names = ("orders", "commerce_orders", "events", "dead_letters", "stores", "positions")
+    names = [
+        *("orders", "commerce_orders", "events", "dead_letters", "offset_resets", "stores"),
+        "positions",
+    ]
     if isinstance(storage, MemoryStorage):
         return {name: len(getattr(storage.contents, name)) for name in names}
     collections = {"orders": "amazon_orders"}
@@ -688,18 +692,23 @@ async def test_what_other_partitions_have_yet_to_tell_is_known_by_order_and_sequ
     assert set(await storage.unpublished_elsewhere(asked, [elsewhere])) == {second}
 
 
-async def test_a_position_is_restarted_with_what_is_still_to_go_out(storage: Tested) -> None:
-    await with_outbox(storage)
-    before = await storage.position(SOURCE)
-    assert await storage.restart_position(before, 4) == Position(SOURCE, 4, OUTBOX, step=2)
+async def test_a_position_that_is_reset_keeps_what_is_to_go_out_and_its_topics_id(
+    storage: Tested,
+) -> None:
+    before = await with_outbox(storage)
+    after = replace(before.moved(4, before.outbox), topic_id="f00d")
+    reset = OffsetReset(SOURCE, before.decided_to, 4, NOW)
+
+    async def work(transaction: Transaction) -> None:
+        await transaction.write(Changes(offset_resets=[reset, reset]), [(before, after)])
+
+    await storage.transact(work, SOURCE)
+    assert await storage.position(SOURCE) == Position(SOURCE, 4, OUTBOX, step=2, topic_id="f00d")
+    assert (await count(storage))["offset_resets"] == 1
+    await move(storage, after, after.moved(5, ()))
+    assert (await storage.position(SOURCE)).topic_id == "f00d"
     with pytest.raises(PositionLost):
-        await storage.restart_position(before, 0)
-    unknown = Source("commerce.stores", 0)
-    [taken] = await storage.take_up([unknown])
-    restarted = await storage.restart_position(taken, 7)
-    assert restarted.decided_to == 7
-    await move(storage, restarted, restarted.moved(8, ()))
-    assert (await storage.position(unknown)).decided_to == 8
+        await storage.transact(work, SOURCE)
 
 
 # ---------------------------------------------------------------- all or nothing

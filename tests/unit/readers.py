@@ -8,7 +8,7 @@ from typing_extensions import override
 
 from models.errors import StorageUnavailable
 from models.facts import Store
-from models.ledger import Source
+from models.ledger import OffsetReset, Source
 from models.outcomes import ImportState
 from storage.reader import (
     BlockedGroup,
@@ -31,7 +31,9 @@ class FakeReader(Reader):
         known_stores: Sequence[Store] = (),
         blocked: Mapping[str, int] | None = None,
         overdue: Mapping[str, int] | None = None,
+        resets: Sequence[OffsetReset] = (),
     ) -> None:
+        self.resets = resets
         self.lines = lines
         self.groups = groups
         self.known_stores = known_stores
@@ -86,6 +88,10 @@ class FakeReader(Reader):
     @override
     async def dead_letter_counts(self) -> Mapping[str, int]:
         return {}
+
+    @override
+    async def offset_resets(self, since: datetime, limit: int) -> Sequence[OffsetReset]:
+        return [one for one in self.resets if one.at >= since][:limit]
 
     @override
     async def standings(self) -> Mapping[Source, Standing]:

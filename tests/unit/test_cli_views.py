@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -17,6 +18,7 @@ from models.amazon_order import (
 )
 from models.blockers import REMEDIES, Blocker, BlockerCode
 from models.facts import CommerceStatus, Store
+from models.ledger import OffsetReset, Source
 from models.money import Money
 from models.outcomes import (
     DETAILS_OVERDUE,
@@ -310,6 +312,20 @@ def test_status_says_how_many_orders_wait_too_long_for_details(
     assert "Waiting for details for over an hour: 3 (de 2, us 1)" in shown
     assert "wait" not in (health.system_message or "")
     assert health_as_json(health)["waiting_for_details_over_an_hour"] == {"us": 1, "de": 2}
+
+
+def test_status_tells_what_kafka_deleted_before_it_was_read(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    health = a_health()
+    source = Source("amazon.orders", 1)
+    health.resets = [OffsetReset(source, 1276, 2500, AT), OffsetReset(source, 40, 0, AT)]
+    show_health(stdout(), health, AT)
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "amazon.orders:1: Kafka deleted 1,224 offsets, from 1276 to 2499, before" in shown
+    assert "amazon.orders:1: the topic was created anew, or lost its end; offset 40" in shown
+    told: Any = health_as_json(health)["offset_resets"]
+    assert [one["lost"] for one in told] == [1224, None]
 
 
 def test_status_as_json() -> None:

@@ -5,11 +5,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 from typing_extensions import override
 
 from models.errors import PositionLost, StorageUnavailable, TransactionTooLarge
 from models.events import Event
-from models.ledger import Admission, DeadLetter, Outgoing, Position, Source
+from models.ledger import Admission, DeadLetter, OffsetReset, Outgoing, Position, Source
 from models.records import Cause
 from models.refusals import DeadLetterCode, Refusal
 from storage.memory import MemoryStorage
@@ -171,6 +172,18 @@ async def test_what_holds_no_message_moves_the_position_all_the_same() -> None:
     end = Kit()
     await end.run(Batch(0, [], 3))
     assert end.stands_at(3)
+
+
+async def test_what_kafka_deleted_unread_is_noted_with_the_position_that_passes_it() -> None:
+    kit = Kit(position=Position(SOURCE, 4))
+    with capture_logs() as logs:
+        await kit.run(Batch(2, a_batch(9, 10).messages, 10, deleted_to=9))
+    assert kit.stage.batches == [[9]]
+    assert kit.stands_at(10)
+    (reset,) = kit.storage.contents.offset_resets.values()
+    assert reset == OffsetReset(SOURCE, 4, 9, NOW)
+    (line,) = [one for one in logs if one["event"] == "position-outside-log"]
+    assert (line["lost"], line["expected"], line["found"]) == (5, 4, 9)
 
 
 def unreadable(offset: int, last_offset: int) -> Record:

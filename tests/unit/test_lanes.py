@@ -2,11 +2,12 @@
 
 import asyncio
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 import pytest
 
 from models.errors import PositionLost
-from models.ledger import Position, Source
+from models.ledger import OffsetReset, Position, Source
 from storage.memory import MemoryStorage
 from storage.port import Transaction
 from streams.lane import MAX_WEIGHT, Batch
@@ -54,6 +55,10 @@ class Kit:
             now=lambda: NOW,
             on_failure=self.failures.append,
         )
+
+    @property
+    def resets(self) -> Sequence[OffsetReset]:
+        return list(self.storage.contents.offset_resets.values())
 
     async def fill(self, source: Source, batches: int) -> None:
         for start in range(0, batches * MAX_WEIGHT, MAX_WEIGHT):
@@ -142,3 +147,49 @@ async def test_a_position_that_another_took_up_meanwhile_is_not_set_anew() -> No
     with pytest.raises(PositionLost):
         await kit.lanes.assign([QUICK], slow)
     assert (await kit.storage.position(QUICK)).decided_to == 412
+
+
+HERE, ELSEWHERE = "a" * 32, "b" * 32
+
+
+def at(offset: int, topic_id: str | None = HERE, epoch: int = 1) -> Position:
+    return Position(SLOW, offset, epoch=epoch, topic_id=topic_id)
+
+
+@pytest.mark.parametrize(
+    ("position", "bounds", "goes_on_at", "reset"),
+    [
+        pytest.param(at(3), LogBounds(0, 9, HERE), 3, None, id="within its log"),
+        pytest.param(at(9), LogBounds(0, 9, HERE), 9, None, id="at its end"),
+        pytest.param(at(3), LogBounds(3, 9, HERE), 3, None, id="at its start"),
+        pytest.param(at(3), LogBounds(0, 9), 3, None, id="Kafka did not tell the id"),
+        pytest.param(at(3), LogBounds(7, 9, HERE), 7, (3, 7, 4), id="what was next is deleted"),
+        pytest.param(at(0, epoch=2), LogBounds(7, 9, HERE), 7, (0, 7, 7), id="the very first too"),
+        pytest.param(at(0), LogBounds(7, 9, HERE), 7, None, id="never read before"),
+        pytest.param(at(40), LogBounds(0, 9, HERE), 0, (40, 0, None), id="beyond its end"),
+        pytest.param(at(3), LogBounds(0, 9, ELSEWHERE), 0, (3, 0, None), id="another topic"),
+        pytest.param(at(0), LogBounds(0, 9, ELSEWHERE), 0, None, id="another, nothing was read"),
+        pytest.param(at(3, None), LogBounds(0, 9, HERE), 3, None, id="the id was not noted"),
+    ],
+)
+async def test_a_position_is_taken_up_within_the_log_of_its_topic(
+    position: Position,
+    bounds: LogBounds,
+    goes_on_at: int,
+    reset: tuple[int, int, int | None] | None,
+) -> None:
+    kit = Kit()
+    kit.storage.contents.positions[SLOW] = replace(position, epoch=position.epoch - 1)
+
+    async def bounds_of(_: object) -> dict[Source, LogBounds]:
+        return {SLOW: bounds}
+
+    assert await kit.lanes.assign([SLOW], bounds_of) == {SLOW: goes_on_at}
+    stored = kit.storage.contents.positions[SLOW]
+    assert (stored.decided_to, stored.topic_id) == (goes_on_at, bounds.topic_id or HERE)
+    told = [(one.expected, one.found, one.lost) for one in kit.resets]
+    assert told == ([] if reset is None else [reset])
+    # Once: whoever takes it up next finds it where it is.
+    await kit.lanes.assign([SLOW], bounds_of)
+    assert len(kit.resets) == len(told)
+    await kit.lanes.drain()

@@ -6,7 +6,7 @@ nothing and does nothing: partitions that take long to be taken up are never rea
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import faust
 import pytest
 from faust.streams import Stream
 from faust.tables.recovery import ServiceStopped
+from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage
 
@@ -227,6 +228,9 @@ class AssignedThread:
     async def highwaters(self, *partitions: TP) -> dict[TP, int]:
         return {one: self._logs[one].end for one in partitions}
 
+    async def topic_ids(self, topics: Collection[str]) -> dict[str, str]:
+        return dict.fromkeys(topics, "f00d")
+
     async def seek_wait(self, partitions: dict[TP, int]) -> None:
         self.sought |= partitions
 
@@ -269,6 +273,77 @@ async def test_a_batch_may_hold_nothing_but_the_end_of_a_transaction(tmp_path: P
     marks = thread._batch(ORDERS, (), 6)
     assert marks is not None
     assert (marks.value.start, marks.value.messages, marks.value.end) == (4, (), 6)
+
+
+class Reading:
+    """What the thread asks its consumer for."""
+
+    def __init__(self, next_offset: int, reset: tuple[int, int] | None = None) -> None:
+        self.offset = next_offset
+        self.reset = reset
+        self.rejoined = 0
+        self.ids = {ORDERS.topic: "a"}
+
+    def next_offset(self, _: TP) -> int:
+        return self.offset
+
+    def take_reset(self, _: TP) -> tuple[int, int] | None:
+        reset, self.reset = self.reset, None
+        return reset
+
+    def rejoin(self) -> None:
+        self.rejoined += 1
+
+    async def topic_ids(self, topics: Collection[str]) -> dict[str, str]:
+        return {one: self.ids[one] for one in topics if one in self.ids}
+
+
+@pytest.fixture
+async def reading(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LedgerConsumerThread:
+    """A thread that reads nothing but is asked for it."""
+
+    async def nothing(*_: object, **__: object) -> dict[TP, list[Any]]:
+        return {}
+
+    monkeypatch.setattr(AIOKafkaConsumerThread, "_fetch_records", nothing)
+    thread = a_thread(tmp_path)
+    thread._ids_due = float("inf")
+    return thread
+
+
+async def test_what_kafka_deleted_unread_is_in_the_batch_that_passes_it(
+    reading: LedgerConsumerThread,
+) -> None:
+    reading._read_to[ORDERS] = 4
+    consumer: Any = Reading(9, reset=(4, 9))
+    ((batch,),) = (await reading._fetch_records(consumer, {ORDERS})).values()
+    assert (batch.value.start, batch.value.end, batch.value.deleted_to) == (4, 9, 9)
+    assert not await reading._fetch_records(consumer, {ORDERS})
+    assert not consumer.rejoined
+
+
+async def test_a_log_that_ends_before_what_was_read_has_its_partitions_taken_up_anew(
+    reading: LedgerConsumerThread,
+) -> None:
+    """Its messages are none that may be decided as if they came after those of the other."""
+    reading._read_to[ORDERS] = 40
+    consumer: Any = Reading(45, reset=(40, 0))
+    assert not await reading._fetch_records(consumer, {ORDERS})
+    assert consumer.rejoined == 1
+
+
+async def test_a_topic_made_anew_is_noticed_though_its_log_is_as_long(
+    reading: LedgerConsumerThread,
+) -> None:
+    reading._topic_ids, reading._ids_due = {ORDERS.topic: "a", "deleted": "c"}, 0.0
+    consumer: Any = Reading(4)
+    await reading._fetch_records(consumer, {ORDERS})
+    assert not consumer.rejoined
+    consumer.ids[ORDERS.topic], reading._ids_due = "b", 0.0
+    await reading._fetch_records(consumer, {ORDERS})
+    assert consumer.rejoined == 1
+    await reading._fetch_records(consumer, {ORDERS})
+    assert consumer.rejoined == 1, "asked for again before it is due"
 
 
 def a_thread(directory: Path) -> LedgerConsumerThread:

@@ -204,11 +204,6 @@ class ProcessStorage(MemoryStorage):
         await self._power.step("storage.mark")
         await self._written(super().mark_published(position, rest))
 
-    @override
-    async def restart_position(self, position: Position, offset: int) -> Position:
-        await self._power.step("storage.restart")
-        return await self._written(super().restart_position(position, offset))
-
     async def _written(self, writing: Awaitable[R]) -> R:
         """Write one document outside of a transaction; whose draft has the old one, conflicts."""
         result = await writing
