@@ -70,6 +70,7 @@ browser: $(INSTALLED) ## Run the console's tests in a real browser; needs chromi
 .PHONY: faults
 faults: $(INSTALLED) ## Break everything under load for an hour, have it checked, write docs/faults.md; goes on where it was
 	@$(BIN)/python -m tests.faults.inprocess
+	@$(BIN)/python -m tests.faults.wire
 	@$(BIN)/python -m tests.faults $(ARGS)
 
 .PHONY: faults-inprocess

@@ -51,6 +51,9 @@ def write(results: list[Result], data: Path) -> None:
     parts = [INTRODUCTION.read_text().rstrip(), "", "## What was run", "", _where(), ""]
     parts += [*_sums(results), "", "## Faults", "", *_faults(results), ""]
     parts += ["## Recovery", "", *_recovery(results), "", "## Campaigns", "", *_lines(results), ""]
+    wire = data / "wire/result.json"
+    if wire.exists():
+        parts += ["## Odd bytes on the wire", "", *_wire(json.loads(wire.read_text())), ""]
     inside = [json.loads(path.read_text()) for path in sorted(data.glob("inprocess/*.json"))]
     if inside:
         parts += ["## Without servers", "", *_inside(inside), ""]
@@ -138,6 +141,24 @@ def _lines(results: list[Result]) -> list[str]:
         for one in results
     ]
     return rows
+
+
+def _wire(found: Result) -> list[str]:
+    kinds = found["kinds"]
+    rows = [
+        (
+            f"{found['records']:,} records in batches written by hand, in {found['seconds']:.0f} s "
+            f"(seed {found['seed']}): every codec, odd keys and header names, none and 100,000 "
+            "headers, values of nothing and of nearly 2 MiB, times at both ends of what there is. "
+            "Some of the last batches are damaged on the stopped broker's disk. Each offset is "
+            "looked up in the broker's own files: it must be decided or refused, once, and no "
+            f"worker may end. **{len(found['found'])} violations.**"
+        ),
+        "",
+        "| batches | |",
+        "|---|---:|",
+    ]
+    return [*rows, *(f"| {kind} | {count:,} |" for kind, count in kinds.items())]
 
 
 def _inside(found: list[Result]) -> list[str]:

@@ -179,9 +179,9 @@ async def test_rule_28_damage_on_the_brokers_disk_costs_the_batches_it_is_in(
     numbers = range(2 * len(IN_PLACE) + 1)
     for number in numbers:
         await wire.send(topic, 0, WireBatch([record_of(order(number))]))
-    (segment,) = servers.parent.glob(f"kafka/**/{topic}-0/*.log")
+    (directory,) = servers.parent.glob(f"kafka/**/{topic}-0")
     for place, edit in enumerate(IN_PLACE.values()):
-        damage_segment(segment, 2 * place + 1, edit)
+        damage_segment(directory, 2 * place + 1, edit)
     async with system.worker():
         await system.becomes(key(order(numbers[-1])), "created")
     assert await system.states() == {"created": len(IN_PLACE) + 1}

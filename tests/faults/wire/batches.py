@@ -2,6 +2,7 @@
 
 import gzip
 import struct
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
@@ -44,7 +45,7 @@ class WireBatch:
     records: Sequence[WireRecord]
     base_offset: int = 0
     codec: Codec = Codec.NONE
-    timestamp: int = 1_780_000_000_000
+    timestamp: int | None = None
     producer_id: int = -1
     epoch: int = -1
     sequence: int = -1
@@ -64,7 +65,8 @@ class WireBatch:
         count = len(self.records) if self.count is None else self.count
         last = count - 1 if self.last_delta is None else self.last_delta
         attributes = self.codec | self.transactional * _TRANSACTIONAL | self.control * _CONTROL
-        stamps = [self.timestamp + one.timestamp for one in self.records] or [self.timestamp]
+        first = int(time.time() * 1000) if self.timestamp is None else self.timestamp
+        stamps = [first + one.timestamp for one in self.records] or [first]
         head = [
             self.base_offset,
             _HEAD.size - 12 + len(payload),
@@ -74,7 +76,7 @@ class WireBatch:
             attributes,
             last,
         ]
-        head += [self.timestamp, max(stamps), self.producer_id, self.epoch, self.sequence, count]
+        head += [first, max(stamps), self.producer_id, self.epoch, self.sequence, count]
         checked = (_HEAD.pack(*head) + payload)[_FROM_ATTRIBUTES:]
         head[4] = (calc_crc32c(checked) + self.crc_off_by) & 0xFFFFFFFF
         return _HEAD.pack(*head) + payload

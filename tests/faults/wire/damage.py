@@ -60,12 +60,18 @@ FORGED: dict[str, Edit] = {
 """The same, where the broker would no longer find the batches after it."""
 
 
-def damage_segment(path: Path, which: int, edit: Edit) -> None:
-    """Change one batch of a segment where it lies."""
-    batches = batches_in(path.read_bytes())
-    changed = edit(batches[which])
-    if len(changed) != len(batches[which]):
-        raise ValueError("a batch in a segment keeps its length")
-    with path.open("r+b") as segment:
-        segment.seek(sum(map(len, batches[:which])))
-        segment.write(changed)
+def damage_segment(directory: Path, offset: int, edit: Edit) -> None:
+    """Change the batch that begins at an offset, in a partition's segments, where it lies."""
+    for path in directory.glob("*.log"):
+        at = 0
+        for batch in batches_in(path.read_bytes()):
+            if int.from_bytes(batch[:8], "big") == offset:
+                changed = edit(batch)
+                if len(changed) != len(batch):
+                    raise ValueError("a batch in a segment keeps its length")
+                with path.open("r+b") as segment:
+                    segment.seek(at)
+                    segment.write(changed)
+                return
+            at += len(batch)
+    raise ValueError(f"no batch begins at {offset}")
