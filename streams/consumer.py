@@ -7,7 +7,7 @@ to any size.
 
 import asyncio
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -21,10 +21,11 @@ from aiokafka.errors import (
     UnknownTopicOrPartitionError,
     for_code,
 )
+from aiokafka.protocol.fetch import FetchRequest
 from typing_extensions import override
 
 from models.ledger import Source
-from streams.decoding import FetchedRecords
+from streams.decoding import FetchedRecords, begins_with
 from streams.topic_ids import fetch_topic_ids
 
 log = structlog.get_logger(__name__)
@@ -33,6 +34,9 @@ METADATA_SECONDS = 30
 """How old the knowledge of topics may be: after that, new and recreated partitions are seen."""
 MAX_FETCH_BYTES = 16 * 1024 * 1024
 """The most that a broker sends in one answer, but for a single larger batch."""
+UNSERVED_SECONDS = 5.0
+"""How long a broker may not give what it has, before reading goes on behind it."""
+_ENDS_WITHIN_MS = 10_000
 
 
 class Consumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka has no types
@@ -107,6 +111,8 @@ class CommittedFetcher(Fetcher):  # type: ignore[misc]  # aiokafka has no types
         """What was to be read of partitions that have it no more, and where reading goes on."""
         self._doubts: dict[Source, int] = {}
         self._refused: dict[TopicPartition, type[Exception]] = {}
+        self._unserved: dict[TopicPartition, tuple[int, float]] = {}
+        """Offsets that the broker does not give though it has them, and since when."""
 
     @override
     async def _proc_fetch_request(self, assignment: Any, node_id: int, request: Any) -> bool:
@@ -128,6 +134,11 @@ class CommittedFetcher(Fetcher):  # type: ignore[misc]  # aiokafka has no types
         ]
         if None in taken:
             await asyncio.sleep(self._retry_backoff)
+        now = time.monotonic()
+        for partition, (offset, since) in list(self._unserved.items()):
+            if now - since > UNSERVED_SECONDS:
+                self._unserved[partition] = offset, now
+                taken.append(await self._pass_damage(assignment, node_id, partition, offset))
         return any(taken)
 
     def _take(
@@ -145,20 +156,15 @@ class CommittedFetcher(Fetcher):  # type: ignore[misc]  # aiokafka has no types
         if code:
             return self._refuse(partition, offset, state, for_code(code))
         self._refused.pop(partition, None)
+        self._note_unserved(partition, offset, is_served=bool(data) or offset >= stable)
         if (reset := self.resets.get(partition)) is not None and reset[1] is None:
             self.resets[partition] = reset[0], offset
         state.highwater, state.lso = end, stable
         state.timestamp = int(time.time() * 1000)
         if data:
             source = Source(*partition)
-            self._records[partition] = FetchResult(
-                partition,
-                assignment=assignment,
-                partition_records=FetchedRecords(
-                    source, data, offset, end, aborted or (), self._doubts
-                ),
-                backoff=self._prefetch_backoff,
-            )
+            records = FetchedRecords(source, data, offset, end, aborted or (), self._doubts)
+            self._keep(assignment, partition, records)
         return bool(data)
 
     def _refuse(
@@ -174,13 +180,83 @@ class CommittedFetcher(Fetcher):  # type: ignore[misc]  # aiokafka has no types
             return True
         elif error in {NotLeaderForPartitionError, UnknownTopicOrPartitionError}:
             self._client.force_metadata_update()
-        elif self._refused.get(partition) is not error:
-            self._refused[partition] = error
-            log.warning(
-                "fetch-refused",
-                topic=partition.topic,
-                partition=partition.partition,
-                offset=offset,
-                error=error.__name__,
-            )
+        else:
+            self._note_unserved(partition, offset, is_served=False)
+            if self._refused.get(partition) is not error:
+                self._refused[partition] = error
+                log.warning(
+                    "fetch-refused",
+                    topic=partition.topic,
+                    partition=partition.partition,
+                    offset=offset,
+                    error=error.__name__,
+                )
         return None
+
+    def _note_unserved(self, partition: TopicPartition, offset: int, *, is_served: bool) -> None:
+        known, _ = self._unserved.get(partition, (None, 0.0))
+        if is_served:
+            self._unserved.pop(partition, None)
+        elif known != offset:
+            self._unserved[partition] = offset, time.monotonic()
+
+    async def _pass_damage(
+        self, assignment: Any, node_id: int, partition: TopicPartition, offset: int
+    ) -> bool:
+        """Go on at the next offset that the broker can read, if it has any; say whether it has.
+
+        Where a batch on its disk hides its own end, it cannot find those right behind it.
+        """
+
+        async def is_served(at: int) -> bool:
+            place = [(partition.topic, [(partition.partition, at, 1)])]
+            request = FetchRequest(0, 1, 1, self._isolation_level, place)
+            response = await self._client.send(node_id, request)
+            ((_, ((_, code, *_, data),)),) = response.topics
+            return not code and begins_with(data, at)
+
+        try:
+            if await is_served(offset):
+                return False
+            ends = await self.end_offsets([partition], _ENDS_WITHIN_MS)
+            found = await first_served(is_served, offset, ends[partition])
+        except KafkaError:
+            return False
+        state = assignment.state_value(partition)
+        is_there = assignment.active and state.has_valid_position and state.position == offset
+        if found is None or not is_there or partition in self._records:
+            return False
+        self._keep(
+            assignment, partition, FetchedRecords.unserved(Source(*partition), offset, found - 1)
+        )
+        return True
+
+    def _keep(self, assignment: Any, partition: TopicPartition, records: FetchedRecords) -> None:
+        self._records[partition] = FetchResult(
+            partition,
+            assignment=assignment,
+            partition_records=records,
+            backoff=self._prefetch_backoff,
+        )
+
+
+async def first_served(
+    is_served: Callable[[int], Awaitable[bool]], offset: int, end: int
+) -> int | None:
+    """Return the first offset after one that is not served, before the end, that is; or None."""
+    unserved, step, served = offset, 1, None
+    while served is None:
+        if unserved >= end - 1:
+            return None
+        at = min(unserved + step, end - 1)
+        if await is_served(at):
+            served = at
+        else:
+            unserved, step = at, 2 * step
+    while served - unserved > 1:
+        middle = (unserved + served) // 2
+        if await is_served(middle):
+            served = middle
+        else:
+            unserved = middle
+    return served

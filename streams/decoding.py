@@ -109,7 +109,15 @@ class FetchedRecords:
         self._end = end
         self._aborted = sorted(aborted, key=lambda one: one[1])
         self._aborting: set[int] = set()
-        self._records = self._limited()
+        self._records = self._limited(self._read())
+
+    @classmethod
+    def unserved(cls, source: Source, offset: int, last_offset: int) -> "FetchedRecords":
+        """Return what stands for offsets that the broker itself cannot read."""
+        fetched = cls(source, b"", offset, last_offset + 1)
+        record = fetched._unreadable(None, "log: expected a broker that can read it", last_offset)
+        fetched._records = fetched._limited(iter((record,)))
+        return fetched
 
     def __iter__(self) -> "FetchedRecords":
         return self
@@ -117,10 +125,10 @@ class FetchedRecords:
     def __next__(self) -> Record:
         return next(self._records)
 
-    def _limited(self) -> Iterator[Record]:
+    def _limited(self, records: Iterator[Record]) -> Iterator[Record]:
         """Give records until they are many bytes. The rest is fetched again, when it is wanted."""
         left = MOST_BYTES
-        for record in self._read():
+        for record in records:
             self.next_fetch_offset = record.last_offset + 1
             yield record
             left -= record.size
@@ -223,7 +231,7 @@ class FetchedRecords:
         size += RECORD_BYTES + HEADER_BYTES * len(headers)
         return Record(*self._source, offset, timestamp, key, value, headers, size, offset)
 
-    def _unreadable(self, raw: bytes, message: str, last_offset: int) -> Record:
+    def _unreadable(self, raw: bytes | None, message: str, last_offset: int) -> Record:
         """Give one record for all that is next, up to an offset."""
         offset = self.next_fetch_offset
         if last_offset > offset:
@@ -236,6 +244,15 @@ class FetchedRecords:
     ) -> Record:
         size = RECORD_BYTES + len(raw or b"")
         return Record(*self._source, offset, 0, None, raw, (), size, last_offset, refusal)
+
+
+def begins_with(data: bytes, offset: int) -> bool:
+    """Say whether fetched bytes begin with a whole batch that has an offset."""
+    if len(data) < _HEAD.size:
+        return False
+    head = _Batch._make((*_HEAD.unpack_from(data), b""))
+    is_whole = _HEAD.size <= _FRAME.size + head.length <= len(data)
+    return is_whole and head.base_offset <= offset <= head.last_offset
 
 
 def _placed(batch: _Batch, data: bytes | mmap) -> Iterator[tuple[int, int, int]]:

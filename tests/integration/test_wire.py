@@ -17,7 +17,7 @@ from order_import.topic_admin import create_topics
 from streams.decompression import MAX_BYTES
 from streams.topics import MAX_MESSAGE_BYTES, TopicName
 from tests.faults.wire.batches import Codec, WireBatch, WireRecord, body
-from tests.faults.wire.damage import IN_PLACE, damage_segment
+from tests.faults.wire.damage import IN_PLACE, damage_segment, field
 from tests.faults.wire.producer import WireProducer
 from tests.integration.kit import LOOKING, System, Worker
 from tests.integration.wire import Document, key, order, product, store
@@ -189,6 +189,33 @@ async def test_rule_28_damage_on_the_brokers_disk_costs_the_batches_it_is_in(
     assert [one["offset"] for one in letters] == list(numbers[1::2])
     assert {one["code"] for one in letters} == {"unreadable"}
     assert all(one["value"] for one in letters)
+
+
+@pytest.mark.parametrize("length", [2**30, -5, 40])
+async def test_rule_28_a_batch_that_hides_its_end_from_the_broker_costs_what_it_cannot_find(
+    system: System, wire: WireProducer, servers: Path, length: int
+) -> None:
+    """The broker's index leads past it: it has a place for every 4 KiB."""
+    topic, size, count = orders_of(system), 12, 8
+    for start in range(0, size * count, size):
+        orders = [record_of(order(number)) for number in range(start, start + size)]
+        await wire.send(topic, 0, WireBatch(orders))
+    (directory,) = servers.parent.glob(f"kafka/**/{topic}-0")
+    damage_segment(directory, 3 * size, field(8, ">i", length, sealed=False))
+    async with system.worker():
+        await system.becomes(key(order(size * count - 1)), "created")
+        await system.eventually(lambda: _is_caught_up(system, topic), "all is decided")
+    created = (await system.states())["created"]
+    letters = [one async for one in system.db.dead_letters.find({}).sort("offset")]
+    assert {one["code"] for one in letters} == {"unreadable"}
+    refused = [
+        offset
+        for one in letters
+        for offset in range(one["offset"], one.get("last_offset", one["offset"]) + 1)
+    ]
+    assert refused[:size] == list(range(3 * size, 4 * size))
+    assert created + len(refused) == size * count
+    assert len(refused) <= 2 * size
 
 
 SOON = """

@@ -9,7 +9,8 @@ from aiokafka.consumer.subscription_state import Assignment
 from aiokafka.errors import TopicAuthorizationFailedError
 from structlog.testing import capture_logs
 
-from streams.consumer import CommittedFetcher, Consumer
+from streams import consumer
+from streams.consumer import CommittedFetcher, Consumer, first_served
 from streams.decoding import Record
 from tests.faults.wire.batches import WireBatch, WireRecord
 
@@ -23,15 +24,26 @@ class Broker:
     def __init__(self) -> None:
         self.answers: list[Any] = []
         self.metadata_updates = 0
+        self.damaged = range(0)
+        """What is not served when no answer is told."""
 
     async def send(self, node: int, request: Any) -> Any:
         assert (node, request.topics[0][0]) == (1, HERE.topic)
-        code, data = self.answers.pop(0)
+        ((_, ((_, offset, _),)),) = request.topics
+        if self.answers:
+            code, data = self.answers.pop(0)
+        else:
+            code = CORRUPT if offset in self.damaged else 0
+            data = b"" if code else a_batch(offset).encode()
         part = (HERE.partition, code, 9, 9, 0, None, -1, data)
         return SimpleNamespace(topics=[(HERE.topic, [part])])
 
     def force_metadata_update(self) -> None:
         self.metadata_updates += 1
+
+
+def a_batch(offset: int) -> WireBatch:
+    return WireBatch([WireRecord(b"k", b"v")], base_offset=offset)
 
 
 class Kit:
@@ -59,10 +71,6 @@ class Kit:
         assert has_news == (HERE in self.fetcher._records)
         result = self.fetcher._records.pop(HERE, None)
         return [] if result is None else result.getall()
-
-
-def a_batch(offset: int) -> WireBatch:
-    return WireBatch([WireRecord(b"k", b"v")], base_offset=offset)
 
 
 async def test_what_is_fetched_is_read_and_a_broken_batch_is_fetched_once_more() -> None:
@@ -127,12 +135,45 @@ async def test_an_answer_that_comes_after_a_seek_is_dropped() -> None:
     assert not kit.fetcher._records
 
 
+@pytest.mark.parametrize("end", [5, 6, 20, 1000])
+@pytest.mark.parametrize("damage", [1, 2, 3, 7, 100, 999])
+async def test_rule_28_the_first_offset_behind_damage_is_found(damage: int, end: int) -> None:
+    asked: list[int] = []
+
+    async def is_served(offset: int) -> bool:
+        asked.append(offset)
+        return offset >= 4 + damage
+
+    found = await first_served(is_served, 4, end)
+    assert found == (4 + damage if 4 + damage < end else None)
+    assert all(4 < offset < end for offset in asked)
+    assert len(asked) <= 25
+
+
+async def test_rule_28_what_a_broker_cannot_read_itself_costs_what_is_damaged(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(consumer, "UNSERVED_SECONDS", 0)
+    kit = Kit(3)
+    kit.fetcher._isolation_level = 1
+
+    async def end_offsets(partitions: list[TopicPartition], _: int) -> dict[TopicPartition, int]:
+        return dict.fromkeys(partitions, 9)
+
+    kit.fetcher.end_offsets = end_offsets
+    kit.broker.damaged = range(3, 6)
+    (record,) = await kit.fetch(CORRUPT)
+    assert (record.offset, record.last_offset, record.value) == (3, 5, None)
+    assert record.refusal is not None
+    assert kit.state.position == 6
+
+
 async def test_rule_28_whoever_reads_reads_what_is_committed() -> None:
-    consumer: Any = Consumer(bootstrap_servers="127.0.0.1:1")
-    assert consumer._isolation_level == "read_committed"
+    reading: Any = Consumer(bootstrap_servers="127.0.0.1:1")
+    assert reading._isolation_level == "read_committed"
 
 
 async def test_new_topics_are_seen_within_a_minute_and_what_is_fetched_is_bounded() -> None:
-    consumer: Any = Consumer(bootstrap_servers="127.0.0.1:1")
-    assert consumer._client._metadata_max_age_ms <= 60_000 / 2
-    assert consumer._fetch_max_bytes <= 16 * 1024 * 1024
+    reading: Any = Consumer(bootstrap_servers="127.0.0.1:1")
+    assert reading._client._metadata_max_age_ms <= 60_000 / 2
+    assert reading._fetch_max_bytes <= 16 * 1024 * 1024
