@@ -213,20 +213,13 @@ class Lane:
     async def _decide_at_once(self, batch: Sequence[ParsedMessage]) -> None:
         decided: Decided | None = None
         ends = {one.source: one.end for one in batch}
-        now = self._now()
-        resets = [
-            OffsetReset(one.source, one.deleted.start, one.deleted.stop, now)
-            for one in batch
-            if one.deleted
-        ]
+        resets = _resets_in(batch, self._now())
         read = [one.read for one in batch if one.read is not None]
 
         async def work(transaction: Transaction) -> None:
             nonlocal decided
             page = Page(self._first.topic, self._now())
-            for one in batch:
-                if one.refused is not None and one.refused.refusal is not None:
-                    page.refuse(one.refused, one.refused.refusal)
+            _refuse_unreadable(batch, page)
             if read:
                 await self._stage.decide(read, page, transaction)
             moves = self._outbox.moved(ends, page.outgoing)
@@ -301,6 +294,20 @@ class Lane:
         self._waiting_size -= sum(one.size for one in batch)
         self._relief.set()
         return batch
+
+
+def _resets_in(batch: Sequence[ParsedMessage], at: datetime) -> Sequence[OffsetReset]:
+    return [
+        OffsetReset(one.source, one.deleted.start, one.deleted.stop, at)
+        for one in batch
+        if one.deleted
+    ]
+
+
+def _refuse_unreadable(batch: Sequence[ParsedMessage], page: Page) -> None:
+    for one in batch:
+        if one.refused is not None and one.refused.refusal is not None:
+            page.refuse(one.refused, one.refused.refusal)
 
 
 def log_reset(reset: OffsetReset) -> None:
