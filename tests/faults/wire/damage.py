@@ -9,6 +9,7 @@ from tests.faults.wire.batches import batches_in, varint, with_checksum
 Edit = Callable[[bytes], bytes]
 _HEAD = 61
 _LENGTH_FROM = 12
+_ATTRIBUTES, _CODECS = 21, 0x07
 
 
 def field(at: int, form: str, value: int, *, sealed: bool = True) -> Edit:
@@ -32,20 +33,31 @@ def tail(change: Callable[[bytes], bytes]) -> Edit:
     return edit
 
 
+def codec(change: Callable[[int], int]) -> Edit:
+    """Say that another codec was used; the rest of the attributes stays."""
+
+    def edit(batch: bytes) -> bytes:
+        (attributes,) = struct.unpack_from(">h", batch, _ATTRIBUTES)
+        told = attributes & ~_CODECS | change(attributes & _CODECS)
+        return field(_ATTRIBUTES, ">h", told)(batch)
+
+    return edit
+
+
 IN_PLACE: dict[str, Edit] = {
-    "its checksum is of other bytes": lambda one: one[:-2] + b"?" + one[-1:],
-    "a codec there is not": field(21, ">h", 7),
-    "no gzip": field(21, ">h", 1),
-    "no snappy": field(21, ">h", 2),
-    "no lz4": field(21, ">h", 3),
-    "no zstd": field(21, ">h", 4),
+    "its checksum is of other bytes": lambda one: one[:-2] + bytes([one[-2] ^ 1]) + one[-1:],
+    "a codec there is not": codec(lambda _: 7),
+    "the codec after its own": codec(lambda own: (own + 1) % 5),
+    "the second codec after its own": codec(lambda own: (own + 2) % 5),
+    "the third codec after its own": codec(lambda own: (own + 3) % 5),
+    "the codec before its own": codec(lambda own: (own + 4) % 5),
     "format 3": field(16, ">b", 3, sealed=False),
-    "offsets beyond the log": field(23, ">i", 10_000),
+    "offsets beyond the log": field(23, ">i", 10_000_000),
     "no records, and yet bytes": field(57, ">i", 0),
     "fewer than no records": field(57, ">i", -1),
     "a number without an end": tail(lambda one: b"\xff" * len(one)),
     "a negative length": tail(lambda one: varint(-2) + one[1:]),
-    "a length beyond the batch": tail(lambda one: varint(2**31)[: len(one)] + one[5:]),
+    "a length beyond the batch": tail(lambda one: (varint(2**31) + one[5:])[: len(one)]),
 }
 """Damage that costs the whole batch, whose length it does not change."""
 FORGED: dict[str, Edit] = {
