@@ -1,7 +1,7 @@
 """What is committed to Kafka, for its tools to show: all that is decided and published, no more."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +60,10 @@ class AssignedThread:
 
     async def highwaters(self, *partitions: TP) -> dict[TP, int]:
         return dict.fromkeys(partitions, 9)
+
+    async def topic_ids(self, topics: Collection[str]) -> dict[str, str]:
+        del topics
+        return {}
 
     async def seek_wait(self, partitions: dict[TP, int]) -> None:
         del partitions

@@ -63,21 +63,23 @@ class WireProducer:
                 sequence=numbers.sequence_number(place),
                 transactional=self._in_transaction,
             )
-        data = batch.encode()
+        offset = await self._until_taken(place, batch.encode())
+        if numbers is not None:
+            numbers.increment_sequence_number(place, len(batch.records))
+        return offset
+
+    async def _until_taken(self, place: TopicPartition, data: bytes) -> int:
         while True:
-            await self._client._wait_on_metadata(topic)
+            await self._client._wait_on_metadata(place.topic)
             node = self._client.cluster.leader_for_partition(place)
             if node is not None:
                 code, offset = await self._once(node, place, data)
                 if not code:
-                    break
+                    return offset
                 if code not in _AGAIN:
                     error: type[BrokerResponseError] = for_code(code)
                     raise error
             await self._client.force_metadata_update()
-        if numbers is not None:
-            numbers.increment_sequence_number(place, len(batch.records))
-        return offset
 
     async def _once(self, node: int, place: TopicPartition, data: bytes) -> tuple[int, int]:
         request = ProduceRequest(
