@@ -3,10 +3,14 @@
 import ssl
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 from typing import Any
 
+import aiokafka.admin.client
+import aiokafka.client
 import faust
 from aiokafka import AIOKafkaProducer
+from aiokafka.protocol.metadata import MetadataRequest
 
 from order_import.kafka_token import TokenSource
 from order_import.settings import Settings
@@ -18,6 +22,11 @@ from storage.mongo_dead_letters import MongoDeadLetters, open_dead_letters
 from storage.mongo_reader import MongoReader, open_reader
 from streams.consumer import Consumer
 from streams.topics import MAX_PUBLISHED_BYTES, MAX_REQUEST_BYTES
+
+# A missing topic is for `init` to create. Unless it is told not to, a broker creates whatever it is
+# asked about, as its own defaults are: with one partition, and for a week.
+for _asking in (aiokafka.client, aiokafka.admin.client):
+    _asking.MetadataRequest = partial(MetadataRequest, allow_auto_topic_creation=False)
 
 
 def kafka_options(settings: Settings) -> dict[str, Any]:

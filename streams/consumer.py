@@ -71,7 +71,7 @@ class Consumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka has no types
     @override
     def seek(self, partition: TopicPartition, offset: int) -> None:
         if self._fetcher is not None:
-            self._fetcher.resets.pop(partition, None)
+            self._fetcher.forget(partition)
         super().seek(partition, offset)
 
     def next_offset(self, partition: TopicPartition) -> int | None:
@@ -98,8 +98,8 @@ class Consumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka has no types
         """Return Kafka's ids of topics, as far as it tells them."""
         try:
             return await fetch_topic_ids(self._client, topics)
-        except KafkaError:
-            return {}
+        except (KafkaError, NotImplementedError):
+            return {}  # no broker answers, or they are of a version that tells none
 
 
 class CommittedFetcher(Fetcher):  # type: ignore[misc]  # aiokafka has no types
@@ -113,6 +113,11 @@ class CommittedFetcher(Fetcher):  # type: ignore[misc]  # aiokafka has no types
         self._refused: dict[TopicPartition, type[Exception]] = {}
         self._unserved: dict[TopicPartition, tuple[int, float]] = {}
         """Offsets that the broker does not give though it has them, and since when."""
+
+    def forget(self, partition: TopicPartition) -> None:
+        """Forget what is noted of where a partition was read."""
+        self.resets.pop(partition, None)
+        self._unserved.pop(partition, None)
 
     @override
     async def _proc_fetch_request(self, assignment: Any, node_id: int, request: Any) -> bool:
@@ -135,8 +140,10 @@ class CommittedFetcher(Fetcher):  # type: ignore[misc]  # aiokafka has no types
         if None in taken:
             await asyncio.sleep(self._retry_backoff)
         now = time.monotonic()
-        for partition, (offset, since) in list(self._unserved.items()):
-            if now - since > UNSERVED_SECONDS:
+        for place, offset in asked.items():
+            partition = TopicPartition(*place)
+            unserved, since = self._unserved.get(partition, (None, now))
+            if unserved == offset and now - since >= UNSERVED_SECONDS:
                 self._unserved[partition] = offset, now
                 taken.append(await self._pass_damage(assignment, node_id, partition, offset))
         return any(taken)

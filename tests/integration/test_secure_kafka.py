@@ -13,7 +13,9 @@ from typing import Any
 import pytest
 import pytest_asyncio
 import trustme
-from aiokafka.errors import KafkaError
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
+from aiokafka.protocol.metadata import MetadataRequest
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
@@ -22,15 +24,17 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from pydantic import SecretStr
 
-from order_import.clients import new_producer
+from order_import.clients import kafka_options, new_consumer, new_producer
 from order_import.embedded.kafka import KafkaServer
 from order_import.embedded.ports import HOST, remembered_port
 from order_import.embedded.servers import Addresses
 from order_import.kafka_probe import why_unreachable
+from order_import.lag import LagMeter
 from order_import.settings import Settings
 from streams.topics import TopicName
 from tests.integration.kit import ROOT, System, environment, open_system
 from tests.integration.wire import key, order, product, store
+from tests.waiting import until
 
 LISTENERS = {
     "TLS": "SSL",
@@ -86,6 +90,7 @@ class Broker:
                 f"{jaas}.oauthbearer.OAuthBearerLoginModule required "
                 'unsecuredLoginStringClaim_sub="broker";'
             ),
+            "auto.create.topics.enable": "true",
         }
         self.server = KafkaServer(directory, properties, {"worker": PASSWORD})
 
@@ -159,6 +164,30 @@ async def test_a_worker_decides_orders_over_a_secured_connection(
     here = Addresses(secured.pop("kafka_bootstrap_servers"), addresses.mongo_url)
     async with open_system(here, tmp_path, f"secure_{listener.lower()}", **secured) as system:
         await _one_order(system)
+
+
+async def test_a_missing_topic_is_created_by_nobody_who_asks_about_it(broker: Broker) -> None:
+    """A broker creates it by itself, as most are set, for whoever does not say no."""
+    settings = Settings(**broker.settings("TLS"), topic_prefix="missing.")
+    topic, control = settings.topic_prefix + TopicName.ORDERS, "asked-about"
+    async with LagMeter(settings) as meter:
+        assert not any(one.exists for one in await meter.measure({}))
+    async with new_producer(settings) as producer:
+        await producer.client.add_topic(topic)
+    consumer = new_consumer(settings, [topic])
+    with pytest.raises(UnknownTopicOrPartitionError):
+        await consumer.start()
+    await consumer.stop()
+    admin: Any = AIOKafkaAdminClient(**kafka_options(settings))
+    await admin.start()
+
+    async def is_created() -> bool:
+        await admin._send_request(MetadataRequest([control], allow_auto_topic_creation=True))
+        return control in await admin.list_topics()
+
+    await until(is_created)
+    assert [one for one in await admin.list_topics() if one.startswith("missing.")] == []
+    await admin.close()
 
 
 async def _one_order(system: System) -> None:
