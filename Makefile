@@ -77,6 +77,10 @@ faults: $(INSTALLED) ## Break everything under load for an hour, have it checked
 faults-inprocess: $(INSTALLED) ## The part of it that needs no server: every crash, 10,000 seeds, 100,000 inputs
 	@$(BIN)/python -m tests.faults.inprocess $(ARGS)
 
+.PHONY: faults-wire
+faults-wire: $(INSTALLED) ## The part of it that sends odd bytes: 20,000 records through a real broker
+	@$(BIN)/python -m tests.faults.wire $(ARGS)
+
 .PHONY: check
 check: lint type unit ## Run what should pass before every commit
 

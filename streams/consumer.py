@@ -14,6 +14,7 @@ import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.consumer.fetcher import Fetcher, FetchResult, OffsetResetStrategy
 from aiokafka.errors import (
+    CorruptRecordException,
     KafkaError,
     NotLeaderForPartitionError,
     OffsetOutOfRangeError,
@@ -34,8 +35,8 @@ METADATA_SECONDS = 30
 """How old the knowledge of topics may be: after that, new and recreated partitions are seen."""
 MAX_FETCH_BYTES = 16 * 1024 * 1024
 """The most that a broker sends in one answer, but for a single larger batch."""
-UNSERVED_SECONDS = 5.0
-"""How long a broker may not give what it has, before reading goes on behind it."""
+UNSERVED_SECONDS = 20.0
+"""How long a broker may fail to read what it has, before reading goes on behind it."""
 _ENDS_WITHIN_MS = 10_000
 
 
@@ -90,6 +91,14 @@ class Consumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka has no types
         del resets[partition]
         return expected, found
 
+    def has(self, partition: TopicPartition) -> bool:
+        """Say whether there is such a partition, as far as is known."""
+        return self._client.cluster.leader_for_partition(partition) is not None
+
+    async def refresh(self) -> None:
+        """Ask a broker which partitions there are."""
+        await self._client.force_metadata_update()
+
     def rejoin(self) -> None:
         """Have the group give out its partitions again, so that they are taken up anew."""
         self._coordinator.request_rejoin()
@@ -112,7 +121,7 @@ class CommittedFetcher(Fetcher):  # type: ignore[misc]  # aiokafka has no types
         self._doubts: dict[Source, int] = {}
         self._refused: dict[TopicPartition, type[Exception]] = {}
         self._unserved: dict[TopicPartition, tuple[int, float]] = {}
-        """Offsets that the broker does not give though it has them, and since when."""
+        """Offsets that the broker cannot read though it has them, and since when."""
 
     def forget(self, partition: TopicPartition) -> None:
         """Forget what is noted of where a partition was read."""
@@ -188,7 +197,8 @@ class CommittedFetcher(Fetcher):  # type: ignore[misc]  # aiokafka has no types
         elif error in {NotLeaderForPartitionError, UnknownTopicOrPartitionError}:
             self._client.force_metadata_update()
         else:
-            self._note_unserved(partition, offset, is_served=False)
+            if error is CorruptRecordException:
+                self._note_unserved(partition, offset, is_served=False)
             if self._refused.get(partition) is not error:
                 self._refused[partition] = error
                 log.warning(

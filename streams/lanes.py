@@ -79,7 +79,7 @@ class Lanes:
     ) -> Mapping[Source, int]:
         """Take up partitions where the ledger says; give the offsets to read from.
 
-        Lanes there were before are drained first.
+        Lanes there were before are drained first. A partition without bounds is none that there is.
 
         Raises:
             PositionLost: Another has taken up one of them meanwhile.
@@ -102,7 +102,10 @@ class Lanes:
         bounds = await bounds_of(sources)
         # Whoever is followed by another lane comes after it.
         for topic in sorted(taken, key=lambda one: one in self._followed_by):
-            positions, next_topic = taken[topic], self._followed_by.get(topic)
+            positions = [one for one in taken[topic] if one.source in bounds]
+            if not positions:
+                continue  # the topic is deleted; when it is there again, they are assigned again
+            next_topic = self._followed_by.get(topic)
             following = self._lanes.get(next_topic) if next_topic is not None else None
             lane = Lane(
                 await self._within_logs(positions, bounds),
@@ -117,7 +120,7 @@ class Lanes:
             task = asyncio.create_task(lane.run(), name=f"lane {topic}")
             task.add_done_callback(self._ended)
             self._lanes[topic] = (lane, task)
-        log.info("partitions-assigned", partitions=len(sources))
+        log.info("partitions-assigned", partitions=len(bounds))
         return {source: one.decided_to for source, one in self._positions().items()}
 
     def deliver(self, source: Source, batch: Batch) -> None:

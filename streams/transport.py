@@ -103,11 +103,21 @@ class LedgerConsumerThread(AIOKafkaConsumerThread):
                 batches[tp] = [batch]
         return batches
 
-    async def topic_ids(self, topics: Collection[str]) -> Mapping[str, str]:
-        """Return Kafka's ids of these topics, and see to it that they stay the same."""
-        consumer = self._ensure_consumer()
-        self._topic_ids = await self.call_thread(consumer.topic_ids, topics)
-        return self._topic_ids
+    async def log_bounds(self, partitions: Collection[TP]) -> Mapping[Source, LogBounds]:
+        """Return the bounds of those partitions that there are, and watch their topics' ids."""
+        found: Mapping[Source, LogBounds] = await self.call_thread(self._log_bounds, partitions)
+        return found
+
+    async def _log_bounds(self, partitions: Collection[TP]) -> Mapping[Source, LogBounds]:
+        consumer: Consumer = self._ensure_consumer()
+        # aiokafka would wait long for the offsets of a topic that is deleted, and all others too.
+        await consumer.refresh()
+        there = [tp for tp in partitions if consumer.has(tp)]
+        # Before the offsets: if the topic is another one in between, its id does not fit later.
+        self._topic_ids = ids = await consumer.topic_ids({tp.topic for tp in there})
+        starts = await consumer.beginning_offsets(there)
+        ends = await consumer.end_offsets(there)
+        return {Source(*tp): LogBounds(starts[tp], ends[tp], ids.get(tp.topic)) for tp in there}
 
     async def _check_topics(self, consumer: Consumer) -> None:
         """Have partitions taken up anew whose topic was deleted and created anew meanwhile.
@@ -120,10 +130,12 @@ class LedgerConsumerThread(AIOKafkaConsumerThread):
             consumer.rejoin()
 
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
+        consumer: Consumer = self._ensure_consumer()
         # aiokafka asks without end where a topic was deleted, and no partitions could be moved.
+        there = {tp: offset for tp, offset in offsets.items() if consumer.has(tp)}
         try:
             async with asyncio.timeout(COMMIT_SECONDS):
-                return await super()._commit(offsets)
+                return not there or await super()._commit(there)
         except TimeoutError:
             return False
 
@@ -167,13 +179,7 @@ class LedgerConsumer(FaustConsumer):
         return positions
 
     async def _bounds_of(self, sources: Collection[Source]) -> Mapping[Source, LogBounds]:
-        partitions = [TP(*source) for source in sources]
-        starts = await self.earliest_offsets(*partitions)
-        ends = await self.highwaters(*partitions)
-        ids = await self._thread.topic_ids({tp.topic for tp in partitions})
-        return {
-            Source(*tp): LogBounds(starts[tp], ends[tp], ids.get(tp.topic)) for tp in partitions
-        }
+        return await self._thread.log_bounds([TP(*source) for source in sources])
 
     async def wait_empty(self) -> None:
         """Before partitions are given up: finish what is at hand, then tell Kafka how far."""

@@ -7,46 +7,19 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from aiokafka import AIOKafkaProducer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, RecordsToDelete
+from aiokafka import AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
-from models.ledger import Source
-from order_import.health import examine
-from order_import.topic_admin import create_topics
 from streams.decompression import MAX_BYTES
-from streams.topics import MAX_MESSAGE_BYTES, TopicName
+from streams.topics import MAX_MESSAGE_BYTES
 from tests.faults.wire.batches import Codec, WireBatch, WireRecord, body
 from tests.faults.wire.damage import IN_PLACE, damage_segment, field
 from tests.faults.wire.producer import WireProducer
-from tests.integration.kit import LOOKING, System, Worker
-from tests.integration.wire import Document, key, order, product, store
+from tests.integration.kit import LOOKING, System
+from tests.integration.wire import is_caught_up, key, lag_of, order, orders_of, record_of
 
 CODECS = ("gzip", "snappy", "lz4", "zstd")
-
-
-@pytest.fixture
-async def wire(system: System) -> AsyncIterator[WireProducer]:
-    await system.publish(TopicName.STORES, store())
-    await system.publish(TopicName.PRODUCTS, product())
-    async with WireProducer(system.settings.kafka_bootstrap_servers) as producer:
-        yield producer
-
-
-@pytest.fixture
-async def admin(system: System) -> AsyncIterator[AIOKafkaAdminClient]:
-    client = AIOKafkaAdminClient(bootstrap_servers=system.settings.kafka_bootstrap_servers)
-    await client.start()
-    yield client
-    await client.close()
-
-
-def orders_of(system: System) -> str:
-    return system.settings.topic_prefix + TopicName.ORDERS
-
-
-def record_of(document: Document) -> WireRecord:
-    return WireRecord(document["amazon_order_id"].encode(), json.dumps(document).encode())
 
 
 async def configure(system: System, topic: str, **configs: str) -> None:
@@ -55,15 +28,6 @@ async def configure(system: System, topic: str, **configs: str) -> None:
     named = {name.replace("_", "."): value for name, value in configs.items()}
     await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, configs=named)])
     await admin.close()
-
-
-async def lag_of(system: System, topic: str) -> int:
-    """Measure as `status` does: what is not decided yet, of one topic."""
-    health = await examine(system.settings)
-    assert health.kafka.answers
-    assert health.mongo.answers
-    (lag,) = [one.undecided for one in health.lag if one.topic == topic]
-    return lag
 
 
 async def test_rule_28_every_codec_is_read_a_producers_own_and_the_topics(
@@ -108,7 +72,7 @@ async def test_rule_28_only_committed_transactions_are_read_and_an_open_one_is_n
         await one.send_and_wait(topic, json.dumps(aborted).encode(), partition=0)
         await one.abort_transaction()
         # Nothing but marks and aborted messages came after the last decided one.
-        await system.eventually(lambda: _is_caught_up(system, topic), "the end is reached")
+        await system.eventually(lambda: is_caught_up(system, topic), "the end is reached")
         await other.begin_transaction()
         await other.send_and_wait(topic, json.dumps(still_open).encode(), partition=0)
         await wire.send(topic, 0, WireBatch([record_of(plain)]))
@@ -132,10 +96,6 @@ async def transactional(system: System, name: str) -> AsyncIterator[AIOKafkaProd
     )
     async with producer:
         yield producer
-
-
-async def _is_caught_up(system: System, topic: str) -> bool:
-    return await lag_of(system, topic) == 0
 
 
 async def test_rule_28_poison_costs_itself_and_the_next_order_of_its_partition_is_created(
@@ -191,6 +151,16 @@ async def test_rule_28_damage_on_the_brokers_disk_costs_the_batches_it_is_in(
     assert all(one["value"] for one in letters)
 
 
+IMPATIENT = """
+import sys
+from order_import.cli import main
+from streams import consumer
+consumer.UNSERVED_SECONDS = 1
+sys.argv = ["order-import", "worker"]
+main()
+"""
+
+
 @pytest.mark.parametrize("length", [2**30, -5, 40])
 async def test_rule_28_a_batch_that_hides_its_end_from_the_broker_costs_what_it_cannot_find(
     system: System, wire: WireProducer, servers: Path, length: int
@@ -202,9 +172,10 @@ async def test_rule_28_a_batch_that_hides_its_end_from_the_broker_costs_what_it_
         await wire.send(topic, 0, WireBatch(orders))
     (directory,) = servers.parent.glob(f"kafka/**/{topic}-0")
     damage_segment(directory, 3 * size, field(8, ">i", length, sealed=False))
-    async with system.worker():
-        await system.becomes(key(order(size * count - 1)), "created")
-        await system.eventually(lambda: _is_caught_up(system, topic), "all is decided")
+    worker = await system.start_worker("-c", IMPATIENT)
+    await system.becomes(key(order(size * count - 1)), "created")
+    await system.eventually(lambda: is_caught_up(system, topic), "all is decided")
+    assert await worker.stop() == 0
     created = (await system.states())["created"]
     letters = [one async for one in system.db.dead_letters.find({}).sort("offset")]
     assert {one["code"] for one in letters} == {"unreadable"}
@@ -216,101 +187,3 @@ async def test_rule_28_a_batch_that_hides_its_end_from_the_broker_costs_what_it_
     assert refused[:size] == list(range(3 * size, 4 * size))
     assert created + len(refused) == size * count
     assert len(refused) <= 2 * size
-
-
-SOON = """
-import sys
-from order_import.cli import main
-from streams import consumer, transport
-consumer.METADATA_SECONDS = transport.METADATA_SECONDS = 2
-sys.argv = ["order-import", "worker"]
-main()
-"""
-
-
-async def test_partitions_that_are_added_and_topics_made_anew_are_read_without_a_restart(
-    system: System, wire: WireProducer, admin: AIOKafkaAdminClient
-) -> None:
-    topic = orders_of(system)
-    worker = await system.start_worker("-c", SOON)
-    await wire.send(topic, 0, WireBatch([record_of(order(1))] * 3))
-    await system.becomes(key(order(1)), "created")
-    await admin.create_partitions({topic: NewPartitions(total_count=5)})
-    await wire.send(topic, 4, WireBatch([record_of(order(2))]))
-    await system.becomes(key(order(2)), "created")
-    await recreate(system, admin, topic)
-    # Its log is longer than the old one was: no offset shows that it is another.
-    await wire.send(topic, 0, WireBatch([record_of(order(number)) for number in range(3, 10)]))
-    for number in range(3, 10):
-        await system.becomes(key(order(number)), "created")
-    (reset,) = (await examine(system.settings)).resets
-    assert (reset.source, reset.expected, reset.found) == (Source(topic, 0), 3, 0)
-    assert await worker.stop() == 0
-
-
-async def test_a_topic_made_anew_while_no_worker_ran_is_read_from_its_beginning(
-    system: System, wire: WireProducer, admin: AIOKafkaAdminClient
-) -> None:
-    topic = orders_of(system)
-    await wire.send(topic, 0, WireBatch([record_of(order(1))] * 3))
-    async with system.worker():
-        await system.becomes(key(order(1)), "created")
-    await recreate(system, admin, topic)
-    await wire.send(topic, 0, WireBatch([record_of(order(number)) for number in range(2, 9)]))
-    async with system.worker():
-        for number in range(2, 9):
-            await system.becomes(key(order(number)), "created")
-
-
-async def recreate(system: System, admin: AIOKafkaAdminClient, topic: str) -> None:
-    await admin.delete_topics([topic])
-    while topic not in await create_topics(system.settings):
-        pass  # it is there for a moment yet
-
-
-GATED = """
-import asyncio, os, sys
-from order_import.cli import main
-from streams.import_policy import ImportPolicyStage
-decide = ImportPolicyStage.decide
-async def gated(*arguments):
-    while not os.path.exists(os.environ["GATE"]):
-        await asyncio.sleep(0.05)
-    return await decide(*arguments)
-ImportPolicyStage.decide = gated
-sys.argv = ["order-import", "worker"]
-main()
-"""
-
-
-async def test_what_kafka_deletes_unread_while_a_worker_is_behind_is_told_with_its_count(
-    system: System,
-    wire: WireProducer,
-    admin: AIOKafkaAdminClient,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    topic, gate, sent = orders_of(system), tmp_path / "gate", 2500
-    monkeypatch.setenv("GATE", str(gate))
-    for start in range(0, sent, 100):
-        orders = [record_of(order(number)) for number in range(start, start + 100)]
-        await wire.send(topic, 0, WireBatch(orders))
-    worker = await system.start_worker("-c", GATED)
-    await system.eventually(lambda: _logged(worker, "worker-started"), "the worker has started")
-    await admin.delete_records({TopicPartition(topic, 0): RecordsToDelete(before_offset=2400)})
-    gate.touch()
-    last = order(sent - 1)
-    await system.becomes(key(last), "created")
-    await system.eventually(lambda: _is_caught_up(system, topic), "all is decided")
-    (reset,) = (await examine(system.settings)).resets
-    assert reset.lost is not None
-    assert 0 < reset.lost <= 2400
-    assert (await system.states())["created"] == sent - reset.lost
-    lines = [json.loads(line) for line in worker.log.read_text().splitlines()]
-    (told,) = [one for one in lines if one["event"] == "position-outside-log"]
-    assert (told["lost"], told["found"]) == (reset.lost, 2400)
-    assert await worker.stop() == 0
-
-
-async def _logged(worker: Worker, event: str) -> bool:
-    return f'"{event}"' in worker.log.read_text()

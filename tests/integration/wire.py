@@ -1,7 +1,13 @@
 """Messages as upstream publishes them, with defaults for all that a test does not care about."""
 
+import json
 from typing import Any
 from zlib import crc32
+
+from order_import.health import examine
+from streams.topics import TopicName
+from tests.faults.wire.batches import WireRecord
+from tests.integration.kit import System
 
 Document = dict[str, Any]
 
@@ -58,3 +64,24 @@ def order(number: int = 1, store_id: str = "us", **fields: Any) -> Document:
 
 def key(document: Document) -> str:
     return f"{document['store_id']}/{document['amazon_order_id']}"
+
+
+def record_of(document: Document) -> WireRecord:
+    return WireRecord(document["amazon_order_id"].encode(), json.dumps(document).encode())
+
+
+def orders_of(system: System) -> str:
+    return system.settings.topic_prefix + TopicName.ORDERS
+
+
+async def lag_of(system: System, topic: str) -> int:
+    """Measure as `status` does: what is not decided yet, of one topic."""
+    health = await examine(system.settings)
+    assert health.kafka.answers
+    assert health.mongo.answers
+    (lag,) = [one.undecided for one in health.lag if one.topic == topic]
+    return lag
+
+
+async def is_caught_up(system: System, topic: str) -> bool:
+    return await lag_of(system, topic) == 0

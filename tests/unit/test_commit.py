@@ -12,7 +12,7 @@ from storage.memory import MemoryStorage
 from storage.port import Transaction
 from streams.agents import AppOptions, build_app
 from streams.lane import Batch
-from streams.lanes import Lanes
+from streams.lanes import Lanes, LogBounds
 from streams.messages import Incoming
 from streams.page import Page
 from streams.stage import Stage
@@ -55,15 +55,8 @@ class AssignedThread:
     def assignment(self) -> set[TP]:
         return {ORDERS}
 
-    async def earliest_offsets(self, *partitions: TP) -> dict[TP, int]:
-        return dict.fromkeys(partitions, 0)
-
-    async def highwaters(self, *partitions: TP) -> dict[TP, int]:
-        return dict.fromkeys(partitions, 9)
-
-    async def topic_ids(self, topics: Collection[str]) -> dict[str, str]:
-        del topics
-        return {}
+    async def log_bounds(self, partitions: Collection[TP]) -> dict[Source, LogBounds]:
+        return {Source(*one): LogBounds(0, 9) for one in partitions}
 
     async def seek_wait(self, partitions: dict[TP, int]) -> None:
         del partitions

@@ -15,7 +15,8 @@ from streams.decoding import Record
 from tests.faults.wire.batches import WireBatch, WireRecord
 
 HERE = TopicPartition("amazon.orders", 0)
-OUT_OF_RANGE, CORRUPT, UNKNOWN_TOPIC, UNAUTHORIZED = 1, 2, 3, 29
+UNKNOWN, OUT_OF_RANGE, CORRUPT, UNKNOWN_TOPIC, UNAUTHORIZED = -1, 1, 2, 3, 29
+NO_REPLICA, STORAGE_ERROR, NOT_AVAILABLE, FENCED = 9, 56, 78, 74
 
 
 class Broker:
@@ -166,6 +167,32 @@ async def test_rule_28_what_a_broker_cannot_read_itself_costs_what_is_damaged(
     assert (record.offset, record.last_offset, record.value) == (3, 5, None)
     assert record.refusal is not None
     assert kit.state.position == 6
+
+
+@pytest.mark.parametrize("code", [UNKNOWN, NO_REPLICA, STORAGE_ERROR, NOT_AVAILABLE, FENCED])
+async def test_a_broker_in_trouble_is_waited_for_though_it_gives_what_is_behind(
+    code: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it holds may be well, and elsewhere: in another tier, or on another replica."""
+    monkeypatch.setattr(consumer, "UNSERVED_SECONDS", 0)
+    kit = Kit(3)
+    kit.broker.damaged = range(3, 6)
+    for _ in range(3):
+        assert await kit.fetch(code) == []
+    assert kit.state.position == 3
+
+
+async def test_a_broker_too_old_to_tell_topic_ids_is_read_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    kit = Kit(3)
+
+    async def too_old(*_: object) -> None:
+        raise NotImplementedError
+
+    monkeypatch.setattr(consumer, "fetch_topic_ids", too_old)
+    kit.consumer._client = kit.broker
+    assert await kit.consumer.topic_ids([HERE.topic]) == {}
 
 
 async def test_rule_28_whoever_reads_reads_what_is_committed() -> None:

@@ -193,3 +193,14 @@ async def test_a_position_is_taken_up_within_the_log_of_its_topic(
     await kit.lanes.assign([SLOW], bounds_of)
     assert len(kit.resets) == len(told)
     await kit.lanes.drain()
+
+
+async def test_a_partition_that_there_is_not_is_not_taken_up() -> None:
+    kit = Kit()
+
+    async def of_quick(_: object) -> dict[Source, LogBounds]:
+        return {QUICK: LogBounds(0, 9)}
+
+    assert await kit.lanes.assign([QUICK, SLOW], of_quick) == {QUICK: 0}
+    assert kit.lanes.published() == {QUICK: 0}
+    await kit.lanes.drain()

@@ -6,12 +6,14 @@ nothing and does nothing: partitions that take long to be taken up are never rea
 """
 
 import asyncio
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
 import faust
 import pytest
+from aiokafka import TopicPartition
+from aiokafka.structs import OffsetAndMetadata
 from faust.streams import Stream
 from faust.tables.recovery import ServiceStopped
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
@@ -222,14 +224,8 @@ class AssignedThread:
     def assignment(self) -> set[TP]:
         return set(self._logs)
 
-    async def earliest_offsets(self, *partitions: TP) -> dict[TP, int]:
-        return {one: self._logs[one].start for one in partitions}
-
-    async def highwaters(self, *partitions: TP) -> dict[TP, int]:
-        return {one: self._logs[one].end for one in partitions}
-
-    async def topic_ids(self, topics: Collection[str]) -> dict[str, str]:
-        return dict.fromkeys(topics, "f00d")
+    async def log_bounds(self, partitions: Collection[TP]) -> dict[Source, LogBounds]:
+        return {Source(*one): self._logs[one] for one in partitions if one in self._logs}
 
     async def seek_wait(self, partitions: dict[TP, int]) -> None:
         self.sought |= partitions
@@ -283,6 +279,8 @@ class Reading:
         self.reset = reset
         self.rejoined = 0
         self.ids = {ORDERS.topic: "a"}
+        self.known = {ORDERS}
+        self.committed: list[int] = []
 
     def next_offset(self, _: TP) -> int:
         return self.offset
@@ -296,6 +294,23 @@ class Reading:
 
     async def topic_ids(self, topics: Collection[str]) -> dict[str, str]:
         return {one: self.ids[one] for one in topics if one in self.ids}
+
+    async def refresh(self) -> None:
+        self.known = {TP(topic, 0) for topic in self.ids}
+
+    def has(self, partition: TP) -> bool:
+        return partition in self.known
+
+    async def beginning_offsets(self, partitions: Sequence[TP]) -> dict[TP, int]:
+        assert self.known.issuperset(partitions), "aiokafka would wait until there are"
+        return dict.fromkeys(partitions, 3)
+
+    async def end_offsets(self, partitions: Sequence[TP]) -> dict[TP, int]:
+        return dict.fromkeys(partitions, 9)
+
+    async def commit(self, offsets: dict[TopicPartition, OffsetAndMetadata]) -> None:
+        assert self.known.issuperset(offsets), "aiokafka would try until there are"
+        self.committed += [one.offset for one in offsets.values()]
 
 
 @pytest.fixture
@@ -344,6 +359,21 @@ async def test_a_topic_made_anew_is_noticed_though_its_log_is_as_long(
     assert consumer.rejoined == 1
     await reading._fetch_records(consumer, {ORDERS})
     assert consumer.rejoined == 1, "asked for again before it is due"
+
+
+async def test_partitions_of_a_deleted_topic_are_not_waited_for(
+    reading: LedgerConsumerThread, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or the partitions of all other topics would wait with them, for half a minute."""
+    deleted, consumer = TP("deleted", 0), Reading(4)
+    reading._consumer = consumer
+    consumer.known.add(deleted)
+    bounds = await reading._log_bounds([ORDERS, deleted])
+    assert bounds == {Source(*ORDERS): LogBounds(3, 9, "a")}
+    monkeypatch.setattr(reading, "assignment", lambda: {ORDERS, deleted})
+    assert await reading._commit({ORDERS: 5, deleted: 7})
+    assert await reading._commit({deleted: 7})
+    assert consumer.committed == [5]
 
 
 def a_thread(directory: Path) -> LedgerConsumerThread:
