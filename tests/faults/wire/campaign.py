@@ -73,6 +73,7 @@ class Campaign:
         made = list(batches(chance, records))
         live = int(_LIVE * len(made))
         worker = await self._system.start_worker()
+        await until(self._is_begun)
         await self._send(chance, made[:live])
         await self._end(worker)
         to_damage = len(self._journal)
@@ -140,6 +141,10 @@ class Campaign:
                 one.damaged = kind
                 self._outcome.kinds["damaged"] += 1
 
+    def _has_ended(self) -> bool:
+        """Say whether the worker has: it is a violation, and the rest of it will be told."""
+        return self._system.workers[-1].process.returncode is not None
+
     def _directory(self, partition: int) -> Path:
         return self._logs / f"{self._topic}-{partition}"
 
@@ -149,9 +154,12 @@ class Campaign:
         elif (status := await worker.stop()) != 0:
             self._outcome.violations.append(f"a worker stopped with {status}")
 
+    async def _is_begun(self) -> bool:
+        return self._has_ended() or await self._decided_to() == dict.fromkeys(PARTITIONS, 0)
+
     async def _is_decided(self) -> bool:
-        if self._system.workers[-1].process.returncode is not None:
-            return True  # it is a violation, and the rest of it will be told
+        if self._has_ended():
+            return True
         partitions = [TopicPartition(self._topic, one) for one in PARTITIONS]
         consumer = AIOKafkaConsumer(bootstrap_servers=self._system.settings.kafka_bootstrap_servers)
         async with consumer:

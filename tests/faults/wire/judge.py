@@ -70,8 +70,9 @@ def judge(sent: Iterable[Journal], left: Left) -> list[str]:
     wrong += [f"{place}: acknowledged, and not in the log" for place in by_place.keys() - seen]
     known = {(one.partition, at) for one in by_place.values() for at in _offsets(one)}
     wrong += [f"{place}: a dead letter of nothing" for place in refused.keys() - known]
-    if Counter(left.letters) != Counter(set(left.published)):
-        wrong.append("the dead letters published are not those stored")
+    stored, published = set(left.letters), set(left.published)
+    wrong += [f"{one}: stored, and not published" for one in stored - published]
+    wrong += [f"{one}: published, and not stored" for one in published - stored]
     return wrong
 
 
