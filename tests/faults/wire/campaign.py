@@ -10,6 +10,7 @@ from random import Random
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.structs import ConsumerRecord
 
 from streams.topics import TopicName
 from tests.faults.wire.damage import IN_PLACE, damage_segment
@@ -191,21 +192,20 @@ class Campaign:
         partition = TopicPartition(topic, 0)
         consumer = AIOKafkaConsumer(
             bootstrap_servers=self._system.settings.kafka_bootstrap_servers,
+            auto_offset_reset="earliest",
             isolation_level="read_committed",
         )
         found: list[Letter] = []
         async with consumer:
             consumer.assign([partition])
             (end,) = (await consumer.end_offsets([partition])).values()
-            await consumer.seek_to_beginning(partition)
             while await consumer.position(partition) < end:
-                for record in (await consumer.getmany(partition, timeout_ms=1000)).get(
-                    partition, ()
-                ):
-                    told = dict(record.headers[-7:])
-                    place, offset = (
-                        int(told[f"__connect.errors.{name}"] or 0)
-                        for name in ("partition", "offset")
-                    )
-                    found.append(Letter(place, offset, int(told.get("last-offset") or offset)))
+                read = await consumer.getmany(partition, timeout_ms=1000)
+                found += map(_letter_in, read.get(partition, ()))
         return found
+
+
+def _letter_in(record: ConsumerRecord[bytes, bytes]) -> Letter:
+    told = dict(record.headers[-7:])  # before them are the headers of the message itself
+    partition, offset = (int(told[f"__connect.errors.{name}"]) for name in ("partition", "offset"))
+    return Letter(partition, offset, int(told.get("last-offset", offset)))
