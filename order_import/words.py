@@ -44,7 +44,7 @@ def reset_in_words(reset: OffsetReset) -> str:
         )
     return (
         f"{place}: Kafka deleted {reset.lost:,} offsets, from {reset.expected} to "
-        f"{reset.found - 1}, before they were read; have their orders sent again"
+        f"{reset.found - 1}, before they were read; have them sent again"
     )
 
 
