@@ -37,7 +37,8 @@ MAX_FETCH_BYTES = 16 * 1024 * 1024
 """The most that a broker sends in one answer, but for a single larger batch."""
 UNSERVED_SECONDS = 20.0
 """How long a broker may fail to read what it has, before reading goes on behind it."""
-_ENDS_WITHIN_MS = 10_000
+_TOLD_WITHIN = 5.0
+"""Seconds that reading waits for what it also wants to know."""
 
 
 class Consumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka has no types
@@ -106,8 +107,9 @@ class Consumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka has no types
     async def topic_ids(self, topics: Collection[str]) -> Mapping[str, str]:
         """Return Kafka's ids of topics, as far as it tells them."""
         try:
-            return await fetch_topic_ids(self._client, topics)
-        except (KafkaError, NotImplementedError):
+            async with asyncio.timeout(_TOLD_WITHIN):
+                return await fetch_topic_ids(self._client, topics)
+        except (KafkaError, TimeoutError, NotImplementedError):
             return {}  # no broker answers, or they are of a version that tells none
 
 
@@ -235,7 +237,7 @@ class CommittedFetcher(Fetcher):  # type: ignore[misc]  # aiokafka has no types
         try:
             if await is_served(offset):
                 return False
-            ends = await self.end_offsets([partition], _ENDS_WITHIN_MS)
+            ends = await self.end_offsets([partition], int(_TOLD_WITHIN * 1000))
             found = await first_served(is_served, offset, ends[partition])
         except KafkaError:
             return False
