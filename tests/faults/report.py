@@ -148,11 +148,11 @@ def _wire(found: Result) -> list[str]:
     rows = [
         (
             f"{found['records']:,} records in batches written by hand, in {found['seconds']:.0f} s "
-            f"(`make faults-wire`, seed {found['seed']}): every codec, odd keys and header names, none and 100,000 "
-            "headers, values of nothing and of nearly 2 MiB, times at both ends of what there is. "
-            "Some of the last batches are damaged on the stopped broker's disk. Each offset is "
-            "looked up in the broker's own files: it must be decided or refused, once, and no "
-            f"worker may end. **{len(found['found'])} violations.**"
+            f"(`make faults-wire`, seed {found['seed']}): every codec, odd keys and header names, "
+            "none and 100,000 headers, values of nothing and of nearly 2 MiB, times at both ends "
+            "of what there is. Some of the last batches are damaged on the stopped broker's disk. "
+            "Each offset is looked up in the broker's own files: it must be decided or refused, "
+            f"once, and no worker may end. **{len(found['found'])} violations.**"
         ),
         "",
         "| batches | |",
