@@ -12,6 +12,7 @@ from order_import.embedded.kafka import KafkaServer
 from order_import.embedded.mongo import MongoServer
 from order_import.embedded.ports import HOST, remembered_port
 from order_import.embedded.process import ServerProcess
+from tests.faults.brokers import REPLICATION, Broker, brokers, formatted
 
 
 class ProxiedKafka(KafkaServer):
@@ -52,54 +53,67 @@ class ProxiedKafka(KafkaServer):
 
 
 class Cluster:
-    """Kafka and MongoDB on one directory."""
+    """Kafka and MongoDB on one directory; Kafka is one broker, or several with replicas."""
 
-    def __init__(self, directory: Path, *, proxies: int = 0) -> None:
+    def __init__(self, directory: Path, *, proxies: int = 0, replicated: bool = False) -> None:
         self._directory = DataDirectory(directory)
-        self.kafka_listeners = proxies
-        self._kafka = ProxiedKafka(directory / "kafka", proxies)
         self._mongo = MongoServer(directory / "mongo", "auto")
+        self._proxied = None if replicated else ProxiedKafka(directory / "kafka", proxies)
+        self._kafka_home = directory
+        self.brokers: list[Broker] = []
+        """Where there are several."""
+        self.replication = REPLICATION if replicated else 1
         self.bootstrap = ""
         self.mongo_url = ""
 
     @property
     def listeners(self) -> list[tuple[int, int]]:
-        return self._kafka.listeners
+        return [] if self._proxied is None else self._proxied.listeners
 
     @property
     def mongo_port(self) -> int:
         return int(self.mongo_url.partition("?")[0].rstrip("/").rpartition(":")[2])
 
+    @property
+    def _kafkas(self) -> list[KafkaServer]:
+        return [*self.brokers] if self._proxied is None else [self._proxied]
+
     async def __aenter__(self) -> Self:
         await self._directory.acquire(lambda _: None)
+        if self._proxied is None:
+            self.brokers = brokers(self._kafka_home)
+            await formatted(self.brokers)
         await asyncio.gather(self.start_kafka(), self.start_mongo())
         return self
 
     async def __aexit__(self, *_: object) -> None:
         try:
-            await asyncio.gather(self._kafka.process.stop(), self._mongo.process.stop())
+            servers = [one.process for one in (*self._kafkas, self._mongo)]
+            await asyncio.gather(*(server.stop() for server in servers))
         finally:
             self._directory.release()
 
     async def start_kafka(self) -> None:
-        self.bootstrap = await self._kafka.start(self._directory.lock, lambda _: None)
+        """Start all brokers: several wait for each other."""
+        addresses = await asyncio.gather(*(self.start_broker(one) for one in self._kafkas))
+        self.bootstrap = ",".join(addresses)
+
+    async def start_broker(self, broker: KafkaServer) -> str:
+        """Start one broker; return its address."""
+        return await broker.start(self._directory.lock, lambda _: None)
 
     async def start_mongo(self) -> None:
         self.mongo_url = await self._mongo.start(self._directory.lock)
 
     async def kill_kafka(self) -> None:
-        await _kill(self._kafka.process)
+        await asyncio.gather(*(kill(one.process) for one in self._kafkas))
 
     async def kill_mongo(self) -> None:
-        await _kill(self._mongo.process)
-
-    async def wait_kafka_ended(self) -> None:
-        """Wait until Kafka ends by itself (a full disk ends it)."""
-        await _ended(self._kafka.process)
+        await kill(self._mongo.process)
 
     @property
     def kafka_runs(self) -> bool:
-        return _runs(self._kafka.process)
+        return all(_runs(one.process) for one in self._kafkas)
 
     @property
     def mongo_runs(self) -> bool:
@@ -111,19 +125,21 @@ def _runs(process: ServerProcess) -> bool:
     return supervisor is not None and supervisor.returncode is None
 
 
-async def _kill(process: ServerProcess) -> None:
+async def kill(process: ServerProcess) -> None:
     """Kill the server behind its supervisor, as a power cut would."""
-    supervisor = process._process
-    if supervisor is None:
-        raise RuntimeError(f"{process.name} was never started")
-    _kill_children(supervisor.pid)
+    send(process, signal.SIGKILL)
     await _ended(process)
 
 
-def _kill_children(pid: int) -> None:
+def send(process: ServerProcess, number: signal.Signals) -> None:
+    """Send a signal to the server behind its supervisor."""
+    supervisor = process._process
+    if supervisor is None:
+        raise RuntimeError(f"{process.name} was never started")
+    pid = supervisor.pid
     with contextlib.suppress(ProcessLookupError, FileNotFoundError):
         for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
-            os.kill(int(child), signal.SIGKILL)
+            os.kill(int(child), number)
 
 
 async def _ended(process: ServerProcess) -> None:

@@ -67,6 +67,7 @@ class Installation:
             mongo_database=f"f_{self.name}",
             topic_prefix=f"{self.name}.",
             topic_partitions=2,
+            topic_replication_factor=self.cluster.replication,
         )
         await create_topics(settings)
         async with connect_storage(settings) as storage:
@@ -158,6 +159,10 @@ class Installation:
         """End both."""
         tasks, self._tasks = self._tasks, []
         await _cancel(tasks)
+
+    async def learn_partitions(self) -> None:
+        """Have the load know of partitions that were added."""
+        await self._producer.client.force_metadata_update()
 
     async def _feed(self) -> None:
         owed = 0.0

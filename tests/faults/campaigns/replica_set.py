@@ -1,0 +1,89 @@
+"""Faults of a replica set: every answer it gives in trouble, at every command a worker sends."""
+
+import asyncio
+import signal
+import time
+from collections.abc import Callable, Sequence
+from random import Random
+
+from tests.faults.command_proxy import CommandProxy
+from tests.faults.installation import Installation
+from tests.faults.proxy import HOST
+from tests.faults.replica_set import Command, Fault
+
+ANSWERED = "MongoDB, "
+"""How the kind of such a fault begins: `MongoDB, find: 189`."""
+_MESSAGES = 60
+"""After so many messages without such a command a worker is started anew: some come only then."""
+_STARTS, _STARTS_AT_END = 40, 2
+"""After so many starts without one it will not come; and nothing new, where nothing is left."""
+
+
+class Walk:
+    """All faults of all commands that come, each once, in an order by its seed."""
+
+    def __init__(
+        self, faults_of: Callable[[Command], Sequence[Fault]], random: Random, share: slice
+    ) -> None:
+        self._faults_of, self._random, self._share = faults_of, random, share
+        self._left: dict[str, list[Fault]] = {}
+
+    @property
+    def left(self) -> dict[str, int]:
+        """How many are left, by kind of command."""
+        return {kind: len(faults) for kind, faults in self._left.items() if faults}
+
+    def choose(self, command: Command) -> Fault | None:
+        """Return a command's next fault."""
+        if command.kind not in self._left:
+            faults = list(self._faults_of(command))[self._share]
+            self._random.shuffle(faults)
+            self._left[command.kind] = faults
+        left = self._left[command.kind]
+        return left.pop() if left else None
+
+
+async def answers(
+    field: Installation,
+    port: int,
+    faults_of: Callable[[Command], Sequence[Fault]],
+    share: slice = slice(None),
+) -> None:
+    """Walk through all faults of all commands that two workers send.
+
+    Raises:
+        RuntimeError: A command does not come any more.
+    """
+    # A replica set that changes its primary also answers the driver's waiting hello. This server
+    # behind does not change: the driver asks again instead of waiting.
+    field.mongo_url = f"mongodb://{HOST}:{port}/?directConnection=true&serverMonitoringMode=poll"
+    proxy = CommandProxy(port, field.cluster.mongo_port)
+    walk = Walk(faults_of, field.random, share)
+    await proxy.start()
+    field.busy()
+    starts = 0
+    try:
+        async with field.supervised(2) as workers:
+            while walk.left or starts < _STARTS_AT_END:
+                begun = proxy.answer(walk.choose)
+                if not await _begins(field, begun):
+                    starts += 1
+                    if starts > _STARTS:
+                        raise RuntimeError(f"no longer sent: {walk.left}")
+                    workers[starts % 2].send(signal.SIGTERM)
+                    continue
+                command, fault = begun.result()
+                starts = 0
+                since = time.monotonic()
+                field.faults[f"{ANSWERED}{command.kind}: {fault[0].label}"] += 1
+                await field.recovers(f"MongoDB answers {command.name} as in trouble", since)
+    finally:
+        await proxy.stop()
+
+
+async def _begins(field: Installation, begun: asyncio.Future[tuple[Command, Fault]]) -> bool:
+    """Wait for the fault while some more messages are sent; say whether it came."""
+    end = field.load.count + _MESSAGES
+    while not begun.done() and field.load.count < end:
+        await asyncio.wait([begun], timeout=0.05)
+    return begun.done()
