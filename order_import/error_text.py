@@ -26,7 +26,8 @@ def describe(error: BaseException) -> str:
         return str(error) or type(error).__name__
     name = type(error).__name__
     if isinstance(error, KafkaError):
-        return f"{name} ({error.errno})" if isinstance(error.errno, int) else name
+        code = getattr(error, "errno", None)  # only what a broker answered has one
+        return f"{name} ({code})" if isinstance(code, int) else name
     if isinstance(error, OSError) and error.errno is not None:
         return f"{name}: {os.strerror(error.errno)}"
     return name
