@@ -24,7 +24,7 @@ from tests.faults.disk import SmallDisk
 from tests.faults.nursery import ROOT, Nursery
 
 DATA = ROOT / ".data/faults"
-MONGO_PORTS = [27_717, 27_718]
+MONGO_PORTS = [27_717 + n for n in range(6)]
 """Below those that any client may get for a moment."""
 console = Console(highlight=False)
 
@@ -64,7 +64,8 @@ class Runner:
                 return
             home = disk.path if campaign.servers is Servers.FULL else DATA / "own" / campaign.name
             shutil.rmtree(home / "servers", ignore_errors=True)
-            async with Cluster(home / "servers") as cluster:
+            replicated = campaign.servers is Servers.REPLICATED
+            async with Cluster(home / "servers", replicated=replicated) as cluster:
                 await self._one(campaign, cluster, nursery)
 
     async def _one(self, campaign: Campaign, cluster: Cluster, nursery: Nursery) -> None:

@@ -88,7 +88,7 @@ class Cluster:
 
     async def __aexit__(self, *_: object) -> None:
         try:
-            servers = [one.process for one in (*self._kafkas, self._mongo)]
+            servers = [*(one.process for one in self._kafkas), self._mongo.process]
             await asyncio.gather(*(server.stop() for server in servers))
         finally:
             self._directory.release()

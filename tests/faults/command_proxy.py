@@ -33,6 +33,15 @@ class CommandProxy:
         self._rest: deque[Answer] = deque()
         self._again: tuple[str, object] | None = None
 
+    @property
+    def url(self) -> str:
+        """What workers are told.
+
+        A replica set that changes its primary also answers the driver's waiting `hello`. The server
+        behind does not change: the driver asks again instead of waiting.
+        """
+        return f"mongodb://{HOST}:{self._port}/?directConnection=true&serverMonitoringMode=poll"
+
     async def start(self) -> None:
         self._server = await asyncio.start_server(self._serve, HOST, self._port)
 

@@ -23,6 +23,7 @@ CODES = {
 """Errors a command may be answered with, by number."""
 WRITE_CONCERN_CODES = {code: CODES[code] for code in (189, 11602, 91)} | {64: "WriteConcernTimeout"}
 """Errors of a write that the primary did, and of which it does not know who else has it."""
+NONE = "no answer"
 RETRYABLE = frozenset({91, 189, 262, 10107, 11602})
 _UNKNOWN_COMMIT = RETRYABLE | {50, 64}
 _LONG = 16
@@ -76,7 +77,7 @@ class Answer(NamedTuple):
     @property
     def label(self) -> str:
         """What `docs/faults.md` calls it."""
-        return "no answer" if self.code is None else f"{self.code}{'w' * self.in_write_concern}"
+        return NONE if self.code is None else f"{self.code}{'w' * self.in_write_concern}"
 
     def to(self, command: Command, done: Document) -> Document:
         """Return it as the server would write it, given what it wrote when it had `done` it."""

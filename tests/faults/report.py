@@ -16,8 +16,10 @@ from rich.table import Table
 
 from order_import.embedded.jars import KAFKA_VERSION
 from order_import.embedded.mongo import _rust_binary
+from tests.faults.campaigns.replica_set import ANSWERED
 from tests.faults.installation import LIMIT
 from tests.faults.nursery import ROOT
+from tests.faults.replica_set import CODES, NONE, WRITE_CONCERN_CODES
 from tests.faults.verdict import COUNTS
 
 DOCUMENT = ROOT / "docs/faults.md"
@@ -50,6 +52,7 @@ def write(results: list[Result], data: Path) -> None:
     """Write docs/faults.md of what was run."""
     parts = [INTRODUCTION.read_text().rstrip(), "", "## What was run", "", _where(), ""]
     parts += [*_sums(results), "", "## Faults", "", *_faults(results), ""]
+    parts += [*_answers(results), ""]
     parts += ["## Recovery", "", *_recovery(results), "", "## Campaigns", "", *_lines(results), ""]
     wire = data / "wire/result.json"
     if wire.exists():
@@ -96,14 +99,44 @@ def _sums(results: list[Result]) -> list[str]:
     return rows
 
 
-def _faults(results: list[Result]) -> list[str]:
+def _made(results: list[Result]) -> Counter[str]:
     made: Counter[str] = Counter()
     for one in results:
         made.update(one["faults"])
+    return made
+
+
+def _faults(results: list[Result]) -> list[str]:
+    made = sorted(_made(results).items())
     return [
         "| fault | made |",
         "|---|---:|",
-        *(f"| {kind} | {count:,} |" for kind, count in sorted(made.items())),
+        *(f"| {kind} | {count:,} |" for kind, count in made if not kind.startswith(ANSWERED)),
+    ]
+
+
+def _answers(results: list[Result]) -> list[str]:
+    """Return what MongoDB's commands were answered with: a row per command, a column per code."""
+    made: dict[str, Counter[str]] = defaultdict(Counter)
+    for kind, count in _made(results).items():
+        if kind.startswith(ANSWERED):
+            command, _, label = kind.removeprefix(ANSWERED).partition(": ")
+            made[command][label] += count
+    labels = [*map(str, CODES), NONE, *(f"{code}w" for code in WRITE_CONCERN_CODES)]
+    names = ", ".join(f"{code} {name}" for code, name in (CODES | WRITE_CONCERN_CODES).items())
+    return [
+        (
+            f"MongoDB's commands, answered as by a replica set in trouble: {names}; `w` in the "
+            "write concern's place. Each with the labels of MongoDB's manual, once and three "
+            "times in a row, before the server did it and after."
+        ),
+        "",
+        f"| command | {' | '.join(labels)} |",
+        f"|---|{'---:|' * len(labels)}",
+        *(
+            f"| {command} | {' | '.join(str(made[command][label] or '') for label in labels)} |"
+            for command in sorted(made)
+        ),
     ]
 
 

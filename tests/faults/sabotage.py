@@ -5,6 +5,7 @@ product's methods by name, as `worker.py` does, and fail at the start where a na
 """
 
 import asyncio
+import contextlib
 import os
 import signal
 from collections.abc import Callable, Mapping, Sequence
@@ -14,12 +15,14 @@ from typing import Any
 
 from faust.transport.drivers.aiokafka import Consumer as FaustConsumer
 from pymongo import UpdateOne
+from pymongo.errors import PyMongoError
 
 from handlers import blockers
 from models.blockers import BlockerCode
+from models.errors import StorageUnavailable
 from models.events import Event
 from models.ledger import Source
-from storage import writes
+from storage import mongo, writes
 from storage.ledger_documents import position_id
 from storage.mongo import MongoStorage
 from storage.transaction import MongoTransaction
@@ -160,12 +163,37 @@ def _unconditional_stock() -> None:
     blockers._CHECKS[BlockerCode.OUT_OF_STOCK] = lambda *_: False
 
 
+def _unknown_commit_is_done() -> None:
+    """A commit without a clear answer counts as done."""
+    _no_compare_and_set()
+    commit = mongo._commit
+
+    async def done(session: Any) -> None:
+        with contextlib.suppress(PyMongoError, StorageUnavailable):
+            await commit(session)
+
+    _put(mongo, "_commit", done)
+
+
+def _unknown_commit_is_not_done() -> None:
+    """A commit without a clear answer counts as not done: all of it is decided again."""
+    _no_compare_and_set()
+
+    async def not_moved(self: Lane, source: Source) -> bool:
+        del self, source
+        return False
+
+    _put(Lane, "_has_moved", not_moved)
+
+
 BROKEN: dict[str, Callable[[], None]] = {
     "plain async for": _plain_async_for,
     "stock commits": _stock_commits,
     "publish before commit": _publish_before_commit,
     "no compare-and-set": _no_compare_and_set,
     "unconditional stock": _unconditional_stock,
+    "unknown commit is done": _unknown_commit_is_done,
+    "unknown commit is not done": _unknown_commit_is_not_done,
 }
 
 

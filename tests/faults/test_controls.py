@@ -3,18 +3,22 @@
 import asyncio
 import signal
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
+from order_import.embedded.ports import remembered_port
 from order_import.worker import BROKEN
 from tests.faults.campaign import Result, run_campaign, seed_of
 from tests.faults.campaigns.processes import has_stopped
 from tests.faults.campaigns.table import Campaign
 from tests.faults.cluster import Cluster
+from tests.faults.command_proxy import Choose, CommandProxy
 from tests.faults.installation import Installation
 from tests.faults.nursery import Nursery
+from tests.faults.replica_set import Answer, Command, Fault, When
 from tests.faults.sabotage import ORDERS
 from tests.waiting import PATIENCE, until
 
@@ -103,6 +107,37 @@ async def more_orders_than_stock(field: Installation, broken: str) -> None:
     await worker.end(signal.SIGTERM)
 
 
+async def commit_unknown(field: Installation, broken: str, *, fault: Fault) -> None:
+    """A commit of orders is answered as by a replica set in trouble; more orders come behind."""
+    proxy = CommandProxy(remembered_port(field.directory / "port"), field.cluster.mongo_port)
+    await proxy.start()
+    field.mongo_url = proxy.url
+    try:
+        async with field.supervised(1, more=_environment(broken)):
+            await field.caught_up(dict(field.load.reached))
+            begun = proxy.answer(_at_orders(fault))
+            for _ in range(2):
+                await field.send(40)
+                await asyncio.wait_for(asyncio.shield(begun), PATIENCE)
+                await field.caught_up(dict(field.load.reached))
+    finally:
+        await proxy.stop()
+
+
+def _at_orders(fault: Fault) -> Choose:
+    """Choose a fault for the commit of a transaction that has asked for orders."""
+    asked: set[tuple[object, object]] = set()
+
+    def choose(command: Command) -> Fault | None:
+        transaction = command.session, command.body.get("txnNumber")
+        if command.body.get("find") == "amazon_orders":
+            asked.add(transaction)
+        is_it = command.name == "commitTransaction" and transaction in asked
+        return fault if is_it else None
+
+    return choose
+
+
 class Control(NamedTuple):
     """What is broken, what happens, and the count of the checker that must not be 0."""
 
@@ -116,6 +151,14 @@ CONTROLS = {
     "publish before commit": Control(killed_before_commit, "invented"),
     "no compare-and-set": Control(stopped_before_transaction, "twice"),
     "unconditional stock": Control(more_orders_than_stock, "oversold"),
+    # The server has ended the transaction, and says no more than that it took too long.
+    "unknown commit is done": Control(
+        partial(commit_unknown, fault=(Answer(When.ABORTED, 50),)), "lost"
+    ),
+    # Done; the next primary says that there is no such transaction.
+    "unknown commit is not done": Control(
+        partial(commit_unknown, fault=(Answer(When.AFTER, 189), Answer(When.BEFORE, 251))), "twice"
+    ),
 }
 
 

@@ -1,6 +1,7 @@
 """A few faults of each kind: `make faults` in a minute or two."""
 
 import asyncio
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -8,11 +9,12 @@ import pytest
 
 from order_import.embedded.ports import remembered_port
 from tests.faults.campaign import Result, run_campaign
-from tests.faults.campaigns import network, processes, servers
+from tests.faults.campaigns import brokers, network, processes, replica_set, servers
 from tests.faults.campaigns.table import Campaign
 from tests.faults.cluster import Cluster
 from tests.faults.installation import Installation
 from tests.faults.nursery import Nursery
+from tests.faults.replica_set import COMMITS, Answer, Command, Fault, When
 
 STEPS = (
     "in the transaction, before commit",
@@ -26,6 +28,16 @@ MADE = {
     "storm": {"rebalance storm"},
     "mongo_proxy": {"MongoDB: cut between commit and its answer"},
     "kafka_proxy": {"Kafka: cut between produce and its answer"},
+    "mongo_answers": {
+        "MongoDB, answered: commitTransaction: no answer",
+        "MongoDB, answered: commitTransaction: 189",
+        "MongoDB, answered: commitTransaction: 64w",
+        "MongoDB, answered: bulkWrite in a transaction: 112",
+        "MongoDB, answered: bulkWrite in a transaction: 388",
+        "MongoDB, answered: update: 10107",
+        "MongoDB, answered: find: 91",
+    },
+    "brokers": {"Kafka, 3 brokers: leader killed", "partitions added"},
     "servers": {"Kafka killed", "MongoDB killed"},
 }
 """The faults that must have been made, by campaign; more were."""
@@ -37,6 +49,31 @@ async def _both_servers(field: Installation) -> None:
     await servers.mongo_kills(field, 1)
 
 
+async def _brokers(field: Installation) -> None:
+    await brokers.leader_kills(field, 1)
+    await field.quiet()
+    await brokers.partitions_added(field, 1)
+
+
+def _trouble(command: Command) -> Sequence[Fault]:
+    """A few answers at each kind of command, some before and some after it is done."""
+    match command.kind:
+        case "commitTransaction":
+            return [
+                (Answer(When.BEFORE),),
+                (Answer(When.AFTER, 64, in_write_concern=True),),
+                *COMMITS[:5],
+            ]
+        case "bulkWrite in a transaction":
+            return [(Answer(When.AFTER, 112),), (Answer(When.BEFORE, 388),)]
+        case "update":
+            return [(Answer(When.AFTER, 10107),) * 3]
+        case "find":
+            return [(Answer(When.BEFORE, 91),) * 3]
+        case _:
+            return [(Answer(When.BEFORE, 189),) * 2]
+
+
 async def _run(directory: Path) -> dict[str, Result]:
     """Run all side by side: they mostly wait for a session to end."""
 
@@ -46,21 +83,28 @@ async def _run(directory: Path) -> dict[str, Result]:
         return await run_campaign(campaign, cluster, nursery, home, 1)
 
     port = remembered_port(directory / "mongo-proxy-port")
+    answers_port = remembered_port(directory / "mongo-answers-port")
     shared_campaigns = [
         Campaign("steps", partial(processes.stepped_kills, steps=STEPS, each=1)),
         Campaign("random", partial(processes.random_kills, count=3)),
         Campaign("zombie", partial(processes.zombies, steps=STEPS, count=1)),
         Campaign("storm", partial(processes.storms, rounds=2)),
         Campaign("mongo_proxy", partial(network.mongo_faults, each=1, port=port)),
+        Campaign(
+            "mongo_answers",
+            partial(replica_set.answers, port=answers_port, faults_of=_trouble),
+        ),
         Campaign("kafka_proxy", partial(network.kafka_faults, each=1, listener=0)),
     ]
     async with (
         Cluster(directory / "shared", proxies=1) as shared,
         Cluster(directory / "own") as own,
+        Cluster(directory / "replicated", replicated=True) as replicated,
         Nursery() as nursery,
     ):
         results = await asyncio.gather(
             one(Campaign("servers", _both_servers), own),
+            one(Campaign("brokers", _brokers), replicated),
             *(one(campaign, shared) for campaign in shared_campaigns),
         )
     return {result.name: result for result in results}

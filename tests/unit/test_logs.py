@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 import pytest
 import structlog
-from aiokafka.errors import TopicAuthorizationFailedError
+from aiokafka.errors import NodeNotReadyError, TopicAuthorizationFailedError
 from mode import Service
 from pydantic import TypeAdapter, ValidationError
 
@@ -206,6 +206,7 @@ def test_an_error_says_its_type_and_where_it_was_met_and_what_led_to_it() -> Non
         (UnicodeDecodeError("utf-8", CANARY.encode(), 0, 1, CANARY), "UnicodeDecodeError"),
         (OSError(111, CANARY), "ConnectionRefusedError: Connection refused"),
         (TopicAuthorizationFailedError(CANARY), "TopicAuthorizationFailedError (29)"),
+        (NodeNotReadyError(CANARY), "NodeNotReadyError"),
     ],
 )
 def test_only_what_this_program_wrote_itself_is_quoted(error: Exception, words: str) -> None:

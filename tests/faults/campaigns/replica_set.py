@@ -8,11 +8,10 @@ from random import Random
 
 from tests.faults.command_proxy import CommandProxy
 from tests.faults.installation import Installation
-from tests.faults.proxy import HOST
 from tests.faults.replica_set import Command, Fault
 
-ANSWERED = "MongoDB, "
-"""How the kind of such a fault begins: `MongoDB, find: 189`."""
+ANSWERED = "MongoDB, answered: "
+"""How the kind of such a fault begins: `MongoDB, answered: find: 189`."""
 _MESSAGES = 60
 """After so many messages without such a command a worker is started anew: some come only then."""
 _STARTS, _STARTS_AT_END = 40, 2
@@ -20,12 +19,10 @@ _STARTS, _STARTS_AT_END = 40, 2
 
 
 class Walk:
-    """All faults of all commands that come, each once, in an order by its seed."""
+    """A share of all faults of all commands that come, each once."""
 
-    def __init__(
-        self, faults_of: Callable[[Command], Sequence[Fault]], random: Random, share: slice
-    ) -> None:
-        self._faults_of, self._random, self._share = faults_of, random, share
+    def __init__(self, faults_of: Callable[[Command], Sequence[Fault]], share: slice) -> None:
+        self._faults_of, self._share = faults_of, share
         self._left: dict[str, list[Fault]] = {}
 
     @property
@@ -36,9 +33,10 @@ class Walk:
     def choose(self, command: Command) -> Fault | None:
         """Return a command's next fault."""
         if command.kind not in self._left:
-            faults = list(self._faults_of(command))[self._share]
-            self._random.shuffle(faults)
-            self._left[command.kind] = faults
+            faults = list(self._faults_of(command))
+            # The same in every campaign, so that their shares are all of it.
+            Random(command.kind).shuffle(faults)
+            self._left[command.kind] = faults[self._share]
         left = self._left[command.kind]
         return left.pop() if left else None
 
@@ -54,11 +52,9 @@ async def answers(
     Raises:
         RuntimeError: A command does not come any more.
     """
-    # A replica set that changes its primary also answers the driver's waiting hello. This server
-    # behind does not change: the driver asks again instead of waiting.
-    field.mongo_url = f"mongodb://{HOST}:{port}/?directConnection=true&serverMonitoringMode=poll"
     proxy = CommandProxy(port, field.cluster.mongo_port)
-    walk = Walk(faults_of, field.random, share)
+    field.mongo_url = proxy.url
+    walk = Walk(faults_of, share)
     await proxy.start()
     field.busy()
     starts = 0

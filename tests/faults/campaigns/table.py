@@ -6,8 +6,9 @@ from enum import Enum
 from functools import partial
 from pathlib import Path
 
-from tests.faults.campaigns import network, processes, servers, topics
+from tests.faults.campaigns import brokers, network, processes, replica_set, servers, topics
 from tests.faults.installation import Installation
+from tests.faults.replica_set import faults_of
 from tests.faults.worker import STEPS
 
 
@@ -17,6 +18,7 @@ class Servers(Enum):
     SHARED = "shared"
     OWN = "own"
     FULL = "own, on a small disk"
+    REPLICATED = "own, with three Kafka brokers"
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,8 @@ class Campaign:
     """Messages a second."""
 
 
+_WALKS = 4
+"""How many campaigns share what a replica set may answer."""
 _STEPS = list(STEPS)
 _STOPS = [step for step in _STEPS if "rebalance" not in step and step != "after the mark"]
 
@@ -41,7 +45,17 @@ def table(mongo_ports: list[int], disk: Path, scale: float = 1) -> list[Campaign
         return max(1, round(count * scale))
 
     steps, stops, down = some(16), some(16), 120 if scale == 1 else 15
+    walks = max(1, round(_WALKS / scale))
     return [
+        *(
+            Campaign(
+                f"mongo_answers_{n}",
+                partial(
+                    replica_set.answers, port=port, faults_of=faults_of, share=slice(n, None, walks)
+                ),
+            )
+            for n, port in enumerate(mongo_ports[2:])
+        ),
         *(
             Campaign(f"steps_{n}", partial(processes.stepped_kills, steps=_STEPS[n::4], each=steps))
             for n in range(4)
@@ -60,7 +74,7 @@ def table(mongo_ports: list[int], disk: Path, scale: float = 1) -> list[Campaign
         ),
         *(
             Campaign(f"mongo_proxy_{n}", partial(network.mongo_faults, each=some(16), port=port))
-            for n, port in enumerate(mongo_ports)
+            for n, port in enumerate(mongo_ports[:2])
         ),
         Campaign("storms", partial(processes.storms, rounds=some(32))),
         Campaign("terminations", partial(processes.terminations, count=some(32))),
@@ -68,9 +82,20 @@ def table(mongo_ports: list[int], disk: Path, scale: float = 1) -> list[Campaign
         Campaign("offsets", partial(topics.offsets_reset, count=some(6))),
         Campaign("gaps", partial(topics.offset_gaps, transactions=some(600))),
         Campaign("anew", topics.topic_made_anew, rate=60),
+        Campaign("partitions", partial(brokers.partitions_added, count=some(6))),
         Campaign("kafka_kills", partial(servers.kafka_kills, count=some(32)), Servers.OWN),
         Campaign("mongo_kills", partial(servers.mongo_kills, count=some(32)), Servers.OWN),
         Campaign("kafka_down", partial(servers.kafka_down, count=2, seconds=down), Servers.OWN),
         Campaign("mongo_down", partial(servers.mongo_down, count=2, seconds=down), Servers.OWN),
+        *(
+            Campaign(name, run, Servers.REPLICATED)
+            for name, run in {
+                "brokers_rolling": partial(brokers.rolling_restarts, rounds=some(4)),
+                "brokers_leaders": partial(brokers.leader_kills, count=some(16)),
+                "brokers_shrink": partial(brokers.shrinks, count=some(4), messages=down * 25),
+                "brokers_too_few": partial(brokers.too_few, count=some(6)),
+                "brokers_partitions": partial(brokers.partitions_added, count=some(4)),
+            }.items()
+        ),
         Campaign("disk", partial(servers.disk_full, disk=disk, count=some(4)), Servers.FULL),
     ]
