@@ -89,7 +89,7 @@ class MongoStorage(MongoPositions, Storage):
             after=lambda _: self._count_conflict(),
             reraise=True,
         )
-        with translated():
+        with translated(in_transaction=True):
             session = await self._session(source)
             try:
                 return await again(self._transact_once, work, session, set())

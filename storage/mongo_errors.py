@@ -78,10 +78,12 @@ _UNAVAILABLE = frozenset(
 """A node that is starting, stopping, handing over, or short of something that comes back."""
 
 
+_CACHE_FULL = 388
+"""TransactionTooLargeForCache."""
 _TOO_LARGE = frozenset(
     {
         257,  # TransactionTooLarge
-        388,  # TransactionTooLargeForCache
+        _CACHE_FULL,
         10334,  # BSONObjectTooLarge
         17420,  # a document larger than 16 MiB after an update
     }
@@ -129,8 +131,12 @@ def is_conflict(error: BaseException) -> bool:
 
 
 @contextmanager
-def translated() -> Iterator[None]:
+def translated(*, in_transaction: bool = False) -> Iterator[None]:
     """Turn the driver's errors into ours, without their text.
+
+    Args:
+        in_transaction: Whether it is a transaction that is run. Outside of one there is no less to
+            try where the server's cache is full: that is a matter of waiting.
 
     Raises:
         StorageUnavailable: The database does not serve just now, or (`StorageBusy`) another
@@ -147,6 +153,8 @@ def translated() -> Iterator[None]:
             case Meaning.BUSY:
                 raise StorageBusy(words_of(error)) from None
             case Meaning.UNAVAILABLE:
+                raise StorageUnavailable(words_of(error)) from None
+            case Meaning.TOO_LARGE if not in_transaction and _CACHE_FULL in codes_of(error):
                 raise StorageUnavailable(words_of(error)) from None
             case Meaning.TOO_LARGE:
                 raise TransactionTooLarge(words_of(error)) from None

@@ -198,7 +198,9 @@ class Lane:
         started = time.monotonic()
         try:
             await self._decide_at_once(batch)
-        except TransactionTooLarge:
+        except TransactionTooLarge as error:
+            if len(batch) == 1:  # it is tried again unless partitions are given up
+                raise StorageUnavailable(str(error)) from None
             self._weight_now = max(1, sum(one.weight for one in batch) // 2)
             log.warning("transaction-too-large", topic=self._first.topic, messages=len(batch))
             middle = len(batch) // 2

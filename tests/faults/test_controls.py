@@ -45,9 +45,13 @@ async def killed_when_slow(field: Installation, broken: str) -> None:
     second = await field.start(more=_environment(broken))
     # What is lost is passed over only when more comes behind it.
     await field.send(40)
+    await _orders_caught_up(field)
+    await second.end(signal.SIGKILL)
+
+
+async def _orders_caught_up(field: Installation) -> None:
     reached = field.load.reached.items()
     await field.caught_up({place: end for place, end in reached if place.startswith(f"{ORDERS}:")})
-    await second.end(signal.SIGKILL)
 
 
 async def fails_once(field: Installation, broken: str) -> None:
@@ -108,18 +112,20 @@ async def more_orders_than_stock(field: Installation, broken: str) -> None:
 
 
 async def commit_unknown(field: Installation, broken: str, *, fault: Fault) -> None:
-    """A commit of orders is answered as by a replica set in trouble; more orders come behind."""
+    """Commits of orders are answered as by a replica set in trouble; more orders come behind."""
     proxy = CommandProxy(remembered_port(field.directory / "port"), field.cluster.mongo_port)
     await proxy.start()
     field.mongo_url = proxy.url
     try:
         async with field.supervised(1, more=_environment(broken)):
             await field.caught_up(dict(field.load.reached))
-            begun = proxy.answer(_at_orders(fault))
-            for _ in range(2):
+            for _ in range(3):
+                begun = proxy.answer(_at_orders(fault))
                 await field.send(40)
-                await asyncio.wait_for(asyncio.shield(begun), PATIENCE)
-                await field.caught_up(dict(field.load.reached))
+                await asyncio.wait_for(begun, PATIENCE)
+            # What is lost is passed over only when more comes behind it.
+            await field.send(40)
+            await _orders_caught_up(field)
     finally:
         await proxy.stop()
 

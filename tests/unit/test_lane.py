@@ -336,6 +336,15 @@ async def test_a_transaction_takes_only_so_many_bytes(monkeypatch: pytest.Monkey
     assert kit.stage.together == [[0, 1], [2, 3], [4]]
 
 
+async def test_one_message_that_is_too_large_is_given_up_with_its_partition() -> None:
+    """There is no half of it to decide: the next owner tries it again."""
+    kit = Kit()
+    kit.stage.too_many = 0
+    await kit.run(a_batch(0, 1))
+    assert kit.stored_to == 0
+    assert not kit.paper.sent
+
+
 async def test_what_is_too_large_for_a_transaction_is_decided_in_halves() -> None:
     """A server refuses what outgrows its cache or a document: the same again would be refused."""
     kit = Kit()

@@ -139,7 +139,8 @@ def test_who_does_not_answer_is_away(error: PyMongoError) -> None:
         (answered(13), StorageBroken, "OperationFailure 13"),
         (InvalidDocument(CANARY), StorageBroken, "InvalidDocument"),
         (DocumentTooLarge(CANARY), TransactionTooLarge, "DocumentTooLarge"),
-        (answered(388), TransactionTooLarge, "OperationFailure 388"),
+        (answered(17420), TransactionTooLarge, "OperationFailure 17420"),
+        (answered(388), StorageUnavailable, "OperationFailure 388"),
     ],
 )
 def test_errors_are_told_by_type_and_code(
@@ -152,6 +153,15 @@ def test_errors_are_told_by_type_and_code(
     with pytest.raises(ours) as met:
         ask()
     assert str(met.value) == words
+
+
+def test_a_transaction_too_large_for_the_cache_may_be_tried_with_less() -> None:
+    def run() -> None:
+        with translated(in_transaction=True):
+            raise answered(388)
+
+    with pytest.raises(TransactionTooLarge, match="OperationFailure 388"):
+        run()
 
 
 def test_a_failed_write_names_the_operation_and_the_collection_and_nothing_of_the_document() -> (
