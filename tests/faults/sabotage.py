@@ -15,7 +15,6 @@ from typing import Any
 
 from faust.transport.drivers.aiokafka import Consumer as FaustConsumer
 from pymongo import UpdateOne
-from pymongo.errors import PyMongoError
 
 from handlers import blockers
 from models.blockers import BlockerCode
@@ -169,7 +168,7 @@ def _unknown_commit_is_done() -> None:
     commit = mongo._commit
 
     async def done(session: Any) -> None:
-        with contextlib.suppress(PyMongoError, StorageUnavailable):
+        with contextlib.suppress(StorageUnavailable):
             await commit(session)
 
     _put(mongo, "_commit", done)
