@@ -15,6 +15,8 @@ from tests.faults.evidence import READ
 from tests.faults.installation import Installation
 from tests.waiting import until
 
+_ASK_MS = 3_000
+
 
 async def rolling_restarts(field: Installation, rounds: int) -> None:
     """Stop each broker in good order, and start it again, one after the other."""
@@ -150,7 +152,10 @@ async def _in_sync(field: Installation, without: int | None = None) -> bool:
 
 
 async def _partitions(field: Installation) -> list[dict[str, Any]]:
-    admin = AIOKafkaAdminClient(bootstrap_servers=field.cluster.bootstrap)
+    # A broker that stands still answers nothing.
+    admin = AIOKafkaAdminClient(
+        bootstrap_servers=field.cluster.bootstrap, request_timeout_ms=_ASK_MS
+    )
     try:
         await admin.start()
         topics = await admin.describe_topics()

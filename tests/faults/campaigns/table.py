@@ -90,10 +90,10 @@ def table(mongo_ports: list[int], disk: Path, scale: float = 1) -> list[Campaign
         *(
             Campaign(name, run, Servers.REPLICATED)
             for name, run in {
-                "brokers_rolling": partial(brokers.rolling_restarts, rounds=some(4)),
-                "brokers_leaders": partial(brokers.leader_kills, count=some(16)),
-                "brokers_shrink": partial(brokers.shrinks, count=some(4), messages=down * 25),
-                "brokers_too_few": partial(brokers.too_few, count=some(6)),
+                "brokers_rolling": partial(brokers.rolling_restarts, rounds=some(3)),
+                "brokers_leaders": partial(brokers.leader_kills, count=some(10)),
+                "brokers_shrink": partial(brokers.shrinks, count=2, messages=down * 25),
+                "brokers_too_few": partial(brokers.too_few, count=some(4)),
                 "brokers_partitions": partial(brokers.partitions_added, count=some(4)),
             }.items()
         ),
