@@ -1,9 +1,12 @@
 """Faults of a replica set: every answer it gives in trouble, at every command a worker sends."""
 
 import asyncio
+import json
 import signal
 import time
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
 from random import Random
 
 from tests.faults.command_proxy import CommandProxy
@@ -72,9 +75,17 @@ async def answers(
                 starts = 0
                 since = time.monotonic()
                 field.faults[f"{ANSWERED}{command.kind}: {fault[0].label}"] += 1
+                _note(field.directory / "answers.jsonl", command, fault)
                 await field.recovers(f"MongoDB answers {command.name} as in trouble", since)
     finally:
         await proxy.stop()
+
+
+def _note(path: Path, command: Command, fault: Fault) -> None:
+    """Write down what was answered, beside the workers' log: a violation is to be explained."""
+    at = datetime.now(UTC).isoformat()  # noqa: TID251 - a program of its own
+    with path.open("a") as out:
+        out.write(json.dumps({"at": at, "command": command.kind, "answers": fault}) + "\n")
 
 
 async def _begins(field: Installation, begun: asyncio.Future[tuple[Command, Fault]]) -> bool:
