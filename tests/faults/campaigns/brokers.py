@@ -95,7 +95,7 @@ async def partitions_added(field: Installation, count: int) -> None:
     async def one(_: int) -> None:
         since = time.monotonic()
         field.faults["partitions added"] += await _add_partitions(field)
-        await field.recovers("partitions added", since)
+        await field.recovers("partitions added (read within a minute)", since)
 
     await _under_load(field, count, one)
 
