@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
+from aiokafka.errors import KafkaTimeoutError
 from faust.transport.drivers.aiokafka import (
     AIOKafkaConsumerThread,
     credentials_to_aiokafka_auth,
@@ -21,6 +22,7 @@ from faust.transport.drivers.aiokafka import (
 from faust.transport.drivers.aiokafka import Consumer as FaustConsumer
 from faust.transport.drivers.aiokafka import Transport as FaustTransport
 from faust.types import TP
+from tenacity import AsyncRetrying, retry_if_exception_type
 
 from models.ledger import Source
 from streams.consumer import METADATA_SECONDS, Consumer
@@ -179,7 +181,12 @@ class LedgerConsumer(FaustConsumer):
         return positions
 
     async def _bounds_of(self, sources: Collection[Source]) -> Mapping[Source, LogBounds]:
-        return await self._thread.log_bounds([TP(*source) for source in sources])
+        # Brokers away for long end no worker. Its end, and the next rebalance, break this off.
+        again = AsyncRetrying(retry=retry_if_exception_type(KafkaTimeoutError), reraise=True)
+        bounds: Mapping[Source, LogBounds] = await again(
+            self._thread.log_bounds, [TP(*source) for source in sources]
+        )
+        return bounds
 
     async def wait_empty(self) -> None:
         """Before partitions are given up: finish what is at hand, then tell Kafka how far."""

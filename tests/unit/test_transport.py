@@ -13,6 +13,7 @@ from typing import Any
 import faust
 import pytest
 from aiokafka import TopicPartition
+from aiokafka.errors import KafkaTimeoutError
 from aiokafka.structs import OffsetAndMetadata
 from faust.streams import Stream
 from faust.tables.recovery import ServiceStopped
@@ -25,7 +26,7 @@ from storage.memory import MemoryStorage
 from streams.agents import STAGES, AppOptions, build_app
 from streams.decoding import Record
 from streams.lanes import Lanes, LogBounds
-from streams.transport import LedgerConsumerThread
+from streams.transport import LedgerConsumer, LedgerConsumerThread
 from tests.builders import NOW
 from tests.waiting import PATIENCE
 
@@ -385,3 +386,20 @@ def a_thread(directory: Path) -> LedgerConsumerThread:
 
 def records(*offsets: int) -> list[Record]:
     return [Record(*ORDERS, offset, 0, None, b"", (), 1, offset) for offset in offsets]
+
+
+async def test_brokers_that_are_away_for_long_are_asked_again_how_far_their_logs_are() -> None:
+    found = {Source(*ORDERS): LogBounds(3, 9)}
+    answers: list[Any] = [KafkaTimeoutError(), found]
+
+    class Thread:
+        async def log_bounds(self, partitions: list[TP]) -> Any:
+            assert partitions == [ORDERS]
+            answer = answers.pop(0)
+            if isinstance(answer, Exception):
+                raise answer
+            return answer
+
+    consumer: Any = object.__new__(LedgerConsumer)
+    consumer._thread = Thread()
+    assert await consumer._bounds_of([Source(*ORDERS)]) == found
