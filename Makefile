@@ -46,17 +46,17 @@ run: $(INSTALLED) ## Start everything on this machine, with sample traffic; Ctrl
 
 .PHONY: test
 test: $(INSTALLED) ## Run all quick tests: unit, model, contract, integration, and a few faults of each kind
-	@# What takes longest begins first.
+	@# What takes longest begins first. The controls prove the checker of faults: `make proofs`.
 	@$(PYTEST) -n auto --no-loadscope-reorder --durations=25 \
-		tests/faults tests/integration tests/contract tests/model tests/unit
+		--ignore tests/faults/test_controls.py tests/faults tests/integration tests/contract tests/model tests/unit
 
 .PHONY: proofs
-proofs: $(INSTALLED) ## Run for an hour what `make test` runs for seconds: random histories, replays, the last pieces
+proofs: $(INSTALLED) ## Run for an hour what `make test` runs for seconds: random histories, replays, the last pieces, controls
 	@HISTORIES=10000 REPLAY_WORLDS=10000 $(PYTEST) -s --timeout 36000 \
 		tests/model tests/unit/test_replay_agreement.py
 	@WIRE_HISTORIES=200 STOCK_ROUNDS=10000 CANARIES=1000 $(PYTEST) -s --timeout 36000 \
 		tests/integration/test_histories.py tests/integration/test_stock.py \
-		tests/integration/test_canary.py
+		tests/integration/test_canary.py tests/faults/test_controls.py
 
 .PHONY: unit
 unit: $(INSTALLED) ## Run the tests that need no server

@@ -9,7 +9,7 @@ import pytest
 
 from order_import.embedded.ports import remembered_port
 from tests.faults.campaign import Result, run_campaign
-from tests.faults.campaigns import brokers, network, processes, replica_set, servers
+from tests.faults.campaigns import network, processes, replica_set, servers
 from tests.faults.campaigns.table import Campaign
 from tests.faults.cluster import Cluster
 from tests.faults.installation import Installation
@@ -37,7 +37,6 @@ MADE = {
         "MongoDB, answered: update: 10107",
         "MongoDB, answered: find: 91",
     },
-    "brokers": {"Kafka, 3 brokers: leader killed", "partitions added"},
     "servers": {"Kafka killed", "MongoDB killed"},
 }
 """The faults that must have been made, by campaign; more were."""
@@ -47,12 +46,6 @@ async def _both_servers(field: Installation) -> None:
     await servers.kafka_kills(field, 1)
     await field.quiet()
     await servers.mongo_kills(field, 1)
-
-
-async def _brokers(field: Installation) -> None:
-    await brokers.leader_kills(field, 1)
-    await field.quiet()
-    await brokers.partitions_added(field, 1)
 
 
 def _trouble(command: Command) -> Sequence[Fault]:
@@ -99,12 +92,10 @@ async def _run(directory: Path) -> dict[str, Result]:
     async with (
         Cluster(directory / "shared", proxies=1) as shared,
         Cluster(directory / "own") as own,
-        Cluster(directory / "replicated", replicated=True) as replicated,
         Nursery() as nursery,
     ):
         results = await asyncio.gather(
             one(Campaign("servers", _both_servers), own),
-            one(Campaign("brokers", _brokers), replicated),
             *(one(campaign, shared) for campaign in shared_campaigns),
         )
     return {result.name: result for result in results}
