@@ -2,11 +2,10 @@
 
 import asyncio
 import json
-import subprocess
-import sys
 from typing import Any
 
-from tests.integration.kit import ROOT, System, environment
+from tests.forks import run
+from tests.integration.kit import System, environment
 
 
 class Commands:
@@ -16,23 +15,18 @@ class Commands:
         self.system = system
         self.more = more
 
-    def _run(self, arguments: tuple[str, ...], status: int) -> subprocess.CompletedProcess[bytes]:
-        done = subprocess.run(
-            [sys.executable, "-m", "order_import", *arguments],
-            env={**environment(self.system.settings), **self.more},
-            cwd=ROOT,
-            capture_output=True,
-            check=False,
-        )
-        assert done.returncode == status, done.stderr.decode() + done.stdout.decode()
-        return done
+    async def _run(self, arguments: tuple[str, ...], status: int) -> tuple[str, str]:
+        env = {**environment(self.system.settings), **self.more}
+        program = ("-m", "order_import", *arguments)
+        ended, output, errors = await asyncio.to_thread(run, program, env)
+        assert ended == status, errors + output
+        return output, errors
 
     async def text(self, *arguments: str, status: int = 0) -> str:
         """Give what it printed, errors included."""
-        done = await asyncio.to_thread(self._run, arguments, status)
-        return (done.stdout + done.stderr).decode()
+        return "".join(await self._run(arguments, status))
 
     async def json(self, *arguments: str, status: int = 0) -> Any:
         """Give what it printed as JSON."""
-        done = await asyncio.to_thread(self._run, (*arguments, "--json"), status)
-        return json.loads(done.stdout)
+        output, _ = await self._run((*arguments, "--json"), status)
+        return json.loads(output)

@@ -6,7 +6,6 @@ import asyncio
 import json
 import os
 import signal
-import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -24,6 +23,7 @@ from order_import.embedded.servers import Addresses
 from order_import.settings import Settings
 from order_import.topic_admin import create_topics
 from streams.topics import TopicName
+from tests.forks import Fork
 from tests.waiting import PATIENCE, until
 
 ROOT = Path(__file__).parents[2]
@@ -48,7 +48,7 @@ main()
 class Worker:
     """A worker process."""
 
-    process: asyncio.subprocess.Process
+    process: Fork
     log: Path
 
     async def kill(self) -> None:
@@ -100,13 +100,11 @@ class System:
         told = {f"ORDER_IMPORT_{name.upper()}": str(value) for name, value in settings.items()}
         log = self.directory / f"worker-{len(self.workers)}.log"
         with log.open("wb") as output:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                *(program or ("-m", "order_import", "worker")),
-                cwd=ROOT,
-                env=environment(self.settings) | told,
-                stdout=output,
-                stderr=output,
+            process = Fork(
+                program or ("-m", "order_import", "worker"),
+                environment(self.settings) | told,
+                output,
+                output,
             )
         worker = Worker(process, log)
         self.workers.append(worker)
