@@ -24,7 +24,7 @@ from tests.model.histories import history
 from tests.model.messages import START, ReplayAsked, Told, begun, renamed, wire
 from tests.model.reference_model import Model
 
-HISTORIES = int(os.environ.get("WIRE_HISTORIES", "30"))
+HISTORIES = int(os.environ.get("WIRE_HISTORIES", "10"))
 SEED = 20_261_123
 LENGTH = (5, 14)
 KILLED_EVERY = 8

@@ -9,8 +9,8 @@ from streams.topics import TopicName
 from tests.integration.kit import OUT, System
 from tests.integration.wire import item, order, product, store
 
-ORDERS = 1200
-BATCH = 40
+ORDERS = 400
+BATCH = 13
 """Small, so that a worker is in the middle of its work when something happens to it."""
 
 

@@ -24,7 +24,7 @@ from tests.builders import NOW, a_message, a_product, a_record, a_store, an_item
 from tests.integration.kit import System
 from tests.integration.wire import item, order, product, store
 
-ROUNDS = int(os.environ.get("STOCK_ROUNDS", "150"))
+ROUNDS = int(os.environ.get("STOCK_ROUNDS", "60"))
 """How often pieces are fought for on a server; in memory, ten times as often."""
 SEED = 20_261_123
 HOT = {"HOT-1": 120, "HOT-2": 75, "HOT-3": 0}
