@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import signal
+import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -48,7 +49,7 @@ main()
 class Worker:
     """A worker process."""
 
-    process: Fork
+    process: Fork | asyncio.subprocess.Process
     log: Path
 
     async def kill(self) -> None:
@@ -109,6 +110,21 @@ class System:
         worker = Worker(process, log)
         self.workers.append(worker)
         return worker
+
+    async def start_other(self, *program: str) -> Worker:
+        """Start a program that must not have imported the product, which is set up for ours."""
+        log = self.directory / f"worker-{len(self.workers)}.log"
+        with log.open("wb") as output:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                *program,
+                cwd=ROOT,
+                env=environment(self.settings),
+                stdout=output,
+                stderr=output,
+            )
+        self.workers.append(Worker(process, log))
+        return self.workers[-1]
 
     @asynccontextmanager
     async def worker(self) -> AsyncIterator[Worker]:

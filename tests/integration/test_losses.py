@@ -54,7 +54,7 @@ class Program:
     async def start(self, harm: str) -> Worker:
         """Start it, and go on at once."""
         program = ("-m", "tests.integration.stock_faust", self.which)
-        return await self.system.start_worker(*program, str(self.diary), harm)
+        return await self.system.start_other(*program, str(self.diary), harm)
 
     async def is_stuck(self) -> None:
         """Wait until of each loss it has begun what it never does."""
