@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from copy import deepcopy
 from random import Random
 from typing import Any
 
@@ -36,7 +37,7 @@ def messages(seed: int, count: int) -> Iterator[tuple[TopicName, Message]]:
     for number in range(count):
         kind = chance.choice([*_ORDERS * 3, *fuzz.TOPICS])
         (example,) = read_examples()[kind]
-        payload = example["payload"]
+        payload = deepcopy(example["payload"])
         if kind in _ORDERS:
             payload = with_buyer(payload, chance)
         if isinstance(payload, dict) and chance.random() < 0.7:
