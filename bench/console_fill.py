@@ -27,8 +27,7 @@ from models.outcomes import (
 from models.records import Cause, CommerceLine, CommerceOrder, OrderRecord, StoryEntry
 from storage.commerce_documents import commerce_order_in
 from storage.fact_documents import product_in, store_in
-from storage.order_documents import order_in
-from storage.story_documents import story_in
+from storage.order_documents import order_in, story_in
 from storage.values import Document
 
 STORES = 8
@@ -107,7 +106,6 @@ def _pair(
         store_id=store_id,
         order=order,
         outcome=outcome,
-        admitted=not isinstance(outcome, Waiting | Skipped),
         waits_on=(f"product:{outcome.blockers[0].sku}",) if isinstance(outcome, Blocked) else (),
         sequence=2,
         received=1,

@@ -37,8 +37,8 @@ class Result:
 
     @property
     def batch(self) -> float:
-        """Messages per transaction, on average over both stages."""
-        return 2 * self.orders / self.transactions if self.transactions else 0.0
+        """Messages per transaction, on average."""
+        return self.orders / self.transactions if self.transactions else 0.0
 
     @property
     def rate(self) -> float:
@@ -58,7 +58,7 @@ async def compete(
         NotAsItShouldBe: It did not do the job.
     """
     log = here.servers.directory / f"{contender.name}.log"
-    turns = await _turns_taken(here)
+    locks = await _locks_taken(here)
     try:
         async with running(contender.command, here.environment, log) as process:
             used = _Used(here, process.pid)
@@ -87,13 +87,13 @@ async def compete(
         mongo,
         kafka,
         memory,
-        await _turns_taken(here) - turns,
+        await _locks_taken(here) - locks,
     )
 
 
-async def _turns_taken(here: Installation) -> int:
-    """Give how many transactions took a turn, which all do that decide."""
-    return sum(int(one["taken"]) for one in await here.database.turns.find().to_list(None))
+async def _locks_taken(here: Installation) -> int:
+    """Give how many transactions took a lock, which all do that decide."""
+    return sum(int(one["taken"]) for one in await here.database.locks.find().to_list(None))
 
 
 class _Used:

@@ -5,7 +5,7 @@ import time
 from itertools import islice
 from typing import Any
 
-from pymongo import AsyncMongoClient, InsertOne, UpdateOne
+from pymongo import AsyncMongoClient, InsertOne
 
 from bench.installation import Installation
 from bench.publishing import publish
@@ -19,12 +19,11 @@ async def kafka_floor(done: Installation, empty: Installation) -> float:
     """Read again all that a run read, and publish all that it published; give the seconds."""
     out = {
         name: [Record(one.key or b"", one.value or b"") for one in await read_all(done, name)]
-        for name in (TopicName.ADMITTED, *OUT)
+        for name in OUT
     }
     started = time.perf_counter()
     await asyncio.gather(
         _consume(done, TopicName.ORDERS),
-        _consume(done, TopicName.ADMITTED),
         *(publish(empty.settings, empty.topic(name), found) for name, found in out.items()),
     )
     return time.perf_counter() - started
@@ -33,7 +32,7 @@ async def kafka_floor(done: Installation, empty: Installation) -> float:
 async def mongo_floor(done: Installation, empty: Installation, batch: int) -> float:
     """Write all that a run stored, in transactions of its size; give the seconds.
 
-    An order is inserted, then its import is set, with its events and its Commerce order beside it.
+    An order is inserted, with its events and its Commerce order beside it.
     """
     kept: dict[str, list[dict[str, Any]]] = {
         name: await done.database[name].find().to_list(None)
@@ -43,28 +42,11 @@ async def mongo_floor(done: Installation, empty: Installation, batch: int) -> fl
         empty.settings.mongo_url.get_secret_value(), w="majority", journal=True
     )
     database = empty.settings.mongo_database
-    imports = [
-        UpdateOne(
-            {"_id": one["_id"]},
-            {"$set": {"import": one["import"]}},
-            namespace=f"{database}.amazon_orders",
-        )
-        for one in kept["amazon_orders"]
-    ]
-    first: list[Any] = _inserts(kept["amazon_orders"], f"{database}.amazon_orders")
-    second: list[list[Any]] = [
-        list(imports),
-        _inserts(kept["commerce_orders"], f"{database}.commerce_orders"),
-        _inserts(kept["events"], f"{database}.events"),
-    ]
+    parts = [iter(_inserts(kept[name], f"{database}.{name}")) for name in kept]
     started = time.perf_counter()
     try:
-        waiting = iter(first)
-        while part := list(islice(waiting, batch)):
-            await _commit(client, part)
-        rests = [iter(one) for one in second]
-        while part := [write for rest in rests for write in islice(rest, batch)]:
-            await _commit(client, part)
+        while writes := [write for part in parts for write in islice(part, batch)]:
+            await _commit(client, writes)
         return time.perf_counter() - started
     finally:
         await client.close()

@@ -19,7 +19,7 @@ from models.ledger import Changes
 from order_import.clients import connect_storage, kafka_options, new_consumer
 from order_import.settings import PREFIX, Settings
 from order_import.topic_admin import create_topics
-from storage.port import Transaction, Turn
+from storage.port import Transaction
 from streams.topics import TopicName
 
 
@@ -98,7 +98,7 @@ async def tell_facts(
             part = changes
 
             async def write(transaction: Transaction, part: Changes = part) -> None:
-                await transaction.take_turn(Turn.STOCK)
+                await transaction.lock()
                 await transaction.write(part)
 
             await storage.transact(write)

@@ -15,7 +15,7 @@ from bench.records import ROOT
 
 PARTS = {
     "decode": "payloads to orders, commands and facts",
-    "decide": "policy, blockers, the page and the bench",
+    "decide": "policy, blockers and the page",
     "gather": "reads from MongoDB, and documents to orders",
     "write": "orders to documents, and writes and commits to MongoDB",
     "encode": "events to JSON and headers",
@@ -25,7 +25,7 @@ PARTS = {
 }
 
 _READS = frozenset({"find", "find_one", "_find", "to_list", "next", "_refresh", "distinct"})
-_ASKS = frozenset({"aggregate", "find_one_and_update", "take_turn", "count_documents"})
+_ASKS = frozenset({"aggregate", "find_one_and_update", "lock", "count_documents"})
 _WRITES = frozenset({"bulk_write", "update_one", "insert_one", "commit_transaction", "write"})
 _COMMITS = frozenset({"move", "_commit", "abort_transaction", "start_transaction", "end_session"})
 _DRIVER = {
@@ -166,5 +166,5 @@ def _part_in_storage(function: str) -> str | None:
 
 
 _QUESTIONS = frozenset(
-    {"stores", "orders", "admitted_orders", "catalog", "products", "listings", "details_of"}
+    {"stores", "orders", "orders_of", "catalog", "products", "listings", "details_of"}
 )

@@ -6,7 +6,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-from storage.console_query import Cursor
+from models.order_query import Cursor
 
 _AMOUNT = re.compile(r"-?\d{1,24}(\.\d{1,9})?", re.ASCII)
 

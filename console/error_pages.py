@@ -12,7 +12,7 @@ from starlette.responses import PlainTextResponse, Response
 from console.limits import RequestTooLarge
 from console.ports import PortError
 from console.web import refuse
-from models.errors import BrokerUnavailable, OrderImportError, StorageUnavailable
+from models.errors import BrokerUnavailable, OrderImportError, TransientStorageError
 from storage.console_reader import QueryTookTooLong, TooManyToSort
 
 log = structlog.get_logger(__name__)
@@ -34,7 +34,7 @@ _TOO_LONG = Problem(
 
 PROBLEMS: Sequence[tuple[type[Exception], Problem]] = (
     (
-        StorageUnavailable,
+        TransientStorageError,
         Problem(
             HTTPStatus.SERVICE_UNAVAILABLE,
             "MongoDB does not answer.",

@@ -72,6 +72,9 @@ GERMAN_ERRORS: Mapping[str, str] = {
         "Ein anderer Store hat die Bestellung schon; die Meldung nennt beide"
     ),
     "Above the limit": "Über der Grenze",
+    "What it would make is in the database already, and nothing says where it came from": (
+        "Was daraus würde, steht schon in der Datenbank, und nichts sagt, woher es kommt"
+    ),
     "Damaged, or compressed in a way that cannot be undone": (
         "Beschädigt oder so gepackt, dass es nicht entpackt werden kann"
     ),
@@ -96,6 +99,10 @@ GERMAN_ERRORS: Mapping[str, str] = {
         "wird sie wieder abgewiesen."
     ),
     "Let the sender send smaller pages.": "Den Sender kleinere Seiten senden lassen.",
+    "Find out who wrote it: the worker's log names the collection and the key. Then redrive.": (
+        "Herausfinden, wer es geschrieben hat: Das Log des Workers nennt Collection und Schlüssel. "
+        "Dann erneut senden."
+    ),
     "Let the sender send it again. Its topic, partition and offset say where it lies in Kafka.": (
         "Den Sender noch einmal senden lassen. Topic, Partition und Offset sagen, wo sie in Kafka "
         "liegt."

@@ -24,7 +24,6 @@ GERMAN_WORDS: Mapping[str, str] = {
     "Ordered": "Bestellt",
     "Row price": "Zeilenpreis",
     "Row tax": "Zeilensteuer",
-    "On its way to the blocker check": "Auf dem Weg zur Prüfung",
     "Blocked since {at}; judged {n} times.": "Blockiert seit {at}; {n}-mal beurteilt.",
     "a line without a SKU": "eine Position ohne SKU",
     "needs {n}": "braucht {n}",

@@ -6,7 +6,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from console.cursors import write_cursor
 from models.facts import Store
-from storage.console_query import Cursor
+from models.order_query import Cursor
 
 _SELLER_CENTRAL = {
     "A2EUQ1WTGCTBG2": "sellercentral.amazon.ca",

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from console.desk import Desk
-from models.errors import StorageUnavailable
+from models.errors import TransientStorageError
 from models.facts import Store
 from models.outcomes import DETAILS_OVERDUE, ImportState
 
@@ -65,5 +65,5 @@ async def system_message_parts(desk: Desk) -> Sequence[NamedStore] | None:
 
     try:
         return await desk.cache.get("blocked stores", _FRESH, ask, oldest=_OLDEST) or None
-    except StorageUnavailable:
+    except TransientStorageError:
         return None

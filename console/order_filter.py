@@ -11,8 +11,8 @@ from urllib.parse import urlencode
 
 from models.amazon_order import AmazonStatus, FulfillmentChannel
 from models.blockers import BlockerCode
+from models.order_query import OrderQuery, OrderSort
 from models.outcomes import ImportState, SkipReason, WaitingReason
-from storage.console_query import OrderQuery, OrderSort
 
 FIELDS = (
     *("store", "state", "reason", "status", "channel", "number", "buyer", "sku", "product", "asin"),

@@ -128,8 +128,6 @@ class Show:
             return (
                 self.status(line.commerce_status) if moved_on else self._t("Commerce order created")
             )
-        if not line.reasons:
-            return self._t("On its way to the blocker check")
         said = self.reasons(line.reasons)
         if line.missing:
             return f"{said}: {self.missing(line.missing)}"

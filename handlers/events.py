@@ -1,10 +1,15 @@
-"""From a decision to the events that tell it: id, place in the order's sequence, and bytes."""
+"""One decision about one order, with the events that tell it: id, place in sequence, and bytes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
+
+from pydantic_core import to_json
 
 from handlers.commerce_order import currency_of
 from models import keys
+from models.decision import Decision
 from models.events import (
     SCHEMA_VERSION,
     CommerceOrderAmended,
@@ -14,8 +19,6 @@ from models.events import (
     CommerceOrderStatusChanged,
     Event,
     EventBody,
-    EventCause,
-    EventLine,
     FieldChange,
     OrderImportBlocked,
     OrderImportReleased,
@@ -24,18 +27,22 @@ from models.events import (
 )
 from models.facts import CommerceStatus
 from models.outcomes import Blocked, SkipReason
-from models.records import CommerceOrder, Occasion, OrderRecord
+from models.records import CommerceOrder, Hold, Occasion, OrderRecord, StoryEntry
 
 TITLE_LENGTH = 500
 """Of how many letters a title in an event is."""
 ALL_TITLES = 100_000
 """Of how many letters all titles of an event are: a thousand lines must fit into one message."""
+_NO_FACTS: Mapping[str, object] = MappingProxyType({})
 CHANGES_AT_ONCE = 1000
 """How many changes one event tells: more of them are told by more than one."""
 
 
-class EventLog:
-    """The events of one decision about one order, numbered on from the order's last one."""
+class DecisionBuilder:
+    """Builds one decision about one order: its events, numbered on from the last one, and all else.
+
+    `record` is the order as it is with the news; what the decision makes of it is given at the end.
+    """
 
     def __init__(self, record: OrderRecord, occasion: Occasion) -> None:
         self._record = record
@@ -43,14 +50,48 @@ class EventLog:
         self._events: list[Event] = []
 
     @property
-    def events(self) -> tuple[Event, ...]:
-        """All events so far, in their order."""
-        return tuple(self._events)
+    def has_events(self) -> bool:
+        """Whether there is something to tell."""
+        return bool(self._events)
 
-    @property
-    def sequence(self) -> int:
-        """The sequence of the order's last event."""
-        return self._record.sequence + len(self._events)
+    def decide(
+        self,
+        what: str,
+        reasons: tuple[str, ...] = (),
+        facts: Mapping[str, object] = _NO_FACTS,
+        *,
+        commerce_order: CommerceOrder | None = None,
+        takes: tuple[Hold, ...] = (),
+        frees: tuple[Hold, ...] = (),
+        **changes: Any,
+    ) -> Decision:
+        """Return the decision.
+
+        Args:
+            what: What happened, as the order's story names it, for these reasons and facts.
+            reasons: Codes.
+            facts: What the decision was taken on, with their versions.
+            commerce_order: The Commerce order it makes or changes.
+            takes: Pieces that the order holds from now on.
+            frees: Pieces that it no longer holds.
+            changes: Fields of the record that are others now.
+        """
+        events, occasion = tuple(self._events), self._occasion
+        return Decision(
+            replace(self._record, sequence=self._record.sequence + len(events), **changes),
+            StoryEntry(
+                occasion.at,
+                occasion.cause,
+                what,
+                reasons,
+                facts,
+                tuple([event.event_id for event in events]),
+            ),
+            events,
+            commerce_order,
+            takes,
+            frees,
+        )
 
     def created(self, order: CommerceOrder) -> None:
         """Tell that a Commerce order exists. Its id has no sequence: it can happen only once."""
@@ -76,12 +117,8 @@ class EventLog:
 
     def status_changed(self, order: CommerceOrder, to: CommerceStatus) -> None:
         """Tell that a Commerce order went forward."""
-        self._add(
-            CommerceOrderStatusChanged,
-            commerce_order_id=order.commerce_order_id,
-            from_=order.status,
-            to=to,
-        )
+        change: dict[str, Any] = {"from": order.status, "to": to}
+        self._add(CommerceOrderStatusChanged, commerce_order_id=order.commerce_order_id, **change)
 
     def blocked(self, outcome: Blocked) -> None:
         """Tell every cause of a block."""
@@ -114,28 +151,28 @@ class EventLog:
         self, body_type: type[CommerceOrderBody], order: CommerceOrder, **told: Any
     ) -> None:
         letters = min(TITLE_LENGTH, ALL_TITLES // max(1, len(order.lines)))
-        lines = tuple(
-            EventLine.model_construct(
-                order_item_id=line.item.order_item_id,
-                seller_sku=line.item.seller_sku,
-                sku=line.sku,
-                asin=line.item.asin,
-                title=None if line.item.title is None else line.item.title[:letters],
-                quantity=line.item.quantity,
-                price=line.item.price,
-                tax=line.item.tax,
-                buyer_requested_cancel=bool(line.item.buyer_requested_cancel),
-            )
+        lines = [
+            {
+                "order_item_id": item.order_item_id,
+                "seller_sku": item.seller_sku,
+                "sku": line.sku,
+                "asin": item.asin,
+                "title": None if item.title is None else item.title[:letters],
+                "quantity": item.quantity,
+                "price": item.price,
+                "tax": item.tax,
+                "buyer_requested_cancel": bool(item.buyer_requested_cancel),
+            }
             for line in order.lines
-            if line.item.quantity
-        )
+            if (item := line.item).quantity
+        ]
         self._add(
             body_type,
             commerce_order_id=order.commerce_order_id,
             order_number=order.order_number,
             status=order.status,
             currency=currency_of(order),
-            total=None if order.total is None else order.total.amount,
+            total=None if order.total is None else format(order.total.amount, "f"),
             fulfillment_channel=order.fulfillment_channel,
             purchase_date=order.purchase_date,
             lines=lines,
@@ -146,24 +183,22 @@ class EventLog:
 
     def _add(self, body_type: type[EventBody], *, once: bool = False, **told: Any) -> None:
         key = self._record.key
-        sequence = self.sequence + 1
+        sequence = self._record.sequence + len(self._events) + 1
         cause = self._occasion.cause
         name = body_type.__name__
         event_id = keys.event_id(key, name, None if once else sequence)
-        # Built from values that were checked when they came in: no second validation.
-        body = body_type.model_construct(
-            event_id=event_id,
-            event_type=name,
-            schema_version=SCHEMA_VERSION,
-            occurred_at=self._occasion.at,
-            store_id=self._record.store_id,
-            amazon_order_id=self._record.order.amazon_order_id,
-            sequence=sequence,
-            cause=EventCause.model_construct(
-                topic=cause.topic, partition=cause.partition, offset=cause.offset
-            ),
+        # The body as its type has it, of values that were checked when they came in.
+        body = {
+            "event_id": event_id,
+            "event_type": name,
+            "schema_version": SCHEMA_VERSION,
+            "occurred_at": self._occasion.at,
+            "store_id": self._record.store_id,
+            "amazon_order_id": self._record.order.amazon_order_id,
+            "sequence": sequence,
+            "cause": {"topic": cause.topic, "partition": cause.partition, "offset": cause.offset},
             **told,
-        )
+        }
         self._events.append(
             Event(
                 event_id=event_id,
@@ -173,6 +208,6 @@ class EventLog:
                 sequence=sequence,
                 occurred_at=self._occasion.at,
                 cause=cause,
-                body=body.model_dump_json(by_alias=True).encode(),
+                body=to_json(body),
             )
         )

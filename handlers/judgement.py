@@ -1,13 +1,13 @@
-"""The judgement: an admitted order becomes a Commerce order or is blocked, all or nothing."""
+"""The judgement: an order becomes a Commerce order, is blocked, or is what the policy says."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from handlers.blockers import Need, find_blockers, needs_of, waits_on
 from handlers.commerce_order import make_commerce_order, status_after, with_status
-from handlers.events import EventLog
+from handlers.events import DecisionBuilder
 from handlers.import_policy import apply_import_policy
-from handlers.settlement import marketplaces, settle
+from handlers.settlement import next_outcome, reasons_of, settings_used, settle
 from models.catalog import Catalog
 from models.decision import Decision
 from models.facts import Store
@@ -15,12 +15,13 @@ from models.outcomes import (
     Admitted,
     Blocked,
     Created,
+    Outcome,
     Skipped,
     SkipReason,
     Waiting,
     Withdrawn,
 )
-from models.records import Occasion, OrderRecord, StoryEntry
+from models.records import Occasion, OrderRecord
 
 FACTS_TOLD = 50
 """Of how many products an entry of an order's story keeps the facts: it must not outgrow it."""
@@ -35,117 +36,103 @@ def judge(
     *,
     replayed: bool = False,
 ) -> Decision | None:
-    """Judge one order against today's facts; None where there is nothing to judge.
+    """Judge a known order again by today's facts; None where there is nothing to judge.
 
-    An order the policy has just admitted is not asked again: the setting as it stood then counts
-    (rule 4). Any other (blocked, waiting for a store, or replayed) re-enters at the policy.
-    `number` is the next free order number.
+    It re-enters at the policy. `number` is the next free order number. A replay asks for orders
+    that were skipped or withdrawn, too.
     """
     match record.outcome:
         case Created():
             return None
-        case Admitted() if store is not None:
-            return _check(record, store, catalog, number, occasion, replayed=replayed)
         case Skipped(SkipReason.CANCELED) | Withdrawn(SkipReason.CANCELED):
             return None
         case Skipped() | Withdrawn() if not replayed:
             return None
-        case Admitted() | Waiting() | Blocked() | Skipped() | Withdrawn():
+        case Waiting() | Blocked() | Skipped() | Withdrawn():
             verdict = apply_import_policy(record.order, store)
             if isinstance(verdict, Admitted) and store is not None:
-                return _check(record, store, catalog, number, occasion, replayed=replayed)
-            decision = settle(record, record.outcome, verdict, occasion, what="judged", store=store)
-            same = decision.record.outcome == record.outcome
+                decision = check(
+                    record, record.outcome, store, catalog, number, occasion, replayed=replayed
+                )
+                same = isinstance(decision.record.outcome, Blocked) and not decision.events
+            else:
+                outcome = next_outcome(record.outcome, verdict) or record.outcome
+                decision = settle(
+                    record, record.outcome, outcome, occasion, what="judged", store=store
+                )
+                same = outcome == record.outcome
             # Every sync comes by here: it would push the order's story out of its story.
             return replace(decision, story=None) if same and not replayed else decision
 
 
-def _check(
+def check(
     record: OrderRecord,
+    was: Outcome | None,
     store: Store,
     catalog: Catalog,
     number: int,
     occasion: Occasion,
     *,
-    replayed: bool,
+    replayed: bool = False,
 ) -> Decision:
+    """Ask the blocker check about an order that the policy admits: all of it, or nothing.
+
+    `was` is what became of the order so far, None for one seen for the first time.
+    """
     needs = needs_of(record.order, record.store_id, catalog)
     blockers = find_blockers(record.order, store, catalog, needs)
-    facts = _facts_used(store, catalog, needs) | marketplaces(record, store)
-    if blockers:
-        was = record.outcome if isinstance(record.outcome, Blocked) else None
-        outcome = Blocked(
-            blockers,
-            since=occasion.at if was is None else was.since,
-            tried=1 if was is None else was.tried + 1,
-        )
-        log = EventLog(record, occasion)
-        if was is None or _causes(was) != _causes(outcome):
-            log.blocked(outcome)
-        return Decision(
-            record=replace(
-                record,
-                outcome=outcome,
-                admitted=False,
-                waits_on=waits_on(record.store_id, needs, blockers),
-                sequence=log.sequence,
-                decided_at=occasion.at,
-            ),
-            story=StoryEntry(
-                occasion.at,
-                occasion.cause,
-                "blocked" if log.events else "still-blocked",
-                tuple(sorted({blocker.code.value for blocker in blockers})),
-                facts,
-                tuple(event.event_id for event in log.events),
-            )
-            if log.events or replayed
-            else None,
-            events=log.events,
-        )
-    return _create(record, store, needs, number, occasion, facts, replayed=replayed)
+    facts = {**settings_used(record, store), "products": _products_used(catalog, needs)}
+    if not blockers:
+        return _create(record, was, store, needs, number, occasion, facts, replayed=replayed)
+    before = was if isinstance(was, Blocked) else None
+    outcome = Blocked(
+        blockers,
+        since=occasion.at if before is None else before.since,
+        tried=1 if before is None else before.tried + 1,
+    )
+    builder = DecisionBuilder(record, occasion)
+    is_news = before is None or _causes(before) != _causes(outcome)
+    if is_news:
+        builder.blocked(outcome)
+    return builder.decide(
+        "blocked" if is_news else "still-blocked",
+        reasons_of(outcome),
+        facts,
+        outcome=outcome,
+        waits_on=waits_on(record.store_id, needs, blockers),
+        decided_at=occasion.at,
+    )
 
 
 def _create(
     record: OrderRecord,
+    was: Outcome | None,
     store: Store,
     needs: Sequence[Need],
     number: int,
     occasion: Occasion,
-    facts: dict[str, object],
+    facts: Mapping[str, object],
     *,
     replayed: bool,
 ) -> Decision:
     order = make_commerce_order(record, store, needs, number, occasion, replayed=replayed)
-    log = EventLog(record, occasion)
-    log.created(order)
-    if isinstance(record.outcome, Blocked):
-        log.released(order, record.outcome)
+    builder = DecisionBuilder(record, occasion)
+    builder.created(order)
+    if isinstance(was, Blocked):
+        builder.released(order, was)
     takes = order.holds
     onward = status_after(record.order.status, order.status)
     if onward is not None:  # seen first as shipped: processing, then complete
-        log.status_changed(order, onward)
+        builder.status_changed(order, onward)
         order, _ = with_status(order, onward)
-    return Decision(
-        record=replace(
-            record,
-            outcome=Created(order.commerce_order_id),
-            admitted=False,
-            waits_on=(),
-            sequence=log.sequence,
-            decided_at=occasion.at,
-        ),
-        story=StoryEntry(
-            occasion.at,
-            occasion.cause,
-            "created",
-            (),
-            facts,
-            tuple(event.event_id for event in log.events),
-        ),
-        events=log.events,
+    return builder.decide(
+        "created",
+        facts=facts,
         commerce_order=order,
         takes=takes,
+        outcome=Created(order.commerce_order_id),
+        waits_on=(),
+        decided_at=occasion.at,
     )
 
 
@@ -154,20 +141,18 @@ def _causes(blocked: Blocked) -> set[tuple[str, str | None]]:
     return {(blocker.code.value, blocker.sku) for blocker in blocked.blockers}
 
 
-def _facts_used(store: Store, catalog: Catalog, needs: Sequence[Need]) -> dict[str, object]:
-    """Give the facts and settings a decision was taken on, with their versions."""
-    products: list[dict[str, object]] = []
-    for need in needs[:FACTS_TOLD]:
-        known = None if need.sku is None else catalog.products.get(need.sku)
-        if known is not None:
-            products.append(
-                {
-                    "sku": known.product.sku,
-                    "enabled": known.product.enabled,
-                    "manage_stock": known.product.manage_stock,
-                    "salable_quantity": known.product.salable_quantity,
-                    "held": known.held,
-                    "as_of": known.product.as_of,
-                }
-            )
-    return {"store_updated_at": store.updated_at, "products": products}
+def _products_used(catalog: Catalog, needs: Sequence[Need]) -> Sequence[Mapping[str, object]]:
+    """Give the products a decision was taken on, with their versions."""
+    found = (catalog.products.get(need.sku or "") for need in needs[:FACTS_TOLD])
+    return [
+        {
+            "sku": known.product.sku,
+            "enabled": known.product.enabled,
+            "manage_stock": known.product.manage_stock,
+            "salable_quantity": known.product.salable_quantity,
+            "held": known.held,
+            "as_of": known.product.as_of,
+        }
+        for known in found
+        if known is not None
+    ]

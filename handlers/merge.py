@@ -36,7 +36,19 @@ _NOTHING = AmazonOrder.model_construct(amazon_order_id="")
 def first(store_id: str, news: AmazonOrder) -> AmazonOrder:
     """Return what is known of an order after the first message about it."""
     names = {"amazon_order_id": news.amazon_order_id, "store_id": store_id}
-    return _Merge(_NOTHING, news).merged(names)
+    if news.is_notification:
+        return _Merge(_NOTHING, news).merged(names)
+    # All that a body tells is taken, and is as new as the body.
+    at = news.last_update_date
+    lines = MergedLines(_NOTHING, news, BodyTime(at))
+    update: dict[str, object] = {
+        **names,
+        "items": lines.most(),
+        "items_complete": news.items_complete and not lines.is_cut_off(),
+        "buyer_requested_cancel": lines.is_cancel_requested(),
+        "clocks": Clocks({}, lines.clocks_unlike(at), lines.listed_at, lines.cancel_request),
+    }
+    return news.model_copy(update=update)
 
 
 def moves_status(known: AmazonOrder, news: AmazonOrder) -> bool:

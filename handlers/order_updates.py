@@ -5,12 +5,12 @@ from dataclasses import replace
 from datetime import datetime
 
 from handlers.commerce_order import may_become, with_status
-from handlers.events import EventLog
+from handlers.events import DecisionBuilder
 from handlers.reservations import release_counted
 from models.amazon_order import AmazonStatus
 from models.decision import Decision
 from models.facts import CommerceStatus, OrderUpdate
-from models.records import CommerceOrder, Hold, Occasion, OrderRecord, StoryEntry
+from models.records import CommerceOrder, Hold, Occasion, OrderRecord
 
 
 def apply_update(
@@ -27,11 +27,11 @@ def apply_update(
     """
     if order.updated_at is not None and update.at < order.updated_at:
         return None
-    log = EventLog(record, occasion)
+    builder = DecisionBuilder(record, occasion)
     moved = order
     frees: tuple[Hold, ...] = ()
     if may_become(order.status, update.status):
-        log.status_changed(order, update.status)
+        builder.status_changed(order, update.status)
         moved, frees = with_status(order, update.status)
     acknowledged = order.acknowledged_at
     if acknowledged is None and (order.grown_at is None or update.at >= order.grown_at):
@@ -41,17 +41,11 @@ def apply_update(
     amazon = record.order
     if update.status is CommerceStatus.SHIPPED and amazon.status is not AmazonStatus.CANCELED:
         amazon = amazon.model_copy(update={"status": AmazonStatus.SHIPPED})
-    return Decision(
-        record=replace(record, order=amazon, sequence=log.sequence),
-        story=StoryEntry(
-            occasion.at,
-            occasion.cause,
-            f"commerce-{update.status.value}",
-            events=tuple(event.event_id for event in log.events),
-        ),
-        events=log.events,
+    return builder.decide(
+        f"commerce-{update.status.value}",
         commerce_order=moved,
         frees=frees + counted,
+        order=amazon,
     )
 
 
@@ -61,17 +55,7 @@ def complete_shipped(
     """At the sync, complete what Commerce has shipped (rule 17)."""
     if order.status is not CommerceStatus.SHIPPED:
         return None
-    log = EventLog(record, occasion)
-    log.status_changed(order, CommerceStatus.COMPLETE)
+    builder = DecisionBuilder(record, occasion)
+    builder.status_changed(order, CommerceStatus.COMPLETE)
     moved, _ = with_status(order, CommerceStatus.COMPLETE)
-    return Decision(
-        record=replace(record, sequence=log.sequence),
-        story=StoryEntry(
-            occasion.at,
-            occasion.cause,
-            "completed-at-sync",
-            events=tuple(event.event_id for event in log.events),
-        ),
-        events=log.events,
-        commerce_order=moved,
-    )
+    return builder.decide("completed-at-sync", commerce_order=moved)

@@ -4,17 +4,20 @@ from dataclasses import replace
 
 from handlers.amendments import NO_CATALOG, Amendment, amend
 from handlers.commerce_order import status_after, with_status
-from handlers.events import EventLog
+from handlers.events import DecisionBuilder
 from handlers.import_policy import apply_import_policy, missing_details
+from handlers.judgement import check
 from handlers.merge import first, merge, moves_status
-from handlers.settlement import reasons_of, settle
+from handlers.settlement import next_outcome, reasons_of, settle
 from models.amazon_order import AmazonOrder
 from models.catalog import Catalog
 from models.decision import Decision
 from models.facts import Store
-from models.outcomes import Admitted, Blocked, Created
+from models.outcomes import Admitted, Blocked, Created, Waiting, WaitingReason
 from models.records import CommerceOrder, Occasion, OrderRecord, StoryEntry
 
+UNDECIDED = Waiting(WaitingReason.STORE_UNKNOWN)
+"""The outcome of an order that nothing was decided about yet. It is never stored."""
 CHANGES_KEPT = 50
 """How many changes an entry of an order's history keeps: an order has up to a thousand lines."""
 
@@ -27,41 +30,54 @@ def receive(
     commerce_order: CommerceOrder | None,
     occasion: Occasion,
     catalog: Catalog = NO_CATALOG,
+    number: int = 1,
 ) -> Decision:
-    """Take one message about one order.
+    """Take one message about one order: what the policy admits goes through the blocker check.
 
     `known` is what is recorded of the order, None at first sight; `commerce_order` its Commerce
-    order where one was created, and the news may concern it. `catalog` is what more pieces of
-    that are reserved from.
+    order where one was created, and the news may concern it. `catalog` is what it is judged by,
+    and what more pieces are reserved from; `number` the next free order number.
     """
     if known is None:
         record = _first_record(store_id, news, occasion)
-        verdict = apply_import_policy(record.order, store)
-        return settle(record, None, verdict, occasion, what="received", store=store)
-    record = replace(known, order=merge(known.order, news), received=known.received + 1)
+        return _judge_news(record, None, store, catalog, number, occasion)
+    order = merge(known.order, news)
+    record = replace(known, order=order, received=known.received + 1)
     moves = moves_status(known.order, news)
     if isinstance(known.outcome, Created):
         current = news if moves else news.model_copy(update={"status": None})
         decision = _after_creation(record, known.order, current, commerce_order, catalog, occasion)
     else:
-        verdict = apply_import_policy(record.order, store)
-        decision = settle(
-            record,
-            known.outcome,
-            verdict,
-            occasion,
-            what="received",
-            store=store,
-            channel_changed=record.order.sales_channel is not known.order.sales_channel,
-        )
-        if isinstance(known.outcome, Blocked) and _judged_alike(known.order, record.order):
-            # Nothing the blocker check looks at has changed: it would say the same again.
-            was = known.admitted and isinstance(verdict, Admitted)
-            decision = replace(decision, admit=False, record=replace(decision.record, admitted=was))
+        decision = _judge_news(record, known, store, catalog, number, occasion)
     if _changes_nothing(known, decision):
         older = news.status is not None and not moves
         return _ignored(known, decision, occasion, "older" if older else "unchanged")
     return decision
+
+
+def _judge_news(
+    record: OrderRecord,
+    known: OrderRecord | None,
+    store: Store | None,
+    catalog: Catalog,
+    number: int,
+    occasion: Occasion,
+) -> Decision:
+    """Ask the policy, and then the blocker check, about an order without a Commerce order."""
+    was = None if known is None else known.outcome
+    verdict = apply_import_policy(record.order, store)
+    outcome = next_outcome(
+        was,
+        verdict,
+        channel_changed=known is not None
+        and record.order.sales_channel is not known.order.sales_channel,
+    )
+    if known is not None and isinstance(was, Blocked) and isinstance(verdict, Admitted):
+        # Nothing the blocker check looks at has changed: it would say the same again.
+        outcome = was if _judged_alike(known.order, record.order) else None
+    if outcome is None and store is not None:
+        return check(record, was, store, catalog, number, occasion)
+    return settle(record, was, outcome or UNDECIDED, occasion, what="received", store=store)
 
 
 def _changes_nothing(known: OrderRecord, decision: Decision) -> bool:
@@ -70,7 +86,6 @@ def _changes_nothing(known: OrderRecord, decision: Decision) -> bool:
     times = {"last_update_date": before.last_update_date, "clocks": before.clocks}
     return (
         not decision.events
-        and not decision.admit
         and decision.commerce_order is None
         and decision.record.outcome == known.outcome
         and missing_details(now) == missing_details(before)
@@ -93,8 +108,7 @@ def _first_record(store_id: str, news: AmazonOrder, occasion: Occasion) -> Order
     return OrderRecord(
         store_id=store_id,
         order=first(store_id, news),
-        outcome=Admitted(),
-        admitted=False,
+        outcome=UNDECIDED,
         waits_on=(),
         sequence=0,
         received=1,
@@ -128,30 +142,23 @@ def _after_creation(
     It is amended first, then its status moves. What the news says of the status counts: one that
     is known from Commerce moves nothing before the sync.
     """
+    builder = DecisionBuilder(record, occasion)
     if commerce_order is None:
-        return Decision(record, StoryEntry(occasion.at, occasion.cause, "received"))
-    log = EventLog(record, occasion)
+        return builder.decide("received")
     amendment = amend(commerce_order, before, record.order, news, catalog, occasion.at)
     order, frees = amendment.order, amendment.frees
-    log.amended(order, amendment.changes)
+    builder.amended(order, amendment.changes)
     for request in amendment.requests:
-        log.cancellation_requested(order, request.order_item_ids, request.reason)
+        builder.cancellation_requested(order, request.order_item_ids, request.reason)
     to = status_after(news.status, order.status)
     if to is not None:
-        log.status_changed(order, to)
+        builder.status_changed(order, to)
         order, freed = with_status(order, to)
         frees += freed
-    return Decision(
-        record=replace(record, sequence=log.sequence),
-        story=StoryEntry(
-            occasion.at,
-            occasion.cause,
-            _what_of(amendment),
-            facts=_changes_told(amendment),
-            events=tuple(event.event_id for event in log.events),
-        ),
-        events=log.events,
-        commerce_order=order if log.events else None,
+    return builder.decide(
+        _what_of(amendment),
+        facts=_changes_told(amendment),
+        commerce_order=order if builder.has_events else None,
         takes=amendment.takes,
         frees=frees,
     )

@@ -29,9 +29,7 @@ def refusal_of(record: OrderRecord, store: Store | None) -> str | None:
             return ALREADY_CREATED
         case Skipped(SkipReason.CANCELED) | Withdrawn(SkipReason.CANCELED):
             return SkipReason.CANCELED.value
-        case Admitted() if store is not None:
-            return None  # the policy let it through already (rule 4)
-        case Admitted() | Waiting() | Blocked() | Skipped() | Withdrawn():
+        case Waiting() | Blocked() | Skipped() | Withdrawn():
             match apply_import_policy(record.order, store):
                 case Admitted():
                     return None
@@ -73,7 +71,7 @@ def standing_of(record: OrderRecord) -> ReplayAnswer:
         case Blocked(blockers):
             causes = tuple(_told(blocker) for blocker in blockers)
             return ReplayAnswer(record.key, ReplayResult.BLOCKED, causes, total)
-        case Admitted() | Waiting() | Skipped() | Withdrawn():
+        case Waiting() | Skipped() | Withdrawn():
             reasons = tuple(ReplayReason(code) for code in reasons_of(record.outcome))
             return ReplayAnswer(record.key, ReplayResult.REFUSED, reasons, total)
 

@@ -1,17 +1,18 @@
 """Which store an order belongs to: one of the whole installation (rule 22)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from pydantic import TypeAdapter, ValidationError
 
+from handlers.events import DecisionBuilder
 from handlers.settlement import reasons_of
 from models.amazon_order import AmazonOrder
 from models.base import Identifier
 from models.decision import Decision
 from models.facts import Store
 from models.keys import waits_on_store
-from models.records import Occasion, OrderRecord, StoryEntry
+from models.records import Occasion, OrderRecord
 
 _STORE_ID: TypeAdapter[str] = TypeAdapter(Identifier)
 
@@ -81,14 +82,11 @@ def move_to_store(record: OrderRecord, store_id: str, occasion: Occasion) -> Dec
     Nothing was published of it yet. The policy of that store is asked with the news that moves it.
     """
     order = record.order.model_copy(update={"store_id": store_id})
-    waits_on = (waits_on_store(store_id),)
-    return Decision(
-        record=replace(record, store_id=store_id, order=order, waits_on=waits_on),
-        story=StoryEntry(
-            occasion.at,
-            occasion.cause,
-            "moved-to-store",
-            reasons_of(record.outcome),
-            {"from_store": record.store_id},
-        ),
+    return DecisionBuilder(record, occasion).decide(
+        "moved-to-store",
+        reasons_of(record.outcome),
+        {"from_store": record.store_id},
+        store_id=store_id,
+        order=order,
+        waits_on=(waits_on_store(store_id),),
     )

@@ -10,14 +10,13 @@ from models.records import CommerceOrder, Hold, OrderRecord, StoryEntry
 class Decision:
     """What follows from one message for one order. Nothing has happened yet.
 
-    `story` is None where nothing happened that is worth telling again. `admit` asks for the
-    blocker check. `takes` and `frees` are pieces the order holds from now on, and no longer holds.
+    `story` is None where nothing happened that is worth telling again. `takes` and `frees` are
+    pieces the order holds from now on, and no longer holds.
     """
 
     record: OrderRecord
     story: StoryEntry | None
     events: tuple[Event, ...] = ()
     commerce_order: CommerceOrder | None = None
-    admit: bool = False
     takes: tuple[Hold, ...] = ()
     frees: tuple[Hold, ...] = ()

@@ -1,12 +1,14 @@
 """Exceptions: a broken machine, never a refusal. No message has a driver's words in it.
 
 OrderImportError
-  x StorageUnavailable   the database does not answer: try again
-  |  x StorageBusy       it answers, and another transaction is in the way: try again at once
-  x StorageBroken        the database refused, and will refuse again: stop
-  x TransactionTooLarge  more than the database takes at once: try less
-  x BrokerUnavailable    Kafka does not answer: try again
-  x PositionLost         somebody else has decided on from here: stop
+  x TransientStorageError   the database, just now: try again
+  |  x StorageUnavailable   it does not answer; what it did is unknown
+  |  x StorageBusy          it answers, and another transaction is in the way: nothing was stored
+  x StorageBroken           the database refused, and will refuse again: stop
+  x TransactionTooLarge     more than the database takes at once: try less
+  x DuplicateKey            what is to be stored is there already: find the message, and refuse it
+  x BrokerUnavailable       Kafka does not answer: try again
+  x Fenced                  somebody else has decided on from here: stop
 """
 
 
@@ -14,11 +16,15 @@ class OrderImportError(Exception):
     """The base of what this program raises itself."""
 
 
-class StorageUnavailable(OrderImportError):  # noqa: N818 - a state of the world, not a mistake
-    """The database did not answer, or not in time. What it did is unknown; asking again is safe."""
+class TransientStorageError(OrderImportError):
+    """The database does not serve just now. Asking again is safe."""
 
 
-class StorageBusy(StorageUnavailable):
+class StorageUnavailable(TransientStorageError):  # noqa: N818 - a state of the world, not a mistake
+    """The database did not answer, or not in time. What it did is unknown."""
+
+
+class StorageBusy(TransientStorageError):  # noqa: N818 - a state of the world, not a mistake
     """Another transaction has been in the way for seconds. Nothing of this one was stored."""
 
 
@@ -30,9 +36,18 @@ class TransactionTooLarge(OrderImportError):  # noqa: N818 - a state of the worl
     """A transaction was larger, or took longer, than the database takes. Nothing was stored."""
 
 
+class DuplicateKey(OrderImportError):  # noqa: N818 - a state of the world, not a mistake
+    """A document with this key is there already. Nothing of the transaction was stored."""
+
+    def __init__(self, collection: str, key: str) -> None:
+        super().__init__(f"{collection}: {key} is there already")
+        self.collection = collection
+        self.key = key
+
+
 class BrokerUnavailable(OrderImportError):  # noqa: N818 - a state of the world, not a mistake
     """Kafka did not answer, or not in time. Sending again is safe: the ids are the same."""
 
 
-class PositionLost(OrderImportError):  # noqa: N818 - a state of the world, not a mistake
+class Fenced(OrderImportError):  # noqa: N818 - a state of the world, not a mistake
     """A partition's stored position is not where this owner left it: another one has it now."""

@@ -23,14 +23,6 @@ class Source(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Admission:
-    """A message to the blocker check: judge this order (`store/order`)."""
-
-    key: str
-    traceparent: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class CommandMessage:
     """A command and its key on Kafka."""
 
@@ -70,7 +62,7 @@ class DeadLetter:
 ALL_STORES = "all"
 """In the place of a store's id: a sync of all stores."""
 
-Outgoing = Event | Admission | CommandMessage | DeadLetter
+Outgoing = Event | CommandMessage | DeadLetter
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +70,12 @@ class Position:
     """Where a source partition stands.
 
     Everything before `decided_to` is decided and stored; of that, everything but `outbox` is
-    published. `epoch` counts its owners, `step` the transactions that moved it: a stored position
-    moves only from the epoch and step its owner last saw. That is the fence against a second
-    owner, and how an owner learns whether a commit without an answer happened. `topic_id` is
-    Kafka's own of the topic it is a position in: one that is created anew has the same name.
+    published. Of the message at `decided_to` the first `part` orders are decided, too, and
+    `part_refused` says whether its dead letter is given. `epoch` counts its owners, `step` the
+    transactions that moved it: a stored position moves only from the epoch and step its owner last
+    saw. That is the fence against a second owner, and how an owner learns whether a commit without
+    an answer happened. `topic_id` is Kafka's own of the topic it is a position in: one that is
+    created anew has the same name.
     """
 
     source: Source
@@ -90,10 +84,20 @@ class Position:
     epoch: int = 0
     step: int = 0
     topic_id: str | None = None
+    part: int = 0
+    part_refused: bool = False
 
-    def moved(self, decided_to: int, outbox: tuple[Outgoing, ...]) -> "Position":
+    def moved(
+        self,
+        decided_to: int,
+        outbox: tuple[Outgoing, ...],
+        part: int = 0,
+        *,
+        part_refused: bool = False,
+    ) -> "Position":
         """Give the position after one more transaction."""
-        return replace(self, decided_to=decided_to, outbox=outbox, step=self.step + 1)
+        moved = replace(self, decided_to=decided_to, outbox=outbox, step=self.step + 1)
+        return replace(moved, part=part, part_refused=part_refused)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,11 @@
 """What became of an order: exactly one of five states, each with only what belongs to it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from models.blockers import Blocker
+from models.blockers import Blocker, BlockerCode
 
 
 class ImportState(StrEnum):
@@ -51,7 +52,7 @@ class SkipReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """The import policy let it through; the blocker check is next. Stored as waiting."""
+    """The import policy lets it through, to the blocker check. A verdict, and no outcome."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,4 +98,15 @@ class Withdrawn:
     reason: SkipReason
 
 
-Outcome = Admitted | Waiting | Skipped | Blocked | Created | Withdrawn
+def states_with(reason: str) -> Sequence[ImportState]:
+    """Return the states in which an order may have a code; all for one that is not known."""
+    if reason in set(BlockerCode):
+        return [ImportState.BLOCKED]
+    if reason in set(WaitingReason):
+        return [ImportState.WAITING]
+    if reason in set(SkipReason):
+        return [ImportState.SKIPPED, ImportState.WITHDRAWN]
+    return list(ImportState)
+
+
+Outcome = Waiting | Skipped | Blocked | Created | Withdrawn

@@ -48,14 +48,13 @@ class StoryEntry:
 class OrderRecord:
     """All that is known of one Amazon order, and what became of it.
 
-    `admitted` says that the blocker check has still to look at it. `waits_on` are the keys of
-    the facts whose change may free it (see `models.keys`). `sequence` is that of the last event.
+    `waits_on` are the keys of the facts whose change may free it (see `models.keys`). `sequence`
+    is that of the last event.
     """
 
     store_id: str
     order: AmazonOrder
     outcome: Outcome
-    admitted: bool
     waits_on: tuple[str, ...]
     sequence: int
     received: int
@@ -127,6 +126,10 @@ class StockedProduct:
 
     product: Product
     held: int
+
+    def holding(self, pieces: int) -> "StockedProduct":
+        """Return it with so many more pieces held."""
+        return StockedProduct(self.product, self.held + pieces)
 
     @property
     def available(self) -> float:

@@ -16,6 +16,8 @@ class DeadLetterCode(StrEnum):
     UNKNOWN_STORE = "unknown-store"
     STORE_MISMATCH = "store-mismatch"
     TOO_LARGE = "too-large"
+    ALREADY_STORED = "already-stored"
+    """What it would store is there already, though nothing says that it was decided."""
     UNREADABLE = "unreadable"
     """Kafka's own format does not let the bytes through."""
 

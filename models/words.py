@@ -67,6 +67,9 @@ DEAD_LETTER_CAUSES: Mapping[DeadLetterCode, str] = {
     DeadLetterCode.UNKNOWN_STORE: "Nothing names the store",
     DeadLetterCode.STORE_MISMATCH: "Another store has the order already; the message names both",
     DeadLetterCode.TOO_LARGE: "Above the limit",
+    DeadLetterCode.ALREADY_STORED: (
+        "What it would make is in the database already, and nothing says where it came from"
+    ),
     DeadLetterCode.UNREADABLE: "Damaged, or compressed in a way that cannot be undone",
 }
 """Why a message is not taken, as a rule."""
@@ -83,6 +86,9 @@ DEAD_LETTER_REMEDIES: Mapping[DeadLetterCode, str] = {
         "Let the sender name the store that has the order. Redriven unchanged, it is refused again."
     ),
     DeadLetterCode.TOO_LARGE: "Let the sender send smaller pages.",
+    DeadLetterCode.ALREADY_STORED: (
+        "Find out who wrote it: the worker's log names the collection and the key. Then redrive."
+    ),
     DeadLetterCode.UNREADABLE: (
         "Let the sender send it again. Its topic, partition and offset say where it lies in Kafka."
     ),

@@ -15,9 +15,8 @@ from aiokafka.protocol.metadata import MetadataRequest
 from order_import.kafka_token import TokenSource
 from order_import.settings import Settings
 from storage.mongo import MongoStorage, open_storage
-from storage.mongo_console import open_console
+from storage.mongo_console import MongoConsoleState, open_console
 from storage.mongo_console_reader import MongoConsoleReader
-from storage.mongo_console_state import MongoConsoleState
 from storage.mongo_dead_letters import MongoDeadLetters, open_dead_letters
 from storage.mongo_reader import MongoReader, open_reader
 from streams.consumer import Consumer

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from console.replay_port import PlannedOrder, ReplayPlan, ReplayScope, WhatIf
-from models.errors import BrokerUnavailable, StorageUnavailable
+from models.errors import BrokerUnavailable, TransientStorageError
 from models.replays import Replay, ReplayResult, Selection
 from order_import.operations.replay import TopicMissing
 from order_import.replay.assumptions import Assumptions
@@ -86,7 +86,7 @@ def said(error: Exception) -> str:
             return "A topic is missing; run: order-import init"
         case BrokerUnavailable():
             return "Kafka does not answer."
-        case StorageUnavailable():
+        case TransientStorageError():
             return "MongoDB does not answer."
         case _:
             return "The replay was not begun."

@@ -9,8 +9,9 @@ from typing_extensions import override
 from console.health_port import Examiner, HealthReport, ServerHealth, TopicLag
 from console.letter_port import LetterDesk, LetterLine, LetterView, Redriven
 from console.ports import Publisher
-from models import keys
+from models import dead_letters, keys
 from models.commands import COMMAND, Sync
+from models.dead_letters import LetterFilter
 from models.facts import Listing, Product, Store
 from models.refusals import DeadLetterCode
 from order_import import health
@@ -19,8 +20,7 @@ from order_import.dead_letters.redrive import plan_for_ids, redrive
 from order_import.dead_letters.view import view_of
 from order_import.sending import Message, send_messages
 from order_import.settings import Settings
-from storage import dead_letters
-from storage.dead_letters import DeadLetters, LetterFilter
+from storage.mongo_dead_letters import MongoDeadLetters
 from streams.clock import now
 from streams.topics import TopicName
 
@@ -62,7 +62,7 @@ class KafkaPublisher(Publisher):
 class KafkaLetterDesk(LetterDesk):
     """Dead letters from the database, driven again over Kafka."""
 
-    def __init__(self, settings: Settings, letters: DeadLetters) -> None:
+    def __init__(self, settings: Settings, letters: MongoDeadLetters) -> None:
         self._settings = settings
         self._letters = letters
 

@@ -18,10 +18,10 @@ from aiokafka.errors import KafkaError
 from order_import.clients import group_of, kafka_options
 from order_import.error_text import describe
 from order_import.kafka_probe import why_unreachable
+from order_import.reminder import Reminder
 from order_import.settings import Settings
 from order_import.topic_admin import TopicProblem, topic_problems
 from storage.reader import Reader
-from streams.reminder import Reminder
 from streams.topics import TOPICS
 
 log = structlog.get_logger(__name__)

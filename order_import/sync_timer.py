@@ -6,7 +6,7 @@ from datetime import timedelta
 import structlog
 
 from models.commands import Sync
-from models.errors import StorageUnavailable
+from models.errors import TransientStorageError
 from models.ledger import ALL_STORES, CommandMessage
 from storage.mongo import MongoStorage
 from streams.clock import now
@@ -22,7 +22,7 @@ async def run_sync_timer(interval: float, storage: MongoStorage, publisher: Publ
         at = now()
         try:
             due = await storage.claim_sync(at, at + timedelta(seconds=interval))
-        except StorageUnavailable:
+        except TransientStorageError:
             log.warning("sync-not-asked-for", remedy="none: it is, an interval later")
             continue
         if due:

@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 import faust
 import structlog
 
+from models.errors import TransientStorageError
 from order_import.clients import (
     connect_reader,
     connect_storage,
@@ -29,7 +30,7 @@ from order_import.sync_timer import run_sync_timer
 from order_import.worker_http import serve_health
 from order_import.worker_watch import Stalled, WorkerWatch
 from storage.mongo import MongoStorage
-from streams.agents import FOLLOWED_BY, STAGES, AppOptions, build_app
+from streams.agents import STAGES, AppOptions, build_app
 from streams.clock import now
 from streams.lanes import Lanes
 from streams.publisher import Publisher
@@ -101,6 +102,7 @@ async def run_worker(settings: Settings) -> int:
 class _Work:
     """What a worker does once nothing is missing."""
 
+    storage: MongoStorage
     readiness: Readiness
     publisher: Publisher
     lanes: Lanes
@@ -111,9 +113,11 @@ class _Work:
         """Wait for the servers, join the group, and work until Faust stops.
 
         Raises:
+            StorageBroken: The database is of another version of this program.
             Exception: What Faust, or anything under it, broke with.
         """
         await self.readiness.complete.wait()
+        await self._check_layout()
         await self.publisher.start()
         self.readiness.state = WorkerState.JOINING
         starting = asyncio.create_task(self.app.start())
@@ -131,6 +135,13 @@ class _Work:
             log.info("worker-started", topics=len(STAGES))
             await broken
         raise self.app.crash_reason or StoppedByItself("Faust stopped, and does not say why")
+
+    async def _check_layout(self) -> None:
+        while True:
+            try:
+                return await self.storage.check_layout()
+            except TransientStorageError:
+                await asyncio.sleep(1)
 
     async def stop(self) -> None:
         """Finish what is at hand, and leave the group."""
@@ -152,8 +163,7 @@ def _build(
         lambda: new_producer(settings), lambda topics: new_consumer(settings, topics), prefix
     )
     stages = {prefix + name: stage for name, stage in STAGES.items()}
-    followed_by = {prefix + topic: prefix + after for topic, after in FOLLOWED_BY.items()}
-    lanes = Lanes(stages, storage, publisher, now, end, settings.batch_size, followed_by)
+    lanes = Lanes(stages, storage, publisher, now, end, settings.batch_size)
     options = AppOptions(
         bootstrap_servers=settings.kafka_bootstrap_servers,
         topic_prefix=prefix,
@@ -163,7 +173,9 @@ def _build(
         credentials=faust_credentials(settings),
     )
     app = build_app(options, lanes, str(data_dir))
-    return _Work(readiness, publisher, lanes, app, max(settings.stall_seconds, JOIN_SECONDS))
+    return _Work(
+        storage, readiness, publisher, lanes, app, max(settings.stall_seconds, JOIN_SECONDS)
+    )
 
 
 async def _sync(

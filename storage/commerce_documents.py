@@ -14,7 +14,7 @@ def commerce_order_in(order: CommerceOrder) -> Document:
         order_number=order.order_number,
         store_id=order.store_id,
         amazon_order_id=order.amazon_order_id,
-        fulfillment_channel=order.fulfillment_channel.value,
+        fulfillment_channel=order.fulfillment_channel,
         purchase_date=order.purchase_date,
         replayed=order.replayed,
         created_at=order.created_at,
@@ -25,7 +25,7 @@ def commerce_progress_in(order: CommerceOrder) -> Document:
     """Give the fields that change after creation."""
     document = present(total=money_in(order.total), grown_at=order.grown_at)
     return document | {
-        "status": order.status.value,
+        "status": order.status,
         "lines": [{"sku": line.sku} | item_in(line.item) for line in order.lines],
         "holds": [{"sku": hold.sku, "quantity": hold.quantity} for hold in order.holds],
         "buyer_requested_cancel": order.buyer_requested_cancel,

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from models.order_query import Cursor, OrderQuery, OrderSort
 from storage.console_queries import (
     FIELD,
     Stretch,
@@ -14,7 +15,6 @@ from storage.console_queries import (
     stretches,
     waiting_on,
 )
-from storage.console_query import Cursor, OrderQuery, OrderSort
 from storage.console_search import FIRST, Pieces, matcher
 from storage.values import Document
 

@@ -8,8 +8,9 @@ from bson.decimal128 import Decimal128
 
 from models.blockers import BlockerCode
 from models.keys import waits_on_product
+from models.order_query import Cursor, OrderQuery, OrderSort
 from models.outcomes import ImportState
-from storage.console_query import Cursor, OrderQuery, OrderSort
+from storage.order_lines import FIELDS
 from storage.values import Document
 
 FIELD = {
@@ -21,22 +22,8 @@ FIELD = {
 
 ROW_FIELDS: Document = dict.fromkeys(
     (
-        "store_id",
-        "amazon_order_id",
-        "purchase_date",
-        "latest_ship_date",
-        "received_at",
-        "status",
-        "fulfillment_channel",
-        "total",
-        "buyer.name",
-        "import.state",
-        "import.reasons",
-        "import.missing",
-        "import.details_pending_since",
-        "import.commerce_order_id",
-        "import.since",
-        "import.decided_at",
+        *(*FIELDS, "latest_ship_date", "received_at", "buyer.name"),
+        *("import.details_pending_since", "import.since", "import.decided_at"),
     ),
     1,
 )

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
+from models.order_query import Cursor, OrderQuery
 from storage.console_queries import FIELD, place_of
-from storage.console_query import Cursor, OrderQuery
 from storage.console_search import matcher
 from storage.values import Document
 

@@ -7,8 +7,8 @@ from decimal import Decimal
 from typing import Protocol
 
 from models.facts import Listing
+from models.order_query import Cursor, OrderQuery, OrderSort
 from models.records import CommerceOrder, StockedProduct
-from storage.console_query import Cursor, OrderQuery, OrderSort
 from storage.reader import OrderLine
 
 

@@ -1,7 +1,7 @@
 """What the console's questions share: rows of orders, and patience with a server."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -9,26 +9,18 @@ from pymongo.errors import ExecutionTimeout
 
 from storage.console_reader import OrderRow, QueryTookTooLong
 from storage.mongo_errors import translated
-from storage.order_lines import line_out
+from storage.order_lines import commerce_of, line_out
 from storage.values import Document
 
 
 async def rows_of(database: Any, found: Sequence[Document]) -> list[OrderRow]:
     """Give orders as rows, each with its Commerce order."""
-    ids = [one for document in found if (one := document["import"].get("commerce_order_id"))]
     with translated():
-        made = (
-            await database.commerce_orders.find(
-                {"_id": {"$in": ids}}, {"order_number": 1, "status": 1}
-            ).to_list(None)
-            if ids
-            else []
-        )
-    orders = {document["_id"]: document for document in made}
-    return [row_out(document, orders) for document in found]
+        made = await commerce_of(database, found)
+    return [row_out(document, made) for document in found]
 
 
-def row_out(document: Document, commerce_orders: dict[str, Document]) -> OrderRow:
+def row_out(document: Document, commerce_orders: Mapping[str, Document]) -> OrderRow:
     """Give an order's row; its Commerce order is found by its id."""
     imported = document["import"]
     named = [one["sku"] for one in imported["reasons"] if isinstance(one, dict) and one.get("sku")]

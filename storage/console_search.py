@@ -8,8 +8,8 @@ from typing import Any
 from bson.decimal128 import Decimal128
 
 from models.blockers import BlockerCode
+from models.order_query import OrderQuery, OrderSort
 from storage.console_queries import BEGINNING, FIELD, Stretch, moved, states_of
-from storage.console_query import OrderQuery, OrderSort
 from storage.values import Document
 
 FIRST = timedelta(hours=1)

@@ -1,12 +1,16 @@
-"""Windows: a long stretch of a list, read in pieces that widen."""
+"""Windows: a long stretch of a list, read in pieces that widen; and about when a list begins."""
 
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import Any
 
+from models.order_query import OrderSort
 from storage.console_queries import BEGINNING, FIELD, Stretch, moved
-from storage.console_query import OrderSort
 from storage.values import Document
 
+_FARTHEST = timedelta(days=7_300)
+_NEARER = 0.95
+_CLOSE = timedelta(hours=1)
 _FIRST_WINDOW = timedelta(hours=1)
 _WIDER = 8
 _WINDOWS = 7
@@ -63,3 +67,25 @@ def _between(stretch: Stretch, field: str, bounds: Document, more: Document) -> 
         if "$gt" in bounds and more["$gte"] <= bounds["$gt"]:
             merged = {**bounds, **{how: at for how, at in more.items() if how != "$gte"}}
     return Stretch({**stretch.condition, field: merged}, stretch.sort)
+
+
+async def beginning_of(
+    at: datetime, is_empty_before: Callable[[datetime], Awaitable[bool]]
+) -> datetime:
+    """Give a moment up to an hour before the first of a list; `at` is the present.
+
+    It is only where reading begins best: a list that begins earlier is read in full too. Asking
+    nearer and nearer from afar touches few documents, also on a server that counts before it
+    answers.
+    """
+    far = _FARTHEST
+    near = far * _NEARER
+    while near > _CLOSE and await is_empty_before(at - near):
+        far, near = near, near * _NEARER
+    while far - near > _CLOSE:
+        middle = near + (far - near) / 2
+        if await is_empty_before(at - middle):
+            far = middle
+        else:
+            near = middle
+    return at - far

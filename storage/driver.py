@@ -49,6 +49,16 @@ def open_client(url: str, driver: Driver, **options: Any) -> Any:
 
 
 @asynccontextmanager
+async def connected(url: str, driver: Driver, **options: Any) -> AsyncIterator[Any]:
+    """Give a client, closed at the end."""
+    client = open_client(url, driver, **options)
+    try:
+        yield client
+    finally:
+        await settled(client.close())
+
+
+@asynccontextmanager
 async def in_transaction(session: Any) -> AsyncIterator[None]:
     """Run in a transaction: one snapshot, majority. It aborts unless committed."""
     await settled(

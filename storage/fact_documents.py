@@ -8,43 +8,26 @@ from storage.values import Document, present
 
 def store_in(store: Store) -> Document:
     """Give the fields of a store but its `_id`."""
-    fields = dict(store)
-    fields["order_number_source"] = store.order_number_source.value
-    return present(**fields)
+    return present(**vars(store))
 
 
 def store_out(document: Document) -> Store:
     """Give the store a document holds."""
-    fields = {name: value for name, value in document.items() if name != "_id"}
-    fields["order_number_source"] = OrderNumberSource(fields["order_number_source"])
-    return Store.model_construct(**fields)
+    source = OrderNumberSource(document["order_number_source"])
+    return Store.model_construct(**(document | {"order_number_source": source}))
 
 
 def product_in(product: Product) -> Document:
     """Give the told fields of a product but its `_id`."""
-    return present(
-        name=product.name,
-        normalized_sku=normalized_sku(product.sku),
-        enabled=product.enabled,
-        manage_stock=product.manage_stock,
-        salable_quantity=product.salable_quantity,
-        as_of=product.as_of,
-    ) | {"deleted": False}
+    told = present(**vars(product)) | {"normalized_sku": normalized_sku(product.sku)}
+    del told["sku"]
+    return told | {"deleted": False}
 
 
 def product_out(document: Document) -> StockedProduct:
     """Give the product a document holds, with what is held of it."""
-    return StockedProduct(
-        Product.model_construct(
-            sku=document["_id"],
-            name=document.get("name"),
-            enabled=document["enabled"],
-            manage_stock=document["manage_stock"],
-            salable_quantity=document["salable_quantity"],
-            as_of=document["as_of"],
-        ),
-        document.get("held", 0),
-    )
+    told: Document = {"name": None, **document, "sku": document["_id"]}
+    return StockedProduct(Product.model_construct(**told), document.get("held", 0))
 
 
 def listing_in(listing: Listing) -> Document:
@@ -54,9 +37,4 @@ def listing_in(listing: Listing) -> Document:
 
 def listing_out(document: Document) -> Listing:
     """Give the listing a document holds."""
-    return Listing.model_construct(
-        store_id=document["store_id"],
-        seller_sku=document["seller_sku"],
-        sku=document["sku"],
-        updated_at=document["updated_at"],
-    )
+    return Listing.model_construct(**document)

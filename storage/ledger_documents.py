@@ -4,9 +4,9 @@ from bson.binary import Binary
 
 from models import keys
 from models.commands import COMMAND
+from models.dead_letters import chain_of
 from models.events import EVENT_TYPES, Event
 from models.ledger import (
-    Admission,
     CommandMessage,
     DeadLetter,
     Header,
@@ -15,8 +15,7 @@ from models.ledger import (
     Source,
 )
 from models.refusals import DeadLetterCode
-from storage.dead_letters import chain_of
-from storage.story_documents import cause_in, cause_out
+from storage.order_documents import cause_in, cause_out
 from storage.values import Document, present
 
 
@@ -32,8 +31,6 @@ def reference_in(outgoing: Outgoing) -> Document:
             return {"event": outgoing.event_id}
         case DeadLetter():
             return {"dead_letter": outgoing.dead_letter_id}
-        case Admission(key, traceparent):
-            return present(admission=key, traceparent=traceparent)
         case CommandMessage(key, command):
             return {"command": COMMAND.dump_json(command).decode(), "key": key}
 

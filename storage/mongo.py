@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
 from typing import Any
 
-from pymongo import IndexModel
+from pymongo import IndexModel, ReturnDocument
 from pymongo.errors import (
     ConnectionFailure,
     DuplicateKeyError,
@@ -22,7 +22,7 @@ from typing_extensions import override
 
 from models.errors import StorageBroken, StorageBusy, StorageUnavailable
 from models.ledger import Source
-from storage.driver import Driver, in_transaction, open_client, settled
+from storage.driver import Driver, connected, in_transaction, settled
 from storage.indexes import INDEXES
 from storage.mongo_errors import (
     NO_SUCH_TRANSACTION,
@@ -32,12 +32,16 @@ from storage.mongo_errors import (
     words_of,
 )
 from storage.mongo_positions import MongoPositions
-from storage.port import R, Storage, Transaction, Turn, View
-from storage.transaction import MongoTransaction, Turns
+from storage.port import R, Storage, Transaction, View
+from storage.transaction import Locks, MongoTransaction
 
 _OF_AN_EARLIER_VERSION = frozenset({85, 86, 11000})
 """IndexOptionsConflict, IndexKeySpecsConflict, DuplicateKey."""
-_EARLIER = "is of an earlier version; name an empty database, or another --data-dir for `up`"
+_OTHER = "is of another version; name an empty database, or another --data-dir for `up`"
+LAYOUT = 2
+"""The version of what is stored. One process reads none but its own."""
+_LEDGER = ("positions", "amazon_orders", "commerce_orders", "turns")
+"""Of a database in which any of these has a document, something was decided already."""
 
 CONFLICT_SECONDS = 3.0
 """How long a partition's transaction is tried again while another one is in its way. It may be one
@@ -54,12 +58,13 @@ class MongoStorage(MongoPositions, Storage):
 
     def __init__(self, client: Any, database: str) -> None:
         super().__init__(client, client[database])
-        self._turns = Turns()
+        self._locks = Locks()
         self.conflicts = 0
         """How many transactions met another one and were tried again."""
 
     @override
     async def prepare(self) -> None:
+        await self.check_layout()
         with translated():
             for name in dict.fromkeys(index.collection for index in INDEXES):
                 models = [
@@ -75,8 +80,31 @@ class MongoStorage(MongoPositions, Storage):
                     await self._database[name].create_indexes(models)
                 except PyMongoError as error:
                     if codes_of(error) & _OF_AN_EARLIER_VERSION:
-                        raise StorageBroken(f"collection {name} {_EARLIER}") from None
+                        raise StorageBroken(f"collection {name} {_OTHER}") from None
                     raise
+
+    async def check_layout(self) -> None:
+        """Mark an empty database as of this layout; refuse one that is of another.
+
+        Raises:
+            StorageBroken: It is, in one line of words.
+        """
+        with translated():
+            known = {"_id": "layout"}
+            layout = self._database.layout
+            found = await layout.find_one(known)
+            if found is None and not await self._has_decided():
+                version = {"$setOnInsert": {"version": LAYOUT}}
+                found = await layout.find_one_and_update(
+                    known, version, upsert=True, return_document=ReturnDocument.AFTER
+                )
+            if found is None or found["version"] != LAYOUT:
+                raise StorageBroken(f"database {self._database.name} {_OTHER}")
+
+    async def _has_decided(self) -> bool:
+        some = {"_id": {"$ne": None}}
+        found = [await self._database[name].find_one(some, {"_id": 1}) for name in _LEDGER]
+        return any(found)
 
     @override
     async def transact(
@@ -92,7 +120,7 @@ class MongoStorage(MongoPositions, Storage):
         with translated(in_transaction=True):
             session = await self._session(source)
             try:
-                return await again(self._transact_once, work, session, set())
+                return await again(self._transact_once, work, session)
             except Exception as error:
                 if is_conflict(error):
                     await self._end_former_owners()
@@ -108,14 +136,16 @@ class MongoStorage(MongoPositions, Storage):
         with translated():
             session = await settled(self._client.start_session(snapshot=True))
             try:
-                parts = (self._client, self._database, session, self._turns)
-                async with AsyncExitStack() as turns:
-                    return await work(MongoTransaction(*parts, turns))
+                async with AsyncExitStack() as held:
+                    return await work(self._transaction(session, held))
             finally:
                 await settled(session.end_session())
 
     def _count_conflict(self) -> None:
         self.conflicts += 1
+
+    def _transaction(self, session: Any, held: AsyncExitStack) -> MongoTransaction:
+        return MongoTransaction(self._client, self._database, session, self._locks, held)
 
     async def _session(self, source: Source | None) -> Any:
         if source is None:
@@ -124,13 +154,9 @@ class MongoStorage(MongoPositions, Storage):
             self._sessions[source] = await settled(self._client.start_session())
         return self._sessions[source]
 
-    async def _transact_once(
-        self, work: Callable[[Transaction], Awaitable[R]], session: Any, taken: set[Turn]
-    ) -> R:
-        async with AsyncExitStack() as turns, in_transaction(session):
-            transaction = MongoTransaction(
-                self._client, self._database, session, self._turns, turns, taken
-            )
+    async def _transact_once(self, work: Callable[[Transaction], Awaitable[R]], session: Any) -> R:
+        async with AsyncExitStack() as held, in_transaction(session):
+            transaction = self._transaction(session, held)
             try:
                 result = await work(transaction)
                 await _commit(session)
@@ -157,11 +183,8 @@ async def open_storage(
     url: str, database: str, driver: Driver = Driver.MOTOR, **options: Any
 ) -> AsyncIterator[MongoStorage]:
     """Give the storage of a database, closed at the end."""
-    client = open_client(url, driver, **options)
-    try:
+    async with connected(url, driver, **options) as client:
         yield MongoStorage(client, database)
-    finally:
-        await settled(client.close())
 
 
 async def _commit(session: Any) -> None:

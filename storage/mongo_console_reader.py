@@ -9,10 +9,10 @@ from typing import Any
 
 from typing_extensions import override
 
+from models.order_query import Cursor, OrderQuery, OrderSort
 from models.outcomes import ImportState
 from storage.console_activity import activity_of
 from storage.console_look import indexed_of, look_through
-from storage.console_oldest import beginning_of
 from storage.console_queries import (
     BEGINNING,
     FIELD,
@@ -25,7 +25,6 @@ from storage.console_queries import (
     states_of,
     stretches,
 )
-from storage.console_query import Cursor, OrderQuery, OrderSort
 from storage.console_ranks import ranked_of
 from storage.console_reader import (
     Activity,
@@ -37,7 +36,7 @@ from storage.console_reader import (
     TooManyToSort,
 )
 from storage.console_rows import patiently, rows_of
-from storage.console_windows import windows
+from storage.console_windows import beginning_of, windows
 from storage.mongo_console_facts import MongoConsoleFacts
 from storage.mongo_errors import translated
 from storage.values import Document

@@ -5,17 +5,15 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from pymongo import UpdateOne
-from typing_extensions import override
 
-from models.refusals import DeadLetterCode
-from storage.dead_letters import (
-    DeadLetters,
+from models.dead_letters import (
     KeptLetter,
     LetterFilter,
     LetterLine,
     Redrive,
 )
-from storage.driver import Driver, open_client, settled
+from models.refusals import DeadLetterCode
+from storage.driver import Driver, connected, settled
 from storage.ledger_documents import dead_letter_out
 from storage.mongo_errors import translated
 from storage.values import Document
@@ -31,16 +29,20 @@ _LINE: Document = {
 _OPEN: Document = {"redriven": {"$exists": False}, "claimed": {"$exists": False}}
 
 
-class MongoDeadLetters(DeadLetters):
-    """See the protocol for what each method gives."""
+class MongoDeadLetters:
+    """Questions about dead letters, and the one mark people leave on them.
+
+    Raises:
+        StorageUnavailable: From every method: the database does not answer.
+    """
 
     def __init__(self, client: Any, database: str) -> None:
         self._letters = client[database].dead_letters
 
-    @override
     async def counts(
         self, topic: str | None = None, *, only_open: bool = False
     ) -> Mapping[DeadLetterCode, int]:
+        """Give how many letters there are per code, of one topic or of all; all, or open ones."""
         groups = await self._aggregate(
             # A code is always asked for, so that the index by code is taken.
             {
@@ -52,8 +54,8 @@ class MongoDeadLetters(DeadLetters):
         )
         return {DeadLetterCode(group["_id"]): group["count"] for group in groups}
 
-    @override
     async def find(self, wanted: LetterFilter) -> Sequence[LetterLine]:
+        """Give letters, newest first unless asked otherwise."""
         # The code is always asked for: the index begins with it, and is merged in its order.
         codes = [wanted.code] if wanted.code is not None else list(DeadLetterCode)
         match: Document = {"code": {"$in": [code.value for code in codes]}}
@@ -70,13 +72,13 @@ class MongoDeadLetters(DeadLetters):
         )
         return [_line_out(document) for document in found]
 
-    @override
     async def lines(self, ids: Collection[str]) -> Mapping[str, LetterLine]:
+        """Give those that exist of these ids, as lines."""
         found = await self._aggregate({"$match": _among(ids)}, {"$project": _LINE})
         return {document["_id"]: _line_out(document) for document in found}
 
-    @override
     async def letters(self, ids: Collection[str]) -> Mapping[str, KeptLetter]:
+        """Give those that exist of these ids, with their bytes."""
         with translated():
             found = await self._letters.find(_among(ids)).to_list(None)
         return {
@@ -84,8 +86,8 @@ class MongoDeadLetters(DeadLetters):
             for document in found
         }
 
-    @override
     async def mark_redriven(self, marks: Mapping[str, Redrive]) -> None:
+        """Note, per id, that a letter was driven again."""
         writes = [
             UpdateOne(
                 {"_id": dead_letter_id},
@@ -113,11 +115,8 @@ async def open_dead_letters(
     url: str, database: str, driver: Driver = Driver.MOTOR, **options: Any
 ) -> AsyncIterator[MongoDeadLetters]:
     """Give the dead letters of a database, closed at the end."""
-    client = open_client(url, driver, **options)
-    try:
+    async with connected(url, driver, **options) as client:
         yield MongoDeadLetters(client, database)
-    finally:
-        await settled(client.close())
 
 
 def _among(ids: Collection[str]) -> Document:

@@ -11,6 +11,7 @@ from enum import Enum, auto
 from typing import Any
 
 from bson.errors import BSONError
+from pymongo import InsertOne
 from pymongo.errors import (
     ClientBulkWriteException,
     ConfigurationError,
@@ -20,7 +21,8 @@ from pymongo.errors import (
 )
 
 from models.errors import (
-    PositionLost,
+    DuplicateKey,
+    Fenced,
     StorageBroken,
     StorageBusy,
     StorageUnavailable,
@@ -32,63 +34,36 @@ _DUPLICATE_KEY = 11000
 _TRANSIENT = "TransientTransactionError"
 _RETRYABLE = ("RetryableWriteError", "RetryableError", "UnknownTransactionCommitResult")
 
-_BUSY = frozenset(
-    {
-        24,  # LockTimeout
-        46,  # LockBusy
-        112,  # WriteConflict
-        225,  # TransactionTooOld
-        239,  # SnapshotTooOld
-        246,  # SnapshotUnavailable
-        NO_SUCH_TRANSACTION,
-        290,  # TransactionExceededLifetimeLimitSeconds
-    }
-)
-"""Another transaction, or the server, ended this one: nothing of it is stored."""
+_BUSY = frozenset({24, 46, 112, 225, 239, 246, NO_SUCH_TRANSACTION, 290})
+"""Another transaction, or the server, ended this one: nothing of it is stored.
+
+LockTimeout, LockBusy, WriteConflict, TransactionTooOld, SnapshotTooOld, SnapshotUnavailable,
+NoSuchTransaction, TransactionExceededLifetimeLimitSeconds.
+"""
 
 _UNAVAILABLE = frozenset(
     {
-        6,  # HostUnreachable
-        7,  # HostNotFound
-        43,  # CursorNotFound
-        50,  # MaxTimeMSExpired
-        63,  # StaleShardVersion
-        64,  # WriteConcernFailed
-        89,  # NetworkTimeout
-        91,  # ShutdownInProgress
-        133,  # FailedToSatisfyReadPreference
-        134,  # ReadConcernMajorityNotAvailableYet
-        189,  # PrimarySteppedDown
-        202,  # NetworkInterfaceExceededTimeLimit
-        237,  # CursorKilled
-        262,  # ExceededTimeLimit
-        365,  # TemporarilyUnavailable
-        9001,  # SocketException
-        10058,  # LegacyNotPrimary
-        10107,  # NotWritablePrimary
-        11600,  # InterruptedAtShutdown
-        11601,  # Interrupted
-        11602,  # InterruptedDueToReplStateChange
-        13388,  # StaleConfig
-        13435,  # NotPrimaryNoSecondaryOk
-        13436,  # NotPrimaryOrSecondary
-        14031,  # OutOfDiskSpace
+        *(6, 7, 43, 50, 63, 64, 89, 91, 133, 134, 189, 202, 237, 262, 365, 9001, 10058, 10107),
+        *(11600, 11601, 11602, 13388, 13435, 13436, 14031),
     }
 )
-"""A node that is starting, stopping, handing over, or short of something that comes back."""
+"""A node that is starting, stopping, handing over, or short of something that comes back.
 
+HostUnreachable, HostNotFound, CursorNotFound, MaxTimeMSExpired, StaleShardVersion,
+WriteConcernFailed, NetworkTimeout, ShutdownInProgress, FailedToSatisfyReadPreference,
+ReadConcernMajorityNotAvailableYet, PrimarySteppedDown, NetworkInterfaceExceededTimeLimit,
+CursorKilled, ExceededTimeLimit, TemporarilyUnavailable, SocketException, LegacyNotPrimary,
+NotWritablePrimary; InterruptedAtShutdown, Interrupted, InterruptedDueToReplStateChange,
+StaleConfig, NotPrimaryNoSecondaryOk, NotPrimaryOrSecondary, OutOfDiskSpace.
+"""
 
 _CACHE_FULL = 388
-"""TransactionTooLargeForCache."""
-_TOO_LARGE = frozenset(
-    {
-        257,  # TransactionTooLarge
-        _CACHE_FULL,
-        10334,  # BSONObjectTooLarge
-        17420,  # a document larger than 16 MiB after an update
-    }
-)
-"""Less at once may fit."""
+_TOO_LARGE = frozenset({257, _CACHE_FULL, 10334, 17420})
+"""Less at once may fit.
+
+TransactionTooLarge, TransactionTooLargeForCache, BSONObjectTooLarge, and a document larger than
+16 MiB after an update.
+"""
 
 
 class Meaning(Enum):
@@ -169,16 +144,15 @@ def words_of(error: BaseException) -> str:
 
 def inside(error: ClientBulkWriteException, batch: Sequence[Any]) -> Exception:
     """Return what went wrong inside a bulk write: the driver wraps it and drops its labels."""
-    duplicates = {
-        _named(batch[one["idx"]])
-        for one in _write_errors(error)
-        if one.get("code") == _DUPLICATE_KEY
-    }
-    if duplicates == {"InsertOne amazon_orders"}:
-        # Whose position is lost in truth meets the same again when all is read.
-        return WriteConflict("another transaction has recorded an order")
+    duplicates = [
+        batch[one["idx"]] for one in _write_errors(error) if one.get("code") == _DUPLICATE_KEY
+    ]
+    if any(_collection(one) == "positions" for one in duplicates):
+        return Fenced("a position was moved by another")
+    if duplicates:
+        return DuplicateKey(_collection(duplicates[0]), _id_of(duplicates[0]))
     if _DUPLICATE_KEY in codes_of(error):
-        return PositionLost("a position was moved by another, or what is stored is there already")
+        return DuplicateKey("bulk write", "a key")
     cause: object = error.error
     if isinstance(cause, Exception):
         return cause
@@ -197,7 +171,18 @@ def inside(error: ClientBulkWriteException, batch: Sequence[Any]) -> Exception:
 
 def _named(operation: Any) -> str:
     """Return `UpdateOne positions` for an operation of a bulk write."""
-    return f"{type(operation).__name__} {operation._namespace.partition('.')[2]}"  # noqa: SLF001 - the driver tells it nowhere else
+    return f"{type(operation).__name__} {_collection(operation)}"
+
+
+def _collection(operation: Any) -> str:
+    name: str = operation._namespace  # noqa: SLF001 - the driver tells it nowhere else
+    return name.partition(".")[2]
+
+
+def _id_of(operation: Any) -> str:
+    """Return the id of what an operation writes: a key of ours, and nothing of a payload."""
+    told: Any = getattr(operation, "_doc", None) if isinstance(operation, InsertOne) else None
+    return str((told or operation._filter)["_id"])  # noqa: SLF001 - the same
 
 
 def codes_of(error: BaseException) -> set[int]:

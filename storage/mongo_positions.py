@@ -4,8 +4,8 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from models.commands import COMMAND
-from models.errors import PositionLost
-from models.ledger import Admission, CommandMessage, Outgoing, Position, Source
+from models.errors import Fenced
+from models.ledger import CommandMessage, Outgoing, Position, Source
 from storage.driver import settled
 from storage.ledger_documents import (
     dead_letter_out,
@@ -16,6 +16,9 @@ from storage.ledger_documents import (
 )
 from storage.mongo_errors import translated
 from storage.values import Document
+
+_BEGINNING: Document = {"decided_to": 0, "part": 0, "part_refused": False, "outbox": [], "step": 0}
+_FIELDS = ("decided_to", "epoch", "step", "part", "part_refused")
 
 
 class MongoPositions:
@@ -34,15 +37,15 @@ class MongoPositions:
             if document is None:
                 return Position(source, 0)
             outbox = await self._outbox(document["outbox"])
-            numbers = document["decided_to"], outbox, document["epoch"], document["step"]
-            return Position(source, *numbers, document.get("topic_id"))
+            told = {name: document[name] for name in _FIELDS}
+            return Position(source, outbox=outbox, topic_id=document.get("topic_id"), **told)
 
     async def take_up(self, sources: Sequence[Source]) -> Sequence[Position]:
         """See the port."""
         positions = self._database.positions
         ids = [position_id(source) for source in sources]
         with translated():
-            # Never one that was used before: a next owner may end it while it waits for its turn.
+            # Never one that was used before: a next owner may end it while it waits for its lock.
             session = await settled(self._client.start_session())
             # First of all: what a former owner left open may have these very documents in it.
             known = await positions.find({"_id": {"$in": ids}}, {"session": 1}).to_list(None)
@@ -56,7 +59,7 @@ class MongoPositions:
                     {
                         "$set": {"session": session.session_id},
                         "$inc": {"epoch": 1},
-                        "$setOnInsert": {"decided_to": 0, "outbox": [], "step": 0},
+                        "$setOnInsert": _BEGINNING,
                     },
                     upsert=True,
                 )
@@ -85,7 +88,7 @@ class MongoPositions:
         if not marked.matched_count:
             stored = await self.position(position.source)
             if stored.epoch != position.epoch:
-                raise PositionLost(f"{position.source} has another owner")
+                raise Fenced(f"{position.source} has another owner")
 
     async def unpublished_elsewhere(
         self, events: Collection[tuple[str, int]], but: Collection[Source]
@@ -119,8 +122,6 @@ class MongoPositions:
                     outgoing.append(dead_letter_out(letters[letter_id]))
                 case {"command": command, "key": key}:
                     outgoing.append(CommandMessage(key, COMMAND.validate_json(command)))
-                case {"admission": key}:
-                    outgoing.append(Admission(key, reference.get("traceparent")))
                 case _:
                     raise ValueError(f"an outbox holds an unknown reference: {sorted(reference)}")
         return tuple(outgoing)

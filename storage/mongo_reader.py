@@ -9,26 +9,26 @@ from typing_extensions import override
 
 from models.facts import Store
 from models.ledger import OffsetReset, Source
+from models.order_query import OrderQuery
 from models.outcomes import ImportState
 from storage import blocked_groups
 from storage.commerce_documents import commerce_order_out
-from storage.driver import Driver, open_client, settled
+from storage.console_queries import filter_of, purchased, states_of
+from storage.driver import Driver, connected, settled
 from storage.fact_documents import store_out
 from storage.indexes import INDEXES
 from storage.ledger_documents import offset_reset_out
 from storage.mongo_errors import translated
-from storage.order_documents import order_out
-from storage.order_lines import FIELDS, line_out, query_of
+from storage.order_documents import order_out, story_out
+from storage.order_lines import FIELDS, commerce_of, line_out
 from storage.reader import (
     BlockedGroup,
-    OrderFilter,
     OrderHistory,
     OrderLine,
     PublishedEvent,
     Reader,
     Standing,
 )
-from storage.story_documents import story_out
 from storage.values import Document
 
 _NO_BODY = {"body": 0, "cause": 0}
@@ -62,16 +62,17 @@ class MongoReader(Reader):
         return {found["_id"]: store_out(found) for found in await self._find("stores", {})}
 
     @override
-    async def list_orders(self, wanted: OrderFilter) -> Sequence[OrderLine]:
+    async def list_orders(self, wanted: OrderQuery, limit: int) -> Sequence[OrderLine]:
+        # The states are always asked for: the indexes begin with them, and are merged.
+        query = filter_of(wanted) | {"import.state": {"$in": states_of(wanted)}}
+        if bounds := purchased(wanted):
+            query["purchase_date"] = bounds
         with translated():
-            cursor = self._database.amazon_orders.find(query_of(wanted), FIELDS)
-            cursor = cursor.sort([("purchase_date", -1), ("_id", -1)]).limit(wanted.limit)
+            cursor = self._database.amazon_orders.find(query, FIELDS)
+            cursor = cursor.sort([("purchase_date", -1), ("_id", -1)]).limit(limit)
             found = await cursor.to_list(None)
-        ids = [id_ for doc in found if (id_ := doc["import"].get("commerce_order_id"))]
-        numbers = {"order_number": 1, "status": 1}
-        commerce = await self._find("commerce_orders", {"_id": {"$in": ids}}, numbers)
-        orders = {doc["_id"]: doc for doc in commerce}
-        return [line_out(doc, orders) for doc in found]
+            made = await commerce_of(self._database, found)
+        return [line_out(document, made) for document in found]
 
     @override
     async def order_key(self, amazon_order_id: str) -> str | None:
@@ -179,11 +180,8 @@ async def open_reader(
     url: str, database: str, driver: Driver = Driver.MOTOR, **options: Any
 ) -> AsyncIterator[MongoReader]:
     """Give a reader of a database, closed at the end."""
-    client = open_client(url, driver, **options)
-    try:
+    async with connected(url, driver, **options) as client:
         yield MongoReader(client, database)
-    finally:
-        await settled(client.close())
 
 
 def _counted(by: object) -> Document:
@@ -191,10 +189,5 @@ def _counted(by: object) -> Document:
 
 
 def _event(document: Document) -> PublishedEvent:
-    return PublishedEvent(
-        event_id=document["_id"],
-        event_type=document["event_type"],
-        topic=document["topic"],
-        sequence=document["sequence"],
-        occurred_at=document["occurred_at"],
-    )
+    told = ("event_type", "topic", "sequence", "occurred_at")
+    return PublishedEvent(document["_id"], *(document[name] for name in told))

@@ -1,4 +1,4 @@
-"""`amazon_orders` documents: from an order's record to BSON and back."""
+"""`amazon_orders` documents: from an order's record to BSON and back, and its story."""
 
 from datetime import datetime
 from typing import Any
@@ -19,7 +19,6 @@ from models.amazon_order import (
 )
 from models.blockers import Blocker, BlockerCode
 from models.outcomes import (
-    Admitted,
     Blocked,
     Created,
     ImportState,
@@ -31,38 +30,44 @@ from models.outcomes import (
     WaitingReason,
     Withdrawn,
 )
-from models.records import OrderRecord
+from models.records import Cause, OrderRecord, StoryEntry
 from storage.values import Document, money_in, money_out, present
+
+_ENUMS = {
+    "status": AmazonStatus,
+    "fulfillment_channel": FulfillmentChannel,
+    "sales_channel": SalesChannel,
+}
+_PLAIN = (
+    *(*_ENUMS, "seller_id", "marketplace_id", "purchase_date", "last_update_date"),
+    *("latest_ship_date", "items_expected", "buyer_requested_cancel", "shipping_service"),
+    "programs",
+)
+"""Fields of an order that are stored as they are."""
+_UNTOLD: Document = dict(AmazonOrder.model_construct(amazon_order_id=""))
+_UNTOLD_ITEM: Document = dict(OrderItem.model_construct(order_item_id="", quantity=0))
+"""All fields, as they are where nothing is stored of them."""
 
 
 def order_in(record: OrderRecord, *, is_new: bool) -> Document:
-    """Give all fields of a record but `_id` and `story`. Absent fields of an older state stay."""
+    """Give all fields of a record but `story`, and `_id` where it is not new.
+
+    Absent fields of an older state stay.
+    """
     order = record.order
-    document = present(
-        status=None if order.status is None else order.status.value,
-        fulfillment_channel=(
-            None if order.fulfillment_channel is None else order.fulfillment_channel.value
-        ),
-        sales_channel=None if order.sales_channel is None else order.sales_channel.value,
-        seller_id=order.seller_id,
-        marketplace_id=order.marketplace_id,
-        purchase_date=order.purchase_date,
-        last_update_date=order.last_update_date,
-        latest_ship_date=order.latest_ship_date,
+    document = present(**{name: getattr(order, name) for name in _PLAIN})
+    document |= present(
         total=money_in(order.total),
-        buyer=None if order.buyer is None else present(**dict(order.buyer)),
-        ship_to=None if order.ship_to is None else present(**dict(order.ship_to)),
-        items_expected=order.items_expected,
-        buyer_requested_cancel=order.buyer_requested_cancel,
-        shipping_service=order.shipping_service,
-        programs=order.programs,
-        packages=[present(**dict(package)) for package in order.packages] or None,
+        buyer=None if order.buyer is None else present(**vars(order.buyer)),
+        ship_to=None if order.ship_to is None else present(**vars(order.ship_to)),
+        packages=[present(**vars(package)) for package in order.packages] or None,
     )
     document["items"] = [item_in(item) for item in order.items]
     document["items_complete"] = order.items_complete
     document["clocks"] = _clocks_in(order.clocks)
     document |= outcome_in(record)
     if is_new:
+        document["_id"] = record.key
         document["store_id"] = record.store_id
         document["amazon_order_id"] = order.amazon_order_id
         document["received_at"] = record.received_at
@@ -73,16 +78,15 @@ def outcome_in(record: OrderRecord) -> Document:
     """Give the fields that a judgement changes."""
     outcome = record.outcome
     imported: Document = {
-        "state": state_of(outcome).value,
+        "state": state_of(outcome),
         "reasons": _reasons_in(outcome),
-        "admitted": record.admitted,
         "decided_at": record.decided_at,
     }
     if record.waits_on:
         imported["waits_on"] = record.waits_on
     match outcome:
         case Waiting(WaitingReason.DETAILS_PENDING | WaitingReason.PURCHASE_DATE_UNKNOWN, missing):
-            imported["missing"] = [detail.value for detail in missing]
+            imported["missing"] = missing
             imported["details_pending_since"] = record.decided_at
         case Created(commerce_order_id):
             imported["commerce_order_id"] = commerce_order_id
@@ -99,18 +103,6 @@ def outcome_in(record: OrderRecord) -> Document:
     }
 
 
-def version_in(record: OrderRecord) -> Document:
-    """Give the fields that tell an admitted order from what anyone made of it since.
-
-    News raises `received`, what is told of it `sequence`, and a judgement ends `admitted`.
-    """
-    return {
-        "received": record.received,
-        "sequence": record.sequence,
-        "import.admitted": record.admitted,
-    }
-
-
 def order_out(document: Document) -> OrderRecord:
     """Give the record a document holds. It was checked when it was stored."""
     imported = document["import"]
@@ -118,7 +110,6 @@ def order_out(document: Document) -> OrderRecord:
         store_id=document["store_id"],
         order=_amazon_order_out(document),
         outcome=_outcome_out(imported),
-        admitted=imported["admitted"],
         waits_on=tuple(imported.get("waits_on", ())),
         sequence=document["sequence"],
         received=document["received"],
@@ -131,7 +122,7 @@ def order_out(document: Document) -> OrderRecord:
 def state_of(outcome: Outcome) -> ImportState:
     """Give the state an outcome is stored and shown as."""
     match outcome:
-        case Admitted() | Waiting():
+        case Waiting():
             return ImportState.WAITING
         case Skipped():
             return ImportState.SKIPPED
@@ -145,22 +136,18 @@ def state_of(outcome: Outcome) -> ImportState:
 
 def _reasons_in(outcome: Outcome) -> list[Any]:
     match outcome:
-        case Admitted() | Created():
+        case Created():
             return []
-        case Waiting(reason):
-            return [reason.value]
-        case Skipped(reason) | Withdrawn(reason):
-            return [reason.value]
+        case Waiting(reason) | Skipped(reason) | Withdrawn(reason):
+            return [reason]
         case Blocked(blockers):
-            return [{**dict(blocker), "code": blocker.code.value} for blocker in blockers]
+            return [vars(blocker) for blocker in blockers]
 
 
 def _outcome_out(imported: Document) -> Outcome:
     reasons = imported["reasons"]
     match ImportState(imported["state"]):
         case ImportState.WAITING:
-            if not reasons:
-                return Admitted()
             missing = tuple(MissingDetail(detail) for detail in imported.get("missing", ()))
             return Waiting(WaitingReason(reasons[0]), missing)
         case ImportState.SKIPPED:
@@ -190,66 +177,31 @@ def blocker_out(document: Document) -> Blocker:
 
 def item_in(item: OrderItem) -> Document:
     """Return a line of an order as it is stored."""
-    return present(
-        order_item_id=item.order_item_id,
-        seller_sku=item.seller_sku,
-        asin=item.asin,
-        title=item.title,
-        quantity=item.quantity,
-        quantity_shipped=item.quantity_shipped,
-        price=money_in(item.price),
-        tax=money_in(item.tax),
-        buyer_requested_cancel=item.buyer_requested_cancel,
-        cancel_reason=item.cancel_reason,
-    )
+    return present(**(vars(item) | {"price": money_in(item.price), "tax": money_in(item.tax)}))
 
 
 def item_out(document: Document) -> OrderItem:
     """Give a stored line of an order."""
-    get = document.get
-    return OrderItem.model_construct(
-        order_item_id=document["order_item_id"],
-        seller_sku=get("seller_sku"),
-        asin=get("asin"),
-        title=get("title"),
-        quantity=document["quantity"],
-        quantity_shipped=get("quantity_shipped"),
-        price=money_out(get("price")),
-        tax=money_out(get("tax")),
-        buyer_requested_cancel=get("buyer_requested_cancel"),
-        cancel_reason=get("cancel_reason"),
-    )
+    money = {name: money_out(document.get(name)) for name in ("price", "tax")}
+    return OrderItem.model_construct(**(_UNTOLD_ITEM | document | money))
 
 
 def _amazon_order_out(document: Document) -> AmazonOrder:
-    get = document.get
-    status, channel = get("status"), get("fulfillment_channel")
-    sold_on = get("sales_channel")
-    buyer, ship_to = get("buyer"), get("ship_to")
-    return AmazonOrder.model_construct(
-        amazon_order_id=document["amazon_order_id"],
-        store_id=document["store_id"],
-        seller_id=get("seller_id"),
-        marketplace_id=get("marketplace_id"),
-        status=None if status is None else AmazonStatus(status),
-        fulfillment_channel=None if channel is None else FulfillmentChannel(channel),
-        sales_channel=None if sold_on is None else SalesChannel(sold_on),
-        purchase_date=get("purchase_date"),
-        last_update_date=get("last_update_date"),
-        latest_ship_date=get("latest_ship_date"),
-        total=money_out(get("total")),
-        buyer=None if buyer is None else Buyer(**buyer),
-        ship_to=None if ship_to is None else Address(**ship_to),
-        items=tuple([item_out(item) for item in document["items"]]),
-        items_complete=document["items_complete"],
-        items_expected=get("items_expected"),
-        buyer_requested_cancel=get("buyer_requested_cancel"),
-        shipping_service=get("shipping_service"),
-        programs=tuple(get("programs", ())),
-        packages=tuple(Package(**package) for package in get("packages", ())),
-        is_notification=False,
-        clocks=_clocks_out(document["clocks"]),
-    )
+    told = _UNTOLD | document
+    for name, kind in _ENUMS.items():
+        if told[name] is not None:
+            told[name] = kind(told[name])
+    buyer, ship_to = told["buyer"], told["ship_to"]
+    told |= {
+        "total": money_out(told["total"]),
+        "buyer": None if buyer is None else Buyer(**buyer),
+        "ship_to": None if ship_to is None else Address(**ship_to),
+        "items": tuple([item_out(item) for item in told["items"]]),
+        "programs": tuple(told["programs"]),
+        "packages": tuple(Package(**package) for package in told["packages"]),
+        "clocks": _clocks_out(told["clocks"]),
+    }
+    return AmazonOrder.model_construct(**told)
 
 
 def _clocks_in(clocks: Clocks) -> Document:
@@ -292,3 +244,36 @@ def _clocks_out(document: Document) -> Clocks:
         listed_at=document.get("listed_at"),
         cancel_request=None if request is None else CancelRequest(**request),
     )
+
+
+def story_in(entry: StoryEntry) -> Document:
+    """Give one entry of a story."""
+    return present(
+        at=entry.at,
+        cause=cause_in(entry.cause),
+        what=entry.what,
+        reasons=entry.reasons,
+        facts=entry.facts or None,
+        events=entry.events,
+    )
+
+
+def story_out(document: Document) -> StoryEntry:
+    """Give one entry of a story back."""
+    lists = {name: tuple(document.get(name, ())) for name in ("reasons", "events")}
+    return StoryEntry(**(document | {"cause": cause_out(document["cause"])} | lists))
+
+
+def cause_in(cause: Cause) -> Document:
+    """Give a cause as it is stored."""
+    return present(
+        topic=cause.topic,
+        partition=cause.partition,
+        offset=cause.offset,
+        traceparent=cause.traceparent,
+    )
+
+
+def cause_out(document: Document) -> Cause:
+    """Give a stored cause."""
+    return Cause(**document)

@@ -1,49 +1,30 @@
-"""Lists of orders: the query for a filter, and a line of the list from its document."""
+"""A line of a list of orders, from its document."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from models.amazon_order import AmazonStatus, FulfillmentChannel
-from models.blockers import BlockerCode
 from models.facts import CommerceStatus
-from models.outcomes import ImportState, MissingDetail, SkipReason, WaitingReason
-from storage.reader import OrderFilter, OrderLine
+from models.outcomes import ImportState, MissingDetail
+from storage.reader import OrderLine
 from storage.values import Document, money_out
 
 FIELDS = dict.fromkeys(
     (
-        "store_id",
-        "amazon_order_id",
-        "purchase_date",
-        "status",
-        "fulfillment_channel",
-        "total",
-        "import.state",
-        "import.reasons",
-        "import.missing",
-        "import.commerce_order_id",
+        *("store_id", "amazon_order_id", "purchase_date", "status", "fulfillment_channel", "total"),
+        *("import.state", "import.reasons", "import.missing", "import.commerce_order_id"),
     ),
     1,
 )
 """What is read of an order for its line."""
 
 
-def query_of(wanted: OrderFilter) -> Document:
-    """Give the query for a filter.
-
-    The state is always asked for: the indexes begin with it, and are merged in their order.
-    """
-    states = [wanted.state] if wanted.state is not None else _states_of(wanted.reason)
-    query: Document = {"import.state": {"$in": [state.value for state in states]}}
-    if wanted.overdue_since is not None:
-        query |= {"import.details_pending_since": {"$lte": wanted.overdue_since}}
-    if wanted.store_id is not None:
-        query["store_id"] = wanted.store_id
-    if wanted.since is not None:
-        query["purchase_date"] = {"$gte": wanted.since}
-    if wanted.reason is not None:
-        is_blocker = wanted.reason in set(BlockerCode)
-        query["import.reasons.code" if is_blocker else "import.reasons"] = wanted.reason
-    return query
+async def commerce_of(database: Any, found: Sequence[Document]) -> Mapping[str, Document]:
+    """Fetch what the lines of these orders tell of their Commerce orders, by their ids."""
+    ids = [one for document in found if (one := document["import"].get("commerce_order_id"))]
+    fields = {"order_number": 1, "status": 1}
+    asked = database.commerce_orders.find({"_id": {"$in": ids}}, fields) if ids else None
+    return {} if asked is None else {one["_id"]: one for one in await asked.to_list(None)}
 
 
 def line_out(document: Document, commerce_orders: Mapping[str, Document]) -> OrderLine:
@@ -70,13 +51,3 @@ def line_out(document: Document, commerce_orders: Mapping[str, Document]) -> Ord
         commerce_status=None if moved is None else CommerceStatus(moved),
         missing=tuple(MissingDetail(detail) for detail in imported.get("missing", ())),
     )
-
-
-def _states_of(reason: str | None) -> Collection[ImportState]:
-    if reason in set(BlockerCode):
-        return [ImportState.BLOCKED]
-    if reason in set(WaitingReason):
-        return [ImportState.WAITING]
-    if reason in set(SkipReason):
-        return [ImportState.SKIPPED, ImportState.WITHDRAWN]
-    return list(ImportState)

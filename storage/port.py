@@ -2,7 +2,6 @@
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import datetime
-from enum import StrEnum
 from typing import Protocol, TypeVar
 
 from models.catalog import Catalog
@@ -15,17 +14,8 @@ from models.replays import RecordedAnswer, Replay, Selection
 R = TypeVar("R")
 
 
-class Turn(StrEnum):
-    """What transactions take turns on, so that their decisions are serializable.
-
-    A transaction that judges by facts, or changes them, writes its turn before it reads. Who
-    needs both takes POLICY first.
-    """
-
-    POLICY = "policy"
-    """The stores' settings, as the import policy reads them."""
-    STOCK = "stock"
-    """Products, listings, holds, and all that the blocker check reads."""
+DEFAULT_STOCK = "default"
+"""The stock of every store, and of one that is not known."""
 
 
 class Facts(Protocol):
@@ -92,18 +82,11 @@ class View(Facts, Protocol):
 class Transaction(View, Protocol):
     """One transaction: reads see one moment, writes happen all or not at all."""
 
-    async def take_turn(self, turn: Turn) -> int:
-        """Wait for or win the turn; give the last order number given so far.
+    async def lock(self, stocks: Collection[str] = (DEFAULT_STOCK,)) -> int:
+        """Take the locks of these stocks, in their order; return the last order number given.
 
-        When the work runs again after a conflict, the first turn it takes comes with all those
-        that it took the last time: they are taken before anything is read.
-        """
-        ...
-
-    async def admitted_orders(self, keys: Collection[str]) -> Mapping[str, OrderRecord]:
-        """Give the orders that exist of these keys, in a transaction that has the stock's turn.
-
-        What this process admitted a moment ago need not be read again.
+        Who judges orders by a stock, or changes what they are judged by, does so before anything
+        else: what it reads after that stays true until its end, and decisions are serializable.
         """
         ...
 
@@ -150,12 +133,11 @@ class Transaction(View, Protocol):
     ) -> None:
         """Write all changes, and move positions, each from where it is known to be.
 
-        The positions are the fence of the whole transaction. If another transaction has recorded
-        one of the new orders since, under whatever store, the work runs again.
+        The positions are the fence of the whole transaction.
 
         Raises:
-            PositionLost: An event or a Commerce order of these is there already, or a stored
-                position has another epoch or step than it is to be moved from.
+            Fenced: A stored position has another epoch or step than it is to be moved from.
+            DuplicateKey: An order, a Commerce order or an event of these is there already.
         """
         ...
 
@@ -164,7 +146,11 @@ class Storage(Protocol):
     """The database."""
 
     async def prepare(self) -> None:
-        """Create what is missing: collections and indexes. Harmless to repeat."""
+        """Create what is missing: collections and indexes. Harmless to repeat.
+
+        Raises:
+            StorageBroken: The database is of another version of this program.
+        """
         ...
 
     async def transact(
@@ -178,7 +164,7 @@ class Storage(Protocol):
             StorageUnavailable: No answer; whether it was committed is unknown.
             StorageBusy: For a `source`: another transaction has been in the way for seconds. If it
                 is one of a former owner of a partition taken up here, it is ended by now.
-            PositionLost: As `Transaction.write`.
+            Fenced, DuplicateKey: As `Transaction.write`.
         """
         ...
 
@@ -198,7 +184,7 @@ class Storage(Protocol):
         """Take partitions up: begin new epochs, and end what their former owners left open.
 
         From here on a former owner can neither move nor mark the position. A worker that was
-        killed in a transaction would else keep its turn from the others until the database gives
+        killed in a transaction would else keep its lock from the others until the database gives
         it up, a minute later. The partitions share one session.
         """
         ...
@@ -207,7 +193,7 @@ class Storage(Protocol):
         """Record that all but the rest is published, if it is still the same step.
 
         Raises:
-            PositionLost: Another owner has taken the partition up.
+            Fenced: Another owner has taken the partition up.
         """
         ...
 

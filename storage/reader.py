@@ -1,4 +1,4 @@
-"""The reader: what people may ask of the database. It changes nothing and takes no turns."""
+"""The reader: what people may ask of the database. It changes nothing and takes no locks."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,25 +10,9 @@ from models.blockers import REMEDIES, BlockerCode
 from models.facts import CommerceStatus, Store
 from models.ledger import OffsetReset, Source
 from models.money import Money
+from models.order_query import OrderQuery
 from models.outcomes import ImportState, MissingDetail
 from models.records import CommerceOrder, OrderRecord, StoryEntry
-
-
-@dataclass(frozen=True, slots=True)
-class OrderFilter:
-    """Which orders to list. `None` leaves a question out.
-
-    `reason` is any stable code: of a blocker, of waiting, or of skipping. `since` is the earliest
-    purchase that is listed; `overdue_since` asks for orders that have waited for details since
-    then or longer.
-    """
-
-    store_id: str | None = None
-    state: ImportState | None = None
-    reason: str | None = None
-    since: datetime | None = None
-    limit: int = 50
-    overdue_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +113,7 @@ class Reader(Protocol):
         """Give all stores by id."""
         ...
 
-    async def list_orders(self, wanted: OrderFilter) -> Sequence[OrderLine]:
+    async def list_orders(self, wanted: OrderQuery, limit: int) -> Sequence[OrderLine]:
         """Give orders, newest purchase first; those without a purchase date come last."""
         ...
 

@@ -4,7 +4,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 
 from models.blockers import BlockerCode
-from models.outcomes import ImportState, SkipReason, WaitingReason
+from models.outcomes import ImportState, SkipReason, states_with
 from models.replays import (
     RecordedAnswer,
     Replay,
@@ -24,7 +24,7 @@ LONG_AGO = datetime.min.replace(tzinfo=UTC)
 def replay_in(replay: Replay) -> Document:
     """Give the fields of a replay but its `_id`."""
     fields = {name: getattr(replay, name) for name in _REPLAY_FIELDS}
-    return fields | {"state": replay.state.value, "filter": dict(replay.asked)}
+    return fields | {"state": replay.state, "filter": dict(replay.asked)}
 
 
 def replay_out(document: Document) -> Replay:
@@ -59,7 +59,7 @@ def answer_in(recorded: RecordedAnswer) -> Document:
     return {
         "replay_id": recorded.replay_id,
         "key": answer.key,
-        "result": answer.result.value,
+        "result": answer.result,
         "reasons": [present(**asdict(reason)) for reason in answer.reasons],
         "at": recorded.at,
         **present(total=money_in(answer.total)),
@@ -86,29 +86,22 @@ def query_of(wanted: Selection) -> Document:
     if dates:
         query["purchase_date"] = dates
     if wanted.sku is not None or wanted.reason in set(BlockerCode):
-        query["import.state"] = ImportState.BLOCKED.value
+        query["import.state"] = ImportState.BLOCKED
         query["$or"] = [{"import.reasons": {"$elemMatch": one}} for one in _blockers_of(wanted)]
     elif wanted.reason is not None:
-        query["import.state"] = {"$in": states_of(wanted.reason)}
+        query["import.state"] = {"$in": states_with(wanted.reason)}
         query["import.reasons"] = wanted.reason
     elif wanted.state is not None:
-        query["import.state"] = wanted.state.value
+        query["import.state"] = wanted.state
     elif wanted.keys is None:
-        skipped = {"import.state": ImportState.SKIPPED.value}
-        disabled = {"import.reasons": SkipReason.IMPORT_DISABLED.value}
-        query["$or"] = [{"import.state": ImportState.BLOCKED.value}, skipped | disabled]
+        skipped = {"import.state": ImportState.SKIPPED}
+        disabled = {"import.reasons": SkipReason.IMPORT_DISABLED}
+        query["$or"] = [{"import.state": ImportState.BLOCKED}, skipped | disabled]
         if wanted.non_amazon_stores:
-            not_sold = {"import.reasons": SkipReason.NOT_SOLD_ON_AMAZON.value}
+            not_sold = {"import.reasons": SkipReason.NOT_SOLD_ON_AMAZON}
             of_stores = {"store_id": {"$in": list(wanted.non_amazon_stores)}}
             query["$or"].append(skipped | not_sold | of_stores)
     return query
-
-
-def states_of(reason: str) -> list[str]:
-    """Give the states in which an order may have a code that is no blocker's."""
-    if reason in set(WaitingReason):
-        return [ImportState.WAITING.value]
-    return [ImportState.SKIPPED.value, ImportState.WITHDRAWN.value]
 
 
 def _blockers_of(wanted: Selection) -> list[Document]:

@@ -1,131 +1,105 @@
 """One MongoDB transaction behind the port."""
 
 from asyncio import Lock
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
-from pymongo import ReturnDocument, UpdateOne
+from pymongo import ReturnDocument
 from pymongo.errors import ClientBulkWriteException
 from typing_extensions import override
 
 from models import keys
 from models.catalog import Catalog
-from models.errors import PositionLost
 from models.facts import Listing, Store
 from models.ledger import Changes, DeadLetter, Position
 from models.records import OrderRecord, StockedProduct
+from storage.fact_cache import FactCache
 from storage.fact_documents import listing_out, product_out, store_out
 from storage.ledger_documents import dead_letter_out
 from storage.mongo_errors import WriteConflict, inside
 from storage.mongo_queries import NO_STORY, MongoQueries, among
 from storage.mongo_replays import MongoReplayQueries
-from storage.order_documents import order_out, version_in
-from storage.port import Transaction, Turn
-from storage.turn_cache import Handover, TurnCache
+from storage.order_documents import order_out
+from storage.port import DEFAULT_STOCK, Transaction
 from storage.values import Document
 from storage.writes import operations
 
-_CHANGED = "an order that was handed over is another one in the database"
-
 
 @dataclass(frozen=True, slots=True)
-class Turns:
-    """What the transactions of one process share.
+class Locks:
+    """What the transactions of one process share, by stock.
 
-    The locks save a conflict in the database; the caches what was read in a turn before.
+    The locks save a conflict in the database; the caches what was read under the lock before.
     """
 
-    locks: Mapping[Turn, Lock] = field(default_factory=lambda: {turn: Lock() for turn in Turn})
-    caches: Mapping[Turn, TurnCache] = field(
-        default_factory=lambda: {turn: TurnCache() for turn in Turn}
-    )
-    handover: Handover = field(default_factory=Handover)
+    locks: defaultdict[str, Lock] = field(default_factory=lambda: defaultdict(Lock))
+    caches: defaultdict[str, FactCache] = field(default_factory=lambda: defaultdict(FactCache))
 
 
 class MongoTransaction(MongoQueries, MongoReplayQueries, Transaction):
     """See the port for what each method promises."""
 
     def __init__(
-        self,
-        client: Any,
-        database: Any,
-        session: Any,
-        turns: Turns,
-        held_turns: AsyncExitStack,
-        taken_before: set[Turn] | None = None,
+        self, client: Any, database: Any, session: Any, locks: Locks, held: AsyncExitStack
     ) -> None:
         self._client = client
         self._database = database
         self._session = session
-        self._turns = turns
-        self._held_turns = held_turns
-        self._taken_before = set() if taken_before is None else taken_before
-        self._numbered: dict[Turn, int] = {}
-        self._caches: dict[Turn, TurnCache] = {}
-        self._taken: dict[Turn, int] = {}
+        self._locks = locks
+        self._held = held
+        self._cache: FactCache | None = None
+        self._caches: list[tuple[FactCache, int]] = []
         self._written: list[Changes] = []
-        self._handed_over: dict[str, OrderRecord] = {}
 
     def committed(self) -> None:
         """Remember what this transaction, which is committed, wrote."""
-        for turn, cache in self._caches.items():
-            cache.committed(self._taken[turn], self._written)
-        self._turns.handover.put(self._written)
+        for cache, taken in self._caches:
+            if cache is self._cache:
+                cache.committed(taken, self._written)
 
     def failed(self) -> None:
         """Forget what this transaction, of which it is not known whether it took place, read."""
-        for cache in self._caches.values():
+        for cache, _ in self._caches:
             cache.forget()
 
     @override
-    async def take_turn(self, turn: Turn) -> int:
-        self._taken_before.add(turn)
-        new = [one for one in Turn if one in self._taken_before and one not in self._numbered]
-        # All locks before the first word to the database: what another lane commits while this
-        # one waits for a lock would be a conflict for a transaction that has begun.
-        for one in new:
-            await self._held_turns.enter_async_context(self._turns.locks[one])
-        for one in new:
-            self._numbered[one] = await self._win_turn(one)
-        return self._numbered[turn]
-
-    async def _win_turn(self, turn: Turn) -> int:
-        document = await self._database.turns.find_one_and_update(
-            {"_id": turn.value},
-            {"$inc": {"taken": 1}},
-            upsert=True,
-            return_document=ReturnDocument.AFTER,
-            session=self._session,
-        )
-        self._caches[turn], self._taken[turn] = self._turns.caches[turn], document["taken"]
-        self._caches[turn].begin(document["taken"])
-        number: int = document.get("orders_numbered", 0)
-        return number
+    async def lock(self, stocks: Collection[str] = (DEFAULT_STOCK,)) -> int:
+        # First in this process, and before the first word to the database: what another lane
+        # commits while this one waits would be a conflict for a transaction that has begun.
+        for stock in sorted(stocks):
+            await self._held.enter_async_context(self._locks.locks[stock])
+        numbered = 0
+        for stock in sorted(stocks):
+            lock = await self._database.locks.find_one_and_update(
+                {"_id": stock},
+                {"$inc": {"taken": 1}},
+                upsert=True,
+                return_document=ReturnDocument.AFTER,
+                session=self._session,
+            )
+            cache = self._locks.caches[stock]
+            cache.begin(lock["taken"])
+            self._caches.append((cache, lock["taken"]))
+            numbered = max(numbered, lock.get("orders_numbered", 0))
+        if len(self._caches) == 1:
+            self._cache = self._caches[0][0]
+        return numbered
 
     @override
     async def stores(self) -> Mapping[str, Store]:
-        caches = [self._caches[turn] for turn in (Turn.POLICY, Turn.STOCK) if turn in self._caches]
-        for cache in caches:
-            if cache.stores is not None:
-                return cache.stores
-        stores = {found["_id"]: store_out(found) for found in await self._find("stores", {})}
-        for cache in caches:
-            cache.stores = stores
-        return stores
+        cache = self._cache or FactCache()
+        if cache.stores is None:
+            found = await self._find("stores", {})
+            cache.stores = {document["_id"]: store_out(document) for document in found}
+        return cache.stores
 
     @override
     async def orders(self, wanted: Collection[str]) -> Mapping[str, OrderRecord]:
         found = await self._find("amazon_orders", among(wanted), NO_STORY)
         return {document["_id"]: order_out(document) for document in found}
-
-    @override
-    async def admitted_orders(self, wanted: Collection[str]) -> Mapping[str, OrderRecord]:
-        # What another process made of them since is met by the write.
-        handed_over = self._turns.handover.take(wanted)
-        self._handed_over |= handed_over
-        return handed_over | dict(await self.orders(set(wanted) - handed_over.keys()))
 
     @override
     async def catalog(self, wanted: Collection[tuple[str, str]]) -> Catalog:
@@ -137,8 +111,7 @@ class MongoTransaction(MongoQueries, MongoReplayQueries, Transaction):
 
     @override
     async def products(self, skus: Collection[str]) -> Mapping[str, StockedProduct]:
-        cache = self._caches.get(Turn.STOCK)
-        known: dict[str, StockedProduct | None] = {} if cache is None else cache.products
+        known = {} if self._cache is None else self._cache.products
         missing = [sku for sku in skus if sku not in known]
         found = await self._find("products", among(missing))
         known |= dict.fromkeys(missing)
@@ -147,8 +120,7 @@ class MongoTransaction(MongoQueries, MongoReplayQueries, Transaction):
 
     @override
     async def listings(self, wanted: Collection[str]) -> Mapping[str, Listing]:
-        cache = self._caches.get(Turn.STOCK)
-        known: dict[str, Listing | None] = {} if cache is None else cache.listings
+        known = {} if self._cache is None else self._cache.listings
         missing = [key for key in wanted if key not in known]
         found = await self._find("listings", among(missing))
         known |= dict.fromkeys(missing)
@@ -157,44 +129,34 @@ class MongoTransaction(MongoQueries, MongoReplayQueries, Transaction):
 
     @override
     async def details_of(self, amazon_order_ids: Collection[str]) -> Sequence[DeadLetter]:
-        cache = self._caches.get(Turn.POLICY)
-        if cache is not None and cache.details_wait is None:
-            waiting = self._database.dead_letters.find_one
-            one = await waiting(
-                {"details_of": {"$exists": True}}, {"_id": 1}, session=self._session
-            )
+        cache = self._cache or FactCache()
+        if cache.details_wait is None:
+            letters = self._database.dead_letters
+            waiting = {"details_of": {"$exists": True}}
+            one = await letters.find_one(waiting, {"_id": 1}, session=self._session)
             cache.details_wait = one is not None
-        if not amazon_order_ids or (cache is not None and not cache.details_wait):
+        if not cache.details_wait:
             return ()
-        query = {"details_of": {"$in": list(amazon_order_ids)}}
-        return [dead_letter_out(document) for document in await self._find("dead_letters", query)]
+        found = await self._find("dead_letters", among(amazon_order_ids, "details_of"))
+        return [dead_letter_out(document) for document in found]
 
     @override
     async def write(
         self, changes: Changes, moves: Sequence[tuple[Position, Position]] = ()
     ) -> None:
-        expected = {key: version_in(record) for key, record in self._handed_over.items()}
         stories = await self._take_moved(changes)
-        batch = operations(changes, moves, self._database.name, expected, stories)
+        batch = operations(changes, moves, self._database.name, stories)
         self._written.append(changes)
         if not batch:
             return
-        if not self._numbered:
+        if not self._caches:
             # The first command of a transaction has a read concern, and SecantusDB takes a bulk
-            # write with none. Whoever has taken a turn has asked before.
+            # write with none. Whoever has taken a lock has asked before.
             await self._database.positions.find_one({"_id": ""}, session=self._session)
         try:
-            done = await self._client.bulk_write(batch, ordered=False, session=self._session)
+            await self._client.bulk_write(batch, ordered=False, session=self._session)
         except ClientBulkWriteException as error:
-            found = inside(error, batch)
-            if expected and isinstance(found, PositionLost):
-                # One of them may have its Commerce order already. Whose position is lost in truth
-                # meets the same again when all is read.
-                raise WriteConflict(_CHANGED) from None
-            raise found from None
-        updates = sum(isinstance(one, UpdateOne) for one in batch)
-        if expected and done.matched_count + done.upserted_count < updates:
-            raise WriteConflict(_CHANGED)
+            raise inside(error, batch) from None
 
     async def _take_moved(self, changes: Changes) -> dict[str, list[Document]]:
         """Delete the orders that move to another store, and return their stories by their keys.

@@ -1,6 +1,7 @@
 """The writes of one batch, over all collections, for one round trip."""
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from pymongo import DeleteOne, InsertOne, UpdateOne
 
@@ -15,9 +16,9 @@ from storage.ledger_documents import (
     position_id,
     reference_in,
 )
-from storage.order_documents import order_in, outcome_in
+from storage.order_documents import order_in, outcome_in, story_in
+from storage.port import DEFAULT_STOCK
 from storage.replay_documents import answer_in, replay_in, replay_part_in, sync_id
-from storage.story_documents import story_in
 from storage.values import Document, present
 
 STORY_LENGTH = 200
@@ -26,159 +27,98 @@ STORY_LENGTH = 200
 Operation = InsertOne[Document] | UpdateOne | DeleteOne
 
 
+class _Batch:
+    """Collects the writes of a batch, each for a collection of one database."""
+
+    def __init__(self, database: str) -> None:
+        self.writes: list[Operation] = []
+        self._database = database
+
+    def insert(self, collection: str, document: Document) -> None:
+        self.writes.append(InsertOne(document, namespace=f"{self._database}.{collection}"))
+
+    def update(self, collection: str, key: Any, update: Document, *, upsert: bool = False) -> None:
+        """Update one document, by its `_id` or by a filter."""
+        found = key if isinstance(key, dict) else {"_id": key}
+        namespace = f"{self._database}.{collection}"
+        self.writes.append(UpdateOne(found, update, upsert=upsert, namespace=namespace))
+
+    def put(self, collection: str, key: str, fields: Document) -> None:
+        """Set fields of a document that may not be there yet."""
+        self.update(collection, key, {"$set": fields}, upsert=True)
+
+    def delete(self, collection: str, key: str) -> None:
+        self.writes.append(DeleteOne({"_id": key}, namespace=f"{self._database}.{collection}"))
+
+
 def operations(
     changes: Changes,
     moves: Iterable[tuple[Position, Position]],
     database: str,
-    expected: Mapping[str, Document],
     stories: Mapping[str, list[Document]],
 ) -> list[Operation]:
     """Give the writes of a batch. They touch different documents: their order does not matter.
 
-    `expected` has, by key, what an order must still be for its write to take place; `stories` the
-    stored stories of new orders that were known under another store.
+    The positions come first, so that who has lost one is told so. `stories` are the stored stories
+    of new orders that were known under another store, by key.
     """
-    writes: list[Operation] = [_move_write(*move, f"{database}.positions") for move in moves]
-    orders = f"{database}.amazon_orders"
-    writes += [
-        _order_write(
-            change,
-            orders,
-            expected.get(change.record.key, {}),
-            stories.get(change.record.key, []),
-        )
-        for change in changes.orders
-    ]
-    commerce = f"{database}.commerce_orders"
-    writes += [
-        InsertOne(commerce_order_in(order), namespace=commerce)
-        for order in changes.new_commerce_orders
-    ]
-    writes += [
-        UpdateOne(
-            {"_id": order.commerce_order_id},
-            {"$set": commerce_progress_in(order)},
-            namespace=commerce,
-        )
-        for order in changes.changed_commerce_orders
-    ]
-    writes += [
-        InsertOne(event_in(event), namespace=f"{database}.events") for event in changes.events
-    ]
-    # Not inserted: a topic made anew counts its offsets from 0 again.
-    writes += [
-        UpdateOne(
-            {"_id": document["_id"]},
-            {"$set": document},
-            upsert=True,
-            namespace=f"{database}.offset_resets",
-        )
-        for document in map(offset_reset_in, changes.offset_resets)
-    ]
-    writes += [
-        UpdateOne(
-            {"_id": letter.dead_letter_id},
-            {"$set": dead_letter_in(letter)},
-            upsert=True,
-            namespace=f"{database}.dead_letters",
-        )
-        for letter in changes.dead_letters
-    ]
-    writes += [
-        UpdateOne(
-            {"_id": letter_id},
-            {"$unset": {"details_of": ""}, "$set": {"claimed": True}},
-            namespace=f"{database}.dead_letters",
-        )
-        for letter_id in changes.claimed
-    ]
-    writes += [
-        UpdateOne(
-            {"_id": replay.replay_id},
-            {"$set": replay_in(replay)},
-            upsert=True,
-            namespace=f"{database}.replays",
-        )
-        for replay in changes.replays
-    ]
-    # A step that is taken twice finds its orders created: the first answer is the true one.
-    writes += [
-        UpdateOne(
-            {"_id": recorded.result_id},
-            {"$setOnInsert": answer_in(recorded)},
-            upsert=True,
-            namespace=f"{database}.replay_results",
-        )
-        for recorded in changes.answers
-    ]
-    writes += [
-        InsertOne(replay_part_in(part), namespace=f"{database}.replay_parts")
-        for part in changes.replay_parts
-    ]
-    writes += [
-        UpdateOne(
-            {"_id": sync_id(scope)},
-            {"$max": {"requested_at": at}},
-            upsert=True,
-            namespace=f"{database}.timers",
-        )
-        for scope, at in changes.synced.items()
-    ]
-    writes += _fact_writes(changes, database)
-    numbered = len(changes.new_commerce_orders)
-    if numbered:
-        writes.append(
-            UpdateOne(
-                {"_id": "stock"},
-                {"$inc": {"orders_numbered": numbered}},
-                namespace=f"{database}.turns",
-            )
-        )
-    return writes
+    batch = _Batch(database)
+    for before, after in moves:
+        _move(batch, before, after)
+    for change in changes.orders:
+        _write_order(batch, change, stories.get(change.record.key, []))
+    for order in changes.new_commerce_orders:
+        batch.insert("commerce_orders", commerce_order_in(order))
+    for order in changes.changed_commerce_orders:
+        progress = {"$set": commerce_progress_in(order)}
+        batch.update("commerce_orders", order.commerce_order_id, progress)
+    for event in changes.events:
+        batch.insert("events", event_in(event))
+    for reset in map(offset_reset_in, changes.offset_resets):
+        batch.put("offset_resets", reset["_id"], reset)
+    for letter in changes.dead_letters:
+        # Not inserted: a topic made anew counts its offsets from 0 again.
+        batch.put("dead_letters", letter.dead_letter_id, dead_letter_in(letter))
+    for letter_id in changes.claimed:
+        claimed = {"$unset": {"details_of": ""}, "$set": {"claimed": True}}
+        batch.update("dead_letters", letter_id, claimed)
+    _write_facts(batch, changes)
+    _write_replays(batch, changes)
+    if numbered := len(changes.new_commerce_orders):
+        batch.update("locks", DEFAULT_STOCK, {"$inc": {"orders_numbered": numbered}})
+    return batch.writes
 
 
-def _move_write(before: Position, after: Position, namespace: str) -> Operation:
+def _move(batch: _Batch, before: Position, after: Position) -> None:
     # An upsert that finds another position than expected collides with that one's `_id`.
-    return UpdateOne(
-        {"_id": position_id(before.source), "epoch": before.epoch, "step": before.step},
-        {
-            "$set": {
-                "decided_to": after.decided_to,
-                "step": after.step,
-                "outbox": [reference_in(outgoing) for outgoing in after.outbox],
-                **present(topic_id=after.topic_id),
-            }
-        },
-        upsert=True,
-        namespace=namespace,
-    )
+    stands = {"_id": position_id(before.source), "epoch": before.epoch, "step": before.step}
+    moved = {
+        "decided_to": after.decided_to,
+        "step": after.step,
+        "part": after.part,
+        "part_refused": after.part_refused,
+        "outbox": [reference_in(outgoing) for outgoing in after.outbox],
+        **present(topic_id=after.topic_id),
+    }
+    batch.update("positions", stands, {"$set": moved}, upsert=True)
 
 
-def _order_write(
-    change: OrderChange, namespace: str, expected: Document, story_before: list[Document]
-) -> Operation:
+def _write_order(batch: _Batch, change: OrderChange, story_before: list[Document]) -> None:
     record = change.record
     story = [story_in(entry) for entry in change.story]
     if change.is_new:
-        kept = [*story_before, *story][-STORY_LENGTH:]
-        document = {"_id": record.key} | order_in(record, is_new=True) | {"story": kept}
-        return InsertOne(document, namespace=namespace)
+        document = order_in(record, is_new=True)
+        document["story"] = [*story_before, *story][-STORY_LENGTH:]
+        batch.insert("amazon_orders", document)
+        return
     fields = order_in(record, is_new=False) if change.details else outcome_in(record)
-    return UpdateOne(
-        {"_id": record.key} | expected,
-        {"$set": fields, "$push": {"story": {"$each": story, "$slice": -STORY_LENGTH}}},
-        namespace=namespace,
-    )
+    push = {"story": {"$each": story, "$slice": -STORY_LENGTH}}
+    batch.update("amazon_orders", record.key, {"$set": fields, "$push": push})
 
 
-def _fact_writes(changes: Changes, database: str) -> list[Operation]:
-    stores, products, listings = (
-        f"{database}.{name}" for name in ("stores", "products", "listings")
-    )
-    writes: list[Operation] = [
-        UpdateOne({"_id": store.store_id}, {"$set": store_in(store)}, upsert=True, namespace=stores)
-        for store in changes.stores
-    ]
+def _write_facts(batch: _Batch, changes: Changes) -> None:
+    for store in changes.stores:
+        batch.put("stores", store.store_id, store_in(store))
     told: dict[str, Document] = {
         product.sku: {"$set": product_in(product)} for product in changes.products
     }
@@ -187,20 +127,23 @@ def _fact_writes(changes: Changes, database: str) -> list[Operation]:
     for sku, pieces in changes.held.items():
         if pieces:
             told.setdefault(sku, {})["$inc"] = {"held": pieces}
-    writes += [
-        UpdateOne(
-            {"_id": sku}, update, upsert="as_of" in update.get("$set", {}), namespace=products
-        )
-        for sku, update in told.items()
-    ]
-    writes += [
-        UpdateOne(
-            {"_id": listing_key(listing.store_id, listing.seller_sku)},
-            {"$set": listing_in(listing)},
-            upsert=True,
-            namespace=listings,
-        )
-        for listing in changes.listings
-    ]
-    writes += [DeleteOne({"_id": key}, namespace=listings) for key in changes.deleted_listings]
-    return writes
+    for sku, update in told.items():
+        batch.update("products", sku, update, upsert="as_of" in update.get("$set", {}))
+    for listing in changes.listings:
+        key = listing_key(listing.store_id, listing.seller_sku)
+        batch.put("listings", key, listing_in(listing))
+    for key in changes.deleted_listings:
+        batch.delete("listings", key)
+
+
+def _write_replays(batch: _Batch, changes: Changes) -> None:
+    for replay in changes.replays:
+        batch.put("replays", replay.replay_id, replay_in(replay))
+    for told in changes.answers:
+        # A step that is taken twice finds its orders created: the first answer is the true one.
+        answer = {"$setOnInsert": answer_in(told)}
+        batch.update("replay_results", told.result_id, answer, upsert=True)
+    for part in changes.replay_parts:
+        batch.insert("replay_parts", replay_part_in(part))
+    for scope, at in changes.synced.items():
+        batch.update("timers", sync_id(scope), {"$max": {"requested_at": at}}, upsert=True)

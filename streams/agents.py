@@ -11,28 +11,27 @@ from yarl import URL
 
 from models.ledger import Source
 from streams.blocker_check import BlockerCheckStage
-from streams.commands import CommandsStage
 from streams.facts import ListingsStage, ProductsStage, StoresStage
 from streams.import_policy import ImportPolicyStage
 from streams.lanes import Lanes
 from streams.order_updates import OrderUpdatesStage
 from streams.recovery import LedgerTables
 from streams.stage import Stage
-from streams.topics import READ_TOPICS, TopicName
+from streams.topics import TopicName
 from streams.transport import LedgerTransport
 
-STAGES: Mapping[TopicName, Stage[Any]] = {
-    TopicName.ORDERS: ImportPolicyStage(),
-    TopicName.ADMITTED: BlockerCheckStage(),
-    TopicName.STORES: StoresStage(),
-    TopicName.PRODUCTS: ProductsStage(),
-    TopicName.LISTINGS: ListingsStage(),
-    TopicName.ORDER_UPDATES: OrderUpdatesStage(),
-    TopicName.COMMANDS: CommandsStage(),
+AGENTS: Mapping[str, tuple[TopicName, Stage[Any]]] = {
+    "import_policy": (TopicName.ORDERS, ImportPolicyStage()),
+    "blocker_check": (TopicName.COMMANDS, BlockerCheckStage()),
+    "stores": (TopicName.STORES, StoresStage()),
+    "products": (TopicName.PRODUCTS, ProductsStage()),
+    "listings": (TopicName.LISTINGS, ListingsStage()),
+    "order_updates": (TopicName.ORDER_UPDATES, OrderUpdatesStage()),
 }
+"""Which agent reads which topic, and its work. The import policy hands what it admits to the
+blocker check in the same unit of work; the agent of that name judges again what commands name."""
+STAGES = dict(AGENTS.values())
 """Which stage works on which topic."""
-FOLLOWED_BY = {TopicName.ORDERS: TopicName.ADMITTED}
-"""Which topic's stage goes on with what another one's has decided."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +78,8 @@ def build_app(options: AppOptions, lanes: Lanes, data_dir: str) -> faust.App:
         web_enabled=False,
     )
     app.transport = LedgerTransport(urls, app, lanes=lanes)
-    for name in READ_TOPICS:
-        _add_agent(app, options.topic_prefix + name, name, lanes)
+    for name, (topic, _) in AGENTS.items():
+        _add_agent(app, options.topic_prefix + topic, name, lanes)
     return app
 
 

@@ -1,31 +1,175 @@
-"""The blocker-check stage: admitted orders become Commerce orders or are blocked."""
+"""The blocker-check stage: orders are judged again, for a changed fact, at a sync, in a replay.
+
+A command is one bounded step of a job. What is left to do is the next command of its chain, which
+goes into the outbox in the same transaction: others come in between, and a crash loses no step.
+"""
 
 from collections.abc import Sequence
+from datetime import timedelta
 
-from storage.port import Transaction, Turn
-from streams.bench import Bench
+from typing_extensions import override
+
+from handlers.order_updates import complete_shipped
+from handlers.payloads.json_text import parse_json
+from models.commands import COMMAND, Command, OrderCursor, Recheck, ReplayStep, Sync
+from models.ledger import ALL_STORES, CommandMessage
+from models.records import OrderRecord
+from models.refusals import DeadLetterCode, Refusal
+from models.replays import (
+    NOT_RECEIVED,
+    RecordedAnswer,
+    ReplayAnswer,
+    ReplayReason,
+    ReplayResult,
+)
+from storage.port import Transaction
 from streams.messages import Incoming
 from streams.page import Page
 from streams.stage import Stage
 
+STEP = 500
+"""How many orders one step checks again at most."""
+_ALONE = 1_000_000
+"""More than any transaction takes: a step has one of its own."""
+STALLED = timedelta(minutes=1)
+"""After how long without a step a sync sends a replay's next step again."""
+AHEAD = timedelta(hours=1)
+"""How much later than the worker's own clock a sync can have been asked for."""
+_MOST_RUNNING = 100
 
-class BlockerCheckStage(Stage[tuple[str, Incoming]]):
+
+class BlockerCheckStage(Stage[tuple[Incoming, Command | None]]):
     """See `streams.stage.Stage`."""
 
-    def read(self, messages: Sequence[Incoming]) -> Sequence[tuple[str, Incoming]]:
-        """Read the order keys. Only this program writes the topic; anything else has no order."""
-        return [((message.key or b"").decode(errors="replace"), message) for message in messages]
+    def read(self, messages: Sequence[Incoming]) -> Sequence[tuple[Incoming, Command | None]]:
+        """Read commands; None for a message that is none."""
+        return [(message, _read(message)) for message in messages]
+
+    @override
+    def weight(self, read: tuple[Incoming, Command | None]) -> int:
+        """Return so much that each step has a transaction of its own."""
+        del read
+        return _ALONE
 
     async def decide(
-        self, read: Sequence[tuple[str, Incoming]], page: Page, transaction: Transaction
+        self,
+        read: Sequence[tuple[Incoming, Command | None]],
+        page: Page,
+        transaction: Transaction,
     ) -> None:
-        """Judge each order that is still admitted, by the catalog and the stock as they are."""
-        numbered = await transaction.take_turn(Turn.STOCK)
-        known = await transaction.admitted_orders({key for key, _ in read})
-        waiting = [record for record in known.values() if record.admitted]
-        bench = Bench(page, transaction, numbered)
-        await bench.prepare(waiting)
-        for key, message in read:
+        """Take one step for each command."""
+        await page.lock(transaction)
+        for message, command in read:
+            match command:
+                case None:
+                    page.refuse(message, _NO_COMMAND)
+                case Recheck():
+                    found = await transaction.orders_waiting_on(command.fact, command.after, STEP)
+                    await _check_again(found, message, page, transaction)
+                    _go_on(page, command.fact, command, found)
+                case Sync():
+                    await self._sync(command, message, page, transaction)
+                case ReplayStep():
+                    await self._replay(command, message, page, transaction)
+
+    async def _sync(
+        self,
+        command: Sync,
+        message: Incoming,
+        page: Page,
+        transaction: Transaction,
+    ) -> None:
+        """Complete what Commerce has shipped, then check blocked orders; some at a time."""
+        key = command.store_id or ALL_STORES
+        if command.after is None:
+            shipped = await transaction.shipped_commerce_orders(command.store_id, STEP)
+            records = await transaction.orders({order.key for order in shipped})
+            page.remember(records.values(), shipped)
+            for order in shipped:
+                decision = complete_shipped(records[order.key], order, page.occasion(message))
+                if decision is not None:
+                    page.decide(decision)
+            if len(shipped) == STEP:
+                page.outgoing.append(CommandMessage(key, command))
+                return
+        blocked = await transaction.blocked_orders(command.store_id, command.after, STEP)
+        await _check_again(blocked, message, page, transaction)
+        if _go_on(page, key, command, blocked):
+            return
+        page.facts.synced[key] = min(command.requested_at, page.at + AHEAD)
+        if command.store_id is None:
+            for replay in await transaction.replays(running=True, limit=_MOST_RUNNING):
+                if page.at - replay.moved_at > STALLED:  # its command never reached Kafka
+                    page.outgoing.append(step_of(replay.replay_id, replay.step))
+
+    async def _replay(
+        self,
+        command: ReplayStep,
+        message: Incoming,
+        page: Page,
+        transaction: Transaction,
+    ) -> None:
+        """Check the orders of one step of a replay, and record what is said of each."""
+        replay = await transaction.replay(command.replay_id)
+        if replay is None:
+            page.refuse(message, _NO_REPLAY)
+            return
+        if not replay.is_running or command.step != replay.step:
+            return  # canceled, or a command that came twice
+        keys = await transaction.replay_part(replay.replay_id, replay.step)
+        known = await transaction.orders(keys)
+        await page.prepare(transaction, known.values())
+        answers: list[ReplayAnswer] = []
+        for key in keys:
             record = page.record(key)
-            if record is not None and record.admitted:
-                bench.judge(record, page.occasion(message))
+            if record is None:
+                reasons = (ReplayReason(NOT_RECEIVED),)
+                answers.append(ReplayAnswer(key, ReplayResult.REFUSED, reasons))
+            else:
+                answers.append(page.replay(record, page.occasion(message), replay.replay_id))
+        after = replay.advanced(answers, page.at)
+        page.facts.answers.extend(
+            RecordedAnswer(replay.replay_id, answer, page.at) for answer in answers
+        )
+        page.facts.replays.append(after)
+        if after.is_running:
+            page.outgoing.append(step_of(after.replay_id, after.step))
+
+
+def step_of(replay_id: str, step: int) -> CommandMessage:
+    """Return the command that takes a step of a replay."""
+    return CommandMessage(replay_id, ReplayStep(replay_id=replay_id, step=step))
+
+
+async def _check_again(
+    found: Sequence[OrderRecord], message: Incoming, page: Page, transaction: Transaction
+) -> None:
+    await page.prepare(transaction, found)
+    for record in found:
+        page.judge(page.record(record.key) or record, page.occasion(message))
+
+
+def _go_on(page: Page, key: str, command: Recheck | Sync, checked: Sequence[OrderRecord]) -> bool:
+    """Put the next command of the chain into the outbox if there may be more orders."""
+    if len(checked) < STEP:
+        return False
+    last = checked[-1]
+    after = OrderCursor.model_construct(purchase_date=last.order.purchase_date, key=last.key)
+    page.outgoing.append(CommandMessage(key, command.model_copy(update={"after": after})))
+    return True
+
+
+def _read(message: Incoming) -> Command | None:
+    try:
+        return COMMAND.validate_python(parse_json(message.value or b""))
+    except ValueError:
+        return None
+
+
+_NO_COMMAND = Refusal(
+    code=DeadLetterCode.UNKNOWN_PAYLOAD, message="command: expected recheck, sync or replay"
+)
+_NO_REPLAY = Refusal(
+    code=DeadLetterCode.UNKNOWN_PAYLOAD,
+    message="replay_id: expected a replay that an operator has begun",
+)

@@ -1,7 +1,8 @@
 """The fact stages: stores, products and listings as upstream tells them. Newer wins."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Generic, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -13,7 +14,7 @@ from models import keys
 from models.commands import MAX_KEY
 from models.facts import Listing, Product, Store
 from models.refusals import DeadLetterCode, Refusal
-from storage.port import Transaction, Turn
+from storage.port import Transaction
 from streams.messages import Incoming
 from streams.page import Page
 from streams.stage import Stage
@@ -64,6 +65,38 @@ def _refusal(code: DeadLetterCode, message: str) -> Refusal:
     return Refusal(code=code, message=message)
 
 
+def _newest(
+    read: Sequence[Told[Fact]],
+    page: Page,
+    known: dict[str, Fact],
+    key_of: Callable[[Fact], str],
+    at: Callable[[Fact], datetime],
+    *,
+    told_stays: bool = False,
+) -> tuple[dict[str, Fact], set[str]]:
+    """Return the facts that are newer than what is known, and the keys of those deleted.
+
+    `told_stays` says that what was told of a deleted one is kept all the same.
+    """
+    changed: dict[str, Fact] = {}
+    deleted: set[str] = set()
+    for told in read:
+        if told.refusal is not None:
+            page.refuse(told.message, told.refusal)
+        elif told.deletes is not None:
+            deleted.add(told.deletes)
+            if not told_stays:
+                known.pop(told.deletes, None)
+                changed.pop(told.deletes, None)
+        elif told.fact is not None:
+            key = key_of(told.fact)
+            held = known.get(key)
+            if held is None or at(told.fact) >= at(held):
+                known[key] = changed[key] = told.fact
+                deleted.discard(key)
+    return changed, deleted
+
+
 class StoresStage(Stage[Told[Store]]):
     """See `streams.stage.Stage`."""
 
@@ -75,19 +108,12 @@ class StoresStage(Stage[Told[Store]]):
         self, read: Sequence[Told[Store]], page: Page, transaction: Transaction
     ) -> None:
         """Keep the newest word on each store, and wake the orders that wait on it."""
-        await transaction.take_turn(Turn.POLICY)
-        await transaction.take_turn(Turn.STOCK)
-        known = dict(await transaction.stores())
-        changed: dict[str, Store] = {}
-        for told in read:
-            if told.refusal is not None:
-                page.refuse(told.message, told.refusal)
-            elif told.fact is not None:
-                held = known.get(told.fact.store_id)
-                if held is None or told.fact.updated_at >= held.updated_at:
-                    known[told.fact.store_id] = changed[told.fact.store_id] = told.fact
+        await page.lock(transaction)
+        changed, _ = _newest(
+            read, page, dict(page.stores), lambda one: one.store_id, lambda one: one.updated_at
+        )
         page.facts.stores.extend(changed.values())
-        await page.wake(transaction, {keys.waits_on_store(store_id) for store_id in changed})
+        await page.wake(transaction, map(keys.waits_on_store, changed))
 
 
 class ProductsStage(Stage[Told[Product]]):
@@ -105,40 +131,21 @@ class ProductsStage(Stage[Told[Product]]):
         What Commerce has acknowledged up to that count is in it already, and is held no more
         (rule 10).
         """
-        await transaction.take_turn(Turn.STOCK)
-        skus = {told.fact.sku for told in read if told.fact is not None}
-        known = {
-            sku: stocked.product
-            for sku, stocked in (await transaction.product_versions(skus)).items()
-        }
-        changed: dict[str, Product] = {}
-        deleted: set[str] = set()
-        for told in read:
-            if told.refusal is not None:
-                page.refuse(told.message, told.refusal)
-            elif told.deletes is not None:
-                deleted.add(told.deletes)  # what was told of it is kept all the same
-            elif told.fact is not None:
-                held = known.get(told.fact.sku)
-                if held is None or told.fact.as_of >= held.as_of:
-                    known[told.fact.sku] = changed[told.fact.sku] = told.fact
-                    deleted.discard(told.fact.sku)
+        await page.lock(transaction)
+        told = await transaction.product_versions({one.fact.sku for one in read if one.fact})
+        known = {sku: stocked.product for sku, stocked in told.items()}
+        changed, deleted = _newest(
+            read, page, known, lambda one: one.sku, lambda one: one.as_of, told_stays=True
+        )
         page.facts.products.extend(changed.values())
         page.facts.deleted_products.extend(deleted)
-        await self._count(page, transaction, changed)
-        await page.wake(
-            transaction, {keys.waits_on_product(sku) for sku in changed.keys() | deleted}
-        )
-
-    async def _count(
-        self, page: Page, transaction: Transaction, changed: dict[str, Product]
-    ) -> None:
         counted_as_of = {sku: product.as_of for sku, product in changed.items()}
-        for order in await transaction.acknowledged_holders(set(changed)):
+        for order in await transaction.acknowledged_holders(changed.keys()):
             kept, counted = release_counted(order, counted_as_of)
             if counted:
                 page.remember((), (order,))
                 page.keep(kept, counted=[(hold.sku, hold.quantity) for hold in counted])
+        await page.wake(transaction, map(keys.waits_on_product, changed.keys() | deleted))
 
 
 class ListingsStage(Stage[Told[Listing]]):
@@ -152,29 +159,13 @@ class ListingsStage(Stage[Told[Listing]]):
         self, read: Sequence[Told[Listing]], page: Page, transaction: Transaction
     ) -> None:
         """Keep the newest match of each seller SKU."""
-        await transaction.take_turn(Turn.STOCK)
-        known = dict(await transaction.listings({_listing_of(told) for told in read}))
-        changed: dict[str, Listing] = {}
-        deleted: set[str] = set()
-        for told in read:
-            key = _listing_of(told)
-            if told.refusal is not None:
-                page.refuse(told.message, told.refusal)
-            elif told.deletes is not None:
-                known.pop(key, None)
-                changed.pop(key, None)
-                deleted.add(key)
-            elif told.fact is not None:
-                held = known.get(key)
-                if held is None or told.fact.updated_at >= held.updated_at:
-                    known[key] = changed[key] = told.fact
-                    deleted.discard(key)
+        await page.lock(transaction)
+        known = await transaction.listings({_listing_of(one.fact) for one in read if one.fact})
+        changed, deleted = _newest(read, page, dict(known), _listing_of, lambda one: one.updated_at)
         page.facts.listings.extend(changed.values())
         page.facts.deleted_listings.extend(deleted)
         await page.wake(transaction, {f"listing:{key}" for key in changed.keys() | deleted})
 
 
-def _listing_of(told: Told[Listing]) -> str:
-    if told.fact is not None:
-        return keys.listing_key(told.fact.store_id, told.fact.seller_sku)
-    return told.deletes or ""
+def _listing_of(listing: Listing) -> str:
+    return keys.listing_key(listing.store_id, listing.seller_sku)

@@ -1,7 +1,6 @@
 """The lane: one topic's batches, decided one after the other, published in order."""
 
 import asyncio
-import contextlib
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -12,11 +11,19 @@ from typing import Any, NamedTuple
 import structlog
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_exponential_jitter
 
-from models.errors import PositionLost, StorageBusy, StorageUnavailable, TransactionTooLarge
+from models.errors import (
+    DuplicateKey,
+    Fenced,
+    StorageBusy,
+    StorageUnavailable,
+    TransactionTooLarge,
+    TransientStorageError,
+)
 from models.ledger import OffsetReset, Outgoing, Position, Source
+from models.refusals import DeadLetterCode, Refusal
 from storage.port import Storage, Transaction
 from streams.messages import Incoming
-from streams.outbox import Outbox
+from streams.outbox import End, Outbox
 from streams.page import Page
 from streams.publisher import Publisher
 from streams.stage import Stage
@@ -28,8 +35,6 @@ _MOST_LOOKS = 8
 """How often a position is asked whether it was moved by a commit without an answer."""
 IDLE_SECONDS = 0.05
 """How long a lane waits for more before it records that all is published."""
-PATIENCE_SECONDS = 1.0
-"""How long a lane waits for the next one to come after, before it decides more all the same."""
 MAX_WEIGHT = 1000
 """How many orders and other messages are decided in one transaction, if nothing else is set."""
 MAX_BATCH_BYTES = 8 * 1024 * 1024
@@ -53,18 +58,22 @@ class Batch:
 
 
 class ParsedMessage(NamedTuple):
-    """A message as its stage has read it, the offset after it, and how large a part it is.
+    """A message, or a part of one, as its stage has read it, and how large a part it is.
 
-    One that is `refused` was no message to read; one with neither only moves the position, perhaps
-    past offsets that Kafka `deleted` before they were read.
+    Without a `refusal` and without anything read it only moves the position: to `end`, and with
+    `part` orders of the message there decided too, of which `done` were before this part. Perhaps
+    it moves past offsets that Kafka `deleted` before they were read.
     """
 
     source: Source
-    read: Any
     end: int
-    weight: int
-    size: int
-    refused: Incoming | None = None
+    weight: int = 0
+    size: int = 0
+    message: Incoming | None = None
+    read: Any = None
+    refusal: Refusal | None = None
+    done: int = 0
+    part: int = 0
     deleted: range = range(0)
 
 
@@ -89,7 +98,6 @@ class Lane:
         now: Callable[[], datetime],
         on_room: Callable[[], None] = lambda: None,
         max_weight: int = MAX_WEIGHT,
-        followed_by: "Lane | None" = None,
     ) -> None:
         self._outbox = Outbox(positions, storage, publisher)
         self._stage = stage
@@ -98,12 +106,11 @@ class Lane:
         self._on_room = on_room
         self._max_weight = max_weight
         self._weight_now = max_weight
-        self._followed_by = followed_by
         self._waiting: deque[ParsedMessage] = deque()
         self._waiting_weight = self._waiting_size = 0
         self._news = asyncio.Event()
-        self._relief = asyncio.Event()
         self._taken_to = {source: one.decided_to for source, one in self.positions.items()}
+        self._begun = {source: one for source, one in self.positions.items() if one.part}
         self._draining = False
 
     @property
@@ -127,13 +134,6 @@ class Lane:
         """Whether more should be read: less waits, of all partitions, than is decided at once."""
         return self._waiting_weight < self._max_weight and self._waiting_size < MAX_BATCH_BYTES
 
-    async def caught_up(self, seconds: float) -> None:
-        """Wait while it has something to begin with, at most so long."""
-        if self._waiting:
-            self._relief.clear()
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._relief.wait(), seconds)
-
     def put(self, source: Source, batch: Batch) -> None:
         """Read a partition's batch; it is decided when those before it are."""
         taken_to = self._taken_to[source]
@@ -151,19 +151,35 @@ class Lane:
 
     def _parse(self, source: Source, batch: Batch, taken_to: int) -> Iterator[ParsedMessage]:
         if deleted := range(taken_to, batch.deleted_to):
-            yield ParsedMessage(source, None, deleted.stop, 0, 0, deleted=deleted)
+            yield ParsedMessage(source, deleted.stop, deleted=deleted)
         new = [one for one in batch.messages if one.last_offset >= taken_to]
         parsed = iter(self._stage.read([one for one in new if one.refusal is None]))
         for message in new:
             end = batch.end if message is new[-1] else message.last_offset + 1
-            if message.refusal is None:
-                read = next(parsed)
-                weight = self._stage.weight(read)
-                yield ParsedMessage(source, read, end, weight, message.size)
-            else:
-                yield ParsedMessage(source, None, end, 1, message.size, message)
+            if message.refusal is not None:
+                yield ParsedMessage(source, end, 1, message.size, message, refusal=message.refusal)
+                continue
+            read = next(parsed)
+            one = ParsedMessage(source, end, self._stage.weight(read), message.size, message, read)
+            position = self._begun.get(source)
+            if position is not None and position.decided_to == message.offset:
+                # An earlier owner has decided a part of it.
+                _, one = self._split(one, position.part) or (one, one)
+            yield one
         if not new:
-            yield ParsedMessage(source, None, batch.end, 0, 0)
+            yield ParsedMessage(source, batch.end)
+
+    def _split(self, one: ParsedMessage, weight: int) -> tuple[ParsedMessage, ParsedMessage] | None:
+        """Return a part of a message that weighs so much, and the rest; None if it has no parts."""
+        parts = None if one.read is None else self._stage.split(one.read, weight)
+        if parts is None or one.message is None:
+            return None
+        done = one.done + weight
+        first = one._replace(
+            end=one.message.offset, weight=weight, size=0, read=parts[0], part=done
+        )
+        left = max(1, one.weight - weight)
+        return first, one._replace(weight=left, read=parts[1], done=done)
 
     def drain(self) -> None:
         """End after what is at hand and its publication; batches still waiting are dropped."""
@@ -172,20 +188,19 @@ class Lane:
         self._waiting.clear()
         self._waiting_weight = self._waiting_size = 0
         self._news.set()
-        self._relief.set()
 
     async def run(self) -> None:
         """Work until drained. What an earlier owner left unpublished goes out first.
 
         Raises:
-            PositionLost: Another owner has decided on from here.
+            Fenced: Another owner has decided on from here.
         """
         await self._outbox.publish(resumed=True)
         while batch := await self._next_batch():
             self._on_room()
             try:
                 await self._decide(batch)
-            except StorageUnavailable:
+            except TransientStorageError:
                 if not self._draining:
                     raise
                 # The next owner reads in the ledger whether it was decided after all.
@@ -193,8 +208,12 @@ class Lane:
                 break
         await self._outbox.settle()
 
-    async def _decide(self, batch: Sequence[ParsedMessage]) -> None:
-        """Decide a batch in one transaction; in two halves if it is too large for one."""
+    async def _decide(self, batch: Sequence[ParsedMessage], *, again: bool = False) -> None:
+        """Decide a batch in one transaction; in halves if it is too large for one.
+
+        What would be stored twice may be so by what was remembered: it is decided `again`, with all
+        read. Then the message that causes it is looked for, and is refused.
+        """
         started = time.monotonic()
         try:
             await self._decide_at_once(batch)
@@ -203,35 +222,48 @@ class Lane:
                 raise StorageUnavailable(str(error)) from None
             self._weight_now = max(1, sum(one.weight for one in batch) // 2)
             log.warning("transaction-too-large", topic=self._first.topic, messages=len(batch))
-            middle = len(batch) // 2
-            await self._decide(batch[:middle])
-            await self._decide(batch[middle:])
-            return
-        if time.monotonic() - started > SLOW_SECONDS:
-            self._weight_now = max(1, self._weight_now // 2)
+            for half in self._halves(batch):
+                await self._decide(half)
+        except DuplicateKey as error:
+            found = {"collection": error.collection, "key": error.key, "messages": len(batch)}
+            log.warning("duplicate-key", topic=self._first.topic, **found)
+            refused = [[_refused(batch[0], error)]] if len(batch) == 1 else []
+            for some in (self._halves(batch) or refused) if again else [batch]:
+                await self._decide(some, again=True)
         else:
-            self._weight_now = min(self._max_weight, 2 * self._weight_now)
+            if time.monotonic() - started > SLOW_SECONDS:
+                self._weight_now = max(1, self._weight_now // 2)
+            else:
+                self._weight_now = min(self._max_weight, 2 * self._weight_now)
+
+    def _halves(self, batch: Sequence[ParsedMessage]) -> Sequence[Sequence[ParsedMessage]]:
+        """Return the two halves of a batch; none of one message that has no parts."""
+        if len(batch) > 1:
+            middle = len(batch) // 2
+            return batch[:middle], batch[middle:]
+        (one,) = batch
+        parts = self._split(one, one.weight // 2) if one.weight > 1 else None
+        return [[part] for part in parts or ()]
 
     async def _decide_at_once(self, batch: Sequence[ParsedMessage]) -> None:
         decided: Decided | None = None
-        ends = {one.source: one.end for one in batch}
         resets = _resets_in(batch, self._now())
         read = [one.read for one in batch if one.read is not None]
 
         async def work(transaction: Transaction) -> None:
             nonlocal decided
-            page = Page(self._first.topic, self._now())
-            _refuse_unreadable(batch, page)
+            page = self._page_of(batch)
             if read:
                 await self._stage.decide(read, page, transaction)
-            moves = self._outbox.moved(ends, page.outgoing)
+            moves = self._outbox.moved(_ends_of(batch, page), page.outgoing)
             changes = page.to_changes()
             changes.offset_resets.extend(resets)
             await transaction.write(changes, moves)
             decided = moves, page.outgoing
 
         # Of a message alone there is no less to try; the server may have more room in a while.
-        waited_out = (StorageUnavailable, *((TransactionTooLarge,) if len(batch) == 1 else ()))
+        is_least = not self._halves(batch)
+        waited_out = (TransientStorageError, *((TransactionTooLarge,) if is_least else ()))
         again = AsyncRetrying(
             retry=retry_if_exception_type(waited_out),
             wait=_pause,
@@ -243,10 +275,10 @@ class Lane:
             with attempt:
                 before = decided
                 # A commit without an answer may have happened: the ledger knows.
-                if decided is None or not await self._has_moved(next(iter(ends))):
+                if decided is None or not await self._has_moved(batch[0].source):
                     try:
                         await self._storage.transact(work, self._first)
-                    except PositionLost:
+                    except (Fenced, DuplicateKey):
                         # That commit may be what is in the way, and not be seen by a majority yet.
                         if before is None or attempt.retry_state.attempt_number > _MOST_LOOKS:
                             raise
@@ -258,6 +290,16 @@ class Lane:
         self._outbox.add(*decided)
         await self._outbox.publish()
 
+    def _page_of(self, batch: Sequence[ParsedMessage]) -> Page:
+        """Return a page that knows whose dead letter is given, with those of the unreadable."""
+        positions = self.positions.items()
+        told = [(source.partition, at.decided_to) for source, at in positions if at.part_refused]
+        page = Page(self._first.topic, self._now(), refused=told)
+        for one in batch:
+            if one.message is not None and one.refusal is not None:
+                page.refuse(one.message, one.refusal)
+        return page
+
     @property
     def _first(self) -> Source:
         return next(iter(self.positions))
@@ -265,7 +307,7 @@ class Lane:
     async def _has_moved(self, source: Source) -> bool:
         stored, known = await self._storage.position(source), self.positions[source]
         if stored.epoch != known.epoch:
-            raise PositionLost(f"{source} has another owner")
+            raise Fenced(f"{source} has another owner")
         return stored.step > known.step
 
     async def _next_batch(self) -> Sequence[ParsedMessage]:
@@ -281,20 +323,22 @@ class Lane:
             except TimeoutError:
                 await self._outbox.settle()
                 pause = min(2 * pause, 5.0)
-        if self._followed_by is not None:
-            # What is begun is finished before more is begun: it is still at hand in memory.
-            await self._followed_by.caught_up(PATIENCE_SECONDS)
         batch: list[ParsedMessage] = []
         weight = size = 0
         while self._waiting:
-            weight += self._waiting[0].weight
-            size += self._waiting[0].size
+            one = self._waiting[0]
+            is_too_much = not batch and one.weight > self._weight_now
+            if is_too_much and (parts := self._split(one, self._weight_now)):
+                batch.append(parts[0])
+                self._waiting[0] = parts[1]
+                break
+            weight += one.weight
+            size += one.size
             if batch and (weight > self._weight_now or size > MAX_BATCH_BYTES):
                 break
             batch.append(self._waiting.popleft())
         self._waiting_weight -= sum(one.weight for one in batch)
         self._waiting_size -= sum(one.size for one in batch)
-        self._relief.set()
         return batch
 
 
@@ -304,12 +348,6 @@ def _resets_in(batch: Sequence[ParsedMessage], at: datetime) -> Sequence[OffsetR
         for one in batch
         if one.deleted
     ]
-
-
-def _refuse_unreadable(batch: Sequence[ParsedMessage], page: Page) -> None:
-    for one in batch:
-        if one.refused is not None and one.refused.refusal is not None:
-            page.refuse(one.refused, one.refused.refusal)
 
 
 def log_reset(reset: OffsetReset) -> None:
@@ -322,6 +360,20 @@ def log_reset(reset: OffsetReset) -> None:
         found=reset.found,
         lost=reset.lost,
     )
+
+
+def _ends_of(batch: Sequence[ParsedMessage], page: Page) -> Mapping[Source, End]:
+    ends = {}
+    for one in batch:
+        is_refused = bool(one.part) and (one.source.partition, one.end) in page.refused
+        ends[one.source] = End(one.end, one.part, is_refused=is_refused)
+    return ends
+
+
+def _refused(one: ParsedMessage, error: DuplicateKey) -> ParsedMessage:
+    words = f"{error.collection}: expected no document yet of what the message would make"
+    refusal = Refusal(code=DeadLetterCode.ALREADY_STORED, message=words)
+    return one._replace(read=None, refusal=refusal)
 
 
 _LONGER_AND_LONGER = wait_exponential_jitter(multiplier=0.1, max=5, jitter=0.5)

@@ -7,13 +7,12 @@ from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, 
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import groupby
-from types import MappingProxyType
 from typing import Any
 
 import structlog
 from tenacity import AsyncRetrying, retry_if_exception_type, wait_exponential_jitter
 
-from models.errors import StorageUnavailable
+from models.errors import TransientStorageError
 from models.ledger import Changes, OffsetReset, Position, Source
 from storage.port import R, Storage, Transaction
 from streams.lane import MAX_WEIGHT, Batch, Lane, log_reset, log_retry
@@ -58,7 +57,6 @@ class Lanes:
         now: Callable[[], datetime],
         on_failure: Callable[[BaseException], None],
         max_weight: int = MAX_WEIGHT,
-        followed_by: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self._stages = stages
         self._storage = storage
@@ -66,7 +64,6 @@ class Lanes:
         self._now = now
         self._on_failure = on_failure
         self._max_weight = max_weight
-        self._followed_by = followed_by
         self._lanes: dict[str, tuple[Lane, asyncio.Task[None]]] = {}
         # Faust may ask for the positions twice at once, from a rebalance and from its reader.
         self._handing_over = asyncio.Lock()
@@ -82,7 +79,7 @@ class Lanes:
         Lanes there were before are drained first. A partition without bounds is none that there is.
 
         Raises:
-            PositionLost: Another has taken up one of them meanwhile.
+            Fenced: Another has taken up one of them meanwhile.
         """
         async with self._handing_over:
             await self._drain()
@@ -100,13 +97,10 @@ class Lanes:
         # Only now: whoever sleeps between the two must not find a log that ends before a position
         # another has moved since.
         bounds = await bounds_of(sources)
-        # Whoever is followed by another lane comes after it.
-        for topic in sorted(taken, key=lambda one: one in self._followed_by):
-            positions = [one for one in taken[topic] if one.source in bounds]
+        for topic, claimed in taken.items():
+            positions = [one for one in claimed if one.source in bounds]
             if not positions:
                 continue  # the topic is deleted; when it is there again, they are assigned again
-            next_topic = self._followed_by.get(topic)
-            following = self._lanes.get(next_topic) if next_topic is not None else None
             lane = Lane(
                 await self._within_logs(positions, bounds),
                 self._stages[topic],
@@ -115,7 +109,6 @@ class Lanes:
                 self._now,
                 self._room.set,
                 self._max_weight,
-                None if following is None else following[0],
             )
             task = asyncio.create_task(lane.run(), name=f"lane {topic}")
             task.add_done_callback(self._ended)
@@ -223,7 +216,10 @@ def _within_log(
         offset = bounds.start
     if offset == position.decided_to and topic_id == known:
         return position, None
-    after = replace(position.moved(offset, position.outbox), topic_id=topic_id)
+    stays = offset == position.decided_to and not is_recreated
+    part, told = (position.part, position.part_refused) if stays else (0, False)
+    moved = position.moved(offset, position.outbox, part, part_refused=told)
+    after = replace(moved, topic_id=topic_id)
     # Of a partition that is read for the first time, nobody has missed what was deleted before.
     was_read = position.decided_to or position.epoch > 1
     if offset == position.decided_to or not was_read:
@@ -233,7 +229,7 @@ def _within_log(
 
 async def _again(ask: Callable[..., Awaitable[R]], *about: object) -> R:
     again = AsyncRetrying(
-        retry=retry_if_exception_type(StorageUnavailable),
+        retry=retry_if_exception_type(TransientStorageError),
         wait=wait_exponential_jitter(multiplier=0.1, max=5, jitter=0.5),
         before_sleep=log_retry,
         reraise=True,

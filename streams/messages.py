@@ -6,7 +6,7 @@ from typing import NamedTuple, Protocol
 
 from models.commands import COMMAND
 from models.events import Event
-from models.ledger import Admission, CommandMessage, DeadLetter, Header, Outgoing
+from models.ledger import CommandMessage, DeadLetter, Header, Outgoing
 from models.records import Cause
 from models.refusals import Refusal
 from streams.topics import TopicName
@@ -96,8 +96,6 @@ def encode(outgoing: Outgoing) -> Outbound:
             return Outbound(
                 outgoing.topic, outgoing.key.encode(), outgoing.body, _event_headers(outgoing)
             )
-        case Admission(key, traceparent):
-            return Outbound(TopicName.ADMITTED, key.encode(), b"{}", _trace(traceparent))
         case CommandMessage(key, command):
             return Outbound(TopicName.COMMANDS, key.encode(), COMMAND.dump_json(command), [_JSON])
         case DeadLetter():
@@ -110,11 +108,8 @@ def encode(outgoing: Outgoing) -> Outbound:
             )
 
 
-def _trace(traceparent: str | None) -> list[Header]:
-    return [] if traceparent is None else [("traceparent", traceparent.encode())]
-
-
 def _event_headers(event: Event) -> list[Header]:
+    trace = event.cause.traceparent
     return [
         ("ce_specversion", b"1.0"),
         ("ce_id", event.event_id.encode()),
@@ -123,7 +118,7 @@ def _event_headers(event: Event) -> list[Header]:
         ("ce_subject", event.key.encode()),
         ("ce_time", event.occurred_at.isoformat(timespec="milliseconds").encode()),
         _JSON,
-        *_trace(event.cause.traceparent),
+        *([] if trace is None else [("traceparent", trace.encode())]),
     ]
 
 

@@ -6,7 +6,7 @@ from handlers.order_updates import apply_update
 from models import keys
 from models.facts import OrderUpdate
 from models.refusals import DeadLetterCode, Refusal
-from storage.port import Transaction, Turn
+from storage.port import Transaction
 from streams.facts import Told, read_fact
 from streams.messages import Incoming
 from streams.page import Page
@@ -29,7 +29,7 @@ class OrderUpdatesStage(Stage[Told[OrderUpdate]]):
         self, read: Sequence[Told[OrderUpdate]], page: Page, transaction: Transaction
     ) -> None:
         """Move Commerce orders on, free what is canceled, and let go of what is counted."""
-        await transaction.take_turn(Turn.STOCK)
+        await page.lock(transaction)
         wanted = {_order_of(told.fact) for told in read if told.fact is not None}
         orders = await transaction.commerce_orders(wanted)
         records = await transaction.orders({order.key for order in orders.values()})
@@ -52,8 +52,7 @@ class OrderUpdatesStage(Stage[Told[OrderUpdate]]):
             decision = apply_update(record, order, told.fact, counted_as_of, occasion)
             if decision is not None:
                 page.decide(decision)
-        if page.freed:
-            await page.wake(transaction, {keys.waits_on_product(sku) for sku in page.freed})
+        await page.wake_freed(transaction)
 
 
 def _order_of(update: OrderUpdate) -> str:

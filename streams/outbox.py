@@ -3,10 +3,11 @@
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 import structlog
 
-from models.errors import PositionLost, StorageUnavailable
+from models.errors import Fenced, TransientStorageError
 from models.events import Event
 from models.ledger import Outgoing, Position, Source
 from storage.port import Storage
@@ -18,6 +19,14 @@ PATIENCE_SECONDS = 60.0
 """How long an event waits for the one before it, that another lane is to publish."""
 _PAUSES = 0.005, 0.5
 """The first and the longest pause between two looks, in seconds."""
+
+
+class End(NamedTuple):
+    """Where a partition stands after a transaction; see `models.ledger.Position`."""
+
+    decided_to: int
+    part: int = 0
+    is_refused: bool = False
 
 
 class Outbox:
@@ -55,12 +64,12 @@ class Outbox:
         return not self._unpublished and not any(one.outbox for one in self.positions.values())
 
     def moved(
-        self, ends: Mapping[Source, int], outgoing: Sequence[Outgoing]
+        self, ends: Mapping[Source, End], outgoing: Sequence[Outgoing]
     ) -> Sequence[tuple[Position, Position]]:
         """Give how positions move, before and after, with what one more transaction decides.
 
         Args:
-            ends: The offsets up to which it decides, of the partitions it decides on.
+            ends: How far it decides, of the partitions it decides on.
             outgoing: What it has to tell.
         """
         outbox = (*self._unpublished, *outgoing)
@@ -68,7 +77,9 @@ class Outbox:
         for source, before in self.positions.items():
             kept = outbox if source == self._keeper else ()
             if source in ends or kept or before.outbox:
-                moves.append((before, before.moved(ends.get(source, before.decided_to), kept)))
+                stays = End(before.decided_to, before.part, before.part_refused)
+                to, part, is_refused = ends.get(source, stays)
+                moves.append((before, before.moved(to, kept, part, part_refused=is_refused)))
         return moves
 
     def add(self, moves: Iterable[tuple[Position, Position]], outgoing: Sequence[Outgoing]) -> None:
@@ -133,7 +144,7 @@ class Outbox:
             return set()
         try:
             missing = await self._storage.unpublished_elsewhere(earlier, self.positions.keys())
-        except StorageUnavailable:
+        except TransientStorageError:
             log.warning("storage-unavailable", error="order of events", attempt=1)
             missing = earlier
         return {key for key, _ in missing}
@@ -142,7 +153,7 @@ class Outbox:
         """Record what is still to go out; say whether the database answered.
 
         Raises:
-            PositionLost: Another owner is there, perhaps one that has lost its place since and
+            Fenced: Another owner is there, perhaps one that has lost its place since and
                 only slept. An owner that went on would never record anything again, and what is
                 recorded nowhere as published holds up what other lanes have to tell.
         """
@@ -153,10 +164,10 @@ class Outbox:
             rest = tuple(one for one in position.outbox if id(one) in left)
             try:
                 await self._storage.mark_published(position, rest)
-            except StorageUnavailable:
+            except TransientStorageError:
                 log.warning("mark-published-failed", source=source)
                 return False
-            except PositionLost:
+            except Fenced:
                 if not self._closing:
                     raise
                 return True  # the next owner is there already

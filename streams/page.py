@@ -1,19 +1,20 @@
 """The page: what one batch of messages decides, folded together for one transaction."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from handlers.judgement import judge
+from handlers.reception import receive
+from handlers.replay import answer_of
+from models import keys
+from models.amazon_order import AmazonOrder
+from models.catalog import Catalog
 from models.commands import Recheck
 from models.decision import Decision
-from models.ledger import (
-    Admission,
-    Changes,
-    CommandMessage,
-    DeadLetter,
-    OrderChange,
-    Outgoing,
-)
+from models.facts import Store
+from models.ledger import Changes, CommandMessage, DeadLetter, OrderChange, Outgoing
+from models.outcomes import Created
 from models.records import (
     Cause,
     CommerceOrder,
@@ -23,7 +24,8 @@ from models.records import (
     StoryEntry,
 )
 from models.refusals import Refusal
-from storage.port import Transaction
+from models.replays import ReplayAnswer
+from storage.port import Facts, Transaction
 from streams.dead_letters import to_dead_letter
 from streams.messages import Incoming, cause_of
 
@@ -41,14 +43,32 @@ class _Fold:
 
 
 class Page:
-    """Decisions of one transaction, one after the other, each seeing those before it."""
+    """Decisions of one transaction, one after the other, each seeing those before it.
 
-    def __init__(self, topic: str, at: datetime) -> None:
+    It has the facts that orders are judged by, with what is reserved as of the decisions so far.
+    `numbered` is the last order number given before. `refused` are the messages, by partition and
+    offset, whose dead letter an earlier part of them has given already.
+    """
+
+    def __init__(
+        self,
+        topic: str,
+        at: datetime,
+        *,
+        numbered: int = 0,
+        refused: Collection[tuple[int, int]] = (),
+    ) -> None:
         self.topic = topic
         self.at = at
         self.outgoing: list[Outgoing] = []
+        self.stores: Mapping[str, Store] = {}
         self.products: dict[str, StockedProduct] = {}
         """Products by SKU, with what is reserved of them as of the decisions so far."""
+        self.refused = set(refused)
+        self._matches: dict[str, str] = {}
+        self._similar: dict[str, str] = {}
+        self._catalog = Catalog(self._matches, self.products, self._similar)
+        self._numbered = numbered
         self._changes = Changes()
         self._orders: dict[str, _Fold] = {}
         self._keys: dict[str, str] = {}
@@ -56,9 +76,34 @@ class Page:
         self._created: set[str] = set()
         self._moved: set[str] = set()
 
-    def occasion(self, message: Incoming) -> Occasion:
-        """Give the occasion of a message of this batch."""
-        return Occasion(cause_of(self.topic, message), self.at)
+    async def lock(self, transaction: Transaction) -> None:
+        """Take the stock's lock, before anything is read, and read the stores."""
+        self._numbered = await transaction.lock()
+        self.stores = await transaction.stores()
+
+    async def prepare(self, facts: Facts, records: Collection[OrderRecord]) -> None:
+        """Take in stored orders, and fetch the facts they are judged by."""
+        self.remember(records)
+        sold = [sold_in(record.store_id, record.order) for record in records]
+        await self.gather(facts, set().union(*sold))
+
+    async def gather(self, facts: Facts, pairs: Collection[tuple[str, str]]) -> None:
+        """Fetch the facts that lines of these (store id, seller SKU) pairs are judged by.
+
+        For what is to be stored, the facts are a transaction's that has the stock's lock.
+        """
+        self.stores = await facts.stores()
+        catalog = await facts.catalog(pairs)
+        self._matches |= catalog.matches
+        self._similar |= catalog.similar
+        self.stock(catalog.products)
+
+    def stock(self, products: Mapping[str, StockedProduct]) -> None:
+        """Add products as they are stored, which a first decision needs now."""
+        for sku, product in products.items():
+            if sku not in self.products:
+                reserved = self._changes.held.get(sku, 0)
+                self.products[sku] = product.holding(reserved) if reserved else product
 
     def remember(
         self, records: Iterable[OrderRecord], orders: Iterable[CommerceOrder] = ()
@@ -69,13 +114,6 @@ class Page:
             self._keys.setdefault(record.order.amazon_order_id, record.key)
         for order in orders:
             self._commerce_orders.setdefault(order.commerce_order_id, order)
-
-    def stock(self, products: Mapping[str, StockedProduct]) -> None:
-        """Add products as they are stored, which a first decision needs now."""
-        for sku, product in products.items():
-            if sku not in self.products:
-                reserved = self._changes.held.get(sku, 0)
-                self.products[sku] = replace(product, held=product.held + reserved)
 
     def record(self, key: str) -> OrderRecord | None:
         """Give an order as it stands on this page."""
@@ -96,6 +134,52 @@ class Page:
         """How many Commerce orders this page creates so far."""
         return len(self._created)
 
+    @property
+    def held(self) -> Mapping[str, int]:
+        """Pieces that this page takes (positive) or frees again (negative), per catalog SKU."""
+        return self._changes.held
+
+    def occasion(self, message: Incoming) -> Occasion:
+        """Give the occasion of a message of this batch."""
+        return Occasion(cause_of(self.topic, message), self.at)
+
+    def receive(self, store_id: str, news: AmazonOrder, occasion: Occasion) -> None:
+        """Take one message about one order of a store."""
+        record = self.record(keys.order_key(store_id, news.amazon_order_id))
+        commerce_order = None
+        if record is not None and isinstance(record.outcome, Created):
+            commerce_order = self.commerce_order(record.outcome.commerce_order_id)
+        store = self.stores.get(store_id)
+        self.decide(
+            receive(
+                record, store_id, news, store, commerce_order, occasion, self._catalog, self._number
+            )
+        )
+
+    def judge(
+        self, record: OrderRecord, occasion: Occasion, *, replay_id: str | None = None
+    ) -> Decision | None:
+        """Judge an order again by today's facts. Its story names the replay, if it is for one."""
+        store = self.stores.get(record.store_id)
+        replayed = replay_id is not None
+        decision = judge(record, store, self._catalog, self._number, occasion, replayed=replayed)
+        if decision is None:
+            return None
+        if decision.story is not None and replay_id is not None:
+            facts = {**decision.story.facts, "replay_id": replay_id}
+            decision = replace(decision, story=replace(decision.story, facts=facts))
+        self.decide(decision)
+        return decision
+
+    def replay(self, record: OrderRecord, occasion: Occasion, replay_id: str) -> ReplayAnswer:
+        """Judge one order for a replay, and give what there is to tell its operator."""
+        decision = self.judge(record, occasion, replay_id=replay_id)
+        return answer_of(record, self.stores.get(record.store_id), decision)
+
+    @property
+    def _number(self) -> int:
+        return self._numbered + len(self._created) + 1
+
     def decide(self, decision: Decision) -> None:
         """Add a decision about one order."""
         record = decision.record
@@ -113,9 +197,6 @@ class Page:
             self._hold(hold.sku, -hold.quantity)
         self._changes.events.extend(decision.events)
         self.outgoing.extend(decision.events)
-        if decision.admit:
-            trace = None if decision.story is None else decision.story.cause.traceparent
-            self.outgoing.append(Admission(record.key, trace))
 
     def move(self, record: OrderRecord, decision: Decision) -> None:
         """Add a decision by which an order goes to another store (rule 22)."""
@@ -134,18 +215,16 @@ class Page:
             self._hold(sku, -pieces)
 
     def refuse(self, message: Incoming, refusal: Refusal, *, details_of: str | None = None) -> None:
-        """Add a dead letter, with the bytes as they came.
+        """Add a dead letter, with the bytes as they came: one for each message.
 
         Bytes beyond what is kept stay where they came from, and the letter says so.
         """
-        letter = to_dead_letter(self.topic, message, refusal, self.at, details_of=details_of)
-        self._changes.dead_letters.append(letter)
-        self.outgoing.append(letter)
-
-    @property
-    def held(self) -> Mapping[str, int]:
-        """Pieces that this page takes (positive) or frees again (negative), per catalog SKU."""
-        return self._changes.held
+        place = message.partition, message.offset
+        if place not in self.refused:
+            self.refused.add(place)
+            letter = to_dead_letter(self.topic, message, refusal, self.at, details_of=details_of)
+            self._changes.dead_letters.append(letter)
+            self.outgoing.append(letter)
 
     def claim(self, letter: DeadLetter) -> Occasion:
         """Mark a dead letter as taken up; give the occasion it is."""
@@ -155,16 +234,16 @@ class Page:
     async def wake(self, transaction: Transaction, facts: Iterable[str]) -> None:
         """Ask for those orders to be judged again that wait on a changed fact (rule 12).
 
-        It is asked in the transaction that changes the fact, which has taken its turn: an order
-        blocked before is found here, one judged later sees the change.
+        It is asked in the transaction that changes the fact, which has the lock: an order blocked
+        before is found here, one judged later sees the change.
         """
         for fact in sorted(await transaction.facts_waited_on(set(facts))):
             self.outgoing.append(CommandMessage(fact, Recheck(fact=fact)))
 
-    @property
-    def freed(self) -> set[str]:
-        """The catalog SKUs of which this page leaves more pieces free than before."""
-        return {sku for sku, pieces in self._changes.held.items() if pieces < 0}
+    async def wake_freed(self, transaction: Transaction) -> None:
+        """Wake the orders that wait on products of which more pieces are free than before."""
+        freed = {sku for sku, pieces in self._changes.held.items() if pieces < 0}
+        await self.wake(transaction, {keys.waits_on_product(sku) for sku in freed})
 
     @property
     def facts(self) -> Changes:
@@ -188,4 +267,13 @@ class Page:
     def _hold(self, sku: str, pieces: int) -> None:
         self._changes.held[sku] = self._changes.held.get(sku, 0) + pieces
         if (product := self.products.get(sku)) is not None:
-            self.products[sku] = replace(product, held=product.held + pieces)
+            self.products[sku] = product.holding(pieces)
+
+
+def sold_in(store_id: str, order: AmazonOrder) -> set[tuple[str, str]]:
+    """Return the (store id, seller SKU) pairs that an order is judged by."""
+    return {
+        (store_id, item.seller_sku)
+        for item in order.items
+        if item.seller_sku is not None and item.quantity
+    }

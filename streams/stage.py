@@ -26,6 +26,14 @@ class Stage(Protocol[Read]):
         del read
         return 1
 
+    def split(self, read: Read, weight: int) -> tuple[Read, Read] | None:
+        """Return a part of a message that weighs so much, and the rest; None if it has no parts.
+
+        The parts of a message are decided in their order, each in a transaction of its own.
+        """
+        del read, weight
+        return None
+
     async def decide(self, read: Sequence[Read], page: Page, transaction: Transaction) -> None:
         """Gather, decide, and put the decisions on the page.
 

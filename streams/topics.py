@@ -17,7 +17,6 @@ class TopicName(StrEnum):
     """The names, without the prefix of an installation."""
 
     ORDERS = "amazon.orders"
-    ADMITTED = "amazon.orders.admitted"
     STORES = "commerce.stores"
     PRODUCTS = "commerce.products"
     LISTINGS = "commerce.listings"
@@ -53,14 +52,13 @@ _REFUSED = {"retention.ms": str(14 * _DAY_MS), "max.message.bytes": str(MAX_PUBL
 
 TOPICS = (
     Topic(TopicName.ORDERS, "Amazon order id (any key is accepted)", config=_PERSONAL),
-    Topic(TopicName.ADMITTED, "store/order", config=_PERSONAL, writes=MAX_REQUEST_BYTES),
     Topic(TopicName.STORES, "store id", partitions=1, config=_FACTS),
     Topic(TopicName.PRODUCTS, "catalog SKU", config=_FACTS),
     Topic(TopicName.LISTINGS, "store/seller SKU", config=_FACTS),
     Topic(TopicName.ORDER_UPDATES, "Commerce order id", config=_KEPT),
     Topic(
         TopicName.COMMANDS,
-        "store/order, store id or fact",
+        "store id, fact or replay id",
         partitions=1,
         config=_PERSONAL,
         writes=MAX_REQUEST_BYTES,
@@ -79,7 +77,6 @@ TOPICS = (
 
 READ_TOPICS = (
     TopicName.ORDERS,
-    TopicName.ADMITTED,
     TopicName.STORES,
     TopicName.PRODUCTS,
     TopicName.LISTINGS,

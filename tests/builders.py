@@ -10,11 +10,12 @@ from models import keys
 from models.amazon_order import AmazonOrder, AmazonStatus, FulfillmentChannel, OrderItem
 from models.blockers import REMEDIES, Blocker, BlockerCode
 from models.catalog import Catalog
+from models.commands import Recheck
 from models.events import Event
 from models.facts import CommerceStatus, Listing, OrderUpdate, Product, Store
-from models.ledger import DeadLetter, Header
+from models.ledger import CommandMessage, DeadLetter, Header
 from models.money import Money
-from models.outcomes import Admitted, Blocked
+from models.outcomes import Blocked, Waiting, WaitingReason
 from models.records import (
     Cause,
     CommerceLine,
@@ -191,12 +192,11 @@ def a_block(*blockers: Blocker, **overrides: Any) -> Blocked:
 def a_record(**overrides: Any) -> OrderRecord:
     """A record; `amazon_order_id` and the like of its order go into `order=an_order(...)`."""
     order = overrides.get("order", an_order())
-    outcome = overrides.get("outcome", Admitted())
+    outcome = overrides.get("outcome", Waiting(WaitingReason.DETAILS_PENDING))
     fields: dict[str, Any] = {
         "store_id": order.store_id or STORE,
         "order": order,
         "outcome": outcome,
-        "admitted": isinstance(outcome, Admitted),
         "waits_on": (),
         "sequence": 0,
         "received": 1,
@@ -254,6 +254,10 @@ def an_event(**overrides: Any) -> Event:
         "body": b'{"title":"caf\xc3\xa9"}',
     }
     return Event(**(fields | overrides))
+
+
+def a_command(key: str) -> CommandMessage:
+    return CommandMessage(key, Recheck(fact=key))
 
 
 def a_dead_letter(**overrides: Any) -> DeadLetter:

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from storage.port import Storage, Transaction
-from streams.blocker_check import BlockerCheckStage
 from streams.clock import now
 from streams.import_policy import ImportPolicyStage
 from streams.messages import Headers, Incoming, Outbound, encode
@@ -12,10 +11,7 @@ from streams.page import Page
 from streams.stage import Stage
 from streams.topics import TopicName
 
-STAGES: dict[TopicName, Stage[Any]] = {
-    TopicName.ORDERS: ImportPolicyStage(),
-    TopicName.ADMITTED: BlockerCheckStage(),
-}
+STAGES: dict[TopicName, Stage[Any]] = {TopicName.ORDERS: ImportPolicyStage()}
 
 
 class Taken(NamedTuple):

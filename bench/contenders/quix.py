@@ -19,7 +19,7 @@ from streams.stage import Stage
 
 _CHECKPOINT = 5000
 """Messages per checkpoint. A sink is given one partition at a time: of so many, spread over the
-partitions of both stages, batches become about as large as those of the others."""
+partitions of a topic, batches become about as large as those of the others."""
 _CHECKPOINT_SECONDS = 0.3
 
 

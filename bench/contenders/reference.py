@@ -1,7 +1,7 @@
 """The reference: a plain aiokafka loop, written by hand, with all of our guarantees.
 
 It polls, decodes, runs one transaction that moves the ledger's positions, publishes and commits,
-one after the other, for both stages. What a poll gives of one topic is one transaction.
+one after the other. What a poll gives of one topic is one transaction.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ _IDLE_MS = 50
 
 
 class Loop(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is untyped
-    """The loop over both stages."""
+    """The loop."""
 
     def __init__(
         self, settings: Settings, storage: MongoStorage, producer: AIOKafkaProducer
@@ -143,7 +143,7 @@ class Loop(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is unty
 
 
 async def main() -> None:
-    """Run both loops until a signal."""
+    """Run the loop until a signal."""
     settings = load_settings()
     async with connect_storage(settings) as storage:
         producer = new_producer(settings)

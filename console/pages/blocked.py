@@ -20,8 +20,8 @@ from console.web import desk_of, get, post, raw_of, record, refuse, render, see,
 from models import keys
 from models.blockers import REMEDIES, BlockerCode
 from models.facts import Listing
+from models.order_query import OrderQuery
 from models.outcomes import ImportState
-from storage.console_query import OrderQuery
 from storage.reader import BlockedGroup
 
 _GROUPS, _PAGES = 60, 50

@@ -18,8 +18,8 @@ from console.news import age_of_counts, counts_of, overdue_of, stores_of
 from console.web import desk_of, get, refuse, render
 from console.words import OVERDUE
 from models.facts import Store
+from models.order_query import OrderQuery, OrderSort
 from models.outcomes import DETAILS_OVERDUE, ImportState
-from storage.console_query import OrderQuery, OrderSort
 from storage.console_reader import Activity, OrderRow, QueryTookTooLong
 
 _RECENT = 12

@@ -10,7 +10,7 @@ from starlette.routing import BaseRoute
 from console.cursors import read_cursor
 from console.web import desk_of, get, refuse_cursor, render
 from console.words import ACTIONS
-from models.errors import StorageUnavailable
+from models.errors import TransientStorageError
 
 _FRESH, _OLDEST = 3.0, 15.0
 _READY_WITHIN = 3.0
@@ -45,7 +45,7 @@ async def readyz(request: Request) -> Response:
     try:
         async with asyncio.timeout(_READY_WITHIN):
             await desk_of(request).reader.ping()
-    except (StorageUnavailable, TimeoutError):
+    except (TransientStorageError, TimeoutError):
         return PlainTextResponse("MongoDB does not answer\n", 503)
     return PlainTextResponse("ready\n")
 

@@ -27,8 +27,8 @@ from console.web import (
     render,
 )
 from models.amazon_order import AmazonStatus, FulfillmentChannel
+from models.order_query import Cursor, OrderQuery, OrderSort
 from models.outcomes import ImportState
-from storage.console_query import Cursor, OrderQuery, OrderSort
 from storage.console_reader import OrderRow, QueryTookTooLong, TooManyToSort
 
 PAGE = 50

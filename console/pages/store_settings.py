@@ -14,8 +14,8 @@ from console import links
 from console.news import counts_of
 from console.web import Action, Page, desk_of, get, post, record, refuse, render, see, text_of
 from models.facts import Store
+from models.order_query import OrderQuery
 from models.outcomes import ImportState, SkipReason
-from storage.console_query import OrderQuery
 
 _COUNTED, _LOOKED = 1_000, 0.03
 """How many skipped orders are counted, and for how many seconds."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import typer
 from pymongo.errors import ConfigurationError
 
-from models.errors import BrokerUnavailable, OrderImportError, StorageUnavailable
+from models.errors import BrokerUnavailable, OrderImportError, TransientStorageError
 from order_import.cli import (
     blocked,
     console,
@@ -77,7 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except BrokerUnavailable as error:
         reason = run(why_unreachable(read_settings())) or error
         _leave(f"Kafka does not answer: {reason}{whereabouts()}", REFUSED)
-    except StorageUnavailable as error:
+    except TransientStorageError as error:
         _leave(f"MongoDB does not answer: {error}{whereabouts()}", REFUSED)
     except OrderImportError as error:
         _leave(f"MongoDB refused: {error}", REFUSED)

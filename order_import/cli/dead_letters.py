@@ -7,6 +7,7 @@ from typing import Annotated, NamedTuple
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from models.dead_letters import KeptLetter, LetterFilter, LetterLine
 from models.refusals import DeadLetterCode
 from order_import.cli.dead_letters_view import (
     letter_as_json,
@@ -35,7 +36,7 @@ from order_import.dead_letters.view import view_of
 from order_import.output import print_json, stderr, stdout
 from order_import.sending import SendingBroke
 from order_import.settings import Settings
-from storage.dead_letters import DeadLetters, KeptLetter, LetterFilter, LetterLine
+from storage.mongo_dead_letters import MongoDeadLetters
 from streams.topics import READ_TOPICS
 
 _SHOWS_PROGRESS_FROM = 100
@@ -194,7 +195,9 @@ async def _redrive(
         return _Ran(plan, done, await look_after(done.sent, reader, letters, wait))
 
 
-async def _send(plan: Plan, letters: DeadLetters, settings: Settings, *, quiet: bool) -> Redriven:
+async def _send(
+    plan: Plan, letters: MongoDeadLetters, settings: Settings, *, quiet: bool
+) -> Redriven:
     columns = (TextColumn("driving again"), BarColumn(), MofNCompleteColumn())
     hidden = quiet or len(plan.letters) < _SHOWS_PROGRESS_FROM
     with Progress(

@@ -5,13 +5,13 @@ from collections.abc import Mapping, Sequence
 
 from rich.console import Console
 
+from models.dead_letters import LetterLine
 from models.refusals import DeadLetterCode
 from models.words import DEAD_LETTER_CAUSES, DEAD_LETTER_REMEDIES
 from order_import.dead_letters.afterwards import Afterwards
 from order_import.dead_letters.redrive import Plan, Redriven, by_topic_and_code
 from order_import.dead_letters.view import LetterView
 from order_import.output import cell, exact, moment, new_table
-from storage.dead_letters import LetterLine
 
 _KIB = 1024
 

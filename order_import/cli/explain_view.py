@@ -128,8 +128,6 @@ def _why(found: OrderHistory) -> Iterator[Text]:
         yield cell(f"{REASONS[reason]} ({reason}).")
         if isinstance(outcome, Waiting) and outcome.missing:
             yield cell(f"  It waits for: {missing_in_words(outcome.missing)}.")
-    elif found.record.admitted:
-        yield cell("On its way to the blocker check.")
 
 
 def _story(found: OrderHistory) -> Table:

@@ -9,13 +9,14 @@ import typer
 
 from models.base import to_utc
 from models.blockers import BlockerCode
+from models.order_query import OrderQuery
 from models.outcomes import DETAILS_OVERDUE, ImportState, SkipReason, WaitingReason
 from order_import.cli.surroundings import read_settings, run
 from order_import.clients import connect_reader
 from order_import.output import amount, cell, moment, new_table, print_json, stdout
 from order_import.settings import Settings
 from order_import.words import STATE_STYLES, in_words
-from storage.reader import OrderFilter, OrderLine
+from storage.reader import OrderLine
 from streams.clock import now
 
 _CODES = [code.value for codes in (BlockerCode, WaitingReason, SkipReason) for code in codes]
@@ -71,8 +72,8 @@ def orders(
 ) -> None:
     """List the orders that were received, newest purchase first."""
     overdue_since = now() - DETAILS_OVERDUE if overdue else None
-    wanted = OrderFilter(store, state, reason, since, limit, overdue_since)
-    found = run(_list(read_settings(), wanted))
+    wanted = OrderQuery(store, state, reason, overdue_since=overdue_since, purchased_from=since)
+    found = run(_list(read_settings(), wanted, limit))
     if as_json:
         print_json(found)
         return
@@ -108,6 +109,6 @@ def _why(line: OrderLine) -> str:
     return f"{said}: {', '.join(line.missing)}" if line.missing else said
 
 
-async def _list(settings: Settings, wanted: OrderFilter) -> Sequence[OrderLine]:
+async def _list(settings: Settings, wanted: OrderQuery, limit: int) -> Sequence[OrderLine]:
     async with connect_reader(settings) as reader:
-        return await reader.list_orders(wanted)
+        return await reader.list_orders(wanted, limit)

@@ -38,9 +38,6 @@ CHANNELS: Mapping[TopicName, Channel] = {
         ),
         "Names, e-mails, phones and addresses of buyers",
     ),
-    TopicName.ADMITTED: Channel(
-        "Internal. Orders that the import policy let through.", (WORKER,), (WORKER,), ("Admission",)
-    ),
     TopicName.STORES: Channel(
         "Amazon stores and their settings. An older `updated_at` changes nothing.",
         (UPSTREAM, OPERATOR),

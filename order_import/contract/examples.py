@@ -18,7 +18,7 @@ from streams.messages import encode
 _AT = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
 _TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 _FOR_STORE = {"store-id": sample.STORE}
-_CAUSE: Example = {"topic": "amazon.orders.admitted", "partition": 2, "offset": 41}
+_CAUSE: Example = {"topic": "amazon.orders", "partition": 2, "offset": 41}
 
 
 def read_examples() -> Mapping[str, Sequence[Example]]:
@@ -39,7 +39,6 @@ def read_examples() -> Mapping[str, Sequence[Example]]:
         "Listing": [_example(sample.LISTING, key=f"{sample.STORE}/MUG-BLUE-US")],
         "ListingRemoved": [_example(None, key=f"{sample.STORE}/MUG-BLUE-US")],
         "OrderUpdate": [_example(sample.UPDATE, key=sample.COMMERCE_ORDER)],
-        "Admission": [_example({}, key=sample.KEY)],
         "Recheck": [_command(Recheck(fact=keys.waits_on_product("MUG-BLUE")), "product:MUG-BLUE")],
         "Sync": [_command(Sync(store_id=sample.STORE, requested_at=_AT), sample.STORE)],
         "ReplayStep": [_command(ReplayStep(replay_id="2026-11-23-1", step=0), "2026-11-23-1")],

@@ -144,16 +144,12 @@ def _fact_messages() -> list[Message]:
 
 
 def _internal_messages() -> list[Message]:
-    headers = _headers(_OPEN_HEADERS)
-    empty: Schema = {"type": "object", "description": "Without content: the key says it all"}
-    summary = "Internal: the import policy let this order through, and it is to be judged."
     return [
-        _read("Admission", summary, "store/order", empty, headers),
         *(
             _read(
                 command.__name__,
                 _summary(command),
-                "store/order, store id or fact",
+                "store id, fact or replay id",
                 command.__name__,
                 _headers({"content-type": {"const": "application/json"}}),
             )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from models.ledger import Source
 from models.refusals import DeadLetterCode
-from storage.dead_letters import DeadLetters
+from storage.mongo_dead_letters import MongoDeadLetters
 from storage.reader import Reader
 
 _LOOK_EVERY = 0.2
@@ -40,7 +40,7 @@ class Afterwards:
 
 
 async def look_after(
-    sent: Sequence[Sent], reader: Reader, letters: DeadLetters, within: float
+    sent: Sequence[Sent], reader: Reader, letters: MongoDeadLetters, within: float
 ) -> Afterwards:
     """Wait until the worker has decided all that was sent, and tell what became of it.
 

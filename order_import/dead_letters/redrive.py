@@ -9,6 +9,12 @@ from typing import Any
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
+from models.dead_letters import (
+    COUNT_HEADER,
+    LetterFilter,
+    LetterLine,
+    Redrive,
+)
 from models.errors import BrokerUnavailable
 from models.ledger import DeadLetter, Header
 from models.refusals import DeadLetterCode
@@ -17,13 +23,7 @@ from order_import.dead_letters.afterwards import Sent
 from order_import.lag import broker_errors
 from order_import.sending import SendingBroke, topic_exists
 from order_import.settings import Settings
-from storage.dead_letters import (
-    COUNT_HEADER,
-    DeadLetters,
-    LetterFilter,
-    LetterLine,
-    Redrive,
-)
+from storage.mongo_dead_letters import MongoDeadLetters
 from streams.clock import now
 from streams.topics import READ_TOPICS
 
@@ -58,7 +58,7 @@ class Redriven:
 
 
 async def plan_for_ids(
-    letters: DeadLetters, settings: Settings, ids: Sequence[str], *, force: bool = False
+    letters: MongoDeadLetters, settings: Settings, ids: Sequence[str], *, force: bool = False
 ) -> Plan:
     """Plan to drive these letters again, whether or not they were before.
 
@@ -73,7 +73,7 @@ async def plan_for_ids(
 
 
 async def plan_for_all(
-    letters: DeadLetters, settings: Settings, wanted: LetterFilter, *, force: bool = False
+    letters: MongoDeadLetters, settings: Settings, wanted: LetterFilter, *, force: bool = False
 ) -> Plan:
     """Plan to drive again all letters that nothing was done about yet, the oldest first.
 
@@ -95,7 +95,7 @@ async def plan_for_all(
 
 async def redrive(
     plan: Plan,
-    letters: DeadLetters,
+    letters: MongoDeadLetters,
     settings: Settings,
     progress: Callable[[int], None] = lambda _: None,
 ) -> Redriven:
@@ -179,7 +179,7 @@ def _refusal(line: LetterLine, there: Mapping[str, bool], force: bool) -> str | 
 async def _send_part(
     producer: AIOKafkaProducer,
     part: Sequence[LetterLine],
-    letters: DeadLetters,
+    letters: MongoDeadLetters,
     done: Redriven,
 ) -> None:
     """Send letters one after the other, wait for all, and mark those that Kafka has."""

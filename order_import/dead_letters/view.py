@@ -7,9 +7,9 @@ from functools import partial
 from typing import Any
 
 from handlers.payloads.json_text import looks_like_object, parse_json
+from models.dead_letters import KeptLetter, Redrive
 from order_import.dead_letters.forms import header_has_form, key_has_form
 from order_import.dead_letters.masking import MASK, masked, masked_name, masked_text
-from storage.dead_letters import KeptLetter, Redrive
 
 PREVIEW = 4_000
 """How many characters of a value that is no JSON are shown."""

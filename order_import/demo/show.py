@@ -15,7 +15,7 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from models.errors import BrokerUnavailable, StorageUnavailable
+from models.errors import BrokerUnavailable, TransientStorageError
 from models.ledger import Source
 from models.outcomes import ImportState
 from order_import.clients import connect_reader
@@ -58,7 +58,7 @@ async def _answered(console: Console, ask: Callable[[], Awaitable[T]]) -> T:
     while True:
         try:
             return await ask()
-        except (BrokerUnavailable, StorageUnavailable) as error:
+        except (BrokerUnavailable, TransientStorageError) as error:
             console.print(cell(f"asking again: {error}"))
             await asyncio.sleep(_ASK_AGAIN_SECONDS)
 

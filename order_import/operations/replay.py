@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from models.errors import BrokerUnavailable, StorageUnavailable
+from models.errors import BrokerUnavailable, TransientStorageError
 from models.keys import replay_id
 from models.ledger import Changes, CommandMessage
 from models.replays import RecordedAnswer, Replay, ReplayPart, ReplayState, Selection
@@ -20,7 +20,7 @@ from order_import.replay.summary import Summary
 from order_import.sending import topic_exists
 from order_import.settings import Settings
 from storage.port import Storage, Transaction, View
-from streams.commands import STEP, step_of
+from streams.blocker_check import STEP, step_of
 from streams.messages import encode
 from streams.topics import TopicName
 
@@ -114,7 +114,7 @@ async def begin(
     try:
         await send(step_of(replay.replay_id, replay.step))
     except BrokerUnavailable:
-        with suppress(StorageUnavailable):
+        with suppress(TransientStorageError):
             await cancel(storage, replay.replay_id, at)
         raise
     return replay
@@ -143,7 +143,7 @@ async def follow(storage: Storage, wanted: str) -> AsyncGenerator[Replay, None]:
     An outage of the database is waited out.
     """
     while True:
-        with suppress(StorageUnavailable):
+        with suppress(TransientStorageError):
             replay = await storage.look(lambda view: view.replay(wanted))
             if replay is None:
                 return

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from handlers.replay import standing_of
 from models.commands import Sync
-from models.errors import StorageUnavailable
+from models.errors import TransientStorageError
 from models.ledger import ALL_STORES, CommandMessage
 from models.outcomes import ImportState
 from models.replays import Selection
@@ -41,7 +41,7 @@ async def sync_now(storage: Storage, send: Send, store_id: str | None, at: datet
     blocked = await storage.look(lambda view: view.select_orders(wanted))
     await ask_for_sync(send, store_id, at)
     while True:
-        with suppress(StorageUnavailable):
+        with suppress(TransientStorageError):
             done = await storage.look(lambda view: view.synced(store_id))
             if done is not None and done >= at:
                 return await storage.look(lambda view: _standings(view, blocked))

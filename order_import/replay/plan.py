@@ -17,7 +17,6 @@ from order_import.replay.assumptions import Assumptions
 from order_import.replay.hypothetical import HypotheticalFacts
 from order_import.replay.summary import Summary
 from storage.port import Storage, View
-from streams.bench import Bench
 from streams.page import Page
 from streams.topics import TopicName
 
@@ -102,12 +101,11 @@ async def _answers(
     for start in range(0, len(keys), CHUNK):
         part = keys[start : start + CHUNK]
         records = await view.orders(part)
-        page = Page(TopicName.COMMANDS, at)
-        bench = Bench(page, facts, created)
-        await bench.prepare(records.values())
+        page = Page(TopicName.COMMANDS, at, numbered=created)
+        await page.prepare(facts, records.values())
         for key in part:
             if key in records:
-                yield bench.replay(records[key], occasion, _DRY)
+                yield page.replay(records[key], occasion, _DRY)
             else:
                 yield ReplayAnswer(key, ReplayResult.REFUSED, (ReplayReason(NOT_RECEIVED),))
         facts.take(page.held)

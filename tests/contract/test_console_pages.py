@@ -21,7 +21,7 @@ from models.ledger import Changes, OrderChange, Source
 from order_import.clients import connect_storage
 from order_import.console_wiring import open_desk
 from order_import.settings import Settings
-from storage.port import Transaction, Turn
+from storage.port import Transaction
 from tests.builders import (
     NOW,
     a_block,
@@ -135,7 +135,7 @@ async def _fill(told: Settings) -> None:
         [position] = await storage.take_up([SOURCE])
 
         async def work(transaction: Transaction) -> None:
-            await transaction.take_turn(Turn.STOCK)
+            await transaction.lock()
             await transaction.write(changes, [(position, position.moved(1, ()))])
 
         await storage.transact(work, SOURCE)

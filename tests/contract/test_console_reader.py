@@ -14,16 +14,15 @@ import pytest_asyncio
 from bson.decimal128 import Decimal128
 
 from models.amazon_order import AmazonStatus
+from models.order_query import OrderQuery, OrderSort
 from models.outcomes import ImportState, MissingDetail
 from storage.blocked_groups import stages_of
-from storage.console_query import OrderQuery, OrderSort
 from storage.console_reader import OrderRow, TooManyToSort
 from storage.console_state import AuditEntry, Session
 from storage.driver import Driver, open_client, settled
+from storage.mongo_console import MongoConsoleState
 from storage.mongo_console_reader import MongoConsoleReader
-from storage.mongo_console_state import MongoConsoleState
 from storage.mongo_reader import MongoReader
-from storage.reader import OrderFilter
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 ORDERS = 60
@@ -43,7 +42,7 @@ def an_order(number: int) -> dict[str, Any]:
         "total": {"amount": Decimal128(f"{number}.50"), "currency": "EUR"},
         "buyer": {"name": f"Buyer {number}"},
         "items": [{"seller_sku": f"SKU-{number % 3}"}],
-        "import": {"state": state.value, "reasons": [], "decided_at": NOW, "admitted": False},
+        "import": {"state": state.value, "reasons": [], "decided_at": NOW},
     }
     if number % 7:
         document["purchase_date"] = NOW - timedelta(days=number // 10)
@@ -177,7 +176,7 @@ async def test_orders_that_wait_for_details_too_long_are_counted_and_listed(data
     counted = Counter(one["store_id"] for one in overdue)
     assert await MongoReader(database.client, database.name).overdue_counts(OVERDUE) == counted
     lines = await MongoReader(database.client, database.name).list_orders(
-        OrderFilter(overdue_since=OVERDUE)
+        OrderQuery(overdue_since=OVERDUE), ORDERS
     )
     assert {line.amazon_order_id for line in lines} == {one["amazon_order_id"] for one in overdue}
     assert {line.missing for line in lines} == {(MissingDetail.LINES, MissingDetail.CHANNEL)}

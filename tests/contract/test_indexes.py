@@ -14,24 +14,22 @@ import pytest_asyncio
 from models.amazon_order import AmazonStatus, FulfillmentChannel
 from models.blockers import BlockerCode
 from models.commands import OrderCursor
+from models.dead_letters import LetterFilter, Redrive
 from models.facts import CommerceStatus
 from models.ledger import Changes, OffsetReset, OrderChange, Source
+from models.order_query import Cursor, OrderQuery, OrderSort
 from models.outcomes import Created, ImportState, SkipReason, WaitingReason
 from models.refusals import DeadLetterCode
 from models.replays import RecordedAnswer, ReplayAnswer, ReplayResult, Selection
-from storage.console_query import Cursor, OrderQuery, OrderSort
 from storage.console_state import AuditEntry, Session
-from storage.dead_letters import LetterFilter, Redrive
 from storage.driver import Driver
 from storage.indexes import INDEXES
 from storage.mongo import MongoStorage, open_storage
-from storage.mongo_console import open_console
+from storage.mongo_console import MongoConsoleState, open_console
 from storage.mongo_console_reader import MongoConsoleReader
-from storage.mongo_console_state import MongoConsoleState
 from storage.mongo_dead_letters import MongoDeadLetters, open_dead_letters
 from storage.mongo_reader import MongoReader, open_reader
-from storage.port import Transaction, Turn
-from storage.reader import OrderFilter
+from storage.port import Transaction
 from storage.transaction import MongoTransaction
 from tests.builders import (
     KEY,
@@ -98,6 +96,7 @@ async def life(mongo_url: str) -> tuple[Listening, Names]:
 async def work(storage: Any, names: Names) -> None:
     """A worker's life: facts, orders, their judgement, replays, and the position."""
     await storage.prepare()
+    await storage.check_layout()
     [position] = await storage.take_up([SOURCE])
     blocked = a_record(outcome=a_block(), waits_on=("product:SKU-1",))
     other = a_record(order=an_order(amazon_order_id="902-2"), outcome=Created("c-2"))
@@ -118,14 +117,14 @@ async def work(storage: Any, names: Names) -> None:
 
     async def first(transaction: Transaction) -> None:
         asked = Asked(transaction, names)
-        await asked.take_turn(Turn.STOCK)
+        await asked.lock()
         await asked.write(changes, [(position, position.moved(1, (an_event(),)))])
 
     await storage.transact(first, SOURCE)
 
     async def then(transaction: Transaction) -> None:
         asked = Asked(transaction, names)
-        await asked.take_turn(Turn.STOCK)
+        await asked.lock()
         await ask(asked)
         again = Changes(
             orders=[OrderChange(blocked, (), is_new=False, details=True)],
@@ -149,7 +148,6 @@ async def ask(asked: Any) -> None:
     """What a transaction asks."""
     await asked.stores()
     record = (await asked.orders({KEY}))[KEY]
-    await asked.admitted_orders({KEY})
     await asked.orders_of({ORDER})
     await asked.commerce_orders({"c-2"})
     await asked.catalog({(STORE, "SELLER"), (STORE, "SKU-1"), (STORE, "sku-1")})
@@ -196,15 +194,15 @@ async def operate(reader: Any) -> None:
         (None, PURCHASED),
         (None, BlockerCode.DISABLED, SkipReason.CANCELED),
     ):
-        wanted = OrderFilter(state=state, store_id=store, since=since, reason=reason, limit=5)
-        await reader.list_orders(wanted)
+        wanted = OrderQuery(store_id=store, state=state, reason=reason, purchased_from=since)
+        await reader.list_orders(wanted, 5)
     await reader.order_key(ORDER)
     assert await reader.history(KEY)
     await reader.state_counts()
     await reader.blocker_counts()
     await reader.overdue_counts(NOW)
     for store in (None, STORE):
-        await reader.list_orders(OrderFilter(store_id=store, overdue_since=NOW))
+        await reader.list_orders(OrderQuery(store_id=store, overdue_since=NOW), 50)
     for store in (None, STORE):
         await reader.blocked_groups(store, 5)
     await reader.dead_letter_counts()

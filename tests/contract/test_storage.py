@@ -26,11 +26,10 @@ from models.base import to_utc
 from models.blockers import BlockerCode
 from models.catalog import Catalog
 from models.commands import OrderCursor, Recheck, ReplayStep, Sync
-from models.errors import PositionLost, StorageBroken
+from models.errors import DuplicateKey, Fenced, StorageBroken, TransactionTooLarge
 from models.facts import CommerceStatus, OrderNumberSource
 from models.ledger import (
     ALL_STORES,
-    Admission,
     Changes,
     CommandMessage,
     OffsetReset,
@@ -40,7 +39,6 @@ from models.ledger import (
     Source,
 )
 from models.outcomes import (
-    Admitted,
     Created,
     MissingDetail,
     Outcome,
@@ -60,10 +58,9 @@ from models.records import (
 )
 from models.replays import ReplayAnswer, ReplayPart, ReplayResult, ReplayState
 from storage.driver import Driver
-from storage.memory import MemoryStorage
 from storage.mongo import MongoStorage, open_storage
-from storage.port import Storage, Transaction, Turn
-from storage.story_documents import story_out
+from storage.order_documents import story_out
+from storage.port import Storage, Transaction
 from storage.writes import STORY_LENGTH
 from tests.builders import (
     KEY,
@@ -75,6 +72,7 @@ from tests.builders import (
     a_block,
     a_blocker,
     a_cause,
+    a_command,
     a_commerce_order,
     a_dead_letter,
     a_listing,
@@ -90,6 +88,7 @@ from tests.builders import (
     money,
 )
 from tests.contract.queries import Listening
+from tests.fakes.memory import MemoryStorage
 
 Tested = MemoryStorage | MongoStorage
 SOURCE = Source("amazon.orders", 3)
@@ -111,7 +110,7 @@ async def storage(
 async def write(storage: Tested, **changes: Any) -> None:
     async def work(transaction: Transaction) -> None:
         # As every stage does, and the embedded server takes no bulk write as a first command.
-        await transaction.take_turn(Turn.STOCK)
+        await transaction.lock()
         await transaction.write(Changes(**changes))
 
     await storage.transact(work)
@@ -139,7 +138,7 @@ async def test_a_transaction_may_begin_with_its_write(storage: Tested) -> None:
 
 async def _move(storage: Storage, before: Position, after: Position, **told: Source) -> None:
     async def work(transaction: Transaction) -> None:
-        await transaction.take_turn(Turn.STOCK)
+        await transaction.lock()
         await transaction.write(Changes(), [(before, after)])
 
     await storage.transact(work, **told)
@@ -187,7 +186,6 @@ async def count(storage: Tested) -> dict[str, int]:
 # ---------------------------------------------------------------- round trips
 
 OUTCOMES: tuple[Outcome, ...] = (
-    Admitted(),
     *(Waiting(reason) for reason in WaitingReason),
     *(Skipped(reason) for reason in SkipReason),
     a_block(
@@ -334,10 +332,10 @@ async def test_times_come_back_in_utc_to_the_millisecond(storage: Tested) -> Non
 async def test_a_judgement_changes_the_outcome_and_leaves_the_details(storage: Tested) -> None:
     record = a_record(order=a_full_order())
     await write(storage, orders=[new(record)])
-    blocked = replace(record, outcome=a_block(), admitted=False, waits_on=("product:SKU-1",))
+    blocked = replace(record, outcome=a_block(), waits_on=("product:SKU-1",))
     await write(storage, orders=[judged(blocked)])
     assert await stored_order(storage) == blocked
-    created = replace(record, outcome=Created("c"), admitted=False, sequence=2)
+    created = replace(record, outcome=Created("c"), sequence=2)
     await write(storage, orders=[judged(created)])
     assert await stored_order(storage) == created
 
@@ -578,7 +576,7 @@ async def test_a_position_that_another_one_moved_is_lost(
     stands = BEGINNING.moved(10, ())
     await move(storage, BEGINNING, stands)
     believed = Position(SOURCE, 10, epoch=epoch, step=step)
-    with pytest.raises(PositionLost):
+    with pytest.raises(Fenced):
         await move(storage, believed, believed.moved(20, ()))
     assert await storage.position(SOURCE) == stands
 
@@ -586,23 +584,32 @@ async def test_a_position_that_another_one_moved_is_lost(
 async def test_a_transaction_that_does_not_move_the_offset_is_fenced_as_well(
     storage: Tested,
 ) -> None:
-    stands = BEGINNING.moved(0, (Admission("first"),))
+    stands = BEGINNING.moved(0, (a_command("first"),))
     await move(storage, BEGINNING, stands)
-    with pytest.raises(PositionLost):
-        await move(storage, BEGINNING, BEGINNING.moved(0, (Admission("second"),)))
+    with pytest.raises(Fenced):
+        await move(storage, BEGINNING, BEGINNING.moved(0, (a_command("second"),)))
     assert await storage.position(SOURCE) == stands
+
+
+async def test_a_position_within_a_message_says_how_much_of_it_is_decided(storage: Tested) -> None:
+    [taken] = await storage.take_up([SOURCE])
+    within = taken.moved(4, (), 300, part_refused=True)
+    await move(storage, taken, within)
+    assert await storage.position(SOURCE) == within
+    assert (await storage.take_up([SOURCE])) == [replace(within, epoch=2)]
+    assert within.moved(7, ()).part == 0
 
 
 async def test_taking_a_partition_up_fences_its_former_owner_off(storage: Tested) -> None:
     [former] = await storage.take_up([SOURCE])
     assert former == Position(SOURCE, 0, epoch=1)
-    left = former.moved(10, (Admission(KEY),))
+    left = former.moved(10, (a_command(KEY),))
     await move(storage, former, left)
     [taken] = await storage.take_up([SOURCE])
     assert taken == replace(left, epoch=2)
-    with pytest.raises(PositionLost):
+    with pytest.raises(Fenced):
         await storage.mark_published(left)
-    with pytest.raises(PositionLost):
+    with pytest.raises(Fenced):
         await move(storage, left, left.moved(20, ()))
     assert await storage.position(SOURCE) == taken
 
@@ -611,11 +618,11 @@ FIRST = keys.event_id(KEY, "CommerceOrderCreated", None)
 """Of an event that happens once: it does not tell its place in the sequence."""
 OUTBOX: tuple[Outgoing, ...] = (
     an_event(event_id=FIRST, cause=a_cause(traceparent=TRACE)),
-    Admission(KEY, TRACE),
+    a_command(KEY),
     a_dead_letter(),
     CommandMessage("product:SKU-1", Recheck(fact="product:SKU-1")),
     an_event(event_id=keys.event_id(KEY, "CommerceOrderStatusChanged", 2), sequence=2),
-    Admission("store-1/other"),
+    a_command("store-1/other"),
     CommandMessage(STORE, Sync(store_id=STORE, requested_at=NOW)),
     CommandMessage("r1", ReplayStep(replay_id="r1", step=2)),
     a_dead_letter(offset=8, key=None, value=None, headers=(("none", None),), last_offset=11),
@@ -630,7 +637,7 @@ async def with_outbox(storage: Tested) -> Position:
     )
 
     async def work(transaction: Transaction) -> None:
-        await transaction.take_turn(Turn.STOCK)
+        await transaction.lock()
         await transaction.write(changes, [(BEGINNING, after)])
 
     await storage.transact(work)
@@ -641,10 +648,7 @@ async def test_what_is_to_go_out_comes_back_whole_and_in_its_order(storage: Test
     await with_outbox(storage)
     stored = await storage.position(SOURCE)
     assert stored.outbox == OUTBOX
-    first, second = stored.outbox[:2]
-    assert first.cause.traceparent == TRACE  # type: ignore[union-attr]
-    assert isinstance(second, Admission)
-    assert second.traceparent == TRACE
+    assert stored.outbox[0].cause.traceparent == TRACE  # type: ignore[union-attr]
 
 
 async def test_published_is_marked_for_the_position_it_is_said_of(storage: Tested) -> None:
@@ -666,7 +670,7 @@ async def test_a_mark_and_a_transaction_that_moves_the_position_do_not_break_eac
     marking: list[asyncio.Task[None]] = []
 
     async def work(transaction: Transaction) -> None:
-        await transaction.take_turn(Turn.STOCK)
+        await transaction.lock()
         await transaction.write(Changes(), [(after, after.moved(11, OUTBOX))])
         if not marking:
             marking.append(asyncio.create_task(storage.mark_published(after)))
@@ -707,24 +711,24 @@ async def test_a_position_that_is_reset_keeps_what_is_to_go_out_and_its_topics_i
     assert (await count(storage))["offset_resets"] == 1
     await move(storage, after, after.moved(5, ()))
     assert (await storage.position(SOURCE)).topic_id == "f00d"
-    with pytest.raises(PositionLost):
+    with pytest.raises(Fenced):
         await storage.transact(work, SOURCE)
 
 
 # ---------------------------------------------------------------- all or nothing
 
 TWICE: dict[str, dict[str, Any]] = {
-    "event": {"events": [an_event()]},
-    "commerce order": {"new_commerce_orders": [a_commerce_order()]},
-    "commerce order of one Amazon order": {
+    "events": {"events": [an_event()]},
+    "commerce_orders": {"new_commerce_orders": [a_commerce_order()]},
+    "commerce_orders: another": {
         "new_commerce_orders": [a_commerce_order(commerce_order_id="another")]
     },
 }
 
 
-@pytest.mark.parametrize("changes", TWICE.values(), ids=TWICE)
-async def test_what_is_there_already_loses_the_position_and_all_of_its_transaction(
-    storage: Tested, changes: dict[str, Any]
+@pytest.mark.parametrize("name", TWICE)
+async def test_what_is_there_already_is_named_and_all_of_its_transaction_is_lost(
+    storage: Tested, name: str
 ) -> None:
     await write(
         storage,
@@ -740,18 +744,54 @@ async def test_what_is_there_already_loses_the_position_and_all_of_its_transacti
         "stores": [a_store()],
         "dead_letters": [a_dead_letter()],
     }
-    for name, values in changes.items():
-        more[name] = [*more[name], *values]
+    for kind, values in TWICE[name].items():
+        more[kind] = [*more[kind], *values]
 
     async def work(transaction: Transaction) -> None:
-        await transaction.take_turn(Turn.STOCK)
+        await transaction.lock()
         await transaction.write(Changes(), [(BEGINNING, BEGINNING.moved(5, ()))])
         await transaction.write(Changes(**more))
 
-    with pytest.raises(PositionLost):
+    with pytest.raises(DuplicateKey, match=f"^{name}"):
         await storage.transact(work)
     assert await count(storage) == before
     assert await storage.position(SOURCE) == Position(SOURCE, 0)
+
+
+@pytest.mark.parametrize("driver", list(Driver))
+async def test_an_outbox_that_outgrows_a_document_is_too_large_and_nothing_is_stored(
+    mongo_url: str, driver: Driver
+) -> None:
+    """The lane then decides less at once, or waits until what is there is published."""
+    async with open_storage(mongo_url, f"t_outbox_{driver.value}", driver) as storage:
+        outbox = tuple(a_command("k" * 290) for _ in range(30_000))
+        with pytest.raises(TransactionTooLarge):
+            await move(storage, BEGINNING, BEGINNING.moved(5, outbox))
+        assert await storage.position(SOURCE) == BEGINNING
+
+
+@pytest.mark.parametrize("driver", list(Driver))
+@pytest.mark.parametrize(
+    ("collection", "document"),
+    [
+        ("positions", {"_id": "amazon.orders:0"}),
+        ("amazon_orders", {"_id": KEY}),
+        ("turns", {"_id": "stock"}),
+        ("layout", {"_id": "layout", "version": 3}),
+    ],
+)
+async def test_a_database_of_another_layout_is_refused_in_words(
+    mongo_url: str, driver: Driver, collection: str, document: dict[str, Any]
+) -> None:
+    name = f"t_layout_{driver.value}_{collection}"
+    async with open_storage(mongo_url, name, driver) as storage:
+        await storage._database[collection].insert_one(document)
+        for _ in range(2):
+            with pytest.raises(
+                StorageBroken, match=f"database {name} is of another version; name an"
+            ) as met:
+                await storage.prepare()
+            assert "\n" not in str(met.value)
 
 
 async def test_a_lost_position_stores_nothing_of_its_transaction(storage: Tested) -> None:
@@ -759,18 +799,18 @@ async def test_a_lost_position_stores_nothing_of_its_transaction(storage: Tested
     before = await count(storage)
 
     async def work(transaction: Transaction) -> None:
-        await transaction.take_turn(Turn.STOCK)
+        await transaction.lock()
         await transaction.write(Changes(orders=[new(a_record())], events=[an_event()]))
         await transaction.write(Changes(), [(BEGINNING, BEGINNING.moved(5, ()))])
 
-    with pytest.raises(PositionLost):
+    with pytest.raises(Fenced):
         await storage.transact(work)
     assert await count(storage) == before
 
 
 async def test_work_that_fails_stores_nothing(storage: Tested) -> None:
     async def work(transaction: Transaction) -> None:
-        await transaction.take_turn(Turn.STOCK)
+        await transaction.lock()
         await transaction.write(Changes(orders=[new(a_record())], stores=[a_store()]))
         await transaction.write(Changes(), [(BEGINNING, BEGINNING.moved(5, ()))])
         raise LookupError("of the work's own")
@@ -974,13 +1014,13 @@ async def second_of(storage: Tested) -> AsyncIterator[Tested]:
         yield MongoStorage(storage._client, storage._database.name)
 
 
-async def test_of_two_transactions_that_take_a_turn_the_second_sees_the_first(
+async def test_of_two_transactions_that_take_a_lock_the_second_sees_the_first(
     storage: Tested,
 ) -> None:
     await write(storage, products=[a_product()])
 
     async def take_one(transaction: Transaction) -> int:
-        await transaction.take_turn(Turn.STOCK)
+        await transaction.lock()
         held: int = (await transaction.products(HELD))["SKU-1"].held
         await asyncio.sleep(0)
         await transaction.write(Changes(held={"SKU-1": 1}))
@@ -994,7 +1034,7 @@ async def test_of_two_transactions_that_take_a_turn_the_second_sees_the_first(
 
 async def test_order_numbers_are_unique_however_many_are_given_at_once(storage: Tested) -> None:
     async def create(transaction: Transaction, number: int) -> int:
-        given = await transaction.take_turn(Turn.STOCK) + 1
+        given = await transaction.lock() + 1
         order = commerce(number, order_number=f"{given:09d}")
         await transaction.write(Changes(new_commerce_orders=[order]))
         return given
@@ -1013,13 +1053,13 @@ async def test_of_two_owners_of_a_partition_one_loses(storage: Tested) -> None:
     async def decide(owner: Tested, key: str) -> str:
         async def work(transaction: Transaction) -> None:
             record = a_record(order=an_order(amazon_order_id=key))
-            await transaction.take_turn(Turn.STOCK)
+            await transaction.lock()
             await transaction.write(Changes(orders=[new(record)]))
             await transaction.write(Changes(), [(BEGINNING, BEGINNING.moved(5, ()))])
 
         try:
             await owner.transact(work)
-        except PositionLost:
+        except Fenced:
             return "lost"
         return "won"
 
@@ -1049,9 +1089,7 @@ async def test_a_database_with_other_indexes_is_refused_in_words(
     """As one of an earlier version, which took an Amazon order once for each store."""
     async with open_storage(mongo_url, f"t_earlier_{driver.value}", driver) as storage:
         await storage._database.amazon_orders.create_index([("amazon_order_id", 1)])
-        with pytest.raises(
-            StorageBroken, match="collection amazon_orders is of an earlier version"
-        ):
+        with pytest.raises(StorageBroken, match="collection amazon_orders is of another version"):
             await storage.prepare()
 
 
@@ -1059,7 +1097,7 @@ async def test_a_database_with_other_indexes_is_refused_in_words(
 async def test_a_transaction_its_dead_owner_left_open_does_not_keep_the_next_one_out(
     mongo_url: str, driver: Driver
 ) -> None:
-    """A worker killed in a transaction holds its position and its turn for a minute else."""
+    """A worker killed in a transaction holds its position and its lock for a minute else."""
     database = f"t_left_open_{driver.value}"
     async with (
         open_storage(mongo_url, database, driver) as killed,
@@ -1070,7 +1108,7 @@ async def test_a_transaction_its_dead_owner_left_open_does_not_keep_the_next_one
         holds_all = asyncio.Event()
 
         async def work(transaction: Transaction) -> None:
-            await transaction.take_turn(Turn.STOCK)
+            await transaction.lock()
             await transaction.write(Changes(), [(former, former.moved(5, ()))])
             holds_all.set()
             await asyncio.Event().wait()

@@ -11,26 +11,26 @@ from models.ledger import Source
 from storage import mongo, mongo_errors
 from storage.driver import Driver
 from storage.mongo import open_storage
-from storage.port import Transaction, Turn
+from storage.port import Transaction
 from tests.waiting import PATIENCE
 
-SOURCE = Source("amazon.orders.admitted", 0)
+SOURCE = Source("amazon.orders", 0)
 
 
 @pytest.mark.parametrize("driver", Driver)
-async def test_a_partition_does_not_wait_for_ever_for_the_turn_of_a_dead_worker(
+async def test_a_partition_does_not_wait_for_ever_for_the_lock_of_a_dead_worker(
     driver: Driver, mongo_url: str, database_name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(mongo, "CONFLICT_SECONDS", 0.3)
     taken, ended = asyncio.Event(), asyncio.Event()
 
     async def hang(transaction: Transaction) -> None:
-        await transaction.take_turn(Turn.STOCK)
+        await transaction.lock()
         taken.set()
         await ended.wait()
 
     async def work(transaction: Transaction) -> None:
-        await transaction.take_turn(Turn.STOCK)
+        await transaction.lock()
 
     async with (
         open_storage(mongo_url, database_name, driver) as dead,
@@ -57,12 +57,12 @@ async def test_what_a_former_owner_began_after_it_had_lost_its_partition_is_ende
     taken = asyncio.Event()
 
     async def hang(transaction: Transaction) -> None:
-        await transaction.take_turn(Turn.STOCK)
+        await transaction.lock()
         taken.set()
         await asyncio.Event().wait()
 
     async def work(transaction: Transaction) -> None:
-        await transaction.take_turn(Turn.STOCK)
+        await transaction.lock()
 
     async with (
         open_storage(mongo_url, database_name, driver) as former,

@@ -13,7 +13,7 @@ from pymongo.monitoring import (
 from models.ledger import Source
 from storage.driver import Driver
 from storage.mongo import open_storage
-from storage.port import Transaction, Turn
+from storage.port import Transaction
 
 SOURCE = Source("amazon.orders", 0)
 
@@ -46,7 +46,7 @@ async def test_whether_a_commit_took_place_is_asked_of_a_majority(
     listener = Listener()
 
     async def work(transaction: Transaction) -> None:
-        await transaction.take_turn(Turn.STOCK)
+        await transaction.lock()
         await transaction.stores()
 
     async with open_storage(
@@ -64,7 +64,7 @@ async def test_whether_a_commit_took_place_is_asked_of_a_majority(
     of_a_transaction, of_a_view = listener.of("find", "stores")
     assert "readConcern" not in of_a_transaction
     assert of_a_view["readConcern"]["level"] == "snapshot"
-    (first,) = listener.of("findAndModify", "turns")
+    (first,) = listener.of("findAndModify", "locks")
     assert first["readConcern"]["level"] == "snapshot"
     (moved,) = listener.of("update", "positions")
     assert moved["writeConcern"] == {"w": "majority", "j": True}

@@ -17,7 +17,6 @@ _AWARE = json_util.JSONOptions(tz_aware=True)
 OUT = ("commerce.orders", "amazon.orders.blocked", "amazon.orders.not-imported")
 READ = (
     "amazon.orders",
-    "amazon.orders.admitted",
     "commerce.stores",
     "commerce.products",
     "commerce.listings",

@@ -155,10 +155,10 @@ def _misplaced(
     if final == "Canceled":
         return "" if state in {"skipped", "withdrawn"} else f"canceled, and {state}"
     if final not in READY:
-        return "" if state == "waiting" and not order["import"]["admitted"] else f"{final}: {state}"
+        return "" if state == "waiting" else f"{final}: {state}"
     if store == "off":
         return "" if state == "skipped" else f"import is off, and it is {state}"
-    if state != "blocked" or order["import"]["admitted"]:
+    if state != "blocked":
         return f"ready, and still {state}"
     return _unblocked(told, products)
 

@@ -144,15 +144,15 @@ def _publish_before_commit() -> None:
 def _no_compare_and_set() -> None:
     """A position is moved wherever it is, whoever moved it before."""
 
-    move = writes._move_write
+    move = writes._move
 
-    def moved(before: Any, after: Any, namespace: str) -> UpdateOne:
-        told: Any = move(before, after, namespace)
-        return UpdateOne(
-            {"_id": position_id(before.source)}, told._doc, upsert=True, namespace=namespace
-        )
+    def moved(batch: Any, before: Any, after: Any) -> None:
+        move(batch, before, after)
+        told = batch.writes.pop()
+        here = {"_id": position_id(before.source)}
+        batch.writes.append(UpdateOne(here, told._doc, upsert=True, namespace=told._namespace))
 
-    _put(writes, "_move_write", moved)
+    _put(writes, "_move", moved)
 
 
 def _unconditional_stock() -> None:

@@ -29,7 +29,7 @@ from order_import.settings import load_settings
 from storage import mongo
 from storage.transaction import MongoTransaction
 from streams import clock
-from streams.commands import CommandsStage
+from streams.blocker_check import BlockerCheckStage
 from streams.lanes import Lanes
 from streams.publisher import Publisher
 from tests.faults import sabotage
@@ -107,7 +107,7 @@ def _wrap(owner: Any, name: str, wrapper: Callable[..., Awaitable[Any]]) -> None
 
 
 def _carries_out(kind: type) -> Condition:
-    """Whether `CommandsStage.decide(self, read, …)` has such a command at hand."""
+    """Whether `BlockerCheckStage.decide(self, read, …)` has such a command at hand."""
 
     def so(args: tuple[Any, ...]) -> bool:
         return isinstance(args[1][0][1], kind)
@@ -118,7 +118,7 @@ def _carries_out(kind: type) -> Condition:
 STEPS: dict[str, Callable[[Trap], None]] = {
     "after poll": lambda t: t.call(Lanes, "deliver"),
     "before the transaction": lambda t: t.before(mongo.MongoStorage, "transact"),
-    "in the transaction, turn taken": lambda t: t.after(MongoTransaction, "take_turn"),
+    "in the transaction, lock taken": lambda t: t.after(MongoTransaction, "lock"),
     "in the transaction, written": lambda t: t.after(MongoTransaction, "write"),
     "in the transaction, before commit": lambda t: t.before(mongo, "_commit"),
     "while committing": lambda t: t.during(mongo, "_commit"),
@@ -130,8 +130,8 @@ STEPS: dict[str, Callable[[Trap], None]] = {
     "after the mark": lambda t: t.after(mongo.MongoStorage, "mark_published"),
     "in a rebalance, taking up": lambda t: t.after(mongo.MongoStorage, "take_up"),
     "in a rebalance, handing over": lambda t: t.before(Lanes, "drain"),
-    "in a release": lambda t: t.after(CommandsStage, "decide", _carries_out(Recheck)),
-    "in a replay": lambda t: t.after(CommandsStage, "decide", _carries_out(ReplayStep)),
+    "in a release": lambda t: t.after(BlockerCheckStage, "decide", _carries_out(Recheck)),
+    "in a replay": lambda t: t.after(BlockerCheckStage, "decide", _carries_out(ReplayStep)),
 }
 """Every step by name, in the order of a batch's life."""
 

@@ -79,14 +79,13 @@ async def is_status(system: System, document: Document, wanted: str) -> bool:
 
 
 async def are(system: System, store_id: str, **states: int) -> bool:
-    """Say whether so many orders of a store are in these states, and none is on its way."""
+    """Say whether so many orders of a store are in these states."""
     orders = system.db.amazon_orders
     counted = [
         await orders.count_documents({"store_id": store_id, "import.state": state})
         for state in states
     ]
-    on_its_way = {"store_id": store_id, "import.admitted": True}
-    return counted == list(states.values()) and not await orders.count_documents(on_its_way)
+    return counted == list(states.values())
 
 
 async def events(system: System, document: Document) -> list[str]:

@@ -176,10 +176,10 @@ class System:
         return [json.loads(record.value) for record in await self.read(*OUT)]
 
     async def states(self) -> Counter[str]:
-        """Count orders by what became of them, those on their way as `admitted`."""
+        """Count orders by what became of them."""
         counted: Counter[str] = Counter()
         async for order in self.db.amazon_orders.find({}, {"import": 1}):
-            counted["admitted" if order["import"]["admitted"] else order["import"]["state"]] += 1
+            counted[order["import"]["state"]] += 1
         return counted
 
     async def order(self, key: str) -> Document:
@@ -189,7 +189,7 @@ class System:
     async def state_of(self, key: str) -> str:
         """Give what became of an order."""
         found = (await self.order(key)).get("import")
-        return "unknown" if found is None else "admitted" if found["admitted"] else found["state"]
+        return "unknown" if found is None else found["state"]
 
     async def becomes(self, key: str, state: str) -> None:
         """Wait until an order is in a state."""

@@ -32,7 +32,7 @@ class Loss:
 
 LOSSES: Mapping[str, Loss] = {
     "L1 exception": Loss(TopicName.ORDERS, (0, 1, 2), {1: Fate.FAILS}),
-    "L2 cancellation": Loss(TopicName.ADMITTED, (0, 1), {1: Fate.HANGS}),
+    "L2 cancellation": Loss(TopicName.BLOCKED, (0, 1), {1: Fate.HANGS}),
     "L3 take": Loss(TopicName.STORES, (0, 1, 2, 3, 4), dict.fromkeys(range(5), Fate.FAILS)),
     "L4 noack_take": Loss(TopicName.PRODUCTS, (0, 1, 2, 3, 4), dict.fromkeys(range(5), Fate.FAILS)),
     "L5 head": Loss(TopicName.LISTINGS, (0, 1, 2), {1: Fate.HANGS}),

@@ -17,7 +17,8 @@ import faust
 
 from order_import.clients import connect_storage
 from order_import.settings import Settings
-from storage.port import Transaction, Turn
+from storage.port import Transaction
+from streams import agents
 from streams import lanes as our_lanes
 from streams.agents import AppOptions, build_app
 from streams.lanes import Lanes
@@ -26,7 +27,7 @@ from streams.page import Page
 from streams.stage import Stage
 from streams.topics import READ_TOPICS, TopicName
 from tests.builders import NOW
-from tests.integration.losses import Work
+from tests.integration.losses import LOSSES, Work
 
 SEVERAL = {TopicName.LISTINGS, TopicName.ORDER_UPDATES, TopicName.COMMANDS}
 """Where stock Faust has two work on one partition: so one is done while the other hangs."""
@@ -51,8 +52,8 @@ def stock(work: Work, settings: Settings, data_dir: str) -> faust.App:
         stream_wait_empty=False,
         datadir=data_dir,
     )
-    for name in READ_TOPICS:
-        _add_agent(app, settings.topic_prefix, name, work)
+    for loss in LOSSES.values():
+        _add_agent(app, settings.topic_prefix, loss.topic, work)
     return app
 
 
@@ -90,18 +91,22 @@ class Harmed(Stage[Incoming]):
         for message in read:
             await self._work.do(self._name, int(message.value or b""))
         # As every stage does; afterwards, for what hangs here is to hold up no other topic.
-        await transaction.take_turn(Turn.POLICY)
+        await transaction.lock()
 
 
 async def ours(work: Work, settings: Settings, data_dir: str, stack: AsyncExitStack) -> faust.App:
     """Give our app. Where a worker would end, it goes on, so that Faust may commit if it can."""
     storage = await stack.enter_async_context(connect_storage(settings))
     our_lanes.DRAIN_SECONDS = 1.0
-    stages = {settings.topic_prefix + name: Harmed(name, work) for name in READ_TOPICS}
+    topics = [loss.topic for loss in LOSSES.values()]
+    stages = {settings.topic_prefix + name: Harmed(name, work) for name in topics}
     # One message at a time, as stock Faust has them.
     lanes = Lanes(stages, storage, None, lambda: NOW, print, max_weight=1)  # type: ignore[arg-type]
     servers, prefix = settings.kafka_bootstrap_servers, settings.topic_prefix
-    return build_app(AppOptions(servers, prefix, "ours", 100, 6), lanes, data_dir)
+    app = build_app(AppOptions(servers, prefix, "ours", 100, 6), lanes, data_dir)
+    for name in set(topics) - set(READ_TOPICS):
+        agents._add_agent(app, prefix + name, name, lanes)
+    return app
 
 
 async def _run(which: str, diary: str, harm: str) -> None:

@@ -19,7 +19,6 @@ from order_import.embedded.mongo import MongoEngine
 from storage.driver import Driver
 from storage.mongo import MongoStorage, open_storage
 from storage.mongo_reader import MongoReader, open_reader
-from storage.port import Turn
 from streams.topics import TopicName
 from tests.builders import a_record, an_order
 from tests.integration.commands import Commands
@@ -86,7 +85,7 @@ async def stored(storage: MongoStorage, *records: OrderRecord) -> None:
     changes = Changes(orders=[OrderChange(one, (), is_new=True, details=True) for one in records])
 
     async def work(transaction: Any) -> None:
-        await transaction.take_turn(Turn.STOCK)
+        await transaction.lock()
         await transaction.write(changes)
 
     await storage.transact(work)

@@ -8,8 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
+from models.dead_letters import KeptLetter
 from order_import.dead_letters.view import view_of
-from storage.dead_letters import KeptLetter
 from storage.ledger_documents import dead_letter_out
 from streams.topics import TopicName
 from tests.integration.canary import EMAIL, NAME, PHONE, messages, signs_in

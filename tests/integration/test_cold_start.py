@@ -285,3 +285,18 @@ async def test_a_health_port_that_is_taken_is_one_line(system: System) -> None:
     assert last.startswith(
         f"order-import: ORDER_IMPORT_WORKER_HEALTH_PORT: cannot listen on {HOST}"
     )
+
+
+async def test_a_database_of_another_layout_is_refused_at_start_in_one_line(
+    system: System,
+) -> None:
+    """It joins no group: it would decide by orders that it cannot read."""
+    await system.db.layout.update_one({"_id": "layout"}, {"$set": {"version": 1}})
+    worker = await system.start_worker()
+    assert await worker.ended() == 70
+    (line,) = lines(worker, "worker-broken")
+    assert line["reason"] == (
+        f"database {system.settings.mongo_database} is of another version; "
+        "name an empty database, or another --data-dir for `up`"
+    )
+    assert not lines(worker, "worker-started")

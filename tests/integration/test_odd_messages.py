@@ -4,8 +4,8 @@ import json
 
 from aiokafka import AIOKafkaProducer
 
+from models.dead_letters import KeptLetter
 from order_import.dead_letters.view import view_of
-from storage.dead_letters import KeptLetter
 from storage.ledger_documents import dead_letter_out
 from streams.dead_letters import MAX_HEADERS, MAX_KEY_BYTES
 from streams.topics import TopicName

@@ -63,7 +63,6 @@ async def test_poison_does_not_stop_any_other_topic(system: System) -> None:
     await system.publish(TopicName.PRODUCTS, b"\xff", {"sku": "LAMP"}, product(), key="LAMP")
     await system.publish(TopicName.LISTINGS, b"[]", {"store_id": "us"}, key="us/LAMP")
     await system.publish(TopicName.ORDER_UPDATES, b"null", {"status": "lost"}, key="x")
-    await system.publish(TopicName.ADMITTED, b"{}", key="no/such-order")
     await system.publish(TopicName.COMMANDS, b'{"command": "format-disk"}', key="x")
     async with system.worker():
         await system.publish(TopicName.ORDERS, order(1))

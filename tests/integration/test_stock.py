@@ -10,19 +10,18 @@ from collections.abc import Sequence
 
 import pytest
 
-from models.ledger import Changes, OrderChange, Position, Source
-from models.records import OrderRecord
+from models.ledger import Changes, Position, Source
 from order_import.embedded.servers import Addresses
 from storage.driver import Driver
-from storage.memory import MemoryStorage
 from storage.mongo import open_storage
-from storage.port import Storage, Transaction, Turn
-from streams.blocker_check import BlockerCheckStage
+from storage.port import Storage, Transaction
+from streams.import_policy import ImportPolicyStage
 from streams.page import Page
 from streams.topics import TopicName
-from tests.builders import NOW, a_message, a_product, a_record, a_store, an_item, an_order
+from tests.builders import NOW, STORE, a_message, a_product, a_store
+from tests.fakes.memory import MemoryStorage
 from tests.integration.kit import System
-from tests.integration.wire import item, order, product, store
+from tests.integration.wire import item, key, order, product, store
 
 ROUNDS = int(os.environ.get("STOCK_ROUNDS", "60"))
 """How often pieces are fought for on a server; in memory, ten times as often."""
@@ -94,31 +93,22 @@ async def _claim(storages: Sequence[Storage], number: int, source: random.Random
     claimants = source.randint(2, 8)
     pieces = source.randint(0, claimants - 1)
     sku = f"SKU-{number}"
-    records = [
-        a_record(
-            order=an_order(amazon_order_id=f"{number}-{n}", items=(an_item(seller_sku=sku),)),
-            outcome=a_record().outcome,
-        )
-        for n in range(claimants)
+    documents = [
+        order(10 * number + n, items=[item(sku)]) | {"store_id": STORE} for n in range(claimants)
     ]
 
     async def tell(transaction: Transaction) -> None:
-        await transaction.take_turn(Turn.STOCK)
-        await transaction.write(
-            Changes(
-                stores=[a_store()],
-                products=[a_product(sku=sku, salable_quantity=pieces)],
-                orders=[OrderChange(one, (), is_new=True, details=False) for one in records],
-            )
-        )
+        await transaction.lock()
+        product = a_product(sku=sku, salable_quantity=pieces)
+        await transaction.write(Changes(stores=[a_store()], products=[product]))
 
     await storages[0].transact(tell)
     await asyncio.gather(
-        *(_judge(storages[n % len(storages)], record) for n, record in enumerate(records))
+        *(_decide(storages[n % len(storages)], number, n, one) for n, one in enumerate(documents))
     )
 
     async def look(transaction: Transaction) -> tuple[int, int]:
-        after = await transaction.orders([record.key for record in records])
+        after = await transaction.orders([key(one) for one in documents])
         ids = [getattr(one.outcome, "commerce_order_id", "") for one in after.values()]
         created = await transaction.commerce_orders([one for one in ids if one])
         return len(created), (await transaction.products([sku]))[sku].held
@@ -126,11 +116,13 @@ async def _claim(storages: Sequence[Storage], number: int, source: random.Random
     assert await storages[0].transact(look) == (pieces, pieces), f"round {number}, seed {SEED}"
 
 
-async def _judge(storage: Storage, record: OrderRecord) -> None:
-    """One admitted order, judged as the blocker check does it: position, outbox and all."""
-    stage = BlockerCheckStage()
-    read = stage.read([a_message(b"{}", key=record.key.encode())])
-    before = Position(Source(TopicName.ADMITTED + record.key, 0), 0)
+async def _decide(
+    storage: Storage, number: int, claimant: int, document: dict[str, object]
+) -> None:
+    """One order, decided as a lane does it: position, outbox and all."""
+    stage = ImportPolicyStage()
+    read = stage.read([a_message(document)])
+    before = Position(Source(f"{TopicName.ORDERS}.{number}", claimant), 0)
 
     async def work(transaction: Transaction) -> None:
         page = Page(before.source.topic, NOW)

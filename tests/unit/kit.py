@@ -7,41 +7,19 @@ from typing import Any
 from models import keys
 from models.decision import Decision
 from models.events import Event
-from models.ledger import (
-    Admission,
-    Changes,
-    CommandMessage,
-    DeadLetter,
-    Outgoing,
-    Position,
-    Source,
-)
+from models.ledger import Changes, CommandMessage, DeadLetter, Outgoing, Position, Source
 from models.records import CommerceOrder, OrderRecord
 from models.replays import ReplayPart
-from storage.memory import MemoryStorage
 from storage.port import Transaction
-from streams import commands
-from streams.blocker_check import BlockerCheckStage
-from streams.commands import CommandsStage
-from streams.facts import ListingsStage, ProductsStage, StoresStage
-from streams.import_policy import ImportPolicyStage
+from streams import blocker_check
+from streams.agents import STAGES
 from streams.lane import MAX_WEIGHT
 from streams.messages import encode
-from streams.order_updates import OrderUpdatesStage
 from streams.page import Page
 from streams.stage import Stage
 from streams.topics import TopicName
 from tests.builders import KEY, NOW, Message, a_message, a_replay
-
-STAGES: dict[str, Stage[Any]] = {
-    TopicName.ORDERS: ImportPolicyStage(),
-    TopicName.ADMITTED: BlockerCheckStage(),
-    TopicName.STORES: StoresStage(),
-    TopicName.PRODUCTS: ProductsStage(),
-    TopicName.LISTINGS: ListingsStage(),
-    TopicName.ORDER_UPDATES: OrderUpdatesStage(),
-    TopicName.COMMANDS: CommandsStage(),
-}
+from tests.fakes.memory import MemoryStorage
 
 
 def event_types(decision: Decision | None) -> list[str]:
@@ -79,7 +57,7 @@ class World:
         source = Source(topic, 0)
         messages = [one._replace(offset=self._offsets[topic] + n) for n, one in enumerate(told)]
         self._offsets[topic] += len(messages)
-        stage = STAGES[topic]
+        stage = STAGES[TopicName(topic)]
         read = list(stage.read(messages))
         alone = [one for one in read if stage.weight(one) > MAX_WEIGHT]
         for together in [[one] for one in alone] or [read]:
@@ -97,17 +75,17 @@ class World:
 
         outgoing = await self.storage.transact(work)
         self.out += outgoing
-        self._to_read += [one for one in outgoing if isinstance(one, Admission | CommandMessage)]
+        self._to_read += [one for one in outgoing if isinstance(one, CommandMessage)]
 
     async def replay(self, *orders: str, replay_id: str = "r") -> list[Outgoing]:
         """Begin a replay of these `store/order`, and let it happen; give what was published."""
         parts = [
-            ReplayPart(replay_id, step, orders[start : start + commands.STEP])
-            for step, start in enumerate(range(0, len(orders), commands.STEP))
+            ReplayPart(replay_id, step, orders[start : start + blocker_check.STEP])
+            for step, start in enumerate(range(0, len(orders), blocker_check.STEP))
         ]
         replay = a_replay(replay_id=replay_id, selected=len(orders))
         self.storage.contents.kept_replays.write(Changes(replays=[replay], replay_parts=parts))
-        message = encode(commands.step_of(replay_id, 0))
+        message = encode(blocker_check.step_of(replay_id, 0))
         return await self.tell(TopicName.COMMANDS, a_message(message.value, key=message.key))
 
     def order(self, key: str = KEY) -> OrderRecord:

@@ -9,10 +9,10 @@ from typing_extensions import override
 from models.errors import StorageUnavailable
 from models.facts import Store
 from models.ledger import OffsetReset, Source
+from models.order_query import OrderQuery
 from models.outcomes import ImportState
 from storage.reader import (
     BlockedGroup,
-    OrderFilter,
     OrderHistory,
     OrderLine,
     Reader,
@@ -41,7 +41,7 @@ class FakeReader(Reader):
         self.overdue = overdue or {}
         self.asked_for_groups: list[tuple[str | None, int]] = []
         self.histories = {history.record.key: history for history in histories}
-        self.asked: list[OrderFilter] = []
+        self.asked: list[tuple[OrderQuery, int]] = []
 
     @override
     async def ping(self) -> None:
@@ -56,8 +56,8 @@ class FakeReader(Reader):
         return {store.store_id: store for store in self.known_stores}
 
     @override
-    async def list_orders(self, wanted: OrderFilter) -> Sequence[OrderLine]:
-        self.asked.append(wanted)
+    async def list_orders(self, wanted: OrderQuery, limit: int) -> Sequence[OrderLine]:
+        self.asked.append((wanted, limit))
         return self.lines
 
     @override
@@ -106,7 +106,7 @@ class BrokenReader(FakeReader):
         raise StorageUnavailable("no server found")
 
     @override
-    async def list_orders(self, wanted: OrderFilter) -> Sequence[OrderLine]:
+    async def list_orders(self, wanted: OrderQuery, limit: int) -> Sequence[OrderLine]:
         raise StorageUnavailable("no server found")
 
 

@@ -79,7 +79,6 @@ def a_history(store_id: str = "de") -> OrderHistory:
         store_id=store_id,
         order=order,
         outcome=Blocked((blocker,), since=AT, tried=2),
-        admitted=False,
         waits_on=(),
         sequence=1,
         received=2,
@@ -97,7 +96,7 @@ def a_history(store_id: str = "de") -> OrderHistory:
     }
     entry = StoryEntry(
         at=AT,
-        cause=Cause("amazon.orders.admitted", 2, 41),
+        cause=Cause("amazon.orders", 2, 41),
         what="blocked",
         reasons=("out-of-stock",),
         facts={"store_updated_at": AT, "products": [product]},
@@ -132,7 +131,7 @@ def test_orders_are_a_table_in_words(
         assert part in created
     blocked = next(line for line in lines if "304-2" in line)
     assert f"{REASONS['disabled']}; {REASONS['out-of-stock']}" in blocked
-    assert reader.asked[0].limit == 50
+    assert reader.asked[0][1] == 50
 
 
 def test_orders_pass_on_what_was_asked(reader: FakeReader) -> None:
@@ -143,9 +142,9 @@ def test_orders_pass_on_what_was_asked(reader: FakeReader) -> None:
         )
         == 0
     )
-    asked = reader.asked[0]
+    asked, limit = reader.asked[0]
     assert (asked.store_id, asked.state, asked.reason) == ("de", ImportState.BLOCKED, "disabled")
-    assert (asked.since, asked.limit) == (datetime(2025, 11, 28, 9, tzinfo=UTC), 7)
+    assert (asked.purchased_from, limit) == (datetime(2025, 11, 28, 9, tzinfo=UTC), 7)
 
 
 def test_rule_5_an_order_that_waits_says_for_what_in_the_list_and_in_explain(
@@ -175,7 +174,7 @@ def test_rule_5_an_order_that_waits_says_for_what_in_the_list_and_in_explain(
 def test_orders_that_wait_too_long_for_details_are_asked_for(reader: FakeReader) -> None:
     before = now()
     assert leave("orders", "--overdue") == 0
-    since = reader.asked[0].overdue_since
+    since = reader.asked[0][0].overdue_since
     assert since is not None
     assert before - DETAILS_OVERDUE <= since <= now() - DETAILS_OVERDUE
 

@@ -7,8 +7,7 @@ from typing import Any
 
 from faust.types import TP
 
-from models.ledger import Admission, Outgoing, Position, Source
-from storage.memory import MemoryStorage
+from models.ledger import Outgoing, Position, Source
 from storage.port import Transaction
 from streams.agents import AppOptions, build_app
 from streams.lane import Batch
@@ -16,7 +15,8 @@ from streams.lanes import Lanes, LogBounds
 from streams.messages import Incoming
 from streams.page import Page
 from streams.stage import Stage
-from tests.builders import NOW, a_message
+from tests.builders import NOW, a_command, a_message
+from tests.fakes.memory import MemoryStorage
 from tests.waiting import PATIENCE
 
 ORDERS = TP("amazon.orders", 0)
@@ -31,7 +31,7 @@ class OneEach(Stage[Incoming]):
 
     async def decide(self, read: Any, page: Page, transaction: Transaction) -> None:
         del transaction
-        page.outgoing += [Admission(str(message.offset)) for message in read]
+        page.outgoing += [a_command(str(message.offset)) for message in read]
 
 
 class Gated:
@@ -144,7 +144,7 @@ async def test_an_owner_commits_what_an_earlier_one_decided_and_ended_without_co
 async def test_nothing_is_committed_of_a_partition_whose_earlier_events_are_still_to_go_out(
     tmp_path: Path,
 ) -> None:
-    kit = Kit(tmp_path, 7, Admission("1"))
+    kit = Kit(tmp_path, 7, a_command("1"))
     await kit.consumer.perform_seek()
     await kit.consumer.commit()
     assert not kit.thread.committed

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
+from models.order_query import OrderQuery, OrderSort
 from storage.console_look import look_through
 from storage.console_queries import Stretch
-from storage.console_query import OrderQuery, OrderSort
 from storage.values import Document
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)

@@ -9,8 +9,8 @@ import httpx
 
 from models.blockers import BlockerCode
 from models.facts import Listing, Product, Store
+from models.order_query import OrderQuery
 from models.records import StockedProduct
-from storage.console_query import OrderQuery
 from storage.reader import BlockedGroup, OrderHistory
 from tests.builders import (
     KEY,

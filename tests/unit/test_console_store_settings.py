@@ -8,8 +8,8 @@ import httpx
 import pytest
 
 from models.facts import Store
+from models.order_query import OrderQuery
 from models.outcomes import ImportState
-from storage.console_query import OrderQuery
 from storage.console_reader import Found
 from storage.console_state import AuditEntry
 from tests.builders import STORE, a_store

@@ -12,8 +12,8 @@ import pytest
 from console.language import translator
 from console.show import Show
 from models.facts import Store
+from models.order_query import OrderQuery
 from models.outcomes import ImportState, MissingDetail, Waiting, WaitingReason
-from storage.console_query import OrderQuery
 from storage.console_reader import Activity, Hour, OrderRow
 from storage.reader import OrderHistory
 from tests.builders import KEY, ORDER, STORE, a_record, a_store

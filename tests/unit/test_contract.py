@@ -118,7 +118,7 @@ def test_the_operations_are_what_the_worker_does() -> None:
     assert sent == {
         f"send.{name}"
         for name in (
-            *("amazon.orders.admitted", "order-import.commands", "commerce.orders"),
+            *("order-import.commands", "commerce.orders"),
             *("amazon.orders.blocked", "amazon.orders.not-imported", "order-import.dead-letter"),
         )
     }

@@ -6,11 +6,11 @@ from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from hypothesis import given
 from hypothesis import strategies as st
 
+from models.dead_letters import COUNT_HEADER, LetterLine
 from models.ledger import Header, Position, Source
 from models.refusals import DeadLetterCode, Refusal
 from order_import.dead_letters.redrive import _refusal as why_not_redriven
 from order_import.settings import Settings
-from storage.dead_letters import COUNT_HEADER, LetterLine
 from storage.ledger_documents import dead_letter_in, dead_letter_out, position_id, reference_in
 from streams.dead_letters import (
     MAX_HEADERS,

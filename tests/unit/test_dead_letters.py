@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
+from models.dead_letters import KeptLetter, Redrive, chain_of
 from models.ledger import DeadLetter
 from models.refusals import DeadLetterCode
 from models.words import DEAD_LETTER_CAUSES, DEAD_LETTER_REMEDIES
@@ -19,7 +20,6 @@ from order_import.dead_letters.forms import _BY_FIELD, _HEADERS
 from order_import.dead_letters.masking import MASK, masked, masked_text
 from order_import.dead_letters.redrive import headers_again
 from order_import.dead_letters.view import PREVIEW, view_of
-from storage.dead_letters import KeptLetter, Redrive, chain_of
 from tests.builders import NOW, a_dead_letter
 
 SAMPLES = Path(__file__).parents[1] / "samples"

@@ -8,11 +8,12 @@ from dataclasses import replace
 import pytest
 from typing_extensions import override
 
+from models.dead_letters import KeptLetter, LetterFilter, LetterLine, Redrive
 from models.refusals import DeadLetterCode
 from order_import.cli import main
 from order_import.dead_letters import redrive
 from order_import.settings import Settings
-from storage.dead_letters import DeadLetters, KeptLetter, LetterFilter, LetterLine, Redrive
+from storage.mongo_dead_letters import MongoDeadLetters
 from tests.builders import NOW, a_dead_letter
 
 LINE = LetterLine(
@@ -29,7 +30,7 @@ LINE = LetterLine(
 )
 
 
-class FakeLetters(DeadLetters):
+class FakeLetters(MongoDeadLetters):
     """Has what it was given, and remembers what it was asked."""
 
     def __init__(self, *lines: LetterLine, letters: Sequence[KeptLetter] = ()) -> None:

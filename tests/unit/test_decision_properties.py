@@ -13,15 +13,14 @@ from typing_extensions import override
 
 from handlers.blockers import find_blockers, needs_of
 from handlers.import_policy import apply_import_policy
-from handlers.judgement import judge
+from handlers.judgement import check, judge
 from handlers.reception import receive
 from models.amazon_order import AmazonOrder, AmazonStatus, FulfillmentChannel, OrderItem
 from models.catalog import Catalog
 from models.facts import Product, Store
-from models.outcomes import Admitted, Blocked, Created
+from models.outcomes import Blocked, Created
 from models.records import OrderRecord
 from storage.port import Facts
-from streams.bench import Bench
 from streams.page import Page
 from tests.builders import (
     INTEGRATED,
@@ -98,14 +97,9 @@ def test_every_history_is_decided_and_always_alike(
         record: OrderRecord | None = None
         made, decisions = None, []
         for news in told:
-            decision = receive(record, STORE, news, store, made, an_occasion())
+            decision = receive(record, STORE, news, store, made, an_occasion(), catalog)
             decisions.append(decision)
             record, made = decision.record, decision.commerce_order or made
-            if record.admitted:
-                judged = judge(record, store, catalog, 1, an_occasion())
-                assert judged is not None
-                decisions.append(judged)
-                record, made = judged.record, judged.commerce_order or made
             assert record.sequence == sum(len(one.events) for one in decisions)
         return decisions
 
@@ -172,8 +166,7 @@ def test_an_order_is_blocked_when_a_check_applies_to_a_line_and_only_then(
         item.order_item_id for item in order.items if is_blocked(item, order, store, catalog)
     }
     assert {one for blocker in blockers for one in blocker.order_item_ids} == blocked
-    decision = judge(a_record(order=order), store, catalog, 1, an_occasion())
-    assert decision is not None
+    decision = check(a_record(order=order), None, store, catalog, 1, an_occasion())
     assert isinstance(decision.record.outcome, Blocked if blocked else Created)
 
 
@@ -196,10 +189,10 @@ class GivenFacts(Facts):
     st.lists(st.tuples(items, st.booleans()), min_size=1, max_size=8),
     st.lists(stocked, unique_by=lambda product: product.sku),
 )
-def test_a_bench_never_gives_away_more_than_is_salable(
+def test_a_page_never_gives_away_more_than_is_salable(
     baskets: list[tuple[tuple[OrderItem, ...], bool]], known: list[Product]
 ) -> None:
-    page = Page("amazon.orders.admitted", NOW)
+    page = Page("amazon.orders", NOW)
     orders = [
         an_order(
             amazon_order_id=str(number),
@@ -208,16 +201,15 @@ def test_a_bench_never_gives_away_more_than_is_salable(
         )
         for number, (lines, shipped) in enumerate(baskets)
     ]
-    records = [a_record(order=order, outcome=Admitted()) for order in orders]
-    bench = Bench(page, GivenFacts({STORE: a_store()}, a_catalog(*known)), 0)
-    asyncio.run(bench.prepare(records))
+    records = [a_record(order=order) for order in orders]
+    asyncio.run(page.prepare(GivenFacts({STORE: a_store()}, a_catalog(*known)), records))
     taken = Counter[str]()
     for record in records:
-        decision = bench.judge(record, an_occasion())
+        decision = page.judge(record, an_occasion())
         assert decision is not None
         for hold in decision.takes:
             taken[hold.sku] += hold.quantity
-        assert (decision.commerce_order is None) is isinstance(decision.record.outcome, Blocked)
+        assert (decision.commerce_order is None) is not isinstance(decision.record.outcome, Created)
     salable = {product.sku: product.salable_quantity for product in known}
     assert all(pieces <= salable[sku] for sku, pieces in taken.items())
     changes = page.to_changes()

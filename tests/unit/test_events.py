@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.events import EventLog
+from handlers.events import DecisionBuilder
 from handlers.judgement import judge
 from models.amazon_order import Address, AmazonStatus, Buyer
 from models.events import Event, FieldChange
@@ -43,7 +43,7 @@ PLANTED = "PERSONAL"
 
 def every_event(record: OrderRecord) -> tuple[Event, ...]:
     order = a_commerce_order(total=record.order.total)
-    log = EventLog(record, an_occasion(cause=a_cause(traceparent=TRACE)))
+    log = DecisionBuilder(record, an_occasion(cause=a_cause(traceparent=TRACE)))
     log.created(order)
     log.status_changed(order, CommerceStatus.COMPLETE)
     log.amended(order, [FieldChange(field="total", from_=None, to="10.80")])
@@ -52,7 +52,7 @@ def every_event(record: OrderRecord) -> tuple[Event, ...]:
     log.released(order, a_block())
     log.withdrawn(SkipReason.CANCELED)
     log.skipped(SkipReason.IMPORT_DISABLED)
-    return log.events
+    return log.decide("told").events
 
 
 def body(event: Event) -> dict[str, Any]:
@@ -128,9 +128,11 @@ def test_an_amendment_is_the_whole_order_and_what_changed() -> None:
 def test_a_line_that_is_gone_is_none_of_the_whole_order() -> None:
     gone = CommerceLine(an_item(order_item_id="item-2", quantity=0), "SKU-2")
     order = a_commerce_order(lines=(*a_commerce_order().lines, gone))
-    log = EventLog(a_record(), an_occasion())
+    log = DecisionBuilder(a_record(), an_occasion())
     log.amended(order, [FieldChange(field="quantity", order_item_id="item-2", from_=1, to=0)])
-    assert [line["order_item_id"] for line in body(log.events[0])["lines"]] == ["item-1"]
+    assert [line["order_item_id"] for line in body(log.decide("amended").events[0])["lines"]] == [
+        "item-1"
+    ]
 
 
 def test_a_cancellation_request_names_who_asks_why_and_for_which_lines() -> None:

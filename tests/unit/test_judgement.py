@@ -10,7 +10,6 @@ from models.amazon_order import AmazonStatus, FulfillmentChannel
 from models.decision import Decision
 from models.facts import CommerceStatus, OrderNumberSource
 from models.outcomes import (
-    Admitted,
     Blocked,
     Created,
     Skipped,
@@ -86,7 +85,6 @@ def test_a_free_order_becomes_a_commerce_order_with_every_line() -> None:
     assert (made.acknowledged_at, made.updated_at) == (None, None)
     assert decision.record.outcome == Created(made.commerce_order_id)
     assert decision.record.waits_on == ()
-    assert not decision.record.admitted
     assert event_types(decision) == ["CommerceOrderCreated"]
 
 
@@ -149,7 +147,6 @@ def test_a_blocked_order_creates_nothing_and_takes_nothing() -> None:
     assert isinstance(decision.record.outcome, Blocked)
     assert (decision.record.outcome.since, decision.record.outcome.tried) == (later(1), 1)
     assert event_types(decision) == ["OrderImportBlocked"]
-    assert not decision.record.admitted
 
 
 def test_the_same_causes_again_are_counted_and_not_told() -> None:
@@ -181,9 +178,9 @@ def test_a_blocked_order_that_is_free_is_created_and_released() -> None:
     assert decision.record.waits_on == ()
 
 
-def test_an_order_once_admitted_is_not_asked_for_the_setting_again() -> None:
+def test_an_order_that_is_ready_while_import_is_off_is_skipped() -> None:
     decision = judged(store=a_store(import_amazon_orders=False))
-    assert isinstance(decision.record.outcome, Created)
+    assert decision.record.outcome == IMPORT_OFF
 
 
 def test_a_blocked_order_is_not_released_while_import_is_off() -> None:
@@ -241,7 +238,7 @@ def test_a_replay_never_imports_what_was_bought_before_the_integration() -> None
 
 
 def test_an_order_without_a_store_cannot_be_judged() -> None:
-    decision = judge(a_record(outcome=Admitted()), None, CATALOG, 1, an_occasion())
+    decision = judge(a_record(), None, CATALOG, 1, an_occasion())
     assert decision is not None
     assert decision.record.outcome == Waiting(WaitingReason.STORE_UNKNOWN)
     assert decision.record.waits_on == ("store:store-1",)

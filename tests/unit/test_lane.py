@@ -8,12 +8,11 @@ import pytest
 from structlog.testing import capture_logs
 from typing_extensions import override
 
-from models.errors import PositionLost, StorageUnavailable, TransactionTooLarge
+from models.errors import DuplicateKey, Fenced, StorageUnavailable, TransactionTooLarge
 from models.events import Event
-from models.ledger import Admission, DeadLetter, OffsetReset, Outgoing, Position, Source
+from models.ledger import CommandMessage, DeadLetter, OffsetReset, Outgoing, Position, Source
 from models.records import Cause
 from models.refusals import DeadLetterCode, Refusal
-from storage.memory import MemoryStorage
 from storage.port import Transaction
 from streams import lane as lane_module
 from streams.decoding import Record
@@ -21,19 +20,22 @@ from streams.lane import Batch, Lane
 from streams.messages import Incoming
 from streams.page import Page
 from streams.stage import Stage
-from tests.builders import NOW, a_dead_letter, a_message
+from tests.builders import NOW, a_command, a_dead_letter, a_message
+from tests.fakes.memory import MemoryStorage
 from tests.waiting import PATIENCE
 
 SOURCE = Source("amazon.orders", 0)
 
 
 class Decided(Stage[Incoming]):
-    """A stage that admits each message's key; `{}` weighs 1, and each further byte 1 more."""
+    """A stage that tells each message's offset; `{}` weighs 1, and each further byte 1 more."""
 
     def __init__(self) -> None:
         self.batches: list[list[int]] = []
         self.together: list[list[int]] = []
         self.too_many = 1_000_000
+        self.there_already: set[int] = set()
+        """Offsets of messages that would store what is stored."""
 
     def read(self, messages: Sequence[Incoming]) -> list[Incoming]:
         self.batches.append([message.offset for message in messages])
@@ -47,8 +49,10 @@ class Decided(Stage[Incoming]):
         del transaction
         if len(read) > self.too_many:
             raise TransactionTooLarge("388")
+        if self.there_already & {message.offset for message in read}:
+            raise DuplicateKey("events", "one")
         self.together.append([message.offset for message in read])
-        page.outgoing += [Admission(str(message.offset)) for message in read]
+        page.outgoing += [a_command(str(message.offset)) for message in read]
 
 
 class Paper:
@@ -67,7 +71,7 @@ class Paper:
 
     @property
     def keys(self) -> list[str]:
-        return [one.key for one in self.sent if isinstance(one, Admission)]
+        return [one.key for one in self.sent if isinstance(one, CommandMessage)]
 
 
 class Silent(MemoryStorage):
@@ -103,12 +107,13 @@ class Kit:
 
     def __init__(
         self,
-        storage: MemoryStorage | None = None,
+        part: MemoryStorage | Stage[Any] | None = None,
         position: Any = None,
         **options: Any,
     ) -> None:
-        self.storage = storage or MemoryStorage()
-        self.stage = Decided()
+        self.storage = part if isinstance(part, MemoryStorage) else MemoryStorage()
+        stage: Any = part
+        self.stage: Any = stage if isinstance(part, Pages) else Decided()
         self.paper = Paper()
         publisher: Any = self.paper
         start = position or Position(SOURCE, 0)
@@ -197,8 +202,8 @@ async def test_what_cannot_be_read_becomes_a_dead_letter_in_its_place(max_weight
     (before,), (after,) = a_batch(1, 2).messages, a_batch(5, 6).messages
     await kit.run(Batch(0, [unreadable(0, 0), before, unreadable(2, 4), after], 6))
     assert [one.offset if isinstance(one, DeadLetter) else one for one in kit.paper.sent] == (
-        [0, 2, *map(Admission, named(1, 5))] if max_weight > 1 else
-        [0, Admission("1"), 2, Admission("5")]
+        [0, 2, *map(a_command, named(1, 5))] if max_weight > 1 else
+        [0, a_command("1"), 2, a_command("5")]
     )  # fmt: skip
     letters = kit.storage.contents.dead_letters.values()
     assert [(one.offset, one.last_offset, one.value) for one in letters] == [
@@ -229,11 +234,11 @@ async def test_messages_that_are_decided_already_are_left_out() -> None:
 
 
 async def test_what_an_earlier_owner_left_goes_out_first_and_is_looked_for() -> None:
-    left = (Admission("left"), a_dead_letter())
+    left = (a_command("left"), a_dead_letter())
     kit = Kit(position=Position(SOURCE, 4, left))
     assert kit.lane.published_to[SOURCE] == 0
     await kit.run(a_batch(4, 5))
-    assert kit.paper.sent == [*left, Admission("4")]
+    assert kit.paper.sent == [*left, a_command("4")]
     assert kit.paper.resumed == [*left]
     assert kit.stands_at(5)
 
@@ -245,7 +250,7 @@ async def test_what_is_not_out_yet_stays_in_the_outbox() -> None:
     kit.lane.put(SOURCE, a_batch(0, 2))
     kit.lane.put(SOURCE, a_batch(2, 3))
     await until(lambda: not (kit.stored_to < 3))
-    assert kit.stored.outbox == (Admission("0"), Admission("1"), Admission("2"))
+    assert kit.stored.outbox == (a_command("0"), a_command("1"), a_command("2"))
     assert kit.lane.published_to[SOURCE] == 0
     kit.paper.open.set()
     kit.lane.drain()
@@ -308,7 +313,7 @@ async def test_one_that_is_never_seen_is_a_lost_position(monkeypatch: pytest.Mon
     kit = Kit(Trailing(1000))
     running = asyncio.create_task(kit.lane.run())
     kit.lane.put(SOURCE, a_batch(0, 2))
-    with pytest.raises(PositionLost):
+    with pytest.raises(Fenced):
         await running
     assert kit.paper.sent == []
 
@@ -383,13 +388,13 @@ async def test_draining_finishes_the_batch_at_hand_and_drops_those_that_wait() -
 async def test_what_waits_of_several_partitions_is_decided_in_one_transaction() -> None:
     kit, other = Kit(), Source(SOURCE.topic, 1)
     lane = Lane(
-        [Position(SOURCE, 0), Position(other, 5, (Admission("left"),))],
+        [Position(SOURCE, 0), Position(other, 5, (a_command("left"),))],
         kit.stage,
         kit.storage,
         kit.paper,  # type: ignore[arg-type]
         lambda: NOW,
     )
-    kit.storage.contents.positions[other] = Position(other, 5, (Admission("left"),))
+    kit.storage.contents.positions[other] = Position(other, 5, (a_command("left"),))
     kit.paper.open.clear()
     for source, batch in ((SOURCE, a_batch(0, 2)), (other, a_batch(5, 6)), (SOURCE, a_batch(2, 3))):
         lane.put(source, batch)
@@ -452,7 +457,7 @@ async def test_draining_gives_up_a_batch_that_cannot_be_stored() -> None:
 async def test_an_owner_whose_position_was_moved_stops_and_publishes_nothing() -> None:
     kit = Kit()
     kit.storage.contents.positions[SOURCE] = Position(SOURCE, 7, epoch=1)
-    with pytest.raises(PositionLost):
+    with pytest.raises(Fenced):
         await kit.run(a_batch(0, 2))
     assert kit.paper.sent == []
     assert kit.stands_at(7)
@@ -471,7 +476,7 @@ def an_event(sequence: int, key: str = "us/1") -> Event:
     )
 
 
-OTHER = Source("amazon.orders.admitted", 1)
+OTHER = Source("order-import.commands", 1)
 
 
 async def test_an_event_waits_for_the_one_before_that_another_partition_publishes() -> None:
@@ -497,7 +502,7 @@ async def test_what_waits_for_another_partition_is_left_to_the_next_owner() -> N
     await until(lambda: kit.stored_to == 2)
     kit.lane.drain()
     await running
-    assert kit.paper.sent == [Admission("1")]
+    assert kit.paper.sent == [a_command("1")]
     assert kit.stored.outbox == (an_event(2),)
 
 
@@ -535,54 +540,154 @@ async def test_an_idle_owner_ends_when_another_took_its_partition_up_before_it_w
     running = asyncio.create_task(lane.run())
     await asyncio.sleep(0)  # decided and published, and not recorded yet
     assert (await storage.take_up([SOURCE]))[0].outbox
-    with pytest.raises(PositionLost):
+    with pytest.raises(Fenced):
         await asyncio.wait_for(running, PATIENCE)
 
 
-async def test_a_stage_begins_no_more_while_something_waits_for_the_next_one() -> None:
-    kit, held = Kit(), asyncio.Event()
-    storage, topic = kit.storage, Source("amazon.orders.admitted", 0)
+class Pages(Stage[tuple[Incoming, str]]):
+    """A stage whose messages are of many orders, one a letter; it refuses an `x`."""
 
-    class Held(Decided):
-        async def decide(self, read: Any, page: Page, transaction: Transaction) -> Any:
-            await held.wait()
-            return await super().decide(read, page, transaction)
+    def __init__(self) -> None:
+        self.decided: list[str] = []
+        self.too_many = 1_000_000
+        self.there_already = ""
 
-    publisher: Any = kit.paper
-    second = Lane(
-        [Position(topic, 0)], Held(), MemoryStorage(), publisher, lambda: NOW, max_weight=2
-    )
-    first = Lane(
-        [Position(SOURCE, 0)], kit.stage, storage, publisher, lambda: NOW, followed_by=second
-    )
-    second.put(topic, a_batch(0, 1))
-    running = [asyncio.create_task(lane.run()) for lane in (second, first)]
-    await asyncio.sleep(0)
-    second.put(topic, a_batch(1, 5))
-    first.put(SOURCE, a_batch(0, 1))
-    for _ in range(20):
-        await asyncio.sleep(0)
-    assert kit.stored_to == 0
-    held.set()
-    await until(lambda: kit.stored_to == 1)
-    for lane in (first, second):
-        lane.drain()
-    await asyncio.gather(*running)
+    def read(self, messages: Sequence[Incoming]) -> list[tuple[Incoming, str]]:
+        return [(one, (one.value or b"").decode()) for one in messages]
+
+    @override
+    def weight(self, read: tuple[Incoming, str]) -> int:
+        return len(read[1])
+
+    @override
+    def split(
+        self, read: tuple[Incoming, str], weight: int
+    ) -> tuple[tuple[Incoming, str], tuple[Incoming, str]]:
+        message, letters = read
+        return (message, letters[:weight]), (message, letters[weight:])
+
+    async def decide(
+        self, read: Sequence[tuple[Incoming, str]], page: Page, transaction: Transaction
+    ) -> None:
+        del transaction
+        letters = "".join(letters for _, letters in read)
+        if len(letters) > self.too_many:
+            raise TransactionTooLarge("388")
+        if set(letters) & set(self.there_already):
+            raise DuplicateKey("events", "one")
+        self.decided.append(letters)
+        page.outgoing += [a_command(letter) for letter in letters if letter != "x"]
+        for message, some in read:
+            if "x" in some:
+                page.refuse(message, Refusal(code=DeadLetterCode.UNKNOWN_STORE, message="x"))
 
 
-async def test_a_stage_goes_on_in_a_while_even_if_the_next_one_does_not() -> None:
-    kit = Kit()
-    publisher: Any = kit.paper
-    topic = Source("amazon.orders.admitted", 0)
-    stuck = Lane(
-        [Position(topic, 0)], Decided(), MemoryStorage(), publisher, lambda: NOW, max_weight=1
-    )
-    stuck.put(topic, a_batch(0, 2))
-    first = Lane(
-        [Position(SOURCE, 0)], kit.stage, kit.storage, publisher, lambda: NOW, followed_by=stuck
-    )
-    first.put(SOURCE, a_batch(0, 1))
-    running = asyncio.create_task(first.run())
-    await asyncio.wait_for(until(lambda: kit.stored_to == 1), PATIENCE)
-    first.drain()
+def pages(*values: str, start: int = 0) -> Batch:
+    messages = [a_message(one.encode(), offset=start + n) for n, one in enumerate(values)]
+    return Batch(start, messages, start + len(values))
+
+
+def letters_of(kit: Kit) -> int:
+    return len([one for one in kit.paper.sent if isinstance(one, DeadLetter)])
+
+
+async def test_a_message_of_many_orders_is_decided_in_parts() -> None:
+    kit = Kit(Pages(), max_weight=4)
+    await kit.run(pages("ab", "cdefghijkl", "m"))
+    assert kit.stage.decided == ["ab", "cdef", "ghij", "kl" + "m"]
+    assert kit.paper.keys == list("abcdefghijklm")
+    assert kit.stands_at(3)
+    assert (kit.stored.step, kit.stored.part) == (4, 0)
+
+
+async def test_the_next_owner_goes_on_in_the_middle_of_a_message() -> None:
+    kit = Kit(Pages(), position=Position(SOURCE, 1, part=3), max_weight=4)
+    await kit.run(pages("ab", "cdefghijkl", "m"))
+    assert kit.stage.decided == ["fghi", "jkl" + "m"]
+    assert kit.stands_at(3)
+
+
+async def test_an_owner_that_ends_within_a_message_says_where() -> None:
+    kit = Kit(Pages(), max_weight=4)
+    running = asyncio.create_task(kit.lane.run())
+    kit.paper.open.clear()
+    kit.lane.put(SOURCE, pages("ab", "cdefghijkl"))
+    await until(lambda: kit.stored_to == 1 and kit.stored.part == 4)
+    kit.lane.drain()
+    kit.paper.open.set()
     await running
+    assert (kit.stored.decided_to, kit.stored.part) == (1, 4)
+    assert kit.lane.published_to[SOURCE] == 1
+    other = Kit(Pages(), position=kit.stored)
+    await other.run(pages("cdefghijkl", start=1))
+    assert [*kit.stage.decided, *other.stage.decided] == ["ab", "cdef", "ghijkl"]
+
+
+@pytest.mark.parametrize("at", [0, 2])
+async def test_a_message_decided_in_parts_has_one_dead_letter(at: int) -> None:
+    kit = Kit(Pages(), max_weight=2)
+    message = list("abcdefgh")
+    message[at] = message[5] = message[7] = "x"
+    await kit.run(pages("".join(message), "y"))
+    assert letters_of(kit) == len(kit.storage.contents.dead_letters) == 1
+    assert kit.stands_at(2)
+    assert not kit.stored.part_refused
+
+
+async def test_the_next_owner_knows_that_a_message_has_its_dead_letter() -> None:
+    kit = Kit(Pages(), position=Position(SOURCE, 0, part=2, part_refused=True))
+    await kit.run(pages("axbxc", "x"))
+    assert kit.stage.decided == ["bxcx"]
+    assert [one.offset for one in kit.paper.sent if isinstance(one, DeadLetter)] == [1]
+
+
+async def test_a_part_that_is_too_large_is_decided_in_halves() -> None:
+    kit = Kit(Pages())
+    kit.stage.too_many = 3
+    await kit.run(pages("abcdefghijk"))
+    assert "".join(kit.stage.decided) == "abcdefghijk"
+    assert max(map(len, kit.stage.decided)) <= 3
+    assert kit.stands_at(1)
+
+
+async def test_a_key_that_is_there_already_is_met_by_deciding_again() -> None:
+    """What was remembered may have been wrong: the second time all is read."""
+    kit = Kit()
+    kit.stage.there_already = {1}
+    decide = kit.stage.decide
+
+    async def once(read: Any, page: Page, transaction: Transaction) -> None:
+        try:
+            await decide(read, page, transaction)
+        finally:
+            kit.stage.there_already = set()
+
+    kit.stage.decide = once
+    await kit.run(a_batch(0, 4))
+    assert kit.stage.together == [[0, 1, 2, 3]]
+    assert kit.paper.keys == named(0, 1, 2, 3)
+
+
+async def test_the_message_whose_key_is_there_already_is_refused_and_no_other() -> None:
+    kit = Kit()
+    kit.stage.there_already = {3, 6}
+    await kit.run(a_batch(0, 9))
+    assert kit.paper.keys == named(0, 1, 2, 4, 5, 7, 8)
+    found = kit.storage.contents.dead_letters.values()
+    assert [(one.offset, one.code) for one in found] == [
+        (3, DeadLetterCode.ALREADY_STORED),
+        (6, DeadLetterCode.ALREADY_STORED),
+    ]
+    assert kit.stands_at(9)
+
+
+async def test_of_a_page_the_order_whose_key_is_there_already_costs_no_other() -> None:
+    kit = Kit(Pages())
+    kit.stage.there_already = "cf"
+    await kit.run(pages("abcdefgh", "i"))
+    assert kit.paper.keys == list("abdeghi")
+    assert [one.code for one in kit.storage.contents.dead_letters.values()] == [
+        DeadLetterCode.ALREADY_STORED
+    ]
+    assert letters_of(kit) == 1
+    assert kit.stands_at(2)

@@ -6,9 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from models.errors import PositionLost
+from models.errors import Fenced
 from models.ledger import OffsetReset, Position, Source
-from storage.memory import MemoryStorage
 from storage.port import Transaction
 from streams.lane import MAX_WEIGHT, Batch
 from streams.lanes import Lanes, LogBounds
@@ -16,6 +15,7 @@ from streams.messages import Incoming
 from streams.page import Page
 from streams.stage import Stage
 from tests.builders import NOW, a_message
+from tests.fakes.memory import MemoryStorage
 from tests.waiting import PATIENCE
 
 SLOW, QUICK = Source("slow", 0), Source("quick", 0)
@@ -144,7 +144,7 @@ async def test_a_position_that_another_took_up_meanwhile_is_not_set_anew() -> No
         return {source: LogBounds(0, 3) for source in sources}
 
     kit.storage.contents.positions[QUICK] = Position(QUICK, 412)
-    with pytest.raises(PositionLost):
+    with pytest.raises(Fenced):
         await kit.lanes.assign([QUICK], slow)
     assert (await kit.storage.position(QUICK)).decided_to == 412
 

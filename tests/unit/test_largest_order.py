@@ -3,15 +3,14 @@
 import bson
 import pytest
 
-from handlers.events import EventLog
+from handlers.events import DecisionBuilder
 from handlers.payloads import read_payload
 from handlers.reception import CHANGES_KEPT, receive
 from models.amazon_order import MAX_LINES, AmazonOrder, OrderItem
 from models.outcomes import Created
 from models.records import CommerceLine, CommerceOrder
 from storage.commerce_documents import commerce_order_in
-from storage.order_documents import order_in
-from storage.story_documents import story_in
+from storage.order_documents import order_in, story_in
 from storage.writes import STORY_LENGTH
 from streams.messages import encode
 from streams.topics import MAX_PUBLISHED_BYTES
@@ -83,13 +82,13 @@ def test_its_creation_and_its_amendment_can_be_published(made: CommerceOrder) ->
         order=the_largest(1, str(MOST.amount), asked=True),
         outcome=Created(made.commerce_order_id),
     )
-    log = EventLog(record, an_occasion())
+    log = DecisionBuilder(record, an_occasion())
     log.created(made)
     news = the_largest(2, "88888888888888888888.88888888888888", asked=False)
     decision = receive(record, STORE, news, a_store(), made, an_occasion())
     amended = [one for one in decision.events if one.event_type == "CommerceOrderAmended"]
     assert len(amended) == 4, "as many changes as lines are told at once"
-    for event in (*log.events, *decision.events):
+    for event in (*log.decide("created").events, *decision.events):
         assert len(encode(event).value or b"") < MAX_PUBLISHED_BYTES
     kept = decision.story.facts["changes"] if decision.story else ()
     assert isinstance(kept, list)

@@ -20,7 +20,8 @@ from pymongo.errors import (
 from pymongo.helpers_shared import _check_command_response
 
 from models.errors import (
-    PositionLost,
+    DuplicateKey,
+    Fenced,
     StorageBroken,
     StorageBusy,
     StorageUnavailable,
@@ -173,24 +174,20 @@ def test_a_failed_write_names_the_operation_and_the_collection_and_nothing_of_th
     assert str(got) == "ClientBulkWriteException 17420 in UpdateOne dead_letters"
 
 
-def test_what_is_there_already_is_a_lost_position_and_a_conflict_is_a_conflict() -> None:
-    both = bulk(writeErrors=[failed(11000), failed(112)])
-    there: list[Any] = [
-        UpdateOne({}, {"$set": {}}, upsert=True, namespace="db.positions"),
-        InsertOne({}, namespace="db.commerce_orders"),
-        InsertOne({}, namespace="db.events"),
-    ]
-    for operation in there:
-        assert isinstance(inside(both, [operation]), PositionLost)
+def test_a_position_that_is_another_fences_and_what_is_there_already_is_named() -> None:
+    moved = UpdateOne({"_id": "t:0"}, {"$set": {}}, upsert=True, namespace="db.positions")
+    assert isinstance(inside(bulk(writeErrors=[failed(11000)]), [moved]), Fenced)
+    for collection in ("amazon_orders", "commerce_orders", "events"):
+        document = {"_id": "us/1", "buyer": CANARY}
+        there: Any = InsertOne(document, namespace=f"db.{collection}")
+        found = inside(bulk(writeErrors=[failed(11000), failed(112)]), [there])
+        assert isinstance(found, DuplicateKey)
+        assert (found.collection, found.key) == (collection, "us/1")
+        assert CANARY not in str(found)
+        # Who has lost a partition has also lost what was decided on it since.
+        lost = bulk(writeErrors=[failed(11000), failed(11000) | {"idx": 1}])
+        assert isinstance(inside(lost, [moved, there]), Fenced)
     assert isinstance(inside(bulk(writeErrors=[failed(112)]), []), WriteConflict)
-
-
-def test_rule_22_an_order_that_another_has_recorded_is_read_again() -> None:
-    order: Any = InsertOne({}, namespace="db.amazon_orders")
-    assert isinstance(inside(bulk(writeErrors=[failed(11000)]), [order]), WriteConflict)
-    moved = UpdateOne({}, {"$set": {}}, upsert=True, namespace="db.positions")
-    lost = bulk(writeErrors=[failed(11000), failed(11000) | {"idx": 1}])
-    assert isinstance(inside(lost, [moved, order]), PositionLost)
 
 
 class Session:

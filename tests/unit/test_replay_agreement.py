@@ -11,12 +11,10 @@ from typing import Any
 
 import pytest
 
-from handlers.import_policy import apply_import_policy
 from models import keys
 from models.blockers import BlockerCode
 from models.ledger import Changes, OrderChange
 from models.outcomes import (
-    Admitted,
     Blocked,
     Created,
     Outcome,
@@ -31,7 +29,7 @@ from models.replays import ReplayAnswer, Selection
 from order_import.replay import plan
 from order_import.replay.plan import dry_run, select_keys
 from storage.port import Transaction
-from streams import commands
+from streams import blocker_check
 from tests.builders import (
     INTEGRATED,
     NOW,
@@ -59,7 +57,7 @@ async def test_the_dry_run_and_the_execution_agree_in_any_world(
 ) -> None:
     """Chunks and steps are small and unequal, so that the balance is carried over their ends."""
     monkeypatch.setattr(plan, "CHUNK", 3)
-    monkeypatch.setattr(commands, "STEP", 4)
+    monkeypatch.setattr(blocker_check, "STEP", 4)
     chance = random.Random(SEED)
     seen: Counter[str] = Counter()
     for number in range(WORLDS):
@@ -187,7 +185,6 @@ def _an_order(chance: random.Random, number: int) -> OrderRecord:
             Withdrawn(SkipReason.NOTHING_TO_IMPORT),
             Waiting(WaitingReason.STORE_UNKNOWN),
             Waiting(WaitingReason.DETAILS_PENDING),
-            Admitted(),
             Created(keys.commerce_order_id(key)),
         ]
     )
@@ -210,7 +207,4 @@ def _an_order(chance: random.Random, number: int) -> OrderRecord:
         items=items,
         items_complete=chance.random() < 0.9,
     )
-    if isinstance(apply_import_policy(order, a_store(store_id=store)), Waiting | Skipped):
-        # The policy never let it through.
-        outcome = Waiting(WaitingReason.DETAILS_PENDING) if outcome == Admitted() else outcome
     return a_record(order=order, outcome=outcome)

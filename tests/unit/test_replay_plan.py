@@ -25,7 +25,6 @@ from order_import.replay.assumptions import BadAssumption, parse_assumptions
 from order_import.replay.naming import OrderNotNamed, resolve_orders
 from order_import.replay.plan import dry_run, select_keys
 from order_import.replay.summary import Summary
-from storage.memory import MemoryStorage
 from storage.port import Transaction
 from tests.builders import (
     INTEGRATED,
@@ -42,6 +41,7 @@ from tests.builders import (
     later,
     money,
 )
+from tests.fakes.memory import MemoryStorage
 
 DISABLED = Skipped(SkipReason.IMPORT_DISABLED)
 
@@ -50,7 +50,6 @@ def a_numbered(number: str, outcome: Any, **order: Any) -> OrderRecord:
     return a_record(
         order=an_order(amazon_order_id=number, store_id=order.pop("store_id", STORE), **order),
         outcome=outcome,
-        admitted=False,
     )
 
 

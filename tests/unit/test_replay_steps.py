@@ -11,7 +11,7 @@ from models.ledger import CommandMessage
 from models.replays import Replay, ReplayState, Selection
 from order_import.operations import replay as operation
 from order_import.operations.replay import Request, begin, cancel, follow, sum_up
-from streams import commands
+from streams import blocker_check
 from streams.topics import TopicName
 from tests.builders import NOW, STORE, a_document, a_product, a_store, later
 from tests.unit.kit import World
@@ -65,7 +65,7 @@ def stored(world: World, replay_id: str) -> Replay:
 
 @pytest.fixture(autouse=True)
 def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(commands, "STEP", 4)
+    monkeypatch.setattr(blocker_check, "STEP", 4)
     monkeypatch.setattr(operation, "STEP", 4)
 
 
@@ -129,9 +129,9 @@ async def test_a_replay_that_stands_still_goes_on_at_the_next_sync() -> None:
     await outside.take_step()
     sync: dict[str, Any] = {"command": "sync", "requested_at": "2026-07-01T12:00:00Z"}
     assert not await world.tell(COMMANDS, sync)
-    world.now = NOW + commands.STALLED + timedelta(seconds=1)
+    world.now = NOW + blocker_check.STALLED + timedelta(seconds=1)
     (again,) = await world.tell(COMMANDS, sync)
-    assert again == commands.step_of(replay.replay_id, 1)
+    assert again == blocker_check.step_of(replay.replay_id, 1)
     assert not await world.tell(COMMANDS, {**sync, "store_id": STORE})
 
 

@@ -153,24 +153,9 @@ async def test_rule_21_told_later_it_skips_what_waits_and_withdraws_what_is_bloc
     assert world.events[-1] == events
 
 
-async def test_rule_21_told_before_the_blocker_check_it_is_not_created() -> None:
-    world = World(attentive=False)
-    await world.tell(STORES, told(a_store()))
-    await world.tell(PRODUCTS, told(a_product()))
-    await world.tell(ORDERS, a_document())
-    await world.tell(ORDERS, shop_order(1))
-    await world.read_own()
-    assert world.order().outcome == NOT_SOLD
-
-
-async def test_rule_21_the_setting_counts_as_it_stood_when_the_order_became_ready() -> None:
-    world = World(attentive=False)
-    await world.tell(STORES, allowing())
-    await world.tell(PRODUCTS, told(a_product()))
-    await world.tell(ORDERS, shop_order())
-    await world.tell(STORES, forbidding(2))
-    await world.tell(ORDERS, shop_order(1))
-    await world.read_own()
+async def test_rule_21_told_after_the_creation_it_changes_nothing() -> None:
+    world = await a_world()
+    await world.tell(ORDERS, a_document(), shop_order(1))
     assert isinstance(world.order().outcome, Created)
 
 

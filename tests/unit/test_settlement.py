@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from handlers.settlement import settle
+from handlers.settlement import next_outcome, settle
 from models.decision import Decision
 from models.outcomes import (
     Admitted,
@@ -39,26 +39,18 @@ NONE: list[str] = []
 
 TABLE: list[tuple[Outcome | None, Any, Outcome, list[str]]] = [
     # so far, verdict, what follows, what is told
-    (None, A, A, NONE),
     (None, W_STORE, W_STORE, NONE),
     (None, W_DETAILS, W_DETAILS, NONE),
     (None, OFF, OFF, SKIP),
     (None, BEFORE, BEFORE, SKIP),
     (None, GONE, GONE, SKIP),
     (None, NOTHING, NOTHING, SKIP),
-    (A, A, A, NONE),
-    (A, W_DETAILS, W_DETAILS, NONE),
-    (A, BEFORE, BEFORE, SKIP),
-    (A, GONE, X_GONE, NONE),
-    (A, NOTHING, NOTHING, SKIP),
-    (W_STORE, A, A, NONE),
     (W_STORE, W_STORE, W_STORE, NONE),
     (W_STORE, W_DETAILS, W_DETAILS, NONE),
     (W_DETAILS, OFF, OFF, SKIP),
     (W_DETAILS, BEFORE, BEFORE, SKIP),
     (W_DETAILS, GONE, X_GONE, NONE),
     (W_DETAILS, NOTHING, NOTHING, SKIP),
-    (B, A, B, NONE),
     (B, W_DETAILS, B, NONE),
     (B, W_STORE, B, NONE),
     (B, OFF, B, NONE),
@@ -79,17 +71,13 @@ TABLE: list[tuple[Outcome | None, Any, Outcome, list[str]]] = [
     (OFF, GONE, GONE, SKIP),
     (OFF, BEFORE, BEFORE, SKIP),
     (BEFORE, BEFORE, BEFORE, NONE),
-    (BEFORE, A, A, NONE),
     (BEFORE, GONE, GONE, SKIP),
     (NOTHING, NOTHING, NOTHING, NONE),
-    (NOTHING, A, A, NONE),
     (NOTHING, GONE, GONE, SKIP),
     (GONE, GONE, GONE, NONE),
     (X_GONE, GONE, X_GONE, NONE),
     (X_BEFORE, BEFORE, X_BEFORE, NONE),
-    (X_BEFORE, A, A, NONE),
     (X_NOTHING, NOTHING, X_NOTHING, NONE),
-    (X_NOTHING, A, A, NONE),
     (X_NOTHING, GONE, GONE, SKIP),
     (C, A, C, NONE),
     (C, GONE, C, NONE),
@@ -97,16 +85,33 @@ TABLE: list[tuple[Outcome | None, Any, Outcome, list[str]]] = [
 ]
 
 
+CHECKED = [None, W_STORE, W_DETAILS, B, BEFORE, NOTHING, GONE, X_GONE, X_BEFORE, X_NOTHING]
+
+
 def settled(was: Outcome | None, verdict: Any, **record: Any) -> Decision:
-    fields = {"outcome": was or A, "admitted": False, "sequence": 4} | record
+    fields = {"outcome": was or W_STORE, "sequence": 4} | record
+    outcome = next_outcome(was, verdict)
+    assert outcome is not None
     return settle(
         a_record(**fields),
         was,
-        verdict,
+        outcome,
         an_occasion(at=later(1)),
         what="received",
         store=a_store(),
     )
+
+
+@pytest.mark.parametrize("was", CHECKED, ids=repr)
+def test_of_what_the_policy_admits_the_blocker_check_says_what_becomes(was: Outcome | None) -> None:
+    assert next_outcome(was, A) is None
+
+
+@pytest.mark.parametrize("was", [OTHER, W_STORE, B], ids=repr)
+def test_rule_21_an_order_whose_channel_changed_is_asked_anew(was: Outcome) -> None:
+    assert next_outcome(was, A, channel_changed=True) is None
+    expected = {OTHER: OTHER, W_STORE: OTHER, B: Withdrawn(SkipReason.NOT_SOLD_ON_AMAZON)}
+    assert next_outcome(was, OTHER, channel_changed=True) == expected[was]
 
 
 @pytest.mark.parametrize(("was", "verdict", "outcome", "told"), TABLE, ids=repr)
@@ -118,30 +123,14 @@ def test_what_follows_from_a_verdict(
     assert event_types(decision) == told
     assert decision.record.sequence == 4 + len(told)
     assert decision.record.decided_at == (NOW if outcome == was else later(1))
-    goes_on = verdict == A and not isinstance(outcome, Skipped | Created)
-    assert (decision.admit, decision.record.admitted) == (goes_on, goes_on)
     assert decision.commerce_order is None
     assert decision.takes == decision.frees == ()
-
-
-@pytest.mark.parametrize("was", [A, B])
-def test_an_order_on_its_way_to_the_blocker_check_is_not_sent_there_twice(was: Outcome) -> None:
-    decision = settled(was, A, admitted=True)
-    assert not decision.admit
-    assert decision.record.admitted
-
-
-@pytest.mark.parametrize("was", [A, B])
-def test_an_order_that_may_not_go_on_any_more_is_taken_from_its_way(was: Outcome) -> None:
-    decision = settled(was, W_DETAILS, admitted=True)
-    assert not decision.admit
-    assert not decision.record.admitted
 
 
 def test_only_an_unknown_store_and_a_block_are_waited_on() -> None:
     assert settled(None, W_STORE).record.waits_on == (f"store:{STORE}",)
     assert settled(None, W_DETAILS).record.waits_on == ()
-    assert settled(B, A, waits_on=("product:SKU-1",)).record.waits_on == ("product:SKU-1",)
+    assert settled(B, W_DETAILS, waits_on=("product:SKU-1",)).record.waits_on == ("product:SKU-1",)
     assert settled(B, GONE, waits_on=("product:SKU-1",)).record.waits_on == ()
 
 

@@ -1,22 +1,22 @@
 """The stages over memory: what a batch makes of the messages, from upstream to what goes out."""
 
 import json
+from itertools import groupby
+from random import Random
 from typing import Any
 
 import pytest
 from pydantic import BaseModel
 
-from models import keys
 from models.events import Event
 from models.facts import CommerceStatus
-from models.ledger import Admission, CommandMessage, Source
+from models.ledger import CommandMessage, Source
 from models.outcomes import Blocked, Created, Waiting, WaitingReason
 from models.refusals import DeadLetterCode
-from storage.memory import MemoryStorage
 from storage.port import Transaction
-from streams import commands
+from streams import blocker_check
 from streams.agents import STAGES
-from streams.commands import STEP
+from streams.blocker_check import STEP
 from streams.page import Page
 from streams.topics import TopicName
 from tests.builders import (
@@ -33,6 +33,9 @@ from tests.builders import (
     a_store,
     later,
 )
+from tests.fakes.memory import MemoryStorage
+from tests.model.histories import history
+from tests.model.messages import ReplayAsked, wire
 from tests.unit.kit import World
 
 ORDERS, STORES, PRODUCTS = TopicName.ORDERS, TopicName.STORES, TopicName.PRODUCTS
@@ -56,7 +59,7 @@ async def test_an_order_becomes_a_commerce_order() -> None:
     assert isinstance(world.order().outcome, Created)
     assert world.commerce_order().order_number == "000000001"
     assert world.held() == 1
-    assert [type(one) for one in out] == [Admission, Event]
+    assert [type(one) for one in out] == [Event]
 
 
 async def test_poison_among_good_orders_costs_none_of_them() -> None:
@@ -420,7 +423,7 @@ async def test_a_sync_from_outside_that_lies_about_its_time_hides_no_other() -> 
     world = await a_world()
     await world.tell(COMMANDS, {"command": "sync", "requested_at": "9999-12-31T00:00:00Z"})
     synced = world.storage.contents.kept_replays.synced.values()
-    assert list(synced) == [NOW + commands.AHEAD]
+    assert list(synced) == [NOW + blocker_check.AHEAD]
 
 
 @pytest.mark.parametrize(
@@ -462,10 +465,6 @@ async def test_a_key_that_names_no_fact_for_its_length_deletes_nothing(topic: To
 
 async def test_the_trace_of_a_message_goes_all_the_way() -> None:
     world = await a_world()
-    out = await world.tell(
-        ORDERS, a_message(a_document(), headers=(("traceparent", TRACE.encode()),))
-    )
-    assert out[0] == Admission(KEY, TRACE)
     skipped = a_document(amazon_order_id="2", purchase_date="2020-01-01T00:00Z")
     (event,) = await world.tell(
         ORDERS, a_message(skipped, headers=(("traceparent", TRACE.encode()),))
@@ -474,10 +473,30 @@ async def test_the_trace_of_a_message_goes_all_the_way() -> None:
     assert event.cause.traceparent == TRACE
 
 
+@pytest.mark.parametrize("seed", range(20))
+async def test_it_does_not_matter_which_messages_are_decided_together(seed: int) -> None:
+    told = [one for one in history(Random(seed), (20, 40)) if not isinstance(one, ReplayAsked)]
+    # Without what follows from a batch: other orders could take in between what it frees.
+    worlds = World(attentive=False), World(attentive=False)
+    for topic, some in groupby(map(wire, told), lambda one: one[0]):
+        messages = [
+            a_message(value, key=key.encode(), headers=(("store-id", store.encode()),))
+            if store
+            else a_message(value, key=key.encode())
+            for _, key, value, store in some
+        ]
+        await worlds[0].tell(topic, *messages)
+        for message in messages:
+            await worlds[1].tell(topic, message)
+    one, other = (vars(world.storage.contents) for world in worlds)
+    for name in ("orders", "stories", "commerce_orders", "events", "products", "dead_letters"):
+        assert one[name] == other[name], name
+
+
 async def test_an_order_sent_twice_in_one_batch_is_admitted_and_created_once() -> None:
     world = await a_world()
     out = await world.tell(ORDERS, a_document(), a_document())
-    assert [type(one) for one in out] == [Admission, Event]
+    assert [type(one) for one in out] == [Event]
     assert world.order().received == 2
 
 
@@ -494,18 +513,6 @@ async def test_a_batch_that_meets_a_conflict_is_decided_once() -> None:
     ]
     assert world.held() == 0
     assert world.order().received == 2
-
-
-async def test_an_admission_of_an_order_withdrawn_since_does_nothing() -> None:
-    world = World(attentive=False)
-    await world.tell(STORES, told(a_store()))
-    await world.tell(PRODUCTS, told(a_product()))
-    await world.tell(ORDERS, a_document())
-    await world.tell(ORDERS, a_document(status="Canceled", last_update_date="2026-07-02T00:00Z"))
-    await world.read_own()
-    assert world.events == []
-    assert world.storage.contents.commerce_orders == {}
-    assert keys.order_key(STORE, ORDER) == KEY
 
 
 async def test_a_dead_letter_of_an_offset_that_comes_again_takes_its_place() -> None:
@@ -525,7 +532,7 @@ async def test_a_blocked_order_is_checked_again_only_when_its_lines_are_news() -
     assert await world.tell(ORDERS, same) == []
     other = {"order_item_id": "item-1", "seller_sku": "OTHER", "quantity": 1}
     out = await world.tell(ORDERS, a_document(last_update_date=later(2), items=[other]))
-    assert [type(one) for one in out] == [Admission, Event]
+    assert [type(one) for one in out] == [Event]
     assert world.events == ["OrderImportBlocked"] * 2
 
 

@@ -22,12 +22,12 @@ from faust.types import TP
 from faust.types.tuples import ConsumerMessage
 
 from models.ledger import Position, Source
-from storage.memory import MemoryStorage
 from streams.agents import STAGES, AppOptions, build_app
 from streams.decoding import Record
 from streams.lanes import Lanes, LogBounds
 from streams.transport import LedgerConsumer, LedgerConsumerThread
 from tests.builders import NOW
+from tests.fakes.memory import MemoryStorage
 from tests.waiting import PATIENCE
 
 ORDERS = TP("amazon.orders", 0)

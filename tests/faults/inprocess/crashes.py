@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from aiokafka.errors import KafkaConnectionError
 
-from models.errors import PositionLost, StorageUnavailable
+from models.errors import Fenced, StorageUnavailable
 from tests.faults.inprocess.clock import play
 from tests.faults.inprocess.power import Power
 from tests.faults.inprocess.process import Process
@@ -97,7 +97,7 @@ async def _settle(world: World, process: Process, weather: Strikes) -> Process:
     while True:
         await soon()
         if process.power.is_cut:
-            if isinstance(process.failure, PositionLost):
+            if isinstance(process.failure, Fenced):
                 world.violations.append("the only worker lost its place")
             await world.bury(process)
             process = await _started(world, weather)

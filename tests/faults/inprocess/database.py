@@ -1,7 +1,7 @@
 """MongoDB's twin for all processes: snapshots, and of two writers of one document the first wins.
 
 As there, a transaction that only read what another one wrote commits all the same. What keeps
-decisions from passing each other are the turns, here as there.
+decisions from passing each other are the locks, here as there.
 """
 
 from collections import Counter
@@ -14,10 +14,10 @@ from typing_extensions import override
 
 from models.events import Event
 from models.ledger import Outgoing, Position, Source
-from storage.memory import MemoryStorage
-from storage.memory_contents import Contents
-from storage.memory_transaction import MemoryTransaction
-from storage.port import R, Transaction, Turn, View
+from storage.port import DEFAULT_STOCK, R, Transaction, View
+from tests.fakes.memory import MemoryStorage
+from tests.fakes.memory_contents import Contents
+from tests.fakes.memory_transaction import MemoryTransaction
 from tests.faults.inprocess.power import Power
 from tests.model.invariants import check_stock, check_taken
 
@@ -31,7 +31,7 @@ class Broken(StrEnum):
     FORGETFUL = "publishing what a crash left unpublished"
     NO_COMPARE = "the ledger's compare-and-set"
     EARLY = "publishing only after the commit"
-    NO_TURNS = "judging in turns"
+    NO_LOCKS = "judging under a lock"
     BLIND_STOCK = "taking pieces only where they still are"
 
 
@@ -44,19 +44,19 @@ class Database:
     """What is stored, for all processes, and what was found wrong at a commit."""
 
     contents: Contents = field(default_factory=Contents)
-    turns: Counter[Turn] = field(default_factory=Counter)
+    locks: Counter[str] = field(default_factory=Counter)
     broken: frozenset[Broken] = frozenset()
     violations: list[str] = field(default_factory=list)
     read_to: dict[Source, int] = field(default_factory=dict)
     """What was ever handed to a lane, for the control that acknowledges it."""
 
-    def commit(self, base: Contents, draft: Contents, turns: Mapping[Turn, int]) -> None:
-        """Store what a draft has that its base had not, and count its turns on.
+    def commit(self, base: Contents, draft: Contents, locks: Mapping[str, int]) -> None:
+        """Store what a draft has that its base had not, and count its locks on.
 
         Raises:
-            Conflict: One of these documents was written since, or one of its turns taken.
+            Conflict: One of these documents was written since, or one of its locks taken.
         """
-        if any(self.turns[turn] != count for turn, count in turns.items()):
+        if any(self.locks[stock] != count for stock, count in locks.items()):
             raise Conflict
         stored = self.contents.copy()
         for before, after, now in zip(_tables(base), _tables(draft), _tables(stored), strict=True):
@@ -68,7 +68,7 @@ class Database:
         except AssertionError as wrong:
             self.violations.append(str(wrong))
         self.contents = stored
-        self.turns.update(turns.keys())
+        self.locks.update(locks.keys())
 
 
 def _tables(contents: Contents) -> Iterator[Table]:
@@ -89,10 +89,10 @@ def _merge(before: Table, after: Table, now: Table) -> None:
 
 
 class _Steps:
-    """A transaction each of whose calls is a step. It remembers its turns and what it wrote."""
+    """A transaction each of whose calls is a step. It remembers its locks and what it wrote."""
 
     def __init__(self, draft: Contents, power: Power, broken: frozenset[Broken]) -> None:
-        self.turns: set[Turn] = set()
+        self.locks: set[str] = set()
         self.written: list[tuple[str, tuple[Any, ...]]] = []
         self._draft = draft
         self._power = power
@@ -101,8 +101,8 @@ class _Steps:
     def __getattr__(self, name: str) -> Callable[..., Awaitable[Any]]:
         async def call(*told: Any) -> Any:
             await self._power.step(f"storage.{name}")
-            if name == "take_turn" and Broken.NO_TURNS not in self._broken:
-                self.turns.add(told[0])
+            if name == "lock" and Broken.NO_LOCKS not in self._broken:
+                self.locks.update(*told or [{DEFAULT_STOCK}])
             if name == "write":
                 self.written.append((name, told))
                 if Broken.NO_COMPARE in self._broken:
@@ -144,7 +144,7 @@ class ProcessStorage(MemoryStorage):
         database, broken = self._database, self._database.broken
         while True:
             await self._power.step("storage.begin")
-            base, counts = database.contents.copy(), database.turns.copy()
+            base, counts = database.contents.copy(), database.locks.copy()
             draft = base.copy()
             steps = _Steps(draft, self._power, broken)
             result = await work(cast(Transaction, steps))
@@ -157,7 +157,7 @@ class ProcessStorage(MemoryStorage):
                 await self._publish([e for told in moved for e in told if isinstance(e, Event)])
             await self._power.step("storage.commit")
             try:
-                database.commit(base, draft, {one: counts[one] for one in steps.turns})
+                database.commit(base, draft, {one: counts[one] for one in steps.locks})
             except Conflict:
                 if Broken.BLIND_STOCK not in broken:
                     continue

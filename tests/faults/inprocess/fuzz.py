@@ -17,7 +17,6 @@ from models.ledger import DeadLetter, Position, Source
 from models.refusals import DeadLetterCode
 from order_import.contract.examples import read_examples
 from storage.ledger_documents import reference_in
-from storage.memory import MemoryStorage
 from storage.port import Transaction
 from storage.writes import operations
 from streams.agents import STAGES
@@ -25,6 +24,7 @@ from streams.messages import encode
 from streams.page import Page
 from streams.topics import TopicName
 from tests.builders import NOW, Message
+from tests.fakes.memory import MemoryStorage
 
 TOPICS: Mapping[str, TopicName] = {
     "OrderDocument": TopicName.ORDERS,
@@ -40,7 +40,6 @@ TOPICS: Mapping[str, TopicName] = {
     "Listing": TopicName.LISTINGS,
     "ListingRemoved": TopicName.LISTINGS,
     "OrderUpdate": TopicName.ORDER_UPDATES,
-    "Admission": TopicName.ADMITTED,
     "Recheck": TopicName.COMMANDS,
     "Sync": TopicName.COMMANDS,
     "ReplayStep": TopicName.COMMANDS,
@@ -131,7 +130,7 @@ async def _decide(storage: MemoryStorage, before: Position, message: Message) ->
     after = before.moved(message.offset + 1, tuple(page.outgoing))
     for one in page.outgoing:
         encode(one)
-    for operation in operations(page.to_changes(), [(before, after)], "d", {}, {}):
+    for operation in operations(page.to_changes(), [(before, after)], "d", {}):
         for document in (getattr(operation, "_doc", None), getattr(operation, "_filter", None)):
             bson.encode(document or {})
     bson.encode({"outbox": [reference_in(one) for one in after.outbox]})

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from models.amazon_order import AmazonStatus
-from storage.memory_contents import Contents
 from streams.messages import encode
 from streams.topics import TopicName
+from tests.fakes.memory_contents import Contents
 from tests.faults.inprocess.log import Log
 from tests.model.end import End
 from tests.model.invariants import check_nothing_is_left, check_stock

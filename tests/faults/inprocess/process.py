@@ -7,9 +7,9 @@ from typing import Any
 
 from aiokafka.errors import KafkaError
 
-from models.errors import PositionLost
+from models.errors import Fenced
 from models.ledger import Source
-from streams.agents import FOLLOWED_BY, STAGES
+from streams.agents import STAGES
 from streams.lane import Batch
 from streams.lanes import DrainTimeout, Lanes, LogBounds
 from streams.publisher import Publisher
@@ -18,7 +18,7 @@ from tests.faults.inprocess.database import Database, ProcessStorage
 from tests.faults.inprocess.log import Log, connect
 from tests.faults.inprocess.power import Power, Weather
 
-EXPECTED = (PositionLost, DrainTimeout, KafkaError)
+EXPECTED = (Fenced, DrainTimeout, KafkaError)
 """What a worker may end with: another has its place, or its reader has no answer."""
 
 
@@ -51,7 +51,6 @@ class Process:
             self._fail,
             # Small, so that what several partitions and stages do together is met here too.
             max_weight=4,
-            followed_by={str(one): str(after) for one, after in FOLLOWED_BY.items()},
         )
 
     def start(self) -> None:

@@ -7,12 +7,12 @@ from datetime import datetime
 
 from typing_extensions import override
 
-from models.errors import PositionLost
+from models.errors import Fenced
 from models.events import Event
 from models.ledger import Outgoing, Position, Source
-from storage.memory_contents import Contents
-from storage.memory_transaction import MemoryTransaction
 from storage.port import R, Storage, Transaction, View
+from tests.fakes.memory_contents import Contents
+from tests.fakes.memory_transaction import MemoryTransaction
 
 
 class MemoryStorage(Storage):
@@ -67,7 +67,7 @@ class MemoryStorage(Storage):
         async with self._one_at_a_time:
             stored = self.contents.positions.get(position.source)
             if stored is not None and stored.epoch != position.epoch:
-                raise PositionLost(f"{position.source} has another owner")
+                raise Fenced(f"{position.source} has another owner")
             if stored is not None and stored.step == position.step:
                 self.contents.positions[position.source] = replace(stored, outbox=tuple(rest))
 

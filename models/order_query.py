@@ -7,8 +7,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from models.amazon_order import AmazonStatus, FulfillmentChannel
-from models.blockers import BlockerCode
-from models.outcomes import ImportState, SkipReason, WaitingReason
+from models.outcomes import ImportState, states_with
 
 
 class OrderSort(StrEnum):
@@ -60,13 +59,11 @@ class OrderQuery:
         """The states that the orders asked for can be in."""
         if self.state is not None:
             return [self.state]
-        if self.reason in set(BlockerCode) or (self.reason is None and self.asks_for_a_blocker):
+        if self.reason is not None:
+            return states_with(self.reason)
+        if self.asks_for_a_blocker:
             return [ImportState.BLOCKED]
-        if self.reason in set(WaitingReason) or (self.reason is None and self.overdue_since):
-            return [ImportState.WAITING]
-        if self.reason in set(SkipReason):
-            return [ImportState.SKIPPED, ImportState.WITHDRAWN]
-        return list(ImportState)
+        return [ImportState.WAITING] if self.overdue_since else list(ImportState)
 
     @property
     def asks_for_a_blocker(self) -> bool:

@@ -6,7 +6,7 @@ from models.events import Event
 from models.facts import Listing, Store
 from models.ledger import DeadLetter, OffsetReset, Position, Source
 from models.records import CommerceOrder, OrderRecord, StockedProduct, StoryEntry
-from storage.memory_replays import KeptReplays
+from tests.fakes.memory_replays import KeptReplays
 
 
 @dataclass

@@ -1,9 +1,8 @@
 """The dead letters as people handle them: listed, looked at, and marked when driven again."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
 
 from models.ledger import DeadLetter, Header
 from models.refusals import DeadLetterCode
@@ -74,36 +73,6 @@ class KeptLetter:
     def chain(self) -> int:
         """How often the message was driven again, as this letter or as an earlier one."""
         return chain_of(self.letter.headers, self.redriven)
-
-
-class DeadLetters(Protocol):
-    """Questions about dead letters, and the one mark people leave on them.
-
-    Raises:
-        StorageUnavailable: From every method: the database does not answer.
-    """
-
-    async def counts(
-        self, topic: str | None = None, *, only_open: bool = False
-    ) -> Mapping[DeadLetterCode, int]:
-        """Give how many letters there are per code, of one topic or of all; all, or open ones."""
-        ...
-
-    async def find(self, wanted: LetterFilter) -> Sequence[LetterLine]:
-        """Give letters, newest first unless asked otherwise."""
-        ...
-
-    async def lines(self, ids: Collection[str]) -> Mapping[str, LetterLine]:
-        """Give those that exist of these ids, as lines."""
-        ...
-
-    async def letters(self, ids: Collection[str]) -> Mapping[str, KeptLetter]:
-        """Give those that exist of these ids, with their bytes."""
-        ...
-
-    async def mark_redriven(self, marks: Mapping[str, Redrive]) -> None:
-        """Note, per id, that a letter was driven again."""
-        ...
 
 
 def chain_of(headers: Sequence[Header], redriven: Sequence[Redrive]) -> int:

@@ -2,33 +2,33 @@
 
 One transaction is held between its reads and its commit while the other one tries. Afterwards no
 order waits on a fact that would free it without a `Recheck` in an outbox: it cannot be lost.
-The last test takes the turns away, and the wake-up is lost: so the tests can fail.
+One test takes the locks away, and the wake-up is lost: so the tests can fail.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 from typing_extensions import override
 
 from models.commands import Recheck
-from models.ledger import Changes, CommandMessage, OrderChange, Position, Source
+from models.ledger import Changes, CommandMessage, Position, Source
 from models.outcomes import Created
 from models.records import OrderRecord
 from storage.driver import Driver
-from storage.memory import MemoryStorage
 from storage.mongo import MongoStorage, open_storage
-from storage.port import Storage, Transaction, Turn
+from storage.port import DEFAULT_STOCK, Storage, Transaction
 from storage.transaction import MongoTransaction
 from streams.agents import STAGES
 from streams.page import Page
 from streams.topics import TopicName
-from tests.builders import KEY, NOW, Message, a_document, a_message, a_product, a_record, a_store
-from tests.waiting import until
+from tests.builders import KEY, NOW, Message, a_document, a_message, a_product, a_store
+from tests.contract.queries import Listening, Query
+from tests.fakes.memory import MemoryStorage
 
 IMPLEMENTATIONS = ("memory", *Driver)
 TICKS = 50
@@ -44,21 +44,20 @@ class Pair(NamedTuple):
 
 
 def _pair(name: str) -> Pair:
-    admitted = OrderChange(a_record(), (), is_new=True, details=False)
-    judgement = (TopicName.ADMITTED, a_message(b"{}", key=KEY.encode()))
+    judgement = (TopicName.ORDERS, a_message(a_document()))
     if name == "product":
         disabled = a_product(enabled=False)
         fact = a_message(a_product(name="Lamp, now on sale").model_dump(mode="json"))
         return Pair(
-            Changes(stores=[a_store()], products=[disabled], orders=[admitted]),
+            Changes(stores=[a_store()], products=[disabled]),
             (TopicName.PRODUCTS, fact),
             judgement,
             "product:SKU-1",
         )
     return Pair(
-        Changes(),
+        Changes(products=[a_product()]),
         (TopicName.STORES, a_message(a_store().model_dump(mode="json"))),
-        (TopicName.ORDERS, a_message(a_document())),
+        judgement,
         "store:store-1",
     )
 
@@ -88,6 +87,10 @@ class Party:
             await transaction.write(page.to_changes(), moves)
 
         await self.storage.transact(work)
+
+    async def through(self) -> None:
+        self.may_commit.set()
+        await self.run()
 
     async def is_kept_out(self) -> None:
         """Wait until it has met the other one and has not read. Memory meets in a lock."""
@@ -153,14 +156,14 @@ async def test_at_the_same_time_no_wake_up_is_lost(
 
 @pytest.mark.parametrize("name", ["product", "store"])
 @pytest.mark.parametrize("first", ["fact", "judgement"])
-async def test_without_turns_the_wake_up_is_lost(
+async def test_without_locks_the_wake_up_is_lost(
     mongo_url: str,
     database_name: str,
     name: str,
     first: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(MongoTransaction, "take_turn", _TurnlessTransaction.take_turn)
+    monkeypatch.setattr(MongoTransaction, "lock", _LocklessTransaction.lock)
     async with (
         open_storage(mongo_url, database_name) as one,
         open_storage(mongo_url, database_name) as other,
@@ -180,77 +183,70 @@ async def test_without_turns_the_wake_up_is_lost(
             await _assert_no_wake_up_is_lost(one, pair)
 
 
-async def test_who_needs_both_turns_is_not_overtaken_for_ever_by_who_needs_one(
+async def test_who_locks_one_stock_does_not_wait_for_another(
     mongo_url: str, database_name: str
 ) -> None:
-    """Its transaction began before another's end each time it waited, so it never got on."""
-    tries, others = 0, 6
-    async with open_storage(mongo_url, database_name) as storage, asyncio.TaskGroup() as group:
-        await storage.prepare()
-        # The first who has a turn inserts it, and a server may let others wait for its end.
-        await storage.transact(_take_all)
-        locks: Any = storage._turns.locks
-        stock = locks[Turn.STOCK] = WatchedLock()
+    has_lock, may_end = asyncio.Event(), asyncio.Event()
 
-        async def both(transaction: Transaction) -> None:
-            nonlocal tries
-            tries += 1
-            await transaction.take_turn(Turn.POLICY)
-            await transaction.orders([KEY])
-            await transaction.take_turn(Turn.STOCK)
+    async def hold(transaction: Transaction) -> None:
+        await transaction.lock({"one"})
+        has_lock.set()
+        await may_end.wait()
 
-        def one() -> tuple[asyncio.Event, asyncio.Event]:
-            has_turn, may_end = asyncio.Event(), asyncio.Event()
-
-            async def work(transaction: Transaction) -> None:
-                await transaction.take_turn(Turn.STOCK)
-                has_turn.set()
-                await may_end.wait()
-
-            group.create_task(storage.transact(work))
-            return has_turn, may_end
-
-        async def waiting(count: int) -> bool:
-            return waits.done() or stock.waiting == count
-
-        has_turn, may_end = one()
-        await has_turn.wait()
-        waits = group.create_task(storage.transact(both))
-        for _ in range(others):
-            # Whoever ends, there is one who waits, and behind it another one who needs one turn.
-            await until(partial(waiting, 1), 0)
-            next_one = one()
-            await until(partial(waiting, 2), 0)
-            may_end.set()
-            has_turn, may_end = next_one
-            await has_turn.wait()
+    async with (
+        open_storage(mongo_url, database_name) as storage,
+        open_storage(mongo_url, database_name) as elsewhere,
+        asyncio.TaskGroup() as group,
+    ):
+        # The first who has a lock inserts it, and a server may let others wait for its end.
+        await storage.transact(lambda transaction: transaction.lock({"one", "other"}))
+        group.create_task(storage.transact(hold))
+        await has_lock.wait()
+        for worker in (storage, elsewhere):
+            await worker.transact(lambda transaction: transaction.lock({"other"}))
+            assert not worker.conflicts
         may_end.set()
-        await waits
-    assert tries < others
 
 
-async def _take_all(transaction: Transaction) -> None:
-    for turn in Turn:
-        await transaction.take_turn(turn)
+async def test_who_locks_several_stocks_never_waits_in_a_circle(
+    mongo_url: str, database_name: str
+) -> None:
+    """They are taken in one order, whatever the order they are named in."""
+
+    async def work(stocks: Sequence[str], transaction: Transaction) -> None:
+        await transaction.lock(stocks)
+        await transaction.stores()
+
+    async with (
+        open_storage(mongo_url, database_name) as one,
+        open_storage(mongo_url, database_name) as other,
+        asyncio.TaskGroup() as group,
+    ):
+        for storage in (one, other):
+            for stocks in (("a", "b"), ("b", "a"), ("b", "c"), ("c", "a")) * 3:
+                group.create_task(storage.transact(partial(work, stocks)))
+    async with open_storage(mongo_url, database_name) as storage:
+        taken = {one["_id"]: one["taken"] async for one in storage._database.locks.find({})}
+    assert taken == {"a": 18, "b": 18, "c": 12}
 
 
-class WatchedLock(asyncio.Lock):
-    """A lock that says how many wait for it."""
+@pytest.mark.parametrize("topic", STAGES)
+async def test_a_stage_locks_the_stock_before_it_reads_anything(
+    mongo_url: str, database_name: str, topic: TopicName
+) -> None:
+    listening = Listening()
+    async with open_storage(mongo_url, database_name, event_listeners=[listening]) as storage:
+        told = {TopicName.STORES: a_store(), TopicName.PRODUCTS: a_product()}.get(topic)
+        message = a_message(a_document() if told is None else told.model_dump(mode="json"))
+        listening.heard.clear()
+        await Party(storage, Position(Source(topic, 0), 0), topic, message).through()
+    assert listening.heard[0] == Query("locks", {"_id": DEFAULT_STOCK})
+    assert [one.collection for one in listening.heard].count("locks") == 1
 
-    waiting = 0
 
+class _LocklessTransaction(MongoTransaction):
     @override
-    async def acquire(self) -> Literal[True]:
-        self.waiting += 1
-        try:
-            return await super().acquire()
-        finally:
-            self.waiting -= 1
-
-
-class _TurnlessTransaction(MongoTransaction):
-    @override
-    async def take_turn(self, turn: Turn) -> int:
+    async def lock(self, stocks: Collection[str] = ()) -> int:
         # The embedded server begins a transaction only with a read.
         await self.stores()
         return 0
@@ -260,7 +256,7 @@ async def _meet(storages: Sequence[Storage], name: str) -> tuple[Pair, Party, Pa
     pair = _pair(name)
 
     async def work(transaction: Transaction) -> None:
-        await transaction.take_turn(Turn.STOCK)
+        await transaction.lock()
         await transaction.write(pair.before)
 
     await storages[0].transact(work)
@@ -280,7 +276,7 @@ async def _assert_no_wake_up_is_lost(storage: Storage, pair: Pair) -> None:
         for topic in (pair.fact[0], pair.judgement[0])
     ]
     asked = CommandMessage(pair.waits_on, Recheck(fact=pair.waits_on))
-    through = isinstance(record.outcome, Created) or record.admitted
+    through = isinstance(record.outcome, Created)
     assert through or any(asked in outbox for outbox in outboxes), (
         f"{record.outcome} waits on {record.waits_on}, and nothing wakes it"
     )

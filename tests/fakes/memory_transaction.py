@@ -9,17 +9,17 @@ from typing_extensions import override
 from models import keys
 from models.catalog import Catalog
 from models.commands import OrderCursor
-from models.errors import PositionLost, StorageBusy
+from models.errors import DuplicateKey, Fenced
 from models.facts import CommerceStatus, Listing, Product, Store
 from models.ledger import ALL_STORES, Changes, DeadLetter, OrderChange, Position
 from models.outcomes import Blocked
 from models.records import CommerceOrder, OrderRecord, StockedProduct
 from models.replays import RecordedAnswer, Replay, Selection, part_id
 from models.skus import pick_similar
-from storage.memory_contents import Contents
-from storage.memory_replays import select
-from storage.port import R, Transaction, Turn
+from storage.port import DEFAULT_STOCK, R, Transaction
 from storage.writes import STORY_LENGTH
+from tests.fakes.memory_contents import Contents
+from tests.fakes.memory_replays import select
 
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
@@ -36,8 +36,9 @@ class MemoryTransaction(Transaction):
         self._draft = draft
 
     @override
-    async def take_turn(self, turn: Turn) -> int:
-        return self._draft.numbered if turn is Turn.STOCK else 0
+    async def lock(self, stocks: Collection[str] = (DEFAULT_STOCK,)) -> int:
+        del stocks
+        return self._draft.numbered
 
     @override
     async def stores(self) -> Mapping[str, Store]:
@@ -46,10 +47,6 @@ class MemoryTransaction(Transaction):
     @override
     async def orders(self, keys: Collection[str]) -> Mapping[str, OrderRecord]:
         return {key: self._draft.orders[key] for key in keys if key in self._draft.orders}
-
-    @override
-    async def admitted_orders(self, keys: Collection[str]) -> Mapping[str, OrderRecord]:
-        return await self.orders(keys)
 
     @override
     async def orders_of(self, amazon_order_ids: Collection[str]) -> Mapping[str, OrderRecord]:
@@ -165,7 +162,7 @@ class MemoryTransaction(Transaction):
         for before, after in moves:
             stored_at = draft.positions.get(before.source)
             if stored_at is not None and not is_same_step(stored_at, before):
-                raise PositionLost(f"{before.source} was moved by another")
+                raise Fenced(f"{before.source} was moved by another")
             draft.positions[before.source] = after
         draft.kept_replays.write(changes)
         recorded = {one.order.amazon_order_id for one in draft.orders.values()}
@@ -174,14 +171,15 @@ class MemoryTransaction(Transaction):
         made = changes.new_commerce_orders
         taken = {order.amazon_order_id for order in draft.commerce_orders.values()}
         for new in made:
-            _insert(draft.commerce_orders, new.commerce_order_id, new)
-            _insert(dict.fromkeys(taken), new.amazon_order_id, None)
+            _insert("commerce_orders", draft.commerce_orders, new.commerce_order_id, new)
+            if new.amazon_order_id in taken:
+                raise DuplicateKey("commerce_orders", new.commerce_order_id)
             taken.add(new.amazon_order_id)
         for moved in changes.changed_commerce_orders:
             if moved.commerce_order_id in draft.commerce_orders:
                 draft.commerce_orders[moved.commerce_order_id] = moved
         for event in changes.events:
-            _insert(draft.events, event.event_id, event)
+            _insert("events", draft.events, event.event_id, event)
         draft.offset_resets |= {
             (reset.source, reset.expected, reset.found): reset for reset in changes.offset_resets
         }
@@ -199,7 +197,7 @@ class MemoryTransaction(Transaction):
             recorded.discard(moved.order.amazon_order_id)
         if change.is_new:
             if record.order.amazon_order_id in recorded:
-                raise StorageBusy("another transaction has recorded an order")
+                raise DuplicateKey("amazon_orders", record.key)
             draft.orders[record.key] = record
             recorded.add(record.order.amazon_order_id)
         elif record.key in draft.orders:
@@ -231,9 +229,9 @@ class MemoryTransaction(Transaction):
         return 0 if stocked is None else stocked.held
 
 
-def _insert(collection: dict[str, R], key: str, value: R) -> None:
+def _insert(name: str, collection: dict[str, R], key: str, value: R) -> None:
     if key in collection:
-        raise PositionLost("what is to be stored is stored already")
+        raise DuplicateKey(name, key)
     collection[key] = value
 
 

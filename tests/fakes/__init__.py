@@ -1,0 +1,1 @@
+"""Fakes: what tests use in the place of a server."""

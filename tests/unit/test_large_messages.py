@@ -1,0 +1,104 @@
+"""A message of very many orders is decided in steps that are bounded, each order once."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from typing_extensions import override
+
+from models.ledger import Changes, DeadLetter, Source
+from storage.port import R, Transaction
+from streams.agents import STAGES
+from streams.lane import Batch, Lane
+from streams.topics import TopicName
+from tests.builders import NOW, STORE, Message, a_message, a_product, a_store
+from tests.fakes.memory import MemoryStorage
+from tests.model.simulation import LogPublisher
+
+SOURCE = Source(TopicName.ORDERS, 0)
+MANY, MOST = 3_210, 500
+
+
+class Counting(MemoryStorage):
+    """Counts the orders that each transaction stores."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.orders: list[int] = []
+
+    @override
+    async def transact(
+        self, work: Callable[[Transaction], Awaitable[R]], source: Source | None = None
+    ) -> R:
+        before = len(self.contents.orders)
+        result = await super().transact(work, source)
+        self.orders.append(len(self.contents.orders) - before)
+        return result
+
+
+def a_page(*, named: bool = True) -> Message:
+    """Every third order is named twice."""
+    numbers = [number - number % 3 // 2 for number in range(MANY)]
+    line = {"OrderItemId": "1", "SellerSKU": "SKU-1", "QuantityOrdered": 1}
+    orders: list[dict[str, Any]] = [
+        {
+            "AmazonOrderId": str(number),
+            "OrderStatus": "Unshipped",
+            "FulfillmentChannel": "MFN",
+            "PurchaseDate": "2026-06-15T09:30:00Z",
+            "LastUpdateDate": "2026-06-15T09:30:00Z",
+            "OrderItems": [line],
+        }
+        for number in numbers
+    ]
+    headers = (("store-id", STORE.encode()),) if named else ()
+    return a_message({"payload": {"Orders": orders}}, headers=headers)
+
+
+async def decided(message: Message, storage: MemoryStorage) -> LogPublisher:
+    publisher = LogPublisher(copies=False)
+    contents = storage.contents
+    contents.stores[STORE] = a_store()
+    stocked = a_product(salable_quantity=MANY // 2)
+    await storage.transact(lambda transaction: _tell(transaction, stocked))
+    lane = Lane(
+        await storage.take_up([SOURCE]),
+        STAGES[TopicName.ORDERS],
+        storage,
+        publisher,
+        lambda: NOW,
+        max_weight=MOST,
+    )
+    running = asyncio.create_task(lane.run())
+    lane.put(SOURCE, Batch(0, [message], 1))
+    while lane.published_to[SOURCE] < 1 and not running.done():  # noqa: ASYNC110 - has no event
+        await asyncio.sleep(0)
+    lane.drain()
+    await running
+    return publisher
+
+
+async def _tell(transaction: Transaction, stocked: Any) -> None:
+    await transaction.write(Changes(products=[stocked]))
+
+
+async def test_no_step_of_a_large_page_stores_more_orders_than_a_transaction_takes() -> None:
+    storage = Counting()
+    publisher = await decided(a_page(), storage)
+    orders = storage.contents.orders.values()
+    assert len(orders) == sum(storage.orders) == MANY - MANY // 3
+    assert max(storage.orders) <= MOST
+    assert sum(one.received for one in orders) == MANY
+    assert len(storage.contents.commerce_orders) == MANY // 2, "as many as there are pieces"
+    assert storage.contents.products["SKU-1"].held == MANY // 2
+    assert len(publisher.events) == len(orders)
+
+
+async def test_a_large_page_of_no_store_is_one_dead_letter() -> None:
+    storage = Counting()
+    page = a_page(named=False)
+    publisher = await decided(page, storage)
+    (letter,) = storage.contents.dead_letters.values()
+    assert letter.value == page.value
+    assert [one for one in publisher._sent.values() if isinstance(one, DeadLetter)] == [letter]
+    assert not storage.contents.orders
