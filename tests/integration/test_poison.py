@@ -78,6 +78,32 @@ async def test_poison_does_not_stop_any_other_topic(system: System) -> None:
     }
 
 
+async def test_an_order_whose_key_somebody_else_has_stored_is_a_dead_letter_and_no_crash_loop(
+    system: System,
+) -> None:
+    """It ended the worker as if it had lost its place, again and again."""
+    taken = order(2)
+    foreign = {"_id": "foreign", "amazon_order_id": taken["amazon_order_id"]}
+    await system.db.commerce_orders.insert_one(foreign)
+    await system.publish(TopicName.STORES, store())
+    await system.publish(TopicName.PRODUCTS, product())
+    orders = [order(1), taken, order(3)]
+    async with system.worker() as worker:
+        await system.eventually(lambda: _facts_are_there(system), "the facts are there")
+        await system.publish(TopicName.ORDERS, *orders)
+        await system.becomes(key(orders[0]), "created")
+        await system.becomes(key(orders[2]), "created")
+        await system.eventually(lambda: _letters_are(system, 1), "one dead letter")
+        assert worker.process.returncode is None
+    (letter,) = await system.db.dead_letters.find({}).to_list(None)
+    assert (letter["code"], json.loads(letter["value"])) == ("already-stored", taken)
+    assert await system.db.amazon_orders.count_documents({}) == 2
+    lines = [json.loads(line) for line in worker.log.read_text().splitlines()]
+    (told, *_) = [line for line in lines if line["event"] == "duplicate-key"]
+    assert told["collection"] == "commerce_orders"
+    assert "Marker" not in worker.log.read_text()
+
+
 async def test_two_thousand_odd_messages_of_every_kind_are_taken_or_refused_with_their_bytes(
     system: System,
 ) -> None:
@@ -172,6 +198,11 @@ async def _created(system: System) -> bool:
 
 async def _refused(system: System) -> bool:
     return await _letters_are(system, POISON)
+
+
+async def _facts_are_there(system: System) -> bool:
+    stores, products = system.db.stores, system.db.products
+    return bool(await stores.count_documents({}) and await products.count_documents({}))
 
 
 async def _letters_are(system: System, count: int) -> bool:
