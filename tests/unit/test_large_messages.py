@@ -1,9 +1,11 @@
 """A message of very many orders is decided in steps that are bounded, each order once."""
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import pytest
 from typing_extensions import override
 
 from models.ledger import Changes, DeadLetter, Source
@@ -55,36 +57,46 @@ def a_page(*, named: bool = True) -> Message:
     return a_message({"payload": {"Orders": orders}}, headers=headers)
 
 
-async def decided(message: Message, storage: MemoryStorage) -> LogPublisher:
+async def decided(message: Message, storage: Counting, *, cut_off: bool = False) -> LogPublisher:
+    """Decide a message, if asked by lanes of which each is cut off after a step or two."""
     publisher = LogPublisher(copies=False)
-    contents = storage.contents
-    contents.stores[STORE] = a_store()
+    storage.contents.stores[STORE] = a_store()
     stocked = a_product(salable_quantity=MANY // 2)
     await storage.transact(lambda transaction: _tell(transaction, stocked))
-    lane = Lane(
-        await storage.take_up([SOURCE]),
-        STAGES[TopicName.ORDERS],
-        storage,
-        publisher,
-        lambda: NOW,
-        max_weight=MOST,
-    )
-    running = asyncio.create_task(lane.run())
-    lane.put(SOURCE, Batch(0, [message], 1))
-    while lane.published_to[SOURCE] < 1 and not running.done():  # noqa: ASYNC110 - has no event
-        await asyncio.sleep(0)
-    lane.drain()
-    await running
-    return publisher
+    while True:
+        lane = Lane(
+            await storage.take_up([SOURCE]),
+            STAGES[TopicName.ORDERS],
+            storage,
+            publisher,
+            lambda: NOW,
+            max_weight=MOST,
+        )
+        running, before = asyncio.create_task(lane.run()), len(storage.orders)
+        lane.put(SOURCE, Batch(0, [message], 1))
+        while lane.published_to[SOURCE] < 1 and not running.done():
+            await asyncio.sleep(0)
+            is_within = not storage.contents.positions[SOURCE].decided_to
+            if cut_off and is_within and len(storage.orders) > before:
+                running.cancel()
+        if not running.done():
+            lane.drain()
+        with contextlib.suppress(asyncio.CancelledError):
+            await running
+        if lane.published_to[SOURCE]:
+            return publisher
 
 
 async def _tell(transaction: Transaction, stocked: Any) -> None:
     await transaction.write(Changes(products=[stocked]))
 
 
-async def test_no_step_of_a_large_page_stores_more_orders_than_a_transaction_takes() -> None:
+@pytest.mark.parametrize("cut_off", [False, True])
+async def test_no_step_of_a_large_page_stores_more_orders_than_a_transaction_takes(
+    cut_off: bool,
+) -> None:
     storage = Counting()
-    publisher = await decided(a_page(), storage)
+    publisher = await decided(a_page(), storage, cut_off=cut_off)
     orders = storage.contents.orders.values()
     assert len(orders) == sum(storage.orders) == MANY - MANY // 3
     assert max(storage.orders) <= MOST
