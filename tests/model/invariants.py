@@ -6,6 +6,7 @@ Worked out from what is stored, by the rules' text and not by the program's own 
 import json
 from collections import Counter
 from collections.abc import Mapping
+from datetime import datetime
 
 from models.amazon_order import (
     AmazonOrder,
@@ -106,10 +107,16 @@ def _holds(contents: Contents, order: CommerceOrder) -> tuple[dict[str, int], di
     held = {
         sku
         for sku in most
-        if acknowledged is None or acknowledged > contents.products[sku].product.as_of
+        if acknowledged is None or _is_not_counted(contents, sku, acknowledged)
     }
     now = {sku: pieces for sku, pieces in needs.items() if pieces and sku in held}
     return (now, now) if is_plain else ({}, {sku: most[sku] for sku in held})
+
+
+def _is_not_counted(contents: Contents, sku: str, acknowledged: datetime) -> bool:
+    """Whether Commerce has not counted since. Of a product that there is not, nothing is held."""
+    stocked = contents.products.get(sku)
+    return stocked is not None and acknowledged > stocked.product.as_of
 
 
 def _needs_over_time(
