@@ -214,21 +214,20 @@ class Lane:
         What would be stored twice may be so by what was remembered: it is decided `again`, with all
         read. Then the message that causes it is looked for, and is refused.
         """
-        started = time.monotonic()
+        started, halves = time.monotonic(), self._halves(batch)
         try:
             await self._decide_at_once(batch)
         except TransactionTooLarge as error:
-            if len(batch) == 1:  # it is tried again unless partitions are given up
+            if not halves:  # it is tried again unless partitions are given up
                 raise StorageUnavailable(str(error)) from None
             self._weight_now = max(1, sum(one.weight for one in batch) // 2)
             log.warning("transaction-too-large", topic=self._first.topic, messages=len(batch))
-            for half in self._halves(batch):
+            for half in halves:
                 await self._decide(half)
         except DuplicateKey as error:
             found = {"collection": error.collection, "key": error.key, "messages": len(batch)}
             log.warning("duplicate-key", topic=self._first.topic, **found)
-            refused = [[_refused(batch[0], error)]] if len(batch) == 1 else []
-            for some in (self._halves(batch) or refused) if again else [batch]:
+            for some in (halves or [[_refused(batch[0], error)]]) if again else [batch]:
                 await self._decide(some, again=True)
         else:
             if time.monotonic() - started > SLOW_SECONDS:
