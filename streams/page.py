@@ -235,9 +235,11 @@ class Page:
         """Ask for those orders to be judged again that wait on a changed fact (rule 12).
 
         It is asked in the transaction that changes the fact, which has the lock: an order blocked
-        before is found here, one judged later sees the change.
+        before is found here, one judged later sees the change. One may be blocked on this page.
         """
-        for fact in sorted(await transaction.facts_waited_on(set(facts))):
+        changed = set(facts)
+        here = {fact for fold in self._orders.values() for fact in fold.record.waits_on}
+        for fact in sorted({*await transaction.facts_waited_on(changed), *(here & changed)}):
             self.outgoing.append(CommandMessage(fact, Recheck(fact=fact)))
 
     async def wake_freed(self, transaction: Transaction) -> None:

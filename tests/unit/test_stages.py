@@ -500,6 +500,23 @@ async def test_an_order_sent_twice_in_one_batch_is_admitted_and_created_once() -
     assert world.order().received == 2
 
 
+@pytest.mark.parametrize("together", [True, False])
+async def test_rule_12_an_order_blocked_by_what_the_same_batch_frees_is_created(
+    together: bool,
+) -> None:
+    world = await a_world(product=a_product(salable_quantity=1))
+    await world.tell(ORDERS, a_document())
+    waits = a_document(amazon_order_id="2")
+    canceled = a_document(status="Canceled", last_update_date="2026-07-02T00:00Z")
+    if together:
+        await world.tell(ORDERS, waits, canceled)
+    else:
+        await world.tell(ORDERS, waits)
+        await world.tell(ORDERS, canceled)
+    assert isinstance(world.order(f"{STORE}/2").outcome, Created)
+    assert world.held() == 1
+
+
 async def test_a_batch_that_meets_a_conflict_is_decided_once() -> None:
     world = await a_world()
     world.storage.conflicts_ahead = 2
