@@ -75,6 +75,7 @@ class Page:
         self._commerce_orders: dict[str, CommerceOrder] = {}
         self._created: set[str] = set()
         self._moved: set[str] = set()
+        self._freed: set[str] = set()
 
     async def lock(self, transaction: Transaction) -> None:
         """Take the stock's lock, before anything is read, and read the stores."""
@@ -243,9 +244,11 @@ class Page:
             self.outgoing.append(CommandMessage(fact, Recheck(fact=fact)))
 
     async def wake_freed(self, transaction: Transaction) -> None:
-        """Wake the orders that wait on products of which more pieces are free than before."""
-        freed = {sku for sku, pieces in self._changes.held.items() if pieces < 0}
-        await self.wake(transaction, {keys.waits_on_product(sku) for sku in freed})
+        """Wake the orders that wait on products of which a decision of this page has freed pieces.
+
+        Also where another one took as many before: an order may have been blocked in between.
+        """
+        await self.wake(transaction, map(keys.waits_on_product, self._freed))
 
     @property
     def facts(self) -> Changes:
@@ -268,6 +271,8 @@ class Page:
 
     def _hold(self, sku: str, pieces: int) -> None:
         self._changes.held[sku] = self._changes.held.get(sku, 0) + pieces
+        if pieces < 0:
+            self._freed.add(sku)
         if (product := self.products.get(sku)) is not None:
             self.products[sku] = product.holding(pieces)
 
