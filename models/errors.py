@@ -5,6 +5,7 @@ OrderImportError
   |  x StorageUnavailable   it does not answer; what it did is unknown
   |  x StorageBusy          it answers, and another transaction is in the way: nothing was stored
   x StorageBroken           the database refused, and will refuse again: stop
+  |  x OtherLayout          it is of another version of this program
   x TransactionTooLarge     more than the database takes at once: try less
   x DuplicateKey            what is to be stored is there already: find the message, and refuse it
   x BrokerUnavailable       Kafka does not answer: try again
@@ -30,6 +31,10 @@ class StorageBusy(TransientStorageError):  # noqa: N818 - a state of the world, 
 
 class StorageBroken(OrderImportError):  # noqa: N818 - a state of the world, not a mistake
     """The database refused what it was asked, and no second try will change that."""
+
+
+class OtherLayout(StorageBroken):
+    """The database is of another version of this program."""
 
 
 class TransactionTooLarge(OrderImportError):  # noqa: N818 - a state of the world, not a mistake

@@ -10,6 +10,7 @@ from console.app import build_app
 from console.cache import Cache
 from console.desk import Desk
 from console.news import count_ahead
+from models.errors import OtherLayout, StorageBroken, TransientStorageError
 from order_import.clients import (
     connect_console,
     connect_dead_letters,
@@ -53,6 +54,7 @@ async def serve_console(settings: Settings) -> None:
 
     Raises:
         SettingsError: As `access_of`, or where it is to listen is taken.
+        OtherLayout: The database is of another version of this program.
     """
     access = access_of(settings)
     listening = listen(settings)
@@ -60,6 +62,7 @@ async def serve_console(settings: Settings) -> None:
         # Counted once before the first visitor asks: among very many orders that takes a while.
         counting = asyncio.create_task(count_ahead(desk))
         server = ConsoleServer(build_app(desk))
+        checking = asyncio.create_task(_check_layout(settings, server))
         collect_less_often()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -67,5 +70,20 @@ async def serve_console(settings: Settings) -> None:
         try:
             await server.serve(sockets=[listening])
         finally:
-            counting.cancel()
-            await asyncio.wait([counting])
+            for task in (counting, checking):
+                task.cancel()
+            await asyncio.wait([counting, checking])
+        if not checking.cancelled():
+            checking.result()
+
+
+async def _check_layout(settings: Settings, server: ConsoleServer) -> None:
+    """Stop the server if the database is of another version; all else the pages tell."""
+    async with connect_storage(settings) as storage:
+        try:
+            await storage.check_layout()
+        except OtherLayout:
+            server.stop()
+            raise
+        except (TransientStorageError, StorageBroken):
+            pass

@@ -113,7 +113,7 @@ class _Work:
         """Wait for the servers, join the group, and work until Faust stops.
 
         Raises:
-            StorageBroken: The database is of another version of this program.
+            OtherLayout: The database is of another version of this program.
             Exception: What Faust, or anything under it, broke with.
         """
         await self.readiness.complete.wait()

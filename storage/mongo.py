@@ -20,7 +20,7 @@ from tenacity import (
 )
 from typing_extensions import override
 
-from models.errors import StorageBroken, StorageBusy, StorageUnavailable
+from models.errors import OtherLayout, StorageBroken, StorageBusy, StorageUnavailable
 from models.ledger import Source
 from storage.driver import Driver, connected, in_transaction, settled
 from storage.indexes import INDEXES
@@ -87,7 +87,7 @@ class MongoStorage(MongoPositions, Storage):
         """Mark an empty database as of this layout; refuse one that is of another.
 
         Raises:
-            StorageBroken: It is, in one line of words.
+            OtherLayout: It is, in one line of words.
         """
         with translated():
             known = {"_id": "layout"}
@@ -99,7 +99,7 @@ class MongoStorage(MongoPositions, Storage):
                     known, version, upsert=True, return_document=ReturnDocument.AFTER
                 )
             if found is None or found["version"] != LAYOUT:
-                raise StorageBroken(f"database {self._database.name} {_OTHER}")
+                raise OtherLayout(f"database {self._database.name} {_OTHER}")
 
     async def _has_decided(self) -> bool:
         some = {"_id": {"$ne": None}}

@@ -149,7 +149,7 @@ class Storage(Protocol):
         """Create what is missing: collections and indexes. Harmless to repeat.
 
         Raises:
-            StorageBroken: The database is of another version of this program.
+            OtherLayout: The database is of another version of this program.
         """
         ...
 

@@ -290,13 +290,20 @@ async def test_a_health_port_that_is_taken_is_one_line(system: System) -> None:
 async def test_a_database_of_another_layout_is_refused_at_start_in_one_line(
     system: System,
 ) -> None:
-    """It joins no group: it would decide by orders that it cannot read."""
+    """The worker joins no group: it would decide by orders that it cannot read."""
     await system.db.layout.update_one({"_id": "layout"}, {"$set": {"version": 1}})
-    worker = await system.start_worker()
-    assert await worker.ended() == 70
-    (line,) = lines(worker, "worker-broken")
-    assert line["reason"] == (
+    why = (
         f"database {system.settings.mongo_database} is of another version; "
         "name an empty database, or another --data-dir for `up`"
     )
+    worker = await system.start_worker()
+    assert await worker.ended() == 70
+    (line,) = lines(worker, "worker-broken")
+    assert line["reason"] == why
     assert not lines(worker, "worker-started")
+    for command in ("init", "console"):
+        refused = await system.start_worker(
+            *("-m", "order_import", command), console_port=free_port()
+        )
+        assert await refused.ended() == 1
+        assert refused.log.read_text().splitlines()[-1] == (f"order-import: MongoDB refused: {why}")

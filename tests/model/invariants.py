@@ -105,9 +105,7 @@ def _holds(contents: Contents, order: CommerceOrder) -> tuple[dict[str, int], di
     needs, most, is_plain = _needs_over_time(contents, order)
     acknowledged = order.acknowledged_at
     held = {
-        sku
-        for sku in most
-        if acknowledged is None or _is_not_counted(contents, sku, acknowledged)
+        sku for sku in most if acknowledged is None or _is_not_counted(contents, sku, acknowledged)
     }
     now = {sku: pieces for sku, pieces in needs.items() if pieces and sku in held}
     return (now, now) if is_plain else ({}, {sku: most[sku] for sku in held})
