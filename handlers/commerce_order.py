@@ -18,6 +18,10 @@ _FORWARD = {
     CommerceStatus.CANCELED: frozenset[CommerceStatus](),
 }
 """Where a Commerce order may go from a status: never backwards (rule 17)."""
+_FOLLOWS: dict[AmazonStatus | None, CommerceStatus] = {
+    AmazonStatus.CANCELED: CommerceStatus.CANCELED,
+    AmazonStatus.SHIPPED: CommerceStatus.COMPLETE,
+}
 
 
 def may_become(current: CommerceStatus, to: CommerceStatus) -> bool:
@@ -93,14 +97,7 @@ def currency_of(order: CommerceOrder) -> str | None:
 
 def status_after(amazon: AmazonStatus | None, current: CommerceStatus) -> CommerceStatus | None:
     """Give the status Amazon's news puts a Commerce order into, or None for no change (16, 17)."""
-    wanted = (
-        {
-            AmazonStatus.CANCELED: CommerceStatus.CANCELED,
-            AmazonStatus.SHIPPED: CommerceStatus.COMPLETE,
-        }.get(amazon)
-        if amazon is not None
-        else None
-    )
+    wanted = _FOLLOWS.get(amazon)
     return wanted if wanted is not None and may_become(current, wanted) else None
 
 

@@ -30,13 +30,8 @@ def refusal_of(record: OrderRecord, store: Store | None) -> str | None:
         case Skipped(SkipReason.CANCELED) | Withdrawn(SkipReason.CANCELED):
             return SkipReason.CANCELED.value
         case Waiting() | Blocked() | Skipped() | Withdrawn():
-            match apply_import_policy(record.order, store):
-                case Admitted():
-                    return None
-                case Waiting(waits_for):
-                    return waits_for.value
-                case Skipped(reason):
-                    return reason.value
+            verdict = apply_import_policy(record.order, store)
+            return None if isinstance(verdict, Admitted) else verdict.reason.value
 
 
 def answer_of(record: OrderRecord, store: Store | None, decision: Decision | None) -> ReplayAnswer:

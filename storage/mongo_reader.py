@@ -171,7 +171,7 @@ class MongoReader(Reader):
             return found
 
     async def _count(self, collection: str, *stages: Document) -> dict[str, int]:
-        groups = await self._aggregate(collection, list(stages))
+        groups = await self._aggregate(collection, [*stages])
         return {group["_id"]: group["count"] for group in groups}
 
 

@@ -35,10 +35,8 @@ class OrderUpdatesStage(Stage[Told[OrderUpdate]]):
         records = await transaction.orders({order.key for order in orders.values()})
         page.remember(records.values(), orders.values())
         skus = {hold.sku for order in orders.values() for hold in order.holds}
-        counted_as_of = {
-            sku: stocked.product.as_of
-            for sku, stocked in (await transaction.product_versions(skus)).items()
-        }
+        versions = await transaction.product_versions(skus)
+        counted_as_of = {sku: stocked.product.as_of for sku, stocked in versions.items()}
         for told in read:
             if told.fact is None:
                 page.refuse(told.message, told.refusal or _NO_SUCH_ORDER)
