@@ -23,7 +23,6 @@ from models.events import Event
 from models.ledger import Source
 from storage import mongo, writes
 from storage.ledger_documents import position_id
-from storage.mongo import MongoStorage
 from storage.transaction import MongoTransaction
 from streams import agents
 from streams.import_policy import ImportPolicyStage
@@ -204,17 +203,17 @@ def _killed_when_slow() -> None:
 
     Unbroken it never knows more, and is killed once it has committed since.
     """
-    transact, force_commit = MongoStorage.transact, FaustConsumer.force_commit
+    decide, force_commit = Lane._decide_at_once, FaustConsumer.force_commit
     is_broken = bool(os.environ.get("FAULT_BROKEN"))
     is_slow = False
     commits = 0
 
-    async def slow(self: MongoStorage, work: Any, source: Source | None = None) -> Any:
+    async def slow(self: Lane, batch: Any) -> None:
         nonlocal is_slow
-        if _is_orders(source):
+        if _is_orders(self._first):
             is_slow = True
             await asyncio.Event().wait()
-        return await transact(self, work, source)
+        await decide(self, batch)
 
     async def committed(self: FaustConsumer, *args: Any, **options: Any) -> bool:
         nonlocal commits
@@ -227,7 +226,7 @@ def _killed_when_slow() -> None:
         return done
 
     _put(FaustConsumer, "force_commit", committed)
-    _put(MongoStorage, "transact", slow)
+    _put(Lane, "_decide_at_once", slow)
 
 
 def _fails_once() -> None:
@@ -265,15 +264,15 @@ def _killed_before_commit() -> None:
 
 def _stopped_before_transaction() -> None:
     """The worker stops with orders it has read; another one takes its place meanwhile."""
-    transact = MongoStorage.transact
+    decide = Lane._decide_at_once
     first = iter([True])
 
-    async def stops(self: MongoStorage, work: Any, source: Source | None = None) -> Any:
-        if _is_orders(source) and next(first, False):
+    async def stops(self: Lane, batch: Any) -> None:
+        if _is_orders(self._first) and next(first, False):
             os.kill(os.getpid(), signal.SIGSTOP)
-        return await transact(self, work, source)
+        await decide(self, batch)
 
-    _put(MongoStorage, "transact", stops)
+    _put(Lane, "_decide_at_once", stops)
 
 
 MISHAPS: dict[str, Callable[[], None]] = {
