@@ -131,12 +131,13 @@ async def commit_unknown(field: Installation, broken: str, *, fault: Fault) -> N
 
 
 def _at_orders(fault: Fault) -> Choose:
-    """Choose a fault for the commit of a transaction that has asked for orders."""
+    """Choose a fault for the commit of a transaction that has asked for orders of messages."""
     asked: set[tuple[object, object]] = set()
 
     def choose(command: Command) -> Fault | None:
         transaction = command.session, command.body.get("txnNumber")
-        if command.body.get("find") == "amazon_orders":
+        is_of_messages = "amazon_order_id" in command.body.get("filter", ())
+        if command.body.get("find") == "amazon_orders" and is_of_messages:
             asked.add(transaction)
         is_it = command.name == "commitTransaction" and transaction in asked
         return fault if is_it else None
