@@ -188,20 +188,29 @@ async def _execute(
         if not keys:
             raise CommandRefused(_NOTHING)
         request = Request(wanted, _who(), reason_text, asked.kept)
+        # From here on Ctrl-C cancels it: a replay that has begun goes on without this command.
+        interrupted = catch_interrupts() if wait else None
         async with open_sender(settings) as send:
             replay = await begin(storage, send, request, keys, now())
-        if wait:
-            replay = await watch(storage, replay, quiet=quiet)
+        if interrupted is not None:
+            replay = await watch(storage, replay, interrupted, quiet=quiet)
         return Ran(replay, await sum_up(storage, replay.replay_id))
 
 
-async def watch(storage: Storage, replay: Replay, *, quiet: bool) -> Replay:
-    """Show the progress of a replay until it is over. Ctrl-C cancels it."""
-    last = replay
+def catch_interrupts() -> asyncio.Event:
+    """Return what is set by Ctrl-C and SIGTERM, which end nothing from now on."""
     interrupted = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, interrupted.set)
+    return interrupted
+
+
+async def watch(
+    storage: Storage, replay: Replay, interrupted: asyncio.Event, *, quiet: bool
+) -> Replay:
+    """Show the progress of a replay until it is over; cancel it once it is interrupted."""
+    last = replay
     with show_progress(replay.selected, quiet=quiet) as show:
         async with aclosing(follow(storage, replay.replay_id)) as states:
             async for last in states:

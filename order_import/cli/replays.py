@@ -7,7 +7,7 @@ import typer
 
 from models.replays import Replay
 from order_import.cli.errors import CommandRefused
-from order_import.cli.replay import tell_ran, watch
+from order_import.cli.replay import catch_interrupts, tell_ran, watch
 from order_import.cli.replay_view import show_replays
 from order_import.cli.surroundings import read_settings, run
 from order_import.clients import connect_storage
@@ -62,7 +62,7 @@ async def _watch(settings: Settings, replay_id: str, *, quiet: bool) -> Ran:
         replay = await storage.look(lambda view: view.replay(replay_id))
         if replay is None:
             raise CommandRefused(f"there is no replay {replay_id}")
-        replay = await watch(storage, replay, quiet=quiet)
+        replay = await watch(storage, replay, catch_interrupts(), quiet=quiet)
         return Ran(replay, await sum_up(storage, replay_id))
 
 
