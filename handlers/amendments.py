@@ -87,12 +87,15 @@ def may_amend(known: AmazonOrder, news: AmazonOrder) -> bool:
 def products_to_grow_by(
     order: CommerceOrder, known: AmazonOrder, news: AmazonOrder
 ) -> tuple[set[str], set[str]]:
-    """Return which catalog SKUs, and which seller SKUs of new lines, news may add pieces of."""
+    """Return which catalog SKUs, and which seller SKUs of new lines, news may add pieces of.
+
+    One may name a new line's SKU and the other its pieces.
+    """
     lines = {line.item.order_item_id: line for line in order.lines}
     skus, seller_skus = set(), set()
     for item in (*known.items, *news.items):
         line = lines.get(item.order_item_id)
-        if line is None and item.quantity and item.seller_sku is not None:
+        if line is None and item.seller_sku is not None:
             seller_skus.add(item.seller_sku)
         elif line is not None and item.quantity > line.item.quantity:
             skus.add(line.sku)

@@ -278,9 +278,8 @@ class Page:
 
 
 def sold_in(store_id: str, order: AmazonOrder) -> set[tuple[str, str]]:
-    """Return the (store id, seller SKU) pairs that an order is judged by."""
-    return {
-        (store_id, item.seller_sku)
-        for item in order.items
-        if item.seller_sku is not None and item.quantity
-    }
+    """Return the (store id, seller SKU) pairs that an order may be judged by.
+
+    Also those of lines without pieces: the next message may name pieces and no SKU.
+    """
+    return {(store_id, item.seller_sku) for item in order.items if item.seller_sku is not None}
