@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from handlers.amendments import products_to_grow_by
 from models.events import Event
 from models.ledger import CommandMessage
 from models.outcomes import Blocked, Created
@@ -13,11 +14,14 @@ from streams.topics import TopicName
 from tests.builders import (
     ORDER,
     STORE,
+    a_commerce_order,
     a_document,
     a_listing,
     a_message,
     a_product,
     a_store,
+    an_item,
+    an_order,
     an_update,
     later,
 )
@@ -535,3 +539,10 @@ async def test_rule_6_a_request_in_the_form_of_2026_is_passed_on_and_taken_back(
     assert world.events[-1] == REQUESTED
     await world.tell(ORDERS, order(5, {}))
     assert world.events[-1] == AMENDED
+
+
+def test_rule_16_the_sku_of_a_new_line_and_its_pieces_may_come_apart() -> None:
+    named = an_order(items=[an_item(order_item_id="new", seller_sku="ANOTHER", quantity=0)])
+    counted = an_order(items=[an_item(order_item_id="new", seller_sku=None, quantity=2)])
+    for known, news in ((named, counted), (counted, named)):
+        assert products_to_grow_by(a_commerce_order(), known, news) == (set(), {"ANOTHER"})
