@@ -44,7 +44,7 @@ def pytest_configure_node(node: Any) -> None:
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
     """Give more than there are cores: many tests wait for a broker or a worker to start."""
-    return 3 * len(os.sched_getaffinity(0)) + 1
+    return 2 * len(os.sched_getaffinity(0)) + 1
 
 
 @pytest.hookimpl(optionalhook=True)
