@@ -214,10 +214,11 @@ class Lane:
         What would be stored twice may be so by what was remembered: it is decided `again`, with all
         read. Then the message that causes it is looked for, and is refused.
         """
-        started, halves = time.monotonic(), self._halves(batch)
+        started = time.monotonic()
         try:
             await self._decide_at_once(batch)
         except TransactionTooLarge as error:
+            halves = self._halves(batch)
             if not halves:  # it is tried again unless partitions are given up
                 raise StorageUnavailable(str(error)) from None
             self._weight_now = max(1, sum(one.weight for one in batch) // 2)
@@ -227,7 +228,8 @@ class Lane:
         except DuplicateKey as error:
             found = {"collection": error.collection, "key": error.key, "messages": len(batch)}
             log.warning("duplicate-key", topic=self._first.topic, **found)
-            for some in (halves or [[_refused(batch[0], error)]]) if again else [batch]:
+            less = self._halves(batch) or [[_refused(batch[0], error)]]
+            for some in less if again else [batch]:
                 await self._decide(some, again=True)
         else:
             if time.monotonic() - started > SLOW_SECONDS:
