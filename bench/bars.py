@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import NamedTuple
 
+from bench.contenders.contender import BEFORE
 from bench.contest import Result
 from bench.growth import HOT
 from bench.latency import Latency
@@ -64,20 +65,27 @@ def ratios(results: Sequence[Result], other: str) -> list[float]:
 def all_bars(found: Kept) -> Iterator[Bar]:
     """Give every bar."""
     for other, title, least in (
-        ("reference", "the plain aiokafka loop", 1.2),
-        ("faust", "Faust as its guide has it", 20),
-        ("faststream", "FastStream", 1.2),
-        ("quix", "Quix Streams", 1.2),
+        ("before", BEFORE.title, 1.5),
+        ("reference", "the plain aiokafka loop", 1.5),
+        ("faust", "Faust as its guide has it", 15),
+        ("faststream", "FastStream", 1.5),
+        ("quix", "Quix Streams", 1.5),
     ):
         values = ratios(found.contest, other)
         spread = f"{min(values):.2f} to {max(values):.2f} over the rounds" if values else ""
         yield _least(f"rate, to {title}", least, median(values) if values else None, spread)
-    yield _most("latency p99, to Kafka and one write alone", 3, *_latency(found.latency))
+    yield _most(f"CPU an order, to {BEFORE.title}", 0.65, *_cpu(found.contest))
+    for name, share, most in (("p50", 0.5, 0.35), ("p99", 0.99, 0.45)):
+        what = f"latency {name}, to {BEFORE.title}"
+        yield _most(what, most, *_latency(found.latency, share, 2))
+    yield _most("latency p99, to Kafka and one write alone", 3, *_latency(found.latency, 0.99, 1))
     yield _most("cost per order at 1,000,000 stored, to 10,000", 1.15, *_growth(found.way))
     yield _most("memory after 1,000,000 orders, to 100,000", 1.1, *_memory(found.way))
     for title, again in (("release", found.release), ("replay", found.replay)):
-        yield _least(f"{title}, to the fresh rate", 0.5, again[0].ratio if again else None)
-    yield _least("two workers on hot products, to one", 1.0, *_workers(found.workers))
+        yield _least(f"{title}, to the fresh rate", 0.8, again[0].ratio if again else None)
+    for words, number, least in (("two", 2, 1.0), ("four", 4, 0.95)):
+        what = f"{words} workers on hot products, to one"
+        yield _least(what, least, *_workers(found.workers, number))
 
 
 def as_markdown(found: Kept) -> str:
@@ -90,11 +98,22 @@ def as_markdown(found: Kept) -> str:
     return "\n".join(rows)
 
 
-def _latency(found: Sequence[Latency]) -> tuple[float | None, str]:
-    if not found:
+def _cpu(found: Sequence[Result]) -> tuple[float | None, str]:
+    ours, before = (
+        [one.cpu_worker + one.cpu_mongo + one.cpu_kafka for one in found if one.name == name]
+        for name in ("ours", "before")
+    )
+    values = [a / b for a, b in zip(ours, before, strict=False)]
+    if not values:
         return None, ""
-    ours, bare = (one.share(0.99) for one in found)
-    return ours / bare, f"{ours:.1f} ms to {bare:.1f} ms"
+    return median(values), f"{min(values):.2f} to {max(values):.2f} over the rounds"
+
+
+def _latency(found: Sequence[Latency], share: float, other: int) -> tuple[float | None, str]:
+    if len(found) <= other:
+        return None, ""
+    ours, theirs = found[0].share(share), found[other].share(share)
+    return ours / theirs, f"{ours:.1f} ms to {theirs:.1f} ms"
 
 
 def _growth(way: Way | None) -> tuple[float | None, str]:
@@ -115,16 +134,16 @@ def _of_stages(
     return last / first, f"{last:,.0f} {unit} to {first:,.0f} {unit}"
 
 
-def _workers(found: Sequence[Cost]) -> tuple[float | None, str]:
-    one, two = (
-        [cost.rate for cost in found if cost.name == name + HOT]
-        for name in ("1 worker", "2 workers")
+def _workers(found: Sequence[Cost], number: int) -> tuple[float | None, str]:
+    several = f"{number} workers{HOT}"
+    one, more = (
+        [cost.rate for cost in found if cost.name == name] for name in ("1 worker" + HOT, several)
     )
-    values = [b / a for a, b in zip(one, two, strict=False)]
+    values = [b / a for a, b in zip(one, more, strict=False)]
     if not values:
         return None, ""
-    met = sum(cost.aborted for cost in found if cost.name == "2 workers" + HOT)
-    orders = sum(cost.orders for cost in found if cost.name == "2 workers" + HOT)
+    met = sum(cost.aborted for cost in found if cost.name == several)
+    orders = sum(cost.orders for cost in found if cost.name == several)
     spread = f"{min(values):.2f} to {max(values):.2f} over the rounds"
     return median(values), f"{spread}; {met:,} conflicts in {orders:,} orders, nothing oversold"
 

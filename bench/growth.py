@@ -41,13 +41,13 @@ async def with_partitions(on: Servers, count: int, asked: Mapping[str, Any]) -> 
 async def with_workers(
     on: Servers, count: int, rounds: int, asked: Mapping[str, Any]
 ) -> list[Cost]:
-    """Give the cost with one and two workers, in turns; also where stock is contended."""
+    """Give the cost with one, two and four workers, in turns; also where stock is contended."""
     found: list[Cost] = []
     plan = [
         (turn, workers, hot)
         for turn in range(1, rounds + 1)
         for hot in (True, False)
-        for workers in ((1, 2) if turn % 2 else (2, 1))
+        for workers in ((1, 2, 4) if turn % 2 else (4, 2, 1))
     ]
     for at, (turn, number, hot) in enumerate(plan):
         name = f"{number} worker{'s' if number > 1 else ''}{HOT if hot else ''}"

@@ -12,6 +12,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from pymongo import AsyncMongoClient
 
 from bench.publishing import publish
+from bench.revision import prepare
 from bench.servers import Servers
 from bench.workload import Record, products, stores
 from models.facts import Product, Store
@@ -57,9 +58,14 @@ class Installation:
 
 @asynccontextmanager
 async def installation(
-    on: Servers, name: str, *, partitions: int = 4, facts: bool = True
+    on: Servers,
+    name: str,
+    *,
+    partitions: int = 4,
+    facts: bool = True,
+    revision: str | None = None,
 ) -> AsyncIterator[Installation]:
-    """Make an installation, and remove it afterwards."""
+    """Make an installation, of a revision if one is named, and remove it afterwards."""
     settings = Settings(
         kafka_bootstrap_servers=on.kafka,
         mongo_url=on.mongo,
@@ -71,11 +77,15 @@ async def installation(
     await _topics_are_led(settings)
     client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(on.mongo, tz_aware=True)
     try:
-        async with connect_storage(settings) as storage:
-            await storage.prepare()
-        if facts:
-            await tell_facts(settings, stores(), products())
-        yield Installation(settings, on, client[settings.mongo_database])
+        here = Installation(settings, on, client[settings.mongo_database])
+        if revision is not None:
+            await asyncio.to_thread(prepare, revision, here.environment)
+        else:
+            async with connect_storage(settings) as storage:
+                await storage.prepare()
+            if facts:
+                await tell_facts(settings, stores(), products())
+        yield here
     finally:
         await client.drop_database(settings.mongo_database)
         await client.close()

@@ -1,7 +1,8 @@
 """From an order's arrival to its event, beside what the servers take by themselves.
 
-Both at the same steady rate, in turns on one installation: an order through the worker, and a
-message through Kafka followed by one majority write, while the worker has nothing to do.
+All at the same steady rate, in turns: an order through the worker, one through the worker of an
+earlier revision, and a message through Kafka followed by one majority write. The others have
+nothing to do then.
 """
 
 import asyncio
@@ -13,6 +14,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer
 from pymongo import AsyncMongoClient
 
+from bench.contenders.contender import BEFORE
 from bench.installation import Installation, installation
 from bench.records import keep
 from bench.servers import Servers, console
@@ -42,19 +44,26 @@ class Latency:
 
 
 async def measure(on: Servers, rate: int, seconds: int, asked: Mapping[str, Any]) -> list[Latency]:
-    """Measure both, each for so many seconds in all; give the program's and the bare way's."""
+    """Measure all, each for so many seconds; give the program's, the bare way's, the earlier's."""
     count = rate * seconds // TURNS
     ours: list[float] = []
     bare: list[float] = []
-    async with installation(on, "latency") as here, working(here, "latency"):
+    before: list[float] = []
+    async with (
+        installation(on, "latency") as here,
+        installation(on, "latency-before", revision=BEFORE.revision) as there,
+        working(here, "latency"),
+        working(there, "latency-before", contender=BEFORE),
+    ):
         for turn in range(TURNS):
             records = list(orders(count, seed=turn + 1, start=WARM + turn * count))
             bare += await _bare(here, records, rate)
             ours += await _orders(here, records, rate)
+            before += await _orders(there, records, rate)
             console.print(f"latency: {turn + 1} of {TURNS} turns", highlight=False)
     found = [
-        Latency("this program", rate, sorted(round(one, 2) for one in ours)),
-        Latency("bare", rate, sorted(round(one, 2) for one in bare)),
+        Latency(name, rate, sorted(round(one, 2) for one in times))
+        for name, times in (("this program", ours), ("bare", bare), (BEFORE.title, before))
     ]
     console.print(as_markdown(found))
     keep("latency", found, asked=asked, engine=on.engine)
@@ -148,7 +157,7 @@ async def _read(
 
 def as_markdown(found: Sequence[Latency]) -> str:
     """Give the table."""
-    ours, bare = found
+    ours, bare, before = found
     rows = [
         (
             f"{len(ours.times):,} orders at {ours.rate} orders/s, from the producer's call to the "
@@ -156,12 +165,13 @@ def as_markdown(found: Sequence[Latency]) -> str:
             "at the same rate, each followed by one majority write."
         ),
         "",
-        "| share | this program, ms | bare, ms | ratio |",
-        "|---|---:|---:|---:|",
+        f"| share | this program, ms | bare, ms | ratio | {before.name}, ms | ratio |",
+        "|---|---:|---:|---:|---:|---:|",
     ]
     rows += [
         f"| {title} | {ours.share(share):.1f} | {bare.share(share):.1f} "
-        f"| {ours.share(share) / bare.share(share):.1f} |"
+        f"| {ours.share(share) / bare.share(share):.1f} "
+        f"| {before.share(share):.1f} | {ours.share(share) / before.share(share):.2f} |"
         for title, share in _SHARES
     ]
     return "\n".join(rows)

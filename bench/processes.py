@@ -57,12 +57,17 @@ def _command(pid: int) -> str:
 
 @asynccontextmanager
 async def running(
-    command: Sequence[str], environment: Mapping[str, str], log: Path
+    command: Sequence[str], environment: Mapping[str, str], log: Path, code: Path
 ) -> AsyncIterator[asyncio.subprocess.Process]:
-    """Have this Python run something for a while; SIGTERM ends it, and SIGKILL if it will not."""
+    """Have this Python run some code for a while; SIGTERM ends it, and SIGKILL if it will not."""
     with log.open("ab") as output:
         process = await asyncio.create_subprocess_exec(
-            sys.executable, *command, env=dict(environment), stdout=output, stderr=output
+            sys.executable,
+            *command,
+            cwd=code,
+            env={**environment, "PYTHONPATH": str(code)},
+            stdout=output,
+            stderr=output,
         )
     try:
         yield process

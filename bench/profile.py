@@ -20,6 +20,7 @@ from bench.contenders.contender import CONTENDERS
 from bench.installation import installation
 from bench.processes import cpu_seconds, running
 from bench.records import DIRECTORY, keep
+from bench.revision import directory_of
 from bench.servers import Servers, console, servers
 from bench.stacks import PARTS, Stack, by_part, read_stacks, top_functions
 from bench.watch import events_out
@@ -55,7 +56,8 @@ async def measure(
     raw.write_text("", encoding="utf-8")
     async with installation(on, f"profile-{name}") as here:
         log = on.directory / f"profile-{name}.log"
-        async with running(contender.command, here.environment, log) as process:
+        code = directory_of(contender.revision)
+        async with running(contender.command, here.environment, log, code) as process:
             await here.feed(orders(WARM))
             await events_out(here, WARM, process)
             async with _sampling(process.pid, raw):

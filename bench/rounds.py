@@ -44,7 +44,8 @@ async def _one(
     on: Servers, contender: Contender, count: int, turn: int, *, floors: bool
 ) -> list[Result]:
     mine = max(min(count, _LEAST), round(count * contender.share))
-    async with installation(on, f"{contender.name}-{turn}") as here:
+    name = f"{contender.name}-{turn}"
+    async with installation(on, name, revision=contender.revision) as here:
         await here.feed(orders(mine))
         began = time.monotonic()
         with console.status(f"round {turn}: {contender.title}") as status:

@@ -12,9 +12,10 @@ from typing import Any, TypeVar
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import GroupCoordinatorNotAvailableError
 
-from bench.contenders.contender import CONTENDERS
+from bench.contenders.contender import OURS, Contender
 from bench.installation import Installation
 from bench.processes import cpu_seconds, resident_mb, running
+from bench.revision import directory_of
 from bench.servers import console
 from bench.watch import events_out
 from bench.workload import Record, orders
@@ -133,15 +134,18 @@ class Working:
 
 
 @asynccontextmanager
-async def working(here: Installation, name: str, *, number: int = 1) -> AsyncIterator[Working]:
+async def working(
+    here: Installation, name: str, *, number: int = 1, contender: Contender = OURS
+) -> AsyncIterator[Working]:
     """Run workers; when this is entered they have done their first orders."""
     async with AsyncExitStack() as stack:
         processes = [
             await stack.enter_async_context(
                 running(
-                    CONTENDERS[0].command,
+                    contender.command,
                     here.environment,
                     here.servers.directory / f"{name}-{one}.log",
+                    directory_of(contender.revision),
                 )
             )
             for one in range(number)

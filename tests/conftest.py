@@ -4,6 +4,7 @@ import os
 import sys
 from contextlib import ExitStack
 from functools import cache
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 from uuid import uuid5
@@ -18,6 +19,8 @@ from tests.servers import ask_for, shared_servers
 # No deadline: the machine may be busy.
 settings.register_profile("project", derandomize=True, deadline=None, max_examples=60)
 settings.load_profile("project")
+# Brokers live for seconds here: the compiler that makes fast code late costs more than it saves.
+os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1")
 
 _ENDING = pytest.StashKey[ExitStack]()
 _SERVERS = pytest.StashKey[Path]()
@@ -63,6 +66,19 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 @cache
 def _is_one(file: Path) -> bool:
     return "unit" in file.parts or 'scope="module"' in file.read_text()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mix the kinds of tests, file by file: some need a core, and some wait for servers."""
+    kinds: dict[str, list[list[pytest.Item]]] = {}
+    for file, tests in groupby(items, key=lambda item: item.path):
+        kinds.setdefault(file.relative_to(config.rootpath / "tests").parts[0], []).append([*tests])
+    mixed = [
+        (number / len(files), tests)
+        for files in kinds.values()
+        for number, tests in enumerate(files)
+    ]
+    items[:] = [item for _, tests in sorted(mixed, key=lambda one: one[0]) for item in tests]
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:

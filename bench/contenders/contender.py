@@ -5,6 +5,9 @@ from dataclasses import dataclass
 
 GROUP = "contender"
 """The consumer group of those that keep their position in Kafka, behind the topics' prefix."""
+REVISION = "f08a8a3"
+"""The git revision of this program that it is compared with: progress is a ratio of one run."""
+_WORKER = ("-m", "order_import", "worker")
 
 
 @dataclass(frozen=True)
@@ -18,6 +21,7 @@ class Contender:
         group: The consumer group that holds its position; None where the ledger does.
         share: The part of all orders it gets; its rate is counted from those.
         lacks: The guarantees it does not give.
+        revision: The git revision whose code it is; None for the code that is here.
     """
 
     name: str
@@ -26,6 +30,7 @@ class Contender:
     group: str | None
     share: float
     lacks: str
+    revision: str | None = None
 
 
 _NO_OUTBOX = (
@@ -33,8 +38,13 @@ _NO_OUTBOX = (
     "no fence against a second owner"
 )
 
+OURS = Contender("ours", "this program", _WORKER, None, 1, "none")
+BEFORE = Contender(
+    "before", f"this program at {REVISION}", _WORKER, None, 1, "none", revision=REVISION
+)
 CONTENDERS = (
-    Contender("ours", "this program", ("-m", "order_import", "worker"), None, 1, "none"),
+    OURS,
+    BEFORE,
     Contender(
         "reference",
         "plain aiokafka, one loop",

@@ -95,7 +95,7 @@ async def test_pages_give_every_order_once_in_one_order_both_ways(
     query = OrderQuery(sort=sort, descending=descending)
     whole = [row.key async for row in reader.stream(query)]
     assert len(set(whole)) == len(whole) == ORDERS
-    for limit in (1, 7, 100):
+    for limit in (3, 7, 100):
         for forward in (True, False):
             found = await leaf(reader, query, limit, forward=forward)
             assert [row.key for row in found] == whole
@@ -248,8 +248,9 @@ SEARCHES = (
 
 
 @pytest.mark.asyncio(loop_scope="module")
-@pytest.mark.parametrize("query", SEARCHES)
-@pytest.mark.parametrize("seconds", [0, 3600])
+@pytest.mark.parametrize(
+    ("query", "seconds"), [*((query, 0) for query in SEARCHES), (SEARCHES[0], 3600)]
+)
 async def test_a_search_finds_what_the_database_finds_however_often_it_stops(
     database: Any, query: OrderQuery, seconds: float
 ) -> None:

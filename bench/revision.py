@@ -1,0 +1,55 @@
+"""This program as it was at a git revision: its code, and what its code prepares."""
+
+import io
+import subprocess
+import sys
+import tarfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from bench.records import DIRECTORY, ROOT
+
+_PREPARE = """
+import asyncio
+from bench.installation import tell_facts
+from bench.workload import products, stores
+from order_import.clients import connect_storage
+from order_import.settings import Settings
+from order_import.topic_admin import create_topics
+
+async def main():
+    settings = Settings()
+    await create_topics(settings)
+    async with connect_storage(settings) as storage:
+        await storage.prepare()
+    await tell_facts(settings, stores(), products())
+
+asyncio.run(main())
+"""
+"""Run by the revision's own code, whose topics, indexes and documents may differ."""
+
+
+def directory_of(revision: str | None) -> Path:
+    """Return where a revision's code is, checked out if need be; without one, the code here."""
+    if revision is None:
+        return ROOT
+    directory = DIRECTORY / revision
+    if not directory.exists():
+        archive = subprocess.run(
+            ["git", "-C", ROOT, "archive", "--format=tar", revision],
+            check=True,
+            stdout=subprocess.PIPE,
+        ).stdout
+        with tarfile.open(fileobj=io.BytesIO(archive)) as files:
+            files.extractall(directory, filter="data")
+    return directory
+
+
+def prepare(revision: str, environment: Mapping[str, str]) -> None:
+    """Make a revision's topics and indexes, and store the facts of the workload."""
+    subprocess.run(
+        [sys.executable, "-c", _PREPARE],
+        cwd=directory_of(revision),
+        env={**environment, "PYTHONPATH": str(directory_of(revision))},
+        check=True,
+    )
