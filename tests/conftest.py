@@ -22,6 +22,8 @@ settings.load_profile("project")
 # Brokers live for seconds here: the compiler that makes fast code late costs more than it saves.
 os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1")
 
+_LONGEST = "test_selection.py"
+"""A kind of its own, so that it is among the first."""
 _ENDING = pytest.StashKey[ExitStack]()
 _SERVERS = pytest.StashKey[Path]()
 
@@ -72,7 +74,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Mix the kinds of tests, file by file: some need a core, and some wait for servers."""
     kinds: dict[str, list[list[pytest.Item]]] = {}
     for file, tests in groupby(items, key=lambda item: item.path):
-        kinds.setdefault(file.relative_to(config.rootpath / "tests").parts[0], []).append([*tests])
+        kind = file.relative_to(config.rootpath / "tests").parts[0]
+        kinds.setdefault(file.name if file.name == _LONGEST else kind, []).append([*tests])
     mixed = [
         (number / len(files), tests)
         for files in kinds.values()
