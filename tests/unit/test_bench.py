@@ -11,8 +11,8 @@ from bench.working import Cost
 from bench.workload import HOT_PRODUCTS, change, hot_demand, orders, products
 
 
-def a_result(name: str, rate: float) -> Result:
-    return Result(name, 1000, 1000 / rate, 0, 0, 0, 0, 0.0, 0.0, 0.0, 0.0)
+def a_result(name: str, rate: float, cpu: float = 0.0) -> Result:
+    return Result(name, 1000, 1000 / rate, 0, 0, 0, 0, cpu, 0.0, 0.0, 0.0)
 
 
 def a_cost(name: str, rate: float, total: float = 300.0, aborted: int = 0) -> Cost:
@@ -47,18 +47,27 @@ def test_a_bar_that_was_not_measured_is_not_met() -> None:
 
 def test_each_bar_is_met_on_its_own_side_only() -> None:
     contest = [
-        a_result("ours", 1200),
+        a_result("ours", 1500, cpu=64),
+        a_result("before", 1000, cpu=100),
         a_result("reference", 1000),
-        a_result("faust", 70),
+        a_result("faust", 101),
         a_result("faststream", 1000),
         a_result("quix", 900),
     ]
     found = the_bars(
         contest=contest,
-        latency=[Latency("this program", 200, [31.0]), Latency("bare", 200, [10.0])],
-        release=[Again("release", 1, 100.0, 1, 49.0)],
-        replay=[Again("replay", 1, 100.0, 1, 51.0)],
-        workers=[a_cost("1 worker" + HOT, 100), a_cost("2 workers" + HOT, 101, aborted=7)],
+        latency=[
+            Latency("this program", 200, [31.0]),
+            Latency("bare", 200, [10.0]),
+            Latency("before", 200, [80.0]),
+        ],
+        release=[Again("release", 1, 100.0, 1, 79.0)],
+        replay=[Again("replay", 1, 100.0, 1, 81.0)],
+        workers=[
+            a_cost("1 worker" + HOT, 100),
+            a_cost("2 workers" + HOT, 101, aborted=7),
+            a_cost("4 workers" + HOT, 94),
+        ],
         way=Way(
             [
                 a_stage(10_000, 1000.0, 100.0),
@@ -71,16 +80,21 @@ def test_each_bar_is_met_on_its_own_side_only() -> None:
     )
     met = {what: bar.met for what, bar in found.items()}
     assert met == {
+        "rate, to this program at f08a8a3": True,
         "rate, to the plain aiokafka loop": True,
         "rate, to Faust as its guide has it": False,
         "rate, to FastStream": True,
         "rate, to Quix Streams": True,
+        "CPU an order, to this program at f08a8a3": True,
+        "latency p50, to this program at f08a8a3": False,
+        "latency p99, to this program at f08a8a3": True,
         "latency p99, to Kafka and one write alone": False,
         "cost per order at 1,000,000 stored, to 10,000": False,
         "memory after 1,000,000 orders, to 100,000": True,
         "release, to the fresh rate": False,
         "replay, to the fresh rate": True,
         "two workers on hot products, to one": True,
+        "four workers on hot products, to one": False,
     }
     assert "7 conflicts" in found["two workers on hot products, to one"].detail
 
