@@ -14,7 +14,7 @@ from hypothesis import settings
 from xdist.scheduler import LoadScopeScheduling
 
 from models import keys
-from tests.servers import ask_for, shared_servers
+from tests.servers import CORES, ask_for, shared_servers
 
 # No deadline: the machine may be busy.
 settings.register_profile("project", derandomize=True, deadline=None, max_examples=60)
@@ -49,7 +49,7 @@ def pytest_configure_node(node: Any) -> None:
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
     """Give more than there are cores: many tests wait for a broker or a worker to start."""
-    return 2 * len(os.sched_getaffinity(0)) + 1
+    return 2 * CORES + 1
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -76,9 +76,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for file, tests in groupby(items, key=lambda item: item.path):
         kind = file.relative_to(config.rootpath / "tests").parts[0]
         kinds.setdefault(file.name if file.name == _LONGEST else kind, []).append([*tests])
+    # What waits long does not come last: unit tests, which are short, fill up the end.
     mixed = [
-        (number / len(files), tests)
-        for files in kinds.values()
+        (number / len(files) * (1 if kind == "unit" else 0.8), tests)
+        for kind, files in kinds.items()
         for number, tests in enumerate(files)
     ]
     items[:] = [item for _, tests in sorted(mixed, key=lambda one: one[0]) for item in tests]

@@ -7,6 +7,7 @@ workers, and these ask it for addresses. However it ends, the servers end with i
 import asyncio
 import contextlib
 import json
+import os
 import socket
 import tempfile
 import threading
@@ -16,15 +17,24 @@ from pathlib import Path
 from order_import.embedded import EmbeddedServerError, EmbeddedServers
 from order_import.embedded.servers import Addresses
 
+CORES = len(os.sched_getaffinity(0))
+_WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+
 
 class SharedServers:
-    """Starts the servers on request, one request a connection: which, and where they answer."""
+    """Starts the servers on request, one request a connection: which, and where they answer.
+
+    There are as many MongoDB servers as cores: the Python one uses a single core.
+    """
 
     def __init__(self, directory: Path) -> None:
         self.socket = directory / "ask"
         self._servers = {
             "kafka": EmbeddedServers(directory / "kafka", mongo=False),
-            "mongo": EmbeddedServers(directory / "mongo", kafka=False),
+            **{
+                f"mongo-{core}": EmbeddedServers(directory / f"mongo-{core}", kafka=False)
+                for core in range(CORES)
+            },
         }
         self._started: dict[str, asyncio.Task[Addresses]] = {}
 
@@ -70,14 +80,17 @@ def shared_servers() -> Iterator[Path]:
 
 
 def ask_for(where: Path, *names: str) -> list[str]:
-    """Give the addresses of `kafka` or `mongo`, which are started if nobody has asked before.
+    """Return the addresses of `kafka` or `mongo`, which are started if nobody has asked before.
+
+    A worker of pytest-xdist always gets the same MongoDB server, not always that of another.
 
     Raises:
         EmbeddedServerError: One cannot run.
     """
     with socket.socket(socket.AF_UNIX) as asking:
         asking.connect(str(where))
-        asking.sendall(json.dumps(names).encode() + b"\n")
+        own = [f"mongo-{_WORKER % CORES}" if name == "mongo" else name for name in names]
+        asking.sendall(json.dumps(own).encode() + b"\n")
         with asking.makefile() as answer:
             told = json.load(answer)
     if "error" in told:

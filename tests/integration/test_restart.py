@@ -9,9 +9,10 @@ from streams.topics import TopicName
 from tests.integration.kit import OUT, System
 from tests.integration.wire import item, order, product, store
 
-ORDERS = 400
-BATCH = 13
+ORDERS = 200
+BATCH = 9
 """Small, so that a worker is in the middle of its work when something happens to it."""
+SCARCE = 25
 
 
 async def test_a_worker_killed_in_the_middle_loses_and_doubles_nothing(system: System) -> None:
@@ -53,7 +54,7 @@ async def _prepare(system: System) -> None:
     """Tell a store and products, one of them scarce, and publish the orders, some of them twice."""
     await system.publish(TopicName.STORES, store())
     await system.publish(
-        TopicName.PRODUCTS, product("LAMP"), product("SCARCE", salable_quantity=50)
+        TopicName.PRODUCTS, product("LAMP"), product("SCARCE", salable_quantity=SCARCE)
     )
     async with system.worker():
         await system.eventually(lambda: _told(system), "the facts are told")
@@ -71,8 +72,11 @@ async def _check(system: System) -> None:
     states = await system.states()
     scarce = len(range(0, ORDERS, 5))
     nowhere = len([n for n in range(0, ORDERS, 7) if n % 5])
-    assert states == {"created": ORDERS - (scarce - 50) - nowhere, "blocked": scarce - 50 + nowhere}
-    assert (await system.db.products.find_one({"_id": "SCARCE"}))["held"] == 50
+    assert states == {
+        "created": ORDERS - (scarce - SCARCE) - nowhere,
+        "blocked": scarce - SCARCE + nowhere,
+    }
+    assert (await system.db.products.find_one({"_id": "SCARCE"}))["held"] == SCARCE
     records = await system.read(*OUT)
     ids = Counter(json.loads(record.value)["event_id"] for record in records)
     kept = {event["_id"] async for event in system.db.events.find({}, {"_id": 1})}
