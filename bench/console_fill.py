@@ -24,7 +24,7 @@ from models.outcomes import (
     WaitingReason,
     Withdrawn,
 )
-from models.records import Cause, CommerceLine, CommerceOrder, OrderRecord, StoryEntry
+from models.records import MessageRef, CommerceLine, CommerceOrder, OrderRecord, HistoryEntry
 from storage.commerce_documents import commerce_order_in
 from storage.fact_documents import product_in, store_in
 from storage.order_documents import order_in, story_in
@@ -113,8 +113,8 @@ def _pair(
         received_at=received,
         decided_at=made,
     )
-    cause = Cause(topic="amazon.orders", partition=0, offset=number)
-    story = [story_in(StoryEntry(received, cause, what)) for what in ("received", "created")]
+    cause = MessageRef(topic="amazon.orders", partition=0, offset=number)
+    story = [story_in(HistoryEntry(received, cause, what)) for what in ("received", "created")]
     document = {"_id": key, **order_in(record, is_new=True), "story": story}
     if not isinstance(outcome, Created):
         return document, None

@@ -16,7 +16,7 @@ from bench.revision import prepare
 from bench.servers import Servers
 from bench.workload import Record, products, stores
 from models.facts import Product, Store
-from models.ledger import Changes
+from models.ledger import ChangeSet
 from order_import.clients import connect_storage, kafka_options, new_consumer
 from order_import.settings import PREFIX, Settings
 from order_import.topic_admin import create_topics
@@ -96,7 +96,7 @@ async def tell_facts(
     settings: Settings, told_stores: Iterable[Record], told_products: Iterable[Record]
 ) -> None:
     """Store facts as their stages do, without the way through Kafka."""
-    changes = Changes(stores=[Store.model_validate_json(one.value) for one in told_stores])
+    changes = ChangeSet(stores=[Store.model_validate_json(one.value) for one in told_stores])
     waiting = iter(told_products)
     async with connect_storage(settings) as storage:
         while True:
@@ -107,12 +107,12 @@ async def tell_facts(
                 return
             part = changes
 
-            async def write(transaction: Transaction, part: Changes = part) -> None:
+            async def write(transaction: Transaction, part: ChangeSet = part) -> None:
                 await transaction.lock()
                 await transaction.write(part)
 
             await storage.transact(write)
-            changes = Changes()
+            changes = ChangeSet()
 
 
 async def _topics_are_led(settings: Settings) -> None:

@@ -24,7 +24,7 @@ class NotAsItShouldBe(Exception):  # noqa: N818 - it says of a contender that it
 
 
 @dataclass(frozen=True)
-class Told:
+class FactMessage:
     """What came out: events per topic, and how many of them were copies."""
 
     events: Counter[str]
@@ -65,7 +65,7 @@ async def first_in(here: Installation) -> float:
     return float(found["received_at"].timestamp())
 
 
-async def check(here: Installation, count: int, group: str | None) -> Told:
+async def check(here: Installation, count: int, group: str | None) -> FactMessage:
     """Read what came out and what is stored.
 
     Args:
@@ -94,7 +94,7 @@ async def check(here: Installation, count: int, group: str | None) -> Told:
         if time.monotonic() > deadline:
             raise NotAsItShouldBe("its positions did not move to the end")
         await asyncio.sleep(_POLL)
-    return Told(events, events.total() - len(seen))
+    return FactMessage(events, events.total() - len(seen))
 
 
 async def read_all(here: Installation, name: TopicName) -> list[Any]:

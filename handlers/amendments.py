@@ -18,7 +18,7 @@ from models.catalog import Catalog
 from models.events import FieldChange
 from models.facts import CommerceStatus
 from models.money import Money
-from models.records import CommerceLine, CommerceOrder, Hold
+from models.records import CommerceLine, CommerceOrder, Reservation
 
 NO_CATALOG = Catalog({}, {})
 """For news that adds no pieces: nothing is to be reserved."""
@@ -46,8 +46,8 @@ class Amendment:
     order: CommerceOrder
     changes: tuple[FieldChange, ...]
     requests: tuple[CancellationRequest, ...]
-    takes: tuple[Hold, ...]
-    frees: tuple[Hold, ...]
+    takes: tuple[Reservation, ...]
+    frees: tuple[Reservation, ...]
     has_grown: bool
     is_short: bool
 

@@ -7,7 +7,7 @@ from handlers.blockers import Need
 from models import keys
 from models.amazon_order import AmazonOrder, AmazonStatus, FulfillmentChannel
 from models.facts import CommerceStatus, OrderNumberSource, Store
-from models.records import CommerceLine, CommerceOrder, Hold, Occasion, OrderRecord
+from models.records import CommerceLine, CommerceOrder, Reservation, MessageContext, OrderRecord
 
 _FORWARD = {
     CommerceStatus.PROCESSING: frozenset(
@@ -34,7 +34,7 @@ def make_commerce_order(
     store: Store,
     needs: Sequence[Need],
     number: int,
-    occasion: Occasion,
+    occasion: MessageContext,
     *,
     replayed: bool,
 ) -> CommerceOrder:
@@ -71,7 +71,7 @@ def make_commerce_order(
         total=order.total,
         lines=tuple(line for _, line in sorted(lines, key=lambda pair: pair[0])),
         holds=(
-            tuple(Hold(need.sku, need.quantity) for need in needs if need.sku is not None)
+            tuple(Reservation(need.sku, need.quantity) for need in needs if need.sku is not None)
             if merchant_ships
             else ()
         ),
@@ -101,7 +101,7 @@ def status_after(amazon: AmazonStatus | None, current: CommerceStatus) -> Commer
     return wanted if wanted is not None and may_become(current, wanted) else None
 
 
-def with_status(order: CommerceOrder, to: CommerceStatus) -> tuple[CommerceOrder, tuple[Hold, ...]]:
+def with_status(order: CommerceOrder, to: CommerceStatus) -> tuple[CommerceOrder, tuple[Reservation, ...]]:
     """Move a Commerce order on. Also gives the pieces that are free again (rule 16)."""
     if to is CommerceStatus.CANCELED:
         return replace(order, status=to, holds=()), order.holds

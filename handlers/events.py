@@ -27,7 +27,7 @@ from models.events import (
 )
 from models.facts import CommerceStatus
 from models.outcomes import Blocked, SkipReason
-from models.records import CommerceOrder, Hold, Occasion, OrderRecord, StoryEntry
+from models.records import CommerceOrder, Reservation, MessageContext, OrderRecord, HistoryEntry
 
 TITLE_LENGTH = 500
 """Of how many letters a title in an event is."""
@@ -44,7 +44,7 @@ class DecisionBuilder:
     `record` is the order as it is with the news; what the decision makes of it is given at the end.
     """
 
-    def __init__(self, record: OrderRecord, occasion: Occasion) -> None:
+    def __init__(self, record: OrderRecord, occasion: MessageContext) -> None:
         self._record = record
         self._occasion = occasion
         self._events: list[Event] = []
@@ -61,8 +61,8 @@ class DecisionBuilder:
         facts: Mapping[str, object] = _NO_FACTS,
         *,
         commerce_order: CommerceOrder | None = None,
-        takes: tuple[Hold, ...] = (),
-        frees: tuple[Hold, ...] = (),
+        takes: tuple[Reservation, ...] = (),
+        frees: tuple[Reservation, ...] = (),
         **changes: Any,
     ) -> Decision:
         """Return the decision.
@@ -79,7 +79,7 @@ class DecisionBuilder:
         events, occasion = tuple(self._events), self._occasion
         return Decision(
             replace(self._record, sequence=self._record.sequence + len(events), **changes),
-            StoryEntry(
+            HistoryEntry(
                 occasion.at,
                 occasion.cause,
                 what,

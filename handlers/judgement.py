@@ -21,7 +21,7 @@ from models.outcomes import (
     Waiting,
     Withdrawn,
 )
-from models.records import Occasion, OrderRecord
+from models.records import MessageContext, OrderRecord
 
 FACTS_TOLD = 50
 """Of how many products an entry of an order's story keeps the facts: it must not outgrow it."""
@@ -32,7 +32,7 @@ def judge(
     store: Store | None,
     catalog: Catalog,
     number: int,
-    occasion: Occasion,
+    occasion: MessageContext,
     *,
     replayed: bool = False,
 ) -> Decision | None:
@@ -71,7 +71,7 @@ def check(
     store: Store,
     catalog: Catalog,
     number: int,
-    occasion: Occasion,
+    occasion: MessageContext,
     *,
     replayed: bool = False,
 ) -> Decision:
@@ -110,7 +110,7 @@ def _create(
     store: Store,
     needs: Sequence[Need],
     number: int,
-    occasion: Occasion,
+    occasion: MessageContext,
     facts: Mapping[str, object],
     *,
     replayed: bool,

@@ -10,7 +10,7 @@ from handlers.reservations import release_counted
 from models.amazon_order import AmazonStatus
 from models.decision import Decision
 from models.facts import CommerceStatus, OrderUpdate
-from models.records import CommerceOrder, Hold, Occasion, OrderRecord
+from models.records import CommerceOrder, Reservation, MessageContext, OrderRecord
 
 
 def apply_update(
@@ -18,7 +18,7 @@ def apply_update(
     order: CommerceOrder,
     update: OrderUpdate,
     counted_as_of: Mapping[str, datetime],
-    occasion: Occasion,
+    occasion: MessageContext,
 ) -> Decision | None:
     """Take one update; None when it is older than the last one and so changes nothing.
 
@@ -29,7 +29,7 @@ def apply_update(
         return None
     builder = DecisionBuilder(record, occasion)
     moved = order
-    frees: tuple[Hold, ...] = ()
+    frees: tuple[Reservation, ...] = ()
     if may_become(order.status, update.status):
         builder.status_changed(order, update.status)
         moved, frees = with_status(order, update.status)
@@ -50,7 +50,7 @@ def apply_update(
 
 
 def complete_shipped(
-    record: OrderRecord, order: CommerceOrder, occasion: Occasion
+    record: OrderRecord, order: CommerceOrder, occasion: MessageContext
 ) -> Decision | None:
     """At the sync, complete what Commerce has shipped (rule 17)."""
     if order.status is not CommerceStatus.SHIPPED:

@@ -14,7 +14,7 @@ from models.catalog import Catalog
 from models.decision import Decision
 from models.facts import Store
 from models.outcomes import Admitted, Blocked, Created, Waiting, WaitingReason
-from models.records import CommerceOrder, Occasion, OrderRecord, StoryEntry
+from models.records import CommerceOrder, MessageContext, OrderRecord, HistoryEntry
 
 UNDECIDED = Waiting(WaitingReason.STORE_UNKNOWN)
 """The outcome of an order that nothing was decided about yet. It is never stored."""
@@ -28,7 +28,7 @@ def receive(
     news: AmazonOrder,
     store: Store | None,
     commerce_order: CommerceOrder | None,
-    occasion: Occasion,
+    occasion: MessageContext,
     catalog: Catalog = NO_CATALOG,
     number: int = 1,
 ) -> Decision:
@@ -61,7 +61,7 @@ def _judge_news(
     store: Store | None,
     catalog: Catalog,
     number: int,
-    occasion: Occasion,
+    occasion: MessageContext,
 ) -> Decision:
     """Ask the policy, and then the blocker check, about an order without a Commerce order."""
     was = None if known is None else known.outcome
@@ -93,18 +93,18 @@ def _changes_nothing(known: OrderRecord, decision: Decision) -> bool:
     )
 
 
-def _ignored(known: OrderRecord, decision: Decision, occasion: Occasion, why: str) -> Decision:
+def _ignored(known: OrderRecord, decision: Decision, occasion: MessageContext, why: str) -> Decision:
     record = decision.record
     same = record.order == known.order
     return Decision(
         record=replace(
             record, order=known.order if same else record.order, ignored=known.ignored + 1
         ),
-        story=StoryEntry(occasion.at, occasion.cause, f"ignored-{why}", reasons_of(record.outcome)),
+        story=HistoryEntry(occasion.at, occasion.cause, f"ignored-{why}", reasons_of(record.outcome)),
     )
 
 
-def _first_record(store_id: str, news: AmazonOrder, occasion: Occasion) -> OrderRecord:
+def _first_record(store_id: str, news: AmazonOrder, occasion: MessageContext) -> OrderRecord:
     return OrderRecord(
         store_id=store_id,
         order=first(store_id, news),
@@ -135,7 +135,7 @@ def _after_creation(
     news: AmazonOrder,
     commerce_order: CommerceOrder | None,
     catalog: Catalog,
-    occasion: Occasion,
+    occasion: MessageContext,
 ) -> Decision:
     """Pass Amazon's later news on to the Commerce order (rules 6, 16 and 17).
 

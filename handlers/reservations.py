@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from models.catalog import Catalog
 from models.facts import CommerceStatus
-from models.records import CommerceOrder, Hold
+from models.records import CommerceOrder, Reservation
 
 
 class Reserved(NamedTuple):
@@ -19,8 +19,8 @@ class Reserved(NamedTuple):
     """
 
     order: CommerceOrder
-    takes: tuple[Hold, ...] = ()
-    frees: tuple[Hold, ...] = ()
+    takes: tuple[Reservation, ...] = ()
+    frees: tuple[Reservation, ...] = ()
     is_short: bool = False
 
 
@@ -40,16 +40,16 @@ def reserve_amended(
         return Reserved(amended, is_short=bool(extra))
     kept = {hold.sku: min(hold.quantity, needs[hold.sku]) for hold in before.holds}
     frees = tuple(
-        Hold(hold.sku, hold.quantity - kept[hold.sku])
+        Reservation(hold.sku, hold.quantity - kept[hold.sku])
         for hold in before.holds
         if hold.quantity > kept[hold.sku]
     )
     takes = tuple(
-        Hold(sku, pieces) for sku, pieces in extra.items() if _is_available(catalog, sku, pieces)
+        Reservation(sku, pieces) for sku, pieces in extra.items() if _is_available(catalog, sku, pieces)
     )
     for hold in takes:
         kept[hold.sku] = kept.get(hold.sku, 0) + hold.quantity
-    order = replace(amended, holds=tuple(Hold(sku, n) for sku, n in kept.items() if n))
+    order = replace(amended, holds=tuple(Reservation(sku, n) for sku, n in kept.items() if n))
     if takes:
         order = replace(order, acknowledged_at=None, grown_at=at)
     return Reserved(order, takes, frees, len(takes) < len(extra))
@@ -57,7 +57,7 @@ def reserve_amended(
 
 def release_counted(
     order: CommerceOrder, counted_as_of: Mapping[str, datetime]
-) -> tuple[CommerceOrder, tuple[Hold, ...]]:
+) -> tuple[CommerceOrder, tuple[Reservation, ...]]:
     """Let go of the pieces that Commerce's own count already leaves out (rule 10)."""
     acknowledged = order.acknowledged_at
     if acknowledged is None:

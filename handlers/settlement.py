@@ -18,7 +18,7 @@ from models.outcomes import (
     WaitingReason,
     Withdrawn,
 )
-from models.records import Occasion, OrderRecord
+from models.records import MessageContext, OrderRecord
 
 
 def next_outcome(
@@ -54,7 +54,7 @@ def settle(
     record: OrderRecord,
     was: Outcome | None,
     outcome: Outcome,
-    occasion: Occasion,
+    occasion: MessageContext,
     *,
     what: str,
     store: Store | None,

@@ -12,7 +12,7 @@ from models.base import Identifier
 from models.decision import Decision
 from models.facts import Store
 from models.keys import waits_on_store
-from models.records import Occasion, OrderRecord
+from models.records import MessageContext, OrderRecord
 
 _STORE_ID: TypeAdapter[str] = TypeAdapter(Identifier)
 
@@ -76,7 +76,7 @@ def choose_store(
     return StoreMismatch(holder, named.store_id) if named.is_explicit else holder
 
 
-def move_to_store(record: OrderRecord, store_id: str, occasion: Occasion) -> Decision:
+def move_to_store(record: OrderRecord, store_id: str, occasion: MessageContext) -> Decision:
     """Move an order that waits as `store-unknown` to another store.
 
     Nothing was published of it yet. The policy of that store is asked with the news that moves it.

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from models.events import Event
-from models.records import CommerceOrder, Hold, OrderRecord, StoryEntry
+from models.records import CommerceOrder, Reservation, OrderRecord, HistoryEntry
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,8 +15,8 @@ class Decision:
     """
 
     record: OrderRecord
-    story: StoryEntry | None
+    story: HistoryEntry | None
     events: tuple[Event, ...] = ()
     commerce_order: CommerceOrder | None = None
-    takes: tuple[Hold, ...] = ()
-    frees: tuple[Hold, ...] = ()
+    takes: tuple[Reservation, ...] = ()
+    frees: tuple[Reservation, ...] = ()

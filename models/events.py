@@ -12,7 +12,7 @@ from models.blockers import Blocker
 from models.facts import CommerceStatus
 from models.money import Amount, Money
 from models.outcomes import SkipReason
-from models.records import Cause
+from models.records import MessageRef
 
 SCHEMA_VERSION = 1
 
@@ -192,5 +192,5 @@ class Event:
     key: str
     sequence: int
     occurred_at: datetime
-    cause: Cause
+    cause: MessageRef
     body: bytes

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from models.commands import Command
 from models.events import Event
 from models.facts import Listing, Product, Store
-from models.records import CommerceOrder, OrderRecord, StoryEntry
+from models.records import CommerceOrder, OrderRecord, HistoryEntry
 from models.refusals import DeadLetterCode
 from models.replays import RecordedAnswer, Replay, ReplayPart
 
@@ -15,7 +15,7 @@ Header = tuple[str, bytes | None]
 """A header of a message; Kafka allows that it has no value."""
 
 
-class Source(NamedTuple):
+class TopicPartition(NamedTuple):
     """A partition of a topic that is read."""
 
     topic: str
@@ -66,7 +66,7 @@ Outgoing = Event | CommandMessage | DeadLetter
 
 
 @dataclass(frozen=True, slots=True)
-class Position:
+class Checkpoint:
     """Where a source partition stands.
 
     Everything before `decided_to` is decided and stored; of that, everything but `outbox` is
@@ -78,7 +78,7 @@ class Position:
     created anew has the same name.
     """
 
-    source: Source
+    source: TopicPartition
     decided_to: int
     outbox: tuple[Outgoing, ...] = ()
     epoch: int = 0
@@ -94,7 +94,7 @@ class Position:
         part: int = 0,
         *,
         part_refused: bool = False,
-    ) -> "Position":
+    ) -> "Checkpoint":
         """Give the position after one more transaction."""
         moved = replace(self, decided_to=decided_to, outbox=outbox, step=self.step + 1)
         return replace(moved, part=part, part_refused=part_refused)
@@ -107,7 +107,7 @@ class OffsetReset:
     Kafka had deleted what was to be read next, or the topic was created anew.
     """
 
-    source: Source
+    source: TopicPartition
     expected: int
     found: int
     at: datetime
@@ -119,7 +119,7 @@ class OffsetReset:
 
 
 @dataclass(frozen=True, slots=True)
-class OrderChange:
+class OrderWrite:
     """An order to store: new, or with what was added to its story.
 
     `details` says whether anything besides its outcome changed. `moved_from` is the key under
@@ -127,17 +127,17 @@ class OrderChange:
     """
 
     record: OrderRecord
-    story: tuple[StoryEntry, ...]
+    story: tuple[HistoryEntry, ...]
     is_new: bool
     details: bool
     moved_from: str | None = None
 
 
 @dataclass(slots=True)
-class Changes:
+class ChangeSet:
     """All that one batch of messages changes, stored in one transaction or not at all."""
 
-    orders: list[OrderChange] = field(default_factory=list)
+    orders: list[OrderWrite] = field(default_factory=list)
     new_commerce_orders: list[CommerceOrder] = field(default_factory=list)
     changed_commerce_orders: list[CommerceOrder] = field(default_factory=list)
     held: dict[str, int] = field(default_factory=dict)

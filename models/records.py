@@ -11,7 +11,7 @@ from models.outcomes import Outcome
 
 
 @dataclass(frozen=True, slots=True)
-class Cause:
+class MessageRef:
     """The Kafka message something was decided for. `traceparent` is W3C's, if it had one."""
 
     topic: str
@@ -21,15 +21,15 @@ class Cause:
 
 
 @dataclass(frozen=True, slots=True)
-class Occasion:
+class MessageContext:
     """For which message, and when, a decision is taken."""
 
-    cause: Cause
+    cause: MessageRef
     at: datetime
 
 
 @dataclass(frozen=True, slots=True)
-class StoryEntry:
+class HistoryEntry:
     """One thing that happened to an order, in `amazon_orders.story`.
 
     `facts` are what the decision was taken on, with their versions; `events` the ids of what
@@ -37,7 +37,7 @@ class StoryEntry:
     """
 
     at: datetime
-    cause: Cause
+    cause: MessageRef
     what: str
     reasons: tuple[str, ...] = ()
     facts: Mapping[str, object] = field(default_factory=dict)
@@ -69,7 +69,7 @@ class OrderRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class Hold:
+class Reservation:
     """Pieces of one product that a Commerce order keeps from others (rule 10)."""
 
     sku: str
@@ -105,7 +105,7 @@ class CommerceOrder:
     purchase_date: datetime
     total: Money | None
     lines: tuple[CommerceLine, ...]
-    holds: tuple[Hold, ...]
+    holds: tuple[Reservation, ...]
     buyer_requested_cancel: bool
     replayed: bool
     created_at: datetime

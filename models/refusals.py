@@ -22,7 +22,7 @@ class DeadLetterCode(StrEnum):
     """Kafka's own format does not let the bytes through."""
 
 
-class Refusal(Value):
+class Rejection(Value):
     """One clear error: the code, the field, and what was expected. Never the input itself."""
 
     code: DeadLetterCode

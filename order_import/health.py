@@ -11,7 +11,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 
 from models.errors import BrokerUnavailable, OrderImportError
 from models.facts import Store
-from models.ledger import OffsetReset, Source
+from models.ledger import OffsetReset, TopicPartition
 from models.outcomes import DETAILS_OVERDUE, ImportState
 from order_import.clients import connect_reader, kafka_options
 from order_import.exposed_files import ExposedFile, exposed_files
@@ -149,7 +149,7 @@ async def _gather(health: Health, reader: Reader, meter: LagMeter | None) -> Non
     health.rate = max(decided, 0) / took
 
 
-async def _measure(meter: LagMeter, standings: Mapping[Source, Standing]) -> Sequence[TopicLag]:
+async def _measure(meter: LagMeter, standings: Mapping[TopicPartition, Standing]) -> Sequence[TopicLag]:
     try:
         return await meter.measure(standings, ages=True)
     except OrderImportError:

@@ -9,12 +9,12 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self
 
-from aiokafka import TopicPartition
+from aiokafka import TopicPartition as KafkaPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaConnectionError, KafkaError
 
 from models.errors import BrokerUnavailable
-from models.ledger import Source
+from models.ledger import TopicPartition
 from order_import.clients import kafka_options, new_consumer
 from order_import.error_text import describe
 from order_import.settings import Settings
@@ -92,7 +92,7 @@ class LagMeter:
                 await self._admin.list_topics()
 
     async def measure(
-        self, standings: Mapping[Source, Standing], *, ages: bool = False
+        self, standings: Mapping[TopicPartition, Standing], *, ages: bool = False
     ) -> Sequence[TopicLag]:
         """Give the lag of every topic that is read, against where the ledger stands.
 
@@ -110,7 +110,7 @@ class LagMeter:
                     for found in await self._admin.describe_topics(self._topics)
                     if not found["error_code"]
                 }
-                partitions = [TopicPartition(topic, one) for topic in there for one in there[topic]]
+                partitions = [KafkaPartition(topic, one) for topic in there for one in there[topic]]
                 undecided = await self._undecided(partitions, standings)
                 oldest = await self._oldest(undecided) if ages else {}
                 return [
@@ -119,14 +119,14 @@ class LagMeter:
                 ]
 
     async def _undecided(
-        self, partitions: Sequence[TopicPartition], standings: Mapping[Source, Standing]
-    ) -> dict[TopicPartition, range]:
+        self, partitions: Sequence[KafkaPartition], standings: Mapping[TopicPartition, Standing]
+    ) -> dict[KafkaPartition, range]:
         """Give the offsets that are not decided yet, of partitions that have any."""
         starts = await self._consumer.beginning_offsets(partitions)
         ends = await self._consumer.end_offsets(partitions)
-        undecided: dict[TopicPartition, range] = {}
+        undecided: dict[KafkaPartition, range] = {}
         for partition in partitions:
-            standing = standings.get(Source(*partition), Standing(0, 0))
+            standing = standings.get(TopicPartition(*partition), Standing(0, 0))
             start, end = starts[partition], ends[partition]
             # A position outside the log is one of an older topic: the worker begins anew.
             inside = start <= standing.decided_to <= end
@@ -136,8 +136,8 @@ class LagMeter:
         return undecided
 
     async def _oldest(
-        self, undecided: dict[TopicPartition, range]
-    ) -> Mapping[TopicPartition, datetime]:
+        self, undecided: dict[KafkaPartition, range]
+    ) -> Mapping[KafkaPartition, datetime]:
         """Give when the first undecided message of each partition was sent, as far as it says so.
 
         A partition that holds none, but marks of transactions, is taken from what is undecided.
@@ -147,7 +147,7 @@ class LagMeter:
         self._consumer.assign(list(undecided))
         for partition, offsets in undecided.items():
             self._consumer.seek(partition, offsets.start)
-        oldest: dict[TopicPartition, datetime] = {}
+        oldest: dict[KafkaPartition, datetime] = {}
         unread = set(undecided)
         deadline = time.monotonic() + _RECORDS_WITHIN
         while unread and (left := deadline - time.monotonic()) > 0:
@@ -171,9 +171,9 @@ class LagMeter:
 def _of_topic(
     topic: str,
     exists: bool,
-    undecided: Mapping[TopicPartition, range],
-    oldest: Mapping[TopicPartition, datetime],
-    standings: Mapping[Source, Standing],
+    undecided: Mapping[KafkaPartition, range],
+    oldest: Mapping[KafkaPartition, datetime],
+    standings: Mapping[TopicPartition, Standing],
 ) -> TopicLag:
     return TopicLag(
         topic,

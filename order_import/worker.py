@@ -32,7 +32,7 @@ from order_import.worker_watch import Stalled, WorkerWatch
 from storage.mongo import MongoStorage
 from streams.agents import STAGES, AppOptions, build_app
 from streams.clock import now
-from streams.lanes import Lanes
+from streams.lanes import PartitionAssignment
 from streams.publisher import Publisher
 
 log = structlog.get_logger(__name__)
@@ -105,7 +105,7 @@ class _Work:
     storage: MongoStorage
     readiness: Readiness
     publisher: Publisher
-    lanes: Lanes
+    lanes: PartitionAssignment
     app: faust.App
     join_seconds: float
 
@@ -163,7 +163,7 @@ def _build(
         lambda: new_producer(settings), lambda topics: new_consumer(settings, topics), prefix
     )
     stages = {prefix + name: stage for name, stage in STAGES.items()}
-    lanes = Lanes(stages, storage, publisher, now, end, settings.batch_size)
+    lanes = PartitionAssignment(stages, storage, publisher, now, end, settings.batch_size)
     options = AppOptions(
         bootstrap_servers=settings.kafka_bootstrap_servers,
         topic_prefix=prefix,

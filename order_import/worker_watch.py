@@ -5,13 +5,13 @@ import time
 from collections.abc import Collection, Mapping
 from contextlib import AsyncExitStack, suppress
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer, TopicPartition as KafkaPartition
 from aiokafka.errors import KafkaError
 
-from models.ledger import Source
+from models.ledger import TopicPartition
 from order_import.clients import new_consumer
 from order_import.settings import Settings
-from streams.lanes import Lanes
+from streams.lanes import PartitionAssignment
 from streams.watchdog import Stall, Watchdog
 
 LONGEST_PAUSE = 10.0
@@ -25,10 +25,10 @@ class Stalled(Exception):  # noqa: N818 - a state of the world, not a mistake
 class WorkerWatch:
     """Looks at the lanes, and at the ends of their logs by a connection of its own."""
 
-    def __init__(self, settings: Settings, lanes: Lanes) -> None:
+    def __init__(self, settings: Settings, lanes: PartitionAssignment) -> None:
         self._settings = settings
         self._lanes = lanes
-        self._ends: Mapping[Source, int] = {}
+        self._ends: Mapping[TopicPartition, int] = {}
 
     @property
     def partitions(self) -> int:
@@ -80,7 +80,7 @@ class WorkerWatch:
     async def _has_unread(self, stall: Stall) -> bool:
         """Say whether there is a message that another reader is given."""
         consumer = new_consumer(self._settings, ())
-        partition = TopicPartition(*stall.source)
+        partition = KafkaPartition(*stall.source)
         try:
             async with asyncio.timeout(_ANSWERS_WITHIN):
                 await consumer.start()
@@ -94,8 +94,8 @@ class WorkerWatch:
                 await asyncio.wait_for(consumer.stop(), _ANSWERS_WITHIN)
 
 
-async def _ends(consumer: AIOKafkaConsumer, sources: Collection[Source]) -> dict[Source, int]:
-    partitions = [TopicPartition(*source) for source in sources]
+async def _ends(consumer: AIOKafkaConsumer, sources: Collection[TopicPartition]) -> dict[TopicPartition, int]:
+    partitions = [KafkaPartition(*source) for source in sources]
     async with asyncio.timeout(_ANSWERS_WITHIN):
         found = await consumer.end_offsets(partitions) if partitions else {}
-    return {Source(*partition): end for partition, end in found.items()}
+    return {TopicPartition(*partition): end for partition, end in found.items()}

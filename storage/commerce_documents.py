@@ -2,7 +2,7 @@
 
 from models.amazon_order import FulfillmentChannel
 from models.facts import CommerceStatus
-from models.records import CommerceLine, CommerceOrder, Hold
+from models.records import CommerceLine, CommerceOrder, Reservation
 from storage.order_documents import item_in, item_out
 from storage.values import Document, money_in, money_out, present
 
@@ -47,7 +47,7 @@ def commerce_order_out(document: Document) -> CommerceOrder:
         purchase_date=document["purchase_date"],
         total=money_out(document.get("total")),
         lines=tuple(CommerceLine(item_out(line), line["sku"]) for line in document["lines"]),
-        holds=tuple(Hold(hold["sku"], hold["quantity"]) for hold in document["holds"]),
+        holds=tuple(Reservation(hold["sku"], hold["quantity"]) for hold in document["holds"]),
         buyer_requested_cancel=document["buyer_requested_cancel"],
         replayed=document["replayed"],
         created_at=document["created_at"],

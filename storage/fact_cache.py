@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from models.facts import Listing, Store
 from models.keys import listing_key
-from models.ledger import Changes
+from models.ledger import ChangeSet
 from models.records import StockedProduct
 
 MOST_FACTS = 100_000
@@ -40,7 +40,7 @@ class FactCache:
         self.listings.clear()
         self._taken = -1
 
-    def committed(self, taken: int, changes: Iterable[Changes]) -> None:
+    def committed(self, taken: int, changes: Iterable[ChangeSet]) -> None:
         """Take over what the transaction that had the lock at this count has written."""
         self._taken = taken
         for change in changes:

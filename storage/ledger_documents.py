@@ -12,14 +12,14 @@ from models.ledger import (
     Header,
     OffsetReset,
     Outgoing,
-    Source,
+    TopicPartition,
 )
 from models.refusals import DeadLetterCode
 from storage.order_documents import cause_in, cause_out
 from storage.values import Document, present
 
 
-def position_id(source: Source) -> str:
+def position_id(source: TopicPartition) -> str:
     """Give `topic:partition`."""
     return f"{source.topic}:{source.partition}"
 
@@ -109,7 +109,7 @@ def offset_reset_in(reset: OffsetReset) -> Document:
 
 def offset_reset_out(document: Document) -> OffsetReset:
     """Give a kept offset reset."""
-    source = Source(document["topic"], document["partition"])
+    source = TopicPartition(document["topic"], document["partition"])
     return OffsetReset(source, document["expected"], document["found"], document["at"])
 
 

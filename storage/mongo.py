@@ -21,7 +21,7 @@ from tenacity import (
 from typing_extensions import override
 
 from models.errors import OtherLayout, StorageBroken, StorageBusy, StorageUnavailable
-from models.ledger import Source
+from models.ledger import TopicPartition
 from storage.driver import Driver, connected, in_transaction, settled
 from storage.indexes import INDEXES
 from storage.mongo_errors import (
@@ -108,7 +108,7 @@ class MongoStorage(MongoPositions, Storage):
 
     @override
     async def transact(
-        self, work: Callable[[Transaction], Awaitable[R]], source: Source | None = None
+        self, work: Callable[[Transaction], Awaitable[R]], source: TopicPartition | None = None
     ) -> R:
         again = AsyncRetrying(
             retry=retry_if_exception(is_conflict),
@@ -147,7 +147,7 @@ class MongoStorage(MongoPositions, Storage):
     def _transaction(self, session: Any, held: AsyncExitStack) -> MongoTransaction:
         return MongoTransaction(self._client, self._database, session, self._locks, held)
 
-    async def _session(self, source: Source | None) -> Any:
+    async def _session(self, source: TopicPartition | None) -> Any:
         if source is None:
             return await settled(self._client.start_session())
         if source not in self._sessions:

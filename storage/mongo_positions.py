@@ -5,7 +5,7 @@ from typing import Any
 
 from models.commands import COMMAND
 from models.errors import Fenced
-from models.ledger import CommandMessage, Outgoing, Position, Source
+from models.ledger import CommandMessage, Outgoing, Checkpoint, TopicPartition
 from storage.driver import settled
 from storage.ledger_documents import (
     dead_letter_out,
@@ -27,20 +27,20 @@ class MongoPositions:
     def __init__(self, client: Any, database: Any) -> None:
         self._client = client
         self._database = database
-        self._sessions: dict[Source, Any] = {}
+        self._sessions: dict[TopicPartition, Any] = {}
         self._former_sessions: list[Any] = []
 
-    async def position(self, source: Source) -> Position:
+    async def position(self, source: TopicPartition) -> Checkpoint:
         """See the port."""
         with translated():
             document = await self._database.positions.find_one({"_id": position_id(source)})
             if document is None:
-                return Position(source, 0)
+                return Checkpoint(source, 0)
             outbox = await self._outbox(document["outbox"])
             told = {name: document[name] for name in _FIELDS}
-            return Position(source, outbox=outbox, topic_id=document.get("topic_id"), **told)
+            return Checkpoint(source, outbox=outbox, topic_id=document.get("topic_id"), **told)
 
-    async def take_up(self, sources: Sequence[Source]) -> Sequence[Position]:
+    async def take_up(self, sources: Sequence[TopicPartition]) -> Sequence[Checkpoint]:
         """See the port."""
         positions = self._database.positions
         ids = [position_id(source) for source in sources]
@@ -74,7 +74,7 @@ class MongoPositions:
         if self._former_sessions:
             await self._database.command({"killSessions": self._former_sessions})
 
-    async def mark_published(self, position: Position, rest: Sequence[Outgoing] = ()) -> None:
+    async def mark_published(self, position: Checkpoint, rest: Sequence[Outgoing] = ()) -> None:
         """See the port."""
         with translated():
             marked = await self._database.positions.update_one(
@@ -91,7 +91,7 @@ class MongoPositions:
                 raise Fenced(f"{position.source} has another owner")
 
     async def unpublished_elsewhere(
-        self, events: Collection[tuple[str, int]], but: Collection[Source]
+        self, events: Collection[tuple[str, int]], but: Collection[TopicPartition]
     ) -> Collection[tuple[str, int]]:
         """See the port."""
         ids = {event_id for event in events for event_id in ids_of_event(*event)}

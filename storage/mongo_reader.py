@@ -8,7 +8,7 @@ from typing import Any
 from typing_extensions import override
 
 from models.facts import Store
-from models.ledger import OffsetReset, Source
+from models.ledger import OffsetReset, TopicPartition
 from models.order_query import OrderQuery
 from models.outcomes import ImportState
 from storage import blocked_groups
@@ -145,12 +145,12 @@ class MongoReader(Reader):
         return [offset_reset_out(document) for document in found]
 
     @override
-    async def standings(self) -> Mapping[Source, Standing]:
+    async def standings(self) -> Mapping[TopicPartition, Standing]:
         sized = {"decided_to": 1, "unpublished": {"$size": "$outbox"}}
         standings = {}
         for document in await self._aggregate("positions", [{"$project": sized}]):
             topic, _, partition = document["_id"].rpartition(":")
-            standings[Source(topic, int(partition))] = Standing(
+            standings[TopicPartition(topic, int(partition))] = Standing(
                 document["decided_to"], document["unpublished"]
             )
         return standings

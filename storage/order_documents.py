@@ -30,7 +30,7 @@ from models.outcomes import (
     WaitingReason,
     Withdrawn,
 )
-from models.records import Cause, OrderRecord, StoryEntry
+from models.records import MessageRef, OrderRecord, HistoryEntry
 from storage.values import Document, money_in, money_out, present
 
 _ENUMS = {
@@ -246,7 +246,7 @@ def _clocks_out(document: Document) -> Clocks:
     )
 
 
-def story_in(entry: StoryEntry) -> Document:
+def story_in(entry: HistoryEntry) -> Document:
     """Give one entry of a story."""
     return present(
         at=entry.at,
@@ -258,13 +258,13 @@ def story_in(entry: StoryEntry) -> Document:
     )
 
 
-def story_out(document: Document) -> StoryEntry:
+def story_out(document: Document) -> HistoryEntry:
     """Give one entry of a story back."""
     lists = {name: tuple(document.get(name, ())) for name in ("reasons", "events")}
-    return StoryEntry(**(document | {"cause": cause_out(document["cause"])} | lists))
+    return HistoryEntry(**(document | {"cause": cause_out(document["cause"])} | lists))
 
 
-def cause_in(cause: Cause) -> Document:
+def cause_in(cause: MessageRef) -> Document:
     """Give a cause as it is stored."""
     return present(
         topic=cause.topic,
@@ -274,6 +274,6 @@ def cause_in(cause: Cause) -> Document:
     )
 
 
-def cause_out(document: Document) -> Cause:
+def cause_out(document: Document) -> MessageRef:
     """Give a stored cause."""
-    return Cause(**document)
+    return MessageRef(**document)

@@ -7,7 +7,7 @@ from typing import Protocol, TypeVar
 from models.catalog import Catalog
 from models.commands import OrderCursor
 from models.facts import Listing, Store
-from models.ledger import Changes, DeadLetter, Outgoing, Position, Source
+from models.ledger import ChangeSet, DeadLetter, Outgoing, Checkpoint, TopicPartition
 from models.records import CommerceOrder, OrderRecord, StockedProduct
 from models.replays import RecordedAnswer, Replay, Selection
 
@@ -129,7 +129,7 @@ class Transaction(View, Protocol):
         ...
 
     async def write(
-        self, changes: Changes, moves: Sequence[tuple[Position, Position]] = ()
+        self, changes: ChangeSet, moves: Sequence[tuple[Checkpoint, Checkpoint]] = ()
     ) -> None:
         """Write all changes, and move positions, each from where it is known to be.
 
@@ -154,7 +154,7 @@ class Storage(Protocol):
         ...
 
     async def transact(
-        self, work: Callable[[Transaction], Awaitable[R]], source: Source | None = None
+        self, work: Callable[[Transaction], Awaitable[R]], source: TopicPartition | None = None
     ) -> R:
         """Run `work` in a transaction until it commits; it runs again after a conflict.
 
@@ -176,11 +176,11 @@ class Storage(Protocol):
         """
         ...
 
-    async def position(self, source: Source) -> Position:
+    async def position(self, source: TopicPartition) -> Checkpoint:
         """Give where a partition stands, with what is still to be published of it."""
         ...
 
-    async def take_up(self, sources: Sequence[Source]) -> Sequence[Position]:
+    async def take_up(self, sources: Sequence[TopicPartition]) -> Sequence[Checkpoint]:
         """Take partitions up: begin new epochs, and end what their former owners left open.
 
         From here on a former owner can neither move nor mark the position. A worker that was
@@ -189,7 +189,7 @@ class Storage(Protocol):
         """
         ...
 
-    async def mark_published(self, position: Position, rest: Sequence[Outgoing] = ()) -> None:
+    async def mark_published(self, position: Checkpoint, rest: Sequence[Outgoing] = ()) -> None:
         """Record that all but the rest is published, if it is still the same step.
 
         Raises:
@@ -198,7 +198,7 @@ class Storage(Protocol):
         ...
 
     async def unpublished_elsewhere(
-        self, events: Collection[tuple[str, int]], but: Collection[Source]
+        self, events: Collection[tuple[str, int]], but: Collection[TopicPartition]
     ) -> Collection[tuple[str, int]]:
         """Give those of these events, by key and sequence, that are still to go out elsewhere.
 

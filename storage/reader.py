@@ -8,11 +8,11 @@ from typing import Protocol
 from models.amazon_order import AmazonStatus, FulfillmentChannel
 from models.blockers import REMEDIES, BlockerCode
 from models.facts import CommerceStatus, Store
-from models.ledger import OffsetReset, Source
+from models.ledger import OffsetReset, TopicPartition
 from models.money import Money
 from models.order_query import OrderQuery
 from models.outcomes import ImportState, MissingDetail
-from models.records import CommerceOrder, OrderRecord, StoryEntry
+from models.records import CommerceOrder, OrderRecord, HistoryEntry
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ class OrderHistory:
     """All there is to tell of one order. `events` are by event id, of those the story names."""
 
     record: OrderRecord
-    story: tuple[StoryEntry, ...]
+    story: tuple[HistoryEntry, ...]
     events: Mapping[str, PublishedEvent]
     commerce_order: CommerceOrder | None
     store: Store | None
@@ -155,6 +155,6 @@ class Reader(Protocol):
         """Return positions that were not in their logs any more since then, newest first."""
         ...
 
-    async def standings(self) -> Mapping[Source, Standing]:
+    async def standings(self) -> Mapping[TopicPartition, Standing]:
         """Give where every source partition stands that was ever read."""
         ...

@@ -14,7 +14,7 @@ from typing_extensions import override
 from models import keys
 from models.catalog import Catalog
 from models.facts import Listing, Store
-from models.ledger import Changes, DeadLetter, Position
+from models.ledger import ChangeSet, DeadLetter, Checkpoint
 from models.records import OrderRecord, StockedProduct
 from storage.fact_cache import FactCache
 from storage.fact_documents import listing_out, product_out, store_out
@@ -52,7 +52,7 @@ class MongoTransaction(MongoQueries, MongoReplayQueries, Transaction):
         self._held = held
         self._cache: FactCache | None = None
         self._caches: list[tuple[FactCache, int]] = []
-        self._written: list[Changes] = []
+        self._written: list[ChangeSet] = []
 
     def committed(self) -> None:
         """Remember what this transaction, which is committed, wrote."""
@@ -142,7 +142,7 @@ class MongoTransaction(MongoQueries, MongoReplayQueries, Transaction):
 
     @override
     async def write(
-        self, changes: Changes, moves: Sequence[tuple[Position, Position]] = ()
+        self, changes: ChangeSet, moves: Sequence[tuple[Checkpoint, Checkpoint]] = ()
     ) -> None:
         stories = await self._take_moved(changes)
         batch = operations(changes, moves, self._database.name, stories)
@@ -158,7 +158,7 @@ class MongoTransaction(MongoQueries, MongoReplayQueries, Transaction):
         except ClientBulkWriteException as error:
             raise inside(error, batch) from None
 
-    async def _take_moved(self, changes: Changes) -> dict[str, list[Document]]:
+    async def _take_moved(self, changes: ChangeSet) -> dict[str, list[Document]]:
         """Delete the orders that move to another store, and return their stories by their keys.
 
         Each goes before its successor comes: the index takes one order of an Amazon id.

@@ -6,7 +6,7 @@ from typing import Any
 from pymongo import DeleteOne, InsertOne, UpdateOne
 
 from models.keys import listing_key
-from models.ledger import Changes, OrderChange, Position
+from models.ledger import ChangeSet, OrderWrite, Checkpoint
 from storage.commerce_documents import commerce_order_in, commerce_progress_in
 from storage.fact_documents import listing_in, product_in, store_in
 from storage.ledger_documents import (
@@ -52,8 +52,8 @@ class _Batch:
 
 
 def operations(
-    changes: Changes,
-    moves: Iterable[tuple[Position, Position]],
+    changes: ChangeSet,
+    moves: Iterable[tuple[Checkpoint, Checkpoint]],
     database: str,
     stories: Mapping[str, list[Document]],
 ) -> list[Operation]:
@@ -89,7 +89,7 @@ def operations(
     return batch.writes
 
 
-def _move(batch: _Batch, before: Position, after: Position) -> None:
+def _move(batch: _Batch, before: Checkpoint, after: Checkpoint) -> None:
     # An upsert that finds another position than expected collides with that one's `_id`.
     stands = {"_id": position_id(before.source), "epoch": before.epoch, "step": before.step}
     moved = {
@@ -103,7 +103,7 @@ def _move(batch: _Batch, before: Position, after: Position) -> None:
     batch.update("positions", stands, {"$set": moved}, upsert=True)
 
 
-def _write_order(batch: _Batch, change: OrderChange, story_before: list[Document]) -> None:
+def _write_order(batch: _Batch, change: OrderWrite, story_before: list[Document]) -> None:
     record = change.record
     story = [story_in(entry) for entry in change.story]
     if change.is_new:
@@ -116,7 +116,7 @@ def _write_order(batch: _Batch, change: OrderChange, story_before: list[Document
     batch.update("amazon_orders", record.key, {"$set": fields, "$push": push})
 
 
-def _write_facts(batch: _Batch, changes: Changes) -> None:
+def _write_facts(batch: _Batch, changes: ChangeSet) -> None:
     for store in changes.stores:
         batch.put("stores", store.store_id, store_in(store))
     told: dict[str, Document] = {
@@ -136,7 +136,7 @@ def _write_facts(batch: _Batch, changes: Changes) -> None:
         batch.delete("listings", key)
 
 
-def _write_replays(batch: _Batch, changes: Changes) -> None:
+def _write_replays(batch: _Batch, changes: ChangeSet) -> None:
     for replay in changes.replays:
         batch.put("replays", replay.replay_id, replay_in(replay))
     for told in changes.answers:

@@ -9,11 +9,11 @@ from faust.streams import Stream
 from faust.types import StreamT
 from yarl import URL
 
-from models.ledger import Source
+from models.ledger import TopicPartition
 from streams.blocker_check import BlockerCheckStage
 from streams.facts import ListingsStage, ProductsStage, StoresStage
 from streams.import_policy import ImportPolicyStage
-from streams.lanes import Lanes
+from streams.lanes import PartitionAssignment
 from streams.order_updates import OrderUpdatesStage
 from streams.recovery import LedgerTables
 from streams.stage import Stage
@@ -46,7 +46,7 @@ class AppOptions:
     credentials: Any = None
 
 
-def build_app(options: AppOptions, lanes: Lanes, data_dir: str) -> faust.App:
+def build_app(options: AppOptions, lanes: PartitionAssignment, data_dir: str) -> faust.App:
     """Build the Faust app. Nothing is connected yet."""
     urls = [URL(f"kafka://{server.strip()}") for server in options.bootstrap_servers.split(",")]
     app = faust.App(
@@ -83,12 +83,12 @@ def build_app(options: AppOptions, lanes: Lanes, data_dir: str) -> faust.App:
     return app
 
 
-def _add_agent(app: faust.App, topic: str, name: str, lanes: Lanes) -> None:
+def _add_agent(app: faust.App, topic: str, name: str, lanes: PartitionAssignment) -> None:
     async def agent(stream: StreamT[Any]) -> None:
         # Without acks: the ledger knows what is done, Faust need not.
         async for event in cast(Stream[Any], stream).noack().events():
             message = event.message
-            lanes.deliver(Source(message.topic, message.partition), event.value)
+            lanes.deliver(TopicPartition(message.topic, message.partition), event.value)
 
     channel = app.topic(topic, key_serializer="raw", value_serializer="raw", acks=False)
     app.agent(channel, name=name, concurrency=1)(agent)

@@ -14,7 +14,7 @@ from handlers.payloads.json_text import parse_json
 from models.commands import COMMAND, Command, OrderCursor, Recheck, ReplayStep, Sync
 from models.ledger import ALL_STORES, CommandMessage
 from models.records import OrderRecord
-from models.refusals import DeadLetterCode, Refusal
+from models.refusals import DeadLetterCode, Rejection
 from models.replays import (
     NOT_RECEIVED,
     RecordedAnswer,
@@ -24,7 +24,7 @@ from models.replays import (
 )
 from storage.port import Transaction
 from streams.messages import Incoming
-from streams.page import Page
+from streams.page import UnitOfWork
 from streams.stage import Stage
 
 STEP = 500
@@ -54,7 +54,7 @@ class BlockerCheckStage(Stage[tuple[Incoming, Command | None]]):
     async def decide(
         self,
         read: Sequence[tuple[Incoming, Command | None]],
-        page: Page,
+        page: UnitOfWork,
         transaction: Transaction,
     ) -> None:
         """Take one step for each command."""
@@ -76,7 +76,7 @@ class BlockerCheckStage(Stage[tuple[Incoming, Command | None]]):
         self,
         command: Sync,
         message: Incoming,
-        page: Page,
+        page: UnitOfWork,
         transaction: Transaction,
     ) -> None:
         """Complete what Commerce has shipped, then check blocked orders; some at a time."""
@@ -106,7 +106,7 @@ class BlockerCheckStage(Stage[tuple[Incoming, Command | None]]):
         self,
         command: ReplayStep,
         message: Incoming,
-        page: Page,
+        page: UnitOfWork,
         transaction: Transaction,
     ) -> None:
         """Check the orders of one step of a replay, and record what is said of each."""
@@ -142,14 +142,14 @@ def step_of(replay_id: str, step: int) -> CommandMessage:
 
 
 async def _check_again(
-    found: Sequence[OrderRecord], message: Incoming, page: Page, transaction: Transaction
+    found: Sequence[OrderRecord], message: Incoming, page: UnitOfWork, transaction: Transaction
 ) -> None:
     await page.prepare(transaction, found)
     for record in found:
         page.judge(page.record(record.key) or record, page.occasion(message))
 
 
-def _go_on(page: Page, key: str, command: Recheck | Sync, checked: Sequence[OrderRecord]) -> bool:
+def _go_on(page: UnitOfWork, key: str, command: Recheck | Sync, checked: Sequence[OrderRecord]) -> bool:
     """Put the next command of the chain into the outbox if there may be more orders."""
     if len(checked) < STEP:
         return False
@@ -166,10 +166,10 @@ def _read(message: Incoming) -> Command | None:
         return None
 
 
-_NO_COMMAND = Refusal(
+_NO_COMMAND = Rejection(
     code=DeadLetterCode.UNKNOWN_PAYLOAD, message="command: expected recheck, sync or replay"
 )
-_NO_REPLAY = Refusal(
+_NO_REPLAY = Rejection(
     code=DeadLetterCode.UNKNOWN_PAYLOAD,
     message="replay_id: expected a replay that an operator has begun",
 )

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import structlog
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer, TopicPartition as KafkaPartition
 from aiokafka.consumer.fetcher import Fetcher, FetchResult, OffsetResetStrategy
 from aiokafka.errors import (
     CorruptRecordException,
@@ -25,7 +25,7 @@ from aiokafka.errors import (
 from aiokafka.protocol.fetch import FetchRequest
 from typing_extensions import override
 
-from models.ledger import Source
+from models.ledger import TopicPartition
 from streams.decoding import FetchedRecords, begins_with
 from streams.topic_ids import fetch_topic_ids
 
@@ -71,28 +71,28 @@ class Consumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka has no types
         self._committed_fetcher: CommittedFetcher | None = fetcher
 
     @override
-    def seek(self, partition: TopicPartition, offset: int) -> None:
+    def seek(self, partition: KafkaPartition, offset: int) -> None:
         if self._fetcher is not None:
             self._fetcher.forget(partition)
         super().seek(partition, offset)
 
-    def next_offset(self, partition: TopicPartition) -> int | None:
+    def next_offset(self, partition: KafkaPartition) -> int | None:
         """Return what is read next of a partition; None while that is not known."""
         subscription = self._subscription.subscription
         assignment = None if subscription is None else subscription.assignment
         state = None if assignment is None else assignment.state_value(partition)
         return state.position if state is not None and state.has_valid_position else None
 
-    def take_reset(self, partition: TopicPartition) -> tuple[int, int] | None:
+    def take_reset(self, partition: KafkaPartition) -> tuple[int, int] | None:
         """Return, once, what was to be read and is not in the log any more, and what is instead."""
-        resets: dict[TopicPartition, tuple[int, int | None]] = self._fetcher.resets
+        resets: dict[KafkaPartition, tuple[int, int | None]] = self._fetcher.resets
         expected, found = resets.get(partition, (0, None))
         if found is None:
             return None  # there is none, or it is not known yet where reading goes on
         del resets[partition]
         return expected, found
 
-    def has(self, partition: TopicPartition) -> bool:
+    def has(self, partition: KafkaPartition) -> bool:
         """Say whether there is such a partition, as far as is known."""
         return self._client.cluster.leader_for_partition(partition) is not None
 
@@ -118,14 +118,14 @@ class CommittedFetcher(Fetcher):  # type: ignore[misc]  # aiokafka has no types
 
     def prepare(self) -> None:
         """Begin with nothing known of any partition."""
-        self.resets: dict[TopicPartition, tuple[int, int | None]] = {}
+        self.resets: dict[KafkaPartition, tuple[int, int | None]] = {}
         """What was to be read of partitions that have it no more, and where reading goes on."""
-        self._doubts: dict[Source, int] = {}
-        self._refused: dict[TopicPartition, type[Exception]] = {}
-        self._unserved: dict[TopicPartition, tuple[int, float]] = {}
+        self._doubts: dict[TopicPartition, int] = {}
+        self._refused: dict[KafkaPartition, type[Exception]] = {}
+        self._unserved: dict[KafkaPartition, tuple[int, float]] = {}
         """Offsets that the broker cannot read though it has them, and since when."""
 
-    def forget(self, partition: TopicPartition) -> None:
+    def forget(self, partition: KafkaPartition) -> None:
         """Forget what is noted of where a partition was read."""
         self.resets.pop(partition, None)
         self._unserved.pop(partition, None)
@@ -144,7 +144,7 @@ class CommittedFetcher(Fetcher):  # type: ignore[misc]  # aiokafka has no types
             return False
         asked = {(topic, one[0]): one[1] for topic, parts in request.topics for one in parts}
         taken = [
-            self._take(assignment, TopicPartition(topic, part[0]), asked[topic, part[0]], part)
+            self._take(assignment, KafkaPartition(topic, part[0]), asked[topic, part[0]], part)
             for topic, parts in response.topics
             for part in parts
         ]
@@ -152,7 +152,7 @@ class CommittedFetcher(Fetcher):  # type: ignore[misc]  # aiokafka has no types
             await asyncio.sleep(self._retry_backoff)
         now = time.monotonic()
         for place, offset in asked.items():
-            partition = TopicPartition(*place)
+            partition = KafkaPartition(*place)
             unserved, since = self._unserved.get(partition, (None, now))
             if unserved == offset and now - since >= UNSERVED_SECONDS:
                 self._unserved[partition] = offset, now
@@ -160,7 +160,7 @@ class CommittedFetcher(Fetcher):  # type: ignore[misc]  # aiokafka has no types
         return any(taken)
 
     def _take(
-        self, assignment: Any, partition: TopicPartition, offset: int, part: Sequence[Any]
+        self, assignment: Any, partition: KafkaPartition, offset: int, part: Sequence[Any]
     ) -> bool | None:
         """Keep what was fetched of a partition from an offset.
 
@@ -180,13 +180,13 @@ class CommittedFetcher(Fetcher):  # type: ignore[misc]  # aiokafka has no types
         state.highwater, state.lso = end, stable
         state.timestamp = int(time.time() * 1000)
         if data:
-            source = Source(*partition)
+            source = TopicPartition(*partition)
             records = FetchedRecords(source, data, offset, end, aborted or (), self._doubts)
             self._keep(assignment, partition, records)
         return bool(data)
 
     def _refuse(
-        self, partition: TopicPartition, offset: int, state: Any, error: type[Exception]
+        self, partition: KafkaPartition, offset: int, state: Any, error: type[Exception]
     ) -> bool | None:
         """Take a broker's refusal; the same answer as for what it gives."""
         if error is OffsetOutOfRangeError:
@@ -212,7 +212,7 @@ class CommittedFetcher(Fetcher):  # type: ignore[misc]  # aiokafka has no types
                 )
         return None
 
-    def _note_unserved(self, partition: TopicPartition, offset: int, *, is_served: bool) -> None:
+    def _note_unserved(self, partition: KafkaPartition, offset: int, *, is_served: bool) -> None:
         known, _ = self._unserved.get(partition, (None, 0.0))
         if is_served:
             self._unserved.pop(partition, None)
@@ -220,7 +220,7 @@ class CommittedFetcher(Fetcher):  # type: ignore[misc]  # aiokafka has no types
             self._unserved[partition] = offset, time.monotonic()
 
     async def _pass_damage(
-        self, assignment: Any, node_id: int, partition: TopicPartition, offset: int
+        self, assignment: Any, node_id: int, partition: KafkaPartition, offset: int
     ) -> bool:
         """Go on at the next offset that the broker can read, if it has any; say whether it has.
 
@@ -246,11 +246,11 @@ class CommittedFetcher(Fetcher):  # type: ignore[misc]  # aiokafka has no types
         if found is None or not is_there or partition in self._records:
             return False
         self._keep(
-            assignment, partition, FetchedRecords.unserved(Source(*partition), offset, found - 1)
+            assignment, partition, FetchedRecords.unserved(TopicPartition(*partition), offset, found - 1)
         )
         return True
 
-    def _keep(self, assignment: Any, partition: TopicPartition, records: FetchedRecords) -> None:
+    def _keep(self, assignment: Any, partition: KafkaPartition, records: FetchedRecords) -> None:
         self._records[partition] = FetchResult(
             partition,
             assignment=assignment,

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from models.ledger import DeadLetter, Header
-from models.refusals import Refusal
+from models.refusals import Rejection
 from streams.messages import Incoming
 from streams.topics import MAX_MESSAGE_BYTES
 
@@ -23,7 +23,7 @@ _MAX_WORDS = 2000
 def to_dead_letter(
     topic: str,
     message: Incoming,
-    refusal: Refusal,
+    refusal: Rejection,
     at: datetime,
     *,
     details_of: str | None = None,

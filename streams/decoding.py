@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 from aiokafka.record.util import calc_crc32c
 
-from models.ledger import Header, Source
-from models.refusals import DeadLetterCode, Refusal
+from models.ledger import Header, TopicPartition
+from models.refusals import DeadLetterCode, Rejection
 from streams.decompression import MAX_BYTES, Codec, DecompressionError, decompress
 from streams.topics import MAX_MESSAGE_BYTES
 
@@ -49,7 +49,7 @@ class Record(NamedTuple):
     headers: Sequence[Header]
     size: int
     last_offset: int
-    refusal: Refusal | None = None
+    refusal: Rejection | None = None
 
 
 class _Malformed(ValueError):  # noqa: N818 - a state of the bytes, not a mistake
@@ -94,12 +94,12 @@ class FetchedRecords:
 
     def __init__(
         self,
-        source: Source,
+        source: TopicPartition,
         data: bytes,
         fetch_offset: int,
         end: int,
         aborted: Sequence[tuple[int, int]] = (),
-        doubts: MutableMapping[Source, int] | None = None,
+        doubts: MutableMapping[TopicPartition, int] | None = None,
     ) -> None:
         self.next_fetch_offset = fetch_offset
         """Everything before it was handed over, or is nothing to hand over."""
@@ -112,7 +112,7 @@ class FetchedRecords:
         self._records = self._limited(self._read())
 
     @classmethod
-    def unserved(cls, source: Source, offset: int, last_offset: int) -> "FetchedRecords":
+    def unserved(cls, source: TopicPartition, offset: int, last_offset: int) -> "FetchedRecords":
         """Return what stands for offsets that the broker itself cannot read."""
         fetched = cls(source, b"", offset, last_offset + 1)
         record = fetched._unreadable(None, "log: expected a broker that can read it", last_offset)
@@ -224,7 +224,7 @@ class FetchedRecords:
         try:
             delta, key, value, headers = _parse(raw)
         except _Malformed as error:
-            refusal = Refusal(code=DeadLetterCode.UNREADABLE, message=f"record: expected {error}")
+            refusal = Rejection(code=DeadLetterCode.UNREADABLE, message=f"record: expected {error}")
             return self._refused(offset, offset, bytes(raw), refusal)
         at_append = batch.attributes & _APPEND_TIME
         timestamp = batch.max_timestamp if at_append else batch.first_timestamp + delta
@@ -236,11 +236,11 @@ class FetchedRecords:
         offset = self.next_fetch_offset
         if last_offset > offset:
             message += f" (offsets {offset} to {last_offset})"
-        refusal = Refusal(code=DeadLetterCode.UNREADABLE, message=message)
+        refusal = Rejection(code=DeadLetterCode.UNREADABLE, message=message)
         return self._refused(offset, last_offset, raw, refusal)
 
     def _refused(
-        self, offset: int, last_offset: int, raw: bytes | None, refusal: Refusal
+        self, offset: int, last_offset: int, raw: bytes | None, refusal: Rejection
     ) -> Record:
         size = RECORD_BYTES + len(raw or b"")
         return Record(*self._source, offset, 0, None, raw, (), size, last_offset, refusal)

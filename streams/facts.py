@@ -13,61 +13,61 @@ from handlers.reservations import release_counted
 from models import keys
 from models.commands import MAX_KEY
 from models.facts import Listing, Product, Store
-from models.refusals import DeadLetterCode, Refusal
+from models.refusals import DeadLetterCode, Rejection
 from storage.port import Transaction
 from streams.messages import Incoming
-from streams.page import Page
+from streams.page import UnitOfWork
 from streams.stage import Stage
 
 Fact = TypeVar("Fact", bound=BaseModel)
 
 
 @dataclass(frozen=True, slots=True)
-class Told(Generic[Fact]):
+class FactMessage(Generic[Fact]):
     """A message of a fact topic, read: the fact, what it deletes, or why it was not taken."""
 
     message: Incoming
     fact: Fact | None = None
     deletes: str | None = None
-    refusal: Refusal | None = None
+    refusal: Rejection | None = None
 
 
-def read_fact(message: Incoming, model: type[Fact], *, deletable: bool) -> Told[Fact]:
+def read_fact(message: Incoming, model: type[Fact], *, deletable: bool) -> FactMessage[Fact]:
     """Read one fact; a null value deletes what the key names."""
     value = message.value
     if value is None:
         key = (message.key or b"").decode(errors="replace")
         if not deletable or not key:
-            return Told(message, refusal=_refusal(DeadLetterCode.UNKNOWN_PAYLOAD, _NO_TOMBSTONE))
+            return FactMessage(message, refusal=_refusal(DeadLetterCode.UNKNOWN_PAYLOAD, _NO_TOMBSTONE))
         if len(key) > MAX_KEY:
             too_long = f"key: expected at most {MAX_KEY} characters"
-            return Told(message, refusal=_refusal(DeadLetterCode.INVALID_MESSAGE, too_long))
-        return Told(message, deletes=key)
+            return FactMessage(message, refusal=_refusal(DeadLetterCode.INVALID_MESSAGE, too_long))
+        return FactMessage(message, deletes=key)
     if len(value) > MAX_BYTES:
         too_large = f"value: expected at most {MAX_BYTES} bytes"
-        return Told(message, refusal=_refusal(DeadLetterCode.TOO_LARGE, too_large))
+        return FactMessage(message, refusal=_refusal(DeadLetterCode.TOO_LARGE, too_large))
     try:
-        return Told(message, fact=model.model_validate(parse_json(value)))
+        return FactMessage(message, fact=model.model_validate(parse_json(value)))
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         field = ".".join(str(part) for part in first["loc"]) or "value"
         expected = first["msg"].removeprefix("Value error, ")
         wrong = f"{field}: {expected}"
-        return Told(message, refusal=_refusal(DeadLetterCode.INVALID_MESSAGE, wrong))
+        return FactMessage(message, refusal=_refusal(DeadLetterCode.INVALID_MESSAGE, wrong))
     except ValueError as error:
-        return Told(message, refusal=_refusal(DeadLetterCode.MALFORMED_JSON, str(error)))
+        return FactMessage(message, refusal=_refusal(DeadLetterCode.MALFORMED_JSON, str(error)))
 
 
 _NO_TOMBSTONE = "value: expected JSON; this topic has no null values without a key"
 
 
-def _refusal(code: DeadLetterCode, message: str) -> Refusal:
-    return Refusal(code=code, message=message)
+def _refusal(code: DeadLetterCode, message: str) -> Rejection:
+    return Rejection(code=code, message=message)
 
 
 def _newest(
-    read: Sequence[Told[Fact]],
-    page: Page,
+    read: Sequence[FactMessage[Fact]],
+    page: UnitOfWork,
     known: dict[str, Fact],
     key_of: Callable[[Fact], str],
     at: Callable[[Fact], datetime],
@@ -97,15 +97,15 @@ def _newest(
     return changed, deleted
 
 
-class StoresStage(Stage[Told[Store]]):
+class StoresStage(Stage[FactMessage[Store]]):
     """See `streams.stage.Stage`."""
 
-    def read(self, messages: Sequence[Incoming]) -> Sequence[Told[Store]]:
+    def read(self, messages: Sequence[Incoming]) -> Sequence[FactMessage[Store]]:
         """Read stores. A store cannot be deleted: its orders are still there."""
         return [read_fact(message, Store, deletable=False) for message in messages]
 
     async def decide(
-        self, read: Sequence[Told[Store]], page: Page, transaction: Transaction
+        self, read: Sequence[FactMessage[Store]], page: UnitOfWork, transaction: Transaction
     ) -> None:
         """Keep the newest word on each store, and wake the orders that wait on it."""
         await page.lock(transaction)
@@ -116,15 +116,15 @@ class StoresStage(Stage[Told[Store]]):
         await page.wake(transaction, map(keys.waits_on_store, changed))
 
 
-class ProductsStage(Stage[Told[Product]]):
+class ProductsStage(Stage[FactMessage[Product]]):
     """See `streams.stage.Stage`."""
 
-    def read(self, messages: Sequence[Incoming]) -> Sequence[Told[Product]]:
+    def read(self, messages: Sequence[Incoming]) -> Sequence[FactMessage[Product]]:
         """Read products."""
         return [read_fact(message, Product, deletable=True) for message in messages]
 
     async def decide(
-        self, read: Sequence[Told[Product]], page: Page, transaction: Transaction
+        self, read: Sequence[FactMessage[Product]], page: UnitOfWork, transaction: Transaction
     ) -> None:
         """Keep the newest count of each product.
 
@@ -148,15 +148,15 @@ class ProductsStage(Stage[Told[Product]]):
         await page.wake(transaction, map(keys.waits_on_product, changed.keys() | deleted))
 
 
-class ListingsStage(Stage[Told[Listing]]):
+class ListingsStage(Stage[FactMessage[Listing]]):
     """See `streams.stage.Stage`."""
 
-    def read(self, messages: Sequence[Incoming]) -> Sequence[Told[Listing]]:
+    def read(self, messages: Sequence[Incoming]) -> Sequence[FactMessage[Listing]]:
         """Read listings."""
         return [read_fact(message, Listing, deletable=True) for message in messages]
 
     async def decide(
-        self, read: Sequence[Told[Listing]], page: Page, transaction: Transaction
+        self, read: Sequence[FactMessage[Listing]], page: UnitOfWork, transaction: Transaction
     ) -> None:
         """Keep the newest match of each seller SKU."""
         await page.lock(transaction)

@@ -10,15 +10,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing_extensions import override
 
 from handlers.amendments import may_amend, products_to_grow_by
-from handlers.payloads import Reading, read_payload
+from handlers.payloads import ParseResult, read_payload
 from handlers.stores import move_to_store
 from models.amazon_order import AmazonOrder
 from models.outcomes import Created
-from models.records import Occasion, OrderRecord
+from models.records import MessageContext, OrderRecord
 from storage.port import Transaction
 from streams.messages import Incoming
 from streams.order_routing import Orders, route
-from streams.page import Page, sold_in
+from streams.page import UnitOfWork, sold_in
 from streams.stage import Stage
 
 
@@ -38,12 +38,12 @@ class ImportPolicyStage(Stage[Orders]):
     def split(self, read: Orders, weight: int) -> tuple[Orders, Orders]:
         message, reading = read
         first, rest = (
-            Reading.model_construct(orders=orders, refusal=reading.refusal)
+            ParseResult.model_construct(orders=orders, refusal=reading.refusal)
             for orders in (reading.orders[:weight], reading.orders[weight:])
         )
         return (message, first), (message, rest)
 
-    async def decide(self, read: Sequence[Orders], page: Page, transaction: Transaction) -> None:
+    async def decide(self, read: Sequence[Orders], page: UnitOfWork, transaction: Transaction) -> None:
         """Record every order, ask the policy and the blocker check, and amend what is created."""
         await page.lock(transaction)
         named = {order.amazon_order_id for _, reading in read for order in reading.orders}
@@ -70,7 +70,7 @@ class ImportPolicyStage(Stage[Orders]):
         await page.wake_freed(transaction)
 
 
-def _receive(store_id: str, order: AmazonOrder, page: Page, occasion: Occasion) -> None:
+def _receive(store_id: str, order: AmazonOrder, page: UnitOfWork, occasion: MessageContext) -> None:
     recorded = page.record_of(order.amazon_order_id)
     if recorded is not None and recorded.store_id != store_id:
         page.move(recorded, move_to_store(recorded, store_id, occasion))
@@ -78,7 +78,7 @@ def _receive(store_id: str, order: AmazonOrder, page: Page, occasion: Occasion) 
 
 
 async def _gather(
-    page: Page,
+    page: UnitOfWork,
     told: Iterable[tuple[str, AmazonOrder]],
     found: Mapping[str, OrderRecord],
     transaction: Transaction,

@@ -19,12 +19,12 @@ from models.errors import (
     TransactionTooLarge,
     TransientStorageError,
 )
-from models.ledger import OffsetReset, Outgoing, Position, Source
-from models.refusals import DeadLetterCode, Refusal
+from models.ledger import OffsetReset, Outgoing, Checkpoint, TopicPartition
+from models.refusals import DeadLetterCode, Rejection
 from storage.port import Storage, Transaction
 from streams.messages import Incoming
 from streams.outbox import End, Outbox
-from streams.page import Page
+from streams.page import UnitOfWork
 from streams.publisher import Publisher
 from streams.stage import Stage
 from streams.watchdog import Progress
@@ -65,23 +65,23 @@ class ParsedMessage(NamedTuple):
     it moves past offsets that Kafka `deleted` before they were read.
     """
 
-    source: Source
+    source: TopicPartition
     end: int
     weight: int = 0
     size: int = 0
     message: Incoming | None = None
     read: Any = None
-    refusal: Refusal | None = None
+    refusal: Rejection | None = None
     done: int = 0
     part: int = 0
     deleted: range = range(0)
 
 
-Decided = tuple[Sequence[tuple[Position, Position]], Sequence[Outgoing]]
+Decided = tuple[Sequence[tuple[Checkpoint, Checkpoint]], Sequence[Outgoing]]
 """The positions a transaction moves, and what it publishes."""
 
 
-class Lane:
+class TopicProcessor:
     """Decides one topic's partitions, in transactions that also move their positions.
 
     Whatever waits is decided together, so that partitions need not take turns. The next batches
@@ -91,7 +91,7 @@ class Lane:
 
     def __init__(
         self,
-        positions: Iterable[Position],
+        positions: Iterable[Checkpoint],
         stage: Stage[Any],
         storage: Storage,
         publisher: Publisher,
@@ -114,16 +114,16 @@ class Lane:
         self._draining = False
 
     @property
-    def positions(self) -> Mapping[Source, Position]:
+    def positions(self) -> Mapping[TopicPartition, Checkpoint]:
         """Where its partitions stand."""
         return self._outbox.positions
 
     @property
-    def published_to(self) -> Mapping[Source, int]:
+    def published_to(self) -> Mapping[TopicPartition, int]:
         """Everything before these offsets is decided and published."""
         return self._outbox.published_to
 
-    def progress(self, source: Source) -> Progress:
+    def progress(self, source: TopicPartition) -> Progress:
         """Say how far a partition is."""
         position = self.positions[source]
         published_to = self.published_to[source]
@@ -134,7 +134,7 @@ class Lane:
         """Whether more should be read: less waits, of all partitions, than is decided at once."""
         return self._waiting_weight < self._max_weight and self._waiting_size < MAX_BATCH_BYTES
 
-    def put(self, source: Source, batch: Batch) -> None:
+    def put(self, source: TopicPartition, batch: Batch) -> None:
         """Read a partition's batch; it is decided when those before it are."""
         taken_to = self._taken_to[source]
         if batch.start > taken_to:
@@ -149,7 +149,7 @@ class Lane:
                 self._waiting_size += one.size
             self._news.set()
 
-    def _parse(self, source: Source, batch: Batch, taken_to: int) -> Iterator[ParsedMessage]:
+    def _parse(self, source: TopicPartition, batch: Batch, taken_to: int) -> Iterator[ParsedMessage]:
         if deleted := range(taken_to, batch.deleted_to):
             yield ParsedMessage(source, deleted.stop, deleted=deleted)
         new = [one for one in batch.messages if one.last_offset >= taken_to]
@@ -291,21 +291,21 @@ class Lane:
         self._outbox.add(*decided)
         await self._outbox.publish()
 
-    def _page_of(self, batch: Sequence[ParsedMessage]) -> Page:
+    def _page_of(self, batch: Sequence[ParsedMessage]) -> UnitOfWork:
         """Return a page that knows whose dead letter is given, with those of the unreadable."""
         positions = self.positions.items()
         told = [(source.partition, at.decided_to) for source, at in positions if at.part_refused]
-        page = Page(self._first.topic, self._now(), refused=told)
+        page = UnitOfWork(self._first.topic, self._now(), refused=told)
         for one in batch:
             if one.message is not None and one.refusal is not None:
                 page.refuse(one.message, one.refusal)
         return page
 
     @property
-    def _first(self) -> Source:
+    def _first(self) -> TopicPartition:
         return next(iter(self.positions))
 
-    async def _has_moved(self, source: Source) -> bool:
+    async def _has_moved(self, source: TopicPartition) -> bool:
         stored, known = await self._storage.position(source), self.positions[source]
         if stored.epoch != known.epoch:
             raise Fenced(f"{source} has another owner")
@@ -363,7 +363,7 @@ def log_reset(reset: OffsetReset) -> None:
     )
 
 
-def _ends_of(batch: Sequence[ParsedMessage], page: Page) -> Mapping[Source, End]:
+def _ends_of(batch: Sequence[ParsedMessage], page: UnitOfWork) -> Mapping[TopicPartition, End]:
     ends = {}
     for one in batch:
         is_refused = bool(one.part) and (one.source.partition, one.end) in page.refused
@@ -373,7 +373,7 @@ def _ends_of(batch: Sequence[ParsedMessage], page: Page) -> Mapping[Source, End]
 
 def _refused(one: ParsedMessage, error: DuplicateKey) -> ParsedMessage:
     words = f"{error.collection}: expected no document yet of what the message would make"
-    refusal = Refusal(code=DeadLetterCode.ALREADY_STORED, message=words)
+    refusal = Rejection(code=DeadLetterCode.ALREADY_STORED, message=words)
     return one._replace(read=None, refusal=refusal)
 
 

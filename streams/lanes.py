@@ -13,9 +13,9 @@ import structlog
 from tenacity import AsyncRetrying, retry_if_exception_type, wait_exponential_jitter
 
 from models.errors import TransientStorageError
-from models.ledger import Changes, OffsetReset, Position, Source
+from models.ledger import ChangeSet, OffsetReset, Checkpoint, TopicPartition
 from storage.port import R, Storage, Transaction
-from streams.lane import MAX_WEIGHT, Batch, Lane, log_reset, log_retry
+from streams.lane import MAX_WEIGHT, Batch, TopicProcessor, log_reset, log_retry
 from streams.publisher import Publisher
 from streams.stage import Stage
 from streams.watchdog import Progress
@@ -43,10 +43,10 @@ class LogBounds:
     topic_id: str | None = None
 
 
-ReadBounds = Callable[[Collection[Source]], Awaitable[Mapping[Source, LogBounds]]]
+ReadBounds = Callable[[Collection[TopicPartition]], Awaitable[Mapping[TopicPartition, LogBounds]]]
 
 
-class Lanes:
+class PartitionAssignment:
     """Owns the lanes of a worker. A lane that fails fails the worker."""
 
     def __init__(
@@ -64,7 +64,7 @@ class Lanes:
         self._now = now
         self._on_failure = on_failure
         self._max_weight = max_weight
-        self._lanes: dict[str, tuple[Lane, asyncio.Task[None]]] = {}
+        self._lanes: dict[str, tuple[TopicProcessor, asyncio.Task[None]]] = {}
         # Faust may ask for the positions twice at once, from a rebalance and from its reader.
         self._handing_over = asyncio.Lock()
         self._room = asyncio.Event()
@@ -72,8 +72,8 @@ class Lanes:
         """Since when partitions are being taken up; None while none are."""
 
     async def assign(
-        self, sources: Iterable[Source], bounds_of: ReadBounds
-    ) -> Mapping[Source, int]:
+        self, sources: Iterable[TopicPartition], bounds_of: ReadBounds
+    ) -> Mapping[TopicPartition, int]:
         """Take up partitions where the ledger says; give the offsets to read from.
 
         Lanes there were before are drained first. A partition without bounds is none that there is.
@@ -90,8 +90,8 @@ class Lanes:
                 self.assigning_since = None
 
     async def _take_up(
-        self, sources: Sequence[Source], bounds_of: ReadBounds
-    ) -> Mapping[Source, int]:
+        self, sources: Sequence[TopicPartition], bounds_of: ReadBounds
+    ) -> Mapping[TopicPartition, int]:
         by_topic = {topic: list(of) for topic, of in groupby(sources, lambda one: one.topic)}
         taken = {topic: await _again(self._storage.take_up, of) for topic, of in by_topic.items()}
         # Only now: whoever sleeps between the two must not find a log that ends before a position
@@ -101,7 +101,7 @@ class Lanes:
             positions = [one for one in claimed if one.source in bounds]
             if not positions:
                 continue  # the topic is deleted; when it is there again, they are assigned again
-            lane = Lane(
+            lane = TopicProcessor(
                 await self._within_logs(positions, bounds),
                 self._stages[topic],
                 self._storage,
@@ -116,13 +116,13 @@ class Lanes:
         log.info("partitions-assigned", partitions=len(bounds))
         return {source: one.decided_to for source, one in self._positions().items()}
 
-    def deliver(self, source: Source, batch: Batch) -> None:
+    def deliver(self, source: TopicPartition, batch: Batch) -> None:
         """Hand a batch to its lane. One for a partition that was given up is dropped."""
         lane = self._lane_of(source)
         if lane is not None:
             lane.put(source, batch)
 
-    async def with_room(self, sources: Collection[Source], seconds: float) -> set[Source]:
+    async def with_room(self, sources: Collection[TopicPartition], seconds: float) -> set[TopicPartition]:
         """Give those whose lanes can take a batch at once; waits for one, at most so long.
 
         A partition that nobody may read from yet holds up none of the others.
@@ -135,18 +135,18 @@ class Lanes:
             ready = self._with_room(sources)
         return ready
 
-    def _with_room(self, sources: Collection[Source]) -> set[Source]:
+    def _with_room(self, sources: Collection[TopicPartition]) -> set[TopicPartition]:
         lanes = {source: self._lane_of(source) for source in sources}
         return {one for one, lane in lanes.items() if lane is None or lane.has_room}
 
-    def _lane_of(self, source: Source) -> Lane | None:
+    def _lane_of(self, source: TopicPartition) -> TopicProcessor | None:
         owned = self._lanes.get(source.topic)
         return owned[0] if owned is not None and source in owned[0].positions else None
 
-    def _positions(self) -> Mapping[Source, Position]:
+    def _positions(self) -> Mapping[TopicPartition, Checkpoint]:
         return {s: one for lane, _ in self._lanes.values() for s, one in lane.positions.items()}
 
-    async def drain(self) -> Mapping[Source, int]:
+    async def drain(self) -> Mapping[TopicPartition, int]:
         """Let every lane finish what it has at hand, then drop them all.
 
         Returns:
@@ -158,7 +158,7 @@ class Lanes:
         async with self._handing_over:
             return await self._drain()
 
-    async def _drain(self) -> Mapping[Source, int]:
+    async def _drain(self) -> Mapping[TopicPartition, int]:
         owned, self._lanes = self._lanes, {}
         self._room.set()
         for lane, _ in owned.values():
@@ -170,17 +170,17 @@ class Lanes:
                 raise DrainTimeout(", ".join(task.get_name() for task in late))
         return _published(owned)
 
-    def published(self) -> Mapping[Source, int]:
+    def published(self) -> Mapping[TopicPartition, int]:
         """Give, per partition, the offset up to which all is decided and published."""
         return _published(self._lanes)
 
-    def progress(self) -> Mapping[Source, Progress]:
+    def progress(self) -> Mapping[TopicPartition, Progress]:
         """Give how far each partition is."""
         return {s: lane.progress(s) for lane, _ in self._lanes.values() for s in lane.positions}
 
     async def _within_logs(
-        self, positions: Sequence[Position], bounds: Mapping[Source, LogBounds]
-    ) -> Sequence[Position]:
+        self, positions: Sequence[Checkpoint], bounds: Mapping[TopicPartition, LogBounds]
+    ) -> Sequence[Checkpoint]:
         """Move positions that are not in their logs any more to the oldest message there is."""
         now = self._now()
         found = [(one, *_within_log(one, bounds[one.source], now)) for one in positions]
@@ -188,7 +188,7 @@ class Lanes:
         resets = [reset for *_, reset in found if reset is not None]
 
         async def work(transaction: Transaction) -> None:
-            await transaction.write(Changes(offset_resets=resets), moves)
+            await transaction.write(ChangeSet(offset_resets=resets), moves)
 
         if moves:
             await _again(self._storage.transact, work, positions[0].source)
@@ -201,13 +201,13 @@ class Lanes:
             self._on_failure(error)
 
 
-def _published(lanes: Mapping[str, tuple[Lane, asyncio.Task[None]]]) -> Mapping[Source, int]:
+def _published(lanes: Mapping[str, tuple[TopicProcessor, asyncio.Task[None]]]) -> Mapping[TopicPartition, int]:
     return {s: to for lane, _ in lanes.values() for s, to in lane.published_to.items()}
 
 
 def _within_log(
-    position: Position, bounds: LogBounds, at: datetime
-) -> tuple[Position, OffsetReset | None]:
+    position: Checkpoint, bounds: LogBounds, at: datetime
+) -> tuple[Checkpoint, OffsetReset | None]:
     """Return where to read on, and what is to be reported of it."""
     known, topic_id = position.topic_id, bounds.topic_id or position.topic_id
     is_recreated = known is not None and known != topic_id

@@ -7,8 +7,8 @@ from typing import NamedTuple, Protocol
 from models.commands import COMMAND
 from models.events import Event
 from models.ledger import CommandMessage, DeadLetter, Header, Outgoing
-from models.records import Cause
-from models.refusals import Refusal
+from models.records import MessageRef
+from models.refusals import Rejection
 from streams.topics import TopicName
 
 CE_SOURCE = b"/order-import"
@@ -51,7 +51,7 @@ class Incoming(Protocol):
         ...
 
     @property
-    def refusal(self) -> Refusal | None:
+    def refusal(self) -> Rejection | None:
         """Why Kafka's format does not let it through; None for a message that is one."""
         ...
 
@@ -81,12 +81,12 @@ def header(message: Incoming, name: str) -> str | None:
     return None
 
 
-def cause_of(topic: str, message: Incoming) -> Cause:
+def cause_of(topic: str, message: Incoming) -> MessageRef:
     """Give where a message came from, and its trace."""
     trace = header(message, "traceparent") if message.headers else None
     if trace is not None and not _TRACEPARENT.fullmatch(trace):
         trace = None
-    return Cause(topic, message.partition, message.offset, trace)
+    return MessageRef(topic, message.partition, message.offset, trace)
 
 
 def encode(outgoing: Outgoing) -> Outbound:

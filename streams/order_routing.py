@@ -5,17 +5,17 @@ An Amazon order is one order in the whole installation, whatever store a message
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from handlers.payloads import Reading
+from handlers.payloads import ParseResult
 from handlers.payloads.problems import joined, quoted
 from handlers.stores import StoreMismatch, choose_store, name_store
 from models import keys
 from models.amazon_order import AmazonOrder
 from models.facts import Store
-from models.refusals import DeadLetterCode, Refusal
+from models.refusals import DeadLetterCode, Rejection
 from streams.messages import Incoming, header
-from streams.page import Page
+from streams.page import UnitOfWork
 
-Orders = tuple[Incoming, Reading]
+Orders = tuple[Incoming, ParseResult]
 """A message and the orders it tells of."""
 News = tuple[str, AmazonOrder, Incoming]
 """A `store/order` key, what is told of that order, and the message that tells it."""
@@ -27,7 +27,7 @@ _EXPECTED = (
 
 
 def route(
-    read: Sequence[Orders], holders: Mapping[str, str], stores: Mapping[str, Store], page: Page
+    read: Sequence[Orders], holders: Mapping[str, str], stores: Mapping[str, Store], page: UnitOfWork
 ) -> list[News]:
     """Return each order with its key, in the order of the messages.
 
@@ -67,9 +67,9 @@ def route(
 
 
 def _refuse(
-    page: Page,
+    page: UnitOfWork,
     message: Incoming,
-    refusal: Refusal | None,
+    refusal: Rejection | None,
     orders: Sequence[tuple[AmazonOrder, StoreMismatch | None]],
     stores: Mapping[str, Store],
 ) -> None:
@@ -83,7 +83,7 @@ def _refuse(
     code = DeadLetterCode.UNKNOWN_STORE if storeless else DeadLetterCode.STORE_MISMATCH
     page.refuse(
         message,
-        Refusal(code=refusal.code if refusal is not None else code, message="; ".join(problems)),
+        Rejection(code=refusal.code if refusal is not None else code, message="; ".join(problems)),
         details_of=_waits_for(storeless[0]) if storeless and refusal is None else None,
     )
 

@@ -5,28 +5,28 @@ from collections.abc import Sequence
 from handlers.order_updates import apply_update
 from models import keys
 from models.facts import OrderUpdate
-from models.refusals import DeadLetterCode, Refusal
+from models.refusals import DeadLetterCode, Rejection
 from storage.port import Transaction
-from streams.facts import Told, read_fact
+from streams.facts import FactMessage, read_fact
 from streams.messages import Incoming
-from streams.page import Page
+from streams.page import UnitOfWork
 from streams.stage import Stage
 
-_NO_SUCH_ORDER = Refusal(
+_NO_SUCH_ORDER = Rejection(
     code=DeadLetterCode.INVALID_MESSAGE,
     message="commerce_order_id: expected the id of a Commerce order that this worker created",
 )
 
 
-class OrderUpdatesStage(Stage[Told[OrderUpdate]]):
+class OrderUpdatesStage(Stage[FactMessage[OrderUpdate]]):
     """See `streams.stage.Stage`."""
 
-    def read(self, messages: Sequence[Incoming]) -> Sequence[Told[OrderUpdate]]:
+    def read(self, messages: Sequence[Incoming]) -> Sequence[FactMessage[OrderUpdate]]:
         """Read updates."""
         return [read_fact(message, OrderUpdate, deletable=False) for message in messages]
 
     async def decide(
-        self, read: Sequence[Told[OrderUpdate]], page: Page, transaction: Transaction
+        self, read: Sequence[FactMessage[OrderUpdate]], page: UnitOfWork, transaction: Transaction
     ) -> None:
         """Move Commerce orders on, free what is canceled, and let go of what is counted."""
         await page.lock(transaction)

@@ -9,7 +9,7 @@ import structlog
 
 from models.errors import Fenced, TransientStorageError
 from models.events import Event
-from models.ledger import Outgoing, Position, Source
+from models.ledger import Outgoing, Checkpoint, TopicPartition
 from storage.port import Storage
 from streams.publisher import Publisher
 
@@ -22,7 +22,7 @@ _PAUSES = 0.005, 0.5
 
 
 class End(NamedTuple):
-    """Where a partition stands after a transaction; see `models.ledger.Position`."""
+    """Where a partition stands after a transaction; see `models.ledger.Checkpoint`."""
 
     decided_to: int
     part: int = 0
@@ -40,7 +40,7 @@ class Outbox:
     """
 
     def __init__(
-        self, positions: Iterable[Position], storage: Storage, publisher: Publisher
+        self, positions: Iterable[Checkpoint], storage: Storage, publisher: Publisher
     ) -> None:
         self.positions = {position.source: position for position in positions}
         """Where each partition stands, by the last transaction that moved it."""
@@ -64,8 +64,8 @@ class Outbox:
         return not self._unpublished and not any(one.outbox for one in self.positions.values())
 
     def moved(
-        self, ends: Mapping[Source, End], outgoing: Sequence[Outgoing]
-    ) -> Sequence[tuple[Position, Position]]:
+        self, ends: Mapping[TopicPartition, End], outgoing: Sequence[Outgoing]
+    ) -> Sequence[tuple[Checkpoint, Checkpoint]]:
         """Give how positions move, before and after, with what one more transaction decides.
 
         Args:
@@ -82,7 +82,7 @@ class Outbox:
                 moves.append((before, before.moved(to, kept, part, part_refused=is_refused)))
         return moves
 
-    def add(self, moves: Iterable[tuple[Position, Position]], outgoing: Sequence[Outgoing]) -> None:
+    def add(self, moves: Iterable[tuple[Checkpoint, Checkpoint]], outgoing: Sequence[Outgoing]) -> None:
         """Take in what a transaction, which is committed, has moved and decided."""
         self.positions |= {after.source: after for _, after in moves}
         self._unpublished = (*self._unpublished, *outgoing)
@@ -114,7 +114,7 @@ class Outbox:
             self._publishing = None
 
     async def _publish(
-        self, waiting: Sequence[Outgoing], ends: dict[Source, int], *, resumed: bool
+        self, waiting: Sequence[Outgoing], ends: dict[TopicPartition, int], *, resumed: bool
     ) -> None:
         waited, (pause, longest) = 0.0, _PAUSES
         while True:

@@ -13,17 +13,17 @@ from models.catalog import Catalog
 from models.commands import Recheck
 from models.decision import Decision
 from models.facts import Store
-from models.ledger import Changes, CommandMessage, DeadLetter, OrderChange, Outgoing
+from models.ledger import ChangeSet, CommandMessage, DeadLetter, OrderWrite, Outgoing
 from models.outcomes import Created
 from models.records import (
-    Cause,
+    MessageRef,
     CommerceOrder,
-    Occasion,
+    MessageContext,
     OrderRecord,
     StockedProduct,
-    StoryEntry,
+    HistoryEntry,
 )
-from models.refusals import Refusal
+from models.refusals import Rejection
 from models.replays import ReplayAnswer
 from storage.port import Facts, Transaction
 from streams.dead_letters import to_dead_letter
@@ -39,10 +39,10 @@ class _Fold:
     moved_from: str | None = None
     changed: bool = False
     details: bool = False
-    story: list[StoryEntry] = field(default_factory=list)
+    story: list[HistoryEntry] = field(default_factory=list)
 
 
-class Page:
+class UnitOfWork:
     """Decisions of one transaction, one after the other, each seeing those before it.
 
     It has the facts that orders are judged by, with what is reserved as of the decisions so far.
@@ -69,7 +69,7 @@ class Page:
         self._similar: dict[str, str] = {}
         self._catalog = Catalog(self._matches, self.products, self._similar)
         self._numbered = numbered
-        self._changes = Changes()
+        self._changes = ChangeSet()
         self._orders: dict[str, _Fold] = {}
         self._keys: dict[str, str] = {}
         self._commerce_orders: dict[str, CommerceOrder] = {}
@@ -140,11 +140,11 @@ class Page:
         """Pieces that this page takes (positive) or frees again (negative), per catalog SKU."""
         return self._changes.held
 
-    def occasion(self, message: Incoming) -> Occasion:
+    def occasion(self, message: Incoming) -> MessageContext:
         """Give the occasion of a message of this batch."""
-        return Occasion(cause_of(self.topic, message), self.at)
+        return MessageContext(cause_of(self.topic, message), self.at)
 
-    def receive(self, store_id: str, news: AmazonOrder, occasion: Occasion) -> None:
+    def receive(self, store_id: str, news: AmazonOrder, occasion: MessageContext) -> None:
         """Take one message about one order of a store."""
         record = self.record(keys.order_key(store_id, news.amazon_order_id))
         commerce_order = None
@@ -158,7 +158,7 @@ class Page:
         )
 
     def judge(
-        self, record: OrderRecord, occasion: Occasion, *, replay_id: str | None = None
+        self, record: OrderRecord, occasion: MessageContext, *, replay_id: str | None = None
     ) -> Decision | None:
         """Judge an order again by today's facts. Its story names the replay, if it is for one."""
         store = self.stores.get(record.store_id)
@@ -172,7 +172,7 @@ class Page:
         self.decide(decision)
         return decision
 
-    def replay(self, record: OrderRecord, occasion: Occasion, replay_id: str) -> ReplayAnswer:
+    def replay(self, record: OrderRecord, occasion: MessageContext, replay_id: str) -> ReplayAnswer:
         """Judge one order for a replay, and give what there is to tell its operator."""
         decision = self.judge(record, occasion, replay_id=replay_id)
         return answer_of(record, self.stores.get(record.store_id), decision)
@@ -215,7 +215,7 @@ class Page:
         for sku, pieces in counted:
             self._hold(sku, -pieces)
 
-    def refuse(self, message: Incoming, refusal: Refusal, *, details_of: str | None = None) -> None:
+    def refuse(self, message: Incoming, refusal: Rejection, *, details_of: str | None = None) -> None:
         """Add a dead letter, with the bytes as they came: one for each message.
 
         Bytes beyond what is kept stay where they came from, and the letter says so.
@@ -227,10 +227,10 @@ class Page:
             self._changes.dead_letters.append(letter)
             self.outgoing.append(letter)
 
-    def claim(self, letter: DeadLetter) -> Occasion:
+    def claim(self, letter: DeadLetter) -> MessageContext:
         """Mark a dead letter as taken up; give the occasion it is."""
         self._changes.claimed.append(letter.dead_letter_id)
-        return Occasion(Cause(letter.topic, letter.partition, letter.offset), self.at)
+        return MessageContext(MessageRef(letter.topic, letter.partition, letter.offset), self.at)
 
     async def wake(self, transaction: Transaction, facts: Iterable[str]) -> None:
         """Ask for those orders to be judged again that wait on a changed fact (rule 12).
@@ -251,15 +251,15 @@ class Page:
         await self.wake(transaction, map(keys.waits_on_product, self._freed))
 
     @property
-    def facts(self) -> Changes:
+    def facts(self) -> ChangeSet:
         """Where changed stores, products and listings are added, and what replays and syncs did."""
         return self._changes
 
-    def to_changes(self) -> Changes:
+    def to_changes(self) -> ChangeSet:
         """Give all that is to be stored."""
         changes = self._changes
         changes.orders = [
-            OrderChange(fold.record, tuple(fold.story), fold.is_new, fold.details, fold.moved_from)
+            OrderWrite(fold.record, tuple(fold.story), fold.is_new, fold.details, fold.moved_from)
             for fold in self._orders.values()
             if fold.changed
         ]

@@ -5,7 +5,7 @@ from typing import Protocol, TypeVar
 
 from storage.port import Transaction
 from streams.messages import Incoming
-from streams.page import Page
+from streams.page import UnitOfWork
 
 Read = TypeVar("Read")
 
@@ -34,7 +34,7 @@ class Stage(Protocol[Read]):
         del read, weight
         return None
 
-    async def decide(self, read: Sequence[Read], page: Page, transaction: Transaction) -> None:
+    async def decide(self, read: Sequence[Read], page: UnitOfWork, transaction: Transaction) -> None:
         """Gather, decide, and put the decisions on the page.
 
         What was read may be of several partitions. It may run more than once for the same.

@@ -24,11 +24,11 @@ from faust.transport.drivers.aiokafka import Transport as FaustTransport
 from faust.types import TP
 from tenacity import AsyncRetrying, retry_if_exception_type
 
-from models.ledger import Source
+from models.ledger import TopicPartition
 from streams.consumer import METADATA_SECONDS, Consumer
 from streams.decoding import Record
 from streams.lane import Batch
-from streams.lanes import Lanes, LogBounds
+from streams.lanes import PartitionAssignment, LogBounds
 
 PEEK_SECONDS = 0.02
 """How long to wait for news of some partitions while others, whose lanes are full, have some."""
@@ -105,12 +105,12 @@ class LedgerConsumerThread(AIOKafkaConsumerThread):
                 batches[tp] = [batch]
         return batches
 
-    async def log_bounds(self, partitions: Collection[TP]) -> Mapping[Source, LogBounds]:
+    async def log_bounds(self, partitions: Collection[TP]) -> Mapping[TopicPartition, LogBounds]:
         """Return the bounds of those partitions that there are, and watch their topics' ids."""
-        found: Mapping[Source, LogBounds] = await self.call_thread(self._log_bounds, partitions)
+        found: Mapping[TopicPartition, LogBounds] = await self.call_thread(self._log_bounds, partitions)
         return found
 
-    async def _log_bounds(self, partitions: Collection[TP]) -> Mapping[Source, LogBounds]:
+    async def _log_bounds(self, partitions: Collection[TP]) -> Mapping[TopicPartition, LogBounds]:
         consumer: Consumer = self._ensure_consumer()
         # aiokafka would wait long for the offsets of a topic that is deleted, and all others too.
         await consumer.refresh()
@@ -119,7 +119,7 @@ class LedgerConsumerThread(AIOKafkaConsumerThread):
         self._topic_ids = ids = await consumer.topic_ids({tp.topic for tp in there})
         starts = await consumer.beginning_offsets(there)
         ends = await consumer.end_offsets(there)
-        return {Source(*tp): LogBounds(starts[tp], ends[tp], ids.get(tp.topic)) for tp in there}
+        return {TopicPartition(*tp): LogBounds(starts[tp], ends[tp], ids.get(tp.topic)) for tp in there}
 
     async def _check_topics(self, consumer: Consumer) -> None:
         """Have partitions taken up anew whose topic was deleted and created anew meanwhile.
@@ -174,16 +174,16 @@ class LedgerConsumer(FaustConsumer):
 
     async def seek_to_committed(self) -> Mapping[TP, int]:
         """Take up the assigned partitions where the ledger says."""
-        assigned = [Source(*tp) for tp in self.assignment()]
+        assigned = [TopicPartition(*tp) for tp in self.assignment()]
         offsets = await self.transport.lanes.assign(assigned, self._bounds_of)
         positions = {TP(*source): offset for source, offset in offsets.items()}
         await self.seek_wait(positions)
         return positions
 
-    async def _bounds_of(self, sources: Collection[Source]) -> Mapping[Source, LogBounds]:
+    async def _bounds_of(self, sources: Collection[TopicPartition]) -> Mapping[TopicPartition, LogBounds]:
         # Brokers away for long end no worker. Its end, and the next rebalance, break this off.
         again = AsyncRetrying(retry=retry_if_exception_type(KafkaTimeoutError), reraise=True)
-        bounds: Mapping[Source, LogBounds] = await again(
+        bounds: Mapping[TopicPartition, LogBounds] = await again(
             self._thread.log_bounds, [TP(*source) for source in sources]
         )
         return bounds
@@ -202,7 +202,7 @@ class LedgerConsumer(FaustConsumer):
         timeout: float,  # noqa: ASYNC109 - Faust's
     ) -> Mapping[TP, list[Any]]:
         """Read what lanes have room for: to Faust, one full queue would stop all the others."""
-        active = {Source(*tp) for tp in active_partitions or ()}
+        active = {TopicPartition(*tp) for tp in active_partitions or ()}
         ready = await self.transport.lanes.with_room(active, timeout)
         if not ready:
             return {}
@@ -215,7 +215,7 @@ class LedgerConsumer(FaustConsumer):
 
     def _new_offset(self, tp: TP) -> int | None:
         # 0 is also what a partition has whose earlier owner's events are still to go out.
-        return self.transport.lanes.published().get(Source(tp.topic, tp.partition)) or None
+        return self.transport.lanes.published().get(TopicPartition(tp.topic, tp.partition)) or None
 
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
         """A batch is not a gap."""
@@ -226,6 +226,6 @@ class LedgerTransport(FaustTransport):
 
     Consumer = LedgerConsumer
 
-    def __init__(self, *args: Any, lanes: Lanes, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, lanes: PartitionAssignment, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.lanes = lanes

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from models.ledger import Source
+from models.ledger import TopicPartition
 
 
 class Progress(NamedTuple):
@@ -20,7 +20,7 @@ class Progress(NamedTuple):
 class Stall:
     """A partition that stands still, for so many seconds, before the `end` of its log."""
 
-    source: Source
+    source: TopicPartition
     progress: Progress
     end: int
     seconds: float
@@ -57,10 +57,10 @@ class Watchdog:
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
-        self._since: dict[Source, tuple[tuple[int, int, int], float]] = {}
+        self._since: dict[TopicPartition, tuple[tuple[int, int, int], float]] = {}
 
     def look(
-        self, progress: Mapping[Source, Progress], ends: Mapping[Source, int], at: float
+        self, progress: Mapping[TopicPartition, Progress], ends: Mapping[TopicPartition, int], at: float
     ) -> Sequence[Stall]:
         """Give the partitions that stand for too long.
 

@@ -17,16 +17,16 @@ from models.ledger import CommandMessage, DeadLetter, Header
 from models.money import Money
 from models.outcomes import Blocked, Waiting, WaitingReason
 from models.records import (
-    Cause,
+    MessageRef,
     CommerceLine,
     CommerceOrder,
-    Hold,
-    Occasion,
+    Reservation,
+    MessageContext,
     OrderRecord,
     StockedProduct,
-    StoryEntry,
+    HistoryEntry,
 )
-from models.refusals import DeadLetterCode, Refusal
+from models.refusals import DeadLetterCode, Rejection
 from models.replays import Replay, ReplayState
 
 STORE = "store-1"
@@ -46,7 +46,7 @@ class Message(NamedTuple):
     key: bytes | None = None
     headers: tuple[Header, ...] = ()
     partition: int = 0
-    refusal: Refusal | None = None
+    refusal: Rejection | None = None
 
     @property
     def size(self) -> int:
@@ -159,14 +159,14 @@ def an_update(status: CommerceStatus | str, **overrides: Any) -> OrderUpdate:
     return OrderUpdate(**(fields | overrides))
 
 
-def a_cause(**overrides: Any) -> Cause:
+def a_cause(**overrides: Any) -> MessageRef:
     fields: dict[str, Any] = {"topic": "amazon.orders", "partition": 0, "offset": 7}
-    return Cause(**(fields | overrides))
+    return MessageRef(**(fields | overrides))
 
 
-def an_occasion(**overrides: Any) -> Occasion:
+def an_occasion(**overrides: Any) -> MessageContext:
     fields: dict[str, Any] = {"cause": a_cause(), "at": NOW}
-    return Occasion(**(fields | overrides))
+    return MessageContext(**(fields | overrides))
 
 
 def a_blocker(**overrides: Any) -> Blocker:
@@ -220,7 +220,7 @@ def a_commerce_order(**overrides: Any) -> CommerceOrder:
         "purchase_date": PURCHASED,
         "total": money("10.80"),
         "lines": (CommerceLine(an_item(), "SKU-1"),),
-        "holds": (Hold("SKU-1", 1),),
+        "holds": (Reservation("SKU-1", 1),),
         "buyer_requested_cancel": False,
         "replayed": False,
         "created_at": NOW,
@@ -275,6 +275,6 @@ def a_dead_letter(**overrides: Any) -> DeadLetter:
     return DeadLetter(**(fields | overrides))
 
 
-def a_story_entry(**overrides: Any) -> StoryEntry:
+def a_story_entry(**overrides: Any) -> HistoryEntry:
     fields: dict[str, Any] = {"at": NOW, "cause": a_cause(), "what": "received"}
-    return StoryEntry(**(fields | overrides))
+    return HistoryEntry(**(fields | overrides))

@@ -7,7 +7,7 @@ from storage.port import Storage, Transaction
 from streams.clock import now
 from streams.import_policy import ImportPolicyStage
 from streams.messages import Headers, Incoming, Outbound, encode
-from streams.page import Page
+from streams.page import UnitOfWork
 from streams.stage import Stage
 from streams.topics import TopicName
 
@@ -41,8 +41,8 @@ async def decide(
     """Read, decide and store a batch of one topic; give what is to be published."""
     read = stage.read(messages)
 
-    async def work(transaction: Transaction) -> Page:
-        page = Page(topic, now())
+    async def work(transaction: Transaction) -> UnitOfWork:
+        page = UnitOfWork(topic, now())
         await stage.decide(read, page, transaction)
         await transaction.write(page.to_changes())
         return page

@@ -10,19 +10,19 @@ from dataclasses import replace
 from typing import Any
 
 import uvloop
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition as KafkaPartition
 from aiokafka.abc import ConsumerRebalanceListener
 
 from bench.contenders.batch_work import STAGES
 from bench.contenders.until_stopped import until_stopped
-from models.ledger import Position, Source
+from models.ledger import Checkpoint, TopicPartition
 from order_import.clients import connect_storage, kafka_options, new_consumer, new_producer
 from order_import.settings import Settings, load_settings
 from storage.mongo import MongoStorage
 from storage.port import Transaction
 from streams.clock import now
 from streams.messages import encode
-from streams.page import Page
+from streams.page import UnitOfWork
 from streams.stage import Stage
 from streams.tail import not_yet_sent
 
@@ -41,7 +41,7 @@ class Loop(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is unty
         }
         self._storage = storage
         self._producer = producer
-        self._positions: dict[Source, Position] = {}
+        self._positions: dict[TopicPartition, Checkpoint] = {}
         self._consumer = AIOKafkaConsumer(
             **kafka_options(settings),
             group_id=f"{settings.topic_prefix}reference",
@@ -49,15 +49,15 @@ class Loop(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is unty
             auto_offset_reset="earliest",
         )
 
-    async def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
+    async def on_partitions_assigned(self, assigned: Collection[KafkaPartition]) -> None:
         """Take them up when their first records are there."""
 
-    async def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:
+    async def on_partitions_revoked(self, revoked: Collection[KafkaPartition]) -> None:
         """Forget partitions; the ledger fences off what is still under way."""
         for partition in revoked:
-            self._positions.pop(Source(*partition), None)
+            self._positions.pop(TopicPartition(*partition), None)
 
-    async def _take_up(self, sources: Sequence[Source]) -> None:
+    async def _take_up(self, sources: Sequence[TopicPartition]) -> None:
         """Take partitions up where the ledger says; what was left unpublished goes out first."""
         if not sources:
             return
@@ -68,7 +68,7 @@ class Loop(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is unty
                 self._settings.topic_prefix,
             )
             await self._publish(left)
-            self._consumer.seek(TopicPartition(*position.source), position.decided_to)
+            self._consumer.seek(KafkaPartition(*position.source), position.decided_to)
             self._positions[position.source] = position
 
     async def run(self) -> None:
@@ -87,9 +87,9 @@ class Loop(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is unty
         finally:
             await self._consumer.stop()
 
-    async def _work(self, topic: str, polled: Mapping[TopicPartition, Sequence[Any]]) -> None:
+    async def _work(self, topic: str, polled: Mapping[KafkaPartition, Sequence[Any]]) -> None:
         """Decide what a poll gave of one topic, in one transaction."""
-        batches = {Source(*partition): records for partition, records in polled.items()}
+        batches = {TopicPartition(*partition): records for partition, records in polled.items()}
         await self._take_up([source for source in batches if source not in self._positions])
         befores = {source: self._positions[source] for source in batches}
         new = {
@@ -105,8 +105,8 @@ class Loop(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is unty
         read = [one for records in new.values() for one in stage.read(records)]
         keeper = next(iter(new))
 
-        async def decide(transaction: Transaction) -> Sequence[Position]:
-            page = Page(topic, now())
+        async def decide(transaction: Transaction) -> Sequence[Checkpoint]:
+            page = UnitOfWork(topic, now())
             await stage.decide(read, page, transaction)
             moves = [
                 (before := befores[source], before.moved(records[-1].offset + 1, outbox))
@@ -119,7 +119,7 @@ class Loop(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is unty
         afters = await self._storage.transact(decide, keeper)
         await self._publish([one for after in afters for one in after.outbox])
         await self._consumer.commit(
-            {TopicPartition(*after.source): after.decided_to for after in afters}
+            {KafkaPartition(*after.source): after.decided_to for after in afters}
         )
         self._positions |= {after.source: after for after in afters}
 

@@ -95,7 +95,7 @@ class NotifiedOrder(AmazonOrder):
     items: NotifiedItems = ()
 
 
-class OrderChange(NotifiedOrder):
+class OrderWrite(NotifiedOrder):
     """`ORDER_CHANGE` of an order, or with `OrderItemLevel` of one of its items."""
 
     model_config = named(
@@ -147,7 +147,7 @@ def read_order_change(message: Object) -> AmazonOrder:
     changed = _at(message, *_CHANGE, "OrderChangeTrigger", "TimeOfOrderChange")
     newest = {_CHANGED: message.get("EventTime") if is_blank(changed) else changed}
     counted = {"items_expected": _pieces(_at(message, *_CHANGE))}
-    order = OrderChange.model_validate(message | _UNTOLD | newest | counted)
+    order = OrderWrite.model_validate(message | _UNTOLD | newest | counted)
     if _at(message, *_CHANGE, "OrderChangeType") == _ASKED:
         is_whole = _at(message, *_CHANGE, "NotificationLevel") == _ALL_ITEMS
         marked = any(item.buyer_requested_cancel is not None for item in order.items)

@@ -1,4 +1,4 @@
-"""From the bytes of a message to a `Reading`: size, JSON, envelopes, kind, each order in turn."""
+"""From the bytes of a message to a `ParseResult`: size, JSON, envelopes, kind, each order in turn."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -9,11 +9,11 @@ from pydantic import ValidationError
 from handlers.payloads import document, notifications, orders_2026, orders_v0
 from handlers.payloads.json_text import BLANK, parse_json
 from handlers.payloads.problems import SHOWN, joined, problems_of
-from handlers.payloads.reading import Reading
+from handlers.payloads.reading import ParseResult
 from handlers.payloads.spelling import by_letters, respelled, spelling_expected
 from handlers.payloads.wire import Object, with_currency
 from models.amazon_order import AmazonOrder
-from models.refusals import DeadLetterCode, Refusal
+from models.refusals import DeadLetterCode, Rejection
 
 MAX_BYTES = 1_000_000
 """The longest message that is read."""
@@ -85,7 +85,7 @@ of an SQS record of an SNS message of an EventBridge event."""
 _AMAZON_ORDER_ID: Final = re.compile(r"[A-Z0-9]{1,3}-[0-9]{7}-[0-9]{7}")
 
 
-def read_payload(value: bytes | None) -> Reading:
+def read_payload(value: bytes | None) -> ParseResult:
     """Read a message of `amazon.orders`. Never raises; the same bytes give the same reading.
 
     Args:
@@ -185,7 +185,7 @@ def _find_page(form: _Form, orders: object, at: str) -> Sequence[_Body | _Proble
     return [_Body(f"{at}[{index}]", order, form) for index, order in enumerate(orders)]
 
 
-def _read(found: Iterable[_Body | _Problem]) -> Reading:
+def _read(found: Iterable[_Body | _Problem]) -> ParseResult:
     """Read each order by itself, so that a bad one costs no other."""
     orders: list[AmazonOrder] = []
     texts: list[str] = []
@@ -200,10 +200,10 @@ def _read(found: Iterable[_Body | _Problem]) -> Reading:
             texts += read.texts if in_full else [""]
             codes.append(read.code)
     if not codes:
-        return Reading(orders=tuple(orders))
+        return ParseResult(orders=tuple(orders))
     # Of several, the one that says most of what is wrong.
     code = DeadLetterCode.INVALID_ORDER if DeadLetterCode.INVALID_ORDER in codes else codes[0]
-    return Reading(orders=tuple(orders), refusal=Refusal(code=code, message=joined(texts)))
+    return ParseResult(orders=tuple(orders), refusal=Rejection(code=code, message=joined(texts)))
 
 
 def _read_order(found: _Body, *, in_full: bool) -> AmazonOrder | _Problem:
@@ -252,5 +252,5 @@ def _placed(at: str, text: str) -> str:
     return f"{at}: {text}" if at else text
 
 
-def _refused(code: DeadLetterCode, message: str) -> Reading:
-    return Reading(refusal=Refusal(code=code, message=message))
+def _refused(code: DeadLetterCode, message: str) -> ParseResult:
+    return ParseResult(refusal=Rejection(code=code, message=message))

@@ -2,10 +2,10 @@
 
 from models.amazon_order import AmazonOrder
 from models.base import Value
-from models.refusals import Refusal
+from models.refusals import Rejection
 
 
-class Reading(Value):
+class ParseResult(Value):
     """The orders of one message, and why it, or a part of it, was not understood.
 
     Both may be there: a page with one bad order gives the good ones and names the bad one.
@@ -14,5 +14,5 @@ class Reading(Value):
 
     orders: tuple[AmazonOrder, ...] = ()
     """In the order of the payload."""
-    refusal: Refusal | None = None
+    refusal: Rejection | None = None
     """Why the message goes to the dead letters too."""

@@ -3,7 +3,7 @@
 from typing import Any
 
 from models.outcomes import Blocked, Waiting
-from models.records import CommerceOrder, StoryEntry
+from models.records import CommerceOrder, HistoryEntry
 from storage.order_documents import state_of
 from storage.reader import OrderHistory
 
@@ -65,7 +65,7 @@ def _commerce_order(order: CommerceOrder | None) -> dict[str, object] | None:
     }
 
 
-def _entry(entry: StoryEntry, found: OrderHistory) -> dict[str, object]:
+def _entry(entry: HistoryEntry, found: OrderHistory) -> dict[str, object]:
     return {
         "at": entry.at,
         "what": entry.what,

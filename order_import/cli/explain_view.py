@@ -9,7 +9,7 @@ from rich.text import Text
 
 from models.facts import Store
 from models.outcomes import Blocked, Waiting
-from models.records import CommerceLine, CommerceOrder, StoryEntry
+from models.records import CommerceLine, CommerceOrder, HistoryEntry
 from models.skus import visible_sku
 from models.words import DECISIONS, FIELDS, REASONS
 from order_import.output import amount, cell, exact, moment, new_table
@@ -149,7 +149,7 @@ def _story(found: OrderHistory) -> Table:
     return table
 
 
-def _events(entry: StoryEntry, found: OrderHistory) -> Iterator[str]:
+def _events(entry: HistoryEntry, found: OrderHistory) -> Iterator[str]:
     for event_id in entry.events:
         event = found.events.get(event_id)
         if event is not None:

@@ -9,7 +9,7 @@ from models import keys
 from models.commands import Recheck, ReplayStep, Sync
 from models.events import Event, EventBody
 from models.ledger import DeadLetter
-from models.records import Cause
+from models.records import MessageRef
 from models.refusals import DeadLetterCode
 from order_import.contract import sample_values as sample
 from order_import.contract.sample_values import Example
@@ -60,7 +60,7 @@ def event_example(event: type[EventBody]) -> Example:
             **sample.BODIES[name],
         }
     )
-    cause = Cause(**_CAUSE, traceparent=_TRACE)
+    cause = MessageRef(**_CAUSE, traceparent=_TRACE)
     data = body.model_dump_json(by_alias=True).encode()
     message = encode(Event(event_id, name, event.topic, sample.KEY, 2, _AT, cause, data))
     headers = {name: (value or b"").decode() for name, value in message.headers}

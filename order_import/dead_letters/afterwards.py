@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from models.ledger import Source
+from models.ledger import TopicPartition
 from models.refusals import DeadLetterCode
 from storage.mongo_dead_letters import MongoDeadLetters
 from storage.reader import Reader
@@ -72,6 +72,6 @@ async def _decided(sent: Sequence[Sent], reader: Reader) -> Sequence[Sent]:
     return [
         one
         for one in sent
-        if (standing := standings.get(Source(one.topic, one.partition))) is not None
+        if (standing := standings.get(TopicPartition(one.topic, one.partition))) is not None
         and one.offset < standing.decided_to
     ]

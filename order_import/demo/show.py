@@ -16,7 +16,7 @@ from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from models.errors import BrokerUnavailable, TransientStorageError
-from models.ledger import Source
+from models.ledger import TopicPartition
 from models.outcomes import ImportState
 from order_import.clients import connect_reader
 from order_import.demo.catalog import INTEGRATED_BEFORE, make_stores
@@ -137,7 +137,7 @@ class _View:
         )
 
 
-def _what_is_to_go(standings: Mapping[Source, Standing], lag: int) -> str:
+def _what_is_to_go(standings: Mapping[TopicPartition, Standing], lag: int) -> str:
     return f"{lag} messages to go" if standings else f"{lag} messages wait for the worker to start"
 
 

@@ -12,7 +12,7 @@ from datetime import datetime
 
 from models.errors import BrokerUnavailable, TransientStorageError
 from models.keys import replay_id
-from models.ledger import Changes, CommandMessage
+from models.ledger import ChangeSet, CommandMessage
 from models.replays import RecordedAnswer, Replay, ReplayPart, ReplayState, Selection
 from order_import.clients import new_producer
 from order_import.lag import broker_errors
@@ -109,8 +109,8 @@ async def begin(
     ]
     for start in range(0, len(parts), _PARTS_AT_ONCE):
         some = parts[start : start + _PARTS_AT_ONCE]
-        await _write(storage, replay, Changes(replay_parts=some))
-    await _write(storage, replay, Changes(replays=[replay]))
+        await _write(storage, replay, ChangeSet(replay_parts=some))
+    await _write(storage, replay, ChangeSet(replays=[replay]))
     try:
         await send(step_of(replay.replay_id, replay.step))
     except BrokerUnavailable:
@@ -131,7 +131,7 @@ async def cancel(storage: Storage, wanted: str, at: datetime) -> bool:
         replay = await transaction.replay(wanted)
         if replay is None or not replay.is_running:
             return False
-        await transaction.write(Changes(replays=[replay.canceled(at)]))
+        await transaction.write(ChangeSet(replays=[replay.canceled(at)]))
         return True
 
     return await storage.transact(work)
@@ -172,7 +172,7 @@ async def sum_up(storage: Storage, wanted: str) -> Summary:
     return await storage.look(work)
 
 
-async def _write(storage: Storage, replay: Replay, changes: Changes) -> None:
+async def _write(storage: Storage, replay: Replay, changes: ChangeSet) -> None:
     async def work(transaction: Transaction) -> None:
         await transaction.replay(replay.replay_id)  # a transaction begins with a read
         await transaction.write(changes)

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from models.facts import Store
-from models.records import Cause, Occasion
+from models.records import MessageRef, MessageContext
 from models.replays import (
     NOT_RECEIVED,
     ReplayAnswer,
@@ -17,7 +17,7 @@ from order_import.replay.assumptions import Assumptions
 from order_import.replay.hypothetical import HypotheticalFacts
 from order_import.replay.summary import Summary
 from storage.port import Storage, View
-from streams.page import Page
+from streams.page import UnitOfWork
 from streams.topics import TopicName
 
 CHUNK = 500
@@ -96,12 +96,12 @@ async def _answers(
 ) -> AsyncIterator[ReplayAnswer]:
     facts = HypotheticalFacts(view, assumed, at)
     keys = await _keys(view, wanted, await facts.stores())
-    occasion = Occasion(Cause(TopicName.COMMANDS, 0, 0), at)
+    occasion = MessageContext(MessageRef(TopicName.COMMANDS, 0, 0), at)
     created = 0
     for start in range(0, len(keys), CHUNK):
         part = keys[start : start + CHUNK]
         records = await view.orders(part)
-        page = Page(TopicName.COMMANDS, at, numbered=created)
+        page = UnitOfWork(TopicName.COMMANDS, at, numbered=created)
         await page.prepare(facts, records.values())
         for key in part:
             if key in records:

@@ -17,7 +17,7 @@ from console.app import build_app
 from console.order_filter import CODES, FIELDS, SORTS
 from console.pages import live
 from models.blockers import BlockerCode
-from models.ledger import Changes, OrderChange, Source
+from models.ledger import ChangeSet, OrderWrite, TopicPartition
 from order_import.clients import connect_storage
 from order_import.console_wiring import open_desk
 from order_import.settings import Settings
@@ -36,7 +36,7 @@ from tests.builders import (
 from tests.unit.test_console_filter import ODD_CURSORS
 
 MOST_BYTES = 100_000
-SOURCE = Source("amazon.orders", 0)
+SOURCE = TopicPartition("amazon.orders", 0)
 PAGES = {
     "/": ("done",),
     "/stores/us": ("done",),
@@ -124,8 +124,8 @@ async def _fill(told: Settings) -> None:
         )
         for number, date in enumerate(dates)
     ]
-    changes = Changes(
-        orders=[OrderChange(one, (a_story_entry(),), is_new=True, details=True) for one in orders],
+    changes = ChangeSet(
+        orders=[OrderWrite(one, (a_story_entry(),), is_new=True, details=True) for one in orders],
         stores=[a_store()],
         products=[a_product()],
         dead_letters=[a_dead_letter()],

@@ -16,7 +16,7 @@ from models.blockers import BlockerCode
 from models.commands import OrderCursor
 from models.dead_letters import LetterFilter, Redrive
 from models.facts import CommerceStatus
-from models.ledger import Changes, OffsetReset, OrderChange, Source
+from models.ledger import ChangeSet, OffsetReset, OrderWrite, TopicPartition
 from models.order_query import Cursor, OrderQuery, OrderSort
 from models.outcomes import Created, ImportState, SkipReason, WaitingReason
 from models.refusals import DeadLetterCode
@@ -49,7 +49,7 @@ from tests.builders import (
 )
 from tests.contract.queries import Listening, Query, indexes_for
 
-SOURCE = Source("amazon.orders", 0)
+SOURCE = TopicPartition("amazon.orders", 0)
 WHOLE = {
     "stores": "there are few, and all are wanted",
     "positions": "one for each partition, and all are wanted",
@@ -100,8 +100,8 @@ async def work(storage: Any, names: Names) -> None:
     [position] = await storage.take_up([SOURCE])
     blocked = a_record(outcome=a_block(), waits_on=("product:SKU-1",))
     other = a_record(order=an_order(amazon_order_id="902-2"), outcome=Created("c-2"))
-    changes = Changes(
-        orders=[OrderChange(one, (), is_new=True, details=False) for one in (blocked, other)],
+    changes = ChangeSet(
+        orders=[OrderWrite(one, (), is_new=True, details=False) for one in (blocked, other)],
         new_commerce_orders=[
             a_commerce_order(acknowledged_at=NOW),
             a_commerce_order(amazon_order_id="902-2", status=CommerceStatus.SHIPPED),
@@ -126,8 +126,8 @@ async def work(storage: Any, names: Names) -> None:
         asked = Asked(transaction, names)
         await asked.lock()
         await ask(asked)
-        again = Changes(
-            orders=[OrderChange(blocked, (), is_new=False, details=True)],
+        again = ChangeSet(
+            orders=[OrderWrite(blocked, (), is_new=False, details=True)],
             changed_commerce_orders=[a_commerce_order(status=CommerceStatus.SHIPPED)],
             claimed=[a_dead_letter().dead_letter_id],
             deleted_products=["SKU-1"],

@@ -16,7 +16,7 @@ import pytest
 from typing_extensions import override
 
 from models.commands import Recheck
-from models.ledger import Changes, CommandMessage, Position, Source
+from models.ledger import ChangeSet, CommandMessage, Checkpoint, TopicPartition
 from models.outcomes import Created
 from models.records import OrderRecord
 from storage.driver import Driver
@@ -24,7 +24,7 @@ from storage.mongo import MongoStorage, open_storage
 from storage.port import DEFAULT_STOCK, Storage, Transaction
 from storage.transaction import MongoTransaction
 from streams.agents import STAGES
-from streams.page import Page
+from streams.page import UnitOfWork
 from streams.topics import TopicName
 from tests.builders import KEY, NOW, Message, a_document, a_message, a_product, a_store
 from tests.contract.queries import Listening, Query
@@ -37,7 +37,7 @@ TICKS = 50
 class Pair(NamedTuple):
     """A fact and the judgement that may miss it, and what is there before both."""
 
-    before: Changes
+    before: ChangeSet
     fact: tuple[TopicName, Message]
     judgement: tuple[TopicName, Message]
     waits_on: str
@@ -49,13 +49,13 @@ def _pair(name: str) -> Pair:
         disabled = a_product(enabled=False)
         fact = a_message(a_product(name="Lamp, now on sale").model_dump(mode="json"))
         return Pair(
-            Changes(stores=[a_store()], products=[disabled]),
+            ChangeSet(stores=[a_store()], products=[disabled]),
             (TopicName.PRODUCTS, fact),
             judgement,
             "product:SKU-1",
         )
     return Pair(
-        Changes(products=[a_product()]),
+        ChangeSet(products=[a_product()]),
         (TopicName.STORES, a_message(a_store().model_dump(mode="json"))),
         judgement,
         "store:store-1",
@@ -67,7 +67,7 @@ class Party:
     """One of the two: a lane's transaction on a storage of its own, that can be held."""
 
     storage: Storage
-    position: Position
+    position: Checkpoint
     topic: TopicName
     message: Message
     has_read: asyncio.Event = field(default_factory=asyncio.Event)
@@ -79,7 +79,7 @@ class Party:
         before = self.position
 
         async def work(transaction: Transaction) -> None:
-            page = Page(before.source.topic, NOW)
+            page = UnitOfWork(before.source.topic, NOW)
             await stage.decide(read, page, transaction)
             self.has_read.set()
             await self.may_commit.wait()
@@ -239,7 +239,7 @@ async def test_a_stage_locks_the_stock_before_it_reads_anything(
         told = {TopicName.STORES: a_store(), TopicName.PRODUCTS: a_product()}.get(topic)
         message = a_message(a_document() if told is None else told.model_dump(mode="json"))
         listening.heard.clear()
-        await Party(storage, Position(Source(topic, 0), 0), topic, message).through()
+        await Party(storage, Checkpoint(TopicPartition(topic, 0), 0), topic, message).through()
     assert listening.heard[0] == Query("locks", {"_id": DEFAULT_STOCK})
     assert [one.collection for one in listening.heard].count("locks") == 1
 
@@ -261,7 +261,7 @@ async def _meet(storages: Sequence[Storage], name: str) -> tuple[Pair, Party, Pa
 
     await storages[0].transact(work)
     fact, judgement = [
-        Party(storage, (await storage.take_up([Source(told[0], 0)]))[0], *told)
+        Party(storage, (await storage.take_up([TopicPartition(told[0], 0)]))[0], *told)
         for storage, told in zip(storages, (pair.fact, pair.judgement), strict=True)
     ]
     return pair, fact, judgement
@@ -272,7 +272,7 @@ async def _assert_no_wake_up_is_lost(storage: Storage, pair: Pair) -> None:
     order = await _read(storage, lambda transaction: transaction.orders({KEY}))
     record: OrderRecord = order[KEY]
     outboxes = [
-        (await storage.position(Source(topic, 0))).outbox
+        (await storage.position(TopicPartition(topic, 0))).outbox
         for topic in (pair.fact[0], pair.judgement[0])
     ]
     asked = CommandMessage(pair.waits_on, Recheck(fact=pair.waits_on))

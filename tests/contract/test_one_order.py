@@ -16,7 +16,7 @@ import pytest
 from models import keys
 from models.amazon_order import AmazonOrder
 from models.errors import DuplicateKey, StorageBusy
-from models.ledger import Changes, OrderChange, Source
+from models.ledger import ChangeSet, OrderWrite, TopicPartition
 from models.outcomes import Created, Waiting, WaitingReason
 from models.records import OrderRecord
 from models.refusals import DeadLetterCode
@@ -26,7 +26,7 @@ from storage.port import Transaction
 from storage.transaction import MongoTransaction
 from storage.writes import STORY_LENGTH
 from streams.agents import STAGES
-from streams.page import Page
+from streams.page import UnitOfWork
 from streams.topics import TopicName
 from tests.builders import (
     KEY,
@@ -88,13 +88,13 @@ class Worker:
     may_write: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def run(self) -> None:
-        source = Source(TopicName.ORDERS, self.partition)
+        source = TopicPartition(TopicName.ORDERS, self.partition)
         [before] = await self.storage.take_up([source])
         stage = STAGES[TopicName.ORDERS]
         read: Any = stage.read([a_message(self.document, partition=self.partition)])
 
         async def work(transaction: Transaction) -> None:
-            page = Page(source.topic, NOW)
+            page = UnitOfWork(source.topic, NOW)
             await stage.decide(read, page, transaction)
             self.has_read.set()
             await self.may_write.wait()
@@ -138,9 +138,9 @@ async def at_once(*workers: Worker) -> None:
 async def write(storage: Tested, **changes: Any) -> None:
     async def work(transaction: Transaction) -> None:
         await transaction.lock()
-        await transaction.write(Changes(**changes))
+        await transaction.write(ChangeSet(**changes))
 
-    await storage.transact(work, Source("amazon.orders", 9))
+    await storage.transact(work, TopicPartition("amazon.orders", 9))
 
 
 async def orders(storage: Tested) -> dict[str, OrderRecord]:
@@ -158,8 +158,8 @@ async def refusals(storage: Tested) -> list[tuple[str, str]]:
     return [(one["code"], one["message"]) for one in found]
 
 
-def new(record: OrderRecord, **told: Any) -> OrderChange:
-    return OrderChange(record, (a_story_entry(),), is_new=True, details=True, **told)
+def new(record: OrderRecord, **told: Any) -> OrderWrite:
+    return OrderWrite(record, (a_story_entry(),), is_new=True, details=True, **told)
 
 
 def waiting(store_id: str = "typo", **order: Any) -> OrderRecord:
@@ -248,10 +248,10 @@ async def test_rule_22_what_is_made_of_an_order_that_moved_meanwhile_is_thrown_a
         known = await transaction.orders({TYPO})
         if tries == 1 and isinstance(one, MongoStorage):
             await mover.run()
-        again = [OrderChange(one, (), is_new=False, details=True) for one in known.values()]
-        await transaction.write(Changes(orders=again))
+        again = [OrderWrite(one, (), is_new=False, details=True) for one in known.values()]
+        await transaction.write(ChangeSet(orders=again))
 
-    await one.transact(replay, Source("order-import.commands", 0))
+    await one.transact(replay, TopicPartition("order-import.commands", 0))
     if isinstance(one, MemoryStorage):
         await mover.run()
     assert [(key, one.received) for key, one in (await orders(one)).items()] == [(KEY, 2)]

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from models.ledger import Changes
+from models.ledger import ChangeSet
 from models.records import StockedProduct
 from storage.driver import Driver
 from storage.fact_cache import FactCache
@@ -33,7 +33,7 @@ async def _tell(storage: MongoStorage, *, enabled: bool, stocks: tuple[str, ...]
     async def work(transaction: Transaction) -> None:
         await transaction.lock({DEFAULT_STOCK, *stocks})
         await transaction.products({SKU})
-        await transaction.write(Changes(products=[a_product(sku=SKU, enabled=enabled)]))
+        await transaction.write(ChangeSet(products=[a_product(sku=SKU, enabled=enabled)]))
 
     await storage.transact(work)
 
@@ -50,7 +50,7 @@ async def _hold(storage: MongoStorage, pieces: int) -> None:
     async def work(transaction: Transaction) -> None:
         await transaction.lock()
         await transaction.products({SKU})
-        await transaction.write(Changes(held={SKU: pieces}))
+        await transaction.write(ChangeSet(held={SKU: pieces}))
 
     await storage.transact(work)
 
@@ -100,7 +100,7 @@ async def test_a_transaction_that_failed_is_forgotten(
     async def fails(transaction: Transaction) -> None:
         await transaction.lock()
         await transaction.products({SKU})
-        await transaction.write(Changes(held={SKU: 7}))
+        await transaction.write(ChangeSet(held={SKU: 7}))
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):

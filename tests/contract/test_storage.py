@@ -30,13 +30,13 @@ from models.errors import DuplicateKey, Fenced, StorageBroken, TransactionTooLar
 from models.facts import CommerceStatus, OrderNumberSource
 from models.ledger import (
     ALL_STORES,
-    Changes,
+    ChangeSet,
     CommandMessage,
     OffsetReset,
-    OrderChange,
+    OrderWrite,
     Outgoing,
-    Position,
-    Source,
+    Checkpoint,
+    TopicPartition,
 )
 from models.outcomes import (
     Created,
@@ -51,10 +51,10 @@ from models.outcomes import (
 from models.records import (
     CommerceLine,
     CommerceOrder,
-    Hold,
+    Reservation,
     OrderRecord,
     StockedProduct,
-    StoryEntry,
+    HistoryEntry,
 )
 from models.replays import ReplayAnswer, ReplayPart, ReplayResult, ReplayState
 from storage.driver import Driver
@@ -91,7 +91,7 @@ from tests.contract.queries import Listening
 from tests.fakes.memory import MemoryStorage
 
 Tested = MemoryStorage | MongoStorage
-SOURCE = Source("amazon.orders", 3)
+SOURCE = TopicPartition("amazon.orders", 3)
 IMPLEMENTATIONS = ("memory", *Driver)
 
 
@@ -111,12 +111,12 @@ async def write(storage: Tested, **changes: Any) -> None:
     async def work(transaction: Transaction) -> None:
         # As every stage does, and the embedded server takes no bulk write as a first command.
         await transaction.lock()
-        await transaction.write(Changes(**changes))
+        await transaction.write(ChangeSet(**changes))
 
     await storage.transact(work)
 
 
-async def move(storage: Tested, before: Position, after: Position) -> None:
+async def move(storage: Tested, before: Checkpoint, after: Checkpoint) -> None:
     await _move(storage, before, after)
 
 
@@ -127,19 +127,19 @@ async def test_a_transaction_may_begin_with_its_write(storage: Tested) -> None:
         after = taken.moved(end, ())
 
         async def work(
-            transaction: Transaction, move: tuple[Position, Position] = (taken, after)
+            transaction: Transaction, move: tuple[Checkpoint, Checkpoint] = (taken, after)
         ) -> None:
-            await transaction.write(Changes(), [move])
+            await transaction.write(ChangeSet(), [move])
 
         await storage.transact(work, SOURCE)
         taken = after
     assert await storage.position(SOURCE) == taken
 
 
-async def _move(storage: Storage, before: Position, after: Position, **told: Source) -> None:
+async def _move(storage: Storage, before: Checkpoint, after: Checkpoint, **told: TopicPartition) -> None:
     async def work(transaction: Transaction) -> None:
         await transaction.lock()
-        await transaction.write(Changes(), [(before, after)])
+        await transaction.write(ChangeSet(), [(before, after)])
 
     await storage.transact(work, **told)
 
@@ -148,12 +148,12 @@ async def read(storage: Tested, ask: Callable[[Transaction], Awaitable[Any]]) ->
     return await storage.transact(ask)
 
 
-def new(record: OrderRecord, *story: StoryEntry) -> OrderChange:
-    return OrderChange(record, story, is_new=True, details=False)
+def new(record: OrderRecord, *story: HistoryEntry) -> OrderWrite:
+    return OrderWrite(record, story, is_new=True, details=False)
 
 
-def judged(record: OrderRecord, *story: StoryEntry) -> OrderChange:
-    return OrderChange(record, story, is_new=False, details=False)
+def judged(record: OrderRecord, *story: HistoryEntry) -> OrderWrite:
+    return OrderWrite(record, story, is_new=False, details=False)
 
 
 async def stored_order(storage: Tested, key: str = KEY) -> OrderRecord | None:
@@ -161,7 +161,7 @@ async def stored_order(storage: Tested, key: str = KEY) -> OrderRecord | None:
     return found
 
 
-async def stored_story(storage: Tested, key: str = KEY) -> Sequence[StoryEntry]:
+async def stored_story(storage: Tested, key: str = KEY) -> Sequence[HistoryEntry]:
     if isinstance(storage, MemoryStorage):
         return storage.contents.stories[key]
     document = await storage._database.amazon_orders.find_one({"_id": key})
@@ -288,7 +288,7 @@ async def test_rule_5_what_an_order_waits_for_is_stored_with_when_it_began(
         return  # what is asked by time is asked of documents
     found = await storage._database.amazon_orders.find_one({"_id": KEY})
     assert found["import"]["details_pending_since"] == NOW
-    created = OrderChange(a_record(outcome=Created("c-1")), (), is_new=False, details=False)
+    created = OrderWrite(a_record(outcome=Created("c-1")), (), is_new=False, details=False)
     await write(storage, orders=[created])
     found = await storage._database.amazon_orders.find_one({"_id": KEY})
     assert {"details_pending_since", "missing"}.isdisjoint(found["import"])
@@ -343,7 +343,7 @@ async def test_a_judgement_changes_the_outcome_and_leaves_the_details(storage: T
 async def test_later_details_are_stored_and_when_it_was_received_stays(storage: Tested) -> None:
     await write(storage, orders=[new(a_record(order=an_order(items=(), total=None)))])
     news = a_record(order=a_full_order(status=AmazonStatus.SHIPPED), received=2)
-    change = OrderChange(replace(news, received_at=later(9)), (), is_new=False, details=True)
+    change = OrderWrite(replace(news, received_at=later(9)), (), is_new=False, details=True)
     await write(storage, orders=[change])
     assert await stored_order(storage) == news
 
@@ -368,7 +368,7 @@ async def test_a_commerce_order_comes_back_as_it_was(storage: Tested) -> None:
     item = an_item(price=money("10.10", "EUR"), tax=None, seller_sku="a/b")
     order = a_commerce_order(
         lines=(CommerceLine(item, "SKU-1"), CommerceLine(an_item(order_item_id="2"), "SKU-2")),
-        holds=(Hold("SKU-1", 1), Hold("SKU-2", 3)),
+        holds=(Reservation("SKU-1", 1), Reservation("SKU-2", 3)),
         fulfillment_channel=FulfillmentChannel.AFN,
         buyer_requested_cancel=True,
         replayed=True,
@@ -552,20 +552,20 @@ async def test_deleting_or_holding_a_product_never_told_makes_none(storage: Test
 
 # ---------------------------------------------------------------- positions and the outbox
 
-BEGINNING = Position(SOURCE, 0)
+BEGINNING = Checkpoint(SOURCE, 0)
 
 
 async def test_a_partition_nobody_has_read_stands_at_the_beginning(storage: Tested) -> None:
-    assert await storage.position(SOURCE) == Position(SOURCE, 0)
+    assert await storage.position(SOURCE) == Checkpoint(SOURCE, 0)
 
 
 async def test_a_position_moves_from_where_its_owner_left_it(storage: Tested) -> None:
     first = BEGINNING.moved(10, ())
     await move(storage, BEGINNING, first)
     await move(storage, first, first.moved(25, ()))
-    assert await storage.position(SOURCE) == Position(SOURCE, 25, step=2)
-    assert await storage.position(Source("amazon.orders", 4)) == Position(
-        Source("amazon.orders", 4), 0
+    assert await storage.position(SOURCE) == Checkpoint(SOURCE, 25, step=2)
+    assert await storage.position(TopicPartition("amazon.orders", 4)) == Checkpoint(
+        TopicPartition("amazon.orders", 4), 0
     )
 
 
@@ -575,7 +575,7 @@ async def test_a_position_that_another_one_moved_is_lost(
 ) -> None:
     stands = BEGINNING.moved(10, ())
     await move(storage, BEGINNING, stands)
-    believed = Position(SOURCE, 10, epoch=epoch, step=step)
+    believed = Checkpoint(SOURCE, 10, epoch=epoch, step=step)
     with pytest.raises(Fenced):
         await move(storage, believed, believed.moved(20, ()))
     assert await storage.position(SOURCE) == stands
@@ -602,7 +602,7 @@ async def test_a_position_within_a_message_says_how_much_of_it_is_decided(storag
 
 async def test_taking_a_partition_up_fences_its_former_owner_off(storage: Tested) -> None:
     [former] = await storage.take_up([SOURCE])
-    assert former == Position(SOURCE, 0, epoch=1)
+    assert former == Checkpoint(SOURCE, 0, epoch=1)
     left = former.moved(10, (a_command(KEY),))
     await move(storage, former, left)
     [taken] = await storage.take_up([SOURCE])
@@ -629,9 +629,9 @@ OUTBOX: tuple[Outgoing, ...] = (
 )
 
 
-async def with_outbox(storage: Tested) -> Position:
+async def with_outbox(storage: Tested) -> Checkpoint:
     after = BEGINNING.moved(10, OUTBOX)
-    changes = Changes(
+    changes = ChangeSet(
         events=[one for one in OUTBOX if type(one) is type(an_event())],
         dead_letters=[one for one in OUTBOX if type(one) is type(a_dead_letter())],
     )
@@ -671,7 +671,7 @@ async def test_a_mark_and_a_transaction_that_moves_the_position_do_not_break_eac
 
     async def work(transaction: Transaction) -> None:
         await transaction.lock()
-        await transaction.write(Changes(), [(after, after.moved(11, OUTBOX))])
+        await transaction.write(ChangeSet(), [(after, after.moved(11, OUTBOX))])
         if not marking:
             marking.append(asyncio.create_task(storage.mark_published(after)))
             await asyncio.wait(marking, timeout=0.2)
@@ -689,7 +689,7 @@ async def test_what_other_partitions_have_yet_to_tell_is_known_by_order_and_sequ
     after = await with_outbox(storage)
     first, second = ((KEY, number) for number in (1, 2))
     asked = {first, second, (KEY, 3), ("store-1/other", 1)}
-    elsewhere = Source("commerce.stores", 0)
+    elsewhere = TopicPartition("commerce.stores", 0)
     assert set(await storage.unpublished_elsewhere(asked, [elsewhere])) == {first, second}
     assert not await storage.unpublished_elsewhere(asked, [SOURCE])
     await storage.mark_published(after, OUTBOX[4:])
@@ -704,10 +704,10 @@ async def test_a_position_that_is_reset_keeps_what_is_to_go_out_and_its_topics_i
     reset = OffsetReset(SOURCE, before.decided_to, 4, NOW)
 
     async def work(transaction: Transaction) -> None:
-        await transaction.write(Changes(offset_resets=[reset, reset]), [(before, after)])
+        await transaction.write(ChangeSet(offset_resets=[reset, reset]), [(before, after)])
 
     await storage.transact(work, SOURCE)
-    assert await storage.position(SOURCE) == Position(SOURCE, 4, OUTBOX, step=2, topic_id="f00d")
+    assert await storage.position(SOURCE) == Checkpoint(SOURCE, 4, OUTBOX, step=2, topic_id="f00d")
     assert (await count(storage))["offset_resets"] == 1
     await move(storage, after, after.moved(5, ()))
     assert (await storage.position(SOURCE)).topic_id == "f00d"
@@ -749,13 +749,13 @@ async def test_what_is_there_already_is_named_and_all_of_its_transaction_is_lost
 
     async def work(transaction: Transaction) -> None:
         await transaction.lock()
-        await transaction.write(Changes(), [(BEGINNING, BEGINNING.moved(5, ()))])
-        await transaction.write(Changes(**more))
+        await transaction.write(ChangeSet(), [(BEGINNING, BEGINNING.moved(5, ()))])
+        await transaction.write(ChangeSet(**more))
 
     with pytest.raises(DuplicateKey, match=f"^{name}"):
         await storage.transact(work)
     assert await count(storage) == before
-    assert await storage.position(SOURCE) == Position(SOURCE, 0)
+    assert await storage.position(SOURCE) == Checkpoint(SOURCE, 0)
 
 
 @pytest.mark.parametrize("driver", list(Driver))
@@ -800,8 +800,8 @@ async def test_a_lost_position_stores_nothing_of_its_transaction(storage: Tested
 
     async def work(transaction: Transaction) -> None:
         await transaction.lock()
-        await transaction.write(Changes(orders=[new(a_record())], events=[an_event()]))
-        await transaction.write(Changes(), [(BEGINNING, BEGINNING.moved(5, ()))])
+        await transaction.write(ChangeSet(orders=[new(a_record())], events=[an_event()]))
+        await transaction.write(ChangeSet(), [(BEGINNING, BEGINNING.moved(5, ()))])
 
     with pytest.raises(Fenced):
         await storage.transact(work)
@@ -811,8 +811,8 @@ async def test_a_lost_position_stores_nothing_of_its_transaction(storage: Tested
 async def test_work_that_fails_stores_nothing(storage: Tested) -> None:
     async def work(transaction: Transaction) -> None:
         await transaction.lock()
-        await transaction.write(Changes(orders=[new(a_record())], stores=[a_store()]))
-        await transaction.write(Changes(), [(BEGINNING, BEGINNING.moved(5, ()))])
+        await transaction.write(ChangeSet(orders=[new(a_record())], stores=[a_store()]))
+        await transaction.write(ChangeSet(), [(BEGINNING, BEGINNING.moved(5, ()))])
         raise LookupError("of the work's own")
 
     with pytest.raises(LookupError):
@@ -969,8 +969,8 @@ async def test_holders_are_acknowledged_orders_that_hold_one_of_the_products(
 ) -> None:
     orders = [
         commerce(1, acknowledged_at=NOW),
-        commerce(2, acknowledged_at=NOW, holds=(Hold("SKU-2", 1), Hold("SKU-3", 1))),
-        commerce(3, acknowledged_at=NOW, holds=(Hold("SKU-9", 1),)),
+        commerce(2, acknowledged_at=NOW, holds=(Reservation("SKU-2", 1), Reservation("SKU-3", 1))),
+        commerce(3, acknowledged_at=NOW, holds=(Reservation("SKU-9", 1),)),
         commerce(4, acknowledged_at=NOW, holds=()),
         commerce(5),
     ]
@@ -1023,7 +1023,7 @@ async def test_of_two_transactions_that_take_a_lock_the_second_sees_the_first(
         await transaction.lock()
         held: int = (await transaction.products(HELD))["SKU-1"].held
         await asyncio.sleep(0)
-        await transaction.write(Changes(held={"SKU-1": 1}))
+        await transaction.write(ChangeSet(held={"SKU-1": 1}))
         return held
 
     async with second_of(storage) as second:
@@ -1036,7 +1036,7 @@ async def test_order_numbers_are_unique_however_many_are_given_at_once(storage: 
     async def create(transaction: Transaction, number: int) -> int:
         given = await transaction.lock() + 1
         order = commerce(number, order_number=f"{given:09d}")
-        await transaction.write(Changes(new_commerce_orders=[order]))
+        await transaction.write(ChangeSet(new_commerce_orders=[order]))
         return given
 
     async with second_of(storage) as second:
@@ -1054,8 +1054,8 @@ async def test_of_two_owners_of_a_partition_one_loses(storage: Tested) -> None:
         async def work(transaction: Transaction) -> None:
             record = a_record(order=an_order(amazon_order_id=key))
             await transaction.lock()
-            await transaction.write(Changes(orders=[new(record)]))
-            await transaction.write(Changes(), [(BEGINNING, BEGINNING.moved(5, ()))])
+            await transaction.write(ChangeSet(orders=[new(record)]))
+            await transaction.write(ChangeSet(), [(BEGINNING, BEGINNING.moved(5, ()))])
 
         try:
             await owner.transact(work)
@@ -1109,7 +1109,7 @@ async def test_a_transaction_its_dead_owner_left_open_does_not_keep_the_next_one
 
         async def work(transaction: Transaction) -> None:
             await transaction.lock()
-            await transaction.write(Changes(), [(former, former.moved(5, ()))])
+            await transaction.write(ChangeSet(), [(former, former.moved(5, ()))])
             holds_all.set()
             await asyncio.Event().wait()
 

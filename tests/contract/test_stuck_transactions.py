@@ -7,14 +7,14 @@ import pytest
 from pymongo.errors import OperationFailure
 
 from models.errors import StorageBusy, StorageUnavailable
-from models.ledger import Source
+from models.ledger import TopicPartition
 from storage import mongo, mongo_errors
 from storage.driver import Driver
 from storage.mongo import open_storage
 from storage.port import Transaction
 from tests.waiting import PATIENCE
 
-SOURCE = Source("amazon.orders", 0)
+SOURCE = TopicPartition("amazon.orders", 0)
 
 
 @pytest.mark.parametrize("driver", Driver)

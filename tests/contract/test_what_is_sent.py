@@ -10,12 +10,12 @@ from pymongo.monitoring import (
     CommandSucceededEvent,
 )
 
-from models.ledger import Source
+from models.ledger import TopicPartition
 from storage.driver import Driver
 from storage.mongo import open_storage
 from storage.port import Transaction
 
-SOURCE = Source("amazon.orders", 0)
+SOURCE = TopicPartition("amazon.orders", 0)
 
 
 class Listener(CommandListener):

@@ -9,7 +9,7 @@ from typing_extensions import override
 
 from models.errors import Fenced
 from models.events import Event
-from models.ledger import Outgoing, Position, Source
+from models.ledger import Outgoing, Checkpoint, TopicPartition
 from storage.port import R, Storage, Transaction, View
 from tests.fakes.memory_contents import Contents
 from tests.fakes.memory_transaction import MemoryTransaction
@@ -34,7 +34,7 @@ class MemoryStorage(Storage):
 
     @override
     async def transact(
-        self, work: Callable[[Transaction], Awaitable[R]], source: Source | None = None
+        self, work: Callable[[Transaction], Awaitable[R]], source: TopicPartition | None = None
     ) -> R:
         async with self._one_at_a_time:
             while True:
@@ -50,20 +50,20 @@ class MemoryStorage(Storage):
         return await work(MemoryTransaction(self.contents.copy()))
 
     @override
-    async def position(self, source: Source) -> Position:
-        return self.contents.positions.get(source, Position(source, 0))
+    async def position(self, source: TopicPartition) -> Checkpoint:
+        return self.contents.positions.get(source, Checkpoint(source, 0))
 
     @override
-    async def take_up(self, sources: Sequence[Source]) -> Sequence[Position]:
+    async def take_up(self, sources: Sequence[TopicPartition]) -> Sequence[Checkpoint]:
         async with self._one_at_a_time:
             positions = self.contents.positions
             for source in sources:
-                stored = positions.get(source, Position(source, 0))
+                stored = positions.get(source, Checkpoint(source, 0))
                 positions[source] = replace(stored, epoch=stored.epoch + 1)
             return [positions[source] for source in sources]
 
     @override
-    async def mark_published(self, position: Position, rest: Sequence[Outgoing] = ()) -> None:
+    async def mark_published(self, position: Checkpoint, rest: Sequence[Outgoing] = ()) -> None:
         async with self._one_at_a_time:
             stored = self.contents.positions.get(position.source)
             if stored is not None and stored.epoch != position.epoch:
@@ -73,7 +73,7 @@ class MemoryStorage(Storage):
 
     @override
     async def unpublished_elsewhere(
-        self, events: Collection[tuple[str, int]], but: Collection[Source]
+        self, events: Collection[tuple[str, int]], but: Collection[TopicPartition]
     ) -> Collection[tuple[str, int]]:
         return {
             (one.key, one.sequence)

@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 
 from models.events import Event
 from models.facts import Listing, Store
-from models.ledger import DeadLetter, OffsetReset, Position, Source
-from models.records import CommerceOrder, OrderRecord, StockedProduct, StoryEntry
+from models.ledger import DeadLetter, OffsetReset, Checkpoint, TopicPartition
+from models.records import CommerceOrder, OrderRecord, StockedProduct, HistoryEntry
 from tests.fakes.memory_replays import KeptReplays
 
 
@@ -19,12 +19,12 @@ class Contents:
     deleted: dict[str, bool] = field(default_factory=dict)
     listings: dict[str, Listing] = field(default_factory=dict)
     orders: dict[str, OrderRecord] = field(default_factory=dict)
-    stories: dict[str, tuple[StoryEntry, ...]] = field(default_factory=dict)
+    stories: dict[str, tuple[HistoryEntry, ...]] = field(default_factory=dict)
     commerce_orders: dict[str, CommerceOrder] = field(default_factory=dict)
     events: dict[str, Event] = field(default_factory=dict)
     dead_letters: dict[str, DeadLetter] = field(default_factory=dict)
-    positions: dict[Source, Position] = field(default_factory=dict)
-    offset_resets: dict[tuple[Source, int, int], OffsetReset] = field(default_factory=dict)
+    positions: dict[TopicPartition, Checkpoint] = field(default_factory=dict)
+    offset_resets: dict[tuple[TopicPartition, int, int], OffsetReset] = field(default_factory=dict)
     kept_replays: KeptReplays = field(default_factory=KeptReplays)
     numbered: int = 0
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from models.blockers import BlockerCode
-from models.ledger import Changes
+from models.ledger import ChangeSet
 from models.outcomes import Blocked, Skipped, SkipReason, Waiting, Withdrawn
 from models.records import OrderRecord
 from models.replays import RecordedAnswer, Replay, ReplayState, Selection
@@ -28,7 +28,7 @@ class KeptReplays:
             dict(self.replays), dict(self.parts), dict(self.answers), dict(self.synced)
         )
 
-    def write(self, changes: Changes) -> None:
+    def write(self, changes: ChangeSet) -> None:
         """Store what changed of replays and syncs; an answer that is there already stays."""
         self.replays |= {replay.replay_id: replay for replay in changes.replays}
         self.parts |= {part.part_id: part.keys for part in changes.replay_parts}

@@ -11,7 +11,7 @@ from models.catalog import Catalog
 from models.commands import OrderCursor
 from models.errors import DuplicateKey, Fenced
 from models.facts import CommerceStatus, Listing, Product, Store
-from models.ledger import ALL_STORES, Changes, DeadLetter, OrderChange, Position
+from models.ledger import ALL_STORES, ChangeSet, DeadLetter, OrderWrite, Checkpoint
 from models.outcomes import Blocked
 from models.records import CommerceOrder, OrderRecord, StockedProduct
 from models.replays import RecordedAnswer, Replay, Selection, part_id
@@ -24,7 +24,7 @@ from tests.fakes.memory_replays import select
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
-def is_same_step(one: Position, other: Position) -> bool:
+def is_same_step(one: Checkpoint, other: Checkpoint) -> bool:
     """Say whether two positions are of the same owner and transaction."""
     return (one.epoch, one.step) == (other.epoch, other.step)
 
@@ -156,7 +156,7 @@ class MemoryTransaction(Transaction):
 
     @override
     async def write(
-        self, changes: Changes, moves: Sequence[tuple[Position, Position]] = ()
+        self, changes: ChangeSet, moves: Sequence[tuple[Checkpoint, Checkpoint]] = ()
     ) -> None:
         draft = self._draft
         for before, after in moves:
@@ -189,7 +189,7 @@ class MemoryTransaction(Transaction):
         draft.numbered += len(made)
         self._write_facts(changes)
 
-    def _write_order(self, change: OrderChange, recorded: set[str]) -> None:
+    def _write_order(self, change: OrderWrite, recorded: set[str]) -> None:
         record, draft = change.record, self._draft
         if change.moved_from is not None:
             moved = draft.orders.pop(change.moved_from)
@@ -207,7 +207,7 @@ class MemoryTransaction(Transaction):
         story = (*draft.stories.get(record.key, ()), *change.story)
         draft.stories[record.key] = story[-STORY_LENGTH:]
 
-    def _write_facts(self, changes: Changes) -> None:
+    def _write_facts(self, changes: ChangeSet) -> None:
         draft = self._draft
         draft.stores |= {store.store_id: store for store in changes.stores}
         for product in changes.products:

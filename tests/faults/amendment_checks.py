@@ -74,7 +74,7 @@ def _whole(body: Document) -> State:
     return whole
 
 
-def _is_as_told(order: Document, told: oracle.Told) -> bool:
+def _is_as_told(order: Document, told: oracle.FactMessage) -> bool:
     pieces = {line["order_item_id"]: line["quantity"] for line in order["lines"]}
     wanted = {item: count for item, count in told.pieces.items() if count or item in pieces}
     asked = any(line.get("buyer_requested_cancel") for line in order["lines"] if line["quantity"])

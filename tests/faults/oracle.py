@@ -10,7 +10,7 @@ RANK = ["Pending", "Unshipped", "PartiallyShipped", "Shipped", "Canceled"]
 
 
 @dataclass
-class Told:
+class FactMessage:
     """What the log says of one order, message by message (newer wins, canceled is final).
 
     All documents of an order tell the same lines, and prices too. New can be a status, the pieces
@@ -59,15 +59,15 @@ class Told:
         return RANK.index(body["status"]) >= RANK.index(self.status)
 
 
-def tell(messages: list[Message], refused: set[str]) -> dict[str, Told]:
+def tell(messages: list[Message], refused: set[str]) -> dict[str, FactMessage]:
     """Give what is told of each order by `store/order`; refused messages tell nothing."""
-    told: dict[str, Told] = {}
+    told: dict[str, FactMessage] = {}
     for message in messages:
         body = message.body
         # One that nobody can read and nobody refused is missed elsewhere: among the poison.
         if message.place not in refused and {"store_id", "amazon_order_id"} <= body.keys():
             key = f"{body['store_id']}/{body['amazon_order_id']}"
-            told.setdefault(key, Told()).hear(body)
+            told.setdefault(key, FactMessage()).hear(body)
     return told
 
 

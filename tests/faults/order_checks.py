@@ -140,7 +140,7 @@ def resolved(evidence: Evidence, verdict: Verdict) -> None:
 
 
 def _misplaced(
-    order: Document, told: oracle.Told, products: dict[str, Document], commerce: dict[str, Document]
+    order: Document, told: oracle.FactMessage, products: dict[str, Document], commerce: dict[str, Document]
 ) -> str:
     """Say what is wrong with where an order ended, if anything."""
     state = order["import"]["state"]
@@ -163,7 +163,7 @@ def _misplaced(
     return _unblocked(told, products)
 
 
-def _unblocked(told: oracle.Told, products: dict[str, Document]) -> str:
+def _unblocked(told: oracle.FactMessage, products: dict[str, Document]) -> str:
     for sku, wanted in told.lines.items():
         product = products.get(sku)
         if product is None or not product["enabled"]:

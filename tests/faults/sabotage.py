@@ -20,14 +20,14 @@ from handlers import blockers
 from models.blockers import BlockerCode
 from models.errors import StorageUnavailable
 from models.events import Event
-from models.ledger import Source
+from models.ledger import TopicPartition
 from storage import mongo, writes
 from storage.ledger_documents import position_id
 from storage.transaction import MongoTransaction
 from streams import agents
 from streams.import_policy import ImportPolicyStage
-from streams.lane import Lane, ParsedMessage
-from streams.lanes import Lanes
+from streams.lane import TopicProcessor, ParsedMessage
+from streams.lanes import PartitionAssignment
 from streams.publisher import Publisher
 from streams.transport import LedgerConsumer
 
@@ -36,7 +36,7 @@ _QUEUE = 5
 """How many batches wait for a broken worker's lane, of one message each."""
 _UNREADABLE = 2
 """How many of a partition's first messages may be none."""
-_skipped: set[tuple[Source, int]] = set()
+_skipped: set[tuple[TopicPartition, int]] = set()
 
 
 # ---------------------------------------------------------------- what is broken
@@ -51,7 +51,7 @@ def _reads_where_kafka_says() -> None:
         told = await FaustConsumer.seek_to_committed(self)
         positions = {tp: max(0, told.get(tp) or 0) for tp in self.assignment()}
         for tp, offset in positions.items():
-            source = Source(*tp)
+            source = TopicPartition(*tp)
             lane, _ = self.transport.lanes._lanes[source.topic]
             lane._taken_to[source] = offset
             position = lane._outbox.positions[source]
@@ -69,13 +69,13 @@ def _plain_async_for() -> None:
     _reads_where_kafka_says()
     # Stock Faust's queue takes thousands. Ours here takes one, and the first two may be unreadable:
     # they would be missed as dead letters, not as orders.
-    _put(Lane, "has_room", property(lambda self: len(self._waiting) < _QUEUE))
+    _put(TopicProcessor, "has_room", property(lambda self: len(self._waiting) < _QUEUE))
 
-    def add_agent(app: Any, topic: str, name: str, lanes: Lanes) -> None:
+    def add_agent(app: Any, topic: str, name: str, lanes: PartitionAssignment) -> None:
         async def agent(stream: Any) -> None:
             async for event in stream.events():
                 message = event.message
-                lanes.deliver(Source(message.topic, message.partition), event.value)
+                lanes.deliver(TopicPartition(message.topic, message.partition), event.value)
 
         channel = app.topic(topic, key_serializer="raw", value_serializer="raw")
         app.agent(channel, name=name, concurrency=1)(agent)
@@ -86,19 +86,19 @@ def _plain_async_for() -> None:
 def _stock_commits() -> None:
     """Acknowledged once it is done, and committed past what is not, as stock Faust does."""
     _reads_where_kafka_says()
-    decide = Lane._decide
+    decide = TopicProcessor._decide
 
-    async def decide_or_go_on(self: Lane, batch: Sequence[ParsedMessage]) -> None:
+    async def decide_or_go_on(self: TopicProcessor, batch: Sequence[ParsedMessage]) -> None:
         try:
             await decide(self, batch)
         except RuntimeError:  # the agent is started again, and goes on with the next
             _skipped.update((one.source, one.end) for one in batch)
 
-    def add_agent(app: Any, topic: str, name: str, lanes: Lanes) -> None:
+    def add_agent(app: Any, topic: str, name: str, lanes: PartitionAssignment) -> None:
         async def agent(stream: Any) -> None:
             unacknowledged = stream.noack()
             async for event in unacknowledged.events():
-                source = Source(event.message.topic, event.message.partition)
+                source = TopicPartition(event.message.topic, event.message.partition)
                 lanes.deliver(source, event.value)
                 if await _done(lanes, source, event.value.end):
                     await unacknowledged.ack(event)
@@ -106,11 +106,11 @@ def _stock_commits() -> None:
         channel = app.topic(topic, key_serializer="raw", value_serializer="raw")
         app.agent(channel, name=name, concurrency=1)(agent)
 
-    _put(Lane, "_decide", decide_or_go_on)
+    _put(TopicProcessor, "_decide", decide_or_go_on)
     _put(agents, "_add_agent", add_agent)
 
 
-async def _done(lanes: Lanes, source: Source, end: int) -> bool:
+async def _done(lanes: PartitionAssignment, source: TopicPartition, end: int) -> bool:
     while lanes.published().get(source, end) < end:
         if (source, end) in _skipped:
             return False
@@ -177,11 +177,11 @@ def _unknown_commit_is_not_done() -> None:
     """A commit without a clear answer counts as not done: all of it is decided again."""
     _no_compare_and_set()
 
-    async def not_moved(self: Lane, source: Source) -> bool:
+    async def not_moved(self: TopicProcessor, source: TopicPartition) -> bool:
         del self, source
         return False
 
-    _put(Lane, "_has_moved", not_moved)
+    _put(TopicProcessor, "_has_moved", not_moved)
 
 
 BROKEN: dict[str, Callable[[], None]] = {
@@ -203,12 +203,12 @@ def _killed_when_slow() -> None:
 
     Unbroken it never knows more, and is killed once it has committed since.
     """
-    decide, force_commit = Lane._decide_at_once, FaustConsumer.force_commit
+    decide, force_commit = TopicProcessor._decide_at_once, FaustConsumer.force_commit
     is_broken = bool(os.environ.get("FAULT_BROKEN"))
     is_slow = False
     commits = 0
 
-    async def slow(self: Lane, batch: Any) -> None:
+    async def slow(self: TopicProcessor, batch: Any) -> None:
         nonlocal is_slow
         if _is_orders(self._first):
             is_slow = True
@@ -226,7 +226,7 @@ def _killed_when_slow() -> None:
         return done
 
     _put(FaustConsumer, "force_commit", committed)
-    _put(Lane, "_decide_at_once", slow)
+    _put(TopicProcessor, "_decide_at_once", slow)
 
 
 def _fails_once() -> None:
@@ -264,15 +264,15 @@ def _killed_before_commit() -> None:
 
 def _stopped_before_transaction() -> None:
     """The worker stops with orders it has read; another one takes its place meanwhile."""
-    decide = Lane._decide_at_once
+    decide = TopicProcessor._decide_at_once
     first = iter([True])
 
-    async def stops(self: Lane, batch: Any) -> None:
+    async def stops(self: TopicProcessor, batch: Any) -> None:
         if _is_orders(self._first) and next(first, False):
             os.kill(os.getpid(), signal.SIGSTOP)
         await decide(self, batch)
 
-    _put(Lane, "_decide_at_once", stops)
+    _put(TopicProcessor, "_decide_at_once", stops)
 
 
 MISHAPS: dict[str, Callable[[], None]] = {
@@ -291,7 +291,7 @@ def apply(environment: Mapping[str, str]) -> None:
         MISHAPS[mishap]()
 
 
-def _is_orders(source: Source | None) -> bool:
+def _is_orders(source: TopicPartition | None) -> bool:
     return source is not None and source.topic.endswith("." + ORDERS)
 
 

@@ -30,7 +30,7 @@ from storage import mongo
 from storage.transaction import MongoTransaction
 from streams import clock
 from streams.blocker_check import BlockerCheckStage
-from streams.lanes import Lanes
+from streams.lanes import PartitionAssignment
 from streams.publisher import Publisher
 from tests.faults import sabotage
 
@@ -116,7 +116,7 @@ def _carries_out(kind: type) -> Condition:
 
 
 STEPS: dict[str, Callable[[Trap], None]] = {
-    "after poll": lambda t: t.call(Lanes, "deliver"),
+    "after poll": lambda t: t.call(PartitionAssignment, "deliver"),
     "before the transaction": lambda t: t.before(mongo.MongoStorage, "transact"),
     "in the transaction, lock taken": lambda t: t.after(MongoTransaction, "lock"),
     "in the transaction, written": lambda t: t.after(MongoTransaction, "write"),
@@ -129,7 +129,7 @@ STEPS: dict[str, Callable[[Trap], None]] = {
     "after publish, before the mark": lambda t: t.before(mongo.MongoStorage, "mark_published"),
     "after the mark": lambda t: t.after(mongo.MongoStorage, "mark_published"),
     "in a rebalance, taking up": lambda t: t.after(mongo.MongoStorage, "take_up"),
-    "in a rebalance, handing over": lambda t: t.before(Lanes, "drain"),
+    "in a rebalance, handing over": lambda t: t.before(PartitionAssignment, "drain"),
     "in a release": lambda t: t.after(BlockerCheckStage, "decide", _carries_out(Recheck)),
     "in a replay": lambda t: t.after(BlockerCheckStage, "decide", _carries_out(ReplayStep)),
 }

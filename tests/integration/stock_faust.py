@@ -21,9 +21,9 @@ from storage.port import Transaction
 from streams import agents
 from streams import lanes as our_lanes
 from streams.agents import AppOptions, build_app
-from streams.lanes import Lanes
+from streams.lanes import PartitionAssignment
 from streams.messages import Incoming
-from streams.page import Page
+from streams.page import UnitOfWork
 from streams.stage import Stage
 from streams.topics import READ_TOPICS, TopicName
 from tests.builders import NOW
@@ -86,7 +86,7 @@ class Harmed(Stage[Incoming]):
     def read(self, messages: Sequence[Incoming]) -> Sequence[Incoming]:
         return messages
 
-    async def decide(self, read: Sequence[Incoming], page: Page, transaction: Transaction) -> None:
+    async def decide(self, read: Sequence[Incoming], page: UnitOfWork, transaction: Transaction) -> None:
         del page
         for message in read:
             await self._work.do(self._name, int(message.value or b""))
@@ -101,7 +101,7 @@ async def ours(work: Work, settings: Settings, data_dir: str, stack: AsyncExitSt
     topics = [loss.topic for loss in LOSSES.values()]
     stages = {settings.topic_prefix + name: Harmed(name, work) for name in topics}
     # One message at a time, as stock Faust has them.
-    lanes = Lanes(stages, storage, None, lambda: NOW, print, max_weight=1)  # type: ignore[arg-type]
+    lanes = PartitionAssignment(stages, storage, None, lambda: NOW, print, max_weight=1)  # type: ignore[arg-type]
     servers, prefix = settings.kafka_bootstrap_servers, settings.topic_prefix
     app = build_app(AppOptions(servers, prefix, "ours", 100, 6), lanes, data_dir)
     for name in set(topics) - set(READ_TOPICS):

@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 
 from models.blockers import REMEDIES, Blocker, BlockerCode
-from models.ledger import Changes, OrderChange
+from models.ledger import ChangeSet, OrderWrite
 from models.money import Money
 from models.outcomes import Blocked, Skipped, SkipReason
 from models.records import OrderRecord
@@ -82,7 +82,7 @@ def blocked(number: int, *blockers: Blocker, tried: int = 1, **fields: Any) -> O
 
 
 async def stored(storage: MongoStorage, *records: OrderRecord) -> None:
-    changes = Changes(orders=[OrderChange(one, (), is_new=True, details=True) for one in records])
+    changes = ChangeSet(orders=[OrderWrite(one, (), is_new=True, details=True) for one in records])
 
     async def work(transaction: Any) -> None:
         await transaction.lock()

@@ -4,10 +4,10 @@ import json
 from pathlib import Path
 
 import pytest
-from aiokafka import TopicPartition
+from aiokafka import TopicPartition as KafkaPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, RecordsToDelete
 
-from models.ledger import Source
+from models.ledger import TopicPartition
 from order_import.health import examine
 from order_import.topic_admin import create_topics
 from tests.faults.wire.batches import WireBatch
@@ -43,7 +43,7 @@ async def test_partitions_that_are_added_and_topics_made_anew_are_read_without_a
         await system.becomes(key(order(number)), "created")
     (reset,) = (await examine(system.settings)).resets
     # What of the new one was read before it was noticed is read again.
-    assert (reset.source, reset.found, reset.lost) == (Source(topic, 0), 0, None)
+    assert (reset.source, reset.found, reset.lost) == (TopicPartition(topic, 0), 0, None)
     assert await worker.stop() == 0
 
 
@@ -102,7 +102,7 @@ async def test_what_kafka_deletes_unread_while_a_worker_is_behind_is_told_with_i
     worker = await system.start_worker("-c", GATED, batch_size=100)
     await until(lambda: _said(worker, "stands at the gate"))
     await admin.delete_records(
-        {TopicPartition(topic, 0): RecordsToDelete(before_offset=sent - kept)}
+        {KafkaPartition(topic, 0): RecordsToDelete(before_offset=sent - kept)}
     )
     gate.touch()
     last = order(sent - 1)

@@ -8,7 +8,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaProducer
 
-from models.ledger import Source
+from models.ledger import TopicPartition
 from models.refusals import DeadLetterCode
 from order_import.clients import new_consumer
 from storage.ledger_documents import position_id
@@ -158,7 +158,7 @@ async def all_is_decided(system: System) -> bool:
         await consumer.stop()
     decided = {one["_id"]: one["decided_to"] async for one in system.db.positions.find({})}
     return all(
-        end == decided.get(position_id(Source(tp.topic, tp.partition)), 0)
+        end == decided.get(position_id(TopicPartition(tp.topic, tp.partition)), 0)
         for tp, end in ends.items()
     )
 

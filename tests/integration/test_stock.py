@@ -10,13 +10,13 @@ from collections.abc import Sequence
 
 import pytest
 
-from models.ledger import Changes, Position, Source
+from models.ledger import ChangeSet, Checkpoint, TopicPartition
 from order_import.embedded.servers import Addresses
 from storage.driver import Driver
 from storage.mongo import open_storage
 from storage.port import Storage, Transaction
 from streams.import_policy import ImportPolicyStage
-from streams.page import Page
+from streams.page import UnitOfWork
 from streams.topics import TopicName
 from tests.builders import NOW, STORE, a_message, a_product, a_store
 from tests.fakes.memory import MemoryStorage
@@ -100,7 +100,7 @@ async def _claim(storages: Sequence[Storage], number: int, source: random.Random
     async def tell(transaction: Transaction) -> None:
         await transaction.lock()
         product = a_product(sku=sku, salable_quantity=pieces)
-        await transaction.write(Changes(stores=[a_store()], products=[product]))
+        await transaction.write(ChangeSet(stores=[a_store()], products=[product]))
 
     await storages[0].transact(tell)
     await asyncio.gather(
@@ -122,10 +122,10 @@ async def _decide(
     """One order, decided as a lane does it: position, outbox and all."""
     stage = ImportPolicyStage()
     read = stage.read([a_message(document)])
-    before = Position(Source(f"{TopicName.ORDERS}.{number}", claimant), 0)
+    before = Checkpoint(TopicPartition(f"{TopicName.ORDERS}.{number}", claimant), 0)
 
     async def work(transaction: Transaction) -> None:
-        page = Page(before.source.topic, NOW)
+        page = UnitOfWork(before.source.topic, NOW)
         await stage.decide(read, page, transaction)
         await transaction.write(
             page.to_changes(), [(before, before.moved(1, tuple(page.outgoing)))]

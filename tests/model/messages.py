@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from models.keys import commerce_order_id
-from models.ledger import Changes
+from models.ledger import ChangeSet
 from models.replays import ReplayPart
 from streams.topics import TopicName
 from tests.builders import a_replay
@@ -121,7 +121,7 @@ class ReplayAsked:
     order: str
 
 
-Told = (
+FactMessage = (
     News
     | StoreTold
     | ProductTold
@@ -142,7 +142,7 @@ class Wire(NamedTuple):
     """The `store-id` header."""
 
 
-def renamed(told: Told, prefix: str) -> Told:
+def renamed(told: FactMessage, prefix: str) -> FactMessage:
     """The same message in a world of its own, so that many histories can share one system."""
     names = {
         name: prefix + getattr(told, name)
@@ -155,7 +155,7 @@ def renamed(told: Told, prefix: str) -> Told:
     return replace(told, **names)
 
 
-def wire(told: Told) -> Wire:
+def wire(told: FactMessage) -> Wire:
     match told:
         case News():
             return Wire(TopicName.ORDERS, told.order, _BODIES[told.form](told), told.store)
@@ -207,11 +207,11 @@ def wire(told: Told) -> Wire:
             )
 
 
-def begun(asked: ReplayAsked) -> Changes:
+def begun(asked: ReplayAsked) -> ChangeSet:
     """What is stored of a replay before its first step is asked for."""
     _, name, _, _ = wire(asked)
     key = f"{asked.store}/{asked.order}"
-    return Changes(replays=[a_replay(replay_id=name)], replay_parts=[ReplayPart(name, 0, (key,))])
+    return ChangeSet(replays=[a_replay(replay_id=name)], replay_parts=[ReplayPart(name, 0, (key,))])
 
 
 def _document(news: News) -> dict[str, Any]:

@@ -16,11 +16,11 @@ from typing_extensions import override
 
 from models.errors import Fenced
 from models.events import Event
-from models.ledger import Outgoing, Source
+from models.ledger import Outgoing, TopicPartition
 from models.outcomes import Blocked, Skipped, Waiting, Withdrawn
 from storage.port import R, Transaction
 from streams.agents import STAGES
-from streams.lane import Batch, Lane
+from streams.lane import Batch, TopicProcessor
 from streams.messages import encode
 from streams.publisher import Publisher
 from streams.topics import READ_TOPICS, TopicName
@@ -30,7 +30,7 @@ from tests.fakes.memory_contents import Contents
 from tests.fakes.memory_transaction import MemoryTransaction
 from tests.model.end import End, events_by_order
 from tests.model.invariants import check_taken
-from tests.model.messages import ReplayAsked, Told, begun, wire
+from tests.model.messages import ReplayAsked, FactMessage, begun, wire
 
 PARTITIONS = dict.fromkeys(READ_TOPICS, 2) | {TopicName.STORES: 1, TopicName.COMMANDS: 1}
 
@@ -44,7 +44,7 @@ class WatchedStorage(MemoryStorage):
 
     @override
     async def transact(
-        self, work: Callable[[Transaction], Awaitable[R]], source: Source | None = None
+        self, work: Callable[[Transaction], Awaitable[R]], source: TopicPartition | None = None
     ) -> R:
         async def watched(transaction: Transaction) -> R:
             before = self.contents.products
@@ -63,8 +63,8 @@ class LogPublisher(Publisher):
     """
 
     def __init__(self, *, copies: bool) -> None:
-        self.log: dict[Source, list[Message]] = {
-            Source(topic, number): []
+        self.log: dict[TopicPartition, list[Message]] = {
+            TopicPartition(topic, number): []
             for topic, count in PARTITIONS.items()
             for number in range(count)
         }
@@ -94,14 +94,14 @@ class LogPublisher(Publisher):
         self, topic: TopicName, key: bytes, value: bytes | None, store: str | None = None
     ) -> None:
         number = crc32(key) % PARTITIONS[topic]
-        partition = self.log[Source(topic, number)]
+        partition = self.log[TopicPartition(topic, number)]
         headers = (("store-id", store.encode()),) if store else ()
         partition.append(Message(len(partition), value, key, headers, number))
 
 
 @dataclass
 class Owned:
-    lane: Lane
+    lane: TopicProcessor
     task: asyncio.Task[None]
     read_to: int
 
@@ -120,10 +120,10 @@ class Simulation:
         self.met = Counter[str]()
         self._random = source
         self._restarts = restarts
-        self._owned: dict[Source, Owned] = {}
+        self._owned: dict[TopicPartition, Owned] = {}
         self._past: list[Owned] = []
 
-    async def publish(self, told: Told) -> None:
+    async def publish(self, told: FactMessage) -> None:
         if isinstance(told, ReplayAsked):
             await self.storage.transact(lambda transaction: transaction.write(begun(told)))
         topic, key, value, store = wire(told)
@@ -135,7 +135,7 @@ class Simulation:
         while unfinished := [one for one in self.publisher.log if not self._is_done(one)]:
             await self.work_on(self._random.choice(unfinished))
 
-    async def work_on(self, source: Source, *, wait: bool = True) -> None:
+    async def work_on(self, source: TopicPartition, *, wait: bool = True) -> None:
         owned = self._owned.get(source) or await self._take_up(source)
         log = self.publisher.log[source]
         if owned.read_to < len(log):
@@ -161,20 +161,20 @@ class Simulation:
             elif isinstance(result, Exception):
                 raise result
 
-    def some_source(self) -> Source:
+    def some_source(self) -> TopicPartition:
         return self._random.choice(list(self.publisher.log))
 
     def end(self) -> End:
         return end_of(self.storage.contents, [event.body for event in self.publisher.events])
 
-    async def _take_up(self, source: Source) -> Owned:
+    async def _take_up(self, source: TopicPartition) -> Owned:
         [position] = await self.storage.take_up([source])
-        lane = Lane([position], STAGES[TopicName(source.topic)], self.storage, self.publisher, _now)
+        lane = TopicProcessor([position], STAGES[TopicName(source.topic)], self.storage, self.publisher, _now)
         owned = Owned(lane, asyncio.create_task(lane.run()), position.decided_to)
         self._owned[source] = owned
         return owned
 
-    async def _restart(self, source: Source, owned: Owned) -> None:
+    async def _restart(self, source: TopicPartition, owned: Owned) -> None:
         how = self._random.choice(("crash", "crash", "crash", "drain", "usurp"))
         self.met[how] += 1
         del self._owned[source]
@@ -192,7 +192,7 @@ class Simulation:
                 self._past.append(owned)
                 await self._take_up(source)
 
-    async def _until_published(self, source: Source, owned: Owned) -> None:
+    async def _until_published(self, source: TopicPartition, owned: Owned) -> None:
         steps = 0
         while not self._is_at_end(source, owned):
             if owned.task.done():
@@ -209,7 +209,7 @@ class Simulation:
             if position.outbox and source not in self._owned:
                 await self._take_up(source)
 
-    def _is_at_end(self, source: Source, owned: Owned) -> bool:
+    def _is_at_end(self, source: TopicPartition, owned: Owned) -> bool:
         stored = self.storage.contents.positions.get(source)
         return (
             owned.lane.positions[source].decided_to >= owned.read_to
@@ -217,7 +217,7 @@ class Simulation:
             and all(self.publisher.is_sent(one) for one in stored.outbox)
         )
 
-    def _is_done(self, source: Source) -> bool:
+    def _is_done(self, source: TopicPartition) -> bool:
         """Say whether all is read, decided and published; a lane that is cut off is not done."""
         log, owned = self.publisher.log[source], self._owned.get(source)
         if owned is None:

@@ -19,7 +19,7 @@ from tests.model.messages import (
     ProductGone,
     ProductTold,
     StoreTold,
-    Told,
+    FactMessage,
     UpdateTold,
 )
 from tests.model.reference_model import Model
@@ -77,14 +77,14 @@ async def _play(rows: list[Row]) -> None:
         await simulation.close()
 
 
-async def _tell(simulation: Simulation, model: Model, told: Told) -> None:
+async def _tell(simulation: Simulation, model: Model, told: FactMessage) -> None:
     await simulation.publish(told)
     await simulation.settle()
     model.take(told)
     assert simulation.end() == model.end()
 
 
-def read_message(message: str, orders: dict[str, News]) -> Told:
+def read_message(message: str, orders: dict[str, News]) -> FactMessage:
     """Make a message of a row's first cell. Orders are purchased in the order they come."""
     if found := re.fullmatch(r"count (\d+) at (.+)", message):
         return ProductTold("P", True, True, int(found[1]), _minutes(found[2]))

@@ -7,7 +7,7 @@ from typing import Any
 from models import keys
 from models.decision import Decision
 from models.events import Event
-from models.ledger import Changes, CommandMessage, DeadLetter, Outgoing, Position, Source
+from models.ledger import ChangeSet, CommandMessage, DeadLetter, Outgoing, Checkpoint, TopicPartition
 from models.records import CommerceOrder, OrderRecord
 from models.replays import ReplayPart
 from storage.port import Transaction
@@ -15,7 +15,7 @@ from streams import blocker_check
 from streams.agents import STAGES
 from streams.lane import MAX_WEIGHT
 from streams.messages import encode
-from streams.page import Page
+from streams.page import UnitOfWork
 from streams.stage import Stage
 from streams.topics import TopicName
 from tests.builders import KEY, NOW, Message, a_message, a_replay
@@ -54,7 +54,7 @@ class World:
             await self._batch(message.topic, [a_message(message.value, key=message.key)])
 
     async def _batch(self, topic: str, told: Sequence[Message]) -> None:
-        source = Source(topic, 0)
+        source = TopicPartition(topic, 0)
         messages = [one._replace(offset=self._offsets[topic] + n) for n, one in enumerate(told)]
         self._offsets[topic] += len(messages)
         stage = STAGES[TopicName(topic)]
@@ -64,11 +64,11 @@ class World:
             self.steps[topic] += 1
             await self._step(stage, together, source)
 
-    async def _step(self, stage: Stage[Any], read: Any, source: Source) -> None:
+    async def _step(self, stage: Stage[Any], read: Any, source: TopicPartition) -> None:
         async def work(transaction: Transaction) -> Sequence[Outgoing]:
-            page = Page(source.topic, self.now)
+            page = UnitOfWork(source.topic, self.now)
             await stage.decide(read, page, transaction)
-            before = self.storage.contents.positions.get(source, Position(source, 0))
+            before = self.storage.contents.positions.get(source, Checkpoint(source, 0))
             moves = [(before, before.moved(self._offsets[source.topic], tuple(page.outgoing)))]
             await transaction.write(page.to_changes(), moves)
             return page.outgoing
@@ -84,7 +84,7 @@ class World:
             for step, start in enumerate(range(0, len(orders), blocker_check.STEP))
         ]
         replay = a_replay(replay_id=replay_id, selected=len(orders))
-        self.storage.contents.kept_replays.write(Changes(replays=[replay], replay_parts=parts))
+        self.storage.contents.kept_replays.write(ChangeSet(replays=[replay], replay_parts=parts))
         message = encode(blocker_check.step_of(replay_id, 0))
         return await self.tell(TopicName.COMMANDS, a_message(message.value, key=message.key))
 

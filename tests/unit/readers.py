@@ -8,7 +8,7 @@ from typing_extensions import override
 
 from models.errors import StorageUnavailable
 from models.facts import Store
-from models.ledger import OffsetReset, Source
+from models.ledger import OffsetReset, TopicPartition
 from models.order_query import OrderQuery
 from models.outcomes import ImportState
 from storage.reader import (
@@ -94,7 +94,7 @@ class FakeReader(Reader):
         return [one for one in self.resets if one.at >= since][:limit]
 
     @override
-    async def standings(self) -> Mapping[Source, Standing]:
+    async def standings(self) -> Mapping[TopicPartition, Standing]:
         return {}
 
 

@@ -8,7 +8,7 @@ import pytest
 from models.amazon_order import Address, Buyer
 from models.events import FieldChange
 from models.outcomes import Created
-from models.records import CommerceLine, CommerceOrder, Hold
+from models.records import CommerceLine, CommerceOrder, Reservation
 from order_import.cli import main
 from storage.reader import OrderHistory
 from tests.builders import (
@@ -40,7 +40,7 @@ def a_history() -> OrderHistory:
     commerce = a_commerce_order(
         total=money("10.00"),
         lines=(CommerceLine(asked, "SKU-1"), gone),
-        holds=(Hold("SKU-1", 1),),
+        holds=(Reservation("SKU-1", 1),),
         buyer_requested_cancel=True,
         address_known=True,
     )

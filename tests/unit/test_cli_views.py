@@ -18,7 +18,7 @@ from models.amazon_order import (
 )
 from models.blockers import REMEDIES, Blocker, BlockerCode
 from models.facts import CommerceStatus, Store
-from models.ledger import OffsetReset, Source
+from models.ledger import OffsetReset, TopicPartition
 from models.money import Money
 from models.outcomes import (
     DETAILS_OVERDUE,
@@ -29,7 +29,7 @@ from models.outcomes import (
     Waiting,
     WaitingReason,
 )
-from models.records import Cause, OrderRecord, StoryEntry
+from models.records import MessageRef, OrderRecord, HistoryEntry
 from models.words import MISSING_DETAILS, REASONS
 from order_import.cli import main
 from order_import.cli.status import health_as_json, show_health
@@ -94,9 +94,9 @@ def a_history(store_id: str = "de") -> OrderHistory:
         "held": 3,
         "as_of": AT,
     }
-    entry = StoryEntry(
+    entry = HistoryEntry(
         at=AT,
-        cause=Cause("amazon.orders", 2, 41),
+        cause=MessageRef("amazon.orders", 2, 41),
         what="blocked",
         reasons=("out-of-stock",),
         facts={"store_updated_at": AT, "products": [product]},
@@ -317,7 +317,7 @@ def test_status_tells_what_kafka_deleted_before_it_was_read(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     health = a_health()
-    source = Source("amazon.orders", 1)
+    source = TopicPartition("amazon.orders", 1)
     health.resets = [OffsetReset(source, 1276, 2500, AT), OffsetReset(source, 40, 0, AT)]
     show_health(stdout(), health, AT)
     shown = " ".join(capsys.readouterr().out.split())

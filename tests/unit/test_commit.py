@@ -7,20 +7,20 @@ from typing import Any
 
 from faust.types import TP
 
-from models.ledger import Outgoing, Position, Source
+from models.ledger import Outgoing, Checkpoint, TopicPartition
 from storage.port import Transaction
 from streams.agents import AppOptions, build_app
 from streams.lane import Batch
-from streams.lanes import Lanes, LogBounds
+from streams.lanes import PartitionAssignment, LogBounds
 from streams.messages import Incoming
-from streams.page import Page
+from streams.page import UnitOfWork
 from streams.stage import Stage
 from tests.builders import NOW, a_command, a_message
 from tests.fakes.memory import MemoryStorage
 from tests.waiting import PATIENCE
 
 ORDERS = TP("amazon.orders", 0)
-SOURCE = Source(*ORDERS)
+SOURCE = TopicPartition(*ORDERS)
 
 
 class OneEach(Stage[Incoming]):
@@ -29,7 +29,7 @@ class OneEach(Stage[Incoming]):
     def read(self, messages: Sequence[Incoming]) -> Sequence[Incoming]:
         return messages
 
-    async def decide(self, read: Any, page: Page, transaction: Transaction) -> None:
+    async def decide(self, read: Any, page: UnitOfWork, transaction: Transaction) -> None:
         del transaction
         page.outgoing += [a_command(str(message.offset)) for message in read]
 
@@ -55,8 +55,8 @@ class AssignedThread:
     def assignment(self) -> set[TP]:
         return {ORDERS}
 
-    async def log_bounds(self, partitions: Collection[TP]) -> dict[Source, LogBounds]:
-        return {Source(*one): LogBounds(0, 9) for one in partitions}
+    async def log_bounds(self, partitions: Collection[TP]) -> dict[TopicPartition, LogBounds]:
+        return {TopicPartition(*one): LogBounds(0, 9) for one in partitions}
 
     async def seek_wait(self, partitions: dict[TP, int]) -> None:
         del partitions
@@ -74,10 +74,10 @@ class Kit:
 
     def __init__(self, directory: Path, decided_to: int, *outbox: Outgoing) -> None:
         self.storage = MemoryStorage()
-        self.storage.contents.positions[SOURCE] = Position(SOURCE, decided_to, outbox)
+        self.storage.contents.positions[SOURCE] = Checkpoint(SOURCE, decided_to, outbox)
         publisher: Any = Gated()
         self.gate: asyncio.Event = publisher.gate
-        self.lanes = Lanes({ORDERS.topic: OneEach()}, self.storage, publisher, lambda: NOW, print)
+        self.lanes = PartitionAssignment({ORDERS.topic: OneEach()}, self.storage, publisher, lambda: NOW, print)
         options = AppOptions("127.0.0.1:1", "", "g", 10, 6)
         self.thread = AssignedThread()
         consumer: Any = build_app(options, self.lanes, str(directory)).consumer

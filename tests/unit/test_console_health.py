@@ -5,7 +5,7 @@ import re
 import pytest
 
 from console.health_port import HealthReport, ServerHealth
-from models.ledger import OffsetReset, Source
+from models.ledger import OffsetReset, TopicPartition
 from tests.unit.console_kit import NOW, a_client, a_desk
 
 
@@ -14,7 +14,7 @@ class Lossy:
 
     async def examine(self) -> HealthReport:
         away = ServerHealth("MongoDB", "here", None, "away")
-        source = Source("amazon.orders", 1)
+        source = TopicPartition("amazon.orders", 1)
         resets = [OffsetReset(source, 1276, 2500, NOW), OffsetReset(source, 40, 0, NOW)]
         return HealthReport(away, away, resets=resets)
 

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.dead_letters import COUNT_HEADER, LetterLine
-from models.ledger import Header, Position, Source
-from models.refusals import DeadLetterCode, Refusal
+from models.ledger import Header, Checkpoint, TopicPartition
+from models.refusals import DeadLetterCode, Rejection
 from order_import.dead_letters.redrive import _refusal as why_not_redriven
 from order_import.settings import Settings
 from storage.ledger_documents import dead_letter_in, dead_letter_out, position_id, reference_in
@@ -25,7 +25,7 @@ from tests.builders import NOW, Message, a_dead_letter
 
 MIB = 1024 * 1024
 TOPIC = "amazon.orders"
-REFUSAL = Refusal(code=DeadLetterCode.TOO_LARGE, message="expected less")
+REFUSAL = Rejection(code=DeadLetterCode.TOO_LARGE, message="expected less")
 
 MESSAGES = {
     "690,000 headers of nothing": Message(0, b"x", b"k", (("", None),) * 690_000),
@@ -113,7 +113,7 @@ def test_a_header_is_counted_with_all_that_it_takes_in_a_document(headers: list[
 
 
 def test_a_refusal_is_not_longer_than_anybody_reads() -> None:
-    told = Refusal(code=DeadLetterCode.INVALID_ORDER, message="field" * MIB)
+    told = Rejection(code=DeadLetterCode.INVALID_ORDER, message="field" * MIB)
     assert len(to_dead_letter(TOPIC, Message(0, b"{}"), told, NOW).message) <= 2000
 
 
@@ -144,7 +144,7 @@ def test_no_batch_of_dead_letters_outgrows_a_position() -> None:
     """A topic's name has at most 249 bytes; at most two batches wait to be published."""
     most = Settings.model_fields["batch_size"].metadata[1].le
     one = a_dead_letter(topic="t" * 249, partition=2**31 - 1, offset=2**63 - 1)
-    position = Position(Source(one.topic, one.partition), 0, (one,) * 2 * most)
+    position = Checkpoint(TopicPartition(one.topic, one.partition), 0, (one,) * 2 * most)
     document = {
         "_id": position_id(position.source),
         "outbox": [reference_in(outgoing) for outgoing in position.outbox],

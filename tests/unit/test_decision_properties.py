@@ -21,7 +21,7 @@ from models.facts import Product, Store
 from models.outcomes import Blocked, Created
 from models.records import OrderRecord
 from storage.port import Facts
-from streams.page import Page
+from streams.page import UnitOfWork
 from tests.builders import (
     INTEGRATED,
     NOW,
@@ -192,7 +192,7 @@ class GivenFacts(Facts):
 def test_a_page_never_gives_away_more_than_is_salable(
     baskets: list[tuple[tuple[OrderItem, ...], bool]], known: list[Product]
 ) -> None:
-    page = Page("amazon.orders", NOW)
+    page = UnitOfWork("amazon.orders", NOW)
     orders = [
         an_order(
             amazon_order_id=str(number),

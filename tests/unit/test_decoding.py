@@ -6,11 +6,11 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from aiokafka import TopicPartition
+from aiokafka import TopicPartition as KafkaPartition
 from aiokafka.consumer.fetcher import PartitionRecords
 from aiokafka.record.memory_records import MemoryRecords
 
-from models.ledger import Source
+from models.ledger import TopicPartition
 from models.refusals import DeadLetterCode
 from streams import decoding
 from streams.decoding import MOST_BYTES, FetchedRecords, Record
@@ -27,7 +27,7 @@ from tests.faults.wire.batches import (
 )
 from tests.faults.wire.damage import FORGED, IN_PLACE, Edit, field
 
-SOURCE = Source("amazon.orders", 3)
+SOURCE = TopicPartition("amazon.orders", 3)
 CODECS = [one for one in Codec if one is not Codec.UNKNOWN]
 RECORD = WireRecord(b"key", b"value", [(b"store-id", b"us"), (b"none", None)], timestamp=5)
 
@@ -39,7 +39,7 @@ def read(data: bytes, start: int = 0, end: int = 1000, **more: object) -> list[R
 def read_log(log: Sequence[bytes], firsts: Sequence[int], end: int, start: int = 0) -> list[Record]:
     """Read as a consumer does: again from where the last fetch ended, until the end."""
     records: list[Record] = []
-    doubts: dict[Source, int] = {}
+    doubts: dict[TopicPartition, int] = {}
     position, idle = start, 0
     while position < end:
         at = max(place for place, first in enumerate(firsts) if first <= position)
@@ -78,7 +78,7 @@ def test_sound_batches_are_read_as_aiokafka_reads_them(codec: Codec) -> None:
     data = WireBatch(records, base_offset=7, codec=codec).encode()
     data += WireBatch([RECORD], base_offset=7 + len(records)).encode()
     theirs = PartitionRecords(
-        TopicPartition(*SOURCE), MemoryRecords(data), [], 9, None, None, check_crcs=True,
+        KafkaPartition(*SOURCE), MemoryRecords(data), [], 9, None, None, check_crcs=True,
         isolation_level=1,
     )  # fmt: skip
     assert [
@@ -189,7 +189,7 @@ def test_what_the_broker_lets_through_though_clients_should_not_write_it_is_read
 def test_a_checksum_that_fails_once_is_no_loss() -> None:
     """The second fetch brings what is on the disk."""
     (batch,), _, _ = a_log(3)
-    doubts: dict[Source, int] = {}
+    doubts: dict[TopicPartition, int] = {}
     garbled = FetchedRecords(SOURCE, batch[:-1] + b"?", 0, 3, (), doubts)
     assert not list(garbled)
     assert garbled.next_fetch_offset == 0

@@ -18,7 +18,7 @@ from models.outcomes import (
     WaitingReason,
     Withdrawn,
 )
-from models.records import Hold
+from models.records import Reservation
 from tests.builders import (
     KEY,
     NOW,
@@ -78,7 +78,7 @@ def test_a_free_order_becomes_a_commerce_order_with_every_line() -> None:
         ("1", "SKU-1"),
         ("2", "SKU-1"),
     ]
-    assert made.holds == decision.takes == (Hold("SKU-1", 5),)
+    assert made.holds == decision.takes == (Reservation("SKU-1", 5),)
     assert made.status is CommerceStatus.PROCESSING
     assert made.buyer_requested_cancel
     assert (made.key, made.created_at) == (KEY, later(1))
@@ -136,7 +136,7 @@ def test_an_order_the_merchant_has_shipped_already_is_created_and_then_completed
     assert decision.record.sequence == 2
     assert decision.commerce_order is not None
     assert decision.commerce_order.status is CommerceStatus.COMPLETE
-    assert decision.commerce_order.holds == decision.takes == (Hold("SKU-1", 1),)
+    assert decision.commerce_order.holds == decision.takes == (Reservation("SKU-1", 1),)
 
 
 def test_a_blocked_order_creates_nothing_and_takes_nothing() -> None:

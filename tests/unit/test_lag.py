@@ -8,16 +8,16 @@ from typing import Any
 import pytest
 from aiokafka import TopicPartition
 
-from models.refusals import DeadLetterCode, Refusal
+from models.refusals import DeadLetterCode, Rejection
 from order_import.lag import LagMeter
 from order_import.settings import Settings
 from streams.decoding import Record
 
-DAMAGED = Refusal(code=DeadLetterCode.UNREADABLE, message="record: expected all its fields")
+DAMAGED = Rejection(code=DeadLetterCode.UNREADABLE, message="record: expected all its fields")
 SENT = datetime(2026, 11, 18, 11, 6, 40, tzinfo=UTC)
 
 
-def a_record(timestamp: int, refusal: Refusal | None = None) -> Record:
+def a_record(timestamp: int, refusal: Rejection | None = None) -> Record:
     return Record("amazon.orders", 0, 0, timestamp, None, b"{}", (), 1, 0, refusal)
 
 

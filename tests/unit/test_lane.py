@@ -10,21 +10,21 @@ from typing_extensions import override
 
 from models.errors import DuplicateKey, Fenced, StorageUnavailable, TransactionTooLarge
 from models.events import Event
-from models.ledger import CommandMessage, DeadLetter, OffsetReset, Outgoing, Position, Source
-from models.records import Cause
-from models.refusals import DeadLetterCode, Refusal
+from models.ledger import CommandMessage, DeadLetter, OffsetReset, Outgoing, Checkpoint, TopicPartition
+from models.records import MessageRef
+from models.refusals import DeadLetterCode, Rejection
 from storage.port import Transaction
 from streams import lane as lane_module
 from streams.decoding import Record
-from streams.lane import Batch, Lane
+from streams.lane import Batch, TopicProcessor
 from streams.messages import Incoming
-from streams.page import Page
+from streams.page import UnitOfWork
 from streams.stage import Stage
 from tests.builders import NOW, a_command, a_dead_letter, a_message
 from tests.fakes.memory import MemoryStorage
 from tests.waiting import PATIENCE
 
-SOURCE = Source("amazon.orders", 0)
+SOURCE = TopicPartition("amazon.orders", 0)
 
 
 class Decided(Stage[Incoming]):
@@ -45,7 +45,7 @@ class Decided(Stage[Incoming]):
     def weight(self, read: Incoming) -> int:
         return len(read.value or b"") - 1
 
-    async def decide(self, read: Sequence[Incoming], page: Page, transaction: Transaction) -> None:
+    async def decide(self, read: Sequence[Incoming], page: UnitOfWork, transaction: Transaction) -> None:
         del transaction
         if len(read) > self.too_many:
             raise TransactionTooLarge("388")
@@ -84,7 +84,7 @@ class Silent(MemoryStorage):
 
     @override
     async def transact(
-        self, work: Callable[[Transaction], Awaitable[Any]], source: Source | None = None
+        self, work: Callable[[Transaction], Awaitable[Any]], source: TopicPartition | None = None
     ) -> Any:
         if self.unreached:
             self.unreached -= 1
@@ -116,10 +116,10 @@ class Kit:
         self.stage: Any = stage if isinstance(part, Pages) else Decided()
         self.paper = Paper()
         publisher: Any = self.paper
-        start = position or Position(SOURCE, 0)
+        start = position or Checkpoint(SOURCE, 0)
         if start.decided_to or start.outbox:
             self.storage.contents.positions[SOURCE] = start
-        self.lane = Lane([start], self.stage, self.storage, publisher, lambda: NOW, **options)
+        self.lane = TopicProcessor([start], self.stage, self.storage, publisher, lambda: NOW, **options)
 
     async def run(self, *batches: Batch) -> None:
         """Work these batches off, and then drain."""
@@ -132,14 +132,14 @@ class Kit:
 
     @property
     def stored_to(self) -> int:
-        return self.storage.contents.positions.get(SOURCE, Position(SOURCE, 0)).decided_to
+        return self.storage.contents.positions.get(SOURCE, Checkpoint(SOURCE, 0)).decided_to
 
     def stands_at(self, offset: int) -> bool:
         """Say whether all before an offset is decided and known to be published."""
         return (self.stored.decided_to, self.stored.outbox) == (offset, ())
 
     @property
-    def stored(self) -> Position:
+    def stored(self) -> Checkpoint:
         return self.storage.contents.positions[SOURCE]
 
 
@@ -180,7 +180,7 @@ async def test_what_holds_no_message_moves_the_position_all_the_same() -> None:
 
 
 async def test_what_kafka_deleted_unread_is_noted_with_the_position_that_passes_it() -> None:
-    kit = Kit(position=Position(SOURCE, 4))
+    kit = Kit(position=Checkpoint(SOURCE, 4))
     with capture_logs() as logs:
         await kit.run(Batch(2, a_batch(9, 10).messages, 10, deleted_to=9))
     assert kit.stage.batches == [[9]]
@@ -192,7 +192,7 @@ async def test_what_kafka_deleted_unread_is_noted_with_the_position_that_passes_
 
 
 def unreadable(offset: int, last_offset: int) -> Record:
-    refusal = Refusal(code=DeadLetterCode.UNREADABLE, message="batch: expected another")
+    refusal = Rejection(code=DeadLetterCode.UNREADABLE, message="batch: expected another")
     return Record(*SOURCE, offset, 0, None, b"raw", (), 100, last_offset, refusal)
 
 
@@ -214,7 +214,7 @@ async def test_what_cannot_be_read_becomes_a_dead_letter_in_its_place(max_weight
 
 
 async def test_what_could_not_be_read_and_is_decided_already_is_left_out() -> None:
-    kit = Kit(position=Position(SOURCE, 4))
+    kit = Kit(position=Checkpoint(SOURCE, 4))
     await kit.run(Batch(0, [unreadable(0, 3), unreadable(4, 4)], 5))
     assert [one.offset for one in kit.storage.contents.dead_letters.values()] == [4]
 
@@ -227,7 +227,7 @@ async def test_a_batch_from_beyond_the_position_is_dropped() -> None:
 
 
 async def test_messages_that_are_decided_already_are_left_out() -> None:
-    kit = Kit(position=Position(SOURCE, 4))
+    kit = Kit(position=Checkpoint(SOURCE, 4))
     await kit.run(a_batch(0, 3), a_batch(2, 6))
     assert kit.stage.batches == [[4, 5]]
     assert kit.paper.keys == named(4, 5)
@@ -235,7 +235,7 @@ async def test_messages_that_are_decided_already_are_left_out() -> None:
 
 async def test_what_an_earlier_owner_left_goes_out_first_and_is_looked_for() -> None:
     left = (a_command("left"), a_dead_letter())
-    kit = Kit(position=Position(SOURCE, 4, left))
+    kit = Kit(position=Checkpoint(SOURCE, 4, left))
     assert kit.lane.published_to[SOURCE] == 0
     await kit.run(a_batch(4, 5))
     assert kit.paper.sent == [*left, a_command("4")]
@@ -283,10 +283,10 @@ class Trailing(Silent):
     def __init__(self, looks: int) -> None:
         super().__init__(unanswered=1)
         self.looks = looks
-        self._shown = Position(SOURCE, 0)
+        self._shown = Checkpoint(SOURCE, 0)
 
     @override
-    async def position(self, source: Source) -> Position:
+    async def position(self, source: TopicPartition) -> Checkpoint:
         stored = await super().position(source)
         if stored.step == 1 and self.looks:
             self.looks -= 1
@@ -386,15 +386,15 @@ async def test_draining_finishes_the_batch_at_hand_and_drops_those_that_wait() -
 
 
 async def test_what_waits_of_several_partitions_is_decided_in_one_transaction() -> None:
-    kit, other = Kit(), Source(SOURCE.topic, 1)
-    lane = Lane(
-        [Position(SOURCE, 0), Position(other, 5, (a_command("left"),))],
+    kit, other = Kit(), TopicPartition(SOURCE.topic, 1)
+    lane = TopicProcessor(
+        [Checkpoint(SOURCE, 0), Checkpoint(other, 5, (a_command("left"),))],
         kit.stage,
         kit.storage,
         kit.paper,  # type: ignore[arg-type]
         lambda: NOW,
     )
-    kit.storage.contents.positions[other] = Position(other, 5, (a_command("left"),))
+    kit.storage.contents.positions[other] = Checkpoint(other, 5, (a_command("left"),))
     kit.paper.open.clear()
     for source, batch in ((SOURCE, a_batch(0, 2)), (other, a_batch(5, 6)), (SOURCE, a_batch(2, 3))):
         lane.put(source, batch)
@@ -427,9 +427,9 @@ async def test_no_more_is_decided_at_once_than_a_transaction_should_hold() -> No
 async def test_what_waits_of_all_partitions_together_is_no_more_than_is_decided_at_once() -> None:
     """Else many partitions would fill the memory while a backlog waits."""
     kit = Kit()
-    other = Source(SOURCE.topic, 1)
-    lane = Lane(
-        [Position(SOURCE, 0), Position(other, 0)],
+    other = TopicPartition(SOURCE.topic, 1)
+    lane = TopicProcessor(
+        [Checkpoint(SOURCE, 0), Checkpoint(other, 0)],
         kit.stage,
         kit.storage,
         kit.paper,  # type: ignore[arg-type]
@@ -456,7 +456,7 @@ async def test_draining_gives_up_a_batch_that_cannot_be_stored() -> None:
 
 async def test_an_owner_whose_position_was_moved_stops_and_publishes_nothing() -> None:
     kit = Kit()
-    kit.storage.contents.positions[SOURCE] = Position(SOURCE, 7, epoch=1)
+    kit.storage.contents.positions[SOURCE] = Checkpoint(SOURCE, 7, epoch=1)
     with pytest.raises(Fenced):
         await kit.run(a_batch(0, 2))
     assert kit.paper.sent == []
@@ -471,22 +471,22 @@ def an_event(sequence: int, key: str = "us/1") -> Event:
         key=key,
         sequence=sequence,
         occurred_at=NOW,
-        cause=Cause(SOURCE.topic, 0, sequence),
+        cause=MessageRef(SOURCE.topic, 0, sequence),
         body=b"{}",
     )
 
 
-OTHER = Source("order-import.commands", 1)
+OTHER = TopicPartition("order-import.commands", 1)
 
 
 async def test_an_event_waits_for_the_one_before_that_another_partition_publishes() -> None:
-    kit = Kit(position=Position(SOURCE, 1, (an_event(2), an_event(3))))
-    kit.storage.contents.positions[OTHER] = Position(OTHER, 1, (an_event(1),))
+    kit = Kit(position=Checkpoint(SOURCE, 1, (an_event(2), an_event(3))))
+    kit.storage.contents.positions[OTHER] = Checkpoint(OTHER, 1, (an_event(1),))
     running = asyncio.create_task(kit.lane.run())
     kit.lane.put(SOURCE, a_batch(1, 2))
     await until(lambda: kit.stored_to == 2)
     assert kit.paper.sent == []
-    kit.storage.contents.positions[OTHER] = Position(OTHER, 1)
+    kit.storage.contents.positions[OTHER] = Checkpoint(OTHER, 1)
     await until(lambda: len(kit.paper.sent) == 3)
     kit.lane.drain()
     await running
@@ -495,8 +495,8 @@ async def test_an_event_waits_for_the_one_before_that_another_partition_publishe
 
 
 async def test_what_waits_for_another_partition_is_left_to_the_next_owner() -> None:
-    kit = Kit(position=Position(SOURCE, 1, (an_event(2),)))
-    kit.storage.contents.positions[OTHER] = Position(OTHER, 1, (an_event(1),))
+    kit = Kit(position=Checkpoint(SOURCE, 1, (an_event(2),)))
+    kit.storage.contents.positions[OTHER] = Checkpoint(OTHER, 1, (an_event(1),))
     running = asyncio.create_task(kit.lane.run())
     kit.lane.put(SOURCE, a_batch(1, 2))
     await until(lambda: kit.stored_to == 2)
@@ -516,8 +516,8 @@ async def test_two_partitions_that_wait_for_each_other_both_go_on() -> None:
     }
     running = []
     for source, outbox in left.items():
-        storage.contents.positions[source] = position = Position(source, 1, outbox)
-        lane = Lane([position], Decided(), storage, publisher, lambda: NOW)
+        storage.contents.positions[source] = position = Checkpoint(source, 1, outbox)
+        lane = TopicProcessor([position], Decided(), storage, publisher, lambda: NOW)
         running.append((lane, asyncio.create_task(lane.run())))
     await until(lambda: len(paper.sent) == 4)
     for lane, task in running:
@@ -535,7 +535,7 @@ async def test_an_idle_owner_ends_when_another_took_its_partition_up_before_it_w
 ):
     """It went on for ever with its events recorded as still to go out."""
     storage = MemoryStorage()
-    lane = Lane(await storage.take_up([SOURCE]), Decided(), storage, Paper(), lambda: NOW)  # type: ignore[arg-type]
+    lane = TopicProcessor(await storage.take_up([SOURCE]), Decided(), storage, Paper(), lambda: NOW)  # type: ignore[arg-type]
     lane.put(SOURCE, Batch(0, [a_message(b"{}", offset=0)], 1))
     running = asyncio.create_task(lane.run())
     await asyncio.sleep(0)  # decided and published, and not recorded yet
@@ -567,7 +567,7 @@ class Pages(Stage[tuple[Incoming, str]]):
         return (message, letters[:weight]), (message, letters[weight:])
 
     async def decide(
-        self, read: Sequence[tuple[Incoming, str]], page: Page, transaction: Transaction
+        self, read: Sequence[tuple[Incoming, str]], page: UnitOfWork, transaction: Transaction
     ) -> None:
         del transaction
         letters = "".join(letters for _, letters in read)
@@ -579,7 +579,7 @@ class Pages(Stage[tuple[Incoming, str]]):
         page.outgoing += [a_command(letter) for letter in letters if letter != "x"]
         for message, some in read:
             if "x" in some:
-                page.refuse(message, Refusal(code=DeadLetterCode.UNKNOWN_STORE, message="x"))
+                page.refuse(message, Rejection(code=DeadLetterCode.UNKNOWN_STORE, message="x"))
 
 
 def pages(*values: str, start: int = 0) -> Batch:
@@ -601,7 +601,7 @@ async def test_a_message_of_many_orders_is_decided_in_parts() -> None:
 
 
 async def test_the_next_owner_goes_on_in_the_middle_of_a_message() -> None:
-    kit = Kit(Pages(), position=Position(SOURCE, 1, part=3), max_weight=4)
+    kit = Kit(Pages(), position=Checkpoint(SOURCE, 1, part=3), max_weight=4)
     await kit.run(pages("ab", "cdefghijkl", "m"))
     assert kit.stage.decided == ["fghi", "jkl" + "m"]
     assert kit.stands_at(3)
@@ -635,7 +635,7 @@ async def test_a_message_decided_in_parts_has_one_dead_letter(at: int) -> None:
 
 
 async def test_the_next_owner_knows_that_a_message_has_its_dead_letter() -> None:
-    kit = Kit(Pages(), position=Position(SOURCE, 0, part=2, part_refused=True))
+    kit = Kit(Pages(), position=Checkpoint(SOURCE, 0, part=2, part_refused=True))
     await kit.run(pages("axbxc", "x"))
     assert kit.stage.decided == ["bxcx"]
     assert [one.offset for one in kit.paper.sent if isinstance(one, DeadLetter)] == [1]
@@ -656,7 +656,7 @@ async def test_a_key_that_is_there_already_is_met_by_deciding_again() -> None:
     kit.stage.there_already = {1}
     decide = kit.stage.decide
 
-    async def once(read: Any, page: Page, transaction: Transaction) -> None:
+    async def once(read: Any, page: UnitOfWork, transaction: Transaction) -> None:
         try:
             await decide(read, page, transaction)
         finally:

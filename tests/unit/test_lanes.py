@@ -7,22 +7,22 @@ from dataclasses import replace
 import pytest
 
 from models.errors import Fenced
-from models.ledger import OffsetReset, Position, Source
+from models.ledger import OffsetReset, Checkpoint, TopicPartition
 from storage.port import Transaction
 from streams.lane import MAX_WEIGHT, Batch
-from streams.lanes import Lanes, LogBounds
+from streams.lanes import PartitionAssignment, LogBounds
 from streams.messages import Incoming
-from streams.page import Page
+from streams.page import UnitOfWork
 from streams.stage import Stage
 from tests.builders import NOW, a_message
 from tests.fakes.memory import MemoryStorage
 from tests.waiting import PATIENCE
 
-SLOW, QUICK = Source("slow", 0), Source("quick", 0)
+SLOW, QUICK = TopicPartition("slow", 0), TopicPartition("quick", 0)
 BOUNDS = {SLOW: LogBounds(0, 9), QUICK: LogBounds(0, 9)}
 
 
-async def bounds_of(sources: Collection[Source]) -> dict[Source, LogBounds]:
+async def bounds_of(sources: Collection[TopicPartition]) -> dict[TopicPartition, LogBounds]:
     return {source: BOUNDS[source] for source in sources}
 
 
@@ -35,7 +35,7 @@ class Gated(Stage[Incoming]):
     def read(self, messages: Sequence[Incoming]) -> Sequence[Incoming]:
         return messages
 
-    async def decide(self, read: Sequence[Incoming], page: Page, transaction: Transaction) -> None:
+    async def decide(self, read: Sequence[Incoming], page: UnitOfWork, transaction: Transaction) -> None:
         del read, page, transaction
         await self.gate.wait()
 
@@ -48,7 +48,7 @@ class Kit:
         self.slow, self.quick = Gated(), Gated()
         self.quick.gate.set()
         self.failures: list[BaseException] = []
-        self.lanes = Lanes(
+        self.lanes = PartitionAssignment(
             {SLOW.topic: self.slow, QUICK.topic: self.quick},
             self.storage,
             publisher=None,  # type: ignore[arg-type]  # nothing is published
@@ -60,7 +60,7 @@ class Kit:
     def resets(self) -> Sequence[OffsetReset]:
         return list(self.storage.contents.offset_resets.values())
 
-    async def fill(self, source: Source, batches: int) -> None:
+    async def fill(self, source: TopicPartition, batches: int) -> None:
         for start in range(0, batches * MAX_WEIGHT, MAX_WEIGHT):
             offsets = range(start, start + MAX_WEIGHT)
             messages = [a_message(b"", offset=at) for at in offsets]
@@ -116,7 +116,7 @@ async def test_a_batch_is_read_while_the_one_before_is_decided() -> None:
     kit = Kit()
     await kit.lanes.assign(BOUNDS, bounds_of)
     await kit.fill(SLOW, 2)
-    assert (await kit.storage.position(SLOW)) == Position(SLOW, 0, epoch=1)
+    assert (await kit.storage.position(SLOW)) == Checkpoint(SLOW, 0, epoch=1)
     kit.slow.gate.set()
     await kit.lanes.drain()
     assert (await kit.storage.position(SLOW)).decided_to >= 1
@@ -127,11 +127,11 @@ async def test_one_that_slept_between_its_looks_does_not_set_a_position_back() -
     kit = Kit()
     kit.quick.gate.set()
 
-    async def grown(sources: Collection[Source]) -> dict[Source, LogBounds]:
+    async def grown(sources: Collection[TopicPartition]) -> dict[TopicPartition, LogBounds]:
         assert kit.storage.contents.positions[QUICK].epoch == 1
         return {source: LogBounds(0, 500) for source in sources}
 
-    kit.storage.contents.positions[QUICK] = Position(QUICK, 412)
+    kit.storage.contents.positions[QUICK] = Checkpoint(QUICK, 412)
     assert await kit.lanes.assign([QUICK], grown) == {QUICK: 412}
     await kit.lanes.drain()
 
@@ -139,11 +139,11 @@ async def test_one_that_slept_between_its_looks_does_not_set_a_position_back() -
 async def test_a_position_that_another_took_up_meanwhile_is_not_set_anew() -> None:
     kit = Kit()
 
-    async def slow(sources: Collection[Source]) -> dict[Source, LogBounds]:
+    async def slow(sources: Collection[TopicPartition]) -> dict[TopicPartition, LogBounds]:
         await kit.storage.take_up([QUICK])
         return {source: LogBounds(0, 3) for source in sources}
 
-    kit.storage.contents.positions[QUICK] = Position(QUICK, 412)
+    kit.storage.contents.positions[QUICK] = Checkpoint(QUICK, 412)
     with pytest.raises(Fenced):
         await kit.lanes.assign([QUICK], slow)
     assert (await kit.storage.position(QUICK)).decided_to == 412
@@ -152,8 +152,8 @@ async def test_a_position_that_another_took_up_meanwhile_is_not_set_anew() -> No
 HERE, ELSEWHERE = "a" * 32, "b" * 32
 
 
-def at(offset: int, topic_id: str | None = HERE, epoch: int = 1) -> Position:
-    return Position(SLOW, offset, epoch=epoch, topic_id=topic_id)
+def at(offset: int, topic_id: str | None = HERE, epoch: int = 1) -> Checkpoint:
+    return Checkpoint(SLOW, offset, epoch=epoch, topic_id=topic_id)
 
 
 @pytest.mark.parametrize(
@@ -173,7 +173,7 @@ def at(offset: int, topic_id: str | None = HERE, epoch: int = 1) -> Position:
     ],
 )
 async def test_a_position_is_taken_up_within_the_log_of_its_topic(
-    position: Position,
+    position: Checkpoint,
     bounds: LogBounds,
     goes_on_at: int,
     reset: tuple[int, int, int | None] | None,
@@ -181,7 +181,7 @@ async def test_a_position_is_taken_up_within_the_log_of_its_topic(
     kit = Kit()
     kit.storage.contents.positions[SLOW] = replace(position, epoch=position.epoch - 1)
 
-    async def bounds_of(_: object) -> dict[Source, LogBounds]:
+    async def bounds_of(_: object) -> dict[TopicPartition, LogBounds]:
         return {SLOW: bounds}
 
     assert await kit.lanes.assign([SLOW], bounds_of) == {SLOW: goes_on_at}
@@ -198,7 +198,7 @@ async def test_a_position_is_taken_up_within_the_log_of_its_topic(
 async def test_a_partition_that_there_is_not_is_not_taken_up() -> None:
     kit = Kit()
 
-    async def of_quick(_: object) -> dict[Source, LogBounds]:
+    async def of_quick(_: object) -> dict[TopicPartition, LogBounds]:
         return {QUICK: LogBounds(0, 9)}
 
     assert await kit.lanes.assign([QUICK, SLOW], of_quick) == {QUICK: 0}

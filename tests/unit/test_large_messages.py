@@ -8,16 +8,16 @@ from typing import Any
 import pytest
 from typing_extensions import override
 
-from models.ledger import Changes, DeadLetter, Source
+from models.ledger import ChangeSet, DeadLetter, TopicPartition
 from storage.port import R, Transaction
 from streams.agents import STAGES
-from streams.lane import Batch, Lane
+from streams.lane import Batch, TopicProcessor
 from streams.topics import TopicName
 from tests.builders import NOW, STORE, Message, a_message, a_product, a_store
 from tests.fakes.memory import MemoryStorage
 from tests.model.simulation import LogPublisher
 
-SOURCE = Source(TopicName.ORDERS, 0)
+SOURCE = TopicPartition(TopicName.ORDERS, 0)
 MANY, MOST = 3_210, 500
 
 
@@ -30,7 +30,7 @@ class Counting(MemoryStorage):
 
     @override
     async def transact(
-        self, work: Callable[[Transaction], Awaitable[R]], source: Source | None = None
+        self, work: Callable[[Transaction], Awaitable[R]], source: TopicPartition | None = None
     ) -> R:
         before = len(self.contents.orders)
         result = await super().transact(work, source)
@@ -64,7 +64,7 @@ async def decided(message: Message, storage: Counting, *, cut_off: bool = False)
     stocked = a_product(salable_quantity=MANY // 2)
     await storage.transact(lambda transaction: _tell(transaction, stocked))
     while True:
-        lane = Lane(
+        lane = TopicProcessor(
             await storage.take_up([SOURCE]),
             STAGES[TopicName.ORDERS],
             storage,
@@ -88,7 +88,7 @@ async def decided(message: Message, storage: Counting, *, cut_off: bool = False)
 
 
 async def _tell(transaction: Transaction, stocked: Any) -> None:
-    await transaction.write(Changes(products=[stocked]))
+    await transaction.write(ChangeSet(products=[stocked]))
 
 
 @pytest.mark.parametrize("cut_off", [False, True])

@@ -10,13 +10,13 @@ import pytest
 from rich.console import Console
 
 from models.errors import BrokerUnavailable, StorageUnavailable
-from models.ledger import Source
+from models.ledger import TopicPartition
 from order_import.demo import show
 from order_import.embedded import EmbeddedServers, servers
 from order_import.lag import TopicLag
 from storage.reader import Standing
 
-ORDERS = Source("amazon.orders", 0)
+ORDERS = TopicPartition("amazon.orders", 0)
 
 
 class Server:
@@ -26,12 +26,12 @@ class Server:
         self._to_go = iter(to_go)
         self._looks = 0
 
-    async def standings(self) -> Mapping[Source, Standing]:
+    async def standings(self) -> Mapping[TopicPartition, Standing]:
         self._looks += 1
         # The first two are before the worker has taken a partition.
         return {} if self._looks <= 2 else {ORDERS: Standing(9, 0)}
 
-    async def measure(self, standings: Mapping[Source, Standing]) -> Sequence[TopicLag]:
+    async def measure(self, standings: Mapping[TopicPartition, Standing]) -> Sequence[TopicLag]:
         del standings
         return [TopicLag(ORDERS.topic, exists=True, undecided=next(self._to_go), unpublished=0)]
 

@@ -13,7 +13,7 @@ import pytest
 
 from models import keys
 from models.blockers import BlockerCode
-from models.ledger import Changes, OrderChange
+from models.ledger import ChangeSet, OrderWrite
 from models.outcomes import (
     Blocked,
     Created,
@@ -135,8 +135,8 @@ async def _a_world(chance: random.Random) -> World:
     world = World()
     held = {sku: chance.randint(0, 3) for sku in SKUS}
     records = [_an_order(chance, number) for number in range(chance.randint(1, 14))]
-    changes = Changes(
-        orders=[OrderChange(one, (), is_new=True, details=True) for one in records],
+    changes = ChangeSet(
+        orders=[OrderWrite(one, (), is_new=True, details=True) for one in records],
         stores=[
             a_store(store_id="on"),
             a_store(store_id="off", import_amazon_orders=False),

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from models.facts import Listing, Product, Store
-from models.ledger import Changes, OrderChange
+from models.ledger import ChangeSet, OrderWrite
 from models.outcomes import (
     Created,
     ImportState,
@@ -65,8 +65,8 @@ async def a_storage(
 
     async def work(transaction: Transaction) -> None:
         await transaction.write(
-            Changes(
-                orders=[OrderChange(one, (), is_new=True, details=True) for one in records],
+            ChangeSet(
+                orders=[OrderWrite(one, (), is_new=True, details=True) for one in records],
                 stores=list(stores),
                 products=list(products),
                 listings=list(listings),

@@ -10,14 +10,14 @@ from pydantic import BaseModel
 
 from models.events import Event
 from models.facts import CommerceStatus
-from models.ledger import CommandMessage, Source
+from models.ledger import CommandMessage, TopicPartition
 from models.outcomes import Blocked, Created, Waiting, WaitingReason
 from models.refusals import DeadLetterCode
 from storage.port import Transaction
 from streams import blocker_check
 from streams.agents import STAGES
 from streams.blocker_check import STEP
-from streams.page import Page
+from streams.page import UnitOfWork
 from streams.topics import TopicName
 from tests.builders import (
     KEY,
@@ -394,7 +394,7 @@ async def test_commands_of_one_batch_are_all_carried_out_and_nonsense_is_a_dead_
     assert [one.code for one in world.dead_letters] == [DeadLetterCode.UNKNOWN_PAYLOAD] * 2
     assert world.commerce_order().replayed
     assert not world.commerce_order(f"{STORE}/2").replayed
-    assert world.storage.contents.positions[Source(COMMANDS, 0)].decided_to == 4
+    assert world.storage.contents.positions[TopicPartition(COMMANDS, 0)].decided_to == 4
 
 
 @pytest.mark.parametrize(
@@ -534,7 +534,7 @@ async def test_a_dead_letter_of_an_offset_that_comes_again_takes_its_place() -> 
     nonsense = a_message(b"nonsense", offset=0)
     for _ in range(2):  # as after a topic was made anew
         world._offsets[COMMANDS] = 0
-        world.storage.contents.positions.pop(Source(COMMANDS, 0), None)
+        world.storage.contents.positions.pop(TopicPartition(COMMANDS, 0), None)
         await world.tell(COMMANDS, nonsense)
     assert len(world.storage.contents.dead_letters) == 1
 
@@ -552,7 +552,7 @@ async def test_a_blocked_order_is_checked_again_only_when_its_lines_are_news() -
 
 async def test_messages_of_two_partitions_at_the_same_offset_are_refused_each() -> None:
     """They are decided together: an offset alone does not name a message."""
-    stage, page = STAGES[ORDERS], Page(ORDERS, NOW)
+    stage, page = STAGES[ORDERS], UnitOfWork(ORDERS, NOW)
     unknown = a_document(store_id=None)
     messages = [
         a_message(b"{", offset=7),

@@ -12,7 +12,7 @@ from typing import Any
 
 import faust
 import pytest
-from aiokafka import TopicPartition
+from aiokafka import TopicPartition as KafkaPartition
 from aiokafka.errors import KafkaTimeoutError
 from aiokafka.structs import OffsetAndMetadata
 from faust.streams import Stream
@@ -21,10 +21,10 @@ from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage
 
-from models.ledger import Position, Source
+from models.ledger import Checkpoint, TopicPartition
 from streams.agents import STAGES, AppOptions, build_app
 from streams.decoding import Record
-from streams.lanes import Lanes, LogBounds
+from streams.lanes import PartitionAssignment, LogBounds
 from streams.transport import LedgerConsumer, LedgerConsumerThread
 from tests.builders import NOW
 from tests.fakes.memory import MemoryStorage
@@ -174,10 +174,10 @@ async def test_what_ours_commits_is_what_the_ledger_has_as_decided_and_published
     tmp_path: Path,
 ) -> None:
     """Whatever Faust was told is done: L1 to L8 end here."""
-    storage, source = MemoryStorage(), Source(*ORDERS)
-    storage.contents.positions[source] = Position(source, 3)
+    storage, source = MemoryStorage(), TopicPartition(*ORDERS)
+    storage.contents.positions[source] = Checkpoint(source, 3)
     failures: list[BaseException] = []
-    lanes = Lanes(STAGES, storage, None, lambda: NOW, failures.append)  # type: ignore[arg-type]
+    lanes = PartitionAssignment(STAGES, storage, None, lambda: NOW, failures.append)  # type: ignore[arg-type]
     consumer: Any = build_app(
         AppOptions("127.0.0.1:1", "", "g", 10, 6), lanes, str(tmp_path)
     ).consumer
@@ -186,7 +186,7 @@ async def test_what_ours_commits_is_what_the_ledger_has_as_decided_and_published
     await consumer._add_gap(ORDERS, 7, 9)
     assert consumer._new_offset(ORDERS) is None
 
-    async def bounds_of(_: object) -> dict[Source, LogBounds]:
+    async def bounds_of(_: object) -> dict[TopicPartition, LogBounds]:
         return {source: LogBounds(0, 9)}
 
     assert await lanes.assign([source], bounds_of) == {source: 3}
@@ -206,7 +206,7 @@ async def test_stock_faust_ends_its_recovery_when_partitions_take_long_to_be_tak
 
 async def test_ours_takes_up_partitions_however_long_the_ledger_is_away(tmp_path: Path) -> None:
     """L9 ends here."""
-    lanes = Lanes(STAGES, MemoryStorage(), None, lambda: NOW, print)  # type: ignore[arg-type]
+    lanes = PartitionAssignment(STAGES, MemoryStorage(), None, lambda: NOW, print)  # type: ignore[arg-type]
     tables: Any = build_app(AppOptions("127.0.0.1:1", "", "g", 10, 6), lanes, str(tmp_path)).tables
     answered = asyncio.Event()
     waiting = asyncio.create_task(tables.recovery._wait(answered.wait(), timeout=0.01))
@@ -225,8 +225,8 @@ class AssignedThread:
     def assignment(self) -> set[TP]:
         return set(self._logs)
 
-    async def log_bounds(self, partitions: Collection[TP]) -> dict[Source, LogBounds]:
-        return {Source(*one): self._logs[one] for one in partitions if one in self._logs}
+    async def log_bounds(self, partitions: Collection[TP]) -> dict[TopicPartition, LogBounds]:
+        return {TopicPartition(*one): self._logs[one] for one in partitions if one in self._logs}
 
     async def seek_wait(self, partitions: dict[TP, int]) -> None:
         self.sought |= partitions
@@ -236,9 +236,9 @@ async def test_assigned_partitions_are_taken_up_where_the_ledger_says(tmp_path: 
     known, new, cut, anew = (TP("amazon.orders", number) for number in range(4))
     storage = MemoryStorage()
     for tp, decided_to in ((known, 3), (cut, 3), (anew, 40)):
-        source = Source(*tp)
-        storage.contents.positions[source] = Position(source, decided_to)
-    lanes = Lanes(STAGES, storage, None, lambda: NOW, print)  # type: ignore[arg-type]
+        source = TopicPartition(*tp)
+        storage.contents.positions[source] = Checkpoint(source, decided_to)
+    lanes = PartitionAssignment(STAGES, storage, None, lambda: NOW, print)  # type: ignore[arg-type]
     consumer: Any = build_app(
         AppOptions("127.0.0.1:1", "", "g", 10, 6), lanes, str(tmp_path)
     ).consumer
@@ -272,7 +272,7 @@ async def test_a_batch_may_hold_nothing_but_the_end_of_a_transaction(tmp_path: P
     assert (marks.value.start, marks.value.messages, marks.value.end) == (4, (), 6)
 
 
-class Reading:
+class ParseResult:
     """What the thread asks its consumer for."""
 
     def __init__(self, next_offset: int, reset: tuple[int, int] | None = None) -> None:
@@ -309,7 +309,7 @@ class Reading:
     async def end_offsets(self, partitions: Sequence[TP]) -> dict[TP, int]:
         return dict.fromkeys(partitions, 9)
 
-    async def commit(self, offsets: dict[TopicPartition, OffsetAndMetadata]) -> None:
+    async def commit(self, offsets: dict[KafkaPartition, OffsetAndMetadata]) -> None:
         assert self.known.issuperset(offsets), "aiokafka would try until there are"
         self.committed += [one.offset for one in offsets.values()]
 
@@ -331,7 +331,7 @@ async def test_what_kafka_deleted_unread_is_in_the_batch_that_passes_it(
     reading: LedgerConsumerThread,
 ) -> None:
     reading._read_to[ORDERS] = 4
-    consumer: Any = Reading(9, reset=(4, 9))
+    consumer: Any = ParseResult(9, reset=(4, 9))
     ((batch,),) = (await reading._fetch_records(consumer, {ORDERS})).values()
     assert (batch.value.start, batch.value.end, batch.value.deleted_to) == (4, 9, 9)
     assert not await reading._fetch_records(consumer, {ORDERS})
@@ -343,7 +343,7 @@ async def test_a_log_that_ends_before_what_was_read_has_its_partitions_taken_up_
 ) -> None:
     """Its messages are none that may be decided as if they came after those of the other."""
     reading._read_to[ORDERS] = 40
-    consumer: Any = Reading(45, reset=(40, 0))
+    consumer: Any = ParseResult(45, reset=(40, 0))
     assert not await reading._fetch_records(consumer, {ORDERS})
     assert consumer.rejoined == 1
 
@@ -352,7 +352,7 @@ async def test_a_topic_made_anew_is_noticed_though_its_log_is_as_long(
     reading: LedgerConsumerThread,
 ) -> None:
     reading._topic_ids, reading._ids_due = {ORDERS.topic: "a", "deleted": "c"}, 0.0
-    consumer: Any = Reading(4)
+    consumer: Any = ParseResult(4)
     await reading._fetch_records(consumer, {ORDERS})
     assert not consumer.rejoined
     consumer.ids[ORDERS.topic], reading._ids_due = "b", 0.0
@@ -366,11 +366,11 @@ async def test_partitions_of_a_deleted_topic_are_not_waited_for(
     reading: LedgerConsumerThread, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Or the partitions of all other topics would wait with them, for half a minute."""
-    deleted, consumer = TP("deleted", 0), Reading(4)
+    deleted, consumer = TP("deleted", 0), ParseResult(4)
     reading._consumer = consumer
     consumer.known.add(deleted)
     bounds = await reading._log_bounds([ORDERS, deleted])
-    assert bounds == {Source(*ORDERS): LogBounds(3, 9, "a")}
+    assert bounds == {TopicPartition(*ORDERS): LogBounds(3, 9, "a")}
     monkeypatch.setattr(reading, "assignment", lambda: {ORDERS, deleted})
     assert await reading._commit({ORDERS: 5, deleted: 7})
     assert await reading._commit({deleted: 7})
@@ -378,7 +378,7 @@ async def test_partitions_of_a_deleted_topic_are_not_waited_for(
 
 
 def a_thread(directory: Path) -> LedgerConsumerThread:
-    lanes = Lanes(STAGES, MemoryStorage(), None, lambda: NOW, print)  # type: ignore[arg-type]
+    lanes = PartitionAssignment(STAGES, MemoryStorage(), None, lambda: NOW, print)  # type: ignore[arg-type]
     app = build_app(AppOptions("127.0.0.1:1", "", "g", 10, 6), lanes, str(directory))
     consumer: Any = app.consumer
     return LedgerConsumerThread(consumer, loop=asyncio.get_running_loop(), beacon=app.beacon)
@@ -389,7 +389,7 @@ def records(*offsets: int) -> list[Record]:
 
 
 async def test_brokers_that_are_away_for_long_are_asked_again_how_far_their_logs_are() -> None:
-    found = {Source(*ORDERS): LogBounds(3, 9)}
+    found = {TopicPartition(*ORDERS): LogBounds(3, 9)}
     answers: list[Any] = [KafkaTimeoutError(), found]
 
     class Thread:
@@ -402,4 +402,4 @@ async def test_brokers_that_are_away_for_long_are_asked_again_how_far_their_logs
 
     consumer: Any = object.__new__(LedgerConsumer)
     consumer._thread = Thread()
-    assert await consumer._bounds_of([Source(*ORDERS)]) == found
+    assert await consumer._bounds_of([TopicPartition(*ORDERS)]) == found

@@ -5,12 +5,12 @@ import time
 
 import pytest
 
-from models.ledger import Source
+from models.ledger import TopicPartition
 from order_import.heartbeat import beat
 from streams.watchdog import Progress, Watchdog
 from tests.waiting import PATIENCE
 
-ORDERS, FACTS = Source("amazon.orders", 0), Source("commerce.products", 1)
+ORDERS, FACTS = TopicPartition("amazon.orders", 0), TopicPartition("commerce.products", 1)
 
 
 def at(decided: int, *, step: int = 1, published: int | None = None, read: int = 9) -> Progress:

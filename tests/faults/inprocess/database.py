@@ -13,7 +13,7 @@ from typing import Any, cast
 from typing_extensions import override
 
 from models.events import Event
-from models.ledger import Outgoing, Position, Source
+from models.ledger import Outgoing, Checkpoint, TopicPartition
 from storage.port import DEFAULT_STOCK, R, Transaction, View
 from tests.fakes.memory import MemoryStorage
 from tests.fakes.memory_contents import Contents
@@ -47,7 +47,7 @@ class Database:
     locks: Counter[str] = field(default_factory=Counter)
     broken: frozenset[Broken] = frozenset()
     violations: list[str] = field(default_factory=list)
-    read_to: dict[Source, int] = field(default_factory=dict)
+    read_to: dict[TopicPartition, int] = field(default_factory=dict)
     """What was ever handed to a lane, for the control that acknowledges it."""
 
     def commit(self, base: Contents, draft: Contents, locks: Mapping[str, int]) -> None:
@@ -139,7 +139,7 @@ class ProcessStorage(MemoryStorage):
 
     @override
     async def transact(
-        self, work: Callable[[Transaction], Awaitable[R]], source: Source | None = None
+        self, work: Callable[[Transaction], Awaitable[R]], source: TopicPartition | None = None
     ) -> R:
         database, broken = self._database, self._database.broken
         while True:
@@ -174,19 +174,19 @@ class ProcessStorage(MemoryStorage):
         return await super().look(work)
 
     @override
-    async def position(self, source: Source) -> Position:
+    async def position(self, source: TopicPartition) -> Checkpoint:
         await self._power.step("storage.position")
         return await super().position(source)
 
     @override
     async def unpublished_elsewhere(
-        self, events: Collection[tuple[str, int]], but: Collection[Source]
+        self, events: Collection[tuple[str, int]], but: Collection[TopicPartition]
     ) -> Collection[tuple[str, int]]:
         await self._power.step("storage.unpublished")
         return await super().unpublished_elsewhere(events, but)
 
     @override
-    async def take_up(self, sources: Sequence[Source]) -> Sequence[Position]:
+    async def take_up(self, sources: Sequence[TopicPartition]) -> Sequence[Checkpoint]:
         await self._power.step("storage.take-up")
         positions = await self._written(super().take_up(sources))
         if Broken.FORGETFUL in self._database.broken:
@@ -200,7 +200,7 @@ class ProcessStorage(MemoryStorage):
         return positions
 
     @override
-    async def mark_published(self, position: Position, rest: Sequence[Outgoing] = ()) -> None:
+    async def mark_published(self, position: Checkpoint, rest: Sequence[Outgoing] = ()) -> None:
         await self._power.step("storage.mark")
         await self._written(super().mark_published(position, rest))
 

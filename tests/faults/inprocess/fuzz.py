@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import bson
 
-from models.ledger import DeadLetter, Position, Source
+from models.ledger import DeadLetter, Checkpoint, TopicPartition
 from models.refusals import DeadLetterCode
 from order_import.contract.examples import read_examples
 from storage.ledger_documents import reference_in
@@ -21,7 +21,7 @@ from storage.port import Transaction
 from storage.writes import operations
 from streams.agents import STAGES
 from streams.messages import encode
-from streams.page import Page
+from streams.page import UnitOfWork
 from streams.topics import TopicName
 from tests.builders import NOW, Message
 from tests.fakes.memory import MemoryStorage
@@ -95,11 +95,11 @@ def fuzz(seed: int, count: int) -> Fuzzed:
 
 async def _fuzz(given: Sequence[Input]) -> Fuzzed:
     storage, result = MemoryStorage(), Fuzzed([], 0, [])
-    positions: dict[str, Position] = {}
+    positions: dict[str, Checkpoint] = {}
     dead_letters = 0
     for topic, message in given:
-        source = Source(topic, 0)
-        before = positions.get(topic, Position(source, 0))
+        source = TopicPartition(topic, 0)
+        before = positions.get(topic, Checkpoint(source, 0))
         began = time.thread_time()
         try:
             after = await _decide(storage, before, message)
@@ -117,10 +117,10 @@ async def _fuzz(given: Sequence[Input]) -> Fuzzed:
     return result._replace(dead_letters=dead_letters)
 
 
-async def _decide(storage: MemoryStorage, before: Position, message: Message) -> Position:
+async def _decide(storage: MemoryStorage, before: Checkpoint, message: Message) -> Checkpoint:
     """Do as a lane does; also what the publisher and the database's driver do with it."""
     stage = STAGES[TopicName(before.source.topic)]
-    page = Page(before.source.topic, NOW)
+    page = UnitOfWork(before.source.topic, NOW)
 
     async def work(transaction: Transaction) -> None:
         await stage.decide(stage.read([message]), page, transaction)

@@ -7,7 +7,7 @@ from zlib import crc32
 
 from aiokafka.errors import KafkaError, OutOfOrderSequenceNumber, ProducerClosed
 
-from models.ledger import Source
+from models.ledger import TopicPartition
 from streams.topics import TOPICS
 from tests.faults.inprocess import clock
 from tests.faults.inprocess.power import Power
@@ -40,8 +40,8 @@ class Log:
     """All topics. What is in it stays, whoever crashes."""
 
     def __init__(self) -> None:
-        self.partitions: dict[Source, list[Record]] = {
-            Source(topic.name, number): []
+        self.partitions: dict[TopicPartition, list[Record]] = {
+            TopicPartition(topic.name, number): []
             for topic in TOPICS
             for number in range(PARTITIONS.get(topic.name, 1))
         }
@@ -69,9 +69,9 @@ class Log:
         await future
 
 
-def place(topic: str, key: bytes | None) -> Source:
+def place(topic: str, key: bytes | None) -> TopicPartition:
     """Give the partition of a key."""
-    return Source(topic, crc32(key or b"") % PARTITIONS.get(topic, 1))  # type: ignore[call-overload]
+    return TopicPartition(topic, crc32(key or b"") % PARTITIONS.get(topic, 1))  # type: ignore[call-overload]
 
 
 class Sent(NamedTuple):
@@ -92,7 +92,7 @@ class Producer:
         self._power = power
         self._on_the_way: asyncio.Queue[Sent] = asyncio.Queue()
         self._pending: dict[asyncio.Future[None], None] = {}
-        self._gaps: set[Source] = set()
+        self._gaps: set[TopicPartition] = set()
         self._is_closed = False
         self._task: asyncio.Task[None] | None = None
         power.on_cut.append(self._forget)
@@ -168,38 +168,38 @@ class Consumer:
     async def stop(self) -> None:
         """Close."""
 
-    def assignment(self) -> list[Source]:
+    def assignment(self) -> list[TopicPartition]:
         """Give all partitions."""
         return list(self._at)
 
-    async def end_offsets(self, partitions: Sequence[Source]) -> Mapping[Source, int]:
+    async def end_offsets(self, partitions: Sequence[TopicPartition]) -> Mapping[TopicPartition, int]:
         """Give where they end."""
         await self._power.step("kafka.ends")
         return {one: len(self._log.partitions[one]) for one in partitions}
 
-    async def offsets_for_times(self, times: Mapping[Source, int]) -> Mapping[Source, Found | None]:
+    async def offsets_for_times(self, times: Mapping[TopicPartition, int]) -> Mapping[TopicPartition, Found | None]:
         """Give the first message since each time."""
         await self._power.step("kafka.times")
-        found: dict[Source, Found | None] = {}
+        found: dict[TopicPartition, Found | None] = {}
         for source, since in times.items():
             later = [one.offset for one in self._log.partitions[source] if one.timestamp >= since]
             found[source] = Found(later[0]) if later else None
         return found
 
-    def seek(self, partition: Source, offset: int) -> None:
+    def seek(self, partition: TopicPartition, offset: int) -> None:
         """Read on from there."""
         self._at[partition] = offset
 
-    async def position(self, partition: Source) -> int:
+    async def position(self, partition: TopicPartition) -> int:
         """Give what is read next."""
         await asyncio.sleep(0)
         return self._at[partition]
 
-    async def getmany(self, *partitions: Source, timeout_ms: int) -> dict[Source, list[Record]]:
+    async def getmany(self, *partitions: TopicPartition, timeout_ms: int) -> dict[TopicPartition, list[Record]]:
         """Read some of what there is."""
         await self._power.step("kafka.read")
         del timeout_ms  # what is asked for is there
-        found: dict[Source, list[Record]] = {}
+        found: dict[TopicPartition, list[Record]] = {}
         for one in partitions:
             found[one] = self._log.partitions[one][self._at[one] :][:3]
             self._at[one] += len(found[one])

@@ -8,10 +8,10 @@ from typing import Any
 from aiokafka.errors import KafkaError
 
 from models.errors import Fenced
-from models.ledger import Source
+from models.ledger import TopicPartition
 from streams.agents import STAGES
 from streams.lane import Batch
-from streams.lanes import DrainTimeout, Lanes, LogBounds
+from streams.lanes import DrainTimeout, PartitionAssignment, LogBounds
 from streams.publisher import Publisher
 from tests.faults.inprocess import clock
 from tests.faults.inprocess.database import Database, ProcessStorage
@@ -38,12 +38,12 @@ class Process:
         self._database = database
         self._log = log
         self._chance = chance
-        self._read_to: dict[Source, int] = {}
+        self._read_to: dict[TopicPartition, int] = {}
         new_producer, new_consumer = connect(log, self.power)
         self._publisher = Publisher(new_producer, new_consumer, "")
         storage = ProcessStorage(database, self.power, self._publisher.publish)
         stages = {str(name): stage for name, stage in STAGES.items()}
-        self.lanes = Lanes(
+        self.lanes = PartitionAssignment(
             stages,
             storage,
             self._publisher,
@@ -74,13 +74,13 @@ class Process:
         finally:
             clock.OWNER.reset(before)
 
-    async def assign(self, sources: Iterable[Source]) -> None:
+    async def assign(self, sources: Iterable[TopicPartition]) -> None:
         """Give back what was assigned before, and take these up."""
         self._read_to = {}
         self._read_to = dict(await self.lanes.assign(sources, self._bounds_of))
         self._log.wake()
 
-    async def _bounds_of(self, sources: Collection[Source]) -> dict[Source, LogBounds]:
+    async def _bounds_of(self, sources: Collection[TopicPartition]) -> dict[TopicPartition, LogBounds]:
         await self.power.step("kafka.bounds")
         return {one: LogBounds(0, len(self._log.partitions[one])) for one in sources}
 
@@ -89,7 +89,7 @@ class Process:
         self._read_to = {}
         await self.lanes.drain()
 
-    def has_finished(self, source: Source) -> bool:
+    def has_finished(self, source: TopicPartition) -> bool:
         """Say whether all of a partition's log is decided and published."""
         return self.lanes.published().get(source) == len(self._log.partitions[source])
 
@@ -106,7 +106,7 @@ class Process:
                     self._deliver(source)
             await asyncio.sleep(0)
 
-    def _deliver(self, source: Source) -> None:
+    def _deliver(self, source: TopicPartition) -> None:
         log, at = self._log.partitions[source], self._read_to[source]
         start, end = at, len(log)
         if self._chance is not None:

@@ -3,14 +3,14 @@
 import asyncio
 import json
 
-from models.ledger import Position, Source
+from models.ledger import Checkpoint, TopicPartition
 from streams.topics import READ_TOPICS
 from tests.faults.inprocess import judge
 from tests.faults.inprocess.database import Broken, Database
 from tests.faults.inprocess.log import Log
 from tests.faults.inprocess.process import EXPECTED, Process
 from tests.model.end import End
-from tests.model.messages import ReplayAsked, Told, begun, wire
+from tests.model.messages import ReplayAsked, FactMessage, begun, wire
 
 PATIENCE = 900.0
 """Seconds of the world's own time within which it comes to rest, or never."""
@@ -24,9 +24,9 @@ class World:
         self.log = Log()
         self.sources = [one for one in self.log.partitions if one.topic in set(READ_TOPICS)]
         self.violations: list[str] = self.database.violations
-        self._told: list[Told] = []
+        self._told: list[FactMessage] = []
 
-    def tell(self, told: Told) -> None:
+    def tell(self, told: FactMessage) -> None:
         """Have a message come in."""
         if isinstance(told, ReplayAsked):
             self.database.contents.kept_replays.write(begun(told))
@@ -36,9 +36,9 @@ class World:
         self.log.append(topic, key.encode(), body, headers)
         self._told.append(told)
 
-    def is_done(self, source: Source) -> bool:
+    def is_done(self, source: TopicPartition) -> bool:
         """Say whether all of a partition is decided, and marked as published."""
-        stored = self.database.contents.positions.get(source, Position(source, 0))
+        stored = self.database.contents.positions.get(source, Checkpoint(source, 0))
         return stored.decided_to == len(self.log.partitions[source]) and not stored.outbox
 
     async def bury(self, process: Process) -> None:

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from handlers.payloads import Reading, read_payload
+from handlers.payloads import ParseResult, read_payload
 from models.amazon_order import AmazonOrder, OrderItem
 from models.refusals import DeadLetterCode
 
@@ -27,7 +27,7 @@ def as_bytes(message: object) -> bytes:
     return json.dumps(message).encode()
 
 
-def read(message: object) -> Reading:
+def read(message: object) -> ParseResult:
     return read_payload(as_bytes(message))
 
 

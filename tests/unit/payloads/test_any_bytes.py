@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from handlers.payloads import MAX_BYTES, Reading, read_payload
+from handlers.payloads import MAX_BYTES, ParseResult, read_payload
 from models.amazon_order import AmazonOrder
 from models.refusals import DeadLetterCode
 
@@ -87,7 +87,7 @@ def mark_people(value: Any) -> None:
             parent[key] = MARKER  # type: ignore[index]
 
 
-def sound(reading: Reading) -> None:
+def sound(reading: ParseResult) -> None:
     """Check what is true of every reading."""
     for order in reading.orders:
         assert type(order) is AmazonOrder

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from handlers.payloads import Reading
+from handlers.payloads import ParseResult
 from models.refusals import DeadLetterCode
 
 from .support import order_of, read, refused, sample
@@ -154,7 +154,7 @@ def test_a_bomb_of_records_is_one_refusal() -> None:
 def test_what_is_accepted_by_itself_is_no_envelope() -> None:
     document = sample("document") | {"body": "x", "detail": {"AmazonOrderId": "1"}, "Records": []}
     assert read(document) == read(sample("document"))
-    assert read({"Orders": [], "Message": text(CHANGE)}) == Reading()
+    assert read({"Orders": [], "Message": text(CHANGE)}) == ParseResult()
 
 
 def test_a_notification_that_its_queues_encoded_again_and_again_is_read() -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from handlers.payloads import MAX_BYTES, Reading, read_payload
+from handlers.payloads import MAX_BYTES, ParseResult, read_payload
 from models.amazon_order import AmazonOrder
 from models.refusals import DeadLetterCode
 
@@ -82,7 +82,7 @@ def test_a_message_is_too_large_from_the_first_byte_beyond_the_limit() -> None:
     order = as_bytes(sample("document"))
 
     assert read_payload(order.ljust(MAX_BYTES)).refusal is None
-    assert read_payload(order.ljust(MAX_BYTES + 1)) == Reading.model_validate(
+    assert read_payload(order.ljust(MAX_BYTES + 1)) == ParseResult.model_validate(
         {"refusal": {"code": "too-large", "message": "expected at most 1000000 bytes"}}
     )
 
@@ -90,14 +90,14 @@ def test_a_message_is_too_large_from_the_first_byte_beyond_the_limit() -> None:
 def test_of_a_name_given_twice_the_last_counts() -> None:
     reading = read_payload(b'{"amazon_order_id": "1", "store_id": "a", "amazon_order_id": "2"}')
 
-    assert reading == Reading(orders=(AmazonOrder(amazon_order_id="2", store_id="a"),))
+    assert reading == ParseResult(orders=(AmazonOrder(amazon_order_id="2", store_id="a"),))
 
 
 @pytest.mark.parametrize(
     "page", [{"payload": {"Orders": []}}, {"Orders": []}, {"orders": [], "pagination": {}}]
 )
 def test_an_empty_page_is_understood_and_says_nothing(page: dict[str, object]) -> None:
-    assert read(page) == Reading()
+    assert read(page) == ParseResult()
 
 
 @pytest.mark.parametrize(
