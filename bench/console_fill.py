@@ -27,7 +27,7 @@ from models.outcomes import (
 from models.records import MessageRef, CommerceLine, CommerceOrder, OrderRecord, HistoryEntry
 from storage.commerce_documents import commerce_order_in
 from storage.fact_documents import product_in, store_in
-from storage.order_documents import order_in, story_in
+from storage.order_documents import order_in, history_entry_to_document
 from storage.values import Document
 
 STORES = 8
@@ -106,7 +106,7 @@ def _pair(
         store_id=store_id,
         order=order,
         outcome=outcome,
-        waits_on=(f"product:{outcome.blockers[0].sku}",) if isinstance(outcome, Blocked) else (),
+        depends_on=(f"product:{outcome.blockers[0].sku}",) if isinstance(outcome, Blocked) else (),
         sequence=2,
         received=1,
         ignored=0,
@@ -114,8 +114,8 @@ def _pair(
         decided_at=made,
     )
     cause = MessageRef(topic="amazon.orders", partition=0, offset=number)
-    story = [story_in(HistoryEntry(received, cause, what)) for what in ("received", "created")]
-    document = {"_id": key, **order_in(record, is_new=True), "story": story}
+    history = [history_entry_to_document(HistoryEntry(received, cause, what)) for what in ("received", "created")]
+    document = {"_id": key, **order_in(record, is_new=True), "history": history}
     if not isinstance(outcome, Created):
         return document, None
     commerce = CommerceOrder(

@@ -58,7 +58,7 @@ GERMAN_WORDS: Mapping[str, str] = {
     "No lines are known yet.": "Noch sind keine Positionen bekannt.",
     "Tracking": "Sendungsverfolgung",
     "No parcel is known.": "Kein Paket bekannt.",
-    "Its story": "Ihre Geschichte",
+    "History": "Verlauf",
     "partition {p}, offset {o}": "Partition {p}, Offset {o}",
     "Nothing is told of it.": "Von ihr ist nichts überliefert.",
     # Blocked

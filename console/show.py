@@ -117,7 +117,7 @@ class Show:
         return ", ".join(self._t(MISSING_DETAILS.get(one, one)) for one in details)
 
     def decision(self, what: str) -> str:
-        """Give what a story tells."""
+        """Give what a history tells."""
         return self._t(DECISIONS.get(what, what))
 
     def note(self, row: OrderRow) -> str:

@@ -58,13 +58,13 @@ def find_blockers(
     return tuple(sorted(found, key=lambda blocker: (blocker.sku or "", blocker.code)))
 
 
-def waits_on(store_id: str, needs: Sequence[Need], blockers: Sequence[Blocker]) -> tuple[str, ...]:
+def depends_on(store_id: str, needs: Sequence[Need], blockers: Sequence[Blocker]) -> tuple[str, ...]:
     """Give the keys of all facts whose change may free a blocked order (rule 12)."""
     blocked = {blocker.sku for blocker in blockers}
-    waits = {keys.waits_on_store(store_id)}
+    waits = {keys.depends_on_store(store_id)}
     for need in needs:
         if need.sku in blocked and need.sku is not None:
-            waits.add(keys.waits_on_product(need.sku))
+            waits.add(keys.depends_on_product(need.sku))
             waits.update(
                 keys.waits_on_listing(store_id, item.seller_sku)
                 for item in need.items

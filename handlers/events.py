@@ -68,7 +68,7 @@ class DecisionBuilder:
         """Return the decision.
 
         Args:
-            what: What happened, as the order's story names it, for these reasons and facts.
+            what: What happened, as the order's history names it, for these reasons and facts.
             reasons: Codes.
             facts: What the decision was taken on, with their versions.
             commerce_order: The Commerce order it makes or changes.

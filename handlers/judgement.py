@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from handlers.blockers import Need, find_blockers, needs_of, waits_on
+from handlers.blockers import Need, find_blockers, needs_of, depends_on
 from handlers.commerce_order import make_commerce_order, status_after, with_status
 from handlers.events import DecisionBuilder
 from handlers.import_policy import apply_import_policy
@@ -24,7 +24,7 @@ from models.outcomes import (
 from models.records import MessageContext, OrderRecord
 
 FACTS_TOLD = 50
-"""Of how many products an entry of an order's story keeps the facts: it must not outgrow it."""
+"""Of how many products an entry of an order's history keeps the facts: it must not outgrow it."""
 
 
 def judge(
@@ -61,8 +61,8 @@ def judge(
                     record, record.outcome, outcome, occasion, what="judged", store=store
                 )
                 same = outcome == record.outcome
-            # Every sync comes by here: it would push the order's story out of its story.
-            return replace(decision, story=None) if same and not replayed else decision
+            # Every sync comes by here: it would push the order's history out of its history.
+            return replace(decision, history=None) if same and not replayed else decision
 
 
 def check(
@@ -99,7 +99,7 @@ def check(
         reasons_of(outcome),
         facts,
         outcome=outcome,
-        waits_on=waits_on(record.store_id, needs, blockers),
+        depends_on=depends_on(record.store_id, needs, blockers),
         decided_at=occasion.at,
     )
 
@@ -131,7 +131,7 @@ def _create(
         commerce_order=order,
         takes=takes,
         outcome=Created(order.commerce_order_id),
-        waits_on=(),
+        depends_on=(),
         decided_at=occasion.at,
     )
 

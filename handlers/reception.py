@@ -100,7 +100,7 @@ def _ignored(known: OrderRecord, decision: Decision, occasion: MessageContext, w
         record=replace(
             record, order=known.order if same else record.order, ignored=known.ignored + 1
         ),
-        story=HistoryEntry(occasion.at, occasion.cause, f"ignored-{why}", reasons_of(record.outcome)),
+        history=HistoryEntry(occasion.at, occasion.cause, f"ignored-{why}", reasons_of(record.outcome)),
     )
 
 
@@ -109,7 +109,7 @@ def _first_record(store_id: str, news: AmazonOrder, occasion: MessageContext) ->
         store_id=store_id,
         order=first(store_id, news),
         outcome=UNDECIDED,
-        waits_on=(),
+        depends_on=(),
         sequence=0,
         received=1,
         ignored=0,

@@ -6,7 +6,7 @@ from handlers.events import DecisionBuilder
 from models.amazon_order import SalesChannel
 from models.decision import Decision
 from models.facts import Store
-from models.keys import waits_on_store
+from models.keys import depends_on_store
 from models.outcomes import (
     Admitted,
     Blocked,
@@ -61,7 +61,7 @@ def settle(
 ) -> Decision:
     """Return the decision that an order has this outcome, which is not of the blocker check.
 
-    `what` names the occasion in the order's story.
+    `what` names the occasion in the order's history.
     """
     builder = DecisionBuilder(record, occasion)
     match outcome:
@@ -76,7 +76,7 @@ def settle(
         reasons_of(outcome),
         {} if store is None else settings_used(record, store),
         outcome=outcome,
-        waits_on=_waits_on(record, outcome),
+        depends_on=_depends_on(record, outcome),
         decided_at=record.decided_at if outcome == was else occasion.at,
     )
 
@@ -94,12 +94,12 @@ def reasons_of(outcome: Outcome) -> tuple[str, ...]:
             return tuple(sorted({blocker.code.value for blocker in blockers}))
 
 
-def _waits_on(record: OrderRecord, outcome: Outcome) -> tuple[str, ...]:
+def _depends_on(record: OrderRecord, outcome: Outcome) -> tuple[str, ...]:
     match outcome:
         case Waiting(WaitingReason.STORE_UNKNOWN):
-            return (waits_on_store(record.store_id),)
+            return (depends_on_store(record.store_id),)
         case Blocked():
-            return record.waits_on
+            return record.depends_on
         case _:
             return ()
 

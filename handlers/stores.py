@@ -11,7 +11,7 @@ from models.amazon_order import AmazonOrder
 from models.base import Identifier
 from models.decision import Decision
 from models.facts import Store
-from models.keys import waits_on_store
+from models.keys import depends_on_store
 from models.records import MessageContext, OrderRecord
 
 _STORE_ID: TypeAdapter[str] = TypeAdapter(Identifier)
@@ -88,5 +88,5 @@ def move_to_store(record: OrderRecord, store_id: str, occasion: MessageContext) 
         {"from_store": record.store_id},
         store_id=store_id,
         order=order,
-        waits_on=(waits_on_store(store_id),),
+        depends_on=(depends_on_store(store_id),),
     )

@@ -10,12 +10,12 @@ from models.records import CommerceOrder, Reservation, OrderRecord, HistoryEntry
 class Decision:
     """What follows from one message for one order. Nothing has happened yet.
 
-    `story` is None where nothing happened that is worth telling again. `takes` and `frees` are
+    `history` is None where nothing happened that is worth telling again. `takes` and `frees` are
     pieces the order holds from now on, and no longer holds.
     """
 
     record: OrderRecord
-    story: HistoryEntry | None
+    history: HistoryEntry | None
     events: tuple[Event, ...] = ()
     commerce_order: CommerceOrder | None = None
     takes: tuple[Reservation, ...] = ()

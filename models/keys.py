@@ -25,12 +25,12 @@ def event_id(key: str, event_type: str, sequence: int | None) -> str:
     return str(uuid5(_NAMESPACE, f"{event_type}:{key}:{'' if sequence is None else sequence}"))
 
 
-def waits_on_store(store_id: str) -> str:
+def depends_on_store(store_id: str) -> str:
     """Give the key under which an order waits on a store's settings."""
     return f"store:{store_id}"
 
 
-def waits_on_product(sku: str) -> str:
+def depends_on_product(sku: str) -> str:
     """Give the key under which an order waits on a catalog product."""
     return f"product:{sku}"
 

@@ -120,14 +120,14 @@ class OffsetReset:
 
 @dataclass(frozen=True, slots=True)
 class OrderWrite:
-    """An order to store: new, or with what was added to its story.
+    """An order to store: new, or with what was added to its history.
 
     `details` says whether anything besides its outcome changed. `moved_from` is the key under
-    which a new one was stored before, with its story so far (rule 22).
+    which a new one was stored before, with its history so far (rule 22).
     """
 
     record: OrderRecord
-    story: tuple[HistoryEntry, ...]
+    history: tuple[HistoryEntry, ...]
     is_new: bool
     details: bool
     moved_from: str | None = None

@@ -1,4 +1,4 @@
-"""What is stored: an order with its outcome and story, and a Commerce order with its holds."""
+"""What is stored: an order with its outcome and history, and a Commerce order with its holds."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -30,7 +30,7 @@ class MessageContext:
 
 @dataclass(frozen=True, slots=True)
 class HistoryEntry:
-    """One thing that happened to an order, in `amazon_orders.story`.
+    """One thing that happened to an order, in `amazon_orders.history`.
 
     `facts` are what the decision was taken on, with their versions; `events` the ids of what
     went out for it.
@@ -48,14 +48,14 @@ class HistoryEntry:
 class OrderRecord:
     """All that is known of one Amazon order, and what became of it.
 
-    `waits_on` are the keys of the facts whose change may free it (see `models.keys`). `sequence`
+    `depends_on` are the keys of the facts whose change may free it (see `models.keys`). `sequence`
     is that of the last event.
     """
 
     store_id: str
     order: AmazonOrder
     outcome: Outcome
-    waits_on: tuple[str, ...]
+    depends_on: tuple[str, ...]
     sequence: int
     received: int
     ignored: int

@@ -52,7 +52,7 @@ DECISIONS: Mapping[str, str] = {
     "amended-up": "Commerce order amended; warning: more pieces than before",
     "amended-short": "Commerce order amended; warning: more pieces than before, not all reserved",
 }
-"""What a story's entries are called."""
+"""What a history's entries are called."""
 
 DEAD_LETTER_CAUSES: Mapping[DeadLetterCode, str] = {
     DeadLetterCode.MALFORMED_JSON: "Not JSON, or not UTF-8",

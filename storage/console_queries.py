@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from bson.decimal128 import Decimal128
 
 from models.blockers import BlockerCode
-from models.keys import waits_on_product
+from models.keys import depends_on_product
 from models.order_query import Cursor, OrderQuery, OrderSort
 from models.outcomes import ImportState
 from storage.order_lines import FIELDS
@@ -125,7 +125,7 @@ def purchased(query: OrderQuery) -> Document:
 
 def waiting_on(sku: str) -> Document:
     """Give the condition of the orders that wait on a product."""
-    return {"import.waits_on": waits_on_product(sku)}
+    return {"import.depends_on": depends_on_product(sku)}
 
 
 def overdue(since: datetime) -> Document:

@@ -16,9 +16,9 @@ class Index(NamedTuple):
 INDEXES = (
     Index(
         "amazon_orders",
-        [("import.waits_on", 1), ("purchase_date", 1), ("_id", 1)],
+        [("import.depends_on", 1), ("purchase_date", 1), ("_id", 1)],
         "the orders that wait on a fact, oldest purchase first",
-        only={"import.waits_on": {"$exists": True}},
+        only={"import.depends_on": {"$exists": True}},
     ),
     Index(
         "amazon_orders",

@@ -11,7 +11,7 @@ from storage.fact_documents import product_out
 from storage.order_documents import order_out
 from storage.values import Document
 
-NO_STORY = {"story": 0}
+WITHOUT_HISTORY = {"history": 0}
 
 
 class MongoQueries:
@@ -23,7 +23,7 @@ class MongoQueries:
     async def orders_of(self, amazon_order_ids: Collection[str]) -> Mapping[str, OrderRecord]:
         """See the port."""
         query = among(amazon_order_ids, "amazon_order_id")
-        found = await self._find("amazon_orders", query, NO_STORY)
+        found = await self._find("amazon_orders", query, WITHOUT_HISTORY)
         return {document["amazon_order_id"]: order_out(document) for document in found}
 
     async def commerce_orders(self, ids: Collection[str]) -> Mapping[str, CommerceOrder]:
@@ -42,20 +42,20 @@ class MongoQueries:
         found = await self._find("products", query, {"deleted": 1})
         return pick_similar(missing, [doc["_id"] for doc in found if not doc["deleted"]])
 
-    async def facts_waited_on(self, facts: Collection[str]) -> Collection[str]:
+    async def facts_depended_on(self, facts: Collection[str]) -> Collection[str]:
         """See the port."""
         if not facts:
             return ()
         found: list[str] = await self._database.amazon_orders.distinct(
-            "import.waits_on", {"import.waits_on": {"$in": list(facts)}}, session=self._session
+            "import.depends_on", {"import.depends_on": {"$in": list(facts)}}, session=self._session
         )
         return set(found) & set(facts)
 
-    async def orders_waiting_on(
+    async def orders_depending_on(
         self, fact: str, after: OrderCursor | None, limit: int
     ) -> Sequence[OrderRecord]:
         """See the port."""
-        return await self._oldest_first({"import.waits_on": fact}, after, limit)
+        return await self._oldest_first({"import.depends_on": fact}, after, limit)
 
     async def blocked_orders(
         self, store_id: str | None, after: OrderCursor | None, limit: int
@@ -100,7 +100,7 @@ class MongoQueries:
             later: Document = {"$ne": None} if date is None else {"$gt": date}
             here = {"purchase_date": date, "_id": {"$gt": after.key}}
             query = {"$and": [query, {"$or": [{"purchase_date": later}, here]}]}
-        cursor = self._database.amazon_orders.find(query, NO_STORY, session=self._session)
+        cursor = self._database.amazon_orders.find(query, WITHOUT_HISTORY, session=self._session)
         cursor = cursor.sort([("purchase_date", 1), ("_id", 1)]).limit(limit)
         return [order_out(document) for document in await cursor.to_list(None)]
 

@@ -19,7 +19,7 @@ from storage.fact_documents import store_out
 from storage.indexes import INDEXES
 from storage.ledger_documents import offset_reset_out
 from storage.mongo_errors import translated
-from storage.order_documents import order_out, story_out
+from storage.order_documents import order_out, history_entry_from_document
 from storage.order_lines import FIELDS, commerce_of, line_out
 from storage.reader import (
     BlockedGroup,
@@ -85,15 +85,15 @@ class MongoReader(Reader):
         if not found:
             return None
         record = order_out(found[0])
-        story = tuple(story_out(entry) for entry in found[0].get("story", ()))
-        ids = [event_id for entry in story for event_id in entry.events]
+        history = tuple(history_entry_from_document(entry) for entry in found[0].get("history", ()))
+        ids = [event_id for entry in history for event_id in entry.events]
         events = await self._find("events", {"_id": {"$in": ids}}, _NO_BODY)
         commerce_id = found[0]["import"].get("commerce_order_id")
         commerce = await self._find("commerce_orders", {"_id": commerce_id}) if commerce_id else []
         stores = await self._find("stores", {"_id": record.store_id})
         return OrderHistory(
             record=record,
-            story=story,
+            history=history,
             events={document["_id"]: _event(document) for document in events},
             commerce_order=commerce_order_out(commerce[0]) if commerce else None,
             store=store_out(stores[0]) if stores else None,

@@ -1,4 +1,4 @@
-"""`amazon_orders` documents: from an order's record to BSON and back, and its story."""
+"""`amazon_orders` documents: from an order's record to BSON and back, and its history."""
 
 from datetime import datetime
 from typing import Any
@@ -50,7 +50,7 @@ _UNTOLD_ITEM: Document = dict(OrderItem.model_construct(order_item_id="", quanti
 
 
 def order_in(record: OrderRecord, *, is_new: bool) -> Document:
-    """Give all fields of a record but `story`, and `_id` where it is not new.
+    """Give all fields of a record but `history`, and `_id` where it is not new.
 
     Absent fields of an older state stay.
     """
@@ -82,8 +82,8 @@ def outcome_in(record: OrderRecord) -> Document:
         "reasons": _reasons_in(outcome),
         "decided_at": record.decided_at,
     }
-    if record.waits_on:
-        imported["waits_on"] = record.waits_on
+    if record.depends_on:
+        imported["depends_on"] = record.depends_on
     match outcome:
         case Waiting(WaitingReason.DETAILS_PENDING | WaitingReason.PURCHASE_DATE_UNKNOWN, missing):
             imported["missing"] = missing
@@ -110,7 +110,7 @@ def order_out(document: Document) -> OrderRecord:
         store_id=document["store_id"],
         order=_amazon_order_out(document),
         outcome=_outcome_out(imported),
-        waits_on=tuple(imported.get("waits_on", ())),
+        depends_on=tuple(imported.get("depends_on", ())),
         sequence=document["sequence"],
         received=document["received"],
         ignored=document["ignored"],
@@ -246,8 +246,8 @@ def _clocks_out(document: Document) -> Clocks:
     )
 
 
-def story_in(entry: HistoryEntry) -> Document:
-    """Give one entry of a story."""
+def history_entry_to_document(entry: HistoryEntry) -> Document:
+    """Give one entry of a history."""
     return present(
         at=entry.at,
         cause=cause_in(entry.cause),
@@ -258,8 +258,8 @@ def story_in(entry: HistoryEntry) -> Document:
     )
 
 
-def story_out(document: Document) -> HistoryEntry:
-    """Give one entry of a story back."""
+def history_entry_from_document(document: Document) -> HistoryEntry:
+    """Give one entry of a history back."""
     lists = {name: tuple(document.get(name, ())) for name in ("reasons", "events")}
     return HistoryEntry(**(document | {"cause": cause_out(document["cause"])} | lists))
 

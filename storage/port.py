@@ -98,11 +98,11 @@ class Transaction(View, Protocol):
         """Give the listings that exist of these `store/seller SKU` keys."""
         ...
 
-    async def facts_waited_on(self, facts: Collection[str]) -> Collection[str]:
+    async def facts_depended_on(self, facts: Collection[str]) -> Collection[str]:
         """Give those of the facts that some order waits on."""
         ...
 
-    async def orders_waiting_on(
+    async def orders_depending_on(
         self, fact: str, after: OrderCursor | None, limit: int
     ) -> Sequence[OrderRecord]:
         """Give orders that wait on a fact, oldest purchase first, after the given one."""

@@ -77,10 +77,10 @@ class PublishedEvent:
 
 @dataclass(frozen=True, slots=True)
 class OrderHistory:
-    """All there is to tell of one order. `events` are by event id, of those the story names."""
+    """All there is to tell of one order. `events` are by event id, of those the history names."""
 
     record: OrderRecord
-    story: tuple[HistoryEntry, ...]
+    history: tuple[HistoryEntry, ...]
     events: Mapping[str, PublishedEvent]
     commerce_order: CommerceOrder | None
     store: Store | None
@@ -122,7 +122,7 @@ class Reader(Protocol):
         ...
 
     async def history(self, key: str) -> OrderHistory | None:
-        """Give one order with its story; None where there is none of this `store/order`."""
+        """Give one order with its history; None where there is none of this `store/order`."""
         ...
 
     async def state_counts(self) -> Mapping[str, Mapping[ImportState, int]]:

@@ -20,7 +20,7 @@ from storage.fact_cache import FactCache
 from storage.fact_documents import listing_out, product_out, store_out
 from storage.ledger_documents import dead_letter_out
 from storage.mongo_errors import WriteConflict, inside
-from storage.mongo_queries import NO_STORY, MongoQueries, among
+from storage.mongo_queries import WITHOUT_HISTORY, MongoQueries, among
 from storage.mongo_replays import MongoReplayQueries
 from storage.order_documents import order_out
 from storage.port import DEFAULT_STOCK, Transaction
@@ -98,7 +98,7 @@ class MongoTransaction(MongoQueries, MongoReplayQueries, Transaction):
 
     @override
     async def orders(self, wanted: Collection[str]) -> Mapping[str, OrderRecord]:
-        found = await self._find("amazon_orders", among(wanted), NO_STORY)
+        found = await self._find("amazon_orders", among(wanted), WITHOUT_HISTORY)
         return {document["_id"]: order_out(document) for document in found}
 
     @override
@@ -144,8 +144,8 @@ class MongoTransaction(MongoQueries, MongoReplayQueries, Transaction):
     async def write(
         self, changes: ChangeSet, moves: Sequence[tuple[Checkpoint, Checkpoint]] = ()
     ) -> None:
-        stories = await self._take_moved(changes)
-        batch = operations(changes, moves, self._database.name, stories)
+        histories = await self._take_moved(changes)
+        batch = operations(changes, moves, self._database.name, histories)
         self._written.append(changes)
         if not batch:
             return
@@ -159,17 +159,17 @@ class MongoTransaction(MongoQueries, MongoReplayQueries, Transaction):
             raise inside(error, batch) from None
 
     async def _take_moved(self, changes: ChangeSet) -> dict[str, list[Document]]:
-        """Delete the orders that move to another store, and return their stories by their keys.
+        """Delete the orders that move to another store, and return their histories by their keys.
 
         Each goes before its successor comes: the index takes one order of an Amazon id.
         """
-        stories: dict[str, list[Document]] = {}
+        histories: dict[str, list[Document]] = {}
         for change in changes.orders:
             if change.moved_from is not None:
                 moved = await self._database.amazon_orders.find_one_and_delete(
-                    {"_id": change.moved_from}, {"story": 1}, session=self._session
+                    {"_id": change.moved_from}, {"history": 1}, session=self._session
                 )
                 if moved is None:
                     raise WriteConflict("an order has moved to another store")
-                stories[change.record.key] = moved["story"]
-        return stories
+                histories[change.record.key] = moved["history"]
+        return histories

@@ -16,13 +16,13 @@ from storage.ledger_documents import (
     position_id,
     reference_in,
 )
-from storage.order_documents import order_in, outcome_in, story_in
+from storage.order_documents import order_in, outcome_in, history_entry_to_document
 from storage.port import DEFAULT_STOCK
 from storage.replay_documents import answer_in, replay_in, replay_part_in, sync_id
 from storage.values import Document, present
 
-STORY_LENGTH = 200
-"""How many entries of an order's story are kept; the oldest go first."""
+HISTORY_LENGTH = 200
+"""How many entries of an order's history are kept; the oldest go first."""
 
 Operation = InsertOne[Document] | UpdateOne | DeleteOne
 
@@ -55,18 +55,18 @@ def operations(
     changes: ChangeSet,
     moves: Iterable[tuple[Checkpoint, Checkpoint]],
     database: str,
-    stories: Mapping[str, list[Document]],
+    histories: Mapping[str, list[Document]],
 ) -> list[Operation]:
     """Give the writes of a batch. They touch different documents: their order does not matter.
 
-    The positions come first, so that who has lost one is told so. `stories` are the stored stories
+    The positions come first, so that who has lost one is told so. `histories` are the stored histories
     of new orders that were known under another store, by key.
     """
     batch = _Batch(database)
     for before, after in moves:
         _move(batch, before, after)
     for change in changes.orders:
-        _write_order(batch, change, stories.get(change.record.key, []))
+        _write_order(batch, change, histories.get(change.record.key, []))
     for order in changes.new_commerce_orders:
         batch.insert("commerce_orders", commerce_order_in(order))
     for order in changes.changed_commerce_orders:
@@ -105,14 +105,14 @@ def _move(batch: _Batch, before: Checkpoint, after: Checkpoint) -> None:
 
 def _write_order(batch: _Batch, change: OrderWrite, story_before: list[Document]) -> None:
     record = change.record
-    story = [story_in(entry) for entry in change.story]
+    history = [history_entry_to_document(entry) for entry in change.history]
     if change.is_new:
         document = order_in(record, is_new=True)
-        document["story"] = [*story_before, *story][-STORY_LENGTH:]
+        document["history"] = [*story_before, *history][-HISTORY_LENGTH:]
         batch.insert("amazon_orders", document)
         return
     fields = order_in(record, is_new=False) if change.details else outcome_in(record)
-    push = {"story": {"$each": story, "$slice": -STORY_LENGTH}}
+    push = {"history": {"$each": history, "$slice": -HISTORY_LENGTH}}
     batch.update("amazon_orders", record.key, {"$set": fields, "$push": push})
 
 

@@ -64,7 +64,7 @@ class BlockerCheckStage(Stage[tuple[Incoming, Command | None]]):
                 case None:
                     page.refuse(message, _NO_COMMAND)
                 case Recheck():
-                    found = await transaction.orders_waiting_on(command.fact, command.after, STEP)
+                    found = await transaction.orders_depending_on(command.fact, command.after, STEP)
                     await _check_again(found, message, page, transaction)
                     _go_on(page, command.fact, command, found)
                 case Sync():

@@ -113,7 +113,7 @@ class StoresStage(Stage[FactMessage[Store]]):
             read, page, dict(page.stores), lambda one: one.store_id, lambda one: one.updated_at
         )
         page.facts.stores.extend(changed.values())
-        await page.wake(transaction, map(keys.waits_on_store, changed))
+        await page.wake(transaction, map(keys.depends_on_store, changed))
 
 
 class ProductsStage(Stage[FactMessage[Product]]):
@@ -145,7 +145,7 @@ class ProductsStage(Stage[FactMessage[Product]]):
             if counted:
                 page.remember((), (order,))
                 page.keep(kept, counted=[(hold.sku, hold.quantity) for hold in counted])
-        await page.wake(transaction, map(keys.waits_on_product, changed.keys() | deleted))
+        await page.wake(transaction, map(keys.depends_on_product, changed.keys() | deleted))
 
 
 class ListingsStage(Stage[FactMessage[Listing]]):

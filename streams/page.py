@@ -39,7 +39,7 @@ class _Fold:
     moved_from: str | None = None
     changed: bool = False
     details: bool = False
-    story: list[HistoryEntry] = field(default_factory=list)
+    history: list[HistoryEntry] = field(default_factory=list)
 
 
 class UnitOfWork:
@@ -160,15 +160,15 @@ class UnitOfWork:
     def judge(
         self, record: OrderRecord, occasion: MessageContext, *, replay_id: str | None = None
     ) -> Decision | None:
-        """Judge an order again by today's facts. Its story names the replay, if it is for one."""
+        """Judge an order again by today's facts. History names the replay, if it is for one."""
         store = self.stores.get(record.store_id)
         replayed = replay_id is not None
         decision = judge(record, store, self._catalog, self._number, occasion, replayed=replayed)
         if decision is None:
             return None
-        if decision.story is not None and replay_id is not None:
-            facts = {**decision.story.facts, "replay_id": replay_id}
-            decision = replace(decision, story=replace(decision.story, facts=facts))
+        if decision.history is not None and replay_id is not None:
+            facts = {**decision.history.facts, "replay_id": replay_id}
+            decision = replace(decision, history=replace(decision.history, facts=facts))
         self.decide(decision)
         return decision
 
@@ -188,8 +188,8 @@ class UnitOfWork:
         self._keys[record.order.amazon_order_id] = record.key
         fold.details = fold.details or record.order is not fold.record.order
         fold.record, fold.changed = record, True
-        if decision.story is not None:
-            fold.story.append(decision.story)
+        if decision.history is not None:
+            fold.history.append(decision.history)
         if decision.commerce_order is not None:
             self.keep(decision.commerce_order)
         for hold in decision.takes:
@@ -239,8 +239,8 @@ class UnitOfWork:
         before is found here, one judged later sees the change. One may be blocked on this page.
         """
         changed = set(facts)
-        here = {fact for fold in self._orders.values() for fact in fold.record.waits_on}
-        for fact in sorted({*await transaction.facts_waited_on(changed), *(here & changed)}):
+        here = {fact for fold in self._orders.values() for fact in fold.record.depends_on}
+        for fact in sorted({*await transaction.facts_depended_on(changed), *(here & changed)}):
             self.outgoing.append(CommandMessage(fact, Recheck(fact=fact)))
 
     async def wake_freed(self, transaction: Transaction) -> None:
@@ -248,7 +248,7 @@ class UnitOfWork:
 
         Also where another one took as many before: an order may have been blocked in between.
         """
-        await self.wake(transaction, map(keys.waits_on_product, self._freed))
+        await self.wake(transaction, map(keys.depends_on_product, self._freed))
 
     @property
     def facts(self) -> ChangeSet:
@@ -259,7 +259,7 @@ class UnitOfWork:
         """Give all that is to be stored."""
         changes = self._changes
         changes.orders = [
-            OrderWrite(fold.record, tuple(fold.story), fold.is_new, fold.details, fold.moved_from)
+            OrderWrite(fold.record, tuple(fold.history), fold.is_new, fold.details, fold.moved_from)
             for fold in self._orders.values()
             if fold.changed
         ]

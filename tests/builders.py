@@ -197,7 +197,7 @@ def a_record(**overrides: Any) -> OrderRecord:
         "store_id": order.store_id or STORE,
         "order": order,
         "outcome": outcome,
-        "waits_on": (),
+        "depends_on": (),
         "sequence": 0,
         "received": 1,
         "ignored": 0,
@@ -275,6 +275,6 @@ def a_dead_letter(**overrides: Any) -> DeadLetter:
     return DeadLetter(**(fields | overrides))
 
 
-def a_story_entry(**overrides: Any) -> HistoryEntry:
+def a_history_entry(**overrides: Any) -> HistoryEntry:
     fields: dict[str, Any] = {"at": NOW, "cause": a_cause(), "what": "received"}
     return HistoryEntry(**(fields | overrides))

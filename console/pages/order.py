@@ -1,4 +1,4 @@
-"""One Amazon order with its story, its buyer masked until shown; and one Commerce order."""
+"""One Amazon order with its history, its buyer masked until shown; and one Commerce order."""
 
 import hashlib
 import hmac
@@ -23,7 +23,7 @@ from storage.reader import OrderHistory
 _SHOWN_FOR = 120
 """Seconds for which a buyer that was asked for is shown."""
 _LINES, _BLOCKERS, _ENTRIES = 50, 25, 60
-"""How many of an order's lines, blockers and story its page shows: it can have a thousand."""
+"""How many of an order's lines, blockers and history its page shows: it can have a thousand."""
 _SECRET = secrets.token_bytes(32)
 
 

@@ -20,7 +20,7 @@ def explain(
     ],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Tell one order's whole story: what arrived, what was decided, on which facts, and why."""
+    """Tell one order's whole history: what arrived, what was decided, on which facts, and why."""
     found = run(_find(read_settings(), order))
     if found is None:
         raise CommandRefused(f"no order {order} was received")

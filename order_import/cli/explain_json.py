@@ -32,7 +32,7 @@ def history_as_json(found: OrderHistory) -> dict[str, Any]:
             "decided_at": record.decided_at,
         },
         "commerce_order": _commerce_order(found.commerce_order),
-        "story": [_entry(entry, found) for entry in found.story],
+        "history": [_entry(entry, found) for entry in found.history],
     }
 
 

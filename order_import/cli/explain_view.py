@@ -1,4 +1,4 @@
-"""An order's history for people: the order, its state and remedies, and its story in time order."""
+"""An order's history for people: the order, its state and remedies, and its history in time order."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -39,7 +39,7 @@ def show_history(console: Console, found: OrderHistory) -> None:
         )
         console.print(cell(_now(commerce)))
     console.print()
-    console.print(_story(found))
+    console.print(_history(found))
 
 
 def _header(found: OrderHistory) -> Table:
@@ -130,11 +130,11 @@ def _why(found: OrderHistory) -> Iterator[Text]:
             yield cell(f"  It waits for: {missing_in_words(outcome.missing)}.")
 
 
-def _story(found: OrderHistory) -> Table:
+def _history(found: OrderHistory) -> Table:
     table = new_table(
-        "When (UTC)", "What arrived", "Decision", "Taken on", "Events", title="Its story"
+        "When (UTC)", "What arrived", "Decision", "Taken on", "Events", title="History"
     )
-    for entry in found.story:
+    for entry in found.history:
         cause = entry.cause
         decision = DECISIONS.get(entry.what, entry.what)
         if entry.reasons:

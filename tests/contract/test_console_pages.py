@@ -30,7 +30,7 @@ from tests.builders import (
     a_product,
     a_record,
     a_store,
-    a_story_entry,
+    a_history_entry,
     an_order,
 )
 from tests.unit.test_console_filter import ODD_CURSORS
@@ -120,12 +120,12 @@ async def _fill(told: Settings) -> None:
         a_record(
             order=an_order(amazon_order_id=f"112-{number}", store_id="us", purchase_date=date),
             outcome=blocked,
-            waits_on=("product:SKU-1",),
+            depends_on=("product:SKU-1",),
         )
         for number, date in enumerate(dates)
     ]
     changes = ChangeSet(
-        orders=[OrderWrite(one, (a_story_entry(),), is_new=True, details=True) for one in orders],
+        orders=[OrderWrite(one, (a_history_entry(),), is_new=True, details=True) for one in orders],
         stores=[a_store()],
         products=[a_product()],
         dead_letters=[a_dead_letter()],

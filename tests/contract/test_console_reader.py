@@ -51,7 +51,7 @@ def an_order(number: int) -> dict[str, Any]:
     if state is ImportState.BLOCKED:
         sku = f"BLOCKS-{number % 3}" if number % 4 else None
         reasons = [{"code": "disabled", "sku": sku, "asin": f"ASIN-{number % 2}"}]
-        document["import"]["waits_on"] = [f"product:{sku}"]
+        document["import"]["depends_on"] = [f"product:{sku}"]
     elif state is ImportState.WAITING and number % 3:
         reasons = ["details-pending"]
         document["import"]["missing"] = ["lines", "channel"]
@@ -341,4 +341,4 @@ def test_blockers_are_grouped_without_the_lines_of_their_orders() -> None:
     at = next(at for at, stage in enumerate(stages) if "$unwind" in stage)
     assert "." not in stages[at]["$unwind"]
     kept = stages[at - 1]["$project"]
-    assert not {"items", "import", "story", "buyer", "ship_to"} & kept.keys()
+    assert not {"items", "import", "history", "buyer", "ship_to"} & kept.keys()

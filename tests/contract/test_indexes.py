@@ -98,7 +98,7 @@ async def work(storage: Any, names: Names) -> None:
     await storage.prepare()
     await storage.check_layout()
     [position] = await storage.take_up([SOURCE])
-    blocked = a_record(outcome=a_block(), waits_on=("product:SKU-1",))
+    blocked = a_record(outcome=a_block(), depends_on=("product:SKU-1",))
     other = a_record(order=an_order(amazon_order_id="902-2"), outcome=Created("c-2"))
     changes = ChangeSet(
         orders=[OrderWrite(one, (), is_new=True, details=False) for one in (blocked, other)],
@@ -154,10 +154,10 @@ async def ask(asked: Any) -> None:
     await asked.products({"SKU-1"})
     await asked.product_versions({"SKU-1"})
     await asked.listings({f"{STORE}/SELLER"})
-    assert await asked.facts_waited_on({"product:SKU-1"})
+    assert await asked.facts_depended_on({"product:SKU-1"})
     dates = (record.order.purchase_date, None)
     for after in (None, *(OrderCursor(purchase_date=date, key=KEY) for date in dates)):
-        await asked.orders_waiting_on("product:SKU-1", after, 10)
+        await asked.orders_depending_on("product:SKU-1", after, 10)
         for store in (None, STORE):
             await asked.blocked_orders(store, after, 10)
     for store in (None, STORE):
@@ -337,6 +337,6 @@ def test_a_query_without_an_index_is_a_scan() -> None:
     assert not indexes_for(Query("amazon_orders", {"status": "Shipped"}))
     assert not indexes_for(Query("amazon_orders", {}, (("purchase_date", 1),), limited=True))
     assert not indexes_for(Query("amazon_orders", {"$or": [{"_id": "a"}, {"status": "b"}]}))
-    assert not indexes_for(Query("amazon_orders", {"import.waits_on": None}))
+    assert not indexes_for(Query("amazon_orders", {"import.depends_on": None}))
     assert not indexes_for(Query("commerce_orders", {"holds.sku": "a"}))
     assert indexes_for(Query("commerce_orders", {"status": "shipped", "store_id": "a"}))

@@ -40,7 +40,7 @@ class Pair(NamedTuple):
     before: ChangeSet
     fact: tuple[TopicName, Message]
     judgement: tuple[TopicName, Message]
-    waits_on: str
+    depends_on: str
 
 
 def _pair(name: str) -> Pair:
@@ -275,10 +275,10 @@ async def _assert_no_wake_up_is_lost(storage: Storage, pair: Pair) -> None:
         (await storage.position(TopicPartition(topic, 0))).outbox
         for topic in (pair.fact[0], pair.judgement[0])
     ]
-    asked = CommandMessage(pair.waits_on, Recheck(fact=pair.waits_on))
+    asked = CommandMessage(pair.depends_on, Recheck(fact=pair.depends_on))
     through = isinstance(record.outcome, Created)
     assert through or any(asked in outbox for outbox in outboxes), (
-        f"{record.outcome} waits on {record.waits_on}, and nothing wakes it"
+        f"{record.outcome} waits on {record.depends_on}, and nothing wakes it"
     )
 
 

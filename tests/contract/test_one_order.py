@@ -24,7 +24,7 @@ from storage.driver import Driver
 from storage.mongo import MongoStorage, open_storage
 from storage.port import Transaction
 from storage.transaction import MongoTransaction
-from storage.writes import STORY_LENGTH
+from storage.writes import HISTORY_LENGTH
 from streams.agents import STAGES
 from streams.page import UnitOfWork
 from streams.topics import TopicName
@@ -39,7 +39,7 @@ from tests.builders import (
     a_product,
     a_record,
     a_store,
-    a_story_entry,
+    a_history_entry,
     an_order,
     later,
 )
@@ -159,12 +159,12 @@ async def refusals(storage: Tested) -> list[tuple[str, str]]:
 
 
 def new(record: OrderRecord, **told: Any) -> OrderWrite:
-    return OrderWrite(record, (a_story_entry(),), is_new=True, details=True, **told)
+    return OrderWrite(record, (a_history_entry(),), is_new=True, details=True, **told)
 
 
 def waiting(store_id: str = "typo", **order: Any) -> OrderRecord:
     return a_record(
-        order=an_order(store_id=store_id, **order), outcome=WAITS, waits_on=(f"store:{store_id}",)
+        order=an_order(store_id=store_id, **order), outcome=WAITS, depends_on=(f"store:{store_id}",)
     )
 
 
@@ -280,21 +280,21 @@ async def test_rule_22_a_moved_order_is_stored_whole_and_its_old_key_is_gone(
     workers: tuple[Tested, Tested],
 ) -> None:
     one, _ = workers
-    told = a_story_entry(what="waiting")
+    told = a_history_entry(what="waiting")
     was = waiting(buyer={"name": "Dana Muster"}, marketplace_id="MX")
-    await write(one, orders=[replace(new(was), story=(told,) * STORY_LENGTH)])
+    await write(one, orders=[replace(new(was), history=(told,) * HISTORY_LENGTH)])
     order: AmazonOrder = was.order.model_copy(update={"store_id": STORE})
-    moved = replace(was, store_id=STORE, order=order, outcome=Created("c"), waits_on=(), received=2)
-    entries = (a_story_entry(what="moved-to-store"), a_story_entry())
-    await write(one, orders=[replace(new(moved, moved_from=TYPO), story=entries)])
+    moved = replace(was, store_id=STORE, order=order, outcome=Created("c"), depends_on=(), received=2)
+    entries = (a_history_entry(what="moved-to-store"), a_history_entry())
+    await write(one, orders=[replace(new(moved, moved_from=TYPO), history=entries)])
     assert await orders(one) == {KEY: moved}
-    story = await stored_story(one)
-    assert [entry.what for entry in story[-3:]] == ["waiting", "moved-to-store", "received"]
-    assert len(story) == STORY_LENGTH
+    history = await stored_story(one)
+    assert [entry.what for entry in history[-3:]] == ["waiting", "moved-to-store", "received"]
+    assert len(history) == HISTORY_LENGTH
 
     async def ask(transaction: Transaction) -> tuple[Any, Any]:
         by_id = await transaction.orders_of({ORDER})
-        return by_id, await transaction.facts_waited_on({"store:typo", f"store:{STORE}"})
+        return by_id, await transaction.facts_depended_on({"store:typo", f"store:{STORE}"})
 
     by_id, waited = await one.transact(ask)
     assert by_id == {ORDER: moved}

@@ -59,9 +59,9 @@ from models.records import (
 from models.replays import ReplayAnswer, ReplayPart, ReplayResult, ReplayState
 from storage.driver import Driver
 from storage.mongo import MongoStorage, open_storage
-from storage.order_documents import story_out
+from storage.order_documents import history_entry_from_document
 from storage.port import Storage, Transaction
-from storage.writes import STORY_LENGTH
+from storage.writes import HISTORY_LENGTH
 from tests.builders import (
     KEY,
     NOW,
@@ -80,7 +80,7 @@ from tests.builders import (
     a_record,
     a_replay,
     a_store,
-    a_story_entry,
+    a_history_entry,
     an_event,
     an_item,
     an_order,
@@ -148,12 +148,12 @@ async def read(storage: Tested, ask: Callable[[Transaction], Awaitable[Any]]) ->
     return await storage.transact(ask)
 
 
-def new(record: OrderRecord, *story: HistoryEntry) -> OrderWrite:
-    return OrderWrite(record, story, is_new=True, details=False)
+def new(record: OrderRecord, *history: HistoryEntry) -> OrderWrite:
+    return OrderWrite(record, history, is_new=True, details=False)
 
 
-def judged(record: OrderRecord, *story: HistoryEntry) -> OrderWrite:
-    return OrderWrite(record, story, is_new=False, details=False)
+def judged(record: OrderRecord, *history: HistoryEntry) -> OrderWrite:
+    return OrderWrite(record, history, is_new=False, details=False)
 
 
 async def stored_order(storage: Tested, key: str = KEY) -> OrderRecord | None:
@@ -163,9 +163,9 @@ async def stored_order(storage: Tested, key: str = KEY) -> OrderRecord | None:
 
 async def stored_story(storage: Tested, key: str = KEY) -> Sequence[HistoryEntry]:
     if isinstance(storage, MemoryStorage):
-        return storage.contents.stories[key]
+        return storage.contents.histories[key]
     document = await storage._database.amazon_orders.find_one({"_id": key})
-    return [story_out(entry) for entry in document["story"]]
+    return [history_entry_from_document(entry) for entry in document["history"]]
 
 
 async def count(storage: Tested) -> dict[str, int]:
@@ -230,7 +230,7 @@ async def test_an_order_comes_back_as_it_was_in_each_outcome(
     record = a_record(
         order=a_full_order(),
         outcome=outcome,
-        waits_on=("product:SKU-1", f"store:{STORE}"),
+        depends_on=("product:SKU-1", f"store:{STORE}"),
         sequence=3,
         received=5,
         ignored=2,
@@ -332,7 +332,7 @@ async def test_times_come_back_in_utc_to_the_millisecond(storage: Tested) -> Non
 async def test_a_judgement_changes_the_outcome_and_leaves_the_details(storage: Tested) -> None:
     record = a_record(order=a_full_order())
     await write(storage, orders=[new(record)])
-    blocked = replace(record, outcome=a_block(), waits_on=("product:SKU-1",))
+    blocked = replace(record, outcome=a_block(), depends_on=("product:SKU-1",))
     await write(storage, orders=[judged(blocked)])
     assert await stored_order(storage) == blocked
     created = replace(record, outcome=Created("c"), sequence=2)
@@ -349,8 +349,8 @@ async def test_later_details_are_stored_and_when_it_was_received_stays(storage: 
 
 
 async def test_the_story_is_kept_in_its_order_with_its_facts(storage: Tested) -> None:
-    first = a_story_entry(cause=a_cause(traceparent=TRACE), facts={"store_updated_at": NOW})
-    second = a_story_entry(what="blocked", reasons=("disabled",), events=("e1", "e2"))
+    first = a_history_entry(cause=a_cause(traceparent=TRACE), facts={"store_updated_at": NOW})
+    second = a_history_entry(what="blocked", reasons=("disabled",), events=("e1", "e2"))
     await write(storage, orders=[new(a_record(), first)])
     await write(storage, orders=[judged(a_record(), second)])
     assert list(await stored_story(storage)) == [first, second]
@@ -358,7 +358,7 @@ async def test_the_story_is_kept_in_its_order_with_its_facts(storage: Tested) ->
 
 
 async def test_the_story_is_capped_and_the_oldest_go_first(storage: Tested) -> None:
-    entries = [a_story_entry(what=str(number)) for number in range(STORY_LENGTH + 5)]
+    entries = [a_history_entry(what=str(number)) for number in range(HISTORY_LENGTH + 5)]
     await write(storage, orders=[new(a_record(), *entries[:10])])
     await write(storage, orders=[judged(a_record(), *entries[10:])])
     assert list(await stored_story(storage)) == entries[5:]
@@ -495,7 +495,7 @@ async def test_asking_for_nothing_gives_nothing(storage: Tested) -> None:
     async def ask(t: Transaction) -> list[Any]:
         asked = (t.orders, t.orders_of, t.commerce_orders, t.products, t.product_versions)
         found: list[Any] = [await one(()) for one in asked]
-        return [*found, await t.listings(()), await t.facts_waited_on(())]
+        return [*found, await t.listings(()), await t.facts_depended_on(())]
 
     assert not any(await read(storage, ask))
 
@@ -840,7 +840,7 @@ async def test_a_transaction_gives_what_its_work_gives(storage: Tested) -> None:
 
 def waiting(number: int, purchased: datetime | None, **overrides: Any) -> OrderRecord:
     order = an_order(amazon_order_id=f"902-{number}", purchase_date=purchased)
-    fields: dict[str, Any] = {"outcome": a_block(), "waits_on": ("product:SKU-1",)}
+    fields: dict[str, Any] = {"outcome": a_block(), "depends_on": ("product:SKU-1",)}
     return a_record(order=order, **(fields | overrides))
 
 
@@ -855,9 +855,9 @@ IN_ORDER = [
 ]
 OTHERS = [
     waiting(
-        20, PURCHASED, waits_on=("product:SKU-2",), outcome=Waiting(WaitingReason.STORE_UNKNOWN)
+        20, PURCHASED, depends_on=("product:SKU-2",), outcome=Waiting(WaitingReason.STORE_UNKNOWN)
     ),
-    waiting(21, PURCHASED, waits_on=(), outcome=Created("c")),
+    waiting(21, PURCHASED, depends_on=(), outcome=Created("c")),
 ]
 
 
@@ -882,7 +882,7 @@ async def test_orders_that_wait_on_a_fact_come_oldest_first_and_each_once(
     await write(storage, orders=[new(one) for one in (*reversed(IN_ORDER), *OTHERS)])
     expected = [one.order.amazon_order_id for one in IN_ORDER]
     for ask in (
-        lambda t, after: t.orders_waiting_on("product:SKU-1", after, limit),
+        lambda t, after: t.orders_depending_on("product:SKU-1", after, limit),
         lambda t, after: t.blocked_orders(STORE, after, limit),
         lambda t, after: t.blocked_orders(None, after, limit),
     ):
@@ -917,9 +917,9 @@ async def test_the_latest_sync_that_is_through_is_known(storage: Tested) -> None
 
 
 async def test_a_listing_gives_whole_records(storage: Tested) -> None:
-    record = a_record(order=a_full_order(), outcome=a_block(), waits_on=("product:SKU-1",))
-    await write(storage, orders=[new(record, a_story_entry())])
-    assert await read(storage, lambda t: t.orders_waiting_on("product:SKU-1", None, 5)) == [record]
+    record = a_record(order=a_full_order(), outcome=a_block(), depends_on=("product:SKU-1",))
+    await write(storage, orders=[new(record, a_history_entry())])
+    assert await read(storage, lambda t: t.orders_depending_on("product:SKU-1", None, 5)) == [record]
     assert await read(storage, lambda t: t.blocked_orders(None, None, 5)) == [record]
 
 
@@ -936,26 +936,26 @@ async def test_facts_waited_on_are_those_asked_for_that_some_order_names(storage
     await write(
         storage,
         orders=[
-            new(waiting(1, None, waits_on=("product:A", "listing:s/b/c"))),
-            new(waiting(2, None, waits_on=("product:A", "store:s"))),
+            new(waiting(1, None, depends_on=("product:A", "listing:s/b/c"))),
+            new(waiting(2, None, depends_on=("product:A", "store:s"))),
         ],
     )
     asked = {"product:A", "listing:s/b/c", "product:other"}
-    found = await read(storage, lambda t: t.facts_waited_on(asked))
+    found = await read(storage, lambda t: t.facts_depended_on(asked))
     assert set(found) == {"product:A", "listing:s/b/c"}
     assert len(found) == 2
 
 
 async def test_an_order_that_waits_no_more_is_not_found_any_more(storage: Tested) -> None:
     await write(storage, orders=[new(waiting(1, None))])
-    await write(storage, orders=[judged(waiting(1, None, waits_on=(), outcome=Created("c")))])
-    assert not await read(storage, lambda t: t.facts_waited_on({"product:SKU-1"}))
-    assert not await read(storage, lambda t: t.orders_waiting_on("product:SKU-1", None, 9))
+    await write(storage, orders=[judged(waiting(1, None, depends_on=(), outcome=Created("c")))])
+    assert not await read(storage, lambda t: t.facts_depended_on({"product:SKU-1"}))
+    assert not await read(storage, lambda t: t.orders_depending_on("product:SKU-1", None, 9))
 
 
 async def test_orders_are_found_by_their_amazon_id_whatever_their_store(storage: Tested) -> None:
     other = a_record(order=an_order(store_id="store-2"), store_id="store-2")
-    await write(storage, orders=[new(other, a_story_entry()), new(waiting(1, None))])
+    await write(storage, orders=[new(other, a_history_entry()), new(waiting(1, None))])
     found = await read(storage, lambda t: t.orders_of({ORDER, "902-1", "902-9"}))
     assert found == {ORDER: other, "902-1": waiting(1, None)}
 

@@ -19,7 +19,7 @@ class Contents:
     deleted: dict[str, bool] = field(default_factory=dict)
     listings: dict[str, Listing] = field(default_factory=dict)
     orders: dict[str, OrderRecord] = field(default_factory=dict)
-    stories: dict[str, tuple[HistoryEntry, ...]] = field(default_factory=dict)
+    histories: dict[str, tuple[HistoryEntry, ...]] = field(default_factory=dict)
     commerce_orders: dict[str, CommerceOrder] = field(default_factory=dict)
     events: dict[str, Event] = field(default_factory=dict)
     dead_letters: dict[str, DeadLetter] = field(default_factory=dict)

@@ -17,7 +17,7 @@ from models.records import CommerceOrder, OrderRecord, StockedProduct
 from models.replays import RecordedAnswer, Replay, Selection, part_id
 from models.skus import pick_similar
 from storage.port import DEFAULT_STOCK, R, Transaction
-from storage.writes import STORY_LENGTH
+from storage.writes import HISTORY_LENGTH
 from tests.fakes.memory_contents import Contents
 from tests.fakes.memory_replays import select
 
@@ -83,15 +83,15 @@ class MemoryTransaction(Transaction):
         return {key: self._draft.listings[key] for key in keys if key in self._draft.listings}
 
     @override
-    async def facts_waited_on(self, facts: Collection[str]) -> Collection[str]:
-        waited = {fact for record in self._draft.orders.values() for fact in record.waits_on}
+    async def facts_depended_on(self, facts: Collection[str]) -> Collection[str]:
+        waited = {fact for record in self._draft.orders.values() for fact in record.depends_on}
         return waited & set(facts)
 
     @override
-    async def orders_waiting_on(
+    async def orders_depending_on(
         self, fact: str, after: OrderCursor | None, limit: int
     ) -> Sequence[OrderRecord]:
-        waiting = [one for one in self._draft.orders.values() if fact in one.waits_on]
+        waiting = [one for one in self._draft.orders.values() if fact in one.depends_on]
         return _oldest_first(waiting, after, limit)
 
     @override
@@ -193,7 +193,7 @@ class MemoryTransaction(Transaction):
         record, draft = change.record, self._draft
         if change.moved_from is not None:
             moved = draft.orders.pop(change.moved_from)
-            draft.stories[record.key] = draft.stories.pop(change.moved_from)
+            draft.histories[record.key] = draft.histories.pop(change.moved_from)
             recorded.discard(moved.order.amazon_order_id)
         if change.is_new:
             if record.order.amazon_order_id in recorded:
@@ -204,8 +204,8 @@ class MemoryTransaction(Transaction):
             known = draft.orders[record.key]
             order = record.order if change.details else known.order
             draft.orders[record.key] = replace(record, order=order, received_at=known.received_at)
-        story = (*draft.stories.get(record.key, ()), *change.story)
-        draft.stories[record.key] = story[-STORY_LENGTH:]
+        history = (*draft.histories.get(record.key, ()), *change.history)
+        draft.histories[record.key] = history[-HISTORY_LENGTH:]
 
     def _write_facts(self, changes: ChangeSet) -> None:
         draft = self._draft

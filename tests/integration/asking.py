@@ -46,8 +46,8 @@ async def update(system: System, document: Document, status: str, at: str) -> No
 
 
 async def tells(system: System, document: Document, what: str) -> bool:
-    """Say whether the order's story has this."""
-    return what in [one["what"] for one in (await system.order(key(document))).get("story", [])]
+    """Say whether the order's history has this."""
+    return what in [one["what"] for one in (await system.order(key(document))).get("history", [])]
 
 
 async def tried(system: System, document: Document, times: int) -> bool:

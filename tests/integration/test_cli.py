@@ -109,13 +109,13 @@ async def test_the_examples_go_the_whole_way(cli: Cli) -> None:
         assert (await cli.outcomes())[BLOCKED_ORDER] == ("created", (), "processing")
         assert (await cli.json("status"))["system_message"] is None
 
-    story = await cli.json("explain", BLOCKED_ORDER)
-    assert story["import"]["state"] == "created"
-    assert story["commerce_order"]["status"] == "processing"
-    events = [one["event_type"] for entry in story["story"] for one in entry["events"]]
+    history = await cli.json("explain", BLOCKED_ORDER)
+    assert history["import"]["state"] == "created"
+    assert history["commerce_order"]["status"] == "processing"
+    events = [one["event_type"] for entry in history["history"] for one in entry["events"]]
     assert events[0] == "OrderImportBlocked"
     assert events[-2:] == ["CommerceOrderCreated", "OrderImportReleased"]
-    first = story["story"][0]["cause"]
+    first = history["history"][0]["cause"]
     assert first["topic"] == f"{cli.system.settings.topic_prefix}amazon.orders"
     assert "Ada" not in await cli.text("explain", "304-1111111-0000001")
 

@@ -140,7 +140,7 @@ async def check_later_news(demo: Up, last_purchase: str) -> None:
     }.items():
         order = next(one for one in orders if one.news is news)
         history = await demo.json("explain", order.order_id)
-        told = [event for entry in history["story"] for event in entry["events"]]
+        told = [event for entry in history["history"] for event in entry["events"]]
         assert event_type in {event["event_type"] for event in told}
 
 

@@ -265,7 +265,7 @@ async def test_every_case_gives_what_is_right(system: System) -> None:
         await Commands(system).text("dead-letters", *redrive)
         await system.eventually(all_is_decided, "what was redriven is decided")
 
-    told_of_55 = (await system.order("field-de/408-5500001-0000001"))["story"][0]["facts"]
+    told_of_55 = (await system.order("field-de/408-5500001-0000001"))["history"][0]["facts"]
     marketplaces = (told_of_55["marketplace_id"], told_of_55["store_marketplace_id"])
     assert marketplaces == ("A13V1IB3VIYZZH", "A1PA6795UKMFR9"), "the history has both"
     refused = await _dead_letters(system, [step for steps in rounds for step in steps])

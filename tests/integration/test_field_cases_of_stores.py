@@ -101,9 +101,9 @@ async def test_rule_22_case_55_an_order_of_a_mistyped_store_moves_to_the_right_o
         await send(commands, "orders", document, "--store", "field-fr")
         await system.becomes(f"field-fr/{HEADER}", "created")
         history = await commands.json("explain", HEADER)
-    whats = [entry["what"] for entry in history["story"]]
+    whats = [entry["what"] for entry in history["history"]]
     assert whats == ["received", "moved-to-store", "created"]
-    assert history["story"][1]["facts"] == {"from_store": "feild-fr"}
+    assert history["history"][1]["facts"] == {"from_store": "feild-fr"}
     assert await count(system, "amazon_orders", {}) == 1
     [event] = await system.events()
     assert (event["event_type"], event["sequence"]) == ("CommerceOrderCreated", 1)

@@ -165,7 +165,7 @@ async def test_rule_14_what_was_skipped_is_imported_and_the_rest_is_refused(
         out, _ = await (await start(system, "replay", *EXECUTE)).ended(0)
         assert "Created: 1 order, 10.00 USD" in out
     await created_once(system, 2)
-    (*_, last) = (await system.order(key(order(0))))["story"]
+    (*_, last) = (await system.order(key(order(0))))["history"]
     assert (last["what"], last["facts"]["replay_id"]) == ("created", answer["replay_id"])
     kept = await system.db.replays.find_one({"_id": answer["replay_id"]})
     assert (kept["state"], kept["results"]["created"]) == ("done", 1)

@@ -17,7 +17,7 @@ from tests.builders import (
     a_commerce_order,
     a_record,
     a_store,
-    a_story_entry,
+    a_history_entry,
     an_item,
     an_order,
     money,
@@ -51,12 +51,12 @@ def a_history() -> OrderHistory:
         ship_to=Address(lines=("Secret Street 1",)),
     )
     changes = [change.model_dump(mode="json", by_alias=True) for change in CHANGES]
-    story = (
-        a_story_entry(what="amended-short", facts={"changes": changes}),
-        a_story_entry(what="cancellation-requested"),
+    history = (
+        a_history_entry(what="amended-short", facts={"changes": changes}),
+        a_history_entry(what="cancellation-requested"),
     )
     record = a_record(order=order, outcome=Created(commerce.commerce_order_id))
-    return OrderHistory(record, story, {}, commerce, a_store())
+    return OrderHistory(record, history, {}, commerce, a_store())
 
 
 @pytest.fixture
@@ -99,7 +99,7 @@ def test_explain_as_json_has_the_amended_order(capsys: pytest.CaptureFixture[str
     assert [one["quantity"] for one in commerce["lines"]] == [1, 0]
     assert commerce["lines"][0]["cancel_reason"] == "Found cheaper"
     assert commerce["total"] == {"amount": "10.00", "currency": "USD"}
-    assert told["story"][0]["facts"]["changes"][1] == {
+    assert told["history"][0]["facts"]["changes"][1] == {
         "field": "quantity",
         "order_item_id": "item-1",
         "from": 3,

@@ -79,7 +79,7 @@ def changes(world: World) -> list[tuple[str, str | None, Any, Any]]:
 
 
 def entry(world: World) -> str:
-    return world.storage.contents.stories[f"{STORE}/{ORDER}"][-1].what
+    return world.storage.contents.histories[f"{STORE}/{ORDER}"][-1].what
 
 
 def pieces(world: World) -> dict[str, int]:
@@ -330,8 +330,8 @@ async def test_rule_16_an_address_that_comes_later_is_told_and_nothing_of_its_te
     assert changes(world) == [("address", None, "known", "changed")]
     assert len(bodies(world)) == 2
     assert not any(b"Test" in one.body for one in world.out if isinstance(one, Event))
-    stories = world.storage.contents.stories[f"{STORE}/{ORDER}"]
-    assert "Test" not in str([one.facts for one in stories])
+    histories = world.storage.contents.histories[f"{STORE}/{ORDER}"]
+    assert "Test" not in str([one.facts for one in histories])
 
 
 async def test_rule_16_an_address_known_at_creation_is_not_told_again() -> None:

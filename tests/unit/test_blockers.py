@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from handlers.blockers import find_blockers, needs_of, waits_on
+from handlers.blockers import find_blockers, needs_of, depends_on
 from models.amazon_order import FulfillmentChannel
 from models.blockers import REMEDIES, Blocker, BlockerCode
 from models.catalog import Catalog
@@ -175,7 +175,7 @@ def test_a_blocked_order_waits_on_all_that_may_free_it_and_on_nothing_else() -> 
     )
     needs = needs_of(order, STORE, catalog)
     blockers = find_blockers(order, a_store(), catalog, needs)
-    assert waits_on(STORE, needs, blockers) == (
+    assert depends_on(STORE, needs, blockers) == (
         f"listing:{STORE}/MISSING",
         f"listing:{STORE}/one",
         f"listing:{STORE}/two",

@@ -1,4 +1,4 @@
-"""What people and programs see: tables, stories and health, and never a buyer."""
+"""What people and programs see: tables, histories and health, and never a buyer."""
 
 import json
 from dataclasses import replace
@@ -79,7 +79,7 @@ def a_history(store_id: str = "de") -> OrderHistory:
         store_id=store_id,
         order=order,
         outcome=Blocked((blocker,), since=AT, tried=2),
-        waits_on=(),
+        depends_on=(),
         sequence=1,
         received=2,
         ignored=1,
@@ -252,8 +252,8 @@ def test_explain_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     told = json.loads(capsys.readouterr().out)
     assert told["import"]["state"] == "blocked"
     assert told["import"]["reasons"][0]["code"] == "out-of-stock"
-    assert told["story"][0]["cause"]["offset"] == 41
-    assert told["story"][0]["events"][0]["event_type"] == "OrderImportBlocked"
+    assert told["history"][0]["cause"]["offset"] == 41
+    assert told["history"][0]["events"][0]["event_type"] == "OrderImportBlocked"
 
 
 @pytest.mark.parametrize("order", ["304-9", "de/304-9"])

@@ -244,5 +244,5 @@ def test_no_event_tells_anything_of_the_buyer(
     for event in told:
         assert not isinstance(event, CommandMessage)
         assert PLANTED not in repr(encode(event))
-    assert decision.story is not None
-    assert PLANTED not in repr(decision.story)
+    assert decision.history is not None
+    assert PLANTED not in repr(decision.history)

@@ -84,7 +84,7 @@ def test_a_free_order_becomes_a_commerce_order_with_every_line() -> None:
     assert (made.key, made.created_at) == (KEY, later(1))
     assert (made.acknowledged_at, made.updated_at) == (None, None)
     assert decision.record.outcome == Created(made.commerce_order_id)
-    assert decision.record.waits_on == ()
+    assert decision.record.depends_on == ()
     assert event_types(decision) == ["CommerceOrderCreated"]
 
 
@@ -153,7 +153,7 @@ def test_the_same_causes_again_are_counted_and_not_told() -> None:
     was = a_block(a_blocker(required=1, available=0.0), since=NOW, tried=3)
     decision = judged(EMPTY, outcome=was, sequence=1)
     assert event_types(decision) == []
-    assert decision.story is None
+    assert decision.history is None
     assert decision.record.sequence == 1
     assert isinstance(decision.record.outcome, Blocked)
     assert (decision.record.outcome.since, decision.record.outcome.tried) == (NOW, 4)
@@ -169,13 +169,13 @@ def test_other_causes_are_told_anew() -> None:
 
 
 def test_a_blocked_order_that_is_free_is_created_and_released() -> None:
-    decision = judged(outcome=a_block(since=later(-3)), sequence=2, waits_on=("product:SKU-1",))
+    decision = judged(outcome=a_block(since=later(-3)), sequence=2, depends_on=("product:SKU-1",))
     assert [(event.event_type, event.sequence) for event in decision.events] == [
         ("CommerceOrderCreated", 3),
         ("OrderImportReleased", 4),
     ]
     assert b'"blocked_since":"2026-07-01T09:00:00Z"' in decision.events[1].body
-    assert decision.record.waits_on == ()
+    assert decision.record.depends_on == ()
 
 
 def test_an_order_that_is_ready_while_import_is_off_is_skipped() -> None:
@@ -195,7 +195,7 @@ def test_a_blocked_order_is_not_released_while_import_is_off() -> None:
 def test_judging_again_what_stays_as_it_is_does_not_fill_the_story() -> None:
     store = a_store(import_amazon_orders=False)
     decision = judge(a_record(outcome=a_block()), store, CATALOG, 1, an_occasion())
-    assert decision is None or decision.story is None
+    assert decision is None or decision.history is None
 
 
 def test_an_order_that_waited_for_its_store_is_created_when_the_store_is_there() -> None:
@@ -241,14 +241,14 @@ def test_an_order_without_a_store_cannot_be_judged() -> None:
     decision = judge(a_record(), None, CATALOG, 1, an_occasion())
     assert decision is not None
     assert decision.record.outcome == Waiting(WaitingReason.STORE_UNKNOWN)
-    assert decision.record.waits_on == ("store:store-1",)
+    assert decision.record.depends_on == ("store:store-1",)
 
 
 def test_the_story_keeps_the_facts_it_was_decided_by() -> None:
-    story = judged(a_catalog(a_product(), held={"SKU-1": 2})).story
-    assert story is not None
-    assert story.what == "created"
-    assert story.facts["products"] == [
+    history = judged(a_catalog(a_product(), held={"SKU-1": 2})).history
+    assert history is not None
+    assert history.what == "created"
+    assert history.facts["products"] == [
         {
             "sku": "SKU-1",
             "enabled": True,

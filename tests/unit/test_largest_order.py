@@ -10,8 +10,8 @@ from models.amazon_order import MAX_LINES, AmazonOrder, OrderItem
 from models.outcomes import Created
 from models.records import CommerceLine, CommerceOrder
 from storage.commerce_documents import commerce_order_in
-from storage.order_documents import order_in, story_in
-from storage.writes import STORY_LENGTH
+from storage.order_documents import order_in, history_entry_to_document
+from storage.writes import HISTORY_LENGTH
 from streams.messages import encode
 from streams.topics import MAX_PUBLISHED_BYTES
 from tests.builders import (
@@ -90,7 +90,7 @@ def test_its_creation_and_its_amendment_can_be_published(made: CommerceOrder) ->
     assert len(amended) == 4, "as many changes as lines are told at once"
     for event in (*log.decide("created").events, *decision.events):
         assert len(encode(event).value or b"") < MAX_PUBLISHED_BYTES
-    kept = decision.story.facts["changes"] if decision.story else ()
+    kept = decision.history.facts["changes"] if decision.history else ()
     assert isinstance(kept, list)
     assert len(kept) == CHANGES_KEPT
 
@@ -102,9 +102,9 @@ def test_its_documents_can_be_stored(made: CommerceOrder) -> None:
     )
     news = the_largest(2, "88888888888888888888.88888888888888", asked=False)
     decision = receive(record, STORE, news, a_store(), made, an_occasion())
-    assert decision.story is not None
+    assert decision.history is not None
     order = order_in(decision.record, is_new=True)
-    story = [story_in(decision.story)] * STORY_LENGTH
-    assert len(bson.encode(order | {"story": story})) < DOCUMENT_LIMIT
+    history = [history_entry_to_document(decision.history)] * HISTORY_LENGTH
+    assert len(bson.encode(order | {"history": history})) < DOCUMENT_LIMIT
     assert decision.commerce_order is not None
     assert len(bson.encode(commerce_order_in(decision.commerce_order))) < DOCUMENT_LIMIT

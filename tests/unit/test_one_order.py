@@ -63,7 +63,7 @@ def mismatch(holder: str, sent_for: str, order: str = ORDER) -> str:
 
 
 def whats(world: World, key: str = KEY) -> list[str]:
-    return [one.what for one in world.storage.contents.stories[key]]
+    return [one.what for one in world.storage.contents.histories[key]]
 
 
 # ---------------------------------------------------------------- a store that is named
@@ -75,7 +75,7 @@ async def test_rule_22_a_header_may_name_another_marketplaces_store_and_the_hist
     world = await a_world()
     await world.tell(ORDERS, sent(STORE, marketplace_id=MX))
     assert isinstance(world.order().outcome, Created)
-    for entry in world.storage.contents.stories[KEY]:
+    for entry in world.storage.contents.histories[KEY]:
         assert entry.facts["marketplace_id"] == MX
         assert entry.facts["store_marketplace_id"] == US
 
@@ -86,7 +86,7 @@ async def test_rule_22_the_history_says_nothing_where_they_do_not_differ(
 ) -> None:
     world = await a_world()
     await world.tell(ORDERS, sent(STORE, marketplace_id=marketplace_id))
-    facts = [entry.facts for entry in world.storage.contents.stories[KEY]]
+    facts = [entry.facts for entry in world.storage.contents.histories[KEY]]
     assert not any("store_marketplace_id" in one for one in facts)
 
 
@@ -197,12 +197,12 @@ async def test_rule_22_an_order_of_a_mistyped_store_moves_to_the_store_that_is_n
         await world.tell(ORDERS, messages[0])
         assert world.order(TYPO).outcome == WAITS
         await world.tell(ORDERS, messages[1])
-    assert list(world.storage.contents.orders) == list(world.storage.contents.stories) == [KEY]
+    assert list(world.storage.contents.orders) == list(world.storage.contents.histories) == [KEY]
     assert isinstance(world.order().outcome, Created)
     assert world.order().order.store_id == STORE
     assert world.order().received == 2
     assert whats(world) == ["received", "moved-to-store", "created"]
-    assert world.storage.contents.stories[KEY][1].facts["from_store"] == "stroe-1"
+    assert world.storage.contents.histories[KEY][1].facts["from_store"] == "stroe-1"
     assert world.events == ["CommerceOrderCreated"]
     assert world.dead_letters == []
     assert all(event.key == KEY for event in world.storage.contents.events.values())
@@ -224,7 +224,7 @@ async def test_rule_22_an_order_moves_from_one_unknown_store_to_the_next_and_wai
     await world.tell(ORDERS, sent("a"))
     await world.tell(ORDERS, sent("b"), sent("c"))
     assert list(world.storage.contents.orders) == [f"c/{ORDER}"]
-    assert world.order(f"c/{ORDER}").waits_on == ("store:c",)
+    assert world.order(f"c/{ORDER}").depends_on == ("store:c",)
     await world.tell(STORES, told(a_store(store_id="a")), told(a_store(store_id="b")))
     assert world.order(f"c/{ORDER}").outcome == WAITS
     await world.tell(STORES, told(a_store(store_id="c")))

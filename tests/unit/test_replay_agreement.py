@@ -128,7 +128,7 @@ def _check_stories(world: World, selected: list[str]) -> None:
         codes = {why.code for why in answer.reasons}
         if codes & {"already-created", "canceled", "not-received"}:
             continue  # the judgement leaves these alone: nothing happened to them
-        assert contents.stories[key][-1].facts["replay_id"] == "r", answer
+        assert contents.histories[key][-1].facts["replay_id"] == "r", answer
 
 
 async def _a_world(chance: random.Random) -> World:

@@ -345,7 +345,7 @@ async def test_rule_16_canceled_while_blocked_is_withdrawn_and_told() -> None:
     await world.tell(ORDERS, a_document())
     await world.tell(ORDERS, news(status="Canceled"))
     assert world.order().outcome == Withdrawn(SkipReason.CANCELED)
-    assert world.order().waits_on == ()
+    assert world.order().depends_on == ()
     assert world.events == ["OrderImportBlocked", "OrderImportWithdrawn"]
 
 

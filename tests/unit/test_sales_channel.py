@@ -62,9 +62,9 @@ async def test_rule_21_an_order_not_sold_on_amazon_is_skipped_and_told_so_once()
     await world.tell(ORDERS, shop_order(1))
     assert world.order().outcome == NOT_SOLD
     assert world.events == ["OrderImportSkipped"]
-    [story] = world.storage.contents.stories[KEY][:1]
-    assert story.reasons == ("not-sold-on-amazon",)
-    assert story.facts["import_non_amazon_orders"] is False
+    [history] = world.storage.contents.histories[KEY][:1]
+    assert history.reasons == ("not-sold-on-amazon",)
+    assert history.facts["import_non_amazon_orders"] is False
 
 
 @pytest.mark.parametrize("marketplace", [None, "ATVPDKIKX0DER", "AZMDEXL2RVFNN"])

@@ -128,15 +128,15 @@ def test_what_follows_from_a_verdict(
 
 
 def test_only_an_unknown_store_and_a_block_are_waited_on() -> None:
-    assert settled(None, W_STORE).record.waits_on == (f"store:{STORE}",)
-    assert settled(None, W_DETAILS).record.waits_on == ()
-    assert settled(B, W_DETAILS, waits_on=("product:SKU-1",)).record.waits_on == ("product:SKU-1",)
-    assert settled(B, GONE, waits_on=("product:SKU-1",)).record.waits_on == ()
+    assert settled(None, W_STORE).record.depends_on == (f"store:{STORE}",)
+    assert settled(None, W_DETAILS).record.depends_on == ()
+    assert settled(B, W_DETAILS, depends_on=("product:SKU-1",)).record.depends_on == ("product:SKU-1",)
+    assert settled(B, GONE, depends_on=("product:SKU-1",)).record.depends_on == ()
 
 
 def test_the_story_names_the_reason_and_the_settings_it_was_decided_by() -> None:
-    story = settled(None, OFF).story
-    assert story is not None
-    assert (story.what, story.reasons) == ("received", ("import-disabled",))
-    assert story.facts["import_amazon_orders"] is True
-    assert len(story.events) == 1
+    history = settled(None, OFF).history
+    assert history is not None
+    assert (history.what, history.reasons) == ("received", ("import-disabled",))
+    assert history.facts["import_amazon_orders"] is True
+    assert len(history.events) == 1

@@ -489,7 +489,7 @@ async def test_it_does_not_matter_which_messages_are_decided_together(seed: int)
         for message in messages:
             await worlds[1].tell(topic, message)
     one, other = (vars(world.storage.contents) for world in worlds)
-    for name in ("orders", "stories", "commerce_orders", "events", "products", "dead_letters"):
+    for name in ("orders", "histories", "commerce_orders", "events", "products", "dead_letters"):
         assert one[name] == other[name], name
 
 
