@@ -71,12 +71,12 @@ async def measure(on: Servers, count: int, asked: Mapping[str, Any]) -> list[Loa
 
 
 async def _stored(here: Installation, workers: Working, count: int) -> None:
-    """Wait until the positions of the products' partitions are at the end."""
+    """Wait until the checkpoints of the products' partitions are at the end."""
     topic = here.topic(TopicName.PRODUCTS)
     with Progress(console=console, transient=True) as progress:
         bar = progress.add_task("products", total=count)
         while True:
-            found = await here.database.positions.find({}, {"decided_to": 1}).to_list(None)
+            found = await here.database.checkpoints.find({}, {"decided_to": 1}).to_list(None)
             mine = [one["decided_to"] for one in found if one["_id"].startswith(f"{topic}:")]
             progress.update(bar, completed=sum(mine))
             if sum(mine) >= count:

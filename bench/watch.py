@@ -71,10 +71,10 @@ async def check(here: Installation, count: int, group: str | None) -> FactMessag
     Args:
         here: Where.
         count: How many orders there were.
-        group: The consumer group whose offsets are the position, None for the ledger.
+        group: The consumer group whose offsets are the checkpoint, None for the ledger.
 
     Raises:
-        NotAsItShouldBe: An order has no event, is stored in the middle, or a position stands still.
+        NotAsItShouldBe: An order has no event, is stored in the middle, or a checkpoint stands still.
     """
     events: Counter[str] = Counter()
     seen: set[tuple[str, bytes | None]] = set()
@@ -90,9 +90,9 @@ async def check(here: Installation, count: int, group: str | None) -> FactMessag
     if stored != count or created < events[TopicName.COMMERCE_ORDERS] * 0.9:
         raise NotAsItShouldBe(f"stored {stored}, created {created}")
     deadline = time.monotonic() + _POSITIONS_WITHIN
-    while await _position(here, group) < count:
+    while await _checkpoint(here, group) < count:
         if time.monotonic() > deadline:
-            raise NotAsItShouldBe("its positions did not move to the end")
+            raise NotAsItShouldBe("its checkpoints did not move to the end")
         await asyncio.sleep(_POLL)
     return FactMessage(events, events.total() - len(seen))
 
@@ -113,11 +113,11 @@ async def read_all(here: Installation, name: TopicName) -> list[Any]:
         await consumer.stop()
 
 
-async def _position(here: Installation, group: str | None) -> int:
-    """Give how many orders are behind the position, over all partitions."""
+async def _checkpoint(here: Installation, group: str | None) -> int:
+    """Give how many orders are behind the checkpoint, over all partitions."""
     topic = here.topic(TopicName.ORDERS)
     if group is None:
-        found = await here.database.positions.find().to_list(None)
+        found = await here.database.checkpoints.find().to_list(None)
         return sum(one["decided_to"] for one in found if one["_id"].startswith(f"{topic}:"))
     admin = AIOKafkaAdminClient(**kafka_options(here.settings), client_id="order-import-bench")
     await admin.start()

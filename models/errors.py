@@ -55,4 +55,4 @@ class BrokerUnavailable(OrderImportError):  # noqa: N818 - a state of the world,
 
 
 class Fenced(OrderImportError):  # noqa: N818 - a state of the world, not a mistake
-    """A partition's stored position is not where this owner left it: another one has it now."""
+    """A partition's stored checkpoint is not where this owner left it: another one has it now."""

@@ -72,9 +72,9 @@ class Checkpoint:
     Everything before `decided_to` is decided and stored; of that, everything but `outbox` is
     published. Of the message at `decided_to` the first `part` orders are decided, too, and
     `part_refused` says whether its dead letter is given. `epoch` counts its owners, `step` the
-    transactions that moved it: a stored position moves only from the epoch and step its owner last
+    transactions that moved it: a stored checkpoint moves only from the epoch and step its owner last
     saw. That is the fence against a second owner, and how an owner learns whether a commit without
-    an answer happened. `topic_id` is Kafka's own of the topic it is a position in: one that is
+    an answer happened. `topic_id` is Kafka's own of the topic it is a checkpoint in: one that is
     created anew has the same name.
     """
 
@@ -95,14 +95,14 @@ class Checkpoint:
         *,
         part_refused: bool = False,
     ) -> "Checkpoint":
-        """Give the position after one more transaction."""
+        """Give the checkpoint after one more transaction."""
         moved = replace(self, decided_to=decided_to, outbox=outbox, step=self.step + 1)
         return replace(moved, part=part, part_refused=part_refused)
 
 
 @dataclass(frozen=True, slots=True)
 class OffsetReset:
-    """A position that was not in its log any more, and where reading went on.
+    """A checkpoint that was not in its log any more, and where reading went on.
 
     Kafka had deleted what was to be read next, or the topic was created anew.
     """

@@ -61,7 +61,7 @@ class Health:
     """How many orders wait for details longer than an hour, per store id."""
     dead_letters: Mapping[str, int] = field(default_factory=dict)
     resets: Sequence[OffsetReset] = ()
-    """Positions that were not in their logs any more in the last 30 days, newest first."""
+    """Checkpoints that were not in their logs any more in the last 30 days, newest first."""
     exposed_files: Sequence[ExposedFile] = ()
     """Files with secrets that others on this machine can read."""
 

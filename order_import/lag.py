@@ -128,7 +128,7 @@ class LagMeter:
         for partition in partitions:
             standing = standings.get(TopicPartition(*partition), Standing(0, 0))
             start, end = starts[partition], ends[partition]
-            # A position outside the log is one of an older topic: the worker begins anew.
+            # A checkpoint outside the log is one of an older topic: the worker begins anew.
             inside = start <= standing.decided_to <= end
             offsets = range(standing.decided_to if inside else start, end)
             if offsets:

@@ -35,7 +35,7 @@ def missing_in_words(missing: Iterable[MissingDetail]) -> str:
 
 
 def reset_in_words(reset: OffsetReset) -> str:
-    """Return what became of a position that was not in its log any more, and what to do."""
+    """Return what became of a checkpoint that was not in its log any more, and what to do."""
     place = f"{reset.source.topic}:{reset.source.partition}"
     if reset.lost is None:
         return (

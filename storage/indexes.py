@@ -87,6 +87,6 @@ INDEXES = (
         [("code", 1), ("at", -1), ("_id", -1)],
         "dead letters by code, newest first; merged over codes",
     ),
-    Index("offset_resets", [("at", -1)], "positions that were not in their logs, newest first"),
+    Index("offset_resets", [("at", -1)], "checkpoints that were not in their logs, newest first"),
     Index("replays", [("state", 1), ("_id", -1)], "replays that run, newest first"),
 )

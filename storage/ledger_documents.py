@@ -1,4 +1,4 @@
-"""Documents of positions, events, dead letters and resets; references to what is to go out."""
+"""Documents of checkpoints, events, dead letters and resets; references to what is to go out."""
 
 from bson.binary import Binary
 
@@ -19,7 +19,7 @@ from storage.order_documents import cause_in, cause_out
 from storage.values import Document, present
 
 
-def position_id(source: TopicPartition) -> str:
+def checkpoint_id(source: TopicPartition) -> str:
     """Give `topic:partition`."""
     return f"{source.topic}:{source.partition}"
 
@@ -98,7 +98,7 @@ def offset_reset_in(reset: OffsetReset) -> Document:
     """Give an offset reset; the same one, noted again, is the same document."""
     source = reset.source
     return {
-        "_id": f"{position_id(source)}:{reset.expected}:{reset.found}",
+        "_id": f"{checkpoint_id(source)}:{reset.expected}:{reset.found}",
         "topic": source.topic,
         "partition": source.partition,
         "expected": reset.expected,

@@ -31,7 +31,7 @@ from storage.mongo_errors import (
     translated,
     words_of,
 )
-from storage.mongo_positions import MongoPositions
+from storage.mongo_checkpoints import MongoCheckpoints
 from storage.port import R, Storage, Transaction, View
 from storage.transaction import Locks, MongoTransaction
 
@@ -40,7 +40,7 @@ _OF_AN_EARLIER_VERSION = frozenset({85, 86, 11000})
 _OTHER = "is of another version; name an empty database, or another --data-dir for `up`"
 LAYOUT = 2
 """The version of what is stored. One process reads none but its own."""
-_LEDGER = ("positions", "amazon_orders", "commerce_orders", "turns")
+_LEDGER = ("checkpoints", "amazon_orders", "commerce_orders", "turns")
 """Of a database in which any of these has a document, something was decided already."""
 
 CONFLICT_SECONDS = 3.0
@@ -50,10 +50,10 @@ must be able to give up its own.
 """
 _UNKNOWN = "UnknownTransactionCommitResult"
 COMMIT_SECONDS = 10.0
-"""How long a commit is asked for whose answer is unknown, before the position is asked."""
+"""How long a commit is asked for whose answer is unknown, before the checkpoint is asked."""
 
 
-class MongoStorage(MongoPositions, Storage):
+class MongoStorage(MongoCheckpoints, Storage):
     """See the port for what each method promises."""
 
     def __init__(self, client: Any, database: str) -> None:
@@ -191,7 +191,7 @@ async def _commit(session: Any) -> None:
     """Commit; while the answer is unknown, ask again: the server answers the same.
 
     Raises:
-        StorageUnavailable: It stays unknown: only the position tells what is stored.
+        StorageUnavailable: It stays unknown: only the checkpoint tells what is stored.
         PyMongoError: Nothing is stored.
     """
     again = AsyncRetrying(

@@ -147,8 +147,8 @@ def inside(error: ClientBulkWriteException, batch: Sequence[Any]) -> Exception:
     duplicates = [
         batch[one["idx"]] for one in _write_errors(error) if one.get("code") == _DUPLICATE_KEY
     ]
-    if any(_collection(one) == "positions" for one in duplicates):
-        return Fenced("a position was moved by another")
+    if any(_collection(one) == "checkpoints" for one in duplicates):
+        return Fenced("a checkpoint was moved by another")
     if duplicates:
         return DuplicateKey(_collection(duplicates[0]), _id_of(duplicates[0]))
     if _DUPLICATE_KEY in codes_of(error):
@@ -170,7 +170,7 @@ def inside(error: ClientBulkWriteException, batch: Sequence[Any]) -> Exception:
 
 
 def _named(operation: Any) -> str:
-    """Return `UpdateOne positions` for an operation of a bulk write."""
+    """Return `UpdateOne checkpoints` for an operation of a bulk write."""
     return f"{type(operation).__name__} {_collection(operation)}"
 
 

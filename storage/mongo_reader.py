@@ -148,7 +148,7 @@ class MongoReader(Reader):
     async def standings(self) -> Mapping[TopicPartition, Standing]:
         sized = {"decided_to": 1, "unpublished": {"$size": "$outbox"}}
         standings = {}
-        for document in await self._aggregate("positions", [{"$project": sized}]):
+        for document in await self._aggregate("checkpoints", [{"$project": sized}]):
             topic, _, partition = document["_id"].rpartition(":")
             standings[TopicPartition(topic, int(partition))] = Standing(
                 document["decided_to"], document["unpublished"]

@@ -131,12 +131,12 @@ class Transaction(View, Protocol):
     async def write(
         self, changes: ChangeSet, moves: Sequence[tuple[Checkpoint, Checkpoint]] = ()
     ) -> None:
-        """Write all changes, and move positions, each from where it is known to be.
+        """Write all changes, and move checkpoints, each from where it is known to be.
 
-        The positions are the fence of the whole transaction.
+        The checkpoints are the fence of the whole transaction.
 
         Raises:
-            Fenced: A stored position has another epoch or step than it is to be moved from.
+            Fenced: A stored checkpoint has another epoch or step than it is to be moved from.
             DuplicateKey: An order, a Commerce order or an event of these is there already.
         """
         ...
@@ -176,20 +176,20 @@ class Storage(Protocol):
         """
         ...
 
-    async def position(self, source: TopicPartition) -> Checkpoint:
+    async def checkpoint(self, source: TopicPartition) -> Checkpoint:
         """Give where a partition stands, with what is still to be published of it."""
         ...
 
     async def take_up(self, sources: Sequence[TopicPartition]) -> Sequence[Checkpoint]:
         """Take partitions up: begin new epochs, and end what their former owners left open.
 
-        From here on a former owner can neither move nor mark the position. A worker that was
+        From here on a former owner can neither move nor mark the checkpoint. A worker that was
         killed in a transaction would else keep its lock from the others until the database gives
         it up, a minute later. The partitions share one session.
         """
         ...
 
-    async def mark_published(self, position: Checkpoint, rest: Sequence[Outgoing] = ()) -> None:
+    async def mark_published(self, checkpoint: Checkpoint, rest: Sequence[Outgoing] = ()) -> None:
         """Record that all but the rest is published, if it is still the same step.
 
         Raises:

@@ -152,7 +152,7 @@ class Reader(Protocol):
         ...
 
     async def offset_resets(self, since: datetime, limit: int) -> Sequence[OffsetReset]:
-        """Return positions that were not in their logs any more since then, newest first."""
+        """Return checkpoints that were not in their logs any more since then, newest first."""
         ...
 
     async def standings(self) -> Mapping[TopicPartition, Standing]:

@@ -152,7 +152,7 @@ class MongoTransaction(MongoQueries, MongoReplayQueries, Transaction):
         if not self._caches:
             # The first command of a transaction has a read concern, and SecantusDB takes a bulk
             # write with none. Whoever has taken a lock has asked before.
-            await self._database.positions.find_one({"_id": ""}, session=self._session)
+            await self._database.checkpoints.find_one({"_id": ""}, session=self._session)
         try:
             await self._client.bulk_write(batch, ordered=False, session=self._session)
         except ClientBulkWriteException as error:

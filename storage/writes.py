@@ -13,7 +13,7 @@ from storage.ledger_documents import (
     dead_letter_in,
     event_in,
     offset_reset_in,
-    position_id,
+    checkpoint_id,
     reference_in,
 )
 from storage.order_documents import order_in, outcome_in, history_entry_to_document
@@ -59,7 +59,7 @@ def operations(
 ) -> list[Operation]:
     """Give the writes of a batch. They touch different documents: their order does not matter.
 
-    The positions come first, so that who has lost one is told so. `histories` are the stored histories
+    The checkpoints come first, so that who has lost one is told so. `histories` are the stored histories
     of new orders that were known under another store, by key.
     """
     batch = _Batch(database)
@@ -90,8 +90,8 @@ def operations(
 
 
 def _move(batch: _Batch, before: Checkpoint, after: Checkpoint) -> None:
-    # An upsert that finds another position than expected collides with that one's `_id`.
-    stands = {"_id": position_id(before.source), "epoch": before.epoch, "step": before.step}
+    # An upsert that finds another checkpoint than expected collides with that one's `_id`.
+    stands = {"_id": checkpoint_id(before.source), "epoch": before.epoch, "step": before.step}
     moved = {
         "decided_to": after.decided_to,
         "step": after.step,
@@ -100,7 +100,7 @@ def _move(batch: _Batch, before: Checkpoint, after: Checkpoint) -> None:
         "outbox": [reference_in(outgoing) for outgoing in after.outbox],
         **present(topic_id=after.topic_id),
     }
-    batch.update("positions", stands, {"$set": moved}, upsert=True)
+    batch.update("checkpoints", stands, {"$set": moved}, upsert=True)
 
 
 def _write_order(batch: _Batch, change: OrderWrite, story_before: list[Document]) -> None:

@@ -44,7 +44,7 @@ _TOLD_WITHIN = 5.0
 class Consumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka has no types
     """Reads what is committed. What cannot be read is a `decoding.Record` with a refusal.
 
-    A position outside its log goes to the oldest message there is. Other options are aiokafka's.
+    A checkpoint outside its log goes to the oldest message there is. Other options are aiokafka's.
     """
 
     def __init__(self, *topics: str, **options: Any) -> None:
@@ -81,7 +81,7 @@ class Consumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka has no types
         subscription = self._subscription.subscription
         assignment = None if subscription is None else subscription.assignment
         state = None if assignment is None else assignment.state_value(partition)
-        return state.position if state is not None and state.has_valid_position else None
+        return state.checkpoint if state is not None and state.has_valid_position else None
 
     def take_reset(self, partition: KafkaPartition) -> tuple[int, int] | None:
         """Return, once, what was to be read and is not in the log any more, and what is instead."""
@@ -169,7 +169,7 @@ class CommittedFetcher(Fetcher):  # type: ignore[misc]  # aiokafka has no types
         """
         _, code, end, stable, _, aborted, _, data = part
         state = assignment.state_value(partition)
-        if not state.has_valid_position or state.position != offset:
+        if not state.has_valid_position or state.checkpoint != offset:
             return False  # sought meanwhile
         if code:
             return self._refuse(partition, offset, state, for_code(code))
@@ -242,7 +242,7 @@ class CommittedFetcher(Fetcher):  # type: ignore[misc]  # aiokafka has no types
         except KafkaError:
             return False
         state = assignment.state_value(partition)
-        is_there = assignment.active and state.has_valid_position and state.position == offset
+        is_there = assignment.active and state.has_valid_position and state.checkpoint == offset
         if found is None or not is_there or partition in self._records:
             return False
         self._keep(

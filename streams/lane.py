@@ -32,7 +32,7 @@ from streams.watchdog import Progress
 log = structlog.get_logger(__name__)
 
 _MOST_LOOKS = 8
-"""How often a position is asked whether it was moved by a commit without an answer."""
+"""How often a checkpoint is asked whether it was moved by a commit without an answer."""
 IDLE_SECONDS = 0.05
 """How long a lane waits for more before it records that all is published."""
 MAX_WEIGHT = 1000
@@ -60,7 +60,7 @@ class Batch:
 class ParsedMessage(NamedTuple):
     """A message, or a part of one, as its stage has read it, and how large a part it is.
 
-    Without a `refusal` and without anything read it only moves the position: to `end`, and with
+    Without a `refusal` and without anything read it only moves the checkpoint: to `end`, and with
     `part` orders of the message there decided too, of which `done` were before this part. Perhaps
     it moves past offsets that Kafka `deleted` before they were read.
     """
@@ -78,11 +78,11 @@ class ParsedMessage(NamedTuple):
 
 
 Decided = tuple[Sequence[tuple[Checkpoint, Checkpoint]], Sequence[Outgoing]]
-"""The positions a transaction moves, and what it publishes."""
+"""The checkpoints a transaction moves, and what it publishes."""
 
 
 class TopicProcessor:
-    """Decides one topic's partitions, in transactions that also move their positions.
+    """Decides one topic's partitions, in transactions that also move their checkpoints.
 
     Whatever waits is decided together, so that partitions need not take turns. The next batches
     are read while these are decided, and decided while these are still being published; messages
@@ -91,7 +91,7 @@ class TopicProcessor:
 
     def __init__(
         self,
-        positions: Iterable[Checkpoint],
+        checkpoints: Iterable[Checkpoint],
         stage: Stage[Any],
         storage: Storage,
         publisher: Publisher,
@@ -99,7 +99,7 @@ class TopicProcessor:
         on_room: Callable[[], None] = lambda: None,
         max_weight: int = MAX_WEIGHT,
     ) -> None:
-        self._outbox = Outbox(positions, storage, publisher)
+        self._outbox = Outbox(checkpoints, storage, publisher)
         self._stage = stage
         self._storage = storage
         self._now = now
@@ -109,14 +109,14 @@ class TopicProcessor:
         self._waiting: deque[ParsedMessage] = deque()
         self._waiting_weight = self._waiting_size = 0
         self._news = asyncio.Event()
-        self._taken_to = {source: one.decided_to for source, one in self.positions.items()}
-        self._begun = {source: one for source, one in self.positions.items() if one.part}
+        self._taken_to = {source: one.decided_to for source, one in self.checkpoints.items()}
+        self._begun = {source: one for source, one in self.checkpoints.items() if one.part}
         self._draining = False
 
     @property
-    def positions(self) -> Mapping[TopicPartition, Checkpoint]:
+    def checkpoints(self) -> Mapping[TopicPartition, Checkpoint]:
         """Where its partitions stand."""
-        return self._outbox.positions
+        return self._outbox.checkpoints
 
     @property
     def published_to(self) -> Mapping[TopicPartition, int]:
@@ -125,9 +125,9 @@ class TopicProcessor:
 
     def progress(self, source: TopicPartition) -> Progress:
         """Say how far a partition is."""
-        position = self.positions[source]
+        checkpoint = self.checkpoints[source]
         published_to = self.published_to[source]
-        return Progress(position.decided_to, position.step, published_to, self._taken_to[source])
+        return Progress(checkpoint.decided_to, checkpoint.step, published_to, self._taken_to[source])
 
     @property
     def has_room(self) -> bool:
@@ -161,10 +161,10 @@ class TopicProcessor:
                 continue
             read = next(parsed)
             one = ParsedMessage(source, end, self._stage.weight(read), message.size, message, read)
-            position = self._begun.get(source)
-            if position is not None and position.decided_to == message.offset:
+            checkpoint = self._begun.get(source)
+            if checkpoint is not None and checkpoint.decided_to == message.offset:
                 # An earlier owner has decided a part of it.
-                _, one = self._split(one, position.part) or (one, one)
+                _, one = self._split(one, checkpoint.part) or (one, one)
             yield one
         if not new:
             yield ParsedMessage(source, batch.end)
@@ -293,8 +293,8 @@ class TopicProcessor:
 
     def _page_of(self, batch: Sequence[ParsedMessage]) -> UnitOfWork:
         """Return a page that knows whose dead letter is given, with those of the unreadable."""
-        positions = self.positions.items()
-        told = [(source.partition, at.decided_to) for source, at in positions if at.part_refused]
+        checkpoints = self.checkpoints.items()
+        told = [(source.partition, at.decided_to) for source, at in checkpoints if at.part_refused]
         page = UnitOfWork(self._first.topic, self._now(), refused=told)
         for one in batch:
             if one.message is not None and one.refusal is not None:
@@ -303,10 +303,10 @@ class TopicProcessor:
 
     @property
     def _first(self) -> TopicPartition:
-        return next(iter(self.positions))
+        return next(iter(self.checkpoints))
 
     async def _has_moved(self, source: TopicPartition) -> bool:
-        stored, known = await self._storage.position(source), self.positions[source]
+        stored, known = await self._storage.checkpoint(source), self.checkpoints[source]
         if stored.epoch != known.epoch:
             raise Fenced(f"{source} has another owner")
         return stored.step > known.step
@@ -352,9 +352,9 @@ def _resets_in(batch: Sequence[ParsedMessage], at: datetime) -> Sequence[OffsetR
 
 
 def log_reset(reset: OffsetReset) -> None:
-    """Report a position that was not in its log any more, with how many offsets are lost."""
+    """Report a checkpoint that was not in its log any more, with how many offsets are lost."""
     log.error(
-        "position-outside-log",
+        "checkpoint-outside-log",
         topic=reset.source.topic,
         partition=reset.source.partition,
         expected=reset.expected,

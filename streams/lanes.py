@@ -24,7 +24,7 @@ log = structlog.get_logger(__name__)
 
 DRAIN_SECONDS = 20.0
 """How long a hand-over may take. A lane that hangs longer ends the process: its transaction, if it
-still commits, is fenced off by the position."""
+still commits, is fenced off by the checkpoint."""
 
 
 class DrainTimeout(Exception):  # noqa: N818 - a state of the world, not a mistake
@@ -65,7 +65,7 @@ class PartitionAssignment:
         self._on_failure = on_failure
         self._max_weight = max_weight
         self._lanes: dict[str, tuple[TopicProcessor, asyncio.Task[None]]] = {}
-        # Faust may ask for the positions twice at once, from a rebalance and from its reader.
+        # Faust may ask for the checkpoints twice at once, from a rebalance and from its reader.
         self._handing_over = asyncio.Lock()
         self._room = asyncio.Event()
         self.assigning_since: float | None = None
@@ -94,15 +94,15 @@ class PartitionAssignment:
     ) -> Mapping[TopicPartition, int]:
         by_topic = {topic: list(of) for topic, of in groupby(sources, lambda one: one.topic)}
         taken = {topic: await _again(self._storage.take_up, of) for topic, of in by_topic.items()}
-        # Only now: whoever sleeps between the two must not find a log that ends before a position
+        # Only now: whoever sleeps between the two must not find a log that ends before a checkpoint
         # another has moved since.
         bounds = await bounds_of(sources)
         for topic, claimed in taken.items():
-            positions = [one for one in claimed if one.source in bounds]
-            if not positions:
+            checkpoints = [one for one in claimed if one.source in bounds]
+            if not checkpoints:
                 continue  # the topic is deleted; when it is there again, they are assigned again
             lane = TopicProcessor(
-                await self._within_logs(positions, bounds),
+                await self._within_logs(checkpoints, bounds),
                 self._stages[topic],
                 self._storage,
                 self._publisher,
@@ -141,10 +141,10 @@ class PartitionAssignment:
 
     def _lane_of(self, source: TopicPartition) -> TopicProcessor | None:
         owned = self._lanes.get(source.topic)
-        return owned[0] if owned is not None and source in owned[0].positions else None
+        return owned[0] if owned is not None and source in owned[0].checkpoints else None
 
     def _positions(self) -> Mapping[TopicPartition, Checkpoint]:
-        return {s: one for lane, _ in self._lanes.values() for s, one in lane.positions.items()}
+        return {s: one for lane, _ in self._lanes.values() for s, one in lane.checkpoints.items()}
 
     async def drain(self) -> Mapping[TopicPartition, int]:
         """Let every lane finish what it has at hand, then drop them all.
@@ -176,14 +176,14 @@ class PartitionAssignment:
 
     def progress(self) -> Mapping[TopicPartition, Progress]:
         """Give how far each partition is."""
-        return {s: lane.progress(s) for lane, _ in self._lanes.values() for s in lane.positions}
+        return {s: lane.progress(s) for lane, _ in self._lanes.values() for s in lane.checkpoints}
 
     async def _within_logs(
-        self, positions: Sequence[Checkpoint], bounds: Mapping[TopicPartition, LogBounds]
+        self, checkpoints: Sequence[Checkpoint], bounds: Mapping[TopicPartition, LogBounds]
     ) -> Sequence[Checkpoint]:
-        """Move positions that are not in their logs any more to the oldest message there is."""
+        """Move checkpoints that are not in their logs any more to the oldest message there is."""
         now = self._now()
-        found = [(one, *_within_log(one, bounds[one.source], now)) for one in positions]
+        found = [(one, *_within_log(one, bounds[one.source], now)) for one in checkpoints]
         moves = [(before, after) for before, after, _ in found if after is not before]
         resets = [reset for *_, reset in found if reset is not None]
 
@@ -191,7 +191,7 @@ class PartitionAssignment:
             await transaction.write(ChangeSet(offset_resets=resets), moves)
 
         if moves:
-            await _again(self._storage.transact, work, positions[0].source)
+            await _again(self._storage.transact, work, checkpoints[0].source)
         for reset in resets:
             log_reset(reset)
         return [after for _, after, _ in found]
@@ -206,25 +206,25 @@ def _published(lanes: Mapping[str, tuple[TopicProcessor, asyncio.Task[None]]]) -
 
 
 def _within_log(
-    position: Checkpoint, bounds: LogBounds, at: datetime
+    checkpoint: Checkpoint, bounds: LogBounds, at: datetime
 ) -> tuple[Checkpoint, OffsetReset | None]:
     """Return where to read on, and what is to be reported of it."""
-    known, topic_id = position.topic_id, bounds.topic_id or position.topic_id
+    known, topic_id = checkpoint.topic_id, bounds.topic_id or checkpoint.topic_id
     is_recreated = known is not None and known != topic_id
-    offset = position.decided_to
+    offset = checkpoint.decided_to
     if is_recreated or not bounds.start <= offset <= bounds.end:
         offset = bounds.start
-    if offset == position.decided_to and topic_id == known:
-        return position, None
-    stays = offset == position.decided_to and not is_recreated
-    part, told = (position.part, position.part_refused) if stays else (0, False)
-    moved = position.moved(offset, position.outbox, part, part_refused=told)
+    if offset == checkpoint.decided_to and topic_id == known:
+        return checkpoint, None
+    stays = offset == checkpoint.decided_to and not is_recreated
+    part, told = (checkpoint.part, checkpoint.part_refused) if stays else (0, False)
+    moved = checkpoint.moved(offset, checkpoint.outbox, part, part_refused=told)
     after = replace(moved, topic_id=topic_id)
     # Of a partition that is read for the first time, nobody has missed what was deleted before.
-    was_read = position.decided_to or position.epoch > 1
-    if offset == position.decided_to or not was_read:
+    was_read = checkpoint.decided_to or checkpoint.epoch > 1
+    if offset == checkpoint.decided_to or not was_read:
         return after, None
-    return after, OffsetReset(position.source, position.decided_to, offset, at)
+    return after, OffsetReset(checkpoint.source, checkpoint.decided_to, offset, at)
 
 
 async def _again(ask: Callable[..., Awaitable[R]], *about: object) -> R:

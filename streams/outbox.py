@@ -32,7 +32,7 @@ class End(NamedTuple):
 class Outbox:
     """Publishes what is decided, in its order, while the next is being decided.
 
-    It is kept in the position of the lane's first partition; what an earlier owner left in
+    It is kept in the checkpoint of the lane's first partition; what an earlier owner left in
     another one moves there with the next transaction.
 
     An order's events are decided on more than one topic, perhaps by more than one worker. One
@@ -40,33 +40,33 @@ class Outbox:
     """
 
     def __init__(
-        self, positions: Iterable[Checkpoint], storage: Storage, publisher: Publisher
+        self, checkpoints: Iterable[Checkpoint], storage: Storage, publisher: Publisher
     ) -> None:
-        self.positions = {position.source: position for position in positions}
+        self.checkpoints = {checkpoint.source: checkpoint for checkpoint in checkpoints}
         """Where each partition stands, by the last transaction that moved it."""
         self.published_to = {
-            source: 0 if position.outbox else position.decided_to
-            for source, position in self.positions.items()
+            source: 0 if checkpoint.outbox else checkpoint.decided_to
+            for source, checkpoint in self.checkpoints.items()
         }
         """Everything before these offsets is decided and published."""
         self._unpublished = tuple(
-            one for position in self.positions.values() for one in position.outbox
+            one for checkpoint in self.checkpoints.values() for one in checkpoint.outbox
         )
         self._storage = storage
         self._publisher = publisher
-        self._keeper = next(iter(self.positions))
+        self._keeper = next(iter(self.checkpoints))
         self._publishing: asyncio.Task[None] | None = None
         self._closing = False
 
     @property
     def is_settled(self) -> bool:
         """Whether all is published, and the ledger says so."""
-        return not self._unpublished and not any(one.outbox for one in self.positions.values())
+        return not self._unpublished and not any(one.outbox for one in self.checkpoints.values())
 
     def moved(
         self, ends: Mapping[TopicPartition, End], outgoing: Sequence[Outgoing]
     ) -> Sequence[tuple[Checkpoint, Checkpoint]]:
-        """Give how positions move, before and after, with what one more transaction decides.
+        """Give how checkpoints move, before and after, with what one more transaction decides.
 
         Args:
             ends: How far it decides, of the partitions it decides on.
@@ -74,7 +74,7 @@ class Outbox:
         """
         outbox = (*self._unpublished, *outgoing)
         moves = []
-        for source, before in self.positions.items():
+        for source, before in self.checkpoints.items():
             kept = outbox if source == self._keeper else ()
             if source in ends or kept or before.outbox:
                 stays = End(before.decided_to, before.part, before.part_refused)
@@ -84,13 +84,13 @@ class Outbox:
 
     def add(self, moves: Iterable[tuple[Checkpoint, Checkpoint]], outgoing: Sequence[Outgoing]) -> None:
         """Take in what a transaction, which is committed, has moved and decided."""
-        self.positions |= {after.source: after for _, after in moves}
+        self.checkpoints |= {after.source: after for _, after in moves}
         self._unpublished = (*self._unpublished, *outgoing)
 
     async def publish(self, *, resumed: bool = False) -> None:
         """Begin to publish what is there; what was begun before is waited for."""
         await self._published()
-        ends = {source: position.decided_to for source, position in self.positions.items()}
+        ends = {source: checkpoint.decided_to for source, checkpoint in self.checkpoints.items()}
         if self._unpublished:
             self._publishing = asyncio.create_task(
                 self._publish(self._unpublished, ends, resumed=resumed)
@@ -143,7 +143,7 @@ class Outbox:
         if not earlier:
             return set()
         try:
-            missing = await self._storage.unpublished_elsewhere(earlier, self.positions.keys())
+            missing = await self._storage.unpublished_elsewhere(earlier, self.checkpoints.keys())
         except TransientStorageError:
             log.warning("storage-unavailable", error="order of events", attempt=1)
             missing = earlier
@@ -157,13 +157,13 @@ class Outbox:
                 only slept. An owner that went on would never record anything again, and what is
                 recorded nowhere as published holds up what other lanes have to tell.
         """
-        for source, position in list(self.positions.items()):
-            if not position.outbox:
+        for source, checkpoint in list(self.checkpoints.items()):
+            if not checkpoint.outbox:
                 continue
             left = set(map(id, self._unpublished))
-            rest = tuple(one for one in position.outbox if id(one) in left)
+            rest = tuple(one for one in checkpoint.outbox if id(one) in left)
             try:
-                await self._storage.mark_published(position, rest)
+                await self._storage.mark_published(checkpoint, rest)
             except TransientStorageError:
                 log.warning("mark-published-failed", source=source)
                 return False
@@ -172,8 +172,8 @@ class Outbox:
                     raise
                 return True  # the next owner is there already
             # Another transaction may have moved it meanwhile, with an outbox of its own.
-            if self.positions[source] is position:
-                self.positions[source] = replace(position, outbox=rest)
+            if self.checkpoints[source] is checkpoint:
+                self.checkpoints[source] = replace(checkpoint, outbox=rest)
         return True
 
 

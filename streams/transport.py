@@ -1,7 +1,7 @@
 """Faust's transport, with the parts replaced that lose events.
 
 Faust commits past what was not processed (on an exception, a cancelled task, a gap). Here the
-ledger says how far a partition is: a partition is read from the ledger's position, and what is
+ledger says how far a partition is: a partition is read from the ledger's checkpoint, and what is
 committed to Kafka is only what the ledger has as decided and published, for tools that show lag.
 And one Faust event is a whole batch of one partition, so that Faust's cost per event is paid once
 a batch.
@@ -157,7 +157,7 @@ class LedgerConsumerThread(AIOKafkaConsumerThread):
 
 
 class LedgerConsumer(FaustConsumer):
-    """A consumer whose positions are the ledger's."""
+    """A consumer whose checkpoints are the ledger's."""
 
     transport: "LedgerTransport"
     _thread: LedgerConsumerThread
@@ -176,9 +176,9 @@ class LedgerConsumer(FaustConsumer):
         """Take up the assigned partitions where the ledger says."""
         assigned = [TopicPartition(*tp) for tp in self.assignment()]
         offsets = await self.transport.lanes.assign(assigned, self._bounds_of)
-        positions = {TP(*source): offset for source, offset in offsets.items()}
-        await self.seek_wait(positions)
-        return positions
+        offsets_by_partition = {TP(*source): offset for source, offset in offsets.items()}
+        await self.seek_wait(offsets_by_partition)
+        return offsets_by_partition
 
     async def _bounds_of(self, sources: Collection[TopicPartition]) -> Mapping[TopicPartition, LogBounds]:
         # Brokers away for long end no worker. Its end, and the next rebalance, break this off.

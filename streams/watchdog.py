@@ -52,7 +52,7 @@ class Stall:
 class Watchdog:
     """Looks again and again; remembers since when each partition stands.
 
-    Messages that are delivered are no progress: only positions that move are.
+    Messages that are delivered are no progress: only checkpoints that move are.
     """
 
     def __init__(self, seconds: float) -> None:

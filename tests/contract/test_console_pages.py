@@ -132,11 +132,11 @@ async def _fill(told: Settings) -> None:
     )
     async with connect_storage(told) as storage:
         await storage.prepare()
-        [position] = await storage.take_up([SOURCE])
+        [checkpoint] = await storage.take_up([SOURCE])
 
         async def work(transaction: Transaction) -> None:
             await transaction.lock()
-            await transaction.write(changes, [(position, position.moved(1, ()))])
+            await transaction.write(changes, [(checkpoint, checkpoint.moved(1, ()))])
 
         await storage.transact(work, SOURCE)
 

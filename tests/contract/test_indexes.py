@@ -52,7 +52,7 @@ from tests.contract.queries import Listening, Query, indexes_for
 SOURCE = TopicPartition("amazon.orders", 0)
 WHOLE = {
     "stores": "there are few, and all are wanted",
-    "positions": "one for each partition, and all are wanted",
+    "checkpoints": "one for each partition, and all are wanted",
     "console_sessions": "who is signed in; each one that signs in removes what has expired",
 }
 """Collections that may be read as a whole, and why."""
@@ -94,10 +94,10 @@ async def life(mongo_url: str) -> tuple[Listening, Names]:
 
 
 async def work(storage: Any, names: Names) -> None:
-    """A worker's life: facts, orders, their judgement, replays, and the position."""
+    """A worker's life: facts, orders, their judgement, replays, and the checkpoint."""
     await storage.prepare()
     await storage.check_layout()
-    [position] = await storage.take_up([SOURCE])
+    [checkpoint] = await storage.take_up([SOURCE])
     blocked = a_record(outcome=a_block(), depends_on=("product:SKU-1",))
     other = a_record(order=an_order(amazon_order_id="902-2"), outcome=Created("c-2"))
     changes = ChangeSet(
@@ -118,7 +118,7 @@ async def work(storage: Any, names: Names) -> None:
     async def first(transaction: Transaction) -> None:
         asked = Asked(transaction, names)
         await asked.lock()
-        await asked.write(changes, [(position, position.moved(1, (an_event(),)))])
+        await asked.write(changes, [(checkpoint, checkpoint.moved(1, (an_event(),)))])
 
     await storage.transact(first, SOURCE)
 
@@ -138,7 +138,7 @@ async def work(storage: Any, names: Names) -> None:
 
     await storage.transact(then)
     await storage.look(lambda view: select(Asked(view, names)))
-    stored = await storage.position(SOURCE)
+    stored = await storage.checkpoint(SOURCE)
     await storage.mark_published(stored, ())
     await storage.unpublished_elsewhere({(KEY, 1)}, [SOURCE])
     await storage.claim_sync(NOW, NOW + timedelta(minutes=5))

@@ -67,7 +67,7 @@ class Party:
     """One of the two: a lane's transaction on a storage of its own, that can be held."""
 
     storage: Storage
-    position: Checkpoint
+    checkpoint: Checkpoint
     topic: TopicName
     message: Message
     has_read: asyncio.Event = field(default_factory=asyncio.Event)
@@ -76,7 +76,7 @@ class Party:
     async def run(self) -> None:
         stage: Any = STAGES[self.topic]
         read = stage.read([self.message])
-        before = self.position
+        before = self.checkpoint
 
         async def work(transaction: Transaction) -> None:
             page = UnitOfWork(before.source.topic, NOW)
@@ -272,7 +272,7 @@ async def _assert_no_wake_up_is_lost(storage: Storage, pair: Pair) -> None:
     order = await _read(storage, lambda transaction: transaction.orders({KEY}))
     record: OrderRecord = order[KEY]
     outboxes = [
-        (await storage.position(TopicPartition(topic, 0))).outbox
+        (await storage.checkpoint(TopicPartition(topic, 0))).outbox
         for topic in (pair.fact[0], pair.judgement[0])
     ]
     asked = CommandMessage(pair.depends_on, Recheck(fact=pair.depends_on))

@@ -121,7 +121,7 @@ async def move(storage: Tested, before: Checkpoint, after: Checkpoint) -> None:
 
 
 async def test_a_transaction_may_begin_with_its_write(storage: Tested) -> None:
-    """As one that only moves a position past what no one is given."""
+    """As one that only moves a checkpoint past what no one is given."""
     [taken] = await storage.take_up([SOURCE])
     for end in (4, 9):
         after = taken.moved(end, ())
@@ -133,7 +133,7 @@ async def test_a_transaction_may_begin_with_its_write(storage: Tested) -> None:
 
         await storage.transact(work, SOURCE)
         taken = after
-    assert await storage.position(SOURCE) == taken
+    assert await storage.checkpoint(SOURCE) == taken
 
 
 async def _move(storage: Storage, before: Checkpoint, after: Checkpoint, **told: TopicPartition) -> None:
@@ -172,7 +172,7 @@ async def count(storage: Tested) -> dict[str, int]:
     """How much there is of all that a transaction may add."""
     names = [
         *("orders", "commerce_orders", "events", "dead_letters", "offset_resets", "stores"),
-        "positions",
+        "checkpoints",
     ]
     if isinstance(storage, MemoryStorage):
         return {name: len(getattr(storage.contents, name)) for name in names}
@@ -550,21 +550,21 @@ async def test_deleting_or_holding_a_product_never_told_makes_none(storage: Test
     assert await read(storage, lambda t: t.product_versions({"SKU-1", "SKU-2"})) == {}
 
 
-# ---------------------------------------------------------------- positions and the outbox
+# ---------------------------------------------------------------- checkpoints and the outbox
 
 BEGINNING = Checkpoint(SOURCE, 0)
 
 
 async def test_a_partition_nobody_has_read_stands_at_the_beginning(storage: Tested) -> None:
-    assert await storage.position(SOURCE) == Checkpoint(SOURCE, 0)
+    assert await storage.checkpoint(SOURCE) == Checkpoint(SOURCE, 0)
 
 
 async def test_a_position_moves_from_where_its_owner_left_it(storage: Tested) -> None:
     first = BEGINNING.moved(10, ())
     await move(storage, BEGINNING, first)
     await move(storage, first, first.moved(25, ()))
-    assert await storage.position(SOURCE) == Checkpoint(SOURCE, 25, step=2)
-    assert await storage.position(TopicPartition("amazon.orders", 4)) == Checkpoint(
+    assert await storage.checkpoint(SOURCE) == Checkpoint(SOURCE, 25, step=2)
+    assert await storage.checkpoint(TopicPartition("amazon.orders", 4)) == Checkpoint(
         TopicPartition("amazon.orders", 4), 0
     )
 
@@ -578,7 +578,7 @@ async def test_a_position_that_another_one_moved_is_lost(
     believed = Checkpoint(SOURCE, 10, epoch=epoch, step=step)
     with pytest.raises(Fenced):
         await move(storage, believed, believed.moved(20, ()))
-    assert await storage.position(SOURCE) == stands
+    assert await storage.checkpoint(SOURCE) == stands
 
 
 async def test_a_transaction_that_does_not_move_the_offset_is_fenced_as_well(
@@ -588,14 +588,14 @@ async def test_a_transaction_that_does_not_move_the_offset_is_fenced_as_well(
     await move(storage, BEGINNING, stands)
     with pytest.raises(Fenced):
         await move(storage, BEGINNING, BEGINNING.moved(0, (a_command("second"),)))
-    assert await storage.position(SOURCE) == stands
+    assert await storage.checkpoint(SOURCE) == stands
 
 
 async def test_a_position_within_a_message_says_how_much_of_it_is_decided(storage: Tested) -> None:
     [taken] = await storage.take_up([SOURCE])
     within = taken.moved(4, (), 300, part_refused=True)
     await move(storage, taken, within)
-    assert await storage.position(SOURCE) == within
+    assert await storage.checkpoint(SOURCE) == within
     assert (await storage.take_up([SOURCE])) == [replace(within, epoch=2)]
     assert within.moved(7, ()).part == 0
 
@@ -611,7 +611,7 @@ async def test_taking_a_partition_up_fences_its_former_owner_off(storage: Tested
         await storage.mark_published(left)
     with pytest.raises(Fenced):
         await move(storage, left, left.moved(20, ()))
-    assert await storage.position(SOURCE) == taken
+    assert await storage.checkpoint(SOURCE) == taken
 
 
 FIRST = keys.event_id(KEY, "CommerceOrderCreated", None)
@@ -646,7 +646,7 @@ async def with_outbox(storage: Tested) -> Checkpoint:
 
 async def test_what_is_to_go_out_comes_back_whole_and_in_its_order(storage: Tested) -> None:
     await with_outbox(storage)
-    stored = await storage.position(SOURCE)
+    stored = await storage.checkpoint(SOURCE)
     assert stored.outbox == OUTBOX
     assert stored.outbox[0].cause.traceparent == TRACE  # type: ignore[union-attr]
 
@@ -654,11 +654,11 @@ async def test_what_is_to_go_out_comes_back_whole_and_in_its_order(storage: Test
 async def test_published_is_marked_for_the_position_it_is_said_of(storage: Tested) -> None:
     after = await with_outbox(storage)
     await storage.mark_published(replace(after, step=after.step - 1))
-    assert (await storage.position(SOURCE)).outbox == OUTBOX
+    assert (await storage.checkpoint(SOURCE)).outbox == OUTBOX
     await storage.mark_published(after, OUTBOX[4:])
-    assert await storage.position(SOURCE) == replace(after, outbox=OUTBOX[4:])
+    assert await storage.checkpoint(SOURCE) == replace(after, outbox=OUTBOX[4:])
     await storage.mark_published(after)
-    assert await storage.position(SOURCE) == replace(after, outbox=())
+    assert await storage.checkpoint(SOURCE) == replace(after, outbox=())
 
 
 async def test_a_mark_and_a_transaction_that_moves_the_position_do_not_break_each_other(
@@ -680,7 +680,7 @@ async def test_a_mark_and_a_transaction_that_moves_the_position_do_not_break_eac
     await storage.transact(work, SOURCE)
     await asyncio.gather(*marking)
     assert moved.is_set()
-    assert await storage.position(SOURCE) == after.moved(11, OUTBOX)
+    assert await storage.checkpoint(SOURCE) == after.moved(11, OUTBOX)
 
 
 async def test_what_other_partitions_have_yet_to_tell_is_known_by_order_and_sequence(
@@ -707,10 +707,10 @@ async def test_a_position_that_is_reset_keeps_what_is_to_go_out_and_its_topics_i
         await transaction.write(ChangeSet(offset_resets=[reset, reset]), [(before, after)])
 
     await storage.transact(work, SOURCE)
-    assert await storage.position(SOURCE) == Checkpoint(SOURCE, 4, OUTBOX, step=2, topic_id="f00d")
+    assert await storage.checkpoint(SOURCE) == Checkpoint(SOURCE, 4, OUTBOX, step=2, topic_id="f00d")
     assert (await count(storage))["offset_resets"] == 1
     await move(storage, after, after.moved(5, ()))
-    assert (await storage.position(SOURCE)).topic_id == "f00d"
+    assert (await storage.checkpoint(SOURCE)).topic_id == "f00d"
     with pytest.raises(Fenced):
         await storage.transact(work, SOURCE)
 
@@ -755,7 +755,7 @@ async def test_what_is_there_already_is_named_and_all_of_its_transaction_is_lost
     with pytest.raises(DuplicateKey, match=f"^{name}"):
         await storage.transact(work)
     assert await count(storage) == before
-    assert await storage.position(SOURCE) == Checkpoint(SOURCE, 0)
+    assert await storage.checkpoint(SOURCE) == Checkpoint(SOURCE, 0)
 
 
 @pytest.mark.parametrize("driver", list(Driver))
@@ -767,14 +767,14 @@ async def test_an_outbox_that_outgrows_a_document_is_too_large_and_nothing_is_st
         outbox = tuple(a_command("k" * 290) for _ in range(30_000))
         with pytest.raises(TransactionTooLarge):
             await move(storage, BEGINNING, BEGINNING.moved(5, outbox))
-        assert await storage.position(SOURCE) == BEGINNING
+        assert await storage.checkpoint(SOURCE) == BEGINNING
 
 
 @pytest.mark.parametrize("driver", list(Driver))
 @pytest.mark.parametrize(
     ("collection", "document"),
     [
-        ("positions", {"_id": "amazon.orders:0"}),
+        ("checkpoints", {"_id": "amazon.orders:0"}),
         ("amazon_orders", {"_id": KEY}),
         ("turns", {"_id": "stock"}),
         ("layout", {"_id": "layout", "version": 3}),
@@ -1097,7 +1097,7 @@ async def test_a_database_with_other_indexes_is_refused_in_words(
 async def test_a_transaction_its_dead_owner_left_open_does_not_keep_the_next_one_out(
     mongo_url: str, driver: Driver
 ) -> None:
-    """A worker killed in a transaction holds its position and its lock for a minute else."""
+    """A worker killed in a transaction holds its checkpoint and its lock for a minute else."""
     database = f"t_left_open_{driver.value}"
     async with (
         open_storage(mongo_url, database, driver) as killed,
@@ -1121,4 +1121,4 @@ async def test_a_transaction_its_dead_owner_left_open_does_not_keep_the_next_one
             await _move(follower, taken, taken.moved(5, ()), source=SOURCE)
         hanging.cancel()
         await asyncio.wait([hanging])
-        assert (await follower.position(SOURCE)).decided_to == 5
+        assert (await follower.checkpoint(SOURCE)).decided_to == 5

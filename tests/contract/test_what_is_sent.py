@@ -54,10 +54,10 @@ async def test_whether_a_commit_took_place_is_asked_of_a_majority(
     ) as storage:
         await storage.prepare()
         await storage.take_up([SOURCE])
-        await storage.position(SOURCE)
+        await storage.checkpoint(SOURCE)
         await storage.transact(work, SOURCE)
         await storage.look(lambda view: view.stores())
-    reads = listener.of("find", "positions")
+    reads = listener.of("find", "checkpoints")
     assert reads
     assert all(read["readConcern"] == {"level": "majority"} for read in reads)
     # A transaction, and a view of one moment, read a snapshot.
@@ -66,7 +66,7 @@ async def test_whether_a_commit_took_place_is_asked_of_a_majority(
     assert of_a_view["readConcern"]["level"] == "snapshot"
     (first,) = listener.of("findAndModify", "locks")
     assert first["readConcern"]["level"] == "snapshot"
-    (moved,) = listener.of("update", "positions")
+    (moved,) = listener.of("update", "checkpoints")
     assert moved["writeConcern"] == {"w": "majority", "j": True}
     (commit,) = [told for name, told in listener.sent if name == "commitTransaction"]
     assert commit["writeConcern"]["w"] == "majority"

@@ -50,26 +50,26 @@ class MemoryStorage(Storage):
         return await work(MemoryTransaction(self.contents.copy()))
 
     @override
-    async def position(self, source: TopicPartition) -> Checkpoint:
-        return self.contents.positions.get(source, Checkpoint(source, 0))
+    async def checkpoint(self, source: TopicPartition) -> Checkpoint:
+        return self.contents.checkpoints.get(source, Checkpoint(source, 0))
 
     @override
     async def take_up(self, sources: Sequence[TopicPartition]) -> Sequence[Checkpoint]:
         async with self._one_at_a_time:
-            positions = self.contents.positions
+            checkpoints = self.contents.checkpoints
             for source in sources:
-                stored = positions.get(source, Checkpoint(source, 0))
-                positions[source] = replace(stored, epoch=stored.epoch + 1)
-            return [positions[source] for source in sources]
+                stored = checkpoints.get(source, Checkpoint(source, 0))
+                checkpoints[source] = replace(stored, epoch=stored.epoch + 1)
+            return [checkpoints[source] for source in sources]
 
     @override
-    async def mark_published(self, position: Checkpoint, rest: Sequence[Outgoing] = ()) -> None:
+    async def mark_published(self, checkpoint: Checkpoint, rest: Sequence[Outgoing] = ()) -> None:
         async with self._one_at_a_time:
-            stored = self.contents.positions.get(position.source)
-            if stored is not None and stored.epoch != position.epoch:
-                raise Fenced(f"{position.source} has another owner")
-            if stored is not None and stored.step == position.step:
-                self.contents.positions[position.source] = replace(stored, outbox=tuple(rest))
+            stored = self.contents.checkpoints.get(checkpoint.source)
+            if stored is not None and stored.epoch != checkpoint.epoch:
+                raise Fenced(f"{checkpoint.source} has another owner")
+            if stored is not None and stored.step == checkpoint.step:
+                self.contents.checkpoints[checkpoint.source] = replace(stored, outbox=tuple(rest))
 
     @override
     async def unpublished_elsewhere(
@@ -77,9 +77,9 @@ class MemoryStorage(Storage):
     ) -> Collection[tuple[str, int]]:
         return {
             (one.key, one.sequence)
-            for source, position in self.contents.positions.items()
+            for source, checkpoint in self.contents.checkpoints.items()
             if source not in but
-            for one in position.outbox
+            for one in checkpoint.outbox
             if isinstance(one, Event) and (one.key, one.sequence) in events
         }
 

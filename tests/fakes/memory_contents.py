@@ -23,7 +23,7 @@ class Contents:
     commerce_orders: dict[str, CommerceOrder] = field(default_factory=dict)
     events: dict[str, Event] = field(default_factory=dict)
     dead_letters: dict[str, DeadLetter] = field(default_factory=dict)
-    positions: dict[TopicPartition, Checkpoint] = field(default_factory=dict)
+    checkpoints: dict[TopicPartition, Checkpoint] = field(default_factory=dict)
     offset_resets: dict[tuple[TopicPartition, int, int], OffsetReset] = field(default_factory=dict)
     kept_replays: KeptReplays = field(default_factory=KeptReplays)
     numbered: int = 0

@@ -25,7 +25,7 @@ _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 def is_same_step(one: Checkpoint, other: Checkpoint) -> bool:
-    """Say whether two positions are of the same owner and transaction."""
+    """Say whether two checkpoints are of the same owner and transaction."""
     return (one.epoch, one.step) == (other.epoch, other.step)
 
 
@@ -160,10 +160,10 @@ class MemoryTransaction(Transaction):
     ) -> None:
         draft = self._draft
         for before, after in moves:
-            stored_at = draft.positions.get(before.source)
+            stored_at = draft.checkpoints.get(before.source)
             if stored_at is not None and not is_same_step(stored_at, before):
                 raise Fenced(f"{before.source} was moved by another")
-            draft.positions[before.source] = after
+            draft.checkpoints[before.source] = after
         draft.kept_replays.write(changes)
         recorded = {one.order.amazon_order_id for one in draft.orders.values()}
         for change in changes.orders:

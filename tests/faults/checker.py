@@ -39,7 +39,7 @@ INVARIANTS: tuple[Invariant, ...] = (
     order_checks.stock,
     order_checks.resolved,
     amendment_checks.amended,
-    log_checks.positions,
+    log_checks.checkpoints,
 )
 
 

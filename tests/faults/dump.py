@@ -18,7 +18,7 @@ _COLLECTIONS = (
     "commerce_orders",
     "events",
     "dead_letters",
-    "positions",
+    "checkpoints",
     "replays",
     "replay_parts",
     "replay_results",

@@ -200,11 +200,11 @@ class Installation:
         # First what Kafka was told, then the ledger: that one may only be further.
         told = await self._committed()
         stock = await self.db.products.find({"_id": {"$in": HOT}}).to_list(None)
-        positions = await self.positions()
+        checkpoints = await self.checkpoints()
         return {
             "at": time.time(),
             "committed": told,
-            "positions": {place: one["decided_to"] for place, one in positions.items()},
+            "checkpoints": {place: one["decided_to"] for place, one in checkpoints.items()},
             "stock": {one["_id"]: [one["salable_quantity"], one.get("held", 0)] for one in stock},
         }
 
@@ -226,9 +226,9 @@ class Installation:
 
         await until(is_so)
 
-    async def positions(self) -> dict[str, Any]:
-        """The ledger's positions by place, without the prefix."""
-        found = await self.db.positions.find({}).to_list(None)
+    async def checkpoints(self) -> dict[str, Any]:
+        """The ledger's checkpoints by place, without the prefix."""
+        found = await self.db.checkpoints.find({}).to_list(None)
         return {one["_id"].removeprefix(f"{self.name}."): one for one in found}
 
     async def caught_up(self, target: dict[str, int]) -> None:
@@ -240,9 +240,9 @@ class Installation:
 
         async def is_so() -> bool:
             with contextlib.suppress(PyMongoError):
-                positions = await self.positions()
+                checkpoints = await self.checkpoints()
                 return all(
-                    positions.get(place, {"decided_to": 0})["decided_to"] >= offset
+                    checkpoints.get(place, {"decided_to": 0})["decided_to"] >= offset
                     for place, offset in target.items()
                 )
             return False
@@ -281,11 +281,11 @@ class Installation:
     async def at_rest(self) -> bool:
         """Say whether all that was sent, and what followed from it, is decided and published."""
         ends = await self._ends()
-        positions = await self.positions()
+        checkpoints = await self.checkpoints()
         done = all(
-            place in positions
-            and positions[place]["decided_to"] >= end
-            and not positions[place]["outbox"]
+            place in checkpoints
+            and checkpoints[place]["decided_to"] >= end
+            and not checkpoints[place]["outbox"]
             for place, end in ends.items()
             if end
         )

@@ -79,8 +79,8 @@ def _sequences(evidence: Evidence, verdict: Verdict) -> None:
             verdict.add("order_violations", f"{key}: the order counts other events")
 
 
-def positions(evidence: Evidence, verdict: Verdict) -> None:
-    """I7, I11: positions only went forward, Kafka was never told more, and all is decided."""
+def checkpoints(evidence: Evidence, verdict: Verdict) -> None:
+    """I7, I11: checkpoints only went forward, Kafka was never told more, and all is decided."""
     _went_forward(evidence, verdict)
     _all_decided(evidence, verdict)
 
@@ -88,26 +88,26 @@ def positions(evidence: Evidence, verdict: Verdict) -> None:
 def _went_forward(evidence: Evidence, verdict: Verdict) -> None:
     before: dict[str, int] = {}
     for sample in evidence.samples:
-        positions = sample.get("positions", {})
-        for place, offset in positions.items():
+        checkpoints = sample.get("checkpoints", {})
+        for place, offset in checkpoints.items():
             if offset < before.get(place, 0):
                 verdict.add("order_violations", f"{place} went back to {offset}")
         for place, offset in sample.get("committed", {}).items():
-            if offset > positions.get(place, 0):
-                verdict.add("lost", f"{place}: {offset} committed, {positions.get(place)} decided")
-        before |= positions
+            if offset > checkpoints.get(place, 0):
+                verdict.add("lost", f"{place}: {offset} committed, {checkpoints.get(place)} decided")
+        before |= checkpoints
         if sample.get("restarted"):
             before = {}
 
 
 def _all_decided(evidence: Evidence, verdict: Verdict) -> None:
-    at_rest = {evidence.plain(key): one for key, one in evidence.database["positions"].items()}
+    at_rest = {evidence.plain(key): one for key, one in evidence.database["checkpoints"].items()}
     ends: dict[str, tuple[int, int]] = {}
     for topic in READ:
         for message in evidence.topics[topic]:
             place = f"{topic}:{message.partition}"
             ends[place] = max(ends.get(place, (0, 0)), (message.life, message.offset + 1))
     for place, (_, end) in ends.items():
-        position = at_rest.get(place, {"decided_to": 0, "outbox": []})
-        if position["decided_to"] < end or position["outbox"]:
-            verdict.add("unresolved", f"{place}: {position['decided_to']} of {end} decided")
+        checkpoint = at_rest.get(place, {"decided_to": 0, "outbox": []})
+        if checkpoint["decided_to"] < end or checkpoint["outbox"]:
+            verdict.add("unresolved", f"{place}: {checkpoint['decided_to']} of {end} decided")

@@ -22,7 +22,7 @@ from models.errors import StorageUnavailable
 from models.events import Event
 from models.ledger import TopicPartition
 from storage import mongo, writes
-from storage.ledger_documents import position_id
+from storage.ledger_documents import checkpoint_id
 from storage.transaction import MongoTransaction
 from streams import agents
 from streams.import_policy import ImportPolicyStage
@@ -49,15 +49,15 @@ def _reads_where_kafka_says() -> None:
     async def seek_to_committed(self: LedgerConsumer) -> Mapping[Any, int]:
         await ledgers(self)
         told = await FaustConsumer.seek_to_committed(self)
-        positions = {tp: max(0, told.get(tp) or 0) for tp in self.assignment()}
-        for tp, offset in positions.items():
+        checkpoints = {tp: max(0, told.get(tp) or 0) for tp in self.assignment()}
+        for tp, offset in checkpoints.items():
             source = TopicPartition(*tp)
             lane, _ = self.transport.lanes._lanes[source.topic]
             lane._taken_to[source] = offset
-            position = lane._outbox.positions[source]
-            lane._outbox.positions[source] = replace(position, decided_to=offset)
-        await self.seek_wait(positions)
-        return positions
+            checkpoint = lane._outbox.checkpoints[source]
+            lane._outbox.checkpoints[source] = replace(checkpoint, decided_to=offset)
+        await self.seek_wait(checkpoints)
+        return checkpoints
 
     _put(LedgerConsumer, "seek_to_committed", seek_to_committed)
     for name in ("_new_offset", "_add_gap", "_filter_tps_with_pending_acks", "perform_seek"):
@@ -141,14 +141,14 @@ def _publish_before_commit() -> None:
 
 
 def _no_compare_and_set() -> None:
-    """A position is moved wherever it is, whoever moved it before."""
+    """A checkpoint is moved wherever it is, whoever moved it before."""
 
     move = writes._move
 
     def moved(batch: Any, before: Any, after: Any) -> None:
         move(batch, before, after)
         told = batch.writes.pop()
-        here = {"_id": position_id(before.source)}
+        here = {"_id": checkpoint_id(before.source)}
         batch.writes.append(UpdateOne(here, told._doc, upsert=True, namespace=told._namespace))
 
     _put(writes, "_move", moved)

@@ -89,7 +89,7 @@ async def stopped_before_transaction(field: Installation, broken: str) -> None:
     async def has_woken() -> bool:
         return not zombie.alive or await _epochs(field) != epochs
 
-    # It wakes into its transaction: unbroken, it finds the position lost and ends itself, or is
+    # It wakes into its transaction: unbroken, it finds the checkpoint lost and ends itself, or is
     # told first that its partitions are another's.
     await until(has_woken)
     assert broken or zombie.alive or zombie.ended.result() == BROKEN
@@ -99,8 +99,8 @@ async def stopped_before_transaction(field: Installation, broken: str) -> None:
 
 async def _epochs(field: Installation) -> list[int]:
     """How many owners the partitions of orders have had, by the last one that decided there."""
-    positions = await field.positions()
-    return [positions[f"{ORDERS}:{number}"]["epoch"] for number in range(2)]
+    checkpoints = await field.checkpoints()
+    return [checkpoints[f"{ORDERS}:{number}"]["epoch"] for number in range(2)]
 
 
 async def more_orders_than_stock(field: Installation, broken: str) -> None:

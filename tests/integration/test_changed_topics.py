@@ -112,7 +112,7 @@ async def test_what_kafka_deletes_unread_while_a_worker_is_behind_is_told_with_i
     assert reset.lost is not None
     assert 0 < reset.lost <= sent - kept
     assert (await system.states())["created"] == sent - reset.lost
-    (line,) = [one for one in worker.log.read_text().splitlines() if "position-outside" in one]
+    (line,) = [one for one in worker.log.read_text().splitlines() if "checkpoint-outside" in one]
     told = json.loads(line)
     assert (told["lost"], told["found"]) == (reset.lost, sent - kept)
     assert await worker.stop() == 0

@@ -33,10 +33,10 @@ pytestmark = pytest.mark.timeout(1800 + 10 * HISTORIES)
 
 async def test_histories_on_real_servers_end_as_the_model_says(system: System) -> None:
     histories = [_history(number) for number in range(HISTORIES)]
-    positions = new_consumer(
+    consumer = new_consumer(
         system.settings, [system.settings.topic_prefix + topic for topic in READ_TOPICS]
     )
-    await positions.start()
+    await consumer.start()
     try:
         worker = await system.start_worker()
         for number, step in enumerate(zip_longest(*histories)):
@@ -46,10 +46,10 @@ async def test_histories_on_real_servers_end_as_the_model_says(system: System) -
             if number % KILLED_EVERY == KILLED_EVERY - 1:
                 await worker.kill()
                 worker = await system.start_worker()
-            await system.eventually(lambda: _is_at_rest(system, positions), f"step {number}")
+            await system.eventually(lambda: _is_at_rest(system, consumer), f"step {number}")
         assert await worker.stop() == 0, worker.log.read_text()
     finally:
-        await positions.stop()
+        await consumer.stop()
     end = await _end(system)
     for number, told in enumerate(histories):
         assert _part(end, f"h{number}-") == _expected(told), f"history {number}, seed {SEED}"
@@ -87,12 +87,12 @@ async def _is_at_rest(system: System, consumer: AIOKafkaConsumer) -> bool:
 
     The ends are read last: what was published meanwhile shows in them.
     """
-    positions = {one["_id"]: one async for one in system.db.positions.find({})}
-    if any(one["outbox"] for one in positions.values()):
+    checkpoints = {one["_id"]: one async for one in system.db.checkpoints.find({})}
+    if any(one["outbox"] for one in checkpoints.values()):
         return False
     ends = await consumer.end_offsets(consumer.assignment())
     names = {f"{partition.topic}:{partition.partition}": end for partition, end in ends.items()}
-    return all(positions.get(name, {}).get("decided_to", 0) >= end for name, end in names.items())
+    return all(checkpoints.get(name, {}).get("decided_to", 0) >= end for name, end in names.items())
 
 
 async def _end(system: System) -> End:

@@ -11,7 +11,7 @@ from aiokafka import AIOKafkaProducer
 from models.ledger import TopicPartition
 from models.refusals import DeadLetterCode
 from order_import.clients import new_consumer
-from storage.ledger_documents import position_id
+from storage.ledger_documents import checkpoint_id
 from streams.dead_letters import MAX_VALUE_BYTES
 from streams.topics import READ_TOPICS, TopicName
 from tests.builders import Message
@@ -156,9 +156,9 @@ async def all_is_decided(system: System) -> bool:
         ends = await consumer.end_offsets(consumer.assignment())
     finally:
         await consumer.stop()
-    decided = {one["_id"]: one["decided_to"] async for one in system.db.positions.find({})}
+    decided = {one["_id"]: one["decided_to"] async for one in system.db.checkpoints.find({})}
     return all(
-        end == decided.get(position_id(TopicPartition(tp.topic, tp.partition)), 0)
+        end == decided.get(checkpoint_id(TopicPartition(tp.topic, tp.partition)), 0)
         for tp, end in ends.items()
     )
 

@@ -85,8 +85,8 @@ async def _check(system: System) -> None:
     by_order = Counter(record.key for record in records)
     assert len(by_order) == ORDERS
     assert max(by_order.values()) == 1
-    for position in [p async for p in system.db.positions.find({})]:
-        assert position["outbox"] == []
+    for checkpoint in [p async for p in system.db.checkpoints.find({})]:
+        assert checkpoint["outbox"] == []
 
 
 async def _told(system: System) -> bool:

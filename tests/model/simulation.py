@@ -168,9 +168,9 @@ class Simulation:
         return end_of(self.storage.contents, [event.body for event in self.publisher.events])
 
     async def _take_up(self, source: TopicPartition) -> Owned:
-        [position] = await self.storage.take_up([source])
-        lane = TopicProcessor([position], STAGES[TopicName(source.topic)], self.storage, self.publisher, _now)
-        owned = Owned(lane, asyncio.create_task(lane.run()), position.decided_to)
+        [checkpoint] = await self.storage.take_up([source])
+        lane = TopicProcessor([checkpoint], STAGES[TopicName(source.topic)], self.storage, self.publisher, _now)
+        owned = Owned(lane, asyncio.create_task(lane.run()), checkpoint.decided_to)
         self._owned[source] = owned
         return owned
 
@@ -205,14 +205,14 @@ class Simulation:
             await asyncio.sleep(0)
 
     async def _take_up_the_abandoned(self) -> None:
-        for source, position in list(self.storage.contents.positions.items()):
-            if position.outbox and source not in self._owned:
+        for source, checkpoint in list(self.storage.contents.checkpoints.items()):
+            if checkpoint.outbox and source not in self._owned:
                 await self._take_up(source)
 
     def _is_at_end(self, source: TopicPartition, owned: Owned) -> bool:
-        stored = self.storage.contents.positions.get(source)
+        stored = self.storage.contents.checkpoints.get(source)
         return (
-            owned.lane.positions[source].decided_to >= owned.read_to
+            owned.lane.checkpoints[source].decided_to >= owned.read_to
             and stored is not None
             and all(self.publisher.is_sent(one) for one in stored.outbox)
         )
@@ -221,7 +221,7 @@ class Simulation:
         """Say whether all is read, decided and published; a lane that is cut off is not done."""
         log, owned = self.publisher.log[source], self._owned.get(source)
         if owned is None:
-            return not log and source not in self.storage.contents.positions
+            return not log and source not in self.storage.contents.checkpoints
         return owned.read_to == len(log) and self._is_at_end(source, owned)
 
 

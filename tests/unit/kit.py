@@ -68,7 +68,7 @@ class World:
         async def work(transaction: Transaction) -> Sequence[Outgoing]:
             page = UnitOfWork(source.topic, self.now)
             await stage.decide(read, page, transaction)
-            before = self.storage.contents.positions.get(source, Checkpoint(source, 0))
+            before = self.storage.contents.checkpoints.get(source, Checkpoint(source, 0))
             moves = [(before, before.moved(self._offsets[source.topic], tuple(page.outgoing)))]
             await transaction.write(page.to_changes(), moves)
             return page.outgoing

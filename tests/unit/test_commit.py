@@ -74,7 +74,7 @@ class Kit:
 
     def __init__(self, directory: Path, decided_to: int, *outbox: Outgoing) -> None:
         self.storage = MemoryStorage()
-        self.storage.contents.positions[SOURCE] = Checkpoint(SOURCE, decided_to, outbox)
+        self.storage.contents.checkpoints[SOURCE] = Checkpoint(SOURCE, decided_to, outbox)
         publisher: Any = Gated()
         self.gate: asyncio.Event = publisher.gate
         self.lanes = PartitionAssignment({ORDERS.topic: OneEach()}, self.storage, publisher, lambda: NOW, print)
@@ -88,7 +88,7 @@ class Kit:
         """Have messages decided, up to an offset."""
         batch = Batch(start, [a_message(b"", offset=at) for at in range(start, end)], end)
         self.lanes.deliver(SOURCE, batch)
-        await until(lambda: self.storage.contents.positions[SOURCE].decided_to == end)
+        await until(lambda: self.storage.contents.checkpoints[SOURCE].decided_to == end)
 
 
 async def until(happened: Callable[[], bool]) -> None:

@@ -11,7 +11,7 @@ from models.ledger import Header, Checkpoint, TopicPartition
 from models.refusals import DeadLetterCode, Rejection
 from order_import.dead_letters.redrive import _refusal as why_not_redriven
 from order_import.settings import Settings
-from storage.ledger_documents import dead_letter_in, dead_letter_out, position_id, reference_in
+from storage.ledger_documents import dead_letter_in, dead_letter_out, checkpoint_id, reference_in
 from streams.dead_letters import (
     MAX_HEADERS,
     MAX_HEADERS_BYTES,
@@ -144,10 +144,10 @@ def test_no_batch_of_dead_letters_outgrows_a_position() -> None:
     """A topic's name has at most 249 bytes; at most two batches wait to be published."""
     most = Settings.model_fields["batch_size"].metadata[1].le
     one = a_dead_letter(topic="t" * 249, partition=2**31 - 1, offset=2**63 - 1)
-    position = Checkpoint(TopicPartition(one.topic, one.partition), 0, (one,) * 2 * most)
+    checkpoint = Checkpoint(TopicPartition(one.topic, one.partition), 0, (one,) * 2 * most)
     document = {
-        "_id": position_id(position.source),
-        "outbox": [reference_in(outgoing) for outgoing in position.outbox],
+        "_id": checkpoint_id(checkpoint.source),
+        "outbox": [reference_in(outgoing) for outgoing in checkpoint.outbox],
     }
     assert len(bson.encode(document)) < 16 * MIB / 4
 

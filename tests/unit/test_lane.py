@@ -108,7 +108,7 @@ class Kit:
     def __init__(
         self,
         part: MemoryStorage | Stage[Any] | None = None,
-        position: Any = None,
+        checkpoint: Any = None,
         **options: Any,
     ) -> None:
         self.storage = part if isinstance(part, MemoryStorage) else MemoryStorage()
@@ -116,9 +116,9 @@ class Kit:
         self.stage: Any = stage if isinstance(part, Pages) else Decided()
         self.paper = Paper()
         publisher: Any = self.paper
-        start = position or Checkpoint(SOURCE, 0)
+        start = checkpoint or Checkpoint(SOURCE, 0)
         if start.decided_to or start.outbox:
-            self.storage.contents.positions[SOURCE] = start
+            self.storage.contents.checkpoints[SOURCE] = start
         self.lane = TopicProcessor([start], self.stage, self.storage, publisher, lambda: NOW, **options)
 
     async def run(self, *batches: Batch) -> None:
@@ -132,7 +132,7 @@ class Kit:
 
     @property
     def stored_to(self) -> int:
-        return self.storage.contents.positions.get(SOURCE, Checkpoint(SOURCE, 0)).decided_to
+        return self.storage.contents.checkpoints.get(SOURCE, Checkpoint(SOURCE, 0)).decided_to
 
     def stands_at(self, offset: int) -> bool:
         """Say whether all before an offset is decided and known to be published."""
@@ -140,7 +140,7 @@ class Kit:
 
     @property
     def stored(self) -> Checkpoint:
-        return self.storage.contents.positions[SOURCE]
+        return self.storage.contents.checkpoints[SOURCE]
 
 
 def a_batch(start: int, end: int, first: int | None = None) -> Batch:
@@ -180,14 +180,14 @@ async def test_what_holds_no_message_moves_the_position_all_the_same() -> None:
 
 
 async def test_what_kafka_deleted_unread_is_noted_with_the_position_that_passes_it() -> None:
-    kit = Kit(position=Checkpoint(SOURCE, 4))
+    kit = Kit(checkpoint=Checkpoint(SOURCE, 4))
     with capture_logs() as logs:
         await kit.run(Batch(2, a_batch(9, 10).messages, 10, deleted_to=9))
     assert kit.stage.batches == [[9]]
     assert kit.stands_at(10)
     (reset,) = kit.storage.contents.offset_resets.values()
     assert reset == OffsetReset(SOURCE, 4, 9, NOW)
-    (line,) = [one for one in logs if one["event"] == "position-outside-log"]
+    (line,) = [one for one in logs if one["event"] == "checkpoint-outside-log"]
     assert (line["lost"], line["expected"], line["found"]) == (5, 4, 9)
 
 
@@ -214,7 +214,7 @@ async def test_what_cannot_be_read_becomes_a_dead_letter_in_its_place(max_weight
 
 
 async def test_what_could_not_be_read_and_is_decided_already_is_left_out() -> None:
-    kit = Kit(position=Checkpoint(SOURCE, 4))
+    kit = Kit(checkpoint=Checkpoint(SOURCE, 4))
     await kit.run(Batch(0, [unreadable(0, 3), unreadable(4, 4)], 5))
     assert [one.offset for one in kit.storage.contents.dead_letters.values()] == [4]
 
@@ -227,7 +227,7 @@ async def test_a_batch_from_beyond_the_position_is_dropped() -> None:
 
 
 async def test_messages_that_are_decided_already_are_left_out() -> None:
-    kit = Kit(position=Checkpoint(SOURCE, 4))
+    kit = Kit(checkpoint=Checkpoint(SOURCE, 4))
     await kit.run(a_batch(0, 3), a_batch(2, 6))
     assert kit.stage.batches == [[4, 5]]
     assert kit.paper.keys == named(4, 5)
@@ -235,7 +235,7 @@ async def test_messages_that_are_decided_already_are_left_out() -> None:
 
 async def test_what_an_earlier_owner_left_goes_out_first_and_is_looked_for() -> None:
     left = (a_command("left"), a_dead_letter())
-    kit = Kit(position=Checkpoint(SOURCE, 4, left))
+    kit = Kit(checkpoint=Checkpoint(SOURCE, 4, left))
     assert kit.lane.published_to[SOURCE] == 0
     await kit.run(a_batch(4, 5))
     assert kit.paper.sent == [*left, a_command("4")]
@@ -286,8 +286,8 @@ class Trailing(Silent):
         self._shown = Checkpoint(SOURCE, 0)
 
     @override
-    async def position(self, source: TopicPartition) -> Checkpoint:
-        stored = await super().position(source)
+    async def checkpoint(self, source: TopicPartition) -> Checkpoint:
+        stored = await super().checkpoint(source)
         if stored.step == 1 and self.looks:
             self.looks -= 1
             return self._shown
@@ -394,13 +394,13 @@ async def test_what_waits_of_several_partitions_is_decided_in_one_transaction() 
         kit.paper,  # type: ignore[arg-type]
         lambda: NOW,
     )
-    kit.storage.contents.positions[other] = Checkpoint(other, 5, (a_command("left"),))
+    kit.storage.contents.checkpoints[other] = Checkpoint(other, 5, (a_command("left"),))
     kit.paper.open.clear()
     for source, batch in ((SOURCE, a_batch(0, 2)), (other, a_batch(5, 6)), (SOURCE, a_batch(2, 3))):
         lane.put(source, batch)
     running = asyncio.create_task(lane.run())
     await until(lambda: kit.stored_to == 3)
-    both = kit.storage.contents.positions
+    both = kit.storage.contents.checkpoints
     assert [(one.decided_to, one.step) for one in both.values()] == [(6, 1), (3, 1)]
     # One of them keeps what is to go out, so that it is told once whoever takes them up.
     assert [len(one.outbox) for one in both.values()] == [0, 5]
@@ -456,7 +456,7 @@ async def test_draining_gives_up_a_batch_that_cannot_be_stored() -> None:
 
 async def test_an_owner_whose_position_was_moved_stops_and_publishes_nothing() -> None:
     kit = Kit()
-    kit.storage.contents.positions[SOURCE] = Checkpoint(SOURCE, 7, epoch=1)
+    kit.storage.contents.checkpoints[SOURCE] = Checkpoint(SOURCE, 7, epoch=1)
     with pytest.raises(Fenced):
         await kit.run(a_batch(0, 2))
     assert kit.paper.sent == []
@@ -480,13 +480,13 @@ OTHER = TopicPartition("order-import.commands", 1)
 
 
 async def test_an_event_waits_for_the_one_before_that_another_partition_publishes() -> None:
-    kit = Kit(position=Checkpoint(SOURCE, 1, (an_event(2), an_event(3))))
-    kit.storage.contents.positions[OTHER] = Checkpoint(OTHER, 1, (an_event(1),))
+    kit = Kit(checkpoint=Checkpoint(SOURCE, 1, (an_event(2), an_event(3))))
+    kit.storage.contents.checkpoints[OTHER] = Checkpoint(OTHER, 1, (an_event(1),))
     running = asyncio.create_task(kit.lane.run())
     kit.lane.put(SOURCE, a_batch(1, 2))
     await until(lambda: kit.stored_to == 2)
     assert kit.paper.sent == []
-    kit.storage.contents.positions[OTHER] = Checkpoint(OTHER, 1)
+    kit.storage.contents.checkpoints[OTHER] = Checkpoint(OTHER, 1)
     await until(lambda: len(kit.paper.sent) == 3)
     kit.lane.drain()
     await running
@@ -495,8 +495,8 @@ async def test_an_event_waits_for_the_one_before_that_another_partition_publishe
 
 
 async def test_what_waits_for_another_partition_is_left_to_the_next_owner() -> None:
-    kit = Kit(position=Checkpoint(SOURCE, 1, (an_event(2),)))
-    kit.storage.contents.positions[OTHER] = Checkpoint(OTHER, 1, (an_event(1),))
+    kit = Kit(checkpoint=Checkpoint(SOURCE, 1, (an_event(2),)))
+    kit.storage.contents.checkpoints[OTHER] = Checkpoint(OTHER, 1, (an_event(1),))
     running = asyncio.create_task(kit.lane.run())
     kit.lane.put(SOURCE, a_batch(1, 2))
     await until(lambda: kit.stored_to == 2)
@@ -516,8 +516,8 @@ async def test_two_partitions_that_wait_for_each_other_both_go_on() -> None:
     }
     running = []
     for source, outbox in left.items():
-        storage.contents.positions[source] = position = Checkpoint(source, 1, outbox)
-        lane = TopicProcessor([position], Decided(), storage, publisher, lambda: NOW)
+        storage.contents.checkpoints[source] = checkpoint = Checkpoint(source, 1, outbox)
+        lane = TopicProcessor([checkpoint], Decided(), storage, publisher, lambda: NOW)
         running.append((lane, asyncio.create_task(lane.run())))
     await until(lambda: len(paper.sent) == 4)
     for lane, task in running:
@@ -527,7 +527,7 @@ async def test_two_partitions_that_wait_for_each_other_both_go_on() -> None:
         assert [
             one.sequence for one in paper.sent if isinstance(one, Event) and one.key == key
         ] == [1, 2]
-    assert [position.outbox for position in storage.contents.positions.values()] == [(), ()]
+    assert [checkpoint.outbox for checkpoint in storage.contents.checkpoints.values()] == [(), ()]
 
 
 async def test_an_idle_owner_ends_when_another_took_its_partition_up_before_it_was_recorded() -> (
@@ -601,7 +601,7 @@ async def test_a_message_of_many_orders_is_decided_in_parts() -> None:
 
 
 async def test_the_next_owner_goes_on_in_the_middle_of_a_message() -> None:
-    kit = Kit(Pages(), position=Checkpoint(SOURCE, 1, part=3), max_weight=4)
+    kit = Kit(Pages(), checkpoint=Checkpoint(SOURCE, 1, part=3), max_weight=4)
     await kit.run(pages("ab", "cdefghijkl", "m"))
     assert kit.stage.decided == ["fghi", "jkl" + "m"]
     assert kit.stands_at(3)
@@ -618,7 +618,7 @@ async def test_an_owner_that_ends_within_a_message_says_where() -> None:
     await running
     assert (kit.stored.decided_to, kit.stored.part) == (1, 4)
     assert kit.lane.published_to[SOURCE] == 1
-    other = Kit(Pages(), position=kit.stored)
+    other = Kit(Pages(), checkpoint=kit.stored)
     await other.run(pages("cdefghijkl", start=1))
     assert [*kit.stage.decided, *other.stage.decided] == ["ab", "cdef", "ghijkl"]
 
@@ -635,7 +635,7 @@ async def test_a_message_decided_in_parts_has_one_dead_letter(at: int) -> None:
 
 
 async def test_the_next_owner_knows_that_a_message_has_its_dead_letter() -> None:
-    kit = Kit(Pages(), position=Checkpoint(SOURCE, 0, part=2, part_refused=True))
+    kit = Kit(Pages(), checkpoint=Checkpoint(SOURCE, 0, part=2, part_refused=True))
     await kit.run(pages("axbxc", "x"))
     assert kit.stage.decided == ["bxcx"]
     assert [one.offset for one in kit.paper.sent if isinstance(one, DeadLetter)] == [1]

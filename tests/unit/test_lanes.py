@@ -116,22 +116,22 @@ async def test_a_batch_is_read_while_the_one_before_is_decided() -> None:
     kit = Kit()
     await kit.lanes.assign(BOUNDS, bounds_of)
     await kit.fill(SLOW, 2)
-    assert (await kit.storage.position(SLOW)) == Checkpoint(SLOW, 0, epoch=1)
+    assert (await kit.storage.checkpoint(SLOW)) == Checkpoint(SLOW, 0, epoch=1)
     kit.slow.gate.set()
     await kit.lanes.drain()
-    assert (await kit.storage.position(SLOW)).decided_to >= 1
+    assert (await kit.storage.checkpoint(SLOW)).decided_to >= 1
 
 
 async def test_one_that_slept_between_its_looks_does_not_set_a_position_back() -> None:
-    """The log's end is asked for after the position: it cannot be older."""
+    """The log's end is asked for after the checkpoint: it cannot be older."""
     kit = Kit()
     kit.quick.gate.set()
 
     async def grown(sources: Collection[TopicPartition]) -> dict[TopicPartition, LogBounds]:
-        assert kit.storage.contents.positions[QUICK].epoch == 1
+        assert kit.storage.contents.checkpoints[QUICK].epoch == 1
         return {source: LogBounds(0, 500) for source in sources}
 
-    kit.storage.contents.positions[QUICK] = Checkpoint(QUICK, 412)
+    kit.storage.contents.checkpoints[QUICK] = Checkpoint(QUICK, 412)
     assert await kit.lanes.assign([QUICK], grown) == {QUICK: 412}
     await kit.lanes.drain()
 
@@ -143,10 +143,10 @@ async def test_a_position_that_another_took_up_meanwhile_is_not_set_anew() -> No
         await kit.storage.take_up([QUICK])
         return {source: LogBounds(0, 3) for source in sources}
 
-    kit.storage.contents.positions[QUICK] = Checkpoint(QUICK, 412)
+    kit.storage.contents.checkpoints[QUICK] = Checkpoint(QUICK, 412)
     with pytest.raises(Fenced):
         await kit.lanes.assign([QUICK], slow)
-    assert (await kit.storage.position(QUICK)).decided_to == 412
+    assert (await kit.storage.checkpoint(QUICK)).decided_to == 412
 
 
 HERE, ELSEWHERE = "a" * 32, "b" * 32
@@ -157,7 +157,7 @@ def at(offset: int, topic_id: str | None = HERE, epoch: int = 1) -> Checkpoint:
 
 
 @pytest.mark.parametrize(
-    ("position", "bounds", "goes_on_at", "reset"),
+    ("checkpoint", "bounds", "goes_on_at", "reset"),
     [
         pytest.param(at(3), LogBounds(0, 9, HERE), 3, None, id="within its log"),
         pytest.param(at(9), LogBounds(0, 9, HERE), 9, None, id="at its end"),
@@ -173,19 +173,19 @@ def at(offset: int, topic_id: str | None = HERE, epoch: int = 1) -> Checkpoint:
     ],
 )
 async def test_a_position_is_taken_up_within_the_log_of_its_topic(
-    position: Checkpoint,
+    checkpoint: Checkpoint,
     bounds: LogBounds,
     goes_on_at: int,
     reset: tuple[int, int, int | None] | None,
 ) -> None:
     kit = Kit()
-    kit.storage.contents.positions[SLOW] = replace(position, epoch=position.epoch - 1)
+    kit.storage.contents.checkpoints[SLOW] = replace(checkpoint, epoch=checkpoint.epoch - 1)
 
     async def bounds_of(_: object) -> dict[TopicPartition, LogBounds]:
         return {SLOW: bounds}
 
     assert await kit.lanes.assign([SLOW], bounds_of) == {SLOW: goes_on_at}
-    stored = kit.storage.contents.positions[SLOW]
+    stored = kit.storage.contents.checkpoints[SLOW]
     assert (stored.decided_to, stored.topic_id) == (goes_on_at, bounds.topic_id or HERE)
     told = [(one.expected, one.found, one.lost) for one in kit.resets]
     assert told == ([] if reset is None else [reset])

@@ -76,7 +76,7 @@ async def decided(message: Message, storage: Counting, *, cut_off: bool = False)
         lane.put(SOURCE, Batch(0, [message], 1))
         while lane.published_to[SOURCE] < 1 and not running.done():
             await asyncio.sleep(0)
-            is_within = not storage.contents.positions[SOURCE].decided_to
+            is_within = not storage.contents.checkpoints[SOURCE].decided_to
             if cut_off and is_within and len(storage.orders) > before:
                 running.cancel()
         if not running.done():

@@ -175,7 +175,7 @@ def test_a_failed_write_names_the_operation_and_the_collection_and_nothing_of_th
 
 
 def test_a_position_that_is_another_fences_and_what_is_there_already_is_named() -> None:
-    moved = UpdateOne({"_id": "t:0"}, {"$set": {}}, upsert=True, namespace="db.positions")
+    moved = UpdateOne({"_id": "t:0"}, {"$set": {}}, upsert=True, namespace="db.checkpoints")
     assert isinstance(inside(bulk(writeErrors=[failed(11000)]), [moved]), Fenced)
     for collection in ("amazon_orders", "commerce_orders", "events"):
         document = {"_id": "us/1", "buyer": CANARY}

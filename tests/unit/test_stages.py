@@ -394,7 +394,7 @@ async def test_commands_of_one_batch_are_all_carried_out_and_nonsense_is_a_dead_
     assert [one.code for one in world.dead_letters] == [DeadLetterCode.UNKNOWN_PAYLOAD] * 2
     assert world.commerce_order().replayed
     assert not world.commerce_order(f"{STORE}/2").replayed
-    assert world.storage.contents.positions[TopicPartition(COMMANDS, 0)].decided_to == 4
+    assert world.storage.contents.checkpoints[TopicPartition(COMMANDS, 0)].decided_to == 4
 
 
 @pytest.mark.parametrize(
@@ -534,7 +534,7 @@ async def test_a_dead_letter_of_an_offset_that_comes_again_takes_its_place() -> 
     nonsense = a_message(b"nonsense", offset=0)
     for _ in range(2):  # as after a topic was made anew
         world._offsets[COMMANDS] = 0
-        world.storage.contents.positions.pop(TopicPartition(COMMANDS, 0), None)
+        world.storage.contents.checkpoints.pop(TopicPartition(COMMANDS, 0), None)
         await world.tell(COMMANDS, nonsense)
     assert len(world.storage.contents.dead_letters) == 1
 

@@ -175,7 +175,7 @@ async def test_what_ours_commits_is_what_the_ledger_has_as_decided_and_published
 ) -> None:
     """Whatever Faust was told is done: L1 to L8 end here."""
     storage, source = MemoryStorage(), TopicPartition(*ORDERS)
-    storage.contents.positions[source] = Checkpoint(source, 3)
+    storage.contents.checkpoints[source] = Checkpoint(source, 3)
     failures: list[BaseException] = []
     lanes = PartitionAssignment(STAGES, storage, None, lambda: NOW, failures.append)  # type: ignore[arg-type]
     consumer: Any = build_app(
@@ -237,7 +237,7 @@ async def test_assigned_partitions_are_taken_up_where_the_ledger_says(tmp_path: 
     storage = MemoryStorage()
     for tp, decided_to in ((known, 3), (cut, 3), (anew, 40)):
         source = TopicPartition(*tp)
-        storage.contents.positions[source] = Checkpoint(source, decided_to)
+        storage.contents.checkpoints[source] = Checkpoint(source, decided_to)
     lanes = PartitionAssignment(STAGES, storage, None, lambda: NOW, print)  # type: ignore[arg-type]
     consumer: Any = build_app(
         AppOptions("127.0.0.1:1", "", "g", 10, 6), lanes, str(tmp_path)

@@ -73,8 +73,8 @@ async def topic_made_anew(field: Installation) -> None:
     since = time.monotonic()
 
     async def begun_anew() -> bool:
-        positions = await field.positions()
-        return all(positions[f"{ORDERS}:{number}"]["decided_to"] == 0 for number in range(2))
+        checkpoints = await field.checkpoints()
+        return all(checkpoints[f"{ORDERS}:{number}"]["decided_to"] == 0 for number in range(2))
 
     async def fed_anew() -> bool:
         return all(f"{ORDERS}:{number}" in field.load.reached for number in range(2))
@@ -112,7 +112,7 @@ async def offset_gaps(field: Installation, transactions: int) -> None:
 
 
 def _note_restart(samples: Path) -> None:
-    """The positions begin anew: that is no step back."""
+    """The checkpoints begin anew: that is no step back."""
     with samples.open("a") as out:
         out.write(json.dumps({"at": time.time(), "restarted": True}) + "\n")
 

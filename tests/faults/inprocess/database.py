@@ -107,7 +107,7 @@ class _Steps:
                 self.written.append((name, told))
                 if Broken.NO_COMPARE in self._broken:
                     changes, moves = told
-                    self._draft.positions |= {after.source: after for _, after in moves}
+                    self._draft.checkpoints |= {after.source: after for _, after in moves}
                     told = (changes,)
             return await getattr(MemoryTransaction(self._draft), name)(*told)
 
@@ -151,7 +151,7 @@ class ProcessStorage(MemoryStorage):
             if Broken.EARLY in broken and source is not None:
                 moved = [
                     one.outbox
-                    for one in draft.positions.values()
+                    for one in draft.checkpoints.values()
                     if one.source.topic == source.topic
                 ]
                 await self._publish([e for told in moved for e in told if isinstance(e, Event)])
@@ -174,9 +174,9 @@ class ProcessStorage(MemoryStorage):
         return await super().look(work)
 
     @override
-    async def position(self, source: TopicPartition) -> Checkpoint:
-        await self._power.step("storage.position")
-        return await super().position(source)
+    async def checkpoint(self, source: TopicPartition) -> Checkpoint:
+        await self._power.step("storage.checkpoint")
+        return await super().checkpoint(source)
 
     @override
     async def unpublished_elsewhere(
@@ -188,21 +188,21 @@ class ProcessStorage(MemoryStorage):
     @override
     async def take_up(self, sources: Sequence[TopicPartition]) -> Sequence[Checkpoint]:
         await self._power.step("storage.take-up")
-        positions = await self._written(super().take_up(sources))
+        checkpoints = await self._written(super().take_up(sources))
         if Broken.FORGETFUL in self._database.broken:
-            positions = [replace(position, outbox=()) for position in positions]
+            checkpoints = [replace(checkpoint, outbox=()) for checkpoint in checkpoints]
         if Broken.ACKED_AS_READ in self._database.broken:
             read_to = self._database.read_to
-            positions = [
+            checkpoints = [
                 replace(one, decided_to=max(read_to.get(one.source, 0), one.decided_to))
-                for one in positions
+                for one in checkpoints
             ]
-        return positions
+        return checkpoints
 
     @override
-    async def mark_published(self, position: Checkpoint, rest: Sequence[Outgoing] = ()) -> None:
+    async def mark_published(self, checkpoint: Checkpoint, rest: Sequence[Outgoing] = ()) -> None:
         await self._power.step("storage.mark")
-        await self._written(super().mark_published(position, rest))
+        await self._written(super().mark_published(checkpoint, rest))
 
     async def _written(self, writing: Awaitable[R]) -> R:
         """Write one document outside of a transaction; whose draft has the old one, conflicts."""

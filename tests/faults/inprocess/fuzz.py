@@ -95,15 +95,15 @@ def fuzz(seed: int, count: int) -> Fuzzed:
 
 async def _fuzz(given: Sequence[Input]) -> Fuzzed:
     storage, result = MemoryStorage(), Fuzzed([], 0, [])
-    positions: dict[str, Checkpoint] = {}
+    checkpoints: dict[str, Checkpoint] = {}
     dead_letters = 0
     for topic, message in given:
         source = TopicPartition(topic, 0)
-        before = positions.get(topic, Checkpoint(source, 0))
+        before = checkpoints.get(topic, Checkpoint(source, 0))
         began = time.thread_time()
         try:
             after = await _decide(storage, before, message)
-            positions[topic] = after
+            checkpoints[topic] = after
         except Exception as error:  # noqa: BLE001 - that is what is looked for
             result.violations.append(f"{error!r:.200} of {topic} {message!r:.2000}")
             continue

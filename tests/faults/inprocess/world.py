@@ -38,7 +38,7 @@ class World:
 
     def is_done(self, source: TopicPartition) -> bool:
         """Say whether all of a partition is decided, and marked as published."""
-        stored = self.database.contents.positions.get(source, Checkpoint(source, 0))
+        stored = self.database.contents.checkpoints.get(source, Checkpoint(source, 0))
         return stored.decided_to == len(self.log.partitions[source]) and not stored.outbox
 
     async def bury(self, process: Process) -> None:

@@ -168,9 +168,9 @@ class Campaign:
         return {one.partition: end for one, end in ends.items()} == await self._decided_to()
 
     async def _decided_to(self) -> dict[int, int]:
-        positions = {f"{self._topic}:{one}": one for one in PARTITIONS}
-        found = self._system.db.positions.find({"_id": {"$in": list(positions)}})
-        return {positions[one["_id"]]: one["decided_to"] async for one in found}
+        checkpoints = {f"{self._topic}:{one}": one for one in PARTITIONS}
+        found = self._system.db.checkpoints.find({"_id": {"$in": list(checkpoints)}})
+        return {checkpoints[one["_id"]]: one["decided_to"] async for one in found}
 
     async def _left(self, segments: dict[int, list[bytes]]) -> Left:
         letters = [

@@ -1,4 +1,4 @@
-"""Positions on MongoDB: where partitions stand, who owns them, and what is to go out."""
+"""Checkpoints on MongoDB: where partitions stand, who owns them, and what is to go out."""
 
 from collections.abc import Collection, Sequence
 from typing import Any
@@ -11,7 +11,7 @@ from storage.ledger_documents import (
     dead_letter_out,
     event_out,
     ids_of_event,
-    position_id,
+    checkpoint_id,
     reference_in,
 )
 from storage.mongo_errors import translated
@@ -21,7 +21,7 @@ _BEGINNING: Document = {"decided_to": 0, "part": 0, "part_refused": False, "outb
 _FIELDS = ("decided_to", "epoch", "step", "part", "part_refused")
 
 
-class MongoPositions:
+class MongoCheckpoints:
     """See `storage.port.Storage` for what each method promises."""
 
     def __init__(self, client: Any, database: Any) -> None:
@@ -30,10 +30,10 @@ class MongoPositions:
         self._sessions: dict[TopicPartition, Any] = {}
         self._former_sessions: list[Any] = []
 
-    async def position(self, source: TopicPartition) -> Checkpoint:
+    async def checkpoint(self, source: TopicPartition) -> Checkpoint:
         """See the port."""
         with translated():
-            document = await self._database.positions.find_one({"_id": position_id(source)})
+            document = await self._database.checkpoints.find_one({"_id": checkpoint_id(source)})
             if document is None:
                 return Checkpoint(source, 0)
             outbox = await self._outbox(document["outbox"])
@@ -42,19 +42,19 @@ class MongoPositions:
 
     async def take_up(self, sources: Sequence[TopicPartition]) -> Sequence[Checkpoint]:
         """See the port."""
-        positions = self._database.positions
-        ids = [position_id(source) for source in sources]
+        checkpoints = self._database.checkpoints
+        ids = [checkpoint_id(source) for source in sources]
         with translated():
             # Never one that was used before: a next owner may end it while it waits for its lock.
             session = await settled(self._client.start_session())
             # First of all: what a former owner left open may have these very documents in it.
-            known = await positions.find({"_id": {"$in": ids}}, {"session": 1}).to_list(None)
+            known = await checkpoints.find({"_id": {"$in": ids}}, {"session": 1}).to_list(None)
             left = [one["session"] for one in known if one.get("session") is not None]
             if left:
                 self._former_sessions.extend(left)
                 await self._end_former_owners()
             for one in ids:
-                await positions.update_one(
+                await checkpoints.update_one(
                     {"_id": one},
                     {
                         "$set": {"session": session.session_id},
@@ -64,7 +64,7 @@ class MongoPositions:
                     upsert=True,
                 )
             self._sessions |= dict.fromkeys(sources, session)
-        return [await self.position(source) for source in sources]
+        return [await self.checkpoint(source) for source in sources]
 
     async def _end_former_owners(self) -> None:
         """End what former owners have open.
@@ -74,35 +74,35 @@ class MongoPositions:
         if self._former_sessions:
             await self._database.command({"killSessions": self._former_sessions})
 
-    async def mark_published(self, position: Checkpoint, rest: Sequence[Outgoing] = ()) -> None:
+    async def mark_published(self, checkpoint: Checkpoint, rest: Sequence[Outgoing] = ()) -> None:
         """See the port."""
         with translated():
-            marked = await self._database.positions.update_one(
+            marked = await self._database.checkpoints.update_one(
                 {
-                    "_id": position_id(position.source),
-                    "epoch": position.epoch,
-                    "step": position.step,
+                    "_id": checkpoint_id(checkpoint.source),
+                    "epoch": checkpoint.epoch,
+                    "step": checkpoint.step,
                 },
                 {"$set": {"outbox": [reference_in(outgoing) for outgoing in rest]}},
             )
         if not marked.matched_count:
-            stored = await self.position(position.source)
-            if stored.epoch != position.epoch:
-                raise Fenced(f"{position.source} has another owner")
+            stored = await self.checkpoint(checkpoint.source)
+            if stored.epoch != checkpoint.epoch:
+                raise Fenced(f"{checkpoint.source} has another owner")
 
     async def unpublished_elsewhere(
         self, events: Collection[tuple[str, int]], but: Collection[TopicPartition]
     ) -> Collection[tuple[str, int]]:
         """See the port."""
         ids = {event_id for event in events for event_id in ids_of_event(*event)}
-        others = {"$nin": [position_id(source) for source in but]}
+        others = {"$nin": [checkpoint_id(source) for source in but]}
         query = {"_id": others, "outbox.event": {"$in": list(ids)}}
         with translated():
-            positions = self._database.positions.find(query, {"outbox.event": 1})
+            checkpoints = self._database.checkpoints.find(query, {"outbox.event": 1})
             told = {
                 reference.get("event")
-                for position in await positions.to_list(None)
-                for reference in position["outbox"]
+                for checkpoint in await checkpoints.to_list(None)
+                for reference in checkpoint["outbox"]
             }
             # An id does not tell its event's place in the order's sequence; the event does.
             kept = await self._kept("events", sorted(ids & told))
