@@ -76,8 +76,8 @@ async def _stored(here: Installation, workers: Working, count: int) -> None:
     with Progress(console=console, transient=True) as progress:
         bar = progress.add_task("products", total=count)
         while True:
-            found = await here.database.checkpoints.find({}, {"decided_to": 1}).to_list(None)
-            mine = [one["decided_to"] for one in found if one["_id"].startswith(f"{topic}:")]
+            found = await here.database.checkpoints.find({}, {"committed_offset": 1}).to_list(None)
+            mine = [one["committed_offset"] for one in found if one["_id"].startswith(f"{topic}:")]
             progress.update(bar, completed=sum(mine))
             if sum(mine) >= count:
                 return

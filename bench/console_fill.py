@@ -24,10 +24,10 @@ from models.outcomes import (
     WaitingReason,
     Withdrawn,
 )
-from models.records import MessageRef, CommerceLine, CommerceOrder, OrderRecord, HistoryEntry
+from models.records import CommerceLine, CommerceOrder, HistoryEntry, MessageRef, OrderRecord
 from storage.commerce_documents import commerce_order_in
 from storage.fact_documents import product_in, store_in
-from storage.order_documents import order_in, history_entry_to_document
+from storage.order_documents import history_entry_to_document, order_in
 from storage.values import Document
 
 STORES = 8
@@ -114,7 +114,10 @@ def _pair(
         decided_at=made,
     )
     cause = MessageRef(topic="amazon.orders", partition=0, offset=number)
-    history = [history_entry_to_document(HistoryEntry(received, cause, what)) for what in ("received", "created")]
+    history = [
+        history_entry_to_document(HistoryEntry(received, cause, what))
+        for what in ("received", "created")
+    ]
     document = {"_id": key, **order_in(record, is_new=True), "history": history}
     if not isinstance(outcome, Created):
         return document, None

@@ -55,7 +55,8 @@ async def mongo_floor(done: Installation, empty: Installation, batch: int) -> fl
 async def _commit(client: AsyncMongoClient[dict[str, Any]], writes: list[Any]) -> None:
     async with client.start_session() as session, await session.start_transaction():
         # The embedded server takes no bulk write as a transaction's first command.
-        await client[writes[0]._namespace.partition(".")[0]].checkpoints.find_one({}, session=session)  # noqa: SLF001
+        name = writes[0]._namespace.partition(".")[0]  # noqa: SLF001
+        await client[name].checkpoints.find_one({}, session=session)
         await client.bulk_write(writes, ordered=False, session=session)
 
 

@@ -19,7 +19,7 @@ PARTS = {
     "gather": "reads from MongoDB, and documents to orders",
     "write": "orders to documents, and writes and commits to MongoDB",
     "encode": "events to JSON and headers",
-    "publish": "the lanes' publication and the Kafka producer",
+    "publish": "the processors' publication and the Kafka producer",
     "Faust": "Faust and its consumer",
     "rest": "the event loop, threads, freeing memory, and what belongs to none",
 }
@@ -147,7 +147,7 @@ def _part_in_streams(function: str, name: str) -> str | None:
             return "publish"
         case "transport.py":
             return "Faust"
-        case "lane.py" | "lanes.py":
+        case "processor.py" | "processors.py":
             return "publish" if "publish" in function else None
         case _ if function in {"read", "_read"}:
             return "decode"

@@ -74,7 +74,8 @@ async def check(here: Installation, count: int, group: str | None) -> FactMessag
         group: The consumer group whose offsets are the checkpoint, None for the ledger.
 
     Raises:
-        NotAsItShouldBe: An order has no event, is stored in the middle, or a checkpoint stands still.
+        NotAsItShouldBe: An order has no event, is stored in the middle, or a checkpoint stands
+        still.
     """
     events: Counter[str] = Counter()
     seen: set[tuple[str, bytes | None]] = set()
@@ -118,7 +119,7 @@ async def _checkpoint(here: Installation, group: str | None) -> int:
     topic = here.topic(TopicName.ORDERS)
     if group is None:
         found = await here.database.checkpoints.find().to_list(None)
-        return sum(one["decided_to"] for one in found if one["_id"].startswith(f"{topic}:"))
+        return sum(one["committed_offset"] for one in found if one["_id"].startswith(f"{topic}:"))
     admin = AIOKafkaAdminClient(**kafka_options(here.settings), client_id="order-import-bench")
     await admin.start()
     try:

@@ -58,7 +58,9 @@ def find_blockers(
     return tuple(sorted(found, key=lambda blocker: (blocker.sku or "", blocker.code)))
 
 
-def depends_on(store_id: str, needs: Sequence[Need], blockers: Sequence[Blocker]) -> tuple[str, ...]:
+def depends_on(
+    store_id: str, needs: Sequence[Need], blockers: Sequence[Blocker]
+) -> tuple[str, ...]:
     """Give the keys of all facts whose change may free a blocked order (rule 12)."""
     blocked = {blocker.sku for blocker in blockers}
     waits = {keys.depends_on_store(store_id)}

@@ -7,7 +7,7 @@ from handlers.blockers import Need
 from models import keys
 from models.amazon_order import AmazonOrder, AmazonStatus, FulfillmentChannel
 from models.facts import CommerceStatus, OrderNumberSource, Store
-from models.records import CommerceLine, CommerceOrder, Reservation, MessageContext, OrderRecord
+from models.records import CommerceLine, CommerceOrder, MessageContext, OrderRecord, Reservation
 
 _FORWARD = {
     CommerceStatus.PROCESSING: frozenset(
@@ -101,7 +101,9 @@ def status_after(amazon: AmazonStatus | None, current: CommerceStatus) -> Commer
     return wanted if wanted is not None and may_become(current, wanted) else None
 
 
-def with_status(order: CommerceOrder, to: CommerceStatus) -> tuple[CommerceOrder, tuple[Reservation, ...]]:
+def with_status(
+    order: CommerceOrder, to: CommerceStatus
+) -> tuple[CommerceOrder, tuple[Reservation, ...]]:
     """Move a Commerce order on. Also gives the pieces that are free again (rule 16)."""
     if to is CommerceStatus.CANCELED:
         return replace(order, status=to, holds=()), order.holds

@@ -27,7 +27,7 @@ from models.events import (
 )
 from models.facts import CommerceStatus
 from models.outcomes import Blocked, SkipReason
-from models.records import CommerceOrder, Reservation, MessageContext, OrderRecord, HistoryEntry
+from models.records import CommerceOrder, HistoryEntry, MessageContext, OrderRecord, Reservation
 
 TITLE_LENGTH = 500
 """Of how many letters a title in an event is."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from handlers.blockers import Need, find_blockers, needs_of, depends_on
+from handlers.blockers import Need, depends_on, find_blockers, needs_of
 from handlers.commerce_order import make_commerce_order, status_after, with_status
 from handlers.events import DecisionBuilder
 from handlers.import_policy import apply_import_policy

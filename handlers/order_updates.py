@@ -10,7 +10,7 @@ from handlers.reservations import release_counted
 from models.amazon_order import AmazonStatus
 from models.decision import Decision
 from models.facts import CommerceStatus, OrderUpdate
-from models.records import CommerceOrder, Reservation, MessageContext, OrderRecord
+from models.records import CommerceOrder, MessageContext, OrderRecord, Reservation
 
 
 def apply_update(

@@ -14,7 +14,7 @@ from models.catalog import Catalog
 from models.decision import Decision
 from models.facts import Store
 from models.outcomes import Admitted, Blocked, Created, Waiting, WaitingReason
-from models.records import CommerceOrder, MessageContext, OrderRecord, HistoryEntry
+from models.records import CommerceOrder, HistoryEntry, MessageContext, OrderRecord
 
 UNDECIDED = Waiting(WaitingReason.STORE_UNKNOWN)
 """The outcome of an order that nothing was decided about yet. It is never stored."""
@@ -93,14 +93,18 @@ def _changes_nothing(known: OrderRecord, decision: Decision) -> bool:
     )
 
 
-def _ignored(known: OrderRecord, decision: Decision, occasion: MessageContext, why: str) -> Decision:
+def _ignored(
+    known: OrderRecord, decision: Decision, occasion: MessageContext, why: str
+) -> Decision:
     record = decision.record
     same = record.order == known.order
     return Decision(
         record=replace(
             record, order=known.order if same else record.order, ignored=known.ignored + 1
         ),
-        history=HistoryEntry(occasion.at, occasion.cause, f"ignored-{why}", reasons_of(record.outcome)),
+        history=HistoryEntry(
+            occasion.at, occasion.cause, f"ignored-{why}", reasons_of(record.outcome)
+        ),
     )
 
 

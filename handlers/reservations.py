@@ -45,7 +45,9 @@ def reserve_amended(
         if hold.quantity > kept[hold.sku]
     )
     takes = tuple(
-        Reservation(sku, pieces) for sku, pieces in extra.items() if _is_available(catalog, sku, pieces)
+        Reservation(sku, pieces)
+        for sku, pieces in extra.items()
+        if _is_available(catalog, sku, pieces)
     )
     for hold in takes:
         kept[hold.sku] = kept.get(hold.sku, 0) + hold.quantity

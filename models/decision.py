@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from models.events import Event
-from models.records import CommerceOrder, Reservation, OrderRecord, HistoryEntry
+from models.records import CommerceOrder, HistoryEntry, OrderRecord, Reservation
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from models.commands import Command
 from models.events import Event
 from models.facts import Listing, Product, Store
-from models.records import CommerceOrder, OrderRecord, HistoryEntry
+from models.records import CommerceOrder, HistoryEntry, OrderRecord
 from models.refusals import DeadLetterCode
 from models.replays import RecordedAnswer, Replay, ReplayPart
 
@@ -69,17 +69,17 @@ Outgoing = Event | CommandMessage | DeadLetter
 class Checkpoint:
     """Where a source partition stands.
 
-    Everything before `decided_to` is decided and stored; of that, everything but `outbox` is
-    published. Of the message at `decided_to` the first `part` orders are decided, too, and
+    Everything before `committed_offset` is decided and stored; of that, everything but `outbox` is
+    published. Of the message at `committed_offset` the first `part` orders are decided, too, and
     `part_refused` says whether its dead letter is given. `epoch` counts its owners, `step` the
-    transactions that moved it: a stored checkpoint moves only from the epoch and step its owner last
-    saw. That is the fence against a second owner, and how an owner learns whether a commit without
-    an answer happened. `topic_id` is Kafka's own of the topic it is a checkpoint in: one that is
-    created anew has the same name.
+    transactions that moved it: a stored checkpoint moves only from the epoch and step its owner
+    last saw. That is the fence against a second owner, and how an owner learns whether a commit
+    without an answer happened. `topic_id` is Kafka's own of the topic it is a checkpoint in: one
+    that is created anew has the same name.
     """
 
     source: TopicPartition
-    decided_to: int
+    committed_offset: int
     outbox: tuple[Outgoing, ...] = ()
     epoch: int = 0
     step: int = 0
@@ -89,14 +89,14 @@ class Checkpoint:
 
     def moved(
         self,
-        decided_to: int,
+        committed_offset: int,
         outbox: tuple[Outgoing, ...],
         part: int = 0,
         *,
         part_refused: bool = False,
     ) -> "Checkpoint":
         """Give the checkpoint after one more transaction."""
-        moved = replace(self, decided_to=decided_to, outbox=outbox, step=self.step + 1)
+        moved = replace(self, committed_offset=committed_offset, outbox=outbox, step=self.step + 1)
         return replace(moved, part=part, part_refused=part_refused)
 
 

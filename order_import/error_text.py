@@ -77,7 +77,7 @@ def _last_place(error: BaseException) -> str:
 
 
 def _places(trace: TracebackType | None, *, ours: bool = True) -> Iterator[str]:
-    """Yield `streams/lane.py:176 _decide` for each place of a traceback."""
+    """Yield `streams/processor.py:176 _decide` for each place of a traceback."""
     while trace is not None:
         code = trace.tb_frame.f_code
         path = Path(code.co_filename)

@@ -143,13 +143,15 @@ async def _gather(health: Health, reader: Reader, meter: LagMeter | None) -> Non
     await asyncio.sleep(max(0.0, began + _RATE_OVER - time.monotonic()))
     after, took = await reader.standings(), time.monotonic() - began
     decided = sum(
-        standing.decided_to - (before[source].decided_to if source in before else 0)
+        standing.committed_offset - (before[source].committed_offset if source in before else 0)
         for source, standing in after.items()
     )
     health.rate = max(decided, 0) / took
 
 
-async def _measure(meter: LagMeter, standings: Mapping[TopicPartition, Standing]) -> Sequence[TopicLag]:
+async def _measure(
+    meter: LagMeter, standings: Mapping[TopicPartition, Standing]
+) -> Sequence[TopicLag]:
     try:
         return await meter.measure(standings, ages=True)
     except OrderImportError:

@@ -129,8 +129,8 @@ class LagMeter:
             standing = standings.get(TopicPartition(*partition), Standing(0, 0))
             start, end = starts[partition], ends[partition]
             # A checkpoint outside the log is one of an older topic: the worker begins anew.
-            inside = start <= standing.decided_to <= end
-            offsets = range(standing.decided_to if inside else start, end)
+            inside = start <= standing.committed_offset <= end
+            offsets = range(standing.committed_offset if inside else start, end)
             if offsets:
                 undecided[partition] = offsets
         return undecided

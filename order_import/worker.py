@@ -31,8 +31,8 @@ from order_import.worker_http import serve_health
 from order_import.worker_watch import Stalled, WorkerWatch
 from storage.mongo import MongoStorage
 from streams.agents import STAGES, AppOptions, build_app
+from streams.assignment import PartitionAssignment
 from streams.clock import now
-from streams.lanes import PartitionAssignment
 from streams.publisher import Publisher
 
 log = structlog.get_logger(__name__)
@@ -72,7 +72,7 @@ async def run_worker(settings: Settings) -> int:
         reader = await stack.enter_async_context(connect_reader(settings))
         readiness = Readiness(settings, reader)
         work = _build(settings, storage, readiness, Path(stack.enter_context(_scratch())), end)
-        watch = WorkerWatch(settings, work.lanes)
+        watch = WorkerWatch(settings, work.partition_assignment)
         await stack.enter_async_context(serve_health(settings, readiness, watch))
         beside = [
             asyncio.create_task(beat(settings.stall_seconds, BROKEN)),
@@ -105,7 +105,7 @@ class _Work:
     storage: MongoStorage
     readiness: Readiness
     publisher: Publisher
-    lanes: PartitionAssignment
+    partition_assignment: PartitionAssignment
     app: faust.App
     join_seconds: float
 
@@ -163,7 +163,9 @@ def _build(
         lambda: new_producer(settings), lambda topics: new_consumer(settings, topics), prefix
     )
     stages = {prefix + name: stage for name, stage in STAGES.items()}
-    lanes = PartitionAssignment(stages, storage, publisher, now, end, settings.batch_size)
+    partition_assignment = PartitionAssignment(
+        stages, storage, publisher, now, end, settings.batch_size
+    )
     options = AppOptions(
         bootstrap_servers=settings.kafka_bootstrap_servers,
         topic_prefix=prefix,
@@ -172,9 +174,14 @@ def _build(
         session_timeout=settings.session_timeout,
         credentials=faust_credentials(settings),
     )
-    app = build_app(options, lanes, str(data_dir))
+    app = build_app(options, partition_assignment, str(data_dir))
     return _Work(
-        storage, readiness, publisher, lanes, app, max(settings.stall_seconds, JOIN_SECONDS)
+        storage,
+        readiness,
+        publisher,
+        partition_assignment,
+        app,
+        max(settings.stall_seconds, JOIN_SECONDS),
     )
 
 

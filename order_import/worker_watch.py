@@ -5,13 +5,14 @@ import time
 from collections.abc import Collection, Mapping
 from contextlib import AsyncExitStack, suppress
 
-from aiokafka import AIOKafkaConsumer, TopicPartition as KafkaPartition
+from aiokafka import AIOKafkaConsumer
+from aiokafka import TopicPartition as KafkaPartition
 from aiokafka.errors import KafkaError
 
 from models.ledger import TopicPartition
 from order_import.clients import new_consumer
 from order_import.settings import Settings
-from streams.lanes import PartitionAssignment
+from streams.assignment import PartitionAssignment
 from streams.watchdog import Stall, Watchdog
 
 LONGEST_PAUSE = 10.0
@@ -23,24 +24,24 @@ class Stalled(Exception):  # noqa: N818 - a state of the world, not a mistake
 
 
 class WorkerWatch:
-    """Looks at the lanes, and at the ends of their logs by a connection of its own."""
+    """Looks at the processors, and at the ends of their logs by a connection of its own."""
 
-    def __init__(self, settings: Settings, lanes: PartitionAssignment) -> None:
+    def __init__(self, settings: Settings, partition_assignment: PartitionAssignment) -> None:
         self._settings = settings
-        self._lanes = lanes
+        self._processors = partition_assignment
         self._ends: Mapping[TopicPartition, int] = {}
 
     @property
     def partitions(self) -> int:
         """How many partitions this worker has."""
-        return len(self._lanes.progress())
+        return len(self._processors.progress())
 
     @property
     def lag(self) -> int:
         """How many messages of its partitions are not decided yet."""
         return sum(
-            max(0, self._ends.get(source, 0) - now.decided_to)
-            for source, now in self._lanes.progress().items()
+            max(0, self._ends.get(source, 0) - now.committed_offset)
+            for source, now in self._processors.progress().items()
         )
 
     async def run(self) -> None:
@@ -54,12 +55,12 @@ class WorkerWatch:
         async with AsyncExitStack() as stack:
             consumer: AIOKafkaConsumer | None = None
             while True:
-                progress = self._lanes.progress()
+                progress = self._processors.progress()
                 with suppress(KafkaError, TimeoutError, OSError):
                     if consumer is None:
                         consumer = await self._connect(stack)
                     self._ends = await _ends(consumer, progress.keys())
-                since = self._lanes.assigning_since
+                since = self._processors.assigning_since
                 if since is not None and time.monotonic() - since > seconds:
                     raise Stalled("partitions were assigned, and are not taken up")
                 for stall in watchdog.look(progress, self._ends, time.monotonic()):
@@ -85,7 +86,7 @@ class WorkerWatch:
             async with asyncio.timeout(_ANSWERS_WITHIN):
                 await consumer.start()
                 consumer.assign([partition])
-                consumer.seek(partition, stall.progress.delivered_to)
+                consumer.seek(partition, stall.progress.received_offset)
                 return bool(await consumer.getmany(timeout_ms=2_000, max_records=1))
         except (KafkaError, TimeoutError, OSError):
             return False  # then it is Kafka that stands
@@ -94,7 +95,9 @@ class WorkerWatch:
                 await asyncio.wait_for(consumer.stop(), _ANSWERS_WITHIN)
 
 
-async def _ends(consumer: AIOKafkaConsumer, sources: Collection[TopicPartition]) -> dict[TopicPartition, int]:
+async def _ends(
+    consumer: AIOKafkaConsumer, sources: Collection[TopicPartition]
+) -> dict[TopicPartition, int]:
     partitions = [KafkaPartition(*source) for source in sources]
     async with asyncio.timeout(_ANSWERS_WITHIN):
         found = await consumer.end_offsets(partitions) if partitions else {}

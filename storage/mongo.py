@@ -24,6 +24,7 @@ from models.errors import OtherLayout, StorageBroken, StorageBusy, StorageUnavai
 from models.ledger import TopicPartition
 from storage.driver import Driver, connected, in_transaction, settled
 from storage.indexes import INDEXES
+from storage.mongo_checkpoints import MongoCheckpoints
 from storage.mongo_errors import (
     NO_SUCH_TRANSACTION,
     codes_of,
@@ -31,7 +32,6 @@ from storage.mongo_errors import (
     translated,
     words_of,
 )
-from storage.mongo_checkpoints import MongoCheckpoints
 from storage.port import R, Storage, Transaction, View
 from storage.transaction import Locks, MongoTransaction
 
@@ -45,8 +45,8 @@ _LEDGER = ("checkpoints", "amazon_orders", "commerce_orders", "turns")
 
 CONFLICT_SECONDS = 3.0
 """How long a partition's transaction is tried again while another one is in its way. It may be one
-that a dead worker left open, which ends when that one's partitions are taken up: until then a lane
-must be able to give up its own.
+that a dead worker left open, which ends when that one's partitions are taken up: until then a
+processor must be able to give up its own.
 """
 _UNKNOWN = "UnknownTransactionCommitResult"
 COMMIT_SECONDS = 10.0

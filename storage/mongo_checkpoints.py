@@ -5,20 +5,26 @@ from typing import Any
 
 from models.commands import COMMAND
 from models.errors import Fenced
-from models.ledger import CommandMessage, Outgoing, Checkpoint, TopicPartition
+from models.ledger import Checkpoint, CommandMessage, Outgoing, TopicPartition
 from storage.driver import settled
 from storage.ledger_documents import (
+    checkpoint_id,
     dead_letter_out,
     event_out,
     ids_of_event,
-    checkpoint_id,
     reference_in,
 )
 from storage.mongo_errors import translated
 from storage.values import Document
 
-_BEGINNING: Document = {"decided_to": 0, "part": 0, "part_refused": False, "outbox": [], "step": 0}
-_FIELDS = ("decided_to", "epoch", "step", "part", "part_refused")
+_BEGINNING: Document = {
+    "committed_offset": 0,
+    "part": 0,
+    "part_refused": False,
+    "outbox": [],
+    "step": 0,
+}
+_FIELDS = ("committed_offset", "epoch", "step", "part", "part_refused")
 
 
 class MongoCheckpoints:
@@ -40,7 +46,7 @@ class MongoCheckpoints:
             told = {name: document[name] for name in _FIELDS}
             return Checkpoint(source, outbox=outbox, topic_id=document.get("topic_id"), **told)
 
-    async def take_up(self, sources: Sequence[TopicPartition]) -> Sequence[Checkpoint]:
+    async def claim(self, sources: Sequence[TopicPartition]) -> Sequence[Checkpoint]:
         """See the port."""
         checkpoints = self._database.checkpoints
         ids = [checkpoint_id(source) for source in sources]
@@ -74,7 +80,7 @@ class MongoCheckpoints:
         if self._former_sessions:
             await self._database.command({"killSessions": self._former_sessions})
 
-    async def mark_published(self, checkpoint: Checkpoint, rest: Sequence[Outgoing] = ()) -> None:
+    async def trim_outbox(self, checkpoint: Checkpoint, rest: Sequence[Outgoing] = ()) -> None:
         """See the port."""
         with translated():
             marked = await self._database.checkpoints.update_one(
@@ -90,7 +96,7 @@ class MongoCheckpoints:
             if stored.epoch != checkpoint.epoch:
                 raise Fenced(f"{checkpoint.source} has another owner")
 
-    async def unpublished_elsewhere(
+    async def pending_in_other_outboxes(
         self, events: Collection[tuple[str, int]], but: Collection[TopicPartition]
     ) -> Collection[tuple[str, int]]:
         """See the port."""

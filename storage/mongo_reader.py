@@ -19,7 +19,7 @@ from storage.fact_documents import store_out
 from storage.indexes import INDEXES
 from storage.ledger_documents import offset_reset_out
 from storage.mongo_errors import translated
-from storage.order_documents import order_out, history_entry_from_document
+from storage.order_documents import history_entry_from_document, order_out
 from storage.order_lines import FIELDS, commerce_of, line_out
 from storage.reader import (
     BlockedGroup,
@@ -146,12 +146,12 @@ class MongoReader(Reader):
 
     @override
     async def standings(self) -> Mapping[TopicPartition, Standing]:
-        sized = {"decided_to": 1, "unpublished": {"$size": "$outbox"}}
+        sized = {"committed_offset": 1, "unpublished": {"$size": "$outbox"}}
         standings = {}
         for document in await self._aggregate("checkpoints", [{"$project": sized}]):
             topic, _, partition = document["_id"].rpartition(":")
             standings[TopicPartition(topic, int(partition))] = Standing(
-                document["decided_to"], document["unpublished"]
+                document["committed_offset"], document["unpublished"]
             )
         return standings
 

@@ -30,7 +30,7 @@ from models.outcomes import (
     WaitingReason,
     Withdrawn,
 )
-from models.records import MessageRef, OrderRecord, HistoryEntry
+from models.records import HistoryEntry, MessageRef, OrderRecord
 from storage.values import Document, money_in, money_out, present
 
 _ENUMS = {

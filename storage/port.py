@@ -7,7 +7,7 @@ from typing import Protocol, TypeVar
 from models.catalog import Catalog
 from models.commands import OrderCursor
 from models.facts import Listing, Store
-from models.ledger import ChangeSet, DeadLetter, Outgoing, Checkpoint, TopicPartition
+from models.ledger import ChangeSet, Checkpoint, DeadLetter, Outgoing, TopicPartition
 from models.records import CommerceOrder, OrderRecord, StockedProduct
 from models.replays import RecordedAnswer, Replay, Selection
 
@@ -180,7 +180,7 @@ class Storage(Protocol):
         """Give where a partition stands, with what is still to be published of it."""
         ...
 
-    async def take_up(self, sources: Sequence[TopicPartition]) -> Sequence[Checkpoint]:
+    async def claim(self, sources: Sequence[TopicPartition]) -> Sequence[Checkpoint]:
         """Take partitions up: begin new epochs, and end what their former owners left open.
 
         From here on a former owner can neither move nor mark the checkpoint. A worker that was
@@ -189,7 +189,7 @@ class Storage(Protocol):
         """
         ...
 
-    async def mark_published(self, checkpoint: Checkpoint, rest: Sequence[Outgoing] = ()) -> None:
+    async def trim_outbox(self, checkpoint: Checkpoint, rest: Sequence[Outgoing] = ()) -> None:
         """Record that all but the rest is published, if it is still the same step.
 
         Raises:
@@ -197,7 +197,7 @@ class Storage(Protocol):
         """
         ...
 
-    async def unpublished_elsewhere(
+    async def pending_in_other_outboxes(
         self, events: Collection[tuple[str, int]], but: Collection[TopicPartition]
     ) -> Collection[tuple[str, int]]:
         """Give those of these events, by key and sequence, that are still to go out elsewhere.

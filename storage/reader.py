@@ -12,7 +12,7 @@ from models.ledger import OffsetReset, TopicPartition
 from models.money import Money
 from models.order_query import OrderQuery
 from models.outcomes import ImportState, MissingDetail
-from models.records import CommerceOrder, OrderRecord, HistoryEntry
+from models.records import CommerceOrder, HistoryEntry, OrderRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ class OrderHistory:
 class Standing:
     """How far a source partition is decided, and how many messages of that are still to go out."""
 
-    decided_to: int
+    committed_offset: int
     unpublished: int
 
 

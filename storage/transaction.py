@@ -14,7 +14,7 @@ from typing_extensions import override
 from models import keys
 from models.catalog import Catalog
 from models.facts import Listing, Store
-from models.ledger import ChangeSet, DeadLetter, Checkpoint
+from models.ledger import ChangeSet, Checkpoint, DeadLetter
 from models.records import OrderRecord, StockedProduct
 from storage.fact_cache import FactCache
 from storage.fact_documents import listing_out, product_out, store_out
@@ -67,7 +67,7 @@ class MongoTransaction(MongoQueries, MongoReplayQueries, Transaction):
 
     @override
     async def lock(self, stocks: Collection[str] = (DEFAULT_STOCK,)) -> int:
-        # First in this process, and before the first word to the database: what another lane
+        # First in this process, and before the first word to the database: what another processor
         # commits while this one waits would be a conflict for a transaction that has begun.
         for stock in sorted(stocks):
             await self._held.enter_async_context(self._locks.locks[stock])

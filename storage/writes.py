@@ -6,17 +6,17 @@ from typing import Any
 from pymongo import DeleteOne, InsertOne, UpdateOne
 
 from models.keys import listing_key
-from models.ledger import ChangeSet, OrderWrite, Checkpoint
+from models.ledger import ChangeSet, Checkpoint, OrderWrite
 from storage.commerce_documents import commerce_order_in, commerce_progress_in
 from storage.fact_documents import listing_in, product_in, store_in
 from storage.ledger_documents import (
+    checkpoint_id,
     dead_letter_in,
     event_in,
     offset_reset_in,
-    checkpoint_id,
     reference_in,
 )
-from storage.order_documents import order_in, outcome_in, history_entry_to_document
+from storage.order_documents import history_entry_to_document, order_in, outcome_in
 from storage.port import DEFAULT_STOCK
 from storage.replay_documents import answer_in, replay_in, replay_part_in, sync_id
 from storage.values import Document, present
@@ -59,8 +59,8 @@ def operations(
 ) -> list[Operation]:
     """Give the writes of a batch. They touch different documents: their order does not matter.
 
-    The checkpoints come first, so that who has lost one is told so. `histories` are the stored histories
-    of new orders that were known under another store, by key.
+    The checkpoints come first, so that who has lost one is told so. `histories` are the stored
+    histories of new orders that were known under another store, by key.
     """
     batch = _Batch(database)
     for before, after in moves:
@@ -93,7 +93,7 @@ def _move(batch: _Batch, before: Checkpoint, after: Checkpoint) -> None:
     # An upsert that finds another checkpoint than expected collides with that one's `_id`.
     stands = {"_id": checkpoint_id(before.source), "epoch": before.epoch, "step": before.step}
     moved = {
-        "decided_to": after.decided_to,
+        "committed_offset": after.committed_offset,
         "step": after.step,
         "part": after.part,
         "part_refused": after.part_refused,

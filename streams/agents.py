@@ -1,4 +1,4 @@
-"""The Faust app: one agent per topic that is read, each handing whole batches to their lanes."""
+"""The Faust app: one agent per topic that is read, each dispatching whole batches."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,10 +10,10 @@ from faust.types import StreamT
 from yarl import URL
 
 from models.ledger import TopicPartition
+from streams.assignment import PartitionAssignment
 from streams.blocker_check import BlockerCheckStage
 from streams.facts import ListingsStage, ProductsStage, StoresStage
 from streams.import_policy import ImportPolicyStage
-from streams.lanes import PartitionAssignment
 from streams.order_updates import OrderUpdatesStage
 from streams.recovery import LedgerTables
 from streams.stage import Stage
@@ -46,7 +46,9 @@ class AppOptions:
     credentials: Any = None
 
 
-def build_app(options: AppOptions, lanes: PartitionAssignment, data_dir: str) -> faust.App:
+def build_app(
+    options: AppOptions, partition_assignment: PartitionAssignment, data_dir: str
+) -> faust.App:
     """Build the Faust app. Nothing is connected yet."""
     urls = [URL(f"kafka://{server.strip()}") for server in options.bootstrap_servers.split(",")]
     app = faust.App(
@@ -77,18 +79,22 @@ def build_app(options: AppOptions, lanes: PartitionAssignment, data_dir: str) ->
         topic_allow_declare=False,
         web_enabled=False,
     )
-    app.transport = LedgerTransport(urls, app, lanes=lanes)
+    app.transport = LedgerTransport(urls, app, partition_assignment=partition_assignment)
     for name, (topic, _) in AGENTS.items():
-        _add_agent(app, options.topic_prefix + topic, name, lanes)
+        _add_agent(app, options.topic_prefix + topic, name, partition_assignment)
     return app
 
 
-def _add_agent(app: faust.App, topic: str, name: str, lanes: PartitionAssignment) -> None:
+def _add_agent(
+    app: faust.App, topic: str, name: str, partition_assignment: PartitionAssignment
+) -> None:
     async def agent(stream: StreamT[Any]) -> None:
         # Without acks: the ledger knows what is done, Faust need not.
         async for event in cast(Stream[Any], stream).noack().events():
             message = event.message
-            lanes.deliver(TopicPartition(message.topic, message.partition), event.value)
+            partition_assignment.dispatch(
+                TopicPartition(message.topic, message.partition), event.value
+            )
 
     channel = app.topic(topic, key_serializer="raw", value_serializer="raw", acks=False)
     app.agent(channel, name=name, concurrency=1)(agent)

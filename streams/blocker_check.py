@@ -149,7 +149,9 @@ async def _check_again(
         page.judge(page.record(record.key) or record, page.occasion(message))
 
 
-def _go_on(page: UnitOfWork, key: str, command: Recheck | Sync, checked: Sequence[OrderRecord]) -> bool:
+def _go_on(
+    page: UnitOfWork, key: str, command: Recheck | Sync, checked: Sequence[OrderRecord]
+) -> bool:
     """Put the next command of the chain into the outbox if there may be more orders."""
     if len(checked) < STEP:
         return False

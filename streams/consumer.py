@@ -11,7 +11,8 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import structlog
-from aiokafka import AIOKafkaConsumer, TopicPartition as KafkaPartition
+from aiokafka import AIOKafkaConsumer
+from aiokafka import TopicPartition as KafkaPartition
 from aiokafka.consumer.fetcher import Fetcher, FetchResult, OffsetResetStrategy
 from aiokafka.errors import (
     CorruptRecordException,
@@ -246,7 +247,9 @@ class CommittedFetcher(Fetcher):  # type: ignore[misc]  # aiokafka has no types
         if found is None or not is_there or partition in self._records:
             return False
         self._keep(
-            assignment, partition, FetchedRecords.unserved(TopicPartition(*partition), offset, found - 1)
+            assignment,
+            partition,
+            FetchedRecords.unserved(TopicPartition(*partition), offset, found - 1),
         )
         return True
 

@@ -38,7 +38,9 @@ def read_fact(message: Incoming, model: type[Fact], *, deletable: bool) -> FactM
     if value is None:
         key = (message.key or b"").decode(errors="replace")
         if not deletable or not key:
-            return FactMessage(message, refusal=_refusal(DeadLetterCode.UNKNOWN_PAYLOAD, _NO_TOMBSTONE))
+            return FactMessage(
+                message, refusal=_refusal(DeadLetterCode.UNKNOWN_PAYLOAD, _NO_TOMBSTONE)
+            )
         if len(key) > MAX_KEY:
             too_long = f"key: expected at most {MAX_KEY} characters"
             return FactMessage(message, refusal=_refusal(DeadLetterCode.INVALID_MESSAGE, too_long))

@@ -43,7 +43,9 @@ class ImportPolicyStage(Stage[Orders]):
         )
         return (message, first), (message, rest)
 
-    async def decide(self, read: Sequence[Orders], page: UnitOfWork, transaction: Transaction) -> None:
+    async def decide(
+        self, read: Sequence[Orders], page: UnitOfWork, transaction: Transaction
+    ) -> None:
         """Record every order, ask the policy and the blocker check, and amend what is created."""
         await page.lock(transaction)
         named = {order.amazon_order_id for _, reading in read for order in reading.orders}
@@ -60,7 +62,7 @@ class ImportPolicyStage(Stage[Orders]):
         news += [
             (stores[order.amazon_order_id], order, occasion)
             for letter in await transaction.details_of(first_seen)
-            for occasion in (page.claim(letter),)
+            for occasion in (page.claim_dead_letter(letter),)
             for order in read_payload(letter.value).orders
             if order.amazon_order_id in first_seen
         ]

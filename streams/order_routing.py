@@ -27,7 +27,10 @@ _EXPECTED = (
 
 
 def route(
-    read: Sequence[Orders], holders: Mapping[str, str], stores: Mapping[str, Store], page: UnitOfWork
+    read: Sequence[Orders],
+    holders: Mapping[str, str],
+    stores: Mapping[str, Store],
+    page: UnitOfWork,
 ) -> list[News]:
     """Return each order with its key, in the order of the messages.
 

@@ -1,4 +1,4 @@
-"""The outbox: what a lane's partitions have decided and are still to tell."""
+"""The outbox: what a processor's partitions have decided and are still to tell."""
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,14 +9,14 @@ import structlog
 
 from models.errors import Fenced, TransientStorageError
 from models.events import Event
-from models.ledger import Outgoing, Checkpoint, TopicPartition
+from models.ledger import Checkpoint, Outgoing, TopicPartition
 from storage.port import Storage
 from streams.publisher import Publisher
 
 log = structlog.get_logger(__name__)
 
 PATIENCE_SECONDS = 60.0
-"""How long an event waits for the one before it, that another lane is to publish."""
+"""How long an event waits for the one before it, that another processor is to publish."""
 _PAUSES = 0.005, 0.5
 """The first and the longest pause between two looks, in seconds."""
 
@@ -24,7 +24,7 @@ _PAUSES = 0.005, 0.5
 class End(NamedTuple):
     """Where a partition stands after a transaction; see `models.ledger.Checkpoint`."""
 
-    decided_to: int
+    committed_offset: int
     part: int = 0
     is_refused: bool = False
 
@@ -32,7 +32,7 @@ class End(NamedTuple):
 class Outbox:
     """Publishes what is decided, in its order, while the next is being decided.
 
-    It is kept in the checkpoint of the lane's first partition; what an earlier owner left in
+    It is kept in the checkpoint of the processor's first partition; what an earlier owner left in
     another one moves there with the next transaction.
 
     An order's events are decided on more than one topic, perhaps by more than one worker. One
@@ -44,8 +44,8 @@ class Outbox:
     ) -> None:
         self.checkpoints = {checkpoint.source: checkpoint for checkpoint in checkpoints}
         """Where each partition stands, by the last transaction that moved it."""
-        self.published_to = {
-            source: 0 if checkpoint.outbox else checkpoint.decided_to
+        self.published_offset = {
+            source: 0 if checkpoint.outbox else checkpoint.committed_offset
             for source, checkpoint in self.checkpoints.items()
         }
         """Everything before these offsets is decided and published."""
@@ -77,12 +77,14 @@ class Outbox:
         for source, before in self.checkpoints.items():
             kept = outbox if source == self._keeper else ()
             if source in ends or kept or before.outbox:
-                stays = End(before.decided_to, before.part, before.part_refused)
+                stays = End(before.committed_offset, before.part, before.part_refused)
                 to, part, is_refused = ends.get(source, stays)
                 moves.append((before, before.moved(to, kept, part, part_refused=is_refused)))
         return moves
 
-    def add(self, moves: Iterable[tuple[Checkpoint, Checkpoint]], outgoing: Sequence[Outgoing]) -> None:
+    def add(
+        self, moves: Iterable[tuple[Checkpoint, Checkpoint]], outgoing: Sequence[Outgoing]
+    ) -> None:
         """Take in what a transaction, which is committed, has moved and decided."""
         self.checkpoints |= {after.source: after for _, after in moves}
         self._unpublished = (*self._unpublished, *outgoing)
@@ -90,16 +92,18 @@ class Outbox:
     async def publish(self, *, resumed: bool = False) -> None:
         """Begin to publish what is there; what was begun before is waited for."""
         await self._published()
-        ends = {source: checkpoint.decided_to for source, checkpoint in self.checkpoints.items()}
+        ends = {
+            source: checkpoint.committed_offset for source, checkpoint in self.checkpoints.items()
+        }
         if self._unpublished:
             self._publishing = asyncio.create_task(
                 self._publish(self._unpublished, ends, resumed=resumed)
             )
         else:
-            self.published_to = ends
+            self.published_offset = ends
 
     def close(self) -> None:
-        """Wait for no other lane any more: the next owner publishes what waits."""
+        """Wait for no other processor any more: the next owner publishes what waits."""
         self._closing = True
 
     async def settle(self) -> None:
@@ -128,9 +132,10 @@ class Outbox:
             done = set(map(id, ready))
             self._unpublished = tuple(one for one in self._unpublished if id(one) not in done)
             if not waiting:
-                self.published_to = ends
+                self.published_offset = ends
                 return
-            # Others may wait for what has just gone out: two lanes must not wait for each other.
+            # Others may wait for what has just gone out: two processors must not wait for each
+            # other.
             is_told = await self._mark()
             if self._closing:
                 return
@@ -143,7 +148,9 @@ class Outbox:
         if not earlier:
             return set()
         try:
-            missing = await self._storage.unpublished_elsewhere(earlier, self.checkpoints.keys())
+            missing = await self._storage.pending_in_other_outboxes(
+                earlier, self.checkpoints.keys()
+            )
         except TransientStorageError:
             log.warning("storage-unavailable", error="order of events", attempt=1)
             missing = earlier
@@ -155,7 +162,7 @@ class Outbox:
         Raises:
             Fenced: Another owner is there, perhaps one that has lost its place since and
                 only slept. An owner that went on would never record anything again, and what is
-                recorded nowhere as published holds up what other lanes have to tell.
+                recorded nowhere as published holds up what other processors have to tell.
         """
         for source, checkpoint in list(self.checkpoints.items()):
             if not checkpoint.outbox:
@@ -163,7 +170,7 @@ class Outbox:
             left = set(map(id, self._unpublished))
             rest = tuple(one for one in checkpoint.outbox if id(one) in left)
             try:
-                await self._storage.mark_published(checkpoint, rest)
+                await self._storage.trim_outbox(checkpoint, rest)
             except TransientStorageError:
                 log.warning("mark-published-failed", source=source)
                 return False

@@ -16,12 +16,12 @@ from models.facts import Store
 from models.ledger import ChangeSet, CommandMessage, DeadLetter, OrderWrite, Outgoing
 from models.outcomes import Created
 from models.records import (
-    MessageRef,
     CommerceOrder,
+    HistoryEntry,
     MessageContext,
+    MessageRef,
     OrderRecord,
     StockedProduct,
-    HistoryEntry,
 )
 from models.refusals import Rejection
 from models.replays import ReplayAnswer
@@ -215,7 +215,9 @@ class UnitOfWork:
         for sku, pieces in counted:
             self._hold(sku, -pieces)
 
-    def refuse(self, message: Incoming, refusal: Rejection, *, details_of: str | None = None) -> None:
+    def refuse(
+        self, message: Incoming, refusal: Rejection, *, details_of: str | None = None
+    ) -> None:
         """Add a dead letter, with the bytes as they came: one for each message.
 
         Bytes beyond what is kept stay where they came from, and the letter says so.
@@ -227,7 +229,7 @@ class UnitOfWork:
             self._changes.dead_letters.append(letter)
             self.outgoing.append(letter)
 
-    def claim(self, letter: DeadLetter) -> MessageContext:
+    def claim_dead_letter(self, letter: DeadLetter) -> MessageContext:
         """Mark a dead letter as taken up; give the occasion it is."""
         self._changes.claimed.append(letter.dead_letter_id)
         return MessageContext(MessageRef(letter.topic, letter.partition, letter.offset), self.at)

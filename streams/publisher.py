@@ -19,7 +19,7 @@ from tenacity import AsyncRetrying, retry_if_exception_type, wait_exponential_ji
 
 from models.ledger import DeadLetter, Outgoing
 from streams.messages import encode
-from streams.tail import not_yet_sent
+from streams.tail import drop_already_published
 from streams.topics import MAX_PUBLISHED_BYTES
 
 log = structlog.get_logger(__name__)
@@ -84,7 +84,9 @@ class Publisher:
                 producer = await self._current()
                 try:
                     if resumed or attempt.retry_state.attempt_number > 1:
-                        outgoing = await not_yet_sent(outgoing, self._new_consumer, self._prefix)
+                        outgoing = await drop_already_published(
+                            outgoing, self._new_consumer, self._prefix
+                        )
                     await self._send(producer, outgoing, thrift)
                 except _UndeliveredError as failed:
                     _log(failed, attempt.retry_state.attempt_number)
@@ -134,7 +136,7 @@ class Publisher:
         async with self._renewing:
             current: Any = self._producer
             if current is not producer:
-                return  # another lane has seen to it
+                return  # another processor has seen to it
             self._producer = None
         try:
             await asyncio.wait_for(producer.stop(), timeout=5)

@@ -34,7 +34,9 @@ class Stage(Protocol[Read]):
         del read, weight
         return None
 
-    async def decide(self, read: Sequence[Read], page: UnitOfWork, transaction: Transaction) -> None:
+    async def decide(
+        self, read: Sequence[Read], page: UnitOfWork, transaction: Transaction
+    ) -> None:
         """Gather, decide, and put the decisions on the page.
 
         What was read may be of several partitions. It may run more than once for the same.

@@ -15,7 +15,7 @@ MARGIN = timedelta(seconds=30)
 _ORIGIN = tuple(f"__connect.errors.{part}" for part in ("topic", "partition", "offset"))
 
 
-async def not_yet_sent(
+async def drop_already_published(
     outgoing: Sequence[Outgoing],
     new_consumer: Callable[[Sequence[str]], AIOKafkaConsumer],
     topic_prefix: str,

@@ -25,13 +25,14 @@ from faust.types import TP
 from tenacity import AsyncRetrying, retry_if_exception_type
 
 from models.ledger import TopicPartition
+from streams.assignment import LogBounds, PartitionAssignment
 from streams.consumer import METADATA_SECONDS, Consumer
 from streams.decoding import Record
-from streams.lane import Batch
-from streams.lanes import PartitionAssignment, LogBounds
+from streams.processor import Batch
 
 PEEK_SECONDS = 0.02
-"""How long to wait for news of some partitions while others, whose lanes are full, have some."""
+"""How long to wait for news of some partitions while others, whose processors are full, have
+some."""
 COMMIT_SECONDS = 5.0
 """How long Kafka may take to note offsets. They are there for tools that show lag, no more."""
 
@@ -107,7 +108,9 @@ class LedgerConsumerThread(AIOKafkaConsumerThread):
 
     async def log_bounds(self, partitions: Collection[TP]) -> Mapping[TopicPartition, LogBounds]:
         """Return the bounds of those partitions that there are, and watch their topics' ids."""
-        found: Mapping[TopicPartition, LogBounds] = await self.call_thread(self._log_bounds, partitions)
+        found: Mapping[TopicPartition, LogBounds] = await self.call_thread(
+            self._log_bounds, partitions
+        )
         return found
 
     async def _log_bounds(self, partitions: Collection[TP]) -> Mapping[TopicPartition, LogBounds]:
@@ -119,7 +122,9 @@ class LedgerConsumerThread(AIOKafkaConsumerThread):
         self._topic_ids = ids = await consumer.topic_ids({tp.topic for tp in there})
         starts = await consumer.beginning_offsets(there)
         ends = await consumer.end_offsets(there)
-        return {TopicPartition(*tp): LogBounds(starts[tp], ends[tp], ids.get(tp.topic)) for tp in there}
+        return {
+            TopicPartition(*tp): LogBounds(starts[tp], ends[tp], ids.get(tp.topic)) for tp in there
+        }
 
     async def _check_topics(self, consumer: Consumer) -> None:
         """Have partitions taken up anew whose topic was deleted and created anew meanwhile.
@@ -175,12 +180,14 @@ class LedgerConsumer(FaustConsumer):
     async def seek_to_committed(self) -> Mapping[TP, int]:
         """Take up the assigned partitions where the ledger says."""
         assigned = [TopicPartition(*tp) for tp in self.assignment()]
-        offsets = await self.transport.lanes.assign(assigned, self._bounds_of)
+        offsets = await self.transport.partition_assignment.assign(assigned, self._bounds_of)
         offsets_by_partition = {TP(*source): offset for source, offset in offsets.items()}
         await self.seek_wait(offsets_by_partition)
         return offsets_by_partition
 
-    async def _bounds_of(self, sources: Collection[TopicPartition]) -> Mapping[TopicPartition, LogBounds]:
+    async def _bounds_of(
+        self, sources: Collection[TopicPartition]
+    ) -> Mapping[TopicPartition, LogBounds]:
         # Brokers away for long end no worker. Its end, and the next rebalance, break this off.
         again = AsyncRetrying(retry=retry_if_exception_type(KafkaTimeoutError), reraise=True)
         bounds: Mapping[TopicPartition, LogBounds] = await again(
@@ -190,7 +197,7 @@ class LedgerConsumer(FaustConsumer):
 
     async def wait_empty(self) -> None:
         """Before partitions are given up: finish what is at hand, then tell Kafka how far."""
-        drained = await self.transport.lanes.drain()
+        drained = await self.transport.partition_assignment.drain()
         # A commit that is under way knows of less: it must not arrive after this one.
         await self.maybe_wait_for_commit_to_finish()
         if committable := {TP(*source): offset for source, offset in drained.items() if offset}:
@@ -201,9 +208,9 @@ class LedgerConsumer(FaustConsumer):
         active_partitions: set[TP] | None,
         timeout: float,  # noqa: ASYNC109 - Faust's
     ) -> Mapping[TP, list[Any]]:
-        """Read what lanes have room for: to Faust, one full queue would stop all the others."""
+        """Read what processors have room for: in Faust, one full queue stops all the others."""
         active = {TopicPartition(*tp) for tp in active_partitions or ()}
-        ready = await self.transport.lanes.with_room(active, timeout)
+        ready = await self.transport.partition_assignment.with_room(active, timeout)
         if not ready:
             return {}
         patience = timeout if ready == active else PEEK_SECONDS
@@ -211,11 +218,16 @@ class LedgerConsumer(FaustConsumer):
 
     def _filter_tps_with_pending_acks(self, topics: Any = None) -> Iterator[TP]:
         del topics  # all of them: what is published is the ledger's to say
-        return (TP(*source) for source in self.transport.lanes.published())
+        return (TP(*source) for source in self.transport.partition_assignment.published())
 
     def _new_offset(self, tp: TP) -> int | None:
         # 0 is also what a partition has whose earlier owner's events are still to go out.
-        return self.transport.lanes.published().get(TopicPartition(tp.topic, tp.partition)) or None
+        return (
+            self.transport.partition_assignment.published().get(
+                TopicPartition(tp.topic, tp.partition)
+            )
+            or None
+        )
 
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
         """A batch is not a gap."""
@@ -226,6 +238,8 @@ class LedgerTransport(FaustTransport):
 
     Consumer = LedgerConsumer
 
-    def __init__(self, *args: Any, lanes: PartitionAssignment, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, partition_assignment: PartitionAssignment, **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
-        self.lanes = lanes
+        self.partition_assignment = partition_assignment

@@ -10,10 +10,10 @@ from models.ledger import TopicPartition
 class Progress(NamedTuple):
     """How far a partition is, as offsets; `step` counts the transactions decided on it."""
 
-    decided_to: int
+    committed_offset: int
     step: int
-    published_to: int
-    delivered_to: int
+    published_offset: int
+    received_offset: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,21 +31,21 @@ class Stall:
 
         The end of a log can be a producer's mark of a transaction, which no one is given.
         """
-        return self.progress.published_to >= self.progress.delivered_to
+        return self.progress.published_offset >= self.progress.received_offset
 
     def __str__(self) -> str:
         """Say which partition, how far it is, and what stands."""
         now = self.progress
         if self.is_unread:
             what = "nothing is read"
-        elif now.decided_to < now.delivered_to:
+        elif now.committed_offset < now.received_offset:
             what = "what was read is not decided"
         else:
             what = "what was decided is not published"
         return (
-            f"{self.source.topic}:{self.source.partition} stands at {now.decided_to} of {self.end} "
-            f"for {self.seconds:.0f} s: {what} (read to {now.delivered_to}, "
-            f"published to {now.published_to})"
+            f"{self.source.topic}:{self.source.partition} stands at {now.committed_offset} of "
+            f"{self.end} for {self.seconds:.0f} s: {what} (read to {now.received_offset}, "
+            f"published to {now.published_offset})"
         )
 
 
@@ -60,7 +60,10 @@ class Watchdog:
         self._since: dict[TopicPartition, tuple[tuple[int, int, int], float]] = {}
 
     def look(
-        self, progress: Mapping[TopicPartition, Progress], ends: Mapping[TopicPartition, int], at: float
+        self,
+        progress: Mapping[TopicPartition, Progress],
+        ends: Mapping[TopicPartition, int],
+        at: float,
     ) -> Sequence[Stall]:
         """Give the partitions that stand for too long.
 
@@ -72,10 +75,10 @@ class Watchdog:
         before, self._since = self._since, {}
         stalls = []
         for source, now in progress.items():
-            end = max(ends.get(source, 0), now.delivered_to)
-            if now.published_to >= end:
+            end = max(ends.get(source, 0), now.received_offset)
+            if now.published_offset >= end:
                 continue
-            mark = (now.decided_to, now.step, now.published_to)
+            mark = (now.committed_offset, now.step, now.published_offset)
             known, since = before.get(source, (mark, at))
             self._since[source] = (mark, since if known == mark else at)
             if known == mark and at - since > self._seconds:

@@ -17,14 +17,14 @@ from models.ledger import CommandMessage, DeadLetter, Header
 from models.money import Money
 from models.outcomes import Blocked, Waiting, WaitingReason
 from models.records import (
-    MessageRef,
     CommerceLine,
     CommerceOrder,
-    Reservation,
-    MessageContext,
-    OrderRecord,
-    StockedProduct,
     HistoryEntry,
+    MessageContext,
+    MessageRef,
+    OrderRecord,
+    Reservation,
+    StockedProduct,
 )
 from models.refusals import DeadLetterCode, Rejection
 from models.replays import Replay, ReplayState

@@ -10,7 +10,8 @@ from dataclasses import replace
 from typing import Any
 
 import uvloop
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition as KafkaPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka import TopicPartition as KafkaPartition
 from aiokafka.abc import ConsumerRebalanceListener
 
 from bench.contenders.batch_work import STAGES
@@ -24,7 +25,7 @@ from streams.clock import now
 from streams.messages import encode
 from streams.page import UnitOfWork
 from streams.stage import Stage
-from streams.tail import not_yet_sent
+from streams.tail import drop_already_published
 
 _IDLE_MS = 50
 
@@ -61,14 +62,14 @@ class Loop(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is unty
         """Take partitions up where the ledger says; what was left unpublished goes out first."""
         if not sources:
             return
-        for position in await self._storage.take_up(sources):
-            left = await not_yet_sent(
+        for position in await self._storage.claim(sources):
+            left = await drop_already_published(
                 position.outbox,
                 lambda topics: new_consumer(self._settings, topics),
                 self._settings.topic_prefix,
             )
             await self._publish(left)
-            self._consumer.seek(KafkaPartition(*position.source), position.decided_to)
+            self._consumer.seek(KafkaPartition(*position.source), position.committed_offset)
             self._positions[position.source] = position
 
     async def run(self) -> None:
@@ -93,10 +94,10 @@ class Loop(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is unty
         await self._take_up([source for source in batches if source not in self._positions])
         befores = {source: self._positions[source] for source in batches}
         new = {
-            source: [one for one in records if one.offset >= befores[source].decided_to]
+            source: [one for one in records if one.offset >= befores[source].committed_offset]
             for source, records in batches.items()
             # What begins later was read before the seek, and is read again from there.
-            if records[0].offset <= befores[source].decided_to
+            if records[0].offset <= befores[source].committed_offset
         }
         new = {source: records for source, records in new.items() if records}
         if not new:
@@ -119,7 +120,7 @@ class Loop(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is unty
         afters = await self._storage.transact(decide, keeper)
         await self._publish([one for after in afters for one in after.outbox])
         await self._consumer.commit(
-            {KafkaPartition(*after.source): after.decided_to for after in afters}
+            {KafkaPartition(*after.source): after.committed_offset for after in afters}
         )
         self._positions |= {after.source: after for after in afters}
 
@@ -138,7 +139,7 @@ class Loop(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is unty
     async def _mark(self) -> None:
         for source, position in list(self._positions.items()):
             if position.outbox:
-                await self._storage.mark_published(position)
+                await self._storage.trim_outbox(position)
                 self._positions[source] = replace(position, outbox=())
 
 

@@ -1,4 +1,4 @@
-"""From the bytes of a message to a `ParseResult`: size, JSON, envelopes, kind, each order in turn."""
+"""From the bytes of a message to a `ParseResult`: size, JSON, envelopes, kind, each order."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence

@@ -1,4 +1,4 @@
-"""An order's history for people: the order, its state and remedies, and its history in time order."""
+"""An order for people: the order itself, its state and remedies, and its history."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any

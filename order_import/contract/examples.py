@@ -39,7 +39,9 @@ def read_examples() -> Mapping[str, Sequence[Example]]:
         "Listing": [_example(sample.LISTING, key=f"{sample.STORE}/MUG-BLUE-US")],
         "ListingRemoved": [_example(None, key=f"{sample.STORE}/MUG-BLUE-US")],
         "OrderUpdate": [_example(sample.UPDATE, key=sample.COMMERCE_ORDER)],
-        "Recheck": [_command(Recheck(fact=keys.depends_on_product("MUG-BLUE")), "product:MUG-BLUE")],
+        "Recheck": [
+            _command(Recheck(fact=keys.depends_on_product("MUG-BLUE")), "product:MUG-BLUE")
+        ],
         "Sync": [_command(Sync(store_id=sample.STORE, requested_at=_AT), sample.STORE)],
         "ReplayStep": [_command(ReplayStep(replay_id="2026-11-23-1", step=0), "2026-11-23-1")],
     }

@@ -73,5 +73,5 @@ async def _decided(sent: Sequence[Sent], reader: Reader) -> Sequence[Sent]:
         one
         for one in sent
         if (standing := standings.get(TopicPartition(one.topic, one.partition))) is not None
-        and one.offset < standing.decided_to
+        and one.offset < standing.committed_offset
     ]

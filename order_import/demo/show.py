@@ -127,7 +127,7 @@ class _View:
 
     async def _decided(self) -> int:
         standings = await self._reader.standings()
-        return sum(standing.decided_to for standing in standings.values())
+        return sum(standing.committed_offset for standing in standings.values())
 
     async def _tables(self, line: str) -> Group:
         counts = await self._reader.state_counts()

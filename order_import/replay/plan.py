@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from models.facts import Store
-from models.records import MessageRef, MessageContext
+from models.records import MessageContext, MessageRef
 from models.replays import (
     NOT_RECEIVED,
     ReplayAnswer,

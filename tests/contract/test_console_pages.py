@@ -27,10 +27,10 @@ from tests.builders import (
     a_block,
     a_blocker,
     a_dead_letter,
+    a_history_entry,
     a_product,
     a_record,
     a_store,
-    a_history_entry,
     an_order,
 )
 from tests.unit.test_console_filter import ODD_CURSORS
@@ -132,7 +132,7 @@ async def _fill(told: Settings) -> None:
     )
     async with connect_storage(told) as storage:
         await storage.prepare()
-        [checkpoint] = await storage.take_up([SOURCE])
+        [checkpoint] = await storage.claim([SOURCE])
 
         async def work(transaction: Transaction) -> None:
             await transaction.lock()

@@ -97,7 +97,7 @@ async def work(storage: Any, names: Names) -> None:
     """A worker's life: facts, orders, their judgement, replays, and the checkpoint."""
     await storage.prepare()
     await storage.check_layout()
-    [checkpoint] = await storage.take_up([SOURCE])
+    [checkpoint] = await storage.claim([SOURCE])
     blocked = a_record(outcome=a_block(), depends_on=("product:SKU-1",))
     other = a_record(order=an_order(amazon_order_id="902-2"), outcome=Created("c-2"))
     changes = ChangeSet(
@@ -139,8 +139,8 @@ async def work(storage: Any, names: Names) -> None:
     await storage.transact(then)
     await storage.look(lambda view: select(Asked(view, names)))
     stored = await storage.checkpoint(SOURCE)
-    await storage.mark_published(stored, ())
-    await storage.unpublished_elsewhere({(KEY, 1)}, [SOURCE])
+    await storage.trim_outbox(stored, ())
+    await storage.pending_in_other_outboxes({(KEY, 1)}, [SOURCE])
     await storage.claim_sync(NOW, NOW + timedelta(minutes=5))
 
 

@@ -16,7 +16,7 @@ import pytest
 from typing_extensions import override
 
 from models.commands import Recheck
-from models.ledger import ChangeSet, CommandMessage, Checkpoint, TopicPartition
+from models.ledger import ChangeSet, Checkpoint, CommandMessage, TopicPartition
 from models.outcomes import Created
 from models.records import OrderRecord
 from storage.driver import Driver
@@ -64,7 +64,7 @@ def _pair(name: str) -> Pair:
 
 @dataclass
 class Party:
-    """One of the two: a lane's transaction on a storage of its own, that can be held."""
+    """One of the two: a processor's transaction on a storage of its own, that can be held."""
 
     storage: Storage
     checkpoint: Checkpoint
@@ -261,7 +261,7 @@ async def _meet(storages: Sequence[Storage], name: str) -> tuple[Pair, Party, Pa
 
     await storages[0].transact(work)
     fact, judgement = [
-        Party(storage, (await storage.take_up([TopicPartition(told[0], 0)]))[0], *told)
+        Party(storage, (await storage.claim([TopicPartition(told[0], 0)]))[0], *told)
         for storage, told in zip(storages, (pair.fact, pair.judgement), strict=True)
     ]
     return pair, fact, judgement

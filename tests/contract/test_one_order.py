@@ -35,11 +35,11 @@ from tests.builders import (
     STORE,
     a_commerce_order,
     a_document,
+    a_history_entry,
     a_message,
     a_product,
     a_record,
     a_store,
-    a_history_entry,
     an_order,
     later,
 )
@@ -89,7 +89,7 @@ class Worker:
 
     async def run(self) -> None:
         source = TopicPartition(TopicName.ORDERS, self.partition)
-        [before] = await self.storage.take_up([source])
+        [before] = await self.storage.claim([source])
         stage = STAGES[TopicName.ORDERS]
         read: Any = stage.read([a_message(self.document, partition=self.partition)])
 
@@ -102,7 +102,7 @@ class Worker:
             await transaction.write(page.to_changes(), moves)
 
         while True:
-            with contextlib.suppress(StorageBusy, DuplicateKey):  # as a lane: again at once
+            with contextlib.suppress(StorageBusy, DuplicateKey):  # as a processor: again at once
                 return await self.storage.transact(work, source)
 
 
@@ -284,7 +284,9 @@ async def test_rule_22_a_moved_order_is_stored_whole_and_its_old_key_is_gone(
     was = waiting(buyer={"name": "Dana Muster"}, marketplace_id="MX")
     await write(one, orders=[replace(new(was), history=(told,) * HISTORY_LENGTH)])
     order: AmazonOrder = was.order.model_copy(update={"store_id": STORE})
-    moved = replace(was, store_id=STORE, order=order, outcome=Created("c"), depends_on=(), received=2)
+    moved = replace(
+        was, store_id=STORE, order=order, outcome=Created("c"), depends_on=(), received=2
+    )
     entries = (a_history_entry(what="moved-to-store"), a_history_entry())
     await write(one, orders=[replace(new(moved, moved_from=TYPO), history=entries)])
     assert await orders(one) == {KEY: moved}

@@ -31,11 +31,11 @@ from models.facts import CommerceStatus, OrderNumberSource
 from models.ledger import (
     ALL_STORES,
     ChangeSet,
+    Checkpoint,
     CommandMessage,
     OffsetReset,
     OrderWrite,
     Outgoing,
-    Checkpoint,
     TopicPartition,
 )
 from models.outcomes import (
@@ -51,10 +51,10 @@ from models.outcomes import (
 from models.records import (
     CommerceLine,
     CommerceOrder,
-    Reservation,
-    OrderRecord,
-    StockedProduct,
     HistoryEntry,
+    OrderRecord,
+    Reservation,
+    StockedProduct,
 )
 from models.replays import ReplayAnswer, ReplayPart, ReplayResult, ReplayState
 from storage.driver import Driver
@@ -75,12 +75,12 @@ from tests.builders import (
     a_command,
     a_commerce_order,
     a_dead_letter,
+    a_history_entry,
     a_listing,
     a_product,
     a_record,
     a_replay,
     a_store,
-    a_history_entry,
     an_event,
     an_item,
     an_order,
@@ -122,7 +122,7 @@ async def move(storage: Tested, before: Checkpoint, after: Checkpoint) -> None:
 
 async def test_a_transaction_may_begin_with_its_write(storage: Tested) -> None:
     """As one that only moves a checkpoint past what no one is given."""
-    [taken] = await storage.take_up([SOURCE])
+    [taken] = await storage.claim([SOURCE])
     for end in (4, 9):
         after = taken.moved(end, ())
 
@@ -136,7 +136,9 @@ async def test_a_transaction_may_begin_with_its_write(storage: Tested) -> None:
     assert await storage.checkpoint(SOURCE) == taken
 
 
-async def _move(storage: Storage, before: Checkpoint, after: Checkpoint, **told: TopicPartition) -> None:
+async def _move(
+    storage: Storage, before: Checkpoint, after: Checkpoint, **told: TopicPartition
+) -> None:
     async def work(transaction: Transaction) -> None:
         await transaction.lock()
         await transaction.write(ChangeSet(), [(before, after)])
@@ -592,23 +594,23 @@ async def test_a_transaction_that_does_not_move_the_offset_is_fenced_as_well(
 
 
 async def test_a_position_within_a_message_says_how_much_of_it_is_decided(storage: Tested) -> None:
-    [taken] = await storage.take_up([SOURCE])
+    [taken] = await storage.claim([SOURCE])
     within = taken.moved(4, (), 300, part_refused=True)
     await move(storage, taken, within)
     assert await storage.checkpoint(SOURCE) == within
-    assert (await storage.take_up([SOURCE])) == [replace(within, epoch=2)]
+    assert (await storage.claim([SOURCE])) == [replace(within, epoch=2)]
     assert within.moved(7, ()).part == 0
 
 
 async def test_taking_a_partition_up_fences_its_former_owner_off(storage: Tested) -> None:
-    [former] = await storage.take_up([SOURCE])
+    [former] = await storage.claim([SOURCE])
     assert former == Checkpoint(SOURCE, 0, epoch=1)
     left = former.moved(10, (a_command(KEY),))
     await move(storage, former, left)
-    [taken] = await storage.take_up([SOURCE])
+    [taken] = await storage.claim([SOURCE])
     assert taken == replace(left, epoch=2)
     with pytest.raises(Fenced):
-        await storage.mark_published(left)
+        await storage.trim_outbox(left)
     with pytest.raises(Fenced):
         await move(storage, left, left.moved(20, ()))
     assert await storage.checkpoint(SOURCE) == taken
@@ -653,18 +655,18 @@ async def test_what_is_to_go_out_comes_back_whole_and_in_its_order(storage: Test
 
 async def test_published_is_marked_for_the_position_it_is_said_of(storage: Tested) -> None:
     after = await with_outbox(storage)
-    await storage.mark_published(replace(after, step=after.step - 1))
+    await storage.trim_outbox(replace(after, step=after.step - 1))
     assert (await storage.checkpoint(SOURCE)).outbox == OUTBOX
-    await storage.mark_published(after, OUTBOX[4:])
+    await storage.trim_outbox(after, OUTBOX[4:])
     assert await storage.checkpoint(SOURCE) == replace(after, outbox=OUTBOX[4:])
-    await storage.mark_published(after)
+    await storage.trim_outbox(after)
     assert await storage.checkpoint(SOURCE) == replace(after, outbox=())
 
 
 async def test_a_mark_and_a_transaction_that_moves_the_position_do_not_break_each_other(
     storage: Tested,
 ) -> None:
-    """An event that waits for another partition has its lane marked while it decides on."""
+    """An event that waits for another partition has its processor marked while it decides on."""
     after = await with_outbox(storage)
     moved = asyncio.Event()
     marking: list[asyncio.Task[None]] = []
@@ -673,7 +675,7 @@ async def test_a_mark_and_a_transaction_that_moves_the_position_do_not_break_eac
         await transaction.lock()
         await transaction.write(ChangeSet(), [(after, after.moved(11, OUTBOX))])
         if not marking:
-            marking.append(asyncio.create_task(storage.mark_published(after)))
+            marking.append(asyncio.create_task(storage.trim_outbox(after)))
             await asyncio.wait(marking, timeout=0.2)
         moved.set()
 
@@ -690,10 +692,10 @@ async def test_what_other_partitions_have_yet_to_tell_is_known_by_order_and_sequ
     first, second = ((KEY, number) for number in (1, 2))
     asked = {first, second, (KEY, 3), ("store-1/other", 1)}
     elsewhere = TopicPartition("commerce.stores", 0)
-    assert set(await storage.unpublished_elsewhere(asked, [elsewhere])) == {first, second}
-    assert not await storage.unpublished_elsewhere(asked, [SOURCE])
-    await storage.mark_published(after, OUTBOX[4:])
-    assert set(await storage.unpublished_elsewhere(asked, [elsewhere])) == {second}
+    assert set(await storage.pending_in_other_outboxes(asked, [elsewhere])) == {first, second}
+    assert not await storage.pending_in_other_outboxes(asked, [SOURCE])
+    await storage.trim_outbox(after, OUTBOX[4:])
+    assert set(await storage.pending_in_other_outboxes(asked, [elsewhere])) == {second}
 
 
 async def test_a_position_that_is_reset_keeps_what_is_to_go_out_and_its_topics_id(
@@ -701,13 +703,15 @@ async def test_a_position_that_is_reset_keeps_what_is_to_go_out_and_its_topics_i
 ) -> None:
     before = await with_outbox(storage)
     after = replace(before.moved(4, before.outbox), topic_id="f00d")
-    reset = OffsetReset(SOURCE, before.decided_to, 4, NOW)
+    reset = OffsetReset(SOURCE, before.committed_offset, 4, NOW)
 
     async def work(transaction: Transaction) -> None:
         await transaction.write(ChangeSet(offset_resets=[reset, reset]), [(before, after)])
 
     await storage.transact(work, SOURCE)
-    assert await storage.checkpoint(SOURCE) == Checkpoint(SOURCE, 4, OUTBOX, step=2, topic_id="f00d")
+    assert await storage.checkpoint(SOURCE) == Checkpoint(
+        SOURCE, 4, OUTBOX, step=2, topic_id="f00d"
+    )
     assert (await count(storage))["offset_resets"] == 1
     await move(storage, after, after.moved(5, ()))
     assert (await storage.checkpoint(SOURCE)).topic_id == "f00d"
@@ -762,7 +766,7 @@ async def test_what_is_there_already_is_named_and_all_of_its_transaction_is_lost
 async def test_an_outbox_that_outgrows_a_document_is_too_large_and_nothing_is_stored(
     mongo_url: str, driver: Driver
 ) -> None:
-    """The lane then decides less at once, or waits until what is there is published."""
+    """The processor then decides less at once, or waits until what is there is published."""
     async with open_storage(mongo_url, f"t_outbox_{driver.value}", driver) as storage:
         outbox = tuple(a_command("k" * 290) for _ in range(30_000))
         with pytest.raises(TransactionTooLarge):
@@ -919,7 +923,9 @@ async def test_the_latest_sync_that_is_through_is_known(storage: Tested) -> None
 async def test_a_listing_gives_whole_records(storage: Tested) -> None:
     record = a_record(order=a_full_order(), outcome=a_block(), depends_on=("product:SKU-1",))
     await write(storage, orders=[new(record, a_history_entry())])
-    assert await read(storage, lambda t: t.orders_depending_on("product:SKU-1", None, 5)) == [record]
+    assert await read(storage, lambda t: t.orders_depending_on("product:SKU-1", None, 5)) == [
+        record
+    ]
     assert await read(storage, lambda t: t.blocked_orders(None, None, 5)) == [record]
 
 
@@ -1104,7 +1110,7 @@ async def test_a_transaction_its_dead_owner_left_open_does_not_keep_the_next_one
         open_storage(mongo_url, database, driver) as follower,
     ):
         await killed.prepare()
-        [former] = await killed.take_up([SOURCE])
+        [former] = await killed.claim([SOURCE])
         holds_all = asyncio.Event()
 
         async def work(transaction: Transaction) -> None:
@@ -1116,9 +1122,9 @@ async def test_a_transaction_its_dead_owner_left_open_does_not_keep_the_next_one
         hanging = asyncio.create_task(killed.transact(work, SOURCE))
         await holds_all.wait()
         async with asyncio.timeout(50):
-            [taken] = await follower.take_up([SOURCE])
+            [taken] = await follower.claim([SOURCE])
             assert taken == replace(former, epoch=former.epoch + 1)
             await _move(follower, taken, taken.moved(5, ()), source=SOURCE)
         hanging.cancel()
         await asyncio.wait([hanging])
-        assert (await follower.checkpoint(SOURCE)).decided_to == 5
+        assert (await follower.checkpoint(SOURCE)).committed_offset == 5

@@ -69,9 +69,9 @@ async def test_what_a_former_owner_began_after_it_had_lost_its_partition_is_ende
         open_storage(mongo_url, database_name) as owner,
     ):
         await owner.prepare()
-        await former.take_up([SOURCE])
+        await former.claim([SOURCE])
         await former.transact(work, SOURCE)
-        await owner.take_up([SOURCE])
+        await owner.claim([SOURCE])
         hanging = asyncio.create_task(former.transact(hang, SOURCE))
         await taken.wait()
         try:

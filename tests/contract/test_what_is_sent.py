@@ -53,7 +53,7 @@ async def test_whether_a_commit_took_place_is_asked_of_a_majority(
         mongo_url, database_name, driver, event_listeners=[listener]
     ) as storage:
         await storage.prepare()
-        await storage.take_up([SOURCE])
+        await storage.claim([SOURCE])
         await storage.checkpoint(SOURCE)
         await storage.transact(work, SOURCE)
         await storage.look(lambda view: view.stores())

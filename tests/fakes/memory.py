@@ -9,7 +9,7 @@ from typing_extensions import override
 
 from models.errors import Fenced
 from models.events import Event
-from models.ledger import Outgoing, Checkpoint, TopicPartition
+from models.ledger import Checkpoint, Outgoing, TopicPartition
 from storage.port import R, Storage, Transaction, View
 from tests.fakes.memory_contents import Contents
 from tests.fakes.memory_transaction import MemoryTransaction
@@ -54,7 +54,7 @@ class MemoryStorage(Storage):
         return self.contents.checkpoints.get(source, Checkpoint(source, 0))
 
     @override
-    async def take_up(self, sources: Sequence[TopicPartition]) -> Sequence[Checkpoint]:
+    async def claim(self, sources: Sequence[TopicPartition]) -> Sequence[Checkpoint]:
         async with self._one_at_a_time:
             checkpoints = self.contents.checkpoints
             for source in sources:
@@ -63,7 +63,7 @@ class MemoryStorage(Storage):
             return [checkpoints[source] for source in sources]
 
     @override
-    async def mark_published(self, checkpoint: Checkpoint, rest: Sequence[Outgoing] = ()) -> None:
+    async def trim_outbox(self, checkpoint: Checkpoint, rest: Sequence[Outgoing] = ()) -> None:
         async with self._one_at_a_time:
             stored = self.contents.checkpoints.get(checkpoint.source)
             if stored is not None and stored.epoch != checkpoint.epoch:
@@ -72,7 +72,7 @@ class MemoryStorage(Storage):
                 self.contents.checkpoints[checkpoint.source] = replace(stored, outbox=tuple(rest))
 
     @override
-    async def unpublished_elsewhere(
+    async def pending_in_other_outboxes(
         self, events: Collection[tuple[str, int]], but: Collection[TopicPartition]
     ) -> Collection[tuple[str, int]]:
         return {

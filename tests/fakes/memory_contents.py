@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 
 from models.events import Event
 from models.facts import Listing, Store
-from models.ledger import DeadLetter, OffsetReset, Checkpoint, TopicPartition
-from models.records import CommerceOrder, OrderRecord, StockedProduct, HistoryEntry
+from models.ledger import Checkpoint, DeadLetter, OffsetReset, TopicPartition
+from models.records import CommerceOrder, HistoryEntry, OrderRecord, StockedProduct
 from tests.fakes.memory_replays import KeptReplays
 
 

@@ -11,7 +11,7 @@ from models.catalog import Catalog
 from models.commands import OrderCursor
 from models.errors import DuplicateKey, Fenced
 from models.facts import CommerceStatus, Listing, Product, Store
-from models.ledger import ALL_STORES, ChangeSet, DeadLetter, OrderWrite, Checkpoint
+from models.ledger import ALL_STORES, ChangeSet, Checkpoint, DeadLetter, OrderWrite
 from models.outcomes import Blocked
 from models.records import CommerceOrder, OrderRecord, StockedProduct
 from models.replays import RecordedAnswer, Replay, Selection, part_id

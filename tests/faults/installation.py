@@ -204,7 +204,7 @@ class Installation:
         return {
             "at": time.time(),
             "committed": told,
-            "checkpoints": {place: one["decided_to"] for place, one in checkpoints.items()},
+            "checkpoints": {place: one["committed_offset"] for place, one in checkpoints.items()},
             "stock": {one["_id"]: [one["salable_quantity"], one.get("held", 0)] for one in stock},
         }
 
@@ -231,7 +231,7 @@ class Installation:
         found = await self.db.checkpoints.find({}).to_list(None)
         return {one["_id"].removeprefix(f"{self.name}."): one for one in found}
 
-    async def caught_up(self, target: dict[str, int]) -> None:
+    async def wait_for_backlog(self, target: dict[str, int]) -> None:
         """Wait until everything before these offsets is decided.
 
         Raises:
@@ -242,7 +242,7 @@ class Installation:
             with contextlib.suppress(PyMongoError):
                 checkpoints = await self.checkpoints()
                 return all(
-                    checkpoints.get(place, {"decided_to": 0})["decided_to"] >= offset
+                    checkpoints.get(place, {"committed_offset": 0})["committed_offset"] >= offset
                     for place, offset in target.items()
                 )
             return False
@@ -255,7 +255,7 @@ class Installation:
             if target is None:
                 await self._more()
                 target = dict(self.load.reached)
-            await self.caught_up(target)
+            await self.wait_for_backlog(target)
         finally:
             self.recovery[kind].append(time.monotonic() - since)
 
@@ -284,7 +284,7 @@ class Installation:
         checkpoints = await self.checkpoints()
         done = all(
             place in checkpoints
-            and checkpoints[place]["decided_to"] >= end
+            and checkpoints[place]["committed_offset"] >= end
             and not checkpoints[place]["outbox"]
             for place, end in ends.items()
             if end

@@ -94,7 +94,9 @@ def _went_forward(evidence: Evidence, verdict: Verdict) -> None:
                 verdict.add("order_violations", f"{place} went back to {offset}")
         for place, offset in sample.get("committed", {}).items():
             if offset > checkpoints.get(place, 0):
-                verdict.add("lost", f"{place}: {offset} committed, {checkpoints.get(place)} decided")
+                verdict.add(
+                    "lost", f"{place}: {offset} committed, {checkpoints.get(place)} decided"
+                )
         before |= checkpoints
         if sample.get("restarted"):
             before = {}
@@ -108,6 +110,6 @@ def _all_decided(evidence: Evidence, verdict: Verdict) -> None:
             place = f"{topic}:{message.partition}"
             ends[place] = max(ends.get(place, (0, 0)), (message.life, message.offset + 1))
     for place, (_, end) in ends.items():
-        checkpoint = at_rest.get(place, {"decided_to": 0, "outbox": []})
-        if checkpoint["decided_to"] < end or checkpoint["outbox"]:
-            verdict.add("unresolved", f"{place}: {checkpoint['decided_to']} of {end} decided")
+        checkpoint = at_rest.get(place, {"committed_offset": 0, "outbox": []})
+        if checkpoint["committed_offset"] < end or checkpoint["outbox"]:
+            verdict.add("unresolved", f"{place}: {checkpoint['committed_offset']} of {end} decided")

@@ -140,7 +140,10 @@ def resolved(evidence: Evidence, verdict: Verdict) -> None:
 
 
 def _misplaced(
-    order: Document, told: oracle.FactMessage, products: dict[str, Document], commerce: dict[str, Document]
+    order: Document,
+    told: oracle.FactMessage,
+    products: dict[str, Document],
+    commerce: dict[str, Document],
 ) -> str:
     """Say what is wrong with where an order ended, if anything."""
     state = order["import"]["state"]

@@ -25,15 +25,15 @@ from storage import mongo, writes
 from storage.ledger_documents import checkpoint_id
 from storage.transaction import MongoTransaction
 from streams import agents
+from streams.assignment import PartitionAssignment
 from streams.import_policy import ImportPolicyStage
-from streams.lane import TopicProcessor, ParsedMessage
-from streams.lanes import PartitionAssignment
+from streams.processor import ParsedMessage, TopicProcessor
 from streams.publisher import Publisher
 from streams.transport import LedgerConsumer
 
 ORDERS = "amazon.orders"
 _QUEUE = 5
-"""How many batches wait for a broken worker's lane, of one message each."""
+"""How many batches wait for a broken worker's processor, of one message each."""
 _UNREADABLE = 2
 """How many of a partition's first messages may be none."""
 _skipped: set[tuple[TopicPartition, int]] = set()
@@ -52,10 +52,10 @@ def _reads_where_kafka_says() -> None:
         checkpoints = {tp: max(0, told.get(tp) or 0) for tp in self.assignment()}
         for tp, offset in checkpoints.items():
             source = TopicPartition(*tp)
-            lane, _ = self.transport.lanes._lanes[source.topic]
-            lane._taken_to[source] = offset
-            checkpoint = lane._outbox.checkpoints[source]
-            lane._outbox.checkpoints[source] = replace(checkpoint, decided_to=offset)
+            processor, _ = self.transport.partition_assignment._processors[source.topic]
+            processor._received_offset[source] = offset
+            checkpoint = processor._outbox.checkpoints[source]
+            processor._outbox.checkpoints[source] = replace(checkpoint, committed_offset=offset)
         await self.seek_wait(checkpoints)
         return checkpoints
 
@@ -71,11 +71,15 @@ def _plain_async_for() -> None:
     # they would be missed as dead letters, not as orders.
     _put(TopicProcessor, "has_room", property(lambda self: len(self._waiting) < _QUEUE))
 
-    def add_agent(app: Any, topic: str, name: str, lanes: PartitionAssignment) -> None:
+    def add_agent(
+        app: Any, topic: str, name: str, partition_assignment: PartitionAssignment
+    ) -> None:
         async def agent(stream: Any) -> None:
             async for event in stream.events():
                 message = event.message
-                lanes.deliver(TopicPartition(message.topic, message.partition), event.value)
+                partition_assignment.dispatch(
+                    TopicPartition(message.topic, message.partition), event.value
+                )
 
         channel = app.topic(topic, key_serializer="raw", value_serializer="raw")
         app.agent(channel, name=name, concurrency=1)(agent)
@@ -94,13 +98,15 @@ def _stock_commits() -> None:
         except RuntimeError:  # the agent is started again, and goes on with the next
             _skipped.update((one.source, one.end) for one in batch)
 
-    def add_agent(app: Any, topic: str, name: str, lanes: PartitionAssignment) -> None:
+    def add_agent(
+        app: Any, topic: str, name: str, partition_assignment: PartitionAssignment
+    ) -> None:
         async def agent(stream: Any) -> None:
             unacknowledged = stream.noack()
             async for event in unacknowledged.events():
                 source = TopicPartition(event.message.topic, event.message.partition)
-                lanes.deliver(source, event.value)
-                if await _done(lanes, source, event.value.end):
+                partition_assignment.dispatch(source, event.value)
+                if await _done(partition_assignment, source, event.value.end):
                     await unacknowledged.ack(event)
 
         channel = app.topic(topic, key_serializer="raw", value_serializer="raw")
@@ -110,8 +116,10 @@ def _stock_commits() -> None:
     _put(agents, "_add_agent", add_agent)
 
 
-async def _done(lanes: PartitionAssignment, source: TopicPartition, end: int) -> bool:
-    while lanes.published().get(source, end) < end:
+async def _done(
+    partition_assignment: PartitionAssignment, source: TopicPartition, end: int
+) -> bool:
+    while partition_assignment.published().get(source, end) < end:
         if (source, end) in _skipped:
             return False
         await asyncio.sleep(0.01)

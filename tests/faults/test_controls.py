@@ -51,19 +51,21 @@ async def killed_when_slow(field: Installation, broken: str) -> None:
 
 async def _orders_caught_up(field: Installation) -> None:
     reached = field.load.reached.items()
-    await field.caught_up({place: end for place, end in reached if place.startswith(f"{ORDERS}:")})
+    await field.wait_for_backlog(
+        {place: end for place, end in reached if place.startswith(f"{ORDERS}:")}
+    )
 
 
 async def fails_once(field: Installation, broken: str) -> None:
     """A decision fails; then the worker is killed, and another one goes on."""
     await field.send(40)
     async with field.supervised(1, more=_environment(broken, "fails once", field)) as workers:
-        await field.caught_up(dict(field.load.reached))
+        await field.wait_for_backlog(dict(field.load.reached))
         await field.send(5)
         await field.committed()
         await workers[0].end(signal.SIGKILL)
         await field.send(20)
-        await field.caught_up(dict(field.load.reached))
+        await field.wait_for_backlog(dict(field.load.reached))
 
 
 async def killed_before_commit(field: Installation, broken: str) -> None:
@@ -72,7 +74,7 @@ async def killed_before_commit(field: Installation, broken: str) -> None:
     first = await field.start(more=_environment(broken, "killed before commit"))
     assert await asyncio.wait_for(first.ended, PATIENCE) == -signal.SIGKILL
     second = await field.start(more=_environment(broken))
-    await field.caught_up(dict(field.load.reached))
+    await field.wait_for_backlog(dict(field.load.reached))
     await second.end(signal.SIGTERM)
 
 
@@ -82,7 +84,7 @@ async def stopped_before_transaction(field: Installation, broken: str) -> None:
     zombie = await field.start(more=_environment(broken, "stopped before the transaction"))
     assert await has_stopped(zombie, PATIENCE)
     other = await field.start(more=_environment(broken))
-    await field.caught_up(dict(field.load.reached))
+    await field.wait_for_backlog(dict(field.load.reached))
     epochs = await _epochs(field)
     zombie.send(signal.SIGCONT)
 
@@ -118,7 +120,7 @@ async def commit_unknown(field: Installation, broken: str, *, fault: Fault) -> N
     field.mongo_url = proxy.url
     try:
         async with field.supervised(1, more=_environment(broken)):
-            await field.caught_up(dict(field.load.reached))
+            await field.wait_for_backlog(dict(field.load.reached))
             for _ in range(3):
                 begun = proxy.answer(_at_orders(fault))
                 await field.send(40)

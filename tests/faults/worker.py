@@ -29,8 +29,8 @@ from order_import.settings import load_settings
 from storage import mongo
 from storage.transaction import MongoTransaction
 from streams import clock
+from streams.assignment import PartitionAssignment
 from streams.blocker_check import BlockerCheckStage
-from streams.lanes import PartitionAssignment
 from streams.publisher import Publisher
 from tests.faults import sabotage
 
@@ -116,7 +116,7 @@ def _carries_out(kind: type) -> Condition:
 
 
 STEPS: dict[str, Callable[[Trap], None]] = {
-    "after poll": lambda t: t.call(PartitionAssignment, "deliver"),
+    "after poll": lambda t: t.call(PartitionAssignment, "dispatch"),
     "before the transaction": lambda t: t.before(mongo.MongoStorage, "transact"),
     "in the transaction, lock taken": lambda t: t.after(MongoTransaction, "lock"),
     "in the transaction, written": lambda t: t.after(MongoTransaction, "write"),
@@ -126,9 +126,9 @@ STEPS: dict[str, Callable[[Trap], None]] = {
     "before publish": lambda t: t.before(Publisher, "publish"),
     "sent, not acknowledged": lambda t: t.during(AIOKafkaProducer, "send"),
     "after publish": lambda t: t.after(Publisher, "publish"),
-    "after publish, before the mark": lambda t: t.before(mongo.MongoStorage, "mark_published"),
-    "after the mark": lambda t: t.after(mongo.MongoStorage, "mark_published"),
-    "in a rebalance, taking up": lambda t: t.after(mongo.MongoStorage, "take_up"),
+    "after publish, before the mark": lambda t: t.before(mongo.MongoStorage, "trim_outbox"),
+    "after the mark": lambda t: t.after(mongo.MongoStorage, "trim_outbox"),
+    "in a rebalance, taking up": lambda t: t.after(mongo.MongoStorage, "claim"),
     "in a rebalance, handing over": lambda t: t.before(PartitionAssignment, "drain"),
     "in a release": lambda t: t.after(BlockerCheckStage, "decide", _carries_out(Recheck)),
     "in a replay": lambda t: t.after(BlockerCheckStage, "decide", _carries_out(ReplayStep)),

@@ -19,9 +19,9 @@ from order_import.clients import connect_storage
 from order_import.settings import Settings
 from storage.port import Transaction
 from streams import agents
-from streams import lanes as our_lanes
+from streams import assignment as our_assignment
 from streams.agents import AppOptions, build_app
-from streams.lanes import PartitionAssignment
+from streams.assignment import PartitionAssignment
 from streams.messages import Incoming
 from streams.page import UnitOfWork
 from streams.stage import Stage
@@ -86,7 +86,9 @@ class Harmed(Stage[Incoming]):
     def read(self, messages: Sequence[Incoming]) -> Sequence[Incoming]:
         return messages
 
-    async def decide(self, read: Sequence[Incoming], page: UnitOfWork, transaction: Transaction) -> None:
+    async def decide(
+        self, read: Sequence[Incoming], page: UnitOfWork, transaction: Transaction
+    ) -> None:
         del page
         for message in read:
             await self._work.do(self._name, int(message.value or b""))
@@ -97,15 +99,18 @@ class Harmed(Stage[Incoming]):
 async def ours(work: Work, settings: Settings, data_dir: str, stack: AsyncExitStack) -> faust.App:
     """Give our app. Where a worker would end, it goes on, so that Faust may commit if it can."""
     storage = await stack.enter_async_context(connect_storage(settings))
-    our_lanes.DRAIN_SECONDS = 1.0
+    our_assignment.DRAIN_SECONDS = 1.0
     topics = [loss.topic for loss in LOSSES.values()]
     stages = {settings.topic_prefix + name: Harmed(name, work) for name in topics}
     # One message at a time, as stock Faust has them.
-    lanes = PartitionAssignment(stages, storage, None, lambda: NOW, print, max_weight=1)  # type: ignore[arg-type]
+    publisher: Any = None
+    partition_assignment = PartitionAssignment(
+        stages, storage, publisher, lambda: NOW, print, max_weight=1
+    )
     servers, prefix = settings.kafka_bootstrap_servers, settings.topic_prefix
-    app = build_app(AppOptions(servers, prefix, "ours", 100, 6), lanes, data_dir)
+    app = build_app(AppOptions(servers, prefix, "ours", 100, 6), partition_assignment, data_dir)
     for name in set(topics) - set(READ_TOPICS):
-        agents._add_agent(app, prefix + name, name, lanes)
+        agents._add_agent(app, prefix + name, name, partition_assignment)
     return app
 
 

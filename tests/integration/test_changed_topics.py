@@ -71,16 +71,16 @@ GATED = """
 import asyncio, os, sys
 from order_import.cli import main
 from streams import consumer
-from streams.lane import Lane
+from streams.processor import TopicProcessor
 consumer.MAX_FETCH_BYTES = 1
-decide = Lane._decide
-async def gated(lane, batch):
-    if lane._first.topic.endswith("amazon.orders"):
+decide = TopicProcessor._decide
+async def gated(processor, batch):
+    if processor._first.topic.endswith("amazon.orders"):
         print("stands at the gate", flush=True)
     while not os.path.exists(os.environ["GATE"]):
         await asyncio.sleep(0.05)
-    await decide(lane, batch)
-Lane._decide = gated
+    await decide(processor, batch)
+TopicProcessor._decide = gated
 sys.argv = ["order-import", "worker"]
 main()
 """

@@ -21,7 +21,7 @@ from streams.topics import READ_TOPICS
 from tests.integration.kit import OUT, System
 from tests.model.end import End, events_by_order
 from tests.model.histories import history
-from tests.model.messages import START, ReplayAsked, FactMessage, begun, renamed, wire
+from tests.model.messages import START, FactMessage, ReplayAsked, begun, renamed, wire
 from tests.model.reference_model import Model
 
 HISTORIES = int(os.environ.get("WIRE_HISTORIES", "10"))
@@ -83,7 +83,7 @@ async def _store_begun(transaction: Transaction, asked: ReplayAsked) -> None:
 
 
 async def _is_at_rest(system: System, consumer: AIOKafkaConsumer) -> bool:
-    """Say whether every lane is at the end of its log, with nothing more to publish.
+    """Say whether every processor is at the end of its log, with nothing more to publish.
 
     The ends are read last: what was published meanwhile shows in them.
     """
@@ -92,7 +92,9 @@ async def _is_at_rest(system: System, consumer: AIOKafkaConsumer) -> bool:
         return False
     ends = await consumer.end_offsets(consumer.assignment())
     names = {f"{partition.topic}:{partition.partition}": end for partition, end in ends.items()}
-    return all(checkpoints.get(name, {}).get("decided_to", 0) >= end for name, end in names.items())
+    return all(
+        checkpoints.get(name, {}).get("committed_offset", 0) >= end for name, end in names.items()
+    )
 
 
 async def _end(system: System) -> End:

@@ -156,7 +156,7 @@ async def all_is_decided(system: System) -> bool:
         ends = await consumer.end_offsets(consumer.assignment())
     finally:
         await consumer.stop()
-    decided = {one["_id"]: one["decided_to"] async for one in system.db.checkpoints.find({})}
+    decided = {one["_id"]: one["committed_offset"] async for one in system.db.checkpoints.find({})}
     return all(
         end == decided.get(checkpoint_id(TopicPartition(tp.topic, tp.partition)), 0)
         for tp, end in ends.items()

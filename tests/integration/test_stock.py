@@ -119,7 +119,7 @@ async def _claim(storages: Sequence[Storage], number: int, source: random.Random
 async def _decide(
     storage: Storage, number: int, claimant: int, document: dict[str, object]
 ) -> None:
-    """One order, decided as a lane does it: checkpoint, outbox and all."""
+    """One order, decided as a processor does it: checkpoint, outbox and all."""
     stage = ImportPolicyStage()
     read = stage.read([a_message(document)])
     before = Checkpoint(TopicPartition(f"{TopicName.ORDERS}.{number}", claimant), 0)

@@ -43,7 +43,7 @@ LEFT = Left(
     letters=[Letter(0, 1, 1), Letter(0, 4, 5)],
     published=[Letter(0, 1, 1), Letter(0, 4, 5)],
     orders=frozenset({"us/1"}),
-    decided_to={0: 6},
+    committed_offset={0: 6},
 )
 
 
@@ -66,8 +66,8 @@ def test_the_judge_finds_nothing_where_nothing_is_wrong() -> None:
         pytest.param({"letters": [*LEFT.letters, Letter(0, 2, 2)]}, id="an aborted one refused"),
         pytest.param({"letters": [*LEFT.letters, Letter(0, 9, 9)]}, id="a letter of nothing"),
         pytest.param({"published": LEFT.published[:1]}, id="a letter is not told"),
-        pytest.param({"decided_to": {0: 5}}, id="the end is not reached"),
-        pytest.param({"decided_to": {}}, id="nothing was begun"),
+        pytest.param({"committed_offset": {0: 5}}, id="the end is not reached"),
+        pytest.param({"committed_offset": {}}, id="nothing was begun"),
     ],
 )
 def test_the_judge_finds_what_is_wrong(wrong: dict[str, object]) -> None:

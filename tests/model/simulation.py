@@ -1,7 +1,8 @@
-"""The program itself, on a log in memory instead of Kafka: its lanes, its stages, its ledger.
+"""The program itself, on a log in memory instead of Kafka: its processors, its stages, its ledger.
 
-What the lanes publish goes back onto the log. Batches begin and end anywhere, messages are read
-again, lanes are cut off at any moment and taken up from the ledger, some by two owners at once.
+What the processors publish goes back onto the log. Batches begin and end anywhere, messages are
+read again, processors are cut off at any moment and taken up from the ledger, some by two owners at
+once.
 """
 
 import asyncio
@@ -20,8 +21,8 @@ from models.ledger import Outgoing, TopicPartition
 from models.outcomes import Blocked, Skipped, Waiting, Withdrawn
 from storage.port import R, Transaction
 from streams.agents import STAGES
-from streams.lane import Batch, TopicProcessor
 from streams.messages import encode
+from streams.processor import Batch, TopicProcessor
 from streams.publisher import Publisher
 from streams.topics import READ_TOPICS, TopicName
 from tests.builders import NOW, Message, a_message
@@ -30,7 +31,7 @@ from tests.fakes.memory_contents import Contents
 from tests.fakes.memory_transaction import MemoryTransaction
 from tests.model.end import End, events_by_order
 from tests.model.invariants import check_taken
-from tests.model.messages import ReplayAsked, FactMessage, begun, wire
+from tests.model.messages import FactMessage, ReplayAsked, begun, wire
 
 PARTITIONS = dict.fromkeys(READ_TOPICS, 2) | {TopicName.STORES: 1, TopicName.COMMANDS: 1}
 
@@ -57,7 +58,7 @@ class WatchedStorage(MemoryStorage):
 
 
 class LogPublisher(Publisher):
-    """Puts what goes out onto the log, where a lane may be cut off before each message.
+    """Puts what goes out onto the log, where a processor may be cut off before each message.
 
     With `copies`, what stays inside the program may come twice, as on Kafka after a crash.
     """
@@ -101,14 +102,14 @@ class LogPublisher(Publisher):
 
 @dataclass
 class Owned:
-    lane: TopicProcessor
+    processor: TopicProcessor
     task: asyncio.Task[None]
     read_to: int
 
     def cut_off(self) -> None:
         self.task.cancel()
-        if self.lane._outbox._publishing is not None:
-            self.lane._outbox._publishing.cancel()
+        if self.processor._outbox._publishing is not None:
+            self.processor._outbox._publishing.cancel()
 
 
 class Simulation:
@@ -131,7 +132,7 @@ class Simulation:
         self.publisher.append(topic, key.encode(), body, store)
 
     async def settle(self) -> None:
-        """Let everything happen that follows, until every lane is at its end."""
+        """Let everything happen that follows, until every processor is at its end."""
         while unfinished := [one for one in self.publisher.log if not self._is_done(one)]:
             await self.work_on(self._random.choice(unfinished))
 
@@ -141,7 +142,7 @@ class Simulation:
         if owned.read_to < len(log):
             end = self._random.randint(owned.read_to + 1, len(log))
             start = self._random.randint(max(0, owned.read_to - 2), owned.read_to)
-            owned.lane.put(source, Batch(start, log[start:end], end))
+            owned.processor.enqueue(source, Batch(start, log[start:end], end))
             owned.read_to = end
         if self._random.random() < self._restarts:
             await self._restart(source, owned)
@@ -168,9 +169,11 @@ class Simulation:
         return end_of(self.storage.contents, [event.body for event in self.publisher.events])
 
     async def _take_up(self, source: TopicPartition) -> Owned:
-        [checkpoint] = await self.storage.take_up([source])
-        lane = TopicProcessor([checkpoint], STAGES[TopicName(source.topic)], self.storage, self.publisher, _now)
-        owned = Owned(lane, asyncio.create_task(lane.run()), checkpoint.decided_to)
+        [checkpoint] = await self.storage.claim([source])
+        processor = TopicProcessor(
+            [checkpoint], STAGES[TopicName(source.topic)], self.storage, self.publisher, _now
+        )
+        owned = Owned(processor, asyncio.create_task(processor.run()), checkpoint.committed_offset)
         self._owned[source] = owned
         return owned
 
@@ -185,7 +188,7 @@ class Simulation:
                 owned.cut_off()
                 self._past.append(owned)
             case "drain":
-                owned.lane.drain()
+                owned.processor.drain()
                 await owned.task
             case _:
                 # The next owner is there before this one knows: the ledger must fence it off.
@@ -197,7 +200,7 @@ class Simulation:
         while not self._is_at_end(source, owned):
             if owned.task.done():
                 owned.task.result()
-                raise AssertionError(f"the lane of {source} ended by itself")
+                raise AssertionError(f"the processor of {source} ended by itself")
             steps += 1
             if steps % SOON == 0:
                 # It may wait for an earlier event of a partition whose owner was cut off.
@@ -212,13 +215,14 @@ class Simulation:
     def _is_at_end(self, source: TopicPartition, owned: Owned) -> bool:
         stored = self.storage.contents.checkpoints.get(source)
         return (
-            owned.lane.checkpoints[source].decided_to >= owned.read_to
+            owned.processor.checkpoints[source].committed_offset >= owned.read_to
             and stored is not None
             and all(self.publisher.is_sent(one) for one in stored.outbox)
         )
 
     def _is_done(self, source: TopicPartition) -> bool:
-        """Say whether all is read, decided and published; a lane that is cut off is not done."""
+        """Say whether all is read, decided and published; a processor that is cut off is not
+        done."""
         log, owned = self.publisher.log[source], self._owned.get(source)
         if owned is None:
             return not log and source not in self.storage.contents.checkpoints

@@ -29,7 +29,7 @@ from tests.builders import (
 from tests.model.end import End
 from tests.model.histories import history
 from tests.model.invariants import check_nothing_is_left, check_nothing_is_lost, check_stock
-from tests.model.messages import Line, News, ProductGone, ProductTold, StoreTold, FactMessage
+from tests.model.messages import FactMessage, Line, News, ProductGone, ProductTold, StoreTold
 from tests.model.reference_model import Model
 from tests.model.simulation import Simulation
 

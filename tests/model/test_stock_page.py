@@ -14,12 +14,12 @@ from _pytest.mark import ParameterSet
 
 from tests.model.histories import AFTER_ALL
 from tests.model.messages import (
+    FactMessage,
     Line,
     News,
     ProductGone,
     ProductTold,
     StoreTold,
-    FactMessage,
     UpdateTold,
 )
 from tests.model.reference_model import Model

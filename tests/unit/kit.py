@@ -7,15 +7,22 @@ from typing import Any
 from models import keys
 from models.decision import Decision
 from models.events import Event
-from models.ledger import ChangeSet, CommandMessage, DeadLetter, Outgoing, Checkpoint, TopicPartition
+from models.ledger import (
+    ChangeSet,
+    Checkpoint,
+    CommandMessage,
+    DeadLetter,
+    Outgoing,
+    TopicPartition,
+)
 from models.records import CommerceOrder, OrderRecord
 from models.replays import ReplayPart
 from storage.port import Transaction
 from streams import blocker_check
 from streams.agents import STAGES
-from streams.lane import MAX_WEIGHT
 from streams.messages import encode
 from streams.page import UnitOfWork
+from streams.processor import MAX_WEIGHT
 from streams.stage import Stage
 from streams.topics import TopicName
 from tests.builders import KEY, NOW, Message, a_message, a_replay

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from handlers.blockers import find_blockers, needs_of, depends_on
+from handlers.blockers import depends_on, find_blockers, needs_of
 from models.amazon_order import FulfillmentChannel
 from models.blockers import REMEDIES, Blocker, BlockerCode
 from models.catalog import Catalog

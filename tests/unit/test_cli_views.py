@@ -29,7 +29,7 @@ from models.outcomes import (
     Waiting,
     WaitingReason,
 )
-from models.records import MessageRef, OrderRecord, HistoryEntry
+from models.records import HistoryEntry, MessageRef, OrderRecord
 from models.words import MISSING_DETAILS, REASONS
 from order_import.cli import main
 from order_import.cli.status import health_as_json, show_health

@@ -7,13 +7,13 @@ from typing import Any
 
 from faust.types import TP
 
-from models.ledger import Outgoing, Checkpoint, TopicPartition
+from models.ledger import Checkpoint, Outgoing, TopicPartition
 from storage.port import Transaction
 from streams.agents import AppOptions, build_app
-from streams.lane import Batch
-from streams.lanes import PartitionAssignment, LogBounds
+from streams.assignment import LogBounds, PartitionAssignment
 from streams.messages import Incoming
 from streams.page import UnitOfWork
+from streams.processor import Batch
 from streams.stage import Stage
 from tests.builders import NOW, a_command, a_message
 from tests.fakes.memory import MemoryStorage
@@ -72,23 +72,25 @@ class AssignedThread:
 class Kit:
     """A consumer of one partition, which stands at an offset, perhaps with an outbox."""
 
-    def __init__(self, directory: Path, decided_to: int, *outbox: Outgoing) -> None:
+    def __init__(self, directory: Path, committed_offset: int, *outbox: Outgoing) -> None:
         self.storage = MemoryStorage()
-        self.storage.contents.checkpoints[SOURCE] = Checkpoint(SOURCE, decided_to, outbox)
+        self.storage.contents.checkpoints[SOURCE] = Checkpoint(SOURCE, committed_offset, outbox)
         publisher: Any = Gated()
         self.gate: asyncio.Event = publisher.gate
-        self.lanes = PartitionAssignment({ORDERS.topic: OneEach()}, self.storage, publisher, lambda: NOW, print)
+        self.partition_assignment = PartitionAssignment(
+            {ORDERS.topic: OneEach()}, self.storage, publisher, lambda: NOW, print
+        )
         options = AppOptions("127.0.0.1:1", "", "g", 10, 6)
         self.thread = AssignedThread()
-        consumer: Any = build_app(options, self.lanes, str(directory)).consumer
+        consumer: Any = build_app(options, self.partition_assignment, str(directory)).consumer
         consumer._thread = self.thread
         self.consumer = consumer
 
     async def decide(self, start: int, end: int) -> None:
         """Have messages decided, up to an offset."""
         batch = Batch(start, [a_message(b"", offset=at) for at in range(start, end)], end)
-        self.lanes.deliver(SOURCE, batch)
-        await until(lambda: self.storage.contents.checkpoints[SOURCE].decided_to == end)
+        self.partition_assignment.dispatch(SOURCE, batch)
+        await until(lambda: self.storage.contents.checkpoints[SOURCE].committed_offset == end)
 
 
 async def until(happened: Callable[[], bool]) -> None:
@@ -105,7 +107,7 @@ async def test_what_the_last_batches_publish_is_committed_when_partitions_are_gi
     await kit.consumer.perform_seek()
     await kit.decide(1, 4)
     giving_up = asyncio.create_task(kit.consumer.wait_empty())
-    await until(lambda: not kit.lanes.published())
+    await until(lambda: not kit.partition_assignment.published())
     assert not kit.thread.committed
     kit.gate.set()
     await giving_up

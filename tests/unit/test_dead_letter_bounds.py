@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.dead_letters import COUNT_HEADER, LetterLine
-from models.ledger import Header, Checkpoint, TopicPartition
+from models.ledger import Checkpoint, Header, TopicPartition
 from models.refusals import DeadLetterCode, Rejection
 from order_import.dead_letters.redrive import _refusal as why_not_redriven
 from order_import.settings import Settings
-from storage.ledger_documents import dead_letter_in, dead_letter_out, checkpoint_id, reference_in
+from storage.ledger_documents import checkpoint_id, dead_letter_in, dead_letter_out, reference_in
 from streams.dead_letters import (
     MAX_HEADERS,
     MAX_HEADERS_BYTES,

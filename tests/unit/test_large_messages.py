@@ -11,7 +11,7 @@ from typing_extensions import override
 from models.ledger import ChangeSet, DeadLetter, TopicPartition
 from storage.port import R, Transaction
 from streams.agents import STAGES
-from streams.lane import Batch, TopicProcessor
+from streams.processor import Batch, TopicProcessor
 from streams.topics import TopicName
 from tests.builders import NOW, STORE, Message, a_message, a_product, a_store
 from tests.fakes.memory import MemoryStorage
@@ -58,32 +58,32 @@ def a_page(*, named: bool = True) -> Message:
 
 
 async def decided(message: Message, storage: Counting, *, cut_off: bool = False) -> LogPublisher:
-    """Decide a message, if asked by lanes of which each is cut off after a step or two."""
+    """Decide a message, if asked by processors of which each is cut off after a step or two."""
     publisher = LogPublisher(copies=False)
     storage.contents.stores[STORE] = a_store()
     stocked = a_product(salable_quantity=MANY // 2)
     await storage.transact(lambda transaction: _tell(transaction, stocked))
     while True:
-        lane = TopicProcessor(
-            await storage.take_up([SOURCE]),
+        processor = TopicProcessor(
+            await storage.claim([SOURCE]),
             STAGES[TopicName.ORDERS],
             storage,
             publisher,
             lambda: NOW,
             max_weight=MOST,
         )
-        running, before = asyncio.create_task(lane.run()), len(storage.orders)
-        lane.put(SOURCE, Batch(0, [message], 1))
-        while lane.published_to[SOURCE] < 1 and not running.done():
+        running, before = asyncio.create_task(processor.run()), len(storage.orders)
+        processor.enqueue(SOURCE, Batch(0, [message], 1))
+        while processor.published_offset[SOURCE] < 1 and not running.done():
             await asyncio.sleep(0)
-            is_within = not storage.contents.checkpoints[SOURCE].decided_to
+            is_within = not storage.contents.checkpoints[SOURCE].committed_offset
             if cut_off and is_within and len(storage.orders) > before:
                 running.cancel()
         if not running.done():
-            lane.drain()
+            processor.drain()
         with contextlib.suppress(asyncio.CancelledError):
             await running
-        if lane.published_to[SOURCE]:
+        if processor.published_offset[SOURCE]:
             return publisher
 
 

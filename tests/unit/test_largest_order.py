@@ -10,7 +10,7 @@ from models.amazon_order import MAX_LINES, AmazonOrder, OrderItem
 from models.outcomes import Created
 from models.records import CommerceLine, CommerceOrder
 from storage.commerce_documents import commerce_order_in
-from storage.order_documents import order_in, history_entry_to_document
+from storage.order_documents import history_entry_to_document, order_in
 from storage.writes import HISTORY_LENGTH
 from streams.messages import encode
 from streams.topics import MAX_PUBLISHED_BYTES

@@ -67,13 +67,13 @@ def failed() -> Exception:
 
 
 def of_this_program() -> None:
-    log = structlog.get_logger("streams.lane")
+    log = structlog.get_logger("streams.processor")
     log.error("it-failed", value=Talker(), of={CANARY[:0]: Talker()}, exc_info=failed())
     log.error("it-failed", error=failed(), several=[failed()])
 
 
 def in_a_group() -> None:
-    log = structlog.get_logger("streams.lane")
+    log = structlog.get_logger("streams.processor")
     log.error("it-failed", exc_info=ExceptionGroup(CANARY, [failed()]))
 
 

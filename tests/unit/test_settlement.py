@@ -130,7 +130,9 @@ def test_what_follows_from_a_verdict(
 def test_only_an_unknown_store_and_a_block_are_waited_on() -> None:
     assert settled(None, W_STORE).record.depends_on == (f"store:{STORE}",)
     assert settled(None, W_DETAILS).record.depends_on == ()
-    assert settled(B, W_DETAILS, depends_on=("product:SKU-1",)).record.depends_on == ("product:SKU-1",)
+    assert settled(B, W_DETAILS, depends_on=("product:SKU-1",)).record.depends_on == (
+        "product:SKU-1",
+    )
     assert settled(B, GONE, depends_on=("product:SKU-1",)).record.depends_on == ()
 
 

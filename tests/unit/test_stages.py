@@ -394,7 +394,7 @@ async def test_commands_of_one_batch_are_all_carried_out_and_nonsense_is_a_dead_
     assert [one.code for one in world.dead_letters] == [DeadLetterCode.UNKNOWN_PAYLOAD] * 2
     assert world.commerce_order().replayed
     assert not world.commerce_order(f"{STORE}/2").replayed
-    assert world.storage.contents.checkpoints[TopicPartition(COMMANDS, 0)].decided_to == 4
+    assert world.storage.contents.checkpoints[TopicPartition(COMMANDS, 0)].committed_offset == 4
 
 
 @pytest.mark.parametrize(

@@ -23,8 +23,8 @@ from faust.types.tuples import ConsumerMessage
 
 from models.ledger import Checkpoint, TopicPartition
 from streams.agents import STAGES, AppOptions, build_app
+from streams.assignment import LogBounds, PartitionAssignment
 from streams.decoding import Record
-from streams.lanes import PartitionAssignment, LogBounds
 from streams.transport import LedgerConsumer, LedgerConsumerThread
 from tests.builders import NOW
 from tests.fakes.memory import MemoryStorage
@@ -177,9 +177,9 @@ async def test_what_ours_commits_is_what_the_ledger_has_as_decided_and_published
     storage, source = MemoryStorage(), TopicPartition(*ORDERS)
     storage.contents.checkpoints[source] = Checkpoint(source, 3)
     failures: list[BaseException] = []
-    lanes = PartitionAssignment(STAGES, storage, None, lambda: NOW, failures.append)  # type: ignore[arg-type]
+    partition_assignment = PartitionAssignment(STAGES, storage, None, lambda: NOW, failures.append)  # type: ignore[arg-type]
     consumer: Any = build_app(
-        AppOptions("127.0.0.1:1", "", "g", 10, 6), lanes, str(tmp_path)
+        AppOptions("127.0.0.1:1", "", "g", 10, 6), partition_assignment, str(tmp_path)
     ).consumer
     consumer._committed_offset[ORDERS] = 0
     consumer._acked[ORDERS] = [5, 6]
@@ -189,10 +189,10 @@ async def test_what_ours_commits_is_what_the_ledger_has_as_decided_and_published
     async def bounds_of(_: object) -> dict[TopicPartition, LogBounds]:
         return {source: LogBounds(0, 9)}
 
-    assert await lanes.assign([source], bounds_of) == {source: 3}
+    assert await partition_assignment.assign([source], bounds_of) == {source: 3}
     assert consumer._new_offset(ORDERS) == 3
     assert list(consumer._filter_tps_with_pending_acks()) == [ORDERS]
-    await lanes.drain()
+    await partition_assignment.drain()
     assert consumer._new_offset(ORDERS) is None
     assert not failures
 
@@ -206,8 +206,10 @@ async def test_stock_faust_ends_its_recovery_when_partitions_take_long_to_be_tak
 
 async def test_ours_takes_up_partitions_however_long_the_ledger_is_away(tmp_path: Path) -> None:
     """L9 ends here."""
-    lanes = PartitionAssignment(STAGES, MemoryStorage(), None, lambda: NOW, print)  # type: ignore[arg-type]
-    tables: Any = build_app(AppOptions("127.0.0.1:1", "", "g", 10, 6), lanes, str(tmp_path)).tables
+    partition_assignment = PartitionAssignment(STAGES, MemoryStorage(), None, lambda: NOW, print)  # type: ignore[arg-type]
+    tables: Any = build_app(
+        AppOptions("127.0.0.1:1", "", "g", 10, 6), partition_assignment, str(tmp_path)
+    ).tables
     answered = asyncio.Event()
     waiting = asyncio.create_task(tables.recovery._wait(answered.wait(), timeout=0.01))
     assert await asyncio.wait({waiting}, timeout=0.2) == (set(), {waiting})
@@ -235,12 +237,12 @@ class AssignedThread:
 async def test_assigned_partitions_are_taken_up_where_the_ledger_says(tmp_path: Path) -> None:
     known, new, cut, anew = (TP("amazon.orders", number) for number in range(4))
     storage = MemoryStorage()
-    for tp, decided_to in ((known, 3), (cut, 3), (anew, 40)):
+    for tp, committed_offset in ((known, 3), (cut, 3), (anew, 40)):
         source = TopicPartition(*tp)
-        storage.contents.checkpoints[source] = Checkpoint(source, decided_to)
-    lanes = PartitionAssignment(STAGES, storage, None, lambda: NOW, print)  # type: ignore[arg-type]
+        storage.contents.checkpoints[source] = Checkpoint(source, committed_offset)
+    partition_assignment = PartitionAssignment(STAGES, storage, None, lambda: NOW, print)  # type: ignore[arg-type]
     consumer: Any = build_app(
-        AppOptions("127.0.0.1:1", "", "g", 10, 6), lanes, str(tmp_path)
+        AppOptions("127.0.0.1:1", "", "g", 10, 6), partition_assignment, str(tmp_path)
     ).consumer
     logs = {known: (0, 9), new: (0, 9), cut: (5, 9), anew: (0, 9)}
     thread = AssignedThread({tp: LogBounds(*bounds) for tp, bounds in logs.items()})
@@ -249,8 +251,8 @@ async def test_assigned_partitions_are_taken_up_where_the_ledger_says(tmp_path: 
     expected = {known: 3, new: 0, cut: 5, anew: 0}
     assert thread.sought == expected
     assert {one: consumer._read_offset[one] for one in logs} == expected
-    assert {TP(*source): to for source, to in lanes.published().items()} == expected
-    await lanes.drain()
+    assert {TP(*source): to for source, to in partition_assignment.published().items()} == expected
+    await partition_assignment.drain()
 
 
 async def test_a_batch_begins_where_the_one_before_ended_also_after_a_gap(tmp_path: Path) -> None:
@@ -378,8 +380,8 @@ async def test_partitions_of_a_deleted_topic_are_not_waited_for(
 
 
 def a_thread(directory: Path) -> LedgerConsumerThread:
-    lanes = PartitionAssignment(STAGES, MemoryStorage(), None, lambda: NOW, print)  # type: ignore[arg-type]
-    app = build_app(AppOptions("127.0.0.1:1", "", "g", 10, 6), lanes, str(directory))
+    partition_assignment = PartitionAssignment(STAGES, MemoryStorage(), None, lambda: NOW, print)  # type: ignore[arg-type]
+    app = build_app(AppOptions("127.0.0.1:1", "", "g", 10, 6), partition_assignment, str(directory))
     consumer: Any = app.consumer
     return LedgerConsumerThread(consumer, loop=asyncio.get_running_loop(), beacon=app.beacon)
 

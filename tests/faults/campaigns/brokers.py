@@ -128,7 +128,7 @@ async def _under_load(
 ) -> None:
     field.busy()
     async with field.supervised(2):
-        await field.caught_up(dict(field.load.reached))
+        await field.wait_for_backlog(dict(field.load.reached))
         for at in range(count):
             await asyncio.sleep(field.random.uniform(0.2, 1.5))
             await fault(at)

@@ -31,7 +31,7 @@ async def _faults(
     field.random.shuffle(plan)
     try:
         async with field.supervised(2):
-            await field.caught_up(dict(field.load.reached))
+            await field.wait_for_backlog(dict(field.load.reached))
             for fault in plan:
                 await asyncio.sleep(field.random.uniform(0.1, 0.6))
                 kind = await _one(field, proxy, fault, server, request, matches)

@@ -80,7 +80,7 @@ async def zombies(field: Installation, steps: Sequence[str], count: int) -> None
         for at in range(count):
             step = field.random.choice(steps) if at % 2 else ""
             zombie = await field.start(step, number="STOP", later=True)
-            await field.caught_up(dict(field.load.reached))
+            await field.wait_for_backlog(dict(field.load.reached))
             # Until it has partitions of its own: its join moves them.
             await asyncio.sleep(field.random.uniform(1.5, 2.5))
             if step:

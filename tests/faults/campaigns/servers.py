@@ -57,7 +57,7 @@ async def _bounce(
 ) -> None:
     field.busy()
     async with field.supervised(2):
-        await field.caught_up(dict(field.load.reached))
+        await field.wait_for_backlog(dict(field.load.reached))
         for _ in range(count):
             await asyncio.sleep(field.random.uniform(0.2, 1.5))
             await kill()
@@ -75,7 +75,7 @@ async def disk_full(field: Installation, disk: Path, count: int) -> None:
     field.busy()
     async with field.supervised(2):
         for _ in range(count):
-            await field.caught_up(dict(field.load.reached))
+            await field.wait_for_backlog(dict(field.load.reached))
             _fill(filler, shutil.disk_usage(disk).free)
             await asyncio.sleep(field.random.uniform(8, 12))
             target = dict(field.load.reached)

@@ -21,7 +21,7 @@ async def offsets_reset(field: Installation, count: int) -> None:
     field.busy()
     for _ in range(count):
         worker = await field.start()
-        await field.caught_up(dict(field.load.reached))
+        await field.wait_for_backlog(dict(field.load.reached))
         await asyncio.sleep(2)
         await worker.end(signal.SIGTERM)
         places = [place.rpartition(":") for place in field.load.reached]
@@ -49,7 +49,7 @@ async def topic_made_anew(field: Installation) -> None:
     field.load.poisonous = False  # the places of the new log are those of the old one
     field.busy()
     async with field.supervised(1):
-        await field.caught_up(dict(field.load.reached))
+        await field.wait_for_backlog(dict(field.load.reached))
         await asyncio.sleep(15)
     await field.settle()
     await dump_topics(field.cluster.bootstrap, f"{field.name}.{ORDERS}", field.directory, 0)
@@ -74,7 +74,9 @@ async def topic_made_anew(field: Installation) -> None:
 
     async def begun_anew() -> bool:
         checkpoints = await field.checkpoints()
-        return all(checkpoints[f"{ORDERS}:{number}"]["decided_to"] == 0 for number in range(2))
+        return all(
+            checkpoints[f"{ORDERS}:{number}"]["committed_offset"] == 0 for number in range(2)
+        )
 
     async def fed_anew() -> bool:
         return all(f"{ORDERS}:{number}" in field.load.reached for number in range(2))

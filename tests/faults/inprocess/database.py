@@ -13,7 +13,7 @@ from typing import Any, cast
 from typing_extensions import override
 
 from models.events import Event
-from models.ledger import Outgoing, Checkpoint, TopicPartition
+from models.ledger import Checkpoint, Outgoing, TopicPartition
 from storage.port import DEFAULT_STOCK, R, Transaction, View
 from tests.fakes.memory import MemoryStorage
 from tests.fakes.memory_contents import Contents
@@ -48,7 +48,7 @@ class Database:
     broken: frozenset[Broken] = frozenset()
     violations: list[str] = field(default_factory=list)
     read_to: dict[TopicPartition, int] = field(default_factory=dict)
-    """What was ever handed to a lane, for the control that acknowledges it."""
+    """What was ever handed to a processor, for the control that acknowledges it."""
 
     def commit(self, base: Contents, draft: Contents, locks: Mapping[str, int]) -> None:
         """Store what a draft has that its base had not, and count its locks on.
@@ -179,30 +179,30 @@ class ProcessStorage(MemoryStorage):
         return await super().checkpoint(source)
 
     @override
-    async def unpublished_elsewhere(
+    async def pending_in_other_outboxes(
         self, events: Collection[tuple[str, int]], but: Collection[TopicPartition]
     ) -> Collection[tuple[str, int]]:
         await self._power.step("storage.unpublished")
-        return await super().unpublished_elsewhere(events, but)
+        return await super().pending_in_other_outboxes(events, but)
 
     @override
-    async def take_up(self, sources: Sequence[TopicPartition]) -> Sequence[Checkpoint]:
+    async def claim(self, sources: Sequence[TopicPartition]) -> Sequence[Checkpoint]:
         await self._power.step("storage.take-up")
-        checkpoints = await self._written(super().take_up(sources))
+        checkpoints = await self._written(super().claim(sources))
         if Broken.FORGETFUL in self._database.broken:
             checkpoints = [replace(checkpoint, outbox=()) for checkpoint in checkpoints]
         if Broken.ACKED_AS_READ in self._database.broken:
             read_to = self._database.read_to
             checkpoints = [
-                replace(one, decided_to=max(read_to.get(one.source, 0), one.decided_to))
+                replace(one, committed_offset=max(read_to.get(one.source, 0), one.committed_offset))
                 for one in checkpoints
             ]
         return checkpoints
 
     @override
-    async def mark_published(self, checkpoint: Checkpoint, rest: Sequence[Outgoing] = ()) -> None:
+    async def trim_outbox(self, checkpoint: Checkpoint, rest: Sequence[Outgoing] = ()) -> None:
         await self._power.step("storage.mark")
-        await self._written(super().mark_published(checkpoint, rest))
+        await self._written(super().trim_outbox(checkpoint, rest))
 
     async def _written(self, writing: Awaitable[R]) -> R:
         """Write one document outside of a transaction; whose draft has the old one, conflicts."""

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import bson
 
-from models.ledger import DeadLetter, Checkpoint, TopicPartition
+from models.ledger import Checkpoint, DeadLetter, TopicPartition
 from models.refusals import DeadLetterCode
 from order_import.contract.examples import read_examples
 from storage.ledger_documents import reference_in
@@ -118,7 +118,7 @@ async def _fuzz(given: Sequence[Input]) -> Fuzzed:
 
 
 async def _decide(storage: MemoryStorage, before: Checkpoint, message: Message) -> Checkpoint:
-    """Do as a lane does; also what the publisher and the database's driver do with it."""
+    """Do as a processor does; also what the publisher and the database's driver do with it."""
     stage = STAGES[TopicName(before.source.topic)]
     page = UnitOfWork(before.source.topic, NOW)
 

@@ -12,7 +12,7 @@ from tests.fakes.memory_contents import Contents
 from tests.faults.inprocess.log import Log
 from tests.model.end import End
 from tests.model.invariants import check_nothing_is_left, check_stock
-from tests.model.messages import START, News, ProductTold, StoreTold, FactMessage
+from tests.model.messages import START, FactMessage, News, ProductTold, StoreTold
 from tests.model.simulation import end_of
 
 OUT = (TopicName.COMMERCE_ORDERS, TopicName.BLOCKED, TopicName.NOT_IMPORTED)

@@ -172,12 +172,16 @@ class Consumer:
         """Give all partitions."""
         return list(self._at)
 
-    async def end_offsets(self, partitions: Sequence[TopicPartition]) -> Mapping[TopicPartition, int]:
+    async def end_offsets(
+        self, partitions: Sequence[TopicPartition]
+    ) -> Mapping[TopicPartition, int]:
         """Give where they end."""
         await self._power.step("kafka.ends")
         return {one: len(self._log.partitions[one]) for one in partitions}
 
-    async def offsets_for_times(self, times: Mapping[TopicPartition, int]) -> Mapping[TopicPartition, Found | None]:
+    async def offsets_for_times(
+        self, times: Mapping[TopicPartition, int]
+    ) -> Mapping[TopicPartition, Found | None]:
         """Give the first message since each time."""
         await self._power.step("kafka.times")
         found: dict[TopicPartition, Found | None] = {}
@@ -195,7 +199,9 @@ class Consumer:
         await asyncio.sleep(0)
         return self._at[partition]
 
-    async def getmany(self, *partitions: TopicPartition, timeout_ms: int) -> dict[TopicPartition, list[Record]]:
+    async def getmany(
+        self, *partitions: TopicPartition, timeout_ms: int
+    ) -> dict[TopicPartition, list[Record]]:
         """Read some of what there is."""
         await self._power.step("kafka.read")
         del timeout_ms  # what is asked for is there

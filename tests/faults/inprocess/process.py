@@ -1,4 +1,4 @@
-"""A worker's process: the real lanes, stages and publisher, and a reader in Faust's place."""
+"""A worker's process: the real processors, stages and publisher, and a reader in Faust's place."""
 
 import asyncio
 from collections.abc import Callable, Collection, Coroutine, Iterable
@@ -10,8 +10,8 @@ from aiokafka.errors import KafkaError
 from models.errors import Fenced
 from models.ledger import TopicPartition
 from streams.agents import STAGES
-from streams.lane import Batch
-from streams.lanes import DrainTimeout, PartitionAssignment, LogBounds
+from streams.assignment import DrainTimeout, LogBounds, PartitionAssignment
+from streams.processor import Batch
 from streams.publisher import Publisher
 from tests.faults.inprocess import clock
 from tests.faults.inprocess.database import Database, ProcessStorage
@@ -43,7 +43,7 @@ class Process:
         self._publisher = Publisher(new_producer, new_consumer, "")
         storage = ProcessStorage(database, self.power, self._publisher.publish)
         stages = {str(name): stage for name, stage in STAGES.items()}
-        self.lanes = PartitionAssignment(
+        self.partition_assignment = PartitionAssignment(
             stages,
             storage,
             self._publisher,
@@ -77,21 +77,25 @@ class Process:
     async def assign(self, sources: Iterable[TopicPartition]) -> None:
         """Give back what was assigned before, and take these up."""
         self._read_to = {}
-        self._read_to = dict(await self.lanes.assign(sources, self._bounds_of))
+        self._read_to = dict(await self.partition_assignment.assign(sources, self._bounds_of))
         self._log.wake()
 
-    async def _bounds_of(self, sources: Collection[TopicPartition]) -> dict[TopicPartition, LogBounds]:
+    async def _bounds_of(
+        self, sources: Collection[TopicPartition]
+    ) -> dict[TopicPartition, LogBounds]:
         await self.power.step("kafka.bounds")
         return {one: LogBounds(0, len(self._log.partitions[one])) for one in sources}
 
     async def drain(self) -> None:
         """Give everything back."""
         self._read_to = {}
-        await self.lanes.drain()
+        await self.partition_assignment.drain()
 
     def has_finished(self, source: TopicPartition) -> bool:
         """Say whether all of a partition's log is decided and published."""
-        return self.lanes.published().get(source) == len(self._log.partitions[source])
+        return self.partition_assignment.published().get(source) == len(
+            self._log.partitions[source]
+        )
 
     async def _read(self) -> None:
         while True:
@@ -101,7 +105,7 @@ class Process:
             if not unread:
                 await self._log.news()
                 continue
-            for source in sorted(await self.lanes.with_room(unread, 0.5)):
+            for source in sorted(await self.partition_assignment.with_room(unread, 0.5)):
                 if source in self._read_to:
                     self._deliver(source)
             await asyncio.sleep(0)
@@ -112,12 +116,12 @@ class Process:
         if self._chance is not None:
             if self._chance.random() < 0.05 and at + 1 < end:
                 # Read before a seek: it comes too early, and will come again.
-                self.lanes.deliver(source, Batch(at + 1, log[at + 1 : end], end))
+                self.partition_assignment.dispatch(source, Batch(at + 1, log[at + 1 : end], end))
             end = self._chance.randint(at + 1, end)
             start = self._chance.randint(max(0, at - 2), at)
         self._read_to[source] = end
         self._database.read_to[source] = max(end, self._database.read_to.get(source, 0))
-        self.lanes.deliver(source, Batch(start, log[start:end], end))
+        self.partition_assignment.dispatch(source, Batch(start, log[start:end], end))
 
     def _fail(self, error: BaseException) -> None:
         if not self.power.is_cut:

@@ -7,6 +7,7 @@ from random import Random
 
 from tests.model.histories import history
 from tests.model.messages import (
+    FactMessage,
     Line,
     ListingTold,
     News,
@@ -15,7 +16,6 @@ from tests.model.messages import (
     ReplayAsked,
     StoreTold,
     SyncAsked,
-    FactMessage,
     UpdateTold,
 )
 from tests.model.test_stock_page import OPEN, Row, examples, read_message

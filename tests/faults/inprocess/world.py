@@ -10,7 +10,7 @@ from tests.faults.inprocess.database import Broken, Database
 from tests.faults.inprocess.log import Log
 from tests.faults.inprocess.process import EXPECTED, Process
 from tests.model.end import End
-from tests.model.messages import ReplayAsked, FactMessage, begun, wire
+from tests.model.messages import FactMessage, ReplayAsked, begun, wire
 
 PATIENCE = 900.0
 """Seconds of the world's own time within which it comes to rest, or never."""
@@ -39,7 +39,7 @@ class World:
     def is_done(self, source: TopicPartition) -> bool:
         """Say whether all of a partition is decided, and marked as published."""
         stored = self.database.contents.checkpoints.get(source, Checkpoint(source, 0))
-        return stored.decided_to == len(self.log.partitions[source]) and not stored.outbox
+        return stored.committed_offset == len(self.log.partitions[source]) and not stored.outbox
 
     async def bury(self, process: Process) -> None:
         """End a process, and see what it ended with."""

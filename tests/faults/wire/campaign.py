@@ -170,7 +170,7 @@ class Campaign:
     async def _decided_to(self) -> dict[int, int]:
         checkpoints = {f"{self._topic}:{one}": one for one in PARTITIONS}
         found = self._system.db.checkpoints.find({"_id": {"$in": list(checkpoints)}})
-        return {checkpoints[one["_id"]]: one["decided_to"] async for one in found}
+        return {checkpoints[one["_id"]]: one["committed_offset"] async for one in found}
 
     async def _left(self, segments: dict[int, list[bytes]]) -> Left:
         letters = [

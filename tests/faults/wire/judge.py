@@ -32,7 +32,7 @@ class Left:
     published: Sequence[Letter]
     """The same, as they are on the topic of dead letters."""
     orders: frozenset[str]
-    decided_to: Mapping[int, int]
+    committed_offset: Mapping[int, int]
 
 
 def read_segments(directory: Path) -> list[bytes]:
@@ -65,8 +65,8 @@ def judge(sent: Iterable[Journal], left: Left) -> list[str]:
                 wrong.append(f"{partition}:{base}: nobody sent it")
             else:
                 wrong += _of_batch(one, refused, left.orders)
-        if left.decided_to.get(partition) != end:
-            wrong.append(f"{partition}: decided to {left.decided_to.get(partition)} of {end}")
+        if left.committed_offset.get(partition) != end:
+            wrong.append(f"{partition}: decided to {left.committed_offset.get(partition)} of {end}")
     wrong += [f"{place}: acknowledged, and not in the log" for place in by_place.keys() - seen]
     known = {(one.partition, at) for one in by_place.values() for at in _offsets(one)}
     wrong += [f"{place}: a dead letter of nothing" for place in refused.keys() - known]

@@ -1,4 +1,4 @@
-"""The lanes: which partitions may be read, so that a full one holds up no other."""
+"""The processors: which partitions may be read, so that a full one holds up no other."""
 
 import asyncio
 from collections.abc import Collection, Sequence
@@ -7,12 +7,12 @@ from dataclasses import replace
 import pytest
 
 from models.errors import Fenced
-from models.ledger import OffsetReset, Checkpoint, TopicPartition
+from models.ledger import Checkpoint, OffsetReset, TopicPartition
 from storage.port import Transaction
-from streams.lane import MAX_WEIGHT, Batch
-from streams.lanes import PartitionAssignment, LogBounds
+from streams.assignment import LogBounds, PartitionAssignment
 from streams.messages import Incoming
 from streams.page import UnitOfWork
+from streams.processor import MAX_WEIGHT, Batch
 from streams.stage import Stage
 from tests.builders import NOW, a_message
 from tests.fakes.memory import MemoryStorage
@@ -35,7 +35,9 @@ class Gated(Stage[Incoming]):
     def read(self, messages: Sequence[Incoming]) -> Sequence[Incoming]:
         return messages
 
-    async def decide(self, read: Sequence[Incoming], page: UnitOfWork, transaction: Transaction) -> None:
+    async def decide(
+        self, read: Sequence[Incoming], page: UnitOfWork, transaction: Transaction
+    ) -> None:
         del read, page, transaction
         await self.gate.wait()
 
@@ -48,7 +50,7 @@ class Kit:
         self.slow, self.quick = Gated(), Gated()
         self.quick.gate.set()
         self.failures: list[BaseException] = []
-        self.lanes = PartitionAssignment(
+        self.partition_assignment = PartitionAssignment(
             {SLOW.topic: self.slow, QUICK.topic: self.quick},
             self.storage,
             publisher=None,  # type: ignore[arg-type]  # nothing is published
@@ -64,49 +66,49 @@ class Kit:
         for start in range(0, batches * MAX_WEIGHT, MAX_WEIGHT):
             offsets = range(start, start + MAX_WEIGHT)
             messages = [a_message(b"", offset=at) for at in offsets]
-            self.lanes.deliver(source, Batch(start, messages, start + MAX_WEIGHT))
+            self.partition_assignment.dispatch(source, Batch(start, messages, start + MAX_WEIGHT))
             await asyncio.sleep(0)
 
 
 async def test_a_partition_whose_lane_is_full_is_not_read() -> None:
     kit = Kit()
-    await kit.lanes.assign(BOUNDS, bounds_of)
+    await kit.partition_assignment.assign(BOUNDS, bounds_of)
     await kit.fill(SLOW, 2)
-    assert await kit.lanes.with_room(BOUNDS.keys(), 1) == {QUICK}
+    assert await kit.partition_assignment.with_room(BOUNDS.keys(), 1) == {QUICK}
     kit.slow.gate.set()
-    await kit.lanes.drain()
+    await kit.partition_assignment.drain()
     assert not kit.failures
 
 
 async def test_reading_goes_on_as_soon_as_a_lane_has_room() -> None:
     kit = Kit()
-    await kit.lanes.assign(BOUNDS, bounds_of)
+    await kit.partition_assignment.assign(BOUNDS, bounds_of)
     await kit.fill(SLOW, 2)
-    waiting = asyncio.create_task(kit.lanes.with_room({SLOW}, 60))
+    waiting = asyncio.create_task(kit.partition_assignment.with_room({SLOW}, 60))
     await asyncio.sleep(0)
     assert not waiting.done()
     kit.slow.gate.set()
     assert await asyncio.wait_for(waiting, PATIENCE) == {SLOW}
-    await kit.lanes.drain()
+    await kit.partition_assignment.drain()
 
 
 async def test_nothing_is_read_when_no_lane_has_room_in_time() -> None:
     kit = Kit()
-    await kit.lanes.assign(BOUNDS, bounds_of)
+    await kit.partition_assignment.assign(BOUNDS, bounds_of)
     await kit.fill(SLOW, 2)
-    assert await kit.lanes.with_room({SLOW}, 0.01) == set()
+    assert await kit.partition_assignment.with_room({SLOW}, 0.01) == set()
     kit.slow.gate.set()
-    await kit.lanes.drain()
+    await kit.partition_assignment.drain()
 
 
 async def test_a_hand_over_lets_the_reader_go_on() -> None:
-    """It would stop the hand-over itself, were it to wait for a lane that is gone."""
+    """It would stop the hand-over itself, were it to wait for a processor that is gone."""
     kit = Kit()
-    await kit.lanes.assign(BOUNDS, bounds_of)
+    await kit.partition_assignment.assign(BOUNDS, bounds_of)
     await kit.fill(SLOW, 2)
-    waiting = asyncio.create_task(kit.lanes.with_room({SLOW}, 60))
+    waiting = asyncio.create_task(kit.partition_assignment.with_room({SLOW}, 60))
     await asyncio.sleep(0)
-    draining = asyncio.create_task(kit.lanes.drain())
+    draining = asyncio.create_task(kit.partition_assignment.drain())
     assert await asyncio.wait_for(waiting, PATIENCE) == {SLOW}
     kit.slow.gate.set()
     await draining
@@ -114,12 +116,12 @@ async def test_a_hand_over_lets_the_reader_go_on() -> None:
 
 async def test_a_batch_is_read_while_the_one_before_is_decided() -> None:
     kit = Kit()
-    await kit.lanes.assign(BOUNDS, bounds_of)
+    await kit.partition_assignment.assign(BOUNDS, bounds_of)
     await kit.fill(SLOW, 2)
     assert (await kit.storage.checkpoint(SLOW)) == Checkpoint(SLOW, 0, epoch=1)
     kit.slow.gate.set()
-    await kit.lanes.drain()
-    assert (await kit.storage.checkpoint(SLOW)).decided_to >= 1
+    await kit.partition_assignment.drain()
+    assert (await kit.storage.checkpoint(SLOW)).committed_offset >= 1
 
 
 async def test_one_that_slept_between_its_looks_does_not_set_a_position_back() -> None:
@@ -132,21 +134,21 @@ async def test_one_that_slept_between_its_looks_does_not_set_a_position_back() -
         return {source: LogBounds(0, 500) for source in sources}
 
     kit.storage.contents.checkpoints[QUICK] = Checkpoint(QUICK, 412)
-    assert await kit.lanes.assign([QUICK], grown) == {QUICK: 412}
-    await kit.lanes.drain()
+    assert await kit.partition_assignment.assign([QUICK], grown) == {QUICK: 412}
+    await kit.partition_assignment.drain()
 
 
 async def test_a_position_that_another_took_up_meanwhile_is_not_set_anew() -> None:
     kit = Kit()
 
     async def slow(sources: Collection[TopicPartition]) -> dict[TopicPartition, LogBounds]:
-        await kit.storage.take_up([QUICK])
+        await kit.storage.claim([QUICK])
         return {source: LogBounds(0, 3) for source in sources}
 
     kit.storage.contents.checkpoints[QUICK] = Checkpoint(QUICK, 412)
     with pytest.raises(Fenced):
-        await kit.lanes.assign([QUICK], slow)
-    assert (await kit.storage.checkpoint(QUICK)).decided_to == 412
+        await kit.partition_assignment.assign([QUICK], slow)
+    assert (await kit.storage.checkpoint(QUICK)).committed_offset == 412
 
 
 HERE, ELSEWHERE = "a" * 32, "b" * 32
@@ -184,15 +186,15 @@ async def test_a_position_is_taken_up_within_the_log_of_its_topic(
     async def bounds_of(_: object) -> dict[TopicPartition, LogBounds]:
         return {SLOW: bounds}
 
-    assert await kit.lanes.assign([SLOW], bounds_of) == {SLOW: goes_on_at}
+    assert await kit.partition_assignment.assign([SLOW], bounds_of) == {SLOW: goes_on_at}
     stored = kit.storage.contents.checkpoints[SLOW]
-    assert (stored.decided_to, stored.topic_id) == (goes_on_at, bounds.topic_id or HERE)
+    assert (stored.committed_offset, stored.topic_id) == (goes_on_at, bounds.topic_id or HERE)
     told = [(one.expected, one.found, one.lost) for one in kit.resets]
     assert told == ([] if reset is None else [reset])
     # Once: whoever takes it up next finds it where it is.
-    await kit.lanes.assign([SLOW], bounds_of)
+    await kit.partition_assignment.assign([SLOW], bounds_of)
     assert len(kit.resets) == len(told)
-    await kit.lanes.drain()
+    await kit.partition_assignment.drain()
 
 
 async def test_a_partition_that_there_is_not_is_not_taken_up() -> None:
@@ -201,6 +203,6 @@ async def test_a_partition_that_there_is_not_is_not_taken_up() -> None:
     async def of_quick(_: object) -> dict[TopicPartition, LogBounds]:
         return {QUICK: LogBounds(0, 9)}
 
-    assert await kit.lanes.assign([QUICK, SLOW], of_quick) == {QUICK: 0}
-    assert kit.lanes.published() == {QUICK: 0}
-    await kit.lanes.drain()
+    assert await kit.partition_assignment.assign([QUICK, SLOW], of_quick) == {QUICK: 0}
+    assert kit.partition_assignment.published() == {QUICK: 0}
+    await kit.partition_assignment.drain()

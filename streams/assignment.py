@@ -1,4 +1,4 @@
-"""The lanes: one per topic, taken up from the ledger and handed back in good order."""
+"""The processors: one per topic, taken up from the ledger and handed back in good order."""
 
 import asyncio
 import contextlib
@@ -13,9 +13,9 @@ import structlog
 from tenacity import AsyncRetrying, retry_if_exception_type, wait_exponential_jitter
 
 from models.errors import TransientStorageError
-from models.ledger import ChangeSet, OffsetReset, Checkpoint, TopicPartition
+from models.ledger import ChangeSet, Checkpoint, OffsetReset, TopicPartition
 from storage.port import R, Storage, Transaction
-from streams.lane import MAX_WEIGHT, Batch, TopicProcessor, log_reset, log_retry
+from streams.processor import MAX_WEIGHT, Batch, TopicProcessor, log_reset, log_retry
 from streams.publisher import Publisher
 from streams.stage import Stage
 from streams.watchdog import Progress
@@ -23,12 +23,12 @@ from streams.watchdog import Progress
 log = structlog.get_logger(__name__)
 
 DRAIN_SECONDS = 20.0
-"""How long a hand-over may take. A lane that hangs longer ends the process: its transaction, if it
-still commits, is fenced off by the checkpoint."""
+"""How long a hand-over may take. A processor that hangs longer ends the process: its transaction,
+if it still commits, is fenced off by the checkpoint."""
 
 
 class DrainTimeout(Exception):  # noqa: N818 - a state of the world, not a mistake
-    """A lane did not finish its batch in time for a hand-over."""
+    """A processor did not finish its batch in time for a hand-over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ ReadBounds = Callable[[Collection[TopicPartition]], Awaitable[Mapping[TopicParti
 
 
 class PartitionAssignment:
-    """Owns the lanes of a worker. A lane that fails fails the worker."""
+    """Owns the processors of a worker. A processor that fails fails the worker."""
 
     def __init__(
         self,
@@ -64,7 +64,7 @@ class PartitionAssignment:
         self._now = now
         self._on_failure = on_failure
         self._max_weight = max_weight
-        self._lanes: dict[str, tuple[TopicProcessor, asyncio.Task[None]]] = {}
+        self._processors: dict[str, tuple[TopicProcessor, asyncio.Task[None]]] = {}
         # Faust may ask for the checkpoints twice at once, from a rebalance and from its reader.
         self._handing_over = asyncio.Lock()
         self._room = asyncio.Event()
@@ -76,7 +76,8 @@ class PartitionAssignment:
     ) -> Mapping[TopicPartition, int]:
         """Take up partitions where the ledger says; give the offsets to read from.
 
-        Lanes there were before are drained first. A partition without bounds is none that there is.
+        PartitionAssignment there were before are drained first. A partition without bounds is none
+        that there is.
 
         Raises:
             Fenced: Another has taken up one of them meanwhile.
@@ -93,7 +94,7 @@ class PartitionAssignment:
         self, sources: Sequence[TopicPartition], bounds_of: ReadBounds
     ) -> Mapping[TopicPartition, int]:
         by_topic = {topic: list(of) for topic, of in groupby(sources, lambda one: one.topic)}
-        taken = {topic: await _again(self._storage.take_up, of) for topic, of in by_topic.items()}
+        taken = {topic: await _again(self._storage.claim, of) for topic, of in by_topic.items()}
         # Only now: whoever sleeps between the two must not find a log that ends before a checkpoint
         # another has moved since.
         bounds = await bounds_of(sources)
@@ -101,7 +102,7 @@ class PartitionAssignment:
             checkpoints = [one for one in claimed if one.source in bounds]
             if not checkpoints:
                 continue  # the topic is deleted; when it is there again, they are assigned again
-            lane = TopicProcessor(
+            processor = TopicProcessor(
                 await self._within_logs(checkpoints, bounds),
                 self._stages[topic],
                 self._storage,
@@ -110,20 +111,22 @@ class PartitionAssignment:
                 self._room.set,
                 self._max_weight,
             )
-            task = asyncio.create_task(lane.run(), name=f"lane {topic}")
+            task = asyncio.create_task(processor.run(), name=f"processor {topic}")
             task.add_done_callback(self._ended)
-            self._lanes[topic] = (lane, task)
+            self._processors[topic] = (processor, task)
         log.info("partitions-assigned", partitions=len(bounds))
-        return {source: one.decided_to for source, one in self._positions().items()}
+        return {source: one.committed_offset for source, one in self._positions().items()}
 
-    def deliver(self, source: TopicPartition, batch: Batch) -> None:
-        """Hand a batch to its lane. One for a partition that was given up is dropped."""
-        lane = self._lane_of(source)
-        if lane is not None:
-            lane.put(source, batch)
+    def dispatch(self, source: TopicPartition, batch: Batch) -> None:
+        """Hand a batch to its processor. One for a partition that was given up is dropped."""
+        processor = self._processor_of(source)
+        if processor is not None:
+            processor.enqueue(source, batch)
 
-    async def with_room(self, sources: Collection[TopicPartition], seconds: float) -> set[TopicPartition]:
-        """Give those whose lanes can take a batch at once; waits for one, at most so long.
+    async def with_room(
+        self, sources: Collection[TopicPartition], seconds: float
+    ) -> set[TopicPartition]:
+        """Give those whose processors can take a batch at once; waits for one, at most so long.
 
         A partition that nobody may read from yet holds up none of the others.
         """
@@ -136,33 +139,41 @@ class PartitionAssignment:
         return ready
 
     def _with_room(self, sources: Collection[TopicPartition]) -> set[TopicPartition]:
-        lanes = {source: self._lane_of(source) for source in sources}
-        return {one for one, lane in lanes.items() if lane is None or lane.has_room}
+        partition_assignment = {source: self._processor_of(source) for source in sources}
+        return {
+            one
+            for one, processor in partition_assignment.items()
+            if processor is None or processor.has_room
+        }
 
-    def _lane_of(self, source: TopicPartition) -> TopicProcessor | None:
-        owned = self._lanes.get(source.topic)
+    def _processor_of(self, source: TopicPartition) -> TopicProcessor | None:
+        owned = self._processors.get(source.topic)
         return owned[0] if owned is not None and source in owned[0].checkpoints else None
 
     def _positions(self) -> Mapping[TopicPartition, Checkpoint]:
-        return {s: one for lane, _ in self._lanes.values() for s, one in lane.checkpoints.items()}
+        return {
+            s: one
+            for processor, _ in self._processors.values()
+            for s, one in processor.checkpoints.items()
+        }
 
     async def drain(self) -> Mapping[TopicPartition, int]:
-        """Let every lane finish what it has at hand, then drop them all.
+        """Let every processor finish what it has at hand, then drop them all.
 
         Returns:
             Per partition given up, the offset up to which all is decided and published.
 
         Raises:
-            DrainTimeout: A lane did not finish in time.
+            DrainTimeout: A processor did not finish in time.
         """
         async with self._handing_over:
             return await self._drain()
 
     async def _drain(self) -> Mapping[TopicPartition, int]:
-        owned, self._lanes = self._lanes, {}
+        owned, self._processors = self._processors, {}
         self._room.set()
-        for lane, _ in owned.values():
-            lane.drain()
+        for processor, _ in owned.values():
+            processor.drain()
         tasks = [task for _, task in owned.values()]
         if tasks:
             _, late = await asyncio.wait(tasks, timeout=DRAIN_SECONDS)
@@ -172,11 +183,15 @@ class PartitionAssignment:
 
     def published(self) -> Mapping[TopicPartition, int]:
         """Give, per partition, the offset up to which all is decided and published."""
-        return _published(self._lanes)
+        return _published(self._processors)
 
     def progress(self) -> Mapping[TopicPartition, Progress]:
         """Give how far each partition is."""
-        return {s: lane.progress(s) for lane, _ in self._lanes.values() for s in lane.checkpoints}
+        return {
+            s: processor.progress(s)
+            for processor, _ in self._processors.values()
+            for s in processor.checkpoints
+        }
 
     async def _within_logs(
         self, checkpoints: Sequence[Checkpoint], bounds: Mapping[TopicPartition, LogBounds]
@@ -201,8 +216,14 @@ class PartitionAssignment:
             self._on_failure(error)
 
 
-def _published(lanes: Mapping[str, tuple[TopicProcessor, asyncio.Task[None]]]) -> Mapping[TopicPartition, int]:
-    return {s: to for lane, _ in lanes.values() for s, to in lane.published_to.items()}
+def _published(
+    partition_assignment: Mapping[str, tuple[TopicProcessor, asyncio.Task[None]]],
+) -> Mapping[TopicPartition, int]:
+    return {
+        s: to
+        for processor, _ in partition_assignment.values()
+        for s, to in processor.published_offset.items()
+    }
 
 
 def _within_log(
@@ -211,20 +232,20 @@ def _within_log(
     """Return where to read on, and what is to be reported of it."""
     known, topic_id = checkpoint.topic_id, bounds.topic_id or checkpoint.topic_id
     is_recreated = known is not None and known != topic_id
-    offset = checkpoint.decided_to
+    offset = checkpoint.committed_offset
     if is_recreated or not bounds.start <= offset <= bounds.end:
         offset = bounds.start
-    if offset == checkpoint.decided_to and topic_id == known:
+    if offset == checkpoint.committed_offset and topic_id == known:
         return checkpoint, None
-    stays = offset == checkpoint.decided_to and not is_recreated
+    stays = offset == checkpoint.committed_offset and not is_recreated
     part, told = (checkpoint.part, checkpoint.part_refused) if stays else (0, False)
     moved = checkpoint.moved(offset, checkpoint.outbox, part, part_refused=told)
     after = replace(moved, topic_id=topic_id)
     # Of a partition that is read for the first time, nobody has missed what was deleted before.
-    was_read = checkpoint.decided_to or checkpoint.epoch > 1
-    if offset == checkpoint.decided_to or not was_read:
+    was_read = checkpoint.committed_offset or checkpoint.epoch > 1
+    if offset == checkpoint.committed_offset or not was_read:
         return after, None
-    return after, OffsetReset(checkpoint.source, checkpoint.decided_to, offset, at)
+    return after, OffsetReset(checkpoint.source, checkpoint.committed_offset, offset, at)
 
 
 async def _again(ask: Callable[..., Awaitable[R]], *about: object) -> R:

@@ -1,4 +1,4 @@
-"""The lane: one topic's batches, decided one after the other, published in order."""
+"""The processor: one topic's batches, decided one after the other, published in order."""
 
 import asyncio
 import time
@@ -19,7 +19,7 @@ from models.errors import (
     TransactionTooLarge,
     TransientStorageError,
 )
-from models.ledger import OffsetReset, Outgoing, Checkpoint, TopicPartition
+from models.ledger import Checkpoint, OffsetReset, Outgoing, TopicPartition
 from models.refusals import DeadLetterCode, Rejection
 from storage.port import Storage, Transaction
 from streams.messages import Incoming
@@ -34,7 +34,7 @@ log = structlog.get_logger(__name__)
 _MOST_LOOKS = 8
 """How often a checkpoint is asked whether it was moved by a commit without an answer."""
 IDLE_SECONDS = 0.05
-"""How long a lane waits for more before it records that all is published."""
+"""How long a processor waits for more before it records that all is published."""
 MAX_WEIGHT = 1000
 """How many orders and other messages are decided in one transaction, if nothing else is set."""
 MAX_BATCH_BYTES = 8 * 1024 * 1024
@@ -109,7 +109,9 @@ class TopicProcessor:
         self._waiting: deque[ParsedMessage] = deque()
         self._waiting_weight = self._waiting_size = 0
         self._news = asyncio.Event()
-        self._taken_to = {source: one.decided_to for source, one in self.checkpoints.items()}
+        self._received_offset = {
+            source: one.committed_offset for source, one in self.checkpoints.items()
+        }
         self._begun = {source: one for source, one in self.checkpoints.items() if one.part}
         self._draining = False
 
@@ -119,40 +121,47 @@ class TopicProcessor:
         return self._outbox.checkpoints
 
     @property
-    def published_to(self) -> Mapping[TopicPartition, int]:
+    def published_offset(self) -> Mapping[TopicPartition, int]:
         """Everything before these offsets is decided and published."""
-        return self._outbox.published_to
+        return self._outbox.published_offset
 
     def progress(self, source: TopicPartition) -> Progress:
         """Say how far a partition is."""
         checkpoint = self.checkpoints[source]
-        published_to = self.published_to[source]
-        return Progress(checkpoint.decided_to, checkpoint.step, published_to, self._taken_to[source])
+        published_offset = self.published_offset[source]
+        return Progress(
+            checkpoint.committed_offset,
+            checkpoint.step,
+            published_offset,
+            self._received_offset[source],
+        )
 
     @property
     def has_room(self) -> bool:
         """Whether more should be read: less waits, of all partitions, than is decided at once."""
         return self._waiting_weight < self._max_weight and self._waiting_size < MAX_BATCH_BYTES
 
-    def put(self, source: TopicPartition, batch: Batch) -> None:
+    def enqueue(self, source: TopicPartition, batch: Batch) -> None:
         """Read a partition's batch; it is decided when those before it are."""
-        taken_to = self._taken_to[source]
-        if batch.start > taken_to:
+        received_offset = self._received_offset[source]
+        if batch.start > received_offset:
             # Read before the last seek: what lies between will be read again, and this too.
             log.info("batch-out-of-place", source=source, start=batch.start)
             return
-        if batch.end > taken_to and not self._draining:
-            self._taken_to[source] = batch.end
-            for one in self._parse(source, batch, taken_to):
+        if batch.end > received_offset and not self._draining:
+            self._received_offset[source] = batch.end
+            for one in self._parse(source, batch, received_offset):
                 self._waiting.append(one)
                 self._waiting_weight += one.weight
                 self._waiting_size += one.size
             self._news.set()
 
-    def _parse(self, source: TopicPartition, batch: Batch, taken_to: int) -> Iterator[ParsedMessage]:
-        if deleted := range(taken_to, batch.deleted_to):
+    def _parse(
+        self, source: TopicPartition, batch: Batch, received_offset: int
+    ) -> Iterator[ParsedMessage]:
+        if deleted := range(received_offset, batch.deleted_to):
             yield ParsedMessage(source, deleted.stop, deleted=deleted)
-        new = [one for one in batch.messages if one.last_offset >= taken_to]
+        new = [one for one in batch.messages if one.last_offset >= received_offset]
         parsed = iter(self._stage.read([one for one in new if one.refusal is None]))
         for message in new:
             end = batch.end if message is new[-1] else message.last_offset + 1
@@ -162,7 +171,7 @@ class TopicProcessor:
             read = next(parsed)
             one = ParsedMessage(source, end, self._stage.weight(read), message.size, message, read)
             checkpoint = self._begun.get(source)
-            if checkpoint is not None and checkpoint.decided_to == message.offset:
+            if checkpoint is not None and checkpoint.committed_offset == message.offset:
                 # An earlier owner has decided a part of it.
                 _, one = self._split(one, checkpoint.part) or (one, one)
             yield one
@@ -294,7 +303,9 @@ class TopicProcessor:
     def _page_of(self, batch: Sequence[ParsedMessage]) -> UnitOfWork:
         """Return a page that knows whose dead letter is given, with those of the unreadable."""
         checkpoints = self.checkpoints.items()
-        told = [(source.partition, at.decided_to) for source, at in checkpoints if at.part_refused]
+        told = [
+            (source.partition, at.committed_offset) for source, at in checkpoints if at.part_refused
+        ]
         page = UnitOfWork(self._first.topic, self._now(), refused=told)
         for one in batch:
             if one.message is not None and one.refusal is not None:

@@ -1,4 +1,5 @@
-"""The lane: batches decided in their order, each once, and published in the order of decision."""
+"""The processor: batches decided in their order, each once, and published in the order of
+decision."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -10,15 +11,22 @@ from typing_extensions import override
 
 from models.errors import DuplicateKey, Fenced, StorageUnavailable, TransactionTooLarge
 from models.events import Event
-from models.ledger import CommandMessage, DeadLetter, OffsetReset, Outgoing, Checkpoint, TopicPartition
+from models.ledger import (
+    Checkpoint,
+    CommandMessage,
+    DeadLetter,
+    OffsetReset,
+    Outgoing,
+    TopicPartition,
+)
 from models.records import MessageRef
 from models.refusals import DeadLetterCode, Rejection
 from storage.port import Transaction
-from streams import lane as lane_module
+from streams import processor as processor_module
 from streams.decoding import Record
-from streams.lane import Batch, TopicProcessor
 from streams.messages import Incoming
 from streams.page import UnitOfWork
+from streams.processor import Batch, TopicProcessor
 from streams.stage import Stage
 from tests.builders import NOW, a_command, a_dead_letter, a_message
 from tests.fakes.memory import MemoryStorage
@@ -45,7 +53,9 @@ class Decided(Stage[Incoming]):
     def weight(self, read: Incoming) -> int:
         return len(read.value or b"") - 1
 
-    async def decide(self, read: Sequence[Incoming], page: UnitOfWork, transaction: Transaction) -> None:
+    async def decide(
+        self, read: Sequence[Incoming], page: UnitOfWork, transaction: Transaction
+    ) -> None:
         del transaction
         if len(read) > self.too_many:
             raise TransactionTooLarge("388")
@@ -103,7 +113,7 @@ async def until(happened: Callable[[], bool]) -> None:
 
 
 class Kit:
-    """A lane with all it needs."""
+    """A processor with all it needs."""
 
     def __init__(
         self,
@@ -117,26 +127,28 @@ class Kit:
         self.paper = Paper()
         publisher: Any = self.paper
         start = checkpoint or Checkpoint(SOURCE, 0)
-        if start.decided_to or start.outbox:
+        if start.committed_offset or start.outbox:
             self.storage.contents.checkpoints[SOURCE] = start
-        self.lane = TopicProcessor([start], self.stage, self.storage, publisher, lambda: NOW, **options)
+        self.processor = TopicProcessor(
+            [start], self.stage, self.storage, publisher, lambda: NOW, **options
+        )
 
     async def run(self, *batches: Batch) -> None:
         """Work these batches off, and then drain."""
-        running = asyncio.create_task(self.lane.run())
+        running = asyncio.create_task(self.processor.run())
         for batch in batches:
-            self.lane.put(SOURCE, batch)
-        await until(lambda: not self.lane._waiting or running.done())
-        self.lane.drain()
+            self.processor.enqueue(SOURCE, batch)
+        await until(lambda: not self.processor._waiting or running.done())
+        self.processor.drain()
         await running
 
     @property
     def stored_to(self) -> int:
-        return self.storage.contents.checkpoints.get(SOURCE, Checkpoint(SOURCE, 0)).decided_to
+        return self.storage.contents.checkpoints.get(SOURCE, Checkpoint(SOURCE, 0)).committed_offset
 
     def stands_at(self, offset: int) -> bool:
         """Say whether all before an offset is decided and known to be published."""
-        return (self.stored.decided_to, self.stored.outbox) == (offset, ())
+        return (self.stored.committed_offset, self.stored.outbox) == (offset, ())
 
     @property
     def stored(self) -> Checkpoint:
@@ -158,14 +170,14 @@ async def test_batches_are_decided_and_published_in_their_order() -> None:
     assert kit.stage.batches == [[0, 1, 2], [3], [4, 5]]
     assert kit.paper.keys == named(0, 1, 2, 3, 4, 5)
     assert kit.stands_at(6)
-    assert kit.lane.published_to[SOURCE] == 6
+    assert kit.processor.published_offset[SOURCE] == 6
 
 
 async def test_offsets_that_are_missing_in_the_log_are_passed_over() -> None:
     kit = Kit()
     await kit.run(a_batch(0, 2), a_batch(2, 6, first=4))
     assert kit.stage.batches == [[0, 1], [4, 5]]
-    assert kit.stored.decided_to == 6
+    assert kit.stored.committed_offset == 6
 
 
 async def test_what_holds_no_message_moves_the_position_all_the_same() -> None:
@@ -223,7 +235,7 @@ async def test_a_batch_from_beyond_the_position_is_dropped() -> None:
     kit = Kit()
     await kit.run(a_batch(5, 7), a_batch(0, 2))
     assert kit.stage.batches == [[0, 1]]
-    assert kit.stored.decided_to == 2
+    assert kit.stored.committed_offset == 2
 
 
 async def test_messages_that_are_decided_already_are_left_out() -> None:
@@ -236,7 +248,7 @@ async def test_messages_that_are_decided_already_are_left_out() -> None:
 async def test_what_an_earlier_owner_left_goes_out_first_and_is_looked_for() -> None:
     left = (a_command("left"), a_dead_letter())
     kit = Kit(checkpoint=Checkpoint(SOURCE, 4, left))
-    assert kit.lane.published_to[SOURCE] == 0
+    assert kit.processor.published_offset[SOURCE] == 0
     await kit.run(a_batch(4, 5))
     assert kit.paper.sent == [*left, a_command("4")]
     assert kit.paper.resumed == [*left]
@@ -246,14 +258,14 @@ async def test_what_an_earlier_owner_left_goes_out_first_and_is_looked_for() -> 
 async def test_what_is_not_out_yet_stays_in_the_outbox() -> None:
     kit = Kit()
     kit.paper.open.clear()
-    running = asyncio.create_task(kit.lane.run())
-    kit.lane.put(SOURCE, a_batch(0, 2))
-    kit.lane.put(SOURCE, a_batch(2, 3))
+    running = asyncio.create_task(kit.processor.run())
+    kit.processor.enqueue(SOURCE, a_batch(0, 2))
+    kit.processor.enqueue(SOURCE, a_batch(2, 3))
     await until(lambda: not (kit.stored_to < 3))
     assert kit.stored.outbox == (a_command("0"), a_command("1"), a_command("2"))
-    assert kit.lane.published_to[SOURCE] == 0
+    assert kit.processor.published_offset[SOURCE] == 0
     kit.paper.open.set()
-    kit.lane.drain()
+    kit.processor.drain()
     await running
     assert kit.paper.keys == named(0, 1, 2)
     assert kit.stands_at(3)
@@ -261,10 +273,10 @@ async def test_what_is_not_out_yet_stays_in_the_outbox() -> None:
 
 async def test_a_quiet_lane_records_that_all_is_out() -> None:
     kit = Kit()
-    running = asyncio.create_task(kit.lane.run())
-    kit.lane.put(SOURCE, a_batch(0, 2))
+    running = asyncio.create_task(kit.processor.run())
+    kit.processor.enqueue(SOURCE, a_batch(0, 2))
     await until(lambda: not (kit.stored_to < 2 or kit.stored.outbox))
-    kit.lane.drain()
+    kit.processor.drain()
     await running
     assert kit.stands_at(2)
 
@@ -297,22 +309,22 @@ class Trailing(Silent):
 async def test_a_commit_that_a_majority_sees_only_later_is_decided_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(lane_module, "_pause", lambda _: 0)
+    monkeypatch.setattr(processor_module, "_pause", lambda _: 0)
     kit = Kit(Trailing(3))
-    running = asyncio.create_task(kit.lane.run())
-    kit.lane.put(SOURCE, a_batch(0, 2))
+    running = asyncio.create_task(kit.processor.run())
+    kit.processor.enqueue(SOURCE, a_batch(0, 2))
     await until(lambda: bool(kit.paper.sent) or running.done())
-    kit.lane.drain()
+    kit.processor.drain()
     await running
     assert kit.paper.keys == named(0, 1)
     assert kit.stands_at(2)
 
 
 async def test_one_that_is_never_seen_is_a_lost_position(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lane_module, "_pause", lambda _: 0)
+    monkeypatch.setattr(processor_module, "_pause", lambda _: 0)
     kit = Kit(Trailing(1000))
-    running = asyncio.create_task(kit.lane.run())
-    kit.lane.put(SOURCE, a_batch(0, 2))
+    running = asyncio.create_task(kit.processor.run())
+    kit.processor.enqueue(SOURCE, a_batch(0, 2))
     with pytest.raises(Fenced):
         await running
     assert kit.paper.sent == []
@@ -335,7 +347,7 @@ async def test_a_transaction_takes_only_so_much_and_moves_the_position_to_its_en
 
 
 async def test_a_transaction_takes_only_so_many_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lane_module, "MAX_BATCH_BYTES", 4)
+    monkeypatch.setattr(processor_module, "MAX_BATCH_BYTES", 4)
     kit = Kit()
     await kit.run(a_batch(0, 5))
     assert kit.stage.together == [[0, 1], [2, 3], [4]]
@@ -363,7 +375,7 @@ async def test_what_is_too_large_for_a_transaction_is_decided_in_halves() -> Non
 async def test_after_a_slow_transaction_the_next_ones_take_half_as_much(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(lane_module, "SLOW_SECONDS", -1)
+    monkeypatch.setattr(processor_module, "SLOW_SECONDS", -1)
     kit = Kit(max_weight=8)
     await kit.run(a_batch(0, 15))
     assert [len(one) for one in kit.stage.together] == [8, 4, 2, 1]
@@ -372,13 +384,13 @@ async def test_after_a_slow_transaction_the_next_ones_take_half_as_much(
 async def test_draining_finishes_the_batch_at_hand_and_drops_those_that_wait() -> None:
     kit = Kit()
     kit.paper.open.clear()
-    running = asyncio.create_task(kit.lane.run())
+    running = asyncio.create_task(kit.processor.run())
     for start in range(2):
-        kit.lane.put(SOURCE, a_batch(start, start + 1))
+        kit.processor.enqueue(SOURCE, a_batch(start, start + 1))
         await until(lambda at=start: kit.stored_to > at)  # type: ignore[misc]
-    kit.lane.put(SOURCE, a_batch(2, 3))
-    kit.lane.drain()
-    kit.lane.put(SOURCE, a_batch(3, 4))
+    kit.processor.enqueue(SOURCE, a_batch(2, 3))
+    kit.processor.drain()
+    kit.processor.enqueue(SOURCE, a_batch(3, 4))
     kit.paper.open.set()
     await running
     assert kit.paper.keys == named(0, 1)
@@ -387,7 +399,7 @@ async def test_draining_finishes_the_batch_at_hand_and_drops_those_that_wait() -
 
 async def test_what_waits_of_several_partitions_is_decided_in_one_transaction() -> None:
     kit, other = Kit(), TopicPartition(SOURCE.topic, 1)
-    lane = TopicProcessor(
+    processor = TopicProcessor(
         [Checkpoint(SOURCE, 0), Checkpoint(other, 5, (a_command("left"),))],
         kit.stage,
         kit.storage,
@@ -397,15 +409,15 @@ async def test_what_waits_of_several_partitions_is_decided_in_one_transaction() 
     kit.storage.contents.checkpoints[other] = Checkpoint(other, 5, (a_command("left"),))
     kit.paper.open.clear()
     for source, batch in ((SOURCE, a_batch(0, 2)), (other, a_batch(5, 6)), (SOURCE, a_batch(2, 3))):
-        lane.put(source, batch)
-    running = asyncio.create_task(lane.run())
+        processor.enqueue(source, batch)
+    running = asyncio.create_task(processor.run())
     await until(lambda: kit.stored_to == 3)
     both = kit.storage.contents.checkpoints
-    assert [(one.decided_to, one.step) for one in both.values()] == [(6, 1), (3, 1)]
+    assert [(one.committed_offset, one.step) for one in both.values()] == [(6, 1), (3, 1)]
     # One of them keeps what is to go out, so that it is told once whoever takes them up.
     assert [len(one.outbox) for one in both.values()] == [0, 5]
     kit.paper.open.set()
-    lane.drain()
+    processor.drain()
     await running
     assert kit.paper.keys == ["left", *named(0, 1, 5, 2)]
     assert [one.outbox for one in both.values()] == [(), ()]
@@ -413,13 +425,13 @@ async def test_what_waits_of_several_partitions_is_decided_in_one_transaction() 
 
 async def test_no_more_is_decided_at_once_than_a_transaction_should_hold() -> None:
     kit = Kit(max_weight=10)
-    assert kit.lane.has_room
+    assert kit.processor.has_room
     for start, end in ((0, 9), (9, 10), (10, 11)):
-        kit.lane.put(SOURCE, a_batch(start, end))
-    assert not kit.lane.has_room
-    running = asyncio.create_task(kit.lane.run())
+        kit.processor.enqueue(SOURCE, a_batch(start, end))
+    assert not kit.processor.has_room
+    running = asyncio.create_task(kit.processor.run())
     await until(lambda: kit.stored_to == 11)
-    kit.lane.drain()
+    kit.processor.drain()
     await running
     assert kit.stored.step == 2
 
@@ -428,7 +440,7 @@ async def test_what_waits_of_all_partitions_together_is_no_more_than_is_decided_
     """Else many partitions would fill the memory while a backlog waits."""
     kit = Kit()
     other = TopicPartition(SOURCE.topic, 1)
-    lane = TopicProcessor(
+    processor = TopicProcessor(
         [Checkpoint(SOURCE, 0), Checkpoint(other, 0)],
         kit.stage,
         kit.storage,
@@ -436,19 +448,19 @@ async def test_what_waits_of_all_partitions_together_is_no_more_than_is_decided_
         lambda: NOW,
         max_weight=10,
     )
-    lane.put(SOURCE, a_batch(0, 5))
-    assert lane.has_room
-    lane.put(other, a_batch(0, 5))
-    assert not lane.has_room
+    processor.enqueue(SOURCE, a_batch(0, 5))
+    assert processor.has_room
+    processor.enqueue(other, a_batch(0, 5))
+    assert not processor.has_room
 
 
 async def test_draining_gives_up_a_batch_that_cannot_be_stored() -> None:
     storage = Silent(unreached=1_000_000)
     kit = Kit(storage)
-    running = asyncio.create_task(kit.lane.run())
-    kit.lane.put(SOURCE, a_batch(0, 2))
+    running = asyncio.create_task(kit.processor.run())
+    kit.processor.enqueue(SOURCE, a_batch(0, 2))
     await until(lambda: storage.unreached < 1_000_000)
-    kit.lane.drain()
+    kit.processor.drain()
     await asyncio.wait_for(running, PATIENCE)
     assert kit.stored_to == 0
     assert kit.paper.sent == []
@@ -482,13 +494,13 @@ OTHER = TopicPartition("order-import.commands", 1)
 async def test_an_event_waits_for_the_one_before_that_another_partition_publishes() -> None:
     kit = Kit(checkpoint=Checkpoint(SOURCE, 1, (an_event(2), an_event(3))))
     kit.storage.contents.checkpoints[OTHER] = Checkpoint(OTHER, 1, (an_event(1),))
-    running = asyncio.create_task(kit.lane.run())
-    kit.lane.put(SOURCE, a_batch(1, 2))
+    running = asyncio.create_task(kit.processor.run())
+    kit.processor.enqueue(SOURCE, a_batch(1, 2))
     await until(lambda: kit.stored_to == 2)
     assert kit.paper.sent == []
     kit.storage.contents.checkpoints[OTHER] = Checkpoint(OTHER, 1)
     await until(lambda: len(kit.paper.sent) == 3)
-    kit.lane.drain()
+    kit.processor.drain()
     await running
     assert kit.paper.sent[:2] == [an_event(2), an_event(3)]
     assert kit.stored.outbox == ()
@@ -497,10 +509,10 @@ async def test_an_event_waits_for_the_one_before_that_another_partition_publishe
 async def test_what_waits_for_another_partition_is_left_to_the_next_owner() -> None:
     kit = Kit(checkpoint=Checkpoint(SOURCE, 1, (an_event(2),)))
     kit.storage.contents.checkpoints[OTHER] = Checkpoint(OTHER, 1, (an_event(1),))
-    running = asyncio.create_task(kit.lane.run())
-    kit.lane.put(SOURCE, a_batch(1, 2))
+    running = asyncio.create_task(kit.processor.run())
+    kit.processor.enqueue(SOURCE, a_batch(1, 2))
     await until(lambda: kit.stored_to == 2)
-    kit.lane.drain()
+    kit.processor.drain()
     await running
     assert kit.paper.sent == [a_command("1")]
     assert kit.stored.outbox == (an_event(2),)
@@ -517,11 +529,11 @@ async def test_two_partitions_that_wait_for_each_other_both_go_on() -> None:
     running = []
     for source, outbox in left.items():
         storage.contents.checkpoints[source] = checkpoint = Checkpoint(source, 1, outbox)
-        lane = TopicProcessor([checkpoint], Decided(), storage, publisher, lambda: NOW)
-        running.append((lane, asyncio.create_task(lane.run())))
+        processor = TopicProcessor([checkpoint], Decided(), storage, publisher, lambda: NOW)
+        running.append((processor, asyncio.create_task(processor.run())))
     await until(lambda: len(paper.sent) == 4)
-    for lane, task in running:
-        lane.drain()
+    for processor, task in running:
+        processor.drain()
         await task
     for key in ("us/1", "us/2"):
         assert [
@@ -535,11 +547,14 @@ async def test_an_idle_owner_ends_when_another_took_its_partition_up_before_it_w
 ):
     """It went on for ever with its events recorded as still to go out."""
     storage = MemoryStorage()
-    lane = TopicProcessor(await storage.take_up([SOURCE]), Decided(), storage, Paper(), lambda: NOW)  # type: ignore[arg-type]
-    lane.put(SOURCE, Batch(0, [a_message(b"{}", offset=0)], 1))
-    running = asyncio.create_task(lane.run())
+    paper: Any = Paper()
+    processor = TopicProcessor(
+        await storage.claim([SOURCE]), Decided(), storage, paper, lambda: NOW
+    )
+    processor.enqueue(SOURCE, Batch(0, [a_message(b"{}", offset=0)], 1))
+    running = asyncio.create_task(processor.run())
     await asyncio.sleep(0)  # decided and published, and not recorded yet
-    assert (await storage.take_up([SOURCE]))[0].outbox
+    assert (await storage.claim([SOURCE]))[0].outbox
     with pytest.raises(Fenced):
         await asyncio.wait_for(running, PATIENCE)
 
@@ -609,15 +624,15 @@ async def test_the_next_owner_goes_on_in_the_middle_of_a_message() -> None:
 
 async def test_an_owner_that_ends_within_a_message_says_where() -> None:
     kit = Kit(Pages(), max_weight=4)
-    running = asyncio.create_task(kit.lane.run())
+    running = asyncio.create_task(kit.processor.run())
     kit.paper.open.clear()
-    kit.lane.put(SOURCE, pages("ab", "cdefghijkl"))
+    kit.processor.enqueue(SOURCE, pages("ab", "cdefghijkl"))
     await until(lambda: kit.stored_to == 1 and kit.stored.part == 4)
-    kit.lane.drain()
+    kit.processor.drain()
     kit.paper.open.set()
     await running
-    assert (kit.stored.decided_to, kit.stored.part) == (1, 4)
-    assert kit.lane.published_to[SOURCE] == 1
+    assert (kit.stored.committed_offset, kit.stored.part) == (1, 4)
+    assert kit.processor.published_offset[SOURCE] == 1
     other = Kit(Pages(), checkpoint=kit.stored)
     await other.run(pages("cdefghijkl", start=1))
     assert [*kit.stage.decided, *other.stage.decided] == ["ab", "cdef", "ghijkl"]
