@@ -51,7 +51,7 @@ test: $(INSTALLED) ## Run all quick tests: unit, model, contract, integration, a
 		--ignore tests/faults/test_controls.py tests/faults tests/integration tests/contract tests/model tests/unit
 
 .PHONY: proofs
-proofs: $(INSTALLED) ## Run for an hour what `make test` runs for seconds: random histories, replays, the last pieces, controls
+proofs: $(INSTALLED) ## Run for an hour what `make test` runs for seconds: random histories, replays, the last units, controls
 	@HISTORIES=10000 REPLAY_WORLDS=10000 $(PYTEST) -s --timeout 36000 \
 		tests/model tests/unit/test_replay_agreement.py
 	@WIRE_HISTORIES=200 STOCK_ROUNDS=10000 CANARIES=1000 $(PYTEST) -s --timeout 36000 \
@@ -61,6 +61,10 @@ proofs: $(INSTALLED) ## Run for an hour what `make test` runs for seconds: rando
 .PHONY: unit
 unit: $(INSTALLED) ## Run the tests that need no server
 	@$(PYTEST) tests/unit
+
+.PHONY: contract
+contract: $(INSTALLED) ## Run what every storage must promise; TEST_MONGO=mongodb://… runs it on a MongoDB of your own
+	@$(PYTEST) -n auto tests/contract
 
 .PHONY: browser
 browser: $(INSTALLED) ## Run the console's tests in a real browser; needs chromium and npm

@@ -15,7 +15,7 @@ from bench.records import keep
 from bench.servers import Servers, console
 from bench.working import Working, fed, working
 from bench.workload import change, orders, products
-from streams.topics import TopicName
+from models.topics import TopicName
 
 _WAITING = 5_000
 _NEWER = "2026-11-03T00:00:00Z"

@@ -18,7 +18,7 @@ from bench.console_fill import fill
 from console.access import Access
 from console.app import build_app
 from order_import.clients import connect_storage
-from order_import.console_wiring import open_desk
+from order_import.console_wiring import open_context
 from order_import.embedded.servers import EmbeddedServers
 from order_import.garbage import collect_less_often
 from order_import.settings import Settings
@@ -70,8 +70,8 @@ async def run(directory: Path, count: int, rounds: int) -> None:
 
 
 async def _measure(settings: Settings, newest: Document, rounds: int) -> None:
-    async with open_desk(settings, Access(None, frozenset(), secure=False)) as desk:
-        transport = httpx.ASGITransport(build_app(desk))
+    async with open_context(settings, Access(None, frozenset(), secure=False)) as context:
+        transport = httpx.ASGITransport(build_app(context))
         collect_less_often()
         async with httpx.AsyncClient(transport=transport, base_url="http://console") as client:
             found = []

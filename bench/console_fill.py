@@ -25,9 +25,9 @@ from models.outcomes import (
     Withdrawn,
 )
 from models.records import CommerceLine, CommerceOrder, HistoryEntry, MessageRef, OrderRecord
-from storage.commerce_documents import commerce_order_in
-from storage.fact_documents import product_in, store_in
-from storage.order_documents import history_entry_to_document, order_in
+from storage.commerce_documents import commerce_order_to_document
+from storage.fact_documents import product_to_document, store_to_document
+from storage.order_documents import history_entry_to_document, order_to_document
 from storage.values import Document
 
 STORES = 8
@@ -118,7 +118,7 @@ def _pair(
         history_entry_to_document(HistoryEntry(received, cause, what))
         for what in ("received", "created")
     ]
-    document = {"_id": key, **order_in(record, is_new=True), "history": history}
+    document = {"_id": key, **order_to_document(record, is_new=True), "history": history}
     if not isinstance(outcome, Created):
         return document, None
     commerce = CommerceOrder(
@@ -131,14 +131,14 @@ def _pair(
         purchase_date=order.purchase_date or received,
         total=total,
         lines=(CommerceLine(order.items[0], sku),),
-        holds=(),
+        reservations=(),
         buyer_requested_cancel=False,
         replayed=False,
         created_at=made,
         acknowledged_at=None,
         updated_at=made,
     )
-    return document, commerce_order_in(commerce)
+    return document, commerce_order_to_document(commerce)
 
 
 def _outcome(
@@ -182,7 +182,7 @@ def _store(number: int, at: datetime) -> Document:
         integrated_at=datetime(2024, 1, 1, tzinfo=UTC),
         updated_at=at - timedelta(days=1),
     )
-    return {"_id": store.store_id, **store_in(store)}
+    return {"_id": store.store_id, **store_to_document(store)}
 
 
 def _product(number: int, at: datetime) -> Document:
@@ -193,4 +193,4 @@ def _product(number: int, at: datetime) -> Document:
         salable_quantity=1_000,
         as_of=at - timedelta(days=1),
     )
-    return {"_id": product.sku, "held": 0, **product_in(product)}
+    return {"_id": product.sku, "reserved": 0, **product_to_document(product)}

@@ -12,7 +12,7 @@ from bench.installation import Installation
 from bench.processes import cpu_seconds, resident_mb, running
 from bench.revision import directory_of
 from bench.watch import NotAsItShouldBe, check, events_out, first_in
-from streams.topics import TopicName
+from models.topics import TopicName
 
 
 @dataclass(frozen=True)

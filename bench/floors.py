@@ -11,8 +11,8 @@ from bench.installation import Installation
 from bench.publishing import publish
 from bench.watch import OUT, read_all
 from bench.workload import Record
+from models.topics import TopicName
 from order_import.clients import new_consumer
-from streams.topics import TopicName
 
 
 async def kafka_floor(done: Installation, empty: Installation) -> float:

@@ -70,18 +70,20 @@ async def _nothing_is_oversold(here: Installation) -> None:
         Oversold: It is more than there is, or nothing ran out and so nothing was tried.
     """
     hot = {f"SKU-{number}" for number in HOT_PRODUCTS}
-    held = dict.fromkeys(hot, 0)
-    async for one in here.database.commerce_orders.find({}, {"holds": 1}):
-        for hold in one["holds"]:
-            if hold["sku"] in hot:
-                held[hold["sku"]] += hold["quantity"]
+    reserved = dict.fromkeys(hot, 0)
+    async for one in here.database.commerce_orders.find({}, {"reservations": 1}):
+        for reservation in one["reservations"]:
+            if reservation["sku"] in hot:
+                reserved[reservation["sku"]] += reservation["quantity"]
     ran_out = await here.database.amazon_orders.count_documents(
         {"import.state": "blocked", "import.reasons.code": "out-of-stock"}
     )
     async for product in here.database.products.find({"_id": {"$in": sorted(hot)}}):
         there, sku = product["salable_quantity"], product["_id"]
-        if held[sku] > there or held[sku] != product["held"]:
-            raise Oversold(f"{sku}: {held[sku]} held, {product['held']} counted, {there} there")
+        if reserved[sku] > there or reserved[sku] != product["reserved"]:
+            raise Oversold(
+                f"{sku}: {reserved[sku]} held, {product['reserved']} counted, {there} there"
+            )
     if not ran_out:
         raise Oversold("nothing ran out: it was not tried")
 

@@ -17,11 +17,11 @@ from bench.servers import Servers
 from bench.workload import Record, products, stores
 from models.facts import Product, Store
 from models.ledger import ChangeSet
+from models.topics import TopicName
 from order_import.clients import connect_storage, kafka_options, new_consumer
 from order_import.settings import PREFIX, Settings
 from order_import.topic_admin import create_topics
 from storage.port import Transaction
-from streams.topics import TopicName
 
 
 @dataclass(frozen=True)

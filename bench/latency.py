@@ -21,8 +21,8 @@ from bench.servers import Servers, console
 from bench.watch import OUT
 from bench.working import WARM, working
 from bench.workload import Record, orders
+from models.topics import TopicName
 from order_import.clients import new_consumer, new_producer
-from streams.topics import TopicName
 
 TURNS = 4
 _SHARES = (("p50", 0.5), ("p99", 0.99), ("p99.9", 0.999))

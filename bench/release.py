@@ -15,7 +15,7 @@ from bench.records import keep
 from bench.servers import Servers, console
 from bench.working import working
 from bench.workload import Record, change, orders, products, stores
-from streams.topics import TopicName
+from models.topics import TopicName
 
 FREED = "FREED"
 _FRESH_START, _SKIPPED_START = 0, 1_000_000

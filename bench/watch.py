@@ -11,8 +11,8 @@ from typing import Any
 from aiokafka.admin import AIOKafkaAdminClient
 
 from bench.installation import Installation
+from models.topics import TopicName
 from order_import.clients import kafka_options, new_consumer
-from streams.topics import TopicName
 
 OUT = (TopicName.COMMERCE_ORDERS, TopicName.BLOCKED, TopicName.NOT_IMPORTED)
 _POLL = 0.05

@@ -5,9 +5,8 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.routing import Route
 
-from console.desk import Desk
-from console.error_pages import error_page
-from console.guard import Guard
+from console.context import ConsoleContext
+from console.error_pages import show_error
 from console.pages import (
     blocked,
     dashboard,
@@ -22,6 +21,7 @@ from console.pages import (
     sign_in,
     store_settings,
 )
+from console.security import SecurityMiddleware
 from console.static import static_file
 
 _PAGES = (
@@ -40,13 +40,13 @@ _PAGES = (
 )
 
 
-def build_app(desk: Desk) -> Starlette:
+def build_app(context: ConsoleContext) -> Starlette:
     """Give the application of a desk."""
     routes = [route for page in _PAGES for route in page.ROUTES]
     app = Starlette(
         routes=[*routes, Route("/static/{version}/{name}", static_file, methods=["GET"])],
-        middleware=[Middleware(Guard, desk=desk)],
-        exception_handlers={HTTPException: error_page},
+        middleware=[Middleware(SecurityMiddleware, context=context)],
+        exception_handlers={HTTPException: show_error},
     )
-    app.state.desk = desk
+    app.state.context = context
     return app

@@ -1,4 +1,4 @@
-"""Places in a list as pieces of an address."""
+"""Places in a list as parts of an address."""
 
 import base64
 import json
@@ -15,7 +15,7 @@ _MILLISECOND = timedelta(milliseconds=1)
 
 
 def write_cursor(cursor: Cursor) -> str:
-    """Give a place in the list as a piece of an address."""
+    """Give a place in the list as a part of an address."""
     at: object = cursor.at
     if isinstance(at, datetime):
         at = (at - _EPOCH) // _MILLISECOND
@@ -26,7 +26,7 @@ def write_cursor(cursor: Cursor) -> str:
 
 
 def read_cursor(text: str) -> Cursor | None:
-    """Return the place that a piece of an address names; None if it is none of ours."""
+    """Return the place that a part of an address names; None if it is none of ours."""
     padded = text + "=" * (-len(text) % 4)
     try:
         match json.loads(base64.b64decode(padded, b"-_", validate=True)):

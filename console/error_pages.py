@@ -11,7 +11,7 @@ from starlette.responses import PlainTextResponse, Response
 
 from console.limits import RequestTooLarge
 from console.ports import PortError
-from console.web import refuse
+from console.web import error_page
 from models.errors import BrokerUnavailable, OrderImportError, TransientStorageError
 from storage.console_reader import QueryTookTooLong, TooManyToSort
 
@@ -83,17 +83,17 @@ UNEXPECTED = Problem(
 )
 
 
-async def error_page(request: Request, error: Exception) -> Response:
+async def show_error(request: Request, error: Exception) -> Response:
     """Return the page for an error; only its kind is shown or logged, never its text."""
     problem = problem_of(error)
     if problem is UNEXPECTED:
         kind = "/" + request.url.path.split("/", 2)[1]
         own = {"reason": str(error)} if isinstance(error, OrderImportError) else {}
         log.error("page-failed", page=kind, error=type(error).__name__, **own)
-    if not hasattr(request.state, "visit"):
+    if not hasattr(request.state, "principal"):
         page: Response = PlainTextResponse(f"{problem.line} {problem.advice}\n", problem.status)
     else:
-        page = await refuse(request, problem.status, problem.line, problem.advice)
+        page = await error_page(request, problem.status, problem.line, problem.advice)
     if isinstance(error, HTTPException) and error.headers:
         page.headers.update(error.headers)
     return page

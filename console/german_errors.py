@@ -176,7 +176,7 @@ GERMAN_ERRORS: Mapping[str, str] = {
         "„{value}“ ist kein Datum. Erwartet: 2026-11-22 oder 2026-11-22T14:30."
     ),
     "Say why, for those who look at this later.": "Sagen Sie, warum: für spätere Leser.",
-    "Expected a number of pieces, 0 or more.": "Erwartet: eine Stückzahl, 0 oder mehr.",
+    "Expected a number of units, 0 or more.": "Erwartet: eine Stückzahl, 0 oder mehr.",
     "Only operators search by buyer.": "Nur Bediener suchen nach Käufern.",
     "Name a catalog SKU.": "Nennen Sie eine Katalog-SKU.",
     "Name a store.": "Nennen Sie einen Store.",

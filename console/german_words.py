@@ -235,10 +235,10 @@ GERMAN_WORDS: Mapping[str, str] = {
     "completed at the sync": "beim Abgleich abgeschlossen",
     "the buyer asks to cancel": "der Käufer bittet um Storno",
     "Commerce order amended": "Commerce-Bestellung geändert",
-    "Commerce order amended; warning: more pieces than before": (
+    "Commerce order amended; warning: more units than before": (
         "Commerce-Bestellung geändert; Warnung: mehr Stück als vorher"
     ),
-    "Commerce order amended; warning: more pieces than before, not all reserved": (
+    "Commerce order amended; warning: more units than before, not all reserved": (
         "Commerce-Bestellung geändert; Warnung: mehr Stück als vorher, nicht alle reserviert"
     ),
     "total": "Gesamtbetrag",

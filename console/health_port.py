@@ -44,9 +44,9 @@ class HealthReport:
     """Files with secrets that others on the console's machine can read, each after its setting."""
 
 
-class Examiner(Protocol):
+class HealthCheck(Protocol):
     """Asks Kafka and MongoDB how they are."""
 
-    async def examine(self) -> HealthReport:
+    async def run(self) -> HealthReport:
         """Take about a second, and never raise for a server that is gone."""
         ...

@@ -41,7 +41,7 @@ class Redriven:
     refused: Mapping[str, str]
 
 
-class LetterDesk(Protocol):
+class DeadLetters(Protocol):
     """Dead letters: looked at, and driven again.
 
     Raises:

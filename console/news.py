@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from console.desk import Desk
+from console.context import ConsoleContext
 from models.errors import TransientStorageError
 from models.facts import Store
 from models.outcomes import DETAILS_OVERDUE, ImportState
@@ -23,47 +23,47 @@ class NamedStore(NamedTuple):
 _STALE = 5.0
 
 
-def age_of_counts(desk: Desk) -> float | None:
+def age_of_counts(context: ConsoleContext) -> float | None:
     """Give how many seconds old the counts are, where that is worth saying."""
-    age = desk.cache.age("counts")
+    age = context.cache.age("counts")
     return age if age > _STALE else None
 
 
-async def counts_of(desk: Desk) -> Mapping[str, Mapping[ImportState, int]]:
+async def counts_of(context: ConsoleContext) -> Mapping[str, Mapping[ImportState, int]]:
     """Give the orders per state per store, some seconds old at most."""
-    return await desk.cache.get("counts", _FRESH, desk.reader.state_counts)
+    return await context.cache.get("counts", _FRESH, context.reader.state_counts)
 
 
-async def overdue_of(desk: Desk) -> Mapping[str, int]:
+async def overdue_of(context: ConsoleContext) -> Mapping[str, int]:
     """Return how many orders of each store wait for details longer than an hour."""
 
     async def ask() -> Mapping[str, int]:
-        return await desk.reader.overdue_counts(desk.now() - DETAILS_OVERDUE)
+        return await context.reader.overdue_counts(context.now() - DETAILS_OVERDUE)
 
-    return await desk.cache.get("overdue", _OVERDUE_FRESH, ask)
+    return await context.cache.get("overdue", _OVERDUE_FRESH, ask)
 
 
-async def count_ahead(desk: Desk) -> None:
+async def count_ahead(context: ConsoleContext) -> None:
     """Count before anybody asks. Whoever asks next meets what goes wrong, and handles it."""
     with contextlib.suppress(Exception):
-        await counts_of(desk)
+        await counts_of(context)
 
 
-async def stores_of(desk: Desk) -> Mapping[str, Store]:
+async def stores_of(context: ConsoleContext) -> Mapping[str, Store]:
     """Give the stores, some seconds old at most."""
-    return await desk.cache.get("stores", _FRESH, desk.reader.stores)
+    return await context.cache.get("stores", _FRESH, context.reader.stores)
 
 
-async def system_message_parts(desk: Desk) -> Sequence[NamedStore] | None:
+async def system_message_parts(context: ConsoleContext) -> Sequence[NamedStore] | None:
     """Give the stores that rule 19's message names; None where there is none to give."""
 
     async def ask() -> Sequence[NamedStore]:
         # One order of each tells it: what counts all of them would have every page wait.
-        stores = await stores_of(desk)
-        blocked = await desk.orders.blocked_stores(sorted(stores))
+        stores = await stores_of(context)
+        blocked = await context.orders.blocked_stores(sorted(stores))
         return [NamedStore(one, stores[one].name) for one in blocked]
 
     try:
-        return await desk.cache.get("blocked stores", _FRESH, ask, oldest=_OLDEST) or None
+        return await context.cache.get("blocked stores", _FRESH, ask, oldest=_OLDEST) or None
     except TransientStorageError:
         return None

@@ -12,13 +12,13 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from console import links, show
-from console.desk import Desk
+from console import formatting, urls
+from console.auth import KEYS, THEMES, is_from_here, is_ours, principal_of
+from console.context import ConsoleContext
 from console.language import LANGUAGES, translator
 from console.limits import parse_form
 from console.news import system_message_parts
 from console.static import asset_url
-from console.visit import KEYS, THEMES, is_from_here, is_ours, visit_of
 from storage.console_state import AuditEntry
 
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -44,41 +44,41 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals.update(links=links, asset=asset_url, navigation=NAVIGATION)
+    environment.globals.update(urls=urls, asset=asset_url, navigation=NAVIGATION)
     return environment
 
 
 _ENVIRONMENT = _environment()
 
 
-def desk_of(request: Request) -> Desk:
+def context_of(request: Request) -> ConsoleContext:
     """Give the desk."""
-    desk: Desk = request.app.state.desk
-    return desk
+    context: ConsoleContext = request.app.state.context
+    return context
 
 
 async def render(
-    request: Request, template: str, /, *, status: int = 200, frame: bool = True, **context: Any
+    request: Request, template: str, /, *, status: int = 200, frame: bool = True, **values: Any
 ) -> Response:
     """Give a page. `frame` is false where the database cannot be asked for what frames it."""
-    desk, visit = desk_of(request), visit_of(request)
-    message = await system_message_parts(desk) if frame and visit.user is not None else None
-    words = translator(visit.language)
+    context, principal = context_of(request), principal_of(request)
+    message = await system_message_parts(context) if frame and principal.user is not None else None
+    words = translator(principal.language)
     html = _rendered(
         template,
         {
-            "visit": visit,
+            "principal": principal,
             "t": words,
-            "show": show.Show(visit.language, words, desk.now()),
+            "format": formatting.Formatter(principal.language, words, context.now()),
             "languages": LANGUAGES,
             "themes": THEMES,
             "key_choices": KEYS,
             "system_message": message,
             "path": request.url.path,
             "here": _here(request),
-            "signs_in": desk.access.users is not None,
+            "signs_in": context.access.users is not None,
             "flash": _FLASHES.get(request.query_params.get("done", "")),
-            **context,
+            **values,
         },
     )
     return HTMLResponse(html, status)
@@ -107,12 +107,12 @@ def get(path: str, page: Page, *, from_here: bool = False) -> Route:
 
 def is_asked_here(request: Request) -> bool:
     """Say whether one of our pages or a person asks, and no link of another site."""
-    return is_from_here(desk_of(request).access, request.headers)
+    return is_from_here(context_of(request).access, request.headers)
 
 
 async def ask_first(request: Request) -> Response:
     """Return a page that asks whether what a link of another site opens is really wanted."""
-    return await refuse(
+    return await error_page(
         request,
         HTTPStatus.FORBIDDEN,
         "This link comes from another site.",
@@ -125,18 +125,18 @@ def post(path: str, action: Action, *, viewers: bool = False) -> Route:
     """Give the route of something that is done: by an operator, from a form of one of our pages."""
 
     async def guarded(request: Request) -> Response:
-        visit = visit_of(request)
+        principal = principal_of(request)
         form = parse_form(await request.body())
-        if not is_ours(visit, form.get("csrf")):
-            return await refuse(request, HTTPStatus.FORBIDDEN, "This form has expired.")
-        if not viewers and not visit.operates:
-            return await refuse(request, HTTPStatus.FORBIDDEN, "You may look, but not change.")
+        if not is_ours(principal, form.get("csrf")):
+            return await error_page(request, HTTPStatus.FORBIDDEN, "This form has expired.")
+        if not viewers and not principal.can_edit:
+            return await error_page(request, HTTPStatus.FORBIDDEN, "You have read-only access.")
         return await action(request, form)
 
     return Route(path, guarded, methods=["POST"])
 
 
-async def refuse(
+async def error_page(
     request: Request,
     status: HTTPStatus,
     line: str,
@@ -158,7 +158,7 @@ async def refuse(
 
 async def refuse_cursor(request: Request) -> Response:
     """Return a page for an address that names no place in its list."""
-    return await refuse(
+    return await error_page(
         request,
         HTTPStatus.BAD_REQUEST,
         "This address names no place in the list.",
@@ -167,20 +167,20 @@ async def refuse_cursor(request: Request) -> Response:
     )
 
 
-def see(path: str, done: str | None = None) -> Response:
+def redirect(path: str, done: str | None = None) -> Response:
     """Go on to a page, by GET; it says what was done."""
     if done is not None:
         path += ("&" if "?" in path else "?") + "done=" + quote(done)
     return RedirectResponse(path, HTTPStatus.SEE_OTHER)
 
 
-async def record(request: Request, action: str, target: str, detail: str = "") -> None:
+async def audit(request: Request, action: str, target: str, detail: str = "") -> None:
     """Keep in the audit list what is done now."""
-    desk, visit = desk_of(request), visit_of(request)
+    context, principal = context_of(request), principal_of(request)
     entry = AuditEntry(
-        links.new_id(), desk.now(), visit.user or "nobody", action, target, detail[:500]
+        urls.new_id(), context.now(), principal.user or "nobody", action, target, detail[:500]
     )
-    await desk.state.record(entry)
+    await context.state.record(entry)
 
 
 def text_of(form: FormData, name: str) -> str:

@@ -1,61 +1,64 @@
-"""Commerce's own word on a Commerce order (rules 10 and 17)."""
+"""The order-updates stage: Commerce's own word on Commerce orders."""
 
-from collections.abc import Mapping
-from dataclasses import replace
-from datetime import datetime
+from collections.abc import Sequence
 
-from handlers.commerce_order import may_become, with_status
-from handlers.events import DecisionBuilder
-from handlers.reservations import release_counted
-from models.amazon_order import AmazonStatus
-from models.decision import Decision
-from models.facts import CommerceStatus, OrderUpdate
-from models.records import CommerceOrder, MessageContext, OrderRecord, Reservation
+from handlers.handler import Handler
+from handlers.reference_data import FactMessage, read_fact
+from handlers.rules.order_updates import apply_update
+from handlers.unit_of_work import UnitOfWork
+from models import keys
+from models.facts import OrderUpdate
+from models.messages import Incoming
+from models.refusals import DeadLetterCode, Rejection
+from storage.port import Transaction
+
+_NO_SUCH_ORDER = Rejection(
+    code=DeadLetterCode.INVALID_MESSAGE,
+    message="commerce_order_id: expected the id of a Commerce order that this worker created",
+)
 
 
-def apply_update(
-    record: OrderRecord,
-    order: CommerceOrder,
-    update: OrderUpdate,
-    counted_as_of: Mapping[str, datetime],
-    occasion: MessageContext,
-) -> Decision | None:
-    """Take one update; None when it is older than the last one and so changes nothing.
+class OrderUpdatesHandler(Handler[FactMessage[OrderUpdate]]):
+    """See `handlers.handler.Handler`."""
 
-    `counted_as_of` tells, per product the order holds, when Commerce last counted it: a count
-    that is not older than the acknowledgement already has the order in it.
-    """
-    if order.updated_at is not None and update.at < order.updated_at:
-        return None
-    builder = DecisionBuilder(record, occasion)
-    moved = order
-    frees: tuple[Reservation, ...] = ()
-    if may_become(order.status, update.status):
-        builder.status_changed(order, update.status)
-        moved, frees = with_status(order, update.status)
-    acknowledged = order.acknowledged_at
-    if acknowledged is None and (order.grown_at is None or update.at >= order.grown_at):
-        acknowledged = update.at
-    moved = replace(moved, acknowledged_at=acknowledged, updated_at=update.at)
-    moved, counted = release_counted(moved, counted_as_of)
-    amazon = record.order
-    if update.status is CommerceStatus.SHIPPED and amazon.status is not AmazonStatus.CANCELED:
-        amazon = amazon.model_copy(update={"status": AmazonStatus.SHIPPED})
-    return builder.decide(
-        f"commerce-{update.status.value}",
-        commerce_order=moved,
-        frees=frees + counted,
-        order=amazon,
+    def parse(self, messages: Sequence[Incoming]) -> Sequence[FactMessage[OrderUpdate]]:
+        """Read updates."""
+        return [read_fact(message, OrderUpdate, deletable=False) for message in messages]
+
+    async def handle(
+        self,
+        parsed: Sequence[FactMessage[OrderUpdate]],
+        unit_of_work: UnitOfWork,
+        transaction: Transaction,
+    ) -> None:
+        """Move Commerce orders on, free what is canceled, and let go of what is counted."""
+        await unit_of_work.lock(transaction)
+        wanted = {_order_of(told.fact) for told in parsed if told.fact is not None}
+        orders = await transaction.commerce_orders(wanted)
+        records = await transaction.orders({order.key for order in orders.values()})
+        unit_of_work.track(records.values(), orders.values())
+        skus = {reservation.sku for order in orders.values() for reservation in order.reservations}
+        versions = await transaction.product_versions(skus)
+        counted_as_of = {sku: stocked.product.as_of for sku, stocked in versions.items()}
+        for told in parsed:
+            if told.fact is None:
+                unit_of_work.dead_letter(told.message, told.refusal or _NO_SUCH_ORDER)
+                continue
+            order = unit_of_work.commerce_order(_order_of(told.fact))
+            record = None if order is None else unit_of_work.record(order.key)
+            if order is None or record is None:
+                unit_of_work.dead_letter(told.message, _NO_SUCH_ORDER)
+                continue
+            context = unit_of_work.context_of(told.message)
+            decision = apply_update(record, order, told.fact, counted_as_of, context)
+            if decision is not None:
+                unit_of_work.add(decision)
+        await unit_of_work.request_recheck_of_released(transaction)
+
+
+def _order_of(update: OrderUpdate) -> str:
+    if update.commerce_order_id is not None:
+        return update.commerce_order_id
+    return keys.commerce_order_id(
+        keys.order_key(update.store_id or "", update.amazon_order_id or "")
     )
-
-
-def complete_shipped(
-    record: OrderRecord, order: CommerceOrder, occasion: MessageContext
-) -> Decision | None:
-    """At the sync, complete what Commerce has shipped (rule 17)."""
-    if order.status is not CommerceStatus.SHIPPED:
-        return None
-    builder = DecisionBuilder(record, occasion)
-    builder.status_changed(order, CommerceStatus.COMPLETE)
-    moved, _ = with_status(order, CommerceStatus.COMPLETE)
-    return builder.decide("completed-at-sync", commerce_order=moved)

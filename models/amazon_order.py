@@ -93,7 +93,7 @@ class Package(Value):
 
 
 class OrderItem(Value):
-    """One line of an order. `price` and `tax` are for the whole line, not for one piece."""
+    """One line of an order. `price` and `tax` are for the whole line, not for one unit."""
 
     order_item_id: str = Field(min_length=1, max_length=128)
     seller_sku: str | None = Field(default=None, min_length=1, max_length=128)
@@ -151,7 +151,7 @@ class Clocks:
     lines: Mapping[str, LineClock] = field(default_factory=dict)
     """By `order_item_id`."""
     listed_at: datetime | None = None
-    """When a body last listed all lines of the order: one that it does not name has no pieces."""
+    """When a body last listed all lines of the order: one that it does not name has no units."""
     cancel_request: CancelRequest | None = None
     """It holds for lines that are first told later, too."""
 
@@ -181,7 +181,7 @@ class AmazonOrder(Value):
     items: tuple[OrderItem, ...] = Field(default=(), max_length=MAX_LINES)
     items_complete: bool = False
     items_expected: int | None = Field(default=None, ge=0, le=1_000_000_000)
-    """How many pieces the order has in all, where Amazon counts them."""
+    """How many units the order has in all, where Amazon counts them."""
     buyer_requested_cancel: bool | None = None
     """Whether the buyer asks to cancel the order, or a line of it (rule 6)."""
     shipping_service: str | None = None
@@ -203,7 +203,7 @@ class AmazonOrder(Value):
 
     @property
     def pieces_counted(self) -> int | None:
-        """Amazon's own count of the pieces of the order, unless a later list of lines beats it."""
+        """Amazon's own count of the units of the order, unless a later list of lines beats it."""
         counted_at, listed_at = self.updated_at("items_expected"), self.clocks.listed_at
         if listed_at is not None and (counted_at is None or counted_at < listed_at):
             return None

@@ -28,7 +28,7 @@ REMEDIES = {
 class Blocker(Value):
     """One cause, for one product of one order (rules 7 to 9).
 
-    `required` and `available` are pieces, over all lines of the order that need the product;
+    `required` and `available` are units, over all lines of the order that need the product;
     `available` is `None` where the product is unknown or its stock is not managed. `similar_sku`
     is a SKU that the catalog has instead, if one differs by case, blanks or Unicode form alone.
     """

@@ -10,13 +10,13 @@ from models.records import CommerceOrder, HistoryEntry, OrderRecord, Reservation
 class Decision:
     """What follows from one message for one order. Nothing has happened yet.
 
-    `history` is None where nothing happened that is worth telling again. `takes` and `frees` are
-    pieces the order holds from now on, and no longer holds.
+    `history` is None where nothing happened that is worth telling again. `reserves` and `releases`
+    are units the order holds from now on, and no longer holds.
     """
 
     record: OrderRecord
     history: HistoryEntry | None
     events: tuple[Event, ...] = ()
     commerce_order: CommerceOrder | None = None
-    takes: tuple[Reservation, ...] = ()
-    frees: tuple[Reservation, ...] = ()
+    reserves: tuple[Reservation, ...] = ()
+    releases: tuple[Reservation, ...] = ()

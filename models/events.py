@@ -66,7 +66,7 @@ class CommerceOrderBody(EventBody):
     total: Amount | None
     fulfillment_channel: FulfillmentChannel
     purchase_date: UtcTime
-    lines: tuple[EventLine, ...] = Field(description="Lines of at least one piece")
+    lines: tuple[EventLine, ...] = Field(description="Lines of at least one unit")
     buyer_requested_cancel: bool = Field(description="The buyer asks to cancel a line, or all")
     address_known: bool = Field(description="Amazon has told where to ship")
 

@@ -140,8 +140,8 @@ class ChangeSet:
     orders: list[OrderWrite] = field(default_factory=list)
     new_commerce_orders: list[CommerceOrder] = field(default_factory=list)
     changed_commerce_orders: list[CommerceOrder] = field(default_factory=list)
-    held: dict[str, int] = field(default_factory=dict)
-    """Pieces taken (positive) or free again (negative), per catalog SKU."""
+    reserved: dict[str, int] = field(default_factory=dict)
+    """Units taken (positive) or free again (negative), per catalog SKU."""
     stores: list[Store] = field(default_factory=list)
     products: list[Product] = field(default_factory=list)
     deleted_products: list[str] = field(default_factory=list)

@@ -70,7 +70,7 @@ class OrderRecord:
 
 @dataclass(frozen=True, slots=True)
 class Reservation:
-    """Pieces of one product that a Commerce order keeps from others (rule 10)."""
+    """Units of one product that a Commerce order keeps from others (rule 10)."""
 
     sku: str
     quantity: int
@@ -88,12 +88,12 @@ class CommerceLine:
 class CommerceOrder:
     """An order in Commerce, made from one Amazon order.
 
-    `lines` are as they are now; one that is gone stays, with no pieces, and every line keeps the
-    product it stood for when it became one. `holds` is what the order still keeps from others:
-    emptied when it is canceled, shrunk when it is amended, and product by product as Commerce's
-    own count includes it. `acknowledged_at` is when Commerce first spoke of it, `updated_at` when
-    it last did. `grown_at` is when more pieces were last reserved for it: until Commerce speaks of
-    it from then on, it is not acknowledged.
+    `lines` are as they are now; one that is gone stays, with no units, and every line keeps the
+    product it stood for when it became one. `reservations` is what the order still keeps from
+    others: emptied when it is canceled, shrunk when it is amended, and product by product as
+    Commerce's own count includes it. `acknowledged_at` is when Commerce first spoke of it,
+    `updated_at` when it last did. `grown_at` is when more units were last reserved for it: until
+    Commerce speaks of it from then on, it is not acknowledged.
     """
 
     commerce_order_id: str
@@ -105,7 +105,7 @@ class CommerceOrder:
     purchase_date: datetime
     total: Money | None
     lines: tuple[CommerceLine, ...]
-    holds: tuple[Reservation, ...]
+    reservations: tuple[Reservation, ...]
     buyer_requested_cancel: bool
     replayed: bool
     created_at: datetime
@@ -122,16 +122,16 @@ class CommerceOrder:
 
 @dataclass(frozen=True, slots=True)
 class StockedProduct:
-    """A product as told, and the pieces of it that are held (rule 10)."""
+    """A product as told, and the units of it that are held (rule 10)."""
 
     product: Product
-    held: int
+    reserved: int
 
-    def holding(self, pieces: int) -> "StockedProduct":
-        """Return it with so many more pieces held."""
-        return StockedProduct(self.product, self.held + pieces)
+    def with_reserved(self, units: int) -> "StockedProduct":
+        """Return it with so many more units held."""
+        return StockedProduct(self.product, self.reserved + units)
 
     @property
     def available(self) -> float:
-        """Pieces free for the next order."""
-        return self.product.salable_quantity - self.held
+        """Units free for the next order."""
+        return self.product.salable_quantity - self.reserved

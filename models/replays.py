@@ -57,7 +57,7 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class ReplayReason:
-    """Why an order was not created. A refusal is a code alone; a blocker tells its pieces too."""
+    """Why an order was not created. A refusal is a code alone; a blocker tells its units too."""
 
     code: str
     sku: str | None = None

@@ -49,8 +49,8 @@ DECISIONS: Mapping[str, str] = {
     "completed-at-sync": "completed at the sync",
     "cancellation-requested": "the buyer asks to cancel",
     "amended": "Commerce order amended",
-    "amended-up": "Commerce order amended; warning: more pieces than before",
-    "amended-short": "Commerce order amended; warning: more pieces than before, not all reserved",
+    "amended-up": "Commerce order amended; warning: more units than before",
+    "amended-short": "Commerce order amended; warning: more units than before, not all reserved",
 }
 """What a history's entries are called."""
 

@@ -12,6 +12,7 @@ import faust
 from aiokafka import AIOKafkaProducer
 from aiokafka.protocol.metadata import MetadataRequest
 
+from models.topics import MAX_PUBLISHED_BYTES, MAX_REQUEST_BYTES
 from order_import.kafka_token import TokenSource
 from order_import.settings import Settings
 from storage.mongo import MongoStorage, open_storage
@@ -20,7 +21,6 @@ from storage.mongo_console_reader import MongoConsoleReader
 from storage.mongo_dead_letters import MongoDeadLetters, open_dead_letters
 from storage.mongo_reader import MongoReader, open_reader
 from streams.consumer import Consumer
-from streams.topics import MAX_PUBLISHED_BYTES, MAX_REQUEST_BYTES
 
 # A missing topic is for `init` to create. Unless it is told not to, a broker creates whatever it is
 # asked about, as its own defaults are: with one partition, and for a week.

@@ -6,14 +6,15 @@ from collections.abc import Mapping, Sequence
 from aiokafka.admin import AIOKafkaAdminClient
 from typing_extensions import override
 
-from console.health_port import Examiner, HealthReport, ServerHealth, TopicLag
-from console.letter_port import LetterDesk, LetterLine, LetterView, Redriven
+from console.health_port import HealthCheck, HealthReport, ServerHealth, TopicLag
+from console.letter_port import DeadLetters, LetterLine, LetterView, Redriven
 from console.ports import Publisher
 from models import dead_letters, keys
 from models.commands import COMMAND, Sync
 from models.dead_letters import LetterFilter
 from models.facts import Listing, Product, Store
 from models.refusals import DeadLetterCode
+from models.topics import TopicName
 from order_import import health
 from order_import.clients import group_of, kafka_options
 from order_import.dead_letters.redrive import plan_for_ids, redrive
@@ -22,7 +23,6 @@ from order_import.sending import Message, send_messages
 from order_import.settings import Settings
 from storage.mongo_dead_letters import MongoDeadLetters
 from streams.clock import now
-from streams.topics import TopicName
 
 _PREVIEW = 20_000
 
@@ -59,7 +59,7 @@ class KafkaPublisher(Publisher):
         await send_messages(self._settings, [message])
 
 
-class KafkaLetterDesk(LetterDesk):
+class KafkaDeadLetters(DeadLetters):
     """Dead letters from the database, driven again over Kafka."""
 
     def __init__(self, settings: Settings, letters: MongoDeadLetters) -> None:
@@ -107,15 +107,15 @@ class KafkaLetterDesk(LetterDesk):
         return Redriven(len(done.sent), {**plan.refused, **done.refused})
 
 
-class ServerExaminer(Examiner):
+class ServerHealthCheck(HealthCheck):
     """Asks Kafka and MongoDB as `status` does, and who is in the consumer group."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
 
     @override
-    async def examine(self) -> HealthReport:
-        found = await health.examine(self._settings, counts_orders=False)
+    async def run(self) -> HealthReport:
+        found = await health.check_health(self._settings, counts_orders=False)
         return HealthReport(
             kafka=_server(found.kafka),
             mongo=_server(found.mongo),

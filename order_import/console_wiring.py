@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from console.access import Access
 from console.app import build_app
 from console.cache import Cache
-from console.desk import Desk
+from console.context import ConsoleContext
 from console.news import count_ahead
 from models.errors import OtherLayout, StorageBroken, TransientStorageError
 from order_import.clients import (
@@ -18,7 +18,7 @@ from order_import.clients import (
     connect_storage,
 )
 from order_import.console_address import access_of, listen
-from order_import.console_ports import KafkaLetterDesk, KafkaPublisher, ServerExaminer
+from order_import.console_ports import KafkaDeadLetters, KafkaPublisher, ServerHealthCheck
 from order_import.console_replays import StoredReplays
 from order_import.console_server import ConsoleServer
 from order_import.garbage import collect_less_often
@@ -27,7 +27,7 @@ from streams.clock import now
 
 
 @asynccontextmanager
-async def open_desk(settings: Settings, access: Access) -> AsyncIterator[Desk]:
+async def open_context(settings: Settings, access: Access) -> AsyncIterator[ConsoleContext]:
     """Give everything the pages ask, closed at the end."""
     async with (
         connect_reader(settings) as reader,
@@ -35,14 +35,14 @@ async def open_desk(settings: Settings, access: Access) -> AsyncIterator[Desk]:
         connect_dead_letters(settings) as letters,
         connect_storage(settings) as storage,
     ):
-        yield Desk(
+        yield ConsoleContext(
             reader=reader,
             orders=orders,
             state=state,
             publisher=KafkaPublisher(settings),
             replays=StoredReplays(settings, storage),
-            letters=KafkaLetterDesk(settings, letters),
-            examiner=ServerExaminer(settings),
+            letters=KafkaDeadLetters(settings, letters),
+            health_check=ServerHealthCheck(settings),
             access=access,
             now=now,
             cache=Cache(),
@@ -58,10 +58,10 @@ async def serve_console(settings: Settings) -> None:
     """
     access = access_of(settings)
     listening = listen(settings)
-    async with open_desk(settings, access) as desk:
+    async with open_context(settings, access) as context:
         # Counted once before the first visitor asks: among very many orders that takes a while.
-        counting = asyncio.create_task(count_ahead(desk))
-        server = ConsoleServer(build_app(desk))
+        counting = asyncio.create_task(count_ahead(context))
+        server = ConsoleServer(build_app(context))
         checking = asyncio.create_task(_check_layout(settings, server))
         collect_less_often()
         loop = asyncio.get_running_loop()

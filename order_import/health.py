@@ -81,7 +81,7 @@ class Health:
         return system_message_of(self.stores, self.states)
 
 
-async def examine(settings: Settings, *, counts_orders: bool = True) -> Health:
+async def check_health(settings: Settings, *, counts_orders: bool = True) -> Health:
     """Ask both servers, and of what they know as much as they answer. Never raises for them.
 
     Counting orders takes seconds where there are very many; it can be left out.

@@ -15,12 +15,12 @@ from aiokafka.errors import KafkaConnectionError, KafkaError
 
 from models.errors import BrokerUnavailable
 from models.ledger import TopicPartition
+from models.topics import READ_TOPICS
 from order_import.clients import kafka_options, new_consumer
 from order_import.error_text import describe
 from order_import.settings import Settings
 from storage.reader import Standing
 from streams.decoding import Record
-from streams.topics import READ_TOPICS
 
 _ANSWERS_WITHIN = 10.0
 _RECORDS_WITHIN = 2.0

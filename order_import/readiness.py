@@ -15,6 +15,7 @@ import structlog
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
+from models.topics import TOPICS
 from order_import.clients import group_of, kafka_options
 from order_import.error_text import describe
 from order_import.kafka_probe import why_unreachable
@@ -22,7 +23,6 @@ from order_import.reminder import Reminder
 from order_import.settings import Settings
 from order_import.topic_admin import TopicProblem, topic_problems
 from storage.reader import Reader
-from streams.topics import TOPICS
 
 log = structlog.get_logger(__name__)
 

@@ -7,9 +7,9 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import TopicAlreadyExistsError, for_code
 
+from models.topics import TOPICS
 from order_import.clients import kafka_options
 from order_import.settings import Settings
-from streams.topics import TOPICS
 
 _LIMIT = "max.message.bytes"
 _MISSING = "missing, or not to be seen by this Kafka user"

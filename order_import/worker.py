@@ -30,7 +30,7 @@ from order_import.sync_timer import run_sync_timer
 from order_import.worker_http import serve_health
 from order_import.worker_watch import Stalled, WorkerWatch
 from storage.mongo import MongoStorage
-from streams.agents import STAGES, AppOptions, build_app
+from streams.agents import HANDLERS, AppOptions, build_app
 from streams.assignment import PartitionAssignment
 from streams.clock import now
 from streams.publisher import Publisher
@@ -132,7 +132,7 @@ class _Work:
             starting.result()
             self.readiness.state = WorkerState.WORKING
             collect_less_often()
-            log.info("worker-started", topics=len(STAGES))
+            log.info("worker-started", topics=len(HANDLERS))
             await broken
         raise self.app.crash_reason or StoppedByItself("Faust stopped, and does not say why")
 
@@ -162,9 +162,9 @@ def _build(
     publisher = Publisher(
         lambda: new_producer(settings), lambda topics: new_consumer(settings, topics), prefix
     )
-    stages = {prefix + name: stage for name, stage in STAGES.items()}
+    handlers = {prefix + name: handler for name, handler in HANDLERS.items()}
     partition_assignment = PartitionAssignment(
-        stages, storage, publisher, now, end, settings.batch_size
+        handlers, storage, publisher, now, end, settings.batch_size
     )
     options = AppOptions(
         bootstrap_servers=settings.kafka_bootstrap_servers,

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from models.blockers import BlockerCode
 from models.outcomes import ImportState
 from storage.reader import BlockedGroup
-from storage.values import Document, money_out
+from storage.values import Document, money_from_document
 
 _NEVER = datetime(9999, 12, 31, tzinfo=UTC)
 """Sorts groups without a ship-by date last; the database has what is missing first."""
@@ -39,7 +39,7 @@ def group_out(document: Document) -> BlockedGroup:
     """Give a group as it came out of the aggregation."""
     by = document["_id"]
     values = [value for value in document["values"] if value.get("currency") is not None]
-    money = [found for value in values if (found := money_out(value)) is not None]
+    money = [found for value in values if (found := money_from_document(value)) is not None]
     return BlockedGroup(
         code=BlockerCode(by["code"]),
         sku=by["sku"],

@@ -3,11 +3,11 @@
 from models.amazon_order import FulfillmentChannel
 from models.facts import CommerceStatus
 from models.records import CommerceLine, CommerceOrder, Reservation
-from storage.order_documents import item_in, item_out
-from storage.values import Document, money_in, money_out, present
+from storage.order_documents import item_from_document, item_to_document
+from storage.values import Document, money_from_document, money_to_document, present
 
 
-def commerce_order_in(order: CommerceOrder) -> Document:
+def commerce_order_to_document(order: CommerceOrder) -> Document:
     """Give a whole document."""
     return present(
         _id=order.commerce_order_id,
@@ -18,16 +18,19 @@ def commerce_order_in(order: CommerceOrder) -> Document:
         purchase_date=order.purchase_date,
         replayed=order.replayed,
         created_at=order.created_at,
-    ) | commerce_progress_in(order)
+    ) | commerce_progress_to_document(order)
 
 
-def commerce_progress_in(order: CommerceOrder) -> Document:
+def commerce_progress_to_document(order: CommerceOrder) -> Document:
     """Give the fields that change after creation."""
-    document = present(total=money_in(order.total), grown_at=order.grown_at)
+    document = present(total=money_to_document(order.total), grown_at=order.grown_at)
     return document | {
         "status": order.status,
-        "lines": [{"sku": line.sku} | item_in(line.item) for line in order.lines],
-        "holds": [{"sku": hold.sku, "quantity": hold.quantity} for hold in order.holds],
+        "lines": [{"sku": line.sku} | item_to_document(line.item) for line in order.lines],
+        "reservations": [
+            {"sku": reservation.sku, "quantity": reservation.quantity}
+            for reservation in order.reservations
+        ],
         "buyer_requested_cancel": order.buyer_requested_cancel,
         "address_known": order.address_known,
         "acknowledged_at": order.acknowledged_at,
@@ -35,7 +38,7 @@ def commerce_progress_in(order: CommerceOrder) -> Document:
     }
 
 
-def commerce_order_out(document: Document) -> CommerceOrder:
+def commerce_order_from_document(document: Document) -> CommerceOrder:
     """Give the Commerce order a document holds."""
     return CommerceOrder(
         commerce_order_id=document["_id"],
@@ -45,9 +48,14 @@ def commerce_order_out(document: Document) -> CommerceOrder:
         status=CommerceStatus(document["status"]),
         fulfillment_channel=FulfillmentChannel(document["fulfillment_channel"]),
         purchase_date=document["purchase_date"],
-        total=money_out(document.get("total")),
-        lines=tuple(CommerceLine(item_out(line), line["sku"]) for line in document["lines"]),
-        holds=tuple(Reservation(hold["sku"], hold["quantity"]) for hold in document["holds"]),
+        total=money_from_document(document.get("total")),
+        lines=tuple(
+            CommerceLine(item_from_document(line), line["sku"]) for line in document["lines"]
+        ),
+        reservations=tuple(
+            Reservation(reservation["sku"], reservation["quantity"])
+            for reservation in document["reservations"]
+        ),
         buyer_requested_cancel=document["buyer_requested_cancel"],
         replayed=document["replayed"],
         created_at=document["created_at"],

@@ -138,7 +138,7 @@ class ConsoleReader(Protocol):
         many orders at least. It always gets on.
 
         Raises:
-            QueryTookTooLong: Not even a small piece could be read in time.
+            QueryTookTooLong: Not even a small range could be read in time.
         """
         ...
 

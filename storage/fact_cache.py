@@ -48,10 +48,10 @@ class FactCache:
                 self.stores = None
             if any(letter.details_of is not None for letter in change.dead_letters):
                 self.details_wait = True
-            for sku, pieces in change.held.items():
+            for sku, units in change.reserved.items():
                 stocked = self.products.get(sku)
                 if stocked is not None:
-                    self.products[sku] = stocked.holding(pieces)
+                    self.products[sku] = stocked.with_reserved(units)
             for sku in (*(one.sku for one in change.products), *change.deleted_products):
                 self.products.pop(sku, None)
             told = (listing_key(one.store_id, one.seller_sku) for one in change.listings)

@@ -66,7 +66,7 @@ INDEXES = (
     ),
     Index(
         "commerce_orders",
-        [("holds.sku", 1)],
+        [("reservations.sku", 1)],
         "acknowledged Commerce orders that still hold a product",
         only={"acknowledged_at": {"$type": "date"}},
     ),

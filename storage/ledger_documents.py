@@ -15,7 +15,7 @@ from models.ledger import (
     TopicPartition,
 )
 from models.refusals import DeadLetterCode
-from storage.order_documents import cause_in, cause_out
+from storage.order_documents import cause_from_document, cause_to_document
 from storage.values import Document, present
 
 
@@ -24,7 +24,7 @@ def checkpoint_id(source: TopicPartition) -> str:
     return f"{source.topic}:{source.partition}"
 
 
-def reference_in(outgoing: Outgoing) -> Document:
+def reference_to_document(outgoing: Outgoing) -> Document:
     """Give what it takes to find an outgoing message again after a crash."""
     match outgoing:
         case Event():
@@ -42,7 +42,7 @@ def ids_of_event(key: str, sequence: int) -> list[str]:
     ]
 
 
-def event_in(event: Event) -> Document:
+def event_to_document(event: Event) -> Document:
     """Give an event as it is kept: the body is the very text that is published."""
     return {
         "_id": event.event_id,
@@ -51,12 +51,12 @@ def event_in(event: Event) -> Document:
         "key": event.key,
         "sequence": event.sequence,
         "occurred_at": event.occurred_at,
-        "cause": cause_in(event.cause),
+        "cause": cause_to_document(event.cause),
         "body": event.body.decode(),
     }
 
 
-def event_out(document: Document) -> Event:
+def event_from_document(document: Document) -> Event:
     """Give a kept event."""
     return Event(
         event_id=document["_id"],
@@ -65,12 +65,12 @@ def event_out(document: Document) -> Event:
         key=document["key"],
         sequence=document["sequence"],
         occurred_at=document["occurred_at"],
-        cause=cause_out(document["cause"]),
+        cause=cause_from_document(document["cause"]),
         body=document["body"].encode(),
     )
 
 
-def dead_letter_in(letter: DeadLetter) -> Document:
+def dead_letter_to_document(letter: DeadLetter) -> Document:
     """Give a dead letter, its bytes unchanged."""
     return {
         "_id": letter.dead_letter_id,
@@ -94,7 +94,7 @@ def dead_letter_in(letter: DeadLetter) -> Document:
     }
 
 
-def offset_reset_in(reset: OffsetReset) -> Document:
+def offset_reset_to_document(reset: OffsetReset) -> Document:
     """Give an offset reset; the same one, noted again, is the same document."""
     source = reset.source
     return {
@@ -107,19 +107,19 @@ def offset_reset_in(reset: OffsetReset) -> Document:
     }
 
 
-def offset_reset_out(document: Document) -> OffsetReset:
+def offset_reset_from_document(document: Document) -> OffsetReset:
     """Give a kept offset reset."""
     source = TopicPartition(document["topic"], document["partition"])
     return OffsetReset(source, document["expected"], document["found"], document["at"])
 
 
-def headers_out(document: Document) -> tuple[Header, ...]:
+def headers_from_document(document: Document) -> tuple[Header, ...]:
     """Give the headers of a kept dead letter."""
     kept = document["headers"]
     return tuple((name, None if value is None else bytes(value)) for name, value in kept)
 
 
-def dead_letter_out(document: Document) -> DeadLetter:
+def dead_letter_from_document(document: Document) -> DeadLetter:
     """Give a kept dead letter."""
     return DeadLetter(
         topic=document["topic"],
@@ -129,7 +129,7 @@ def dead_letter_out(document: Document) -> DeadLetter:
         message=document["message"],
         key=document["key"],
         value=document["value"],
-        headers=headers_out(document),
+        headers=headers_from_document(document),
         at=document["at"],
         details_of=document.get("details_of"),
         cut=tuple(document.get("cut", ())),

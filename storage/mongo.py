@@ -136,16 +136,16 @@ class MongoStorage(MongoCheckpoints, Storage):
         with translated():
             session = await settled(self._client.start_session(snapshot=True))
             try:
-                async with AsyncExitStack() as held:
-                    return await work(self._transaction(session, held))
+                async with AsyncExitStack() as exit_stack:
+                    return await work(self._transaction(session, exit_stack))
             finally:
                 await settled(session.end_session())
 
     def _count_conflict(self) -> None:
         self.conflicts += 1
 
-    def _transaction(self, session: Any, held: AsyncExitStack) -> MongoTransaction:
-        return MongoTransaction(self._client, self._database, session, self._locks, held)
+    def _transaction(self, session: Any, exit_stack: AsyncExitStack) -> MongoTransaction:
+        return MongoTransaction(self._client, self._database, session, self._locks, exit_stack)
 
     async def _session(self, source: TopicPartition | None) -> Any:
         if source is None:
@@ -155,8 +155,8 @@ class MongoStorage(MongoCheckpoints, Storage):
         return self._sessions[source]
 
     async def _transact_once(self, work: Callable[[Transaction], Awaitable[R]], session: Any) -> R:
-        async with AsyncExitStack() as held, in_transaction(session):
-            transaction = self._transaction(session, held)
+        async with AsyncExitStack() as exit_stack, in_transaction(session):
+            transaction = self._transaction(session, exit_stack)
             try:
                 result = await work(transaction)
                 await _commit(session)

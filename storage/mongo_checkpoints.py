@@ -9,10 +9,10 @@ from models.ledger import Checkpoint, CommandMessage, Outgoing, TopicPartition
 from storage.driver import settled
 from storage.ledger_documents import (
     checkpoint_id,
-    dead_letter_out,
-    event_out,
+    dead_letter_from_document,
+    event_from_document,
     ids_of_event,
-    reference_in,
+    reference_to_document,
 )
 from storage.mongo_errors import translated
 from storage.values import Document
@@ -89,7 +89,7 @@ class MongoCheckpoints:
                     "epoch": checkpoint.epoch,
                     "step": checkpoint.step,
                 },
-                {"$set": {"outbox": [reference_in(outgoing) for outgoing in rest]}},
+                {"$set": {"outbox": [reference_to_document(outgoing) for outgoing in rest]}},
             )
         if not marked.matched_count:
             stored = await self.checkpoint(checkpoint.source)
@@ -123,9 +123,9 @@ class MongoCheckpoints:
         for reference in references:
             match reference:
                 case {"event": event_id}:
-                    outgoing.append(event_out(events[event_id]))
+                    outgoing.append(event_from_document(events[event_id]))
                 case {"dead_letter": letter_id}:
-                    outgoing.append(dead_letter_out(letters[letter_id]))
+                    outgoing.append(dead_letter_from_document(letters[letter_id]))
                 case {"command": command, "key": key}:
                     outgoing.append(CommandMessage(key, COMMAND.validate_json(command)))
                 case _:

@@ -6,9 +6,9 @@ from typing import Any
 from models.facts import Listing
 from models.records import CommerceOrder, StockedProduct
 from models.skus import normalized_sku
-from storage.commerce_documents import commerce_order_out
+from storage.commerce_documents import commerce_order_from_document
 from storage.console_queries import literal
-from storage.fact_documents import listing_out, product_out
+from storage.fact_documents import listing_from_document, product_from_document
 from storage.mongo_errors import translated
 
 _MOST = 5
@@ -25,7 +25,7 @@ class MongoConsoleFacts:
         """Give a Commerce order."""
         with translated():
             found = await self._database.commerce_orders.find_one({"_id": commerce_order_id})
-        return None if found is None else commerce_order_out(found)
+        return None if found is None else commerce_order_from_document(found)
 
     async def products(self, skus: Sequence[str]) -> Mapping[str, StockedProduct]:
         """Give the catalog products that exist of these SKUs."""
@@ -33,7 +33,7 @@ class MongoConsoleFacts:
             found = await self._database.products.find(
                 {"_id": {"$in": list(skus)}, "deleted": False}
             ).to_list(None)
-        return {document["_id"]: product_out(document) for document in found}
+        return {document["_id"]: product_from_document(document) for document in found}
 
     async def skus_like(self, text: str, limit: int) -> Sequence[str]:
         """Give catalog SKUs that begin with a text."""
@@ -59,4 +59,4 @@ class MongoConsoleFacts:
         """Give what a `store/seller SKU` is matched to."""
         with translated():
             found = await self._database.listings.find_one({"_id": key})
-        return None if found is None else listing_out(found)
+        return None if found is None else listing_from_document(found)

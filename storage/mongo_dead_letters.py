@@ -14,7 +14,7 @@ from models.dead_letters import (
 )
 from models.refusals import DeadLetterCode
 from storage.driver import Driver, connected, settled
-from storage.ledger_documents import dead_letter_out
+from storage.ledger_documents import dead_letter_from_document
 from storage.mongo_errors import translated
 from storage.values import Document
 
@@ -82,7 +82,9 @@ class MongoDeadLetters:
         with translated():
             found = await self._letters.find(_among(ids)).to_list(None)
         return {
-            document["_id"]: KeptLetter(dead_letter_out(document), _redriven_out(document))
+            document["_id"]: KeptLetter(
+                dead_letter_from_document(document), _redriven_out(document)
+            )
             for document in found
         }
 

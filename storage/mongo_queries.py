@@ -6,9 +6,9 @@ from typing import Any
 from models.commands import OrderCursor
 from models.records import CommerceOrder, OrderRecord, StockedProduct
 from models.skus import normalized_sku, pick_similar
-from storage.commerce_documents import commerce_order_out
-from storage.fact_documents import product_out
-from storage.order_documents import order_out
+from storage.commerce_documents import commerce_order_from_document
+from storage.fact_documents import product_from_document
+from storage.order_documents import order_from_document
 from storage.values import Document
 
 WITHOUT_HISTORY = {"history": 0}
@@ -24,17 +24,17 @@ class MongoQueries:
         """See the port."""
         query = among(amazon_order_ids, "amazon_order_id")
         found = await self._find("amazon_orders", query, WITHOUT_HISTORY)
-        return {document["amazon_order_id"]: order_out(document) for document in found}
+        return {document["amazon_order_id"]: order_from_document(document) for document in found}
 
     async def commerce_orders(self, ids: Collection[str]) -> Mapping[str, CommerceOrder]:
         """See the port."""
         found = await self._find("commerce_orders", among(ids))
-        return {document["_id"]: commerce_order_out(document) for document in found}
+        return {document["_id"]: commerce_order_from_document(document) for document in found}
 
     async def product_versions(self, skus: Collection[str]) -> Mapping[str, StockedProduct]:
         """See the port."""
         found = await self._find("products", among(skus))
-        return {doc["_id"]: product_out(doc) for doc in found}
+        return {doc["_id"]: product_from_document(doc) for doc in found}
 
     async def _similar_skus(self, missing: Collection[str]) -> Mapping[str, str]:
         """Return, for SKUs that the catalog has not, one that it has and that looks alike."""
@@ -74,14 +74,18 @@ class MongoQueries:
         if store_id is not None:
             query["store_id"] = store_id
         cursor = self._database.commerce_orders.find(query, session=self._session)
-        return [commerce_order_out(doc) for doc in await cursor.limit(limit).to_list(None)]
+        return [
+            commerce_order_from_document(doc) for doc in await cursor.limit(limit).to_list(None)
+        ]
 
-    async def acknowledged_holders(self, skus: Collection[str]) -> Sequence[CommerceOrder]:
+    async def acknowledged_orders_reserving(self, skus: Collection[str]) -> Sequence[CommerceOrder]:
         """See the port."""
         if not skus:
             return ()
-        query = {"holds.sku": {"$in": list(skus)}, "acknowledged_at": {"$type": "date"}}
-        return [commerce_order_out(doc) for doc in await self._find("commerce_orders", query)]
+        query = {"reservations.sku": {"$in": list(skus)}, "acknowledged_at": {"$type": "date"}}
+        return [
+            commerce_order_from_document(doc) for doc in await self._find("commerce_orders", query)
+        ]
 
     async def _find(
         self, collection: str, query: Document | None, fields: Document | None = None
@@ -102,7 +106,7 @@ class MongoQueries:
             query = {"$and": [query, {"$or": [{"purchase_date": later}, here]}]}
         cursor = self._database.amazon_orders.find(query, WITHOUT_HISTORY, session=self._session)
         cursor = cursor.sort([("purchase_date", 1), ("_id", 1)]).limit(limit)
-        return [order_out(document) for document in await cursor.to_list(None)]
+        return [order_from_document(document) for document in await cursor.to_list(None)]
 
 
 def among(ids: Collection[str], field: str = "_id") -> Document | None:

@@ -12,14 +12,14 @@ from models.ledger import OffsetReset, TopicPartition
 from models.order_query import OrderQuery
 from models.outcomes import ImportState
 from storage import blocked_groups
-from storage.commerce_documents import commerce_order_out
+from storage.commerce_documents import commerce_order_from_document
 from storage.console_queries import filter_of, purchased, states_of
 from storage.driver import Driver, connected, settled
-from storage.fact_documents import store_out
+from storage.fact_documents import store_from_document
 from storage.indexes import INDEXES
-from storage.ledger_documents import offset_reset_out
+from storage.ledger_documents import offset_reset_from_document
 from storage.mongo_errors import translated
-from storage.order_documents import history_entry_from_document, order_out
+from storage.order_documents import history_entry_from_document, order_from_document
 from storage.order_lines import FIELDS, commerce_of, line_out
 from storage.reader import (
     BlockedGroup,
@@ -59,7 +59,9 @@ class MongoReader(Reader):
 
     @override
     async def stores(self) -> Mapping[str, Store]:
-        return {found["_id"]: store_out(found) for found in await self._find("stores", {})}
+        return {
+            found["_id"]: store_from_document(found) for found in await self._find("stores", {})
+        }
 
     @override
     async def list_orders(self, wanted: OrderQuery, limit: int) -> Sequence[OrderLine]:
@@ -84,7 +86,7 @@ class MongoReader(Reader):
         found = await self._find("amazon_orders", {"_id": key})
         if not found:
             return None
-        record = order_out(found[0])
+        record = order_from_document(found[0])
         history = tuple(history_entry_from_document(entry) for entry in found[0].get("history", ()))
         ids = [event_id for entry in history for event_id in entry.events]
         events = await self._find("events", {"_id": {"$in": ids}}, _NO_BODY)
@@ -95,8 +97,8 @@ class MongoReader(Reader):
             record=record,
             history=history,
             events={document["_id"]: _event(document) for document in events},
-            commerce_order=commerce_order_out(commerce[0]) if commerce else None,
-            store=store_out(stores[0]) if stores else None,
+            commerce_order=commerce_order_from_document(commerce[0]) if commerce else None,
+            store=store_from_document(stores[0]) if stores else None,
         )
 
     @override
@@ -142,7 +144,7 @@ class MongoReader(Reader):
         with translated():
             cursor = self._database.offset_resets.find({"at": {"$gte": since}})
             found = await cursor.sort("at", -1).limit(limit).to_list(None)
-        return [offset_reset_out(document) for document in found]
+        return [offset_reset_from_document(document) for document in found]
 
     @override
     async def standings(self) -> Mapping[TopicPartition, Standing]:

@@ -6,7 +6,13 @@ from typing import Any
 
 from models.ledger import ALL_STORES
 from models.replays import RecordedAnswer, Replay, ReplayState, Selection, part_id
-from storage.replay_documents import LONG_AGO, answer_out, query_of, replay_out, sync_id
+from storage.replay_documents import (
+    LONG_AGO,
+    answer_from_document,
+    query_of,
+    replay_from_document,
+    sync_id,
+)
 from storage.values import Document
 
 _KEYS_AT_ONCE = 10_000
@@ -36,14 +42,14 @@ class MongoReplayQueries:
         """See the port."""
         query = {"_id": replay_id}
         document = await self._database.replays.find_one(query, session=self._session)
-        return None if document is None else replay_out(document)
+        return None if document is None else replay_from_document(document)
 
     async def replays(self, *, running: bool, limit: int) -> Sequence[Replay]:
         """See the port."""
         query = {"state": ReplayState.RUNNING.value} if running else {}
         cursor = self._database.replays.find(query, session=self._session)
         cursor = cursor.sort([("_id", -1)]).limit(limit)
-        return [replay_out(document) for document in await cursor.to_list(None)]
+        return [replay_from_document(document) for document in await cursor.to_list(None)]
 
     async def replay_part(self, replay_id: str, step: int) -> Sequence[str]:
         """See the port."""
@@ -68,7 +74,7 @@ class MongoReplayQueries:
         query = {"_id": {"$gt": start, "$lt": f"{replay_id}0"}}
         cursor = self._database.replay_results.find(query, session=self._session)
         cursor = cursor.sort([("_id", 1)]).limit(limit)
-        return [answer_out(document) for document in await cursor.to_list(None)]
+        return [answer_from_document(document) for document in await cursor.to_list(None)]
 
     async def _dated_keys(self, query: Document) -> list[Document]:
         cursor = self._database.amazon_orders.find(

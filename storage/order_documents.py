@@ -31,7 +31,7 @@ from models.outcomes import (
     Withdrawn,
 )
 from models.records import HistoryEntry, MessageRef, OrderRecord
-from storage.values import Document, money_in, money_out, present
+from storage.values import Document, money_from_document, money_to_document, present
 
 _ENUMS = {
     "status": AmazonStatus,
@@ -49,7 +49,7 @@ _UNTOLD_ITEM: Document = dict(OrderItem.model_construct(order_item_id="", quanti
 """All fields, as they are where nothing is stored of them."""
 
 
-def order_in(record: OrderRecord, *, is_new: bool) -> Document:
+def order_to_document(record: OrderRecord, *, is_new: bool) -> Document:
     """Give all fields of a record but `history`, and `_id` where it is not new.
 
     Absent fields of an older state stay.
@@ -57,15 +57,15 @@ def order_in(record: OrderRecord, *, is_new: bool) -> Document:
     order = record.order
     document = present(**{name: getattr(order, name) for name in _PLAIN})
     document |= present(
-        total=money_in(order.total),
+        total=money_to_document(order.total),
         buyer=None if order.buyer is None else present(**vars(order.buyer)),
         ship_to=None if order.ship_to is None else present(**vars(order.ship_to)),
         packages=[present(**vars(package)) for package in order.packages] or None,
     )
-    document["items"] = [item_in(item) for item in order.items]
+    document["items"] = [item_to_document(item) for item in order.items]
     document["items_complete"] = order.items_complete
-    document["clocks"] = _clocks_in(order.clocks)
-    document |= outcome_in(record)
+    document["clocks"] = _clocks_to_document(order.clocks)
+    document |= outcome_to_document(record)
     if is_new:
         document["_id"] = record.key
         document["store_id"] = record.store_id
@@ -74,12 +74,12 @@ def order_in(record: OrderRecord, *, is_new: bool) -> Document:
     return document
 
 
-def outcome_in(record: OrderRecord) -> Document:
+def outcome_to_document(record: OrderRecord) -> Document:
     """Give the fields that a judgement changes."""
     outcome = record.outcome
     imported: Document = {
         "state": state_of(outcome),
-        "reasons": _reasons_in(outcome),
+        "reasons": _reasons_to_document(outcome),
         "decided_at": record.decided_at,
     }
     if record.depends_on:
@@ -103,13 +103,13 @@ def outcome_in(record: OrderRecord) -> Document:
     }
 
 
-def order_out(document: Document) -> OrderRecord:
+def order_from_document(document: Document) -> OrderRecord:
     """Give the record a document holds. It was checked when it was stored."""
     imported = document["import"]
     return OrderRecord(
         store_id=document["store_id"],
-        order=_amazon_order_out(document),
-        outcome=_outcome_out(imported),
+        order=_amazon_order_from_document(document),
+        outcome=_outcome_from_document(imported),
         depends_on=tuple(imported.get("depends_on", ())),
         sequence=document["sequence"],
         received=document["received"],
@@ -134,7 +134,7 @@ def state_of(outcome: Outcome) -> ImportState:
             return ImportState.WITHDRAWN
 
 
-def _reasons_in(outcome: Outcome) -> list[Any]:
+def _reasons_to_document(outcome: Outcome) -> list[Any]:
     match outcome:
         case Created():
             return []
@@ -144,7 +144,7 @@ def _reasons_in(outcome: Outcome) -> list[Any]:
             return [vars(blocker) for blocker in blockers]
 
 
-def _outcome_out(imported: Document) -> Outcome:
+def _outcome_from_document(imported: Document) -> Outcome:
     reasons = imported["reasons"]
     match ImportState(imported["state"]):
         case ImportState.WAITING:
@@ -154,7 +154,7 @@ def _outcome_out(imported: Document) -> Outcome:
             return Skipped(SkipReason(reasons[0]))
         case ImportState.BLOCKED:
             return Blocked(
-                tuple(blocker_out(reason) for reason in reasons),
+                tuple(blocker_from_document(reason) for reason in reasons),
                 imported["since"],
                 imported["tried"],
             )
@@ -164,7 +164,7 @@ def _outcome_out(imported: Document) -> Outcome:
             return Withdrawn(SkipReason(reasons[0]))
 
 
-def blocker_out(document: Document) -> Blocker:
+def blocker_from_document(document: Document) -> Blocker:
     """Give a stored blocker."""
     return Blocker.model_construct(
         **{
@@ -175,36 +175,41 @@ def blocker_out(document: Document) -> Blocker:
     )
 
 
-def item_in(item: OrderItem) -> Document:
+def item_to_document(item: OrderItem) -> Document:
     """Return a line of an order as it is stored."""
-    return present(**(vars(item) | {"price": money_in(item.price), "tax": money_in(item.tax)}))
+    return present(
+        **(
+            vars(item)
+            | {"price": money_to_document(item.price), "tax": money_to_document(item.tax)}
+        )
+    )
 
 
-def item_out(document: Document) -> OrderItem:
+def item_from_document(document: Document) -> OrderItem:
     """Give a stored line of an order."""
-    money = {name: money_out(document.get(name)) for name in ("price", "tax")}
+    money = {name: money_from_document(document.get(name)) for name in ("price", "tax")}
     return OrderItem.model_construct(**(_UNTOLD_ITEM | document | money))
 
 
-def _amazon_order_out(document: Document) -> AmazonOrder:
+def _amazon_order_from_document(document: Document) -> AmazonOrder:
     told = _UNTOLD | document
     for name, kind in _ENUMS.items():
         if told[name] is not None:
             told[name] = kind(told[name])
     buyer, ship_to = told["buyer"], told["ship_to"]
     told |= {
-        "total": money_out(told["total"]),
+        "total": money_from_document(told["total"]),
         "buyer": None if buyer is None else Buyer(**buyer),
         "ship_to": None if ship_to is None else Address(**ship_to),
-        "items": tuple([item_out(item) for item in told["items"]]),
+        "items": tuple([item_from_document(item) for item in told["items"]]),
         "programs": tuple(told["programs"]),
         "packages": tuple(Package(**package) for package in told["packages"]),
-        "clocks": _clocks_out(told["clocks"]),
+        "clocks": _clocks_from_document(told["clocks"]),
     }
     return AmazonOrder.model_construct(**told)
 
 
-def _clocks_in(clocks: Clocks) -> Document:
+def _clocks_to_document(clocks: Clocks) -> Document:
     """Return the clocks with one entry per time: most fields of an order share a few."""
     request = clocks.cancel_request
     by_time: dict[datetime | None, list[str]] = {}
@@ -228,7 +233,7 @@ def _clocks_in(clocks: Clocks) -> Document:
     )
 
 
-def _clocks_out(document: Document) -> Clocks:
+def _clocks_from_document(document: Document) -> Clocks:
     request = document.get("cancel_request")
     return Clocks(
         fields={name: one["at"] for one in document.get("fields", ()) for name in one["names"]},
@@ -250,7 +255,7 @@ def history_entry_to_document(entry: HistoryEntry) -> Document:
     """Give one entry of a history."""
     return present(
         at=entry.at,
-        cause=cause_in(entry.cause),
+        cause=cause_to_document(entry.cause),
         what=entry.what,
         reasons=entry.reasons,
         facts=entry.facts or None,
@@ -261,10 +266,10 @@ def history_entry_to_document(entry: HistoryEntry) -> Document:
 def history_entry_from_document(document: Document) -> HistoryEntry:
     """Give one entry of a history back."""
     lists = {name: tuple(document.get(name, ())) for name in ("reasons", "events")}
-    return HistoryEntry(**(document | {"cause": cause_out(document["cause"])} | lists))
+    return HistoryEntry(**(document | {"cause": cause_from_document(document["cause"])} | lists))
 
 
-def cause_in(cause: MessageRef) -> Document:
+def cause_to_document(cause: MessageRef) -> Document:
     """Give a cause as it is stored."""
     return present(
         topic=cause.topic,
@@ -274,6 +279,6 @@ def cause_in(cause: MessageRef) -> Document:
     )
 
 
-def cause_out(document: Document) -> MessageRef:
+def cause_from_document(document: Document) -> MessageRef:
     """Give a stored cause."""
     return MessageRef(**document)

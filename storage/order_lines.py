@@ -7,7 +7,7 @@ from models.amazon_order import AmazonStatus, FulfillmentChannel
 from models.facts import CommerceStatus
 from models.outcomes import ImportState, MissingDetail
 from storage.reader import OrderLine
-from storage.values import Document, money_out
+from storage.values import Document, money_from_document
 
 FIELDS = dict.fromkeys(
     (
@@ -43,7 +43,7 @@ def line_out(document: Document, commerce_orders: Mapping[str, Document]) -> Ord
         purchase_date=get("purchase_date"),
         status=None if status is None else AmazonStatus(status),
         channel=None if channel is None else FulfillmentChannel(channel),
-        total=money_out(get("total")),
+        total=money_from_document(get("total")),
         state=ImportState(imported["state"]),
         reasons=tuple(dict.fromkeys(codes)),
         commerce_order_id=commerce_id,

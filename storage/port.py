@@ -49,7 +49,7 @@ class View(Facts, Protocol):
         """Give the products as last told, deleted ones too."""
         ...
 
-    async def acknowledged_holders(self, skus: Collection[str]) -> Sequence[CommerceOrder]:
+    async def acknowledged_orders_reserving(self, skus: Collection[str]) -> Sequence[CommerceOrder]:
         """Give Commerce orders that Commerce acknowledged and that still hold these products."""
         ...
 

@@ -15,19 +15,19 @@ from models.replays import (
     ReplayState,
     Selection,
 )
-from storage.values import Document, money_in, money_out, present
+from storage.values import Document, money_from_document, money_to_document, present
 
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
 """Sorts orders without a purchase date first, as the database does."""
 
 
-def replay_in(replay: Replay) -> Document:
+def replay_to_document(replay: Replay) -> Document:
     """Give the fields of a replay but its `_id`."""
     fields = {name: getattr(replay, name) for name in _REPLAY_FIELDS}
     return fields | {"state": replay.state, "filter": dict(replay.asked)}
 
 
-def replay_out(document: Document) -> Replay:
+def replay_from_document(document: Document) -> Replay:
     """Give the replay a document holds."""
     return Replay(
         replay_id=document["_id"],
@@ -43,7 +43,7 @@ _REPLAY_FIELDS = (
 )
 
 
-def replay_part_in(part: ReplayPart) -> Document:
+def replay_part_to_document(part: ReplayPart) -> Document:
     """Return the document of the orders of one step."""
     return {"_id": part.part_id, "keys": list(part.keys)}
 
@@ -53,7 +53,7 @@ def sync_id(scope: str) -> str:
     return f"synced:{scope}"
 
 
-def answer_in(recorded: RecordedAnswer) -> Document:
+def answer_to_document(recorded: RecordedAnswer) -> Document:
     """Give the fields of an answer but its `_id`."""
     answer = recorded.answer
     return {
@@ -62,17 +62,17 @@ def answer_in(recorded: RecordedAnswer) -> Document:
         "result": answer.result,
         "reasons": [present(**asdict(reason)) for reason in answer.reasons],
         "at": recorded.at,
-        **present(total=money_in(answer.total)),
+        **present(total=money_to_document(answer.total)),
     }
 
 
-def answer_out(document: Document) -> RecordedAnswer:
+def answer_from_document(document: Document) -> RecordedAnswer:
     """Give a recorded answer."""
     answer = ReplayAnswer(
         key=document["key"],
         result=ReplayResult(document["result"]),
         reasons=tuple(ReplayReason(**reason) for reason in document["reasons"]),
-        total=money_out(document.get("total")),
+        total=money_from_document(document.get("total")),
     )
     return RecordedAnswer(document["replay_id"], answer, document["at"])
 

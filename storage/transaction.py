@@ -17,12 +17,12 @@ from models.facts import Listing, Store
 from models.ledger import ChangeSet, Checkpoint, DeadLetter
 from models.records import OrderRecord, StockedProduct
 from storage.fact_cache import FactCache
-from storage.fact_documents import listing_out, product_out, store_out
-from storage.ledger_documents import dead_letter_out
+from storage.fact_documents import listing_from_document, product_from_document, store_from_document
+from storage.ledger_documents import dead_letter_from_document
 from storage.mongo_errors import WriteConflict, inside
 from storage.mongo_queries import WITHOUT_HISTORY, MongoQueries, among
 from storage.mongo_replays import MongoReplayQueries
-from storage.order_documents import order_out
+from storage.order_documents import order_from_document
 from storage.port import DEFAULT_STOCK, Transaction
 from storage.values import Document
 from storage.writes import operations
@@ -43,13 +43,13 @@ class MongoTransaction(MongoQueries, MongoReplayQueries, Transaction):
     """See the port for what each method promises."""
 
     def __init__(
-        self, client: Any, database: Any, session: Any, locks: Locks, held: AsyncExitStack
+        self, client: Any, database: Any, session: Any, locks: Locks, exit_stack: AsyncExitStack
     ) -> None:
         self._client = client
         self._database = database
         self._session = session
         self._locks = locks
-        self._held = held
+        self._exit_stack = exit_stack
         self._cache: FactCache | None = None
         self._caches: list[tuple[FactCache, int]] = []
         self._written: list[ChangeSet] = []
@@ -70,7 +70,7 @@ class MongoTransaction(MongoQueries, MongoReplayQueries, Transaction):
         # First in this process, and before the first word to the database: what another processor
         # commits while this one waits would be a conflict for a transaction that has begun.
         for stock in sorted(stocks):
-            await self._held.enter_async_context(self._locks.locks[stock])
+            await self._exit_stack.enter_async_context(self._locks.locks[stock])
         numbered = 0
         for stock in sorted(stocks):
             lock = await self._database.locks.find_one_and_update(
@@ -93,13 +93,13 @@ class MongoTransaction(MongoQueries, MongoReplayQueries, Transaction):
         cache = self._cache or FactCache()
         if cache.stores is None:
             found = await self._find("stores", {})
-            cache.stores = {document["_id"]: store_out(document) for document in found}
+            cache.stores = {document["_id"]: store_from_document(document) for document in found}
         return cache.stores
 
     @override
     async def orders(self, wanted: Collection[str]) -> Mapping[str, OrderRecord]:
         found = await self._find("amazon_orders", among(wanted), WITHOUT_HISTORY)
-        return {document["_id"]: order_out(document) for document in found}
+        return {document["_id"]: order_from_document(document) for document in found}
 
     @override
     async def catalog(self, wanted: Collection[tuple[str, str]]) -> Catalog:
@@ -115,7 +115,7 @@ class MongoTransaction(MongoQueries, MongoReplayQueries, Transaction):
         missing = [sku for sku in skus if sku not in known]
         found = await self._find("products", among(missing))
         known |= dict.fromkeys(missing)
-        known |= {doc["_id"]: product_out(doc) for doc in found if not doc["deleted"]}
+        known |= {doc["_id"]: product_from_document(doc) for doc in found if not doc["deleted"]}
         return {sku: product for sku in skus if (product := known[sku]) is not None}
 
     @override
@@ -124,7 +124,7 @@ class MongoTransaction(MongoQueries, MongoReplayQueries, Transaction):
         missing = [key for key in wanted if key not in known]
         found = await self._find("listings", among(missing))
         known |= dict.fromkeys(missing)
-        known |= {document["_id"]: listing_out(document) for document in found}
+        known |= {document["_id"]: listing_from_document(document) for document in found}
         return {key: listing for key in wanted if (listing := known[key]) is not None}
 
     @override
@@ -138,7 +138,7 @@ class MongoTransaction(MongoQueries, MongoReplayQueries, Transaction):
         if not cache.details_wait:
             return ()
         found = await self._find("dead_letters", among(amazon_order_ids, "details_of"))
-        return [dead_letter_out(document) for document in found]
+        return [dead_letter_from_document(document) for document in found]
 
     @override
     async def write(

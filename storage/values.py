@@ -20,14 +20,14 @@ def present(**fields: object) -> Document:
     return {name: value for name, value in told if value is not None and value is not _NONE}
 
 
-def money_in(money: Money | None) -> Document | None:
+def money_to_document(money: Money | None) -> Document | None:
     """Give money as it is stored."""
     if money is None:
         return None
     return {"amount": _decimal128(str(money.amount)), "currency": money.currency}
 
 
-def money_out(document: Mapping[str, Any] | None) -> Money | None:
+def money_from_document(document: Mapping[str, Any] | None) -> Money | None:
     """Give stored money as a value."""
     if document is None:
         return None

@@ -7,18 +7,27 @@ from pymongo import DeleteOne, InsertOne, UpdateOne
 
 from models.keys import listing_key
 from models.ledger import ChangeSet, Checkpoint, OrderWrite
-from storage.commerce_documents import commerce_order_in, commerce_progress_in
-from storage.fact_documents import listing_in, product_in, store_in
+from storage.commerce_documents import commerce_order_to_document, commerce_progress_to_document
+from storage.fact_documents import listing_to_document, product_to_document, store_to_document
 from storage.ledger_documents import (
     checkpoint_id,
-    dead_letter_in,
-    event_in,
-    offset_reset_in,
-    reference_in,
+    dead_letter_to_document,
+    event_to_document,
+    offset_reset_to_document,
+    reference_to_document,
 )
-from storage.order_documents import history_entry_to_document, order_in, outcome_in
+from storage.order_documents import (
+    history_entry_to_document,
+    order_to_document,
+    outcome_to_document,
+)
 from storage.port import DEFAULT_STOCK
-from storage.replay_documents import answer_in, replay_in, replay_part_in, sync_id
+from storage.replay_documents import (
+    answer_to_document,
+    replay_part_to_document,
+    replay_to_document,
+    sync_id,
+)
 from storage.values import Document, present
 
 HISTORY_LENGTH = 200
@@ -68,17 +77,17 @@ def operations(
     for change in changes.orders:
         _write_order(batch, change, histories.get(change.record.key, []))
     for order in changes.new_commerce_orders:
-        batch.insert("commerce_orders", commerce_order_in(order))
+        batch.insert("commerce_orders", commerce_order_to_document(order))
     for order in changes.changed_commerce_orders:
-        progress = {"$set": commerce_progress_in(order)}
+        progress = {"$set": commerce_progress_to_document(order)}
         batch.update("commerce_orders", order.commerce_order_id, progress)
     for event in changes.events:
-        batch.insert("events", event_in(event))
-    for reset in map(offset_reset_in, changes.offset_resets):
+        batch.insert("events", event_to_document(event))
+    for reset in map(offset_reset_to_document, changes.offset_resets):
         batch.put("offset_resets", reset["_id"], reset)
     for letter in changes.dead_letters:
         # Not inserted: a topic made anew counts its offsets from 0 again.
-        batch.put("dead_letters", letter.dead_letter_id, dead_letter_in(letter))
+        batch.put("dead_letters", letter.dead_letter_id, dead_letter_to_document(letter))
     for letter_id in changes.claimed:
         claimed = {"$unset": {"details_of": ""}, "$set": {"claimed": True}}
         batch.update("dead_letters", letter_id, claimed)
@@ -97,7 +106,7 @@ def _move(batch: _Batch, before: Checkpoint, after: Checkpoint) -> None:
         "step": after.step,
         "part": after.part,
         "part_refused": after.part_refused,
-        "outbox": [reference_in(outgoing) for outgoing in after.outbox],
+        "outbox": [reference_to_document(outgoing) for outgoing in after.outbox],
         **present(topic_id=after.topic_id),
     }
     batch.update("checkpoints", stands, {"$set": moved}, upsert=True)
@@ -107,43 +116,45 @@ def _write_order(batch: _Batch, change: OrderWrite, story_before: list[Document]
     record = change.record
     history = [history_entry_to_document(entry) for entry in change.history]
     if change.is_new:
-        document = order_in(record, is_new=True)
+        document = order_to_document(record, is_new=True)
         document["history"] = [*story_before, *history][-HISTORY_LENGTH:]
         batch.insert("amazon_orders", document)
         return
-    fields = order_in(record, is_new=False) if change.details else outcome_in(record)
+    fields = (
+        order_to_document(record, is_new=False) if change.details else outcome_to_document(record)
+    )
     push = {"history": {"$each": history, "$slice": -HISTORY_LENGTH}}
     batch.update("amazon_orders", record.key, {"$set": fields, "$push": push})
 
 
 def _write_facts(batch: _Batch, changes: ChangeSet) -> None:
     for store in changes.stores:
-        batch.put("stores", store.store_id, store_in(store))
+        batch.put("stores", store.store_id, store_to_document(store))
     told: dict[str, Document] = {
-        product.sku: {"$set": product_in(product)} for product in changes.products
+        product.sku: {"$set": product_to_document(product)} for product in changes.products
     }
     for sku in changes.deleted_products:
         told.setdefault(sku, {}).setdefault("$set", {})["deleted"] = True
-    for sku, pieces in changes.held.items():
-        if pieces:
-            told.setdefault(sku, {})["$inc"] = {"held": pieces}
+    for sku, units in changes.reserved.items():
+        if units:
+            told.setdefault(sku, {})["$inc"] = {"reserved": units}
     for sku, update in told.items():
         batch.update("products", sku, update, upsert="as_of" in update.get("$set", {}))
     for listing in changes.listings:
         key = listing_key(listing.store_id, listing.seller_sku)
-        batch.put("listings", key, listing_in(listing))
+        batch.put("listings", key, listing_to_document(listing))
     for key in changes.deleted_listings:
         batch.delete("listings", key)
 
 
 def _write_replays(batch: _Batch, changes: ChangeSet) -> None:
     for replay in changes.replays:
-        batch.put("replays", replay.replay_id, replay_in(replay))
+        batch.put("replays", replay.replay_id, replay_to_document(replay))
     for told in changes.answers:
         # A step that is taken twice finds its orders created: the first answer is the true one.
-        answer = {"$setOnInsert": answer_in(told)}
+        answer = {"$setOnInsert": answer_to_document(told)}
         batch.update("replay_results", told.result_id, answer, upsert=True)
     for part in changes.replay_parts:
-        batch.insert("replay_parts", replay_part_in(part))
+        batch.insert("replay_parts", replay_part_to_document(part))
     for scope, at in changes.synced.items():
         batch.update("timers", sync_id(scope), {"$max": {"requested_at": at}}, upsert=True)

@@ -9,28 +9,28 @@ from faust.streams import Stream
 from faust.types import StreamT
 from yarl import URL
 
+from handlers.blocker_check import BlockerCheckHandler
+from handlers.handler import Handler
+from handlers.import_policy import ImportPolicyHandler
+from handlers.order_updates import OrderUpdatesHandler
+from handlers.reference_data import ListingsHandler, ProductsHandler, StoresHandler
 from models.ledger import TopicPartition
+from models.topics import TopicName
 from streams.assignment import PartitionAssignment
-from streams.blocker_check import BlockerCheckStage
-from streams.facts import ListingsStage, ProductsStage, StoresStage
-from streams.import_policy import ImportPolicyStage
-from streams.order_updates import OrderUpdatesStage
 from streams.recovery import LedgerTables
-from streams.stage import Stage
-from streams.topics import TopicName
 from streams.transport import LedgerTransport
 
-AGENTS: Mapping[str, tuple[TopicName, Stage[Any]]] = {
-    "import_policy": (TopicName.ORDERS, ImportPolicyStage()),
-    "blocker_check": (TopicName.COMMANDS, BlockerCheckStage()),
-    "stores": (TopicName.STORES, StoresStage()),
-    "products": (TopicName.PRODUCTS, ProductsStage()),
-    "listings": (TopicName.LISTINGS, ListingsStage()),
-    "order_updates": (TopicName.ORDER_UPDATES, OrderUpdatesStage()),
+AGENTS: Mapping[str, tuple[TopicName, Handler[Any]]] = {
+    "import_policy": (TopicName.ORDERS, ImportPolicyHandler()),
+    "blocker_check": (TopicName.COMMANDS, BlockerCheckHandler()),
+    "stores": (TopicName.STORES, StoresHandler()),
+    "products": (TopicName.PRODUCTS, ProductsHandler()),
+    "listings": (TopicName.LISTINGS, ListingsHandler()),
+    "order_updates": (TopicName.ORDER_UPDATES, OrderUpdatesHandler()),
 }
 """Which agent reads which topic, and its work. The import policy hands what it admits to the
 blocker check in the same unit of work; the agent of that name judges again what commands name."""
-STAGES = dict(AGENTS.values())
+HANDLERS = dict(AGENTS.values())
 """Which stage works on which topic."""
 
 

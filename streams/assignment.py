@@ -12,12 +12,12 @@ from typing import Any
 import structlog
 from tenacity import AsyncRetrying, retry_if_exception_type, wait_exponential_jitter
 
+from handlers.handler import Handler
 from models.errors import TransientStorageError
 from models.ledger import ChangeSet, Checkpoint, OffsetReset, TopicPartition
 from storage.port import R, Storage, Transaction
 from streams.processor import MAX_WEIGHT, Batch, TopicProcessor, log_reset, log_retry
 from streams.publisher import Publisher
-from streams.stage import Stage
 from streams.watchdog import Progress
 
 log = structlog.get_logger(__name__)
@@ -51,14 +51,14 @@ class PartitionAssignment:
 
     def __init__(
         self,
-        stages: Mapping[str, Stage[Any]],
+        handlers: Mapping[str, Handler[Any]],
         storage: Storage,
         publisher: Publisher,
         now: Callable[[], datetime],
         on_failure: Callable[[BaseException], None],
         max_weight: int = MAX_WEIGHT,
     ) -> None:
-        self._stages = stages
+        self._handlers = handlers
         self._storage = storage
         self._publisher = publisher
         self._now = now
@@ -104,7 +104,7 @@ class PartitionAssignment:
                 continue  # the topic is deleted; when it is there again, they are assigned again
             processor = TopicProcessor(
                 await self._within_logs(checkpoints, bounds),
-                self._stages[topic],
+                self._handlers[topic],
                 self._storage,
                 self._publisher,
                 self._now,

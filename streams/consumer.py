@@ -82,7 +82,7 @@ class Consumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka has no types
         subscription = self._subscription.subscription
         assignment = None if subscription is None else subscription.assignment
         state = None if assignment is None else assignment.state_value(partition)
-        return state.checkpoint if state is not None and state.has_valid_position else None
+        return state.position if state is not None and state.has_valid_position else None
 
     def take_reset(self, partition: KafkaPartition) -> tuple[int, int] | None:
         """Return, once, what was to be read and is not in the log any more, and what is instead."""
@@ -170,7 +170,7 @@ class CommittedFetcher(Fetcher):  # type: ignore[misc]  # aiokafka has no types
         """
         _, code, end, stable, _, aborted, _, data = part
         state = assignment.state_value(partition)
-        if not state.has_valid_position or state.checkpoint != offset:
+        if not state.has_valid_position or state.position != offset:
             return False  # sought meanwhile
         if code:
             return self._refuse(partition, offset, state, for_code(code))
@@ -243,7 +243,7 @@ class CommittedFetcher(Fetcher):  # type: ignore[misc]  # aiokafka has no types
         except KafkaError:
             return False
         state = assignment.state_value(partition)
-        is_there = assignment.active and state.has_valid_position and state.checkpoint == offset
+        is_there = assignment.active and state.has_valid_position and state.position == offset
         if found is None or not is_there or partition in self._records:
             return False
         self._keep(

@@ -15,8 +15,8 @@ from aiokafka.record.util import calc_crc32c
 
 from models.ledger import Header, TopicPartition
 from models.refusals import DeadLetterCode, Rejection
+from models.topics import MAX_MESSAGE_BYTES
 from streams.decompression import MAX_BYTES, Codec, DecompressionError, decompress
-from streams.topics import MAX_MESSAGE_BYTES
 
 MOST_BYTES = 8 * 1024 * 1024
 """About how many bytes of a partition are handed over at once."""

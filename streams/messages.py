@@ -1,64 +1,14 @@
-"""Messages in, and what goes out: key, value and headers on Kafka."""
+"""What goes out: key, value and headers on Kafka."""
 
-import re
-from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from models.commands import COMMAND
 from models.events import Event
 from models.ledger import CommandMessage, DeadLetter, Header, Outgoing
-from models.records import MessageRef
-from models.refusals import Rejection
-from streams.topics import TopicName
+from models.topics import TopicName
 
 CE_SOURCE = b"/order-import"
 _JSON: Header = ("content-type", b"application/json")
-_TRACEPARENT = re.compile("[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
-Headers = Sequence[Header]
-
-
-class Incoming(Protocol):
-    """A message as aiokafka reads it."""
-
-    @property
-    def partition(self) -> int:
-        """Which partition of its topic."""
-        ...
-
-    @property
-    def offset(self) -> int:
-        """Where in its partition."""
-        ...
-
-    @property
-    def key(self) -> bytes | None:
-        """The key's bytes."""
-        ...
-
-    @property
-    def value(self) -> bytes | None:
-        """The value's bytes, None for a tombstone."""
-        ...
-
-    @property
-    def headers(self) -> Headers:
-        """The headers, a name may come twice."""
-        ...
-
-    @property
-    def size(self) -> int:
-        """About how many bytes it takes in memory."""
-        ...
-
-    @property
-    def refusal(self) -> Rejection | None:
-        """Why Kafka's format does not let it through; None for a message that is one."""
-        ...
-
-    @property
-    def last_offset(self) -> int:
-        """The last offset that a refused one stands for; else its own."""
-        ...
 
 
 class Outbound(NamedTuple):
@@ -68,25 +18,6 @@ class Outbound(NamedTuple):
     key: bytes | None
     value: bytes | None
     headers: list[Header]
-
-
-def header(message: Incoming, name: str) -> str | None:
-    """Give the last header of a name, as text; None where it is missing or no text."""
-    for known, value in reversed(message.headers):
-        if known == name:
-            try:
-                return None if value is None else value.decode()
-            except UnicodeDecodeError:
-                return None
-    return None
-
-
-def cause_of(topic: str, message: Incoming) -> MessageRef:
-    """Give where a message came from, and its trace."""
-    trace = header(message, "traceparent") if message.headers else None
-    if trace is not None and not _TRACEPARENT.fullmatch(trace):
-        trace = None
-    return MessageRef(topic, message.partition, message.offset, trace)
 
 
 def encode(outgoing: Outgoing) -> Outbound:

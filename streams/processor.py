@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 import structlog
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_exponential_jitter
 
+from handlers.handler import Handler
+from handlers.unit_of_work import UnitOfWork
 from models.errors import (
     DuplicateKey,
     Fenced,
@@ -20,13 +22,11 @@ from models.errors import (
     TransientStorageError,
 )
 from models.ledger import Checkpoint, OffsetReset, Outgoing, TopicPartition
+from models.messages import Incoming
 from models.refusals import DeadLetterCode, Rejection
 from storage.port import Storage, Transaction
-from streams.messages import Incoming
 from streams.outbox import End, Outbox
-from streams.page import UnitOfWork
 from streams.publisher import Publisher
-from streams.stage import Stage
 from streams.watchdog import Progress
 
 log = structlog.get_logger(__name__)
@@ -92,7 +92,7 @@ class TopicProcessor:
     def __init__(
         self,
         checkpoints: Iterable[Checkpoint],
-        stage: Stage[Any],
+        handler: Handler[Any],
         storage: Storage,
         publisher: Publisher,
         now: Callable[[], datetime],
@@ -100,7 +100,7 @@ class TopicProcessor:
         max_weight: int = MAX_WEIGHT,
     ) -> None:
         self._outbox = Outbox(checkpoints, storage, publisher)
-        self._stage = stage
+        self._handler = handler
         self._storage = storage
         self._now = now
         self._on_room = on_room
@@ -162,14 +162,16 @@ class TopicProcessor:
         if deleted := range(received_offset, batch.deleted_to):
             yield ParsedMessage(source, deleted.stop, deleted=deleted)
         new = [one for one in batch.messages if one.last_offset >= received_offset]
-        parsed = iter(self._stage.read([one for one in new if one.refusal is None]))
+        parsed = iter(self._handler.parse([one for one in new if one.refusal is None]))
         for message in new:
             end = batch.end if message is new[-1] else message.last_offset + 1
             if message.refusal is not None:
                 yield ParsedMessage(source, end, 1, message.size, message, refusal=message.refusal)
                 continue
             read = next(parsed)
-            one = ParsedMessage(source, end, self._stage.weight(read), message.size, message, read)
+            one = ParsedMessage(
+                source, end, self._handler.weight(read), message.size, message, read
+            )
             checkpoint = self._begun.get(source)
             if checkpoint is not None and checkpoint.committed_offset == message.offset:
                 # An earlier owner has decided a part of it.
@@ -180,7 +182,7 @@ class TopicProcessor:
 
     def _split(self, one: ParsedMessage, weight: int) -> tuple[ParsedMessage, ParsedMessage] | None:
         """Return a part of a message that weighs so much, and the rest; None if it has no parts."""
-        parts = None if one.read is None else self._stage.split(one.read, weight)
+        parts = None if one.read is None else self._handler.split(one.read, weight)
         if parts is None or one.message is None:
             return None
         done = one.done + weight
@@ -262,14 +264,14 @@ class TopicProcessor:
 
         async def work(transaction: Transaction) -> None:
             nonlocal decided
-            page = self._page_of(batch)
+            unit_of_work = self._page_of(batch)
             if read:
-                await self._stage.decide(read, page, transaction)
-            moves = self._outbox.moved(_ends_of(batch, page), page.outgoing)
-            changes = page.to_changes()
+                await self._handler.handle(read, unit_of_work, transaction)
+            moves = self._outbox.moved(_ends_of(batch, unit_of_work), unit_of_work.outgoing)
+            changes = unit_of_work.to_changes()
             changes.offset_resets.extend(resets)
             await transaction.write(changes, moves)
-            decided = moves, page.outgoing
+            decided = moves, unit_of_work.outgoing
 
         # Of a message alone there is no less to try; the server may have more room in a while.
         is_least = not self._halves(batch)
@@ -306,11 +308,11 @@ class TopicProcessor:
         told = [
             (source.partition, at.committed_offset) for source, at in checkpoints if at.part_refused
         ]
-        page = UnitOfWork(self._first.topic, self._now(), refused=told)
+        unit_of_work = UnitOfWork(self._first.topic, self._now(), refused=told)
         for one in batch:
             if one.message is not None and one.refusal is not None:
-                page.refuse(one.message, one.refusal)
-        return page
+                unit_of_work.dead_letter(one.message, one.refusal)
+        return unit_of_work
 
     @property
     def _first(self) -> TopicPartition:
@@ -374,10 +376,12 @@ def log_reset(reset: OffsetReset) -> None:
     )
 
 
-def _ends_of(batch: Sequence[ParsedMessage], page: UnitOfWork) -> Mapping[TopicPartition, End]:
+def _ends_of(
+    batch: Sequence[ParsedMessage], unit_of_work: UnitOfWork
+) -> Mapping[TopicPartition, End]:
     ends = {}
     for one in batch:
-        is_refused = bool(one.part) and (one.source.partition, one.end) in page.refused
+        is_refused = bool(one.part) and (one.source.partition, one.end) in unit_of_work.refused
         ends[one.source] = End(one.end, one.part, is_refused=is_refused)
     return ends
 

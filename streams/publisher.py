@@ -18,9 +18,9 @@ from aiokafka.errors import (
 from tenacity import AsyncRetrying, retry_if_exception_type, wait_exponential_jitter
 
 from models.ledger import DeadLetter, Outgoing
+from models.topics import MAX_PUBLISHED_BYTES
 from streams.messages import encode
 from streams.tail import drop_already_published
-from streams.topics import MAX_PUBLISHED_BYTES
 
 log = structlog.get_logger(__name__)
 

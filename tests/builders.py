@@ -144,13 +144,13 @@ def a_listing(**overrides: Any) -> Listing:
 
 def a_catalog(
     *products: Product,
-    held: Mapping[str, int] | None = None,
+    reserved: Mapping[str, int] | None = None,
     matches: Mapping[str, str] | None = None,
 ) -> Catalog:
     """A catalog of these products; `matches` are seller SKUs of the default store."""
     return Catalog(
         {keys.listing_key(STORE, seller): sku for seller, sku in (matches or {}).items()},
-        {one.sku: StockedProduct(one, (held or {}).get(one.sku, 0)) for one in products},
+        {one.sku: StockedProduct(one, (reserved or {}).get(one.sku, 0)) for one in products},
     )
 
 
@@ -220,7 +220,7 @@ def a_commerce_order(**overrides: Any) -> CommerceOrder:
         "purchase_date": PURCHASED,
         "total": money("10.80"),
         "lines": (CommerceLine(an_item(), "SKU-1"),),
-        "holds": (Reservation("SKU-1", 1),),
+        "reservations": (Reservation("SKU-1", 1),),
         "buyer_requested_cancel": False,
         "replayed": False,
         "created_at": NOW,

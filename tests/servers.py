@@ -83,10 +83,14 @@ def ask_for(where: Path, *names: str) -> list[str]:
     """Return the addresses of `kafka` or `mongo`, which are started if nobody has asked before.
 
     A worker of pytest-xdist always gets the same MongoDB server, not always that of another.
+    Servers that run already are used instead if `TEST_KAFKA` and `TEST_MONGO` name them.
 
     Raises:
         EmbeddedServerError: One cannot run.
     """
+    given = [os.environ.get(f"TEST_{name.upper()}") for name in names]
+    if all(given):
+        return [address for address in given if address]
     with socket.socket(socket.AF_UNIX) as asking:
         asking.connect(str(where))
         own = [f"mongo-{_WORKER % CORES}" if name == "mongo" else name for name in names]

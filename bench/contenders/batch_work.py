@@ -3,15 +3,16 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from handlers.handler import Handler
+from handlers.import_policy import ImportPolicyHandler
+from handlers.unit_of_work import UnitOfWork
+from models.messages import Headers, Incoming
+from models.topics import TopicName
 from storage.port import Storage, Transaction
 from streams.clock import now
-from streams.import_policy import ImportPolicyStage
-from streams.messages import Headers, Incoming, Outbound, encode
-from streams.page import UnitOfWork
-from streams.stage import Stage
-from streams.topics import TopicName
+from streams.messages import Outbound, encode
 
-STAGES: dict[TopicName, Stage[Any]] = {TopicName.ORDERS: ImportPolicyStage()}
+HANDLERS: dict[TopicName, Handler[Any]] = {TopicName.ORDERS: ImportPolicyHandler()}
 
 
 class Taken(NamedTuple):
@@ -36,16 +37,16 @@ class Taken(NamedTuple):
 
 
 async def decide(
-    stage: Stage[Any], storage: Storage, topic: str, messages: Sequence[Incoming]
+    handler: Handler[Any], storage: Storage, topic: str, messages: Sequence[Incoming]
 ) -> list[Outbound]:
     """Read, decide and store a batch of one topic; give what is to be published."""
-    read = stage.read(messages)
+    read = handler.parse(messages)
 
     async def work(transaction: Transaction) -> UnitOfWork:
-        page = UnitOfWork(topic, now())
-        await stage.decide(read, page, transaction)
-        await transaction.write(page.to_changes())
-        return page
+        unit_of_work = UnitOfWork(topic, now())
+        await handler.handle(read, unit_of_work, transaction)
+        await transaction.write(unit_of_work.to_changes())
+        return unit_of_work
 
-    page = await storage.transact(work)
-    return [encode(message) for message in page.outgoing]
+    unit_of_work = await storage.transact(work)
+    return [encode(message) for message in unit_of_work.outgoing]

@@ -9,14 +9,14 @@ from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 from faststream.kafka.annotations import KafkaMessage
 
-from bench.contenders.batch_work import STAGES, decide
+from bench.contenders.batch_work import HANDLERS, decide
 from bench.contenders.contender import GROUP
 from bench.contenders.until_stopped import until_stopped
+from handlers.handler import Handler
+from models.messages import Incoming
 from order_import.clients import connect_storage
 from order_import.settings import Settings, load_settings
 from storage.port import Storage
-from streams.messages import Incoming
-from streams.stage import Stage
 
 
 async def _as_it_came(message: Any) -> Any:
@@ -34,7 +34,7 @@ def build_broker(settings: Settings, storage: Storage) -> Any:
         decoder=_as_it_came,
     )
 
-    def handler(topic: str, stage: Stage[Any]) -> Callable[[Any], Awaitable[None]]:
+    def subscriber(topic: str, handler: Handler[Any]) -> Callable[[Any], Awaitable[None]]:
         async def handle(message: KafkaMessage) -> None:
             records: Sequence[Incoming] = message.raw_message
             # One batch on Kafka has one key and one set of headers: each message goes alone.
@@ -46,13 +46,13 @@ def build_broker(settings: Settings, storage: Storage) -> Any:
                     headers={name: (value or b"").decode() for name, value in outgoing.headers},
                     no_confirm=True,
                 )
-                for outgoing in await decide(stage, storage, topic, records)
+                for outgoing in await decide(handler, storage, topic, records)
             ]
             await asyncio.gather(*sent)
 
         return handle
 
-    for name, stage in STAGES.items():
+    for name, handler in HANDLERS.items():
         broker.subscriber(
             settings.topic_prefix + name,
             group_id=settings.topic_prefix + GROUP,
@@ -61,7 +61,7 @@ def build_broker(settings: Settings, storage: Storage) -> Any:
             batch_timeout_ms=50,
             auto_offset_reset="earliest",
             ack_policy=AckPolicy.NACK_ON_ERROR,
-        )(handler(settings.topic_prefix + name, stage))
+        )(subscriber(settings.topic_prefix + name, handler))
     return broker
 
 

@@ -7,13 +7,13 @@ from typing import Any
 import faust
 import uvloop
 
-from bench.contenders.batch_work import STAGES, Taken, decide
+from bench.contenders.batch_work import HANDLERS, Taken, decide
 from bench.contenders.contender import GROUP
 from bench.contenders.until_stopped import until_stopped
+from models.topics import TopicName
 from order_import.clients import connect_storage
 from order_import.settings import Settings, load_settings
 from storage.port import Storage
-from streams.topics import TopicName
 
 
 def build_app(settings: Settings, storage: Storage, data_dir: str) -> faust.App:
@@ -35,20 +35,20 @@ def build_app(settings: Settings, storage: Storage, data_dir: str) -> faust.App:
     out = {name.value: topic(name) for name in TopicName}
 
     def add_agent(name: TopicName) -> None:
-        stage = STAGES[name]
+        handler = HANDLERS[name]
 
         async def agent(stream: Any) -> None:
             async for event in stream.events():
                 message = event.message
                 taken = Taken(message.partition, message.offset, message.key, message.value)
-                for outgoing in await decide(stage, storage, message.topic, [taken]):
+                for outgoing in await decide(handler, storage, message.topic, [taken]):
                     await out[outgoing.topic].send(
                         key=outgoing.key, value=outgoing.value, headers=dict(outgoing.headers)
                     )
 
         app.agent(out[name], name=name.value)(agent)
 
-    for name in STAGES:
+    for name in HANDLERS:
         add_agent(name)
     return app
 

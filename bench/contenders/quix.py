@@ -10,12 +10,12 @@ import uvloop
 from quixstreams import Application
 from quixstreams.sinks import BatchingSink, SinkBatch
 
-from bench.contenders.batch_work import STAGES, Taken, decide
+from bench.contenders.batch_work import HANDLERS, Taken, decide
 from bench.contenders.contender import GROUP
+from handlers.handler import Handler
 from order_import.clients import connect_storage
 from order_import.settings import Settings, load_settings
 from storage.port import Storage
-from streams.stage import Stage
 
 _CHECKPOINT = 5000
 """Messages per checkpoint. A sink is given one partition at a time: of so many, spread over the
@@ -27,10 +27,10 @@ class StageSink(BatchingSink):  # type: ignore[misc]  # Quix is not there where 
     """Decides the batches of one stage."""
 
     def __init__(
-        self, stage: Stage[Any], storage: Storage, loop: Any, producer: Any, prefix: str
+        self, handler: Handler[Any], storage: Storage, loop: Any, producer: Any, prefix: str
     ) -> None:
         super().__init__()
-        self._stage = stage
+        self._handler = handler
         self._storage = storage
         self._loop = loop
         self._producer = producer
@@ -40,7 +40,7 @@ class StageSink(BatchingSink):  # type: ignore[misc]  # Quix is not there where 
         """Decide and store a batch, and have what it tells delivered."""
         messages = [Taken(batch.partition, item.offset, item.key, item.value) for item in batch]
         outgoing = self._loop.run_until_complete(
-            decide(self._stage, self._storage, batch.topic, messages)
+            decide(self._handler, self._storage, batch.topic, messages)
         )
         for message in outgoing:
             self._producer.produce(
@@ -71,11 +71,11 @@ def main(settings: Settings) -> None:
     with ExitStack() as stack:
         stack.callback(lambda: loop.run_until_complete(connected.__aexit__(None, None, None)))
         producer = stack.enter_context(app.get_producer())
-        for name, stage in STAGES.items():
+        for name, handler in HANDLERS.items():
             topic = app.topic(
                 settings.topic_prefix + name, key_deserializer="bytes", value_deserializer="bytes"
             )
-            sink = StageSink(stage, storage, loop, producer, settings.topic_prefix)
+            sink = StageSink(handler, storage, loop, producer, settings.topic_prefix)
             app.dataframe(topic).sink(sink)
         app.run()
 

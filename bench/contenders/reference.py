@@ -14,8 +14,10 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka import TopicPartition as KafkaPartition
 from aiokafka.abc import ConsumerRebalanceListener
 
-from bench.contenders.batch_work import STAGES
+from bench.contenders.batch_work import HANDLERS
 from bench.contenders.until_stopped import until_stopped
+from handlers.handler import Handler
+from handlers.unit_of_work import UnitOfWork
 from models.ledger import Checkpoint, TopicPartition
 from order_import.clients import connect_storage, kafka_options, new_consumer, new_producer
 from order_import.settings import Settings, load_settings
@@ -23,8 +25,6 @@ from storage.mongo import MongoStorage
 from storage.port import Transaction
 from streams.clock import now
 from streams.messages import encode
-from streams.page import UnitOfWork
-from streams.stage import Stage
 from streams.tail import drop_already_published
 
 _IDLE_MS = 50
@@ -37,8 +37,8 @@ class Loop(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is unty
         self, settings: Settings, storage: MongoStorage, producer: AIOKafkaProducer
     ) -> None:
         self._settings = settings
-        self._stages: dict[str, Stage[Any]] = {
-            settings.topic_prefix + name: stage for name, stage in STAGES.items()
+        self._handlers: dict[str, Handler[Any]] = {
+            settings.topic_prefix + name: handler for name, handler in HANDLERS.items()
         }
         self._storage = storage
         self._producer = producer
@@ -74,14 +74,14 @@ class Loop(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is unty
 
     async def run(self) -> None:
         """Work for ever."""
-        self._consumer.subscribe(list(self._stages), listener=self)
+        self._consumer.subscribe(list(self._handlers), listener=self)
         await self._consumer.start()
         try:
             while True:
                 batches = await self._consumer.getmany(
                     timeout_ms=_IDLE_MS, max_records=self._settings.batch_size
                 )
-                for topic in self._stages:
+                for topic in self._handlers:
                     await self._work(topic, {s: b for s, b in batches.items() if s.topic == topic})
                 if not batches:
                     await self._mark()
@@ -102,19 +102,19 @@ class Loop(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is unty
         new = {source: records for source, records in new.items() if records}
         if not new:
             return
-        stage = self._stages[topic]
-        read = [one for records in new.values() for one in stage.read(records)]
+        handler = self._handlers[topic]
+        read = [one for records in new.values() for one in handler.parse(records)]
         keeper = next(iter(new))
 
         async def decide(transaction: Transaction) -> Sequence[Checkpoint]:
-            page = UnitOfWork(topic, now())
-            await stage.decide(read, page, transaction)
+            unit_of_work = UnitOfWork(topic, now())
+            await handler.handle(read, unit_of_work, transaction)
             moves = [
                 (before := befores[source], before.moved(records[-1].offset + 1, outbox))
                 for source, records in new.items()
-                for outbox in [tuple(page.outgoing) if source is keeper else ()]
+                for outbox in [tuple(unit_of_work.outgoing) if source is keeper else ()]
             ]
-            await transaction.write(page.to_changes(), moves)
+            await transaction.write(unit_of_work.to_changes(), moves)
             return [after for _, after in moves]
 
         afters = await self._storage.transact(decide, keeper)

@@ -11,12 +11,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
-from console import links
+from console import urls
 from console.news import counts_of, stores_of
 from console.order_filter import SORTABLE
 from console.ports import PortError
 from console.replay_port import ReplayScope, WhatIf
-from console.web import desk_of, get, post, raw_of, record, refuse, render, see, text_of
+from console.web import audit, context_of, error_page, get, post, raw_of, redirect, render, text_of
 from models import keys
 from models.blockers import REMEDIES, BlockerCode
 from models.facts import Listing
@@ -32,16 +32,16 @@ _COUNTED = 1_000
 
 async def blocked(request: Request) -> Response:
     """Show the groups, the earliest ship-by date first, cause by cause."""
-    desk = desk_of(request)
+    context = context_of(request)
     store_id = request.query_params.get("store") or None
     page = _page_of(request.query_params.get("page", ""))
 
     async def ask() -> Sequence[BlockedGroup]:
-        return await desk.reader.blocked_groups(store_id, _GROUPS * page + 1)
+        return await context.reader.blocked_groups(store_id, _GROUPS * page + 1)
 
-    found = await desk.cache.get(("groups", store_id, page), _FRESH, ask)
+    found = await context.cache.get(("groups", store_id, page), _FRESH, ask)
     groups = found[_GROUPS * (page - 1) : _GROUPS * page]
-    counts = await counts_of(desk)
+    counts = await counts_of(context)
     per_store = {one: of.get(ImportState.BLOCKED, 0) for one, of in counts.items()}
     return await render(
         request,
@@ -49,7 +49,7 @@ async def blocked(request: Request) -> Response:
         causes=_by_cause(groups),
         remedies=REMEDIES,
         store_id=store_id,
-        stores=await stores_of(desk),
+        stores=await stores_of(context),
         per_store=per_store,
         total=per_store.get(store_id, 0) if store_id else sum(per_store.values()),
         page=page,
@@ -60,25 +60,25 @@ async def blocked(request: Request) -> Response:
 
 async def what_if(request: Request) -> Response:
     """Say what would be created if something were so. Nothing happens."""
-    desk = desk_of(request)
+    context = context_of(request)
     asked = request.query_params
     sku = asked.get("sku", "")
     store_id = asked.get("store") or None
     code = asked.get("code", "")
     if not sku or code not in set(BlockerCode):
-        return await refuse(request, HTTPStatus.NOT_FOUND, "There is no such group.")
-    product = (await desk.orders.products([sku])).get(sku)
+        return await error_page(request, HTTPStatus.NOT_FOUND, "There is no such group.")
+    product = (await context.orders.products([sku])).get(sku)
     error, plan, assumed = None, None, None
     quantity = _quantity(asked.get("quantity", ""))
     if "ask" in asked or code == BlockerCode.DISABLED:
         if asked.get("quantity") and quantity is None:
-            error = "Expected a number of pieces, 0 or more."
+            error = "Expected a number of units, 0 or more."
         else:
             enabled = "enabled" in asked or "ask" not in asked
             assumed = WhatIf(sku, enabled, quantity)
             try:
                 scope = ReplayScope(store_id=store_id, reason=code, sku=sku)
-                plan = await desk.replays.plan(scope, assumed)
+                plan = await context.replays.plan(scope, assumed)
             except PortError as problem:
                 error = str(problem)
     return await render(
@@ -103,20 +103,20 @@ async def match(request: Request) -> Response:
 async def _match_page(
     request: Request, asked: Mapping[str, str], errors: Mapping[str, str]
 ) -> Response:
-    desk = desk_of(request)
+    context = context_of(request)
     store_id, seller_sku = asked.get("store", ""), asked.get("seller_sku", "")
-    stores = await stores_of(desk)
+    stores = await stores_of(context)
     if not seller_sku:
-        return await refuse(request, HTTPStatus.NOT_FOUND, "There is no such line.")
+        return await error_page(request, HTTPStatus.NOT_FOUND, "There is no such line.")
     typed = asked.get("sku", "")
     store = stores.get(store_id)
     known, waiting = None, None
     if store is not None:
         query = OrderQuery(store_id=store_id, state=ImportState.BLOCKED, sku=seller_sku)
-        known = await desk.orders.listing(keys.listing_key(store_id, seller_sku))
-        waiting = await desk.orders.count(query, _COUNTED)
-    similar = await desk.orders.similar_skus(seller_sku if known is None else known.sku)
-    like = await desk.orders.skus_like(typed.strip() or seller_sku[:3], _SUGGESTED)
+        known = await context.orders.listing(keys.listing_key(store_id, seller_sku))
+        waiting = await context.orders.count(query, _COUNTED)
+    similar = await context.orders.similar_skus(seller_sku if known is None else known.sku)
+    like = await context.orders.skus_like(typed.strip() or seller_sku[:3], _SUGGESTED)
     return await render(
         request,
         "match.html",
@@ -137,44 +137,46 @@ async def _match_page(
 
 async def tell_match(request: Request, form: FormData) -> Response:
     """Tell the match."""
-    desk = desk_of(request)
+    context = context_of(request)
     asked = {name: text_of(form, name) for name in ("store", "asin", "back")}
     # A blank at the end may be a part of it, but is more often one that was pasted with it.
     asked["seller_sku"], typed = raw_of(form, "seller_sku"), raw_of(form, "sku")
     asked["sku"] = typed
     if not typed.strip():
         return await _match_page(request, asked, {"sku": "Name a catalog SKU."})
-    there = await desk.orders.products([typed, typed.strip()])
+    there = await context.orders.products([typed, typed.strip()])
     sku = typed if typed in there else typed.strip()
     if sku not in there:
         return await _match_page(request, asked, {"sku": "The catalog has no product of this SKU."})
-    if asked["store"] not in await desk.reader.stores():
+    if asked["store"] not in await context.reader.stores():
         return await _match_page(request, asked, {"store": "Name a store."})
     key = keys.listing_key(asked["store"], asked["seller_sku"])
-    known = await desk.orders.listing(key)
-    at = desk.now()
+    known = await context.orders.listing(key)
+    at = context.now()
     if known is not None:
         at = max(at, known.updated_at + timedelta(milliseconds=1))
     try:
         listing = Listing(
             store_id=asked["store"], seller_sku=asked["seller_sku"], sku=sku, updated_at=at
         )
-        await desk.publisher.tell_listing(listing)
+        await context.publisher.tell_listing(listing)
     except ValidationError:
         return await _match_page(request, asked, {"sku": "This is no SKU."})
-    await record(request, "matched", key, f"→ {sku}")
-    desk.cache.forget()
-    return see(_back(asked["back"]), "matched")
+    await audit(request, "matched", key, f"→ {sku}")
+    context.cache.forget()
+    return redirect(_back(asked["back"]), "matched")
 
 
 async def sync(request: Request, form: FormData) -> Response:
     """Ask for the next sync now."""
-    desk = desk_of(request)
+    context = context_of(request)
     store_id = text_of(form, "store") or None
-    await desk.publisher.sync(store_id)
-    await record(request, "synced", store_id or "*")
-    desk.cache.forget()
-    return see(links.query("/blocked", store=store_id), "synced-store" if store_id else "synced")
+    await context.publisher.sync(store_id)
+    await audit(request, "synced", store_id or "*")
+    context.cache.forget()
+    return redirect(
+        urls.query("/blocked", store=store_id), "synced-store" if store_id else "synced"
+    )
 
 
 def _by_cause(groups: Sequence[BlockedGroup]) -> list[tuple[BlockerCode, list[BlockedGroup]]]:
@@ -198,7 +200,7 @@ def _quantity(text: str) -> float | None:
 
 
 def _back(path: str) -> str:
-    return path if links.is_local(path) else "/blocked"
+    return path if urls.is_local(path) else "/blocked"
 
 
 ROUTES: list[BaseRoute] = [

@@ -11,11 +11,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
-from console import links
+from console import urls
 from console.chart import HEIGHT, WIDTH, chart_of
-from console.desk import Desk
+from console.context import ConsoleContext
 from console.news import age_of_counts, counts_of, overdue_of, stores_of
-from console.web import desk_of, get, refuse, render
+from console.web import context_of, error_page, get, render
 from console.words import OVERDUE
 from models.facts import Store
 from models.order_query import OrderQuery, OrderSort
@@ -50,9 +50,9 @@ class StoreRow:
 
 async def overview(request: Request) -> Response:
     """Show all stores."""
-    desk = desk_of(request)
+    context = context_of(request)
     counts, stores, overdue = await asyncio.gather(
-        counts_of(desk), stores_of(desk), overdue_of(desk)
+        counts_of(context), stores_of(context), overdue_of(context)
     )
     rows = [
         StoreRow(
@@ -69,7 +69,7 @@ async def overview(request: Request) -> Response:
         "overview.html",
         rows=rows,
         tiles=_tiles(None, summed),
-        overdue=_overdue_tile(desk, None, sum(overdue.values())),
+        overdue=_overdue_tile(context, None, sum(overdue.values())),
         received=sum(summed.values()),
         **await _lately(request, None),
     )
@@ -77,13 +77,13 @@ async def overview(request: Request) -> Response:
 
 async def store_dashboard(request: Request) -> Response:
     """Show one store."""
-    desk = desk_of(request)
+    context = context_of(request)
     store_id = request.path_params["store_id"]
     counts, stores, overdue = await asyncio.gather(
-        counts_of(desk), stores_of(desk), overdue_of(desk)
+        counts_of(context), stores_of(context), overdue_of(context)
     )
     if store_id not in counts and store_id not in stores:
-        return await refuse(request, HTTPStatus.NOT_FOUND, "There is no such store.")
+        return await error_page(request, HTTPStatus.NOT_FOUND, "There is no such store.")
     of = counts.get(store_id, {})
     return await render(
         request,
@@ -91,27 +91,27 @@ async def store_dashboard(request: Request) -> Response:
         store_id=store_id,
         store=stores.get(store_id),
         tiles=_tiles(store_id, of),
-        overdue=_overdue_tile(desk, store_id, overdue.get(store_id, 0)),
+        overdue=_overdue_tile(context, store_id, overdue.get(store_id, 0)),
         received=sum(of.values()),
         **await _lately(request, store_id),
     )
 
 
 async def _lately(request: Request, store_id: str | None) -> dict[str, Any]:
-    desk = desk_of(request)
-    until = desk.now()
+    context = context_of(request)
+    until = context.now()
 
     async def ask() -> Activity:
-        return await desk.orders.activity(store_id, until - timedelta(hours=23), until)
+        return await context.orders.activity(store_id, until - timedelta(hours=23), until)
 
-    activity = await desk.cache.get(("activity", store_id), _FRESH, ask)
+    activity = await context.cache.get(("activity", store_id), _FRESH, ask)
     # One store's orders are read by purchase: its index begins with the store.
     recent = OrderQuery(store_id=store_id)
     if store_id is None:
         recent = replace(recent, sort=OrderSort.RECEIVED)
     rows: Sequence[OrderRow] | None
     try:
-        rows = await desk.orders.page(recent, None, at=until, forward=True, limit=_RECENT)
+        rows = await context.orders.page(recent, None, at=until, forward=True, limit=_RECENT)
     except QueryTookTooLong:
         rows = None  # the numbers are there all the same
     return {
@@ -119,8 +119,8 @@ async def _lately(request: Request, store_id: str | None) -> dict[str, Any]:
         "chart_size": (WIDTH, HEIGHT),
         "activity": activity,
         "recent": rows,
-        "stores": await stores_of(desk),
-        "counts_age": age_of_counts(desk),
+        "stores": await stores_of(context),
+        "counts_age": age_of_counts(context),
         "loaded_at": until,
     }
 
@@ -129,15 +129,15 @@ def _tiles(store_id: str | None, counts: dict[ImportState, int] | object) -> tup
     of = counts if isinstance(counts, dict) else {}
     return tuple(
         Tile(
-            state.value, of.get(state, 0), links.query("/orders", store=store_id, state=state.value)
+            state.value, of.get(state, 0), urls.query("/orders", store=store_id, state=state.value)
         )
         for state in TILES
     )
 
 
-def _overdue_tile(desk: Desk, store_id: str | None, count: int) -> Tile:
-    since = (desk.now() - DETAILS_OVERDUE).isoformat(timespec="minutes")
-    return Tile(OVERDUE, count, links.query("/orders", store=store_id, overdue=since))
+def _overdue_tile(context: ConsoleContext, store_id: str | None, count: int) -> Tile:
+    since = (context.now() - DETAILS_OVERDUE).isoformat(timespec="minutes")
+    return Tile(OVERDUE, count, urls.query("/orders", store=store_id, overdue=since))
 
 
 ROUTES: list[BaseRoute] = [

@@ -10,12 +10,12 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute
 
-from console import show as showing
+from console import formatting
+from console.auth import principal_of
 from console.language import translator
 from console.order_filter import read_filter
 from console.pages.orders import orders
-from console.visit import visit_of
-from console.web import desk_of, get, record
+from console.web import audit, context_of, get
 from storage.console_reader import OrderRow
 
 _COLUMNS = (
@@ -45,18 +45,18 @@ async def _export(
     *,
     csv_head: bool,
 ) -> Response:
-    asked = read_filter(request.query_params, may_see_buyers=visit_of(request).operates)
+    asked = read_filter(request.query_params, may_see_buyers=principal_of(request).can_edit)
     if asked.errors:
         return await orders(request)
-    await record(request, "exported", name, asked.address_without_buyer())
+    await audit(request, "exported", name, asked.address_without_buyer())
     words = translator("en")
-    shown = showing.Show("en", words, desk_of(request).now())
+    shown = formatting.Formatter("en", words, context_of(request).now())
 
     async def parts() -> AsyncIterator[str]:
         part = [",".join(_COLUMNS) + "\r\n"] if csv_head else []
-        async for row in desk_of(request).orders.stream(asked.query):
+        async for row in context_of(request).orders.stream(asked.query):
             part.append(line(_values(row, shown)))
-            if len(part) == 200:  # noqa: PLR2004 - a good piece for the network
+            if len(part) == 200:  # noqa: PLR2004 - a good size for the network
                 yield "".join(part)
                 part.clear()
         yield "".join(part)
@@ -73,7 +73,7 @@ async def _export(
     return StreamingResponse(all_parts(), media_type=kind, headers=headers)
 
 
-def _values(row: OrderRow, shown: showing.Show) -> list[object]:
+def _values(row: OrderRow, shown: formatting.Formatter) -> list[object]:
     """Give a row's columns. No buyer is among them: a file goes where nobody looks after it."""
     line = row.line
     return [

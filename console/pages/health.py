@@ -8,7 +8,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute
 
 from console.cursors import read_cursor
-from console.web import desk_of, get, refuse_cursor, render
+from console.web import context_of, get, refuse_cursor, render
 from console.words import ACTIONS
 from models.errors import TransientStorageError
 
@@ -19,8 +19,8 @@ _LISTED = 100
 
 async def health(request: Request) -> Response:
     """Show how the installation is doing."""
-    desk = desk_of(request)
-    report = await desk.cache.get("health", _FRESH, desk.examiner.examine, oldest=_OLDEST)
+    context = context_of(request)
+    report = await context.cache.get("health", _FRESH, context.health_check.run, oldest=_OLDEST)
     answers = report.mongo.error is None
     oldest = min((one.oldest for one in report.lag if one.oldest), default=None)
     return await render(
@@ -30,7 +30,7 @@ async def health(request: Request) -> Response:
         report=report,
         oldest=oldest,
         lag=sum(one.undecided + one.unpublished for one in report.lag),
-        letters=await desk.letters.counts(only_open=True) if answers else {},
+        letters=await context.letters.counts(only_open=True) if answers else {},
     )
 
 
@@ -44,7 +44,7 @@ async def readyz(request: Request) -> Response:
     """Say whether the database answers, without which there is nothing to show."""
     try:
         async with asyncio.timeout(_READY_WITHIN):
-            await desk_of(request).reader.ping()
+            await context_of(request).reader.ping()
     except (TransientStorageError, TimeoutError):
         return PlainTextResponse("MongoDB does not answer\n", 503)
     return PlainTextResponse("ready\n")
@@ -58,7 +58,7 @@ async def audit(request: Request) -> Response:
         if place is None or not isinstance(place.at, datetime):
             return await refuse_cursor(request)
         before = (place.at, place.key)
-    found = await desk_of(request).state.audit(before, _LISTED + 1)
+    found = await context_of(request).state.audit(before, _LISTED + 1)
     return await render(
         request,
         "audit.html",

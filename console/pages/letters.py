@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
-from console.web import desk_of, get, post, record, refuse, render, see
+from console.web import audit, context_of, error_page, get, post, redirect, render
 from models.refusals import DeadLetterCode
 from models.words import DEAD_LETTER_CAUSES, DEAD_LETTER_REMEDIES
 
@@ -16,7 +16,7 @@ _LISTED = 100
 
 async def letters(request: Request) -> Response:
     """Show the letters of one code, or of all."""
-    desk = desk_of(request)
+    context = context_of(request)
     code = request.query_params.get("code") or None
     code = code if code in set(DeadLetterCode) else None
     shows_all = request.query_params.get("all") == "1"
@@ -25,18 +25,18 @@ async def letters(request: Request) -> Response:
         "letters.html",
         code=code,
         shows_all=shows_all,
-        counts=await desk.letters.counts(only_open=not shows_all),
+        counts=await context.letters.counts(only_open=not shows_all),
         codes=[(one.value, DEAD_LETTER_CAUSES[one]) for one in DeadLetterCode],
-        letters=await desk.letters.find(code, only_open=not shows_all, limit=_LISTED),
+        letters=await context.letters.find(code, only_open=not shows_all, limit=_LISTED),
         listed=_LISTED,
     )
 
 
 async def letter(request: Request) -> Response:
     """Show one letter, its buyer masked."""
-    view = await desk_of(request).letters.view(request.path_params["letter_id"])
+    view = await context_of(request).letters.view(request.path_params["letter_id"])
     if view is None:
-        return await refuse(request, HTTPStatus.NOT_FOUND, "There is no such dead letter.")
+        return await error_page(request, HTTPStatus.NOT_FOUND, "There is no such dead letter.")
     code = DeadLetterCode(view.line.code)
     return await render(
         request,
@@ -51,12 +51,12 @@ async def redrive(request: Request, form: FormData) -> Response:
     """Drive letters again, each as it came."""
     ids = [str(one) for one in form.getlist("letter")][:1_000]
     if not ids:
-        return await refuse(request, HTTPStatus.BAD_REQUEST, "Nothing was chosen.")
-    done = await desk_of(request).letters.redrive(ids)
-    await record(request, "redrove", ", ".join(ids[:5]), f"{done.sent} / {len(ids)}")
+        return await error_page(request, HTTPStatus.BAD_REQUEST, "Nothing was chosen.")
+    done = await context_of(request).letters.redrive(ids)
+    await audit(request, "redrove", ", ".join(ids[:5]), f"{done.sent} / {len(ids)}")
     if done.refused:
         return await render(request, "redriven.html", done=done)
-    return see("/dead-letters", "redriven")
+    return redirect("/dead-letters", "redriven")
 
 
 ROUTES: list[BaseRoute] = [

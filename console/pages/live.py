@@ -10,12 +10,12 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute
 
+from console.auth import principal_of
+from console.formatting import Formatter
 from console.language import translator
 from console.news import counts_of, overdue_of
 from console.ports import PortError
-from console.show import Show
-from console.visit import visit_of
-from console.web import desk_of, get
+from console.web import context_of, get
 from console.words import OVERDUE
 from models.base import to_utc
 from models.errors import OrderImportError
@@ -33,7 +33,7 @@ async def live(request: Request) -> Response:
     try:
         since = to_utc(datetime.fromisoformat(request.query_params.get("since", "")))
     except ValueError:
-        since = desk_of(request).now()
+        since = context_of(request).now()
     headers = {"x-accel-buffering": "no"}
     return StreamingResponse(
         _told(request, store_id, since), media_type="text/event-stream", headers=headers
@@ -41,8 +41,10 @@ async def live(request: Request) -> Response:
 
 
 async def _told(request: Request, store_id: str | None, since: datetime) -> AsyncIterator[str]:
-    desk = desk_of(request)
-    shown = Show(visit_of(request).language, translator(visit_of(request).language), desk.now())
+    context = context_of(request)
+    shown = Formatter(
+        principal_of(request).language, translator(principal_of(request).language), context.now()
+    )
     replay_id = request.query_params.get("replay")
     last = ""
     loop = asyncio.get_running_loop()
@@ -52,8 +54,8 @@ async def _told(request: Request, store_id: str | None, since: datetime) -> Asyn
         try:
             numbers: dict[str, object]
             if replay_id:
-                job = await desk.cache.get(
-                    ("replay", replay_id), _PAUSE, partial(desk.replays.get, replay_id)
+                job = await context.cache.get(
+                    ("replay", replay_id), _PAUSE, partial(context.replays.get, replay_id)
                 )
                 numbers = (
                     {}
@@ -62,7 +64,7 @@ async def _told(request: Request, store_id: str | None, since: datetime) -> Asyn
                         "decided": shown.number(job.decided),
                         "made": shown.number(job.created),
                         "again": shown.number(job.blocked),
-                        "pace": shown.number(round(job.pace(desk.now()), 1)),
+                        "pace": shown.number(round(job.pace(context.now()), 1)),
                         "progress": 100 * job.decided // max(job.orders, 1),
                         "over": job.is_over,
                     }
@@ -81,13 +83,13 @@ async def _told(request: Request, store_id: str | None, since: datetime) -> Asyn
 
 
 async def _numbers(
-    request: Request, store_id: str | None, since: datetime, shown: Show
+    request: Request, store_id: str | None, since: datetime, shown: Formatter
 ) -> dict[str, object]:
-    desk = desk_of(request)
-    counts, overdue = await asyncio.gather(counts_of(desk), overdue_of(desk))
+    context = context_of(request)
+    counts, overdue = await asyncio.gather(counts_of(context), overdue_of(context))
     chosen = [counts.get(store_id, {})] if store_id is not None else list(counts.values())
     states = {one.value: sum(of.get(one, 0) for of in chosen) for one in ImportState}
-    fresh = await desk.orders.received_since(store_id, since, _COUNTED)
+    fresh = await context.orders.received_since(store_id, since, _COUNTED)
     return {
         "fresh": fresh,
         "received": shown.number(sum(states.values())),

@@ -11,9 +11,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
-from console import links
-from console.visit import Visit, visit_of
-from console.web import desk_of, get, post, record, refuse, render, see
+from console import urls
+from console.auth import Principal, principal_of
+from console.web import audit, context_of, error_page, get, post, redirect, render
 from console.words import STATE_MEANINGS
 from models import keys
 from models.amazon_order import Address
@@ -29,16 +29,16 @@ _SECRET = secrets.token_bytes(32)
 
 async def order(request: Request) -> Response:
     """Show an Amazon order."""
-    desk, visit = desk_of(request), visit_of(request)
+    context, principal = context_of(request), principal_of(request)
     key = keys.order_key(request.path_params["store_id"], request.path_params["amazon_order_id"])
-    found = await desk.reader.history(key)
+    found = await context.reader.history(key)
     if found is None:
-        return await refuse(request, HTTPStatus.NOT_FOUND, "No such order was received.")
+        return await error_page(request, HTTPStatus.NOT_FOUND, "No such order was received.")
     record_, outcome = found.record, found.record.outcome
     amazon = record_.order
     blockers = outcome.blockers if isinstance(outcome, Blocked) else ()
     shown = request.query_params.get("shown", "")
-    shows_buyer = _may_see(visit, key, shown, desk.now())
+    shows_buyer = _may_see(principal, key, shown, context.now())
     page = await render(
         request,
         "order.html",
@@ -50,12 +50,14 @@ async def order(request: Request) -> Response:
         reason=getattr(outcome, "reason", None),
         missing=getattr(outcome, "missing", ()),
         blockers=blockers,
-        products=await desk.orders.products([one.sku for one in blockers[:_BLOCKERS] if one.sku]),
+        products=await context.orders.products(
+            [one.sku for one in blockers[:_BLOCKERS] if one.sku]
+        ),
         is_blocked=isinstance(outcome, Blocked),
         is_imported=isinstance(outcome, Created),
         can_replay=isinstance(outcome, (Blocked, Skipped)),
         ended=isinstance(outcome, Withdrawn),
-        seller_central=links.in_seller_central(
+        seller_central=urls.in_seller_central(
             found.store, amazon.marketplace_id, amazon.amazon_order_id
         ),
         address=_address_of(amazon.ship_to),
@@ -67,8 +69,8 @@ async def order(request: Request) -> Response:
     )
     if shows_buyer:
         # The tab may stay open, and nobody look at it: then it hides the buyer by itself.
-        left = int(shown.partition(".")[0]) - int(desk.now().timestamp()) + 1
-        page.headers["refresh"] = f"{left}; url={links.order_by_key(key)}"
+        left = int(shown.partition(".")[0]) - int(context.now().timestamp()) + 1
+        page.headers["refresh"] = f"{left}; url={urls.order_by_key(key)}"
     return page
 
 
@@ -76,19 +78,19 @@ async def show_buyer(request: Request, form: FormData) -> Response:
     """Show the buyer for a while; that it was shown is kept."""
     del form
     key = keys.order_key(request.path_params["store_id"], request.path_params["amazon_order_id"])
-    await record(request, "showed-buyer", key)
-    until = int(desk_of(request).now().timestamp()) + _SHOWN_FOR
-    proof = _proof(visit_of(request), key, until)
-    return see(f"{links.order_by_key(key)}?shown={until}.{proof}#buyer")
+    await audit(request, "showed-buyer", key)
+    until = int(context_of(request).now().timestamp()) + _SHOWN_FOR
+    proof = _proof(principal_of(request), key, until)
+    return redirect(f"{urls.order_by_key(key)}?shown={until}.{proof}#buyer")
 
 
 async def commerce_order(request: Request) -> Response:
     """Show a Commerce order."""
-    desk = desk_of(request)
-    found = await desk.orders.commerce_order(request.path_params["commerce_order_id"])
+    context = context_of(request)
+    found = await context.orders.commerce_order(request.path_params["commerce_order_id"])
     if found is None:
-        return await refuse(request, HTTPStatus.NOT_FOUND, "There is no such Commerce order.")
-    stores = await desk.reader.stores()
+        return await error_page(request, HTTPStatus.NOT_FOUND, "There is no such Commerce order.")
+    stores = await context.reader.stores()
     store = stores.get(found.store_id)
     return await render(
         request,
@@ -96,7 +98,7 @@ async def commerce_order(request: Request) -> Response:
         commerce=found,
         most_lines=_LINES,
         store=store,
-        outside=links.in_commerce(store, found.commerce_order_id, found.amazon_order_id),
+        outside=urls.in_commerce(store, found.commerce_order_id, found.amazon_order_id),
     )
 
 
@@ -129,18 +131,18 @@ def _address_of(to: Address | None) -> tuple[str | None, ...]:
     return (to.name, *to.lines, to.postal_code, to.city, to.region, to.country)
 
 
-def _may_see(visit: Visit, key: str, shown: str, now: datetime) -> bool:
+def _may_see(principal: Principal, key: str, shown: str, now: datetime) -> bool:
     """Say whether this visitor has asked to see this buyer, not long ago."""
     until, _, proof = shown.partition(".")
-    if not visit.operates or not until.isdecimal() or len(until) > 12:  # noqa: PLR2004 - a time
+    if not principal.can_edit or not until.isdecimal() or len(until) > 12:  # noqa: PLR2004 - a time
         return False
-    wanted = _proof(visit, key, int(until))
+    wanted = _proof(principal, key, int(until))
     is_fresh = int(until) >= now.timestamp()
     return is_fresh and hmac.compare_digest(wanted, proof.encode("ascii", "replace").decode())
 
 
-def _proof(visit: Visit, key: str, until: int) -> str:
-    text = f"{visit.user}\n{visit.csrf}\n{key}\n{until}"
+def _proof(principal: Principal, key: str, until: int) -> str:
+    text = f"{principal.user}\n{principal.csrf}\n{key}\n{until}"
     return hmac.new(_SECRET, text.encode(), hashlib.sha256).hexdigest()[:32]
 
 

@@ -11,18 +11,18 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
-from console import links
+from console import urls
+from console.auth import principal_of
+from console.context import ConsoleContext
 from console.cursors import read_cursor, write_cursor
-from console.desk import Desk
 from console.news import counts_of, stores_of
 from console.order_filter import CODES, SORTABLE, SORTS, OrderFilter, read_filter
-from console.visit import visit_of
 from console.web import (
     ask_first,
-    desk_of,
+    audit,
+    context_of,
     get,
     is_asked_here,
-    record,
     refuse_cursor,
     render,
 )
@@ -40,9 +40,9 @@ _FRESH = 10.0
 
 async def orders(request: Request) -> Response:
     """Show one page of the orders that a filter asks for."""
-    desk = desk_of(request)
-    operates = visit_of(request).operates
-    asked = read_filter(request.query_params, may_see_buyers=operates)
+    context = context_of(request)
+    can_edit = principal_of(request).can_edit
+    asked = read_filter(request.query_params, may_see_buyers=can_edit)
     if asked.query.buyer is not None and not is_asked_here(request):
         return await ask_first(request)
     errors = dict(asked.errors)
@@ -53,14 +53,14 @@ async def orders(request: Request) -> Response:
     listed = _Listed([], None, 0, more=False)
     if not errors:
         try:
-            listed = await _list(desk, asked.query, place, forward=before is None)
+            listed = await _list(context, asked.query, place, forward=before is None)
         except QueryTookTooLong:
             errors["q"] = ("This takes too long. Narrow it, for example by dates.", {})
         except TooManyToSort:
             text = "This can sort {n} orders at most. Narrow it, for example by dates."
             errors["sort"] = (text, {"n": str(SORTABLE)})
     if asked.query.buyer is not None and place is None:
-        await record(request, "searched-buyer", "")
+        await audit(request, "searched-buyer", "")
     newer, older = _neighbours(listed, place, asked.query.sort, forward=before is None)
     return await render(
         request,
@@ -73,7 +73,7 @@ async def orders(request: Request) -> Response:
         counted=_COUNTED,
         reached=listed.reached,
         is_at_first=place is None,
-        stores=await stores_of(desk),
+        stores=await stores_of(context),
         newer=asked.address(before=write_cursor(newer)) if newer else None,
         older=asked.address(after=write_cursor(older)) if older else None,
         sorts=SORTS,
@@ -83,16 +83,16 @@ async def orders(request: Request) -> Response:
             "channel": [one.value for one in FulfillmentChannel],
             "reason": CODES,
         },
-        live=_live_of(asked, place, desk),
+        live=_live_of(asked, place, context),
     )
 
 
-def _live_of(asked: OrderFilter, place: Cursor | None, desk: Desk) -> str | None:
+def _live_of(asked: OrderFilter, place: Cursor | None, context: ConsoleContext) -> str | None:
     """Give what tells how many new orders there are, where all of them would be on this page."""
     query = asked.query
     if asked.errors or place is not None or query != OrderQuery(store_id=query.store_id):
         return None
-    return links.query("/live", store=query.store_id, since=desk.now().isoformat())
+    return urls.query("/live", store=query.store_id, since=context.now().isoformat())
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,23 +105,25 @@ class _Listed:
     more: bool
 
 
-async def _list(desk: Desk, query: OrderQuery, place: Cursor | None, *, forward: bool) -> _Listed:
-    asked: dict[str, Any] = {"at": desk.now(), "forward": forward, "limit": PAGE + 1}
+async def _list(
+    context: ConsoleContext, query: OrderQuery, place: Cursor | None, *, forward: bool
+) -> _Listed:
+    asked: dict[str, Any] = {"at": context.now(), "forward": forward, "limit": PAGE + 1}
     reached: Cursor | None = None
     count: int | None
     if query.is_searched:
-        looked = await desk.orders.search(query, place, seconds=_SEARCHED, **asked)
+        looked = await context.orders.search(query, place, seconds=_SEARCHED, **asked)
         found, reached = looked.rows, looked.reached
         is_all = place is None and reached is None and len(found) <= PAGE
         count = len(found) if is_all else None
     elif query.sort.has_index:
         found, count = await asyncio.gather(
-            desk.orders.page(query, place, **asked), _count(desk, query)
+            context.orders.page(query, place, **asked), _count(context, query)
         )
     else:
-        if await _are_surely_too_many(desk, query):
+        if await _are_surely_too_many(context, query):
             raise TooManyToSort
-        ranked = await desk.orders.ranked(
+        ranked = await context.orders.ranked(
             query, place, forward=forward, limit=PAGE + 1, at_most=SORTABLE
         )
         found, count = ranked.rows, ranked.count
@@ -129,11 +131,11 @@ async def _list(desk: Desk, query: OrderQuery, place: Cursor | None, *, forward:
     return _Listed(rows, reached, count, more=len(found) > PAGE)
 
 
-async def _are_surely_too_many(desk: Desk, query: OrderQuery) -> bool:
+async def _are_surely_too_many(context: ConsoleContext, query: OrderQuery) -> bool:
     """Say whether the counts tell already that these are more than can be sorted."""
     if query.keys or query.number or query.product or query.purchased_from or query.purchased_to:
         return False
-    counts = await counts_of(desk)
+    counts = await counts_of(context)
     of = [counts.get(query.store_id, {})] if query.store_id else list(counts.values())
     return sum(one.get(state, 0) for one in of for state in query.states) > SORTABLE
 
@@ -164,7 +166,7 @@ def _place(text: str, sort: OrderSort) -> Cursor | None:
     return place if isinstance(place.at, Decimal) == (sort is OrderSort.TOTAL) else None
 
 
-async def _count(desk: Desk, query: OrderQuery) -> int | None:
+async def _count(context: ConsoleContext, query: OrderQuery) -> int | None:
     """Give how many orders there are: of states and stores they are counted already."""
     by_state = OrderQuery(
         store_id=query.store_id, state=query.state, sort=query.sort, descending=query.descending
@@ -172,12 +174,12 @@ async def _count(desk: Desk, query: OrderQuery) -> int | None:
     if query != by_state:
 
         async def ask() -> int | None:
-            return await desk.orders.count(query, _COUNTED + 1)
+            return await context.orders.count(query, _COUNTED + 1)
 
-        return await desk.cache.get(("count", query), _FRESH, ask)
+        return await context.cache.get(("count", query), _FRESH, ask)
     return sum(
         count
-        for store_id, of in (await counts_of(desk)).items()
+        for store_id, of in (await counts_of(context)).items()
         for state, count in of.items()
         if query.store_id in (None, store_id) and query.state in (None, state)
     )

@@ -9,17 +9,17 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
-from console import links
-from console.web import desk_of, post, raw_of, record, refuse, see, text_of
+from console import urls
+from console.web import audit, context_of, error_page, post, raw_of, redirect, text_of
 
 
 async def enable(request: Request, form: FormData) -> Response:
     """Tell that a product is enabled. What Commerce tells next replaces it."""
-    desk = desk_of(request)
+    context = context_of(request)
     sku = raw_of(form, "sku")
-    known = (await desk.orders.products([sku])).get(sku)
+    known = (await context.orders.products([sku])).get(sku)
     if known is None:
-        return await refuse(
+        return await error_page(
             request, HTTPStatus.NOT_FOUND, "The catalog has no product of this SKU."
         )
     # The count stays Commerce's own and of its own time: a newer one would let go of what
@@ -27,21 +27,21 @@ async def enable(request: Request, form: FormData) -> Response:
     at = known.product.as_of + timedelta(milliseconds=1)
     told = known.product.model_copy(update={"enabled": True, "as_of": at})
     if not known.product.enabled:
-        await desk.publisher.tell_product(told)
-        await record(request, "enabled", sku)
+        await context.publisher.tell_product(told)
+        await audit(request, "enabled", sku)
         await _until_told(request, sku)
-    return see(links.query("/blocked", store=text_of(form, "store") or None), "enabled")
+    return redirect(urls.query("/blocked", store=text_of(form, "store") or None), "enabled")
 
 
 async def _until_told(request: Request, sku: str) -> None:
     """Wait a moment for the worker, so that the next page shows what was asked for."""
-    desk = desk_of(request)
+    context = context_of(request)
     for _ in range(10):
         await asyncio.sleep(0.15)
-        now = (await desk.orders.products([sku])).get(sku)
+        now = (await context.orders.products([sku])).get(sku)
         if now is None or now.product.enabled:
             break
-    desk.cache.forget()
+    context.cache.forget()
 
 
 ROUTES: list[BaseRoute] = [post("/products/enable", enable)]

@@ -7,13 +7,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
-from console import links
+from console import urls
+from console.auth import principal_of
 from console.news import stores_of
 from console.order_filter import OrderFilter, read_filter
 from console.ports import PortError
 from console.replay_port import ReplayScope
-from console.visit import visit_of
-from console.web import desk_of, get, post, record, refuse, render, see, text_of
+from console.web import audit, context_of, error_page, get, post, redirect, render, text_of
 
 _LISTED = 50
 _MOST_KEYS = 5_000
@@ -23,9 +23,9 @@ _BY_SCOPE = frozenset({"store", "state", "reason", "product", "from", "to"})
 
 async def replays(request: Request) -> Response:
     """Show the newest replays."""
-    desk = desk_of(request)
+    context = context_of(request)
     try:
-        jobs = await desk.replays.list(_LISTED)
+        jobs = await context.replays.list(_LISTED)
         error = None
     except PortError as problem:
         jobs, error = [], str(problem)
@@ -40,7 +40,7 @@ async def dry_run(request: Request) -> Response:
 async def dry_run_of_form(request: Request, form: FormData) -> Response:
     """The same for a selection that is too long for an address."""
     if not form.getlist("order"):
-        return await refuse(request, HTTPStatus.BAD_REQUEST, "Nothing was chosen.")
+        return await error_page(request, HTTPStatus.BAD_REQUEST, "Nothing was chosen.")
     return await _plan_page(request, form, {})
 
 
@@ -49,12 +49,12 @@ async def _plan_page(
     asked: ImmutableMultiDict[str, str] | FormData,
     errors: dict[str, str],
 ) -> Response:
-    desk = desk_of(request)
+    context = context_of(request)
     try:
         scope, filtered = await _scope_of(request, asked)
-        plan = await desk.replays.plan(scope)
+        plan = await context.replays.plan(scope)
     except PortError as problem:
-        return await refuse(request, HTTPStatus.BAD_REQUEST, str(problem))
+        return await error_page(request, HTTPStatus.BAD_REQUEST, str(problem))
     return await render(
         request,
         "plan.html",
@@ -64,36 +64,36 @@ async def _plan_page(
         filtered=filtered,
         fields=_fields_of(asked),
         errors=errors,
-        stores=await stores_of(desk),
+        stores=await stores_of(context),
         why=str(asked.get("why", "")),
     )
 
 
 async def start(request: Request, form: FormData) -> Response:
     """Start a replay, with a reason."""
-    desk = desk_of(request)
+    context = context_of(request)
     why = text_of(form, "why")
     if not why:
         errors = {"why": "Say why, for those who look at this later."}
         return await _plan_page(request, form, errors)
     try:
         scope, _ = await _scope_of(request, form)
-        by = visit_of(request).user or ""
-        replay_id = await desk.replays.start(scope, reason=why[:500], by=by)
+        by = principal_of(request).user or ""
+        replay_id = await context.replays.start(scope, reason=why[:500], by=by)
     except PortError as problem:
-        return await refuse(request, HTTPStatus.CONFLICT, str(problem))
-    await record(request, "replay-started", replay_id, why)
-    return see(links.replay(replay_id), "replay-started")
+        return await error_page(request, HTTPStatus.CONFLICT, str(problem))
+    await audit(request, "replay-started", replay_id, why)
+    return redirect(urls.replay(replay_id), "replay-started")
 
 
 async def replay(request: Request) -> Response:
     """Show one replay: how far it is, and what came of it."""
     try:
-        job = await desk_of(request).replays.get(request.path_params["replay_id"])
+        job = await context_of(request).replays.get(request.path_params["replay_id"])
     except PortError as problem:
-        return await refuse(request, HTTPStatus.SERVICE_UNAVAILABLE, str(problem))
+        return await error_page(request, HTTPStatus.SERVICE_UNAVAILABLE, str(problem))
     if job is None:
-        return await refuse(request, HTTPStatus.NOT_FOUND, "There is no such replay.")
+        return await error_page(request, HTTPStatus.NOT_FOUND, "There is no such replay.")
     return await render(request, "replay.html", job=job)
 
 
@@ -102,11 +102,11 @@ async def cancel(request: Request, form: FormData) -> Response:
     del form
     replay_id = request.path_params["replay_id"]
     try:
-        await desk_of(request).replays.cancel(replay_id)
+        await context_of(request).replays.cancel(replay_id)
     except PortError as problem:
-        return await refuse(request, HTTPStatus.CONFLICT, str(problem))
-    await record(request, "replay-canceled", replay_id)
-    return see(links.replay(replay_id), "canceled")
+        return await error_page(request, HTTPStatus.CONFLICT, str(problem))
+    await audit(request, "replay-canceled", replay_id)
+    return redirect(urls.replay(replay_id), "canceled")
 
 
 async def _scope_of(
@@ -123,7 +123,7 @@ async def _scope_of(
     if chosen:
         return ReplayScope(orders=chosen[:_MOST_KEYS]), None
     fields = {name: str(value) for name, value in asked.items()}
-    filtered = read_filter(fields, may_see_buyers=visit_of(request).operates)
+    filtered = read_filter(fields, may_see_buyers=principal_of(request).can_edit)
     if filtered.errors:
         raise PortError("The filter is wrong. Go back and mend it.")
     query = filtered.query
@@ -140,7 +140,7 @@ async def _scope_of(
         )
         return scope, filtered
     keys: list[str] = []
-    async for row in desk_of(request).orders.stream(query):
+    async for row in context_of(request).orders.stream(query):
         keys.append(row.key)
         if len(keys) > _MOST_KEYS:
             raise PortError("These are more than 5,000 orders. Narrow the filter.")

@@ -12,10 +12,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
-from console import links
+from console import urls
+from console.auth import KEYS, THEMES, cookie_name, hashed, principal_of, read_cookies
 from console.language import LANGUAGES
-from console.visit import KEYS, THEMES, cookie_name, hashed, read_cookies, visit_of
-from console.web import desk_of, get, post, record, render, see, text_of
+from console.web import audit, context_of, get, post, redirect, render, text_of
 from storage.console_state import AuditEntry, Session
 
 _LASTS = timedelta(hours=12)
@@ -62,20 +62,20 @@ _one_at_a_time = asyncio.Semaphore(2)
 
 async def sign_in(request: Request) -> Response:
     """Ask who it is."""
-    if visit_of(request).user is not None:
-        return see("/")
+    if principal_of(request).user is not None:
+        return redirect("/")
     return await _page(request, HTTPStatus.OK, None, request.query_params.get("next", ""))
 
 
 async def signed_in(request: Request, form: FormData) -> Response:
     """Let somebody in who has the password."""
-    desk = desk_of(request)
-    users = desk.access.users
+    context = context_of(request)
+    users = context.access.users
     name, wanted = text_of(form, "name")[:64], text_of(form, "next")
     if users is None:
-        return see("/")
+        return redirect("/")
     who = [f"name {name}"]
-    if not desk.access.secure and request.client is not None:
+    if not context.access.secure and request.client is not None:
         who.append(f"address {request.client.host}")  # a proxy's would be everybody's
     if _tries.refuses(*who):
         line = "Too many tries. Wait five minutes."
@@ -89,8 +89,8 @@ async def signed_in(request: Request, form: FormData) -> Response:
         line = "Name and password do not fit."
         return await _page(request, HTTPStatus.UNAUTHORIZED, line, wanted)
     _tries.succeeded(*who)
-    token, at = secrets.token_urlsafe(32), desk.now()
-    await desk.state.add_session(
+    token, at = secrets.token_urlsafe(32), context.now()
+    await context.state.add_session(
         Session(
             hashed(token),
             user.name,
@@ -100,31 +100,33 @@ async def signed_in(request: Request, form: FormData) -> Response:
             at + _LASTS,
         )
     )
-    await desk.state.record(AuditEntry(links.new_id(), at, user.name, "signed-in", ""))
-    answer = see(wanted if links.is_local(wanted) else "/")
-    _set(answer, desk.access.secure, cookie_name(desk.access, "session"), token, _LASTS.seconds)
+    await context.state.record(AuditEntry(urls.new_id(), at, user.name, "signed-in", ""))
+    answer = redirect(wanted if urls.is_local(wanted) else "/")
+    _set(
+        answer, context.access.secure, cookie_name(context.access, "session"), token, _LASTS.seconds
+    )
     return answer
 
 
 async def sign_out(request: Request, form: FormData) -> Response:
     """Forget a session."""
     del form
-    desk = desk_of(request)
-    name = cookie_name(desk.access, "session")
+    context = context_of(request)
+    name = cookie_name(context.access, "session")
     token = read_cookies(request.headers).get(name)
-    if token is not None and desk.access.users is not None:
-        await desk.state.end_session(hashed(token))
-        await record(request, "signed-out", "")
-    answer = see("/sign-in")
-    answer.delete_cookie(name, secure=desk.access.secure, httponly=True, samesite="strict")
+    if token is not None and context.access.users is not None:
+        await context.state.end_session(hashed(token))
+        await audit(request, "signed-out", "")
+    answer = redirect("/sign-in")
+    answer.delete_cookie(name, secure=context.access.secure, httponly=True, samesite="strict")
     return answer
 
 
 async def prefer(request: Request, form: FormData) -> Response:
     """Remember a language, a theme, or whether keys do something, in the browser alone."""
     back = text_of(form, "back")
-    answer = see(back if links.is_local(back) else "/")
-    secure = desk_of(request).access.secure
+    answer = redirect(back if urls.is_local(back) else "/")
+    secure = context_of(request).access.secure
     if (language := text_of(form, "lang")) in LANGUAGES:
         _set(answer, secure, "lang", language, _YEAR)
     if (theme := text_of(form, "theme")) in THEMES:

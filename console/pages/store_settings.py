@@ -10,9 +10,20 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
-from console import links
+from console import urls
 from console.news import counts_of
-from console.web import Action, Page, desk_of, get, post, record, refuse, render, see, text_of
+from console.web import (
+    Action,
+    Page,
+    audit,
+    context_of,
+    error_page,
+    get,
+    post,
+    redirect,
+    render,
+    text_of,
+)
 from models.facts import Store
 from models.order_query import OrderQuery
 from models.outcomes import ImportState, SkipReason
@@ -58,19 +69,19 @@ def _confirm(switch: Switch) -> Page:
     async def confirm(request: Request) -> Response:
         """Say what turning the setting on or off will do, before it is done."""
         store_id = request.path_params["store_id"]
-        desk = desk_of(request)
-        store = (await desk.reader.stores()).get(store_id)
+        context = context_of(request)
+        store = (await context.reader.stores()).get(store_id)
         if store is None:
-            return await refuse(request, HTTPStatus.NOT_FOUND, "There is no such store.")
+            return await error_page(request, HTTPStatus.NOT_FOUND, "There is no such store.")
         skipped = OrderQuery(
             store_id=store_id, state=ImportState.SKIPPED, reason=switch.skips.value
         )
         counts, found = await asyncio.gather(
-            counts_of(desk),
-            desk.orders.search(
+            counts_of(context),
+            context.orders.search(
                 skipped,
                 None,
-                at=desk.now(),
+                at=context.now(),
                 forward=True,
                 limit=_COUNTED,
                 seconds=_LOOKED,
@@ -95,31 +106,31 @@ def _switch(switch: Switch) -> Action:
     async def publish(request: Request, form: FormData) -> Response:
         """Publish the store's settings with this one on or off."""
         store_id = request.path_params["store_id"]
-        desk = desk_of(request)
-        store = (await desk.reader.stores()).get(store_id)
+        context = context_of(request)
+        store = (await context.reader.stores()).get(store_id)
         if store is None:
-            return await refuse(request, HTTPStatus.NOT_FOUND, "There is no such store.")
+            return await error_page(request, HTTPStatus.NOT_FOUND, "There is no such store.")
         on = text_of(form, "import") == "on"
-        at = max(desk.now(), store.updated_at + timedelta(milliseconds=1))
+        at = max(context.now(), store.updated_at + timedelta(milliseconds=1))
         changed = store.model_copy(update={switch.field: on, "updated_at": at})
-        await desk.publisher.tell_store(changed)
+        await context.publisher.tell_store(changed)
         action = f"{switch.action}-on" if on else f"{switch.action}-off"
-        await record(request, action, store_id)
+        await audit(request, action, store_id)
         await _until_stored(request, changed)
-        return see(links.store(store_id), action)
+        return redirect(urls.store(store_id), action)
 
     return publish
 
 
 async def _until_stored(request: Request, changed: Store) -> None:
     """Wait a moment for the worker, so that the next page shows what was asked for."""
-    desk = desk_of(request)
+    context = context_of(request)
     for _ in range(10):
         await asyncio.sleep(0.15)
-        now = (await desk.reader.stores()).get(changed.store_id)
+        now = (await context.reader.stores()).get(changed.store_id)
         if now is not None and now.updated_at >= changed.updated_at:
             break
-    desk.cache.forget()
+    context.cache.forget()
 
 
 ROUTES: list[BaseRoute] = [

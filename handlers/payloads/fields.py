@@ -156,8 +156,8 @@ def is_true(value: object) -> bool:
     return value is True or (isinstance(value, str) and value.strip().lower() == "true")
 
 
-def pieces(body: Mapping[str, object]) -> int | None:
-    """Return how many pieces Amazon counts in an order, if it counts any."""
+def units(body: Mapping[str, object]) -> int | None:
+    """Return how many units Amazon counts in an order, if it counts any."""
     counted = 0
     for name in ("NumberOfItemsShipped", "NumberOfItemsUnshipped"):
         count = body.get(name)
@@ -165,7 +165,7 @@ def pieces(body: Mapping[str, object]) -> int | None:
         if not isinstance(count, int) or not 0 <= count <= MOST_PIECES:
             return None
         counted += count
-    # Amazon's own pending example counts none in an order that has a piece: zero says nothing.
+    # Amazon's own pending example counts none in an order that has a unit: zero says nothing.
     return counted or None
 
 
@@ -311,10 +311,10 @@ Programs = Annotated[
 """Names of programs in capitals, each once."""
 
 MOST_PIECES = 1_000_000
-"""The most pieces a line or an order is taken to have, as in `OrderItem.quantity`."""
+"""The most units a line or an order is taken to have, as in `OrderItem.quantity`."""
 
 Quantity = Annotated[int, Field(strict=True, ge=0, le=MOST_PIECES)]
-"""A number of pieces."""
+"""A number of units."""
 
 BLANK = BeforeValidator(lambda value: None if is_blank(value) else value)
 """Makes what is blank `None`."""

@@ -23,7 +23,7 @@ from handlers.payloads.fields import (
     Text,
     TimeOrEpoch,
     is_blank,
-    pieces,
+    units,
 )
 from handlers.payloads.wire import Object, becomes, finished, named
 from models.amazon_order import AmazonOrder, Clocks, OrderItem
@@ -157,9 +157,9 @@ def read_order_change(message: Object) -> AmazonOrder:
 
 
 def _pieces(change: object) -> int | None:
-    """Count the pieces of the order: Amazon's counts, else those of a list of all its items."""
+    """Count the units of the order: Amazon's counts, else those of a list of all its items."""
     summary = _at(change, "Summary")
-    told = pieces(summary) if isinstance(summary, dict) else None
+    told = units(summary) if isinstance(summary, dict) else None
     items = _at(summary, "OrderItems")
     if told or not isinstance(items, list) or _at(change, "NotificationLevel") != _ALL_ITEMS:
         return told

@@ -118,7 +118,7 @@ def _is_requested(item: dict[Any, Any]) -> bool | None:
 
 
 def _pieces_left(item: dict[Any, Any]) -> Object:
-    """Return the pieces of an item of which some were canceled, if Amazon counts them."""
+    """Return the units of an item of which some were canceled, if Amazon counts them."""
     cancellation, fulfillment = item.get("cancellation"), item.get("fulfillment")
     if not isinstance(cancellation, dict) or not isinstance(fulfillment, dict):
         return {}

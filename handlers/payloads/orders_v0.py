@@ -28,7 +28,7 @@ from handlers.payloads.fields import (
     Time,
     V0SalesChannel,
     is_true,
-    pieces,
+    units,
 )
 from handlers.payloads.spelling import (
     V0_ITEM,
@@ -63,7 +63,7 @@ V0Price = Annotated[Annotated[V0Money, becomes(Money)] | None, PRICED]
 
 
 class V0Item(OrderItem):
-    """An order item. `ItemPrice` and `ItemTax` are amounts of the line, not of one piece."""
+    """An order item. `ItemPrice` and `ItemTax` are amounts of the line, not of one unit."""
 
     model_config = named(
         order_item_id="OrderItemId",
@@ -199,7 +199,7 @@ def read_v0(body: Object) -> AmazonOrder:
     """
     order = body | {
         "items_complete": bool(body.get("OrderItems")) and not body.get("NextToken"),
-        "items_expected": pieces(body),
+        "items_expected": units(body),
         "programs": [name for flag, name in _PROGRAMS.items() if is_true(body.get(flag))],
         "packages": (),
         "is_notification": False,

@@ -38,7 +38,7 @@ class _Api(NamedTuple):
     """How the bodies of one of Amazon's APIs are found."""
 
     wrapper: str
-    page: str
+    unit_of_work: str
     """The name of the list in a page of orders."""
     marks: frozenset[str]
     """A body with any of these names is meant to be an order."""
@@ -163,8 +163,10 @@ def _find_orders(message: Object, at: str) -> Sequence[_Body | _Problem] | None:
             body, place = message[api.wrapper], f"{at}.{api.wrapper}".removeprefix(".")
             if "store_id" in message:
                 body = {"store_id": message["store_id"]} | body
-        if api.page in body:
-            return _find_page(api.form, body[api.page], f"{place}.{api.page}".removeprefix("."))
+        if api.unit_of_work in body:
+            return _find_page(
+                api.form, body[api.unit_of_work], f"{place}.{api.unit_of_work}".removeprefix(".")
+            )
         if not api.marks.isdisjoint(body):
             return [_Body(place, body, api.form)]
     return None

@@ -9,6 +9,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from models.dead_letters import KeptLetter, LetterFilter, LetterLine
 from models.refusals import DeadLetterCode
+from models.topics import READ_TOPICS
 from order_import.cli.dead_letters_view import (
     letter_as_json,
     list_as_json,
@@ -37,7 +38,6 @@ from order_import.output import print_json, stderr, stdout
 from order_import.sending import SendingBroke
 from order_import.settings import Settings
 from storage.mongo_dead_letters import MongoDeadLetters
-from streams.topics import READ_TOPICS
 
 _SHOWS_PROGRESS_FROM = 100
 

@@ -61,7 +61,7 @@ def _commerce_order(order: CommerceOrder | None) -> dict[str, object] | None:
             {"sku": line.sku, **line.item.model_dump(mode="json", exclude={"title"})}
             for line in order.lines
         ],
-        "holds": order.holds,
+        "reservations": order.reservations,
     }
 
 

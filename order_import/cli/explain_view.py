@@ -80,11 +80,13 @@ def _settings(store: Store | None) -> str:
 def _now(order: CommerceOrder) -> str:
     """Say what a Commerce order is now, after all amendments."""
     lines = (_pieces(line) for line in order.lines if line.item.quantity)
-    holds = (f"{hold.quantity} of {hold.sku}" for hold in order.holds)
+    reservations = (
+        f"{reservation.quantity} of {reservation.sku}" for reservation in order.reservations
+    )
     return (
-        f"It has {', '.join(lines) or 'no pieces'}; total {amount(order.total) or 'not known'}; "
+        f"It has {', '.join(lines) or 'no units'}; total {amount(order.total) or 'not known'}; "
         f"address {'known' if order.address_known else 'not known'}; "
-        f"holds {', '.join(holds) or 'nothing'}."
+        f"holds {', '.join(reservations) or 'nothing'}."
     )
 
 
@@ -173,7 +175,7 @@ def _facts(facts: Mapping[str, Any]) -> Iterator[str]:
         yield f"{line}{field} {_value(change['from'])} → {_value(change['to'])}"
     for product in facts.get("products", ()):
         if product["manage_stock"]:
-            stock = f"{product['salable_quantity']:g} salable, {product['held']} held"
+            stock = f"{product['salable_quantity']:g} salable, {product['reserved']} held"
         else:
             stock = "stock not managed"
         enabled = "enabled" if product["enabled"] else "disabled"

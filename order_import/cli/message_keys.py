@@ -6,9 +6,9 @@ from typing import Any
 
 from handlers.payloads.json_text import looks_like_object, parse_json
 from models import keys
+from models.topics import TopicName
 from order_import.cli.documents import Document
 from order_import.cli.errors import CommandRefused
-from streams.topics import TopicName
 
 
 class Kind(StrEnum):

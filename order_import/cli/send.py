@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from models.topics import MAX_MESSAGE_BYTES
 from order_import.cli.documents import STDIN, Document, cut_documents, read_source
 from order_import.cli.errors import CommandRefused
 from order_import.cli.message_keys import DELETABLE, TOPICS, Kind, key_of
@@ -13,7 +14,6 @@ from order_import.cli.surroundings import read_settings, run
 from order_import.output import print_json, stderr, stdout
 from order_import.sending import Message, SendingBroke, send_messages, topic_exists
 from order_import.settings import Settings
-from streams.topics import MAX_MESSAGE_BYTES
 
 _SHOWS_PROGRESS_FROM = 1000
 _OVERHEAD = 4096

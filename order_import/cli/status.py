@@ -11,7 +11,7 @@ from rich.text import Text
 from models.outcomes import ImportState
 from order_import.cli.errors import REFUSED
 from order_import.cli.surroundings import read_settings, run, whereabouts
-from order_import.health import Health, ServerHealth, examine
+from order_import.health import Health, ServerHealth, check_health
 from order_import.health_view import ago, blockers_table, orders_table
 from order_import.output import cell, moment, new_table, print_json, stdout
 from order_import.words import reset_in_words
@@ -22,7 +22,7 @@ def status(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show health, lag, rate, orders per state, and what needs a person. Takes about a second."""
-    health = run(examine(read_settings()))
+    health = run(check_health(read_settings()))
     if as_json:
         print_json(health_as_json(health))
     else:

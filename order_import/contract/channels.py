@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from models.topics import READ_TOPICS, TopicName
 from order_import.contract.schemas import COMMANDS
-from streams.topics import READ_TOPICS, TopicName
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from models.dead_letters import (
 from models.errors import BrokerUnavailable
 from models.ledger import DeadLetter, Header
 from models.refusals import DeadLetterCode
+from models.topics import READ_TOPICS
 from order_import.clients import new_producer
 from order_import.dead_letters.afterwards import Sent
 from order_import.lag import broker_errors
@@ -25,7 +26,6 @@ from order_import.sending import SendingBroke, topic_exists
 from order_import.settings import Settings
 from storage.mongo_dead_letters import MongoDeadLetters
 from streams.clock import now
-from streams.topics import READ_TOPICS
 
 FROM_HEADER = "redriven-from"
 """`topic:partition:offset` of the message that was refused."""

@@ -34,7 +34,7 @@ class News(StrEnum):
     PAID = "paid"
     """A Pending order is Unshipped now, and Amazon says what it costs."""
     PARTLY_CANCELED = "partly-canceled"
-    """Of the first line one piece is left."""
+    """Of the first line one unit is left."""
     CANCEL_REQUESTED = "cancel-requested"
     """The buyer asks to cancel, after the Commerce order was created."""
 

@@ -127,8 +127,8 @@ def _document(order: DemoOrder) -> Body:
 
 
 def _v0(order: DemoOrder) -> Body:
-    pieces = sum(line.quantity for line in order.lines)
-    shipped = pieces if order.status is AmazonStatus.SHIPPED else 0
+    units = sum(line.quantity for line in order.lines)
+    shipped = units if order.status is AmazonStatus.SHIPPED else 0
     total = {} if _is_pending(order) else {"OrderTotal": _v0_money(order.total, order)}
     return {
         **total,
@@ -141,7 +141,7 @@ def _v0(order: DemoOrder) -> Body:
         "SalesChannel": _V0_SITES[order.sold_on],
         "ShipServiceLevel": "Standard",
         "NumberOfItemsShipped": shipped,
-        "NumberOfItemsUnshipped": pieces - shipped,
+        "NumberOfItemsUnshipped": units - shipped,
         "LatestShipDate": _time(_ship_by(order)),
         "IsPrime": order.channel is FulfillmentChannel.AFN,
         "IsBusinessOrder": False,

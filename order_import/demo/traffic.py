@@ -9,11 +9,11 @@ from models import keys
 from models.amazon_order import AmazonStatus
 from models.commands import COMMAND, Sync
 from models.facts import CommerceStatus, OrderUpdate
+from models.topics import TopicName
 from order_import.demo.catalog import Catalog, DemoStore, as_facts, make_stores
 from order_import.demo.orders import Day, DemoOrder, News, Telling
 from order_import.demo.payloads import first_told, order_change, polled
 from order_import.sending import Message
-from streams.topics import TopicName
 
 _LATER = timedelta(hours=21)
 """When in the day the news come."""

@@ -10,19 +10,19 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from handlers.blocker_check import STEP, step_of
 from models.errors import BrokerUnavailable, TransientStorageError
 from models.keys import replay_id
 from models.ledger import ChangeSet, CommandMessage
 from models.replays import RecordedAnswer, Replay, ReplayPart, ReplayState, Selection
+from models.topics import TopicName
 from order_import.clients import new_producer
 from order_import.lag import broker_errors
 from order_import.replay.summary import Summary
 from order_import.sending import topic_exists
 from order_import.settings import Settings
 from storage.port import Storage, Transaction, View
-from streams.blocker_check import STEP, step_of
 from streams.messages import encode
-from streams.topics import TopicName
 
 _PARTS_AT_ONCE = 100
 _ANSWERS_AT_ONCE = 1_000

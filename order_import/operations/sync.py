@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
 
-from handlers.replay import standing_of
+from handlers.rules.replay import standing_of
 from models.commands import Sync
 from models.errors import TransientStorageError
 from models.ledger import ALL_STORES, CommandMessage

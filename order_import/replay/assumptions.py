@@ -121,7 +121,7 @@ _LISTING = {"sku": _sku}
 
 _EXPECTED_OF = {
     **{name: "true or false" for name, read in (_PRODUCT | _STORE).items() if read is _boolean},
-    "salable_quantity": "a number of pieces",
+    "salable_quantity": "a number of units",
     "integrated_at": "a date-time such as 2026-01-01T00:00:00Z",
     "sku": "a catalog SKU",
 }

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from typing_extensions import override
 
-from handlers.reservations import release_counted
+from handlers.rules.reservations import release_counted
 from models import keys
 from models.catalog import Catalog
 from models.facts import Store
@@ -57,14 +57,14 @@ class HypotheticalFacts(Facts):
             **self._products,
         }
         left = {
-            sku: replace(stocked, held=stocked.held + self._taken[sku])
+            sku: replace(stocked, reserved=stocked.reserved + self._taken[sku])
             for sku, stocked in products.items()
         }
         return Catalog({**told.matches, **matches}, left, told.similar)
 
-    def take(self, held: Mapping[str, int]) -> None:
-        """Keep pieces from the orders to come."""
-        self._taken.update(held)
+    def take(self, reserved: Mapping[str, int]) -> None:
+        """Keep units from the orders to come."""
+        self._taken.update(reserved)
 
     async def _assumed_products(self) -> dict[str, StockedProduct]:
         """Give the assumed products. A new count leaves out what Commerce has counted (rule 10)."""
@@ -77,13 +77,13 @@ class HypotheticalFacts(Facts):
             for sku, fields in self._assumed.products.items()
             if "salable_quantity" in fields
         }
-        for order in await self._view.acknowledged_holders(set(as_of)):
-            for hold in release_counted(order, as_of)[1]:
-                counted[hold.sku] += hold.quantity
+        for order in await self._view.acknowledged_orders_reserving(set(as_of)):
+            for reservation in release_counted(order, as_of)[1]:
+                counted[reservation.sku] += reservation.quantity
         return {
             sku: StockedProduct(
                 self._assumed.product(sku, there[sku].product if sku in there else None, self._at),
-                (ever[sku].held if sku in ever else 0) - counted[sku],
+                (ever[sku].reserved if sku in ever else 0) - counted[sku],
             )
             for sku in skus
         }

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
+from handlers.unit_of_work import UnitOfWork
 from models.facts import Store
 from models.records import MessageContext, MessageRef
 from models.replays import (
@@ -13,12 +14,11 @@ from models.replays import (
     ReplayResult,
     Selection,
 )
+from models.topics import TopicName
 from order_import.replay.assumptions import Assumptions
 from order_import.replay.hypothetical import HypotheticalFacts
 from order_import.replay.summary import Summary
 from storage.port import Storage, View
-from streams.page import UnitOfWork
-from streams.topics import TopicName
 
 CHUNK = 500
 """How many orders are in memory at a time. Of all others there is only the key."""
@@ -96,17 +96,17 @@ async def _answers(
 ) -> AsyncIterator[ReplayAnswer]:
     facts = HypotheticalFacts(view, assumed, at)
     keys = await _keys(view, wanted, await facts.stores())
-    occasion = MessageContext(MessageRef(TopicName.COMMANDS, 0, 0), at)
+    context = MessageContext(MessageRef(TopicName.COMMANDS, 0, 0), at)
     created = 0
     for start in range(0, len(keys), CHUNK):
         part = keys[start : start + CHUNK]
         records = await view.orders(part)
-        page = UnitOfWork(TopicName.COMMANDS, at, numbered=created)
-        await page.prepare(facts, records.values())
+        unit_of_work = UnitOfWork(TopicName.COMMANDS, at, numbered=created)
+        await unit_of_work.prepare(facts, records.values())
         for key in part:
             if key in records:
-                yield page.replay(records[key], occasion, _DRY)
+                yield unit_of_work.replay(records[key], context, _DRY)
             else:
                 yield ReplayAnswer(key, ReplayResult.REFUSED, (ReplayReason(NOT_RECEIVED),))
-        facts.take(page.held)
-        created += page.created
+        facts.take(unit_of_work.reserved)
+        created += unit_of_work.created

@@ -15,7 +15,7 @@ FIRST = 20
 class CauseTotal:
     """Blocked orders with one cause and one product. An order counts in each of its causes.
 
-    `required` are the pieces of all of them together. `available` is what there was for the last
+    `required` are the units of all of them together. `available` is what there was for the last
     one, or None where the product is unknown or its stock not managed.
     """
 

@@ -6,12 +6,12 @@ from datetime import datetime, timedelta
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.structs import ConsumerRecord
 
+from models.messages import header
+from models.topics import TopicName
 from order_import.clients import new_consumer
 from order_import.lag import broker_errors
 from order_import.sending import topic_exists
 from order_import.settings import Settings
-from streams.messages import header
-from streams.topics import TopicName
 
 _BLOCKED = "OrderImportBlocked"
 _MOMENT = timedelta(milliseconds=1)

@@ -154,7 +154,7 @@ def _queries(name: str, command: Document) -> Iterable[Query]:
             raise AssertionError(f"{name}: not known here whether it searches")
 
 
-def _of_pipeline(collection: str, stages: Sequence[Document]) -> Query:
-    if stages and "$match" in stages[0]:
-        return Query(collection, stages[0]["$match"])
+def _of_pipeline(collection: str, handlers: Sequence[Document]) -> Query:
+    if handlers and "$match" in handlers[0]:
+        return Query(collection, handlers[0]["$match"])
     return Query(collection, {})

@@ -19,7 +19,7 @@ from console.pages import live
 from models.blockers import BlockerCode
 from models.ledger import ChangeSet, OrderWrite, TopicPartition
 from order_import.clients import connect_storage
-from order_import.console_wiring import open_desk
+from order_import.console_wiring import open_context
 from order_import.settings import Settings
 from storage.port import Transaction
 from tests.builders import (
@@ -106,8 +106,8 @@ async def client(mongo_url: str) -> AsyncIterator[httpx.AsyncClient]:
     )
     await _fill(told)
     live._LONGEST, live._PAUSE = 0.01, 0.0  # else it would tell numbers for minutes
-    async with open_desk(told, Access(None, frozenset(), secure=False)) as desk:
-        transport = httpx.ASGITransport(build_app(desk), raise_app_exceptions=False)
+    async with open_context(told, Access(None, frozenset(), secure=False)) as context:
+        transport = httpx.ASGITransport(build_app(context), raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://console") as asking:
             yield asking
 

@@ -337,8 +337,8 @@ async def test_an_order_counts_once_under_each_of_its_causes(database: Any) -> N
 
 def test_blockers_are_grouped_without_the_lines_of_their_orders() -> None:
     """One order of a thousand lines kept the embedded database busy for half a minute."""
-    stages = stages_of(None, 10)
-    at = next(at for at, stage in enumerate(stages) if "$unwind" in stage)
-    assert "." not in stages[at]["$unwind"]
-    kept = stages[at - 1]["$project"]
+    handlers = stages_of(None, 10)
+    at = next(at for at, handler in enumerate(handlers) if "$unwind" in handler)
+    assert "." not in handlers[at]["$unwind"]
+    kept = handlers[at - 1]["$project"]
     assert not {"items", "import", "history", "buyer", "ship_to"} & kept.keys()

@@ -109,7 +109,7 @@ async def work(storage: Any, names: Names) -> None:
         stores=[a_store()],
         products=[a_product()],
         listings=[a_listing()],
-        held={"SKU-1": 1},
+        reserved={"SKU-1": 1},
         events=[an_event()],
         dead_letters=[a_dead_letter(details_of=ORDER)],
         offset_resets=[A_RESET],
@@ -162,7 +162,7 @@ async def ask(asked: Any) -> None:
             await asked.blocked_orders(store, after, 10)
     for store in (None, STORE):
         await asked.shipped_commerce_orders(store, 10)
-    await asked.acknowledged_holders({"SKU-1"})
+    await asked.acknowledged_orders_reserving({"SKU-1"})
     await asked.details_of({ORDER})
     await asked.replay_part("r-1", 0)
 
@@ -338,5 +338,5 @@ def test_a_query_without_an_index_is_a_scan() -> None:
     assert not indexes_for(Query("amazon_orders", {}, (("purchase_date", 1),), limited=True))
     assert not indexes_for(Query("amazon_orders", {"$or": [{"_id": "a"}, {"status": "b"}]}))
     assert not indexes_for(Query("amazon_orders", {"import.depends_on": None}))
-    assert not indexes_for(Query("commerce_orders", {"holds.sku": "a"}))
+    assert not indexes_for(Query("commerce_orders", {"reservations.sku": "a"}))
     assert indexes_for(Query("commerce_orders", {"status": "shipped", "store_id": "a"}))

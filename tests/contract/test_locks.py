@@ -15,17 +15,17 @@ from typing import Any, NamedTuple
 import pytest
 from typing_extensions import override
 
+from handlers.unit_of_work import UnitOfWork
 from models.commands import Recheck
 from models.ledger import ChangeSet, Checkpoint, CommandMessage, TopicPartition
 from models.outcomes import Created
 from models.records import OrderRecord
+from models.topics import TopicName
 from storage.driver import Driver
 from storage.mongo import MongoStorage, open_storage
 from storage.port import DEFAULT_STOCK, Storage, Transaction
 from storage.transaction import MongoTransaction
-from streams.agents import STAGES
-from streams.page import UnitOfWork
-from streams.topics import TopicName
+from streams.agents import HANDLERS
 from tests.builders import KEY, NOW, Message, a_document, a_message, a_product, a_store
 from tests.contract.queries import Listening, Query
 from tests.fakes.memory import MemoryStorage
@@ -74,13 +74,13 @@ class Party:
     may_commit: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def run(self) -> None:
-        stage: Any = STAGES[self.topic]
-        read = stage.read([self.message])
+        handler: Any = HANDLERS[self.topic]
+        read = handler.parse([self.message])
         before = self.checkpoint
 
         async def work(transaction: Transaction) -> None:
             page = UnitOfWork(before.source.topic, NOW)
-            await stage.decide(read, page, transaction)
+            await handler.handle(read, page, transaction)
             self.has_read.set()
             await self.may_commit.wait()
             moves = [(before, before.moved(1, tuple(page.outgoing)))]
@@ -142,15 +142,15 @@ async def test_at_the_same_time_no_wake_up_is_lost(
     storages: list[Storage], name: str, first: str
 ) -> None:
     pair, fact, judgement = await _meet(storages, name)
-    holds, comes = (fact, judgement) if first == "fact" else (judgement, fact)
+    first_one, comes = (fact, judgement) if first == "fact" else (judgement, fact)
     async with asyncio.TaskGroup() as both:
-        both.create_task(holds.run())
-        await holds.has_read.wait()
+        both.create_task(first_one.run())
+        await first_one.has_read.wait()
         both.create_task(comes.run())
         await comes.is_kept_out()
         assert not comes.has_read.is_set(), "it read what another one is about to change"
         comes.may_commit.set()
-        holds.may_commit.set()
+        first_one.may_commit.set()
     await _assert_no_wake_up_is_lost(storages[0], pair)
 
 
@@ -170,13 +170,13 @@ async def test_without_locks_the_wake_up_is_lost(
     ):
         await one.prepare()
         pair, fact, judgement = await _meet([one, other], name)
-        holds, comes = (fact, judgement) if first == "fact" else (judgement, fact)
+        first_one, comes = (fact, judgement) if first == "fact" else (judgement, fact)
         async with asyncio.TaskGroup() as both:
-            commits = both.create_task(holds.run())
-            await holds.has_read.wait()
+            commits = both.create_task(first_one.run())
+            await first_one.has_read.wait()
             both.create_task(comes.run())
             await comes.has_read.wait()
-            holds.may_commit.set()
+            first_one.may_commit.set()
             await commits
             comes.may_commit.set()
         with pytest.raises(AssertionError, match="and nothing wakes it"):
@@ -188,7 +188,7 @@ async def test_who_locks_one_stock_does_not_wait_for_another(
 ) -> None:
     has_lock, may_end = asyncio.Event(), asyncio.Event()
 
-    async def hold(transaction: Transaction) -> None:
+    async def reservation(transaction: Transaction) -> None:
         await transaction.lock({"one"})
         has_lock.set()
         await may_end.wait()
@@ -200,7 +200,7 @@ async def test_who_locks_one_stock_does_not_wait_for_another(
     ):
         # The first who has a lock inserts it, and a server may let others wait for its end.
         await storage.transact(lambda transaction: transaction.lock({"one", "other"}))
-        group.create_task(storage.transact(hold))
+        group.create_task(storage.transact(reservation))
         await has_lock.wait()
         for worker in (storage, elsewhere):
             await worker.transact(lambda transaction: transaction.lock({"other"}))
@@ -230,7 +230,7 @@ async def test_who_locks_several_stocks_never_waits_in_a_circle(
     assert taken == {"a": 18, "b": 18, "c": 12}
 
 
-@pytest.mark.parametrize("topic", STAGES)
+@pytest.mark.parametrize("topic", HANDLERS)
 async def test_a_stage_locks_the_stock_before_it_reads_anything(
     mongo_url: str, database_name: str, topic: TopicName
 ) -> None:

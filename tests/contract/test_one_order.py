@@ -13,6 +13,7 @@ from uuid import uuid5
 
 import pytest
 
+from handlers.unit_of_work import UnitOfWork
 from models import keys
 from models.amazon_order import AmazonOrder
 from models.errors import DuplicateKey, StorageBusy
@@ -20,14 +21,13 @@ from models.ledger import ChangeSet, OrderWrite, TopicPartition
 from models.outcomes import Created, Waiting, WaitingReason
 from models.records import OrderRecord
 from models.refusals import DeadLetterCode
+from models.topics import TopicName
 from storage.driver import Driver
 from storage.mongo import MongoStorage, open_storage
 from storage.port import Transaction
 from storage.transaction import MongoTransaction
 from storage.writes import HISTORY_LENGTH
-from streams.agents import STAGES
-from streams.page import UnitOfWork
-from streams.topics import TopicName
+from streams.agents import HANDLERS
 from tests.builders import (
     KEY,
     NOW,
@@ -90,12 +90,12 @@ class Worker:
     async def run(self) -> None:
         source = TopicPartition(TopicName.ORDERS, self.partition)
         [before] = await self.storage.claim([source])
-        stage = STAGES[TopicName.ORDERS]
-        read: Any = stage.read([a_message(self.document, partition=self.partition)])
+        handler = HANDLERS[TopicName.ORDERS]
+        read: Any = handler.parse([a_message(self.document, partition=self.partition)])
 
         async def work(transaction: Transaction) -> None:
             page = UnitOfWork(source.topic, NOW)
-            await stage.decide(read, page, transaction)
+            await handler.handle(read, page, transaction)
             self.has_read.set()
             await self.may_write.wait()
             moves = [(before, before.moved(1, tuple(page.outgoing)))]

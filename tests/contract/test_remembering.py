@@ -46,11 +46,11 @@ async def _product(storage: MongoStorage, stock: str = DEFAULT_STOCK) -> Stocked
     return await storage.transact(work)
 
 
-async def _hold(storage: MongoStorage, pieces: int) -> None:
+async def _reserve(storage: MongoStorage, units: int) -> None:
     async def work(transaction: Transaction) -> None:
         await transaction.lock()
         await transaction.products({SKU})
-        await transaction.write(ChangeSet(held={SKU: pieces}))
+        await transaction.write(ChangeSet(reserved={SKU: units}))
 
     await storage.transact(work)
 
@@ -70,12 +70,12 @@ async def test_what_was_held_is_counted_on(processes: tuple[MongoStorage, MongoS
     """What this process took is in what it remembers, and what the other took is too."""
     one, other = processes
     await _tell(one, enabled=True)
-    await _hold(one, 2)
-    await _hold(one, 3)
-    assert (await _product(one)).held == 5
-    await _hold(other, 4)
-    assert (await _product(one)).held == 9
-    assert (await _product(other)).held == 9
+    await _reserve(one, 2)
+    await _reserve(one, 3)
+    assert (await _product(one)).reserved == 5
+    await _reserve(other, 4)
+    assert (await _product(one)).reserved == 9
+    assert (await _product(other)).reserved == 9
 
 
 async def test_what_one_process_told_of_several_stocks_is_seen_in_each(
@@ -93,19 +93,19 @@ async def test_what_one_process_told_of_several_stocks_is_seen_in_each(
 async def test_a_transaction_that_failed_is_forgotten(
     processes: tuple[MongoStorage, MongoStorage],
 ) -> None:
-    """Pieces of a transaction that did not take place are not counted."""
+    """Units of a transaction that did not take place are not counted."""
     one, _ = processes
     await _tell(one, enabled=True)
 
     async def fails(transaction: Transaction) -> None:
         await transaction.lock()
         await transaction.products({SKU})
-        await transaction.write(ChangeSet(held={SKU: 7}))
+        await transaction.write(ChangeSet(reserved={SKU: 7}))
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
         await one.transact(fails)
-    assert (await _product(one)).held == 0
+    assert (await _product(one)).reserved == 0
 
 
 def test_a_cache_holds_only_while_the_count_of_its_lock_is_unbroken() -> None:

@@ -154,7 +154,7 @@ def new(record: OrderRecord, *history: HistoryEntry) -> OrderWrite:
     return OrderWrite(record, history, is_new=True, details=False)
 
 
-def judged(record: OrderRecord, *history: HistoryEntry) -> OrderWrite:
+def checked(record: OrderRecord, *history: HistoryEntry) -> OrderWrite:
     return OrderWrite(record, history, is_new=False, details=False)
 
 
@@ -335,10 +335,10 @@ async def test_a_judgement_changes_the_outcome_and_leaves_the_details(storage: T
     record = a_record(order=a_full_order())
     await write(storage, orders=[new(record)])
     blocked = replace(record, outcome=a_block(), depends_on=("product:SKU-1",))
-    await write(storage, orders=[judged(blocked)])
+    await write(storage, orders=[checked(blocked)])
     assert await stored_order(storage) == blocked
     created = replace(record, outcome=Created("c"), sequence=2)
-    await write(storage, orders=[judged(created)])
+    await write(storage, orders=[checked(created)])
     assert await stored_order(storage) == created
 
 
@@ -354,7 +354,7 @@ async def test_the_story_is_kept_in_its_order_with_its_facts(storage: Tested) ->
     first = a_history_entry(cause=a_cause(traceparent=TRACE), facts={"store_updated_at": NOW})
     second = a_history_entry(what="blocked", reasons=("disabled",), events=("e1", "e2"))
     await write(storage, orders=[new(a_record(), first)])
-    await write(storage, orders=[judged(a_record(), second)])
+    await write(storage, orders=[checked(a_record(), second)])
     assert list(await stored_story(storage)) == [first, second]
     assert (await stored_story(storage))[0].cause.traceparent == TRACE
 
@@ -362,7 +362,7 @@ async def test_the_story_is_kept_in_its_order_with_its_facts(storage: Tested) ->
 async def test_the_story_is_capped_and_the_oldest_go_first(storage: Tested) -> None:
     entries = [a_history_entry(what=str(number)) for number in range(HISTORY_LENGTH + 5)]
     await write(storage, orders=[new(a_record(), *entries[:10])])
-    await write(storage, orders=[judged(a_record(), *entries[10:])])
+    await write(storage, orders=[checked(a_record(), *entries[10:])])
     assert list(await stored_story(storage)) == entries[5:]
 
 
@@ -370,7 +370,7 @@ async def test_a_commerce_order_comes_back_as_it_was(storage: Tested) -> None:
     item = an_item(price=money("10.10", "EUR"), tax=None, seller_sku="a/b")
     order = a_commerce_order(
         lines=(CommerceLine(item, "SKU-1"), CommerceLine(an_item(order_item_id="2"), "SKU-2")),
-        holds=(Reservation("SKU-1", 1), Reservation("SKU-2", 3)),
+        reservations=(Reservation("SKU-1", 1), Reservation("SKU-2", 3)),
         fulfillment_channel=FulfillmentChannel.AFN,
         buyer_requested_cancel=True,
         replayed=True,
@@ -381,7 +381,11 @@ async def test_a_commerce_order_comes_back_as_it_was(storage: Tested) -> None:
     found = await read(storage, lambda t: t.commerce_orders(wanted))
     assert found == {order.commerce_order_id: order}
     moved = replace(
-        order, status=CommerceStatus.SHIPPED, holds=(), acknowledged_at=NOW, updated_at=later(1)
+        order,
+        status=CommerceStatus.SHIPPED,
+        reservations=(),
+        acknowledged_at=NOW,
+        updated_at=later(1),
     )
     await write(storage, changed_commerce_orders=[moved])
     assert await read(storage, lambda t: t.commerce_orders(wanted)) == {
@@ -509,17 +513,17 @@ HELD = {"SKU-1"}
 
 async def test_held_pieces_are_counted_up_and_down(storage: Tested) -> None:
     await write(storage, products=[a_product(), a_product(sku="SKU-2")])
-    await write(storage, held={"SKU-1": 5, "SKU-2": 1})
-    await write(storage, held={"SKU-1": -2, "SKU-2": 0})
+    await write(storage, reserved={"SKU-1": 5, "SKU-2": 1})
+    await write(storage, reserved={"SKU-1": -2, "SKU-2": 0})
     products = await read(storage, lambda t: t.products({"SKU-1", "SKU-2"}))
-    assert {sku: product.held for sku, product in products.items()} == {"SKU-1": 3, "SKU-2": 1}
+    assert {sku: product.reserved for sku, product in products.items()} == {"SKU-1": 3, "SKU-2": 1}
 
 
 async def test_a_new_count_and_what_it_frees_are_written_together(storage: Tested) -> None:
     await write(storage, products=[a_product()])
-    await write(storage, held={"SKU-1": 5})
+    await write(storage, reserved={"SKU-1": 5})
     recounted = a_product(salable_quantity=6, as_of=NOW)
-    await write(storage, products=[recounted], held={"SKU-1": -4})
+    await write(storage, products=[recounted], reserved={"SKU-1": -4})
     products = await read(storage, lambda t: t.products(HELD))
     assert products == {"SKU-1": StockedProduct(recounted, 1)}
 
@@ -528,13 +532,13 @@ async def test_a_deleted_product_is_out_of_the_catalog_and_keeps_its_count_and_h
     storage: Tested,
 ) -> None:
     await write(storage, products=[a_product(as_of=NOW)])
-    await write(storage, held={"SKU-1": 4})
+    await write(storage, reserved={"SKU-1": 4})
     await write(storage, deleted_products=["SKU-1"])
     assert await read(storage, lambda t: t.products(HELD)) == {}
     assert (await read(storage, lambda t: t.catalog({(STORE, "SKU-1")}))).products == {}
     kept = (await read(storage, lambda t: t.product_versions(HELD)))["SKU-1"]
-    assert (kept.product.as_of, kept.held) == (NOW, 4)
-    await write(storage, held={"SKU-1": -1})
+    assert (kept.product.as_of, kept.reserved) == (NOW, 4)
+    await write(storage, reserved={"SKU-1": -1})
     again = a_product(as_of=later(1), salable_quantity=8)
     await write(storage, products=[again])
     assert await read(storage, lambda t: t.products(HELD)) == {"SKU-1": StockedProduct(again, 3)}
@@ -548,7 +552,7 @@ async def test_a_product_told_and_deleted_at_once_keeps_what_was_told(storage: T
 
 
 async def test_deleting_or_holding_a_product_never_told_makes_none(storage: Tested) -> None:
-    await write(storage, deleted_products=["SKU-1"], held={"SKU-2": 3})
+    await write(storage, deleted_products=["SKU-1"], reserved={"SKU-2": 3})
     assert await read(storage, lambda t: t.product_versions({"SKU-1", "SKU-2"})) == {}
 
 
@@ -954,7 +958,7 @@ async def test_facts_waited_on_are_those_asked_for_that_some_order_names(storage
 
 async def test_an_order_that_waits_no_more_is_not_found_any_more(storage: Tested) -> None:
     await write(storage, orders=[new(waiting(1, None))])
-    await write(storage, orders=[judged(waiting(1, None, depends_on=(), outcome=Created("c")))])
+    await write(storage, orders=[checked(waiting(1, None, depends_on=(), outcome=Created("c")))])
     assert not await read(storage, lambda t: t.facts_depended_on({"product:SKU-1"}))
     assert not await read(storage, lambda t: t.orders_depending_on("product:SKU-1", None, 9))
 
@@ -975,16 +979,18 @@ async def test_holders_are_acknowledged_orders_that_hold_one_of_the_products(
 ) -> None:
     orders = [
         commerce(1, acknowledged_at=NOW),
-        commerce(2, acknowledged_at=NOW, holds=(Reservation("SKU-2", 1), Reservation("SKU-3", 1))),
-        commerce(3, acknowledged_at=NOW, holds=(Reservation("SKU-9", 1),)),
-        commerce(4, acknowledged_at=NOW, holds=()),
+        commerce(
+            2, acknowledged_at=NOW, reservations=(Reservation("SKU-2", 1), Reservation("SKU-3", 1))
+        ),
+        commerce(3, acknowledged_at=NOW, reservations=(Reservation("SKU-9", 1),)),
+        commerce(4, acknowledged_at=NOW, reservations=()),
         commerce(5),
     ]
     await write(storage, new_commerce_orders=orders)
     wanted = {"SKU-1", "SKU-2", "SKU-3"}
-    found = await read(storage, lambda t: t.acknowledged_holders(wanted))
+    found = await read(storage, lambda t: t.acknowledged_orders_reserving(wanted))
     assert sorted(one.amazon_order_id for one in found) == ["902-1", "902-2"]
-    assert not await read(storage, lambda t: t.acknowledged_holders(()))
+    assert not await read(storage, lambda t: t.acknowledged_orders_reserving(()))
 
 
 async def test_shipped_commerce_orders_are_given_for_one_store_or_all_up_to_a_limit(
@@ -1027,15 +1033,15 @@ async def test_of_two_transactions_that_take_a_lock_the_second_sees_the_first(
 
     async def take_one(transaction: Transaction) -> int:
         await transaction.lock()
-        held: int = (await transaction.products(HELD))["SKU-1"].held
+        reserved: int = (await transaction.products(HELD))["SKU-1"].reserved
         await asyncio.sleep(0)
-        await transaction.write(ChangeSet(held={"SKU-1": 1}))
-        return held
+        await transaction.write(ChangeSet(reserved={"SKU-1": 1}))
+        return reserved
 
     async with second_of(storage) as second:
         seen = await asyncio.gather(*(one.transact(take_one) for one in (storage, second)))
     assert sorted(seen) == [0, 1]
-    assert (await read(storage, lambda t: t.products(HELD)))["SKU-1"].held == 2
+    assert (await read(storage, lambda t: t.products(HELD)))["SKU-1"].reserved == 2
 
 
 async def test_order_numbers_are_unique_however_many_are_given_at_once(storage: Tested) -> None:

@@ -116,11 +116,12 @@ class MemoryTransaction(Transaction):
         ][:limit]
 
     @override
-    async def acknowledged_holders(self, skus: Collection[str]) -> Sequence[CommerceOrder]:
+    async def acknowledged_orders_reserving(self, skus: Collection[str]) -> Sequence[CommerceOrder]:
         return [
             order
             for order in self._draft.commerce_orders.values()
-            if order.acknowledged_at is not None and any(hold.sku in skus for hold in order.holds)
+            if order.acknowledged_at is not None
+            and any(reservation.sku in skus for reservation in order.reservations)
         ]
 
     @override
@@ -211,14 +212,14 @@ class MemoryTransaction(Transaction):
         draft = self._draft
         draft.stores |= {store.store_id: store for store in changes.stores}
         for product in changes.products:
-            held = self._held(product)
-            draft.products[product.sku] = StockedProduct(product, held)
+            reserved = self._held(product)
+            draft.products[product.sku] = StockedProduct(product, reserved)
             draft.deleted.pop(product.sku, None)
         draft.deleted |= {sku: True for sku in changes.deleted_products if sku in draft.products}
-        for sku, pieces in changes.held.items():
+        for sku, units in changes.reserved.items():
             if sku in draft.products:
                 stocked = draft.products[sku]
-                draft.products[sku] = replace(stocked, held=stocked.held + pieces)
+                draft.products[sku] = replace(stocked, reserved=stocked.reserved + units)
         for listing in changes.listings:
             draft.listings[keys.listing_key(listing.store_id, listing.seller_sku)] = listing
         for key in changes.deleted_listings:
@@ -226,7 +227,7 @@ class MemoryTransaction(Transaction):
 
     def _held(self, product: Product) -> int:
         stocked = self._draft.products.get(product.sku)
-        return 0 if stocked is None else stocked.held
+        return 0 if stocked is None else stocked.reserved
 
 
 def _insert(name: str, collection: dict[str, R], key: str, value: R) -> None:

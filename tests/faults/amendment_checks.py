@@ -75,7 +75,7 @@ def _whole(body: Document) -> State:
 
 
 def _is_as_told(order: Document, told: oracle.FactMessage) -> bool:
-    pieces = {line["order_item_id"]: line["quantity"] for line in order["lines"]}
-    wanted = {item: count for item, count in told.pieces.items() if count or item in pieces}
+    units = {line["order_item_id"]: line["quantity"] for line in order["lines"]}
+    wanted = {item: count for item, count in told.units.items() if count or item in units}
     asked = any(line.get("buyer_requested_cancel") for line in order["lines"] if line["quantity"])
-    return pieces == wanted and asked == (told.asks is True and any(pieces.values()))
+    return units == wanted and asked == (told.asks is True and any(units.values()))

@@ -24,7 +24,7 @@ from models.replays import Replay, ReplayPart, ReplayState
 from order_import.clients import connect_storage
 from order_import.settings import Settings
 from order_import.topic_admin import create_topics
-from storage.replay_documents import replay_in
+from storage.replay_documents import replay_to_document
 from tests.faults.cluster import Cluster
 from tests.faults.evidence import READ
 from tests.faults.load import HOT, Load
@@ -183,7 +183,7 @@ class Installation:
             async with asyncio.timeout(2):
                 keys = {"$setOnInsert": {"keys": [key]}}
                 await self.db.replay_parts.update_one({"_id": part.part_id}, keys, upsert=True)
-                fields = {"$setOnInsert": replay_in(replay)}
+                fields = {"$setOnInsert": replay_to_document(replay)}
                 await self.db.replays.update_one({"_id": replay_id}, fields, upsert=True)
         except (PyMongoError, TimeoutError):
             return False
@@ -205,7 +205,9 @@ class Installation:
             "at": time.time(),
             "committed": told,
             "checkpoints": {place: one["committed_offset"] for place, one in checkpoints.items()},
-            "stock": {one["_id"]: [one["salable_quantity"], one.get("held", 0)] for one in stock},
+            "stock": {
+                one["_id"]: [one["salable_quantity"], one.get("reserved", 0)] for one in stock
+            },
         }
 
     async def _committed(self) -> dict[str, int]:

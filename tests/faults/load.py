@@ -24,7 +24,7 @@ POISON = (b'{"amazon_order_id": "1', b"\xff\xfe\x00", b'{"hello": 1}', b"[]", b"
 
 
 class Step(NamedTuple):
-    """News of an order: pieces of its first line that are canceled, and if the buyer asks to."""
+    """News of an order: units of its first line that are canceled, and if the buyer asks to."""
 
     status: str
     canceled: int = 0
@@ -183,7 +183,7 @@ class Load:
         elif kind < 0.45:
             store = "off"
         steps = self._random.choice(LIVES)
-        # Something is always left: an order without pieces would not be imported.
+        # Something is always left: an order without units would not be imported.
         lines = [(sku, self._random.randint(1, 3) + max(step.canceled for step in steps))]
         if self._random.random() < 0.2:
             lines.append((self._random.choice(PLAIN), 1))

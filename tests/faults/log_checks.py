@@ -32,9 +32,9 @@ def poison(evidence: Evidence, verdict: Verdict) -> None:
         verdict.add("poison_wrong", f"{place} is no dead letter")
     for place, letter in stored.items():
         wanted = {(m.key, m.value or b"") for m in by_place.get(place, ())}
-        held = (letter["key"], letter["value"] or b"")
+        reserved = (letter["key"], letter["value"] or b"")
         sent = {(m.key, m.value or b"") for m in told.get(place, ())}
-        if held not in wanted:
+        if reserved not in wanted:
             verdict.add("poison_wrong", f"{place}: the bytes kept are others")
         if not sent:
             verdict.add("lost", f"dead letter {place} was not published")

@@ -13,7 +13,7 @@ RANK = ["Pending", "Unshipped", "PartiallyShipped", "Shipped", "Canceled"]
 class FactMessage:
     """What the log says of one order, message by message (newer wins, canceled is final).
 
-    All documents of an order tell the same lines, and prices too. New can be a status, the pieces
+    All documents of an order tell the same lines, and prices too. New can be a status, the units
     with their total, and whether the buyer asks to cancel.
     """
 
@@ -21,7 +21,7 @@ class FactMessage:
     status: str = ""
     updated: str = ""
     ever_ready: bool = False
-    pieces: dict[str, int] = field(default_factory=dict)
+    units: dict[str, int] = field(default_factory=dict)
     """By the item's id."""
     skus: dict[str, str] = field(default_factory=dict)
     asks: bool | None = None
@@ -30,18 +30,18 @@ class FactMessage:
 
     @property
     def lines(self) -> dict[str, int]:
-        """Pieces wanted of each SKU."""
+        """Units wanted of each SKU."""
         lines: dict[str, int] = {}
-        for item, pieces in self.pieces.items():
-            if pieces:
-                lines[self.skus[item]] = lines.get(self.skus[item], 0) + pieces
+        for item, units in self.units.items():
+            if units:
+                lines[self.skus[item]] = lines.get(self.skus[item], 0) + units
         return lines
 
     def hear(self, body: Document) -> None:
         self.messages += 1
         at = body["last_update_date"]
         if at >= self.pieces_at:
-            self.pieces = {item["order_item_id"]: item["quantity"] for item in body["items"]}
+            self.units = {item["order_item_id"]: item["quantity"] for item in body["items"]}
             self.skus = {item["order_item_id"]: item["seller_sku"] for item in body["items"]}
             self.pieces_at = at
         asks = body["buyer_requested_cancel"]
@@ -78,8 +78,8 @@ def newest_products(messages: list[Message], refused: set[str]) -> dict[str, Doc
         body = message.body
         if message.place in refused or "sku" not in body:
             continue
-        held = newest.get(body["sku"])
-        if held is None or moment(body["as_of"]) >= moment(held["as_of"]):
+        reserved = newest.get(body["sku"])
+        if reserved is None or moment(body["as_of"]) >= moment(reserved["as_of"]):
             newest[body["sku"]] = body
     return newest
 

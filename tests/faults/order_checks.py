@@ -33,10 +33,10 @@ def _no_update_lost(evidence: Evidence, verdict: Verdict, refused: set[str]) -> 
         if message.place in refused:
             continue
         body = message.body
-        held = by_order.get(f"{body.get('store_id')}/{body.get('amazon_order_id')}")
-        if held is None or not held.get("updated_at"):
+        reserved = by_order.get(f"{body.get('store_id')}/{body.get('amazon_order_id')}")
+        if reserved is None or not reserved.get("updated_at"):
             verdict.add("lost", f"order update {message.place}")
-        elif held["updated_at"] < oracle.moment(body["at"]):
+        elif reserved["updated_at"] < oracle.moment(body["at"]):
             verdict.add("lost", f"order update {message.place}: older is held")
 
 
@@ -90,15 +90,17 @@ def one_order(evidence: Evidence, verdict: Verdict) -> None:
 
 def stock(evidence: Evidence, verdict: Verdict) -> None:
     """I4: what is held is what orders hold, and no more than there is, then and at the end."""
-    held, promised = _taken(evidence)
+    reserved, promised = _taken(evidence)
     most: Counter[str] = Counter()
     for message in evidence.topics["commerce.products"]:
         if message.body.get("sku", "").startswith("HOT"):
             sku = message.body["sku"]
             most[sku] = max(most[sku], message.body["salable_quantity"])
     for sku, product in evidence.database["products"].items():
-        if product.get("held", 0) != held[sku]:
-            verdict.add("oversold", f"{sku}: {held[sku]} held, {product.get('held', 0)} counted")
+        if product.get("reserved", 0) != reserved[sku]:
+            verdict.add(
+                "oversold", f"{sku}: {reserved[sku]} held, {product.get('reserved', 0)} counted"
+            )
         if sku in most:
             verdict.add("oversold", f"{sku} promised", max(0, promised[sku] - most[sku]))
     for sample in evidence.samples:
@@ -107,16 +109,16 @@ def stock(evidence: Evidence, verdict: Verdict) -> None:
 
 
 def _taken(evidence: Evidence) -> tuple[Counter[str], Counter[str]]:
-    """Give the pieces held, and the pieces promised, per SKU."""
-    held: Counter[str] = Counter()
+    """Give the units held, and the units promised, per SKU."""
+    reserved: Counter[str] = Counter()
     promised: Counter[str] = Counter()
     for order in evidence.database["commerce_orders"].values():
         if order["status"] != "canceled":
             for line in order["lines"]:
                 promised[line["sku"]] += line["quantity"]
-        for hold in order["holds"]:
-            held[hold["sku"]] += hold["quantity"]
-    return held, promised
+        for reservation in order["reservations"]:
+            reserved[reservation["sku"]] += reservation["quantity"]
+    return reserved, promised
 
 
 def resolved(evidence: Evidence, verdict: Verdict) -> None:
@@ -171,7 +173,7 @@ def _unblocked(told: oracle.FactMessage, products: dict[str, Document]) -> str:
         product = products.get(sku)
         if product is None or not product["enabled"]:
             return ""
-        if product["salable_quantity"] - product.get("held", 0) < wanted:
+        if product["salable_quantity"] - product.get("reserved", 0) < wanted:
             return ""
     return "blocked, and nothing stands in the way"
 

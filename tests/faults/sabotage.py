@@ -16,7 +16,8 @@ from typing import Any
 from faust.transport.drivers.aiokafka import Consumer as FaustConsumer
 from pymongo import UpdateOne
 
-from handlers import blockers
+from handlers.import_policy import ImportPolicyHandler
+from handlers.rules import blockers
 from models.blockers import BlockerCode
 from models.errors import StorageUnavailable
 from models.events import Event
@@ -26,7 +27,6 @@ from storage.ledger_documents import checkpoint_id
 from storage.transaction import MongoTransaction
 from streams import agents
 from streams.assignment import PartitionAssignment
-from streams.import_policy import ImportPolicyStage
 from streams.processor import ParsedMessage, TopicProcessor
 from streams.publisher import Publisher
 from streams.transport import LedgerConsumer
@@ -163,7 +163,7 @@ def _no_compare_and_set() -> None:
 
 
 def _unconditional_stock() -> None:
-    """Pieces are taken whether or not there are any."""
+    """Units are taken whether or not there are any."""
     if BlockerCode.OUT_OF_STOCK not in blockers._CHECKS:
         raise AttributeError("stock is checked elsewhere now")
     blockers._CHECKS[BlockerCode.OUT_OF_STOCK] = lambda *_: False
@@ -239,14 +239,14 @@ def _killed_when_slow() -> None:
 
 def _fails_once() -> None:
     """The first decision about orders fails, once in all: `FAULT_MARKER` is a file that tells."""
-    decide = ImportPolicyStage.decide
+    decide = ImportPolicyHandler.handle
 
-    async def fails(self: ImportPolicyStage, *args: Any) -> Any:
+    async def fails(self: ImportPolicyHandler, *args: Any) -> Any:
         if _is_first():
             raise RuntimeError("a decision that fails once")
         return await decide(self, *args)
 
-    _put(ImportPolicyStage, "decide", fails)
+    _put(ImportPolicyHandler, "decide", fails)
 
 
 def _is_first() -> bool:

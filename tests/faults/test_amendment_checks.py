@@ -33,7 +33,7 @@ def event(sequence: int, kind: str, **fields: Any) -> Parts:
 
 
 def what_happened() -> Parts:
-    """An order of three pieces that becomes one of two, and a request to cancel it."""
+    """An order of three units that becomes one of two, and a request to cancel it."""
     change = {"field": "quantity", "order_item_id": "1-0", "from": 3, "to": 2}
     return {
         "events": [

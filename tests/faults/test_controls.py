@@ -106,8 +106,8 @@ async def _epochs(field: Installation) -> list[int]:
 
 
 async def more_orders_than_stock(field: Installation, broken: str) -> None:
-    """More orders of scarce products than there are pieces."""
-    await field.send(600, without="commerce.products")  # with them would come more pieces
+    """More orders of scarce products than there are units."""
+    await field.send(600, without="commerce.products")  # with them would come more units
     worker = await field.start(more=_environment(broken))
     await until(field.at_rest, 0.3)  # else the clean worker that follows judges the rest
     await worker.end(signal.SIGTERM)

@@ -22,6 +22,7 @@ from typing import Any
 import uvloop
 from aiokafka import AIOKafkaProducer
 
+from handlers.blocker_check import BlockerCheckHandler
 from models.commands import Recheck, ReplayStep
 from order_import import worker as product
 from order_import.logs import logging_to_stderr
@@ -30,7 +31,6 @@ from storage import mongo
 from storage.transaction import MongoTransaction
 from streams import clock
 from streams.assignment import PartitionAssignment
-from streams.blocker_check import BlockerCheckStage
 from streams.publisher import Publisher
 from tests.faults import sabotage
 
@@ -107,7 +107,7 @@ def _wrap(owner: Any, name: str, wrapper: Callable[..., Awaitable[Any]]) -> None
 
 
 def _carries_out(kind: type) -> Condition:
-    """Whether `BlockerCheckStage.decide(self, read, …)` has such a command at hand."""
+    """Whether `BlockerCheckHandler.decide(self, read, …)` has such a command at hand."""
 
     def so(args: tuple[Any, ...]) -> bool:
         return isinstance(args[1][0][1], kind)
@@ -130,8 +130,8 @@ STEPS: dict[str, Callable[[Trap], None]] = {
     "after the mark": lambda t: t.after(mongo.MongoStorage, "trim_outbox"),
     "in a rebalance, taking up": lambda t: t.after(mongo.MongoStorage, "claim"),
     "in a rebalance, handing over": lambda t: t.before(PartitionAssignment, "drain"),
-    "in a release": lambda t: t.after(BlockerCheckStage, "decide", _carries_out(Recheck)),
-    "in a replay": lambda t: t.after(BlockerCheckStage, "decide", _carries_out(ReplayStep)),
+    "in a release": lambda t: t.after(BlockerCheckHandler, "decide", _carries_out(Recheck)),
+    "in a replay": lambda t: t.after(BlockerCheckHandler, "decide", _carries_out(ReplayStep)),
 }
 """Every step by name, in the order of a batch's life."""
 

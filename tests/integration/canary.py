@@ -6,8 +6,8 @@ from copy import deepcopy
 from random import Random
 from typing import Any
 
+from models.topics import TopicName
 from order_import.contract.examples import read_examples
-from streams.topics import TopicName
 from tests.builders import Message
 from tests.faults.inprocess import fuzz
 

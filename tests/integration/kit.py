@@ -19,11 +19,11 @@ from aiokafka.structs import ConsumerRecord
 from pydantic import SecretStr
 from pymongo import AsyncMongoClient
 
+from models.topics import TopicName
 from order_import.clients import connect_storage, new_consumer, new_producer
 from order_import.embedded.servers import Addresses
 from order_import.settings import Settings
 from order_import.topic_admin import create_topics
-from streams.topics import TopicName
 from tests.forks import Fork
 from tests.waiting import PATIENCE, until
 

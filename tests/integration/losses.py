@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from pathlib import Path
 
-from streams.topics import TopicName
+from models.topics import TopicName
 
 
 class Fate(Enum):

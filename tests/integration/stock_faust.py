@@ -15,6 +15,10 @@ from typing import Any
 
 import faust
 
+from handlers.handler import Handler
+from handlers.unit_of_work import UnitOfWork
+from models.messages import Incoming
+from models.topics import READ_TOPICS, TopicName
 from order_import.clients import connect_storage
 from order_import.settings import Settings
 from storage.port import Transaction
@@ -22,10 +26,6 @@ from streams import agents
 from streams import assignment as our_assignment
 from streams.agents import AppOptions, build_app
 from streams.assignment import PartitionAssignment
-from streams.messages import Incoming
-from streams.page import UnitOfWork
-from streams.stage import Stage
-from streams.topics import READ_TOPICS, TopicName
 from tests.builders import NOW
 from tests.integration.losses import LOSSES, Work
 
@@ -77,20 +77,20 @@ def _add_agent(app: faust.App, prefix: str, name: TopicName, work: Work) -> None
     agent(programs.get(name, one_by_one))
 
 
-class Harmed(Stage[Incoming]):
+class Harmed(Handler[Incoming]):
     """A stage that works on one message at a time."""
 
     def __init__(self, name: TopicName, work: Work) -> None:
         self._name, self._work = name, work
 
-    def read(self, messages: Sequence[Incoming]) -> Sequence[Incoming]:
+    def parse(self, messages: Sequence[Incoming]) -> Sequence[Incoming]:
         return messages
 
-    async def decide(
-        self, read: Sequence[Incoming], page: UnitOfWork, transaction: Transaction
+    async def handle(
+        self, parsed: Sequence[Incoming], unit_of_work: UnitOfWork, transaction: Transaction
     ) -> None:
-        del page
-        for message in read:
+        del unit_of_work
+        for message in parsed:
             await self._work.do(self._name, int(message.value or b""))
         # As every stage does; afterwards, for what hangs here is to hold up no other topic.
         await transaction.lock()
@@ -101,11 +101,11 @@ async def ours(work: Work, settings: Settings, data_dir: str, stack: AsyncExitSt
     storage = await stack.enter_async_context(connect_storage(settings))
     our_assignment.DRAIN_SECONDS = 1.0
     topics = [loss.topic for loss in LOSSES.values()]
-    stages = {settings.topic_prefix + name: Harmed(name, work) for name in topics}
+    handlers = {settings.topic_prefix + name: Harmed(name, work) for name in topics}
     # One message at a time, as stock Faust has them.
     publisher: Any = None
     partition_assignment = PartitionAssignment(
-        stages, storage, publisher, lambda: NOW, print, max_weight=1
+        handlers, storage, publisher, lambda: NOW, print, max_weight=1
     )
     servers, prefix = settings.kafka_bootstrap_servers, settings.topic_prefix
     app = build_app(AppOptions(servers, prefix, "ours", 100, 6), partition_assignment, data_dir)

@@ -18,12 +18,12 @@ from aiokafka.errors import (
 from aiokafka.protocol.admin import CreateAclsRequest
 from pydantic import SecretStr
 
+from models.topics import TOPICS, TopicName
 from order_import.clients import kafka_options, new_producer
 from order_import.embedded.kafka import KafkaServer
 from order_import.embedded.ports import HOST, remembered_port
 from order_import.embedded.servers import Addresses
 from order_import.settings import Settings
-from streams.topics import TOPICS, TopicName
 from tests.integration.commands import Commands
 from tests.integration.kit import ROOT, System, open_system
 from tests.integration.test_cold_start import lines

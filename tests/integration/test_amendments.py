@@ -11,8 +11,8 @@ import pytest
 import pytest_asyncio
 
 from models.keys import commerce_order_id, order_key
+from models.topics import TopicName
 from order_import.embedded.servers import Addresses
-from streams.topics import TopicName
 from tests.integration import asking as ask
 from tests.integration.kit import System, open_system
 from tests.integration.wire import Document, product, store
@@ -79,9 +79,9 @@ async def commerce_order(system: System, name: str) -> Document:
     return found
 
 
-async def held(system: System, sku: str) -> int:
+async def reserved(system: System, sku: str) -> int:
     found = await system.db.products.find_one({"_id": sku})
-    return int(found["held"])
+    return int(found["reserved"])
 
 
 async def received(system: System, name: str, times: int) -> None:
@@ -126,8 +126,8 @@ async def test_rule_16_a_partial_cancellation_is_told_and_frees_what_the_next_or
     }
     kept = await commerce_order(running, "06-1")
     assert [(one["sku"], one["quantity"]) for one in kept["lines"]] == [("C06-A", 1), ("C06-B", 0)]
-    assert kept["holds"] == [{"sku": "C06-A", "quantity": 1}]
-    assert (await held(running, "C06-A"), await held(running, "C06-B")) == (1, 1)
+    assert kept["reservations"] == [{"sku": "C06-A", "quantity": 1}]
+    assert (await reserved(running, "C06-A"), await reserved(running, "C06-B")) == (1, 1)
 
 
 def change(name: str, items: list[Document], **fields: Any) -> Document:
@@ -218,11 +218,11 @@ async def test_rule_16_canceled_after_an_amendment_and_shipped_short(running: Sy
     await send(running, "45-1", gone)
     await running.becomes(order_key(STORE, "45-2"), "created")
     await told(running, "45-1", CREATED, AMENDED, MOVED)
-    assert await held(running, "C45") == 2
+    assert await reserved(running, "C45") == 2
     short = order("45-2", 11, "10.00", line("1", "C45", 1, "10.00"), OrderStatus="Shipped")
     await send(running, "45-2", short)
     released = "OrderImportBlocked", CREATED, "OrderImportReleased"
     await told(running, "45-2", *released, AMENDED, MOVED)
     made = await commerce_order(running, "45-2")
     assert (made["status"], made["lines"][0]["quantity"]) == ("complete", 1)
-    assert await held(running, "C45") == 1
+    assert await reserved(running, "C45") == 1

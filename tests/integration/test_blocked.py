@@ -14,12 +14,12 @@ from models.ledger import ChangeSet, OrderWrite
 from models.money import Money
 from models.outcomes import Blocked, Skipped, SkipReason
 from models.records import OrderRecord
+from models.topics import TopicName
 from order_import.embedded import EmbeddedServers
 from order_import.embedded.mongo import MongoEngine
 from storage.driver import Driver
 from storage.mongo import MongoStorage, open_storage
 from storage.mongo_reader import MongoReader, open_reader
-from streams.topics import TopicName
 from tests.builders import a_record, an_order
 from tests.integration.commands import Commands
 from tests.integration.kit import System

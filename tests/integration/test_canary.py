@@ -9,9 +9,9 @@ import httpx
 import pytest
 
 from models.dead_letters import KeptLetter
+from models.topics import TopicName
 from order_import.dead_letters.view import view_of
-from storage.ledger_documents import dead_letter_out
-from streams.topics import TopicName
+from storage.ledger_documents import dead_letter_from_document
 from tests.integration.canary import EMAIL, NAME, PHONE, messages, signs_in
 from tests.integration.commands import Commands
 from tests.integration.kit import OUT, System
@@ -42,7 +42,7 @@ async def test_a_buyer_in_odd_messages_is_in_the_dead_letter_and_nowhere_else(
     assert await worker.stop() == 0, worker.log.read_text()
     assert not signs_in(worker.log.read_bytes())
 
-    kept = [dead_letter_out(one) async for one in system.db.dead_letters.find({})]
+    kept = [dead_letter_from_document(one) async for one in system.db.dead_letters.find({})]
     assert len(kept) > CANARIES / 2
     assert sum(bool(signs_in(one.value)) for one in kept) > CANARIES / 4
     for letter in kept:
@@ -121,26 +121,26 @@ async def refuse(self, *wanted):
 MongoTransaction._find = refuse
 """,
     "a stage that cannot read": """
-from streams.import_policy import ImportPolicyStage
+from handlers.import_policy import ImportPolicyHandler
 def read(self, messages):
     raise ValueError([one.value for one in messages])
-ImportPolicyStage.read = read
+ImportPolicyHandler.parse = read
 """,
     "a stage that cannot decide": """
-from streams.import_policy import ImportPolicyStage
+from handlers.import_policy import ImportPolicyHandler
 async def decide(self, read, page, transaction):
     try:
         {}[TOLD]
     except KeyError as error:
         raise ExceptionGroup(TOLD, [error, RuntimeError(repr(read))]) from error
-ImportPolicyStage.decide = decide
+ImportPolicyHandler.handle = decide
 """,
     "a value that is not valid": """
 from pydantic import TypeAdapter
-from streams.import_policy import ImportPolicyStage
+from handlers.import_policy import ImportPolicyHandler
 async def decide(self, read, page, transaction):
     TypeAdapter(int).validate_python({"buyer": TOLD, "of": repr(read)})
-ImportPolicyStage.decide = decide
+ImportPolicyHandler.handle = decide
 """,
     "a reader that breaks": """
 from streams.transport import LedgerConsumerThread
@@ -150,7 +150,7 @@ LedgerConsumerThread._fetch_records = fetch
 """,
     "a task, a thread and a finalizer that break": """
 import asyncio, threading, traceback, warnings, gc
-from streams.import_policy import ImportPolicyStage
+from handlers.import_policy import ImportPolicyHandler
 class Failing:
     def __del__(self):
         raise ValueError(TOLD)
@@ -171,7 +171,7 @@ async def decide(self, read, page, transaction):
     warnings.warn(TOLD, RuntimeWarning)
     gc.collect()
     raise RuntimeError(TOLD)
-ImportPolicyStage.decide = decide
+ImportPolicyHandler.handle = decide
 """,
 }
 

@@ -8,7 +8,7 @@ from aiokafka import TopicPartition as KafkaPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, RecordsToDelete
 
 from models.ledger import TopicPartition
-from order_import.health import examine
+from order_import.health import check_health
 from order_import.topic_admin import create_topics
 from tests.faults.wire.batches import WireBatch
 from tests.faults.wire.producer import WireProducer
@@ -41,7 +41,7 @@ async def test_partitions_that_are_added_and_topics_made_anew_are_read_without_a
     await wire.send(topic, 0, WireBatch([record_of(order(number)) for number in range(3, 10)]))
     for number in range(3, 10):
         await system.becomes(key(order(number)), "created")
-    (reset,) = (await examine(system.settings)).resets
+    (reset,) = (await check_health(system.settings)).resets
     # What of the new one was read before it was noticed is read again.
     assert (reset.source, reset.found, reset.lost) == (TopicPartition(topic, 0), 0, None)
     assert await worker.stop() == 0
@@ -108,7 +108,7 @@ async def test_what_kafka_deletes_unread_while_a_worker_is_behind_is_told_with_i
     last = order(sent - 1)
     await system.becomes(key(last), "created")
     await system.eventually(lambda: is_caught_up(system, topic), "all is decided")
-    (reset,) = (await examine(system.settings)).resets
+    (reset,) = (await check_health(system.settings)).resets
     assert reset.lost is not None
     assert 0 < reset.lost <= sent - kept
     assert (await system.states())["created"] == sent - reset.lost

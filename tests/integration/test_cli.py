@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
+from models.topics import TopicName
 from order_import.cli.documents import cut_documents
 from order_import.clients import connect_reader
 from order_import.lag import LagMeter
-from streams.topics import TopicName
 from tests.integration.kit import ROOT, System, environment
 
 EXAMPLES = ROOT / "examples"

@@ -131,7 +131,7 @@ async def demo(tmp_path: Path) -> AsyncIterator[Up]:
 
 
 async def check_later_news(demo: Up, last_purchase: str) -> None:
-    """What came of created orders later: fewer pieces, and buyers who ask to cancel."""
+    """What came of created orders later: fewer units, and buyers who ask to cancel."""
     day = datetime.fromisoformat(last_purchase).replace(hour=0, minute=0, second=0, microsecond=0)
     orders = Day(day, make_stores(day), Catalog(day)).orders()
     for news, event_type in {

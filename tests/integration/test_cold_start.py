@@ -15,11 +15,11 @@ import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
+from models.topics import TopicName
 from order_import.clients import kafka_options
 from order_import.embedded.ports import HOST
 from order_import.embedded.servers import Addresses
 from order_import.topic_admin import create_topics
-from streams.topics import TopicName
 from tests.faults.proxy import Proxy
 from tests.integration.commands import Commands
 from tests.integration.kit import System, Worker, open_system
@@ -58,10 +58,10 @@ def port_of(address: str) -> int:
 @asynccontextmanager
 async def black_hole() -> AsyncIterator[int]:
     """A port that takes connections, and never says a word."""
-    held: list[asyncio.StreamWriter] = []
+    reserved: list[asyncio.StreamWriter] = []
 
     async def take(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        held.append(writer)
+        reserved.append(writer)
         await asyncio.Event().wait()
 
     server = await asyncio.start_server(take, HOST, 0)
@@ -69,7 +69,7 @@ async def black_hole() -> AsyncIterator[int]:
         yield server.sockets[0].getsockname()[1]
     finally:
         server.close()
-        for writer in held:
+        for writer in reserved:
             writer.transport.abort()
 
 

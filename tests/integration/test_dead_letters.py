@@ -5,7 +5,7 @@ import json
 from collections import Counter
 from typing import Any
 
-from streams.topics import TopicName
+from models.topics import TopicName
 from tests.integration.commands import Commands
 from tests.integration.kit import System, only
 from tests.integration.wire import Document, key, order, product, store

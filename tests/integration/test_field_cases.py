@@ -40,16 +40,16 @@ class Case(NamedTuple):
     """Code and message of each, by patterns."""
 
 
-def imported(order: str, holds: str) -> Sequence[str]:
+def imported(order: str, held: str) -> Sequence[str]:
     """Return what becomes of an MFN order that is created and of which nothing more is told."""
-    return (f"processing {order}; holds {holds}", f"created {order}")
+    return (f"processing {order}; holds {held}", f"created {order}")
 
 
 def lines(*skus: str) -> str:
     return ", ".join(f"1 {sku} 10.00" for sku in skus)
 
 
-def pieces(*skus: str) -> str:
+def units(*skus: str) -> str:
     return ", ".join(f"1 {sku}" for sku in skus)
 
 
@@ -125,10 +125,10 @@ CASES: Mapping[str, Case] = {
     "25": Case(
         {
             "field-de/304-2500001-0000001": imported(
-                f"100.00: {lines(*ODD_SKUS)}", pieces(*ODD_SKUS)
+                f"100.00: {lines(*ODD_SKUS)}", units(*ODD_SKUS)
             ),
             "field-de/304-2500002-0000002": (
-                f"processing None: {lines(*LIKE)}; holds {pieces(*LIKE)}",
+                f"processing None: {lines(*LIKE)}; holds {units(*LIKE)}",
                 "blocked: "
                 + ", ".join(
                     f"not-in-catalog {sku} (the catalog has {like})"
@@ -298,9 +298,16 @@ async def _stored(system: System, order: Any) -> str:
         reasons = [one if isinstance(one, str) else _blocker(one) for one in outcome["reasons"]]
         return f"{outcome['state']}: {', '.join(reasons)}"
     commerce = await system.db.commerce_orders.find_one({"_id": outcome["commerce_order_id"]})
-    held = ", ".join(sorted(f"{hold['quantity']} {hold['sku']}" for hold in commerce["holds"]))
+    reserved = ", ".join(
+        sorted(
+            f"{reservation['quantity']} {reservation['sku']}"
+            for reservation in commerce["reservations"]
+        )
+    )
     total = _amount(commerce.get("total"))
-    return f"{commerce['status']} {total}: {_lines(commerce['lines'])}; holds {held or 'nothing'}"
+    return (
+        f"{commerce['status']} {total}: {_lines(commerce['lines'])}; holds {reserved or 'nothing'}"
+    )
 
 
 async def _published(system: System) -> dict[str, tuple[str, ...]]:

@@ -3,7 +3,7 @@
 from functools import partial
 from typing import Any
 
-from streams.topics import TopicName
+from models.topics import TopicName
 from tests.integration.commands import Commands
 from tests.integration.kit import ROOT, System
 

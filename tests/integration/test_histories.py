@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 from aiokafka import AIOKafkaConsumer
 
+from models.topics import READ_TOPICS
 from order_import.clients import connect_storage, new_consumer
 from storage.port import Transaction
 from streams.clock import now
-from streams.topics import READ_TOPICS
 from tests.integration.kit import OUT, System
 from tests.model.end import End, events_by_order
 from tests.model.histories import history
@@ -109,12 +109,16 @@ async def _end(system: System) -> End:
         reasons = frozenset([*map(_reason, one["import"]["reasons"]), *missing])
         status, moved = one.get("status"), commerce.get(one["_id"])
         orders[one["_id"]] = (state, reasons, status, moved, one["ignored"])
-    held = {one["_id"]: one["held"] async for one in system.db.products.find({}) if one.get("held")}
+    reserved = {
+        one["_id"]: one["reserved"]
+        async for one in system.db.products.find({})
+        if one.get("reserved")
+    }
     records = await system.read(*OUT)
     # A copy after a kill carries the same id.
     bodies = {dict(record.headers)["ce_id"].decode(): record.value for record in records}
     assert bodies.keys() == {one["_id"] async for one in system.db.events.find({}, {"_id": 1})}
-    return End(orders, held, events_by_order(bodies.values()))
+    return End(orders, reserved, events_by_order(bodies.values()))
 
 
 def _reason(reason: Any) -> object:
@@ -125,6 +129,6 @@ def _part(end: End, prefix: str) -> End:
     """What belongs to one history."""
     return End(
         {name: order for name, order in end.orders.items() if name.startswith(prefix)},
-        {name: pieces for name, pieces in end.held.items() if name.startswith(prefix)},
+        {name: units for name, units in end.reserved.items() if name.startswith(prefix)},
         {name: told for name, told in end.events.items() if name.startswith(prefix)},
     )

@@ -6,7 +6,7 @@
 import os
 from pathlib import Path
 
-from streams.topics import TopicName
+from models.topics import TopicName
 from tests.integration.kit import System
 from tests.integration.wire import Document, item, order, product, store
 

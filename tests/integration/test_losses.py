@@ -25,8 +25,8 @@ from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import GroupCoordinatorNotAvailableError
 
+from models.topics import TopicName
 from order_import.embedded.servers import Addresses
-from streams.topics import TopicName
 from tests.integration.kit import System, Worker, open_system
 from tests.integration.losses import END, LOSSES, noted
 

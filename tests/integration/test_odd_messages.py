@@ -4,11 +4,11 @@ import json
 
 from aiokafka import AIOKafkaProducer
 
+from handlers.dead_letters import MAX_HEADERS, MAX_KEY_BYTES
 from models.dead_letters import KeptLetter
+from models.topics import TopicName
 from order_import.dead_letters.view import view_of
-from storage.ledger_documents import dead_letter_out
-from streams.dead_letters import MAX_HEADERS, MAX_KEY_BYTES
-from streams.topics import TopicName
+from storage.ledger_documents import dead_letter_from_document
 from tests.integration.commands import Commands
 from tests.integration.kit import System
 from tests.integration.wire import key, order, product, store
@@ -47,7 +47,8 @@ async def test_rule_28_no_number_of_headers_and_no_length_of_a_key_stops_a_parti
         await system.eventually(lambda: _are_out(system, len(odd)), "all dead letters are out")
     letters = await system.read(TopicName.DEAD_LETTER)
     kept = [
-        dead_letter_out(one) async for one in system.db.dead_letters.find().sort([("offset", 1)])
+        dead_letter_from_document(one)
+        async for one in system.db.dead_letters.find().sort([("offset", 1)])
     ]
     assert [one.cut for one in kept] == [("headers",)] * 4 + [("key",)] * 2
     assert len(kept[0].headers) == len(kept[1].headers) == MAX_HEADERS

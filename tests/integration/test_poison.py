@@ -8,12 +8,12 @@ from typing import Any
 
 from aiokafka import AIOKafkaProducer
 
+from handlers.dead_letters import MAX_VALUE_BYTES
 from models.ledger import TopicPartition
 from models.refusals import DeadLetterCode
+from models.topics import READ_TOPICS, TopicName
 from order_import.clients import new_consumer
 from storage.ledger_documents import checkpoint_id
-from streams.dead_letters import MAX_VALUE_BYTES
-from streams.topics import READ_TOPICS, TopicName
 from tests.builders import Message
 from tests.faults.inprocess.fuzz import inputs
 from tests.integration.kit import System

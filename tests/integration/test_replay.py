@@ -9,12 +9,12 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
+from handlers.blocker_check import STEP
 from models.replays import Selection
+from models.topics import TOPICS, TopicName
 from order_import.clients import connect_storage, new_consumer
 from storage.driver import Driver
 from storage.port import View
-from streams.blocker_check import STEP
-from streams.topics import TOPICS, TopicName
 from tests.fakes.memory_replays import select
 from tests.integration.kit import OUT, ROOT, Document, System, environment, only
 from tests.integration.wire import item, key, order, product, store
@@ -185,7 +185,7 @@ async def test_rule_14_what_is_replayed_ten_times_is_created_once(system: System
         assert counts(await told(system, "replay", *every, *EXECUTE)) == (0, 15, 5)
         assert len(await system.events()) == events
     await created_once(system, 5)
-    assert (await system.db.products.find_one({"_id": "RARE"}))["held"] == 5
+    assert (await system.db.products.find_one({"_id": "RARE"}))["reserved"] == 5
 
 
 async def test_a_replay_outlives_the_command_that_began_it(system: System) -> None:
@@ -284,7 +284,7 @@ async def test_a_replay_during_load_loses_and_doubles_nothing(system: System) ->
         await system.eventually(received, "all orders are received")
     assert sum(counts(answer)) == skipped
     assert answer["refused"]["orders"] == answer["unanswered"] == 0
-    assert (await system.db.products.find_one({"_id": "RARE"}))["held"] == 5
+    assert (await system.db.products.find_one({"_id": "RARE"}))["reserved"] == 5
     scarce = skipped + fresh // 2 - 5
     assert await system.states() == {"created": skipped + fresh - scarce, "blocked": scarce}
     events = Counter(json.loads(one.value)["event_id"] for one in await system.read(*OUT))

@@ -5,7 +5,7 @@ import json
 from collections import Counter
 from functools import partial
 
-from streams.topics import TopicName
+from models.topics import TopicName
 from tests.integration.kit import OUT, System
 from tests.integration.wire import item, order, product, store
 
@@ -76,7 +76,7 @@ async def _check(system: System) -> None:
         "created": ORDERS - (scarce - SCARCE) - nowhere,
         "blocked": scarce - SCARCE + nowhere,
     }
-    assert (await system.db.products.find_one({"_id": "SCARCE"}))["held"] == SCARCE
+    assert (await system.db.products.find_one({"_id": "SCARCE"}))["reserved"] == SCARCE
     records = await system.read(*OUT)
     ids = Counter(json.loads(record.value)["event_id"] for record in records)
     kept = {event["_id"] async for event in system.db.events.find({}, {"_id": 1})}

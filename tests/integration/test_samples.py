@@ -8,7 +8,7 @@ import pytest
 
 from handlers.payloads import read_payload
 from models.amazon_order import AmazonOrder
-from streams.topics import TopicName
+from models.topics import TopicName
 from tests.integration.kit import ROOT, System
 from tests.integration.wire import product, store
 

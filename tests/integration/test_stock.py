@@ -1,4 +1,4 @@
-"""Rule 10: no piece is promised twice, whatever runs in parallel.
+"""Rule 10: no unit is promised twice, whatever runs in parallel.
 
 `STOCK_ROUNDS=10000 pytest -s tests/integration/test_stock.py` is the long form.
 """
@@ -10,21 +10,21 @@ from collections.abc import Sequence
 
 import pytest
 
+from handlers.import_policy import ImportPolicyHandler
+from handlers.unit_of_work import UnitOfWork
 from models.ledger import ChangeSet, Checkpoint, TopicPartition
+from models.topics import TopicName
 from order_import.embedded.servers import Addresses
 from storage.driver import Driver
 from storage.mongo import open_storage
 from storage.port import Storage, Transaction
-from streams.import_policy import ImportPolicyStage
-from streams.page import UnitOfWork
-from streams.topics import TopicName
 from tests.builders import NOW, STORE, a_message, a_product, a_store
 from tests.fakes.memory import MemoryStorage
 from tests.integration.kit import System
 from tests.integration.wire import item, key, order, product, store
 
 ROUNDS = int(os.environ.get("STOCK_ROUNDS", "60"))
-"""How often pieces are fought for on a server; in memory, ten times as often."""
+"""How often units are fought for on a server; in memory, ten times as often."""
 SEED = 20_261_123
 HOT = {"HOT-1": 120, "HOT-2": 75, "HOT-3": 0}
 ORDERS = 600
@@ -65,7 +65,7 @@ async def test_rule_10_two_workers_never_hold_more_of_a_hot_product_than_was_tol
     await system.publish(
         TopicName.PRODUCTS,
         product("PLENTY"),
-        *(product(sku, salable_quantity=pieces) for sku, pieces in HOT.items()),
+        *(product(sku, salable_quantity=units) for sku, units in HOT.items()),
     )
     async with system.worker(), system.worker():
         await system.eventually(lambda: _count_is(system, "products", 4), "the products are told")
@@ -82,16 +82,16 @@ async def test_rule_10_two_workers_never_hold_more_of_a_hot_product_than_was_tol
         {line["seller_sku"]: line["quantity"] for line in blocked["items"]}
         async for blocked in system.db.amazon_orders.find({"import.state": "blocked"})
     ]
-    free = {sku: pieces - (await _held(system))[sku] for sku, pieces in HOT.items()}
+    free = {sku: units - (await _held(system))[sku] for sku, units in HOT.items()}
     assert needed, "stock was never scarce: nothing was tried"
     for lines in needed:
-        assert any(free.get(sku, 1_000_000) < pieces for sku, pieces in lines.items()), lines
+        assert any(free.get(sku, 1_000_000) < units for sku, units in lines.items()), lines
 
 
 async def _claim(storages: Sequence[Storage], number: int, source: random.Random) -> None:
-    """Two to eight judgements at once, for fewer pieces: as many orders as pieces are created."""
+    """Two to eight judgements at once, for fewer units: as many orders as units are created."""
     claimants = source.randint(2, 8)
-    pieces = source.randint(0, claimants - 1)
+    units = source.randint(0, claimants - 1)
     sku = f"SKU-{number}"
     documents = [
         order(10 * number + n, items=[item(sku)]) | {"store_id": STORE} for n in range(claimants)
@@ -99,7 +99,7 @@ async def _claim(storages: Sequence[Storage], number: int, source: random.Random
 
     async def tell(transaction: Transaction) -> None:
         await transaction.lock()
-        product = a_product(sku=sku, salable_quantity=pieces)
+        product = a_product(sku=sku, salable_quantity=units)
         await transaction.write(ChangeSet(stores=[a_store()], products=[product]))
 
     await storages[0].transact(tell)
@@ -111,24 +111,24 @@ async def _claim(storages: Sequence[Storage], number: int, source: random.Random
         after = await transaction.orders([key(one) for one in documents])
         ids = [getattr(one.outcome, "commerce_order_id", "") for one in after.values()]
         created = await transaction.commerce_orders([one for one in ids if one])
-        return len(created), (await transaction.products([sku]))[sku].held
+        return len(created), (await transaction.products([sku]))[sku].reserved
 
-    assert await storages[0].transact(look) == (pieces, pieces), f"round {number}, seed {SEED}"
+    assert await storages[0].transact(look) == (units, units), f"round {number}, seed {SEED}"
 
 
 async def _decide(
     storage: Storage, number: int, claimant: int, document: dict[str, object]
 ) -> None:
     """One order, decided as a processor does it: checkpoint, outbox and all."""
-    stage = ImportPolicyStage()
-    read = stage.read([a_message(document)])
+    handler = ImportPolicyHandler()
+    read = handler.parse([a_message(document)])
     before = Checkpoint(TopicPartition(f"{TopicName.ORDERS}.{number}", claimant), 0)
 
     async def work(transaction: Transaction) -> None:
-        page = UnitOfWork(before.source.topic, NOW)
-        await stage.decide(read, page, transaction)
+        unit_of_work = UnitOfWork(before.source.topic, NOW)
+        await handler.handle(read, unit_of_work, transaction)
         await transaction.write(
-            page.to_changes(), [(before, before.moved(1, tuple(page.outgoing)))]
+            unit_of_work.to_changes(), [(before, before.moved(1, tuple(unit_of_work.outgoing)))]
         )
 
     await storage.transact(work)
@@ -145,18 +145,20 @@ def _hot_orders() -> list[dict[str, object]]:
 
 
 async def _held(system: System) -> dict[str, int]:
-    return {one["_id"]: one.get("held", 0) async for one in system.db.products.find({})}
+    return {one["_id"]: one.get("reserved", 0) async for one in system.db.products.find({})}
 
 
 async def _assert_not_oversold(system: System) -> None:
     """Look at what the Commerce orders hold, and at the counters. Nothing is freed meanwhile."""
-    pipeline = [{"$unwind": "$holds"}, {"$project": {"holds": 1}}]
-    held: dict[str, int] = dict.fromkeys(HOT, 0)
+    pipeline = [{"$unwind": "$reservations"}, {"$project": {"reservations": 1}}]
+    reserved: dict[str, int] = dict.fromkeys(HOT, 0)
     async for one in await system.db.commerce_orders.aggregate(pipeline):
-        held[one["holds"]["sku"]] = held.get(one["holds"]["sku"], 0) + one["holds"]["quantity"]
-    for sku, pieces in HOT.items():
-        assert held[sku] <= pieces, f"{sku}: {held[sku]} held of {pieces}"
-        assert (await _held(system))[sku] <= pieces
+        reserved[one["reservations"]["sku"]] = (
+            reserved.get(one["reservations"]["sku"], 0) + one["reservations"]["quantity"]
+        )
+    for sku, units in HOT.items():
+        assert reserved[sku] <= units, f"{sku}: {reserved[sku]} held of {units}"
+        assert (await _held(system))[sku] <= units
 
 
 async def _count_is(system: System, collection: str, count: int) -> bool:

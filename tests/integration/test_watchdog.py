@@ -10,18 +10,18 @@ from typing import Any
 import pytest
 from aiokafka import AIOKafkaProducer
 
+from models.topics import TopicName
 from order_import.embedded.ports import HOST
-from streams.topics import TopicName
 from tests.integration.kit import LOOKING, System
 from tests.integration.wire import item, order, product, store
 
 STUCK = """
 import asyncio, sys
 from order_import.cli import main
-from streams.import_policy import ImportPolicyStage
+from handlers.import_policy import ImportPolicyHandler
 async def decide(*_):
     await asyncio.Event().wait()
-ImportPolicyStage.decide = decide
+ImportPolicyHandler.handle = decide
 sys.argv = ["order-import", "worker"]
 main()
 """

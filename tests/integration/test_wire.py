@@ -11,8 +11,8 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
+from models.topics import MAX_MESSAGE_BYTES
 from streams.decompression import MAX_BYTES
-from streams.topics import MAX_MESSAGE_BYTES
 from tests.faults.wire.batches import Codec, WireBatch, WireRecord, body
 from tests.faults.wire.damage import IN_PLACE, damage_segment, field
 from tests.faults.wire.producer import WireProducer

@@ -4,8 +4,8 @@ import json
 from typing import Any
 from zlib import crc32
 
-from order_import.health import examine
-from streams.topics import TopicName
+from models.topics import TopicName
+from order_import.health import check_health
 from tests.faults.wire.batches import WireRecord
 from tests.integration.kit import System
 
@@ -76,7 +76,7 @@ def orders_of(system: System) -> str:
 
 async def lag_of(system: System, topic: str) -> int:
     """Measure as `status` does: what is not decided yet, of one topic."""
-    health = await examine(system.settings)
+    health = await check_health(system.settings)
     assert health.kafka.answers
     assert health.mongo.answers
     (lag,) = [one.undecided for one in health.lag if one.topic == topic]

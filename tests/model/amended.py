@@ -47,11 +47,11 @@ def _amend_line(made: Made, line: m.Line, *, is_open: bool, is_canceled: bool) -
 
 
 def pieces_of(order: Order) -> Counter[str]:
-    """Count the pieces a Commerce order has of each product."""
-    pieces: Counter[str] = Counter()
+    """Count the units a Commerce order has of each product."""
+    units: Counter[str] = Counter()
     for made in order.made.values():
-        pieces[made.sku] += made.quantity
-    return pieces
+        units[made.sku] += made.quantity
+    return units
 
 
 def _is_told(made: int | None, told: int | None, *, first_only: bool) -> bool:

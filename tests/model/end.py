@@ -17,7 +17,7 @@ class End:
     """
 
     orders: dict[str, tuple[str, frozenset[object], str | None, str | None, int]]
-    held: dict[str, int]
+    reserved: dict[str, int]
     events: dict[str, tuple[EventFacts, ...]]
 
 

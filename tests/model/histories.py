@@ -143,7 +143,7 @@ def _flow(source: Random, told: Sequence[m.FactMessage]) -> list[m.News]:
     lines = _lines(source) or (m.Line("i1", "a", 1),)
     bare = tuple(line._replace(price=None, asked=None) for line in lines)
     priced = tuple(line._replace(price=source.choice((10, 10, 10, 20, None))) for line in bare)
-    pieces = sum(line.quantity for line in lines) or None
+    units = sum(line.quantity for line in lines) or None
 
     def body(form: str, status: str, updated: int, **fields: Any) -> m.News:
         return m.News(store, order, form, status, channel, 30, updated, **fields)
@@ -158,7 +158,7 @@ def _flow(source: Random, told: Sequence[m.FactMessage]) -> list[m.News]:
     # The notification of a change is told a moment later than the order's own last update.
     change = "notification" if source.random() < 0.7 else "item notification"
     announced = bare if change == "notification" else bare[:1]
-    counts = pieces if source.random() < 0.7 else None
+    counts = units if source.random() < 0.7 else None
     flow = [
         body("v0", "Pending", at),
         body("notification", "Pending", at + 1, lines=bare),
@@ -176,7 +176,7 @@ def _flow(source: Random, told: Sequence[m.FactMessage]) -> list[m.News]:
 
 
 def _adjusted(source: Random, told: Sequence[m.FactMessage]) -> m.News:
-    """Later news of an order that was told before: fewer pieces, a request, a price, an address."""
+    """Later news of an order that was told before: fewer units, a request, a price, an address."""
     earlier = [one for one in told if isinstance(one, m.News) and one.lines and one.status]
     if not earlier:
         return _plain(source, told)

@@ -18,7 +18,7 @@ from models.amazon_order import (
 from models.facts import CommerceStatus
 from models.outcomes import Blocked, Created
 from models.records import CommerceOrder, OrderRecord, StockedProduct
-from streams.topics import TopicName
+from models.topics import TopicName
 from tests.fakes.memory_contents import Contents
 
 _READY = {"MFN": {"Unshipped", "PartiallyShipped", "Shipped"}, "AFN": {"Shipped"}}
@@ -26,18 +26,20 @@ _READY = {"MFN": {"Unshipped", "PartiallyShipped", "Shipped"}, "AFN": {"Shipped"
 
 def check_stock(contents: Contents) -> None:
     """At any moment: what is counted as held is what the Commerce orders hold by rule 10."""
-    held: Counter[str] = Counter()
+    reserved: Counter[str] = Counter()
     for order in contents.commerce_orders.values():
-        holds = {hold.sku: hold.quantity for hold in order.holds}
+        reservations = {reservation.sku: reservation.quantity for reservation in order.reservations}
         least, most = _holds(contents, order)
-        within = least.keys() <= holds.keys() and all(
-            0 < pieces <= most.get(sku, 0) and pieces >= least.get(sku, 0)
-            for sku, pieces in holds.items()
+        within = least.keys() <= reservations.keys() and all(
+            0 < units <= most.get(sku, 0) and units >= least.get(sku, 0)
+            for sku, units in reservations.items()
         )
-        assert within, f"{order.key} holds {holds}, not {least} to {most}"
-        held.update(holds)
+        assert within, f"{order.key} holds {reservations}, not {least} to {most}"
+        reserved.update(reservations)
     for sku, stocked in contents.products.items():
-        assert stocked.held == held[sku], f"{sku}: counted {stocked.held}, held {held[sku]}"
+        assert stocked.reserved == reserved[sku], (
+            f"{sku}: counted {stocked.reserved}, held {reserved[sku]}"
+        )
 
 
 def check_nothing_is_left(contents: Contents) -> None:
@@ -68,7 +70,7 @@ def _check_amended(order: CommerceOrder, record: OrderRecord) -> None:
     assert named <= made.keys(), f"{order.key}: lines that are not amended"
     for name, line in made.items():
         item = items.get(name)
-        assert line.quantity == (item.quantity if item else 0), f"{order.key}: pieces of {name}"
+        assert line.quantity == (item.quantity if item else 0), f"{order.key}: units of {name}"
         if item is not None and item.quantity:
             assert item.price in {None, line.price}, f"{order.key}: price of {name}"
             asked = bool(item.buyer_requested_cancel), bool(line.buyer_requested_cancel)
@@ -85,9 +87,9 @@ def check_nothing_is_lost(contents: Contents, news: int) -> None:
 
 
 def check_taken(before: Mapping[str, StockedProduct], after: Mapping[str, StockedProduct]) -> None:
-    """In every transaction: what takes pieces leaves no managed product with less than none."""
+    """In every transaction: what takes units leaves no managed product with less than none."""
     for sku, stocked in after.items():
-        took = sku in before and stocked.held > before[sku].held
+        took = sku in before and stocked.reserved > before[sku].reserved
         if took and stocked.product.manage_stock:
             assert stocked.available >= 0, f"{sku} is oversold: {stocked.available}"
 
@@ -95,7 +97,7 @@ def check_taken(before: Mapping[str, StockedProduct], after: Mapping[str, Stocke
 def _holds(contents: Contents, order: CommerceOrder) -> tuple[dict[str, int], dict[str, int]]:
     """Return the least and the most that an order may hold: what it needs, as long as it holds.
 
-    What was freed or taken after Commerce had shipped, or while pieces were missing, is not seen
+    What was freed or taken after Commerce had shipped, or while units were missing, is not seen
     from the end: such an order holds anything up to the most that it ever needed.
     """
     if order.status is CommerceStatus.CANCELED:
@@ -104,11 +106,11 @@ def _holds(contents: Contents, order: CommerceOrder) -> tuple[dict[str, int], di
         return {}, {}
     needs, most, is_plain = _needs_over_time(contents, order)
     acknowledged = order.acknowledged_at
-    held = {
+    reserved = {
         sku for sku in most if acknowledged is None or _is_not_counted(contents, sku, acknowledged)
     }
-    now = {sku: pieces for sku, pieces in needs.items() if pieces and sku in held}
-    return (now, now) if is_plain else ({}, {sku: most[sku] for sku in held})
+    now = {sku: units for sku, units in needs.items() if units and sku in reserved}
+    return (now, now) if is_plain else ({}, {sku: most[sku] for sku in reserved})
 
 
 def _is_not_counted(contents: Contents, sku: str, acknowledged: datetime) -> bool:
@@ -155,10 +157,10 @@ def _lines_are_known(order: AmazonOrder) -> bool:
     lines = [item for item in order.items if item.quantity]
     known = {order.line_clock(line.order_item_id).completeness for line in lines}
     counted = order.pieces_counted
-    pieces = sum(line.quantity for line in lines)
+    units = sum(line.quantity for line in lines)
     return (
-        pieces > 0
-        and (order.items_complete if counted is None else pieces >= counted)
+        units > 0
+        and (order.items_complete if counted is None else units >= counted)
         and Completeness.ANNOUNCED not in known
         and (Completeness.PROVISIONAL not in known or all(line.price for line in lines))
     )
@@ -175,12 +177,12 @@ def _true_blockers(contents: Contents, record: OrderRecord) -> list[str]:
     asks_stock = not amazon_ships or contents.stores[record.store_id].fba_requires_stock
     return [
         sku
-        for sku, pieces in needs.items()
-        if pieces
+        for sku, units in needs.items()
+        if units
         and (
             sku not in contents.products
             or sku in contents.deleted
             or not (stocked := contents.products[sku]).product.enabled
-            or (asks_stock and stocked.product.manage_stock and stocked.available < pieces)
+            or (asks_stock and stocked.product.manage_stock and stocked.available < units)
         )
     ]

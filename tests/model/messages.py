@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from models.keys import commerce_order_id
 from models.ledger import ChangeSet
 from models.replays import ReplayPart
-from streams.topics import TopicName
+from models.topics import TopicName
 from tests.builders import a_replay
 
 START = datetime(2026, 6, 1, tzinfo=UTC)
@@ -57,7 +57,7 @@ class News:
 
     @property
     def counted(self) -> int | None:
-        """Amazon's count of the pieces; a notification that lists all items counts them."""
+        """Amazon's count of the units; a notification that lists all items counts them."""
         if self.form == "notification":
             return sum(line.quantity for line in self.lines or ()) or None
         return self.expected

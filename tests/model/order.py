@@ -75,7 +75,7 @@ class Order:
     made_total: int | None = None
     addressed: bool = False
     kept: dict[str, int] = field(default_factory=dict)
-    """The pieces that are reserved until Commerce has counted them, if the merchant ships."""
+    """The units that are reserved until Commerce has counted them, if the merchant ships."""
     acknowledged: int | None = None
     grown: bool = False
     heard: int | None = None
@@ -212,7 +212,7 @@ class Order:
         return clock
 
     def _quantity(self, item: str) -> int:
-        """A list of all lines says of every line that is not in it that it has no pieces."""
+        """A list of all lines says of every line that is not in it that it has no units."""
         value, clock = None, None
         for one in self.told:
             said = {line.item: line.quantity for line in one.news.lines or ()}.get(item)

@@ -16,7 +16,7 @@ from tests.model.order import Made, Order
 
 READY = {"MFN": {"Unshipped", "PartiallyShipped", "Shipped"}, "AFN": {"Shipped"}}
 Blocker = tuple[str, str | None, int, float | None]
-"""Code, SKU, pieces needed and pieces available."""
+"""Code, SKU, units needed and units available."""
 ENDS = {"Canceled": "canceled", "Shipped": "complete"}
 FORWARD = {"processing": {"shipped", "complete", "canceled"}, "shipped": {"complete"}}
 NOW = (builders.NOW - m.START) // timedelta(minutes=1)
@@ -85,7 +85,7 @@ class Model:
             order = Order(news.store, news.order)
             self.orders[order.key] = order
         known = order.known
-        before, held = order.judged_by, self._holds(order)
+        before, reserved = order.judged_by, self._holds(order)
         address, sold_on = order.address, order.sold_on
         moves = order.hear(news)
         if order.commerce is None:
@@ -97,7 +97,7 @@ class Model:
             is_canceled = order.commerce == "canceled" or order.status == "Canceled"
             self._amend(order, address, is_canceled=is_canceled)
             self._move(order, ends)  # rules 16 and 17
-        self._freed(held, order)
+        self._released_skus(reserved, order)
         order.ignored += order.known == known  # rule 15
 
     def _change_store(self, order: Order, store: str) -> None:
@@ -131,10 +131,10 @@ class Model:
         order.kept, needed = self._holds(order), pieces_of(order)
         for sku in order.kept:
             order.kept[sku] = min(order.kept[sku], needed[sku])
-        for sku, pieces in (needed - before).items():
+        for sku, units in (needed - before).items():
             product = None if sku in self.gone else self.products.get(sku)
-            if product and (not product.managed or product.quantity - self.held(sku) >= pieces):
-                order.kept[sku] = order.kept.get(sku, 0) + pieces
+            if product and (not product.managed or product.quantity - self.reserved(sku) >= units):
+                order.kept[sku] = order.kept.get(sku, 0) + units
                 order.acknowledged, order.grown = None, True
 
     def _policy(self, order: Order) -> tuple[str, str]:
@@ -218,7 +218,7 @@ class Model:
         if sku is None or product is None:
             yield "not-in-catalog", sku, needed, None
             return
-        available = product.quantity - self.held(sku)
+        available = product.quantity - self.reserved(sku)
         told = available if product.managed else None
         if not product.enabled:
             yield "disabled", sku, needed, told
@@ -260,17 +260,17 @@ class Model:
         if order.commerce in {None, "canceled"}:
             return {}
         return {
-            sku: pieces
-            for sku, pieces in order.kept.items()
+            sku: units
+            for sku, units in order.kept.items()
             if order.acknowledged is None or order.acknowledged > self.products[sku].as_of
         }
 
-    def held(self, sku: str) -> int:
+    def reserved(self, sku: str) -> int:
         return sum(self._holds(order).get(sku, 0) for order in self.orders.values())
 
-    def _freed(self, held: dict[str, int], order: Order) -> None:
+    def _released_skus(self, reserved: dict[str, int], order: Order) -> None:
         now = self._holds(order)
-        for sku in sorted(sku for sku, pieces in held.items() if now.get(sku, 0) < pieces):
+        for sku in sorted(sku for sku, units in reserved.items() if now.get(sku, 0) < units):
             self._rejudge(f"product:{sku}")
 
     def _hear_of(self, told: m.UpdateTold) -> None:
@@ -279,14 +279,14 @@ class Model:
             return
         if order.heard is not None and told.at < order.heard:
             return
-        held = self._holds(order)
+        reserved = self._holds(order)
         self._move(order, told.status)
         order.heard = told.at
         if order.acknowledged is None and (not order.grown or told.at >= self.now):
             order.acknowledged = told.at
         if told.status == "shipped" and order.status != "Canceled":  # rule 17
             order.status = "Shipped"
-        self._freed(held, order)
+        self._released_skus(reserved, order)
 
     def _sync(self, store: str) -> None:
         """Rules 12 and 17."""
@@ -310,7 +310,7 @@ class Model:
                 key: (order.state, _told(order), order.status, order.commerce, order.ignored)
                 for key, order in self.orders.items()
             },
-            held={sku: self.held(sku) for sku in self.products if self.held(sku)},
+            reserved={sku: self.reserved(sku) for sku in self.products if self.reserved(sku)},
             events={key: tuple(one.events) for key, one in self.orders.items() if one.events},
         )
 

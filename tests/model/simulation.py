@@ -19,12 +19,12 @@ from models.errors import Fenced
 from models.events import Event
 from models.ledger import Outgoing, TopicPartition
 from models.outcomes import Blocked, Skipped, Waiting, Withdrawn
+from models.topics import READ_TOPICS, TopicName
 from storage.port import R, Transaction
-from streams.agents import STAGES
+from streams.agents import HANDLERS
 from streams.messages import encode
 from streams.processor import Batch, TopicProcessor
 from streams.publisher import Publisher
-from streams.topics import READ_TOPICS, TopicName
 from tests.builders import NOW, Message, a_message
 from tests.fakes.memory import MemoryStorage
 from tests.fakes.memory_contents import Contents
@@ -171,7 +171,7 @@ class Simulation:
     async def _take_up(self, source: TopicPartition) -> Owned:
         [checkpoint] = await self.storage.claim([source])
         processor = TopicProcessor(
-            [checkpoint], STAGES[TopicName(source.topic)], self.storage, self.publisher, _now
+            [checkpoint], HANDLERS[TopicName(source.topic)], self.storage, self.publisher, _now
         )
         owned = Owned(processor, asyncio.create_task(processor.run()), checkpoint.committed_offset)
         self._owned[source] = owned
@@ -253,7 +253,7 @@ def end_of(contents: Contents, told: Sequence[bytes | str]) -> End:
             made[0] if made else None,
             record.ignored,
         )
-    held = {sku: one.held for sku, one in contents.products.items() if one.held}
+    reserved = {sku: one.reserved for sku, one in contents.products.items() if one.reserved}
     kept = events_by_order(event.body for event in contents.events.values())
     assert events_by_order(told) == kept, "what is kept is what was told"
-    return End(orders, held, kept)
+    return End(orders, reserved, kept)

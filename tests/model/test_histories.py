@@ -13,7 +13,7 @@ from random import Random
 from hypothesis import HealthCheck, example, given, note, settings
 from hypothesis import strategies as st
 
-from handlers.reception import receive
+from handlers.rules.receive import receive
 from models.amazon_order import AmazonOrder
 from models.facts import CommerceStatus
 from models.outcomes import Created
@@ -46,7 +46,7 @@ many = settings(
 
 @many
 @given(source=SOURCES)
-@example(source=Random(729))  # a line's SKU comes with no pieces, and its pieces with no SKU
+@example(source=Random(729))  # a line's SKU comes with no units, and its units with no SKU
 def test_one_message_at_a_time_ends_as_the_model_says_whatever_is_cut_off(source: Random) -> None:
     told = _noted(history(source))
     assert asyncio.run(_one_at_a_time(told, source.randrange(2**32))) == _model(told)

@@ -32,7 +32,7 @@ OPEN = StoreTold("s", 0, imports=True, fba_requires_stock=True, updated=1)
 class Row(NamedTuple):
     message: str
     told: float
-    held: int
+    reserved: int
     available: float
     orders: str
 
@@ -45,10 +45,10 @@ def examples() -> Iterator[ParameterSet]:
         if line.startswith("## "):
             heading = line.removeprefix("## ")
         if line.startswith("| ") and not line.startswith("| message"):
-            message, told, held, available, orders = (
+            message, told, reserved, available, orders = (
                 cell.strip() for cell in line.strip("|").split("|")
             )
-            rows.append(Row(message, float(told), int(held), float(available), orders))
+            rows.append(Row(message, float(told), int(reserved), float(available), orders))
         elif rows and not line:
             yield pytest.param(rows, id=f"{next(number)} {heading}")
             rows = []
@@ -72,7 +72,7 @@ async def _play(rows: list[Row]) -> None:
                 for key, record in sorted(contents.orders.items())
             )
             told = product.product.salable_quantity
-            assert Row(row.message, told, product.held, product.available, states) == row
+            assert Row(row.message, told, product.reserved, product.available, states) == row
     finally:
         await simulation.close()
 

@@ -10,7 +10,7 @@ import httpx
 from console.access import Access
 from console.app import build_app
 from console.cache import Cache
-from console.desk import Desk
+from console.context import ConsoleContext
 from models.amazon_order import AmazonStatus, FulfillmentChannel
 from models.outcomes import ImportState
 from storage.console_reader import OrderRow
@@ -73,11 +73,11 @@ def a_row(**overrides: Any) -> OrderRow:
     )
 
 
-def a_desk(**ports: Any) -> Desk:
+def a_context(**ports: Any) -> ConsoleContext:
     """Return a desk of these ports; what is not given fails when it is asked."""
     missing = Failing(AssertionError("nobody should ask this"))
-    names = ("reader", "orders", "state", "publisher", "replays", "letters", "examiner")
-    return Desk(
+    names = ("reader", "orders", "state", "publisher", "replays", "letters", "health_check")
+    return ConsoleContext(
         **{name: ports.get(name, missing) for name in names},
         access=ports.get("access", Access(None, frozenset(), secure=False)),
         now=lambda: NOW,
@@ -85,7 +85,7 @@ def a_desk(**ports: Any) -> Desk:
     )
 
 
-def a_client(desk: Desk) -> httpx.AsyncClient:
+def a_client(context: ConsoleContext) -> httpx.AsyncClient:
     """Return a client of the whole application; it follows no redirect."""
-    transport = httpx.ASGITransport(build_app(desk), raise_app_exceptions=False)
+    transport = httpx.ASGITransport(build_app(context), raise_app_exceptions=False)
     return httpx.AsyncClient(transport=transport, base_url="http://console")

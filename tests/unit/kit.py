@@ -4,6 +4,9 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+from handlers import blocker_check
+from handlers.handler import Handler
+from handlers.unit_of_work import UnitOfWork
 from models import keys
 from models.decision import Decision
 from models.events import Event
@@ -17,14 +20,11 @@ from models.ledger import (
 )
 from models.records import CommerceOrder, OrderRecord
 from models.replays import ReplayPart
+from models.topics import TopicName
 from storage.port import Transaction
-from streams import blocker_check
-from streams.agents import STAGES
+from streams.agents import HANDLERS
 from streams.messages import encode
-from streams.page import UnitOfWork
 from streams.processor import MAX_WEIGHT
-from streams.stage import Stage
-from streams.topics import TopicName
 from tests.builders import KEY, NOW, Message, a_message, a_replay
 from tests.fakes.memory import MemoryStorage
 
@@ -64,21 +64,23 @@ class World:
         source = TopicPartition(topic, 0)
         messages = [one._replace(offset=self._offsets[topic] + n) for n, one in enumerate(told)]
         self._offsets[topic] += len(messages)
-        stage = STAGES[TopicName(topic)]
-        read = list(stage.read(messages))
-        alone = [one for one in read if stage.weight(one) > MAX_WEIGHT]
+        handler = HANDLERS[TopicName(topic)]
+        read = list(handler.parse(messages))
+        alone = [one for one in read if handler.weight(one) > MAX_WEIGHT]
         for together in [[one] for one in alone] or [read]:
             self.steps[topic] += 1
-            await self._step(stage, together, source)
+            await self._step(handler, together, source)
 
-    async def _step(self, stage: Stage[Any], read: Any, source: TopicPartition) -> None:
+    async def _step(self, handler: Handler[Any], read: Any, source: TopicPartition) -> None:
         async def work(transaction: Transaction) -> Sequence[Outgoing]:
-            page = UnitOfWork(source.topic, self.now)
-            await stage.decide(read, page, transaction)
+            unit_of_work = UnitOfWork(source.topic, self.now)
+            await handler.handle(read, unit_of_work, transaction)
             before = self.storage.contents.checkpoints.get(source, Checkpoint(source, 0))
-            moves = [(before, before.moved(self._offsets[source.topic], tuple(page.outgoing)))]
-            await transaction.write(page.to_changes(), moves)
-            return page.outgoing
+            moves = [
+                (before, before.moved(self._offsets[source.topic], tuple(unit_of_work.outgoing)))
+            ]
+            await transaction.write(unit_of_work.to_changes(), moves)
+            return unit_of_work.outgoing
 
         outgoing = await self.storage.transact(work)
         self.out += outgoing
@@ -101,8 +103,8 @@ class World:
     def commerce_order(self, key: str = KEY) -> CommerceOrder:
         return self.storage.contents.commerce_orders[keys.commerce_order_id(key)]
 
-    def held(self, sku: str = "SKU-1") -> int:
-        return self.storage.contents.products[sku].held
+    def reserved(self, sku: str = "SKU-1") -> int:
+        return self.storage.contents.products[sku].reserved
 
     @property
     def events(self) -> list[str]:

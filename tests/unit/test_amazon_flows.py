@@ -9,7 +9,7 @@ import pytest
 from models.amazon_order import Completeness
 from models.facts import CommerceStatus
 from models.outcomes import Created, MissingDetail, Waiting, WaitingReason
-from streams.topics import TopicName
+from models.topics import TopicName
 from tests.builders import KEY, ORDER, STORE, a_message, a_product, a_store, money
 from tests.unit.kit import World
 

@@ -22,7 +22,7 @@ from tests.builders import (
     an_order,
     money,
 )
-from tests.unit.console_kit import a_client, a_desk
+from tests.unit.console_kit import a_client, a_context
 from tests.unit.readers import FakeReader, opened
 
 CHANGES = (
@@ -40,7 +40,7 @@ def a_history() -> OrderHistory:
     commerce = a_commerce_order(
         total=money("10.00"),
         lines=(CommerceLine(asked, "SKU-1"), gone),
-        holds=(Reservation("SKU-1", 1),),
+        reservations=(Reservation("SKU-1", 1),),
         buyer_requested_cancel=True,
         address_known=True,
     )
@@ -75,7 +75,7 @@ def test_explain_tells_what_was_amended_and_what_the_order_is_now(
     shown = " ".join(capsys.readouterr().out.split())
     for part in (
         "It has 1 of SKU-1 (the buyer asks to cancel); total 10.00 USD; address known; holds 1 of",
-        "more pieces than before",
+        "more units than before",
         "the buyer asks to cancel",
         "Found cheaper",
         "total 40.00 → 10.00",
@@ -138,7 +138,7 @@ class OneOrder:
             (
                 "the buyer asks to cancel",
                 "asks to cancel: <bdi>Found cheaper</bdi>",
-                "warning: more pieces than before, not all reserved",
+                "warning: more units than before, not all reserved",
                 "line item-1: quantity 3 → 1",
                 "total 40.00 → 10.00",
                 "address known → changed",
@@ -159,8 +159,8 @@ class OneOrder:
 )
 async def test_the_order_page_tells_what_was_amended(language: str, words: tuple[str, ...]) -> None:
     world: Any = OneOrder()
-    desk = a_desk(reader=world, orders=world, state=world)
-    async with a_client(desk) as client:
+    context = a_context(reader=world, orders=world, state=world)
+    async with a_client(context) as client:
         page = await client.get(f"/orders/{STORE}/{ORDER}", headers={"accept-language": language})
     assert page.status_code == 200
     for part in words:
@@ -171,8 +171,8 @@ async def test_the_order_page_tells_what_was_amended(language: str, words: tuple
 @pytest.mark.parametrize(("language", "known"), [("en", "known"), ("de", "bekannt")])
 async def test_the_commerce_order_page_tells_what_it_is_now(language: str, known: str) -> None:
     world: Any = OneOrder()
-    desk = a_desk(reader=world, orders=world, state=world)
-    async with a_client(desk) as client:
+    context = a_context(reader=world, orders=world, state=world)
+    async with a_client(context) as client:
         page = await client.get("/commerce/any", headers={"accept-language": language})
     assert page.status_code == 200
     assert f"<dd>{known}</dd>" in page.text

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.judgement import judge
-from handlers.reception import receive
+from handlers.rules.check_order import check_order
+from handlers.rules.receive import receive
 from models.amazon_order import Address, AmazonOrder
 from models.catalog import Catalog
 from models.facts import CommerceStatus
@@ -63,43 +63,45 @@ class Played(NamedTuple):
     record: OrderRecord
     order: CommerceOrder
     events: Sequence[dict[str, Any]]
-    held: Counter[str]
+    reserved: Counter[str]
 
 
 def created() -> Played:
-    decision = judge(a_record(order=AT_CREATION), a_store(), catalog({}), 1, an_occasion())
+    decision = check_order(a_record(order=AT_CREATION), a_store(), catalog({}), 1, an_occasion())
     assert decision is not None
     assert decision.commerce_order is not None
-    held = Counter({hold.sku: hold.quantity for hold in decision.takes})
+    reserved = Counter({reservation.sku: reservation.quantity for reservation in decision.reserves})
     told = [json.loads(event.body) for event in decision.events]
-    return Played(decision.record, decision.commerce_order, told, held)
+    return Played(decision.record, decision.commerce_order, told, reserved)
 
 
-def catalog(held: dict[str, int] | Counter[str]) -> Catalog:
+def catalog(reserved: dict[str, int] | Counter[str]) -> Catalog:
     products = (a_product(sku=sku, salable_quantity=9) for sku in SKUS)
-    return a_catalog(*products, held=dict(held))
+    return a_catalog(*products, reserved=dict(reserved))
 
 
 def play(news: Sequence[AmazonOrder], status: CommerceStatus = CommerceStatus.PROCESSING) -> Played:
     """Tell news of an order that was created, one after the other."""
-    record, order, told, held = created()
+    record, order, told, reserved = created()
     order = replace(order, status=status)
     for one in news:
-        stock = catalog(held)
+        stock = catalog(reserved)
         decision = receive(record, STORE, one, a_store(), order, an_occasion(), stock)
-        before = held.copy()
-        for hold in decision.takes:
-            held[hold.sku] += hold.quantity
-            assert stock.products[hold.sku].available >= hold.quantity, "not there to be taken"
-        for hold in decision.frees:
-            held[hold.sku] -= hold.quantity
-        assert decision.commerce_order is not None or held == before
+        before = reserved.copy()
+        for reservation in decision.reserves:
+            reserved[reservation.sku] += reservation.quantity
+            assert stock.products[reservation.sku].available >= reservation.quantity, (
+                "not there to be taken"
+            )
+        for reservation in decision.releases:
+            reserved[reservation.sku] -= reservation.quantity
+        assert decision.commerce_order is not None or reserved == before
         record, order = decision.record, decision.commerce_order or order
         told = [*told, *(json.loads(event.body) for event in decision.events)]
-        assert {hold.sku: hold.quantity for hold in order.holds} == {
-            sku: pieces for sku, pieces in held.items() if pieces
+        assert {reservation.sku: reservation.quantity for reservation in order.reservations} == {
+            sku: units for sku, units in reserved.items() if units
         }
-    return Played(record, order, told, held)
+    return Played(record, order, told, reserved)
 
 
 def timed(news: Sequence[AmazonOrder]) -> list[AmazonOrder]:
@@ -208,7 +210,7 @@ def told_by(body: dict[str, Any]) -> dict[tuple[str, str | None], object]:
 def test_once_commerce_has_shipped_nothing_is_freed_or_taken(
     news: list[AmazonOrder], status: str
 ) -> None:
-    assert play(timed(news), CommerceStatus(status)).held == created().held
+    assert play(timed(news), CommerceStatus(status)).reserved == created().reserved
 
 
 @given(st.lists(bodies, max_size=6))
@@ -217,13 +219,15 @@ def test_an_order_never_reserves_more_than_it_needs(news: list[AmazonOrder]) -> 
     needed: Counter[str] = Counter()
     for line in played.order.lines:
         needed[line.sku] += line.item.quantity
-    assert all(hold.quantity <= needed[hold.sku] for hold in played.order.holds)
+    assert all(
+        reservation.quantity <= needed[reservation.sku] for reservation in played.order.reservations
+    )
     grown = any(
         change["field"] == "quantity" and change["to"] > change["from"]
         for event in played.events
         for change in event.get("changes", ())
     )
     if not grown:
-        assert {hold.sku: hold.quantity for hold in played.order.holds} == {
-            sku: pieces for sku, pieces in needed.items() if pieces
-        }
+        assert {
+            reservation.sku: reservation.quantity for reservation in played.order.reservations
+        } == {sku: units for sku, units in needed.items() if units}

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from handlers.amendments import products_to_grow_by
+from handlers.rules.amendments import products_to_grow_by
 from models.events import Event
 from models.ledger import CommandMessage
 from models.outcomes import Blocked, Created
-from streams.topics import TopicName
+from models.topics import TopicName
 from tests.builders import (
     ORDER,
     STORE,
@@ -82,7 +82,7 @@ def entry(world: World) -> str:
     return world.storage.contents.histories[f"{STORE}/{ORDER}"][-1].what
 
 
-def pieces(world: World) -> dict[str, int]:
+def units(world: World) -> dict[str, int]:
     return {one.item.order_item_id: one.item.quantity for one in world.commerce_order().lines}
 
 
@@ -98,7 +98,7 @@ async def test_rule_16_a_partial_cancellation_is_told_and_frees_what_others_wait
     out = await world.tell(ORDERS, news(2, line("1", 1), line("2", 0)))
     assert woken(out) == ["product:SKU-1"]
     assert isinstance(world.order(f"{STORE}/other").outcome, Created)
-    assert world.held() == 3
+    assert world.reserved() == 3
     [amended] = bodies(world)
     assert amended["total"] == "10.00"
     assert [(one["order_item_id"], one["quantity"]) for one in amended["lines"]] == [("1", 1)]
@@ -108,7 +108,7 @@ async def test_rule_16_a_partial_cancellation_is_told_and_frees_what_others_wait
         ("price", "1", {"amount": "30.00"} | USD, {"amount": "10.00"} | USD),
         ("quantity", "2", 1, 0),
     ]
-    assert pieces(world) == {"1": 1, "2": 0}
+    assert units(world) == {"1": 1, "2": 0}
     assert entry(world) == "amended"
 
 
@@ -126,13 +126,16 @@ async def test_rule_16_the_same_news_again_tells_nothing_again() -> None:
 async def test_rule_16_a_line_that_is_gone_is_dropped_and_one_that_is_not_named_is_not() -> None:
     world = await a_world()
     await world.tell(ORDERS, news(1, line("1"), line("2")))
-    page = {"AmazonOrderId": ORDER, "OrderItems": [{"OrderItemId": "2", "QuantityOrdered": 1}]}
+    page = {
+        "AmazonOrderId": ORDER,
+        "OrderItems": [{"OrderItemId": "2", "QuantityOrdered": 1}],
+    }
     await world.tell(ORDERS, a_message({"payload": page}))
     await world.tell(ORDERS, a_change(2, ("2", 1)))
     assert world.events == [CREATED]
     await world.tell(ORDERS, news(3, line("2")))
-    assert pieces(world) == {"1": 0, "2": 1}
-    assert world.held() == 1
+    assert units(world) == {"1": 0, "2": 1}
+    assert world.reserved() == 1
 
 
 async def test_rule_16_news_of_one_thing_alone_is_enough() -> None:
@@ -157,7 +160,7 @@ async def test_rule_16_an_empty_list_of_lines_drops_none() -> None:
     }
     await world.tell(ORDERS, order, {"payload": order})
     assert world.events == [CREATED]
-    assert world.held() == 3
+    assert world.reserved() == 3
 
 
 def a_change(hours: float, *items: tuple[str, int], **fields: Any) -> dict[str, Any]:
@@ -190,25 +193,25 @@ async def test_rule_16_a_notification_of_one_item_amends_that_item() -> None:
     await world.tell(ORDERS, news(1, line("1", 2), line("2", 2)))
     await world.tell(ORDERS, a_change(2, ("2", 1)))
     assert changes(world) == [("quantity", "2", 2, 1)]
-    assert world.held() == 3
+    assert world.reserved() == 3
 
 
 async def test_rule_16_lines_of_one_product_shrink_and_grow_together() -> None:
     world = await a_world()
     await world.tell(ORDERS, news(1, line("1", 3), line("2", 1)))
     await world.tell(ORDERS, news(2, line("1", 1), line("2", 2)))
-    assert world.held() == 3
-    assert pieces(world) == {"1": 1, "2": 2}
+    assert world.reserved() == 3
+    assert units(world) == {"1": 1, "2": 2}
 
 
 async def test_rule_16_partly_canceled_then_canceled_frees_every_piece_once() -> None:
     world = await a_world()
     await world.tell(ORDERS, news(1, line("1", 3)), news(1, line("1", 5), amazon_order_id="other"))
     await world.tell(ORDERS, news(2, line("1", 1)))
-    assert world.held() == 6
+    assert world.reserved() == 6
     await world.tell(ORDERS, news(3, line("1", 0), status="Canceled", total=None))
     assert world.events == [CREATED, CREATED, AMENDED, MOVED]
-    assert world.held() == 5
+    assert world.reserved() == 5
 
 
 async def test_rule_16_a_cancellation_after_commerce_has_shipped_amends_nothing() -> None:
@@ -217,7 +220,7 @@ async def test_rule_16_a_cancellation_after_commerce_has_shipped_amends_nothing(
     await world.tell(UPDATES, told(an_update("shipped", at=later(2))))
     await world.tell(ORDERS, news(3, line("1", 0), status="Canceled"))
     assert world.events == [CREATED, MOVED]
-    assert (pieces(world), world.held()) == ({"1": 3}, 3)
+    assert (units(world), world.reserved()) == ({"1": 3}, 3)
 
 
 async def test_rule_16_another_currency_is_told_as_such() -> None:
@@ -236,8 +239,8 @@ async def test_rule_16_a_cancellation_tells_no_amendment_of_what_it_cancels() ->
     still = line("1", 3, buyer_requested_cancel=True)
     await world.tell(ORDERS, news(3, still, status="Canceled"))
     assert world.events == [CREATED, MOVED]
-    assert world.held() == 0
-    assert pieces(world) == {"1": 3}
+    assert world.reserved() == 0
+    assert units(world) == {"1": 3}
 
 
 @pytest.mark.parametrize("shipped", [{"quantity": 2}, {"quantity_shipped": 2}])
@@ -251,7 +254,7 @@ async def test_rule_16_a_short_shipment_is_amended_first_then_complete(
     assert world.events == [CREATED, AMENDED, MOVED]
     assert bodies(world)[0]["status"] == "processing"
     assert ("quantity", "1", 3, 2) in changes(world)
-    assert world.held() == 3
+    assert world.reserved() == 3
     await world.tell(ORDERS, news(3, *lines, status="Shipped"))
     assert len(world.events) == 3
 
@@ -261,7 +264,7 @@ async def test_rule_16_a_shipment_that_counts_no_piece_as_shipped_is_not_short()
     await world.tell(ORDERS, news(1, line("1", 3, quantity_shipped=0)))
     await world.tell(ORDERS, news(2, line("1", 3, quantity_shipped=0), status="Shipped"))
     assert world.events == [CREATED, MOVED]
-    assert pieces(world) == {"1": 3}
+    assert units(world) == {"1": 3}
 
 
 async def test_rule_16_a_shipment_with_a_line_that_was_not_shipped_drops_it() -> None:
@@ -269,7 +272,7 @@ async def test_rule_16_a_shipment_with_a_line_that_was_not_shipped_drops_it() ->
     await world.tell(ORDERS, news(1, line("1", 3), line("2", 1)))
     lines = [line("1", 3, quantity_shipped=3), line("2", 1, quantity_shipped=0)]
     await world.tell(ORDERS, news(2, *lines, status="Shipped"))
-    assert pieces(world) == {"1": 3, "2": 0}
+    assert units(world) == {"1": 3, "2": 0}
 
 
 async def test_rule_16_once_commerce_has_shipped_pieces_are_amended_and_none_is_freed() -> None:
@@ -278,9 +281,9 @@ async def test_rule_16_once_commerce_has_shipped_pieces_are_amended_and_none_is_
     await world.tell(UPDATES, told(an_update("shipped", at=later(2))))
     out = await world.tell(ORDERS, news(3, line("1", 1)))
     assert world.events == [CREATED, MOVED, AMENDED]
-    assert (world.held(), woken(out)) == (3, [])
+    assert (world.reserved(), woken(out)) == (3, [])
     await world.tell(PRODUCTS, told(a_product(as_of=later(4))))
-    assert world.held() == 0
+    assert world.reserved() == 0
 
 
 @pytest.mark.parametrize("status", ["complete", "canceled"])
@@ -289,7 +292,7 @@ async def test_rule_16_after_the_end_only_late_details_are_amended(status: str) 
     plain = line("1", 3) | {"price": None}
     await world.tell(ORDERS, news(1, plain, total=None))
     await world.tell(UPDATES, told(an_update(status, at=later(2))))
-    held = world.held()
+    reserved = world.reserved()
     late = line("1", 1, tax=USD | {"amount": "1.00"}, buyer_requested_cancel=False)
     await world.tell(ORDERS, news(3, late, line("2"), ship_to={"lines": ["1 Test St"]}))
     assert changes(world) == [
@@ -298,8 +301,8 @@ async def test_rule_16_after_the_end_only_late_details_are_amended(status: str) 
         ("price", "1", None, {"amount": "10.00"} | USD),
         ("tax", "1", None, {"amount": "1.00"} | USD),
     ]
-    assert pieces(world) == {"1": 3}
-    assert (world.held(), world.commerce_order().address_known) == (held, False)
+    assert units(world) == {"1": 3}
+    assert (world.reserved(), world.commerce_order().address_known) == (reserved, False)
     await world.tell(ORDERS, news(4, line("1", 3)))
     changed = [("total", None, "20.00", "30.00")] if status == "complete" else []
     assert len(bodies(world)) == 1 + len(changed)
@@ -313,7 +316,7 @@ async def test_rule_16_amazons_own_orders_get_prices_that_come_later() -> None:
     await world.tell(ORDERS, news(2, line("1", 3), **bare))
     assert [one[0] for one in changes(world)] == ["total", "currency", "price"]
     assert world.events == [CREATED, AMENDED]
-    assert world.held() == 0
+    assert world.reserved() == 0
 
 
 async def test_rule_16_an_address_that_comes_later_is_told_and_nothing_of_its_text() -> None:
@@ -365,21 +368,23 @@ async def test_rule_16_what_was_reserved_at_creation_counts_whatever_is_matched_
     await world.tell(ORDERS, news(1, line("1", 3)))
     await world.tell(LISTINGS, told(a_listing(seller_sku="SKU-1", sku="SKU-2")))
     await world.tell(ORDERS, news(2, line("1", 1)))
-    assert (world.held("SKU-1"), world.held("SKU-2")) == (1, 0)
+    assert (world.reserved("SKU-1"), world.reserved("SKU-2")) == (1, 0)
     assert [one["sku"] for one in bodies(world)[0]["lines"]] == ["SKU-1"]
     await world.tell(ORDERS, news(3, line("1", 2), line("2", 4)))
-    assert (world.held("SKU-1"), world.held("SKU-2")) == (2, 4)
+    assert (world.reserved("SKU-1"), world.reserved("SKU-2")) == (2, 4)
 
 
-@pytest.mark.parametrize(("stock", "held", "what"), [(5, 5, "amended-up"), (4, 2, "amended-short")])
+@pytest.mark.parametrize(
+    ("stock", "reserved", "what"), [(5, 5, "amended-up"), (4, 2, "amended-short")]
+)
 async def test_rule_16_more_pieces_are_told_with_a_warning_and_reserved_if_available(
-    stock: int, held: int, what: str
+    stock: int, reserved: int, what: str
 ) -> None:
     world = await a_world(stock=stock)
     await world.tell(ORDERS, news(1, line("1", 2)))
     await world.tell(ORDERS, news(2, line("1", 5)))
     assert ("quantity", "1", 2, 5) in changes(world)
-    assert (world.held(), entry(world)) == (held, what)
+    assert (world.reserved(), entry(world)) == (reserved, what)
 
 
 async def test_rule_16_a_new_line_is_told_with_a_warning_once_it_says_what_was_bought() -> None:
@@ -393,17 +398,17 @@ async def test_rule_16_a_new_line_is_told_with_a_warning_once_it_says_what_was_b
         ("quantity", "2", 0, 2),
         ("price", "2", None, {"amount": "20.00"} | USD),
     ]
-    assert (world.held("SKU-2"), entry(world)) == (2, "amended-up")
+    assert (world.reserved("SKU-2"), entry(world)) == (2, "amended-up")
 
 
 async def test_rule_16_a_new_line_of_no_product_is_told_and_reserves_nothing() -> None:
     world = await a_world()
     await world.tell(ORDERS, news(1, line()))
     await world.tell(ORDERS, news(2, line(), line("2", seller_sku="NOWHERE")))
-    assert pieces(world) == {"1": 1, "2": 1}
+    assert units(world) == {"1": 1, "2": 1}
     assert entry(world) == "amended-short"
     await world.tell(ORDERS, news(3, line(), line("2", 0)), news(4, line(), status="Canceled"))
-    assert world.held() == 0
+    assert world.reserved() == 0
 
 
 async def test_rule_16_more_pieces_in_one_batch_are_not_promised_to_two_orders() -> None:
@@ -411,13 +416,13 @@ async def test_rule_16_more_pieces_in_one_batch_are_not_promised_to_two_orders()
     both = ("1", "2")
     await world.tell(ORDERS, *[news(1, line("1", 2), amazon_order_id=one) for one in both])
     await world.tell(ORDERS, *[news(2, line("1", 4), amazon_order_id=one) for one in both])
-    assert world.held() == 6
+    assert world.reserved() == 6
     await world.tell(
         ORDERS,
         news(3, line("1", 1), amazon_order_id="1"),
         news(3, line("1", 5), amazon_order_id="2"),
     )
-    assert world.held() == 1 + 3, "the second has one piece more, and two that it never got"
+    assert world.reserved() == 1 + 3, "the second has one unit more, and two that it never got"
 
 
 async def test_rule_10_what_commerce_has_counted_is_not_freed_a_second_time() -> None:
@@ -425,11 +430,11 @@ async def test_rule_10_what_commerce_has_counted_is_not_freed_a_second_time() ->
     await world.tell(ORDERS, news(1, line("1", 3)))
     await world.tell(UPDATES, told(an_update("processing", at=later(2))))
     await world.tell(PRODUCTS, told(a_product(salable_quantity=2, as_of=later(3))))
-    assert world.held() == 0
+    assert world.reserved() == 0
     out = await world.tell(ORDERS, news(4, line("1", 1)))
-    assert (world.held(), woken(out)) == (0, [])
+    assert (world.reserved(), woken(out)) == (0, [])
     await world.tell(ORDERS, news(5, line("1", 0), status="Canceled"))
-    assert world.held() == 0
+    assert world.reserved() == 0
 
 
 async def test_rule_10_an_order_that_has_grown_is_reserved_until_it_is_acknowledged_again() -> None:
@@ -439,11 +444,11 @@ async def test_rule_10_an_order_that_has_grown_is_reserved_until_it_is_acknowled
     world.now = later(0)
     await world.tell(ORDERS, news(2, line("1", 4)))
     await world.tell(PRODUCTS, told(a_product(salable_quantity=3, as_of=later(1))))
-    assert world.held() == 4, "Commerce may not know yet that it has grown"
+    assert world.reserved() == 4, "Commerce may not know yet that it has grown"
     await world.tell(UPDATES, told(an_update("processing", at=later(-1))))
-    assert world.held() == 4, "said before it has grown"
+    assert world.reserved() == 4, "said before it has grown"
     await world.tell(UPDATES, told(an_update("processing", at=later(1))))
-    assert world.held() == 0
+    assert world.reserved() == 0
 
 
 async def test_rule_6_a_request_after_the_creation_is_passed_on_once() -> None:

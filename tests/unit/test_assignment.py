@@ -6,14 +6,14 @@ from dataclasses import replace
 
 import pytest
 
+from handlers.handler import Handler
+from handlers.unit_of_work import UnitOfWork
 from models.errors import Fenced
 from models.ledger import Checkpoint, OffsetReset, TopicPartition
+from models.messages import Incoming
 from storage.port import Transaction
 from streams.assignment import LogBounds, PartitionAssignment
-from streams.messages import Incoming
-from streams.page import UnitOfWork
 from streams.processor import MAX_WEIGHT, Batch
-from streams.stage import Stage
 from tests.builders import NOW, a_message
 from tests.fakes.memory import MemoryStorage
 from tests.waiting import PATIENCE
@@ -26,19 +26,19 @@ async def bounds_of(sources: Collection[TopicPartition]) -> dict[TopicPartition,
     return {source: BOUNDS[source] for source in sources}
 
 
-class Gated(Stage[Incoming]):
+class Gated(Handler[Incoming]):
     """A stage that decides while its gate is open."""
 
     def __init__(self) -> None:
         self.gate = asyncio.Event()
 
-    def read(self, messages: Sequence[Incoming]) -> Sequence[Incoming]:
+    def parse(self, messages: Sequence[Incoming]) -> Sequence[Incoming]:
         return messages
 
-    async def decide(
-        self, read: Sequence[Incoming], page: UnitOfWork, transaction: Transaction
+    async def handle(
+        self, parsed: Sequence[Incoming], unit_of_work: UnitOfWork, transaction: Transaction
     ) -> None:
-        del read, page, transaction
+        del parsed, unit_of_work, transaction
         await self.gate.wait()
 
 

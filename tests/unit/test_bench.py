@@ -102,7 +102,7 @@ def test_each_bar_is_met_on_its_own_side_only() -> None:
 def test_the_innermost_telling_frame_says_what_a_sample_was_for() -> None:
     processor = Frame("TopicProcessor._decide", "streams/processor.py")
     model = Frame("BaseModel.model_construct", "pydantic/main.py")
-    assert part_of([processor, Frame("judge", "handlers/judgement.py"), model]) == "decide"
+    assert part_of([processor, Frame("judge", "handlers/rules/check_order.py"), model]) == "decide"
     assert part_of([processor, Frame("ImportPolicyStage.read", "streams/x.py"), model]) == "decode"
     assert part_of([processor, Frame("order_out", "storage/order_documents.py"), model]) == "gather"
     assert part_of([processor, Frame("order_in", "storage/order_documents.py"), model]) == "write"

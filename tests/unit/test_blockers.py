@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from handlers.blockers import depends_on, find_blockers, needs_of
+from handlers.rules.blockers import depends_on, find_blockers, needs_of
 from models.amazon_order import FulfillmentChannel
 from models.blockers import REMEDIES, Blocker, BlockerCode
 from models.catalog import Catalog
@@ -101,7 +101,7 @@ def test_all_causes_of_all_lines_are_named_whatever_the_order_of_the_lines() -> 
 
 @pytest.mark.parametrize(("quantity", "blocked"), [(4, False), (5, False), (6, True)])
 def test_stock_is_enough_up_to_the_last_piece(quantity: int, blocked: bool) -> None:
-    catalog = a_catalog(a_product(salable_quantity=8), held={"SKU-1": 3})
+    catalog = a_catalog(a_product(salable_quantity=8), reserved={"SKU-1": 3})
     assert bool(found(catalog, an_item(quantity=quantity))) is blocked
 
 
@@ -122,7 +122,7 @@ def test_a_seller_sku_that_is_matched_is_not_looked_for_by_its_name() -> None:
 
 
 def test_stock_that_is_not_managed_never_runs_out() -> None:
-    catalog = a_catalog(a_product(manage_stock=False, salable_quantity=0), held={"SKU-1": 9})
+    catalog = a_catalog(a_product(manage_stock=False, salable_quantity=0), reserved={"SKU-1": 9})
     assert found(catalog, an_item(quantity=50)) == ()
     off = a_catalog(a_product(manage_stock=False, salable_quantity=0, enabled=False))
     assert [(one.code, one.available) for one in found(off, an_item())] == [(DISABLED, None)]

@@ -91,7 +91,7 @@ def a_history(store_id: str = "de") -> OrderHistory:
         "enabled": True,
         "manage_stock": True,
         "salable_quantity": 4.0,
-        "held": 3,
+        "reserved": 3,
         "as_of": AT,
     }
     entry = HistoryEntry(

@@ -7,14 +7,14 @@ from typing import Any
 
 from faust.types import TP
 
+from handlers.handler import Handler
+from handlers.unit_of_work import UnitOfWork
 from models.ledger import Checkpoint, Outgoing, TopicPartition
+from models.messages import Incoming
 from storage.port import Transaction
 from streams.agents import AppOptions, build_app
 from streams.assignment import LogBounds, PartitionAssignment
-from streams.messages import Incoming
-from streams.page import UnitOfWork
 from streams.processor import Batch
-from streams.stage import Stage
 from tests.builders import NOW, a_command, a_message
 from tests.fakes.memory import MemoryStorage
 from tests.waiting import PATIENCE
@@ -23,15 +23,15 @@ ORDERS = TP("amazon.orders", 0)
 SOURCE = TopicPartition(*ORDERS)
 
 
-class OneEach(Stage[Incoming]):
+class OneEach(Handler[Incoming]):
     """A stage that publishes a message for each one it is given."""
 
-    def read(self, messages: Sequence[Incoming]) -> Sequence[Incoming]:
+    def parse(self, messages: Sequence[Incoming]) -> Sequence[Incoming]:
         return messages
 
-    async def decide(self, read: Any, page: UnitOfWork, transaction: Transaction) -> None:
+    async def handle(self, read: Any, unit_of_work: UnitOfWork, transaction: Transaction) -> None:
         del transaction
-        page.outgoing += [a_command(str(message.offset)) for message in read]
+        unit_of_work.outgoing += [a_command(str(message.offset)) for message in read]
 
 
 class Gated:

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from console.access import Access
+from console.auth import hashed
 from console.users import hash_password, read_users
-from console.visit import hashed
 from models.errors import BrokerUnavailable
 from storage.console_state import AuditEntry, Session
-from tests.unit.console_kit import NOW, Failing, Quiet, a_client, a_desk, a_row
+from tests.unit.console_kit import NOW, Failing, Quiet, a_client, a_context, a_row
 
 NAVIGATES = {"sec-fetch-mode": "navigate", "sec-fetch-dest": "document"}
 ELSEWHERE = {"sec-fetch-site": "cross-site"}
@@ -55,7 +55,7 @@ class Orders(Quiet):
 async def test_another_site_loads_no_page_in_the_background(
     headers: dict[str, str], path: str, method: str
 ) -> None:
-    async with a_client(a_desk()) as client:
+    async with a_client(a_context()) as client:
         assert (await client.request(method, path, headers=headers)).status_code == 403
 
 
@@ -64,7 +64,7 @@ async def test_a_link_of_another_site_records_and_costs_nothing_until_it_is_mean
     path: str,
 ) -> None:
     state = State()
-    async with a_client(a_desk(state=state, orders=Orders())) as client:
+    async with a_client(a_context(state=state, orders=Orders())) as client:
         answer = await client.get(path, headers={**ELSEWHERE, **NAVIGATES})
         assert answer.status_code == 403
         assert f'href="{path.replace("&", "&amp;")}"' in answer.text
@@ -73,7 +73,7 @@ async def test_a_link_of_another_site_records_and_costs_nothing_until_it_is_mean
 
 async def test_what_is_meant_is_done_and_recorded() -> None:
     state = State()
-    async with a_client(a_desk(state=state, orders=Orders())) as client:
+    async with a_client(a_context(state=state, orders=Orders())) as client:
         for headers in ({"sec-fetch-site": "same-origin"}, {"sec-fetch-site": "none"}, {}):
             assert (await client.get("/orders.csv", headers=headers)).status_code == 200
     assert state.recorded == ["exported"] * 3
@@ -81,7 +81,7 @@ async def test_what_is_meant_is_done_and_recorded() -> None:
 
 async def test_a_link_of_another_site_to_a_page_is_followed() -> None:
     down = Failing(BrokerUnavailable())
-    async with a_client(a_desk(state=State(), replays=down, reader=down)) as client:
+    async with a_client(a_context(state=State(), replays=down, reader=down)) as client:
         for path in ("/replays/abc", "/"):
             answer = await client.get(path, headers={**ELSEWHERE, **NAVIGATES})
             assert "Kafka does not answer." in answer.text  # it was asked for
@@ -110,7 +110,7 @@ async def test_a_browser_that_does_not_tell_tells_by_its_cookies(
         hashed("token"), "olga", password, "csrf", NOW, NOW + timedelta(hours=1)
     )
     access = Access(users, frozenset(), secure=False)
-    async with a_client(a_desk(access=access, state=state, orders=Orders())) as client:
+    async with a_client(a_context(access=access, state=state, orders=Orders())) as client:
         answer = await client.get("/orders.csv", headers=headers)
     assert answer.status_code == status
     given = answer.headers.get_list("set-cookie")
@@ -128,7 +128,7 @@ async def test_dry_runs_at_once_are_few_and_shut_no_page_out() -> None:
             await end.wait()
             raise BrokerUnavailable
 
-    async with a_client(a_desk(replays=Slow(), reader=Failing(BrokerUnavailable()))) as client:
+    async with a_client(a_context(replays=Slow(), reader=Failing(BrokerUnavailable()))) as client:
         path = "/replays/new?state=blocked"
         running = [asyncio.create_task(client.get(path)) for _ in range(2)]
         for _ in running:

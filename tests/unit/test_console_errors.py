@@ -13,7 +13,7 @@ from console.error_pages import PROBLEMS
 from console.ports import PortError
 from models.errors import BrokerUnavailable, StorageUnavailable
 from storage.console_reader import Activity, Hour, OrderRow, QueryTookTooLong, TooManyToSort
-from tests.unit.console_kit import NOW, Failing, Quiet, a_client, a_desk, a_row
+from tests.unit.console_kit import NOW, Failing, Quiet, a_client, a_context, a_row
 from tests.unit.readers import FakeReader
 
 SECRET = "Erika Mustermann, erika@example.org"  # noqa: S105 - a buyer, who must not be shown
@@ -43,9 +43,9 @@ async def test_every_page_says_what_happened_and_what_to_do(
     path: str, error: Exception, status: int
 ) -> None:
     failing = Failing(error)
-    names = ("reader", "orders", "state", "replays", "letters", "examiner")
+    names = ("reader", "orders", "state", "replays", "letters", "health_check")
     with capture_logs() as logged:
-        async with a_client(a_desk(**dict.fromkeys(names, failing))) as client:
+        async with a_client(a_context(**dict.fromkeys(names, failing))) as client:
             answer = await client.get(path)
     shown = answer.text
     assert answer.status_code == status
@@ -54,14 +54,14 @@ async def test_every_page_says_what_happened_and_what_to_do(
     assert answer.headers["content-type"].startswith("text/html")
     assert "default-src 'none'" in answer.headers["content-security-policy"]
     for text in (shown, str(logged)):
-        assert not any(piece in text for piece in ("Erika", "example.org", "Traceback"))
+        assert not any(unit in text for unit in ("Erika", "example.org", "Traceback"))
     broken = [entry for entry in logged if entry["event"] == "page-failed"]
     assert [one["error"] for one in broken] == ([type(error).__name__] if status == 500 else [])
 
 
 async def test_an_export_that_cannot_begin_is_a_page_and_no_empty_file() -> None:
-    desk = a_desk(orders=Failing(QueryTookTooLong()), state=Quiet())
-    async with a_client(desk) as client:
+    context = a_context(orders=Failing(QueryTookTooLong()), state=Quiet())
+    async with a_client(context) as client:
         answer = await client.get("/orders.csv")
     assert answer.status_code == 503
     assert "content-disposition" not in answer.headers
@@ -83,8 +83,8 @@ class SlowOrders(Quiet):
 
 async def test_a_dashboard_whose_orders_take_too_long_shows_its_numbers() -> None:
     """It answered 500 on a slow machine."""
-    desk = a_desk(orders=SlowOrders(), reader=FakeReader(blocked={"us": 4_711}))
-    async with a_client(desk) as client:
+    context = a_context(orders=SlowOrders(), reader=FakeReader(blocked={"us": 4_711}))
+    async with a_client(context) as client:
         answer = await client.get("/")
     assert answer.status_code == 200
     assert "4,711" in answer.text
@@ -93,7 +93,7 @@ async def test_a_dashboard_whose_orders_take_too_long_shows_its_numbers() -> Non
 
 async def test_what_the_program_refuses_is_shown_in_its_own_words() -> None:
     replays = Failing(PortError("There is no order to replay."))
-    async with a_client(a_desk(replays=replays)) as client:
+    async with a_client(a_context(replays=replays)) as client:
         assert "There is no order to replay." in (await client.get("/replays/abc")).text
 
 
@@ -102,7 +102,7 @@ async def test_what_the_program_refuses_is_shown_in_its_own_words() -> None:
     [("GET", "/nowhere", 404), ("GET", "/products/enable", 405), ("DELETE", "/", 405)],
 )
 async def test_what_is_not_there_is_said_so(method: str, path: str, status: int) -> None:
-    async with a_client(a_desk()) as client:
+    async with a_client(a_context()) as client:
         answer = await client.request(method, path)
     assert answer.status_code == status
     assert answer.text.strip()
@@ -135,7 +135,7 @@ async def test_an_answer_that_breaks_off_is_not_made_to_look_whole() -> None:
         "query_string": b"",
         "headers": [],
     }
-    app = build_app(a_desk(orders=BreaksOff(), state=Quiet()))
+    app = build_app(a_context(orders=BreaksOff(), state=Quiet()))
     await app(scope, nothing, keep)
     assert [one["type"] for one in sent] == ["http.response.start", "http.response.body"]
     assert sent[-1]["more_body"] is True

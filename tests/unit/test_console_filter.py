@@ -245,9 +245,9 @@ def test_a_place_at_the_calendars_end_is_read_from(year: int, descending: bool) 
     for forward in (True, False):
         for stretch in stretches(query, place, forward=forward):
             assert windows(stretch, query.sort, NOON, NOON)
-            pieces = Pieces(stretch, query.sort, NOON, NOON)
+            units = Pieces(stretch, query.sort, NOON, NOON)
             width = timedelta(hours=1)
-            while pieces.cut(width) is not None:
+            while units.cut(width) is not None:
                 width *= 8
 
 

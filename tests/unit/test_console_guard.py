@@ -6,15 +6,15 @@ import pytest
 from starlette.datastructures import Headers
 
 from console.access import Access
-from console.guard import _name_of
-from console.links import is_local
+from console.auth import Principal, is_ours, is_same_origin
 from console.pages.sign_in import Tries
+from console.security import _name_of
+from console.urls import is_local
 from console.users import Role, UsersFileError, hash_password, read_users
-from console.visit import Visit, is_ours, is_same_origin
 from order_import.console_address import access_of, address_of, free_port
 from order_import.settings import SettingsError, load_settings
 
-VISIT = Visit("olga", Role.OPERATOR, "token", None, "en", "auto", "on")
+VISIT = Principal("olga", Role.OPERATOR, "token", None, "en", "auto", "on")
 
 
 def test_users_are_read_from_lines_and_checked_by_password() -> None:

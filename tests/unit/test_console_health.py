@@ -6,13 +6,13 @@ import pytest
 
 from console.health_port import HealthReport, ServerHealth
 from models.ledger import OffsetReset, TopicPartition
-from tests.unit.console_kit import NOW, a_client, a_desk
+from tests.unit.console_kit import NOW, a_client, a_context
 
 
 class Lossy:
-    """An examiner that tells of one partition cut off, and of one whose topic is another."""
+    """A health check that tells of one partition cut off, and of one whose topic is another."""
 
-    async def examine(self) -> HealthReport:
+    async def run(self) -> HealthReport:
         away = ServerHealth("MongoDB", "here", None, "away")
         source = TopicPartition("amazon.orders", 1)
         resets = [OffsetReset(source, 1276, 2500, NOW), OffsetReset(source, 40, 0, NOW)]
@@ -21,7 +21,7 @@ class Lossy:
 
 @pytest.mark.parametrize("language", ["en", "de"])
 async def test_the_health_page_tells_what_kafka_deleted_before_it_was_read(language: str) -> None:
-    async with a_client(a_desk(examiner=Lossy())) as client:
+    async with a_client(a_context(health_check=Lossy())) as client:
         page = await client.get("/health", headers={"accept-language": language})
     rows = re.findall(r"<tr>(.*?)</tr>", page.text, re.DOTALL)[-2:]
     told = [re.sub(r"<[^>]+>", " ", row).split() for row in rows]

@@ -15,7 +15,7 @@ from console.app import build_app
 from console.limits import MOST_BYTES, MOST_FIELDS, RequestTooLarge, read_body
 from order_import import console_server
 from order_import.console_server import ConsoleServer, longest_waiting
-from tests.unit.console_kit import Quiet, a_desk
+from tests.unit.console_kit import Quiet, a_context
 
 FORM = (
     b"POST /preferences HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\n"
@@ -55,8 +55,8 @@ async def a_server(app: ASGIApp | None = None) -> AsyncIterator[int]:
     """Serve an application, or a console that has nothing to show; give its port."""
     listening = socket.create_server(("127.0.0.1", 0))
     port = listening.getsockname()[1]
-    desk = a_desk(reader=Reader(), orders=Orders(), letters=Letters(), state=Quiet())
-    server = ConsoleServer(app or build_app(desk))
+    context = a_context(reader=Reader(), orders=Orders(), letters=Letters(), state=Quiet())
+    server = ConsoleServer(app or build_app(context))
     serving = asyncio.create_task(server.serve([listening]))
     try:
         yield port

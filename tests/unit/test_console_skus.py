@@ -22,7 +22,7 @@ from tests.builders import (
     a_record,
     a_store,
 )
-from tests.unit.console_kit import a_client, a_desk
+from tests.unit.console_kit import a_client, a_context
 
 TRAILING, DECOMPOSED = "C25-trail ", "C25-gro\u0308ße"
 
@@ -80,7 +80,7 @@ class Catalog:
 
 def a_site(world: Catalog) -> httpx.AsyncClient:
     ports: dict[str, Any] = dict.fromkeys(("reader", "orders", "state", "publisher"), world)
-    return a_client(a_desk(**ports))
+    return a_client(a_context(**ports))
 
 
 def shown(page: httpx.Response) -> str:

@@ -13,7 +13,7 @@ from models.outcomes import ImportState
 from storage.console_reader import Found
 from storage.console_state import AuditEntry
 from tests.builders import STORE, a_store
-from tests.unit.console_kit import NOW, a_client, a_desk, a_row
+from tests.unit.console_kit import NOW, a_client, a_context, a_row
 
 HAS_STORE = f"/stores/{STORE}"
 
@@ -48,7 +48,7 @@ class OneStore:
 
 def a_site(world: OneStore) -> httpx.AsyncClient:
     ports: dict[str, Any] = dict.fromkeys(("reader", "orders", "state", "publisher"), world)
-    return a_client(a_desk(**ports))
+    return a_client(a_context(**ports))
 
 
 @pytest.mark.parametrize(

@@ -9,15 +9,15 @@ from typing import Any
 import httpx
 import pytest
 
+from console.formatting import Formatter
 from console.language import translator
-from console.show import Show
 from models.facts import Store
 from models.order_query import OrderQuery
 from models.outcomes import ImportState, MissingDetail, Waiting, WaitingReason
 from storage.console_reader import Activity, Hour, OrderRow
 from storage.reader import OrderHistory
 from tests.builders import KEY, ORDER, STORE, a_record, a_store
-from tests.unit.console_kit import NOW, Quiet, a_client, a_desk, a_row
+from tests.unit.console_kit import NOW, Quiet, a_client, a_context, a_row
 
 MISSING = (MissingDetail.LINES, MissingDetail.PRICES)
 RECORD = a_record(outcome=Waiting(WaitingReason.DETAILS_PENDING, MISSING))
@@ -61,7 +61,7 @@ class World(Quiet):
 
 
 def a_site(world: World) -> httpx.AsyncClient:
-    return a_client(a_desk(**dict.fromkeys(("reader", "orders", "state"), world)))
+    return a_client(a_context(**dict.fromkeys(("reader", "orders", "state"), world)))
 
 
 @pytest.mark.parametrize("path", ["/", f"/stores/{STORE}"])
@@ -92,5 +92,5 @@ async def test_the_list_and_the_page_of_an_order_say_what_it_waits_for() -> None
     [("en", "its lines, who ships it"), ("de", "ihre Positionen, wer sie versendet")],
 )
 def test_missing_details_are_said_in_the_visitors_language(language: str, said: str) -> None:
-    show = Show(language, translator(language), NOW)
+    show = Formatter(language, translator(language), NOW)
     assert show.missing((MissingDetail.LINES, MissingDetail.CHANNEL)) == said

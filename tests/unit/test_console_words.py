@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 import console
-from console import links, words
+from console import urls, words
 from console.error_pages import NOT_SO, PROBLEMS, UNEXPECTED, UNKNOWN_PAGE
+from console.formatting import Formatter
 from console.german import GERMAN
 from console.language import preferred, translator
-from console.show import Show
 from console.web import _FLASHES, NAVIGATION
 from models.blockers import REMEDIES, BlockerCode
 from models.money import Money
@@ -92,7 +92,7 @@ def test_the_language_is_the_browsers(asked: str, language: str) -> None:
 
 
 def test_values_in_both_languages() -> None:
-    english, german = (Show(one, translator(one), NOW) for one in ("en", "de"))
+    english, german = (Formatter(one, translator(one), NOW) for one in ("en", "de"))
     money = Money(amount=Decimal("1064.90"), currency="EUR")
     assert english.money(money) == "1,064.90\N{NO-BREAK SPACE}EUR"
     assert german.money(money) == "1.064,90\N{NO-BREAK SPACE}EUR"
@@ -106,11 +106,11 @@ def test_values_in_both_languages() -> None:
 def test_only_addresses_of_the_web_are_links() -> None:
     for bad in ("javascript:alert(1)//{commerce_order_id}", "//x/{commerce_order_id}", "http://["):
         store = a_store().model_copy(update={"commerce_order_url": bad})
-        assert links.in_commerce(store, "1", "2") is None
+        assert urls.in_commerce(store, "1", "2") is None
     store = a_store().model_copy(
         update={"commerce_order_url": "https://c.example/{commerce_order_id}"}
     )
-    assert links.in_commerce(store, "a/../b?x", "2") == "https://c.example/a%2F..%2Fb%3Fx"
+    assert urls.in_commerce(store, "a/../b?x", "2") == "https://c.example/a%2F..%2Fb%3Fx"
 
 
 def test_seller_central_is_the_marketplaces_own_where_the_store_names_none() -> None:
@@ -118,15 +118,15 @@ def test_seller_central_is_the_marketplaces_own_where_the_store_names_none() -> 
         update={"seller_central_url": None, "marketplace_id": "A1PA6795UKMFR9"}
     )
     assert (
-        links.in_seller_central(store, None, "304-1")
+        urls.in_seller_central(store, None, "304-1")
         == "https://sellercentral.amazon.de/orders-v3/order/304-1"
     )
-    assert links.in_seller_central(None, "NOBODYKNOWS", "304-1") is None
+    assert urls.in_seller_central(None, "NOBODYKNOWS", "304-1") is None
 
 
 @pytest.mark.parametrize(
     "path", ["//evil.example", "https://evil.example", "/\\evil", "x", "/a\nb"]
 )
 def test_only_a_way_on_this_console_is_gone(path: str) -> None:
-    assert not links.is_local(path)
-    assert links.is_local("/orders?q=a%20b")
+    assert not urls.is_local(path)
+    assert urls.is_local("/orders?q=a%20b")

@@ -66,7 +66,7 @@ class Kit:
 
     async def fetch(self, code: int = 0, data: bytes = b"") -> list[Record]:
         self.broker.answers.append((code, data))
-        one = (HERE.partition, self.state.checkpoint, 1_000_000)
+        one = (HERE.partition, self.state.position, 1_000_000)
         request = SimpleNamespace(topics=[(HERE.topic, [one])])
         has_news = await self.fetcher._proc_fetch_request(self.assignment, 1, request)
         assert has_news == (HERE in self.fetcher._records)
@@ -77,13 +77,13 @@ class Kit:
 async def test_what_is_fetched_is_read_and_a_broken_batch_is_fetched_once_more() -> None:
     kit = Kit(3)
     assert [one.offset for one in await kit.fetch(data=a_batch(3).encode())] == [3]
-    assert kit.state.checkpoint == 4
+    assert kit.state.position == 4
     broken = a_batch(4).encode()[:-1] + b"?"
     assert await kit.fetch(data=broken) == []
-    assert kit.state.checkpoint == 4
+    assert kit.state.position == 4
     (record,) = await kit.fetch(data=broken)
     assert (record.offset, record.refusal is None) == (4, False)
-    assert kit.state.checkpoint == 5
+    assert kit.state.position == 5
 
 
 async def test_where_reading_goes_on_after_an_offset_that_is_deleted_is_told_once() -> None:
@@ -166,7 +166,7 @@ async def test_rule_28_what_a_broker_cannot_read_itself_costs_what_is_damaged(
     (record,) = await kit.fetch(CORRUPT)
     assert (record.offset, record.last_offset, record.value) == (3, 5, None)
     assert record.refusal is not None
-    assert kit.state.checkpoint == 6
+    assert kit.state.position == 6
 
 
 @pytest.mark.parametrize("code", [UNKNOWN, NO_REPLICA, STORAGE_ERROR, NOT_AVAILABLE, FENCED])
@@ -179,7 +179,7 @@ async def test_a_broker_in_trouble_is_waited_for_though_it_gives_what_is_behind(
     kit.broker.damaged = range(3, 6)
     for _ in range(3):
         assert await kit.fetch(code) == []
-    assert kit.state.checkpoint == 3
+    assert kit.state.position == 3
 
 
 async def test_a_broker_too_old_to_tell_topic_ids_is_read_all_the_same(

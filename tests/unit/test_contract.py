@@ -12,11 +12,11 @@ from handlers.payloads import read_payload
 from models.commands import COMMAND
 from models.facts import Listing, OrderUpdate, Product, Store
 from models.refusals import DeadLetterCode
+from models.topics import READ_TOPICS, TOPICS, TopicName
 from order_import.cli import main
 from order_import.contract.document import asyncapi_document
 from order_import.contract.files import ASYNCAPI, contract_files
 from order_import.contract.schemas import standalone_schemas
-from streams.topics import READ_TOPICS, TOPICS, TopicName
 
 COMMITTED = Path(__file__).parents[2] / "docs" / "contract"
 OFFICIAL = Path(__file__).parent / "asyncapi" / "3.0.0.json"

@@ -6,21 +6,26 @@ from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.dead_letters import COUNT_HEADER, LetterLine
-from models.ledger import Checkpoint, Header, TopicPartition
-from models.refusals import DeadLetterCode, Rejection
-from order_import.dead_letters.redrive import _refusal as why_not_redriven
-from order_import.settings import Settings
-from storage.ledger_documents import checkpoint_id, dead_letter_in, dead_letter_out, reference_in
-from streams.dead_letters import (
+from handlers.dead_letters import (
     MAX_HEADERS,
     MAX_HEADERS_BYTES,
     MAX_KEY_BYTES,
     MAX_VALUE_BYTES,
     to_dead_letter,
 )
+from models.dead_letters import COUNT_HEADER, LetterLine
+from models.ledger import Checkpoint, Header, TopicPartition
+from models.refusals import DeadLetterCode, Rejection
+from models.topics import MAX_PUBLISHED_BYTES
+from order_import.dead_letters.redrive import _refusal as why_not_redriven
+from order_import.settings import Settings
+from storage.ledger_documents import (
+    checkpoint_id,
+    dead_letter_from_document,
+    dead_letter_to_document,
+    reference_to_document,
+)
 from streams.messages import encode
-from streams.topics import MAX_PUBLISHED_BYTES
 from tests.builders import NOW, Message, a_dead_letter
 
 MIB = 1024 * 1024
@@ -53,10 +58,10 @@ def on_the_wire(key: bytes | None, value: bytes | None, headers: list[Header]) -
 @pytest.mark.parametrize("message", MESSAGES.values(), ids=MESSAGES.keys())
 def test_rule_28_what_is_kept_of_a_message_can_be_stored_and_sent(message: Message) -> None:
     letter = to_dead_letter(TOPIC, message, REFUSAL, NOW)
-    document = dead_letter_in(letter)
+    document = dead_letter_to_document(letter)
     stored = bson.encode(document)
     assert len(stored) < MAX_PUBLISHED_BYTES
-    assert dead_letter_out(bson.decode(stored, _AWARE)) == letter
+    assert dead_letter_from_document(bson.decode(stored, _AWARE)) == letter
     out = encode(letter)
     assert on_the_wire(out.key, out.value, out.headers) < MAX_PUBLISHED_BYTES
     assert all(name.encode() is not None for name, _ in out.headers)
@@ -106,7 +111,7 @@ def test_a_message_of_a_usual_size_is_kept_as_it_came(
 def test_a_header_is_counted_with_all_that_it_takes_in_a_document(headers: list[Header]) -> None:
     def size(of: list[Header]) -> int:
         kept = to_dead_letter(TOPIC, Message(0, None, None, tuple(of)), REFUSAL, NOW)
-        return len(bson.encode(dead_letter_in(kept)))
+        return len(bson.encode(dead_letter_to_document(kept)))
 
     told = sum(48 + len(name.encode()) + len(value or b"") for name, value in headers)
     assert size(headers) - size([]) <= told <= MAX_HEADERS_BYTES
@@ -136,8 +141,11 @@ def test_a_dead_letter_that_was_cut_is_not_driven_again() -> None:
 
 
 def test_how_often_it_was_driven_again_is_stored_beside_its_headers() -> None:
-    assert dead_letter_in(a_dead_letter(headers=((COUNT_HEADER, b"2"),)))["redrive_count"] == 2
-    assert "redrive_count" not in dead_letter_in(a_dead_letter(headers=()))
+    assert (
+        dead_letter_to_document(a_dead_letter(headers=((COUNT_HEADER, b"2"),)))["redrive_count"]
+        == 2
+    )
+    assert "redrive_count" not in dead_letter_to_document(a_dead_letter(headers=()))
 
 
 def test_no_batch_of_dead_letters_outgrows_a_position() -> None:
@@ -147,7 +155,7 @@ def test_no_batch_of_dead_letters_outgrows_a_position() -> None:
     checkpoint = Checkpoint(TopicPartition(one.topic, one.partition), 0, (one,) * 2 * most)
     document = {
         "_id": checkpoint_id(checkpoint.source),
-        "outbox": [reference_in(outgoing) for outgoing in checkpoint.outbox],
+        "outbox": [reference_to_document(outgoing) for outgoing in checkpoint.outbox],
     }
     assert len(bson.encode(document)) < 16 * MIB / 4
 

@@ -11,17 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typing_extensions import override
 
-from handlers.blockers import find_blockers, needs_of
-from handlers.import_policy import apply_import_policy
-from handlers.judgement import check, judge
-from handlers.reception import receive
+from handlers.rules.blockers import find_blockers, needs_of
+from handlers.rules.check_order import check, check_order
+from handlers.rules.import_policy import apply_import_policy
+from handlers.rules.receive import receive
+from handlers.unit_of_work import UnitOfWork
 from models.amazon_order import AmazonOrder, AmazonStatus, FulfillmentChannel, OrderItem
 from models.catalog import Catalog
 from models.facts import Product, Store
 from models.outcomes import Blocked, Created
 from models.records import OrderRecord
 from storage.port import Facts
-from streams.page import UnitOfWork
 from tests.builders import (
     INTEGRATED,
     NOW,
@@ -53,7 +53,7 @@ stocked = st.builds(
     st.integers(0, 12),
 )
 catalogs = st.builds(
-    lambda known, held, matches: a_catalog(*known, held=held, matches=matches),
+    lambda known, reserved, matches: a_catalog(*known, reserved=reserved, matches=matches),
     st.lists(products, unique_by=lambda product: product.sku),
     st.dictionaries(st.sampled_from(SKUS), st.integers(0, 4)),
     st.dictionaries(st.sampled_from((*SKUS, "D")), st.sampled_from(SKUS)),
@@ -127,13 +127,13 @@ def test_the_order_of_lines_and_of_facts_does_not_matter(
     mixed = Catalog(
         dict(shuffled([*catalog.matches.items()])), dict(shuffled([*catalog.products.items()]))
     )
-    first = judge(a_record(order=order), store, catalog, 1, an_occasion())
-    second = judge(a_record(order=other), store, mixed, 1, an_occasion())
+    first = check_order(a_record(order=order), store, catalog, 1, an_occasion())
+    second = check_order(a_record(order=other), store, mixed, 1, an_occasion())
     assert first is not None
     assert second is not None
     assert first.events == second.events
     assert first.record == replace(second.record, order=order)
-    assert set(first.takes) == set(second.takes)
+    assert set(first.reserves) == set(second.reserves)
 
 
 def is_blocked(item: OrderItem, order: AmazonOrder, store: Store, catalog: Catalog) -> bool:
@@ -153,7 +153,7 @@ def is_blocked(item: OrderItem, order: AmazonOrder, store: Store, catalog: Catal
     )
     looks = known.manage_stock and (order.fulfillment_channel == "MFN" or store.fba_requires_stock)
     return not known.enabled or (
-        looks and known.salable_quantity - catalog.products[sku].held < needed
+        looks and known.salable_quantity - catalog.products[sku].reserved < needed
     )
 
 
@@ -192,7 +192,7 @@ class GivenFacts(Facts):
 def test_a_page_never_gives_away_more_than_is_salable(
     baskets: list[tuple[tuple[OrderItem, ...], bool]], known: list[Product]
 ) -> None:
-    page = UnitOfWork("amazon.orders", NOW)
+    unit_of_work = UnitOfWork("amazon.orders", NOW)
     orders = [
         an_order(
             amazon_order_id=str(number),
@@ -202,17 +202,17 @@ def test_a_page_never_gives_away_more_than_is_salable(
         for number, (lines, shipped) in enumerate(baskets)
     ]
     records = [a_record(order=order) for order in orders]
-    asyncio.run(page.prepare(GivenFacts({STORE: a_store()}, a_catalog(*known)), records))
+    asyncio.run(unit_of_work.prepare(GivenFacts({STORE: a_store()}, a_catalog(*known)), records))
     taken = Counter[str]()
     for record in records:
-        decision = page.judge(record, an_occasion())
+        decision = unit_of_work.recheck(record, an_occasion())
         assert decision is not None
-        for hold in decision.takes:
-            taken[hold.sku] += hold.quantity
+        for reservation in decision.reserves:
+            taken[reservation.sku] += reservation.quantity
         assert (decision.commerce_order is None) is not isinstance(decision.record.outcome, Created)
     salable = {product.sku: product.salable_quantity for product in known}
-    assert all(pieces <= salable[sku] for sku, pieces in taken.items())
-    changes = page.to_changes()
-    assert changes.held == dict(taken)
+    assert all(units <= salable[sku] for sku, units in taken.items())
+    changes = unit_of_work.to_changes()
+    assert changes.reserved == dict(taken)
     numbers = [order.order_number for order in changes.new_commerce_orders]
     assert len(set(numbers)) == len(numbers)

@@ -12,10 +12,10 @@ from aiokafka.record.memory_records import MemoryRecords
 
 from models.ledger import TopicPartition
 from models.refusals import DeadLetterCode
+from models.topics import MAX_MESSAGE_BYTES
 from streams import decoding
 from streams.decoding import MOST_BYTES, FetchedRecords, Record
 from streams.decompression import MAX_BYTES
-from streams.topics import MAX_MESSAGE_BYTES
 from tests.faults.wire.batches import (
     Codec,
     WireBatch,
@@ -40,14 +40,14 @@ def read_log(log: Sequence[bytes], firsts: Sequence[int], end: int, start: int =
     """Read as a consumer does: again from where the last fetch ended, until the end."""
     records: list[Record] = []
     doubts: dict[TopicPartition, int] = {}
-    checkpoint, idle = start, 0
-    while checkpoint < end:
-        at = max(place for place, first in enumerate(firsts) if first <= checkpoint)
-        fetched = FetchedRecords(SOURCE, b"".join(log[at:]), checkpoint, end, (), doubts)
+    position, idle = start, 0
+    while position < end:
+        at = max(place for place, first in enumerate(firsts) if first <= position)
+        fetched = FetchedRecords(SOURCE, b"".join(log[at:]), position, end, (), doubts)
         records += fetched
-        idle = 0 if fetched.next_fetch_offset > checkpoint else idle + 1
-        assert idle < 2, f"nothing goes on from {checkpoint}"
-        checkpoint = fetched.next_fetch_offset
+        idle = 0 if fetched.next_fetch_offset > position else idle + 1
+        assert idle < 2, f"nothing goes on from {position}"
+        position = fetched.next_fetch_offset
     return records
 
 

@@ -7,16 +7,17 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.events import DecisionBuilder
-from handlers.judgement import judge
+from handlers.rules.check_order import check_order
+from handlers.rules.decision_builder import DecisionBuilder
 from models.amazon_order import Address, AmazonStatus, Buyer
 from models.events import Event, FieldChange
 from models.facts import CommerceStatus
 from models.ledger import CommandMessage
+from models.messages import header
 from models.outcomes import SkipReason
 from models.records import CommerceLine, OrderRecord
-from streams.messages import encode, header
-from streams.topics import TopicName
+from models.topics import TopicName
+from streams.messages import encode
 from tests.builders import (
     KEY,
     ORDER,
@@ -238,7 +239,7 @@ def test_no_event_tells_anything_of_the_buyer(
         order=an_order(buyer=buyer, ship_to=address, status=status, items=(an_item(),))
     )
     catalog = a_catalog(a_product(salable_quantity=stock))
-    decision = judge(record, a_store(), catalog, 1, an_occasion())
+    decision = check_order(record, a_store(), catalog, 1, an_occasion())
     assert decision is not None
     told: list[Any] = [*every_event(record), *decision.events]
     for event in told:

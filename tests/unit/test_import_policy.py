@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from handlers.import_policy import apply_import_policy
+from handlers.rules.import_policy import apply_import_policy
 from models.amazon_order import AmazonStatus, FulfillmentChannel, SalesChannel
 from models.facts import Store
 from models.outcomes import Admitted, Skipped, SkipReason, Waiting, WaitingReason

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from handlers.judgement import judge
+from handlers.rules.check_order import check_order
 from models import keys
 from models.amazon_order import AmazonStatus, FulfillmentChannel
 from models.decision import Decision
@@ -42,7 +42,7 @@ AFN = FulfillmentChannel.AFN
 IMPORT_OFF = Skipped(SkipReason.IMPORT_DISABLED)
 
 
-def judged(
+def checked(
     catalog: Any = CATALOG,
     *,
     store: Any = None,
@@ -50,7 +50,7 @@ def judged(
     replayed: bool = False,
     **record: Any,
 ) -> Decision:
-    decision = judge(
+    decision = check_order(
         a_record(**record),
         store or a_store(),
         catalog,
@@ -71,14 +71,14 @@ def test_a_free_order_becomes_a_commerce_order_with_every_line() -> None:
         ),
     )
     catalog = a_catalog(a_product(), matches={"SELLER": "SKU-1"})
-    decision = judged(catalog, order=order)
+    decision = checked(catalog, order=order)
     made = decision.commerce_order
     assert made is not None
     assert [(line.item.order_item_id, line.sku) for line in made.lines] == [
         ("1", "SKU-1"),
         ("2", "SKU-1"),
     ]
-    assert made.holds == decision.takes == (Reservation("SKU-1", 5),)
+    assert made.reservations == decision.reserves == (Reservation("SKU-1", 5),)
     assert made.status is CommerceStatus.PROCESSING
     assert made.buyer_requested_cancel
     assert (made.key, made.created_at) == (KEY, later(1))
@@ -99,34 +99,34 @@ def test_a_free_order_becomes_a_commerce_order_with_every_line() -> None:
 def test_the_order_number_is_commerces_or_amazons(
     source: OrderNumberSource, number: int, expected: str
 ) -> None:
-    made = judged(store=a_store(order_number_source=source), number=number).commerce_order
+    made = checked(store=a_store(order_number_source=source), number=number).commerce_order
     assert made is not None
     assert made.order_number == expected
 
 
 def test_ids_are_derived_and_stay_the_same_for_ever() -> None:
-    decision = judged()
+    decision = checked()
     assert decision.commerce_order is not None
     assert decision.commerce_order.commerce_order_id == keys.commerce_order_id(KEY)
     assert keys.commerce_order_id("store-1/902-1111111-0000001") == (
         "a4107e57-875a-5d16-b856-5bcba096a6bc"
     )
-    again = judged(number=99, sequence=5, outcome=a_block())
+    again = checked(number=99, sequence=5, outcome=a_block())
     assert again.events[0].event_id == decision.events[0].event_id
     assert keys.commerce_order_id("store-2/902-1111111-0000001") != keys.commerce_order_id(KEY)
 
 
 def test_an_order_amazon_ships_is_complete_at_once_and_holds_nothing() -> None:
     order = an_order(status=AmazonStatus.SHIPPED, fulfillment_channel=AFN)
-    decision = judged(order=order)
+    decision = checked(order=order)
     assert decision.commerce_order is not None
     assert decision.commerce_order.status is CommerceStatus.COMPLETE
-    assert decision.commerce_order.holds == decision.takes == ()
+    assert decision.commerce_order.reservations == decision.reserves == ()
     assert event_types(decision) == ["CommerceOrderCreated"]
 
 
 def test_an_order_the_merchant_has_shipped_already_is_created_and_then_completed() -> None:
-    decision = judged(order=an_order(status=AmazonStatus.SHIPPED))
+    decision = checked(order=an_order(status=AmazonStatus.SHIPPED))
     assert [(event.event_type, event.sequence) for event in decision.events] == [
         ("CommerceOrderCreated", 1),
         ("CommerceOrderStatusChanged", 2),
@@ -136,14 +136,14 @@ def test_an_order_the_merchant_has_shipped_already_is_created_and_then_completed
     assert decision.record.sequence == 2
     assert decision.commerce_order is not None
     assert decision.commerce_order.status is CommerceStatus.COMPLETE
-    assert decision.commerce_order.holds == decision.takes == (Reservation("SKU-1", 1),)
+    assert decision.commerce_order.reservations == decision.reserves == (Reservation("SKU-1", 1),)
 
 
 def test_a_blocked_order_creates_nothing_and_takes_nothing() -> None:
     order = an_order(items=(an_item(), an_item(order_item_id="2", seller_sku="MISSING")))
-    decision = judged(order=order)
+    decision = checked(order=order)
     assert decision.commerce_order is None
-    assert decision.takes == decision.frees == ()
+    assert decision.reserves == decision.releases == ()
     assert isinstance(decision.record.outcome, Blocked)
     assert (decision.record.outcome.since, decision.record.outcome.tried) == (later(1), 1)
     assert event_types(decision) == ["OrderImportBlocked"]
@@ -151,7 +151,7 @@ def test_a_blocked_order_creates_nothing_and_takes_nothing() -> None:
 
 def test_the_same_causes_again_are_counted_and_not_told() -> None:
     was = a_block(a_blocker(required=1, available=0.0), since=NOW, tried=3)
-    decision = judged(EMPTY, outcome=was, sequence=1)
+    decision = checked(EMPTY, outcome=was, sequence=1)
     assert event_types(decision) == []
     assert decision.history is None
     assert decision.record.sequence == 1
@@ -160,7 +160,7 @@ def test_the_same_causes_again_are_counted_and_not_told() -> None:
 
 
 def test_other_causes_are_told_anew() -> None:
-    decision = judged(a_catalog(), outcome=a_block(), sequence=1)
+    decision = checked(a_catalog(), outcome=a_block(), sequence=1)
     assert [(event.event_type, event.sequence) for event in decision.events] == [
         ("OrderImportBlocked", 2)
     ]
@@ -169,7 +169,7 @@ def test_other_causes_are_told_anew() -> None:
 
 
 def test_a_blocked_order_that_is_free_is_created_and_released() -> None:
-    decision = judged(outcome=a_block(since=later(-3)), sequence=2, depends_on=("product:SKU-1",))
+    decision = checked(outcome=a_block(since=later(-3)), sequence=2, depends_on=("product:SKU-1",))
     assert [(event.event_type, event.sequence) for event in decision.events] == [
         ("CommerceOrderCreated", 3),
         ("OrderImportReleased", 4),
@@ -179,7 +179,7 @@ def test_a_blocked_order_that_is_free_is_created_and_released() -> None:
 
 
 def test_an_order_that_is_ready_while_import_is_off_is_skipped() -> None:
-    decision = judged(store=a_store(import_amazon_orders=False))
+    decision = checked(store=a_store(import_amazon_orders=False))
     assert decision.record.outcome == IMPORT_OFF
 
 
@@ -187,33 +187,35 @@ def test_a_blocked_order_is_not_released_while_import_is_off() -> None:
     was = a_block()
     store = a_store(import_amazon_orders=False)
     for replayed in (False, True):
-        decision = judge(a_record(outcome=was), store, CATALOG, 1, an_occasion(), replayed=replayed)
+        decision = check_order(
+            a_record(outcome=was), store, CATALOG, 1, an_occasion(), replayed=replayed
+        )
         assert decision is None or decision.record.outcome == was
         assert event_types(decision) == []
 
 
 def test_judging_again_what_stays_as_it_is_does_not_fill_the_story() -> None:
     store = a_store(import_amazon_orders=False)
-    decision = judge(a_record(outcome=a_block()), store, CATALOG, 1, an_occasion())
+    decision = check_order(a_record(outcome=a_block()), store, CATALOG, 1, an_occasion())
     assert decision is None or decision.history is None
 
 
 def test_an_order_that_waited_for_its_store_is_created_when_the_store_is_there() -> None:
-    decision = judged(outcome=Waiting(WaitingReason.STORE_UNKNOWN))
+    decision = checked(outcome=Waiting(WaitingReason.STORE_UNKNOWN))
     assert isinstance(decision.record.outcome, Created)
 
 
 def test_an_order_canceled_while_its_store_was_unknown_is_withdrawn() -> None:
     order = an_order(status=AmazonStatus.CANCELED)
-    decision = judged(order=order, outcome=Waiting(WaitingReason.STORE_UNKNOWN))
+    decision = checked(order=order, outcome=Waiting(WaitingReason.STORE_UNKNOWN))
     assert decision.record.outcome == Withdrawn(SkipReason.CANCELED)
 
 
 @pytest.mark.parametrize("outcome", [IMPORT_OFF, Withdrawn(SkipReason.NOTHING_TO_IMPORT)])
 def test_what_was_skipped_is_judged_again_only_by_an_operator(outcome: Any) -> None:
     record = a_record(outcome=outcome)
-    assert judge(record, a_store(), CATALOG, 1, an_occasion()) is None
-    decision = judged(outcome=outcome, replayed=True)
+    assert check_order(record, a_store(), CATALOG, 1, an_occasion()) is None
+    decision = checked(outcome=outcome, replayed=True)
     assert decision.commerce_order is not None
     assert decision.commerce_order.replayed
     assert b'"replayed":true' in decision.events[0].body
@@ -226,26 +228,26 @@ def test_what_was_skipped_is_judged_again_only_by_an_operator(outcome: Any) -> N
 @pytest.mark.parametrize("replayed", [True, False])
 def test_what_is_created_or_canceled_is_never_judged_again(outcome: Any, replayed: bool) -> None:
     record = a_record(outcome=outcome)
-    assert judge(record, a_store(), CATALOG, 1, an_occasion(), replayed=replayed) is None
+    assert check_order(record, a_store(), CATALOG, 1, an_occasion(), replayed=replayed) is None
 
 
 def test_a_replay_never_imports_what_was_bought_before_the_integration() -> None:
     before = Skipped(SkipReason.BEFORE_INTEGRATION)
-    decision = judged(outcome=before, store=a_store(integrated_at=later(0)), replayed=True)
+    decision = checked(outcome=before, store=a_store(integrated_at=later(0)), replayed=True)
     assert decision.record.outcome == before
     assert decision.commerce_order is None
     assert decision.events == ()
 
 
 def test_an_order_without_a_store_cannot_be_judged() -> None:
-    decision = judge(a_record(), None, CATALOG, 1, an_occasion())
+    decision = check_order(a_record(), None, CATALOG, 1, an_occasion())
     assert decision is not None
     assert decision.record.outcome == Waiting(WaitingReason.STORE_UNKNOWN)
     assert decision.record.depends_on == ("store:store-1",)
 
 
 def test_the_story_keeps_the_facts_it_was_decided_by() -> None:
-    history = judged(a_catalog(a_product(), held={"SKU-1": 2})).history
+    history = checked(a_catalog(a_product(), reserved={"SKU-1": 2})).history
     assert history is not None
     assert history.what == "created"
     assert history.facts["products"] == [
@@ -254,7 +256,7 @@ def test_the_story_keeps_the_facts_it_was_decided_by() -> None:
             "enabled": True,
             "manage_stock": True,
             "salable_quantity": 10.0,
-            "held": 2,
+            "reserved": 2,
             "as_of": a_product().as_of,
         }
     ]

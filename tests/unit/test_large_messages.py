@@ -9,10 +9,10 @@ import pytest
 from typing_extensions import override
 
 from models.ledger import ChangeSet, DeadLetter, TopicPartition
+from models.topics import TopicName
 from storage.port import R, Transaction
-from streams.agents import STAGES
+from streams.agents import HANDLERS
 from streams.processor import Batch, TopicProcessor
-from streams.topics import TopicName
 from tests.builders import NOW, STORE, Message, a_message, a_product, a_store
 from tests.fakes.memory import MemoryStorage
 from tests.model.simulation import LogPublisher
@@ -66,7 +66,7 @@ async def decided(message: Message, storage: Counting, *, cut_off: bool = False)
     while True:
         processor = TopicProcessor(
             await storage.claim([SOURCE]),
-            STAGES[TopicName.ORDERS],
+            HANDLERS[TopicName.ORDERS],
             storage,
             publisher,
             lambda: NOW,
@@ -101,16 +101,16 @@ async def test_no_step_of_a_large_page_stores_more_orders_than_a_transaction_tak
     assert len(orders) == sum(storage.orders) == MANY - MANY // 3
     assert max(storage.orders) <= MOST
     assert sum(one.received for one in orders) == MANY
-    assert len(storage.contents.commerce_orders) == MANY // 2, "as many as there are pieces"
-    assert storage.contents.products["SKU-1"].held == MANY // 2
+    assert len(storage.contents.commerce_orders) == MANY // 2, "as many as there are units"
+    assert storage.contents.products["SKU-1"].reserved == MANY // 2
     assert len(publisher.events) == len(orders)
 
 
 async def test_a_large_page_of_no_store_is_one_dead_letter() -> None:
     storage = Counting()
-    page = a_page(named=False)
-    publisher = await decided(page, storage)
+    unit_of_work = a_page(named=False)
+    publisher = await decided(unit_of_work, storage)
     (letter,) = storage.contents.dead_letters.values()
-    assert letter.value == page.value
+    assert letter.value == unit_of_work.value
     assert [one for one in publisher._sent.values() if isinstance(one, DeadLetter)] == [letter]
     assert not storage.contents.orders

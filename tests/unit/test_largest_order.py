@@ -3,17 +3,17 @@
 import bson
 import pytest
 
-from handlers.events import DecisionBuilder
 from handlers.payloads import read_payload
-from handlers.reception import CHANGES_KEPT, receive
+from handlers.rules.decision_builder import DecisionBuilder
+from handlers.rules.receive import CHANGES_KEPT, receive
 from models.amazon_order import MAX_LINES, AmazonOrder, OrderItem
 from models.outcomes import Created
 from models.records import CommerceLine, CommerceOrder
-from storage.commerce_documents import commerce_order_in
-from storage.order_documents import history_entry_to_document, order_in
+from models.topics import MAX_PUBLISHED_BYTES
+from storage.commerce_documents import commerce_order_to_document
+from storage.order_documents import history_entry_to_document, order_to_document
 from storage.writes import HISTORY_LENGTH
 from streams.messages import encode
-from streams.topics import MAX_PUBLISHED_BYTES
 from tests.builders import (
     ORDER,
     STORE,
@@ -73,7 +73,7 @@ def read_texts() -> OrderItem:
 def made() -> CommerceOrder:
     order = the_largest(1, str(MOST.amount), asked=True)
     return a_commerce_order(
-        lines=tuple(CommerceLine(item, LETTER * 128) for item in order.items), holds=()
+        lines=tuple(CommerceLine(item, LETTER * 128) for item in order.items), reservations=()
     )
 
 
@@ -103,8 +103,8 @@ def test_its_documents_can_be_stored(made: CommerceOrder) -> None:
     news = the_largest(2, "88888888888888888888.88888888888888", asked=False)
     decision = receive(record, STORE, news, a_store(), made, an_occasion())
     assert decision.history is not None
-    order = order_in(decision.record, is_new=True)
+    order = order_to_document(decision.record, is_new=True)
     history = [history_entry_to_document(decision.history)] * HISTORY_LENGTH
     assert len(bson.encode(order | {"history": history})) < DOCUMENT_LIMIT
     assert decision.commerce_order is not None
-    assert len(bson.encode(commerce_order_in(decision.commerce_order))) < DOCUMENT_LIMIT
+    assert len(bson.encode(commerce_order_to_document(decision.commerce_order))) < DOCUMENT_LIMIT

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from handlers.merge import first, merge, moves_status
+from handlers.rules.merge import first, merge, moves_status
 from models.amazon_order import (
     MAX_LINES,
     Address,

@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from handlers.merge import first, merge
+from handlers.rules.merge import first, merge
 from models.amazon_order import Address, AmazonOrder, AmazonStatus, Buyer, FulfillmentChannel
 from tests.builders import ORDER, PURCHASED, STORE, an_item, later, money
 

@@ -8,7 +8,7 @@ from models.amazon_order import AmazonStatus
 from models.ledger import DeadLetter
 from models.outcomes import Created, Skipped, SkipReason, Waiting, WaitingReason, Withdrawn
 from models.refusals import DeadLetterCode
-from streams.topics import TopicName
+from models.topics import TopicName
 from tests.builders import (
     KEY,
     ORDER,

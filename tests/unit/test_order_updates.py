@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from handlers.commerce_order import may_become
-from handlers.order_updates import apply_update, complete_shipped
-from handlers.reception import receive
-from handlers.reservations import release_counted
+from handlers.rules.commerce_order import may_become
+from handlers.rules.order_updates import apply_update, complete_shipped
+from handlers.rules.receive import receive
+from handlers.rules.reservations import release_counted
 from models.amazon_order import AmazonStatus
 from models.decision import Decision
 from models.facts import CommerceStatus
@@ -80,24 +80,26 @@ def test_a_count_no_older_than_the_acknowledgement_has_the_order_in_it(
     decision = updated(a_commerce_order(), an_update("processing"), SKU_1=later(as_of))
     assert decision is not None
     assert decision.commerce_order is not None
-    hold = (Reservation("SKU-1", 1),)
-    assert (decision.frees, decision.commerce_order.holds) == ((hold, ()) if free else ((), hold))
+    reservation = (Reservation("SKU-1", 1),)
+    assert (decision.releases, decision.commerce_order.reservations) == (
+        (reservation, ()) if free else ((), reservation)
+    )
 
 
 def test_each_product_is_let_go_by_its_own_count() -> None:
     both = (Reservation("SKU-1", 2), Reservation("SKU-2", 3))
-    order = a_commerce_order(holds=both, acknowledged_at=NOW)
+    order = a_commerce_order(reservations=both, acknowledged_at=NOW)
     assert release_counted(order, {"SKU-2": NOW})[1] == both[1:]
-    assert release_counted(order, {"SKU-2": NOW})[0].holds == both[:1]
+    assert release_counted(order, {"SKU-2": NOW})[0].reservations == both[:1]
     assert release_counted(order, {"SKU-9": NOW}) == (order, ())
-    nobody_spoke = a_commerce_order(holds=both)
+    nobody_spoke = a_commerce_order(reservations=both)
     assert release_counted(nobody_spoke, {"SKU-1": NOW}) == (nobody_spoke, ())
 
 
 def test_what_is_canceled_by_commerce_is_free_once() -> None:
     decision = updated(a_commerce_order(), an_update("canceled"), SKU_1=later(1))
     assert decision is not None
-    assert decision.frees == (Reservation("SKU-1", 1),)
+    assert decision.releases == (Reservation("SKU-1", 1),)
 
 
 def test_what_commerce_ships_is_shipped_for_amazon_unless_it_was_canceled_there() -> None:
@@ -134,7 +136,9 @@ def test_amazons_later_news_moves_a_commerce_order_forward_or_not_at_all(
     assert isinstance(decision.record.outcome, Created)
     assert event_types(decision) == ["CommerceOrderStatusChanged"] * moves
     assert (decision.commerce_order is not None) is moves
-    assert decision.frees == ((Reservation("SKU-1", 1),) if moves and wanted == "canceled" else ())
+    assert decision.releases == (
+        (Reservation("SKU-1", 1),) if moves and wanted == "canceled" else ()
+    )
 
 
 def test_later_details_of_a_created_order_are_added_and_move_nothing() -> None:

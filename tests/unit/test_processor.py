@@ -9,6 +9,8 @@ import pytest
 from structlog.testing import capture_logs
 from typing_extensions import override
 
+from handlers.handler import Handler
+from handlers.unit_of_work import UnitOfWork
 from models.errors import DuplicateKey, Fenced, StorageUnavailable, TransactionTooLarge
 from models.events import Event
 from models.ledger import (
@@ -19,15 +21,13 @@ from models.ledger import (
     Outgoing,
     TopicPartition,
 )
+from models.messages import Incoming
 from models.records import MessageRef
 from models.refusals import DeadLetterCode, Rejection
 from storage.port import Transaction
 from streams import processor as processor_module
 from streams.decoding import Record
-from streams.messages import Incoming
-from streams.page import UnitOfWork
 from streams.processor import Batch, TopicProcessor
-from streams.stage import Stage
 from tests.builders import NOW, a_command, a_dead_letter, a_message
 from tests.fakes.memory import MemoryStorage
 from tests.waiting import PATIENCE
@@ -35,7 +35,7 @@ from tests.waiting import PATIENCE
 SOURCE = TopicPartition("amazon.orders", 0)
 
 
-class Decided(Stage[Incoming]):
+class Decided(Handler[Incoming]):
     """A stage that tells each message's offset; `{}` weighs 1, and each further byte 1 more."""
 
     def __init__(self) -> None:
@@ -45,24 +45,24 @@ class Decided(Stage[Incoming]):
         self.there_already: set[int] = set()
         """Offsets of messages that would store what is stored."""
 
-    def read(self, messages: Sequence[Incoming]) -> list[Incoming]:
+    def parse(self, messages: Sequence[Incoming]) -> list[Incoming]:
         self.batches.append([message.offset for message in messages])
         return list(messages)
 
     @override
-    def weight(self, read: Incoming) -> int:
-        return len(read.value or b"") - 1
+    def weight(self, parsed: Incoming) -> int:
+        return len(parsed.value or b"") - 1
 
-    async def decide(
-        self, read: Sequence[Incoming], page: UnitOfWork, transaction: Transaction
+    async def handle(
+        self, parsed: Sequence[Incoming], unit_of_work: UnitOfWork, transaction: Transaction
     ) -> None:
         del transaction
-        if len(read) > self.too_many:
+        if len(parsed) > self.too_many:
             raise TransactionTooLarge("388")
-        if self.there_already & {message.offset for message in read}:
+        if self.there_already & {message.offset for message in parsed}:
             raise DuplicateKey("events", "one")
-        self.together.append([message.offset for message in read])
-        page.outgoing += [a_command(str(message.offset)) for message in read]
+        self.together.append([message.offset for message in parsed])
+        unit_of_work.outgoing += [a_command(str(message.offset)) for message in parsed]
 
 
 class Paper:
@@ -117,20 +117,20 @@ class Kit:
 
     def __init__(
         self,
-        part: MemoryStorage | Stage[Any] | None = None,
+        part: MemoryStorage | Handler[Any] | None = None,
         checkpoint: Any = None,
         **options: Any,
     ) -> None:
         self.storage = part if isinstance(part, MemoryStorage) else MemoryStorage()
-        stage: Any = part
-        self.stage: Any = stage if isinstance(part, Pages) else Decided()
+        handler: Any = part
+        self.handler: Any = handler if isinstance(part, Pages) else Decided()
         self.paper = Paper()
         publisher: Any = self.paper
         start = checkpoint or Checkpoint(SOURCE, 0)
         if start.committed_offset or start.outbox:
             self.storage.contents.checkpoints[SOURCE] = start
         self.processor = TopicProcessor(
-            [start], self.stage, self.storage, publisher, lambda: NOW, **options
+            [start], self.handler, self.storage, publisher, lambda: NOW, **options
         )
 
     async def run(self, *batches: Batch) -> None:
@@ -167,7 +167,7 @@ def named(*offsets: int) -> list[str]:
 async def test_batches_are_decided_and_published_in_their_order() -> None:
     kit = Kit()
     await kit.run(a_batch(0, 3), a_batch(3, 4), a_batch(4, 6))
-    assert kit.stage.batches == [[0, 1, 2], [3], [4, 5]]
+    assert kit.handler.batches == [[0, 1, 2], [3], [4, 5]]
     assert kit.paper.keys == named(0, 1, 2, 3, 4, 5)
     assert kit.stands_at(6)
     assert kit.processor.published_offset[SOURCE] == 6
@@ -176,7 +176,7 @@ async def test_batches_are_decided_and_published_in_their_order() -> None:
 async def test_offsets_that_are_missing_in_the_log_are_passed_over() -> None:
     kit = Kit()
     await kit.run(a_batch(0, 2), a_batch(2, 6, first=4))
-    assert kit.stage.batches == [[0, 1], [4, 5]]
+    assert kit.handler.batches == [[0, 1], [4, 5]]
     assert kit.stored.committed_offset == 6
 
 
@@ -184,7 +184,7 @@ async def test_what_holds_no_message_moves_the_position_all_the_same() -> None:
     """Marks of transactions, and messages of aborted ones: else the last would look undecided."""
     kit = Kit()
     await kit.run(Batch(0, [], 3), a_batch(3, 4), Batch(4, a_batch(4, 5).messages, 9))
-    assert kit.stage.batches == [[], [3], [4]]
+    assert kit.handler.batches == [[], [3], [4]]
     assert kit.stands_at(9)
     end = Kit()
     await end.run(Batch(0, [], 3))
@@ -195,7 +195,7 @@ async def test_what_kafka_deleted_unread_is_noted_with_the_position_that_passes_
     kit = Kit(checkpoint=Checkpoint(SOURCE, 4))
     with capture_logs() as logs:
         await kit.run(Batch(2, a_batch(9, 10).messages, 10, deleted_to=9))
-    assert kit.stage.batches == [[9]]
+    assert kit.handler.batches == [[9]]
     assert kit.stands_at(10)
     (reset,) = kit.storage.contents.offset_resets.values()
     assert reset == OffsetReset(SOURCE, 4, 9, NOW)
@@ -234,14 +234,14 @@ async def test_what_could_not_be_read_and_is_decided_already_is_left_out() -> No
 async def test_a_batch_from_beyond_the_position_is_dropped() -> None:
     kit = Kit()
     await kit.run(a_batch(5, 7), a_batch(0, 2))
-    assert kit.stage.batches == [[0, 1]]
+    assert kit.handler.batches == [[0, 1]]
     assert kit.stored.committed_offset == 2
 
 
 async def test_messages_that_are_decided_already_are_left_out() -> None:
     kit = Kit(checkpoint=Checkpoint(SOURCE, 4))
     await kit.run(a_batch(0, 3), a_batch(2, 6))
-    assert kit.stage.batches == [[4, 5]]
+    assert kit.handler.batches == [[4, 5]]
     assert kit.paper.keys == named(4, 5)
 
 
@@ -284,7 +284,7 @@ async def test_a_quiet_lane_records_that_all_is_out() -> None:
 async def test_a_commit_without_an_answer_is_decided_once_and_published() -> None:
     kit = Kit(Silent(unanswered=1))
     await kit.run(a_batch(0, 2), a_batch(2, 3))
-    assert kit.stage.batches == [[0, 1], [2]]
+    assert kit.handler.batches == [[0, 1], [2]]
     assert kit.paper.keys == named(0, 1, 2)
     assert kit.stands_at(3)
 
@@ -341,7 +341,7 @@ async def test_a_transaction_takes_only_so_much_and_moves_the_position_to_its_en
     kit = Kit(max_weight=4)
     heavy = [a_message(b"x" * size, offset=n) for n, size in enumerate((2, 3, 3, 9, 2, 2))]
     await kit.run(Batch(0, heavy, len(heavy)))
-    assert kit.stage.together == [[0, 1], [2], [3], [4, 5]]
+    assert kit.handler.together == [[0, 1], [2], [3], [4, 5]]
     assert kit.paper.keys == named(0, 1, 2, 3, 4, 5)
     assert kit.stands_at(6)
 
@@ -350,13 +350,13 @@ async def test_a_transaction_takes_only_so_many_bytes(monkeypatch: pytest.Monkey
     monkeypatch.setattr(processor_module, "MAX_BATCH_BYTES", 4)
     kit = Kit()
     await kit.run(a_batch(0, 5))
-    assert kit.stage.together == [[0, 1], [2, 3], [4]]
+    assert kit.handler.together == [[0, 1], [2, 3], [4]]
 
 
 async def test_one_message_that_is_too_large_is_given_up_with_its_partition() -> None:
     """There is no half of it to decide: the next owner tries it again."""
     kit = Kit()
-    kit.stage.too_many = 0
+    kit.handler.too_many = 0
     await kit.run(a_batch(0, 1))
     assert kit.stored_to == 0
     assert not kit.paper.sent
@@ -365,9 +365,9 @@ async def test_one_message_that_is_too_large_is_given_up_with_its_partition() ->
 async def test_what_is_too_large_for_a_transaction_is_decided_in_halves() -> None:
     """A server refuses what outgrows its cache or a document: the same again would be refused."""
     kit = Kit()
-    kit.stage.too_many = 3
+    kit.handler.too_many = 3
     await kit.run(a_batch(0, 11))
-    assert [len(one) for one in kit.stage.together] == [2, 3, 3, 3]
+    assert [len(one) for one in kit.handler.together] == [2, 3, 3, 3]
     assert kit.paper.keys == named(*range(11))
     assert kit.stands_at(11)
 
@@ -378,7 +378,7 @@ async def test_after_a_slow_transaction_the_next_ones_take_half_as_much(
     monkeypatch.setattr(processor_module, "SLOW_SECONDS", -1)
     kit = Kit(max_weight=8)
     await kit.run(a_batch(0, 15))
-    assert [len(one) for one in kit.stage.together] == [8, 4, 2, 1]
+    assert [len(one) for one in kit.handler.together] == [8, 4, 2, 1]
 
 
 async def test_draining_finishes_the_batch_at_hand_and_drops_those_that_wait() -> None:
@@ -401,7 +401,7 @@ async def test_what_waits_of_several_partitions_is_decided_in_one_transaction() 
     kit, other = Kit(), TopicPartition(SOURCE.topic, 1)
     processor = TopicProcessor(
         [Checkpoint(SOURCE, 0), Checkpoint(other, 5, (a_command("left"),))],
-        kit.stage,
+        kit.handler,
         kit.storage,
         kit.paper,  # type: ignore[arg-type]
         lambda: NOW,
@@ -442,7 +442,7 @@ async def test_what_waits_of_all_partitions_together_is_no_more_than_is_decided_
     other = TopicPartition(SOURCE.topic, 1)
     processor = TopicProcessor(
         [Checkpoint(SOURCE, 0), Checkpoint(other, 0)],
-        kit.stage,
+        kit.handler,
         kit.storage,
         kit.paper,  # type: ignore[arg-type]
         lambda: NOW,
@@ -559,7 +559,7 @@ async def test_an_idle_owner_ends_when_another_took_its_partition_up_before_it_w
         await asyncio.wait_for(running, PATIENCE)
 
 
-class Pages(Stage[tuple[Incoming, str]]):
+class Pages(Handler[tuple[Incoming, str]]):
     """A stage whose messages are of many orders, one a letter; it refuses an `x`."""
 
     def __init__(self) -> None:
@@ -567,34 +567,39 @@ class Pages(Stage[tuple[Incoming, str]]):
         self.too_many = 1_000_000
         self.there_already = ""
 
-    def read(self, messages: Sequence[Incoming]) -> list[tuple[Incoming, str]]:
+    def parse(self, messages: Sequence[Incoming]) -> list[tuple[Incoming, str]]:
         return [(one, (one.value or b"").decode()) for one in messages]
 
     @override
-    def weight(self, read: tuple[Incoming, str]) -> int:
-        return len(read[1])
+    def weight(self, parsed: tuple[Incoming, str]) -> int:
+        return len(parsed[1])
 
     @override
     def split(
-        self, read: tuple[Incoming, str], weight: int
+        self, parsed: tuple[Incoming, str], weight: int
     ) -> tuple[tuple[Incoming, str], tuple[Incoming, str]]:
-        message, letters = read
+        message, letters = parsed
         return (message, letters[:weight]), (message, letters[weight:])
 
-    async def decide(
-        self, read: Sequence[tuple[Incoming, str]], page: UnitOfWork, transaction: Transaction
+    async def handle(
+        self,
+        parsed: Sequence[tuple[Incoming, str]],
+        unit_of_work: UnitOfWork,
+        transaction: Transaction,
     ) -> None:
         del transaction
-        letters = "".join(letters for _, letters in read)
+        letters = "".join(letters for _, letters in parsed)
         if len(letters) > self.too_many:
             raise TransactionTooLarge("388")
         if set(letters) & set(self.there_already):
             raise DuplicateKey("events", "one")
         self.decided.append(letters)
-        page.outgoing += [a_command(letter) for letter in letters if letter != "x"]
-        for message, some in read:
+        unit_of_work.outgoing += [a_command(letter) for letter in letters if letter != "x"]
+        for message, some in parsed:
             if "x" in some:
-                page.refuse(message, Rejection(code=DeadLetterCode.UNKNOWN_STORE, message="x"))
+                unit_of_work.dead_letter(
+                    message, Rejection(code=DeadLetterCode.UNKNOWN_STORE, message="x")
+                )
 
 
 def pages(*values: str, start: int = 0) -> Batch:
@@ -609,7 +614,7 @@ def letters_of(kit: Kit) -> int:
 async def test_a_message_of_many_orders_is_decided_in_parts() -> None:
     kit = Kit(Pages(), max_weight=4)
     await kit.run(pages("ab", "cdefghijkl", "m"))
-    assert kit.stage.decided == ["ab", "cdef", "ghij", "kl" + "m"]
+    assert kit.handler.decided == ["ab", "cdef", "ghij", "kl" + "m"]
     assert kit.paper.keys == list("abcdefghijklm")
     assert kit.stands_at(3)
     assert (kit.stored.step, kit.stored.part) == (4, 0)
@@ -618,7 +623,7 @@ async def test_a_message_of_many_orders_is_decided_in_parts() -> None:
 async def test_the_next_owner_goes_on_in_the_middle_of_a_message() -> None:
     kit = Kit(Pages(), checkpoint=Checkpoint(SOURCE, 1, part=3), max_weight=4)
     await kit.run(pages("ab", "cdefghijkl", "m"))
-    assert kit.stage.decided == ["fghi", "jkl" + "m"]
+    assert kit.handler.decided == ["fghi", "jkl" + "m"]
     assert kit.stands_at(3)
 
 
@@ -635,7 +640,7 @@ async def test_an_owner_that_ends_within_a_message_says_where() -> None:
     assert kit.processor.published_offset[SOURCE] == 1
     other = Kit(Pages(), checkpoint=kit.stored)
     await other.run(pages("cdefghijkl", start=1))
-    assert [*kit.stage.decided, *other.stage.decided] == ["ab", "cdef", "ghijkl"]
+    assert [*kit.handler.decided, *other.handler.decided] == ["ab", "cdef", "ghijkl"]
 
 
 @pytest.mark.parametrize("at", [0, 2])
@@ -652,40 +657,40 @@ async def test_a_message_decided_in_parts_has_one_dead_letter(at: int) -> None:
 async def test_the_next_owner_knows_that_a_message_has_its_dead_letter() -> None:
     kit = Kit(Pages(), checkpoint=Checkpoint(SOURCE, 0, part=2, part_refused=True))
     await kit.run(pages("axbxc", "x"))
-    assert kit.stage.decided == ["bxcx"]
+    assert kit.handler.decided == ["bxcx"]
     assert [one.offset for one in kit.paper.sent if isinstance(one, DeadLetter)] == [1]
 
 
 async def test_a_part_that_is_too_large_is_decided_in_halves() -> None:
     kit = Kit(Pages())
-    kit.stage.too_many = 3
+    kit.handler.too_many = 3
     await kit.run(pages("abcdefghijk"))
-    assert "".join(kit.stage.decided) == "abcdefghijk"
-    assert max(map(len, kit.stage.decided)) <= 3
+    assert "".join(kit.handler.decided) == "abcdefghijk"
+    assert max(map(len, kit.handler.decided)) <= 3
     assert kit.stands_at(1)
 
 
 async def test_a_key_that_is_there_already_is_met_by_deciding_again() -> None:
     """What was remembered may have been wrong: the second time all is read."""
     kit = Kit()
-    kit.stage.there_already = {1}
-    decide = kit.stage.decide
+    kit.handler.there_already = {1}
+    decide = kit.handler.handle
 
-    async def once(read: Any, page: UnitOfWork, transaction: Transaction) -> None:
+    async def once(parsed: Any, unit_of_work: UnitOfWork, transaction: Transaction) -> None:
         try:
-            await decide(read, page, transaction)
+            await decide(parsed, unit_of_work, transaction)
         finally:
-            kit.stage.there_already = set()
+            kit.handler.there_already = set()
 
-    kit.stage.decide = once
+    kit.handler.handle = once
     await kit.run(a_batch(0, 4))
-    assert kit.stage.together == [[0, 1, 2, 3]]
+    assert kit.handler.together == [[0, 1, 2, 3]]
     assert kit.paper.keys == named(0, 1, 2, 3)
 
 
 async def test_the_message_whose_key_is_there_already_is_refused_and_no_other() -> None:
     kit = Kit()
-    kit.stage.there_already = {3, 6}
+    kit.handler.there_already = {3, 6}
     await kit.run(a_batch(0, 9))
     assert kit.paper.keys == named(0, 1, 2, 4, 5, 7, 8)
     found = kit.storage.contents.dead_letters.values()
@@ -698,7 +703,7 @@ async def test_the_message_whose_key_is_there_already_is_refused_and_no_other() 
 
 async def test_of_a_page_the_order_whose_key_is_there_already_costs_no_other() -> None:
     kit = Kit(Pages())
-    kit.stage.there_already = "cf"
+    kit.handler.there_already = "cf"
     await kit.run(pages("abcdefgh", "i"))
     assert kit.paper.keys == list("abdeghi")
     assert [one.code for one in kit.storage.contents.dead_letters.values()] == [

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from handlers import blocker_check
 from models import keys
 from models.blockers import BlockerCode
 from models.ledger import ChangeSet, OrderWrite
@@ -29,7 +30,6 @@ from models.replays import ReplayAnswer, Selection
 from order_import.replay import plan
 from order_import.replay.plan import dry_run, select_keys
 from storage.port import Transaction
-from streams import blocker_check
 from tests.builders import (
     INTEGRATED,
     NOW,
@@ -133,7 +133,7 @@ def _check_stories(world: World, selected: list[str]) -> None:
 
 async def _a_world(chance: random.Random) -> World:
     world = World()
-    held = {sku: chance.randint(0, 3) for sku in SKUS}
+    reserved = {sku: chance.randint(0, 3) for sku in SKUS}
     records = [_an_order(chance, number) for number in range(chance.randint(1, 14))]
     changes = ChangeSet(
         orders=[OrderWrite(one, (), is_new=True, details=True) for one in records],
@@ -157,12 +157,12 @@ async def _a_world(chance: random.Random) -> World:
         ],
         new_commerce_orders=[
             a_commerce_order(
-                store_id=one.store_id, amazon_order_id=one.order.amazon_order_id, holds=()
+                store_id=one.store_id, amazon_order_id=one.order.amazon_order_id, reservations=()
             )
             for one in records
             if isinstance(one.outcome, Created)
         ],
-        held=held,
+        reserved=reserved,
     )
 
     async def work(transaction: Transaction) -> None:

@@ -36,9 +36,9 @@ def test_assumptions_are_read() -> None:
     [
         ("product:A:enabeld=true", "enabeld: expected one of enabled, manage_stock, salable_"),
         ("product:A:enabled=yes", "enabled: expected true or false"),
-        ("product:A:salable_quantity=many", "salable_quantity: expected a number of pieces"),
-        ("product:A:salable_quantity=nan", "salable_quantity: expected a number of pieces"),
-        ("product:A:salable_quantity=1e13", "salable_quantity: expected a number of pieces"),
+        ("product:A:salable_quantity=many", "salable_quantity: expected a number of units"),
+        ("product:A:salable_quantity=nan", "salable_quantity: expected a number of units"),
+        ("product:A:salable_quantity=1e13", "salable_quantity: expected a number of units"),
         ("product:A:enabled=true,", "after the last comma: expected field=value"),
         ("product:A:enabled=true,salable", "salable: expected field=value"),
         ("product:A", "expected product:SKU:field=value, store:ID:field=value or listing:"),

@@ -59,7 +59,7 @@ async def a_storage(
     products: Sequence[Product] = (a_product(),),
     listings: Sequence[Listing] = (),
     commerce: Sequence[CommerceOrder] = (),
-    held: dict[str, int] | None = None,
+    reserved: dict[str, int] | None = None,
 ) -> MemoryStorage:
     storage = MemoryStorage()
 
@@ -71,7 +71,7 @@ async def a_storage(
                 products=list(products),
                 listings=list(listings),
                 new_commerce_orders=list(commerce),
-                held=held or {},
+                reserved=reserved or {},
             )
         )
 
@@ -170,10 +170,12 @@ async def test_rule_14_each_refusal_names_its_reason() -> None:
 async def test_one_balance_runs_over_the_whole_selection(
     chunk: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Five orders for one piece each, three pieces: in chunks or not, the oldest three get them."""
+    """Five orders for one unit each, three units: in chunks or not, the oldest three get them."""
     monkeypatch.setattr(plan, "CHUNK", chunk)
     orders = [a_numbered(str(n), a_block(), purchase_date=later(-n)) for n in range(5)]
-    storage = await a_storage(*orders, products=(a_product(salable_quantity=5),), held={"SKU-1": 2})
+    storage = await a_storage(
+        *orders, products=(a_product(salable_quantity=5),), reserved={"SKU-1": 2}
+    )
     summary = await dry_run(storage, Selection(), NOW)
     assert [one.key for one in summary.first[ReplayResult.CREATED]] == [
         f"{STORE}/{n}" for n in (4, 3, 2)
@@ -240,7 +242,7 @@ async def test_what_if_commerce_counted_anew() -> None:
             a_commerce_order(amazon_order_id="seen", acknowledged_at=NOW),
             a_commerce_order(amazon_order_id="unseen"),
         ),
-        held={"SKU-1": 2},
+        reserved={"SKU-1": 2},
     )
     assert (await planned(storage, None, "product:SKU-1:salable_quantity=9"))["1"][0] == "blocked"
     assert (await planned(storage, None, "product:SKU-1:salable_quantity=10"))["1"][0] == "created"

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from handlers.import_policy import apply_import_policy
+from handlers.rules.import_policy import apply_import_policy
 from models.amazon_order import AmazonStatus
 from models.blockers import BlockerCode
 from models.events import Event
@@ -23,7 +23,7 @@ from models.outcomes import (
     WaitingReason,
     Withdrawn,
 )
-from streams.topics import TopicName
+from models.topics import TopicName
 from tests.builders import (
     INTEGRATED,
     KEY,
@@ -231,20 +231,20 @@ async def test_rule_9_a_product_disabled_and_out_of_stock_gives_both() -> None:
 async def test_rule_10_what_commerce_has_counted_is_not_held_a_second_time() -> None:
     world = await a_world(salable_quantity=10)
     await world.tell(ORDERS, a_document(items=[a_document()["items"][0] | {"quantity": 4}]))
-    assert world.held() == 4
+    assert world.reserved() == 4
     # A count before the acknowledgement may or may not have the order in it: it is held.
     await world.tell(PRODUCTS, told(a_product(salable_quantity=10, as_of=later(1))))
-    assert world.held() == 4
+    assert world.reserved() == 4
     await world.tell(UPDATES, told(an_update("processing", at=later(2))))
-    assert world.held() == 4
+    assert world.reserved() == 4
     await world.tell(PRODUCTS, told(a_product(salable_quantity=9, as_of=later(1.9))))
-    assert world.held() == 4
+    assert world.reserved() == 4
     # Counted at the very moment of the acknowledgement: it is in the count.
     await world.tell(PRODUCTS, told(a_product(salable_quantity=6, as_of=later(2))))
-    assert world.held() == 0
-    assert world.commerce_order().holds == ()
+    assert world.reserved() == 0
+    assert world.commerce_order().reservations == ()
     await world.tell(PRODUCTS, told(a_product(salable_quantity=6, as_of=later(3))))
-    assert world.held() == 0
+    assert world.reserved() == 0
 
 
 async def test_rule_10_an_acknowledgement_that_comes_after_its_count_frees_at_once() -> None:
@@ -254,7 +254,7 @@ async def test_rule_10_an_acknowledgement_that_comes_after_its_count_frees_at_on
     assert isinstance(world.order(f"{STORE}/2").outcome, Blocked)
     await world.tell(UPDATES, told(an_update("processing", at=later(2))))
     assert isinstance(world.order(f"{STORE}/2").outcome, Created)
-    assert world.held() == 1
+    assert world.reserved() == 1
 
 
 async def test_rule_11_an_order_with_one_blocked_line_creates_and_reserves_nothing() -> None:
@@ -262,7 +262,7 @@ async def test_rule_11_an_order_with_one_blocked_line_creates_and_reserves_nothi
     items = [*a_document()["items"], {"order_item_id": "2", "seller_sku": "X", "quantity": 1}]
     await world.tell(ORDERS, a_document(items=items))
     assert world.events == ["OrderImportBlocked"]
-    assert world.held() == 0
+    assert world.reserved() == 0
     assert world.storage.contents.commerce_orders == {}
 
 
@@ -362,8 +362,8 @@ async def test_rule_16_canceled_after_creation_cancels_and_frees() -> None:
     await world.tell(ORDERS, a_document())
     await world.tell(ORDERS, news(status="Canceled"), news(2, status="Canceled"))
     assert world.commerce_order().status is CommerceStatus.CANCELED
-    assert world.commerce_order().holds == ()
-    assert world.held() == 0
+    assert world.commerce_order().reservations == ()
+    assert world.reserved() == 0
     assert world.events == ["CommerceOrderCreated", "CommerceOrderStatusChanged"]
 
 
@@ -374,7 +374,7 @@ async def test_rule_16_what_commerce_has_shipped_is_not_canceled(status: str) ->
     await world.tell(UPDATES, told(an_update(status)))
     await world.tell(ORDERS, news(status="Canceled"))
     assert world.commerce_order().status == status
-    assert world.held() == 1
+    assert world.reserved() == 1
 
 
 async def test_rule_17_amazon_says_shipped_and_the_commerce_order_is_complete() -> None:
@@ -382,7 +382,7 @@ async def test_rule_17_amazon_says_shipped_and_the_commerce_order_is_complete() 
     await world.tell(ORDERS, a_document())
     await world.tell(ORDERS, news(status="Shipped"))
     assert world.commerce_order().status is CommerceStatus.COMPLETE
-    assert world.held() == 1
+    assert world.reserved() == 1
 
 
 async def test_rule_17_commerce_says_shipped_and_the_next_sync_completes_it() -> None:

@@ -14,8 +14,8 @@ from models.outcomes import (
     Withdrawn,
 )
 from models.replays import Selection
+from models.topics import TopicName
 from order_import.replay.plan import select_keys
-from streams.topics import TopicName
 from tests.builders import (
     KEY,
     ORDER,

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from handlers.settlement import next_outcome, settle
+from handlers.rules.transitions import next_outcome, settle
 from models.decision import Decision
 from models.outcomes import (
     Admitted,
@@ -88,9 +88,9 @@ TABLE: list[tuple[Outcome | None, Any, Outcome, list[str]]] = [
 CHECKED = [None, W_STORE, W_DETAILS, B, BEFORE, NOTHING, GONE, X_GONE, X_BEFORE, X_NOTHING]
 
 
-def settled(was: Outcome | None, verdict: Any, **record: Any) -> Decision:
+def settled(was: Outcome | None, policy_result: Any, **record: Any) -> Decision:
     fields = {"outcome": was or W_STORE, "sequence": 4} | record
-    outcome = next_outcome(was, verdict)
+    outcome = next_outcome(was, policy_result)
     assert outcome is not None
     return settle(
         a_record(**fields),
@@ -114,17 +114,17 @@ def test_rule_21_an_order_whose_channel_changed_is_asked_anew(was: Outcome) -> N
     assert next_outcome(was, OTHER, channel_changed=True) == expected[was]
 
 
-@pytest.mark.parametrize(("was", "verdict", "outcome", "told"), TABLE, ids=repr)
+@pytest.mark.parametrize(("was", "policy_result", "outcome", "told"), TABLE, ids=repr)
 def test_what_follows_from_a_verdict(
-    was: Outcome | None, verdict: Any, outcome: Outcome, told: list[str]
+    was: Outcome | None, policy_result: Any, outcome: Outcome, told: list[str]
 ) -> None:
-    decision = settled(was, verdict)
+    decision = settled(was, policy_result)
     assert decision.record.outcome == outcome
     assert event_types(decision) == told
     assert decision.record.sequence == 4 + len(told)
     assert decision.record.decided_at == (NOW if outcome == was else later(1))
     assert decision.commerce_order is None
-    assert decision.takes == decision.frees == ()
+    assert decision.reserves == decision.releases == ()
 
 
 def test_only_an_unknown_store_and_a_block_are_waited_on() -> None:

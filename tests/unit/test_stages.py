@@ -8,17 +8,17 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
+from handlers import blocker_check
+from handlers.blocker_check import STEP
+from handlers.unit_of_work import UnitOfWork
 from models.events import Event
 from models.facts import CommerceStatus
 from models.ledger import CommandMessage, TopicPartition
 from models.outcomes import Blocked, Created, Waiting, WaitingReason
 from models.refusals import DeadLetterCode
+from models.topics import TopicName
 from storage.port import Transaction
-from streams import blocker_check
-from streams.agents import STAGES
-from streams.blocker_check import STEP
-from streams.page import UnitOfWork
-from streams.topics import TopicName
+from streams.agents import HANDLERS
 from tests.builders import (
     KEY,
     NOW,
@@ -58,7 +58,7 @@ async def test_an_order_becomes_a_commerce_order() -> None:
     out = await world.tell(ORDERS, a_document())
     assert isinstance(world.order().outcome, Created)
     assert world.commerce_order().order_number == "000000001"
-    assert world.held() == 1
+    assert world.reserved() == 1
     assert [type(one) for one in out] == [Event]
 
 
@@ -112,8 +112,8 @@ def v0(number: str, **more: Any) -> dict[str, Any]:
 
 async def test_a_page_with_one_bad_order_gives_the_good_ones_and_one_dead_letter() -> None:
     world = await a_world()
-    page = a_page(v0("1"), v0("2", PurchaseDate="soon"), v0("3"))
-    await world.tell(ORDERS, a_message(page, headers=(("store-id", STORE.encode()),)))
+    unit_of_work = a_page(v0("1"), v0("2", PurchaseDate="soon"), v0("3"))
+    await world.tell(ORDERS, a_message(unit_of_work, headers=(("store-id", STORE.encode()),)))
     assert sorted(world.storage.contents.orders) == [f"{STORE}/1", f"{STORE}/3"]
     assert [one.code for one in world.dead_letters] == [DeadLetterCode.INVALID_ORDER]
 
@@ -190,12 +190,12 @@ async def test_an_order_of_no_store_is_refused_by_its_id_and_what_names_no_store
 
 async def test_of_a_page_the_orders_of_no_store_are_named_beside_the_bad_one() -> None:
     world = await a_world()
-    page = a_page(
+    unit_of_work = a_page(
         v0("1", MarketplaceId="ATVPDKIKX0DER"),
         v0("2", PurchaseDate="soon"),
         *(v0(number, MarketplaceId="BE") for number in "34567"),
     )
-    await world.tell(ORDERS, a_message(page))
+    await world.tell(ORDERS, a_message(unit_of_work))
     assert sorted(world.storage.contents.orders) == [f"{STORE}/1"]
     (letter,) = world.dead_letters
     assert letter.code is DeadLetterCode.INVALID_ORDER
@@ -278,7 +278,7 @@ async def test_a_listing_told_after_the_order_brings_it_in() -> None:
     assert isinstance(world.order().outcome, Blocked)
     await world.tell(LISTINGS, told(a_listing()))
     assert isinstance(world.order().outcome, Created)
-    assert world.held() == 2
+    assert world.reserved() == 2
 
 
 async def test_an_older_fact_changes_nothing() -> None:
@@ -347,7 +347,7 @@ async def test_the_last_piece_goes_to_one_order_of_a_batch() -> None:
     await world.tell(ORDERS, *[a_document(amazon_order_id=str(n)) for n in range(3)])
     outcomes = [type(world.order(f"{STORE}/{n}").outcome) for n in range(3)]
     assert outcomes == [Created, Blocked, Blocked]
-    assert world.held() == 1
+    assert world.reserved() == 1
 
 
 async def test_what_a_cancellation_frees_goes_to_who_waits_oldest_purchase_first() -> None:
@@ -359,7 +359,7 @@ async def test_what_a_cancellation_frees_goes_to_who_waits_oldest_purchase_first
     assert world.commerce_order().status == "canceled"
     assert isinstance(world.order(f"{STORE}/old").outcome, Created)
     assert isinstance(world.order(f"{STORE}/young").outcome, Blocked)
-    assert world.held() == 1
+    assert world.reserved() == 1
 
 
 async def test_a_job_of_many_orders_goes_in_steps() -> None:
@@ -374,7 +374,7 @@ async def test_a_job_of_many_orders_goes_in_steps() -> None:
     assert outcomes == [Created] * 1100 + [Blocked] * 100
     numbers = [one.order_number for one in world.storage.contents.commerce_orders.values()]
     assert len(set(numbers)) == 1100
-    assert world.held() == 1100
+    assert world.reserved() == 1100
 
 
 async def test_commands_of_one_batch_are_all_carried_out_and_nonsense_is_a_dead_letter() -> None:
@@ -511,7 +511,7 @@ async def test_rule_12_an_order_that_waits_for_what_is_freed_is_created_whatever
     for count in batches:
         await world.tell(ORDERS, *islice(told, count))
     assert isinstance(world.order(f"{STORE}/2").outcome, Created)
-    assert world.held() == 1
+    assert world.reserved() == 1
 
 
 async def test_a_batch_that_meets_a_conflict_is_decided_once() -> None:
@@ -525,7 +525,7 @@ async def test_a_batch_that_meets_a_conflict_is_decided_once() -> None:
         "CommerceOrderCreated",
         "CommerceOrderStatusChanged",
     ]
-    assert world.held() == 0
+    assert world.reserved() == 0
     assert world.order().received == 2
 
 
@@ -552,7 +552,7 @@ async def test_a_blocked_order_is_checked_again_only_when_its_lines_are_news() -
 
 async def test_messages_of_two_partitions_at_the_same_offset_are_refused_each() -> None:
     """They are decided together: an offset alone does not name a message."""
-    stage, page = STAGES[ORDERS], UnitOfWork(ORDERS, NOW)
+    handler, unit_of_work = HANDLERS[ORDERS], UnitOfWork(ORDERS, NOW)
     unknown = a_document(store_id=None)
     messages = [
         a_message(b"{", offset=7),
@@ -561,10 +561,10 @@ async def test_messages_of_two_partitions_at_the_same_offset_are_refused_each() 
     ]
 
     async def work(transaction: Transaction) -> None:
-        await stage.decide(stage.read(messages), page, transaction)
+        await handler.handle(handler.parse(messages), unit_of_work, transaction)
 
     await MemoryStorage().transact(work)
-    letters = page.to_changes().dead_letters
+    letters = unit_of_work.to_changes().dead_letters
     assert sorted((one.partition, one.offset, one.code) for one in letters) == [
         (0, 7, DeadLetterCode.MALFORMED_JSON),
         (1, 7, DeadLetterCode.UNKNOWN_STORE),

@@ -22,7 +22,7 @@ from faust.types import TP
 from faust.types.tuples import ConsumerMessage
 
 from models.ledger import Checkpoint, TopicPartition
-from streams.agents import STAGES, AppOptions, build_app
+from streams.agents import HANDLERS, AppOptions, build_app
 from streams.assignment import LogBounds, PartitionAssignment
 from streams.decoding import Record
 from streams.transport import LedgerConsumer, LedgerConsumerThread
@@ -177,7 +177,10 @@ async def test_what_ours_commits_is_what_the_ledger_has_as_decided_and_published
     storage, source = MemoryStorage(), TopicPartition(*ORDERS)
     storage.contents.checkpoints[source] = Checkpoint(source, 3)
     failures: list[BaseException] = []
-    partition_assignment = PartitionAssignment(STAGES, storage, None, lambda: NOW, failures.append)  # type: ignore[arg-type]
+    publisher: Any = None
+    partition_assignment = PartitionAssignment(
+        HANDLERS, storage, publisher, lambda: NOW, failures.append
+    )
     consumer: Any = build_app(
         AppOptions("127.0.0.1:1", "", "g", 10, 6), partition_assignment, str(tmp_path)
     ).consumer
@@ -206,7 +209,7 @@ async def test_stock_faust_ends_its_recovery_when_partitions_take_long_to_be_tak
 
 async def test_ours_takes_up_partitions_however_long_the_ledger_is_away(tmp_path: Path) -> None:
     """L9 ends here."""
-    partition_assignment = PartitionAssignment(STAGES, MemoryStorage(), None, lambda: NOW, print)  # type: ignore[arg-type]
+    partition_assignment = PartitionAssignment(HANDLERS, MemoryStorage(), None, lambda: NOW, print)  # type: ignore[arg-type]
     tables: Any = build_app(
         AppOptions("127.0.0.1:1", "", "g", 10, 6), partition_assignment, str(tmp_path)
     ).tables
@@ -240,7 +243,7 @@ async def test_assigned_partitions_are_taken_up_where_the_ledger_says(tmp_path: 
     for tp, committed_offset in ((known, 3), (cut, 3), (anew, 40)):
         source = TopicPartition(*tp)
         storage.contents.checkpoints[source] = Checkpoint(source, committed_offset)
-    partition_assignment = PartitionAssignment(STAGES, storage, None, lambda: NOW, print)  # type: ignore[arg-type]
+    partition_assignment = PartitionAssignment(HANDLERS, storage, None, lambda: NOW, print)  # type: ignore[arg-type]
     consumer: Any = build_app(
         AppOptions("127.0.0.1:1", "", "g", 10, 6), partition_assignment, str(tmp_path)
     ).consumer
@@ -380,7 +383,7 @@ async def test_partitions_of_a_deleted_topic_are_not_waited_for(
 
 
 def a_thread(directory: Path) -> LedgerConsumerThread:
-    partition_assignment = PartitionAssignment(STAGES, MemoryStorage(), None, lambda: NOW, print)  # type: ignore[arg-type]
+    partition_assignment = PartitionAssignment(HANDLERS, MemoryStorage(), None, lambda: NOW, print)  # type: ignore[arg-type]
     app = build_app(AppOptions("127.0.0.1:1", "", "g", 10, 6), partition_assignment, str(directory))
     consumer: Any = app.consumer
     return LedgerConsumerThread(consumer, loop=asyncio.get_running_loop(), beacon=app.beacon)

@@ -32,7 +32,7 @@ class Broken(StrEnum):
     NO_COMPARE = "the ledger's compare-and-set"
     EARLY = "publishing only after the commit"
     NO_LOCKS = "judging under a lock"
-    BLIND_STOCK = "taking pieces only where they still are"
+    BLIND_STOCK = "taking units only where they still are"
 
 
 class Conflict(Exception):  # noqa: N818 - a state of the world, not a mistake

@@ -13,16 +13,16 @@ from typing import Any, NamedTuple
 
 import bson
 
+from handlers.unit_of_work import UnitOfWork
 from models.ledger import Checkpoint, DeadLetter, TopicPartition
 from models.refusals import DeadLetterCode
+from models.topics import TopicName
 from order_import.contract.examples import read_examples
-from storage.ledger_documents import reference_in
+from storage.ledger_documents import reference_to_document
 from storage.port import Transaction
 from storage.writes import operations
-from streams.agents import STAGES
+from streams.agents import HANDLERS
 from streams.messages import encode
-from streams.page import UnitOfWork
-from streams.topics import TopicName
 from tests.builders import NOW, Message
 from tests.fakes.memory import MemoryStorage
 
@@ -119,21 +119,21 @@ async def _fuzz(given: Sequence[Input]) -> Fuzzed:
 
 async def _decide(storage: MemoryStorage, before: Checkpoint, message: Message) -> Checkpoint:
     """Do as a processor does; also what the publisher and the database's driver do with it."""
-    stage = STAGES[TopicName(before.source.topic)]
-    page = UnitOfWork(before.source.topic, NOW)
+    handler = HANDLERS[TopicName(before.source.topic)]
+    unit_of_work = UnitOfWork(before.source.topic, NOW)
 
     async def work(transaction: Transaction) -> None:
-        await stage.decide(stage.read([message]), page, transaction)
-        await transaction.write(page.to_changes())
+        await handler.handle(handler.parse([message]), unit_of_work, transaction)
+        await transaction.write(unit_of_work.to_changes())
 
     await storage.transact(work)
-    after = before.moved(message.offset + 1, tuple(page.outgoing))
-    for one in page.outgoing:
+    after = before.moved(message.offset + 1, tuple(unit_of_work.outgoing))
+    for one in unit_of_work.outgoing:
         encode(one)
-    for operation in operations(page.to_changes(), [(before, after)], "d", {}):
+    for operation in operations(unit_of_work.to_changes(), [(before, after)], "d", {}):
         for document in (getattr(operation, "_doc", None), getattr(operation, "_filter", None)):
             bson.encode(document or {})
-    bson.encode({"outbox": [reference_in(one) for one in after.outbox]})
+    bson.encode({"outbox": [reference_to_document(one) for one in after.outbox]})
     return after
 
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from models.amazon_order import AmazonStatus
+from models.topics import TopicName
 from streams.messages import encode
-from streams.topics import TopicName
 from tests.fakes.memory_contents import Contents
 from tests.faults.inprocess.log import Log
 from tests.model.end import End

@@ -9,7 +9,7 @@ from aiokafka.errors import KafkaError
 
 from models.errors import Fenced
 from models.ledger import TopicPartition
-from streams.agents import STAGES
+from streams.agents import HANDLERS
 from streams.assignment import DrainTimeout, LogBounds, PartitionAssignment
 from streams.processor import Batch
 from streams.publisher import Publisher
@@ -42,7 +42,7 @@ class Process:
         new_producer, new_consumer = connect(log, self.power)
         self._publisher = Publisher(new_producer, new_consumer, "")
         storage = ProcessStorage(database, self.power, self._publisher.publish)
-        stages = {str(name): stage for name, stage in STAGES.items()}
+        stages = {str(name): stage for name, stage in HANDLERS.items()}
         self.partition_assignment = PartitionAssignment(
             stages,
             storage,

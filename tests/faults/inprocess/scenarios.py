@@ -49,7 +49,7 @@ _NAMED: Mapping[str, Sequence[FactMessage]] = {
     "blocked, then fixed": [STORE, ORDER, PLENTY],
     "no stock, then stock": [STORE, NONE, ORDER, FIX],
     "disabled, then enabled": [STORE, replace(PLENTY, enabled=False), ORDER, FIX],
-    "two for one piece": [STORE, replace(PLENTY, quantity=1), ORDER, SECOND],
+    "two for one unit": [STORE, replace(PLENTY, quantity=1), ORDER, SECOND],
     "one canceled frees the other": [STORE, replace(PLENTY, quantity=1), ORDER, SECOND, CANCELED],
     "deleted product": [STORE, NONE, ORDER, ProductGone("a")],
     "listing matched": [

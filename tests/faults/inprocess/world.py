@@ -4,7 +4,7 @@ import asyncio
 import json
 
 from models.ledger import Checkpoint, TopicPartition
-from streams.topics import READ_TOPICS
+from models.topics import READ_TOPICS
 from tests.faults.inprocess import judge
 from tests.faults.inprocess.database import Broken, Database
 from tests.faults.inprocess.log import Log

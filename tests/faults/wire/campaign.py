@@ -12,7 +12,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.structs import ConsumerRecord
 
-from streams.topics import TopicName
+from models.topics import TopicName
 from tests.faults.wire.damage import IN_PLACE, damage_segment
 from tests.faults.wire.fuzz import Batch, Journal, a_sound_batch, batches
 from tests.faults.wire.judge import Left, Letter, judge, read_segments

@@ -7,7 +7,7 @@ MAX_MESSAGE_BYTES = 2 * 1024 * 1024
 """The most a message in may have, twice what is taken: the rest can still be a dead letter."""
 MAX_PUBLISHED_BYTES = 2 * MAX_MESSAGE_BYTES
 """The most a message out may have. No event comes near it, and a dead letter that would is cut
-(see `streams.dead_letters`): what cannot be published would stop its partition for ever."""
+(see `handlers.dead_letters`): what cannot be published would stop its partition for ever."""
 MAX_REQUEST_BYTES = 512 * 1024
 """How much of one partition goes out in one request: all of a batch's messages, as a rule."""
 _DAY_MS = 24 * 60 * 60 * 1000

@@ -22,7 +22,7 @@ _CONTROL = dict.fromkeys([*range(32), *range(127, 160)], "�")
 del _CONTROL[10]
 
 
-class Show:
+class Formatter:
     """Values in one language, at one moment."""
 
     def __init__(self, language: str, words: Translate, now: datetime) -> None:
@@ -158,7 +158,7 @@ class Show:
                 t(
                     "{n} salable, {held} held",
                     n=self.plain(product["salable_quantity"]),
-                    held=product["held"],
+                    reserved=product["reserved"],
                 )
                 if product["manage_stock"]
                 else t("stock not managed")

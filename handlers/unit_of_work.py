@@ -4,9 +4,10 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from handlers.judgement import judge
-from handlers.reception import receive
-from handlers.replay import answer_of
+from handlers.dead_letters import to_dead_letter
+from handlers.rules.check_order import check_order
+from handlers.rules.receive import receive
+from handlers.rules.replay import answer_of
 from models import keys
 from models.amazon_order import AmazonOrder
 from models.catalog import Catalog
@@ -14,6 +15,7 @@ from models.commands import Recheck
 from models.decision import Decision
 from models.facts import Store
 from models.ledger import ChangeSet, CommandMessage, DeadLetter, OrderWrite, Outgoing
+from models.messages import Incoming, cause_of
 from models.outcomes import Created
 from models.records import (
     CommerceOrder,
@@ -26,8 +28,6 @@ from models.records import (
 from models.refusals import Rejection
 from models.replays import ReplayAnswer
 from storage.port import Facts, Transaction
-from streams.dead_letters import to_dead_letter
-from streams.messages import Incoming, cause_of
 
 
 @dataclass(slots=True)
@@ -75,7 +75,7 @@ class UnitOfWork:
         self._commerce_orders: dict[str, CommerceOrder] = {}
         self._created: set[str] = set()
         self._moved: set[str] = set()
-        self._freed: set[str] = set()
+        self._released_skus: set[str] = set()
 
     async def lock(self, transaction: Transaction) -> None:
         """Take the stock's lock, before anything is read, and read the stores."""
@@ -84,7 +84,7 @@ class UnitOfWork:
 
     async def prepare(self, facts: Facts, records: Collection[OrderRecord]) -> None:
         """Take in stored orders, and fetch the facts they are judged by."""
-        self.remember(records)
+        self.track(records)
         sold = [sold_in(record.store_id, record.order) for record in records]
         await self.gather(facts, set().union(*sold))
 
@@ -103,12 +103,10 @@ class UnitOfWork:
         """Add products as they are stored, which a first decision needs now."""
         for sku, product in products.items():
             if sku not in self.products:
-                reserved = self._changes.held.get(sku, 0)
-                self.products[sku] = product.holding(reserved) if reserved else product
+                reserved = self._changes.reserved.get(sku, 0)
+                self.products[sku] = product.with_reserved(reserved) if reserved else product
 
-    def remember(
-        self, records: Iterable[OrderRecord], orders: Iterable[CommerceOrder] = ()
-    ) -> None:
+    def track(self, records: Iterable[OrderRecord], orders: Iterable[CommerceOrder] = ()) -> None:
         """Take in what is stored so far of the orders at hand."""
         for record in records:
             self._orders.setdefault(record.key, _Fold(record, is_new=False))
@@ -136,52 +134,54 @@ class UnitOfWork:
         return len(self._created)
 
     @property
-    def held(self) -> Mapping[str, int]:
-        """Pieces that this page takes (positive) or frees again (negative), per catalog SKU."""
-        return self._changes.held
+    def reserved(self) -> Mapping[str, int]:
+        """Units that this page takes (positive) or frees again (negative), per catalog SKU."""
+        return self._changes.reserved
 
-    def occasion(self, message: Incoming) -> MessageContext:
+    def context_of(self, message: Incoming) -> MessageContext:
         """Give the occasion of a message of this batch."""
         return MessageContext(cause_of(self.topic, message), self.at)
 
-    def receive(self, store_id: str, news: AmazonOrder, occasion: MessageContext) -> None:
+    def receive(self, store_id: str, news: AmazonOrder, context: MessageContext) -> None:
         """Take one message about one order of a store."""
         record = self.record(keys.order_key(store_id, news.amazon_order_id))
         commerce_order = None
         if record is not None and isinstance(record.outcome, Created):
             commerce_order = self.commerce_order(record.outcome.commerce_order_id)
         store = self.stores.get(store_id)
-        self.decide(
+        self.add(
             receive(
-                record, store_id, news, store, commerce_order, occasion, self._catalog, self._number
+                record, store_id, news, store, commerce_order, context, self._catalog, self._number
             )
         )
 
-    def judge(
-        self, record: OrderRecord, occasion: MessageContext, *, replay_id: str | None = None
+    def recheck(
+        self, record: OrderRecord, context: MessageContext, *, replay_id: str | None = None
     ) -> Decision | None:
         """Judge an order again by today's facts. History names the replay, if it is for one."""
         store = self.stores.get(record.store_id)
         replayed = replay_id is not None
-        decision = judge(record, store, self._catalog, self._number, occasion, replayed=replayed)
+        decision = check_order(
+            record, store, self._catalog, self._number, context, replayed=replayed
+        )
         if decision is None:
             return None
         if decision.history is not None and replay_id is not None:
             facts = {**decision.history.facts, "replay_id": replay_id}
             decision = replace(decision, history=replace(decision.history, facts=facts))
-        self.decide(decision)
+        self.add(decision)
         return decision
 
-    def replay(self, record: OrderRecord, occasion: MessageContext, replay_id: str) -> ReplayAnswer:
+    def replay(self, record: OrderRecord, context: MessageContext, replay_id: str) -> ReplayAnswer:
         """Judge one order for a replay, and give what there is to tell its operator."""
-        decision = self.judge(record, occasion, replay_id=replay_id)
+        decision = self.recheck(record, context, replay_id=replay_id)
         return answer_of(record, self.stores.get(record.store_id), decision)
 
     @property
     def _number(self) -> int:
         return self._numbered + len(self._created) + 1
 
-    def decide(self, decision: Decision) -> None:
+    def add(self, decision: Decision) -> None:
         """Add a decision about one order."""
         record = decision.record
         fold = self._orders.setdefault(record.key, _Fold(record, is_new=True))
@@ -191,11 +191,11 @@ class UnitOfWork:
         if decision.history is not None:
             fold.history.append(decision.history)
         if decision.commerce_order is not None:
-            self.keep(decision.commerce_order)
-        for hold in decision.takes:
-            self._hold(hold.sku, hold.quantity)
-        for hold in decision.frees:
-            self._hold(hold.sku, -hold.quantity)
+            self.save_commerce_order(decision.commerce_order)
+        for reservation in decision.reserves:
+            self._reserve(reservation.sku, reservation.quantity)
+        for reservation in decision.releases:
+            self._reserve(reservation.sku, -reservation.quantity)
         self._changes.events.extend(decision.events)
         self.outgoing.extend(decision.events)
 
@@ -205,17 +205,19 @@ class UnitOfWork:
         if not fold.is_new:
             fold.moved_from, fold.is_new = record.key, True
         self._orders[decision.record.key] = fold
-        self.decide(decision)
+        self.add(decision)
 
-    def keep(self, order: CommerceOrder, *, counted: Iterable[tuple[str, int]] = ()) -> None:
-        """Add a Commerce order, new or changed; `counted` are pieces it no longer holds."""
+    def save_commerce_order(
+        self, order: CommerceOrder, *, counted: Iterable[tuple[str, int]] = ()
+    ) -> None:
+        """Add a Commerce order, new or changed; `counted` are units it no longer holds."""
         known = order.commerce_order_id in self._commerce_orders
         (self._moved if known else self._created).add(order.commerce_order_id)
         self._commerce_orders[order.commerce_order_id] = order
-        for sku, pieces in counted:
-            self._hold(sku, -pieces)
+        for sku, units in counted:
+            self._reserve(sku, -units)
 
-    def refuse(
+    def dead_letter(
         self, message: Incoming, refusal: Rejection, *, details_of: str | None = None
     ) -> None:
         """Add a dead letter, with the bytes as they came: one for each message.
@@ -234,7 +236,7 @@ class UnitOfWork:
         self._changes.claimed.append(letter.dead_letter_id)
         return MessageContext(MessageRef(letter.topic, letter.partition, letter.offset), self.at)
 
-    async def wake(self, transaction: Transaction, facts: Iterable[str]) -> None:
+    async def request_recheck(self, transaction: Transaction, facts: Iterable[str]) -> None:
         """Ask for those orders to be judged again that wait on a changed fact (rule 12).
 
         It is asked in the transaction that changes the fact, which has the lock: an order blocked
@@ -245,12 +247,12 @@ class UnitOfWork:
         for fact in sorted({*await transaction.facts_depended_on(changed), *(here & changed)}):
             self.outgoing.append(CommandMessage(fact, Recheck(fact=fact)))
 
-    async def wake_freed(self, transaction: Transaction) -> None:
-        """Wake the orders that wait on products of which a decision of this page has freed pieces.
+    async def request_recheck_of_released(self, transaction: Transaction) -> None:
+        """Wake the orders that wait on products of which a decision of this page has freed units.
 
         Also where another one took as many before: an order may have been blocked in between.
         """
-        await self.wake(transaction, map(keys.depends_on_product, self._freed))
+        await self.request_recheck(transaction, map(keys.depends_on_product, self._released_skus))
 
     @property
     def facts(self) -> ChangeSet:
@@ -271,17 +273,17 @@ class UnitOfWork:
         ]
         return changes
 
-    def _hold(self, sku: str, pieces: int) -> None:
-        self._changes.held[sku] = self._changes.held.get(sku, 0) + pieces
-        if pieces < 0:
-            self._freed.add(sku)
+    def _reserve(self, sku: str, units: int) -> None:
+        self._changes.reserved[sku] = self._changes.reserved.get(sku, 0) + units
+        if units < 0:
+            self._released_skus.add(sku)
         if (product := self.products.get(sku)) is not None:
-            self.products[sku] = product.holding(pieces)
+            self.products[sku] = product.with_reserved(units)
 
 
 def sold_in(store_id: str, order: AmazonOrder) -> set[tuple[str, str]]:
     """Return the (store id, seller SKU) pairs that an order may be judged by.
 
-    Also those of lines without pieces: the next message may name pieces and no SKU.
+    Also those of lines without units: the next message may name units and no SKU.
     """
     return {(store_id, item.seller_sku) for item in order.items if item.seller_sku is not None}

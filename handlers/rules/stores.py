@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from pydantic import TypeAdapter, ValidationError
 
-from handlers.events import DecisionBuilder
-from handlers.settlement import reasons_of
+from handlers.rules.decision_builder import DecisionBuilder
+from handlers.rules.transitions import reasons_of
 from models.amazon_order import AmazonOrder
 from models.base import Identifier
 from models.decision import Decision
@@ -76,13 +76,13 @@ def choose_store(
     return StoreMismatch(holder, named.store_id) if named.is_explicit else holder
 
 
-def move_to_store(record: OrderRecord, store_id: str, occasion: MessageContext) -> Decision:
+def move_to_store(record: OrderRecord, store_id: str, context: MessageContext) -> Decision:
     """Move an order that waits as `store-unknown` to another store.
 
     Nothing was published of it yet. The policy of that store is asked with the news that moves it.
     """
     order = record.order.model_copy(update={"store_id": store_id})
-    return DecisionBuilder(record, occasion).decide(
+    return DecisionBuilder(record, context).decide(
         "moved-to-store",
         reasons_of(record.outcome),
         {"from_store": record.store_id},

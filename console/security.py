@@ -10,8 +10,17 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from console.access import Access
-from console.desk import Desk
-from console.error_pages import error_page
+from console.auth import (
+    HERE,
+    Principal,
+    authenticate,
+    cookie_name,
+    is_same_origin,
+    is_visit,
+    read_cookies,
+)
+from console.context import ConsoleContext
+from console.error_pages import show_error
 from console.limits import (
     MOST_BYTES,
     MOST_HEAD_BYTES,
@@ -19,15 +28,6 @@ from console.limits import (
     Places,
     read_body,
     seconds_for,
-)
-from console.visit import (
-    HERE,
-    Visit,
-    cookie_name,
-    is_same_origin,
-    is_visit,
-    read_cookies,
-    recognize,
 )
 
 _OPEN = ("/static/", "/healthz", "/readyz")
@@ -50,12 +50,12 @@ HEADERS = {
 }
 
 
-class Guard:
-    """Lets requests pass that may, and leaves a `Visit` in their state."""
+class SecurityMiddleware:
+    """Lets requests pass that may, and leaves a `Principal` in their state."""
 
-    def __init__(self, app: ASGIApp, desk: Desk) -> None:
+    def __init__(self, app: ASGIApp, context: ConsoleContext) -> None:
         self._app = app
-        self._desk = desk
+        self._context = context
         self._places = Places()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -85,7 +85,7 @@ class Guard:
         except ClientDisconnect:
             pass
         except Exception as error:  # noqa: BLE001 - each has its page, and none a line in a log
-            page = await error_page(Request(scope), error)
+            page = await show_error(Request(scope), error)
             if not is_begun:
                 await page(scope, receive, send_guarded)
             # Else it is left unfinished: the server cuts it off, so that it does not look whole.
@@ -101,9 +101,9 @@ class Guard:
                 await busy(scope, receive, send)
                 return
             async with asyncio.timeout(seconds_for(scope["path"])):
-                visit = await recognize(self._desk, headers)
-                scope.setdefault("state", {})["visit"] = visit
-                may_pass = visit.user is not None or scope["path"].startswith(_SIGN_IN)
+                principal = await authenticate(self._context, headers)
+                scope.setdefault("state", {})["principal"] = principal
+                may_pass = principal.user is not None or scope["path"].startswith(_SIGN_IN)
                 await (self._app if may_pass else _to_sign_in(scope))(scope, receive, send)
 
     def _finish(self, scope: Scope, asked: Headers, headers: MutableHeaders) -> None:
@@ -111,19 +111,19 @@ class Guard:
             headers.setdefault(name, value)
         if not scope["path"].startswith("/static/"):
             headers.setdefault("cache-control", "no-store")
-        access = self._desk.access
+        access = self._context.access
         if access.secure:
             headers.setdefault("strict-transport-security", "max-age=31536000")
-        visit: Visit | None = scope.get("state", {}).get("visit")
-        if visit is None:
+        principal: Principal | None = scope.get("state", {}).get("principal")
+        if principal is None:
             return
-        if visit.new_token is not None:
-            headers.append("set-cookie", _cookie(access, "form", visit.new_token, "Lax"))
+        if principal.new_token is not None:
+            headers.append("set-cookie", _cookie(access, "form", principal.new_token, "Lax"))
         if cookie_name(access, HERE) not in read_cookies(asked):
             headers.append("set-cookie", _cookie(access, HERE, "1", "Strict"))
 
     def _refuse(self, scope: Scope, headers: Headers) -> Response | None:
-        hosts = self._desk.access.hosts
+        hosts = self._context.access.hosts
         if hosts and _name_of(headers.get("host", "")) not in hosts:
             return PlainTextResponse("This console does not go by that name.\n", 400)
         if sum(len(name) + len(value) + 4 for name, value in headers.raw) > MOST_HEAD_BYTES:

@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from handlers.blockers import Need, depends_on, find_blockers, needs_of
-from handlers.commerce_order import make_commerce_order, status_after, with_status
-from handlers.events import DecisionBuilder
-from handlers.import_policy import apply_import_policy
-from handlers.settlement import next_outcome, reasons_of, settings_used, settle
+from handlers.rules.blockers import Need, depends_on, find_blockers, needs_of
+from handlers.rules.commerce_order import make_commerce_order, status_after, with_status
+from handlers.rules.decision_builder import DecisionBuilder
+from handlers.rules.import_policy import apply_import_policy
+from handlers.rules.transitions import next_outcome, reasons_of, settings_used, settle
 from models.catalog import Catalog
 from models.decision import Decision
 from models.facts import Store
@@ -27,12 +27,12 @@ FACTS_TOLD = 50
 """Of how many products an entry of an order's history keeps the facts: it must not outgrow it."""
 
 
-def judge(
+def check_order(
     record: OrderRecord,
     store: Store | None,
     catalog: Catalog,
     number: int,
-    occasion: MessageContext,
+    context: MessageContext,
     *,
     replayed: bool = False,
 ) -> Decision | None:
@@ -49,16 +49,16 @@ def judge(
         case Skipped() | Withdrawn() if not replayed:
             return None
         case Waiting() | Blocked() | Skipped() | Withdrawn():
-            verdict = apply_import_policy(record.order, store)
-            if isinstance(verdict, Admitted) and store is not None:
+            policy_result = apply_import_policy(record.order, store)
+            if isinstance(policy_result, Admitted) and store is not None:
                 decision = check(
-                    record, record.outcome, store, catalog, number, occasion, replayed=replayed
+                    record, record.outcome, store, catalog, number, context, replayed=replayed
                 )
                 same = isinstance(decision.record.outcome, Blocked) and not decision.events
             else:
-                outcome = next_outcome(record.outcome, verdict) or record.outcome
+                outcome = next_outcome(record.outcome, policy_result) or record.outcome
                 decision = settle(
-                    record, record.outcome, outcome, occasion, what="judged", store=store
+                    record, record.outcome, outcome, context, what="judged", store=store
                 )
                 same = outcome == record.outcome
             # Every sync comes by here: it would push the order's history out of its history.
@@ -71,7 +71,7 @@ def check(
     store: Store,
     catalog: Catalog,
     number: int,
-    occasion: MessageContext,
+    context: MessageContext,
     *,
     replayed: bool = False,
 ) -> Decision:
@@ -83,14 +83,14 @@ def check(
     blockers = find_blockers(record.order, store, catalog, needs)
     facts = {**settings_used(record, store), "products": _products_used(catalog, needs)}
     if not blockers:
-        return _create(record, was, store, needs, number, occasion, facts, replayed=replayed)
+        return _create(record, was, store, needs, number, context, facts, replayed=replayed)
     before = was if isinstance(was, Blocked) else None
     outcome = Blocked(
         blockers,
-        since=occasion.at if before is None else before.since,
+        since=context.at if before is None else before.since,
         tried=1 if before is None else before.tried + 1,
     )
-    builder = DecisionBuilder(record, occasion)
+    builder = DecisionBuilder(record, context)
     is_news = before is None or _causes(before) != _causes(outcome)
     if is_news:
         builder.blocked(outcome)
@@ -100,7 +100,7 @@ def check(
         facts,
         outcome=outcome,
         depends_on=depends_on(record.store_id, needs, blockers),
-        decided_at=occasion.at,
+        decided_at=context.at,
     )
 
 
@@ -110,17 +110,17 @@ def _create(
     store: Store,
     needs: Sequence[Need],
     number: int,
-    occasion: MessageContext,
+    context: MessageContext,
     facts: Mapping[str, object],
     *,
     replayed: bool,
 ) -> Decision:
-    order = make_commerce_order(record, store, needs, number, occasion, replayed=replayed)
-    builder = DecisionBuilder(record, occasion)
+    order = make_commerce_order(record, store, needs, number, context, replayed=replayed)
+    builder = DecisionBuilder(record, context)
     builder.created(order)
     if isinstance(was, Blocked):
         builder.released(order, was)
-    takes = order.holds
+    reserves = order.reservations
     onward = status_after(record.order.status, order.status)
     if onward is not None:  # seen first as shipped: processing, then complete
         builder.status_changed(order, onward)
@@ -129,10 +129,10 @@ def _create(
         "created",
         facts=facts,
         commerce_order=order,
-        takes=takes,
+        reserves=reserves,
         outcome=Created(order.commerce_order_id),
         depends_on=(),
-        decided_at=occasion.at,
+        decided_at=context.at,
     )
 
 
@@ -150,7 +150,7 @@ def _products_used(catalog: Catalog, needs: Sequence[Need]) -> Sequence[Mapping[
             "enabled": known.product.enabled,
             "manage_stock": known.product.manage_stock,
             "salable_quantity": known.product.salable_quantity,
-            "held": known.held,
+            "reserved": known.reserved,
             "as_of": known.product.as_of,
         }
         for known in found

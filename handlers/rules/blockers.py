@@ -27,7 +27,7 @@ class Need:
 
     @property
     def quantity(self) -> int:
-        """Pieces, over all lines."""
+        """Units, over all lines."""
         return sum(item.quantity for item in self.items)
 
 

@@ -3,17 +3,17 @@
 from collections.abc import Sequence
 from typing import Protocol, TypeVar
 
+from handlers.unit_of_work import UnitOfWork
+from models.messages import Incoming
 from storage.port import Transaction
-from streams.messages import Incoming
-from streams.page import UnitOfWork
 
-Read = TypeVar("Read")
+Parsed = TypeVar("Parsed")
 
 
-class Stage(Protocol[Read]):
+class Handler(Protocol[Parsed]):
     """One agent's work on a batch."""
 
-    def read(self, messages: Sequence[Incoming]) -> Sequence[Read]:
+    def parse(self, messages: Sequence[Incoming]) -> Sequence[Parsed]:
         """Make of the bytes what can be made of them without the database. Never raises.
 
         Returns:
@@ -21,21 +21,21 @@ class Stage(Protocol[Read]):
         """
         ...
 
-    def weight(self, read: Read) -> int:
+    def weight(self, parsed: Parsed) -> int:
         """Return how many orders a message may change: one transaction takes only so many."""
-        del read
+        del parsed
         return 1
 
-    def split(self, read: Read, weight: int) -> tuple[Read, Read] | None:
+    def split(self, parsed: Parsed, weight: int) -> tuple[Parsed, Parsed] | None:
         """Return a part of a message that weighs so much, and the rest; None if it has no parts.
 
         The parts of a message are decided in their order, each in a transaction of its own.
         """
-        del read, weight
+        del parsed, weight
         return None
 
-    async def decide(
-        self, read: Sequence[Read], page: UnitOfWork, transaction: Transaction
+    async def handle(
+        self, parsed: Sequence[Parsed], unit_of_work: UnitOfWork, transaction: Transaction
     ) -> None:
         """Gather, decide, and put the decisions on the page.
 

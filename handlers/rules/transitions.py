@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from handlers.events import DecisionBuilder
+from handlers.rules.decision_builder import DecisionBuilder
 from models.amazon_order import SalesChannel
 from models.decision import Decision
 from models.facts import Store
@@ -22,14 +22,17 @@ from models.records import MessageContext, OrderRecord
 
 
 def next_outcome(
-    was: Outcome | None, verdict: Admitted | Waiting | Skipped, *, channel_changed: bool = False
+    was: Outcome | None,
+    policy_result: Admitted | Waiting | Skipped,
+    *,
+    channel_changed: bool = False,
 ) -> Outcome | None:
     """Return what becomes of an order by the policy's verdict; None for the blocker check to say.
 
     `was` is the outcome so far, None for an order seen for the first time. `channel_changed` says
     that the order's sales channel is not what it was (rule 21).
     """
-    match was, verdict:
+    match was, policy_result:
         case Created(), _:
             return was
         case Blocked(), Waiting() | Skipped(SkipReason.IMPORT_DISABLED):
@@ -47,14 +50,14 @@ def next_outcome(
         case Withdrawn(reason), Skipped(same) if reason is same:
             return was
         case _:
-            return None if isinstance(verdict, Admitted) else verdict
+            return None if isinstance(policy_result, Admitted) else policy_result
 
 
 def settle(
     record: OrderRecord,
     was: Outcome | None,
     outcome: Outcome,
-    occasion: MessageContext,
+    context: MessageContext,
     *,
     what: str,
     store: Store | None,
@@ -63,7 +66,7 @@ def settle(
 
     `what` names the occasion in the order's history.
     """
-    builder = DecisionBuilder(record, occasion)
+    builder = DecisionBuilder(record, context)
     match outcome:
         case Skipped(reason) if outcome != was:
             builder.skipped(reason)
@@ -77,7 +80,7 @@ def settle(
         {} if store is None else settings_used(record, store),
         outcome=outcome,
         depends_on=_depends_on(record, outcome),
-        decided_at=record.decided_at if outcome == was else occasion.at,
+        decided_at=record.decided_at if outcome == was else context.at,
     )
 
 

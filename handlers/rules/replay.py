@@ -1,7 +1,7 @@
 """The replay: what to tell an operator of an order that was to be judged again (rule 14)."""
 
-from handlers.import_policy import apply_import_policy
-from handlers.settlement import reasons_of
+from handlers.rules.import_policy import apply_import_policy
+from handlers.rules.transitions import reasons_of
 from models.blockers import Blocker
 from models.decision import Decision
 from models.facts import Store
@@ -30,8 +30,8 @@ def refusal_of(record: OrderRecord, store: Store | None) -> str | None:
         case Skipped(SkipReason.CANCELED) | Withdrawn(SkipReason.CANCELED):
             return SkipReason.CANCELED.value
         case Waiting() | Blocked() | Skipped() | Withdrawn():
-            verdict = apply_import_policy(record.order, store)
-            return None if isinstance(verdict, Admitted) else verdict.reason.value
+            policy_result = apply_import_policy(record.order, store)
+            return None if isinstance(policy_result, Admitted) else policy_result.reason.value
 
 
 def answer_of(record: OrderRecord, store: Store | None, decision: Decision | None) -> ReplayAnswer:
@@ -40,7 +40,7 @@ def answer_of(record: OrderRecord, store: Store | None, decision: Decision | Non
     Args:
         record: The order as it was before.
         store: The facts it was judged by.
-        decision: What `judge` made of it.
+        decision: What `check_order` made of it.
 
     Raises:
         ValueError: It was not judged, and there is no reason for that.

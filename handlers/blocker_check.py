@@ -9,10 +9,13 @@ from datetime import timedelta
 
 from typing_extensions import override
 
-from handlers.order_updates import complete_shipped
+from handlers.handler import Handler
 from handlers.payloads.json_text import parse_json
+from handlers.rules.order_updates import complete_shipped
+from handlers.unit_of_work import UnitOfWork
 from models.commands import COMMAND, Command, OrderCursor, Recheck, ReplayStep, Sync
 from models.ledger import ALL_STORES, CommandMessage
+from models.messages import Incoming
 from models.records import OrderRecord
 from models.refusals import DeadLetterCode, Rejection
 from models.replays import (
@@ -23,9 +26,6 @@ from models.replays import (
     ReplayResult,
 )
 from storage.port import Transaction
-from streams.messages import Incoming
-from streams.page import UnitOfWork
-from streams.stage import Stage
 
 STEP = 500
 """How many orders one step checks again at most."""
@@ -38,45 +38,45 @@ AHEAD = timedelta(hours=1)
 _MOST_RUNNING = 100
 
 
-class BlockerCheckStage(Stage[tuple[Incoming, Command | None]]):
-    """See `streams.stage.Stage`."""
+class BlockerCheckHandler(Handler[tuple[Incoming, Command | None]]):
+    """See `handlers.handler.Handler`."""
 
-    def read(self, messages: Sequence[Incoming]) -> Sequence[tuple[Incoming, Command | None]]:
+    def parse(self, messages: Sequence[Incoming]) -> Sequence[tuple[Incoming, Command | None]]:
         """Read commands; None for a message that is none."""
         return [(message, _read(message)) for message in messages]
 
     @override
-    def weight(self, read: tuple[Incoming, Command | None]) -> int:
+    def weight(self, parsed: tuple[Incoming, Command | None]) -> int:
         """Return so much that each step has a transaction of its own."""
-        del read
+        del parsed
         return _ALONE
 
-    async def decide(
+    async def handle(
         self,
-        read: Sequence[tuple[Incoming, Command | None]],
-        page: UnitOfWork,
+        parsed: Sequence[tuple[Incoming, Command | None]],
+        unit_of_work: UnitOfWork,
         transaction: Transaction,
     ) -> None:
         """Take one step for each command."""
-        await page.lock(transaction)
-        for message, command in read:
+        await unit_of_work.lock(transaction)
+        for message, command in parsed:
             match command:
                 case None:
-                    page.refuse(message, _NO_COMMAND)
+                    unit_of_work.dead_letter(message, _NO_COMMAND)
                 case Recheck():
                     found = await transaction.orders_depending_on(command.fact, command.after, STEP)
-                    await _check_again(found, message, page, transaction)
-                    _go_on(page, command.fact, command, found)
+                    await _check_again(found, message, unit_of_work, transaction)
+                    _go_on(unit_of_work, command.fact, command, found)
                 case Sync():
-                    await self._sync(command, message, page, transaction)
+                    await self._sync(command, message, unit_of_work, transaction)
                 case ReplayStep():
-                    await self._replay(command, message, page, transaction)
+                    await self._replay(command, message, unit_of_work, transaction)
 
     async def _sync(
         self,
         command: Sync,
         message: Incoming,
-        page: UnitOfWork,
+        unit_of_work: UnitOfWork,
         transaction: Transaction,
     ) -> None:
         """Complete what Commerce has shipped, then check blocked orders; some at a time."""
@@ -84,56 +84,60 @@ class BlockerCheckStage(Stage[tuple[Incoming, Command | None]]):
         if command.after is None:
             shipped = await transaction.shipped_commerce_orders(command.store_id, STEP)
             records = await transaction.orders({order.key for order in shipped})
-            page.remember(records.values(), shipped)
+            unit_of_work.track(records.values(), shipped)
             for order in shipped:
-                decision = complete_shipped(records[order.key], order, page.occasion(message))
+                decision = complete_shipped(
+                    records[order.key], order, unit_of_work.context_of(message)
+                )
                 if decision is not None:
-                    page.decide(decision)
+                    unit_of_work.add(decision)
             if len(shipped) == STEP:
-                page.outgoing.append(CommandMessage(key, command))
+                unit_of_work.outgoing.append(CommandMessage(key, command))
                 return
         blocked = await transaction.blocked_orders(command.store_id, command.after, STEP)
-        await _check_again(blocked, message, page, transaction)
-        if _go_on(page, key, command, blocked):
+        await _check_again(blocked, message, unit_of_work, transaction)
+        if _go_on(unit_of_work, key, command, blocked):
             return
-        page.facts.synced[key] = min(command.requested_at, page.at + AHEAD)
+        unit_of_work.facts.synced[key] = min(command.requested_at, unit_of_work.at + AHEAD)
         if command.store_id is None:
             for replay in await transaction.replays(running=True, limit=_MOST_RUNNING):
-                if page.at - replay.moved_at > STALLED:  # its command never reached Kafka
-                    page.outgoing.append(step_of(replay.replay_id, replay.step))
+                if unit_of_work.at - replay.moved_at > STALLED:  # its command never reached Kafka
+                    unit_of_work.outgoing.append(step_of(replay.replay_id, replay.step))
 
     async def _replay(
         self,
         command: ReplayStep,
         message: Incoming,
-        page: UnitOfWork,
+        unit_of_work: UnitOfWork,
         transaction: Transaction,
     ) -> None:
         """Check the orders of one step of a replay, and record what is said of each."""
         replay = await transaction.replay(command.replay_id)
         if replay is None:
-            page.refuse(message, _NO_REPLAY)
+            unit_of_work.dead_letter(message, _NO_REPLAY)
             return
         if not replay.is_running or command.step != replay.step:
             return  # canceled, or a command that came twice
         keys = await transaction.replay_part(replay.replay_id, replay.step)
         known = await transaction.orders(keys)
-        await page.prepare(transaction, known.values())
+        await unit_of_work.prepare(transaction, known.values())
         answers: list[ReplayAnswer] = []
         for key in keys:
-            record = page.record(key)
+            record = unit_of_work.record(key)
             if record is None:
                 reasons = (ReplayReason(NOT_RECEIVED),)
                 answers.append(ReplayAnswer(key, ReplayResult.REFUSED, reasons))
             else:
-                answers.append(page.replay(record, page.occasion(message), replay.replay_id))
-        after = replay.advanced(answers, page.at)
-        page.facts.answers.extend(
-            RecordedAnswer(replay.replay_id, answer, page.at) for answer in answers
+                answers.append(
+                    unit_of_work.replay(record, unit_of_work.context_of(message), replay.replay_id)
+                )
+        after = replay.advanced(answers, unit_of_work.at)
+        unit_of_work.facts.answers.extend(
+            RecordedAnswer(replay.replay_id, answer, unit_of_work.at) for answer in answers
         )
-        page.facts.replays.append(after)
+        unit_of_work.facts.replays.append(after)
         if after.is_running:
-            page.outgoing.append(step_of(after.replay_id, after.step))
+            unit_of_work.outgoing.append(step_of(after.replay_id, after.step))
 
 
 def step_of(replay_id: str, step: int) -> CommandMessage:
@@ -142,22 +146,27 @@ def step_of(replay_id: str, step: int) -> CommandMessage:
 
 
 async def _check_again(
-    found: Sequence[OrderRecord], message: Incoming, page: UnitOfWork, transaction: Transaction
+    found: Sequence[OrderRecord],
+    message: Incoming,
+    unit_of_work: UnitOfWork,
+    transaction: Transaction,
 ) -> None:
-    await page.prepare(transaction, found)
+    await unit_of_work.prepare(transaction, found)
     for record in found:
-        page.judge(page.record(record.key) or record, page.occasion(message))
+        unit_of_work.recheck(
+            unit_of_work.record(record.key) or record, unit_of_work.context_of(message)
+        )
 
 
 def _go_on(
-    page: UnitOfWork, key: str, command: Recheck | Sync, checked: Sequence[OrderRecord]
+    unit_of_work: UnitOfWork, key: str, command: Recheck | Sync, checked: Sequence[OrderRecord]
 ) -> bool:
     """Put the next command of the chain into the outbox if there may be more orders."""
     if len(checked) < STEP:
         return False
     last = checked[-1]
     after = OrderCursor.model_construct(purchase_date=last.order.purchase_date, key=last.key)
-    page.outgoing.append(CommandMessage(key, command.model_copy(update={"after": after})))
+    unit_of_work.outgoing.append(CommandMessage(key, command.model_copy(update={"after": after})))
     return True
 
 

@@ -2,13 +2,13 @@
 
 from dataclasses import replace
 
-from handlers.amendments import NO_CATALOG, Amendment, amend
-from handlers.commerce_order import status_after, with_status
-from handlers.events import DecisionBuilder
-from handlers.import_policy import apply_import_policy, missing_details
-from handlers.judgement import check
-from handlers.merge import first, merge, moves_status
-from handlers.settlement import next_outcome, reasons_of, settle
+from handlers.rules.amendments import NO_CATALOG, Amendment, amend
+from handlers.rules.check_order import check
+from handlers.rules.commerce_order import status_after, with_status
+from handlers.rules.decision_builder import DecisionBuilder
+from handlers.rules.import_policy import apply_import_policy, missing_details
+from handlers.rules.merge import first, merge, moves_status
+from handlers.rules.transitions import next_outcome, reasons_of, settle
 from models.amazon_order import AmazonOrder
 from models.catalog import Catalog
 from models.decision import Decision
@@ -28,7 +28,7 @@ def receive(
     news: AmazonOrder,
     store: Store | None,
     commerce_order: CommerceOrder | None,
-    occasion: MessageContext,
+    context: MessageContext,
     catalog: Catalog = NO_CATALOG,
     number: int = 1,
 ) -> Decision:
@@ -36,22 +36,22 @@ def receive(
 
     `known` is what is recorded of the order, None at first sight; `commerce_order` its Commerce
     order where one was created, and the news may concern it. `catalog` is what it is judged by,
-    and what more pieces are reserved from; `number` the next free order number.
+    and what more units are reserved from; `number` the next free order number.
     """
     if known is None:
-        record = _first_record(store_id, news, occasion)
-        return _judge_news(record, None, store, catalog, number, occasion)
+        record = _first_record(store_id, news, context)
+        return _judge_news(record, None, store, catalog, number, context)
     order = merge(known.order, news)
     record = replace(known, order=order, received=known.received + 1)
     moves = moves_status(known.order, news)
     if isinstance(known.outcome, Created):
         current = news if moves else news.model_copy(update={"status": None})
-        decision = _after_creation(record, known.order, current, commerce_order, catalog, occasion)
+        decision = _after_creation(record, known.order, current, commerce_order, catalog, context)
     else:
-        decision = _judge_news(record, known, store, catalog, number, occasion)
+        decision = _judge_news(record, known, store, catalog, number, context)
     if _changes_nothing(known, decision):
         older = news.status is not None and not moves
-        return _ignored(known, decision, occasion, "older" if older else "unchanged")
+        return _ignored(known, decision, context, "older" if older else "unchanged")
     return decision
 
 
@@ -61,23 +61,23 @@ def _judge_news(
     store: Store | None,
     catalog: Catalog,
     number: int,
-    occasion: MessageContext,
+    context: MessageContext,
 ) -> Decision:
     """Ask the policy, and then the blocker check, about an order without a Commerce order."""
     was = None if known is None else known.outcome
-    verdict = apply_import_policy(record.order, store)
+    policy_result = apply_import_policy(record.order, store)
     outcome = next_outcome(
         was,
-        verdict,
+        policy_result,
         channel_changed=known is not None
         and record.order.sales_channel is not known.order.sales_channel,
     )
-    if known is not None and isinstance(was, Blocked) and isinstance(verdict, Admitted):
+    if known is not None and isinstance(was, Blocked) and isinstance(policy_result, Admitted):
         # Nothing the blocker check looks at has changed: it would say the same again.
         outcome = was if _judged_alike(known.order, record.order) else None
     if outcome is None and store is not None:
-        return check(record, was, store, catalog, number, occasion)
-    return settle(record, was, outcome or UNDECIDED, occasion, what="received", store=store)
+        return check(record, was, store, catalog, number, context)
+    return settle(record, was, outcome or UNDECIDED, context, what="received", store=store)
 
 
 def _changes_nothing(known: OrderRecord, decision: Decision) -> bool:
@@ -93,9 +93,7 @@ def _changes_nothing(known: OrderRecord, decision: Decision) -> bool:
     )
 
 
-def _ignored(
-    known: OrderRecord, decision: Decision, occasion: MessageContext, why: str
-) -> Decision:
+def _ignored(known: OrderRecord, decision: Decision, context: MessageContext, why: str) -> Decision:
     record = decision.record
     same = record.order == known.order
     return Decision(
@@ -103,12 +101,12 @@ def _ignored(
             record, order=known.order if same else record.order, ignored=known.ignored + 1
         ),
         history=HistoryEntry(
-            occasion.at, occasion.cause, f"ignored-{why}", reasons_of(record.outcome)
+            context.at, context.cause, f"ignored-{why}", reasons_of(record.outcome)
         ),
     )
 
 
-def _first_record(store_id: str, news: AmazonOrder, occasion: MessageContext) -> OrderRecord:
+def _first_record(store_id: str, news: AmazonOrder, context: MessageContext) -> OrderRecord:
     return OrderRecord(
         store_id=store_id,
         order=first(store_id, news),
@@ -117,8 +115,8 @@ def _first_record(store_id: str, news: AmazonOrder, occasion: MessageContext) ->
         sequence=0,
         received=1,
         ignored=0,
-        received_at=occasion.at,
-        decided_at=occasion.at,
+        received_at=context.at,
+        decided_at=context.at,
     )
 
 
@@ -139,18 +137,18 @@ def _after_creation(
     news: AmazonOrder,
     commerce_order: CommerceOrder | None,
     catalog: Catalog,
-    occasion: MessageContext,
+    context: MessageContext,
 ) -> Decision:
     """Pass Amazon's later news on to the Commerce order (rules 6, 16 and 17).
 
     It is amended first, then its status moves. What the news says of the status counts: one that
     is known from Commerce moves nothing before the sync.
     """
-    builder = DecisionBuilder(record, occasion)
+    builder = DecisionBuilder(record, context)
     if commerce_order is None:
         return builder.decide("received")
-    amendment = amend(commerce_order, before, record.order, news, catalog, occasion.at)
-    order, frees = amendment.order, amendment.frees
+    amendment = amend(commerce_order, before, record.order, news, catalog, context.at)
+    order, releases = amendment.order, amendment.releases
     builder.amended(order, amendment.changes)
     for request in amendment.requests:
         builder.cancellation_requested(order, request.order_item_ids, request.reason)
@@ -158,18 +156,18 @@ def _after_creation(
     if to is not None:
         builder.status_changed(order, to)
         order, freed = with_status(order, to)
-        frees += freed
+        releases += freed
     return builder.decide(
         _what_of(amendment),
         facts=_changes_told(amendment),
         commerce_order=order if builder.has_events else None,
-        takes=amendment.takes,
-        frees=frees,
+        reserves=amendment.reserves,
+        releases=releases,
     )
 
 
 def _what_of(amendment: Amendment) -> str:
-    """Name what the news was, the most important first: more pieces than before are a warning."""
+    """Name what the news was, the most important first: more units than before are a warning."""
     if amendment.has_grown:
         return "amended-short" if amendment.is_short else "amended-up"
     if amendment.requests:

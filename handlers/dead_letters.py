@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from models.ledger import DeadLetter, Header
+from models.messages import Incoming
 from models.refusals import Rejection
-from streams.messages import Incoming
-from streams.topics import MAX_MESSAGE_BYTES
+from models.topics import MAX_MESSAGE_BYTES
 
 MAX_VALUE_BYTES = MAX_MESSAGE_BYTES
 MAX_KEY_BYTES = MAX_MESSAGE_BYTES // 4

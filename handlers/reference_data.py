@@ -7,17 +7,17 @@ from typing import Generic, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from handlers.handler import Handler
 from handlers.payloads import MAX_BYTES
 from handlers.payloads.json_text import parse_json
-from handlers.reservations import release_counted
+from handlers.rules.reservations import release_counted
+from handlers.unit_of_work import UnitOfWork
 from models import keys
 from models.commands import MAX_KEY
 from models.facts import Listing, Product, Store
+from models.messages import Incoming
 from models.refusals import DeadLetterCode, Rejection
 from storage.port import Transaction
-from streams.messages import Incoming
-from streams.page import UnitOfWork
-from streams.stage import Stage
 
 Fact = TypeVar("Fact", bound=BaseModel)
 
@@ -68,8 +68,8 @@ def _refusal(code: DeadLetterCode, message: str) -> Rejection:
 
 
 def _newest(
-    read: Sequence[FactMessage[Fact]],
-    page: UnitOfWork,
+    parsed: Sequence[FactMessage[Fact]],
+    unit_of_work: UnitOfWork,
     known: dict[str, Fact],
     key_of: Callable[[Fact], str],
     at: Callable[[Fact], datetime],
@@ -82,9 +82,9 @@ def _newest(
     """
     changed: dict[str, Fact] = {}
     deleted: set[str] = set()
-    for told in read:
+    for told in parsed:
         if told.refusal is not None:
-            page.refuse(told.message, told.refusal)
+            unit_of_work.dead_letter(told.message, told.refusal)
         elif told.deletes is not None:
             deleted.add(told.deletes)
             if not told_stays:
@@ -92,81 +92,103 @@ def _newest(
                 changed.pop(told.deletes, None)
         elif told.fact is not None:
             key = key_of(told.fact)
-            held = known.get(key)
-            if held is None or at(told.fact) >= at(held):
+            stored = known.get(key)
+            if stored is None or at(told.fact) >= at(stored):
                 known[key] = changed[key] = told.fact
                 deleted.discard(key)
     return changed, deleted
 
 
-class StoresStage(Stage[FactMessage[Store]]):
-    """See `streams.stage.Stage`."""
+class StoresHandler(Handler[FactMessage[Store]]):
+    """See `handlers.handler.Handler`."""
 
-    def read(self, messages: Sequence[Incoming]) -> Sequence[FactMessage[Store]]:
+    def parse(self, messages: Sequence[Incoming]) -> Sequence[FactMessage[Store]]:
         """Read stores. A store cannot be deleted: its orders are still there."""
         return [read_fact(message, Store, deletable=False) for message in messages]
 
-    async def decide(
-        self, read: Sequence[FactMessage[Store]], page: UnitOfWork, transaction: Transaction
+    async def handle(
+        self,
+        parsed: Sequence[FactMessage[Store]],
+        unit_of_work: UnitOfWork,
+        transaction: Transaction,
     ) -> None:
         """Keep the newest word on each store, and wake the orders that wait on it."""
-        await page.lock(transaction)
+        await unit_of_work.lock(transaction)
         changed, _ = _newest(
-            read, page, dict(page.stores), lambda one: one.store_id, lambda one: one.updated_at
+            parsed,
+            unit_of_work,
+            dict(unit_of_work.stores),
+            lambda one: one.store_id,
+            lambda one: one.updated_at,
         )
-        page.facts.stores.extend(changed.values())
-        await page.wake(transaction, map(keys.depends_on_store, changed))
+        unit_of_work.facts.stores.extend(changed.values())
+        await unit_of_work.request_recheck(transaction, map(keys.depends_on_store, changed))
 
 
-class ProductsStage(Stage[FactMessage[Product]]):
-    """See `streams.stage.Stage`."""
+class ProductsHandler(Handler[FactMessage[Product]]):
+    """See `handlers.handler.Handler`."""
 
-    def read(self, messages: Sequence[Incoming]) -> Sequence[FactMessage[Product]]:
+    def parse(self, messages: Sequence[Incoming]) -> Sequence[FactMessage[Product]]:
         """Read products."""
         return [read_fact(message, Product, deletable=True) for message in messages]
 
-    async def decide(
-        self, read: Sequence[FactMessage[Product]], page: UnitOfWork, transaction: Transaction
+    async def handle(
+        self,
+        parsed: Sequence[FactMessage[Product]],
+        unit_of_work: UnitOfWork,
+        transaction: Transaction,
     ) -> None:
         """Keep the newest count of each product.
 
         What Commerce has acknowledged up to that count is in it already, and is held no more
         (rule 10).
         """
-        await page.lock(transaction)
-        told = await transaction.product_versions({one.fact.sku for one in read if one.fact})
+        await unit_of_work.lock(transaction)
+        told = await transaction.product_versions({one.fact.sku for one in parsed if one.fact})
         known = {sku: stocked.product for sku, stocked in told.items()}
         changed, deleted = _newest(
-            read, page, known, lambda one: one.sku, lambda one: one.as_of, told_stays=True
+            parsed, unit_of_work, known, lambda one: one.sku, lambda one: one.as_of, told_stays=True
         )
-        page.facts.products.extend(changed.values())
-        page.facts.deleted_products.extend(deleted)
+        unit_of_work.facts.products.extend(changed.values())
+        unit_of_work.facts.deleted_products.extend(deleted)
         counted_as_of = {sku: product.as_of for sku, product in changed.items()}
-        for order in await transaction.acknowledged_holders(changed.keys()):
+        for order in await transaction.acknowledged_orders_reserving(changed.keys()):
             kept, counted = release_counted(order, counted_as_of)
             if counted:
-                page.remember((), (order,))
-                page.keep(kept, counted=[(hold.sku, hold.quantity) for hold in counted])
-        await page.wake(transaction, map(keys.depends_on_product, changed.keys() | deleted))
+                unit_of_work.track((), (order,))
+                unit_of_work.save_commerce_order(
+                    kept,
+                    counted=[(reservation.sku, reservation.quantity) for reservation in counted],
+                )
+        await unit_of_work.request_recheck(
+            transaction, map(keys.depends_on_product, changed.keys() | deleted)
+        )
 
 
-class ListingsStage(Stage[FactMessage[Listing]]):
-    """See `streams.stage.Stage`."""
+class ListingsHandler(Handler[FactMessage[Listing]]):
+    """See `handlers.handler.Handler`."""
 
-    def read(self, messages: Sequence[Incoming]) -> Sequence[FactMessage[Listing]]:
+    def parse(self, messages: Sequence[Incoming]) -> Sequence[FactMessage[Listing]]:
         """Read listings."""
         return [read_fact(message, Listing, deletable=True) for message in messages]
 
-    async def decide(
-        self, read: Sequence[FactMessage[Listing]], page: UnitOfWork, transaction: Transaction
+    async def handle(
+        self,
+        parsed: Sequence[FactMessage[Listing]],
+        unit_of_work: UnitOfWork,
+        transaction: Transaction,
     ) -> None:
         """Keep the newest match of each seller SKU."""
-        await page.lock(transaction)
-        known = await transaction.listings({_listing_of(one.fact) for one in read if one.fact})
-        changed, deleted = _newest(read, page, dict(known), _listing_of, lambda one: one.updated_at)
-        page.facts.listings.extend(changed.values())
-        page.facts.deleted_listings.extend(deleted)
-        await page.wake(transaction, {f"listing:{key}" for key in changed.keys() | deleted})
+        await unit_of_work.lock(transaction)
+        known = await transaction.listings({_listing_of(one.fact) for one in parsed if one.fact})
+        changed, deleted = _newest(
+            parsed, unit_of_work, dict(known), _listing_of, lambda one: one.updated_at
+        )
+        unit_of_work.facts.listings.extend(changed.values())
+        unit_of_work.facts.deleted_listings.extend(deleted)
+        await unit_of_work.request_recheck(
+            transaction, {f"listing:{key}" for key in changed.keys() | deleted}
+        )
 
 
 def _listing_of(listing: Listing) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic_core import to_json
 
-from handlers.commerce_order import currency_of
+from handlers.rules.commerce_order import currency_of
 from models import keys
 from models.decision import Decision
 from models.events import (
@@ -44,9 +44,9 @@ class DecisionBuilder:
     `record` is the order as it is with the news; what the decision makes of it is given at the end.
     """
 
-    def __init__(self, record: OrderRecord, occasion: MessageContext) -> None:
+    def __init__(self, record: OrderRecord, context: MessageContext) -> None:
         self._record = record
-        self._occasion = occasion
+        self._occasion = context
         self._events: list[Event] = []
 
     @property
@@ -61,8 +61,8 @@ class DecisionBuilder:
         facts: Mapping[str, object] = _NO_FACTS,
         *,
         commerce_order: CommerceOrder | None = None,
-        takes: tuple[Reservation, ...] = (),
-        frees: tuple[Reservation, ...] = (),
+        reserves: tuple[Reservation, ...] = (),
+        releases: tuple[Reservation, ...] = (),
         **changes: Any,
     ) -> Decision:
         """Return the decision.
@@ -72,16 +72,16 @@ class DecisionBuilder:
             reasons: Codes.
             facts: What the decision was taken on, with their versions.
             commerce_order: The Commerce order it makes or changes.
-            takes: Pieces that the order holds from now on.
-            frees: Pieces that it no longer holds.
+            reserves: Units that the order reserves from now on.
+            releases: Units that it no longer reserves.
             changes: Fields of the record that are others now.
         """
-        events, occasion = tuple(self._events), self._occasion
+        events, context = tuple(self._events), self._occasion
         return Decision(
             replace(self._record, sequence=self._record.sequence + len(events), **changes),
             HistoryEntry(
-                occasion.at,
-                occasion.cause,
+                context.at,
+                context.cause,
                 what,
                 reasons,
                 facts,
@@ -89,8 +89,8 @@ class DecisionBuilder:
             ),
             events,
             commerce_order,
-            takes,
-            frees,
+            reserves,
+            releases,
         )
 
     def created(self, order: CommerceOrder) -> None:

@@ -7,13 +7,13 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from handlers.payloads import ParseResult
 from handlers.payloads.problems import joined, quoted
-from handlers.stores import StoreMismatch, choose_store, name_store
+from handlers.rules.stores import StoreMismatch, choose_store, name_store
+from handlers.unit_of_work import UnitOfWork
 from models import keys
 from models.amazon_order import AmazonOrder
 from models.facts import Store
+from models.messages import Incoming, header
 from models.refusals import DeadLetterCode, Rejection
-from streams.messages import Incoming, header
-from streams.page import UnitOfWork
 
 Orders = tuple[Incoming, ParseResult]
 """A message and the orders it tells of."""
@@ -27,10 +27,10 @@ _EXPECTED = (
 
 
 def route(
-    read: Sequence[Orders],
+    parsed: Sequence[Orders],
     holders: Mapping[str, str],
     stores: Mapping[str, Store],
-    page: UnitOfWork,
+    unit_of_work: UnitOfWork,
 ) -> list[News]:
     """Return each order with its key, in the order of the messages.
 
@@ -40,10 +40,10 @@ def route(
     """
     named = [
         (name_store(order, _store_header(message), stores), order, message)
-        for message, reading in read
+        for message, reading in parsed
         for order in reading.orders
     ]
-    held = dict(holders)
+    holder_of = dict(holders)
     first_named: dict[str, str] = {}
     for store, order, _ in named:
         if store is not None:
@@ -53,24 +53,24 @@ def route(
     refused: dict[tuple[int, int], list[tuple[AmazonOrder, StoreMismatch | None]]] = {}
     for store, order, message in named:
         order_id = order.amazon_order_id
-        chosen = choose_store(store, held.get(order_id), stores)
+        chosen = choose_store(store, holder_of.get(order_id), stores)
         if chosen is None:
             chosen = first_named.get(order_id)
         if isinstance(chosen, str):
-            held[order_id] = chosen
+            holder_of[order_id] = chosen
             news.append((keys.order_key(chosen, order_id), order, message))
         else:
             refused.setdefault(_place(message), []).append((order, chosen))
-    for message, reading in read:
+    for message, reading in parsed:
         if _place(message) in refused:
-            _refuse(page, message, reading.refusal, refused[_place(message)], stores)
+            _refuse(unit_of_work, message, reading.refusal, refused[_place(message)], stores)
         elif reading.refusal is not None:
-            page.refuse(message, reading.refusal)
+            unit_of_work.dead_letter(message, reading.refusal)
     return news
 
 
 def _refuse(
-    page: UnitOfWork,
+    unit_of_work: UnitOfWork,
     message: Incoming,
     refusal: Rejection | None,
     orders: Sequence[tuple[AmazonOrder, StoreMismatch | None]],
@@ -84,7 +84,7 @@ def _refuse(
         *_mismatches(orders),
     ]
     code = DeadLetterCode.UNKNOWN_STORE if storeless else DeadLetterCode.STORE_MISMATCH
-    page.refuse(
+    unit_of_work.dead_letter(
         message,
         Rejection(code=refusal.code if refusal is not None else code, message="; ".join(problems)),
         details_of=_waits_for(storeless[0]) if storeless and refusal is None else None,

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from handlers.blockers import Need
+from handlers.rules.blockers import Need
 from models import keys
 from models.amazon_order import AmazonOrder, AmazonStatus, FulfillmentChannel
 from models.facts import CommerceStatus, OrderNumberSource, Store
@@ -34,7 +34,7 @@ def make_commerce_order(
     store: Store,
     needs: Sequence[Need],
     number: int,
-    occasion: MessageContext,
+    context: MessageContext,
     *,
     replayed: bool,
 ) -> CommerceOrder:
@@ -70,14 +70,14 @@ def make_commerce_order(
         purchase_date=order.purchase_date,
         total=order.total,
         lines=tuple(line for _, line in sorted(lines, key=lambda pair: pair[0])),
-        holds=(
+        reservations=(
             tuple(Reservation(need.sku, need.quantity) for need in needs if need.sku is not None)
             if merchant_ships
             else ()
         ),
         buyer_requested_cancel=any(line.item.buyer_requested_cancel for _, line in lines),
         replayed=replayed,
-        created_at=occasion.at,
+        created_at=context.at,
         address_known=is_address_known(order),
     )
 
@@ -104,7 +104,7 @@ def status_after(amazon: AmazonStatus | None, current: CommerceStatus) -> Commer
 def with_status(
     order: CommerceOrder, to: CommerceStatus
 ) -> tuple[CommerceOrder, tuple[Reservation, ...]]:
-    """Move a Commerce order on. Also gives the pieces that are free again (rule 16)."""
+    """Move a Commerce order on. Also gives the units that are free again (rule 16)."""
     if to is CommerceStatus.CANCELED:
-        return replace(order, status=to, holds=()), order.holds
+        return replace(order, status=to, reservations=()), order.reservations
     return replace(order, status=to), ()

@@ -6,8 +6,8 @@ from datetime import datetime
 
 from console.access import Access
 from console.cache import Cache
-from console.health_port import Examiner
-from console.letter_port import LetterDesk
+from console.health_port import HealthCheck
+from console.letter_port import DeadLetters
 from console.ports import Publisher
 from console.replay_port import Replays
 from storage.console_reader import ConsoleReader
@@ -16,7 +16,7 @@ from storage.reader import Reader
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class ConsoleContext:
     """Questions and answers, and the few things that may be changed."""
 
     reader: Reader
@@ -24,8 +24,8 @@ class Desk:
     state: ConsoleState
     publisher: Publisher
     replays: Replays
-    letters: LetterDesk
-    examiner: Examiner
+    letters: DeadLetters
+    health_check: HealthCheck
     access: Access
     now: Callable[[], datetime]
     cache: Cache

@@ -60,7 +60,7 @@ class MergedLines:
         return self._known.buyer_requested_cancel if of_all is None else of_all.requested
 
     def most(self) -> tuple[OrderItem, ...]:
-        """Return as many lines as an order may have; those with pieces come before the others."""
+        """Return as many lines as an order may have; those with units come before the others."""
         items = self.items.values()
         if len(items) <= MAX_LINES:
             return tuple(items)
@@ -79,7 +79,7 @@ class MergedLines:
         return unlike
 
     def is_cut_off(self) -> bool:
-        """Say whether there are more lines with pieces than an order may have."""
+        """Say whether there are more lines with units than an order may have."""
         return len(self.items) > MAX_LINES < sum(1 for one in self.items.values() if one.quantity)
 
     def _merge(self, before: dict[str, OrderItem], item: OrderItem) -> tuple[str, OrderItem]:
@@ -134,7 +134,7 @@ class MergedLines:
         return known.buyer_requested_cancel is None or self._time.reaches(clock)
 
     def _take_pieces(self, names: Iterable[str]) -> None:
-        """Take the pieces from lines that a list of all lines does not have."""
+        """Take the units from lines that a list of all lines does not have."""
         for name in names:
             if self._time.reaches(self.clocks[name].quantity_at):
                 self.items[name] = _without_pieces(self.items[name])

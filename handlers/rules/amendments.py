@@ -11,8 +11,8 @@ from datetime import datetime
 from enum import IntEnum
 from typing import NamedTuple
 
-from handlers.commerce_order import currency_of, is_address_known
-from handlers.reservations import reserve_amended
+from handlers.rules.commerce_order import currency_of, is_address_known
+from handlers.rules.reservations import reserve_amended
 from models.amazon_order import AmazonOrder, AmazonStatus, OrderItem
 from models.catalog import Catalog
 from models.events import FieldChange
@@ -21,7 +21,7 @@ from models.money import Money
 from models.records import CommerceLine, CommerceOrder, Reservation
 
 NO_CATALOG = Catalog({}, {})
-"""For news that adds no pieces: nothing is to be reserved."""
+"""For news that adds no units: nothing is to be reserved."""
 
 _OF_A_LINE = ("seller_sku", "quantity", "price", "tax", "buyer_requested_cancel")
 """The fields of an Amazon line that its Commerce order follows."""
@@ -38,16 +38,16 @@ class CancellationRequest(NamedTuple):
 class Amendment:
     """What follows from Amazon's news for a Commerce order, except for its status.
 
-    `order` is the Commerce order as it is now; `changes` and `requests` are to be told. `takes`
-    and `frees` are pieces that it reserves from now on, and no longer reserves. `has_grown` says
-    that a line has more pieces than before; `is_short` that not all of them could be reserved.
+    `order` is the Commerce order as it is now; `changes` and `requests` are to be told. `reserves`
+    and `releases` are units that it reserves from now on, and no longer reserves. `has_grown` says
+    that a line has more units than before; `is_short` that not all of them could be reserved.
     """
 
     order: CommerceOrder
     changes: tuple[FieldChange, ...]
     requests: tuple[CancellationRequest, ...]
-    takes: tuple[Reservation, ...]
-    frees: tuple[Reservation, ...]
+    reserves: tuple[Reservation, ...]
+    releases: tuple[Reservation, ...]
     has_grown: bool
     is_short: bool
 
@@ -87,9 +87,9 @@ def may_amend(known: AmazonOrder, news: AmazonOrder) -> bool:
 def products_to_grow_by(
     order: CommerceOrder, known: AmazonOrder, news: AmazonOrder
 ) -> tuple[set[str], set[str]]:
-    """Return which catalog SKUs, and which seller SKUs of new lines, news may add pieces of.
+    """Return which catalog SKUs, and which seller SKUs of new lines, news may add units of.
 
-    One may name a new line's SKU and the other its pieces.
+    One may name a new line's SKU and the other its units.
     """
     lines = {line.item.order_item_id: line for line in order.lines}
     skus, seller_skus = set(), set()
@@ -117,7 +117,7 @@ def amend(
         before: The Amazon order as it was known before the news.
         now: The Amazon order as it is known with the news.
         news: The news alone; without its status if that is older than the one that is known.
-        catalog: What seller SKUs of new lines stand for, and the products that more pieces may be
+        catalog: What seller SKUs of new lines stand for, and the products that more units may be
             needed of, with what is reserved of them at this moment.
         at: When the decision is taken.
     """
@@ -146,8 +146,8 @@ def amend(
         order=reserved.order,
         changes=tuple(changes),
         requests=_requests(pairs),
-        takes=reserved.takes,
-        frees=reserved.frees,
+        reserves=reserved.reserves,
+        releases=reserved.releases,
         has_grown=any(item.quantity > was.quantity for was, item in pairs),
         is_short=reserved.is_short,
     )
@@ -164,18 +164,18 @@ def _scope_of(order: CommerceOrder, now: AmazonOrder) -> _Scope:
 
 
 def _items_told(now: AmazonOrder, news: AmazonOrder) -> Mapping[str, OrderItem]:
-    """Return the Amazon lines by id, those of a shipment with the pieces that were shipped.
+    """Return the Amazon lines by id, those of a shipment with the units that were shipped.
 
-    A body that says Shipped, and how many pieces were, speaks of what has left the house: no
-    more will (a short shipment). One that says so and that no piece was shipped contradicts
+    A body that says Shipped, and how many units were, speaks of what has left the house: no
+    more will (a short shipment). One that says so and that no unit was shipped contradicts
     itself.
     """
     items = {item.order_item_id: item for item in now.items}
     if news.status is AmazonStatus.SHIPPED and any(item.quantity_shipped for item in news.items):
         for shipped in news.items:
-            item, pieces = items.get(shipped.order_item_id), shipped.quantity_shipped
-            if item is not None and pieces is not None and pieces < item.quantity:
-                update = {"quantity": pieces}
+            item, units = items.get(shipped.order_item_id), shipped.quantity_shipped
+            if item is not None and units is not None and units < item.quantity:
+                update = {"quantity": units}
                 items[item.order_item_id] = item.model_copy(update=update)
     return items
 
@@ -194,15 +194,15 @@ def _new_lines(order: CommerceOrder, now: AmazonOrder, catalog: Catalog) -> Iter
 
 
 def _amend_line(line: CommerceLine, told: OrderItem | None, scope: _Scope) -> CommerceLine:
-    """Return a line as it is now; one that Amazon does not have any more has no pieces.
+    """Return a line as it is now; one that Amazon does not have any more has no units.
 
-    A line without pieces has neither a price nor a request to cancel it: its last ones stay.
+    A line without units has neither a price nor a request to cancel it: its last ones stay.
     """
     was = line.item
-    told_pieces = 0 if told is None else told.quantity
-    pieces = told_pieces if scope is _Scope.ALL else was.quantity
-    update: dict[str, object] = {"quantity": pieces}
-    if told is not None and pieces and told_pieces:
+    told_units = 0 if told is None else told.quantity
+    units = told_units if scope is _Scope.ALL else was.quantity
+    update: dict[str, object] = {"quantity": units}
+    if told is not None and units and told_units:
         update["price"] = _amend_money(was.price, told.price, scope)
         update["tax"] = _amend_money(was.tax, told.tax, scope)
         requested = told.buyer_requested_cancel

@@ -10,7 +10,7 @@ from starlette.datastructures import Headers
 from starlette.requests import Request
 
 from console.access import Access
-from console.desk import Desk
+from console.context import ConsoleContext
 from console.language import LANGUAGES, preferred
 from console.users import Role
 
@@ -22,7 +22,7 @@ HERE = "here"
 
 
 @dataclass(frozen=True, slots=True)
-class Visit:
+class Principal:
     """One request's who and how. `user` is None for somebody who still has to sign in."""
 
     user: str | None
@@ -36,7 +36,7 @@ class Visit:
     """Whether single keys do something."""
 
     @property
-    def operates(self) -> bool:
+    def can_edit(self) -> bool:
         """Whether this visitor may change something."""
         return self.user is not None and self.role is Role.OPERATOR
 
@@ -51,13 +51,13 @@ def hashed(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-def visit_of(request: Request) -> Visit:
+def principal_of(request: Request) -> Principal:
     """Give the visit that the guard has let pass."""
-    visit: Visit = request.state.visit
-    return visit
+    principal: Principal = request.state.principal
+    return principal
 
 
-async def recognize(desk: Desk, headers: Headers) -> Visit:
+async def authenticate(context: ConsoleContext, headers: Headers) -> Principal:
     """Say who asks.
 
     Raises:
@@ -70,31 +70,31 @@ async def recognize(desk: Desk, headers: Headers) -> Visit:
     theme = cookies.get("theme", "auto")
     theme = theme if theme in THEMES else "auto"
     keys = "off" if cookies.get("keys") == "off" else "on"
-    access = desk.access
+    access = context.access
     token = cookies.get(cookie_name(access, "form"), "")
     new_token = None
     if len(token) < 32:  # noqa: PLR2004 - what `token_urlsafe` gives, and no less
         token = new_token = secrets.token_urlsafe(32)
     csrf = _csrf_of(token)
     if access.users is None:
-        return Visit(LOCAL_OPERATOR, Role.OPERATOR, csrf, new_token, language, theme, keys)
+        return Principal(LOCAL_OPERATOR, Role.OPERATOR, csrf, new_token, language, theme, keys)
     signed_in = cookies.get(cookie_name(access, "session"))
-    session = await desk.state.session(hashed(signed_in)) if signed_in else None
+    session = await context.state.session(hashed(signed_in)) if signed_in else None
     user = access.users.named(session.user) if session is not None else None
     is_over = (
         session is None
         or user is None
-        or session.expires_at <= desk.now()
+        or session.expires_at <= context.now()
         or session.password != hashed(user.password_hash)
     )
     if session is None or user is None or is_over:
-        return Visit(None, Role.VIEWER, csrf, new_token, language, theme, keys)
-    return Visit(user.name, user.role, session.csrf, None, language, theme, keys)
+        return Principal(None, Role.VIEWER, csrf, new_token, language, theme, keys)
+    return Principal(user.name, user.role, session.csrf, None, language, theme, keys)
 
 
-def is_ours(visit: Visit, token: object) -> bool:
+def is_ours(principal: Principal, token: object) -> bool:
     """Say whether a form carries the token of this visit."""
-    return isinstance(token, str) and hmac.compare_digest(token.encode(), visit.csrf.encode())
+    return isinstance(token, str) and hmac.compare_digest(token.encode(), principal.csrf.encode())
 
 
 def is_same_origin(headers: Headers) -> bool:

@@ -8,7 +8,7 @@ those without a time: they are as new as the order is when they come.
 from collections.abc import Mapping
 from datetime import datetime
 
-from handlers.merged_lines import BodyTime, MergedLines
+from handlers.rules.merged_lines import BodyTime, MergedLines
 from models.amazon_order import (
     Address,
     AmazonOrder,

@@ -1,0 +1,1 @@
+"""The decisions, each a pure function; its number is that of `docs/rules.md`."""

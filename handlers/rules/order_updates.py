@@ -1,0 +1,61 @@
+"""Commerce's own word on a Commerce order (rules 10 and 17)."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+
+from handlers.rules.commerce_order import may_become, with_status
+from handlers.rules.decision_builder import DecisionBuilder
+from handlers.rules.reservations import release_counted
+from models.amazon_order import AmazonStatus
+from models.decision import Decision
+from models.facts import CommerceStatus, OrderUpdate
+from models.records import CommerceOrder, MessageContext, OrderRecord, Reservation
+
+
+def apply_update(
+    record: OrderRecord,
+    order: CommerceOrder,
+    update: OrderUpdate,
+    counted_as_of: Mapping[str, datetime],
+    context: MessageContext,
+) -> Decision | None:
+    """Take one update; None when it is older than the last one and so changes nothing.
+
+    `counted_as_of` tells, per product the order holds, when Commerce last counted it: a count
+    that is not older than the acknowledgement already has the order in it.
+    """
+    if order.updated_at is not None and update.at < order.updated_at:
+        return None
+    builder = DecisionBuilder(record, context)
+    moved = order
+    releases: tuple[Reservation, ...] = ()
+    if may_become(order.status, update.status):
+        builder.status_changed(order, update.status)
+        moved, releases = with_status(order, update.status)
+    acknowledged = order.acknowledged_at
+    if acknowledged is None and (order.grown_at is None or update.at >= order.grown_at):
+        acknowledged = update.at
+    moved = replace(moved, acknowledged_at=acknowledged, updated_at=update.at)
+    moved, counted = release_counted(moved, counted_as_of)
+    amazon = record.order
+    if update.status is CommerceStatus.SHIPPED and amazon.status is not AmazonStatus.CANCELED:
+        amazon = amazon.model_copy(update={"status": AmazonStatus.SHIPPED})
+    return builder.decide(
+        f"commerce-{update.status.value}",
+        commerce_order=moved,
+        releases=releases + counted,
+        order=amazon,
+    )
+
+
+def complete_shipped(
+    record: OrderRecord, order: CommerceOrder, context: MessageContext
+) -> Decision | None:
+    """At the sync, complete what Commerce has shipped (rule 17)."""
+    if order.status is not CommerceStatus.SHIPPED:
+        return None
+    builder = DecisionBuilder(record, context)
+    builder.status_changed(order, CommerceStatus.COMPLETE)
+    moved, _ = with_status(order, CommerceStatus.COMPLETE)
+    return builder.decide("completed-at-sync", commerce_order=moved)

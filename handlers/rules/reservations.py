@@ -1,0 +1,92 @@
+"""Reservations: the units a Commerce order keeps from others after its creation (rule 10)."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import NamedTuple
+
+from models.catalog import Catalog
+from models.facts import CommerceStatus
+from models.records import CommerceOrder, Reservation
+
+
+class Reserved(NamedTuple):
+    """An order with its reservations as they are now, and what became of them.
+
+    `reserves` and `releases` are units it reserves from now on, and no longer reserves. `is_short`
+    says that units it needs more than before could not be reserved.
+    """
+
+    order: CommerceOrder
+    reserves: tuple[Reservation, ...] = ()
+    releases: tuple[Reservation, ...] = ()
+    is_short: bool = False
+
+
+def reserve_amended(
+    before: CommerceOrder, amended: CommerceOrder, catalog: Catalog, at: datetime
+) -> Reserved:
+    """Fit the reservations of an order to its amended lines.
+
+    It never reserves more of a product than it needs. Units that Commerce has counted are not
+    reserved any more, and so are not freed a second time; what Commerce has shipped stays as it is
+    until it is counted. More units are reserved if all of them are available. Commerce's counts
+    have them only when it has spoken of the order after that, so it has to acknowledge it again.
+    """
+    needed, needs = _pieces(before), _pieces(amended)
+    extra = {sku: needs[sku] - needed[sku] for sku in needs if needs[sku] > needed[sku]}
+    if before.status is not CommerceStatus.PROCESSING:
+        return Reserved(amended, is_short=bool(extra))
+    kept = {
+        reservation.sku: min(reservation.quantity, needs[reservation.sku])
+        for reservation in before.reservations
+    }
+    releases = tuple(
+        Reservation(reservation.sku, reservation.quantity - kept[reservation.sku])
+        for reservation in before.reservations
+        if reservation.quantity > kept[reservation.sku]
+    )
+    reserves = tuple(
+        Reservation(sku, units)
+        for sku, units in extra.items()
+        if _is_available(catalog, sku, units)
+    )
+    for reservation in reserves:
+        kept[reservation.sku] = kept.get(reservation.sku, 0) + reservation.quantity
+    order = replace(
+        amended, reservations=tuple(Reservation(sku, n) for sku, n in kept.items() if n)
+    )
+    if reserves:
+        order = replace(order, acknowledged_at=None, grown_at=at)
+    return Reserved(order, reserves, releases, len(reserves) < len(extra))
+
+
+def release_counted(
+    order: CommerceOrder, counted_as_of: Mapping[str, datetime]
+) -> tuple[CommerceOrder, tuple[Reservation, ...]]:
+    """Let go of the units that Commerce's own count already leaves out (rule 10)."""
+    acknowledged = order.acknowledged_at
+    if acknowledged is None:
+        return order, ()
+    counted = tuple(
+        reservation
+        for reservation in order.reservations
+        if reservation.sku in counted_as_of and acknowledged <= counted_as_of[reservation.sku]
+    )
+    if not counted:
+        return order, ()
+    kept = tuple(reservation for reservation in order.reservations if reservation not in counted)
+    return replace(order, reservations=kept), counted
+
+
+def _pieces(order: CommerceOrder) -> Counter[str]:
+    units: Counter[str] = Counter()
+    for line in order.lines:
+        units[line.sku] += line.item.quantity
+    return units
+
+
+def _is_available(catalog: Catalog, sku: str, units: int) -> bool:
+    product = catalog.products.get(sku)
+    return product is not None and (not product.product.manage_stock or product.available >= units)
