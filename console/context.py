@@ -7,7 +7,7 @@ from datetime import datetime
 from console.access import Access
 from console.cache import Cache
 from console.health_port import HealthCheck
-from console.letter_port import DeadLetters
+from console.dead_letter_port import DeadLetters
 from console.ports import Publisher
 from console.replay_port import Replays
 from storage.console_reader import ConsoleReader
@@ -24,7 +24,7 @@ class ConsoleContext:
     state: ConsoleState
     publisher: Publisher
     replays: Replays
-    letters: DeadLetters
+    dead_letters: DeadLetters
     health_check: HealthCheck
     access: Access
     now: Callable[[], datetime]

@@ -57,9 +57,9 @@ def commerce(commerce_order_id: str) -> str:
     return f"/commerce/{_part(commerce_order_id)}"
 
 
-def letter(letter_id: str) -> str:
+def dead_letter(dead_letter_id: str) -> str:
     """Give the page of a dead letter."""
-    return f"/dead-letters/{_part(letter_id)}"
+    return f"/dead-letters/{_part(dead_letter_id)}"
 
 
 def replay(replay_id: str) -> str:

@@ -61,9 +61,9 @@ class ImportPolicyHandler(Handler[Orders]):
         first_seen = stores.keys() - found.keys()
         news += [
             (stores[order.amazon_order_id], order, context)
-            for letter in await transaction.details_of(first_seen)
-            for context in (unit_of_work.claim_dead_letter(letter),)
-            for order in read_payload(letter.value).orders
+            for dead_letter in await transaction.details_of(first_seen)
+            for context in (unit_of_work.claim_dead_letter(dead_letter),)
+            for order in read_payload(dead_letter.value).orders
             if order.amazon_order_id in first_seen
         ]
         await _gather(

@@ -26,7 +26,7 @@ class Redrive:
 
 
 @dataclass(frozen=True, slots=True)
-class LetterFilter:
+class DeadLetterFilter:
     """Which letters to list. `None` leaves a question out.
 
     `is_open` asks for those that nothing was done about yet: neither driven again themselves,
@@ -41,7 +41,7 @@ class LetterFilter:
 
 
 @dataclass(frozen=True, slots=True)
-class LetterLine:
+class DeadLetterLine:
     """A letter as one line of a list: nothing of its value, which may be a buyer's.
 
     `size` counts the bytes of the value, None where there is none. `chain` is how often the
@@ -66,13 +66,13 @@ class LetterLine:
 class KeptLetter:
     """A letter with its bytes, and when it was driven again."""
 
-    letter: DeadLetter
+    dead_letter: DeadLetter
     redriven: tuple[Redrive, ...]
 
     @property
     def chain(self) -> int:
         """How often the message was driven again, as this letter or as an earlier one."""
-        return chain_of(self.letter.headers, self.redriven)
+        return chain_of(self.dead_letter.headers, self.redriven)
 
 
 def chain_of(headers: Sequence[Header], redriven: Sequence[Redrive]) -> int:

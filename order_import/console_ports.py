@@ -7,11 +7,11 @@ from aiokafka.admin import AIOKafkaAdminClient
 from typing_extensions import override
 
 from console.health_port import HealthCheck, HealthReport, ServerHealth, TopicLag
-from console.letter_port import DeadLetters, LetterLine, LetterView, Redriven
+from console.dead_letter_port import DeadLetters, DeadLetterLine, DeadLetterView, Redriven
 from console.ports import Publisher
 from models import dead_letters, keys
 from models.commands import COMMAND, Sync
-from models.dead_letters import LetterFilter
+from models.dead_letters import DeadLetterFilter
 from models.facts import Listing, Product, Store
 from models.refusals import DeadLetterCode
 from models.topics import TopicName
@@ -62,35 +62,35 @@ class KafkaPublisher(Publisher):
 class KafkaDeadLetters(DeadLetters):
     """Dead letters from the database, driven again over Kafka."""
 
-    def __init__(self, settings: Settings, letters: MongoDeadLetters) -> None:
+    def __init__(self, settings: Settings, dead_letters: MongoDeadLetters) -> None:
         self._settings = settings
-        self._letters = letters
+        self._dead_letters = dead_letters
 
     @override
     async def counts(self, *, only_open: bool) -> Mapping[str, int]:
-        counted = await self._letters.counts(only_open=only_open)
+        counted = await self._dead_letters.counts(only_open=only_open)
         return {code.value: count for code, count in counted.items()}
 
     @override
-    async def find(self, code: str | None, *, only_open: bool, limit: int) -> Sequence[LetterLine]:
-        wanted = LetterFilter(
+    async def find(self, code: str | None, *, only_open: bool, limit: int) -> Sequence[DeadLetterLine]:
+        wanted = DeadLetterFilter(
             code=None if code is None else DeadLetterCode(code), is_open=only_open, limit=limit
         )
-        return [_line(line) for line in await self._letters.find(wanted)]
+        return [_line(line) for line in await self._dead_letters.find(wanted)]
 
     @override
-    async def view(self, letter_id: str) -> LetterView | None:
-        lines = await self._letters.lines([letter_id])
-        found = await self._letters.letters([letter_id])
-        if letter_id not in found or letter_id not in lines:
+    async def view(self, dead_letter_id: str) -> DeadLetterView | None:
+        lines = await self._dead_letters.lines([dead_letter_id])
+        found = await self._dead_letters.dead_letters([dead_letter_id])
+        if dead_letter_id not in found or dead_letter_id not in lines:
             return None
-        view = view_of(found[letter_id])
+        view = view_of(found[dead_letter_id])
         value = view.value
         if view.is_json:
             value = json.dumps(value, indent=2, ensure_ascii=False)
         text = None if value is None else str(value)
-        return LetterView(
-            line=_line(lines[letter_id]),
+        return DeadLetterView(
+            line=_line(lines[dead_letter_id]),
             partition=view.partition,
             offset=view.offset,
             key=view.key,
@@ -102,8 +102,8 @@ class KafkaDeadLetters(DeadLetters):
 
     @override
     async def redrive(self, ids: Sequence[str]) -> Redriven:
-        plan = await plan_for_ids(self._letters, self._settings, ids)
-        done = await redrive(plan, self._letters, self._settings)
+        plan = await plan_for_ids(self._dead_letters, self._settings, ids)
+        done = await redrive(plan, self._dead_letters, self._settings)
         return Redriven(len(done.sent), {**plan.refused, **done.refused})
 
 
@@ -149,9 +149,9 @@ def _server(found: health.ServerHealth) -> ServerHealth:
     return ServerHealth(found.name, found.address, found.latency_ms, found.error)
 
 
-def _line(line: dead_letters.LetterLine) -> LetterLine:
-    return LetterLine(
-        letter_id=line.dead_letter_id,
+def _line(line: dead_letters.DeadLetterLine) -> DeadLetterLine:
+    return DeadLetterLine(
+        dead_letter_id=line.dead_letter_id,
         code=line.code.value,
         topic=line.topic,
         at=line.at,

@@ -32,7 +32,7 @@ async def open_context(settings: Settings, access: Access) -> AsyncIterator[Cons
     async with (
         connect_reader(settings) as reader,
         connect_console(settings) as (orders, state),
-        connect_dead_letters(settings) as letters,
+        connect_dead_letters(settings) as dead_letters,
         connect_storage(settings) as storage,
     ):
         yield ConsoleContext(
@@ -41,7 +41,7 @@ async def open_context(settings: Settings, access: Access) -> AsyncIterator[Cons
             state=state,
             publisher=KafkaPublisher(settings),
             replays=StoredReplays(settings, storage),
-            letters=KafkaDeadLetters(settings, letters),
+            dead_letters=KafkaDeadLetters(settings, dead_letters),
             health_check=ServerHealthCheck(settings),
             access=access,
             now=now,

@@ -46,7 +46,7 @@ class FactCache:
         for change in changes:
             if change.stores:
                 self.stores = None
-            if any(letter.details_of is not None for letter in change.dead_letters):
+            if any(dead_letter.details_of is not None for dead_letter in change.dead_letters):
                 self.details_wait = True
             for sku, units in change.reserved.items():
                 stocked = self.products.get(sku)

@@ -70,26 +70,26 @@ def event_from_document(document: Document) -> Event:
     )
 
 
-def dead_letter_to_document(letter: DeadLetter) -> Document:
+def dead_letter_to_document(dead_letter: DeadLetter) -> Document:
     """Give a dead letter, its bytes unchanged."""
     return {
-        "_id": letter.dead_letter_id,
-        "topic": letter.topic,
-        "partition": letter.partition,
-        "offset": letter.offset,
-        "code": letter.code.value,
-        "message": letter.message,
-        "key": None if letter.key is None else Binary(letter.key),
-        "value": None if letter.value is None else Binary(letter.value),
+        "_id": dead_letter.dead_letter_id,
+        "topic": dead_letter.topic,
+        "partition": dead_letter.partition,
+        "offset": dead_letter.offset,
+        "code": dead_letter.code.value,
+        "message": dead_letter.message,
+        "key": None if dead_letter.key is None else Binary(dead_letter.key),
+        "value": None if dead_letter.value is None else Binary(dead_letter.value),
         "headers": [
-            [name, None if value is None else Binary(value)] for name, value in letter.headers
+            [name, None if value is None else Binary(value)] for name, value in dead_letter.headers
         ],
-        "at": letter.at,
+        "at": dead_letter.at,
         **present(
-            details_of=letter.details_of,
-            cut=letter.cut,
-            last_offset=letter.last_offset,
-            redrive_count=chain_of(letter.headers, ()) or None,
+            details_of=dead_letter.details_of,
+            cut=dead_letter.cut,
+            last_offset=dead_letter.last_offset,
+            redrive_count=chain_of(dead_letter.headers, ()) or None,
         ),
     }
 

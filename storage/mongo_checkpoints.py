@@ -116,7 +116,7 @@ class MongoCheckpoints:
 
     async def _outbox(self, references: list[Document]) -> tuple[Outgoing, ...]:
         events = await self._kept("events", [ref["event"] for ref in references if "event" in ref])
-        letters = await self._kept(
+        dead_letters = await self._kept(
             "dead_letters", [ref["dead_letter"] for ref in references if "dead_letter" in ref]
         )
         outgoing: list[Outgoing] = []
@@ -124,8 +124,8 @@ class MongoCheckpoints:
             match reference:
                 case {"event": event_id}:
                     outgoing.append(event_from_document(events[event_id]))
-                case {"dead_letter": letter_id}:
-                    outgoing.append(dead_letter_from_document(letters[letter_id]))
+                case {"dead_letter": dead_letter_id}:
+                    outgoing.append(dead_letter_from_document(dead_letters[dead_letter_id]))
                 case {"command": command, "key": key}:
                     outgoing.append(CommandMessage(key, COMMAND.validate_json(command)))
                 case _:

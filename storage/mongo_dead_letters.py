@@ -8,8 +8,8 @@ from pymongo import UpdateOne
 
 from models.dead_letters import (
     KeptLetter,
-    LetterFilter,
-    LetterLine,
+    DeadLetterFilter,
+    DeadLetterLine,
     Redrive,
 )
 from models.refusals import DeadLetterCode
@@ -37,7 +37,7 @@ class MongoDeadLetters:
     """
 
     def __init__(self, client: Any, database: str) -> None:
-        self._letters = client[database].dead_letters
+        self._dead_letters = client[database].dead_letters
 
     async def counts(
         self, topic: str | None = None, *, only_open: bool = False
@@ -54,7 +54,7 @@ class MongoDeadLetters:
         )
         return {DeadLetterCode(group["_id"]): group["count"] for group in groups}
 
-    async def find(self, wanted: LetterFilter) -> Sequence[LetterLine]:
+    async def find(self, wanted: DeadLetterFilter) -> Sequence[DeadLetterLine]:
         """Give letters, newest first unless asked otherwise."""
         # The code is always asked for: the index begins with it, and is merged in its order.
         codes = [wanted.code] if wanted.code is not None else list(DeadLetterCode)
@@ -72,15 +72,15 @@ class MongoDeadLetters:
         )
         return [_line_out(document) for document in found]
 
-    async def lines(self, ids: Collection[str]) -> Mapping[str, LetterLine]:
+    async def lines(self, ids: Collection[str]) -> Mapping[str, DeadLetterLine]:
         """Give those that exist of these ids, as lines."""
         found = await self._aggregate({"$match": _among(ids)}, {"$project": _LINE})
         return {document["_id"]: _line_out(document) for document in found}
 
-    async def letters(self, ids: Collection[str]) -> Mapping[str, KeptLetter]:
+    async def dead_letters(self, ids: Collection[str]) -> Mapping[str, KeptLetter]:
         """Give those that exist of these ids, with their bytes."""
         with translated():
-            found = await self._letters.find(_among(ids)).to_list(None)
+            found = await self._dead_letters.find(_among(ids)).to_list(None)
         return {
             document["_id"]: KeptLetter(
                 dead_letter_from_document(document), _redriven_out(document)
@@ -103,11 +103,11 @@ class MongoDeadLetters:
         ]
         if writes:
             with translated():
-                await self._letters.bulk_write(writes, ordered=False)
+                await self._dead_letters.bulk_write(writes, ordered=False)
 
     async def _aggregate(self, *stages: Document) -> list[Document]:
         with translated():
-            cursor = await settled(self._letters.aggregate(list(stages)))
+            cursor = await settled(self._dead_letters.aggregate(list(stages)))
             found: list[Document] = await cursor.to_list(None)
             return found
 
@@ -131,9 +131,9 @@ def _redriven_out(document: Document) -> tuple[Redrive, ...]:
     )
 
 
-def _line_out(document: Document) -> LetterLine:
+def _line_out(document: Document) -> DeadLetterLine:
     redriven = _redriven_out(document)
-    return LetterLine(
+    return DeadLetterLine(
         dead_letter_id=document["_id"],
         code=DeadLetterCode(document["code"]),
         topic=document["topic"],

@@ -131,9 +131,9 @@ class MongoTransaction(MongoQueries, MongoReplayQueries, Transaction):
     async def details_of(self, amazon_order_ids: Collection[str]) -> Sequence[DeadLetter]:
         cache = self._cache or FactCache()
         if cache.details_wait is None:
-            letters = self._database.dead_letters
+            dead_letters = self._database.dead_letters
             waiting = {"details_of": {"$exists": True}}
-            one = await letters.find_one(waiting, {"_id": 1}, session=self._session)
+            one = await dead_letters.find_one(waiting, {"_id": 1}, session=self._session)
             cache.details_wait = one is not None
         if not cache.details_wait:
             return ()

@@ -85,12 +85,12 @@ def operations(
         batch.insert("events", event_to_document(event))
     for reset in map(offset_reset_to_document, changes.offset_resets):
         batch.put("offset_resets", reset["_id"], reset)
-    for letter in changes.dead_letters:
+    for dead_letter in changes.dead_letters:
         # Not inserted: a topic made anew counts its offsets from 0 again.
-        batch.put("dead_letters", letter.dead_letter_id, dead_letter_to_document(letter))
-    for letter_id in changes.claimed:
+        batch.put("dead_letters", dead_letter.dead_letter_id, dead_letter_to_document(dead_letter))
+    for dead_letter_id in changes.claimed:
         claimed = {"$unset": {"details_of": ""}, "$set": {"claimed": True}}
-        batch.update("dead_letters", letter_id, claimed)
+        batch.update("dead_letters", dead_letter_id, claimed)
     _write_facts(batch, changes)
     _write_replays(batch, changes)
     if numbered := len(changes.new_commerce_orders):

@@ -53,16 +53,16 @@ def _event_headers(event: Event) -> list[Header]:
     ]
 
 
-def _error_headers(letter: DeadLetter) -> list[Header]:
+def _error_headers(dead_letter: DeadLetter) -> list[Header]:
     """Give Kafka Connect's names for where a message came from and why it was not taken."""
     prefix = "__connect.errors."
-    last = letter.last_offset
+    last = dead_letter.last_offset
     return [
         *([] if last is None else [("last-offset", str(last).encode())]),
-        (f"{prefix}topic", letter.topic.encode()),
-        (f"{prefix}partition", str(letter.partition).encode()),
-        (f"{prefix}offset", str(letter.offset).encode()),
+        (f"{prefix}topic", dead_letter.topic.encode()),
+        (f"{prefix}partition", str(dead_letter.partition).encode()),
+        (f"{prefix}offset", str(dead_letter.offset).encode()),
         (f"{prefix}exception.class.name", b"Refusal"),
-        (f"{prefix}exception.message", letter.message.encode()),
-        ("error-code", letter.code.value.encode()),
+        (f"{prefix}exception.message", dead_letter.message.encode()),
+        ("error-code", dead_letter.code.value.encode()),
     ]

@@ -30,7 +30,7 @@ async def health(request: Request) -> Response:
         report=report,
         oldest=oldest,
         lag=sum(one.undecided + one.unpublished for one in report.lag),
-        letters=await context.letters.counts(only_open=True) if answers else {},
+        dead_letters=await context.dead_letters.counts(only_open=True) if answers else {},
     )
 
 

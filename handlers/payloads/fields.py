@@ -198,8 +198,8 @@ def _read_channel(value: object) -> FulfillmentChannel | None:
 
 
 def _is_non_amazon(text: str) -> bool:
-    letters = "".join(letter for letter in text.casefold() if letter.isalpha())
-    return letters.startswith("nonamazon")
+    dead_letters = "".join(dead_letter for dead_letter in text.casefold() if dead_letter.isalpha())
+    return dead_letters.startswith("nonamazon")
 
 
 def _read_v0_sales_channel(value: object) -> SalesChannel | None:

@@ -53,7 +53,7 @@ ORDER_2026: Final = frozenset(
 
 def by_letters(*names: AbstractSet[str]) -> Mapping[str, str]:
     """Return names by their letters alone, which all spellings have in common."""
-    return {_letters(name): name for several in names for name in several}
+    return {_dead_letters(name): name for several in names for name in several}
 
 
 def respelled(body: Object, known: AbstractSet[str], amazons: Mapping[str, str]) -> list[str]:
@@ -70,7 +70,7 @@ def respelled(body: Object, known: AbstractSet[str], amazons: Mapping[str, str])
         name
         for unknown in body
         if unknown not in known
-        and (name := amazons.get(_letters(unknown))) is not None
+        and (name := amazons.get(_dead_letters(unknown))) is not None
         and not (name in known and name in body)
     ]
 
@@ -80,5 +80,5 @@ def spelling_expected(names: Iterable[str]) -> str:
     return f"expected Amazon's own spelling of {joined(names, ', ')}"
 
 
-def _letters(name: str) -> str:
+def _dead_letters(name: str) -> str:
     return name.replace("_", "").replace("-", "").replace(" ", "").lower()

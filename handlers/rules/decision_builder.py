@@ -150,14 +150,14 @@ class DecisionBuilder:
     def _add_whole(
         self, body_type: type[CommerceOrderBody], order: CommerceOrder, **told: Any
     ) -> None:
-        letters = min(TITLE_LENGTH, ALL_TITLES // max(1, len(order.lines)))
+        dead_letters = min(TITLE_LENGTH, ALL_TITLES // max(1, len(order.lines)))
         lines = [
             {
                 "order_item_id": item.order_item_id,
                 "seller_sku": item.seller_sku,
                 "sku": line.sku,
                 "asin": item.asin,
-                "title": None if item.title is None else item.title[:letters],
+                "title": None if item.title is None else item.title[:dead_letters],
                 "quantity": item.quantity,
                 "price": item.price,
                 "tax": item.tax,

@@ -7,7 +7,7 @@ from typing import Annotated, NamedTuple
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from models.dead_letters import KeptLetter, LetterFilter, LetterLine
+from models.dead_letters import KeptLetter, DeadLetterFilter, DeadLetterLine
 from models.refusals import DeadLetterCode
 from models.topics import READ_TOPICS
 from order_import.cli.dead_letters_view import (
@@ -71,7 +71,7 @@ def list_letters(
 ) -> None:
     """Count dead letters by code, and list them, newest first. No values are shown."""
     settings = read_settings()
-    wanted = LetterFilter(code, _full_name(settings, topic), limit=limit)
+    wanted = DeadLetterFilter(code, _full_name(settings, topic), limit=limit)
     counts, lines = run(_list(settings, wanted))
     if as_json:
         print_json(list_as_json(counts, lines))
@@ -84,16 +84,16 @@ def list_letters(
 
 @dead_letters.command()
 def show(
-    letter: Annotated[str, typer.Argument(metavar="ID", help="topic:partition:offset")],
+    dead_letter: Annotated[str, typer.Argument(metavar="ID", help="topic:partition:offset")],
     unmask: Annotated[
         bool, typer.Option("--unmask", help="Show a buyer's data too, and with --json the bytes.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Show one dead letter: where it came from, what is wrong with it, and what was in it."""
-    kept = run(_get(read_settings(), letter))
+    kept = run(_get(read_settings(), dead_letter))
     if kept is None:
-        raise CommandRefused(f"there is no dead letter {letter}")
+        raise CommandRefused(f"there is no dead letter {dead_letter}")
     view = view_of(kept, unmask=unmask)
     if as_json:
         print_json(letter_as_json(view))
@@ -103,7 +103,7 @@ def show(
 
 @dead_letters.command(name="redrive")
 def redrive_letters(
-    letters: Annotated[
+    dead_letters: Annotated[
         list[str] | None, typer.Argument(metavar="ID…", help="The letters.", show_default=False)
     ] = None,
     every: Annotated[
@@ -126,13 +126,13 @@ def redrive_letters(
 
     Without --execute it only tells what it would do. A message that comes twice changes nothing.
     """
-    ids = letters or []
+    ids = dead_letters or []
     if bool(ids) == every:
         raise typer.BadParameter("expected ids, or --all, and not both", param_hint="ID…")
     if ids and (code is not None or topic is not None):
         raise typer.BadParameter("--code and --topic go with --all", param_hint="--all")
     settings = read_settings()
-    wanted = LetterFilter(code, _full_name(settings, topic), limit=MOST_AT_ONCE)
+    wanted = DeadLetterFilter(code, _full_name(settings, topic), limit=MOST_AT_ONCE)
     ran = run(
         _redrive(settings, ids, wanted, force=force, execute=execute, wait=wait, quiet=as_json)
     )
@@ -149,33 +149,33 @@ def _tell(ran: _Ran, *, execute: bool) -> None:
     console = stdout()
     if ran.done is None:
         show_plan(console, ran.plan)
-        if ran.plan.letters and not execute:
+        if ran.plan.dead_letters and not execute:
             console.print("Nothing was sent. Add --execute to drive them again.")
     else:
         show_refusals(console, {**ran.plan.refused, **ran.done.refused})
-        console.print(f"Sent {len(ran.done.sent)} of {len(ran.plan.letters)}.")
+        console.print(f"Sent {len(ran.done.sent)} of {len(ran.plan.dead_letters)}.")
         if ran.after is not None:
             show_afterwards(console, ran.after)
-    if len(ran.plan.letters) + len(ran.plan.refused) >= MOST_AT_ONCE:
+    if len(ran.plan.dead_letters) + len(ran.plan.refused) >= MOST_AT_ONCE:
         console.print(f"These are the oldest {MOST_AT_ONCE}; run it again for more.")
 
 
 async def _list(
-    settings: Settings, wanted: LetterFilter
-) -> tuple[dict[DeadLetterCode, int], Sequence[LetterLine]]:
-    async with connect_dead_letters(settings) as letters:
-        return dict(await letters.counts(wanted.topic)), await letters.find(wanted)
+    settings: Settings, wanted: DeadLetterFilter
+) -> tuple[dict[DeadLetterCode, int], Sequence[DeadLetterLine]]:
+    async with connect_dead_letters(settings) as dead_letters:
+        return dict(await dead_letters.counts(wanted.topic)), await dead_letters.find(wanted)
 
 
-async def _get(settings: Settings, letter: str) -> KeptLetter | None:
-    async with connect_dead_letters(settings) as letters:
-        return (await letters.letters([letter])).get(letter)
+async def _get(settings: Settings, dead_letter: str) -> KeptLetter | None:
+    async with connect_dead_letters(settings) as dead_letters:
+        return (await dead_letters.dead_letters([dead_letter])).get(dead_letter)
 
 
 async def _redrive(
     settings: Settings,
     ids: list[str],
-    wanted: LetterFilter,
+    wanted: DeadLetterFilter,
     *,
     force: bool,
     execute: bool,
@@ -183,34 +183,34 @@ async def _redrive(
     quiet: bool,
 ) -> _Ran:
     async with AsyncExitStack() as stack:
-        letters = await stack.enter_async_context(connect_dead_letters(settings))
+        dead_letters = await stack.enter_async_context(connect_dead_letters(settings))
         if ids:
-            plan = await plan_for_ids(letters, settings, ids, force=force)
+            plan = await plan_for_ids(dead_letters, settings, ids, force=force)
         else:
-            plan = await plan_for_all(letters, settings, wanted, force=force)
-        if not execute or not plan.letters:
+            plan = await plan_for_all(dead_letters, settings, wanted, force=force)
+        if not execute or not plan.dead_letters:
             return _Ran(plan, None, None)
-        done = await _send(plan, letters, settings, quiet=quiet)
+        done = await _send(plan, dead_letters, settings, quiet=quiet)
         reader = await stack.enter_async_context(connect_reader(settings))
-        return _Ran(plan, done, await look_after(done.sent, reader, letters, wait))
+        return _Ran(plan, done, await look_after(done.sent, reader, dead_letters, wait))
 
 
 async def _send(
-    plan: Plan, letters: MongoDeadLetters, settings: Settings, *, quiet: bool
+    plan: Plan, dead_letters: MongoDeadLetters, settings: Settings, *, quiet: bool
 ) -> Redriven:
     columns = (TextColumn("driving again"), BarColumn(), MofNCompleteColumn())
-    hidden = quiet or len(plan.letters) < _SHOWS_PROGRESS_FROM
+    hidden = quiet or len(plan.dead_letters) < _SHOWS_PROGRESS_FROM
     with Progress(
         *columns, TimeRemainingColumn(), console=stderr(), disable=hidden, transient=True
     ) as progress:
-        bar = progress.add_task("", total=len(plan.letters))
+        bar = progress.add_task("", total=len(plan.dead_letters))
         try:
             return await redrive(
-                plan, letters, settings, lambda done: progress.update(bar, completed=done)
+                plan, dead_letters, settings, lambda done: progress.update(bar, completed=done)
             )
         except SendingBroke as error:
             raise CommandRefused(
-                f"Kafka does not answer: {error}; {error.sent} of {len(plan.letters)} were sent. "
+                f"Kafka does not answer: {error}; {error.sent} of {len(plan.dead_letters)} were sent. "
                 "Running it again is safe."
             ) from error
 

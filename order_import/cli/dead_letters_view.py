@@ -5,19 +5,19 @@ from collections.abc import Mapping, Sequence
 
 from rich.console import Console
 
-from models.dead_letters import LetterLine
+from models.dead_letters import DeadLetterLine
 from models.refusals import DeadLetterCode
 from models.words import DEAD_LETTER_CAUSES, DEAD_LETTER_REMEDIES
 from order_import.dead_letters.afterwards import Afterwards
 from order_import.dead_letters.redrive import Plan, Redriven, by_topic_and_code
-from order_import.dead_letters.view import LetterView
+from order_import.dead_letters.view import DeadLetterView
 from order_import.output import cell, exact, moment, new_table
 
 _KIB = 1024
 
 
 def list_as_json(
-    counts: Mapping[DeadLetterCode, int], lines: Sequence[LetterLine]
+    counts: Mapping[DeadLetterCode, int], lines: Sequence[DeadLetterLine]
 ) -> dict[str, object]:
     """Give counts and letters as programs read them."""
     return {
@@ -40,7 +40,7 @@ def list_as_json(
 
 
 def show_list(
-    console: Console, counts: Mapping[DeadLetterCode, int], lines: Sequence[LetterLine]
+    console: Console, counts: Mapping[DeadLetterCode, int], lines: Sequence[DeadLetterLine]
 ) -> None:
     """Print how many there are of each code, and letters."""
     if not counts:
@@ -70,7 +70,7 @@ def show_list(
     console.print(table)
 
 
-def letter_as_json(view: LetterView) -> dict[str, object]:
+def letter_as_json(view: DeadLetterView) -> dict[str, object]:
     """Give one letter as programs read it; its very bytes only where nothing is masked."""
     shown: dict[str, object] = {
         "id": view.dead_letter_id,
@@ -95,7 +95,7 @@ def letter_as_json(view: LetterView) -> dict[str, object]:
     return shown
 
 
-def show_letter(console: Console, view: LetterView) -> None:
+def show_letter(console: Console, view: DeadLetterView) -> None:
     """Print one letter."""
     console.print(cell(f"{view.code}: {view.message}", "bold red"))
     code = DeadLetterCode(view.code)
@@ -128,7 +128,7 @@ def redrive_as_json(
     refused = {**plan.refused, **(done.refused if done else {})}
     shown: dict[str, object] = {
         "executed": done is not None,
-        "planned": [line.dead_letter_id for line in plan.letters],
+        "planned": [line.dead_letter_id for line in plan.dead_letters],
         "refused": [{"id": name, "why": why} for name, why in refused.items()],
     }
     if done is not None:
@@ -141,11 +141,11 @@ def redrive_as_json(
 def show_plan(console: Console, plan: Plan) -> None:
     """Print what a redrive would do."""
     show_refusals(console, plan.refused)
-    if not plan.letters:
+    if not plan.dead_letters:
         console.print("Nothing to drive again.")
         return
     table = new_table("Topic", "Code", "Letters", title="To drive again", right=("Letters",))
-    for (topic, code), count in by_topic_and_code(plan.letters).items():
+    for (topic, code), count in by_topic_and_code(plan.dead_letters).items():
         table.add_row(cell(topic), cell(code), cell(count))
     console.print(table)
 
@@ -172,7 +172,7 @@ def _size(size: int | None) -> str | None:
     return f"{size} B" if size < _KIB else f"{size / _KIB:.1f} KiB"
 
 
-def _times(line: LetterLine) -> str | None:
+def _times(line: DeadLetterLine) -> str | None:
     if not line.chain:
         return None
     last = line.redriven[-1].at if line.redriven else None

@@ -71,7 +71,7 @@ def event_example(event: type[EventBody]) -> Example:
 
 def dead_letter_example() -> Example:
     """Give a dead letter; the value is what came, and no JSON."""
-    letter = DeadLetter(
+    dead_letter = DeadLetter(
         topic="amazon.orders",
         partition=1,
         offset=42,
@@ -82,7 +82,7 @@ def dead_letter_example() -> Example:
         headers=(("store-id", sample.STORE.encode()),),
         at=_AT,
     )
-    headers = {name: (value or b"").decode() for name, value in encode(letter).headers}
+    headers = {name: (value or b"").decode() for name, value in encode(dead_letter).headers}
     return _example("{", key=sample.ORDER, headers=headers)
 
 

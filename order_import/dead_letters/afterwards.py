@@ -40,7 +40,7 @@ class Afterwards:
 
 
 async def look_after(
-    sent: Sequence[Sent], reader: Reader, letters: MongoDeadLetters, within: float
+    sent: Sequence[Sent], reader: Reader, dead_letters: MongoDeadLetters, within: float
 ) -> Afterwards:
     """Wait until the worker has decided all that was sent, and tell what became of it.
 
@@ -62,7 +62,7 @@ async def look_after(
         await asyncio.sleep(_LOOK_EVERY)
     refused: dict[str, DeadLetterCode] = {}
     for at in range(0, len(decided), _LOOK_UP):
-        found = await letters.lines([one.to for one in decided[at : at + _LOOK_UP]])
+        found = await dead_letters.lines([one.to for one in decided[at : at + _LOOK_UP]])
         refused |= {new: line.code for new, line in found.items()}
     return Afterwards(len(decided) - len(refused), refused, len(sent) - len(decided))
 

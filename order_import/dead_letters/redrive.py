@@ -11,8 +11,8 @@ from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
 from models.dead_letters import (
     COUNT_HEADER,
-    LetterFilter,
-    LetterLine,
+    DeadLetterFilter,
+    DeadLetterLine,
     Redrive,
 )
 from models.errors import BrokerUnavailable
@@ -45,7 +45,7 @@ _BYTES_AT_ONCE = 8 * 1024 * 1024
 class Plan:
     """What a redrive would do: the letters it sends, and why it does not send others."""
 
-    letters: tuple[LetterLine, ...]
+    dead_letters: tuple[DeadLetterLine, ...]
     refused: Mapping[str, str]
 
 
@@ -58,7 +58,7 @@ class Redriven:
 
 
 async def plan_for_ids(
-    letters: MongoDeadLetters, settings: Settings, ids: Sequence[str], *, force: bool = False
+    dead_letters: MongoDeadLetters, settings: Settings, ids: Sequence[str], *, force: bool = False
 ) -> Plan:
     """Plan to drive these letters again, whether or not they were before.
 
@@ -67,13 +67,13 @@ async def plan_for_ids(
         BrokerUnavailable: Kafka does not answer.
     """
     wanted = list(dict.fromkeys(ids))
-    found = await letters.lines(wanted)
+    found = await dead_letters.lines(wanted)
     missing = {one: "there is no such dead letter" for one in wanted if one not in found}
     return await _plan(settings, [found[one] for one in wanted if one in found], missing, force)
 
 
 async def plan_for_all(
-    letters: MongoDeadLetters, settings: Settings, wanted: LetterFilter, *, force: bool = False
+    dead_letters: MongoDeadLetters, settings: Settings, wanted: DeadLetterFilter, *, force: bool = False
 ) -> Plan:
     """Plan to drive again all letters that nothing was done about yet, the oldest first.
 
@@ -83,19 +83,19 @@ async def plan_for_all(
         StorageUnavailable: The database does not answer.
         BrokerUnavailable: Kafka does not answer.
     """
-    still_open = LetterFilter(
+    still_open = DeadLetterFilter(
         code=wanted.code,
         topic=wanted.topic,
         is_open=True,
         oldest_first=True,
         limit=min(wanted.limit, MOST_AT_ONCE),
     )
-    return await _plan(settings, await letters.find(still_open), {}, force)
+    return await _plan(settings, await dead_letters.find(still_open), {}, force)
 
 
 async def redrive(
     plan: Plan,
-    letters: MongoDeadLetters,
+    dead_letters: MongoDeadLetters,
     settings: Settings,
     progress: Callable[[int], None] = lambda _: None,
 ) -> Redriven:
@@ -119,8 +119,8 @@ async def redrive(
             producer = new_producer(settings)
             try:
                 await producer.start()
-                for part in _parts(plan.letters):
-                    await _send_part(producer, part, letters, done)
+                for part in _parts(plan.dead_letters):
+                    await _send_part(producer, part, dead_letters, done)
                     progress(len(done.sent) + len(done.refused))
             finally:
                 await producer.stop()
@@ -129,22 +129,22 @@ async def redrive(
     return done
 
 
-def headers_again(letter: DeadLetter, count: int) -> list[Header]:
+def headers_again(dead_letter: DeadLetter, count: int) -> list[Header]:
     """Give the headers as they came, with how often and from where it was driven again."""
     ours = {COUNT_HEADER, FROM_HEADER}
     return [
-        *((name, value) for name, value in letter.headers if name not in ours),
+        *((name, value) for name, value in dead_letter.headers if name not in ours),
         (COUNT_HEADER, str(count).encode()),
-        (FROM_HEADER, letter.dead_letter_id.encode()),
+        (FROM_HEADER, dead_letter.dead_letter_id.encode()),
     ]
 
 
 async def _plan(
-    settings: Settings, found: Iterable[LetterLine], refused: dict[str, str], force: bool
+    settings: Settings, found: Iterable[DeadLetterLine], refused: dict[str, str], force: bool
 ) -> Plan:
     readable = {settings.topic_prefix + name: name for name in READ_TOPICS}
     there: dict[str, bool] = {}
-    planned: list[LetterLine] = []
+    planned: list[DeadLetterLine] = []
     for line in found:
         if line.topic in readable and line.topic not in there:
             there[line.topic] = await topic_exists(settings, readable[line.topic])
@@ -156,7 +156,7 @@ async def _plan(
     return Plan(tuple(planned), refused)
 
 
-def _refusal(line: LetterLine, there: Mapping[str, bool], force: bool) -> str | None:
+def _refusal(line: DeadLetterLine, there: Mapping[str, bool], force: bool) -> str | None:
     if line.topic not in there:
         return f"{line.topic} is not a topic that this installation reads"
     if not there[line.topic]:
@@ -178,44 +178,44 @@ def _refusal(line: LetterLine, there: Mapping[str, bool], force: bool) -> str | 
 
 async def _send_part(
     producer: AIOKafkaProducer,
-    part: Sequence[LetterLine],
-    letters: MongoDeadLetters,
+    part: Sequence[DeadLetterLine],
+    dead_letters: MongoDeadLetters,
     done: Redriven,
 ) -> None:
     """Send letters one after the other, wait for all, and mark those that Kafka has."""
-    kept = await letters.letters([line.dead_letter_id for line in part])
+    kept = await dead_letters.dead_letters([line.dead_letter_id for line in part])
     on_their_way: list[tuple[DeadLetter, int, asyncio.Future[Any]]] = []
     broken: BaseException | None = None
     for line in part:
         one = kept.get(line.dead_letter_id)
-        if one is None or (one.letter.key is None and one.letter.value is None):
+        if one is None or (one.dead_letter.key is None and one.dead_letter.value is None):
             done.refused[line.dead_letter_id] = "it was emptied just now"
             continue
-        letter, count = one.letter, one.chain + 1
-        headers = headers_again(letter, count)
+        dead_letter, count = one.dead_letter, one.chain + 1
+        headers = headers_again(dead_letter, count)
         try:
             delivery = await producer.send(
-                letter.topic, key=letter.key, value=letter.value, headers=headers
+                dead_letter.topic, key=dead_letter.key, value=dead_letter.value, headers=headers
             )
         except MessageSizeTooLargeError:
-            done.refused[letter.dead_letter_id] = _TOO_LARGE
+            done.refused[dead_letter.dead_letter_id] = _TOO_LARGE
         except (KafkaError, ConnectionError) as error:
             broken = error
             break
         else:
-            on_their_way.append((letter, count, delivery))
+            on_their_way.append((dead_letter, count, delivery))
     results = await asyncio.gather(*(one for _, _, one in on_their_way), return_exceptions=True)
     marks: dict[str, Redrive] = {}
-    for (letter, count, _), result in zip(on_their_way, results, strict=True):
+    for (dead_letter, count, _), result in zip(on_their_way, results, strict=True):
         if isinstance(result, MessageSizeTooLargeError):
-            done.refused[letter.dead_letter_id] = _TOO_LARGE
+            done.refused[dead_letter.dead_letter_id] = _TOO_LARGE
         elif isinstance(result, BaseException):
             broken = broken or result
         else:
-            sent = Sent(letter.dead_letter_id, result.topic, result.partition, result.offset)
-            marks[letter.dead_letter_id] = Redrive(now(), count, sent.to)
+            sent = Sent(dead_letter.dead_letter_id, result.topic, result.partition, result.offset)
+            marks[dead_letter.dead_letter_id] = Redrive(now(), count, sent.to)
             done.sent.append(sent)
-    await letters.mark_redriven(marks)
+    await dead_letters.mark_redriven(marks)
     if broken is not None:
         raise broken
 
@@ -223,9 +223,9 @@ async def _send_part(
 _TOO_LARGE = "with the headers of a redrive it is larger than Kafka takes"
 
 
-def _parts(lines: Sequence[LetterLine]) -> Iterator[list[LetterLine]]:
+def _parts(lines: Sequence[DeadLetterLine]) -> Iterator[list[DeadLetterLine]]:
     """Cut a plan into parts that are not too many letters, nor too many bytes."""
-    part: list[LetterLine] = []
+    part: list[DeadLetterLine] = []
     size = 0
     for line in lines:
         if part and (len(part) == _AT_ONCE or size + (line.size or 0) > _BYTES_AT_ONCE):
@@ -237,7 +237,7 @@ def _parts(lines: Sequence[LetterLine]) -> Iterator[list[LetterLine]]:
         yield part
 
 
-def by_topic_and_code(lines: Iterable[LetterLine]) -> Mapping[tuple[str, str], int]:
+def by_topic_and_code(lines: Iterable[DeadLetterLine]) -> Mapping[tuple[str, str], int]:
     """Count letters per topic and code."""
     named = sorted((line.topic, line.code.value) for line in lines)
     return {group: len(list(of)) for group, of in itertools.groupby(named)}

@@ -16,7 +16,7 @@ PREVIEW = 4_000
 
 
 @dataclass(frozen=True, slots=True)
-class LetterView:
+class DeadLetterView:
     """A letter for people. `value` is JSON where `is_json`, else a piece of text, or None.
 
     `raw` is the value's base64, which is only there when nothing is masked.
@@ -41,30 +41,30 @@ class LetterView:
     chain: int
 
 
-def view_of(kept: KeptLetter, *, unmask: bool = False) -> LetterView:
+def view_of(kept: KeptLetter, *, unmask: bool = False) -> DeadLetterView:
     """Give a letter as it is shown; a buyer is masked unless asked otherwise."""
-    letter = kept.letter
-    is_json, value, is_cut = _value_of(letter.value, unmask=unmask)
+    dead_letter = kept.dead_letter
+    is_json, value, is_cut = _value_of(dead_letter.value, unmask=unmask)
     raw = None
-    if unmask and letter.value is not None:
-        raw = base64.b64encode(letter.value).decode()
-    return LetterView(
-        dead_letter_id=letter.dead_letter_id,
-        code=letter.code.value,
-        message=letter.message,
-        at=letter.at,
-        topic=letter.topic,
-        partition=letter.partition,
-        offset=letter.offset,
-        key=None if letter.key is None else _shown(letter.key, key_has_form, unmask=unmask),
+    if unmask and dead_letter.value is not None:
+        raw = base64.b64encode(dead_letter.value).decode()
+    return DeadLetterView(
+        dead_letter_id=dead_letter.dead_letter_id,
+        code=dead_letter.code.value,
+        message=dead_letter.message,
+        at=dead_letter.at,
+        topic=dead_letter.topic,
+        partition=dead_letter.partition,
+        offset=dead_letter.offset,
+        key=None if dead_letter.key is None else _shown(dead_letter.key, key_has_form, unmask=unmask),
         headers=tuple(
             (
                 name if unmask else masked_name(name),
                 _shown(value or b"", partial(header_has_form, name), unmask=unmask),
             )
-            for name, value in letter.headers
+            for name, value in dead_letter.headers
         ),
-        size=None if letter.value is None else len(letter.value),
+        size=None if dead_letter.value is None else len(dead_letter.value),
         is_json=is_json,
         value=value,
         is_cut=is_cut,

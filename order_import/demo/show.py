@@ -143,13 +143,13 @@ def _what_is_to_go(standings: Mapping[TopicPartition, Standing], lag: int) -> st
 
 async def _sum_up(console: Console, reader: Reader, seconds: float) -> None:
     stores, counts = await reader.stores(), await reader.state_counts()
-    letters, blockers = await reader.dead_letter_counts(), await reader.blocker_counts()
+    dead_letters, blockers = await reader.dead_letter_counts(), await reader.blocker_counts()
     orders = sum(sum(states.values()) for states in counts.values())
     console.print(cell(f"All decided: {orders} orders in {seconds:.0f} s.", "bold green"))
     console.print(orders_table(stores, counts))
     if blockers:
         console.print(blockers_table(blockers))
-    told = ", ".join(f"{count} {code}" for code, count in sorted(letters.items()))
+    told = ", ".join(f"{count} {code}" for code, count in sorted(dead_letters.items()))
     console.print(cell(f"Dead letters: {told or 'none'}"))
     blocked = [
         stores[store_id].name if store_id in stores else store_id

@@ -14,7 +14,7 @@ import pytest_asyncio
 from models.amazon_order import AmazonStatus, FulfillmentChannel
 from models.blockers import BlockerCode
 from models.commands import OrderCursor
-from models.dead_letters import LetterFilter, Redrive
+from models.dead_letters import DeadLetterFilter, Redrive
 from models.facts import CommerceStatus
 from models.ledger import ChangeSet, OffsetReset, OrderWrite, TopicPartition
 from models.order_query import Cursor, OrderQuery, OrderSort
@@ -85,8 +85,8 @@ async def life(mongo_url: str) -> tuple[Listening, Names]:
         await work(Asked(storage, names), names)
     async with open_reader(*where, **options) as reader:
         await operate(Asked(reader, names))
-    async with open_dead_letters(*where, **options) as letters:
-        await handle_letters(Asked(letters, names))
+    async with open_dead_letters(*where, **options) as dead_letters:
+        await handle_letters(Asked(dead_letters, names))
     async with open_console(*where, **options) as (console, state):
         await look_around(Asked(console, names))
         await keep_state(Asked(state, names))
@@ -211,17 +211,17 @@ async def operate(reader: Any) -> None:
     await reader.standings()
 
 
-async def handle_letters(letters: Any) -> None:
+async def handle_letters(dead_letters: Any) -> None:
     """What is asked of dead letters."""
     for topic, code, is_open in product(
         (None, "amazon.orders"), (None, DeadLetterCode.MALFORMED_JSON), (True, False)
     ):
-        await letters.counts(topic)
-        await letters.find(LetterFilter(code=code, topic=topic, is_open=is_open))
-    letter = a_dead_letter().dead_letter_id
-    await letters.lines([letter])
-    await letters.letters([letter])
-    await letters.mark_redriven({letter: Redrive(NOW, 1, "amazon.orders:0:9")})
+        await dead_letters.counts(topic)
+        await dead_letters.find(DeadLetterFilter(code=code, topic=topic, is_open=is_open))
+    dead_letter = a_dead_letter().dead_letter_id
+    await dead_letters.lines([dead_letter])
+    await dead_letters.dead_letters([dead_letter])
+    await dead_letters.mark_redriven({dead_letter: Redrive(NOW, 1, "amazon.orders:0:9")})
 
 
 QUESTIONS: Mapping[str, OrderQuery] = {

@@ -101,7 +101,7 @@ class Evidence:
         return found
 
     @cached_property
-    def letters(self) -> dict[str, list[Message]]:
+    def dead_letters(self) -> dict[str, list[Message]]:
         """Dead letters on Kafka by the place of the message that was refused."""
         found: dict[str, list[Message]] = defaultdict(list)
         for message in self.topics["order-import.dead-letter"]:

@@ -22,7 +22,7 @@ def log_is_whole(evidence: Evidence, verdict: Verdict) -> None:
 def poison(evidence: Evidence, verdict: Verdict) -> None:
     """I10: what the load calls poison is a dead letter with the very bytes, in MongoDB and out."""
     stored = {evidence.plain(key): one for key, one in evidence.database["dead_letters"].items()}
-    told = {evidence.plain(key): ones for key, ones in evidence.letters.items()}
+    told = {evidence.plain(key): ones for key, ones in evidence.dead_letters.items()}
     by_place: dict[str, list[Message]] = defaultdict(list)
     for topic in READ:
         for message in evidence.topics[topic]:
@@ -30,9 +30,9 @@ def poison(evidence: Evidence, verdict: Verdict) -> None:
     poison = {f"{s['topic']}:{s['partition']}:{s['offset']}" for s in evidence.sent if s["poison"]}
     for place in poison - stored.keys():
         verdict.add("poison_wrong", f"{place} is no dead letter")
-    for place, letter in stored.items():
+    for place, dead_letter in stored.items():
         wanted = {(m.key, m.value or b"") for m in by_place.get(place, ())}
-        reserved = (letter["key"], letter["value"] or b"")
+        reserved = (dead_letter["key"], dead_letter["value"] or b"")
         sent = {(m.key, m.value or b"") for m in told.get(place, ())}
         if reserved not in wanted:
             verdict.add("poison_wrong", f"{place}: the bytes kept are others")

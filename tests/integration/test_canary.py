@@ -45,9 +45,9 @@ async def test_a_buyer_in_odd_messages_is_in_the_dead_letter_and_nowhere_else(
     kept = [dead_letter_from_document(one) async for one in system.db.dead_letters.find({})]
     assert len(kept) > CANARIES / 2
     assert sum(bool(signs_in(one.value)) for one in kept) > CANARIES / 4
-    for letter in kept:
-        assert not signs_in(letter.message)
-        assert not signs_in(json.dumps(view_of(KeptLetter(letter, ())), default=_plain))
+    for dead_letter in kept:
+        assert not signs_in(dead_letter.message)
+        assert not signs_in(json.dumps(view_of(KeptLetter(dead_letter, ())), default=_plain))
     for record in await system.read(*OUT):
         assert not signs_in(b"".join((record.key or b"", record.value or b"")))
         assert not any(signs_in(name) or signs_in(value) for name, value in record.headers)
@@ -65,7 +65,7 @@ def _plain(view: Any) -> Any:
     )
 
 
-async def _search_commands(system: System, letter: str) -> None:
+async def _search_commands(system: System, dead_letter: str) -> None:
     commands = Commands(system)
     for arguments in (
         ("status",),
@@ -73,18 +73,18 @@ async def _search_commands(system: System, letter: str) -> None:
         ("orders", "--limit", "200"),
         ("dead-letters", "list", "--limit", "200"),
         ("dead-letters", "list", "--json"),
-        ("dead-letters", "show", letter),
+        ("dead-letters", "show", dead_letter),
         ("dead-letters", "redrive", "--all"),
     ):
         assert not signs_in(await commands.text(*arguments)), arguments
 
 
-async def _search_console(system: System, letters: list[str]) -> None:
+async def _search_console(system: System, dead_letters: list[str]) -> None:
     """All pages but those that show an order to whoever may see its buyer."""
     port = free_port()
     console = await system.start_worker("-m", "order_import", "console", console_port=port)
     pages = ["/", "/blocked", "/replays", "/dead-letters", "/health", "/audit"]
-    pages += [f"/dead-letters/{one}" for one in letters]
+    pages += [f"/dead-letters/{one}" for one in dead_letters]
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
 
         async def answers() -> bool:

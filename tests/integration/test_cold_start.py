@@ -252,10 +252,10 @@ async def test_a_topic_that_takes_too_little_is_named_and_orders_go_on(system: S
             return len(await system.read(TopicName.DEAD_LETTER)) == 3
 
         await system.eventually(all_are_out, "the dead letters are out, as far as they can be")
-    letters = await system.read(TopicName.DEAD_LETTER)
-    for letter in letters:
-        headers = dict(letter.headers)
-        assert letter.value in {b"", b"[]"}
+    dead_letters = await system.read(TopicName.DEAD_LETTER)
+    for dead_letter in dead_letters:
+        headers = dict(dead_letter.headers)
+        assert dead_letter.value in {b"", b"[]"}
         assert headers["error-code"]
     kept = [bytes(one["value"]) async for one in system.db.dead_letters.find().sort("offset")]
     assert kept == [poison, b"[]", poison]

@@ -130,27 +130,27 @@ async def test_a_letter_that_is_refused_again_stops_after_three_times(system: Sy
     await system.publish(TopicName.ORDERS, b"{not json", key="odd key", store="us")
     async with system.worker():
         await letters_are(system, 1)
-        (letter,) = await ids(commands)
+        (dead_letter,) = await ids(commands)
         for count in (1, 2, 3):
             told = await commands.json("dead-letters", "redrive", "--all", "--execute", status=1)
-            (letter,) = told["afterwards"]["refused_again"]
-            assert told["afterwards"]["refused_again"][letter] == "malformed-json"
-            assert told["sent"][0]["to"] == letter
+            (dead_letter,) = told["afterwards"]["refused_again"]
+            assert told["afterwards"]["refused_again"][dead_letter] == "malformed-json"
+            assert told["sent"][0]["to"] == dead_letter
             await letters_are(system, count + 1)
-        shown = await commands.json("dead-letters", "show", letter)
+        shown = await commands.json("dead-letters", "show", dead_letter)
         assert shown["redrive_count"] == 3
         headers = {one["name"]: one["value"] for one in shown["headers"]}
         assert headers["redrive-count"] == "3"
         assert headers["store-id"] == "us"
         assert len([one for one in shown["headers"] if one["name"] == "redrive-count"]) == 1
-        for asked in (("--all",), (letter,)):
+        for asked in (("--all",), (dead_letter,)):
             refused = await commands.json("dead-letters", "redrive", *asked, "--execute", status=1)
             assert refused["planned"] == []
-            assert refused["refused"][0]["id"] == letter
+            assert refused["refused"][0]["id"] == dead_letter
             assert "driven again 3 times already" in refused["refused"][0]["why"]
         assert await system.db.dead_letters.count_documents({}) == 4
         forced = await commands.json(
-            "dead-letters", "redrive", letter, "--force", "--execute", status=1
+            "dead-letters", "redrive", dead_letter, "--force", "--execute", status=1
         )
         assert len(forced["sent"]) == 1
         await letters_are(system, 5)
@@ -171,6 +171,6 @@ async def test_without_a_worker_what_was_sent_is_not_read_yet(system: System) ->
     missing = await commands.text("dead-letters", "redrive", "no:0:1", status=1)
     assert "there is no such dead letter" in missing
     await system.db.dead_letters.update_one({}, {"$set": {"value": None, "key": None}})
-    (letter,) = await ids(commands)
-    emptied = await commands.json("dead-letters", "redrive", letter, "--execute", status=1)
+    (dead_letter,) = await ids(commands)
+    emptied = await commands.json("dead-letters", "redrive", dead_letter, "--execute", status=1)
     assert "emptied" in emptied["refused"][0]["why"]

@@ -274,16 +274,16 @@ async def test_every_case_gives_what_is_right(system: System) -> None:
     wrong = {}
     for name, case in CASES.items():
         orders = {key: (stored.pop(key, "nothing"), *published.pop(key, ())) for key in case.orders}
-        letters = refused.pop(name, [])
-        if orders != case.orders or not _match(letters, case.dead_letters):
-            wrong[name] = Case(orders, letters)
+        dead_letters = refused.pop(name, [])
+        if orders != case.orders or not _match(dead_letters, case.dead_letters):
+            wrong[name] = Case(orders, dead_letters)
     assert wrong == {}, repr(wrong)
     assert (stored, published, refused) == ({}, {}, {}), "no case says anything of these"
 
 
-def _match(letters: Sequence[str], patterns: Sequence[str]) -> bool:
-    return len(letters) == len(patterns) and all(
-        re.fullmatch(pattern, letter) for pattern, letter in zip(patterns, letters, strict=True)
+def _match(dead_letters: Sequence[str], patterns: Sequence[str]) -> bool:
+    return len(dead_letters) == len(patterns) and all(
+        re.fullmatch(pattern, dead_letter) for pattern, dead_letter in zip(patterns, dead_letters, strict=True)
     )
 
 
@@ -367,6 +367,6 @@ async def _dead_letters(system: System, steps: Sequence[Step]) -> dict[str, list
     """Say what was refused of each case."""
     cases = {message.value: step.case for step in steps for message in step.messages}
     refused: dict[str, list[str]] = defaultdict(list)
-    async for letter in system.db.dead_letters.find({}):
-        refused[cases[letter["value"]]].append(f"{letter['code']}: {letter['message']}")
-    return {case: sorted(letters) for case, letters in refused.items()}
+    async for dead_letter in system.db.dead_letters.find({}):
+        refused[cases[dead_letter["value"]]].append(f"{dead_letter['code']}: {dead_letter['message']}")
+    return {case: sorted(dead_letters) for case, dead_letters in refused.items()}

@@ -121,11 +121,11 @@ async def test_rule_22_case_56_an_order_sent_for_two_stores_is_one_and_a_dead_le
         await send(commands, "orders", "56-same-order-two-stores-3", "--store", "field-de")
         refused = partial(is_there, system, "dead_letters", {"code": "store-mismatch"})
         await system.eventually(refused, "it is refused for the other store")
-        [letter] = (await commands.json("dead-letters", "list"))["letters"]
-        assert letter["message"] == (
+        [dead_letter] = (await commands.json("dead-letters", "list"))["letters"]
+        assert dead_letter["message"] == (
             f"order {BOTH}: store field-fr has it, and it was sent for store field-de"
         )
-        await commands.text("dead-letters", "redrive", letter["id"], "--execute", status=1)
+        await commands.text("dead-letters", "redrive", dead_letter["id"], "--execute", status=1)
         again = partial(is_there, system, "dead_letters", {"headers.0.0": "store-id"})
         await system.eventually(again, "unchanged, it is refused again")
         # Told without a store, it is news of the store that has it.

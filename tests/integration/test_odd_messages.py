@@ -45,7 +45,7 @@ async def test_rule_28_no_number_of_headers_and_no_length_of_a_key_stops_a_parti
         await producer.send_and_wait(topic, json.dumps(order(1)).encode(), partition=0)
         await system.becomes(key(order(1)), "created")
         await system.eventually(lambda: _are_out(system, len(odd)), "all dead letters are out")
-    letters = await system.read(TopicName.DEAD_LETTER)
+    dead_letters = await system.read(TopicName.DEAD_LETTER)
     kept = [
         dead_letter_from_document(one)
         async for one in system.db.dead_letters.find().sort([("offset", 1)])
@@ -54,9 +54,9 @@ async def test_rule_28_no_number_of_headers_and_no_length_of_a_key_stops_a_parti
     assert len(kept[0].headers) == len(kept[1].headers) == MAX_HEADERS
     assert kept[2].headers == (("store-id", b"us"),)
     assert len(kept[4].key or b"") == MAX_KEY_BYTES
-    for letter, one in zip(letters, kept, strict=True):
-        assert (letter.key, letter.value) == (one.key, one.value)
-        assert tuple(letter.headers[:-6]) == one.headers
+    for dead_letter, one in zip(dead_letters, kept, strict=True):
+        assert (dead_letter.key, dead_letter.value) == (one.key, one.value)
+        assert tuple(dead_letter.headers[:-6]) == one.headers
         assert view_of(KeptLetter(one, ())).message == one.message
     commands = Commands(system)
     listed = await commands.json("dead-letters", "list")

@@ -38,10 +38,10 @@ async def test_a_thousand_mutated_payloads_end_as_dead_letters_and_good_orders_a
                 await system.publish(TopicName.ORDERS, order(number))
         await system.eventually(lambda: _created(system), "all good orders are created")
         await system.eventually(lambda: _refused(system), "all poison is refused")
-    letters = await system.read(TopicName.DEAD_LETTER)
-    assert Counter(letter.value for letter in letters) == Counter(poison)
-    for letter in letters:
-        headers = dict(letter.headers)
+    dead_letters = await system.read(TopicName.DEAD_LETTER)
+    assert Counter(dead_letter.value for dead_letter in dead_letters) == Counter(poison)
+    for dead_letter in dead_letters:
+        headers = dict(dead_letter.headers)
         assert headers["error-code"].decode() in {
             "malformed-json",
             "unknown-payload",
@@ -52,7 +52,7 @@ async def test_a_thousand_mutated_payloads_end_as_dead_letters_and_good_orders_a
         assert headers["__connect.errors.topic"].decode().endswith(TopicName.ORDERS)
         assert headers["__connect.errors.exception.message"]
         assert b"Marker" not in headers["__connect.errors.exception.message"]
-        assert letter.key.startswith(b"poison-")
+        assert dead_letter.key.startswith(b"poison-")
     assert await system.db.amazon_orders.count_documents({}) == GOOD
     kept = {bytes(one["value"]) async for one in system.db.dead_letters.find({})}
     assert kept == set(poison)
@@ -95,8 +95,8 @@ async def test_an_order_whose_key_somebody_else_has_stored_is_a_dead_letter_and_
         await system.becomes(key(orders[2]), "created")
         await system.eventually(lambda: _letters_are(system, 1), "one dead letter")
         assert worker.process.returncode is None
-    (letter,) = await system.db.dead_letters.find({}).to_list(None)
-    assert (letter["code"], json.loads(letter["value"])) == ("already-stored", taken)
+    (dead_letter,) = await system.db.dead_letters.find({}).to_list(None)
+    assert (dead_letter["code"], json.loads(dead_letter["value"])) == ("already-stored", taken)
     assert await system.db.amazon_orders.count_documents({}) == 2
     lines = [json.loads(line) for line in worker.log.read_text().splitlines()]
     (told, *_) = [line for line in lines if line["event"] == "duplicate-key"]
@@ -121,17 +121,17 @@ async def test_two_thousand_odd_messages_of_every_kind_are_taken_or_refused_with
         await system.eventually(lambda: all_is_decided(system), "all is decided")
         kept = await system.db.dead_letters.count_documents({})
         await system.eventually(lambda: _letters_are_out(system, kept), "all letters are out")
-    letters = await system.read(TopicName.DEAD_LETTER)
-    assert len(letters) > ODD / 2
-    for letter in letters:
-        headers = {name: (value or b"").decode() for name, value in letter.headers[-6:]}
+    dead_letters = await system.read(TopicName.DEAD_LETTER)
+    assert len(dead_letters) > ODD / 2
+    for dead_letter in dead_letters:
+        headers = {name: (value or b"").decode() for name, value in dead_letter.headers[-6:]}
         topic, partition, offset = (
             headers[f"__connect.errors.{part}"] for part in ("topic", "partition", "offset")
         )
         message = came[topic, partition, offset]
         assert headers["error-code"] in set(DeadLetterCode)
-        assert (letter.key, letter.value) == (message.key, message.value)
-        assert tuple(letter.headers[:-6]) == message.headers
+        assert (dead_letter.key, dead_letter.value) == (message.key, message.value)
+        assert tuple(dead_letter.headers[:-6]) == message.headers
 
 
 async def _send(
@@ -229,9 +229,9 @@ async def test_messages_at_the_limits_do_not_stop_their_partition(system: System
         await system.producer.send_and_wait(topic, good, partition=0)
         await system.becomes(key(order(1)), "created")
         await system.eventually(lambda: _letters_are(system, 3), "three dead letters")
-    letters = await system.read(TopicName.DEAD_LETTER)
+    dead_letters = await system.read(TopicName.DEAD_LETTER)
     # Of the one that is 20 MB when unpacked, the beginning is kept.
-    assert Counter(letter.value for letter in letters) == {
+    assert Counter(dead_letter.value for dead_letter in dead_letters) == {
         b"": 1,
         huge: 1,
         b"y" * MAX_VALUE_BYTES: 1,

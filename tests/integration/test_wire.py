@@ -127,8 +127,8 @@ async def test_rule_28_poison_costs_itself_and_the_next_order_of_its_partition_i
         await system.becomes(key(order(number)), "created")
     for number in range(1, 6):
         assert await system.state_of(key(order(number))) == "created"
-    letters = [one["code"] async for one in system.db.dead_letters.find({}).sort("offset")]
-    assert letters == ["malformed-json", "too-large", "unreadable", "unreadable"]
+    dead_letters = [one["code"] async for one in system.db.dead_letters.find({}).sort("offset")]
+    assert dead_letters == ["malformed-json", "too-large", "unreadable", "unreadable"]
     assert await worker.stop() == 0
 
 
@@ -145,10 +145,10 @@ async def test_rule_28_damage_on_the_brokers_disk_costs_the_batches_it_is_in(
     async with system.worker():
         await system.becomes(key(order(numbers[-1])), "created")
     assert await system.states() == {"created": len(IN_PLACE) + 1}
-    letters = [one async for one in system.db.dead_letters.find({}).sort("offset")]
-    assert [one["offset"] for one in letters] == list(numbers[1::2])
-    assert {one["code"] for one in letters} == {"unreadable"}
-    assert all(one["value"] for one in letters)
+    dead_letters = [one async for one in system.db.dead_letters.find({}).sort("offset")]
+    assert [one["offset"] for one in dead_letters] == list(numbers[1::2])
+    assert {one["code"] for one in dead_letters} == {"unreadable"}
+    assert all(one["value"] for one in dead_letters)
 
 
 IMPATIENT = """
@@ -177,11 +177,11 @@ async def test_rule_28_a_batch_that_hides_its_end_from_the_broker_costs_what_it_
     await system.eventually(lambda: is_caught_up(system, topic), "all is decided")
     assert await worker.stop() == 0
     created = (await system.states())["created"]
-    letters = [one async for one in system.db.dead_letters.find({}).sort("offset")]
-    assert {one["code"] for one in letters} == {"unreadable"}
+    dead_letters = [one async for one in system.db.dead_letters.find({}).sort("offset")]
+    assert {one["code"] for one in dead_letters} == {"unreadable"}
     refused = [
         offset
-        for one in letters
+        for one in dead_letters
         for offset in range(one["offset"], one.get("last_offset", one["offset"]) + 1)
     ]
     assert refused[:size] == list(range(3 * size, 4 * size))

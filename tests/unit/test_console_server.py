@@ -55,7 +55,7 @@ async def a_server(app: ASGIApp | None = None) -> AsyncIterator[int]:
     """Serve an application, or a console that has nothing to show; give its port."""
     listening = socket.create_server(("127.0.0.1", 0))
     port = listening.getsockname()[1]
-    context = a_context(reader=Reader(), orders=Orders(), letters=Letters(), state=Quiet())
+    context = a_context(reader=Reader(), orders=Orders(), dead_letters=Letters(), state=Quiet())
     server = ConsoleServer(app or build_app(context))
     serving = asyncio.create_task(server.serve([listening]))
     try:

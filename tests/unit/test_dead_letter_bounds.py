@@ -13,7 +13,7 @@ from handlers.dead_letters import (
     MAX_VALUE_BYTES,
     to_dead_letter,
 )
-from models.dead_letters import COUNT_HEADER, LetterLine
+from models.dead_letters import COUNT_HEADER, DeadLetterLine
 from models.ledger import Checkpoint, Header, TopicPartition
 from models.refusals import DeadLetterCode, Rejection
 from models.topics import MAX_PUBLISHED_BYTES
@@ -57,12 +57,12 @@ def on_the_wire(key: bytes | None, value: bytes | None, headers: list[Header]) -
 
 @pytest.mark.parametrize("message", MESSAGES.values(), ids=MESSAGES.keys())
 def test_rule_28_what_is_kept_of_a_message_can_be_stored_and_sent(message: Message) -> None:
-    letter = to_dead_letter(TOPIC, message, REFUSAL, NOW)
-    document = dead_letter_to_document(letter)
+    dead_letter = to_dead_letter(TOPIC, message, REFUSAL, NOW)
+    document = dead_letter_to_document(dead_letter)
     stored = bson.encode(document)
     assert len(stored) < MAX_PUBLISHED_BYTES
-    assert dead_letter_from_document(bson.decode(stored, _AWARE)) == letter
-    out = encode(letter)
+    assert dead_letter_from_document(bson.decode(stored, _AWARE)) == dead_letter
+    out = encode(dead_letter)
     assert on_the_wire(out.key, out.value, out.headers) < MAX_PUBLISHED_BYTES
     assert all(name.encode() is not None for name, _ in out.headers)
 
@@ -82,15 +82,15 @@ def test_rule_28_what_is_kept_of_a_message_can_be_stored_and_sent(message: Messa
     ],
 )
 def test_what_is_cut_says_so(message: Message, cut: tuple[str, ...], words: str) -> None:
-    letter = to_dead_letter(TOPIC, message, REFUSAL, NOW)
-    assert letter.cut == cut
-    assert words in letter.message
-    assert letter.message.startswith("expected less; not all of it is kept (")
+    dead_letter = to_dead_letter(TOPIC, message, REFUSAL, NOW)
+    assert dead_letter.cut == cut
+    assert words in dead_letter.message
+    assert dead_letter.message.startswith("expected less; not all of it is kept (")
 
 
 def test_a_header_that_does_not_fit_costs_no_other() -> None:
-    letter = to_dead_letter(TOPIC, MESSAGES["a header name of 2 MiB"], REFUSAL, NOW)
-    assert letter.headers == (("store-id", b"us"),)
+    dead_letter = to_dead_letter(TOPIC, MESSAGES["a header name of 2 MiB"], REFUSAL, NOW)
+    assert dead_letter.headers == (("store-id", b"us"),)
 
 
 @given(
@@ -102,9 +102,9 @@ def test_a_message_of_a_usual_size_is_kept_as_it_came(
     headers: list[Header], key: bytes | None, value: bytes | None
 ) -> None:
     message = Message(7, value, key, tuple(headers))
-    letter = to_dead_letter(TOPIC, message, REFUSAL, NOW)
-    assert (letter.key, letter.value, letter.headers) == (key, value, tuple(headers))
-    assert (letter.cut, letter.message) == ((), "expected less")
+    dead_letter = to_dead_letter(TOPIC, message, REFUSAL, NOW)
+    assert (dead_letter.key, dead_letter.value, dead_letter.headers) == (key, value, tuple(headers))
+    assert (dead_letter.cut, dead_letter.message) == ((), "expected less")
 
 
 @given(st.lists(st.tuples(st.text(max_size=300), st.none() | st.binary(max_size=300))))
@@ -123,7 +123,7 @@ def test_a_refusal_is_not_longer_than_anybody_reads() -> None:
 
 
 def test_a_dead_letter_that_was_cut_is_not_driven_again() -> None:
-    line = LetterLine(
+    line = DeadLetterLine(
         dead_letter_id="amazon.orders:0:1",
         code=DeadLetterCode.TOO_LARGE,
         topic=TOPIC,

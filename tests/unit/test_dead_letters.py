@@ -29,7 +29,7 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 OPERATIONS = Path(__file__).parents[2] / "docs" / "operations.md"
 
 
-def letter(value: bytes | None, **fields: Any) -> KeptLetter:
+def dead_letter(value: bytes | None, **fields: Any) -> KeptLetter:
     return KeptLetter(a_dead_letter(value=value, **fields), ())
 
 
@@ -67,12 +67,12 @@ def personal(value: Any, within: str = "") -> set[str]:
 def test_no_accepted_form_shows_its_buyer(file: Path) -> None:
     value = json.loads(file.read_bytes())
     hidden = personal(value)
-    view = view_of(letter(file.read_bytes()))
+    view = view_of(dead_letter(file.read_bytes()))
     shown = json.dumps(view.value, ensure_ascii=False)
     assert view.is_json
     assert not [text for text in hidden if f'"{text}"' in shown]
     # Cut in the middle it is no JSON any more, and still nobody's.
-    cut = view_of(letter(file.read_bytes()[:-3]))
+    cut = view_of(dead_letter(file.read_bytes()[:-3]))
     assert not cut.is_json
     assert not [text for text in hidden if any(map(str.isalnum, text)) and text in cut.value]
 
@@ -136,38 +136,38 @@ def test_below_a_buyer_nothing_is_left_but_names(value: Any) -> None:
 
 @given(st.binary(max_size=300))
 def test_any_bytes_can_be_shown(raw: bytes) -> None:
-    view = view_of(letter(raw))
+    view = view_of(dead_letter(raw))
     assert view.size == len(raw)
     assert view.raw is None
     json.dumps(view.value, ensure_ascii=False).encode()
-    whole = view_of(letter(raw), unmask=True)
+    whole = view_of(dead_letter(raw), unmask=True)
     assert base64.b64decode(whole.raw or "") == raw
 
 
 def test_bytes_that_are_no_text_are_escaped_and_their_text_is_crossed_out() -> None:
     raw = b'\xff\xfe{"buyer": {"name": "Jane"}, "n": 12'
-    view = view_of(letter(raw))
+    view = view_of(dead_letter(raw))
     assert view.value == r'\xff\xfe{"buyer": {"name": "xxxx"}, "n": xx'
-    assert view_of(letter(raw), unmask=True).value == r'\xff\xfe{"buyer": {"name": "Jane"}, "n": 12'
+    assert view_of(dead_letter(raw), unmask=True).value == r'\xff\xfe{"buyer": {"name": "Jane"}, "n": 12'
     assert masked_text('Zoë "a b": 5') == 'xxx "x x": x'
 
 
 def test_a_long_text_is_cut() -> None:
-    view = view_of(letter(b"\xc3\xa4" * PREVIEW))
+    view = view_of(dead_letter(b"\xc3\xa4" * PREVIEW))
     assert view.is_cut
     assert len(view.value) <= PREVIEW
 
 
 def test_json_nested_beyond_reason_is_shown_as_text() -> None:
-    view = view_of(letter(b'{"a":' * 50_000 + b"1"))
+    view = view_of(dead_letter(b'{"a":' * 50_000 + b"1"))
     assert not view.is_json
     assert view.is_cut
-    assert not view_of(letter(b"[" * 50_000 + b"]" * 50_000)).is_json
+    assert not view_of(dead_letter(b"[" * 50_000 + b"]" * 50_000)).is_json
 
 
 def test_a_notification_that_is_encoded_twice_is_masked_inside() -> None:
     raw = json.dumps(json.dumps({"NotificationType": "ORDER_CHANGE", "BuyerName": "Jane"}))
-    assert view_of(letter(raw.encode())).value == {
+    assert view_of(dead_letter(raw.encode())).value == {
         "NotificationType": "ORDER_CHANGE",
         "BuyerName": MASK,
     }
@@ -187,7 +187,7 @@ def test_what_envelopes_hold_is_masked_inside() -> None:
         ({"body": "{Jane"}, {"body": MASK}),
         ({"buyer": text}, {"buyer": MASK}),
     ):
-        view = view_of(letter(b"\xef\xbb\xbf" + json.dumps(value).encode()))
+        view = view_of(dead_letter(b"\xef\xbb\xbf" + json.dumps(value).encode()))
         assert (view.is_json, view.value) == (True, shown)
 
 
@@ -199,7 +199,7 @@ def test_keys_and_headers_are_shown_where_they_are_of_an_expected_form() -> None
         ("x-customer", b"jane"),
         ("store-id", b"\xff"),
     )
-    view = view_of(letter(b"{}", key=b"902-1111111-0000001", headers=headers))
+    view = view_of(dead_letter(b"{}", key=b"902-1111111-0000001", headers=headers))
     assert view.key == "902-1111111-0000001"
     assert [value for _, value in view.headers] == [
         "us",
@@ -208,10 +208,10 @@ def test_keys_and_headers_are_shown_where_they_are_of_an_expected_form() -> None
         MASK,
         MASK,
     ]
-    assert view_of(letter(b"{}", key=b"jane@marker.example")).key == MASK
-    assert view_of(letter(b"{}", key=b"\xff"), unmask=True).key == r"\xff"
-    assert view_of(letter(None, key=None)).key is None
-    assert view_of(letter(None)).value is None
+    assert view_of(dead_letter(b"{}", key=b"jane@marker.example")).key == MASK
+    assert view_of(dead_letter(b"{}", key=b"\xff"), unmask=True).key == r"\xff"
+    assert view_of(dead_letter(None, key=None)).key is None
+    assert view_of(dead_letter(None)).value is None
 
 
 def kept(*counts: int, headers: tuple[tuple[str, bytes], ...] = ()) -> KeptLetter:
@@ -234,8 +234,8 @@ def kept(*counts: int, headers: tuple[tuple[str, bytes], ...] = ()) -> KeptLette
         (kept(headers=(("redrive-count", b"\xff"),)), 0),
     ],
 )
-def test_the_chain_counts_this_letter_and_those_before_it(letter: KeptLetter, chain: int) -> None:
-    assert letter.chain == chain == chain_of(letter.letter.headers, letter.redriven)
+def test_the_chain_counts_this_letter_and_those_before_it(dead_letter: KeptLetter, chain: int) -> None:
+    assert dead_letter.chain == chain == chain_of(dead_letter.dead_letter.headers, dead_letter.redriven)
 
 
 def test_headers_go_as_they_came_with_one_count() -> None:
@@ -265,7 +265,7 @@ def test_every_code_has_its_cause_its_remedy_and_its_row_in_the_guide(code: Dead
     assert DEAD_LETTER_CAUSES[code]
     assert DEAD_LETTER_REMEDIES[code].replace("commerce.stores", "`commerce.stores`")[:-1] in row
     shown = io.StringIO()
-    show_letter(Console(file=shown, width=300, markup=False), view_of(letter(b"{", code=code)))
+    show_letter(Console(file=shown, width=300, markup=False), view_of(dead_letter(b"{", code=code)))
     assert f"{DEAD_LETTER_CAUSES[code]}. {DEAD_LETTER_REMEDIES[code]}" in shown.getvalue()
 
 
@@ -286,7 +286,7 @@ def test_no_well_known_field_shows_what_may_be_a_buyers(field: str) -> None:
 @pytest.mark.parametrize("header", [*_HEADERS, "x-note", "tracestate", "Erika Mustermann"])
 def test_no_key_and_no_header_shows_what_may_be_a_buyers(header: str) -> None:
     for told in map(str, BUYERS):
-        view = view_of(letter(b"{}", key=told.encode(), headers=((header, told.encode()),)))
+        view = view_of(dead_letter(b"{}", key=told.encode(), headers=((header, told.encode()),)))
         name = MASK if " " in header else header
         assert (view.key, *view.headers[0]) == (MASK, name, MASK), told
 

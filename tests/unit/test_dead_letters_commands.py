@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from typing_extensions import override
 
-from models.dead_letters import KeptLetter, LetterFilter, LetterLine, Redrive
+from models.dead_letters import KeptLetter, DeadLetterFilter, DeadLetterLine, Redrive
 from models.refusals import DeadLetterCode
 from order_import.cli import main
 from order_import.dead_letters import redrive
@@ -16,7 +16,7 @@ from order_import.settings import Settings
 from storage.mongo_dead_letters import MongoDeadLetters
 from tests.builders import NOW, a_dead_letter
 
-LINE = LetterLine(
+LINE = DeadLetterLine(
     dead_letter_id="amazon.orders:0:7",
     code=DeadLetterCode.UNKNOWN_STORE,
     topic="amazon.orders",
@@ -33,10 +33,10 @@ LINE = LetterLine(
 class FakeLetters(MongoDeadLetters):
     """Has what it was given, and remembers what it was asked."""
 
-    def __init__(self, *lines: LetterLine, letters: Sequence[KeptLetter] = ()) -> None:
+    def __init__(self, *lines: DeadLetterLine, dead_letters: Sequence[KeptLetter] = ()) -> None:
         self.there = {line.dead_letter_id: line for line in lines}
-        self.kept = {one.letter.dead_letter_id: one for one in letters}
-        self.asked: list[LetterFilter] = []
+        self.kept = {one.dead_letter.dead_letter_id: one for one in dead_letters}
+        self.asked: list[DeadLetterFilter] = []
 
     @override
     async def counts(
@@ -45,16 +45,16 @@ class FakeLetters(MongoDeadLetters):
         return {DeadLetterCode.UNKNOWN_STORE: len(self.there)} if self.there else {}
 
     @override
-    async def find(self, wanted: LetterFilter) -> Sequence[LetterLine]:
+    async def find(self, wanted: DeadLetterFilter) -> Sequence[DeadLetterLine]:
         self.asked.append(wanted)
         return list(self.there.values())[: wanted.limit]
 
     @override
-    async def lines(self, ids: Collection[str]) -> Mapping[str, LetterLine]:
+    async def lines(self, ids: Collection[str]) -> Mapping[str, DeadLetterLine]:
         return {name: self.there[name] for name in ids if name in self.there}
 
     @override
-    async def letters(self, ids: Collection[str]) -> Mapping[str, KeptLetter]:
+    async def dead_letters(self, ids: Collection[str]) -> Mapping[str, KeptLetter]:
         return {name: self.kept[name] for name in ids if name in self.kept}
 
     @override
@@ -63,12 +63,12 @@ class FakeLetters(MongoDeadLetters):
 
 
 @asynccontextmanager
-async def opened(letters: FakeLetters) -> AsyncIterator[FakeLetters]:
-    yield letters
+async def opened(dead_letters: FakeLetters) -> AsyncIterator[FakeLetters]:
+    yield dead_letters
 
 
 @pytest.fixture
-def letters(monkeypatch: pytest.MonkeyPatch) -> FakeLetters:
+def dead_letters(monkeypatch: pytest.MonkeyPatch) -> FakeLetters:
     marked = replace(
         LINE,
         dead_letter_id="amazon.orders:0:8",
@@ -79,16 +79,16 @@ def letters(monkeypatch: pytest.MonkeyPatch) -> FakeLetters:
     damaged = replace(LINE, dead_letter_id="amazon.orders:0:10", code=DeadLetterCode.UNREADABLE)
     foreign = replace(LINE, dead_letter_id="old.amazon.orders:0:1", topic="old.amazon.orders")
     kept = KeptLetter(a_dead_letter(value=b'{"BuyerName": "Jane"}'), ())
-    letters = FakeLetters(LINE, marked, emptied, damaged, foreign, letters=[kept])
+    dead_letters = FakeLetters(LINE, marked, emptied, damaged, foreign, dead_letters=[kept])
 
     async def is_there(_settings: Settings, _topic: str) -> bool:
         return True
 
     monkeypatch.setattr(
-        "order_import.cli.dead_letters.connect_dead_letters", lambda _: opened(letters)
+        "order_import.cli.dead_letters.connect_dead_letters", lambda _: opened(dead_letters)
     )
     monkeypatch.setattr(redrive, "topic_exists", is_there)
-    return letters
+    return dead_letters
 
 
 def leave(*arguments: str) -> int:
@@ -99,7 +99,7 @@ def leave(*arguments: str) -> int:
 
 
 def test_the_list_counts_first_and_can_be_copied_from(
-    letters: FakeLetters, capsys: pytest.CaptureFixture[str]
+    dead_letters: FakeLetters, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert leave("list", "--code", "unknown-store", "--topic", "amazon.orders") == 0
     told = capsys.readouterr().out
@@ -107,7 +107,7 @@ def test_the_list_counts_first_and_can_be_copied_from(
     (row,) = [line for line in told.splitlines() if "amazon.orders:0:8" in line]
     for part in ("unknown-store", "2026-07-01 12:00", "4.9 KiB", "3, last 2026-07-01 12:00"):
         assert part in row
-    assert letters.asked == [LetterFilter(DeadLetterCode.UNKNOWN_STORE, "amazon.orders")]
+    assert dead_letters.asked == [DeadLetterFilter(DeadLetterCode.UNKNOWN_STORE, "amazon.orders")]
 
 
 @pytest.mark.usefixtures("letters")
@@ -130,7 +130,7 @@ def test_show_masks_unless_asked(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_a_dry_run_tells_what_goes_and_why_the_rest_stays(
-    letters: FakeLetters, capsys: pytest.CaptureFixture[str]
+    dead_letters: FakeLetters, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert leave("redrive", "--all") == 1
     told = capsys.readouterr().out
@@ -142,7 +142,7 @@ def test_a_dry_run_tells_what_goes_and_why_the_rest_stays(
         "old.amazon.orders is not a topic that this installation reads",
     ):
         assert part in told
-    (asked,) = letters.asked
+    (asked,) = dead_letters.asked
     assert (asked.is_open, asked.oldest_first) == (True, True)
 
 

@@ -186,8 +186,8 @@ def test_the_envelope_is_cloudevents_in_binary_mode() -> None:
 
 
 def test_a_dead_letter_is_the_message_as_it_came_with_the_reason_beside_it() -> None:
-    letter = a_dead_letter()
-    sent = encode(letter)
+    dead_letter = a_dead_letter()
+    sent = encode(dead_letter)
     assert (sent.topic, sent.key, sent.value) == (
         TopicName.DEAD_LETTER,
         b"key\xff",

@@ -110,7 +110,7 @@ async def test_a_large_page_of_no_store_is_one_dead_letter() -> None:
     storage = Counting()
     unit_of_work = a_page(named=False)
     publisher = await decided(unit_of_work, storage)
-    (letter,) = storage.contents.dead_letters.values()
-    assert letter.value == unit_of_work.value
-    assert [one for one in publisher._sent.values() if isinstance(one, DeadLetter)] == [letter]
+    (dead_letter,) = storage.contents.dead_letters.values()
+    assert dead_letter.value == unit_of_work.value
+    assert [one for one in publisher._sent.values() if isinstance(one, DeadLetter)] == [dead_letter]
     assert not storage.contents.orders

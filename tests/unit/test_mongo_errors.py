@@ -168,8 +168,8 @@ def test_a_transaction_too_large_for_the_cache_may_be_tried_with_less() -> None:
 def test_a_failed_write_names_the_operation_and_the_collection_and_nothing_of_the_document() -> (
     None
 ):
-    letter = UpdateOne({"_id": CANARY}, {"$set": {"of": CANARY}}, namespace="db.dead_letters")
-    got = inside(bulk(writeErrors=[failed(17420)]), [letter])
+    dead_letter = UpdateOne({"_id": CANARY}, {"$set": {"of": CANARY}}, namespace="db.dead_letters")
+    got = inside(bulk(writeErrors=[failed(17420)]), [dead_letter])
     assert isinstance(got, TransactionTooLarge)
     assert str(got) == "ClientBulkWriteException 17420 in UpdateOne dead_letters"
 

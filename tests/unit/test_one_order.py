@@ -54,7 +54,7 @@ async def a_world() -> World:
     return world
 
 
-def letters(world: World) -> list[tuple[DeadLetterCode, str]]:
+def dead_letters(world: World) -> list[tuple[DeadLetterCode, str]]:
     return [(one.code, one.message) for one in world.dead_letters]
 
 
@@ -104,13 +104,13 @@ async def test_rule_22_an_order_that_a_known_store_has_is_refused_for_another(
     assert isinstance(world.order().outcome, Created)
     assert world.order().order.status is AmazonStatus.UNSHIPPED
     assert world.events == ["CommerceOrderCreated"]
-    assert letters(world) == [(DeadLetterCode.STORE_MISMATCH, mismatch(STORE, other))]
+    assert dead_letters(world) == [(DeadLetterCode.STORE_MISMATCH, mismatch(STORE, other))]
 
 
 async def test_rule_22_a_store_id_in_the_body_names_its_store_as_a_header_does() -> None:
     world = await a_world()
     await world.tell(ORDERS, a_document(), a_document(store_id="store-2"))
-    assert letters(world) == [(DeadLetterCode.STORE_MISMATCH, mismatch(STORE, "store-2"))]
+    assert dead_letters(world) == [(DeadLetterCode.STORE_MISMATCH, mismatch(STORE, "store-2"))]
 
 
 @pytest.mark.parametrize("outcome", ["waiting", "skipped", "blocked", "created"])
@@ -126,7 +126,7 @@ async def test_rule_22_whatever_became_of_the_order_its_store_keeps_it(outcome: 
     was = world.order()
     await world.tell(ORDERS, a_document(store_id="store-2"))
     assert world.storage.contents.orders == {KEY: was}
-    assert [code for code, _ in letters(world)] == [DeadLetterCode.STORE_MISMATCH]
+    assert [code for code, _ in dead_letters(world)] == [DeadLetterCode.STORE_MISMATCH]
 
 
 async def test_rule_22_news_that_names_no_store_is_of_the_store_that_has_the_order() -> None:
@@ -134,7 +134,7 @@ async def test_rule_22_news_that_names_no_store_is_of_the_store_that_has_the_ord
     world = await a_world()
     await world.tell(ORDERS, sent(STORE, marketplace_id=MX))
     await world.tell(ORDERS, sent(None, 1, marketplace_id=MX, status="Canceled"))
-    assert letters(world) == []
+    assert dead_letters(world) == []
     assert world.order().order.status is AmazonStatus.CANCELED
     assert world.events == ["CommerceOrderCreated", "CommerceOrderStatusChanged"]
 
@@ -155,7 +155,7 @@ async def test_rule_22_of_a_page_the_orders_of_others_are_named_and_the_rest_is_
     there = {f"{STORE}/{number}" for number in "345"} | {"store-2/1", "store-2/2"}
     assert world.storage.contents.orders.keys() == there
     said = "; ".join(mismatch(STORE, "store-2", number) for number in "345")
-    assert letters(world) == [(DeadLetterCode.STORE_MISMATCH, said)]
+    assert dead_letters(world) == [(DeadLetterCode.STORE_MISMATCH, said)]
 
 
 async def test_rule_22_a_message_is_one_dead_letter_that_says_all_that_is_wrong() -> None:
@@ -170,7 +170,7 @@ async def test_rule_22_a_message_is_one_dead_letter_that_says_all_that_is_wrong(
         }
     }
     await world.tell(ORDERS, page)
-    [(code, message)] = letters(world)
+    [(code, message)] = dead_letters(world)
     assert code is DeadLetterCode.UNKNOWN_STORE
     assert message.startswith("order 2: it names neither a store nor a marketplace; store-id: ")
     assert message.endswith(f"; {mismatch(STORE, 'store-2', '1')}")
@@ -252,7 +252,7 @@ async def test_rule_22_once_its_store_is_known_an_order_does_not_move_any_more()
     await world.tell(ORDERS, sent("store-2"))
     await world.tell(STORES, told(a_store()), told(a_store(store_id="store-2")))
     await world.tell(ORDERS, sent(STORE))
-    assert letters(world) == [(DeadLetterCode.STORE_MISMATCH, mismatch("store-2", STORE))]
+    assert dead_letters(world) == [(DeadLetterCode.STORE_MISMATCH, mismatch("store-2", STORE))]
     await world.read_own()
     assert list(world.storage.contents.orders) == [f"store-2/{ORDER}"]
 
@@ -284,13 +284,13 @@ async def test_rule_22_an_order_that_came_in_parts_moves_with_all_of_them(togeth
 async def test_rule_22_details_that_waited_for_the_order_move_with_it(together: bool) -> None:
     world = await a_world()
     await world.tell(ORDERS, FRAGMENT)
-    [letter] = world.dead_letters
+    [dead_letter] = world.dead_letters
     parts = [sent("stroe-1", items=None), sent(STORE, 1, items=None)]
     for batch in [parts] if together else [[one] for one in parts]:
         await world.tell(ORDERS, *batch)
     assert isinstance(world.order().outcome, Created)
     assert world.order().received == 3
-    kept = world.storage.contents.dead_letters[letter.dead_letter_id]
+    kept = world.storage.contents.dead_letters[dead_letter.dead_letter_id]
     assert kept.details_of is None
     # Sent again, it is of the order wherever that is by now.
     await world.tell(ORDERS, FRAGMENT)
@@ -342,12 +342,12 @@ async def test_rule_22_a_refused_order_is_taken_once_the_stores_are_put_right() 
     wrong = a_store(store_id="store-2", updated_at=later(0))
     await world.tell(STORES, told(wrong))
     await world.tell(ORDERS, sent(None, marketplace_id=US))
-    [letter] = world.dead_letters
-    assert isinstance(letter, DeadLetter)
-    assert letter.code is DeadLetterCode.UNKNOWN_STORE
+    [dead_letter] = world.dead_letters
+    assert isinstance(dead_letter, DeadLetter)
+    assert dead_letter.code is DeadLetterCode.UNKNOWN_STORE
     right = a_store(store_id="store-2", marketplace_id=MX, updated_at=later(1))
     await world.tell(STORES, told(right))
-    again = a_message(letter.value, headers=(("redrive-count", b"1"),))
+    again = a_message(dead_letter.value, headers=(("redrive-count", b"1"),))
     await world.tell(ORDERS, again)
     assert isinstance(world.order().outcome, Created)
     await world.tell(ORDERS, again)
@@ -359,5 +359,5 @@ async def test_rule_22_a_refused_order_sent_again_unchanged_is_refused_again() -
     await world.tell(ORDERS, a_document())
     for _ in range(2):
         await world.tell(ORDERS, a_document(store_id="store-2"))
-    assert [code for code, _ in letters(world)] == [DeadLetterCode.STORE_MISMATCH] * 2
+    assert [code for code, _ in dead_letters(world)] == [DeadLetterCode.STORE_MISMATCH] * 2
     assert world.events == ["CommerceOrderCreated"]

@@ -217,8 +217,8 @@ async def test_what_cannot_be_read_becomes_a_dead_letter_in_its_place(max_weight
         [0, 2, *map(a_command, named(1, 5))] if max_weight > 1 else
         [0, a_command("1"), 2, a_command("5")]
     )  # fmt: skip
-    letters = kit.storage.contents.dead_letters.values()
-    assert [(one.offset, one.last_offset, one.value) for one in letters] == [
+    dead_letters = kit.storage.contents.dead_letters.values()
+    assert [(one.offset, one.last_offset, one.value) for one in dead_letters] == [
         (0, None, b"raw"),
         (2, 4, b"raw"),
     ]
@@ -578,8 +578,8 @@ class Pages(Handler[tuple[Incoming, str]]):
     def split(
         self, parsed: tuple[Incoming, str], weight: int
     ) -> tuple[tuple[Incoming, str], tuple[Incoming, str]]:
-        message, letters = parsed
-        return (message, letters[:weight]), (message, letters[weight:])
+        message, dead_letters = parsed
+        return (message, dead_letters[:weight]), (message, dead_letters[weight:])
 
     async def handle(
         self,
@@ -588,13 +588,13 @@ class Pages(Handler[tuple[Incoming, str]]):
         transaction: Transaction,
     ) -> None:
         del transaction
-        letters = "".join(letters for _, letters in parsed)
-        if len(letters) > self.too_many:
+        dead_letters = "".join(dead_letters for _, dead_letters in parsed)
+        if len(dead_letters) > self.too_many:
             raise TransactionTooLarge("388")
-        if set(letters) & set(self.there_already):
+        if set(dead_letters) & set(self.there_already):
             raise DuplicateKey("events", "one")
-        self.decided.append(letters)
-        unit_of_work.outgoing += [a_command(letter) for letter in letters if letter != "x"]
+        self.decided.append(dead_letters)
+        unit_of_work.outgoing += [a_command(dead_letter) for dead_letter in dead_letters if dead_letter != "x"]
         for message, some in parsed:
             if "x" in some:
                 unit_of_work.dead_letter(
@@ -607,7 +607,7 @@ def pages(*values: str, start: int = 0) -> Batch:
     return Batch(start, messages, start + len(values))
 
 
-def letters_of(kit: Kit) -> int:
+def dead_letters_of(kit: Kit) -> int:
     return len([one for one in kit.paper.sent if isinstance(one, DeadLetter)])
 
 
@@ -649,7 +649,7 @@ async def test_a_message_decided_in_parts_has_one_dead_letter(at: int) -> None:
     message = list("abcdefgh")
     message[at] = message[5] = message[7] = "x"
     await kit.run(pages("".join(message), "y"))
-    assert letters_of(kit) == len(kit.storage.contents.dead_letters) == 1
+    assert dead_letters_of(kit) == len(kit.storage.contents.dead_letters) == 1
     assert kit.stands_at(2)
     assert not kit.stored.part_refused
 
@@ -709,5 +709,5 @@ async def test_of_a_page_the_order_whose_key_is_there_already_costs_no_other() -
     assert [one.code for one in kit.storage.contents.dead_letters.values()] == [
         DeadLetterCode.ALREADY_STORED
     ]
-    assert letters_of(kit) == 1
+    assert dead_letters_of(kit) == 1
     assert kit.stands_at(2)

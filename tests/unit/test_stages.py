@@ -184,8 +184,8 @@ async def test_an_order_of_no_store_is_refused_by_its_id_and_what_names_no_store
         STORES, told(a_store(**OTHER)), told(a_store(**OTHER | {"store_id": "store-3"}))
     )
     await world.tell(ORDERS, a_message(a_document(store_id=None) | body, headers=headers))
-    (letter,) = world.dead_letters
-    assert letter.message == f"order {ORDER}: {why}{EXPECTED}"
+    (dead_letter,) = world.dead_letters
+    assert dead_letter.message == f"order {ORDER}: {why}{EXPECTED}"
 
 
 async def test_of_a_page_the_orders_of_no_store_are_named_beside_the_bad_one() -> None:
@@ -197,10 +197,10 @@ async def test_of_a_page_the_orders_of_no_store_are_named_beside_the_bad_one() -
     )
     await world.tell(ORDERS, a_message(unit_of_work))
     assert sorted(world.storage.contents.orders) == [f"{STORE}/1"]
-    (letter,) = world.dead_letters
-    assert letter.code is DeadLetterCode.INVALID_ORDER
+    (dead_letter,) = world.dead_letters
+    assert dead_letter.code is DeadLetterCode.INVALID_ORDER
     storeless = "; ".join(f"order {n}: no known store has its marketplace BE" for n in "345")
-    assert letter.message == (
+    assert dead_letter.message == (
         "payload.Orders[1].PurchaseDate: expected an ISO 8601 date-time; "
         f"{storeless}; and 2 more{EXPECTED}"
     )
@@ -564,8 +564,8 @@ async def test_messages_of_two_partitions_at_the_same_offset_are_refused_each() 
         await handler.handle(handler.parse(messages), unit_of_work, transaction)
 
     await MemoryStorage().transact(work)
-    letters = unit_of_work.to_changes().dead_letters
-    assert sorted((one.partition, one.offset, one.code) for one in letters) == [
+    dead_letters = unit_of_work.to_changes().dead_letters
+    assert sorted((one.partition, one.offset, one.code) for one in dead_letters) == [
         (0, 7, DeadLetterCode.MALFORMED_JSON),
         (1, 7, DeadLetterCode.UNKNOWN_STORE),
         (2, 7, DeadLetterCode.UNKNOWN_STORE),

@@ -109,9 +109,9 @@ async def _fuzz(given: Sequence[Input]) -> Fuzzed:
             continue
         finally:
             result.seconds.append(time.thread_time() - began)
-        letters = [one for one in after.outbox if isinstance(one, DeadLetter)]
-        dead_letters += len(letters)
-        wrong = _wrong(message, letters)
+        dead_letters = [one for one in after.outbox if isinstance(one, DeadLetter)]
+        dead_letters += len(dead_letters)
+        wrong = _wrong(message, dead_letters)
         if wrong:
             result.violations.append(f"{wrong}: {topic} {message!r:.2000}")
     return result._replace(dead_letters=dead_letters)
@@ -137,13 +137,13 @@ async def _decide(storage: MemoryStorage, before: Checkpoint, message: Message) 
     return after
 
 
-def _wrong(message: Message, letters: Sequence[DeadLetter]) -> str | None:
-    if len(letters) > 1:
+def _wrong(message: Message, dead_letters: Sequence[DeadLetter]) -> str | None:
+    if len(dead_letters) > 1:
         return "more than one dead letter"
-    for letter in letters:
-        if letter.code not in set(DeadLetterCode) or not letter.message:
+    for dead_letter in dead_letters:
+        if dead_letter.code not in set(DeadLetterCode) or not dead_letter.message:
             return "a dead letter without a reason"
-        if (letter.key, letter.value, letter.headers) != (
+        if (dead_letter.key, dead_letter.value, dead_letter.headers) != (
             message.key, message.value, tuple(message.headers),
         ):  # fmt: skip
             return "a dead letter with other bytes"

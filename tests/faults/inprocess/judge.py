@@ -92,5 +92,5 @@ def _check_letters(contents: Contents, log: Log) -> None:
             assert found.setdefault(name, came) == came, f"{name} has other bytes"
     kept = contents.dead_letters
     assert found.keys() == kept.keys(), f"dead letters: {sorted(found)}, kept {sorted(kept)}"
-    for name, letter in kept.items():
-        assert found[name] == encode(letter)[1:3], f"{name} has other bytes"
+    for name, dead_letter in kept.items():
+        assert found[name] == encode(dead_letter)[1:3], f"{name} has other bytes"

@@ -7,10 +7,10 @@ from typing import Protocol
 
 
 @dataclass(frozen=True, slots=True)
-class LetterLine:
+class DeadLetterLine:
     """A dead letter as one line."""
 
-    letter_id: str
+    dead_letter_id: str
     code: str
     topic: str
     at: datetime
@@ -20,10 +20,10 @@ class LetterLine:
 
 
 @dataclass(frozen=True, slots=True)
-class LetterView:
+class DeadLetterView:
     """A dead letter with its bytes as text, the buyer masked."""
 
-    line: LetterLine
+    line: DeadLetterLine
     partition: int
     offset: int
     key: str | None
@@ -53,11 +53,11 @@ class DeadLetters(Protocol):
         """Give how many there are per code."""
         ...
 
-    async def find(self, code: str | None, *, only_open: bool, limit: int) -> Sequence[LetterLine]:
+    async def find(self, code: str | None, *, only_open: bool, limit: int) -> Sequence[DeadLetterLine]:
         """Give letters, newest first."""
         ...
 
-    async def view(self, letter_id: str) -> LetterView | None:
+    async def view(self, dead_letter_id: str) -> DeadLetterView | None:
         """Give one, masked."""
         ...
 

@@ -14,7 +14,7 @@ from models.words import DEAD_LETTER_CAUSES, DEAD_LETTER_REMEDIES
 _LISTED = 100
 
 
-async def letters(request: Request) -> Response:
+async def dead_letters(request: Request) -> Response:
     """Show the letters of one code, or of all."""
     context = context_of(request)
     code = request.query_params.get("code") or None
@@ -22,25 +22,25 @@ async def letters(request: Request) -> Response:
     shows_all = request.query_params.get("all") == "1"
     return await render(
         request,
-        "letters.html",
+        "dead_letters.html",
         code=code,
         shows_all=shows_all,
-        counts=await context.letters.counts(only_open=not shows_all),
+        counts=await context.dead_letters.counts(only_open=not shows_all),
         codes=[(one.value, DEAD_LETTER_CAUSES[one]) for one in DeadLetterCode],
-        letters=await context.letters.find(code, only_open=not shows_all, limit=_LISTED),
+        dead_letters=await context.dead_letters.find(code, only_open=not shows_all, limit=_LISTED),
         listed=_LISTED,
     )
 
 
-async def letter(request: Request) -> Response:
+async def dead_letter(request: Request) -> Response:
     """Show one letter, its buyer masked."""
-    view = await context_of(request).letters.view(request.path_params["letter_id"])
+    view = await context_of(request).dead_letters.view(request.path_params["dead_letter_id"])
     if view is None:
         return await error_page(request, HTTPStatus.NOT_FOUND, "There is no such dead letter.")
     code = DeadLetterCode(view.line.code)
     return await render(
         request,
-        "letter.html",
+        "dead_letter.html",
         view=view,
         cause=DEAD_LETTER_CAUSES[code],
         remedy=DEAD_LETTER_REMEDIES[code],
@@ -49,10 +49,10 @@ async def letter(request: Request) -> Response:
 
 async def redrive(request: Request, form: FormData) -> Response:
     """Drive letters again, each as it came."""
-    ids = [str(one) for one in form.getlist("letter")][:1_000]
+    ids = [str(one) for one in form.getlist("dead_letter")][:1_000]
     if not ids:
         return await error_page(request, HTTPStatus.BAD_REQUEST, "Nothing was chosen.")
-    done = await context_of(request).letters.redrive(ids)
+    done = await context_of(request).dead_letters.redrive(ids)
     await audit(request, "redrove", ", ".join(ids[:5]), f"{done.sent} / {len(ids)}")
     if done.refused:
         return await render(request, "redriven.html", done=done)
@@ -60,7 +60,7 @@ async def redrive(request: Request, form: FormData) -> Response:
 
 
 ROUTES: list[BaseRoute] = [
-    get("/dead-letters", letters),
-    get("/dead-letters/{letter_id}", letter),
+    get("/dead-letters", dead_letters),
+    get("/dead-letters/{dead_letter_id}", dead_letter),
     post("/dead-letters/redrive", redrive),
 ]
