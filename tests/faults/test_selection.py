@@ -41,7 +41,7 @@ MADE = {
     "servers": {"Kafka killed", "MongoDB killed"},
 }
 """The faults that must have been made, by campaign; more were."""
-_RATE = 10.0
+_RATE = 4.0
 """Messages a second: enough to meet every fault, on any machine."""
 
 
