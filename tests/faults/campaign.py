@@ -3,11 +3,13 @@
 import asyncio
 import json
 import signal
+import subprocess
 import sys
 import time
 import traceback
 import zlib
 from dataclasses import asdict, dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +33,8 @@ class Result:
     restarts: dict[int, int]
     verdict: dict[str, Any]
     errors: list[str] = field(default_factory=list)
+    revision: str = field(default_factory=lambda: _revision())
+    """The commit that was checked out; `-dirty` with changes of its own."""
 
     @property
     def holds(self) -> bool:
@@ -39,6 +43,12 @@ class Result:
 
     def to_json(self) -> str:
         return json.dumps({**asdict(self), "holds": self.holds}, indent=1)
+
+
+@cache
+def _revision() -> str:
+    command = ["git", "-C", ROOT, "describe", "--always", "--dirty"]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
 
 
 def seed_of(base: int, name: str) -> int:
