@@ -20,6 +20,12 @@ from tests.faults.installation import Installation
 from tests.faults.nursery import ROOT, Nursery
 
 
+@cache
+def _revision() -> str:
+    command = ["git", "-C", ROOT, "describe", "--always", "--dirty"]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+
+
 @dataclass
 class Result:
     """What a campaign came to; `verdict` is the checker's own output."""
@@ -33,7 +39,7 @@ class Result:
     restarts: dict[int, int]
     verdict: dict[str, Any]
     errors: list[str] = field(default_factory=list)
-    revision: str = field(default_factory=lambda: _revision())
+    revision: str = field(default_factory=_revision)
     """The commit that was checked out; `-dirty` with changes of its own."""
 
     @property
@@ -43,12 +49,6 @@ class Result:
 
     def to_json(self) -> str:
         return json.dumps({**asdict(self), "holds": self.holds}, indent=1)
-
-
-@cache
-def _revision() -> str:
-    command = ["git", "-C", ROOT, "describe", "--always", "--dirty"]
-    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
 
 
 def seed_of(base: int, name: str) -> int:
