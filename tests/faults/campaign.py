@@ -22,7 +22,7 @@ from tests.faults.nursery import ROOT, Nursery
 
 @cache
 def _revision() -> str:
-    command = ["git", "-C", ROOT, "describe", "--always", "--dirty"]
+    command = ["git", "-C", str(ROOT), "describe", "--always", "--dirty"]
     return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
 
 
