@@ -54,6 +54,19 @@ async def _both_servers(field: Installation) -> None:
     await servers.mongo_kills(field, 1)
 
 
+async def _mongo_faults(field: Installation) -> None:
+    await network.mongo_faults(field, 1, _port(field))
+
+
+async def _mongo_answers(field: Installation) -> None:
+    await replica_set.answers(field, _port(field), faults_of=_trouble)
+
+
+def _port(field: Installation) -> int:
+    """Return a port that is free when the campaign begins."""
+    return remembered_port(field.directory / "port")
+
+
 def _trouble(command: Command) -> Sequence[Fault]:
     """A few answers at each kind of command, some before and some after it is done."""
     match command.kind:
@@ -83,18 +96,13 @@ async def _run(directory: Path) -> dict[str, Result]:
         async with places:
             return await run_campaign(replace(campaign, rate=_RATE), cluster, nursery, home, 1)
 
-    port = remembered_port(directory / "mongo-proxy-port")
-    answers_port = remembered_port(directory / "mongo-answers-port")
     shared_campaigns = [
         Campaign("steps", partial(processes.stepped_kills, steps=STEPS, each=1)),
         Campaign("random", partial(processes.random_kills, count=3)),
         Campaign("zombie", partial(processes.zombies, steps=STEPS, count=1)),
         Campaign("storm", partial(processes.storms, rounds=2)),
-        Campaign("mongo_proxy", partial(network.mongo_faults, each=1, port=port)),
-        Campaign(
-            "mongo_answers",
-            partial(replica_set.answers, port=answers_port, faults_of=_trouble),
-        ),
+        Campaign("mongo_proxy", _mongo_faults),
+        Campaign("mongo_answers", _mongo_answers),
         Campaign("kafka_proxy", partial(network.kafka_faults, each=1, listener=0)),
     ]
     async with (
