@@ -169,8 +169,8 @@ def _lines(results: list[Result]) -> list[str]:
         "|---|---|---:|---:|---:|---:|---|",
     ]
     rows += [
-        f"| {one['name']} | {one['revision']} | {one['seed']} | {one['seconds']:.0f} "
-        f"| {sum(one['faults'].values()):,} | {one['messages']:,} "
+        f"| {one['name']} | {one.get('revision', 'unknown')} | {one['seed']} "
+        f"| {one['seconds']:.0f} | {sum(one['faults'].values()):,} | {one['messages']:,} "
         f"| {'yes' if one['holds'] else 'NO'} |"
         for one in results
     ]
