@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from bench.contenders.contender import Contender
 from bench.installation import Installation
 from bench.processes import cpu_seconds, resident_mb, running
-from bench.revision import directory_of
+from bench.revision import check_out
 from bench.watch import NotAsItShouldBe, check, events_out, first_in
 from models.topics import TopicName
 
@@ -61,7 +61,7 @@ async def compete(
     log = here.servers.directory / f"{contender.name}.log"
     locks = await _locks_taken(here)
     try:
-        code = directory_of(contender.revision)
+        code = check_out(contender.revision)
         async with running(contender.command, here.environment, log, code) as process:
             used = _Used(here, process.pid)
 

@@ -20,7 +20,7 @@ from bench.contenders.contender import CONTENDERS
 from bench.installation import installation
 from bench.processes import cpu_seconds, running
 from bench.records import DIRECTORY, keep
-from bench.revision import directory_of
+from bench.revision import check_out
 from bench.servers import Servers, console, servers
 from bench.stacks import PARTS, Stack, by_part, read_stacks, top_functions
 from bench.watch import events_out
@@ -56,7 +56,7 @@ async def measure(
     raw.write_text("", encoding="utf-8")
     async with installation(on, f"profile-{name}") as here:
         log = on.directory / f"profile-{name}.log"
-        code = directory_of(contender.revision)
+        code = check_out(contender.revision)
         async with running(contender.command, here.environment, log, code) as process:
             await here.feed(orders(WARM))
             await events_out(here, WARM, process)

@@ -29,8 +29,8 @@ asyncio.run(main())
 """Run by the revision's own code, whose topics, indexes and documents may differ."""
 
 
-def directory_of(revision: str | None) -> Path:
-    """Return where a revision's code is, checked out if need be; without one, the code here."""
+def check_out(revision: str | None) -> Path:
+    """Check out a revision, if it is not yet, and return its directory; without one, ours."""
     if revision is None:
         return ROOT
     directory = DIRECTORY / revision
@@ -40,8 +40,10 @@ def directory_of(revision: str | None) -> Path:
             check=True,
             stdout=subprocess.PIPE,
         ).stdout
+        partial = directory.with_suffix(".partial")
         with tarfile.open(fileobj=io.BytesIO(archive)) as files:
-            files.extractall(directory, filter="data")
+            files.extractall(partial, filter="data")
+        partial.rename(directory)
     return directory
 
 
@@ -49,7 +51,7 @@ def prepare(revision: str, environment: Mapping[str, str]) -> None:
     """Make a revision's topics and indexes, and store the facts of the workload."""
     subprocess.run(
         [sys.executable, "-c", _PREPARE],
-        cwd=directory_of(revision),
-        env={**environment, "PYTHONPATH": str(directory_of(revision))},
+        cwd=check_out(revision),
+        env={**environment, "PYTHONPATH": str(check_out(revision))},
         check=True,
     )

@@ -15,7 +15,7 @@ from aiokafka.errors import GroupCoordinatorNotAvailableError
 from bench.contenders.contender import OURS, Contender
 from bench.installation import Installation
 from bench.processes import cpu_seconds, resident_mb, running
-from bench.revision import directory_of
+from bench.revision import check_out
 from bench.servers import console
 from bench.watch import events_out
 from bench.workload import Record, orders
@@ -145,7 +145,7 @@ async def working(
                     contender.command,
                     here.environment,
                     here.servers.directory / f"{name}-{one}.log",
-                    directory_of(contender.revision),
+                    check_out(contender.revision),
                 )
             )
             for one in range(number)

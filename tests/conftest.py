@@ -78,7 +78,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         kinds.setdefault(file.name if file.name == _LONGEST else kind, []).append([*tests])
     # What waits long does not come last: unit tests, which are short, fill up the end.
     mixed = [
-        (number / len(files) * (1 if kind == "unit" else 0.6), tests)
+        (number / len(files) * (1 if kind == "unit" else 0.8), tests)
         for kind, files in kinds.items()
         for number, tests in enumerate(files)
     ]

@@ -82,7 +82,7 @@ def shared_servers() -> Iterator[Path]:
 def ask_for(where: Path, *names: str) -> list[str]:
     """Return the addresses of `kafka` or `mongo`, which are started if nobody has asked before.
 
-    A worker of pytest-xdist always gets the same MongoDB server, not always that of another.
+    A worker of pytest-xdist gets the same MongoDB server each time; another worker may get another.
     Servers that run already are used instead if `TEST_KAFKA` and `TEST_MONGO` name them.
 
     Raises:

@@ -86,6 +86,9 @@ def test_from_the_message_to_the_mended_product_the_replay_and_an_order(
     page.get_by_role("link", name="What would a replay of all do?").click()
     page.get_by_label("Reason, for those who look at this later").fill("after the mended product")
     page.get_by_role("button", name="Start the replay").click()
+    # The page of the replay is there: what is on its way cannot be loaded again.
+    expect(page.locator("main")).to_contain_text("after the mended product")
+    page.wait_for_load_state()
 
     def is_done() -> bool:
         page.reload()
@@ -94,7 +97,6 @@ def test_from_the_message_to_the_mended_product_the_replay_and_an_order(
     if not script:
         wait_until(is_done, "the replay does not end")
     expect(page.locator(".job-done")).to_be_visible()
-    expect(page.locator("main")).to_contain_text("after the mended product")
     orders, decided = (number_of(page, tile(at)) for at in (1, 2))
     assert orders == decided > 0
     assert number_of(page, ".tile.blocked .count") > 0  # what nobody has mended stays blocked

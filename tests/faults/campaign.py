@@ -3,11 +3,13 @@
 import asyncio
 import json
 import signal
+import subprocess
 import sys
 import time
 import traceback
 import zlib
 from dataclasses import asdict, dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,12 @@ from tests.faults.cluster import Cluster
 from tests.faults.dump import dump_database, dump_topics
 from tests.faults.installation import Installation
 from tests.faults.nursery import ROOT, Nursery
+
+
+@cache
+def _revision() -> str:
+    command = ["git", "-C", str(ROOT), "describe", "--always", "--dirty"]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
 
 
 @dataclass
@@ -31,6 +39,8 @@ class Result:
     restarts: dict[int, int]
     verdict: dict[str, Any]
     errors: list[str] = field(default_factory=list)
+    revision: str = field(default_factory=_revision)
+    """The commit that was checked out; `-dirty` with changes of its own."""
 
     @property
     def holds(self) -> bool:

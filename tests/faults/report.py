@@ -165,12 +165,13 @@ def _recovery(results: list[Result]) -> list[str]:
 
 def _lines(results: list[Result]) -> list[str]:
     rows = [
-        "| campaign | seed | seconds | faults | messages | holds |",
-        "|---|---:|---:|---:|---:|---|",
+        "| campaign | commit | seed | seconds | faults | messages | holds |",
+        "|---|---|---:|---:|---:|---:|---|",
     ]
     rows += [
-        f"| {one['name']} | {one['seed']} | {one['seconds']:.0f} | {sum(one['faults'].values()):,} "
-        f"| {one['messages']:,} | {'yes' if one['holds'] else 'NO'} |"
+        f"| {one['name']} | {one.get('revision', 'unknown')} | {one['seed']} "
+        f"| {one['seconds']:.0f} | {sum(one['faults'].values()):,} | {one['messages']:,} "
+        f"| {'yes' if one['holds'] else 'NO'} |"
         for one in results
     ]
     return rows

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from tests.faults.cluster import Cluster
 from tests.faults.installation import Installation
 from tests.faults.nursery import Nursery
 from tests.faults.replica_set import COMMITS, Answer, Command, Fault, When
+from tests.servers import CORES
 
 STEPS = (
     "in the transaction, before commit",
@@ -40,12 +42,29 @@ MADE = {
     "servers": {"Kafka killed", "MongoDB killed"},
 }
 """The faults that must have been made, by campaign; more were."""
+_RATE = 4.0
+"""Messages a second: enough to meet every fault, on any machine."""
+_AT_ONCE = 4 * CORES
+"""More workers than a core can start in time would lose their sessions, again and again."""
 
 
 async def _both_servers(field: Installation) -> None:
     await servers.kafka_kills(field, 1)
     await field.quiet()
     await servers.mongo_kills(field, 1)
+
+
+async def _mongo_faults(field: Installation) -> None:
+    await network.mongo_faults(field, 1, _port(field))
+
+
+async def _mongo_answers(field: Installation) -> None:
+    await replica_set.answers(field, _port(field), faults_of=_trouble)
+
+
+def _port(field: Installation) -> int:
+    """Return a port that is free when the campaign begins."""
+    return remembered_port(field.directory / "port")
 
 
 def _trouble(command: Command) -> Sequence[Fault]:
@@ -68,25 +87,22 @@ def _trouble(command: Command) -> Sequence[Fault]:
 
 
 async def _run(directory: Path) -> dict[str, Result]:
-    """Run all side by side: they mostly wait for a session to end."""
+    """Run several side by side: they mostly wait for a session to end."""
+    places = asyncio.Semaphore(_AT_ONCE)
 
     async def one(campaign: Campaign, cluster: Cluster) -> Result:
         home = directory / campaign.name
         home.mkdir()
-        return await run_campaign(campaign, cluster, nursery, home, 1)
+        async with places:
+            return await run_campaign(replace(campaign, rate=_RATE), cluster, nursery, home, 1)
 
-    port = remembered_port(directory / "mongo-proxy-port")
-    answers_port = remembered_port(directory / "mongo-answers-port")
     shared_campaigns = [
         Campaign("steps", partial(processes.stepped_kills, steps=STEPS, each=1)),
         Campaign("random", partial(processes.random_kills, count=3)),
         Campaign("zombie", partial(processes.zombies, steps=STEPS, count=1)),
         Campaign("storm", partial(processes.storms, rounds=2)),
-        Campaign("mongo_proxy", partial(network.mongo_faults, each=1, port=port)),
-        Campaign(
-            "mongo_answers",
-            partial(replica_set.answers, port=answers_port, faults_of=_trouble),
-        ),
+        Campaign("mongo_proxy", _mongo_faults),
+        Campaign("mongo_answers", _mongo_answers),
         Campaign("kafka_proxy", partial(network.kafka_faults, each=1, listener=0)),
     ]
     async with (
