@@ -10,9 +10,9 @@ from console.error_pages import show_error
 from console.pages import (
     blocked,
     dashboard,
+    dead_letters,
     exports,
     health,
-    dead_letters,
     live,
     order,
     orders,

@@ -6,8 +6,8 @@ from datetime import datetime
 
 from console.access import Access
 from console.cache import Cache
-from console.health_port import HealthCheck
 from console.dead_letter_port import DeadLetters
+from console.health_port import HealthCheck
 from console.ports import Publisher
 from console.replay_port import Replays
 from storage.console_reader import ConsoleReader

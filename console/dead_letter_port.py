@@ -42,7 +42,7 @@ class Redriven:
 
 
 class DeadLetters(Protocol):
-    """Dead letters: looked at, and driven again.
+    """Dead letters: looked at, and redriven.
 
     Raises:
         StorageUnavailable: The database does not answer.
@@ -53,7 +53,9 @@ class DeadLetters(Protocol):
         """Give how many there are per code."""
         ...
 
-    async def find(self, code: str | None, *, only_open: bool, limit: int) -> Sequence[DeadLetterLine]:
+    async def find(
+        self, code: str | None, *, only_open: bool, limit: int
+    ) -> Sequence[DeadLetterLine]:
         """Give letters, newest first."""
         ...
 
@@ -62,5 +64,5 @@ class DeadLetters(Protocol):
         ...
 
     async def redrive(self, ids: Sequence[str]) -> Redriven:
-        """Drive letters again, each as it came."""
+        """Redrive dead letters, each as it came."""
         ...

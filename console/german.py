@@ -226,7 +226,7 @@ _PAGES: Mapping[str, str] = {
     "Codes": "Codes",
     "all": "alle",
     "Only open ones": "Nur offene",
-    "With those driven again": "Mit den erneut gesendeten",
+    "Including redriven": "Mit den erneut gesendeten",
     "Code": "Code",
     "What was wrong": "Was falsch war",
     "Where from": "Woher",
@@ -241,13 +241,13 @@ _PAGES: Mapping[str, str] = {
     "No dead letters. Every message could be read.": (
         "Keine unlesbaren Nachrichten. Alles konnte gelesen werden."
     ),
-    "{n} driven again": "{n} erneut gesendet",
+    "{n} redriven": "{n} erneut gesendet",
     "Not these": "Diese nicht",
     "When": "Wann",
     "Topic": "Topic",
     "bytes": "Bytes",
     "Key": "Schlüssel",
-    "Driven again": "Erneut gesendet",
+    "Redriven": "Erneut gesendet",
     "Its bytes, what may be a buyer's hidden": (
         "Die Bytes; was von einem Käufer sein könnte, ist verborgen"
     ),

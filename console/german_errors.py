@@ -47,7 +47,7 @@ GERMAN_ERRORS: Mapping[str, str] = {
         "Die Zuordnung ist gesendet. Wartende Bestellungen werden sogleich neu beurteilt."
     ),
     "Nothing more of this replay is sent.": "Von dieser Wiederholung wird nichts mehr gesendet.",
-    "Driven again. Refused again, a message comes back as a new dead letter.": (
+    "Redriven. Refused again, a message comes back as a new dead letter.": (
         "Erneut gesendet. Wird sie wieder abgewiesen, kommt sie als neue zurück."
     ),
     "The blocked orders of this store are judged again now.": (

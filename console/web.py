@@ -202,7 +202,7 @@ _FLASHES = {
     "enabled": "The product is enabled. Orders that wait on it are judged again within moments.",
     "matched": "The match was sent. Orders that wait on it are judged again within moments.",
     "canceled": "Nothing more of this replay is sent.",
-    "redriven": "Driven again. Refused again, a message comes back as a new dead letter.",
+    "redriven": "Redriven. Refused again, a message comes back as a new dead letter.",
     "synced-store": "The blocked orders of this store are judged again now.",
     "synced": "All blocked orders are judged again now.",
     "replay-started": "The replay has started.",

@@ -222,19 +222,23 @@ class UnitOfWork:
     ) -> None:
         """Add a dead letter, with the bytes as they came: one for each message.
 
-        Bytes beyond what is kept stay where they came from, and the letter says so.
+        Bytes beyond what is kept stay where they came from, and the dead letter says so.
         """
         place = message.partition, message.offset
         if place not in self.refused:
             self.refused.add(place)
-            dead_letter = to_dead_letter(self.topic, message, refusal, self.at, details_of=details_of)
+            dead_letter = to_dead_letter(
+                self.topic, message, refusal, self.at, details_of=details_of
+            )
             self._changes.dead_letters.append(dead_letter)
             self.outgoing.append(dead_letter)
 
     def claim_dead_letter(self, dead_letter: DeadLetter) -> MessageContext:
         """Mark a dead letter as taken up; give the occasion it is."""
         self._changes.claimed.append(dead_letter.dead_letter_id)
-        return MessageContext(MessageRef(dead_letter.topic, dead_letter.partition, dead_letter.offset), self.at)
+        return MessageContext(
+            MessageRef(dead_letter.topic, dead_letter.partition, dead_letter.offset), self.at
+        )
 
     async def request_recheck(self, transaction: Transaction, facts: Iterable[str]) -> None:
         """Ask for those orders to be judged again that wait on a changed fact (rule 12).

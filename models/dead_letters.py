@@ -1,4 +1,4 @@
-"""The dead letters as people handle them: listed, looked at, and marked when driven again."""
+"""The dead letters as people handle them: listed, looked at, and marked when redriven."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,16 +8,17 @@ from models.ledger import DeadLetter, Header
 from models.refusals import DeadLetterCode
 
 COUNT_HEADER = "redrive-count"
-"""How often a message was driven again before it came."""
+"""How often a message was redriven before it came."""
 
 _MOST_DIGITS = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Redrive:
-    """One time a letter was driven again: the `count` of its chain by then, and where it went.
+    """One time a dead letter was redriven: the `count` of its chain by then, and where it went.
 
-    `to` is `topic:partition:offset` of the new message. Refused again, that is its letter's id.
+    `to` is `topic:partition:offset` of the new message. Refused again, that is its dead letter's
+    id.
     """
 
     at: datetime
@@ -27,9 +28,9 @@ class Redrive:
 
 @dataclass(frozen=True, slots=True)
 class DeadLetterFilter:
-    """Which letters to list. `None` leaves a question out.
+    """Which dead letters to list. `None` leaves a question out.
 
-    `is_open` asks for those that nothing was done about yet: neither driven again themselves,
+    `is_open` asks for those that nothing was done about yet: neither redriven themselves,
     nor taken up when the order came whose details they are.
     """
 
@@ -42,10 +43,10 @@ class DeadLetterFilter:
 
 @dataclass(frozen=True, slots=True)
 class DeadLetterLine:
-    """A letter as one line of a list: nothing of its value, which may be a buyer's.
+    """A dead letter as one line of a list: nothing of its value, which may be a buyer's.
 
     `size` counts the bytes of the value, None where there is none. `chain` is how often the
-    message was driven again, as this letter or as an earlier one. `claimed` are details that came
+    message was redriven, as this dead letter or as an earlier one. `claimed` are details that came
     before their order, and were taken up when it came. `cut` names the parts that are not whole.
     """
 
@@ -63,20 +64,20 @@ class DeadLetterLine:
 
 
 @dataclass(frozen=True, slots=True)
-class KeptLetter:
-    """A letter with its bytes, and when it was driven again."""
+class StoredDeadLetter:
+    """A dead letter with its bytes, and when it was redriven."""
 
     dead_letter: DeadLetter
     redriven: tuple[Redrive, ...]
 
     @property
     def chain(self) -> int:
-        """How often the message was driven again, as this letter or as an earlier one."""
+        """How often the message was redriven, as this dead letter or as an earlier one."""
         return chain_of(self.dead_letter.headers, self.redriven)
 
 
 def chain_of(headers: Sequence[Header], redriven: Sequence[Redrive]) -> int:
-    """Give how often a message was driven again: by its last count header, or by its marks."""
+    """Give how often a message was redriven: by its last count header, or by its marks."""
     told = [value for name, value in headers if name == COUNT_HEADER]
     last = (told[-1] if told else None) or b""
     earlier = int(last) if last.isdigit() and len(last) <= _MOST_DIGITS else 0

@@ -35,8 +35,8 @@ class DeadLetter:
     """A message that was not taken, with its bytes as they came.
 
     `details_of` is set for an order's details (items, address, buyer) that came before the order
-    and name no store: the order takes them up when it comes. `cut` names the parts (`key`,
-    `value`, `headers`) that are not kept whole. `last_offset` is set where one letter stands for
+    and name no store: the order takes them up when it comes. `cut` names the parts (`key`, `value`,
+    `headers`) that are not kept whole. `last_offset` is set where one dead letter stands for
     several messages, from `offset` on, which Kafka's format does not let through.
     """
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from aiokafka.admin import AIOKafkaAdminClient
 from typing_extensions import override
 
+from console.dead_letter_port import DeadLetterLine, DeadLetters, DeadLetterView, Redriven
 from console.health_port import HealthCheck, HealthReport, ServerHealth, TopicLag
-from console.dead_letter_port import DeadLetters, DeadLetterLine, DeadLetterView, Redriven
 from console.ports import Publisher
 from models import dead_letters, keys
 from models.commands import COMMAND, Sync
@@ -60,7 +60,7 @@ class KafkaPublisher(Publisher):
 
 
 class KafkaDeadLetters(DeadLetters):
-    """Dead letters from the database, driven again over Kafka."""
+    """Dead letters from the database, redriven over Kafka."""
 
     def __init__(self, settings: Settings, dead_letters: MongoDeadLetters) -> None:
         self._settings = settings
@@ -72,7 +72,9 @@ class KafkaDeadLetters(DeadLetters):
         return {code.value: count for code, count in counted.items()}
 
     @override
-    async def find(self, code: str | None, *, only_open: bool, limit: int) -> Sequence[DeadLetterLine]:
+    async def find(
+        self, code: str | None, *, only_open: bool, limit: int
+    ) -> Sequence[DeadLetterLine]:
         wanted = DeadLetterFilter(
             code=None if code is None else DeadLetterCode(code), is_open=only_open, limit=limit
         )

@@ -7,10 +7,10 @@ from typing import Any
 from pymongo import UpdateOne
 
 from models.dead_letters import (
-    KeptLetter,
     DeadLetterFilter,
     DeadLetterLine,
     Redrive,
+    StoredDeadLetter,
 )
 from models.refusals import DeadLetterCode
 from storage.driver import Driver, connected, settled
@@ -42,7 +42,7 @@ class MongoDeadLetters:
     async def counts(
         self, topic: str | None = None, *, only_open: bool = False
     ) -> Mapping[DeadLetterCode, int]:
-        """Give how many letters there are per code, of one topic or of all; all, or open ones."""
+        """Count dead letters per code, of one topic or of all; all, or open ones."""
         groups = await self._aggregate(
             # A code is always asked for, so that the index by code is taken.
             {
@@ -77,19 +77,19 @@ class MongoDeadLetters:
         found = await self._aggregate({"$match": _among(ids)}, {"$project": _LINE})
         return {document["_id"]: _line_out(document) for document in found}
 
-    async def dead_letters(self, ids: Collection[str]) -> Mapping[str, KeptLetter]:
+    async def dead_letters(self, ids: Collection[str]) -> Mapping[str, StoredDeadLetter]:
         """Give those that exist of these ids, with their bytes."""
         with translated():
             found = await self._dead_letters.find(_among(ids)).to_list(None)
         return {
-            document["_id"]: KeptLetter(
+            document["_id"]: StoredDeadLetter(
                 dead_letter_from_document(document), _redriven_out(document)
             )
             for document in found
         }
 
     async def mark_redriven(self, marks: Mapping[str, Redrive]) -> None:
-        """Note, per id, that a letter was driven again."""
+        """Note, per id, that a dead letter was redriven."""
         writes = [
             UpdateOne(
                 {"_id": dead_letter_id},

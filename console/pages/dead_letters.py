@@ -1,4 +1,4 @@
-"""Dead letters: by code, each masked, and driven again."""
+"""Dead letters: by code, each masked, and redriven."""
 
 from http import HTTPStatus
 
@@ -15,7 +15,7 @@ _LISTED = 100
 
 
 async def dead_letters(request: Request) -> Response:
-    """Show the letters of one code, or of all."""
+    """Show the dead letters of one code, or of all."""
     context = context_of(request)
     code = request.query_params.get("code") or None
     code = code if code in set(DeadLetterCode) else None
@@ -48,7 +48,7 @@ async def dead_letter(request: Request) -> Response:
 
 
 async def redrive(request: Request, form: FormData) -> Response:
-    """Drive letters again, each as it came."""
+    """Redrive dead letters, each as it came."""
     ids = [str(one) for one in form.getlist("dead_letter")][:1_000]
     if not ids:
         return await error_page(request, HTTPStatus.BAD_REQUEST, "Nothing was chosen.")

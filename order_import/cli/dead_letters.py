@@ -7,7 +7,7 @@ from typing import Annotated, NamedTuple
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from models.dead_letters import KeptLetter, DeadLetterFilter, DeadLetterLine
+from models.dead_letters import DeadLetterFilter, DeadLetterLine, StoredDeadLetter
 from models.refusals import DeadLetterCode
 from models.topics import READ_TOPICS
 from order_import.cli.dead_letters_view import (
@@ -107,13 +107,13 @@ def redrive_letters(
         list[str] | None, typer.Argument(metavar="ID…", help="The letters.", show_default=False)
     ] = None,
     every: Annotated[
-        bool, typer.Option("--all", help="All that were not driven again yet, oldest first.")
+        bool, typer.Option("--all", help="All that were not redriven yet, oldest first.")
     ] = False,
     code: Code = None,
     topic: Topic = None,
     force: Annotated[
         bool,
-        typer.Option("--force", help=f"Also what was driven again {MOST_REDRIVES} times already."),
+        typer.Option("--force", help=f"Also what was redriven {MOST_REDRIVES} times already."),
     ] = False,
     execute: Annotated[bool, typer.Option("--execute", help="Do it, not only tell.")] = False,
     wait: Annotated[
@@ -167,7 +167,7 @@ async def _list(
         return dict(await dead_letters.counts(wanted.topic)), await dead_letters.find(wanted)
 
 
-async def _get(settings: Settings, dead_letter: str) -> KeptLetter | None:
+async def _get(settings: Settings, dead_letter: str) -> StoredDeadLetter | None:
     async with connect_dead_letters(settings) as dead_letters:
         return (await dead_letters.dead_letters([dead_letter])).get(dead_letter)
 
@@ -198,7 +198,7 @@ async def _redrive(
 async def _send(
     plan: Plan, dead_letters: MongoDeadLetters, settings: Settings, *, quiet: bool
 ) -> Redriven:
-    columns = (TextColumn("driving again"), BarColumn(), MofNCompleteColumn())
+    columns = (TextColumn("redriving"), BarColumn(), MofNCompleteColumn())
     hidden = quiet or len(plan.dead_letters) < _SHOWS_PROGRESS_FROM
     with Progress(
         *columns, TimeRemainingColumn(), console=stderr(), disable=hidden, transient=True
@@ -210,8 +210,8 @@ async def _send(
             )
         except SendingBroke as error:
             raise CommandRefused(
-                f"Kafka does not answer: {error}; {error.sent} of {len(plan.dead_letters)} were sent. "
-                "Running it again is safe."
+                f"Kafka does not answer: {error}; {error.sent} of {len(plan.dead_letters)} were "
+                "sent. Running it again is safe."
             ) from error
 
 

@@ -19,10 +19,10 @@ _KIB = 1024
 def list_as_json(
     counts: Mapping[DeadLetterCode, int], lines: Sequence[DeadLetterLine]
 ) -> dict[str, object]:
-    """Give counts and letters as programs read them."""
+    """Give counts and dead letters as programs read them."""
     return {
         "codes": dict(sorted(counts.items())),
-        "letters": [
+        "dead_letters": [
             {
                 "id": line.dead_letter_id,
                 "code": line.code,
@@ -46,7 +46,7 @@ def show_list(
     if not counts:
         console.print("No dead letters.")
         return
-    table = new_table("Code", "Letters", title="Dead letters", right=("Letters",))
+    table = new_table("Code", "Dead letters", title="Dead letters", right=("Dead letters",))
     for code, count in sorted(counts.items()):
         table.add_row(cell(code), cell(count))
     console.print(table)
@@ -71,7 +71,7 @@ def show_list(
 
 
 def letter_as_json(view: DeadLetterView) -> dict[str, object]:
-    """Give one letter as programs read it; its very bytes only where nothing is masked."""
+    """Give one dead letter as programs read it; its very bytes only where nothing is masked."""
     shown: dict[str, object] = {
         "id": view.dead_letter_id,
         "code": view.code,
@@ -105,9 +105,7 @@ def show_letter(console: Console, view: DeadLetterView) -> None:
     for name, value in view.headers:
         console.print(cell(f"Header {name}: {value}"))
     for mark in view.redriven:
-        console.print(
-            cell(f"Driven again at {exact(mark.at)} UTC to {mark.to} (number {mark.count})")
-        )
+        console.print(cell(f"Redriven at {exact(mark.at)} UTC to {mark.to} (number {mark.count})"))
     if view.size is None:
         console.print("Value: none")
         return
@@ -142,22 +140,22 @@ def show_plan(console: Console, plan: Plan) -> None:
     """Print what a redrive would do."""
     show_refusals(console, plan.refused)
     if not plan.dead_letters:
-        console.print("Nothing to drive again.")
+        console.print("Nothing to redrive.")
         return
-    table = new_table("Topic", "Code", "Letters", title="To drive again", right=("Letters",))
+    table = new_table("Topic", "Code", "Dead letters", title="To redrive", right=("Dead letters",))
     for (topic, code), count in by_topic_and_code(plan.dead_letters).items():
         table.add_row(cell(topic), cell(code), cell(count))
     console.print(table)
 
 
 def show_refusals(console: Console, refused: Mapping[str, str]) -> None:
-    """Print why letters are not driven again."""
+    """Print why dead letters are not redriven."""
     for dead_letter_id, why in refused.items():
         console.print(cell(f"Refused {dead_letter_id}: {why}", "red"))
 
 
 def show_afterwards(console: Console, after: Afterwards) -> None:
-    """Print what became of the letters that were sent."""
+    """Print what became of the dead letters that were sent."""
     if after.taken:
         console.print(cell(f"{after.taken} taken by the worker", "green"))
     for dead_letter_id, code in after.refused_again.items():

@@ -197,12 +197,12 @@ def _dead_letter_message() -> Message:
         "error-code": {"enum": [code.value for code in DeadLetterCode]},
     }
     redriven: Schema = {
-        "redrive-count": {**_TEXT, "description": "How often it was driven again before"},
+        "redrive-count": {**_TEXT, "description": "How often it was redriven before"},
         "redriven-from": {**_TEXT, "description": "topic:partition:offset it was driven from"},
         "last-offset": {
             **_TEXT,
             "pattern": "^[0-9]+$",
-            "description": "Where one letter stands for several messages: the offset of the last",
+            "description": "The offset of the last message if it stands for several",
         },
     }
     return Message(

@@ -1,1 +1,1 @@
-"""Dead letters: looked at without their buyers, and driven again. For every front end."""
+"""Dead letters: looked at without their buyers, and redriven. For every front end."""

@@ -1,4 +1,4 @@
-"""Afterwards: what became of letters that were driven again."""
+"""Afterwards: what became of dead letters that were redriven."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -11,12 +11,12 @@ from storage.reader import Reader
 
 _LOOK_EVERY = 0.2
 _LOOK_UP = 1_000
-"""How many letters are asked for at a time."""
+"""How many dead letters are asked for at a time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A letter that was driven again, and the place of the new message."""
+    """A dead letter that was redriven, and the place of the new message."""
 
     dead_letter_id: str
     topic: str
@@ -25,7 +25,7 @@ class Sent:
 
     @property
     def to(self) -> str:
-        """`topic:partition:offset` of the new message: refused again, that is its letter's id."""
+        """`topic:partition:offset` of the new message, and of its dead letter if refused again."""
         return f"{self.topic}:{self.partition}:{self.offset}"
 
 
@@ -45,9 +45,9 @@ async def look_after(
     """Wait until the worker has decided all that was sent, and tell what became of it.
 
     Args:
-        sent: What was driven again.
+        sent: What was redriven.
         reader: How far the worker is.
-        letters: Where new letters would be.
+        dead_letters: Where new dead letters would be.
         within: Seconds to wait for the worker, at most.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Redriving: letters go back to their topic as they came, once what refused them is mended."""
+"""Redriving: dead letters go back to their topic as they came, once what refused them is mended."""
 
 import asyncio
 import itertools
@@ -31,10 +31,10 @@ FROM_HEADER = "redriven-from"
 """`topic:partition:offset` of the message that was refused."""
 
 MOST_REDRIVES = 3
-"""How often a message is driven again before somebody has to insist."""
+"""How often a message is redriven before somebody has to insist."""
 
 MOST_AT_ONCE = 10_000
-"""How many letters one run drives again, the oldest first."""
+"""How many dead letters one run redrives, the oldest first."""
 
 _AT_ONCE = 100
 _BYTES_AT_ONCE = 8 * 1024 * 1024
@@ -43,7 +43,7 @@ _BYTES_AT_ONCE = 8 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a redrive would do: the letters it sends, and why it does not send others."""
+    """What a redrive would do: the dead letters it sends, and why it does not send others."""
 
     dead_letters: tuple[DeadLetterLine, ...]
     refused: Mapping[str, str]
@@ -51,7 +51,7 @@ class Plan:
 
 @dataclass(slots=True)
 class Redriven:
-    """What a redrive did: where each letter went, and why others did not go after all."""
+    """What a redrive did: where each dead letter went, and why others did not go after all."""
 
     sent: list[Sent] = field(default_factory=list)
     refused: dict[str, str] = field(default_factory=dict)
@@ -60,7 +60,7 @@ class Redriven:
 async def plan_for_ids(
     dead_letters: MongoDeadLetters, settings: Settings, ids: Sequence[str], *, force: bool = False
 ) -> Plan:
-    """Plan to drive these letters again, whether or not they were before.
+    """Plan to redrive these dead letters, whether or not they were before.
 
     Raises:
         StorageUnavailable: The database does not answer.
@@ -73,11 +73,15 @@ async def plan_for_ids(
 
 
 async def plan_for_all(
-    dead_letters: MongoDeadLetters, settings: Settings, wanted: DeadLetterFilter, *, force: bool = False
+    dead_letters: MongoDeadLetters,
+    settings: Settings,
+    wanted: DeadLetterFilter,
+    *,
+    force: bool = False,
 ) -> Plan:
-    """Plan to drive again all letters that nothing was done about yet, the oldest first.
+    """Plan to redrive all dead letters that nothing was done about yet, the oldest first.
 
-    One that was driven again is answered for: refused again, there is a new letter of it.
+    One that was redriven is answered for: refused again, there is a new dead letter of it.
 
     Raises:
         StorageUnavailable: The database does not answer.
@@ -99,13 +103,13 @@ async def redrive(
     settings: Settings,
     progress: Callable[[int], None] = lambda _: None,
 ) -> Redriven:
-    """Send the letters of a plan, each as it came, and mark each when Kafka has it.
+    """Send the dead letters of a plan, each as it came, and mark each when Kafka has it.
 
     Killed in between it may send some again the next time; what is sent twice changes nothing.
 
     Args:
         plan: What to do.
-        letters: Where the letters are kept and marked.
+        dead_letters: Where the dead letters are kept and marked.
         settings: Where Kafka is.
         progress: Told how many are finished so far.
 
@@ -130,7 +134,7 @@ async def redrive(
 
 
 def headers_again(dead_letter: DeadLetter, count: int) -> list[Header]:
-    """Give the headers as they came, with how often and from where it was driven again."""
+    """Give the headers as they came, with how often and from where it was redriven."""
     ours = {COUNT_HEADER, FROM_HEADER}
     return [
         *((name, value) for name, value in dead_letter.headers if name not in ours),
@@ -170,7 +174,7 @@ def _refusal(line: DeadLetterLine, there: Mapping[str, bool], force: bool) -> st
         return "it has neither a key nor a value, or was emptied"
     if line.chain >= MOST_REDRIVES and not force:
         return (
-            f"driven again {line.chain} times already; "
+            f"redriven {line.chain} times already; "
             "when the cause is mended for certain, use --force"
         )
     return None
@@ -182,7 +186,7 @@ async def _send_part(
     dead_letters: MongoDeadLetters,
     done: Redriven,
 ) -> None:
-    """Send letters one after the other, wait for all, and mark those that Kafka has."""
+    """Send dead letters one after the other, wait for all, and mark those that Kafka has."""
     kept = await dead_letters.dead_letters([line.dead_letter_id for line in part])
     on_their_way: list[tuple[DeadLetter, int, asyncio.Future[Any]]] = []
     broken: BaseException | None = None
@@ -238,6 +242,6 @@ def _parts(lines: Sequence[DeadLetterLine]) -> Iterator[list[DeadLetterLine]]:
 
 
 def by_topic_and_code(lines: Iterable[DeadLetterLine]) -> Mapping[tuple[str, str], int]:
-    """Count letters per topic and code."""
+    """Count dead letters per topic and code."""
     named = sorted((line.topic, line.code.value) for line in lines)
     return {group: len(list(of)) for group, of in itertools.groupby(named)}

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from handlers.payloads.json_text import looks_like_object, parse_json
-from models.dead_letters import KeptLetter, Redrive
+from models.dead_letters import Redrive, StoredDeadLetter
 from order_import.dead_letters.forms import header_has_form, key_has_form
 from order_import.dead_letters.masking import MASK, masked, masked_name, masked_text
 
@@ -17,7 +17,7 @@ PREVIEW = 4_000
 
 @dataclass(frozen=True, slots=True)
 class DeadLetterView:
-    """A letter for people. `value` is JSON where `is_json`, else a piece of text, or None.
+    """A dead letter for people. `value` is JSON where `is_json`, else a piece of text, or None.
 
     `raw` is the value's base64, which is only there when nothing is masked.
     """
@@ -41,8 +41,8 @@ class DeadLetterView:
     chain: int
 
 
-def view_of(kept: KeptLetter, *, unmask: bool = False) -> DeadLetterView:
-    """Give a letter as it is shown; a buyer is masked unless asked otherwise."""
+def view_of(kept: StoredDeadLetter, *, unmask: bool = False) -> DeadLetterView:
+    """Give a dead letter as it is shown; a buyer is masked unless asked otherwise."""
     dead_letter = kept.dead_letter
     is_json, value, is_cut = _value_of(dead_letter.value, unmask=unmask)
     raw = None
@@ -56,7 +56,9 @@ def view_of(kept: KeptLetter, *, unmask: bool = False) -> DeadLetterView:
         topic=dead_letter.topic,
         partition=dead_letter.partition,
         offset=dead_letter.offset,
-        key=None if dead_letter.key is None else _shown(dead_letter.key, key_has_form, unmask=unmask),
+        key=None
+        if dead_letter.key is None
+        else _shown(dead_letter.key, key_has_form, unmask=unmask),
         headers=tuple(
             (
                 name if unmask else masked_name(name),

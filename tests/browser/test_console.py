@@ -222,7 +222,7 @@ def test_dead_letters_are_shown_masked_and_driven_again(site: Site, page: Page) 
     page.locator("tbody tr", has_text="unknown-store").locator("a").first.click()
     expect(page.locator("pre")).to_contain_text("MarketplaceId")
     page.get_by_role("button", name="Drive it again").click()
-    expect(page.locator(".flash")).to_contain_text("Driven again")
+    expect(page.locator(".flash")).to_contain_text("Redriven")
 
 
 def test_health_names_servers_lag_and_workers(site: Site, page: Page) -> None:

@@ -127,7 +127,11 @@ class MemoryTransaction(Transaction):
     @override
     async def details_of(self, amazon_order_ids: Collection[str]) -> Sequence[DeadLetter]:
         dead_letters = self._draft.dead_letters.values()
-        return [dead_letter for dead_letter in dead_letters if dead_letter.details_of in amazon_order_ids]
+        return [
+            dead_letter
+            for dead_letter in dead_letters
+            if dead_letter.details_of in amazon_order_ids
+        ]
 
     @override
     async def select_orders(self, wanted: Selection) -> Sequence[str]:
@@ -184,7 +188,9 @@ class MemoryTransaction(Transaction):
         draft.offset_resets |= {
             (reset.source, reset.expected, reset.found): reset for reset in changes.offset_resets
         }
-        draft.dead_letters |= {dead_letter.dead_letter_id: dead_letter for dead_letter in changes.dead_letters}
+        draft.dead_letters |= {
+            dead_letter.dead_letter_id: dead_letter for dead_letter in changes.dead_letters
+        }
         for claimed in changes.claimed:
             draft.dead_letters[claimed] = replace(draft.dead_letters[claimed], details_of=None)
         draft.numbered += len(made)

@@ -177,7 +177,7 @@ async def test_a_worker_and_an_operator_can_do_their_work_with_what_the_guide_gi
         await commands.text("send", "products", str(file))
         await system.becomes(key(order(2)), "created")
         await commands.text("sync")
-        ids = [one["id"] for one in (await commands.json("dead-letters", "list"))["letters"]]
+        ids = [one["id"] for one in (await commands.json("dead-letters", "list"))["dead_letters"]]
         again = await commands.json("dead-letters", "redrive", *ids, "--execute", status=1)
         assert len(again["afterwards"]["refused_again"]) == 1
         assert await worker.stop() == 0, worker.log.read_text()

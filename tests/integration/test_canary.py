@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from models.dead_letters import KeptLetter
+from models.dead_letters import StoredDeadLetter
 from models.topics import TopicName
 from order_import.dead_letters.view import view_of
 from storage.ledger_documents import dead_letter_from_document
@@ -47,7 +47,7 @@ async def test_a_buyer_in_odd_messages_is_in_the_dead_letter_and_nowhere_else(
     assert sum(bool(signs_in(one.value)) for one in kept) > CANARIES / 4
     for dead_letter in kept:
         assert not signs_in(dead_letter.message)
-        assert not signs_in(json.dumps(view_of(KeptLetter(dead_letter, ())), default=_plain))
+        assert not signs_in(json.dumps(view_of(StoredDeadLetter(dead_letter, ())), default=_plain))
     for record in await system.read(*OUT):
         assert not signs_in(b"".join((record.key or b"", record.value or b"")))
         assert not any(signs_in(name) or signs_in(value) for name, value in record.headers)

@@ -1,4 +1,4 @@
-"""Dead letters on real servers: look, mend upstream, drive again, and nothing is doubled."""
+"""Dead letters on real servers: look, mend upstream, redrive, and nothing is doubled."""
 
 import base64
 import json
@@ -19,7 +19,9 @@ async def letters_are(system: System, count: int) -> None:
 
 
 async def ids(commands: Commands, *asked: str) -> list[str]:
-    return [one["id"] for one in (await commands.json("dead-letters", "list", *asked))["letters"]]
+    return [
+        one["id"] for one in (await commands.json("dead-letters", "list", *asked))["dead_letters"]
+    ]
 
 
 def homeless(number: int) -> Document:
@@ -38,8 +40,8 @@ async def test_letters_are_listed_by_code_and_shown_without_the_buyer(system: Sy
         await letters_are(system, 2)
     told = await commands.json("dead-letters", "list")
     assert told["codes"] == {"malformed-json": 1, "unknown-store": 1}
-    assert len(told["letters"]) == 2
-    by_code = {one["code"]: one for one in told["letters"]}
+    assert len(told["dead_letters"]) == 2
+    by_code = {one["code"]: one for one in told["dead_letters"]}
     assert by_code["malformed-json"]["size"] == 3
     assert by_code["malformed-json"]["redriven"] == []
     (unknown,) = await ids(commands, "--code", "unknown-store")
@@ -147,14 +149,14 @@ async def test_a_letter_that_is_refused_again_stops_after_three_times(system: Sy
             refused = await commands.json("dead-letters", "redrive", *asked, "--execute", status=1)
             assert refused["planned"] == []
             assert refused["refused"][0]["id"] == dead_letter
-            assert "driven again 3 times already" in refused["refused"][0]["why"]
+            assert "redriven 3 times already" in refused["refused"][0]["why"]
         assert await system.db.dead_letters.count_documents({}) == 4
         forced = await commands.json(
             "dead-letters", "redrive", dead_letter, "--force", "--execute", status=1
         )
         assert len(forced["sent"]) == 1
         await letters_are(system, 5)
-    (last, *_) = (await commands.json("dead-letters", "list"))["letters"]
+    (last, *_) = (await commands.json("dead-letters", "list"))["dead_letters"]
     assert last["redrive_count"] == 4
     on_topic = await system.read(TopicName.DEAD_LETTER)
     assert Counter(one.value for one in on_topic) == {b"{not json": 5}

@@ -283,7 +283,8 @@ async def test_every_case_gives_what_is_right(system: System) -> None:
 
 def _match(dead_letters: Sequence[str], patterns: Sequence[str]) -> bool:
     return len(dead_letters) == len(patterns) and all(
-        re.fullmatch(pattern, dead_letter) for pattern, dead_letter in zip(patterns, dead_letters, strict=True)
+        re.fullmatch(pattern, dead_letter)
+        for pattern, dead_letter in zip(patterns, dead_letters, strict=True)
     )
 
 
@@ -368,5 +369,7 @@ async def _dead_letters(system: System, steps: Sequence[Step]) -> dict[str, list
     cases = {message.value: step.case for step in steps for message in step.messages}
     refused: dict[str, list[str]] = defaultdict(list)
     async for dead_letter in system.db.dead_letters.find({}):
-        refused[cases[dead_letter["value"]]].append(f"{dead_letter['code']}: {dead_letter['message']}")
+        refused[cases[dead_letter["value"]]].append(
+            f"{dead_letter['code']}: {dead_letter['message']}"
+        )
     return {case: sorted(dead_letters) for case, dead_letters in refused.items()}

@@ -121,7 +121,7 @@ async def test_rule_22_case_56_an_order_sent_for_two_stores_is_one_and_a_dead_le
         await send(commands, "orders", "56-same-order-two-stores-3", "--store", "field-de")
         refused = partial(is_there, system, "dead_letters", {"code": "store-mismatch"})
         await system.eventually(refused, "it is refused for the other store")
-        [dead_letter] = (await commands.json("dead-letters", "list"))["letters"]
+        [dead_letter] = (await commands.json("dead-letters", "list"))["dead_letters"]
         assert dead_letter["message"] == (
             f"order {BOTH}: store field-fr has it, and it was sent for store field-de"
         )

@@ -5,7 +5,7 @@ import json
 from aiokafka import AIOKafkaProducer
 
 from handlers.dead_letters import MAX_HEADERS, MAX_KEY_BYTES
-from models.dead_letters import KeptLetter
+from models.dead_letters import StoredDeadLetter
 from models.topics import TopicName
 from order_import.dead_letters.view import view_of
 from storage.ledger_documents import dead_letter_from_document
@@ -57,11 +57,11 @@ async def test_rule_28_no_number_of_headers_and_no_length_of_a_key_stops_a_parti
     for dead_letter, one in zip(dead_letters, kept, strict=True):
         assert (dead_letter.key, dead_letter.value) == (one.key, one.value)
         assert tuple(dead_letter.headers[:-6]) == one.headers
-        assert view_of(KeptLetter(one, ())).message == one.message
+        assert view_of(StoredDeadLetter(one, ())).message == one.message
     commands = Commands(system)
     listed = await commands.json("dead-letters", "list")
-    assert len(listed["letters"]) == len(odd)
-    ids = [one["id"] for one in listed["letters"]]
+    assert len(listed["dead_letters"]) == len(odd)
+    ids = [one["id"] for one in listed["dead_letters"]]
     told = await commands.json("dead-letters", "redrive", *ids, status=1)
     assert len(told["refused"]) == len(odd)
 

@@ -59,12 +59,18 @@ def test_the_judge_finds_nothing_where_nothing_is_wrong() -> None:
         pytest.param({"orders": frozenset()}, id="an order is lost"),
         pytest.param({"orders": LEFT.orders | {"us/3"}}, id="an aborted one is imported"),
         pytest.param({"orders": LEFT.orders | {"us/5"}}, id="a damaged one is imported"),
-        pytest.param({"letters": LEFT.dead_letters[1:]}, id="a refused one is lost"),
-        pytest.param({"letters": LEFT.dead_letters[:1]}, id="a damaged batch is lost"),
-        pytest.param({"letters": [*LEFT.dead_letters, Letter(0, 0, 0)]}, id="refused and decided"),
-        pytest.param({"letters": [*LEFT.dead_letters, Letter(0, 1, 1)]}, id="refused twice"),
-        pytest.param({"letters": [*LEFT.dead_letters, Letter(0, 2, 2)]}, id="an aborted one refused"),
-        pytest.param({"letters": [*LEFT.dead_letters, Letter(0, 9, 9)]}, id="a letter of nothing"),
+        pytest.param({"dead_letters": LEFT.dead_letters[1:]}, id="a refused one is lost"),
+        pytest.param({"dead_letters": LEFT.dead_letters[:1]}, id="a damaged batch is lost"),
+        pytest.param(
+            {"dead_letters": [*LEFT.dead_letters, Letter(0, 0, 0)]}, id="refused and decided"
+        ),
+        pytest.param({"dead_letters": [*LEFT.dead_letters, Letter(0, 1, 1)]}, id="refused twice"),
+        pytest.param(
+            {"dead_letters": [*LEFT.dead_letters, Letter(0, 2, 2)]}, id="an aborted one refused"
+        ),
+        pytest.param(
+            {"dead_letters": [*LEFT.dead_letters, Letter(0, 9, 9)]}, id="a letter of nothing"
+        ),
         pytest.param({"published": LEFT.published[:1]}, id="a letter is not told"),
         pytest.param({"committed_offset": {0: 5}}, id="the end is not reached"),
         pytest.param({"committed_offset": {}}, id="nothing was begun"),

@@ -76,7 +76,7 @@ def a_row(**overrides: Any) -> OrderRow:
 def a_context(**ports: Any) -> ConsoleContext:
     """Return a desk of these ports; what is not given fails when it is asked."""
     missing = Failing(AssertionError("nobody should ask this"))
-    names = ("reader", "orders", "state", "publisher", "replays", "letters", "health_check")
+    names = ("reader", "orders", "state", "publisher", "replays", "dead_letters", "health_check")
     return ConsoleContext(
         **{name: ports.get(name, missing) for name in names},
         access=ports.get("access", Access(None, frozenset(), secure=False)),

@@ -43,7 +43,7 @@ async def test_every_page_says_what_happened_and_what_to_do(
     path: str, error: Exception, status: int
 ) -> None:
     failing = Failing(error)
-    names = ("reader", "orders", "state", "replays", "letters", "health_check")
+    names = ("reader", "orders", "state", "replays", "dead_letters", "health_check")
     with capture_logs() as logged:
         async with a_client(a_context(**dict.fromkeys(names, failing))) as client:
             answer = await client.get(path)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from models.dead_letters import KeptLetter, Redrive, chain_of
+from models.dead_letters import Redrive, StoredDeadLetter, chain_of
 from models.ledger import DeadLetter
 from models.refusals import DeadLetterCode
 from models.words import DEAD_LETTER_CAUSES, DEAD_LETTER_REMEDIES
@@ -29,8 +29,8 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 OPERATIONS = Path(__file__).parents[2] / "docs" / "operations.md"
 
 
-def dead_letter(value: bytes | None, **fields: Any) -> KeptLetter:
-    return KeptLetter(a_dead_letter(value=value, **fields), ())
+def dead_letter(value: bytes | None, **fields: Any) -> StoredDeadLetter:
+    return StoredDeadLetter(a_dead_letter(value=value, **fields), ())
 
 
 def personal(value: Any, within: str = "") -> set[str]:
@@ -148,7 +148,10 @@ def test_bytes_that_are_no_text_are_escaped_and_their_text_is_crossed_out() -> N
     raw = b'\xff\xfe{"buyer": {"name": "Jane"}, "n": 12'
     view = view_of(dead_letter(raw))
     assert view.value == r'\xff\xfe{"buyer": {"name": "xxxx"}, "n": xx'
-    assert view_of(dead_letter(raw), unmask=True).value == r'\xff\xfe{"buyer": {"name": "Jane"}, "n": 12'
+    assert (
+        view_of(dead_letter(raw), unmask=True).value
+        == r'\xff\xfe{"buyer": {"name": "Jane"}, "n": 12'
+    )
     assert masked_text('Zoë "a b": 5') == 'xxx "x x": x'
 
 
@@ -214,8 +217,8 @@ def test_keys_and_headers_are_shown_where_they_are_of_an_expected_form() -> None
     assert view_of(dead_letter(None)).value is None
 
 
-def kept(*counts: int, headers: tuple[tuple[str, bytes], ...] = ()) -> KeptLetter:
-    return KeptLetter(
+def kept(*counts: int, headers: tuple[tuple[str, bytes], ...] = ()) -> StoredDeadLetter:
+    return StoredDeadLetter(
         a_dead_letter(headers=headers), tuple(Redrive(NOW, count, "t:0:1") for count in counts)
     )
 
@@ -234,8 +237,14 @@ def kept(*counts: int, headers: tuple[tuple[str, bytes], ...] = ()) -> KeptLette
         (kept(headers=(("redrive-count", b"\xff"),)), 0),
     ],
 )
-def test_the_chain_counts_this_letter_and_those_before_it(dead_letter: KeptLetter, chain: int) -> None:
-    assert dead_letter.chain == chain == chain_of(dead_letter.dead_letter.headers, dead_letter.redriven)
+def test_the_chain_counts_this_letter_and_those_before_it(
+    dead_letter: StoredDeadLetter, chain: int
+) -> None:
+    assert (
+        dead_letter.chain
+        == chain
+        == chain_of(dead_letter.dead_letter.headers, dead_letter.redriven)
+    )
 
 
 def test_headers_go_as_they_came_with_one_count() -> None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from typing_extensions import override
 
-from models.dead_letters import KeptLetter, DeadLetterFilter, DeadLetterLine, Redrive
+from models.dead_letters import DeadLetterFilter, DeadLetterLine, Redrive, StoredDeadLetter
 from models.refusals import DeadLetterCode
 from order_import.cli import main
 from order_import.dead_letters import redrive
@@ -33,7 +33,9 @@ LINE = DeadLetterLine(
 class FakeLetters(MongoDeadLetters):
     """Has what it was given, and remembers what it was asked."""
 
-    def __init__(self, *lines: DeadLetterLine, dead_letters: Sequence[KeptLetter] = ()) -> None:
+    def __init__(
+        self, *lines: DeadLetterLine, dead_letters: Sequence[StoredDeadLetter] = ()
+    ) -> None:
         self.there = {line.dead_letter_id: line for line in lines}
         self.kept = {one.dead_letter.dead_letter_id: one for one in dead_letters}
         self.asked: list[DeadLetterFilter] = []
@@ -54,7 +56,7 @@ class FakeLetters(MongoDeadLetters):
         return {name: self.there[name] for name in ids if name in self.there}
 
     @override
-    async def dead_letters(self, ids: Collection[str]) -> Mapping[str, KeptLetter]:
+    async def dead_letters(self, ids: Collection[str]) -> Mapping[str, StoredDeadLetter]:
         return {name: self.kept[name] for name in ids if name in self.kept}
 
     @override
@@ -78,7 +80,7 @@ def dead_letters(monkeypatch: pytest.MonkeyPatch) -> FakeLetters:
     emptied = replace(LINE, dead_letter_id="amazon.orders:0:9", size=None, has_key=False)
     damaged = replace(LINE, dead_letter_id="amazon.orders:0:10", code=DeadLetterCode.UNREADABLE)
     foreign = replace(LINE, dead_letter_id="old.amazon.orders:0:1", topic="old.amazon.orders")
-    kept = KeptLetter(a_dead_letter(value=b'{"BuyerName": "Jane"}'), ())
+    kept = StoredDeadLetter(a_dead_letter(value=b'{"BuyerName": "Jane"}'), ())
     dead_letters = FakeLetters(LINE, marked, emptied, damaged, foreign, dead_letters=[kept])
 
     async def is_there(_settings: Settings, _topic: str) -> bool:
@@ -110,13 +112,13 @@ def test_the_list_counts_first_and_can_be_copied_from(
     assert dead_letters.asked == [DeadLetterFilter(DeadLetterCode.UNKNOWN_STORE, "amazon.orders")]
 
 
-@pytest.mark.usefixtures("letters")
+@pytest.mark.usefixtures("dead_letters")
 def test_a_full_list_says_that_there_may_be_more(capsys: pytest.CaptureFixture[str]) -> None:
     assert leave("list", "--limit", "1") == 0
     assert "The newest 1; ask for more with --limit." in capsys.readouterr().out
 
 
-@pytest.mark.usefixtures("letters")
+@pytest.mark.usefixtures("dead_letters")
 def test_show_masks_unless_asked(capsys: pytest.CaptureFixture[str]) -> None:
     assert leave("show", "amazon.orders:0:7") == 0
     told = capsys.readouterr().out
@@ -136,7 +138,7 @@ def test_a_dry_run_tells_what_goes_and_why_the_rest_stays(
     told = capsys.readouterr().out
     assert "Nothing was sent. Add --execute" in told
     for part in (
-        "amazon.orders:0:8: driven again 3 times already",
+        "amazon.orders:0:8: redriven 3 times already",
         "amazon.orders:0:9: it has neither a key nor a value",
         "amazon.orders:0:10: no message could be read",
         "old.amazon.orders is not a topic that this installation reads",
@@ -146,7 +148,7 @@ def test_a_dry_run_tells_what_goes_and_why_the_rest_stays(
     assert (asked.is_open, asked.oldest_first) == (True, True)
 
 
-@pytest.mark.usefixtures("letters")
+@pytest.mark.usefixtures("dead_letters")
 def test_force_takes_the_guard_away_and_nothing_else(capsys: pytest.CaptureFixture[str]) -> None:
     ids = ("amazon.orders:0:8", "amazon.orders:0:8", "amazon.orders:0:9", "none:0:0")
     assert leave("redrive", *ids, "--force", "--json") == 1

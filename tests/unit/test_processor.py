@@ -594,7 +594,9 @@ class Pages(Handler[tuple[Incoming, str]]):
         if set(dead_letters) & set(self.there_already):
             raise DuplicateKey("events", "one")
         self.decided.append(dead_letters)
-        unit_of_work.outgoing += [a_command(dead_letter) for dead_letter in dead_letters if dead_letter != "x"]
+        unit_of_work.outgoing += [
+            a_command(dead_letter) for dead_letter in dead_letters if dead_letter != "x"
+        ]
         for message, some in parsed:
             if "x" in some:
                 unit_of_work.dead_letter(

@@ -109,9 +109,9 @@ async def _fuzz(given: Sequence[Input]) -> Fuzzed:
             continue
         finally:
             result.seconds.append(time.thread_time() - began)
-        dead_letters = [one for one in after.outbox if isinstance(one, DeadLetter)]
-        dead_letters += len(dead_letters)
-        wrong = _wrong(message, dead_letters)
+        refused = [one for one in after.outbox if isinstance(one, DeadLetter)]
+        dead_letters += len(refused)
+        wrong = _wrong(message, refused)
         if wrong:
             result.violations.append(f"{wrong}: {topic} {message!r:.2000}")
     return result._replace(dead_letters=dead_letters)

@@ -28,7 +28,7 @@ class Left:
 
     segments: Mapping[int, Sequence[bytes]]
     """Per partition, its batches as they are in its segments."""
-    letters: Sequence[Letter]
+    dead_letters: Sequence[Letter]
     published: Sequence[Letter]
     """The same, as they are on the topic of dead letters."""
     orders: frozenset[str]
@@ -47,7 +47,7 @@ def judge(sent: Iterable[Journal], left: Left) -> list[str]:
     by_place = {(one.partition, one.offset): one for one in sent}
     refused = Counter(
         (letter.partition, offset)
-        for letter in left.letters
+        for letter in left.dead_letters
         for offset in range(letter.offset, letter.last_offset + 1)
     )
     wrong = []
@@ -70,7 +70,7 @@ def judge(sent: Iterable[Journal], left: Left) -> list[str]:
     wrong += [f"{place}: acknowledged, and not in the log" for place in by_place.keys() - seen]
     known = {(one.partition, at) for one in by_place.values() for at in _offsets(one)}
     wrong += [f"{place}: a dead letter of nothing" for place in refused.keys() - known]
-    stored, published = set(left.letters), set(left.published)
+    stored, published = set(left.dead_letters), set(left.published)
     wrong += [f"{one}: stored, and not published" for one in stored - published]
     wrong += [f"{one}: published, and not stored" for one in published - stored]
     return wrong

@@ -64,9 +64,7 @@ def v0_order(title: bytes) -> bytes:
 
 
 def test_half_an_emoji_costs_no_order_and_no_page() -> None:
-    page = (
-        b'{"Orders": [' + v0_order(rb"Party hat \ud83c") + b", " + v0_order(b"Lamp") + b"]}"
-    )
+    page = b'{"Orders": [' + v0_order(rb"Party hat \ud83c") + b", " + v0_order(b"Lamp") + b"]}"
 
     reading = read_payload(page)
 

@@ -378,9 +378,7 @@ def test_a_bare_page_is_read_as_one_in_a_payload() -> None:
 
 def test_the_token_of_a_page_of_orders_says_nothing_of_an_orders_items() -> None:
     page = sample("v0_orders_page")
-    page["payload"]["Orders"][0]["OrderItems"] = sample("v0_order_items")["payload"][
-        "OrderItems"
-    ]
+    page["payload"]["Orders"][0]["OrderItems"] = sample("v0_order_items")["payload"]["OrderItems"]
 
     assert read(page).orders[0].items_complete
 
