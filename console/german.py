@@ -49,7 +49,7 @@ _PAGES: Mapping[str, str] = {
     "Back": "Zurück",
     "More": "Weiter",
     "Refresh": "Aktualisieren",
-    "Formatter": "Zeigen",
+    "Show": "Zeigen",
     "Hide": "Verbergen",
     "Show them": "Zeigen",
     "You have read-only access.": "Sie dürfen ansehen, aber nichts ändern.",

@@ -90,7 +90,7 @@ GERMAN_WORDS: Mapping[str, str] = {
     "Held": "Zurückgehalten",
     "Counted": "Gezählt",
     "The catalog has no product of this SKU.": "Der Katalog hat kein Produkt dieser SKU.",
-    "Products are kept in Commerce. Mend it there: the change arrives by itself and frees the "
+    "Products are kept in Commerce. Mend it there: the change arrives by itself and releases the "
     "orders within moments, nothing has to be replayed.": (
         "Produkte werden in Commerce gepflegt. Beheben Sie es dort: Die Änderung kommt von selbst "
         "an und gibt die Bestellungen sofort frei; zu wiederholen ist nichts."

@@ -150,7 +150,7 @@ class OneOrder:
                 "der Käufer bittet um Storno",
                 "bittet um Storno: <bdi>Found cheaper</bdi>",
                 "Warnung: mehr Stück als vorher, nicht alle reserviert",
-                "Checkpoint item-1: Menge 3 → 1",
+                "Position item-1: Menge 3 → 1",
                 "Gesamtbetrag 40,00 → 10,00",
                 "Anschrift bekannt → geändert",
             ),

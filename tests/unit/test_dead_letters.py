@@ -224,7 +224,7 @@ def kept(*counts: int, headers: tuple[tuple[str, bytes], ...] = ()) -> StoredDea
 
 
 @pytest.mark.parametrize(
-    ("letter", "chain"),
+    ("dead_letter", "chain"),
     [
         (kept(), 0),
         (kept(1, 2), 2),
@@ -237,7 +237,7 @@ def kept(*counts: int, headers: tuple[tuple[str, bytes], ...] = ()) -> StoredDea
         (kept(headers=(("redrive-count", b"\xff"),)), 0),
     ],
 )
-def test_the_chain_counts_this_letter_and_those_before_it(
+def test_the_chain_counts_this_one_and_those_before_it(
     dead_letter: StoredDeadLetter, chain: int
 ) -> None:
     assert (

@@ -30,7 +30,7 @@ LINE = DeadLetterLine(
 )
 
 
-class FakeLetters(MongoDeadLetters):
+class FakeDeadLetters(MongoDeadLetters):
     """Has what it was given, and remembers what it was asked."""
 
     def __init__(
@@ -65,12 +65,12 @@ class FakeLetters(MongoDeadLetters):
 
 
 @asynccontextmanager
-async def opened(dead_letters: FakeLetters) -> AsyncIterator[FakeLetters]:
+async def opened(dead_letters: FakeDeadLetters) -> AsyncIterator[FakeDeadLetters]:
     yield dead_letters
 
 
 @pytest.fixture
-def dead_letters(monkeypatch: pytest.MonkeyPatch) -> FakeLetters:
+def dead_letters(monkeypatch: pytest.MonkeyPatch) -> FakeDeadLetters:
     marked = replace(
         LINE,
         dead_letter_id="amazon.orders:0:8",
@@ -81,7 +81,7 @@ def dead_letters(monkeypatch: pytest.MonkeyPatch) -> FakeLetters:
     damaged = replace(LINE, dead_letter_id="amazon.orders:0:10", code=DeadLetterCode.UNREADABLE)
     foreign = replace(LINE, dead_letter_id="old.amazon.orders:0:1", topic="old.amazon.orders")
     kept = StoredDeadLetter(a_dead_letter(value=b'{"BuyerName": "Jane"}'), ())
-    dead_letters = FakeLetters(LINE, marked, emptied, damaged, foreign, dead_letters=[kept])
+    dead_letters = FakeDeadLetters(LINE, marked, emptied, damaged, foreign, dead_letters=[kept])
 
     async def is_there(_settings: Settings, _topic: str) -> bool:
         return True
@@ -101,11 +101,11 @@ def leave(*arguments: str) -> int:
 
 
 def test_the_list_counts_first_and_can_be_copied_from(
-    dead_letters: FakeLetters, capsys: pytest.CaptureFixture[str]
+    dead_letters: FakeDeadLetters, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert leave("list", "--code", "unknown-store", "--topic", "amazon.orders") == 0
     told = capsys.readouterr().out
-    assert told.index("Letters") < told.index("amazon.orders:0:7")
+    assert told.index("Dead letters") < told.index("amazon.orders:0:7")
     (row,) = [line for line in told.splitlines() if "amazon.orders:0:8" in line]
     for part in ("unknown-store", "2026-07-01 12:00", "4.9 KiB", "3, last 2026-07-01 12:00"):
         assert part in row
@@ -132,7 +132,7 @@ def test_show_masks_unless_asked(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_a_dry_run_tells_what_goes_and_why_the_rest_stays(
-    dead_letters: FakeLetters, capsys: pytest.CaptureFixture[str]
+    dead_letters: FakeDeadLetters, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert leave("redrive", "--all") == 1
     told = capsys.readouterr().out
