@@ -82,7 +82,7 @@ async def _nothing_is_oversold(here: Installation) -> None:
         there, sku = product["salable_quantity"], product["_id"]
         if reserved[sku] > there or reserved[sku] != product["reserved"]:
             raise Oversold(
-                f"{sku}: {reserved[sku]} held, {product['reserved']} counted, {there} there"
+                f"{sku}: {reserved[sku]} reserved, {product['reserved']} counted, {there} there"
             )
     if not ran_out:
         raise Oversold("nothing ran out: it was not tried")

@@ -119,7 +119,8 @@ def _part(frame: Frame) -> str | None:
         case "handlers":
             if name == "events.py":
                 return "encode"
-            return "decode" if name.startswith("payloads/") else "decide"
+            decodes = name.startswith("payloads/") or function in {"parse", "_parse"}
+            return "decode" if decodes else "decide"
         case "streams":
             return _part_in_streams(function, name)
         case "storage":
@@ -147,9 +148,9 @@ def _part_in_streams(function: str, name: str) -> str | None:
             return "publish"
         case "transport.py":
             return "Faust"
-        case "processor.py" | "processors.py":
+        case "processor.py" | "assignment.py":
             return "publish" if "publish" in function else None
-        case _ if function in {"read", "_read"}:
+        case "decoding.py" | "decompression.py":
             return "decode"
         case "agents.py":
             return "Faust"
@@ -158,9 +159,13 @@ def _part_in_streams(function: str, name: str) -> str | None:
 
 
 def _part_in_storage(function: str) -> str | None:
-    if function.endswith("_in") or function in {"operations", "_order_write", "_fact_writes"}:
+    if function.endswith("_to_document") or function in {
+        "operations",
+        "_order_write",
+        "_fact_writes",
+    }:
         return "write"
-    if function.endswith("_out"):
+    if function.endswith("_from_document"):
         return "gather"
     return _DRIVER.get(function, "gather" if function in _QUESTIONS else None)
 

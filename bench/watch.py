@@ -24,7 +24,7 @@ class NotAsItShouldBe(Exception):  # noqa: N818 - it says of a contender that it
 
 
 @dataclass(frozen=True)
-class FactMessage:
+class Produced:
     """What came out: events per topic, and how many of them were copies."""
 
     events: Counter[str]
@@ -65,7 +65,7 @@ async def first_in(here: Installation) -> float:
     return float(found["received_at"].timestamp())
 
 
-async def check(here: Installation, count: int, group: str | None) -> FactMessage:
+async def check(here: Installation, count: int, group: str | None) -> Produced:
     """Read what came out and what is stored.
 
     Args:
@@ -95,7 +95,7 @@ async def check(here: Installation, count: int, group: str | None) -> FactMessag
         if time.monotonic() > deadline:
             raise NotAsItShouldBe("its checkpoints did not move to the end")
         await asyncio.sleep(_POLL)
-    return FactMessage(events, events.total() - len(seen))
+    return Produced(events, events.total() - len(seen))
 
 
 async def read_all(here: Installation, name: TopicName) -> list[Any]:
@@ -118,8 +118,13 @@ async def _checkpoint(here: Installation, group: str | None) -> int:
     """Give how many orders are behind the checkpoint, over all partitions."""
     topic = here.topic(TopicName.ORDERS)
     if group is None:
-        found = await here.database.checkpoints.find().to_list(None)
-        return sum(one["committed_offset"] for one in found if one["_id"].startswith(f"{topic}:"))
+        decided = 0
+        # The second pair is the name of both in earlier revisions.
+        for collection, field in (("checkpoints", "committed_offset"), ("positions", "decided_to")):
+            async for checkpoint in here.database[collection].find():
+                if checkpoint["_id"].startswith(f"{topic}:"):
+                    decided += int(checkpoint[field])
+        return decided
     admin = AIOKafkaAdminClient(**kafka_options(here.settings), client_id="order-import-bench")
     await admin.start()
     try:

@@ -103,9 +103,18 @@ def test_the_innermost_telling_frame_says_what_a_sample_was_for() -> None:
     processor = Frame("TopicProcessor._decide", "streams/processor.py")
     model = Frame("BaseModel.model_construct", "pydantic/main.py")
     assert part_of([processor, Frame("judge", "handlers/rules/check_order.py"), model]) == "decide"
-    assert part_of([processor, Frame("ImportPolicyStage.read", "streams/x.py"), model]) == "decode"
-    assert part_of([processor, Frame("order_out", "storage/order_documents.py"), model]) == "gather"
-    assert part_of([processor, Frame("order_in", "storage/order_documents.py"), model]) == "write"
+    assert (
+        part_of([processor, Frame("ImportPolicyHandler.parse", "handlers/import_policy.py"), model])
+        == "decode"
+    )
+    assert (
+        part_of([processor, Frame("order_from_document", "storage/order_documents.py"), model])
+        == "gather"
+    )
+    assert (
+        part_of([processor, Frame("order_to_document", "storage/order_documents.py"), model])
+        == "write"
+    )
     assert part_of([Frame("MongoClient.bulk_write", "pymongo/x.py"), model]) == "write"
     assert part_of([Frame("Agent.start", "faust/agents/agent.py"), model]) == "Faust"
     assert part_of([Frame("run", "asyncio/runners.py"), model]) == "rest"
