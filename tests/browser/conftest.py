@@ -4,6 +4,8 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
@@ -46,6 +48,25 @@ def guarded_site(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     finally:
         console.terminate()
         assert console.wait(HANG) == 0
+
+
+class _EmptyPage(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("content-type", "text/html")
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture(scope="session")
+def another_site() -> Iterator[str]:
+    """Another site on this machine. From any other address the browser itself keeps a page out."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), _EmptyPage) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://localhost:{server.server_port}"
+        server.shutdown()
 
 
 @pytest.fixture(scope="session")
