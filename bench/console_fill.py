@@ -12,9 +12,11 @@ from rich.progress import Progress
 from models import keys
 from models.amazon_order import AmazonOrder, AmazonStatus, Buyer, FulfillmentChannel, OrderItem
 from models.blockers import REMEDIES, Blocker, BlockerCode
-from models.facts import CommerceStatus, Product, Store
+from models.commerce_order import CommerceLine, CommerceOrder
+from models.messages import MessageRef
 from models.money import Money
-from models.outcomes import (
+from models.order_record import HistoryEntry, OrderRecord
+from models.outcome import (
     Blocked,
     Created,
     Outcome,
@@ -24,7 +26,7 @@ from models.outcomes import (
     WaitingReason,
     Withdrawn,
 )
-from models.records import CommerceLine, CommerceOrder, HistoryEntry, MessageRef, OrderRecord
+from models.reference_data import CommerceStatus, Product, Store
 from storage.commerce_documents import commerce_order_to_document
 from storage.fact_documents import product_to_document, store_to_document
 from storage.order_documents import history_entry_to_document, order_to_document

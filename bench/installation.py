@@ -15,8 +15,8 @@ from bench.publishing import publish
 from bench.revision import prepare
 from bench.servers import Servers
 from bench.workload import Record, products, stores
-from models.facts import Product, Store
-from models.ledger import ChangeSet
+from models.change_set import ChangeSet
+from models.reference_data import Product, Store
 from models.topics import TopicName
 from order_import.clients import connect_storage, kafka_options, new_consumer
 from order_import.settings import PREFIX, Settings

@@ -7,10 +7,10 @@ from typing import Any
 from console.language import Translate
 from console.words import MISSING_DETAILS, REASONS, STATES, STATUSES
 from models.amazon_order import Buyer
-from models.facts import CommerceStatus
+from models.labels import DECISIONS, FIELDS
 from models.money import Money
+from models.reference_data import CommerceStatus
 from models.skus import visible_sku
-from models.words import DECISIONS, FIELDS
 from storage.console_reader import OrderRow
 
 _NONE = "\N{EN DASH}"

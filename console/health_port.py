@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from models.ledger import OffsetReset
+from models.checkpoint import OffsetReset
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from console.context import ConsoleContext
 from models.errors import TransientStorageError
-from models.facts import Store
-from models.outcomes import DETAILS_OVERDUE, ImportState
+from models.outcome import DETAILS_OVERDUE, ImportState
+from models.reference_data import Store
 
 _FRESH, _OLDEST = 2.0, 15.0
 _OVERDUE_FRESH = 15.0

@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 from models.amazon_order import AmazonStatus, FulfillmentChannel
 from models.blockers import BlockerCode
 from models.order_query import OrderQuery, OrderSort
-from models.outcomes import ImportState, SkipReason, WaitingReason
+from models.outcome import ImportState, SkipReason, WaitingReason
 
 FIELDS = (
     *("store", "state", "reason", "status", "channel", "number", "buyer", "sku", "product", "asin"),

@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from models.facts import Listing, Product, Store
+from models.reference_data import Listing, Product, Store
 
 
 class PortError(Exception):

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from models.money import Money
-from models.outcomes import ImportState
+from models.outcome import ImportState
 
 
 @dataclass(frozen=True, slots=True)

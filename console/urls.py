@@ -5,8 +5,8 @@ from datetime import datetime
 from urllib.parse import quote, urlencode, urlsplit
 
 from console.cursors import write_cursor
-from models.facts import Store
 from models.order_query import Cursor
+from models.reference_data import Store
 
 _SELLER_CENTRAL = {
     "A2EUQ1WTGCTBG2": "sellercentral.amazon.ca",

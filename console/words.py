@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 
-from models import words
-from models.facts import CommerceStatus
-from models.outcomes import ImportState
-from models.replays import ALREADY_CREATED, NOT_RECEIVED
+from models import labels as words
+from models.outcome import ImportState
+from models.reference_data import CommerceStatus
+from models.replay import ALREADY_CREATED, NOT_RECEIVED
 
 REASONS: Mapping[str, str] = {
     **words.REASONS,

@@ -13,12 +13,10 @@ from handlers.handler import Handler
 from handlers.payloads.json_text import parse_json
 from handlers.rules.order_updates import complete_shipped
 from handlers.unit_of_work import UnitOfWork
-from models.commands import COMMAND, Command, OrderCursor, Recheck, ReplayStep, Sync
-from models.ledger import ALL_STORES, CommandMessage
-from models.messages import Incoming
-from models.records import OrderRecord
-from models.refusals import DeadLetterCode, Rejection
-from models.replays import (
+from models.commands import ALL_STORES, COMMAND, Command, OrderCursor, Recheck, ReplayStep, Sync
+from models.messages import CommandMessage, DeadLetterCode, Incoming, Rejection
+from models.order_record import OrderRecord
+from models.replay import (
     NOT_RECEIVED,
     RecordedAnswer,
     ReplayAnswer,

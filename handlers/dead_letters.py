@@ -3,9 +3,8 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from models.ledger import DeadLetter, Header
-from models.messages import Incoming
-from models.refusals import Rejection
+from models.dead_letters import DeadLetter
+from models.messages import Header, Incoming, Rejection
 from models.topics import MAX_MESSAGE_BYTES
 
 MAX_VALUE_BYTES = MAX_MESSAGE_BYTES

@@ -16,9 +16,9 @@ from handlers.rules.amendments import may_amend, products_to_grow_by
 from handlers.rules.stores import move_to_store
 from handlers.unit_of_work import UnitOfWork, sold_in
 from models.amazon_order import AmazonOrder
-from models.messages import Incoming
-from models.outcomes import Created
-from models.records import MessageContext, OrderRecord
+from models.messages import Incoming, MessageContext
+from models.order_record import OrderRecord
+from models.outcome import Created
 from storage.port import Transaction
 
 

@@ -6,14 +6,13 @@ An Amazon order is one order in the whole installation, whatever store a message
 from collections.abc import Iterable, Mapping, Sequence
 
 from handlers.payloads import ParseResult
-from handlers.payloads.problems import joined, quoted
+from handlers.payloads.result import joined, quoted
 from handlers.rules.stores import StoreMismatch, choose_store, name_store
 from handlers.unit_of_work import UnitOfWork
 from models import keys
 from models.amazon_order import AmazonOrder
-from models.facts import Store
-from models.messages import Incoming, header
-from models.refusals import DeadLetterCode, Rejection
+from models.messages import DeadLetterCode, Incoming, Rejection, header
+from models.reference_data import Store
 
 Orders = tuple[Incoming, ParseResult]
 """A message and the orders it tells of."""

@@ -7,9 +7,8 @@ from handlers.reference_data import FactMessage, read_fact
 from handlers.rules.order_updates import apply_update
 from handlers.unit_of_work import UnitOfWork
 from models import keys
-from models.facts import OrderUpdate
-from models.messages import Incoming
-from models.refusals import DeadLetterCode, Rejection
+from models.messages import DeadLetterCode, Incoming, Rejection
+from models.reference_data import OrderUpdate
 from storage.port import Transaction
 
 _NO_SUCH_ORDER = Rejection(

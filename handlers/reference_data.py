@@ -14,9 +14,8 @@ from handlers.rules.reservations import release_counted
 from handlers.unit_of_work import UnitOfWork
 from models import keys
 from models.commands import MAX_KEY
-from models.facts import Listing, Product, Store
-from models.messages import Incoming
-from models.refusals import DeadLetterCode, Rejection
+from models.messages import DeadLetterCode, Incoming, Rejection
+from models.reference_data import Listing, Product, Store
 from storage.port import Transaction
 
 Fact = TypeVar("Fact", bound=BaseModel)

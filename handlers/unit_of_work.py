@@ -10,23 +10,24 @@ from handlers.rules.receive import receive
 from handlers.rules.replay import answer_of
 from models import keys
 from models.amazon_order import AmazonOrder
-from models.catalog import Catalog
+from models.change_set import ChangeSet, OrderWrite
+from models.checkpoint import Outgoing
 from models.commands import Recheck
+from models.commerce_order import CommerceOrder, StockedProduct
+from models.dead_letters import DeadLetter
 from models.decision import Decision
-from models.facts import Store
-from models.ledger import ChangeSet, CommandMessage, DeadLetter, OrderWrite, Outgoing
-from models.messages import Incoming, cause_of
-from models.outcomes import Created
-from models.records import (
-    CommerceOrder,
-    HistoryEntry,
+from models.messages import (
+    CommandMessage,
+    Incoming,
     MessageContext,
     MessageRef,
-    OrderRecord,
-    StockedProduct,
+    Rejection,
+    cause_of,
 )
-from models.refusals import Rejection
-from models.replays import ReplayAnswer
+from models.order_record import HistoryEntry, OrderRecord
+from models.outcome import Created
+from models.reference_data import Catalog, Store
+from models.replay import ReplayAnswer
 from storage.port import Facts, Transaction
 
 

@@ -10,6 +10,10 @@ from pydantic import Field, TypeAdapter
 
 from models.base import UtcTime, Value
 
+ALL_STORES = "all"
+"""In the place of a store's id: a sync of all stores."""
+
+
 MAX_KEY = 300
 """No key is longer: two ids of at most 128 letters, and what stands before and between them."""
 

@@ -4,8 +4,37 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from models.ledger import DeadLetter, Header
-from models.refusals import DeadLetterCode
+from models.messages import DeadLetterCode, Header
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A message that was not taken, with its bytes as they came.
+
+    `details_of` is set for an order's details (items, address, buyer) that came before the order
+    and name no store: the order takes them up when it comes. `cut` names the parts (`key`, `value`,
+    `headers`) that are not kept whole. `last_offset` is set where one dead letter stands for
+    several messages, from `offset` on, which Kafka's format does not let through.
+    """
+
+    topic: str
+    partition: int
+    offset: int
+    code: DeadLetterCode
+    message: str
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[Header, ...]
+    at: datetime
+    details_of: str | None = None
+    cut: tuple[str, ...] = ()
+    last_offset: int | None = None
+
+    @property
+    def dead_letter_id(self) -> str:
+        """`topic:partition:offset` of the message."""
+        return f"{self.topic}:{self.partition}:{self.offset}"
+
 
 COUNT_HEADER = "redrive-count"
 """How often a message was redriven before it came."""

@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
+from models.commerce_order import CommerceOrder, Reservation
 from models.events import Event
-from models.records import CommerceOrder, HistoryEntry, OrderRecord, Reservation
+from models.order_record import HistoryEntry, OrderRecord
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,10 @@ from pydantic import ConfigDict, Field
 from models.amazon_order import FulfillmentChannel
 from models.base import UtcTime, Value
 from models.blockers import Blocker
-from models.facts import CommerceStatus
+from models.messages import MessageRef
 from models.money import Amount, Money
-from models.outcomes import SkipReason
-from models.records import MessageRef
+from models.outcome import SkipReason
+from models.reference_data import CommerceStatus
 
 SCHEMA_VERSION = 1
 

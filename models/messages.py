@@ -2,11 +2,75 @@
 
 import re
 from collections.abc import Sequence
-from typing import Protocol
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import NamedTuple, Protocol
 
-from models.ledger import Header
-from models.records import MessageRef
-from models.refusals import Rejection
+from models.base import Value
+from models.commands import Command
+
+
+class TopicPartition(NamedTuple):
+    """A partition of a topic that is read."""
+
+    topic: str
+    partition: int
+
+
+@dataclass(frozen=True, slots=True)
+class CommandMessage:
+    """A command and its key on Kafka."""
+
+    key: str
+    command: Command
+
+
+@dataclass(frozen=True, slots=True)
+class MessageRef:
+    """The Kafka message something was decided for. `traceparent` is W3C's, if it had one."""
+
+    topic: str
+    partition: int
+    offset: int
+    traceparent: str | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class MessageContext:
+    """For which message, and when, a decision is taken."""
+
+    cause: MessageRef
+    at: datetime
+
+
+class DeadLetterCode(StrEnum):
+    """Why a message was not taken. Stable for ever."""
+
+    MALFORMED_JSON = "malformed-json"
+    UNKNOWN_PAYLOAD = "unknown-payload"
+    INVALID_ORDER = "invalid-order"
+    INVALID_MESSAGE = "invalid-message"
+    """As `invalid-order`, on every topic but that of orders."""
+    UNKNOWN_STORE = "unknown-store"
+    STORE_MISMATCH = "store-mismatch"
+    TOO_LARGE = "too-large"
+    ALREADY_STORED = "already-stored"
+    """What it would store is there already, though nothing says that it was decided."""
+    UNREADABLE = "unreadable"
+    """Kafka's own format does not let the bytes through."""
+
+
+class Rejection(Value):
+    """One clear error: the code, the field, and what was expected. Never the input itself."""
+
+    code: DeadLetterCode
+    message: str
+
+
+Header = tuple[str, bytes | None]
+"""A header of a message; Kafka allows that it has no value."""
+
 
 _TRACEPARENT = re.compile("[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 Headers = Sequence[Header]

@@ -7,7 +7,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from models.amazon_order import AmazonStatus, FulfillmentChannel
-from models.outcomes import ImportState, states_with
+from models.outcome import ImportState, states_with
 
 
 class OrderSort(StrEnum):

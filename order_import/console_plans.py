@@ -4,8 +4,8 @@ from datetime import datetime, timedelta
 
 from console.replay_port import PlannedOrder, ReplayPlan, ReplayScope, WhatIf
 from models.errors import BrokerUnavailable, TransientStorageError
-from models.replays import Replay, ReplayResult, Selection
-from order_import.operations.replay import TopicMissing
+from models.replay import Replay, ReplayResult, Selection
+from order_import.operations.replay_jobs import TopicMissing
 from order_import.replay.assumptions import Assumptions
 from order_import.replay.summary import Summary
 

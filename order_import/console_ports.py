@@ -12,8 +12,8 @@ from console.ports import Publisher
 from models import dead_letters, keys
 from models.commands import COMMAND, Sync
 from models.dead_letters import DeadLetterFilter
-from models.facts import Listing, Product, Store
-from models.refusals import DeadLetterCode
+from models.messages import DeadLetterCode
+from models.reference_data import Listing, Product, Store
 from models.topics import TopicName
 from order_import import health
 from order_import.clients import group_of, kafka_options

@@ -14,9 +14,16 @@ from console.replay_port import (
     WhatIf,
 )
 from models.errors import OrderImportError
-from models.replays import Replay, ReplayResult
+from models.replay import Replay, ReplayResult
 from order_import.console_plans import assumed, plan_of, said, selection, words
-from order_import.operations.replay import Request, TopicMissing, begin, cancel, open_sender, sum_up
+from order_import.operations.replay_jobs import (
+    Request,
+    TopicMissing,
+    begin,
+    cancel,
+    open_sender,
+    sum_up,
+)
 from order_import.replay.assumptions import BadAssumption
 from order_import.replay.plan import dry_run, select_keys
 from order_import.replay.summary import Summary

@@ -9,10 +9,11 @@ from datetime import datetime, timedelta
 
 from aiokafka.admin import AIOKafkaAdminClient
 
+from models.checkpoint import OffsetReset
 from models.errors import BrokerUnavailable, OrderImportError
-from models.facts import Store
-from models.ledger import OffsetReset, TopicPartition
-from models.outcomes import DETAILS_OVERDUE, ImportState
+from models.messages import TopicPartition
+from models.outcome import DETAILS_OVERDUE, ImportState
+from models.reference_data import Store
 from order_import.clients import connect_reader, kafka_options
 from order_import.exposed_files import ExposedFile, exposed_files
 from order_import.kafka_probe import why_unreachable

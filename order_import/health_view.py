@@ -6,9 +6,9 @@ from datetime import timedelta
 from rich.table import Table
 
 from models.blockers import REMEDIES, BlockerCode
-from models.facts import Store
-from models.outcomes import ImportState
-from models.words import REASONS
+from models.labels import REASONS
+from models.outcome import ImportState
+from models.reference_data import Store
 from order_import.output import cell, new_table
 from order_import.words import STATE_STYLES
 

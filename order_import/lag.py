@@ -14,7 +14,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaConnectionError, KafkaError
 
 from models.errors import BrokerUnavailable
-from models.ledger import TopicPartition
+from models.messages import TopicPartition
 from models.topics import READ_TOPICS
 from order_import.clients import kafka_options, new_consumer
 from order_import.error_text import describe

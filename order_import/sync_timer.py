@@ -5,10 +5,10 @@ from datetime import timedelta
 
 import structlog
 
-from models.commands import Sync
+from models.commands import ALL_STORES, Sync
 from models.errors import TransientStorageError
-from models.ledger import ALL_STORES, CommandMessage
-from storage.mongo import MongoStorage
+from models.messages import CommandMessage
+from storage.mongo_storage import MongoStorage
 from streams.clock import now
 from streams.publisher import Publisher
 

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable, Mapping
 
-from models.facts import Store
-from models.ledger import OffsetReset
-from models.outcomes import ImportState, MissingDetail
-from models.words import MISSING_DETAILS, REASONS
+from models.checkpoint import OffsetReset
+from models.labels import MISSING_DETAILS, REASONS
+from models.outcome import ImportState, MissingDetail
+from models.reference_data import Store
 
 STATES: Mapping[ImportState, str] = {
     ImportState.WAITING: "Waiting: nothing can be decided yet",

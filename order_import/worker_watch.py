@@ -9,7 +9,7 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka import TopicPartition as KafkaPartition
 from aiokafka.errors import KafkaError
 
-from models.ledger import TopicPartition
+from models.messages import TopicPartition
 from order_import.clients import new_consumer
 from order_import.settings import Settings
 from streams.assignment import PartitionAssignment

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from models.blockers import BlockerCode
-from models.outcomes import ImportState
+from models.outcome import ImportState
 from storage.reader import BlockedGroup
 from storage.values import Document, money_from_document
 

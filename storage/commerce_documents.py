@@ -1,8 +1,8 @@
 """`commerce_orders` documents: from a Commerce order to BSON and back."""
 
 from models.amazon_order import FulfillmentChannel
-from models.facts import CommerceStatus
-from models.records import CommerceLine, CommerceOrder, Reservation
+from models.commerce_order import CommerceLine, CommerceOrder, Reservation
+from models.reference_data import CommerceStatus
 from storage.order_documents import item_from_document, item_to_document
 from storage.values import Document, money_from_document, money_to_document, present
 

@@ -9,7 +9,7 @@ from bson.decimal128 import Decimal128
 from models.blockers import BlockerCode
 from models.keys import depends_on_product
 from models.order_query import Cursor, OrderQuery, OrderSort
-from models.outcomes import ImportState
+from models.outcome import ImportState
 from storage.order_lines import FIELDS
 from storage.values import Document
 

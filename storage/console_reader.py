@@ -6,9 +6,9 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Protocol
 
-from models.facts import Listing
+from models.commerce_order import CommerceOrder, StockedProduct
 from models.order_query import Cursor, OrderQuery, OrderSort
-from models.records import CommerceOrder, StockedProduct
+from models.reference_data import Listing
 from storage.reader import OrderLine
 
 

@@ -1,7 +1,7 @@
 """`stores`, `products` and `listings` documents."""
 
-from models.facts import Listing, OrderNumberSource, Product, Store
-from models.records import StockedProduct
+from models.commerce_order import StockedProduct
+from models.reference_data import Listing, OrderNumberSource, Product, Store
 from models.skus import normalized_sku
 from storage.values import Document, present
 

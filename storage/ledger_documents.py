@@ -3,18 +3,11 @@
 from bson.binary import Binary
 
 from models import keys
+from models.checkpoint import OffsetReset, Outgoing
 from models.commands import COMMAND
-from models.dead_letters import chain_of
+from models.dead_letters import DeadLetter, chain_of
 from models.events import EVENT_TYPES, Event
-from models.ledger import (
-    CommandMessage,
-    DeadLetter,
-    Header,
-    OffsetReset,
-    Outgoing,
-    TopicPartition,
-)
-from models.refusals import DeadLetterCode
+from models.messages import CommandMessage, DeadLetterCode, Header, TopicPartition
 from storage.order_documents import cause_from_document, cause_to_document
 from storage.values import Document, present
 

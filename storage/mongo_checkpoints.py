@@ -3,9 +3,10 @@
 from collections.abc import Collection, Sequence
 from typing import Any
 
+from models.checkpoint import Checkpoint, Outgoing
 from models.commands import COMMAND
 from models.errors import Fenced
-from models.ledger import Checkpoint, CommandMessage, Outgoing, TopicPartition
+from models.messages import CommandMessage, TopicPartition
 from storage.driver import settled
 from storage.ledger_documents import (
     checkpoint_id,

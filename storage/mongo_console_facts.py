@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from models.facts import Listing
-from models.records import CommerceOrder, StockedProduct
+from models.commerce_order import CommerceOrder, StockedProduct
+from models.reference_data import Listing
 from models.skus import normalized_sku
 from storage.commerce_documents import commerce_order_from_document
 from storage.console_queries import literal

@@ -10,7 +10,7 @@ from typing import Any
 from typing_extensions import override
 
 from models.order_query import Cursor, OrderQuery, OrderSort
-from models.outcomes import ImportState
+from models.outcome import ImportState
 from storage.console_activity import activity_of
 from storage.console_look import indexed_of, look_through
 from storage.console_queries import (

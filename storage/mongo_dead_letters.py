@@ -6,13 +6,8 @@ from typing import Any
 
 from pymongo import UpdateOne
 
-from models.dead_letters import (
-    DeadLetterFilter,
-    DeadLetterLine,
-    Redrive,
-    StoredDeadLetter,
-)
-from models.refusals import DeadLetterCode
+from models.dead_letters import DeadLetterFilter, DeadLetterLine, Redrive, StoredDeadLetter
+from models.messages import DeadLetterCode
 from storage.driver import Driver, connected, settled
 from storage.ledger_documents import dead_letter_from_document
 from storage.mongo_errors import translated

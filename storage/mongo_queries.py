@@ -4,7 +4,8 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from models.commands import OrderCursor
-from models.records import CommerceOrder, OrderRecord, StockedProduct
+from models.commerce_order import CommerceOrder, StockedProduct
+from models.order_record import OrderRecord
 from models.skus import normalized_sku, pick_similar
 from storage.commerce_documents import commerce_order_from_document
 from storage.fact_documents import product_from_document

@@ -7,10 +7,11 @@ from typing import Any
 
 from typing_extensions import override
 
-from models.facts import Store
-from models.ledger import OffsetReset, TopicPartition
+from models.checkpoint import OffsetReset
+from models.messages import TopicPartition
 from models.order_query import OrderQuery
-from models.outcomes import ImportState
+from models.outcome import ImportState
+from models.reference_data import Store
 from storage import blocked_groups
 from storage.commerce_documents import commerce_order_from_document
 from storage.console_queries import filter_of, purchased, states_of

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from models.ledger import ALL_STORES
-from models.replays import RecordedAnswer, Replay, ReplayState, Selection, part_id
+from models.commands import ALL_STORES
+from models.replay import RecordedAnswer, Replay, ReplayState, Selection, part_id
 from storage.replay_documents import (
     LONG_AGO,
     answer_from_document,

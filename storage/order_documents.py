@@ -18,7 +18,9 @@ from models.amazon_order import (
     SalesChannel,
 )
 from models.blockers import Blocker, BlockerCode
-from models.outcomes import (
+from models.messages import MessageRef
+from models.order_record import HistoryEntry, OrderRecord
+from models.outcome import (
     Blocked,
     Created,
     ImportState,
@@ -30,7 +32,6 @@ from models.outcomes import (
     WaitingReason,
     Withdrawn,
 )
-from models.records import HistoryEntry, MessageRef, OrderRecord
 from storage.values import Document, money_from_document, money_to_document, present
 
 _ENUMS = {

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from models.amazon_order import AmazonStatus, FulfillmentChannel
-from models.facts import CommerceStatus
-from models.outcomes import ImportState, MissingDetail
+from models.outcome import ImportState, MissingDetail
+from models.reference_data import CommerceStatus
 from storage.reader import OrderLine
 from storage.values import Document, money_from_document
 

@@ -4,12 +4,15 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol, TypeVar
 
-from models.catalog import Catalog
+from models.change_set import ChangeSet
+from models.checkpoint import Checkpoint, Outgoing
 from models.commands import OrderCursor
-from models.facts import Listing, Store
-from models.ledger import ChangeSet, Checkpoint, DeadLetter, Outgoing, TopicPartition
-from models.records import CommerceOrder, OrderRecord, StockedProduct
-from models.replays import RecordedAnswer, Replay, Selection
+from models.commerce_order import CommerceOrder, StockedProduct
+from models.dead_letters import DeadLetter
+from models.messages import TopicPartition
+from models.order_record import OrderRecord
+from models.reference_data import Catalog, Listing, Store
+from models.replay import RecordedAnswer, Replay, Selection
 
 R = TypeVar("R")
 

@@ -7,12 +7,14 @@ from typing import Protocol
 
 from models.amazon_order import AmazonStatus, FulfillmentChannel
 from models.blockers import REMEDIES, BlockerCode
-from models.facts import CommerceStatus, Store
-from models.ledger import OffsetReset, TopicPartition
+from models.checkpoint import OffsetReset
+from models.commerce_order import CommerceOrder
+from models.messages import TopicPartition
 from models.money import Money
 from models.order_query import OrderQuery
-from models.outcomes import ImportState, MissingDetail
-from models.records import CommerceOrder, HistoryEntry, OrderRecord
+from models.order_record import HistoryEntry, OrderRecord
+from models.outcome import ImportState, MissingDetail
+from models.reference_data import CommerceStatus, Store
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,8 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 
 from models.blockers import BlockerCode
-from models.outcomes import ImportState, SkipReason, states_with
-from models.replays import (
+from models.outcome import ImportState, SkipReason, states_with
+from models.replay import (
     RecordedAnswer,
     Replay,
     ReplayAnswer,

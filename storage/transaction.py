@@ -12,10 +12,12 @@ from pymongo.errors import ClientBulkWriteException
 from typing_extensions import override
 
 from models import keys
-from models.catalog import Catalog
-from models.facts import Listing, Store
-from models.ledger import ChangeSet, Checkpoint, DeadLetter
-from models.records import OrderRecord, StockedProduct
+from models.change_set import ChangeSet
+from models.checkpoint import Checkpoint
+from models.commerce_order import StockedProduct
+from models.dead_letters import DeadLetter
+from models.order_record import OrderRecord
+from models.reference_data import Catalog, Listing, Store
 from storage.fact_cache import FactCache
 from storage.fact_documents import listing_from_document, product_from_document, store_from_document
 from storage.ledger_documents import dead_letter_from_document

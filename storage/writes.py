@@ -5,8 +5,9 @@ from typing import Any
 
 from pymongo import DeleteOne, InsertOne, UpdateOne
 
+from models.change_set import ChangeSet, OrderWrite
+from models.checkpoint import Checkpoint
 from models.keys import listing_key
-from models.ledger import ChangeSet, Checkpoint, OrderWrite
 from storage.commerce_documents import commerce_order_to_document, commerce_progress_to_document
 from storage.fact_documents import listing_to_document, product_to_document, store_to_document
 from storage.ledger_documents import (

@@ -13,8 +13,10 @@ import structlog
 from tenacity import AsyncRetrying, retry_if_exception_type, wait_exponential_jitter
 
 from handlers.handler import Handler
+from models.change_set import ChangeSet
+from models.checkpoint import Checkpoint, OffsetReset
 from models.errors import TransientStorageError
-from models.ledger import ChangeSet, Checkpoint, OffsetReset, TopicPartition
+from models.messages import TopicPartition
 from storage.port import R, Storage, Transaction
 from streams.processor import MAX_WEIGHT, Batch, TopicProcessor, log_reset, log_retry
 from streams.publisher import Publisher

@@ -26,7 +26,7 @@ from aiokafka.errors import (
 from aiokafka.protocol.fetch import FetchRequest
 from typing_extensions import override
 
-from models.ledger import TopicPartition
+from models.messages import TopicPartition
 from streams.decoding import FetchedRecords, begins_with
 from streams.topic_ids import fetch_topic_ids
 

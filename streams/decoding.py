@@ -13,8 +13,7 @@ from typing import NamedTuple
 
 from aiokafka.record.util import calc_crc32c
 
-from models.ledger import Header, TopicPartition
-from models.refusals import DeadLetterCode, Rejection
+from models.messages import DeadLetterCode, Header, Rejection, TopicPartition
 from models.topics import MAX_MESSAGE_BYTES
 from streams.decompression import MAX_BYTES, Codec, DecompressionError, decompress
 

@@ -2,9 +2,11 @@
 
 from typing import NamedTuple
 
+from models.checkpoint import Outgoing
 from models.commands import COMMAND
+from models.dead_letters import DeadLetter
 from models.events import Event
-from models.ledger import CommandMessage, DeadLetter, Header, Outgoing
+from models.messages import CommandMessage, Header
 from models.topics import TopicName
 
 CE_SOURCE = b"/order-import"

@@ -7,9 +7,10 @@ from typing import NamedTuple
 
 import structlog
 
+from models.checkpoint import Checkpoint, Outgoing
 from models.errors import Fenced, TransientStorageError
 from models.events import Event
-from models.ledger import Checkpoint, Outgoing, TopicPartition
+from models.messages import TopicPartition
 from storage.port import Storage
 from streams.publisher import Publisher
 
@@ -22,7 +23,7 @@ _PAUSES = 0.005, 0.5
 
 
 class End(NamedTuple):
-    """Where a partition stands after a transaction; see `models.ledger.Checkpoint`."""
+    """Where a partition stands after a transaction; see `models.checkpoint.Checkpoint`."""
 
     committed_offset: int
     part: int = 0

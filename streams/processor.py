@@ -13,6 +13,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wai
 
 from handlers.handler import Handler
 from handlers.unit_of_work import UnitOfWork
+from models.checkpoint import Checkpoint, OffsetReset, Outgoing
 from models.errors import (
     DuplicateKey,
     Fenced,
@@ -21,9 +22,7 @@ from models.errors import (
     TransactionTooLarge,
     TransientStorageError,
 )
-from models.ledger import Checkpoint, OffsetReset, Outgoing, TopicPartition
-from models.messages import Incoming
-from models.refusals import DeadLetterCode, Rejection
+from models.messages import DeadLetterCode, Incoming, Rejection, TopicPartition
 from storage.port import Storage, Transaction
 from streams.outbox import End, Outbox
 from streams.publisher import Publisher

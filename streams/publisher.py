@@ -17,7 +17,8 @@ from aiokafka.errors import (
 )
 from tenacity import AsyncRetrying, retry_if_exception_type, wait_exponential_jitter
 
-from models.ledger import DeadLetter, Outgoing
+from models.checkpoint import Outgoing
+from models.dead_letters import DeadLetter
 from models.topics import MAX_PUBLISHED_BYTES
 from streams.messages import encode
 from streams.tail import drop_already_published

@@ -5,8 +5,10 @@ from datetime import datetime, timedelta
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from models.checkpoint import Outgoing
+from models.dead_letters import DeadLetter
 from models.events import Event
-from models.ledger import DeadLetter, Header, Outgoing
+from models.messages import Header
 from streams.messages import encode
 
 MARGIN = timedelta(seconds=30)

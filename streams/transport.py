@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 
 from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
 from aiokafka.errors import KafkaTimeoutError
+from faust.tables.manager import TableManager
+from faust.tables.recovery import Recovery
 from faust.transport.drivers.aiokafka import (
     AIOKafkaConsumerThread,
     credentials_to_aiokafka_auth,
@@ -23,8 +25,9 @@ from faust.transport.drivers.aiokafka import Consumer as FaustConsumer
 from faust.transport.drivers.aiokafka import Transport as FaustTransport
 from faust.types import TP
 from tenacity import AsyncRetrying, retry_if_exception_type
+from typing_extensions import override
 
-from models.ledger import TopicPartition
+from models.messages import TopicPartition
 from streams.assignment import LogBounds, PartitionAssignment
 from streams.consumer import METADATA_SECONDS, Consumer
 from streams.decoding import Record
@@ -243,3 +246,28 @@ class LedgerTransport(FaustTransport):
     ) -> None:
         super().__init__(*args, **kwargs)
         self.partition_assignment = partition_assignment
+
+
+class PatientRecovery(Recovery):
+    """Takes up partitions however long the ledger is away.
+
+    Faust takes a time-out for the order to stop: its recovery ends without a word, and the worker
+    stays in the group and reads nothing, after the next rebalance neither.
+    """
+
+    @override
+    async def _wait(self, coro: Any, timeout: Any = None) -> None:
+        # The worker's end and the next rebalance still break it off.
+        del timeout
+        await super()._wait(coro)
+
+
+class LedgerTables(TableManager):
+    """Faust's keeper of tables, of which there are none."""
+
+    @property
+    @override
+    def recovery(self) -> Recovery:
+        if self._recovery is None:
+            self._recovery = PatientRecovery(self.app, self, beacon=self.beacon, loop=self.loop)
+        return self._recovery

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from models.ledger import TopicPartition
+from models.messages import TopicPartition
 
 
 class Progress(NamedTuple):

@@ -9,25 +9,23 @@ from typing import Any, NamedTuple
 from models import keys
 from models.amazon_order import AmazonOrder, AmazonStatus, FulfillmentChannel, OrderItem
 from models.blockers import REMEDIES, Blocker, BlockerCode
-from models.catalog import Catalog
 from models.commands import Recheck
+from models.commerce_order import CommerceLine, CommerceOrder, Reservation, StockedProduct
+from models.dead_letters import DeadLetter
 from models.events import Event
-from models.facts import CommerceStatus, Listing, OrderUpdate, Product, Store
-from models.ledger import CommandMessage, DeadLetter, Header
-from models.money import Money
-from models.outcomes import Blocked, Waiting, WaitingReason
-from models.records import (
-    CommerceLine,
-    CommerceOrder,
-    HistoryEntry,
+from models.messages import (
+    CommandMessage,
+    DeadLetterCode,
+    Header,
     MessageContext,
     MessageRef,
-    OrderRecord,
-    Reservation,
-    StockedProduct,
+    Rejection,
 )
-from models.refusals import DeadLetterCode, Rejection
-from models.replays import Replay, ReplayState
+from models.money import Money
+from models.order_record import HistoryEntry, OrderRecord
+from models.outcome import Blocked, Waiting, WaitingReason
+from models.reference_data import Catalog, CommerceStatus, Listing, OrderUpdate, Product, Store
+from models.replay import Replay, ReplayState
 
 STORE = "store-1"
 ORDER = "902-1111111-0000001"

@@ -18,10 +18,11 @@ from bench.contenders.batch_work import HANDLERS
 from bench.contenders.until_stopped import until_stopped
 from handlers.handler import Handler
 from handlers.unit_of_work import UnitOfWork
-from models.ledger import Checkpoint, TopicPartition
+from models.checkpoint import Checkpoint
+from models.messages import TopicPartition
 from order_import.clients import connect_storage, kafka_options, new_consumer, new_producer
 from order_import.settings import Settings, load_settings
-from storage.mongo import MongoStorage
+from storage.mongo_storage import MongoStorage
 from storage.port import Transaction
 from streams.clock import now
 from streams.messages import encode

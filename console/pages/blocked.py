@@ -19,9 +19,9 @@ from console.replay_port import ReplayScope, WhatIf
 from console.web import audit, context_of, error_page, get, post, raw_of, redirect, render, text_of
 from models import keys
 from models.blockers import REMEDIES, BlockerCode
-from models.facts import Listing
 from models.order_query import OrderQuery
-from models.outcomes import ImportState
+from models.outcome import ImportState
+from models.reference_data import Listing
 from storage.reader import BlockedGroup
 
 _GROUPS, _PAGES = 60, 50

@@ -17,9 +17,9 @@ from console.context import ConsoleContext
 from console.news import age_of_counts, counts_of, overdue_of, stores_of
 from console.web import context_of, error_page, get, render
 from console.words import OVERDUE
-from models.facts import Store
 from models.order_query import OrderQuery, OrderSort
-from models.outcomes import DETAILS_OVERDUE, ImportState
+from models.outcome import DETAILS_OVERDUE, ImportState
+from models.reference_data import Store
 from storage.console_reader import Activity, OrderRow, QueryTookTooLong
 
 _RECENT = 12

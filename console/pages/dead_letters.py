@@ -8,8 +8,8 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from console.web import audit, context_of, error_page, get, post, redirect, render
-from models.refusals import DeadLetterCode
-from models.words import DEAD_LETTER_CAUSES, DEAD_LETTER_REMEDIES
+from models.labels import DEAD_LETTER_CAUSES, DEAD_LETTER_REMEDIES
+from models.messages import DeadLetterCode
 
 _LISTED = 100
 

@@ -19,7 +19,7 @@ from console.web import context_of, get
 from console.words import OVERDUE
 from models.base import to_utc
 from models.errors import OrderImportError
-from models.outcomes import ImportState
+from models.outcome import ImportState
 
 _PAUSE = 2.5
 _LONGEST = 900.0

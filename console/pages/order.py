@@ -17,7 +17,7 @@ from console.web import audit, context_of, error_page, get, post, redirect, rend
 from console.words import STATE_MEANINGS
 from models import keys
 from models.amazon_order import Address
-from models.outcomes import Blocked, Created, Skipped, Withdrawn
+from models.outcome import Blocked, Created, Skipped, Withdrawn
 from storage.reader import OrderHistory
 
 _SHOWN_FOR = 120

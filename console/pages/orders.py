@@ -28,7 +28,7 @@ from console.web import (
 )
 from models.amazon_order import AmazonStatus, FulfillmentChannel
 from models.order_query import Cursor, OrderQuery, OrderSort
-from models.outcomes import ImportState
+from models.outcome import ImportState
 from storage.console_reader import OrderRow, QueryTookTooLong, TooManyToSort
 
 PAGE = 50

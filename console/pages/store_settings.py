@@ -24,9 +24,9 @@ from console.web import (
     render,
     text_of,
 )
-from models.facts import Store
 from models.order_query import OrderQuery
-from models.outcomes import ImportState, SkipReason
+from models.outcome import ImportState, SkipReason
+from models.reference_data import Store
 
 _COUNTED, _LOOKED = 1_000, 0.03
 """How many skipped orders are counted, and for how many seconds."""

@@ -22,15 +22,17 @@ from handlers.payloads.fields import (
     Time,
     is_blank,
 )
-from handlers.payloads.spelling import (
+from handlers.payloads.wire import (
     ORDER_2026,
     V0_ITEM,
     V0_ORDER,
+    Object,
+    becomes,
     by_letters,
+    finished,
     respelled,
     spelling_expected,
 )
-from handlers.payloads.wire import Object, becomes, finished
 from models.amazon_order import Address, AmazonOrder, Buyer, Clocks, OrderItem
 from models.money import Money
 

@@ -33,14 +33,18 @@ from handlers.payloads.fields import (
     Time,
     is_money_told,
 )
-from handlers.payloads.spelling import (
+from handlers.payloads.wire import (
     ORDER_2026,
     V0_ORDER,
+    Object,
+    address_lines,
+    becomes,
     by_letters,
+    finished,
+    named,
     respelled,
     spelling_expected,
 )
-from handlers.payloads.wire import Object, address_lines, becomes, finished, named
 from models.amazon_order import Address, AmazonOrder, Buyer, Clocks, OrderItem, Package
 from models.money import Money
 

@@ -30,14 +30,18 @@ from handlers.payloads.fields import (
     is_true,
     units,
 )
-from handlers.payloads.spelling import (
+from handlers.payloads.wire import (
     V0_ITEM,
     V0_ORDER,
+    Object,
+    address_lines,
+    becomes,
     by_letters,
+    finished,
+    named,
     respelled,
     spelling_expected,
 )
-from handlers.payloads.wire import Object, address_lines, becomes, finished, named
 from models.amazon_order import Address, AmazonOrder, Buyer, Clocks, OrderItem
 from models.money import Money
 

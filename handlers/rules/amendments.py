@@ -14,11 +14,10 @@ from typing import NamedTuple
 from handlers.rules.commerce_order import currency_of, is_address_known
 from handlers.rules.reservations import reserve_amended
 from models.amazon_order import AmazonOrder, AmazonStatus, OrderItem
-from models.catalog import Catalog
+from models.commerce_order import CommerceLine, CommerceOrder, Reservation
 from models.events import FieldChange
-from models.facts import CommerceStatus
 from models.money import Money
-from models.records import CommerceLine, CommerceOrder, Reservation
+from models.reference_data import Catalog, CommerceStatus
 
 NO_CATALOG = Catalog({}, {})
 """For news that adds no units: nothing is to be reserved."""

@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from models import keys
 from models.amazon_order import AmazonOrder, FulfillmentChannel, OrderItem
 from models.blockers import REMEDIES, Blocker, BlockerCode
-from models.catalog import Catalog
-from models.facts import Store
-from models.records import StockedProduct
+from models.commerce_order import StockedProduct
+from models.reference_data import Catalog, Store
 
 
 @dataclass(frozen=True, slots=True)

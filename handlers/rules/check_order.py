@@ -8,10 +8,10 @@ from handlers.rules.commerce_order import make_commerce_order, status_after, wit
 from handlers.rules.decision_builder import DecisionBuilder
 from handlers.rules.import_policy import apply_import_policy
 from handlers.rules.transitions import next_outcome, reasons_of, settings_used, settle
-from models.catalog import Catalog
 from models.decision import Decision
-from models.facts import Store
-from models.outcomes import (
+from models.messages import MessageContext
+from models.order_record import OrderRecord
+from models.outcome import (
     Admitted,
     Blocked,
     Created,
@@ -21,7 +21,7 @@ from models.outcomes import (
     Waiting,
     Withdrawn,
 )
-from models.records import MessageContext, OrderRecord
+from models.reference_data import Catalog, Store
 
 FACTS_TOLD = 50
 """Of how many products an entry of an order's history keeps the facts: it must not outgrow it."""

@@ -6,8 +6,10 @@ from dataclasses import replace
 from handlers.rules.blockers import Need
 from models import keys
 from models.amazon_order import AmazonOrder, AmazonStatus, FulfillmentChannel
-from models.facts import CommerceStatus, OrderNumberSource, Store
-from models.records import CommerceLine, CommerceOrder, MessageContext, OrderRecord, Reservation
+from models.commerce_order import CommerceLine, CommerceOrder, Reservation
+from models.messages import MessageContext
+from models.order_record import OrderRecord
+from models.reference_data import CommerceStatus, OrderNumberSource, Store
 
 _FORWARD = {
     CommerceStatus.PROCESSING: frozenset(

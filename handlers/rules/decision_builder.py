@@ -9,6 +9,7 @@ from pydantic_core import to_json
 
 from handlers.rules.commerce_order import currency_of
 from models import keys
+from models.commerce_order import CommerceOrder, Reservation
 from models.decision import Decision
 from models.events import (
     SCHEMA_VERSION,
@@ -25,9 +26,10 @@ from models.events import (
     OrderImportSkipped,
     OrderImportWithdrawn,
 )
-from models.facts import CommerceStatus
-from models.outcomes import Blocked, SkipReason
-from models.records import CommerceOrder, HistoryEntry, MessageContext, OrderRecord, Reservation
+from models.messages import MessageContext
+from models.order_record import HistoryEntry, OrderRecord
+from models.outcome import Blocked, SkipReason
+from models.reference_data import CommerceStatus
 
 TITLE_LENGTH = 500
 """Of how many letters a title in an event is."""

@@ -10,8 +10,7 @@ from models.amazon_order import (
     OrderItem,
     SalesChannel,
 )
-from models.facts import Store
-from models.outcomes import (
+from models.outcome import (
     Admitted,
     MissingDetail,
     Skipped,
@@ -19,6 +18,7 @@ from models.outcomes import (
     Waiting,
     WaitingReason,
 )
+from models.reference_data import Store
 
 _READY = {
     FulfillmentChannel.MFN: frozenset(

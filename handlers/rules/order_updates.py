@@ -8,9 +8,11 @@ from handlers.rules.commerce_order import may_become, with_status
 from handlers.rules.decision_builder import DecisionBuilder
 from handlers.rules.reservations import release_counted
 from models.amazon_order import AmazonStatus
+from models.commerce_order import CommerceOrder, Reservation
 from models.decision import Decision
-from models.facts import CommerceStatus, OrderUpdate
-from models.records import CommerceOrder, MessageContext, OrderRecord, Reservation
+from models.messages import MessageContext
+from models.order_record import OrderRecord
+from models.reference_data import CommerceStatus, OrderUpdate
 
 
 def apply_update(

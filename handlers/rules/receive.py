@@ -10,11 +10,12 @@ from handlers.rules.import_policy import apply_import_policy, missing_details
 from handlers.rules.merge import first, merge, moves_status
 from handlers.rules.transitions import next_outcome, reasons_of, settle
 from models.amazon_order import AmazonOrder
-from models.catalog import Catalog
+from models.commerce_order import CommerceOrder
 from models.decision import Decision
-from models.facts import Store
-from models.outcomes import Admitted, Blocked, Created, Waiting, WaitingReason
-from models.records import CommerceOrder, HistoryEntry, MessageContext, OrderRecord
+from models.messages import MessageContext
+from models.order_record import HistoryEntry, OrderRecord
+from models.outcome import Admitted, Blocked, Created, Waiting, WaitingReason
+from models.reference_data import Catalog, Store
 
 UNDECIDED = Waiting(WaitingReason.STORE_UNKNOWN)
 """The outcome of an order that nothing was decided about yet. It is never stored."""

@@ -4,8 +4,8 @@ from handlers.rules.import_policy import apply_import_policy
 from handlers.rules.transitions import reasons_of
 from models.blockers import Blocker
 from models.decision import Decision
-from models.facts import Store
-from models.outcomes import (
+from models.order_record import OrderRecord
+from models.outcome import (
     Admitted,
     Blocked,
     Created,
@@ -14,8 +14,8 @@ from models.outcomes import (
     Waiting,
     Withdrawn,
 )
-from models.records import OrderRecord
-from models.replays import ALREADY_CREATED, ReplayAnswer, ReplayReason, ReplayResult
+from models.reference_data import Store
+from models.replay import ALREADY_CREATED, ReplayAnswer, ReplayReason, ReplayResult
 
 
 def refusal_of(record: OrderRecord, store: Store | None) -> str | None:

@@ -6,9 +6,8 @@ from dataclasses import replace
 from datetime import datetime
 from typing import NamedTuple
 
-from models.catalog import Catalog
-from models.facts import CommerceStatus
-from models.records import CommerceOrder, Reservation
+from models.commerce_order import CommerceOrder, Reservation
+from models.reference_data import Catalog, CommerceStatus
 
 
 class Reserved(NamedTuple):

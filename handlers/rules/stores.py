@@ -10,9 +10,10 @@ from handlers.rules.transitions import reasons_of
 from models.amazon_order import AmazonOrder
 from models.base import Identifier
 from models.decision import Decision
-from models.facts import Store
 from models.keys import depends_on_store
-from models.records import MessageContext, OrderRecord
+from models.messages import MessageContext
+from models.order_record import OrderRecord
+from models.reference_data import Store
 
 _STORE_ID: TypeAdapter[str] = TypeAdapter(Identifier)
 

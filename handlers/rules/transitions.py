@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from handlers.rules.decision_builder import DecisionBuilder
 from models.amazon_order import SalesChannel
 from models.decision import Decision
-from models.facts import Store
 from models.keys import depends_on_store
-from models.outcomes import (
+from models.messages import MessageContext
+from models.order_record import OrderRecord
+from models.outcome import (
     Admitted,
     Blocked,
     Created,
@@ -18,7 +19,7 @@ from models.outcomes import (
     WaitingReason,
     Withdrawn,
 )
-from models.records import MessageContext, OrderRecord
+from models.reference_data import Store
 
 
 def next_outcome(

@@ -6,8 +6,8 @@ from typing import Annotated, NamedTuple
 import typer
 from rich.console import Console
 
+from models.labels import REASONS
 from models.skus import visible_sku
-from models.words import REASONS
 from order_import.cli.surroundings import read_settings, run
 from order_import.clients import connect_reader
 from order_import.output import amount, cell, moment, new_table, print_json, stdout

@@ -8,7 +8,7 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from models.dead_letters import DeadLetterFilter, DeadLetterLine, StoredDeadLetter
-from models.refusals import DeadLetterCode
+from models.messages import DeadLetterCode
 from models.topics import READ_TOPICS
 from order_import.cli.dead_letters_view import (
     letter_as_json,

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from rich.console import Console
 
 from models.dead_letters import DeadLetterLine
-from models.refusals import DeadLetterCode
-from models.words import DEAD_LETTER_CAUSES, DEAD_LETTER_REMEDIES
+from models.labels import DEAD_LETTER_CAUSES, DEAD_LETTER_REMEDIES
+from models.messages import DeadLetterCode
 from order_import.dead_letters.afterwards import Afterwards
 from order_import.dead_letters.redrive import Plan, Redriven, by_topic_and_code
 from order_import.dead_letters.view import DeadLetterView

@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from models.outcomes import Blocked, Waiting
-from models.records import CommerceOrder, HistoryEntry
+from models.commerce_order import CommerceOrder
+from models.order_record import HistoryEntry
+from models.outcome import Blocked, Waiting
 from storage.order_documents import state_of
 from storage.reader import OrderHistory
 

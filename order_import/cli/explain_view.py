@@ -7,11 +7,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from models.facts import Store
-from models.outcomes import Blocked, Waiting
-from models.records import CommerceLine, CommerceOrder, HistoryEntry
+from models.commerce_order import CommerceLine, CommerceOrder
+from models.labels import DECISIONS, FIELDS, REASONS
+from models.order_record import HistoryEntry
+from models.outcome import Blocked, Waiting
+from models.reference_data import Store
 from models.skus import visible_sku
-from models.words import DECISIONS, FIELDS, REASONS
 from order_import.output import amount, cell, exact, moment, new_table
 from order_import.words import STATE_STYLES, STATES, in_words, missing_in_words
 from storage.order_documents import state_of

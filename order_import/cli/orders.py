@@ -10,7 +10,7 @@ import typer
 from models.base import to_utc
 from models.blockers import BlockerCode
 from models.order_query import OrderQuery
-from models.outcomes import DETAILS_OVERDUE, ImportState, SkipReason, WaitingReason
+from models.outcome import DETAILS_OVERDUE, ImportState, SkipReason, WaitingReason
 from order_import.cli.surroundings import read_settings, run
 from order_import.clients import connect_reader
 from order_import.output import amount, cell, moment, new_table, print_json, stdout

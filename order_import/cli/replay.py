@@ -11,15 +11,15 @@ from typing import Annotated, NamedTuple
 import typer
 
 from models.blockers import BlockerCode
-from models.outcomes import SkipReason, WaitingReason
-from models.replays import Replay, ReplayResult, ReplayState, Selection
+from models.outcome import SkipReason, WaitingReason
+from models.replay import Replay, ReplayResult, ReplayState, Selection
 from order_import.cli.errors import REFUSED, CommandRefused
 from order_import.cli.orders import parse_since
 from order_import.cli.replay_progress import show_progress
 from order_import.cli.replay_view import dry_run_as_json, ran_as_json, show_dry_run, show_ran
 from order_import.cli.surroundings import read_settings, run
 from order_import.clients import connect_storage
-from order_import.operations.replay import (
+from order_import.operations.replay_jobs import (
     Ran,
     Request,
     TopicMissing,

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Sequence
 
 from rich.console import Console
 
-from models.replays import Replay, ReplayAnswer, ReplayReason, ReplayResult
-from models.words import REASONS
-from order_import.operations.replay import Ran
+from models.labels import REASONS
+from models.replay import Replay, ReplayAnswer, ReplayReason, ReplayResult
+from order_import.operations.replay_jobs import Ran
 from order_import.output import amount, cell, new_table
 from order_import.replay.summary import Summary
 from order_import.words import in_words

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from models.outcomes import ImportState
+from models.outcome import ImportState
 from order_import.cli.errors import REFUSED
 from order_import.cli.surroundings import read_settings, run, whereabouts
 from order_import.health import Health, ServerHealth, check_health

@@ -9,7 +9,7 @@ from order_import.cli.errors import CommandRefused
 from order_import.cli.replay_view import count_of, show_summary, summary_as_json
 from order_import.cli.surroundings import read_settings, run
 from order_import.clients import connect_reader, connect_storage
-from order_import.operations.replay import TopicMissing, open_sender
+from order_import.operations.replay_jobs import TopicMissing, open_sender
 from order_import.operations.sync import ask_for_sync, sync_now
 from order_import.output import cell, print_json, stdout
 from order_import.replay.summary import Summary

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from models.refusals import DeadLetterCode
+from models.labels import DEAD_LETTER_CAUSES
+from models.messages import DeadLetterCode
 from models.topics import READ_TOPICS, TOPICS, Topic
-from models.words import DEAD_LETTER_CAUSES
 from order_import.contract.channels import CHANNELS, WORKER, errors_of
 from order_import.contract.messages import Message, messages
 from order_import.contract.schemas import DIALECT, VERSION, component_schemas

@@ -7,10 +7,9 @@ from typing import Any
 
 from models import keys
 from models.commands import Recheck, ReplayStep, Sync
+from models.dead_letters import DeadLetter
 from models.events import Event, EventBody
-from models.ledger import DeadLetter
-from models.records import MessageRef
-from models.refusals import DeadLetterCode
+from models.messages import DeadLetterCode, MessageRef
 from order_import.contract import sample_values as sample
 from order_import.contract.sample_values import Example
 from streams.messages import encode

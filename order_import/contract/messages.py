@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from models.events import EVENT_TYPES, EventBody
-from models.refusals import DeadLetterCode
+from models.messages import DeadLetterCode
 from order_import.contract.examples import dead_letter_example, event_example, read_examples
 from order_import.contract.sample_values import Example
 from order_import.contract.schemas import COMMANDS, FACTS, Schema

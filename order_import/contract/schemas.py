@@ -11,7 +11,7 @@ from handlers.payloads.document import AMAZONS, SAYS, DocumentOrder
 from models.amazon_order import AmazonStatus
 from models.commands import Command
 from models.events import EVENT_TYPES
-from models.facts import Listing, OrderUpdate, Product, Store
+from models.reference_data import Listing, OrderUpdate, Product, Store
 
 Schema = dict[str, Any]
 

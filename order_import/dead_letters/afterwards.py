@@ -4,8 +4,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from models.ledger import TopicPartition
-from models.refusals import DeadLetterCode
+from models.messages import DeadLetterCode, TopicPartition
 from storage.mongo_dead_letters import MongoDeadLetters
 from storage.reader import Reader
 

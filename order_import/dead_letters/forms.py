@@ -9,8 +9,8 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 
 from models.amazon_order import AmazonStatus, FulfillmentChannel, SalesChannel
-from models.facts import CommerceStatus, OrderNumberSource
-from models.refusals import DeadLetterCode
+from models.messages import DeadLetterCode
+from models.reference_data import CommerceStatus, OrderNumberSource
 
 Form = Callable[[str], bool]
 

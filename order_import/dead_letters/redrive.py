@@ -9,15 +9,9 @@ from typing import Any
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
-from models.dead_letters import (
-    COUNT_HEADER,
-    DeadLetterFilter,
-    DeadLetterLine,
-    Redrive,
-)
+from models.dead_letters import COUNT_HEADER, DeadLetter, DeadLetterFilter, DeadLetterLine, Redrive
 from models.errors import BrokerUnavailable
-from models.ledger import DeadLetter, Header
-from models.refusals import DeadLetterCode
+from models.messages import DeadLetterCode, Header
 from models.topics import READ_TOPICS
 from order_import.clients import new_producer
 from order_import.dead_letters.afterwards import Sent

@@ -7,8 +7,8 @@ from decimal import Decimal
 from itertools import product
 from typing import Final
 
-from models.facts import Listing, OrderNumberSource, Product, Store
 from models.keys import listing_key
+from models.reference_data import Listing, OrderNumberSource, Product, Store
 
 INTEGRATED_BEFORE: Final = timedelta(days=30)
 """How long before the day of the orders the stores were integrated."""

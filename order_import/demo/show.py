@@ -16,8 +16,8 @@ from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from models.errors import BrokerUnavailable, TransientStorageError
-from models.ledger import TopicPartition
-from models.outcomes import ImportState
+from models.messages import TopicPartition
+from models.outcome import ImportState
 from order_import.clients import connect_reader
 from order_import.demo.catalog import INTEGRATED_BEFORE, make_stores
 from order_import.demo.traffic import Phase, make_phases

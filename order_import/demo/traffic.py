@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from models import keys
 from models.amazon_order import AmazonStatus
 from models.commands import COMMAND, Sync
-from models.facts import CommerceStatus, OrderUpdate
+from models.reference_data import CommerceStatus, OrderUpdate
 from models.topics import TopicName
 from order_import.demo.catalog import Catalog, DemoStore, as_facts, make_stores
 from order_import.demo.orders import Day, DemoOrder, News, Telling

@@ -6,12 +6,12 @@ from contextlib import suppress
 from datetime import datetime
 
 from handlers.rules.replay import standing_of
-from models.commands import Sync
+from models.commands import ALL_STORES, Sync
 from models.errors import TransientStorageError
-from models.ledger import ALL_STORES, CommandMessage
-from models.outcomes import ImportState
-from models.replays import Selection
-from order_import.operations.replay import Send
+from models.messages import CommandMessage
+from models.outcome import ImportState
+from models.replay import Selection
+from order_import.operations.replay_jobs import Send
 from order_import.replay.plan import CHUNK
 from order_import.replay.summary import Summary
 from storage.port import Storage, View

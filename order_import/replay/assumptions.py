@@ -9,8 +9,8 @@ from typing import Annotated, Any
 from pydantic import Field, TypeAdapter
 
 from models.base import Sku, UtcTime
-from models.facts import Product, Store
 from models.keys import listing_key
+from models.reference_data import Product, Store
 
 _FORM = re.compile(r"(?P<kind>[a-z]+):(?P<name>.+?):(?P<fields>[A-Za-z_]+=.*)")
 _EXPECTED = (

@@ -9,9 +9,8 @@ from typing_extensions import override
 
 from handlers.rules.reservations import release_counted
 from models import keys
-from models.catalog import Catalog
-from models.facts import Store
-from models.records import StockedProduct
+from models.commerce_order import StockedProduct
+from models.reference_data import Catalog, Store
 from order_import.replay.assumptions import Assumptions, BadAssumption
 from storage.port import Facts, View
 

@@ -5,9 +5,9 @@ from dataclasses import replace
 from datetime import datetime
 
 from handlers.unit_of_work import UnitOfWork
-from models.facts import Store
-from models.records import MessageContext, MessageRef
-from models.replays import (
+from models.messages import MessageContext, MessageRef
+from models.reference_data import Store
+from models.replay import (
     NOT_RECEIVED,
     ReplayAnswer,
     ReplayReason,

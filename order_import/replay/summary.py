@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from models.money import Money
-from models.replays import ReplayAnswer, ReplayResult
+from models.replay import ReplayAnswer, ReplayResult
 
 FIRST = 20
 """How many orders of each result are told one by one."""

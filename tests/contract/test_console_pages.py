@@ -17,7 +17,8 @@ from console.app import build_app
 from console.order_filter import CODES, FIELDS, SORTS
 from console.pages import live
 from models.blockers import BlockerCode
-from models.ledger import ChangeSet, OrderWrite, TopicPartition
+from models.change_set import ChangeSet, OrderWrite
+from models.messages import TopicPartition
 from order_import.clients import connect_storage
 from order_import.console_wiring import open_context
 from order_import.settings import Settings

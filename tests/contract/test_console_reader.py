@@ -15,7 +15,7 @@ from bson.decimal128 import Decimal128
 
 from models.amazon_order import AmazonStatus
 from models.order_query import OrderQuery, OrderSort
-from models.outcomes import ImportState, MissingDetail
+from models.outcome import ImportState, MissingDetail
 from storage.blocked_groups import stages_of
 from storage.console_reader import OrderRow, TooManyToSort
 from storage.console_state import AuditEntry, Session

@@ -13,22 +13,23 @@ import pytest_asyncio
 
 from models.amazon_order import AmazonStatus, FulfillmentChannel
 from models.blockers import BlockerCode
+from models.change_set import ChangeSet, OrderWrite
+from models.checkpoint import OffsetReset
 from models.commands import OrderCursor
 from models.dead_letters import DeadLetterFilter, Redrive
-from models.facts import CommerceStatus
-from models.ledger import ChangeSet, OffsetReset, OrderWrite, TopicPartition
+from models.messages import DeadLetterCode, TopicPartition
 from models.order_query import Cursor, OrderQuery, OrderSort
-from models.outcomes import Created, ImportState, SkipReason, WaitingReason
-from models.refusals import DeadLetterCode
-from models.replays import RecordedAnswer, ReplayAnswer, ReplayResult, Selection
+from models.outcome import Created, ImportState, SkipReason, WaitingReason
+from models.reference_data import CommerceStatus
+from models.replay import RecordedAnswer, ReplayAnswer, ReplayResult, Selection
 from storage.console_state import AuditEntry, Session
 from storage.driver import Driver
 from storage.indexes import INDEXES
-from storage.mongo import MongoStorage, open_storage
 from storage.mongo_console import MongoConsoleState, open_console
 from storage.mongo_console_reader import MongoConsoleReader
 from storage.mongo_dead_letters import MongoDeadLetters, open_dead_letters
 from storage.mongo_reader import MongoReader, open_reader
+from storage.mongo_storage import MongoStorage, open_storage
 from storage.port import Transaction
 from storage.transaction import MongoTransaction
 from tests.builders import (

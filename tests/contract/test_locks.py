@@ -16,16 +16,18 @@ import pytest
 from typing_extensions import override
 
 from handlers.unit_of_work import UnitOfWork
+from models.change_set import ChangeSet
+from models.checkpoint import Checkpoint
 from models.commands import Recheck
-from models.ledger import ChangeSet, Checkpoint, CommandMessage, TopicPartition
-from models.outcomes import Created
-from models.records import OrderRecord
+from models.messages import CommandMessage, TopicPartition
+from models.order_record import OrderRecord
+from models.outcome import Created
 from models.topics import TopicName
 from storage.driver import Driver
-from storage.mongo import MongoStorage, open_storage
+from storage.mongo_storage import MongoStorage, open_storage
 from storage.port import DEFAULT_STOCK, Storage, Transaction
 from storage.transaction import MongoTransaction
-from streams.agents import HANDLERS
+from streams.app import HANDLERS
 from tests.builders import KEY, NOW, Message, a_document, a_message, a_product, a_store
 from tests.contract.queries import Listening, Query
 from tests.fakes.memory import MemoryStorage

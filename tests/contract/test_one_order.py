@@ -16,18 +16,18 @@ import pytest
 from handlers.unit_of_work import UnitOfWork
 from models import keys
 from models.amazon_order import AmazonOrder
+from models.change_set import ChangeSet, OrderWrite
 from models.errors import DuplicateKey, StorageBusy
-from models.ledger import ChangeSet, OrderWrite, TopicPartition
-from models.outcomes import Created, Waiting, WaitingReason
-from models.records import OrderRecord
-from models.refusals import DeadLetterCode
+from models.messages import DeadLetterCode, TopicPartition
+from models.order_record import OrderRecord
+from models.outcome import Created, Waiting, WaitingReason
 from models.topics import TopicName
 from storage.driver import Driver
-from storage.mongo import MongoStorage, open_storage
+from storage.mongo_storage import MongoStorage, open_storage
 from storage.port import Transaction
 from storage.transaction import MongoTransaction
 from storage.writes import HISTORY_LENGTH
-from streams.agents import HANDLERS
+from streams.app import HANDLERS
 from tests.builders import (
     KEY,
     NOW,

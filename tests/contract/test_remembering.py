@@ -5,11 +5,11 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from models.ledger import ChangeSet
-from models.records import StockedProduct
+from models.change_set import ChangeSet
+from models.commerce_order import StockedProduct
 from storage.driver import Driver
 from storage.fact_cache import FactCache
-from storage.mongo import MongoStorage, open_storage
+from storage.mongo_storage import MongoStorage, open_storage
 from storage.port import DEFAULT_STOCK, Transaction
 from tests.builders import a_product
 

@@ -24,21 +24,14 @@ from models.amazon_order import (
 )
 from models.base import to_utc
 from models.blockers import BlockerCode
-from models.catalog import Catalog
-from models.commands import OrderCursor, Recheck, ReplayStep, Sync
+from models.change_set import ChangeSet, OrderWrite
+from models.checkpoint import Checkpoint, OffsetReset, Outgoing
+from models.commands import ALL_STORES, OrderCursor, Recheck, ReplayStep, Sync
+from models.commerce_order import CommerceLine, CommerceOrder, Reservation, StockedProduct
 from models.errors import DuplicateKey, Fenced, StorageBroken, TransactionTooLarge
-from models.facts import CommerceStatus, OrderNumberSource
-from models.ledger import (
-    ALL_STORES,
-    ChangeSet,
-    Checkpoint,
-    CommandMessage,
-    OffsetReset,
-    OrderWrite,
-    Outgoing,
-    TopicPartition,
-)
-from models.outcomes import (
+from models.messages import CommandMessage, TopicPartition
+from models.order_record import HistoryEntry, OrderRecord
+from models.outcome import (
     Created,
     MissingDetail,
     Outcome,
@@ -48,17 +41,10 @@ from models.outcomes import (
     WaitingReason,
     Withdrawn,
 )
-from models.records import (
-    CommerceLine,
-    CommerceOrder,
-    HistoryEntry,
-    OrderRecord,
-    Reservation,
-    StockedProduct,
-)
-from models.replays import ReplayAnswer, ReplayPart, ReplayResult, ReplayState
+from models.reference_data import Catalog, CommerceStatus, OrderNumberSource
+from models.replay import ReplayAnswer, ReplayPart, ReplayResult, ReplayState
 from storage.driver import Driver
-from storage.mongo import MongoStorage, open_storage
+from storage.mongo_storage import MongoStorage, open_storage
 from storage.order_documents import history_entry_from_document
 from storage.port import Storage, Transaction
 from storage.writes import HISTORY_LENGTH

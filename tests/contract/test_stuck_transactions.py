@@ -7,10 +7,11 @@ import pytest
 from pymongo.errors import OperationFailure
 
 from models.errors import StorageBusy, StorageUnavailable
-from models.ledger import TopicPartition
-from storage import mongo, mongo_errors
+from models.messages import TopicPartition
+from storage import mongo_errors
+from storage import mongo_storage as mongo
 from storage.driver import Driver
-from storage.mongo import open_storage
+from storage.mongo_storage import open_storage
 from storage.port import Transaction
 from tests.waiting import PATIENCE
 

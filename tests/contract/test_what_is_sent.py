@@ -10,9 +10,9 @@ from pymongo.monitoring import (
     CommandSucceededEvent,
 )
 
-from models.ledger import TopicPartition
+from models.messages import TopicPartition
 from storage.driver import Driver
-from storage.mongo import open_storage
+from storage.mongo_storage import open_storage
 from storage.port import Transaction
 
 SOURCE = TopicPartition("amazon.orders", 0)

@@ -7,9 +7,10 @@ from datetime import datetime
 
 from typing_extensions import override
 
+from models.checkpoint import Checkpoint, Outgoing
 from models.errors import Fenced
 from models.events import Event
-from models.ledger import Checkpoint, Outgoing, TopicPartition
+from models.messages import TopicPartition
 from storage.port import R, Storage, Transaction, View
 from tests.fakes.memory_contents import Contents
 from tests.fakes.memory_transaction import MemoryTransaction

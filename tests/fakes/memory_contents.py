@@ -2,10 +2,13 @@
 
 from dataclasses import dataclass, field
 
+from models.checkpoint import Checkpoint, OffsetReset
+from models.commerce_order import CommerceOrder, StockedProduct
+from models.dead_letters import DeadLetter
 from models.events import Event
-from models.facts import Listing, Store
-from models.ledger import Checkpoint, DeadLetter, OffsetReset, TopicPartition
-from models.records import CommerceOrder, HistoryEntry, OrderRecord, StockedProduct
+from models.messages import TopicPartition
+from models.order_record import HistoryEntry, OrderRecord
+from models.reference_data import Listing, Store
 from tests.fakes.memory_replays import KeptReplays
 
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from models.blockers import BlockerCode
-from models.ledger import ChangeSet
-from models.outcomes import Blocked, Skipped, SkipReason, Waiting, Withdrawn
-from models.records import OrderRecord
-from models.replays import RecordedAnswer, Replay, ReplayState, Selection
+from models.change_set import ChangeSet
+from models.order_record import OrderRecord
+from models.outcome import Blocked, Skipped, SkipReason, Waiting, Withdrawn
+from models.replay import RecordedAnswer, Replay, ReplayState, Selection
 from storage.order_documents import state_of
 from storage.replay_documents import LONG_AGO
 

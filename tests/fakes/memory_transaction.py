@@ -7,14 +7,16 @@ from datetime import UTC, datetime
 from typing_extensions import override
 
 from models import keys
-from models.catalog import Catalog
-from models.commands import OrderCursor
+from models.change_set import ChangeSet, OrderWrite
+from models.checkpoint import Checkpoint
+from models.commands import ALL_STORES, OrderCursor
+from models.commerce_order import CommerceOrder, StockedProduct
+from models.dead_letters import DeadLetter
 from models.errors import DuplicateKey, Fenced
-from models.facts import CommerceStatus, Listing, Product, Store
-from models.ledger import ALL_STORES, ChangeSet, Checkpoint, DeadLetter, OrderWrite
-from models.outcomes import Blocked
-from models.records import CommerceOrder, OrderRecord, StockedProduct
-from models.replays import RecordedAnswer, Replay, Selection, part_id
+from models.order_record import OrderRecord
+from models.outcome import Blocked
+from models.reference_data import Catalog, CommerceStatus, Listing, Product, Store
+from models.replay import RecordedAnswer, Replay, Selection, part_id
 from models.skus import pick_similar
 from storage.port import DEFAULT_STOCK, R, Transaction
 from storage.writes import HISTORY_LENGTH

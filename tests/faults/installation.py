@@ -20,7 +20,7 @@ from aiokafka.errors import KafkaError
 from pymongo import AsyncMongoClient
 from pymongo.errors import PyMongoError
 
-from models.replays import Replay, ReplayPart, ReplayState
+from models.replay import Replay, ReplayPart, ReplayState
 from order_import.clients import connect_storage
 from order_import.settings import Settings
 from order_import.topic_admin import create_topics

@@ -21,11 +21,12 @@ from handlers.rules import blockers
 from models.blockers import BlockerCode
 from models.errors import StorageUnavailable
 from models.events import Event
-from models.ledger import TopicPartition
-from storage import mongo, writes
+from models.messages import TopicPartition
+from storage import mongo_storage as mongo
+from storage import writes
 from storage.ledger_documents import checkpoint_id
 from storage.transaction import MongoTransaction
-from streams import agents
+from streams import app as agents
 from streams.assignment import PartitionAssignment
 from streams.processor import ParsedMessage, TopicProcessor
 from streams.publisher import Publisher

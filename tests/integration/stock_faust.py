@@ -22,9 +22,9 @@ from models.topics import READ_TOPICS, TopicName
 from order_import.clients import connect_storage
 from order_import.settings import Settings
 from storage.port import Transaction
-from streams import agents
+from streams import app as agents
 from streams import assignment as our_assignment
-from streams.agents import AppOptions, build_app
+from streams.app import AppOptions, build_app
 from streams.assignment import PartitionAssignment
 from tests.builders import NOW
 from tests.integration.losses import LOSSES, Work

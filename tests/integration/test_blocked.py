@@ -10,16 +10,16 @@ import pytest
 import pytest_asyncio
 
 from models.blockers import REMEDIES, Blocker, BlockerCode
-from models.ledger import ChangeSet, OrderWrite
+from models.change_set import ChangeSet, OrderWrite
 from models.money import Money
-from models.outcomes import Blocked, Skipped, SkipReason
-from models.records import OrderRecord
+from models.order_record import OrderRecord
+from models.outcome import Blocked, Skipped, SkipReason
 from models.topics import TopicName
 from order_import.embedded import EmbeddedServers
 from order_import.embedded.mongo import MongoEngine
 from storage.driver import Driver
-from storage.mongo import MongoStorage, open_storage
 from storage.mongo_reader import MongoReader, open_reader
+from storage.mongo_storage import MongoStorage, open_storage
 from tests.builders import a_record, an_order
 from tests.integration.commands import Commands
 from tests.integration.kit import System

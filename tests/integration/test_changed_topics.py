@@ -7,7 +7,7 @@ import pytest
 from aiokafka import TopicPartition as KafkaPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, RecordsToDelete
 
-from models.ledger import TopicPartition
+from models.messages import TopicPartition
 from order_import.health import check_health
 from order_import.topic_admin import create_topics
 from tests.faults.wire.batches import WireBatch
@@ -19,7 +19,8 @@ from tests.waiting import until
 SOON = """
 import sys
 from order_import.cli import main
-from streams import consumer, transport
+from streams import consumer
+from streams import transport
 consumer.METADATA_SECONDS = transport.METADATA_SECONDS = 1
 sys.argv = ["order-import", "worker"]
 main()

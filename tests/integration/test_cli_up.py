@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 
 from models.blockers import BlockerCode
-from models.outcomes import ImportState, SkipReason, WaitingReason
-from models.refusals import DeadLetterCode
+from models.messages import DeadLetterCode
+from models.outcome import ImportState, SkipReason, WaitingReason
 from order_import.demo.catalog import Catalog, make_stores
 from order_import.demo.orders import Day, News
 from order_import.nearby import DATA_DIR_VARIABLE

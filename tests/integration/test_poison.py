@@ -9,8 +9,7 @@ from typing import Any
 from aiokafka import AIOKafkaProducer
 
 from handlers.dead_letters import MAX_VALUE_BYTES
-from models.ledger import TopicPartition
-from models.refusals import DeadLetterCode
+from models.messages import DeadLetterCode, TopicPartition
 from models.topics import READ_TOPICS, TopicName
 from order_import.clients import new_consumer
 from storage.ledger_documents import checkpoint_id

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from handlers.blocker_check import STEP
-from models.replays import Selection
+from models.replay import Selection
 from models.topics import TOPICS, TopicName
 from order_import.clients import connect_storage, new_consumer
 from storage.driver import Driver

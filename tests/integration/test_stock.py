@@ -12,11 +12,13 @@ import pytest
 
 from handlers.import_policy import ImportPolicyHandler
 from handlers.unit_of_work import UnitOfWork
-from models.ledger import ChangeSet, Checkpoint, TopicPartition
+from models.change_set import ChangeSet
+from models.checkpoint import Checkpoint
+from models.messages import TopicPartition
 from models.topics import TopicName
 from order_import.embedded.servers import Addresses
 from storage.driver import Driver
-from storage.mongo import open_storage
+from storage.mongo_storage import open_storage
 from storage.port import Storage, Transaction
 from tests.builders import NOW, STORE, a_message, a_product, a_store
 from tests.fakes.memory import MemoryStorage

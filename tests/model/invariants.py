@@ -15,9 +15,10 @@ from models.amazon_order import (
     FulfillmentChannel,
     SalesChannel,
 )
-from models.facts import CommerceStatus
-from models.outcomes import Blocked, Created
-from models.records import CommerceOrder, OrderRecord, StockedProduct
+from models.commerce_order import CommerceOrder, StockedProduct
+from models.order_record import OrderRecord
+from models.outcome import Blocked, Created
+from models.reference_data import CommerceStatus
 from models.topics import TopicName
 from tests.fakes.memory_contents import Contents
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
+from models.change_set import ChangeSet
 from models.keys import commerce_order_id
-from models.ledger import ChangeSet
-from models.replays import ReplayPart
+from models.replay import ReplayPart
 from models.topics import TopicName
 from tests.builders import a_replay
 

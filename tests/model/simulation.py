@@ -15,13 +15,14 @@ from zlib import crc32
 
 from typing_extensions import override
 
+from models.checkpoint import Outgoing
 from models.errors import Fenced
 from models.events import Event
-from models.ledger import Outgoing, TopicPartition
-from models.outcomes import Blocked, Skipped, Waiting, Withdrawn
+from models.messages import TopicPartition
+from models.outcome import Blocked, Skipped, Waiting, Withdrawn
 from models.topics import READ_TOPICS, TopicName
 from storage.port import R, Transaction
-from streams.agents import HANDLERS
+from streams.app import HANDLERS
 from streams.messages import encode
 from streams.processor import Batch, TopicProcessor
 from streams.publisher import Publisher

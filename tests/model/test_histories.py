@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from handlers.rules.receive import receive
 from models.amazon_order import AmazonOrder
-from models.facts import CommerceStatus
-from models.outcomes import Created
+from models.outcome import Created
+from models.reference_data import CommerceStatus
 from tests.builders import (
     ORDER,
     a_commerce_order,

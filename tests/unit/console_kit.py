@@ -12,7 +12,7 @@ from console.app import build_app
 from console.cache import Cache
 from console.context import ConsoleContext
 from models.amazon_order import AmazonStatus, FulfillmentChannel
-from models.outcomes import ImportState
+from models.outcome import ImportState
 from storage.console_reader import OrderRow
 from storage.reader import OrderLine
 from tests.builders import money

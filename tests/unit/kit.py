@@ -8,21 +8,18 @@ from handlers import blocker_check
 from handlers.handler import Handler
 from handlers.unit_of_work import UnitOfWork
 from models import keys
+from models.change_set import ChangeSet
+from models.checkpoint import Checkpoint, Outgoing
+from models.commerce_order import CommerceOrder
+from models.dead_letters import DeadLetter
 from models.decision import Decision
 from models.events import Event
-from models.ledger import (
-    ChangeSet,
-    Checkpoint,
-    CommandMessage,
-    DeadLetter,
-    Outgoing,
-    TopicPartition,
-)
-from models.records import CommerceOrder, OrderRecord
-from models.replays import ReplayPart
+from models.messages import CommandMessage, TopicPartition
+from models.order_record import OrderRecord
+from models.replay import ReplayPart
 from models.topics import TopicName
 from storage.port import Transaction
-from streams.agents import HANDLERS
+from streams.app import HANDLERS
 from streams.messages import encode
 from streams.processor import MAX_WEIGHT
 from tests.builders import KEY, NOW, Message, a_message, a_replay

@@ -6,11 +6,12 @@ from datetime import datetime
 
 from typing_extensions import override
 
+from models.checkpoint import OffsetReset
 from models.errors import StorageUnavailable
-from models.facts import Store
-from models.ledger import OffsetReset, TopicPartition
+from models.messages import TopicPartition
 from models.order_query import OrderQuery
-from models.outcomes import ImportState
+from models.outcome import ImportState
+from models.reference_data import Store
 from storage.reader import (
     BlockedGroup,
     OrderHistory,

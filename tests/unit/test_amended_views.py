@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from models.amazon_order import Address, Buyer
+from models.commerce_order import CommerceLine, CommerceOrder, Reservation
 from models.events import FieldChange
-from models.outcomes import Created
-from models.records import CommerceLine, CommerceOrder, Reservation
+from models.outcome import Created
 from order_import.cli import main
 from storage.reader import OrderHistory
 from tests.builders import (

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from handlers.rules.check_order import check_order
 from handlers.rules.receive import receive
 from models.amazon_order import Address, AmazonOrder
-from models.catalog import Catalog
-from models.facts import CommerceStatus
-from models.records import CommerceOrder, OrderRecord
+from models.commerce_order import CommerceOrder
+from models.order_record import OrderRecord
+from models.reference_data import Catalog, CommerceStatus
 from tests.builders import (
     STORE,
     a_catalog,

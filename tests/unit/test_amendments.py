@@ -8,8 +8,8 @@ import pytest
 
 from handlers.rules.amendments import products_to_grow_by
 from models.events import Event
-from models.ledger import CommandMessage
-from models.outcomes import Blocked, Created
+from models.messages import CommandMessage
+from models.outcome import Blocked, Created
 from models.topics import TopicName
 from tests.builders import (
     ORDER,

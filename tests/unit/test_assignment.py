@@ -8,9 +8,9 @@ import pytest
 
 from handlers.handler import Handler
 from handlers.unit_of_work import UnitOfWork
+from models.checkpoint import Checkpoint, OffsetReset
 from models.errors import Fenced
-from models.ledger import Checkpoint, OffsetReset, TopicPartition
-from models.messages import Incoming
+from models.messages import Incoming, TopicPartition
 from storage.port import Transaction
 from streams.assignment import LogBounds, PartitionAssignment
 from streams.processor import MAX_WEIGHT, Batch

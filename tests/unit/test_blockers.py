@@ -9,7 +9,7 @@ import pytest
 from handlers.rules.blockers import depends_on, find_blockers, needs_of
 from models.amazon_order import FulfillmentChannel
 from models.blockers import REMEDIES, Blocker, BlockerCode
-from models.catalog import Catalog
+from models.reference_data import Catalog
 from tests.builders import STORE, a_catalog, a_product, a_store, an_item, an_order
 
 NOT_IN_CATALOG, DISABLED, OUT_OF_STOCK = BlockerCode

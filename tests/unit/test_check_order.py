@@ -7,9 +7,9 @@ import pytest
 from handlers.rules.check_order import check_order
 from models import keys
 from models.amazon_order import AmazonStatus, FulfillmentChannel
+from models.commerce_order import Reservation
 from models.decision import Decision
-from models.facts import CommerceStatus, OrderNumberSource
-from models.outcomes import (
+from models.outcome import (
     Blocked,
     Created,
     Skipped,
@@ -18,7 +18,7 @@ from models.outcomes import (
     WaitingReason,
     Withdrawn,
 )
-from models.records import Reservation
+from models.reference_data import CommerceStatus, OrderNumberSource
 from tests.builders import (
     KEY,
     NOW,

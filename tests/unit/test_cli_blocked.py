@@ -8,9 +8,9 @@ from decimal import Decimal
 import pytest
 
 from models.blockers import REMEDIES, BlockerCode
-from models.facts import Store
 from models.money import Money
-from models.outcomes import ImportState
+from models.outcome import ImportState
+from models.reference_data import Store
 from order_import.cli import main
 from order_import.words import system_message_of
 from storage.reader import BlockedGroup

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from handlers.payloads import read_payload
 from models.amazon_order import AmazonStatus
-from models.refusals import DeadLetterCode
+from models.messages import DeadLetterCode
 from models.topics import TopicName
 from order_import.demo.catalog import Catalog, make_stores
 from order_import.demo.orders import Day, DemoOrder, News, Telling

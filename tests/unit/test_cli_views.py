@@ -17,10 +17,12 @@ from models.amazon_order import (
     OrderItem,
 )
 from models.blockers import REMEDIES, Blocker, BlockerCode
-from models.facts import CommerceStatus, Store
-from models.ledger import OffsetReset, TopicPartition
+from models.checkpoint import OffsetReset
+from models.labels import MISSING_DETAILS, REASONS
+from models.messages import MessageRef, TopicPartition
 from models.money import Money
-from models.outcomes import (
+from models.order_record import HistoryEntry, OrderRecord
+from models.outcome import (
     DETAILS_OVERDUE,
     Blocked,
     ImportState,
@@ -29,8 +31,7 @@ from models.outcomes import (
     Waiting,
     WaitingReason,
 )
-from models.records import HistoryEntry, MessageRef, OrderRecord
-from models.words import MISSING_DETAILS, REASONS
+from models.reference_data import CommerceStatus, Store
 from order_import.cli import main
 from order_import.cli.status import health_as_json, show_health
 from order_import.health import Health, ServerHealth

@@ -9,10 +9,10 @@ from faust.types import TP
 
 from handlers.handler import Handler
 from handlers.unit_of_work import UnitOfWork
-from models.ledger import Checkpoint, Outgoing, TopicPartition
-from models.messages import Incoming
+from models.checkpoint import Checkpoint, Outgoing
+from models.messages import Incoming, TopicPartition
 from storage.port import Transaction
-from streams.agents import AppOptions, build_app
+from streams.app import AppOptions, build_app
 from streams.assignment import LogBounds, PartitionAssignment
 from streams.processor import Batch
 from tests.builders import NOW, a_command, a_message

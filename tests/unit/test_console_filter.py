@@ -15,7 +15,7 @@ from console.cursors import read_cursor, write_cursor
 from console.order_filter import read_filter
 from models.amazon_order import AmazonStatus, FulfillmentChannel
 from models.order_query import Cursor, OrderQuery, OrderSort
-from models.outcomes import ImportState
+from models.outcome import ImportState
 from storage.console_queries import by_state, filter_of, stretches
 from storage.console_search import Pieces
 from storage.console_windows import windows

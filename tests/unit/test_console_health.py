@@ -5,7 +5,8 @@ import re
 import pytest
 
 from console.health_port import HealthReport, ServerHealth
-from models.ledger import OffsetReset, TopicPartition
+from models.checkpoint import OffsetReset
+from models.messages import TopicPartition
 from tests.unit.console_kit import NOW, a_client, a_context
 
 

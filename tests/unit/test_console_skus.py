@@ -8,9 +8,9 @@ from typing import Any
 import httpx
 
 from models.blockers import BlockerCode
-from models.facts import Listing, Product, Store
+from models.commerce_order import StockedProduct
 from models.order_query import OrderQuery
-from models.records import StockedProduct
+from models.reference_data import Listing, Product, Store
 from storage.reader import BlockedGroup, OrderHistory
 from tests.builders import (
     KEY,

@@ -7,9 +7,9 @@ from typing import Any
 import httpx
 import pytest
 
-from models.facts import Store
 from models.order_query import OrderQuery
-from models.outcomes import ImportState
+from models.outcome import ImportState
+from models.reference_data import Store
 from storage.console_reader import Found
 from storage.console_state import AuditEntry
 from tests.builders import STORE, a_store

@@ -11,9 +11,9 @@ import pytest
 
 from console.formatting import Formatter
 from console.language import translator
-from models.facts import Store
 from models.order_query import OrderQuery
-from models.outcomes import ImportState, MissingDetail, Waiting, WaitingReason
+from models.outcome import ImportState, MissingDetail, Waiting, WaitingReason
+from models.reference_data import Store
 from storage.console_reader import Activity, Hour, OrderRow
 from storage.reader import OrderHistory
 from tests.builders import KEY, ORDER, STORE, a_record, a_store

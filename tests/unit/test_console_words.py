@@ -17,9 +17,9 @@ from console.german import GERMAN
 from console.language import preferred, translator
 from console.web import _FLASHES, NAVIGATION
 from models.blockers import REMEDIES, BlockerCode
+from models.labels import DEAD_LETTER_CAUSES, DEAD_LETTER_REMEDIES, DECISIONS
 from models.money import Money
-from models.outcomes import SkipReason, WaitingReason
-from models.words import DEAD_LETTER_CAUSES, DEAD_LETTER_REMEDIES, DECISIONS
+from models.outcome import SkipReason, WaitingReason
 from tests.builders import a_store
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)

@@ -10,8 +10,8 @@ from jsonschema import Draft7Validator, Draft202012Validator
 
 from handlers.payloads import read_payload
 from models.commands import COMMAND
-from models.facts import Listing, OrderUpdate, Product, Store
-from models.refusals import DeadLetterCode
+from models.messages import DeadLetterCode
+from models.reference_data import Listing, OrderUpdate, Product, Store
 from models.topics import READ_TOPICS, TOPICS, TopicName
 from order_import.cli import main
 from order_import.contract.document import asyncapi_document

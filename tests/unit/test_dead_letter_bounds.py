@@ -13,9 +13,9 @@ from handlers.dead_letters import (
     MAX_VALUE_BYTES,
     to_dead_letter,
 )
+from models.checkpoint import Checkpoint
 from models.dead_letters import COUNT_HEADER, DeadLetterLine
-from models.ledger import Checkpoint, Header, TopicPartition
-from models.refusals import DeadLetterCode, Rejection
+from models.messages import DeadLetterCode, Header, Rejection, TopicPartition
 from models.topics import MAX_PUBLISHED_BYTES
 from order_import.dead_letters.redrive import _refusal as why_not_redriven
 from order_import.settings import Settings

@@ -11,10 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from models.dead_letters import Redrive, StoredDeadLetter, chain_of
-from models.ledger import DeadLetter
-from models.refusals import DeadLetterCode
-from models.words import DEAD_LETTER_CAUSES, DEAD_LETTER_REMEDIES
+from models.dead_letters import DeadLetter, Redrive, StoredDeadLetter, chain_of
+from models.labels import DEAD_LETTER_CAUSES, DEAD_LETTER_REMEDIES
+from models.messages import DeadLetterCode
 from order_import.cli.dead_letters_view import show_letter
 from order_import.dead_letters.forms import _BY_FIELD, _HEADERS
 from order_import.dead_letters.masking import MASK, masked, masked_text

@@ -9,7 +9,7 @@ import pytest
 from typing_extensions import override
 
 from models.dead_letters import DeadLetterFilter, DeadLetterLine, Redrive, StoredDeadLetter
-from models.refusals import DeadLetterCode
+from models.messages import DeadLetterCode
 from order_import.cli import main
 from order_import.dead_letters import redrive
 from order_import.settings import Settings

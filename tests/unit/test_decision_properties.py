@@ -17,10 +17,9 @@ from handlers.rules.import_policy import apply_import_policy
 from handlers.rules.receive import receive
 from handlers.unit_of_work import UnitOfWork
 from models.amazon_order import AmazonOrder, AmazonStatus, FulfillmentChannel, OrderItem
-from models.catalog import Catalog
-from models.facts import Product, Store
-from models.outcomes import Blocked, Created
-from models.records import OrderRecord
+from models.order_record import OrderRecord
+from models.outcome import Blocked, Created
+from models.reference_data import Catalog, Product, Store
 from storage.port import Facts
 from tests.builders import (
     INTEGRATED,

@@ -10,8 +10,7 @@ from aiokafka import TopicPartition as KafkaPartition
 from aiokafka.consumer.fetcher import PartitionRecords
 from aiokafka.record.memory_records import MemoryRecords
 
-from models.ledger import TopicPartition
-from models.refusals import DeadLetterCode
+from models.messages import DeadLetterCode, TopicPartition
 from models.topics import MAX_MESSAGE_BYTES
 from streams import decoding
 from streams.decoding import MOST_BYTES, FetchedRecords, Record

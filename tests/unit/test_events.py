@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from handlers.rules.check_order import check_order
 from handlers.rules.decision_builder import DecisionBuilder
 from models.amazon_order import Address, AmazonStatus, Buyer
+from models.commerce_order import CommerceLine
 from models.events import Event, FieldChange
-from models.facts import CommerceStatus
-from models.ledger import CommandMessage
-from models.messages import header
-from models.outcomes import SkipReason
-from models.records import CommerceLine, OrderRecord
+from models.messages import CommandMessage, header
+from models.order_record import OrderRecord
+from models.outcome import SkipReason
+from models.reference_data import CommerceStatus
 from models.topics import TopicName
 from streams.messages import encode
 from tests.builders import (

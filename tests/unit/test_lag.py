@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from aiokafka import TopicPartition
 
-from models.refusals import DeadLetterCode, Rejection
+from models.messages import DeadLetterCode, Rejection
 from order_import.lag import LagMeter
 from order_import.settings import Settings
 from streams.decoding import Record

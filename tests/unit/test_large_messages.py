@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 from typing_extensions import override
 
-from models.ledger import ChangeSet, DeadLetter, TopicPartition
+from models.change_set import ChangeSet
+from models.dead_letters import DeadLetter
+from models.messages import TopicPartition
 from models.topics import TopicName
 from storage.port import R, Transaction
-from streams.agents import HANDLERS
+from streams.app import HANDLERS
 from streams.processor import Batch, TopicProcessor
 from tests.builders import NOW, STORE, Message, a_message, a_product, a_store
 from tests.fakes.memory import MemoryStorage

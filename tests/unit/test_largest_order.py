@@ -7,8 +7,8 @@ from handlers.payloads import read_payload
 from handlers.rules.decision_builder import DecisionBuilder
 from handlers.rules.receive import CHANGES_KEPT, receive
 from models.amazon_order import MAX_LINES, AmazonOrder, OrderItem
-from models.outcomes import Created
-from models.records import CommerceLine, CommerceOrder
+from models.commerce_order import CommerceLine, CommerceOrder
+from models.outcome import Created
 from models.topics import MAX_PUBLISHED_BYTES
 from storage.commerce_documents import commerce_order_to_document
 from storage.order_documents import history_entry_to_document, order_to_document

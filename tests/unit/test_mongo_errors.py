@@ -27,7 +27,7 @@ from models.errors import (
     StorageUnavailable,
     TransactionTooLarge,
 )
-from storage import mongo
+from storage import mongo_storage as mongo
 from storage.mongo_errors import Meaning, WriteConflict, inside, meaning_of, translated
 
 CANARY = "Jane Canary-Doe"

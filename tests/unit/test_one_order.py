@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from models.amazon_order import AmazonStatus
-from models.ledger import DeadLetter
-from models.outcomes import Created, Skipped, SkipReason, Waiting, WaitingReason, Withdrawn
-from models.refusals import DeadLetterCode
+from models.dead_letters import DeadLetter
+from models.messages import DeadLetterCode
+from models.outcome import Created, Skipped, SkipReason, Waiting, WaitingReason, Withdrawn
 from models.topics import TopicName
 from tests.builders import (
     KEY,

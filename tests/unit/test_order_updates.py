@@ -11,10 +11,10 @@ from handlers.rules.order_updates import apply_update, complete_shipped
 from handlers.rules.receive import receive
 from handlers.rules.reservations import release_counted
 from models.amazon_order import AmazonStatus
+from models.commerce_order import CommerceOrder, Reservation
 from models.decision import Decision
-from models.facts import CommerceStatus
-from models.outcomes import Created
-from models.records import CommerceOrder, Reservation
+from models.outcome import Created
+from models.reference_data import CommerceStatus
 from tests.builders import (
     NOW,
     ORDER,

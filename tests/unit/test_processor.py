@@ -11,19 +11,18 @@ from typing_extensions import override
 
 from handlers.handler import Handler
 from handlers.unit_of_work import UnitOfWork
+from models.checkpoint import Checkpoint, OffsetReset, Outgoing
+from models.dead_letters import DeadLetter
 from models.errors import DuplicateKey, Fenced, StorageUnavailable, TransactionTooLarge
 from models.events import Event
-from models.ledger import (
-    Checkpoint,
+from models.messages import (
     CommandMessage,
-    DeadLetter,
-    OffsetReset,
-    Outgoing,
+    DeadLetterCode,
+    Incoming,
+    MessageRef,
+    Rejection,
     TopicPartition,
 )
-from models.messages import Incoming
-from models.records import MessageRef
-from models.refusals import DeadLetterCode, Rejection
 from storage.port import Transaction
 from streams import processor as processor_module
 from streams.decoding import Record

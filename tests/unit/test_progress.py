@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from models.errors import BrokerUnavailable, StorageUnavailable
-from models.ledger import TopicPartition
+from models.messages import TopicPartition
 from order_import.demo import show
 from order_import.embedded import EmbeddedServers, servers
 from order_import.lag import TopicLag

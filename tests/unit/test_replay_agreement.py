@@ -14,8 +14,9 @@ import pytest
 from handlers import blocker_check
 from models import keys
 from models.blockers import BlockerCode
-from models.ledger import ChangeSet, OrderWrite
-from models.outcomes import (
+from models.change_set import ChangeSet, OrderWrite
+from models.order_record import OrderRecord
+from models.outcome import (
     Blocked,
     Created,
     Outcome,
@@ -25,8 +26,7 @@ from models.outcomes import (
     WaitingReason,
     Withdrawn,
 )
-from models.records import OrderRecord
-from models.replays import ReplayAnswer, Selection
+from models.replay import ReplayAnswer, Selection
 from order_import.replay import plan
 from order_import.replay.plan import dry_run, select_keys
 from storage.port import Transaction

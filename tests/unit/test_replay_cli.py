@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 from rich.console import Console
 
-from models.replays import ReplayAnswer, ReplayReason, ReplayResult
+from models.replay import ReplayAnswer, ReplayReason, ReplayResult
 from order_import.cli import main
 from order_import.cli.replay_view import show_dry_run, summary_as_json
 from order_import.replay.summary import Summary

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from models.facts import Listing, Product, Store
-from models.ledger import ChangeSet, OrderWrite
-from models.outcomes import (
+from models.change_set import ChangeSet, OrderWrite
+from models.commerce_order import CommerceOrder
+from models.order_record import OrderRecord
+from models.outcome import (
     Created,
     ImportState,
     Skipped,
@@ -18,8 +19,8 @@ from models.outcomes import (
     WaitingReason,
     Withdrawn,
 )
-from models.records import CommerceOrder, OrderRecord
-from models.replays import ReplayAnswer, ReplayReason, ReplayResult, Selection
+from models.reference_data import Listing, Product, Store
+from models.replay import ReplayAnswer, ReplayReason, ReplayResult, Selection
 from order_import.replay import plan
 from order_import.replay.assumptions import BadAssumption, parse_assumptions
 from order_import.replay.naming import OrderNotNamed, resolve_orders

@@ -8,11 +8,11 @@ import pytest
 from handlers import blocker_check
 from models.commands import ReplayStep
 from models.errors import BrokerUnavailable
-from models.ledger import CommandMessage
-from models.replays import Replay, ReplayState, Selection
+from models.messages import CommandMessage
+from models.replay import Replay, ReplayState, Selection
 from models.topics import TopicName
-from order_import.operations import replay as operation
-from order_import.operations.replay import Request, begin, cancel, follow, sum_up
+from order_import.operations import replay_jobs as operation
+from order_import.operations.replay_jobs import Request, begin, cancel, follow, sum_up
 from tests.builders import NOW, STORE, a_document, a_product, a_store, later
 from tests.unit.kit import World
 

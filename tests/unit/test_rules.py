@@ -11,9 +11,8 @@ from handlers.rules.import_policy import apply_import_policy
 from models.amazon_order import AmazonStatus
 from models.blockers import BlockerCode
 from models.events import Event
-from models.facts import CommerceStatus
-from models.ledger import CommandMessage
-from models.outcomes import (
+from models.messages import CommandMessage
+from models.outcome import (
     Admitted,
     Blocked,
     Created,
@@ -23,6 +22,7 @@ from models.outcomes import (
     WaitingReason,
     Withdrawn,
 )
+from models.reference_data import CommerceStatus
 from models.topics import TopicName
 from tests.builders import (
     INTEGRATED,

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from models.outcomes import (
+from models.outcome import (
     Blocked,
     Created,
     Skipped,
@@ -13,7 +13,7 @@ from models.outcomes import (
     WaitingReason,
     Withdrawn,
 )
-from models.replays import Selection
+from models.replay import Selection
 from models.topics import TopicName
 from order_import.replay.plan import select_keys
 from tests.builders import (

@@ -12,13 +12,12 @@ from handlers import blocker_check
 from handlers.blocker_check import STEP
 from handlers.unit_of_work import UnitOfWork
 from models.events import Event
-from models.facts import CommerceStatus
-from models.ledger import CommandMessage, TopicPartition
-from models.outcomes import Blocked, Created, Waiting, WaitingReason
-from models.refusals import DeadLetterCode
+from models.messages import CommandMessage, DeadLetterCode, TopicPartition
+from models.outcome import Blocked, Created, Waiting, WaitingReason
+from models.reference_data import CommerceStatus
 from models.topics import TopicName
 from storage.port import Transaction
-from streams.agents import HANDLERS
+from streams.app import HANDLERS
 from tests.builders import (
     KEY,
     NOW,

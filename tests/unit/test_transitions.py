@@ -6,7 +6,7 @@ import pytest
 
 from handlers.rules.transitions import next_outcome, settle
 from models.decision import Decision
-from models.outcomes import (
+from models.outcome import (
     Admitted,
     Created,
     Outcome,

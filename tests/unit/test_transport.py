@@ -21,8 +21,9 @@ from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage
 
-from models.ledger import Checkpoint, TopicPartition
-from streams.agents import HANDLERS, AppOptions, build_app
+from models.checkpoint import Checkpoint
+from models.messages import TopicPartition
+from streams.app import HANDLERS, AppOptions, build_app
 from streams.assignment import LogBounds, PartitionAssignment
 from streams.decoding import Record
 from streams.transport import LedgerConsumer, LedgerConsumerThread

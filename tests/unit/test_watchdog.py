@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from models.ledger import TopicPartition
+from models.messages import TopicPartition
 from order_import.heartbeat import beat
 from streams.watchdog import Progress, Watchdog
 from tests.waiting import PATIENCE

@@ -12,8 +12,9 @@ from typing import Any, cast
 
 from typing_extensions import override
 
+from models.checkpoint import Checkpoint, Outgoing
 from models.events import Event
-from models.ledger import Checkpoint, Outgoing, TopicPartition
+from models.messages import TopicPartition
 from storage.port import DEFAULT_STOCK, R, Transaction, View
 from tests.fakes.memory import MemoryStorage
 from tests.fakes.memory_contents import Contents

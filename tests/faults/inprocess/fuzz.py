@@ -14,14 +14,15 @@ from typing import Any, NamedTuple
 import bson
 
 from handlers.unit_of_work import UnitOfWork
-from models.ledger import Checkpoint, DeadLetter, TopicPartition
-from models.refusals import DeadLetterCode
+from models.checkpoint import Checkpoint
+from models.dead_letters import DeadLetter
+from models.messages import DeadLetterCode, TopicPartition
 from models.topics import TopicName
 from order_import.contract.examples import read_examples
 from storage.ledger_documents import reference_to_document
 from storage.port import Transaction
 from storage.writes import operations
-from streams.agents import HANDLERS
+from streams.app import HANDLERS
 from streams.messages import encode
 from tests.builders import NOW, Message
 from tests.fakes.memory import MemoryStorage

@@ -7,7 +7,7 @@ from zlib import crc32
 
 from aiokafka.errors import KafkaError, OutOfOrderSequenceNumber, ProducerClosed
 
-from models.ledger import TopicPartition
+from models.messages import TopicPartition
 from models.topics import TOPICS
 from tests.faults.inprocess import clock
 from tests.faults.inprocess.power import Power

@@ -8,8 +8,8 @@ from typing import Any
 from aiokafka.errors import KafkaError
 
 from models.errors import Fenced
-from models.ledger import TopicPartition
-from streams.agents import HANDLERS
+from models.messages import TopicPartition
+from streams.app import HANDLERS
 from streams.assignment import DrainTimeout, LogBounds, PartitionAssignment
 from streams.processor import Batch
 from streams.publisher import Publisher

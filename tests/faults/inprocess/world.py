@@ -3,7 +3,8 @@
 import asyncio
 import json
 
-from models.ledger import Checkpoint, TopicPartition
+from models.checkpoint import Checkpoint
+from models.messages import TopicPartition
 from models.topics import READ_TOPICS
 from tests.faults.inprocess import judge
 from tests.faults.inprocess.database import Broken, Database

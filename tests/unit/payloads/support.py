@@ -6,7 +6,7 @@ from typing import Any
 
 from handlers.payloads import ParseResult, read_payload
 from models.amazon_order import AmazonOrder, OrderItem
-from models.refusals import DeadLetterCode
+from models.messages import DeadLetterCode
 
 ROOT = Path(__file__).parents[3]
 

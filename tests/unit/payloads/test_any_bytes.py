@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from handlers.payloads import MAX_BYTES, ParseResult, read_payload
 from models.amazon_order import AmazonOrder
-from models.refusals import DeadLetterCode
+from models.messages import DeadLetterCode
 
 from .support import AMAZONS, SAMPLES, as_bytes
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from handlers.payloads import ParseResult
-from models.refusals import DeadLetterCode
+from models.messages import DeadLetterCode
 
 from .support import order_of, read, refused, sample
 

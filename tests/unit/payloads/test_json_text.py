@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from handlers.payloads import read_payload
 from handlers.payloads.json_text import parse_json
-from models.refusals import DeadLetterCode
+from models.messages import DeadLetterCode
 
 from .support import AMAZONS, SAMPLES
 

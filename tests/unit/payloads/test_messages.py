@@ -6,7 +6,7 @@ import pytest
 
 from handlers.payloads import MAX_BYTES, ParseResult, read_payload
 from models.amazon_order import AmazonOrder
-from models.refusals import DeadLetterCode
+from models.messages import DeadLetterCode
 
 from .support import AMAZONS, SAMPLES, as_bytes, read, refused, sample
 

@@ -8,7 +8,7 @@ import pytest
 
 from handlers.payloads import read_payload
 from models.amazon_order import AmazonOrder, AmazonStatus, FulfillmentChannel, OrderItem
-from models.refusals import DeadLetterCode
+from models.messages import DeadLetterCode
 
 from .support import as_bytes, order_of, refused, sample
 

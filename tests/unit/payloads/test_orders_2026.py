@@ -16,8 +16,8 @@ from models.amazon_order import (
     Package,
     SalesChannel,
 )
+from models.messages import DeadLetterCode
 from models.money import Money
-from models.refusals import DeadLetterCode
 
 from .support import item_of, order_of, read, refused, sample
 

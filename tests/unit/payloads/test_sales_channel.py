@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from models.amazon_order import SalesChannel
-from models.refusals import DeadLetterCode
+from models.messages import DeadLetterCode
 
 from .support import order_of, refused, sample
 

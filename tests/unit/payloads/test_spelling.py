@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from handlers.payloads import read_payload
-from models.refusals import DeadLetterCode
+from models.messages import DeadLetterCode
 
 from .support import AMAZONS, SAMPLES, read, refused, sample
 

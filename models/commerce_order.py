@@ -1,71 +1,11 @@
-"""What is stored: an order with its outcome and history, and a Commerce order with its holds."""
+"""TODO models.commerce_order."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 
-from models.amazon_order import AmazonOrder, FulfillmentChannel, OrderItem
-from models.facts import CommerceStatus, Product
+from models.amazon_order import FulfillmentChannel, OrderItem
 from models.money import Money
-from models.outcomes import Outcome
-
-
-@dataclass(frozen=True, slots=True)
-class MessageRef:
-    """The Kafka message something was decided for. `traceparent` is W3C's, if it had one."""
-
-    topic: str
-    partition: int
-    offset: int
-    traceparent: str | None = field(default=None, compare=False)
-
-
-@dataclass(frozen=True, slots=True)
-class MessageContext:
-    """For which message, and when, a decision is taken."""
-
-    cause: MessageRef
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class HistoryEntry:
-    """One thing that happened to an order, in `amazon_orders.history`.
-
-    `facts` are what the decision was taken on, with their versions; `events` the ids of what
-    went out for it.
-    """
-
-    at: datetime
-    cause: MessageRef
-    what: str
-    reasons: tuple[str, ...] = ()
-    facts: Mapping[str, object] = field(default_factory=dict)
-    events: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class OrderRecord:
-    """All that is known of one Amazon order, and what became of it.
-
-    `depends_on` are the keys of the facts whose change may free it (see `models.keys`). `sequence`
-    is that of the last event.
-    """
-
-    store_id: str
-    order: AmazonOrder
-    outcome: Outcome
-    depends_on: tuple[str, ...]
-    sequence: int
-    received: int
-    ignored: int
-    received_at: datetime
-    decided_at: datetime
-
-    @property
-    def key(self) -> str:
-        """`store/order`, its `_id` and its key on Kafka."""
-        return f"{self.store_id}/{self.order.amazon_order_id}"
+from models.reference_data import CommerceStatus, Product
 
 
 @dataclass(frozen=True, slots=True)

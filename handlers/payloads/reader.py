@@ -8,12 +8,10 @@ from pydantic import ValidationError
 
 from handlers.payloads import document, notifications, orders_2026, orders_v0
 from handlers.payloads.json_text import BLANK, parse_json
-from handlers.payloads.problems import SHOWN, joined, problems_of
-from handlers.payloads.reading import ParseResult
-from handlers.payloads.spelling import by_letters, respelled, spelling_expected
-from handlers.payloads.wire import Object, with_currency
+from handlers.payloads.result import SHOWN, ParseResult, joined, problems_of
+from handlers.payloads.wire import Object, by_letters, respelled, spelling_expected, with_currency
 from models.amazon_order import AmazonOrder
-from models.refusals import DeadLetterCode, Rejection
+from models.messages import DeadLetterCode, Rejection
 
 MAX_BYTES = 1_000_000
 """The longest message that is read."""

@@ -1,4 +1,4 @@
-"""What is wrong with a payload, in words that never hold any of its values."""
+"""What was understood of one message."""
 
 from collections.abc import Iterable
 
@@ -6,6 +6,23 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from handlers.payloads.fields import EXPECTED
+from models.amazon_order import AmazonOrder
+from models.base import Value
+from models.messages import Rejection
+
+
+class ParseResult(Value):
+    """The orders of one message, and why it, or a part of it, was not understood.
+
+    Both may be there: a page with one bad order gives the good ones and names the bad one.
+    Neither is there for an empty page, which is understood and says nothing.
+    """
+
+    orders: tuple[AmazonOrder, ...] = ()
+    """In the order of the payload."""
+    refusal: Rejection | None = None
+    """Why the message goes to the dead letters too."""
+
 
 SHOWN = 3
 """How many problems one message names; the rest are counted."""

@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from models.money import Money
-from models.outcomes import ImportState
+from models.outcome import ImportState
 
 ALREADY_CREATED = "already-created"
 """Refused: there is a Commerce order, and there is one for ever (rule 18)."""

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 
 from models.blockers import BlockerCode
-from models.outcomes import MissingDetail, SkipReason, WaitingReason
-from models.refusals import DeadLetterCode
+from models.messages import DeadLetterCode
+from models.outcome import MissingDetail, SkipReason, WaitingReason
 
 REASONS: Mapping[str, str] = {
     BlockerCode.NOT_IN_CATALOG: "The item does not exist in the Commerce catalog",

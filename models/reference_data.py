@@ -1,11 +1,15 @@
 """Facts orders are judged by: stores, products, listings, and Commerce's order updates."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Self
 
 from pydantic import Field, model_validator
 
+from models import keys
 from models.base import Identifier, Sku, UtcTime, Value
+from models.commerce_order import StockedProduct
 
 
 class OrderNumberSource(StrEnum):
@@ -84,3 +88,21 @@ class OrderUpdate(Value):
         ):
             raise ValueError("commerce_order_id, or store_id and amazon_order_id, must be given")
         return self
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """Listings and products.
+
+    `matches` gives the catalog SKU of `store/seller SKU`; a seller SKU without one stands for
+    the catalog SKU of the same name. A product that is not in `products` is not in the catalog;
+    `similar` has, for some of these, a SKU that is and looks alike (see `models.skus`).
+    """
+
+    matches: Mapping[str, str]
+    products: Mapping[str, StockedProduct]
+    similar: Mapping[str, str] = field(default_factory=dict)
+
+    def sku_of(self, store_id: str, seller_sku: str) -> str:
+        """Give the catalog SKU a seller SKU stands for."""
+        return self.matches.get(keys.listing_key(store_id, seller_sku), seller_sku)

@@ -21,7 +21,7 @@ from tenacity import (
 from typing_extensions import override
 
 from models.errors import OtherLayout, StorageBroken, StorageBusy, StorageUnavailable
-from models.ledger import TopicPartition
+from models.messages import TopicPartition
 from storage.driver import Driver, connected, in_transaction, settled
 from storage.indexes import INDEXES
 from storage.mongo_checkpoints import MongoCheckpoints

@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from handlers.blocker_check import STEP, step_of
+from models.change_set import ChangeSet
 from models.errors import BrokerUnavailable, TransientStorageError
 from models.keys import replay_id
-from models.ledger import ChangeSet, CommandMessage
-from models.replays import RecordedAnswer, Replay, ReplayPart, ReplayState, Selection
+from models.messages import CommandMessage
+from models.replay import RecordedAnswer, Replay, ReplayPart, ReplayState, Selection
 from models.topics import TopicName
 from order_import.clients import new_producer
 from order_import.lag import broker_errors

@@ -14,11 +14,10 @@ from handlers.handler import Handler
 from handlers.import_policy import ImportPolicyHandler
 from handlers.order_updates import OrderUpdatesHandler
 from handlers.reference_data import ListingsHandler, ProductsHandler, StoresHandler
-from models.ledger import TopicPartition
+from models.messages import TopicPartition
 from models.topics import TopicName
 from streams.assignment import PartitionAssignment
-from streams.recovery import LedgerTables
-from streams.transport import LedgerTransport
+from streams.transport import LedgerTables, LedgerTransport
 
 AGENTS: Mapping[str, tuple[TopicName, Handler[Any]]] = {
     "import_policy": (TopicName.ORDERS, ImportPolicyHandler()),
