@@ -23,7 +23,7 @@ from order_import.embedded.servers import EmbeddedServers
 from order_import.garbage import collect_less_often
 from order_import.settings import Settings
 from order_import.topic_admin import create_topics
-from storage.values import Document
+from storage.documents.values import Document
 from streams.clock import now
 
 _DEEP = 100

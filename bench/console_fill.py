@@ -27,10 +27,10 @@ from models.outcome import (
     Withdrawn,
 )
 from models.reference_data import CommerceStatus, Product, Store
-from storage.commerce_documents import commerce_order_to_document
-from storage.fact_documents import product_to_document, store_to_document
-from storage.order_documents import history_entry_to_document, order_to_document
-from storage.values import Document
+from storage.documents.commerce_order import commerce_order_to_document
+from storage.documents.order_record import history_entry_to_document, order_to_document
+from storage.documents.reference_data import product_to_document, store_to_document
+from storage.documents.values import Document
 
 STORES = 8
 DAYS = 400

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from storage.console_reader import Hour
+from storage.queries import Hour
 
 WIDTH, HEIGHT = 480, 88
 _GAP = 3

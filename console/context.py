@@ -10,9 +10,8 @@ from console.dead_letter_port import DeadLetters
 from console.health_port import HealthCheck
 from console.ports import Publisher
 from console.replay_port import Replays
-from storage.console_reader import ConsoleReader
-from storage.console_state import ConsoleState
-from storage.reader import Reader
+from storage.port import ConsoleState
+from storage.queries import ConsoleReader, Reader
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from console.limits import RequestTooLarge
 from console.ports import PortError
 from console.web import error_page
 from models.errors import BrokerUnavailable, OrderImportError, TransientStorageError
-from storage.console_reader import QueryTookTooLong, TooManyToSort
+from storage.queries import QueryTookTooLong, TooManyToSort
 
 log = structlog.get_logger(__name__)
 

@@ -11,7 +11,7 @@ from models.labels import DECISIONS, FIELDS
 from models.money import Money
 from models.reference_data import CommerceStatus
 from models.skus import visible_sku
-from storage.console_reader import OrderRow
+from storage.queries import OrderRow
 
 _NONE = "\N{EN DASH}"
 _DOT = "\N{BULLET}"

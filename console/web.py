@@ -19,7 +19,7 @@ from console.language import LANGUAGES, translator
 from console.limits import parse_form
 from console.news import system_message_parts
 from console.static import asset_url
-from storage.console_state import AuditEntry
+from storage.port import AuditEntry
 
 _TEMPLATES = Path(__file__).parent / "templates"
 Page = Callable[[Request], Awaitable[Response]]

@@ -15,11 +15,11 @@ from aiokafka.protocol.metadata import MetadataRequest
 from models.topics import MAX_PUBLISHED_BYTES, MAX_REQUEST_BYTES
 from order_import.kafka_token import TokenSource
 from order_import.settings import Settings
-from storage.mongo_console import MongoConsoleState, open_console
-from storage.mongo_console_reader import MongoConsoleReader
-from storage.mongo_dead_letters import MongoDeadLetters, open_dead_letters
-from storage.mongo_reader import MongoReader, open_reader
-from storage.mongo_storage import MongoStorage, open_storage
+from storage.mongo.console import MongoConsoleState, open_console
+from storage.mongo.console_reader import MongoConsoleReader
+from storage.mongo.dead_letters import MongoDeadLetters, open_dead_letters
+from storage.mongo.orders import MongoReader, open_reader
+from storage.mongo.storage import MongoStorage, open_storage
 from streams.consumer import Consumer
 
 # A missing topic is for `init` to create. Unless it is told not to, a broker creates whatever it is

@@ -21,7 +21,7 @@ from order_import.dead_letters.redrive import plan_for_ids, redrive
 from order_import.dead_letters.view import view_of
 from order_import.sending import Message, send_messages
 from order_import.settings import Settings
-from storage.mongo_dead_letters import MongoDeadLetters
+from storage.mongo.dead_letters import MongoDeadLetters
 from streams.clock import now
 
 _PREVIEW = 20_000

@@ -21,7 +21,7 @@ from order_import.lag import LagMeter, TopicLag
 from order_import.settings import Settings
 from order_import.topic_admin import TopicProblem, topic_problems
 from order_import.words import blocked_per_store, system_message_of
-from storage.reader import Reader, Standing
+from storage.queries import Reader, Standing
 from streams.clock import now
 
 _RESETS_SINCE, _MOST_RESETS = timedelta(days=30), 10

@@ -19,7 +19,7 @@ from models.topics import READ_TOPICS
 from order_import.clients import kafka_options, new_consumer
 from order_import.error_text import describe
 from order_import.settings import Settings
-from storage.reader import Standing
+from storage.queries import Standing
 from streams.decoding import Record
 
 _ANSWERS_WITHIN = 10.0

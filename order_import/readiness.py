@@ -22,7 +22,7 @@ from order_import.kafka_probe import why_unreachable
 from order_import.reminder import Reminder
 from order_import.settings import Settings
 from order_import.topic_admin import TopicProblem, topic_problems
-from storage.reader import Reader
+from storage.queries import Reader
 
 log = structlog.get_logger(__name__)
 

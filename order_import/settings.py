@@ -14,7 +14,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from order_import.secret_files import SecretFilesSource
-from storage.driver import Driver
+from storage.mongo.driver import Driver
 
 PREFIX = "ORDER_IMPORT_"
 

@@ -8,7 +8,7 @@ import structlog
 from models.commands import ALL_STORES, Sync
 from models.errors import TransientStorageError
 from models.messages import CommandMessage
-from storage.mongo_storage import MongoStorage
+from storage.mongo.storage import MongoStorage
 from streams.clock import now
 from streams.publisher import Publisher
 

@@ -29,7 +29,7 @@ from order_import.settings import Settings
 from order_import.sync_timer import run_sync_timer
 from order_import.worker_http import serve_health
 from order_import.worker_watch import Stalled, WorkerWatch
-from storage.mongo_storage import MongoStorage
+from storage.mongo.storage import MongoStorage
 from streams.app import HANDLERS, AppOptions, build_app
 from streams.assignment import PartitionAssignment
 from streams.clock import now

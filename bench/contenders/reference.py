@@ -22,7 +22,7 @@ from models.checkpoint import Checkpoint
 from models.messages import TopicPartition
 from order_import.clients import connect_storage, kafka_options, new_consumer, new_producer
 from order_import.settings import Settings, load_settings
-from storage.mongo_storage import MongoStorage
+from storage.mongo.storage import MongoStorage
 from storage.port import Transaction
 from streams.clock import now
 from streams.messages import encode

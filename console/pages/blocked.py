@@ -22,7 +22,7 @@ from models.blockers import REMEDIES, BlockerCode
 from models.order_query import OrderQuery
 from models.outcome import ImportState
 from models.reference_data import Listing
-from storage.reader import BlockedGroup
+from storage.queries import BlockedGroup
 
 _GROUPS, _PAGES = 60, 50
 _FRESH = 1.0

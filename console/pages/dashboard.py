@@ -20,7 +20,7 @@ from console.words import OVERDUE
 from models.order_query import OrderQuery, OrderSort
 from models.outcome import DETAILS_OVERDUE, ImportState
 from models.reference_data import Store
-from storage.console_reader import Activity, OrderRow, QueryTookTooLong
+from storage.queries import Activity, OrderRow, QueryTookTooLong
 
 _RECENT = 12
 _FRESH = 15.0

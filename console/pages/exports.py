@@ -16,7 +16,7 @@ from console.language import translator
 from console.order_filter import read_filter
 from console.pages.orders import orders
 from console.web import audit, context_of, get
-from storage.console_reader import OrderRow
+from storage.queries import OrderRow
 
 _COLUMNS = (
     *("purchase_date", "store_id", "amazon_order_id", "status", "fulfillment_channel"),

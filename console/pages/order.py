@@ -18,7 +18,7 @@ from console.words import STATE_MEANINGS
 from models import keys
 from models.amazon_order import Address
 from models.outcome import Blocked, Created, Skipped, Withdrawn
-from storage.reader import OrderHistory
+from storage.queries import OrderHistory
 
 _SHOWN_FOR = 120
 """Seconds for which a buyer that was asked for is shown."""

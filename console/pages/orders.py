@@ -29,7 +29,7 @@ from console.web import (
 from models.amazon_order import AmazonStatus, FulfillmentChannel
 from models.order_query import Cursor, OrderQuery, OrderSort
 from models.outcome import ImportState
-from storage.console_reader import OrderRow, QueryTookTooLong, TooManyToSort
+from storage.queries import OrderRow, QueryTookTooLong, TooManyToSort
 
 PAGE = 50
 _COUNTED = 10_000

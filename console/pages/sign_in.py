@@ -16,7 +16,7 @@ from console import urls
 from console.auth import KEYS, THEMES, cookie_name, hashed, principal_of, read_cookies
 from console.language import LANGUAGES
 from console.web import audit, context_of, get, post, redirect, render, text_of
-from storage.console_state import AuditEntry, Session
+from storage.port import AuditEntry, Session
 
 _LASTS = timedelta(hours=12)
 _TRIES, _WITHIN = 5, 300.0

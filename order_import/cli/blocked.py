@@ -13,7 +13,7 @@ from order_import.clients import connect_reader
 from order_import.output import amount, cell, moment, new_table, print_json, stdout
 from order_import.settings import Settings
 from order_import.words import system_message_of
-from storage.reader import BlockedGroup, Reader
+from storage.queries import BlockedGroup, Reader
 
 
 class Blocked(NamedTuple):

@@ -37,7 +37,7 @@ from order_import.dead_letters.view import view_of
 from order_import.output import print_json, stderr, stdout
 from order_import.sending import SendingBroke
 from order_import.settings import Settings
-from storage.mongo_dead_letters import MongoDeadLetters
+from storage.mongo.dead_letters import MongoDeadLetters
 
 _SHOWS_PROGRESS_FROM = 100
 

@@ -11,7 +11,7 @@ from order_import.cli.surroundings import read_settings, run
 from order_import.clients import connect_reader
 from order_import.output import print_json, stdout
 from order_import.settings import Settings
-from storage.reader import OrderHistory
+from storage.queries import OrderHistory
 
 
 def explain(

@@ -5,8 +5,8 @@ from typing import Any
 from models.commerce_order import CommerceOrder
 from models.order_record import HistoryEntry
 from models.outcome import Blocked, Waiting
-from storage.order_documents import state_of
-from storage.reader import OrderHistory
+from storage.documents.order_record import state_of
+from storage.queries import OrderHistory
 
 _PERSONAL = {"buyer", "ship_to", "packages"}
 _BOOKKEEPING = {"clocks", "is_notification"}

@@ -15,8 +15,8 @@ from models.reference_data import Store
 from models.skus import visible_sku
 from order_import.output import amount, cell, exact, moment, new_table
 from order_import.words import STATE_STYLES, STATES, in_words, missing_in_words
-from storage.order_documents import state_of
-from storage.reader import OrderHistory
+from storage.documents.order_record import state_of
+from storage.queries import OrderHistory
 
 
 def show_history(console: Console, found: OrderHistory) -> None:

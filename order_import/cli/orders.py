@@ -16,7 +16,7 @@ from order_import.clients import connect_reader
 from order_import.output import amount, cell, moment, new_table, print_json, stdout
 from order_import.settings import Settings
 from order_import.words import STATE_STYLES, in_words
-from storage.reader import OrderLine
+from storage.queries import OrderLine
 from streams.clock import now
 
 _CODES = [code.value for codes in (BlockerCode, WaitingReason, SkipReason) for code in codes]

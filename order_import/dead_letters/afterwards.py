@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from models.messages import DeadLetterCode, TopicPartition
-from storage.mongo_dead_letters import MongoDeadLetters
-from storage.reader import Reader
+from storage.mongo.dead_letters import MongoDeadLetters
+from storage.queries import Reader
 
 _LOOK_EVERY = 0.2
 _LOOK_UP = 1_000

@@ -18,7 +18,7 @@ from order_import.dead_letters.afterwards import Sent
 from order_import.lag import broker_errors
 from order_import.sending import SendingBroke, topic_exists
 from order_import.settings import Settings
-from storage.mongo_dead_letters import MongoDeadLetters
+from storage.mongo.dead_letters import MongoDeadLetters
 from streams.clock import now
 
 FROM_HEADER = "redriven-from"

@@ -27,7 +27,7 @@ from order_import.output import cell
 from order_import.sending import send_messages
 from order_import.settings import Settings
 from order_import.words import system_message
-from storage.reader import Reader, Standing
+from storage.queries import Reader, Standing
 from streams.clock import now
 
 T = TypeVar("T")

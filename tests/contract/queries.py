@@ -13,7 +13,7 @@ from pymongo.monitoring import (
     CommandSucceededEvent,
 )
 
-from storage.indexes import INDEXES, Index
+from storage.mongo.indexes import INDEXES, Index
 
 Document = dict[str, Any]
 _BOUNDING = {"$eq", "$in", "$gt", "$gte", "$lt", "$lte", "$type", "$elemMatch", "$ne", "$nin"}

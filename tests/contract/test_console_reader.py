@@ -16,13 +16,13 @@ from bson.decimal128 import Decimal128
 from models.amazon_order import AmazonStatus
 from models.order_query import OrderQuery, OrderSort
 from models.outcome import ImportState, MissingDetail
-from storage.blocked_groups import stages_of
-from storage.console_reader import OrderRow, TooManyToSort
-from storage.console_state import AuditEntry, Session
-from storage.driver import Driver, open_client, settled
-from storage.mongo_console import MongoConsoleState
-from storage.mongo_console_reader import MongoConsoleReader
-from storage.mongo_reader import MongoReader
+from storage.mongo.console import MongoConsoleState
+from storage.mongo.console_reader import MongoConsoleReader
+from storage.mongo.driver import Driver, open_client, settled
+from storage.mongo.orders import MongoReader
+from storage.mongo.statistics import stages_of
+from storage.port import AuditEntry, Session
+from storage.queries import OrderRow, TooManyToSort
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 ORDERS = 60

@@ -22,16 +22,15 @@ from models.order_query import Cursor, OrderQuery, OrderSort
 from models.outcome import Created, ImportState, SkipReason, WaitingReason
 from models.reference_data import CommerceStatus
 from models.replay import RecordedAnswer, ReplayAnswer, ReplayResult, Selection
-from storage.console_state import AuditEntry, Session
-from storage.driver import Driver
-from storage.indexes import INDEXES
-from storage.mongo_console import MongoConsoleState, open_console
-from storage.mongo_console_reader import MongoConsoleReader
-from storage.mongo_dead_letters import MongoDeadLetters, open_dead_letters
-from storage.mongo_reader import MongoReader, open_reader
-from storage.mongo_storage import MongoStorage, open_storage
-from storage.port import Transaction
-from storage.transaction import MongoTransaction
+from storage.mongo.console import MongoConsoleState, open_console
+from storage.mongo.console_reader import MongoConsoleReader
+from storage.mongo.dead_letters import MongoDeadLetters, open_dead_letters
+from storage.mongo.driver import Driver
+from storage.mongo.indexes import INDEXES
+from storage.mongo.orders import MongoReader, open_reader
+from storage.mongo.storage import MongoStorage, open_storage
+from storage.mongo.transaction import MongoTransaction
+from storage.port import AuditEntry, Session, Transaction
 from tests.builders import (
     KEY,
     NOW,

@@ -23,10 +23,10 @@ from models.messages import CommandMessage, TopicPartition
 from models.order_record import OrderRecord
 from models.outcome import Created
 from models.topics import TopicName
-from storage.driver import Driver
-from storage.mongo_storage import MongoStorage, open_storage
+from storage.mongo.driver import Driver
+from storage.mongo.storage import MongoStorage, open_storage
+from storage.mongo.transaction import MongoTransaction
 from storage.port import DEFAULT_STOCK, Storage, Transaction
-from storage.transaction import MongoTransaction
 from streams.app import HANDLERS
 from tests.builders import KEY, NOW, Message, a_document, a_message, a_product, a_store
 from tests.contract.queries import Listening, Query

@@ -22,11 +22,11 @@ from models.messages import DeadLetterCode, TopicPartition
 from models.order_record import OrderRecord
 from models.outcome import Created, Waiting, WaitingReason
 from models.topics import TopicName
-from storage.driver import Driver
-from storage.mongo_storage import MongoStorage, open_storage
+from storage.mongo.bulk_write import HISTORY_LENGTH
+from storage.mongo.driver import Driver
+from storage.mongo.storage import MongoStorage, open_storage
+from storage.mongo.transaction import MongoTransaction
 from storage.port import Transaction
-from storage.transaction import MongoTransaction
-from storage.writes import HISTORY_LENGTH
 from streams.app import HANDLERS
 from tests.builders import (
     KEY,

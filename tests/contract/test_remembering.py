@@ -7,9 +7,9 @@ import pytest_asyncio
 
 from models.change_set import ChangeSet
 from models.commerce_order import StockedProduct
-from storage.driver import Driver
-from storage.fact_cache import FactCache
-from storage.mongo_storage import MongoStorage, open_storage
+from storage.mongo.driver import Driver
+from storage.mongo.fact_cache import FactCache
+from storage.mongo.storage import MongoStorage, open_storage
 from storage.port import DEFAULT_STOCK, Transaction
 from tests.builders import a_product
 

@@ -43,11 +43,11 @@ from models.outcome import (
 )
 from models.reference_data import Catalog, CommerceStatus, OrderNumberSource
 from models.replay import ReplayAnswer, ReplayPart, ReplayResult, ReplayState
-from storage.driver import Driver
-from storage.mongo_storage import MongoStorage, open_storage
-from storage.order_documents import history_entry_from_document
+from storage.documents.order_record import history_entry_from_document
+from storage.mongo.bulk_write import HISTORY_LENGTH
+from storage.mongo.driver import Driver
+from storage.mongo.storage import MongoStorage, open_storage
 from storage.port import Storage, Transaction
-from storage.writes import HISTORY_LENGTH
 from tests.builders import (
     KEY,
     NOW,

@@ -8,10 +8,10 @@ from pymongo.errors import OperationFailure
 
 from models.errors import StorageBusy, StorageUnavailable
 from models.messages import TopicPartition
-from storage import mongo_errors
-from storage import mongo_storage as mongo
-from storage.driver import Driver
-from storage.mongo_storage import open_storage
+from storage.mongo import errors as mongo_errors
+from storage.mongo import storage as mongo
+from storage.mongo.driver import Driver
+from storage.mongo.storage import open_storage
 from storage.port import Transaction
 from tests.waiting import PATIENCE
 

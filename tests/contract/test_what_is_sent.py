@@ -11,8 +11,8 @@ from pymongo.monitoring import (
 )
 
 from models.messages import TopicPartition
-from storage.driver import Driver
-from storage.mongo_storage import open_storage
+from storage.mongo.driver import Driver
+from storage.mongo.storage import open_storage
 from storage.port import Transaction
 
 SOURCE = TopicPartition("amazon.orders", 0)

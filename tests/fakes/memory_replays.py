@@ -9,8 +9,8 @@ from models.change_set import ChangeSet
 from models.order_record import OrderRecord
 from models.outcome import Blocked, Skipped, SkipReason, Waiting, Withdrawn
 from models.replay import RecordedAnswer, Replay, ReplayState, Selection
-from storage.order_documents import state_of
-from storage.replay_documents import LONG_AGO
+from storage.documents.order_record import state_of
+from storage.documents.replay import LONG_AGO
 
 
 @dataclass

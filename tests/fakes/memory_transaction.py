@@ -18,8 +18,8 @@ from models.outcome import Blocked
 from models.reference_data import Catalog, CommerceStatus, Listing, Product, Store
 from models.replay import RecordedAnswer, Replay, Selection, part_id
 from models.skus import pick_similar
+from storage.mongo.bulk_write import HISTORY_LENGTH
 from storage.port import DEFAULT_STOCK, R, Transaction
-from storage.writes import HISTORY_LENGTH
 from tests.fakes.memory_contents import Contents
 from tests.fakes.memory_replays import select
 

@@ -24,7 +24,7 @@ from models.replay import Replay, ReplayPart, ReplayState
 from order_import.clients import connect_storage
 from order_import.settings import Settings
 from order_import.topic_admin import create_topics
-from storage.replay_documents import replay_to_document
+from storage.documents.replay import replay_to_document
 from tests.faults.cluster import Cluster
 from tests.faults.evidence import READ
 from tests.faults.load import HOT, Load

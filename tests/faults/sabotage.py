@@ -22,10 +22,10 @@ from models.blockers import BlockerCode
 from models.errors import StorageUnavailable
 from models.events import Event
 from models.messages import TopicPartition
-from storage import mongo_storage as mongo
-from storage import writes
-from storage.ledger_documents import checkpoint_id
-from storage.transaction import MongoTransaction
+from storage.documents.checkpoint import checkpoint_id
+from storage.mongo import bulk_write as writes
+from storage.mongo import storage as mongo
+from storage.mongo.transaction import MongoTransaction
 from streams import app as agents
 from streams.assignment import PartitionAssignment
 from streams.processor import ParsedMessage, TopicProcessor

@@ -27,8 +27,8 @@ from models.commands import Recheck, ReplayStep
 from order_import import worker as product
 from order_import.logs import logging_to_stderr
 from order_import.settings import load_settings
-from storage import mongo_storage as mongo
-from storage.transaction import MongoTransaction
+from storage.mongo import storage as mongo
+from storage.mongo.transaction import MongoTransaction
 from streams import clock
 from streams.assignment import PartitionAssignment
 from streams.publisher import Publisher

@@ -17,9 +17,9 @@ from models.outcome import Blocked, Skipped, SkipReason
 from models.topics import TopicName
 from order_import.embedded import EmbeddedServers
 from order_import.embedded.mongo import MongoEngine
-from storage.driver import Driver
-from storage.mongo_reader import MongoReader, open_reader
-from storage.mongo_storage import MongoStorage, open_storage
+from storage.mongo.driver import Driver
+from storage.mongo.orders import MongoReader, open_reader
+from storage.mongo.storage import MongoStorage, open_storage
 from tests.builders import a_record, an_order
 from tests.integration.commands import Commands
 from tests.integration.kit import System

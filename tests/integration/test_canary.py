@@ -11,7 +11,7 @@ import pytest
 from models.dead_letters import StoredDeadLetter
 from models.topics import TopicName
 from order_import.dead_letters.view import view_of
-from storage.ledger_documents import dead_letter_from_document
+from storage.documents.checkpoint import dead_letter_from_document
 from tests.integration.canary import EMAIL, NAME, PHONE, messages, signs_in
 from tests.integration.commands import Commands
 from tests.integration.kit import OUT, System
@@ -105,7 +105,7 @@ async def _search_console(system: System, dead_letters: list[str]) -> None:
 BREAKING = {
     "a write that the database refuses": """
 from pymongo.errors import ClientBulkWriteException
-from storage.transaction import MongoTransaction
+from storage.mongo.transaction import MongoTransaction
 from pymongo.asynchronous import mongo_client
 async def refuse(self, models, **_):
     failed = {"idx": 0, "code": 121, "errmsg": TOLD, "op": {"insert": 1, "document": repr(models)}}
@@ -115,7 +115,7 @@ motor_asyncio.AsyncIOMotorClient.bulk_write = refuse
 """,
     "a read that the database refuses": """
 from pymongo.errors import OperationFailure
-from storage.transaction import MongoTransaction
+from storage.mongo.transaction import MongoTransaction
 async def refuse(self, *wanted):
     raise OperationFailure(TOLD, 13, {"errmsg": TOLD, "keyValue": {"buyer": TOLD}})
 MongoTransaction._find = refuse

@@ -8,7 +8,7 @@ from handlers.dead_letters import MAX_HEADERS, MAX_KEY_BYTES
 from models.dead_letters import StoredDeadLetter
 from models.topics import TopicName
 from order_import.dead_letters.view import view_of
-from storage.ledger_documents import dead_letter_from_document
+from storage.documents.checkpoint import dead_letter_from_document
 from tests.integration.commands import Commands
 from tests.integration.kit import System
 from tests.integration.wire import key, order, product, store

@@ -12,7 +12,7 @@ from handlers.dead_letters import MAX_VALUE_BYTES
 from models.messages import DeadLetterCode, TopicPartition
 from models.topics import READ_TOPICS, TopicName
 from order_import.clients import new_consumer
-from storage.ledger_documents import checkpoint_id
+from storage.documents.checkpoint import checkpoint_id
 from tests.builders import Message
 from tests.faults.inprocess.fuzz import inputs
 from tests.integration.kit import System

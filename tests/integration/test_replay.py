@@ -13,7 +13,7 @@ from handlers.blocker_check import STEP
 from models.replay import Selection
 from models.topics import TOPICS, TopicName
 from order_import.clients import connect_storage, new_consumer
-from storage.driver import Driver
+from storage.mongo.driver import Driver
 from storage.port import View
 from tests.fakes.memory_replays import select
 from tests.integration.kit import OUT, ROOT, Document, System, environment, only

@@ -17,8 +17,8 @@ from models.checkpoint import Checkpoint
 from models.messages import TopicPartition
 from models.topics import TopicName
 from order_import.embedded.servers import Addresses
-from storage.driver import Driver
-from storage.mongo_storage import open_storage
+from storage.mongo.driver import Driver
+from storage.mongo.storage import open_storage
 from storage.port import Storage, Transaction
 from tests.builders import NOW, STORE, a_message, a_product, a_store
 from tests.fakes.memory import MemoryStorage

@@ -13,8 +13,7 @@ from console.cache import Cache
 from console.context import ConsoleContext
 from models.amazon_order import AmazonStatus, FulfillmentChannel
 from models.outcome import ImportState
-from storage.console_reader import OrderRow
-from storage.reader import OrderLine
+from storage.queries import OrderLine, OrderRow
 from tests.builders import money
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)

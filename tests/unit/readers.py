@@ -12,7 +12,7 @@ from models.messages import TopicPartition
 from models.order_query import OrderQuery
 from models.outcome import ImportState
 from models.reference_data import Store
-from storage.reader import (
+from storage.queries import (
     BlockedGroup,
     OrderHistory,
     OrderLine,

@@ -10,7 +10,7 @@ from models.commerce_order import CommerceLine, CommerceOrder, Reservation
 from models.events import FieldChange
 from models.outcome import Created
 from order_import.cli import main
-from storage.reader import OrderHistory
+from storage.queries import OrderHistory
 from tests.builders import (
     ORDER,
     STORE,

@@ -108,11 +108,13 @@ def test_the_innermost_telling_frame_says_what_a_sample_was_for() -> None:
         == "decode"
     )
     assert (
-        part_of([processor, Frame("order_from_document", "storage/order_documents.py"), model])
+        part_of(
+            [processor, Frame("order_from_document", "storage/documents/order_record.py"), model]
+        )
         == "gather"
     )
     assert (
-        part_of([processor, Frame("order_to_document", "storage/order_documents.py"), model])
+        part_of([processor, Frame("order_to_document", "storage/documents/order_record.py"), model])
         == "write"
     )
     assert part_of([Frame("MongoClient.bulk_write", "pymongo/x.py"), model]) == "write"

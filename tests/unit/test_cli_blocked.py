@@ -13,7 +13,7 @@ from models.outcome import ImportState
 from models.reference_data import Store
 from order_import.cli import main
 from order_import.words import system_message_of
-from storage.reader import BlockedGroup
+from storage.queries import BlockedGroup
 from tests.unit.readers import FakeReader, opened
 
 AT = datetime(2026, 11, 23, 9, 15, tzinfo=UTC)

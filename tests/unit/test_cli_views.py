@@ -37,7 +37,7 @@ from order_import.cli.status import health_as_json, show_health
 from order_import.health import Health, ServerHealth
 from order_import.lag import TopicLag
 from order_import.output import stdout
-from storage.reader import OrderHistory, OrderLine, PublishedEvent
+from storage.queries import OrderHistory, OrderLine, PublishedEvent
 from streams.clock import now
 from tests.builders import a_block, a_blocker
 from tests.unit.readers import FakeReader, opened

@@ -10,7 +10,7 @@ from console.access import Access
 from console.auth import hashed
 from console.users import hash_password, read_users
 from models.errors import BrokerUnavailable
-from storage.console_state import AuditEntry, Session
+from storage.port import AuditEntry, Session
 from tests.unit.console_kit import NOW, Failing, Quiet, a_client, a_context, a_row
 
 NAVIGATES = {"sec-fetch-mode": "navigate", "sec-fetch-dest": "document"}

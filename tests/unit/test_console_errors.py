@@ -12,7 +12,7 @@ from console.app import build_app
 from console.error_pages import PROBLEMS
 from console.ports import PortError
 from models.errors import BrokerUnavailable, StorageUnavailable
-from storage.console_reader import Activity, Hour, OrderRow, QueryTookTooLong, TooManyToSort
+from storage.queries import Activity, Hour, OrderRow, QueryTookTooLong, TooManyToSort
 from tests.unit.console_kit import NOW, Failing, Quiet, a_client, a_context, a_row
 from tests.unit.readers import FakeReader
 

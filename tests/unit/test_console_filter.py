@@ -16,9 +16,9 @@ from console.order_filter import read_filter
 from models.amazon_order import AmazonStatus, FulfillmentChannel
 from models.order_query import Cursor, OrderQuery, OrderSort
 from models.outcome import ImportState
-from storage.console_queries import by_state, filter_of, stretches
-from storage.console_search import Pieces
-from storage.console_windows import windows
+from storage.mongo.order_queries import by_state, filter_of, stretches
+from storage.mongo.paging import windows
+from storage.mongo.search import Pieces
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from models.order_query import OrderQuery, OrderSort
-from storage.console_look import look_through
-from storage.console_queries import Stretch
-from storage.values import Document
+from storage.documents.values import Document
+from storage.mongo.order_queries import Stretch
+from storage.mongo.paging import look_through
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 EVERY = timedelta(minutes=5)

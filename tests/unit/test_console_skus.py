@@ -11,7 +11,7 @@ from models.blockers import BlockerCode
 from models.commerce_order import StockedProduct
 from models.order_query import OrderQuery
 from models.reference_data import Listing, Product, Store
-from storage.reader import BlockedGroup, OrderHistory
+from storage.queries import BlockedGroup, OrderHistory
 from tests.builders import (
     KEY,
     NOW,

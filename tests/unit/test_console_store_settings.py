@@ -10,8 +10,8 @@ import pytest
 from models.order_query import OrderQuery
 from models.outcome import ImportState
 from models.reference_data import Store
-from storage.console_reader import Found
-from storage.console_state import AuditEntry
+from storage.port import AuditEntry
+from storage.queries import Found
 from tests.builders import STORE, a_store
 from tests.unit.console_kit import NOW, a_client, a_context, a_row
 

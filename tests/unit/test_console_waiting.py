@@ -14,8 +14,7 @@ from console.language import translator
 from models.order_query import OrderQuery
 from models.outcome import ImportState, MissingDetail, Waiting, WaitingReason
 from models.reference_data import Store
-from storage.console_reader import Activity, Hour, OrderRow
-from storage.reader import OrderHistory
+from storage.queries import Activity, Hour, OrderHistory, OrderRow
 from tests.builders import KEY, ORDER, STORE, a_record, a_store
 from tests.unit.console_kit import NOW, Quiet, a_client, a_context, a_row
 

@@ -19,7 +19,7 @@ from models.messages import DeadLetterCode, Header, Rejection, TopicPartition
 from models.topics import MAX_PUBLISHED_BYTES
 from order_import.dead_letters.redrive import _refusal as why_not_redriven
 from order_import.settings import Settings
-from storage.ledger_documents import (
+from storage.documents.checkpoint import (
     checkpoint_id,
     dead_letter_from_document,
     dead_letter_to_document,

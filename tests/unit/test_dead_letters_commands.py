@@ -13,7 +13,7 @@ from models.messages import DeadLetterCode
 from order_import.cli import main
 from order_import.dead_letters import redrive
 from order_import.settings import Settings
-from storage.mongo_dead_letters import MongoDeadLetters
+from storage.mongo.dead_letters import MongoDeadLetters
 from tests.builders import NOW, a_dead_letter
 
 LINE = DeadLetterLine(

@@ -10,9 +10,9 @@ from models.amazon_order import MAX_LINES, AmazonOrder, OrderItem
 from models.commerce_order import CommerceLine, CommerceOrder
 from models.outcome import Created
 from models.topics import MAX_PUBLISHED_BYTES
-from storage.commerce_documents import commerce_order_to_document
-from storage.order_documents import history_entry_to_document, order_to_document
-from storage.writes import HISTORY_LENGTH
+from storage.documents.commerce_order import commerce_order_to_document
+from storage.documents.order_record import history_entry_to_document, order_to_document
+from storage.mongo.bulk_write import HISTORY_LENGTH
 from streams.messages import encode
 from tests.builders import (
     ORDER,

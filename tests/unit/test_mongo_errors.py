@@ -27,8 +27,8 @@ from models.errors import (
     StorageUnavailable,
     TransactionTooLarge,
 )
-from storage import mongo_storage as mongo
-from storage.mongo_errors import Meaning, WriteConflict, inside, meaning_of, translated
+from storage.mongo import storage as mongo
+from storage.mongo.errors import Meaning, WriteConflict, inside, meaning_of, translated
 
 CANARY = "Jane Canary-Doe"
 BUSY, AWAY, BROKEN = Meaning.BUSY, Meaning.UNAVAILABLE, Meaning.BROKEN

@@ -14,7 +14,7 @@ from models.messages import TopicPartition
 from order_import.demo import show
 from order_import.embedded import EmbeddedServers, servers
 from order_import.lag import TopicLag
-from storage.reader import Standing
+from storage.queries import Standing
 
 ORDERS = TopicPartition("amazon.orders", 0)
 

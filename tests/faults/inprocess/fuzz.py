@@ -19,9 +19,9 @@ from models.dead_letters import DeadLetter
 from models.messages import DeadLetterCode, TopicPartition
 from models.topics import TopicName
 from order_import.contract.examples import read_examples
-from storage.ledger_documents import reference_to_document
+from storage.documents.checkpoint import reference_to_document
+from storage.mongo.bulk_write import operations
 from storage.port import Transaction
-from storage.writes import operations
 from streams.app import HANDLERS
 from streams.messages import encode
 from tests.builders import NOW, Message

@@ -1,17 +1,23 @@
 """The console's lists of orders as queries: filters, and the stretches a page is read from."""
 
+import asyncio
 import re
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from bson.decimal128 import Decimal128
+from pymongo.errors import ExecutionTimeout
 
 from models.blockers import BlockerCode
 from models.keys import depends_on_product
 from models.order_query import Cursor, OrderQuery, OrderSort
 from models.outcome import ImportState
-from storage.order_lines import FIELDS
-from storage.values import Document
+from storage.documents.order_record import FIELDS, commerce_of, line_out
+from storage.documents.values import Document
+from storage.mongo.errors import translated
+from storage.queries import OrderRow, QueryTookTooLong
 
 FIELD = {
     OrderSort.PURCHASED: "purchase_date",
@@ -230,3 +236,36 @@ def _of_reasons(query: OrderQuery) -> Document:
             {"$or": [{"items.seller_sku": query.sku}, {"import.reasons.sku": query.sku}]}
         )
     return {"$and": conditions} if conditions else {}
+
+
+async def rows_of(database: Any, found: Sequence[Document]) -> list[OrderRow]:
+    """Give orders as rows, each with its Commerce order."""
+    with translated():
+        made = await commerce_of(database, found)
+    return [row_out(document, made) for document in found]
+
+
+def row_out(document: Document, commerce_orders: Mapping[str, Document]) -> OrderRow:
+    """Give an order's row; its Commerce order is found by its id."""
+    imported = document["import"]
+    named = [one["sku"] for one in imported["reasons"] if isinstance(one, dict) and one.get("sku")]
+    return OrderRow(
+        line=line_out(document, commerce_orders),
+        buyer_name=(document.get("buyer") or {}).get("name"),
+        skus=tuple(dict.fromkeys(named)),
+        since=imported.get("since"),
+        decided_at=imported["decided_at"],
+        received_at=document["received_at"],
+        latest_ship_date=document.get("latest_ship_date"),
+    )
+
+
+@asynccontextmanager
+async def patiently(milliseconds: int) -> AsyncIterator[None]:
+    """Wait no longer than that. The server is told so too, but not every one listens."""
+    with translated():
+        try:
+            async with asyncio.timeout(1.5 * milliseconds / 1000):
+                yield
+        except (ExecutionTimeout, TimeoutError) as error:
+            raise QueryTookTooLong from error

@@ -22,18 +22,18 @@ from typing_extensions import override
 
 from models.errors import OtherLayout, StorageBroken, StorageBusy, StorageUnavailable
 from models.messages import TopicPartition
-from storage.driver import Driver, connected, in_transaction, settled
-from storage.indexes import INDEXES
-from storage.mongo_checkpoints import MongoCheckpoints
-from storage.mongo_errors import (
+from storage.mongo.checkpoints import MongoCheckpoints
+from storage.mongo.driver import Driver, connected, in_transaction, settled
+from storage.mongo.errors import (
     NO_SUCH_TRANSACTION,
     codes_of,
     is_conflict,
     translated,
     words_of,
 )
+from storage.mongo.indexes import INDEXES
+from storage.mongo.transaction import Locks, MongoTransaction
 from storage.port import R, Storage, Transaction, View
-from storage.transaction import Locks, MongoTransaction
 
 _OF_AN_EARLIER_VERSION = frozenset({85, 86, 11000})
 """IndexOptionsConflict, IndexKeySpecsConflict, DuplicateKey."""

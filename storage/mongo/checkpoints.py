@@ -7,16 +7,16 @@ from models.checkpoint import Checkpoint, Outgoing
 from models.commands import COMMAND
 from models.errors import Fenced
 from models.messages import CommandMessage, TopicPartition
-from storage.driver import settled
-from storage.ledger_documents import (
+from storage.documents.checkpoint import (
     checkpoint_id,
     dead_letter_from_document,
     event_from_document,
     ids_of_event,
     reference_to_document,
 )
-from storage.mongo_errors import translated
-from storage.values import Document
+from storage.documents.values import Document
+from storage.mongo.driver import settled
+from storage.mongo.errors import translated
 
 _BEGINNING: Document = {
     "committed_offset": 0,

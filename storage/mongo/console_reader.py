@@ -1,7 +1,7 @@
 """The console's questions on MongoDB."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -9,24 +9,33 @@ from typing import Any
 
 from typing_extensions import override
 
+from models.commerce_order import CommerceOrder, StockedProduct
 from models.order_query import Cursor, OrderQuery, OrderSort
 from models.outcome import ImportState
-from storage.console_activity import activity_of
-from storage.console_look import indexed_of, look_through
-from storage.console_queries import (
+from models.reference_data import Listing
+from models.skus import normalized_sku
+from storage.documents.commerce_order import commerce_order_from_document
+from storage.documents.reference_data import listing_from_document, product_from_document
+from storage.documents.values import Document
+from storage.mongo.errors import translated
+from storage.mongo.order_queries import (
     BEGINNING,
     FIELD,
     ROW_FIELDS,
     Stretch,
     by_state,
     filter_of,
+    literal,
     merged,
+    patiently,
     purchased,
+    rows_of,
     states_of,
     stretches,
 )
-from storage.console_ranks import ranked_of
-from storage.console_reader import (
+from storage.mongo.paging import beginning_of, indexed_of, look_through, ranked_of, windows
+from storage.mongo.statistics import activity_of
+from storage.queries import (
     Activity,
     ConsoleReader,
     Found,
@@ -35,16 +44,58 @@ from storage.console_reader import (
     Ranked,
     TooManyToSort,
 )
-from storage.console_rows import patiently, rows_of
-from storage.console_windows import beginning_of, windows
-from storage.mongo_console_facts import MongoConsoleFacts
-from storage.mongo_errors import translated
-from storage.values import Document
 
 _PATIENCE_MS = 3_000
 _COUNT_PATIENCE_MS = 800
 _BATCH = 500
 _LOOKED_AT = {**ROW_FIELDS, "items.seller_sku": 1}
+
+
+class MongoConsoleFacts:
+    """See `ConsoleReader` for what each method gives."""
+
+    def __init__(self, database: Any) -> None:
+        self._database = database
+
+    async def commerce_order(self, commerce_order_id: str) -> CommerceOrder | None:
+        """Give a Commerce order."""
+        with translated():
+            found = await self._database.commerce_orders.find_one({"_id": commerce_order_id})
+        return None if found is None else commerce_order_from_document(found)
+
+    async def products(self, skus: Sequence[str]) -> Mapping[str, StockedProduct]:
+        """Give the catalog products that exist of these SKUs."""
+        with translated():
+            found = await self._database.products.find(
+                {"_id": {"$in": list(skus)}, "deleted": False}
+            ).to_list(None)
+        return {document["_id"]: product_from_document(document) for document in found}
+
+    async def skus_like(self, text: str, limit: int) -> Sequence[str]:
+        """Give catalog SKUs that begin with a text."""
+        wanted = {"_id": {"$regex": "^" + literal(text)}, "deleted": False}
+        with translated():
+            found = await (
+                self._database.products.find(wanted, {"_id": 1})
+                .sort([("_id", 1)])
+                .limit(limit)
+                .to_list(None)
+            )
+        return [document["_id"] for document in found]
+
+    async def similar_skus(self, sku: str) -> Sequence[str]:
+        """Return catalog SKUs that look alike."""
+        wanted = {"normalized_sku": normalized_sku(sku), "deleted": False}
+        with translated():
+            cursor = self._database.products.find(wanted, {"_id": 1}).limit(_MOST)
+            found = await cursor.to_list(None)
+        return sorted(document["_id"] for document in found if document["_id"] != sku)
+
+    async def listing(self, key: str) -> Listing | None:
+        """Give what a `store/seller SKU` is matched to."""
+        with translated():
+            found = await self._database.listings.find_one({"_id": key})
+        return None if found is None else listing_from_document(found)
 
 
 class MongoConsoleReader(MongoConsoleFacts, ConsoleReader):
@@ -222,3 +273,7 @@ class MongoConsoleReader(MongoConsoleFacts, ConsoleReader):
                 )
             )
         return merged(list(found), window.sort, limit)
+
+
+_MOST = 5
+"""How many SKUs that look alike are offered."""

@@ -15,7 +15,7 @@ from models.replay import (
     ReplayState,
     Selection,
 )
-from storage.values import Document, money_from_document, money_to_document, present
+from storage.documents.values import Document, money_from_document, money_to_document, present
 
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
 """Sorts orders without a purchase date first, as the database does."""

@@ -8,8 +8,8 @@ from models.commands import COMMAND
 from models.dead_letters import DeadLetter, chain_of
 from models.events import EVENT_TYPES, Event
 from models.messages import CommandMessage, DeadLetterCode, Header, TopicPartition
-from storage.order_documents import cause_from_document, cause_to_document
-from storage.values import Document, present
+from storage.documents.order_record import cause_from_document, cause_to_document
+from storage.documents.values import Document, present
 
 
 def checkpoint_id(source: TopicPartition) -> str:

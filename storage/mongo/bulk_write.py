@@ -8,28 +8,35 @@ from pymongo import DeleteOne, InsertOne, UpdateOne
 from models.change_set import ChangeSet, OrderWrite
 from models.checkpoint import Checkpoint
 from models.keys import listing_key
-from storage.commerce_documents import commerce_order_to_document, commerce_progress_to_document
-from storage.fact_documents import listing_to_document, product_to_document, store_to_document
-from storage.ledger_documents import (
+from storage.documents.checkpoint import (
     checkpoint_id,
     dead_letter_to_document,
     event_to_document,
     offset_reset_to_document,
     reference_to_document,
 )
-from storage.order_documents import (
+from storage.documents.commerce_order import (
+    commerce_order_to_document,
+    commerce_progress_to_document,
+)
+from storage.documents.order_record import (
     history_entry_to_document,
     order_to_document,
     outcome_to_document,
 )
-from storage.port import DEFAULT_STOCK
-from storage.replay_documents import (
+from storage.documents.reference_data import (
+    listing_to_document,
+    product_to_document,
+    store_to_document,
+)
+from storage.documents.replay import (
     answer_to_document,
     replay_part_to_document,
     replay_to_document,
     sync_id,
 )
-from storage.values import Document, present
+from storage.documents.values import Document, present
+from storage.port import DEFAULT_STOCK
 
 HISTORY_LENGTH = 200
 """How many entries of an order's history are kept; the oldest go first."""

@@ -9,8 +9,8 @@ from bson.decimal128 import Decimal128
 
 from models.blockers import BlockerCode
 from models.order_query import OrderQuery, OrderSort
-from storage.console_queries import BEGINNING, FIELD, Stretch, moved, states_of
-from storage.values import Document
+from storage.documents.values import Document
+from storage.mongo.order_queries import BEGINNING, FIELD, Stretch, moved, states_of
 
 FIRST = timedelta(hours=1)
 """How much of a list the first piece holds."""

@@ -8,10 +8,10 @@ from pymongo import UpdateOne
 
 from models.dead_letters import DeadLetterFilter, DeadLetterLine, Redrive, StoredDeadLetter
 from models.messages import DeadLetterCode
-from storage.driver import Driver, connected, settled
-from storage.ledger_documents import dead_letter_from_document
-from storage.mongo_errors import translated
-from storage.values import Document
+from storage.documents.checkpoint import dead_letter_from_document
+from storage.documents.values import Document
+from storage.mongo.driver import Driver, connected, settled
+from storage.mongo.errors import translated
 
 _LINE: Document = {
     **dict.fromkeys(("code", "topic", "at", "message", "redriven", "claimed", "cut"), 1),

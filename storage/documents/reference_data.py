@@ -3,7 +3,7 @@
 from models.commerce_order import StockedProduct
 from models.reference_data import Listing, OrderNumberSource, Product, Store
 from models.skus import normalized_sku
-from storage.values import Document, present
+from storage.documents.values import Document, present
 
 
 def store_to_document(store: Store) -> Document:

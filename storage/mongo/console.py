@@ -8,11 +8,11 @@ from typing import Any
 
 from typing_extensions import override
 
-from storage.console_state import AuditEntry, ConsoleState, Session
-from storage.driver import Driver, connected
-from storage.mongo_console_reader import MongoConsoleReader
-from storage.mongo_errors import translated
-from storage.values import Document
+from storage.documents.values import Document
+from storage.mongo.console_reader import MongoConsoleReader
+from storage.mongo.driver import Driver, connected
+from storage.mongo.errors import translated
+from storage.port import AuditEntry, ConsoleState, Session
 
 
 class MongoConsoleState(ConsoleState):

@@ -12,17 +12,23 @@ from models.messages import TopicPartition
 from models.order_query import OrderQuery
 from models.outcome import ImportState
 from models.reference_data import Store
-from storage import blocked_groups
-from storage.commerce_documents import commerce_order_from_document
-from storage.console_queries import filter_of, purchased, states_of
-from storage.driver import Driver, connected, settled
-from storage.fact_documents import store_from_document
-from storage.indexes import INDEXES
-from storage.ledger_documents import offset_reset_from_document
-from storage.mongo_errors import translated
-from storage.order_documents import history_entry_from_document, order_from_document
-from storage.order_lines import FIELDS, commerce_of, line_out
-from storage.reader import (
+from storage.documents.checkpoint import offset_reset_from_document
+from storage.documents.commerce_order import commerce_order_from_document
+from storage.documents.order_record import (
+    FIELDS,
+    commerce_of,
+    history_entry_from_document,
+    line_out,
+    order_from_document,
+)
+from storage.documents.reference_data import store_from_document
+from storage.documents.values import Document
+from storage.mongo import statistics as blocked_groups
+from storage.mongo.driver import Driver, connected, settled
+from storage.mongo.errors import translated
+from storage.mongo.indexes import INDEXES
+from storage.mongo.order_queries import filter_of, purchased, states_of
+from storage.queries import (
     BlockedGroup,
     OrderHistory,
     OrderLine,
@@ -30,7 +36,6 @@ from storage.reader import (
     Reader,
     Standing,
 )
-from storage.values import Document
 
 _NO_BODY = {"body": 0, "cause": 0}
 

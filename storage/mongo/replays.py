@@ -6,14 +6,14 @@ from typing import Any
 
 from models.commands import ALL_STORES
 from models.replay import RecordedAnswer, Replay, ReplayState, Selection, part_id
-from storage.replay_documents import (
+from storage.documents.replay import (
     LONG_AGO,
     answer_from_document,
     query_of,
     replay_from_document,
     sync_id,
 )
-from storage.values import Document
+from storage.documents.values import Document
 
 _KEYS_AT_ONCE = 10_000
 

@@ -3,8 +3,8 @@
 from models.amazon_order import FulfillmentChannel
 from models.commerce_order import CommerceLine, CommerceOrder, Reservation
 from models.reference_data import CommerceStatus
-from storage.order_documents import item_from_document, item_to_document
-from storage.values import Document, money_from_document, money_to_document, present
+from storage.documents.order_record import item_from_document, item_to_document
+from storage.documents.values import Document, money_from_document, money_to_document, present
 
 
 def commerce_order_to_document(order: CommerceOrder) -> Document:
