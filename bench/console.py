@@ -15,14 +15,14 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.console_fill import fill
-from console.access import Access
-from console.app import build_app
-from order_import.clients import connect_storage
-from order_import.console_wiring import open_context
-from order_import.embedded.servers import EmbeddedServers
-from order_import.garbage import collect_less_often
+from order_import.bootstrap import connect_storage
+from order_import.console.access import Access
+from order_import.console.app import build_app
+from order_import.console.wiring import open_context
+from order_import.devtools.embedded.servers import EmbeddedServers
+from order_import.operations.install import create_topics
 from order_import.settings import Settings
-from order_import.topic_admin import create_topics
+from order_import.worker import collect_less_often
 from storage.documents.values import Document
 from streams.clock import now
 

@@ -4,7 +4,7 @@ import shutil
 import subprocess
 
 from bench.servers import console
-from order_import.embedded.cache import cache_dir, locked_cache
+from order_import.devtools.embedded.jars import cache_dir, locked_cache
 
 CRATE, VERSION = "secantus-mdb", "0.5.3-beta.196"
 BINARY = "secantusd-rs"

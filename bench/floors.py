@@ -12,7 +12,7 @@ from bench.publishing import publish
 from bench.watch import OUT, read_all
 from bench.workload import Record
 from models.topics import TopicName
-from order_import.clients import new_consumer
+from order_import.bootstrap import new_consumer
 
 
 async def kafka_floor(done: Installation, empty: Installation) -> float:

@@ -18,9 +18,9 @@ from bench.workload import Record, products, stores
 from models.change_set import ChangeSet
 from models.reference_data import Product, Store
 from models.topics import TopicName
-from order_import.clients import connect_storage, kafka_options, new_consumer
+from order_import.bootstrap import connect_storage, kafka_options, new_consumer
+from order_import.operations.install import create_topics
 from order_import.settings import PREFIX, Settings
-from order_import.topic_admin import create_topics
 from storage.port import Transaction
 
 

@@ -22,7 +22,7 @@ from bench.watch import OUT
 from bench.working import WARM, working
 from bench.workload import Record, orders
 from models.topics import TopicName
-from order_import.clients import new_consumer, new_producer
+from order_import.bootstrap import new_consumer, new_producer
 
 TURNS = 4
 _SHARES = (("p50", 0.5), ("p99", 0.99), ("p99.9", 0.999))

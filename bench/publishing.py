@@ -8,7 +8,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.partitioner import DefaultPartitioner
 
 from bench.workload import Record
-from order_import.clients import kafka_options
+from order_import.bootstrap import kafka_options
 from order_import.settings import Settings
 
 _BATCH_BYTES = 256 * 1024

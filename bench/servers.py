@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.console import Console
 
 from bench.processes import cpu_seconds, descendant
-from order_import.embedded.servers import EmbeddedServers
+from order_import.devtools.embedded.servers import EmbeddedServers
 
 console = Console(width=120)
 _CACHE = "8G"

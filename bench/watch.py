@@ -12,7 +12,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 
 from bench.installation import Installation
 from models.topics import TopicName
-from order_import.clients import kafka_options, new_consumer
+from order_import.bootstrap import kafka_options, new_consumer
 
 OUT = (TopicName.COMMERCE_ORDERS, TopicName.BLOCKED, TopicName.NOT_IMPORTED)
 _POLL = 0.05

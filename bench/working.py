@@ -19,7 +19,7 @@ from bench.revision import check_out
 from bench.servers import console
 from bench.watch import events_out
 from bench.workload import Record, orders
-from order_import.clients import kafka_options
+from order_import.bootstrap import kafka_options
 
 R = TypeVar("R")
 

@@ -13,7 +13,7 @@ from models.amazon_order import AmazonOrder
 from models.change_set import ChangeSet, OrderWrite
 from models.checkpoint import Outgoing
 from models.commands import Recheck
-from models.commerce_order import CommerceOrder, StockedProduct
+from models.commerce_order import CommerceOrder
 from models.dead_letters import DeadLetter
 from models.decision import Decision
 from models.messages import (
@@ -26,7 +26,7 @@ from models.messages import (
 )
 from models.order_record import HistoryEntry, OrderRecord
 from models.outcome import Created
-from models.reference_data import Catalog, Store
+from models.reference_data import Catalog, StockedProduct, Store
 from models.replay import ReplayAnswer
 from storage.port import Facts, Transaction
 

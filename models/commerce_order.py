@@ -5,7 +5,7 @@ from datetime import datetime
 
 from models.amazon_order import FulfillmentChannel, OrderItem
 from models.money import Money
-from models.reference_data import CommerceStatus, Product
+from models.reference_data import CommerceStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,20 +58,3 @@ class CommerceOrder:
     def key(self) -> str:
         """`store/order` of the Amazon order it stands for."""
         return f"{self.store_id}/{self.amazon_order_id}"
-
-
-@dataclass(frozen=True, slots=True)
-class StockedProduct:
-    """A product as told, and the units of it that are held (rule 10)."""
-
-    product: Product
-    reserved: int
-
-    def with_reserved(self, units: int) -> "StockedProduct":
-        """Return it with so many more units held."""
-        return StockedProduct(self.product, self.reserved + units)
-
-    @property
-    def available(self) -> float:
-        """Units free for the next order."""
-        return self.product.salable_quantity - self.reserved

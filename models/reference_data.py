@@ -9,7 +9,6 @@ from pydantic import Field, model_validator
 
 from models import keys
 from models.base import Identifier, Sku, UtcTime, Value
-from models.commerce_order import StockedProduct
 
 
 class OrderNumberSource(StrEnum):
@@ -52,6 +51,23 @@ class Product(Value):
     manage_stock: bool = True
     salable_quantity: float = Field(ge=-1e12, le=1e12, allow_inf_nan=False)
     as_of: UtcTime = Field(description="When Commerce counted the salable quantity")
+
+
+@dataclass(frozen=True, slots=True)
+class StockedProduct:
+    """A product as told, and the units of it that are held (rule 10)."""
+
+    product: Product
+    reserved: int
+
+    def with_reserved(self, units: int) -> "StockedProduct":
+        """Return it with so many more units held."""
+        return StockedProduct(self.product, self.reserved + units)
+
+    @property
+    def available(self) -> float:
+        """Units free for the next order."""
+        return self.product.salable_quantity - self.reserved
 
 
 class Listing(Value):

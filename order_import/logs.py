@@ -2,7 +2,7 @@
 
 Nothing but this module writes to a worker's or a console's standard error. Of a library's line
 only the text that stands in the library's source is shown, with numbers filled in; of an error
-what `order_import.error_text` lets through.
+what `order_import.errors` lets through.
 """
 
 import io
@@ -17,7 +17,7 @@ from typing import Any
 import structlog
 from typing_extensions import override
 
-from order_import.error_text import error_fields
+from order_import.errors import error_fields
 from order_import.settings import Settings
 
 _LIBRARIES = ("aiokafka", "faust", "mode", "pymongo", "motor")

@@ -16,12 +16,11 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from models.topics import TOPICS
-from order_import.clients import group_of, kafka_options
-from order_import.error_text import describe
-from order_import.kafka_probe import why_unreachable
-from order_import.reminder import Reminder
+from order_import.bootstrap import group_of, kafka_options, why_unreachable
+from order_import.errors import describe
+from order_import.liveness import Reminder
+from order_import.operations.install import TopicProblem, topic_problems
 from order_import.settings import Settings
-from order_import.topic_admin import TopicProblem, topic_problems
 from storage.queries import Reader
 
 log = structlog.get_logger(__name__)

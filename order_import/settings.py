@@ -1,8 +1,12 @@
-"""The settings: read once from the environment, and passed down."""
+"""Settings from files: `ORDER_IMPORT_X_FILE` names the file that holds `ORDER_IMPORT_X`."""
 
+import os
+import stat
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, NamedTuple, Self
 
+import structlog
 from pydantic import (
     AfterValidator,
     Field,
@@ -11,10 +15,38 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
+from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from order_import.secret_files import SecretFilesSource
 from storage.mongo.driver import Driver
+
+
+class SecretFilesSource(PydanticBaseSettingsSource):
+    """Reads the files that `*_FILE` variables name, as container platforms mount secrets."""
+
+    def __init__(self, settings_cls: type[BaseSettings], prefix: str) -> None:
+        super().__init__(settings_cls)
+        self._prefix = prefix
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        """Give one setting's value from its file, None where no file is named."""
+        del field
+        named = os.environ.get(f"{self._prefix}{field_name.upper()}_FILE")
+        if not named or f"{field_name}_file" in self.settings_cls.model_fields:
+            return None, field_name, False
+        try:
+            return Path(named).read_text(encoding="utf-8").strip(), field_name, False
+        except OSError as error:
+            raise ValueError(f"cannot read {named}: {error.strerror}") from error
+
+    def __call__(self) -> dict[str, Any]:
+        """Give all settings that come from files."""
+        found = {
+            name: self.get_field_value(field, name)[0]
+            for name, field in self.settings_cls.model_fields.items()
+        }
+        return {name: value for name, value in found.items() if value is not None}
+
 
 PREFIX = "ORDER_IMPORT_"
 
@@ -130,3 +162,58 @@ def load_settings(**overrides: object) -> Settings:
         name = "_".join(str(part) for part in first["loc"]).upper()
         where = f"{PREFIX}{name}: " if name else ""
         raise SettingsError(f"{where}{first['msg'].removeprefix('Value error, ')}") from None
+
+
+log = structlog.get_logger(__name__)
+
+_SECRET_FILES = (
+    "console_users_file",
+    "kafka_sasl_token_file",
+    "kafka_ssl_key_file",
+    "mongo_tls_cert_key_file",
+)
+
+
+class ExposedFile(NamedTuple):
+    """A file that others can read, and the setting that names it."""
+
+    setting: str
+    path: Path
+
+    def __str__(self) -> str:
+        return f"{self.setting}: others on this machine can read {self.path}; chmod 600"
+
+
+def exposed_files(settings: Settings) -> list[ExposedFile]:
+    """Return the files with secrets that others can read. One that is not there is none."""
+    return [one for one in _named(settings) if _has_mode(one.path, stat.S_IROTH)]
+
+
+def is_writable_by_others(path: Path) -> bool:
+    """Return whether others may write a file; the users file would then let in whom they like."""
+    return _has_mode(path, stat.S_IWOTH)
+
+
+def warn_of_exposed_files(settings: Settings) -> None:
+    """Log each of them, once at the start."""
+    for one in exposed_files(settings):
+        log.warning("secret-file-exposed", setting=one.setting, file=str(one.path), do="chmod 600")
+
+
+def _named(settings: Settings) -> Iterator[ExposedFile]:
+    for name in _SECRET_FILES:
+        path: Path | None = getattr(settings, name)
+        if path is not None:
+            yield ExposedFile(PREFIX + name.upper(), path)
+    for name, field in Settings.model_fields.items():
+        variable = f"{PREFIX}{name}_FILE".upper()
+        is_secret = field.annotation in (SecretStr, SecretStr | None)
+        if is_secret and (named := os.environ.get(variable)):
+            yield ExposedFile(variable, Path(named))
+
+
+def _has_mode(path: Path, mode: int) -> bool:
+    try:
+        return bool(path.stat().st_mode & mode)
+    except OSError:
+        return False

@@ -8,11 +8,11 @@ from typing import Protocol, TypeVar
 from models.change_set import ChangeSet
 from models.checkpoint import Checkpoint, Outgoing
 from models.commands import OrderCursor
-from models.commerce_order import CommerceOrder, StockedProduct
+from models.commerce_order import CommerceOrder
 from models.dead_letters import DeadLetter
 from models.messages import TopicPartition
 from models.order_record import OrderRecord
-from models.reference_data import Catalog, Listing, Store
+from models.reference_data import Catalog, Listing, StockedProduct, Store
 from models.replay import RecordedAnswer, Replay, Selection
 
 R = TypeVar("R")

@@ -9,13 +9,13 @@ from typing import Protocol
 from models.amazon_order import AmazonStatus, FulfillmentChannel
 from models.blockers import REMEDIES, BlockerCode
 from models.checkpoint import OffsetReset
-from models.commerce_order import CommerceOrder, StockedProduct
+from models.commerce_order import CommerceOrder
 from models.messages import TopicPartition
 from models.money import Money
 from models.order_query import Cursor, OrderQuery, OrderSort
 from models.order_record import HistoryEntry, OrderRecord
 from models.outcome import ImportState, MissingDetail
-from models.reference_data import CommerceStatus, Listing, Store
+from models.reference_data import CommerceStatus, Listing, StockedProduct, Store
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from models import keys
 from models.amazon_order import AmazonOrder, AmazonStatus, FulfillmentChannel, OrderItem
 from models.blockers import REMEDIES, Blocker, BlockerCode
 from models.commands import Recheck
-from models.commerce_order import CommerceLine, CommerceOrder, Reservation, StockedProduct
+from models.commerce_order import CommerceLine, CommerceOrder, Reservation
 from models.dead_letters import DeadLetter
 from models.events import Event
 from models.messages import (
@@ -24,7 +24,15 @@ from models.messages import (
 from models.money import Money
 from models.order_record import HistoryEntry, OrderRecord
 from models.outcome import Blocked, Waiting, WaitingReason
-from models.reference_data import Catalog, CommerceStatus, Listing, OrderUpdate, Product, Store
+from models.reference_data import (
+    Catalog,
+    CommerceStatus,
+    Listing,
+    OrderUpdate,
+    Product,
+    StockedProduct,
+    Store,
+)
 from models.replay import Replay, ReplayState
 
 STORE = "store-1"

@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import IO, Any
 
 ROOT = Path(__file__).parent.parent
-_IMPORTED = ("order_import.cli", "order_import.worker", "order_import.console_server")
+_IMPORTED = ("order_import.cli", "order_import.worker", "order_import.web")
 _PR_SET_PDEATHSIG = 1
 _MOST_BYTES = 1 << 20
 

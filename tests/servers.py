@@ -14,8 +14,8 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-from order_import.embedded import EmbeddedServerError, EmbeddedServers
-from order_import.embedded.servers import Addresses
+from order_import.devtools.embedded import EmbeddedServerError, EmbeddedServers
+from order_import.devtools.embedded.servers import Addresses
 
 CORES = len(os.sched_getaffinity(0))
 _WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))

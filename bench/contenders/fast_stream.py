@@ -14,7 +14,7 @@ from bench.contenders.contender import GROUP
 from bench.contenders.until_stopped import until_stopped
 from handlers.handler import Handler
 from models.messages import Incoming
-from order_import.clients import connect_storage
+from order_import.bootstrap import connect_storage
 from order_import.settings import Settings, load_settings
 from storage.port import Storage
 

@@ -11,7 +11,7 @@ from bench.contenders.batch_work import HANDLERS, Taken, decide
 from bench.contenders.contender import GROUP
 from bench.contenders.until_stopped import until_stopped
 from models.topics import TopicName
-from order_import.clients import connect_storage
+from order_import.bootstrap import connect_storage
 from order_import.settings import Settings, load_settings
 from storage.port import Storage
 

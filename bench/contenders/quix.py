@@ -13,7 +13,7 @@ from quixstreams.sinks import BatchingSink, SinkBatch
 from bench.contenders.batch_work import HANDLERS, Taken, decide
 from bench.contenders.contender import GROUP
 from handlers.handler import Handler
-from order_import.clients import connect_storage
+from order_import.bootstrap import connect_storage
 from order_import.settings import Settings, load_settings
 from storage.port import Storage
 

@@ -20,7 +20,7 @@ from handlers.handler import Handler
 from handlers.unit_of_work import UnitOfWork
 from models.checkpoint import Checkpoint
 from models.messages import TopicPartition
-from order_import.clients import connect_storage, kafka_options, new_consumer, new_producer
+from order_import.bootstrap import connect_storage, kafka_options, new_consumer, new_producer
 from order_import.settings import Settings, load_settings
 from storage.mongo.storage import MongoStorage
 from storage.port import Transaction

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from models import keys
 from models.amazon_order import AmazonOrder, FulfillmentChannel, OrderItem
 from models.blockers import REMEDIES, Blocker, BlockerCode
-from models.commerce_order import StockedProduct
-from models.reference_data import Catalog, Store
+from models.reference_data import Catalog, StockedProduct, Store
 
 
 @dataclass(frozen=True, slots=True)

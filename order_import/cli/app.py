@@ -7,10 +7,10 @@ import typer
 from pymongo.errors import ConfigurationError
 
 from models.errors import BrokerUnavailable, OrderImportError, TransientStorageError
+from order_import.bootstrap import why_unreachable
 from order_import.cli import (
     blocked,
     console,
-    contract,
     dead_letters,
     explain,
     init,
@@ -20,14 +20,18 @@ from order_import.cli import (
     send,
     status,
     sync,
-    up,
     worker,
 )
-from order_import.cli.errors import BAD_USAGE, BROKEN, REFUSED, CommandRefused
-from order_import.cli.surroundings import read_settings, run, whereabouts
-from order_import.embedded import EmbeddedServerError
-from order_import.error_text import describe, places_of
-from order_import.kafka_probe import why_unreachable
+from order_import.cli.context import (
+    BAD_USAGE,
+    BROKEN,
+    REFUSED,
+    CommandRefused,
+    read_settings,
+    run,
+    whereabouts,
+)
+from order_import.errors import describe, places_of
 from order_import.logs import withhold_texts
 from order_import.settings import PREFIX, SettingsError
 
@@ -46,13 +50,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (up.up, init.init, worker.worker, send.send, orders.orders, explain.explain):
+for command in (
+    *(init.init, worker.worker, send.send, orders.orders, explain.explain, status.status),
+    *(blocked.blocked, replay.replay, sync.sync, console.console),
+):
     app.command()(command)
-for command in (status.status, blocked.blocked, contract.contract):
-    app.command()(command)
-for command in (replay.replay, sync.sync):
-    app.command()(command)
-app.command()(console.console)
 app.command("console-user")(console.console_user)
 app.add_typer(dead_letters.dead_letters)
 app.add_typer(replays.replays)
@@ -72,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _leave(str(error), BAD_USAGE)
     except ConfigurationError as error:
         _leave(f"{PREFIX}MONGO_URL: {_MONGO_URL} ({describe(error)})", BAD_USAGE)
-    except (CommandRefused, EmbeddedServerError) as error:
+    except CommandRefused as error:
         _leave(str(error), REFUSED)
     except BrokerUnavailable as error:
         reason = run(why_unreachable(read_settings())) or error

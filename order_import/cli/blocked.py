@@ -8,9 +8,9 @@ from rich.console import Console
 
 from models.labels import REASONS
 from models.skus import visible_sku
-from order_import.cli.surroundings import read_settings, run
-from order_import.clients import connect_reader
-from order_import.output import amount, cell, moment, new_table, print_json, stdout
+from order_import.bootstrap import connect_reader
+from order_import.cli.context import read_settings, run
+from order_import.cli.output import amount, cell, moment, new_table, print_json, stdout
 from order_import.settings import Settings
 from order_import.words import system_message_of
 from storage.queries import BlockedGroup, Reader

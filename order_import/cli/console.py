@@ -4,11 +4,10 @@ from typing import Annotated
 
 import typer
 
-from console.users import NAME, Role, hash_password
-from order_import.cli.surroundings import read_settings
-from order_import.console_address import access_of, address_of
-from order_import.exposed_files import warn_of_exposed_files
+from order_import.cli.context import read_settings
+from order_import.console.access import NAME, Role, access_of, address_of, hash_password
 from order_import.logs import logging_to_stderr
+from order_import.settings import warn_of_exposed_files
 
 
 def console() -> None:
@@ -16,7 +15,7 @@ def console() -> None:
     # Uvicorn and the pages take a moment to import, which no other command has to wait for.
     import uvloop  # noqa: PLC0415
 
-    from order_import.console_wiring import serve_console  # noqa: PLC0415
+    from order_import.console.wiring import serve_console  # noqa: PLC0415
 
     settings = read_settings()
     access_of(settings)

@@ -1,17 +1,282 @@
-"""`explain`: one order, what became of it, and why."""
+"""An order's history for programs. Buyer and address stay in the database."""
 
-from typing import Annotated
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any
 
 import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
-from order_import.cli.errors import CommandRefused
-from order_import.cli.explain_json import history_as_json
-from order_import.cli.explain_view import show_history
-from order_import.cli.surroundings import read_settings, run
-from order_import.clients import connect_reader
-from order_import.output import print_json, stdout
+from models.commerce_order import CommerceLine, CommerceOrder
+from models.labels import DECISIONS, FIELDS, REASONS
+from models.order_record import HistoryEntry
+from models.outcome import Blocked, Waiting
+from models.reference_data import Store
+from models.skus import visible_sku
+from order_import.bootstrap import connect_reader
+from order_import.cli.context import CommandRefused, read_settings, run
+from order_import.cli.output import amount, cell, exact, moment, new_table, print_json, stdout
 from order_import.settings import Settings
+from order_import.words import STATE_STYLES, STATES, in_words, missing_in_words
+from storage.documents.order_record import state_of
 from storage.queries import OrderHistory
+
+_PERSONAL = {"buyer", "ship_to", "packages"}
+_BOOKKEEPING = {"clocks", "is_notification"}
+"""What only tells newer messages from older ones."""
+
+
+def history_as_json(found: OrderHistory) -> dict[str, Any]:
+    """Give all there is to tell of an order, in the contract's names."""
+    record = found.record
+    outcome = record.outcome
+    return {
+        "store_id": record.store_id,
+        "store": found.store,
+        **record.order.model_dump(mode="json", exclude=_PERSONAL | _BOOKKEEPING | {"store_id"}),
+        "received": record.received,
+        "ignored": record.ignored,
+        "received_at": record.received_at,
+        "import": {
+            "state": state_of(outcome),
+            "reasons": _reasons(found),
+            "missing": outcome.missing if isinstance(outcome, Waiting) else (),
+            "since": outcome.since if isinstance(outcome, Blocked) else None,
+            "tried": outcome.tried if isinstance(outcome, Blocked) else None,
+            "decided_at": record.decided_at,
+        },
+        "commerce_order": _commerce_order(found.commerce_order),
+        "history": [_entry(entry, found) for entry in found.history],
+    }
+
+
+def _reasons(found: OrderHistory) -> list[object]:
+    outcome = found.record.outcome
+    if isinstance(outcome, Blocked):
+        return [blocker.model_dump(mode="json") for blocker in outcome.blockers]
+    reason = getattr(outcome, "reason", None)
+    return [] if reason is None else [reason.value]
+
+
+def _commerce_order(order: CommerceOrder | None) -> dict[str, object] | None:
+    if order is None:
+        return None
+    return {
+        "commerce_order_id": order.commerce_order_id,
+        "order_number": order.order_number,
+        "status": order.status,
+        "created_at": order.created_at,
+        "acknowledged_at": order.acknowledged_at,
+        "replayed": order.replayed,
+        "total": order.total,
+        "buyer_requested_cancel": order.buyer_requested_cancel,
+        "address_known": order.address_known,
+        "lines": [
+            {"sku": line.sku, **line.item.model_dump(mode="json", exclude={"title"})}
+            for line in order.lines
+        ],
+        "reservations": order.reservations,
+    }
+
+
+def _entry(entry: HistoryEntry, found: OrderHistory) -> dict[str, object]:
+    return {
+        "at": entry.at,
+        "what": entry.what,
+        "cause": entry.cause,
+        "reasons": entry.reasons,
+        "facts": entry.facts,
+        "events": [found.events.get(one, {"event_id": one}) for one in entry.events],
+    }
+
+
+def show_history(console: Console, found: OrderHistory) -> None:
+    """Print one order's history."""
+    state = state_of(found.record.outcome)
+    console.print(cell(f"Order {found.record.order.amazon_order_id}", "bold"))
+    console.print(_header(found))
+    console.print()
+    console.print(_items(found))
+    console.print()
+    console.print(cell(STATES[state], STATE_STYLES[state]))
+    for line in _why(found):
+        console.print(line)
+    if found.commerce_order is not None:
+        commerce = found.commerce_order
+        console.print(
+            cell(
+                f"Commerce order {commerce.order_number}: {commerce.status}, created "
+                f"{moment(commerce.created_at)} UTC, id {commerce.commerce_order_id}"
+            )
+        )
+        console.print(cell(_now(commerce)))
+    console.print()
+    console.print(_history(found))
+
+
+def _header(found: OrderHistory) -> Table:
+    order, record = found.record.order, found.record
+    store = record.store_id if found.store is None else f"{found.store.name} ({record.store_id})"
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="dim")
+    grid.add_column(overflow="fold")
+    for name, value in (
+        ("Store", store),
+        ("Settings now", _settings(found.store)),
+        ("Amazon status", order.status),
+        ("Channel", order.fulfillment_channel),
+        ("Sold on", order.sales_channel),
+        ("Purchased (UTC)", moment(order.purchase_date)),
+        ("Last update (UTC)", moment(order.last_update_date)),
+        ("Ship by (UTC)", moment(order.latest_ship_date)),
+        ("Total", amount(order.total)),
+        ("Buyer asks to cancel", "yes" if order.buyer_requested_cancel else "no"),
+        ("Messages", f"{record.received}, of which {record.ignored} changed nothing"),
+    ):
+        grid.add_row(name, cell(value))
+    return grid
+
+
+def _settings(store: Store | None) -> str:
+    if store is None:
+        return "the store is not known yet"
+    imports = "import on" if store.import_amazon_orders else "import off"
+    others = "imported" if store.import_non_amazon_orders else "not imported"
+    stock = "needs stock" if store.fba_requires_stock else "needs no stock"
+    return (
+        f"{imports}, integrated {moment(store.integrated_at)} UTC, fulfilled by Amazon {stock}, "
+        f"not sold on Amazon {others}"
+    )
+
+
+def _now(order: CommerceOrder) -> str:
+    """Say what a Commerce order is now, after all amendments."""
+    lines = (_pieces(line) for line in order.lines if line.item.quantity)
+    reservations = (
+        f"{reservation.quantity} of {reservation.sku}" for reservation in order.reservations
+    )
+    return (
+        f"It has {', '.join(lines) or 'no units'}; total {amount(order.total) or 'not known'}; "
+        f"address {'known' if order.address_known else 'not known'}; "
+        f"holds {', '.join(reservations) or 'nothing'}."
+    )
+
+
+def _pieces(line: CommerceLine) -> str:
+    asks = " (the buyer asks to cancel)" if line.item.buyer_requested_cancel else ""
+    return f"{line.item.quantity} of {line.sku}{asks}"
+
+
+def _items(found: OrderHistory) -> Table:
+    columns = ("Seller SKU", "ASIN", "Quantity", "Shipped", "Price", "Asks to cancel")
+    table = new_table(*columns, right=("Price",))
+    for item in found.record.order.items:
+        table.add_row(
+            cell(item.seller_sku),
+            cell(item.asin),
+            cell(item.quantity),
+            cell(item.quantity_shipped),
+            cell(amount(item.price)),
+            cell((item.cancel_reason or "yes") if item.buyer_requested_cancel else None),
+        )
+    if not found.record.order.items:
+        table.add_row("no lines known yet")
+    return table
+
+
+def _why(found: OrderHistory) -> Iterator[Text]:
+    outcome = found.record.outcome
+    if isinstance(outcome, Blocked):
+        times = "once" if outcome.tried == 1 else f"{outcome.tried} times"
+        yield cell(f"Since {moment(outcome.since)} UTC; judged {times}.")
+        for blocker in outcome.blockers:
+            sku = visible_sku(blocker.sku) if blocker.sku else "a line without a SKU"
+            needs = f"needs {blocker.required}"
+            if blocker.available is not None:
+                needs += f", {blocker.available:g} available"
+            yield cell(f"  {sku}: {REASONS[blocker.code]} ({blocker.code}; {needs})")
+            if blocker.similar_sku is not None:
+                yield cell(f"    The catalog has {visible_sku(blocker.similar_sku)}.")
+            yield cell(f"    → {blocker.remedy}", "cyan")
+    elif (reason := getattr(outcome, "reason", None)) is not None:
+        yield cell(f"{REASONS[reason]} ({reason}).")
+        if isinstance(outcome, Waiting) and outcome.missing:
+            yield cell(f"  It waits for: {missing_in_words(outcome.missing)}.")
+
+
+def _history(found: OrderHistory) -> Table:
+    table = new_table(
+        "When (UTC)", "What arrived", "Decision", "Taken on", "Events", title="History"
+    )
+    for entry in found.history:
+        cause = entry.cause
+        decision = DECISIONS.get(entry.what, entry.what)
+        if entry.reasons:
+            decision += f"\n{in_words(entry.reasons)} ({', '.join(entry.reasons)})"
+        table.add_row(
+            cell(exact(entry.at)),
+            cell(f"{cause.topic}\npartition {cause.partition}, offset {cause.offset}"),
+            cell(decision),
+            cell("\n".join(_facts(entry.facts)) or None),
+            cell("\n".join(_events(entry, found)) or None),
+        )
+    return table
+
+
+def _events(entry: HistoryEntry, found: OrderHistory) -> Iterator[str]:
+    for event_id in entry.events:
+        event = found.events.get(event_id)
+        if event is not None:
+            yield f"{event.sequence}. {event.event_type}"
+        yield event_id
+
+
+def _facts(facts: Mapping[str, Any]) -> Iterator[str]:
+    """Say the facts a decision was taken on, each with its version."""
+    if "replay_id" in facts:
+        yield f"replay {facts['replay_id']}"
+    if "from_store" in facts:
+        yield f"it waited for store {facts['from_store']}"
+    if "store_marketplace_id" in facts:
+        its, of_store = facts["marketplace_id"], facts["store_marketplace_id"]
+        yield f"marketplace {its}, not its store's {of_store}"
+    yield from _settings_used(facts)
+    for change in facts.get("changes", ()):
+        line = "" if change["order_item_id"] is None else f"line {change['order_item_id']}: "
+        field = FIELDS.get(change["field"], change["field"])
+        yield f"{line}{field} {_value(change['from'])} → {_value(change['to'])}"
+    for product in facts.get("products", ()):
+        if product["manage_stock"]:
+            stock = f"{product['salable_quantity']:g} salable, {product['reserved']} held"
+        else:
+            stock = "stock not managed"
+        enabled = "enabled" if product["enabled"] else "disabled"
+        yield f"{product['sku']}: {enabled}, {stock}, as of {moment(product['as_of'])}"
+
+
+def _settings_used(facts: Mapping[str, Any]) -> Iterator[str]:
+    if "store_updated_at" in facts:
+        yield f"store settings of {moment(facts['store_updated_at'])}"
+    if "import_amazon_orders" in facts:
+        yield f"import {'on' if facts['import_amazon_orders'] else 'off'}"
+    if "import_non_amazon_orders" in facts:
+        others = "imported" if facts["import_non_amazon_orders"] else "not imported"
+        yield f"not sold on Amazon {others}"
+    if "integrated_at" in facts:
+        yield f"integrated {moment(facts['integrated_at'])}"
+
+
+def _value(value: object) -> str:
+    match value:
+        case None:
+            return "not told"
+        case bool():
+            return "yes" if value else "no"
+        case {"amount": str(number), "currency": str(currency)}:
+            return f"{number} {currency}"
+        case _:
+            return str(value)
 
 
 def explain(

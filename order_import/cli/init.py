@@ -4,9 +4,9 @@ from typing import Annotated
 
 import typer
 
-from order_import.cli.surroundings import read_settings, run
-from order_import.installation import install
-from order_import.output import print_json, stdout
+from order_import.cli.context import read_settings, run
+from order_import.cli.output import print_json, stdout
+from order_import.operations.install import install
 
 
 def init(

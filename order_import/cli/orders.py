@@ -11,9 +11,9 @@ from models.base import to_utc
 from models.blockers import BlockerCode
 from models.order_query import OrderQuery
 from models.outcome import DETAILS_OVERDUE, ImportState, SkipReason, WaitingReason
-from order_import.cli.surroundings import read_settings, run
-from order_import.clients import connect_reader
-from order_import.output import amount, cell, moment, new_table, print_json, stdout
+from order_import.bootstrap import connect_reader
+from order_import.cli.context import read_settings, run
+from order_import.cli.output import amount, cell, moment, new_table, print_json, stdout
 from order_import.settings import Settings
 from order_import.words import STATE_STYLES, in_words
 from storage.queries import OrderLine

@@ -13,15 +13,24 @@ import typer
 from models.blockers import BlockerCode
 from models.outcome import SkipReason, WaitingReason
 from models.replay import Replay, ReplayResult, ReplayState, Selection
-from order_import.cli.errors import REFUSED, CommandRefused
+from order_import.bootstrap import connect_storage
+from order_import.cli.context import REFUSED, CommandRefused, read_settings, run
 from order_import.cli.orders import parse_since
-from order_import.cli.replay_progress import show_progress
-from order_import.cli.replay_view import dry_run_as_json, ran_as_json, show_dry_run, show_ran
-from order_import.cli.surroundings import read_settings, run
-from order_import.clients import connect_storage
-from order_import.operations.replay_jobs import (
+from order_import.cli.output import print_json, stderr, stdout
+from order_import.cli.replay_view import (
+    dry_run_as_json,
+    ran_as_json,
+    show_dry_run,
+    show_progress,
+    show_ran,
+)
+from order_import.operations.assumptions import Assumptions, BadAssumption, parse_assumptions
+from order_import.operations.dry_run import dry_run, select_keys
+from order_import.operations.order_names import OrderNotNamed, orders_in_topic, resolve_orders
+from order_import.operations.replay import (
     Ran,
     Request,
+    Summary,
     TopicMissing,
     begin,
     cancel,
@@ -29,12 +38,6 @@ from order_import.operations.replay_jobs import (
     open_sender,
     sum_up,
 )
-from order_import.output import print_json, stderr, stdout
-from order_import.replay.assumptions import Assumptions, BadAssumption, parse_assumptions
-from order_import.replay.naming import OrderNotNamed, resolve_orders
-from order_import.replay.plan import dry_run, select_keys
-from order_import.replay.summary import Summary
-from order_import.replay.topic_reading import orders_in_topic
 from order_import.settings import Settings
 from storage.port import Storage
 from streams.clock import now

@@ -6,13 +6,12 @@ from typing import Annotated
 import typer
 
 from models.replay import Replay
-from order_import.cli.errors import CommandRefused
+from order_import.bootstrap import connect_storage
+from order_import.cli.context import CommandRefused, read_settings, run
+from order_import.cli.output import print_json, stdout
 from order_import.cli.replay import catch_interrupts, tell_ran, watch
 from order_import.cli.replay_view import show_replays
-from order_import.cli.surroundings import read_settings, run
-from order_import.clients import connect_storage
-from order_import.operations.replay_jobs import Ran, cancel, sum_up
-from order_import.output import print_json, stdout
+from order_import.operations.replay import Ran, cancel, sum_up
 from order_import.settings import Settings
 from streams.clock import now
 

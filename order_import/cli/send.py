@@ -1,19 +1,226 @@
-"""`send`: publishes files."""
+"""Documents: JSON files, JSON lines and standard input, cut into messages byte by byte as told."""
 
-from collections.abc import Iterator
-from typing import Annotated
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from models.topics import MAX_MESSAGE_BYTES
-from order_import.cli.documents import STDIN, Document, cut_documents, read_source
-from order_import.cli.errors import CommandRefused
-from order_import.cli.message_keys import DELETABLE, TOPICS, Kind, key_of
-from order_import.cli.surroundings import read_settings, run
-from order_import.output import print_json, stderr, stdout
-from order_import.sending import Message, SendingBroke, send_messages, topic_exists
+from handlers.payloads.json_text import BLANK, looks_like_object, parse_json, with_whole_letters
+from models import keys
+from models.topics import MAX_MESSAGE_BYTES, TopicName
+from order_import.cli.context import CommandRefused, read_settings, run
+from order_import.cli.output import print_json, stderr, stdout
+from order_import.operations.publish import Message, SendingBroke, send_messages, topic_exists
 from order_import.settings import Settings
+
+STDIN = "-"
+_SPACE = " \t\r\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One JSON document: where it was found (`file:line`), its bytes, and what they say."""
+
+    where: str
+    raw: bytes
+    body: Any
+
+
+def read_source(name: str) -> bytes:
+    """Give the bytes of a file, or of standard input for `-`.
+
+    Raises:
+        CommandRefused: The file cannot be read.
+    """
+    try:
+        return sys.stdin.buffer.read() if name == STDIN else Path(name).read_bytes()
+    except OSError as error:
+        raise CommandRefused(f"{name}: cannot be read: {error.strerror}") from error
+
+
+def cut_documents(name: str, data: bytes) -> Iterator[Document]:
+    """Cut a file into documents: a JSON value, an array of them, or one a line.
+
+    A file with one document gives its bytes unchanged; so does a line, and so does an element of
+    an array, without the space around it.
+
+    Raises:
+        CommandRefused: Something is not JSON; the line says which file, where and why.
+    """
+    text = _decoded(name, data)
+    if not text.strip(_SPACE):
+        raise CommandRefused(f"{name}:1: expected JSON, found nothing")
+    try:
+        body = json.loads(text)
+    except ValueError as error:
+        # Files that were joined may have a byte order mark in the middle.
+        numbered = enumerate(text.split("\n"), 1)
+        lines = [(n, line.strip(BLANK)) for n, line in numbered if line.strip(BLANK)]
+        if len(lines) == 1 or not _is_json(lines[0][1]):
+            raise _not_json(name, error) from error
+        yield from (_line(name, number, line) for number, line in lines)
+        return
+    if isinstance(body, list):
+        yield from _elements(name, text)
+    else:
+        yield Document(f"{name}:1", data, body)
+
+
+def _decoded(name: str, data: bytes) -> str:
+    """Return the text of a file, without a byte order mark; half a letter does not matter."""
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        try:
+            return with_whole_letters(data).decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            line = error.object.count(b"\n", 0, error.start) + 1
+            raise CommandRefused(f"{name}:{line}: expected UTF-8 text") from error
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _line(name: str, number: int, line: str) -> Document:
+    try:
+        body = json.loads(line)
+    except ValueError as error:
+        raise _not_json(name, error, number) from error
+    return Document(f"{name}:{number}", line.encode(), body)
+
+
+def _elements(name: str, text: str) -> Iterator[Document]:
+    """Cut out each element of an array that is known to be JSON: no number is written anew."""
+    decoder = json.JSONDecoder()
+    at = _skip(text, text.index("[") + 1)
+    while text[at] != "]":
+        body, end = decoder.raw_decode(text, at)
+        yield Document(f"{name}:{text.count(chr(10), 0, at) + 1}", text[at:end].encode(), body)
+        at = _skip(text, end)
+        if text[at] == ",":
+            at = _skip(text, at + 1)
+
+
+def _skip(text: str, at: int) -> int:
+    while text[at] in _SPACE:
+        at += 1
+    return at
+
+
+def _not_json(name: str, error: ValueError, line: int | None = None) -> CommandRefused:
+    if isinstance(error, json.JSONDecodeError):
+        return CommandRefused(f"{name}:{line or error.lineno}: expected JSON: {error.msg}")
+    return CommandRefused(f"{name}:{line or 1}: expected JSON")
+
+
+class Kind(StrEnum):
+    """What can be sent."""
+
+    ORDERS = "orders"
+    PRODUCTS = "products"
+    LISTINGS = "listings"
+    STORES = "stores"
+    ORDER_UPDATES = "order-updates"
+
+
+TOPICS: Mapping[Kind, TopicName] = {
+    Kind.ORDERS: TopicName.ORDERS,
+    Kind.PRODUCTS: TopicName.PRODUCTS,
+    Kind.LISTINGS: TopicName.LISTINGS,
+    Kind.STORES: TopicName.STORES,
+    Kind.ORDER_UPDATES: TopicName.ORDER_UPDATES,
+}
+
+DELETABLE = frozenset({Kind.PRODUCTS, Kind.LISTINGS})
+"""What a null value deletes."""
+
+_ORDER_ID_NAMES = ("amazon_order_id", "AmazonOrderId", "amazonOrderId", "orderId")
+_DEEPEST = 8
+"""An ORDER_CHANGE has its order id on the third level, and the envelopes of AWS are around it."""
+
+
+def order_id_in(body: Any) -> str | None:
+    """Find the Amazon order id of a document, of whatever format; None for a page of orders.
+
+    The outermost wins. Lists are not looked into: what is listed is not the order itself.
+    """
+    level = [body]
+    for _ in range(_DEEPEST):
+        objects = [one for one in map(_unwrapped, level) if isinstance(one, dict)]
+        for one in objects:
+            for name in _ORDER_ID_NAMES:
+                if isinstance(one.get(name), str) and one[name]:
+                    return str(one[name])
+        level = [value for one in objects for value in one.values()]
+    return None
+
+
+def _unwrapped(value: Any) -> Any:
+    """Return what a text that is JSON once more holds, as AWS puts notifications into envelopes."""
+    try:
+        return parse_json(value) if isinstance(value, str) and looks_like_object(value) else value
+    except ValueError:
+        return None
+
+
+def key_of(kind: Kind, document: Document) -> str | None:
+    """Give the key a document is published under.
+
+    Raises:
+        CommandRefused: A fact does not have what its key is made of.
+    """
+    if kind is Kind.ORDERS:
+        return order_id_in(document.body)
+    return _FACT_KEYS[kind](document)
+
+
+def _text(document: Document, name: str) -> str | None:
+    body = document.body
+    value = body.get(name) if isinstance(body, dict) else None
+    return value if isinstance(value, str) and value else None
+
+
+def _needed(document: Document, name: str) -> str:
+    value = _text(document, name)
+    if value is None:
+        raise CommandRefused(f"{document.where}: {name}: expected a string")
+    return value
+
+
+def _listing_key(document: Document) -> str:
+    return keys.listing_key(_needed(document, "store_id"), _needed(document, "seller_sku"))
+
+
+def _update_key(document: Document) -> str:
+    told = _text(document, "commerce_order_id")
+    if told is not None:
+        return told
+    store_id, order_id = _text(document, "store_id"), _text(document, "amazon_order_id")
+    if store_id is None or order_id is None:
+        raise CommandRefused(
+            f"{document.where}: expected commerce_order_id, or store_id and amazon_order_id"
+        )
+    return keys.commerce_order_id(keys.order_key(store_id, order_id))
+
+
+_FACT_KEYS: Mapping[Kind, Callable[[Document], str]] = {
+    Kind.PRODUCTS: lambda document: _needed(document, "sku"),
+    Kind.STORES: lambda document: _needed(document, "store_id"),
+    Kind.LISTINGS: _listing_key,
+    Kind.ORDER_UPDATES: _update_key,
+}
+
 
 _SHOWS_PROGRESS_FROM = 1000
 _OVERHEAD = 4096

@@ -9,11 +9,18 @@ from rich.table import Table
 from rich.text import Text
 
 from models.outcome import ImportState
-from order_import.cli.errors import REFUSED
-from order_import.cli.surroundings import read_settings, run, whereabouts
-from order_import.health import Health, ServerHealth, check_health
-from order_import.health_view import ago, blockers_table, orders_table
-from order_import.output import cell, moment, new_table, print_json, stdout
+from order_import.cli.context import REFUSED, read_settings, run, whereabouts
+from order_import.cli.output import (
+    ago,
+    blockers_table,
+    cell,
+    moment,
+    new_table,
+    orders_table,
+    print_json,
+    stdout,
+)
+from order_import.operations.health import Health, ServerHealth, check_health
 from order_import.words import reset_in_words
 from streams.clock import now
 

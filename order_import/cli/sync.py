@@ -5,14 +5,12 @@ from typing import Annotated
 
 import typer
 
-from order_import.cli.errors import CommandRefused
+from order_import.bootstrap import connect_reader, connect_storage
+from order_import.cli.context import CommandRefused, read_settings, run
+from order_import.cli.output import cell, print_json, stdout
 from order_import.cli.replay_view import count_of, show_summary, summary_as_json
-from order_import.cli.surroundings import read_settings, run
-from order_import.clients import connect_reader, connect_storage
-from order_import.operations.replay_jobs import TopicMissing, open_sender
+from order_import.operations.replay import Summary, TopicMissing, open_sender
 from order_import.operations.sync import ask_for_sync, sync_now
-from order_import.output import cell, print_json, stdout
-from order_import.replay.summary import Summary
 from order_import.settings import Settings
 from streams.clock import now
 

@@ -5,9 +5,9 @@ import signal
 
 import typer
 
-from order_import.cli.surroundings import read_settings
-from order_import.exposed_files import warn_of_exposed_files
+from order_import.cli.context import read_settings
 from order_import.logs import logging_to_stderr
+from order_import.settings import warn_of_exposed_files
 
 
 def worker() -> None:

@@ -11,9 +11,8 @@ from models.errors import TransientStorageError
 from models.messages import CommandMessage
 from models.outcome import ImportState
 from models.replay import Selection
-from order_import.operations.replay_jobs import Send
-from order_import.replay.plan import CHUNK
-from order_import.replay.summary import Summary
+from order_import.operations.dry_run import CHUNK
+from order_import.operations.replay import Send, Summary
 from storage.port import Storage, View
 
 _POLL_SECONDS = 0.05

@@ -1,7 +1,6 @@
 """`stores`, `products` and `listings` documents."""
 
-from models.commerce_order import StockedProduct
-from models.reference_data import Listing, OrderNumberSource, Product, Store
+from models.reference_data import Listing, OrderNumberSource, Product, StockedProduct, Store
 from models.skus import normalized_sku
 from storage.documents.values import Document, present
 

@@ -9,10 +9,10 @@ from typing import Any
 
 from typing_extensions import override
 
-from models.commerce_order import CommerceOrder, StockedProduct
+from models.commerce_order import CommerceOrder
 from models.order_query import Cursor, OrderQuery, OrderSort
 from models.outcome import ImportState
-from models.reference_data import Listing
+from models.reference_data import Listing, StockedProduct
 from models.skus import normalized_sku
 from storage.documents.commerce_order import commerce_order_from_document
 from storage.documents.reference_data import listing_from_document, product_from_document

@@ -7,9 +7,8 @@ lock, nobody else had it in between, and what was read or written then is still 
 from collections.abc import Iterable
 
 from models.change_set import ChangeSet
-from models.commerce_order import StockedProduct
 from models.keys import listing_key
-from models.reference_data import Listing, Store
+from models.reference_data import Listing, StockedProduct, Store
 
 MOST_FACTS = 100_000
 """How many products and listings are remembered before all are forgotten: some 100 MB."""

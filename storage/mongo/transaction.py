@@ -15,10 +15,10 @@ from models import keys
 from models.change_set import ChangeSet
 from models.checkpoint import Checkpoint
 from models.commands import OrderCursor
-from models.commerce_order import CommerceOrder, StockedProduct
+from models.commerce_order import CommerceOrder
 from models.dead_letters import DeadLetter
 from models.order_record import OrderRecord
-from models.reference_data import Catalog, Listing, Store
+from models.reference_data import Catalog, Listing, StockedProduct, Store
 from models.skus import normalized_sku, pick_similar
 from storage.documents.checkpoint import dead_letter_from_document
 from storage.documents.commerce_order import commerce_order_from_document

@@ -10,7 +10,7 @@ from threading import Thread
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from console.users import hash_password
+from order_import.console.access import hash_password
 from tests.browser.demo_site import HANG, ROOT, Site, answers, demo_site, free_port, wait_until
 from tests.browser.needs import axe_source, chromium
 from tests.browser.screenshots import FLAGS

@@ -12,15 +12,15 @@ import pytest_asyncio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from console.access import Access
-from console.app import build_app
-from console.order_filter import CODES, FIELDS, SORTS
-from console.pages import live
 from models.blockers import BlockerCode
 from models.change_set import ChangeSet, OrderWrite
 from models.messages import TopicPartition
-from order_import.clients import connect_storage
-from order_import.console_wiring import open_context
+from order_import.bootstrap import connect_storage
+from order_import.console.access import Access
+from order_import.console.app import build_app
+from order_import.console.order_filter import CODES, FIELDS, SORTS
+from order_import.console.pages import live
+from order_import.console.wiring import open_context
 from order_import.settings import Settings
 from storage.port import Transaction
 from tests.builders import (

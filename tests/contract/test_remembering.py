@@ -6,7 +6,7 @@ import pytest
 import pytest_asyncio
 
 from models.change_set import ChangeSet
-from models.commerce_order import StockedProduct
+from models.reference_data import StockedProduct
 from storage.mongo.driver import Driver
 from storage.mongo.fact_cache import FactCache
 from storage.mongo.storage import MongoStorage, open_storage

@@ -27,7 +27,7 @@ from models.blockers import BlockerCode
 from models.change_set import ChangeSet, OrderWrite
 from models.checkpoint import Checkpoint, OffsetReset, Outgoing
 from models.commands import ALL_STORES, OrderCursor, Recheck, ReplayStep, Sync
-from models.commerce_order import CommerceLine, CommerceOrder, Reservation, StockedProduct
+from models.commerce_order import CommerceLine, CommerceOrder, Reservation
 from models.errors import DuplicateKey, Fenced, StorageBroken, TransactionTooLarge
 from models.messages import CommandMessage, TopicPartition
 from models.order_record import HistoryEntry, OrderRecord
@@ -41,7 +41,7 @@ from models.outcome import (
     WaitingReason,
     Withdrawn,
 )
-from models.reference_data import Catalog, CommerceStatus, OrderNumberSource
+from models.reference_data import Catalog, CommerceStatus, OrderNumberSource, StockedProduct
 from models.replay import ReplayAnswer, ReplayPart, ReplayResult, ReplayState
 from storage.documents.order_record import history_entry_from_document
 from storage.mongo.bulk_write import HISTORY_LENGTH

@@ -3,12 +3,12 @@
 from dataclasses import dataclass, field
 
 from models.checkpoint import Checkpoint, OffsetReset
-from models.commerce_order import CommerceOrder, StockedProduct
+from models.commerce_order import CommerceOrder
 from models.dead_letters import DeadLetter
 from models.events import Event
 from models.messages import TopicPartition
 from models.order_record import HistoryEntry, OrderRecord
-from models.reference_data import Listing, Store
+from models.reference_data import Listing, StockedProduct, Store
 from tests.fakes.memory_replays import KeptReplays
 
 

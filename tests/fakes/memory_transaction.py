@@ -10,12 +10,12 @@ from models import keys
 from models.change_set import ChangeSet, OrderWrite
 from models.checkpoint import Checkpoint
 from models.commands import ALL_STORES, OrderCursor
-from models.commerce_order import CommerceOrder, StockedProduct
+from models.commerce_order import CommerceOrder
 from models.dead_letters import DeadLetter
 from models.errors import DuplicateKey, Fenced
 from models.order_record import OrderRecord
 from models.outcome import Blocked
-from models.reference_data import Catalog, CommerceStatus, Listing, Product, Store
+from models.reference_data import Catalog, CommerceStatus, Listing, Product, StockedProduct, Store
 from models.replay import RecordedAnswer, Replay, Selection, part_id
 from models.skus import pick_similar
 from storage.mongo.bulk_write import HISTORY_LENGTH

@@ -7,10 +7,9 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from order_import.embedded.jars import kafka_jars
-from order_import.embedded.java import find_java
-from order_import.embedded.kafka import KafkaServer
-from order_import.embedded.ports import HOST, remembered_port
+from order_import.devtools.embedded.jars import kafka_jars
+from order_import.devtools.embedded.kafka import KafkaServer, find_java
+from order_import.devtools.embedded.process import HOST, remembered_port
 
 REPLICATION = 3
 _PORTS = range(20_000, 30_000)

@@ -7,11 +7,10 @@ import signal
 from pathlib import Path
 from typing import Self
 
-from order_import.embedded.directory import DataDirectory
-from order_import.embedded.kafka import KafkaServer
-from order_import.embedded.mongo import MongoServer
-from order_import.embedded.ports import HOST, remembered_port
-from order_import.embedded.process import ServerProcess
+from order_import.devtools.embedded.directory import DataDirectory
+from order_import.devtools.embedded.kafka import KafkaServer
+from order_import.devtools.embedded.mongo import MongoServer
+from order_import.devtools.embedded.process import HOST, ServerProcess, remembered_port
 from tests.faults.brokers import REPLICATION, Broker, brokers, formatted
 
 

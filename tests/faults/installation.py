@@ -21,9 +21,9 @@ from pymongo import AsyncMongoClient
 from pymongo.errors import PyMongoError
 
 from models.replay import Replay, ReplayPart, ReplayState
-from order_import.clients import connect_storage
+from order_import.bootstrap import connect_storage
+from order_import.operations.install import create_topics
 from order_import.settings import Settings
-from order_import.topic_admin import create_topics
 from storage.documents.replay import replay_to_document
 from tests.faults.cluster import Cluster
 from tests.faults.evidence import READ

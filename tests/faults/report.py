@@ -14,8 +14,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from order_import.embedded.jars import KAFKA_VERSION
-from order_import.embedded.mongo import _rust_binary
+from order_import.devtools.embedded.jars import KAFKA_VERSION
+from order_import.devtools.embedded.mongo import _rust_binary
 from tests.faults.campaigns.replica_set import ANSWERED
 from tests.faults.installation import LIMIT
 from tests.faults.nursery import ROOT

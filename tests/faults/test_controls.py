@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import pytest
 
-from order_import.embedded.ports import remembered_port
+from order_import.devtools.embedded.process import remembered_port
 from order_import.worker import BROKEN
 from tests.faults.campaign import Result, run_campaign, seed_of
 from tests.faults.campaigns.processes import has_stopped

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from order_import.embedded.ports import remembered_port
+from order_import.devtools.embedded.process import remembered_port
 from tests.faults.campaign import Result, run_campaign
 from tests.faults.campaigns import network, processes, replica_set, servers
 from tests.faults.campaigns.table import Campaign

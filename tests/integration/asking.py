@@ -7,8 +7,8 @@ from typing import Any
 from models.keys import commerce_order_id
 from models.replay import Selection
 from models.topics import TopicName
-from order_import.clients import connect_storage
-from order_import.operations.replay_jobs import Request, begin, open_sender
+from order_import.bootstrap import connect_storage
+from order_import.operations.replay import Request, begin, open_sender
 from streams.clock import now
 from tests.integration.kit import System
 from tests.integration.wire import Document, key

@@ -7,7 +7,7 @@ from random import Random
 from typing import Any
 
 from models.topics import TopicName
-from order_import.contract.examples import read_examples
+from order_import.devtools.contract.examples import read_examples
 from tests.builders import Message
 from tests.faults.inprocess import fuzz
 

@@ -8,7 +8,7 @@ import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 
 from models.topics import TopicName
-from order_import.embedded.servers import Addresses
+from order_import.devtools.embedded.servers import Addresses
 from tests.faults.wire.producer import WireProducer
 from tests.integration.kit import System, open_system
 from tests.integration.wire import product, store

@@ -20,10 +20,10 @@ from pydantic import SecretStr
 from pymongo import AsyncMongoClient
 
 from models.topics import TopicName
-from order_import.clients import connect_storage, new_consumer, new_producer
-from order_import.embedded.servers import Addresses
+from order_import.bootstrap import connect_storage, new_consumer, new_producer
+from order_import.devtools.embedded.servers import Addresses
+from order_import.operations.install import create_topics
 from order_import.settings import Settings
-from order_import.topic_admin import create_topics
 from tests.forks import Fork
 from tests.waiting import PATIENCE, until
 
@@ -32,7 +32,7 @@ OUT = (TopicName.COMMERCE_ORDERS, TopicName.BLOCKED, TopicName.NOT_IMPORTED)
 Document = dict[str, Any]
 LOOKING = """
 import sys
-from order_import.cli import main
+from order_import.__main__ import main
 from streams.watchdog import Watchdog
 look = Watchdog.look
 def looking(*args):

@@ -19,7 +19,7 @@ from handlers.handler import Handler
 from handlers.unit_of_work import UnitOfWork
 from models.messages import Incoming
 from models.topics import READ_TOPICS, TopicName
-from order_import.clients import connect_storage
+from order_import.bootstrap import connect_storage
 from order_import.settings import Settings
 from storage.port import Transaction
 from streams import app as agents

@@ -19,10 +19,10 @@ from aiokafka.protocol.admin import CreateAclsRequest
 from pydantic import SecretStr
 
 from models.topics import TOPICS, TopicName
-from order_import.clients import kafka_options, new_producer
-from order_import.embedded.kafka import KafkaServer
-from order_import.embedded.ports import HOST, remembered_port
-from order_import.embedded.servers import Addresses
+from order_import.bootstrap import kafka_options, new_producer
+from order_import.devtools.embedded.kafka import KafkaServer
+from order_import.devtools.embedded.process import HOST, remembered_port
+from order_import.devtools.embedded.servers import Addresses
 from order_import.settings import Settings
 from tests.integration.commands import Commands
 from tests.integration.kit import ROOT, System, open_system

@@ -12,7 +12,7 @@ import pytest_asyncio
 
 from models.keys import commerce_order_id, order_key
 from models.topics import TopicName
-from order_import.embedded.servers import Addresses
+from order_import.devtools.embedded.servers import Addresses
 from tests.integration import asking as ask
 from tests.integration.kit import System, open_system
 from tests.integration.wire import Document, product, store

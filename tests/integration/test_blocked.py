@@ -15,8 +15,8 @@ from models.money import Money
 from models.order_record import OrderRecord
 from models.outcome import Blocked, Skipped, SkipReason
 from models.topics import TopicName
-from order_import.embedded import EmbeddedServers
-from order_import.embedded.mongo import MongoEngine
+from order_import.devtools.embedded import EmbeddedServers
+from order_import.devtools.embedded.mongo import MongoEngine
 from storage.mongo.driver import Driver
 from storage.mongo.orders import MongoReader, open_reader
 from storage.mongo.storage import MongoStorage, open_storage

@@ -10,7 +10,7 @@ import pytest
 
 from models.dead_letters import StoredDeadLetter
 from models.topics import TopicName
-from order_import.dead_letters.view import view_of
+from order_import.operations.dead_letters import view_of
 from storage.documents.checkpoint import dead_letter_from_document
 from tests.integration.canary import EMAIL, NAME, PHONE, messages, signs_in
 from tests.integration.commands import Commands
@@ -189,7 +189,7 @@ async def test_whatever_breaks_a_worker_says_what_and_where_and_not_on_what(
 import sys
 TOLD = {f"{NAME} {EMAIL} {PHONE}"!r}
 {BREAKING[what]}
-from order_import.cli import main
+from order_import.__main__ import main
 sys.argv = ["order-import", "worker"]
 main()
 """
@@ -212,7 +212,7 @@ from aiokafka.errors import KafkaError
 async def send(self, topic, **_):
     raise KafkaError({NAME!r})
 AIOKafkaProducer.send = send
-from order_import.cli import main
+from order_import.__main__ import main
 sys.argv = ["order-import", "worker"]
 main()
 """

@@ -8,8 +8,8 @@ from aiokafka import TopicPartition as KafkaPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, RecordsToDelete
 
 from models.messages import TopicPartition
-from order_import.health import check_health
-from order_import.topic_admin import create_topics
+from order_import.operations.health import check_health
+from order_import.operations.install import create_topics
 from tests.faults.wire.batches import WireBatch
 from tests.faults.wire.producer import WireProducer
 from tests.integration.kit import System, Worker
@@ -18,7 +18,7 @@ from tests.waiting import until
 
 SOON = """
 import sys
-from order_import.cli import main
+from order_import.__main__ import main
 from streams import consumer
 from streams import transport
 consumer.METADATA_SECONDS = transport.METADATA_SECONDS = 1
@@ -70,7 +70,7 @@ async def recreate(system: System, admin: AIOKafkaAdminClient, topic: str) -> No
 
 GATED = """
 import asyncio, os, sys
-from order_import.cli import main
+from order_import.__main__ import main
 from streams import consumer
 from streams.processor import TopicProcessor
 consumer.MAX_FETCH_BYTES = 1

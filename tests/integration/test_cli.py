@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from models.topics import TopicName
-from order_import.cli.documents import cut_documents
-from order_import.clients import connect_reader
-from order_import.lag import LagMeter
+from order_import.bootstrap import connect_reader
+from order_import.cli.send import cut_documents
+from order_import.operations.lag import LagMeter
 from tests.integration.kit import ROOT, System, environment
 
 EXAMPLES = ROOT / "examples"

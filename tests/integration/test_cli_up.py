@@ -18,9 +18,9 @@ import pytest
 from models.blockers import BlockerCode
 from models.messages import DeadLetterCode
 from models.outcome import ImportState, SkipReason, WaitingReason
-from order_import.demo.catalog import Catalog, make_stores
-from order_import.demo.orders import Day, News
-from order_import.nearby import DATA_DIR_VARIABLE
+from order_import.cli.context import DATA_DIR_VARIABLE
+from order_import.devtools.demo.catalog import Catalog, make_stores
+from order_import.devtools.demo.orders import Day, News
 from tests.integration.kit import ROOT
 from tests.waiting import PATIENCE
 

@@ -16,10 +16,10 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from models.topics import TopicName
-from order_import.clients import kafka_options
-from order_import.embedded.ports import HOST
-from order_import.embedded.servers import Addresses
-from order_import.topic_admin import create_topics
+from order_import.bootstrap import kafka_options
+from order_import.devtools.embedded.process import HOST
+from order_import.devtools.embedded.servers import Addresses
+from order_import.operations.install import create_topics
 from tests.faults.proxy import Proxy
 from tests.integration.commands import Commands
 from tests.integration.kit import System, Worker, open_system
@@ -31,7 +31,7 @@ Document = dict[str, Any]
 IMPATIENT = """
 import sys
 from order_import import readiness
-from order_import.cli import main
+from order_import.__main__ import main
 readiness.PATIENCE_SECONDS = 3.0
 readiness._LOOK_EVERY = readiness._ANSWERS_WITHIN = 0.5
 sys.argv = ["order-import", "worker"]

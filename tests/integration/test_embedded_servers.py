@@ -18,13 +18,13 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from pymongo import AsyncMongoClient
 
-from order_import.embedded import Addresses, EmbeddedServerError, EmbeddedServers
+from order_import.devtools.embedded import Addresses, EmbeddedServerError, EmbeddedServers
 
 TOPIC = "amazon.orders"
 PARENT = """
 import asyncio, sys
 from pathlib import Path
-from order_import.embedded import EmbeddedServers
+from order_import.devtools.embedded import EmbeddedServers
 
 async def main():
     await EmbeddedServers(Path(sys.argv[1])).start()

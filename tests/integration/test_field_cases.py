@@ -10,11 +10,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from order_import.cli.documents import cut_documents
-from order_import.cli.message_keys import TOPICS, Kind, key_of
-from order_import.clients import connect_reader
-from order_import.lag import LagMeter
-from order_import.sending import Message, send_messages
+from order_import.bootstrap import connect_reader
+from order_import.cli.send import TOPICS, Kind, cut_documents, key_of
+from order_import.operations.lag import LagMeter
+from order_import.operations.publish import Message, send_messages
 from tests.integration.commands import Commands
 from tests.integration.kit import ROOT, System
 

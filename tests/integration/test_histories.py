@@ -15,7 +15,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer
 
 from models.topics import READ_TOPICS
-from order_import.clients import connect_storage, new_consumer
+from order_import.bootstrap import connect_storage, new_consumer
 from storage.port import Transaction
 from streams.clock import now
 from tests.integration.kit import OUT, System

@@ -26,7 +26,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import GroupCoordinatorNotAvailableError
 
 from models.topics import TopicName
-from order_import.embedded.servers import Addresses
+from order_import.devtools.embedded.servers import Addresses
 from tests.integration.kit import System, Worker, open_system
 from tests.integration.losses import END, LOSSES, noted
 

@@ -7,7 +7,7 @@ from aiokafka import AIOKafkaProducer
 from handlers.dead_letters import MAX_HEADERS, MAX_KEY_BYTES
 from models.dead_letters import StoredDeadLetter
 from models.topics import TopicName
-from order_import.dead_letters.view import view_of
+from order_import.operations.dead_letters import view_of
 from storage.documents.checkpoint import dead_letter_from_document
 from tests.integration.commands import Commands
 from tests.integration.kit import System

@@ -11,7 +11,7 @@ from aiokafka import AIOKafkaProducer
 from handlers.dead_letters import MAX_VALUE_BYTES
 from models.messages import DeadLetterCode, TopicPartition
 from models.topics import READ_TOPICS, TopicName
-from order_import.clients import new_consumer
+from order_import.bootstrap import new_consumer
 from storage.documents.checkpoint import checkpoint_id
 from tests.builders import Message
 from tests.faults.inprocess.fuzz import inputs

@@ -12,7 +12,7 @@ from typing import Any
 from handlers.blocker_check import STEP
 from models.replay import Selection
 from models.topics import TOPICS, TopicName
-from order_import.clients import connect_storage, new_consumer
+from order_import.bootstrap import connect_storage, new_consumer
 from storage.mongo.driver import Driver
 from storage.port import View
 from tests.fakes.memory_replays import select

@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 
 from models.topics import TopicName
-from order_import.embedded.servers import Addresses
+from order_import.devtools.embedded.servers import Addresses
 from tests.integration import asking as ask
 from tests.integration.kit import System, open_system
 from tests.integration.wire import Document, item, key, order, product, store

@@ -25,12 +25,11 @@ from cryptography.hazmat.primitives.serialization import (
 from pydantic import SecretStr
 
 from models.topics import TopicName
-from order_import.clients import kafka_options, new_consumer, new_producer
-from order_import.embedded.kafka import KafkaServer
-from order_import.embedded.ports import HOST, remembered_port
-from order_import.embedded.servers import Addresses
-from order_import.kafka_probe import why_unreachable
-from order_import.lag import LagMeter
+from order_import.bootstrap import kafka_options, new_consumer, new_producer, why_unreachable
+from order_import.devtools.embedded.kafka import KafkaServer
+from order_import.devtools.embedded.process import HOST, remembered_port
+from order_import.devtools.embedded.servers import Addresses
+from order_import.operations.lag import LagMeter
 from order_import.settings import Settings
 from tests.integration.kit import ROOT, System, environment, open_system
 from tests.integration.wire import key, order, product, store

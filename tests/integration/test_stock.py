@@ -16,7 +16,7 @@ from models.change_set import ChangeSet
 from models.checkpoint import Checkpoint
 from models.messages import TopicPartition
 from models.topics import TopicName
-from order_import.embedded.servers import Addresses
+from order_import.devtools.embedded.servers import Addresses
 from storage.mongo.driver import Driver
 from storage.mongo.storage import open_storage
 from storage.port import Storage, Transaction

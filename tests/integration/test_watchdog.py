@@ -11,13 +11,13 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from models.topics import TopicName
-from order_import.embedded.ports import HOST
+from order_import.devtools.embedded.process import HOST
 from tests.integration.kit import LOOKING, System
 from tests.integration.wire import item, order, product, store
 
 STUCK = """
 import asyncio, sys
-from order_import.cli import main
+from order_import.__main__ import main
 from handlers.import_policy import ImportPolicyHandler
 async def decide(*_):
     await asyncio.Event().wait()
@@ -27,7 +27,7 @@ main()
 """
 DEAF = """
 import asyncio, sys
-from order_import.cli import main
+from order_import.__main__ import main
 from streams.transport import LedgerConsumerThread
 fetch = LedgerConsumerThread._fetch_records
 async def deaf(self, consumer, partitions, *args, **kwargs):

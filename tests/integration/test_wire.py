@@ -153,7 +153,7 @@ async def test_rule_28_damage_on_the_brokers_disk_costs_the_batches_it_is_in(
 
 IMPATIENT = """
 import sys
-from order_import.cli import main
+from order_import.__main__ import main
 from streams import consumer
 consumer.UNSERVED_SECONDS = 1
 sys.argv = ["order-import", "worker"]

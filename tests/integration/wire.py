@@ -5,7 +5,7 @@ from typing import Any
 from zlib import crc32
 
 from models.topics import TopicName
-from order_import.health import check_health
+from order_import.operations.health import check_health
 from tests.faults.wire.batches import WireRecord
 from tests.integration.kit import System
 

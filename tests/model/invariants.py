@@ -15,10 +15,10 @@ from models.amazon_order import (
     FulfillmentChannel,
     SalesChannel,
 )
-from models.commerce_order import CommerceOrder, StockedProduct
+from models.commerce_order import CommerceOrder
 from models.order_record import OrderRecord
 from models.outcome import Blocked, Created
-from models.reference_data import CommerceStatus
+from models.reference_data import CommerceStatus, StockedProduct
 from models.topics import TopicName
 from tests.fakes.memory_contents import Contents
 

@@ -7,12 +7,12 @@ from typing import Any
 
 import httpx
 
-from console.access import Access
-from console.app import build_app
-from console.cache import Cache
-from console.context import ConsoleContext
 from models.amazon_order import AmazonStatus, FulfillmentChannel
 from models.outcome import ImportState
+from order_import.console.access import Access
+from order_import.console.app import build_app
+from order_import.console.cache import Cache
+from order_import.console.context import ConsoleContext
 from storage.queries import OrderLine, OrderRow
 from tests.builders import money
 

@@ -9,7 +9,7 @@ from models.amazon_order import Address, Buyer
 from models.commerce_order import CommerceLine, CommerceOrder, Reservation
 from models.events import FieldChange
 from models.outcome import Created
-from order_import.cli import main
+from order_import.__main__ import main
 from storage.queries import OrderHistory
 from tests.builders import (
     ORDER,

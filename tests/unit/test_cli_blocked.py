@@ -11,7 +11,7 @@ from models.blockers import REMEDIES, BlockerCode
 from models.money import Money
 from models.outcome import ImportState
 from models.reference_data import Store
-from order_import.cli import main
+from order_import.__main__ import main
 from order_import.words import system_message_of
 from storage.queries import BlockedGroup
 from tests.unit.readers import FakeReader, opened

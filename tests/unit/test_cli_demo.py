@@ -8,10 +8,10 @@ from handlers.payloads import read_payload
 from models.amazon_order import AmazonStatus
 from models.messages import DeadLetterCode
 from models.topics import TopicName
-from order_import.demo.catalog import Catalog, make_stores
-from order_import.demo.orders import Day, DemoOrder, News, Telling
-from order_import.demo.payloads import first_told, polled
-from order_import.demo.traffic import make_phases
+from order_import.devtools.demo.catalog import Catalog, make_stores
+from order_import.devtools.demo.orders import Day, DemoOrder, News, Telling
+from order_import.devtools.demo.payloads import first_told, polled
+from order_import.devtools.demo.traffic import make_phases
 
 DAY = datetime(2025, 11, 28, tzinfo=UTC)
 ASKED = datetime(2025, 11, 29, tzinfo=UTC)

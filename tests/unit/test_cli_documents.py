@@ -7,9 +7,8 @@ import pytest
 
 from handlers.payloads.json_text import parse_json
 from models import keys
-from order_import.cli.documents import Document, cut_documents, read_source
-from order_import.cli.errors import CommandRefused
-from order_import.cli.message_keys import Kind, key_of, order_id_in
+from order_import.cli.context import CommandRefused
+from order_import.cli.send import Document, Kind, cut_documents, key_of, order_id_in, read_source
 
 SAMPLES = Path(__file__).parents[1] / "samples"
 

@@ -7,8 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from order_import.cli import main
-from order_import.nearby import DATA_DIR_VARIABLE, find_nearby, remove_addresses, write_addresses
+from order_import.__main__ import main
+from order_import.cli.context import (
+    DATA_DIR_VARIABLE,
+    find_nearby,
+    remove_addresses,
+    write_addresses,
+)
 from tests.unit.readers import BrokenReader, opened
 
 
@@ -83,7 +88,9 @@ def test_a_database_that_does_not_answer_is_1(
 def test_status_tells_of_both_servers_and_no_secret(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("order_import.health.connect_reader", lambda _: opened(BrokenReader()))
+    monkeypatch.setattr(
+        "order_import.operations.health.connect_reader", lambda _: opened(BrokenReader())
+    )
     assert leave("status") == 1
     shown = capsys.readouterr().out
     assert "Kafka at 127.0.0.1:1 does not answer: nobody listens there" in shown

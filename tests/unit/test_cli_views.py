@@ -32,11 +32,11 @@ from models.outcome import (
     WaitingReason,
 )
 from models.reference_data import CommerceStatus, Store
-from order_import.cli import main
+from order_import.__main__ import main
+from order_import.cli.output import stdout
 from order_import.cli.status import health_as_json, show_health
-from order_import.health import Health, ServerHealth
-from order_import.lag import TopicLag
-from order_import.output import stdout
+from order_import.operations.health import Health, ServerHealth
+from order_import.operations.lag import TopicLag
 from storage.queries import OrderHistory, OrderLine, PublishedEvent
 from streams.clock import now
 from tests.builders import a_block, a_blocker

@@ -6,10 +6,9 @@ from typing import Any
 
 import pytest
 
-from console.access import Access
-from console.auth import hashed
-from console.users import hash_password, read_users
 from models.errors import BrokerUnavailable
+from order_import.console.access import Access, hash_password, read_users
+from order_import.console.auth import hashed
 from storage.port import AuditEntry, Session
 from tests.unit.console_kit import NOW, Failing, Quiet, a_client, a_context, a_row
 

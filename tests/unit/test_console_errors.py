@@ -8,10 +8,10 @@ from pymongo.errors import OperationFailure
 from starlette.types import Message
 from structlog.testing import capture_logs
 
-from console.app import build_app
-from console.error_pages import PROBLEMS
-from console.ports import PortError
 from models.errors import BrokerUnavailable, StorageUnavailable
+from order_import.console.app import build_app
+from order_import.console.error_pages import PROBLEMS
+from order_import.console.ports import PortError
 from storage.queries import Activity, Hour, OrderRow, QueryTookTooLong, TooManyToSort
 from tests.unit.console_kit import NOW, Failing, Quiet, a_client, a_context, a_row
 from tests.unit.readers import FakeReader

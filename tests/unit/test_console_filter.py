@@ -11,11 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from console.cursors import read_cursor, write_cursor
-from console.order_filter import read_filter
 from models.amazon_order import AmazonStatus, FulfillmentChannel
 from models.order_query import Cursor, OrderQuery, OrderSort
 from models.outcome import ImportState
+from order_import.console.order_filter import read_cursor, read_filter, write_cursor
 from storage.mongo.order_queries import by_state, filter_of, stretches
 from storage.mongo.paging import windows
 from storage.mongo.search import Pieces

@@ -4,9 +4,9 @@ import re
 
 import pytest
 
-from console.health_port import HealthReport, ServerHealth
 from models.checkpoint import OffsetReset
 from models.messages import TopicPartition
+from order_import.console.health_port import HealthReport, ServerHealth
 from tests.unit.console_kit import NOW, a_client, a_context
 
 

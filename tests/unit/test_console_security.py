@@ -5,13 +5,20 @@ import re
 import pytest
 from starlette.datastructures import Headers
 
-from console.access import Access
-from console.auth import Principal, is_ours, is_same_origin
-from console.pages.sign_in import Tries
-from console.security import _name_of
-from console.urls import is_local
-from console.users import Role, UsersFileError, hash_password, read_users
-from order_import.console_address import access_of, address_of, free_port
+from order_import.console.access import (
+    Access,
+    Role,
+    UsersFileError,
+    access_of,
+    address_of,
+    free_port,
+    hash_password,
+    read_users,
+)
+from order_import.console.auth import Principal, is_ours, is_same_origin
+from order_import.console.pages.sign_in import Tries
+from order_import.console.security import _name_of
+from order_import.console.urls import is_local
 from order_import.settings import SettingsError, load_settings
 
 VISIT = Principal("olga", Role.OPERATOR, "token", None, "en", "auto", "on")

@@ -11,10 +11,10 @@ import httpx
 import pytest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from console.app import build_app
-from console.limits import MOST_BYTES, MOST_FIELDS, RequestTooLarge, read_body
-from order_import import console_server
-from order_import.console_server import ConsoleServer, longest_waiting
+from order_import import web as console_server
+from order_import.console.app import build_app
+from order_import.console.limits import MOST_BYTES, MOST_FIELDS, RequestTooLarge, read_body
+from order_import.web import ConsoleServer, longest_waiting
 from tests.unit.console_kit import Quiet, a_context
 
 FORM = (

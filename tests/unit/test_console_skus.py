@@ -8,9 +8,8 @@ from typing import Any
 import httpx
 
 from models.blockers import BlockerCode
-from models.commerce_order import StockedProduct
 from models.order_query import OrderQuery
-from models.reference_data import Listing, Product, Store
+from models.reference_data import Listing, Product, StockedProduct, Store
 from storage.queries import BlockedGroup, OrderHistory
 from tests.builders import (
     KEY,

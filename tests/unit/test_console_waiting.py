@@ -9,11 +9,11 @@ from typing import Any
 import httpx
 import pytest
 
-from console.formatting import Formatter
-from console.language import translator
 from models.order_query import OrderQuery
 from models.outcome import ImportState, MissingDetail, Waiting, WaitingReason
 from models.reference_data import Store
+from order_import.console.formatting import Formatter
+from order_import.console.language import translator
 from storage.queries import Activity, Hour, OrderHistory, OrderRow
 from tests.builders import KEY, ORDER, STORE, a_record, a_store
 from tests.unit.console_kit import NOW, Quiet, a_client, a_context, a_row

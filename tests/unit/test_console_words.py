@@ -9,17 +9,17 @@ from pathlib import Path
 
 import pytest
 
-import console
-from console import urls, words
-from console.error_pages import NOT_SO, PROBLEMS, UNEXPECTED, UNKNOWN_PAGE
-from console.formatting import Formatter
-from console.german import GERMAN
-from console.language import preferred, translator
-from console.web import _FLASHES, NAVIGATION
 from models.blockers import REMEDIES, BlockerCode
 from models.labels import DEAD_LETTER_CAUSES, DEAD_LETTER_REMEDIES, DECISIONS
 from models.money import Money
 from models.outcome import SkipReason, WaitingReason
+from order_import import console
+from order_import.console import urls, words
+from order_import.console.error_pages import NOT_SO, PROBLEMS, UNEXPECTED, UNKNOWN_PAGE
+from order_import.console.formatting import Formatter
+from order_import.console.german import GERMAN
+from order_import.console.language import preferred, translator
+from order_import.console.rendering import _FLASHES, NAVIGATION
 from tests.builders import a_store
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)

@@ -13,10 +13,9 @@ from models.commands import COMMAND
 from models.messages import DeadLetterCode
 from models.reference_data import Listing, OrderUpdate, Product, Store
 from models.topics import READ_TOPICS, TOPICS, TopicName
-from order_import.cli import main
-from order_import.contract.document import asyncapi_document
-from order_import.contract.files import ASYNCAPI, contract_files
-from order_import.contract.schemas import standalone_schemas
+from order_import.__main__ import main
+from order_import.devtools.contract.document import ASYNCAPI, asyncapi_document, contract_files
+from order_import.devtools.contract.schemas import standalone_schemas
 
 COMMITTED = Path(__file__).parents[2] / "docs" / "contract"
 OFFICIAL = Path(__file__).parent / "asyncapi" / "3.0.0.json"

@@ -17,7 +17,7 @@ from models.checkpoint import Checkpoint
 from models.dead_letters import COUNT_HEADER, DeadLetterLine
 from models.messages import DeadLetterCode, Header, Rejection, TopicPartition
 from models.topics import MAX_PUBLISHED_BYTES
-from order_import.dead_letters.redrive import _refusal as why_not_redriven
+from order_import.operations.redrive import _refusal as why_not_redriven
 from order_import.settings import Settings
 from storage.documents.checkpoint import (
     checkpoint_id,

@@ -14,11 +14,10 @@ from rich.console import Console
 from models.dead_letters import DeadLetter, Redrive, StoredDeadLetter, chain_of
 from models.labels import DEAD_LETTER_CAUSES, DEAD_LETTER_REMEDIES
 from models.messages import DeadLetterCode
-from order_import.cli.dead_letters_view import show_letter
-from order_import.dead_letters.forms import _BY_FIELD, _HEADERS
-from order_import.dead_letters.masking import MASK, masked, masked_text
-from order_import.dead_letters.redrive import headers_again
-from order_import.dead_letters.view import PREVIEW, view_of
+from order_import.cli.dead_letters import show_letter
+from order_import.operations.dead_letters import PREVIEW, view_of
+from order_import.operations.masking import _BY_FIELD, _HEADERS, MASK, masked, masked_text
+from order_import.operations.redrive import headers_again
 from tests.builders import NOW, a_dead_letter
 
 SAMPLES = Path(__file__).parents[1] / "samples"

@@ -10,8 +10,8 @@ from typing_extensions import override
 
 from models.dead_letters import DeadLetterFilter, DeadLetterLine, Redrive, StoredDeadLetter
 from models.messages import DeadLetterCode
-from order_import.cli import main
-from order_import.dead_letters import redrive
+from order_import.__main__ import main
+from order_import.operations import redrive
 from order_import.settings import Settings
 from storage.mongo.dead_letters import MongoDeadLetters
 from tests.builders import NOW, a_dead_letter

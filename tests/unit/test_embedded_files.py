@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from order_import.embedded import jars
-from order_import.embedded.directory import DataDirectory
-from order_import.embedded.errors import EmbeddedServerError
+from order_import.devtools.embedded import jars
+from order_import.devtools.embedded.directory import DataDirectory
+from order_import.devtools.embedded.process import EmbeddedServerError
 
 ROOT = Path(__file__).parents[2]
 

@@ -5,12 +5,10 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from console.users import hash_password
 from order_import.cli.status import health_as_json
-from order_import.console_address import access_of
-from order_import.exposed_files import exposed_files, warn_of_exposed_files
-from order_import.health import Health, ServerHealth
-from order_import.settings import SettingsError, load_settings
+from order_import.console.access import access_of, hash_password
+from order_import.operations.health import Health, ServerHealth
+from order_import.settings import SettingsError, exposed_files, load_settings, warn_of_exposed_files
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 from aiokafka import TopicPartition
 
 from models.messages import DeadLetterCode, Rejection
-from order_import.lag import LagMeter
+from order_import.operations.lag import LagMeter
 from order_import.settings import Settings
 from streams.decoding import Record
 

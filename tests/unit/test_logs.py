@@ -19,8 +19,8 @@ from mode import Service
 from pydantic import TypeAdapter, ValidationError
 
 from models.errors import StorageUnavailable
-from order_import.cli import main
-from order_import.error_text import describe, error_fields
+from order_import.__main__ import main
+from order_import.errors import describe, error_fields
 from order_import.logs import logging_to_stderr, withhold_texts
 from order_import.settings import Settings
 from tests.unit.readers import BrokenReader, opened

@@ -11,9 +11,9 @@ from rich.console import Console
 
 from models.errors import BrokerUnavailable, StorageUnavailable
 from models.messages import TopicPartition
-from order_import.demo import show
-from order_import.embedded import EmbeddedServers, servers
-from order_import.lag import TopicLag
+from order_import.devtools.demo import show
+from order_import.devtools.embedded import EmbeddedServers, servers
+from order_import.operations.lag import TopicLag
 from storage.queries import Standing
 
 ORDERS = TopicPartition("amazon.orders", 0)

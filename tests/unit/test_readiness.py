@@ -8,10 +8,10 @@ import structlog
 
 from models.errors import StorageUnavailable
 from order_import import readiness as module
+from order_import.liveness import Reminder
+from order_import.operations.install import TopicProblem
 from order_import.readiness import Readiness, StorageAway, WorkerState
-from order_import.reminder import Reminder
 from order_import.settings import Settings
-from order_import.topic_admin import TopicProblem
 
 HOUR = 3600
 
@@ -21,7 +21,7 @@ class Clock:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 0.0
-        monkeypatch.setattr("order_import.reminder.time.monotonic", lambda: self.now)
+        monkeypatch.setattr("order_import.liveness.time.monotonic", lambda: self.now)
 
 
 def test_a_reminder_comes_at_once_and_then_less_and_less_often(

@@ -27,8 +27,8 @@ from models.outcome import (
     Withdrawn,
 )
 from models.replay import ReplayAnswer, Selection
-from order_import.replay import plan
-from order_import.replay.plan import dry_run, select_keys
+from order_import.operations import dry_run as plan
+from order_import.operations.dry_run import dry_run, select_keys
 from storage.port import Transaction
 from tests.builders import (
     INTEGRATED,

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from order_import.replay.assumptions import BadAssumption, parse_assumptions
+from order_import.operations.assumptions import BadAssumption, parse_assumptions
 
 
 def test_assumptions_are_read() -> None:

@@ -6,9 +6,9 @@ import pytest
 from rich.console import Console
 
 from models.replay import ReplayAnswer, ReplayReason, ReplayResult
-from order_import.cli import main
+from order_import.__main__ import main
 from order_import.cli.replay_view import show_dry_run, summary_as_json
-from order_import.replay.summary import Summary
+from order_import.operations.replay import Summary
 from tests.builders import money
 
 

@@ -21,11 +21,11 @@ from models.outcome import (
 )
 from models.reference_data import Listing, Product, Store
 from models.replay import ReplayAnswer, ReplayReason, ReplayResult, Selection
-from order_import.replay import plan
-from order_import.replay.assumptions import BadAssumption, parse_assumptions
-from order_import.replay.naming import OrderNotNamed, resolve_orders
-from order_import.replay.plan import dry_run, select_keys
-from order_import.replay.summary import Summary
+from order_import.operations import dry_run as plan
+from order_import.operations.assumptions import BadAssumption, parse_assumptions
+from order_import.operations.dry_run import dry_run, select_keys
+from order_import.operations.order_names import OrderNotNamed, resolve_orders
+from order_import.operations.replay import Summary
 from storage.port import Transaction
 from tests.builders import (
     INTEGRATED,

@@ -2,8 +2,8 @@
 
 import pytest
 
-from order_import.cli import replay_progress
-from order_import.cli.replay_progress import show_progress
+from order_import.cli import replay_view as replay_progress
+from order_import.cli.replay_view import show_progress
 
 
 async def test_without_a_terminal_there_are_lines(

@@ -11,8 +11,8 @@ from models.errors import BrokerUnavailable
 from models.messages import CommandMessage
 from models.replay import Replay, ReplayState, Selection
 from models.topics import TopicName
-from order_import.operations import replay_jobs as operation
-from order_import.operations.replay_jobs import Request, begin, cancel, follow, sum_up
+from order_import.operations import replay as operation
+from order_import.operations.replay import Request, begin, cancel, follow, sum_up
 from tests.builders import NOW, STORE, a_document, a_product, a_store, later
 from tests.unit.kit import World
 

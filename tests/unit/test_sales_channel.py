@@ -15,7 +15,7 @@ from models.outcome import (
 )
 from models.replay import Selection
 from models.topics import TopicName
-from order_import.replay.plan import select_keys
+from order_import.operations.dry_run import select_keys
 from tests.builders import (
     KEY,
     ORDER,

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from models.messages import TopicPartition
-from order_import.heartbeat import beat
+from order_import.liveness import beat
 from streams.watchdog import Progress, Watchdog
 from tests.waiting import PATIENCE
 

@@ -18,7 +18,7 @@ from models.checkpoint import Checkpoint
 from models.dead_letters import DeadLetter
 from models.messages import DeadLetterCode, TopicPartition
 from models.topics import TopicName
-from order_import.contract.examples import read_examples
+from order_import.devtools.contract.examples import read_examples
 from storage.documents.checkpoint import reference_to_document
 from storage.mongo.bulk_write import operations
 from storage.port import Transaction

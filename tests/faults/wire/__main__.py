@@ -15,8 +15,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from order_import.embedded import EmbeddedServers
-from order_import.embedded.servers import Addresses
+from order_import.devtools.embedded import EmbeddedServers
+from order_import.devtools.embedded.servers import Addresses
 from tests.faults.nursery import ROOT
 from tests.faults.wire.campaign import Campaign, Outcome
 from tests.integration.kit import open_system

@@ -1,4 +1,0 @@
-"""The operators' pages: rendered here, readable without JavaScript, changing nothing by themselves.
-
-What is changed through them goes out over `console.ports`: facts and commands on Kafka.
-"""

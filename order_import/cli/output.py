@@ -1,0 +1,114 @@
+"""Output: tables for people, JSON for programs, both without a buyer in them."""
+
+import json
+import shutil
+import sys
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from pydantic_core import to_jsonable_python
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from models.blockers import REMEDIES, BlockerCode
+from models.labels import REASONS
+from models.money import Money
+from models.outcome import ImportState
+from models.reference_data import Store
+from order_import.words import STATE_STYLES
+
+_WIDE = 200
+"""Columns where the output goes to a file or a pipe: nothing there cuts lines."""
+
+
+def stdout() -> Console:
+    """Give the console of standard output. Nothing printed is taken for markup."""
+    width = None if sys.stdout.isatty() else max(_WIDE, shutil.get_terminal_size().columns)
+    return Console(markup=False, emoji=False, highlight=False, width=width)
+
+
+def stderr() -> Console:
+    """Give the console of standard error."""
+    return Console(stderr=True, markup=False, emoji=False, highlight=False, soft_wrap=True)
+
+
+def print_json(data: object) -> None:
+    """Print one JSON document. Times are ISO 8601 in UTC, amounts are strings."""
+    sys.stdout.write(json.dumps(to_jsonable_python(data), indent=2, ensure_ascii=False) + "\n")
+
+
+def new_table(*columns: str, title: str | None = None, right: tuple[str, ...] = ()) -> Table:
+    """Give an empty table; columns named in `right` hold numbers."""
+    table = Table(title=title, title_justify="left", title_style="bold", header_style="bold")
+    for column in columns:
+        table.add_column(
+            column, justify="right" if column in right else "left", overflow="fold", min_width=3
+        )
+    return table
+
+
+def cell(value: object, style: str = "") -> Text:
+    """Give one cell; what is not known is a dash, and no control character reaches a terminal."""
+    text = "-" if value is None or value == "" else str(value)
+    shown = "".join(
+        one if one.isprintable() or one == "\n" else "\N{REPLACEMENT CHARACTER}" for one in text
+    )
+    return Text(shown, style=style)
+
+
+def moment(at: datetime | None) -> str | None:
+    """Give a time to the minute, in UTC."""
+    return None if at is None else f"{at:%Y-%m-%d %H:%M}"
+
+
+def exact(at: datetime | None) -> str | None:
+    """Give a time to the millisecond, in UTC."""
+    return None if at is None else f"{at:%Y-%m-%d %H:%M:%S}.{at.microsecond // 1000:03d}"
+
+
+def amount(money: Money | None) -> str | None:
+    """Give an amount with its currency."""
+    return None if money is None else f"{money.amount:f} {money.currency}"
+
+
+def orders_table(
+    stores: Mapping[str, Store], counts: Mapping[str, Mapping[ImportState, int]]
+) -> Table:
+    """Give the orders per state per store."""
+    states = [state.value for state in ImportState]
+    table = new_table("Store", *states, title="Orders", right=tuple(states))
+    for store, in_state in sorted(counts.items()):
+        name = f"{stores[store].name} ({store})" if store in stores else store
+        table.add_row(
+            cell(name),
+            *(
+                cell(in_state.get(state, 0), STATE_STYLES[state] if in_state.get(state) else "dim")
+                for state in ImportState
+            ),
+        )
+    if not counts:
+        table.add_row("no orders yet")
+    return table
+
+
+def blockers_table(blockers: Mapping[str, int]) -> Table:
+    """Give the blocked orders by cause, with the remedy of each."""
+    table = new_table("Cause", "Orders", "Remedy", title="What blocks", right=("Orders",))
+    for code in BlockerCode:
+        if blockers.get(code):
+            table.add_row(
+                cell(f"{REASONS[code]} ({code})"),
+                cell(blockers[code]),
+                cell(REMEDIES[code], "cyan"),
+            )
+    return table
+
+
+def ago(age: timedelta) -> str:
+    """Say an age in its largest unit that is not zero."""
+    seconds = max(int(age.total_seconds()), 0)
+    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= length:
+            return f"{seconds // length} {unit}"
+    return f"{seconds} s"

@@ -1,0 +1,207 @@
+"""Access: who may come in, and how."""
+
+import ipaddress
+import re
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from urllib.parse import urlsplit
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatchError
+
+from order_import.settings import PREFIX, Settings, SettingsError, is_writable_by_others
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """Somebody with a password."""
+
+    name: str
+    role: Role
+    password_hash: str
+
+
+class Users:
+    """The users of one file."""
+
+    def __init__(self, users: Mapping[str, User]) -> None:
+        self._users = users
+        self._hasher = PasswordHasher()
+        # A name that nobody has takes as long as a wrong password.
+        self._nobody = self._hasher.hash("nobody has this password")
+
+    def __len__(self) -> int:
+        return len(self._users)
+
+    def named(self, name: str) -> User | None:
+        """Give who has this name."""
+        return self._users.get(name)
+
+    def check(self, name: str, password: str) -> User | None:
+        """Give who has this name and password. Takes a tenth of a second, whatever the answer."""
+        user = self._users.get(name)
+        try:
+            self._hasher.verify(self._nobody if user is None else user.password_hash, password)
+        except (VerifyMismatchError, VerificationError, InvalidHashError):
+            return None
+        return user
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Who may come in, and how. Without users nobody signs in, and everybody is the operator.
+
+    `hosts` are the names this console answers to; empty for any. `secure` says that it is reached
+    over TLS.
+    """
+
+    users: Users | None
+    hosts: frozenset[str]
+    secure: bool
+
+
+_LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
+
+
+def access_of(settings: Settings) -> Access:
+    """Say who may come in.
+
+    Raises:
+        SettingsError: Other machines reach it and nobody would have to sign in; or the file of
+            users cannot be read.
+    """
+    users = _users_of(settings)
+    is_local = _is_loopback(settings.console_host)
+    if users is None and not is_local:
+        raise SettingsError(
+            f"{PREFIX}CONSOLE_USERS_FILE: expected, since other machines reach the console at "
+            f"{PREFIX}CONSOLE_HOST={settings.console_host}"
+        )
+    hosts: set[str] = {*_LOCAL_NAMES, _bracketed(settings.console_host)} if is_local else set()
+    is_secure = False
+    if settings.console_public_url is not None:
+        url = urlsplit(settings.console_public_url)
+        is_secure = url.scheme == "https"
+        hosts |= {(url.hostname or "").lower(), *_LOCAL_NAMES}
+        if users is None and url.hostname not in {"localhost", "127.0.0.1", "::1"}:
+            raise SettingsError(
+                f"{PREFIX}CONSOLE_USERS_FILE: expected with {PREFIX}CONSOLE_PUBLIC_URL"
+            )
+    return Access(users, frozenset(hosts), is_secure)
+
+
+def address_of(settings: Settings) -> str:
+    """Give where a browser on this machine finds the console."""
+    host = settings.console_host
+    if host in ("0.0.0.0", "::"):  # noqa: S104 - asked for, and only with users
+        host = "127.0.0.1"
+    return f"http://{_bracketed(host)}:{settings.console_port}/"
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def _users_of(settings: Settings) -> Users | None:
+    file = settings.console_users_file
+    if file is None:
+        return None
+    if is_writable_by_others(file):
+        raise SettingsError(f"{PREFIX}CONSOLE_USERS_FILE: others may write {file}; chmod 600")
+    try:
+        return read_users(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(f"{PREFIX}CONSOLE_USERS_FILE: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise SettingsError(f"{PREFIX}CONSOLE_USERS_FILE: is no text") from None
+    except UsersFileError as error:
+        raise SettingsError(f"{PREFIX}CONSOLE_USERS_FILE: {error}") from None
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def listen(settings: Settings) -> socket.socket:
+    """Give the socket that the console listens on.
+
+    Raises:
+        SettingsError: There it cannot listen.
+    """
+    family = socket.AF_INET6 if ":" in settings.console_host else socket.AF_INET
+    listening = socket.socket(family)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((settings.console_host, settings.console_port))
+    except OSError as error:
+        listening.close()
+        raise SettingsError(
+            f"{PREFIX}CONSOLE_HOST, {PREFIX}CONSOLE_PORT: cannot listen on "
+            f"{settings.console_host}:{settings.console_port}: {error.strerror}"
+        ) from None
+    return listening
+
+
+def free_port(host: str, wanted: int) -> int:
+    """Give the port that is wanted where it is free, else another."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    for port in (wanted, 0):
+        with socket.socket(family) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, port))
+            except OSError:
+                continue
+            return int(probe.getsockname()[1])
+    return wanted
+
+
+NAME = re.compile(r"[A-Za-z0-9._@-]{1,64}")
+
+
+class Role(StrEnum):
+    """What somebody may do: look, or look and act."""
+
+    VIEWER = "viewer"
+    OPERATOR = "operator"
+
+
+class UsersFileError(Exception):
+    """A line of the users file is wrong. The message names the line, and nothing in it."""
+
+
+def hash_password(password: str) -> str:
+    """Give the argon2id hash of a password."""
+    return PasswordHasher().hash(password)
+
+
+def read_users(text: str) -> Users:
+    """Read lines of `name:role:hash`; empty lines and those that begin with # are skipped.
+
+    Raises:
+        UsersFileError: A line is none of these, a name comes twice, or there is nobody.
+    """
+    users: dict[str, User] = {}
+    for number, raw in enumerate(text.splitlines(), 1):
+        line = raw.strip()
+        if not line or line.startswith("#"):
+            continue
+        name, _, rest = line.partition(":")
+        role, _, password_hash = rest.partition(":")
+        if not NAME.fullmatch(name) or role not in set(Role):
+            raise UsersFileError(f"line {number}: expected name:viewer|operator:hash")
+        if not password_hash.startswith("$argon2id$"):
+            raise UsersFileError(f"line {number}: expected an argon2id hash")
+        if name in users:
+            raise UsersFileError(f"line {number}: this name came before")
+        users[name] = User(name, Role(role), password_hash)
+    if not users:
+        raise UsersFileError("it names nobody")
+    return Users(users)

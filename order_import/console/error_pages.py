@@ -1,0 +1,110 @@
+"""Error pages: whatever goes wrong, a page says what happened and what to do about it."""
+
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import NamedTuple
+
+import structlog
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+
+from models.errors import BrokerUnavailable, OrderImportError, TransientStorageError
+from order_import.console.limits import RequestTooLarge
+from order_import.console.ports import PortError
+from order_import.console.rendering import error_page
+from storage.queries import QueryTookTooLong, TooManyToSort
+
+log = structlog.get_logger(__name__)
+
+
+class Problem(NamedTuple):
+    """What happened, and what to do about it. Both are texts of ours."""
+
+    status: HTTPStatus
+    line: str
+    advice: str
+
+
+_TOO_LONG = Problem(
+    HTTPStatus.SERVICE_UNAVAILABLE,
+    "This took too long, and was given up.",
+    "Reload this page in a moment, or ask for less: one store, or some days.",
+)
+
+PROBLEMS: Sequence[tuple[type[Exception], Problem]] = (
+    (
+        TransientStorageError,
+        Problem(
+            HTTPStatus.SERVICE_UNAVAILABLE,
+            "MongoDB does not answer.",
+            "Nothing is lost. Reload this page in a moment. If this stays, look at MongoDB.",
+        ),
+    ),
+    (
+        BrokerUnavailable,
+        Problem(
+            HTTPStatus.SERVICE_UNAVAILABLE,
+            "Kafka does not answer.",
+            "Try again in a moment: doing it twice does no harm. Pages can be read meanwhile.",
+        ),
+    ),
+    (QueryTookTooLong, _TOO_LONG),
+    (TimeoutError, _TOO_LONG),
+    (
+        RequestTooLarge,
+        Problem(
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+            "This is more than is taken at once.",
+            "Choose less, and do the rest after it.",
+        ),
+    ),
+    (
+        TooManyToSort,
+        Problem(
+            HTTPStatus.BAD_REQUEST,
+            "These are too many orders to sort.",
+            "Ask for less: one store, or some days.",
+        ),
+    ),
+)
+"""What is known to go wrong, by its exception."""
+
+UNKNOWN_PAGE = Problem(
+    HTTPStatus.NOT_FOUND, "There is no such page.", "Check the address, or begin at the dashboard."
+)
+NOT_SO = Problem(
+    HTTPStatus.BAD_REQUEST, "This cannot be asked for.", "Go back, and try it from there."
+)
+UNEXPECTED = Problem(
+    HTTPStatus.INTERNAL_SERVER_ERROR,
+    "Something in this console broke.",
+    "It was logged. Reload this page; if this stays, tell whoever runs the console.",
+)
+
+
+async def show_error(request: Request, error: Exception) -> Response:
+    """Return the page for an error; only its kind is shown or logged, never its text."""
+    problem = problem_of(error)
+    if problem is UNEXPECTED:
+        kind = "/" + request.url.path.split("/", 2)[1]
+        own = {"reason": str(error)} if isinstance(error, OrderImportError) else {}
+        log.error("page-failed", page=kind, error=type(error).__name__, **own)
+    if not hasattr(request.state, "principal"):
+        page: Response = PlainTextResponse(f"{problem.line} {problem.advice}\n", problem.status)
+    else:
+        page = await error_page(request, problem.status, problem.line, problem.advice)
+    if isinstance(error, HTTPException) and error.headers:
+        page.headers.update(error.headers)
+    return page
+
+
+def problem_of(error: Exception) -> Problem:
+    """Return what an error means to a visitor."""
+    if isinstance(error, HTTPException):
+        if error.status_code == HTTPStatus.NOT_FOUND:
+            return UNKNOWN_PAGE
+        return NOT_SO._replace(status=HTTPStatus(error.status_code))
+    if isinstance(error, PortError):
+        return Problem(HTTPStatus.CONFLICT, str(error), NOT_SO.advice)
+    return next((problem for kind, problem in PROBLEMS if isinstance(error, kind)), UNEXPECTED)

@@ -1,0 +1,198 @@
+"""How values are shown: times, money, ages, a masked buyer, and codes in words."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from models.amazon_order import Buyer
+from models.labels import DECISIONS, FIELDS
+from models.money import Money
+from models.reference_data import CommerceStatus
+from models.skus import visible_sku
+from order_import.console.language import Translate
+from order_import.console.words import MISSING_DETAILS, REASONS, STATES, STATUSES
+from storage.queries import OrderRow
+
+_NONE = "\N{EN DASH}"
+_DOT = "\N{BULLET}"
+_SWAPPED = str.maketrans(",.", ".,")
+_PRODUCTS = 10
+"""How many products a decision's facts are shown of."""
+_CONTROL = dict.fromkeys([*range(32), *range(127, 160)], "�")
+del _CONTROL[10]
+
+
+class Formatter:
+    """Values in one language, at one moment."""
+
+    def __init__(self, language: str, words: Translate, now: datetime) -> None:
+        self._language = language
+        self._t = words
+        self.now = now
+
+    def text(self, value: object) -> str:
+        """Give a text of others; no control character is in it."""
+        return str(value).translate(_CONTROL)
+
+    def sku(self, value: str) -> str:
+        """Return a SKU with everything visible that a reader would not see."""
+        return self.text(visible_sku(value))
+
+    def minute(self, at: datetime | None) -> str:
+        """Give a time to the minute, in UTC."""
+        return _NONE if at is None else f"{at:%Y-%m-%d %H:%M}"
+
+    def exact(self, at: datetime | None) -> str:
+        """Give a time to the millisecond, in UTC."""
+        return _NONE if at is None else f"{at:%Y-%m-%d %H:%M:%S}.{at.microsecond // 1000:03d}"
+
+    def plain(self, number: float) -> str:
+        """Give a number with all its digits, as it can be typed in again."""
+        return str(int(number)) if float(number).is_integer() else repr(number)
+
+    def iso(self, at: datetime | None) -> str:
+        """Give a time for programs."""
+        return "" if at is None else at.isoformat(timespec="milliseconds")
+
+    def ago(self, at: datetime | None) -> str:
+        """Say how long something is ago, or how soon it will be, in its largest unit."""
+        if at is None:
+            return _NONE
+        seconds = int((self.now - at).total_seconds())
+        size = self.seconds(abs(seconds))
+        return self._t("{age} ago", age=size) if seconds >= 0 else self._t("in {age}", age=size)
+
+    def seconds(self, seconds: float | None) -> str:
+        """Give a length of time in its largest unit."""
+        if seconds is None:
+            return _NONE
+        for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
+            if seconds >= 2 * length or (unit == "min" and seconds >= length):
+                return f"{int(seconds // length)} {self._t(unit)}"
+        whole = seconds == int(seconds) or seconds >= 10  # noqa: PLR2004 - two digits are enough
+        return f"{int(seconds)} s" if whole else f"{self._decimal(f'{seconds:.1f}')} s"
+
+    def number(self, value: float | None) -> str:
+        """Give a number with its thousands apart."""
+        if value is None:
+            return _NONE
+        whole = float(value).is_integer()
+        return self._decimal(f"{int(value):,}" if whole else f"{value:,.2f}")
+
+    def money(self, money: Money | None) -> str:
+        """Give an amount with its currency."""
+        if money is None:
+            return _NONE
+        return f"{self._decimal(f'{money.amount:,f}')}\N{NO-BREAK SPACE}{money.currency}"
+
+    def buyer(self, name: str | None) -> str:
+        """Give a name masked: its initials, and nothing of its length."""
+        if not name or not name.strip():
+            return _NONE
+        initials = [part[0].upper() for part in self.text(name).split()[:2]]
+        return " ".join(f"{one}{_DOT * 3}" for one in initials)
+
+    def masked(self, buyer: Buyer | None) -> str:
+        """Give a buyer masked."""
+        return self.buyer(None if buyer is None else buyer.name)
+
+    def state(self, state: str) -> str:
+        """Give an import's state in a word."""
+        return self._t(STATES.get(state, state))
+
+    def status(self, status: str | None) -> str:
+        """Give Amazon's or Commerce's status in words."""
+        return _NONE if status is None else self._t(STATUSES.get(status, status))
+
+    def reason(self, code: str) -> str:
+        """Give a code in words."""
+        return self._t(REASONS.get(code, code))
+
+    def reasons(self, codes: Iterable[str]) -> str:
+        """Give codes in words."""
+        return "; ".join(self.reason(code) for code in codes)
+
+    def missing(self, details: Iterable[str]) -> str:
+        """Return the details that an order waits for in words."""
+        return ", ".join(self._t(MISSING_DETAILS.get(one, one)) for one in details)
+
+    def decision(self, what: str) -> str:
+        """Give what a history tells."""
+        return self._t(DECISIONS.get(what, what))
+
+    def note(self, row: OrderRow) -> str:
+        """Give the latest decision on an order in words."""
+        line = row.line
+        if line.order_number is not None:
+            moved_on = line.commerce_status not in (None, CommerceStatus.PROCESSING)
+            return (
+                self.status(line.commerce_status) if moved_on else self._t("Commerce order created")
+            )
+        said = self.reasons(line.reasons)
+        if line.missing:
+            return f"{said}: {self.missing(line.missing)}"
+        return f"{said}: {', '.join(self.sku(sku) for sku in row.skus[:3])}" if row.skus else said
+
+    def facts(self, facts: Mapping[str, Any]) -> Sequence[str]:
+        """Say the facts a decision was taken on, each with its version."""
+        t, said = self._t, []
+        if "from_store" in facts:
+            said.append(t("it waited for store {store}", store=self.text(facts["from_store"])))
+        if "store_marketplace_id" in facts:
+            differing = {
+                "its": self.text(facts["marketplace_id"]),
+                "store": self.text(facts["store_marketplace_id"]),
+            }
+            said.append(t("marketplace {its}, not its store's {store}", **differing))
+        if "store_updated_at" in facts:
+            said.append(t("store settings of {at}", at=self.minute(facts["store_updated_at"])))
+        if "import_amazon_orders" in facts:
+            said.append(t("import on") if facts["import_amazon_orders"] else t("import off"))
+        if "import_non_amazon_orders" in facts:
+            imported = facts["import_non_amazon_orders"]
+            others = t("non-Amazon orders imported"), t("non-Amazon orders not imported")
+            said.append(others[not imported])
+        products = facts.get("products", ())
+        for product in products[:_PRODUCTS]:
+            stock = (
+                t(
+                    "{n} salable, {held} held",
+                    n=self.plain(product["salable_quantity"]),
+                    reserved=product["reserved"],
+                )
+                if product["manage_stock"]
+                else t("stock not managed")
+            )
+            enabled = t("enabled") if product["enabled"] else t("disabled")
+            as_of = t("as of {at}", at=self.minute(product["as_of"]))
+            said.append(f"{self.text(product['sku'])}: {enabled}, {stock}, {as_of}")
+        if len(products) > _PRODUCTS:
+            said.append(t("and {n} more", n=len(products) - _PRODUCTS))
+        return [*said, *map(self._change, facts.get("changes", ()))]
+
+    def _change(self, change: Mapping[str, Any]) -> str:
+        """Return what an amendment changed, for example `line 1: quantity 3 → 1`."""
+        field = self._t(FIELDS.get(change["field"], change["field"]))
+        item = change["order_item_id"]
+        line = "" if item is None else self._t("line {item}", item=self.text(item)) + ": "
+        return f"{line}{field} {self._value(change['from'])} → {self._value(change['to'])}"
+
+    def _value(self, value: object) -> str:
+        match value:
+            case None:
+                return _NONE
+            case bool():
+                return self._t("yes") if value else self._t("no")
+            case {"amount": str(amount), "currency": str(currency)}:
+                return f"{self._decimal(amount)}\N{NO-BREAK SPACE}{currency}"
+            case str() if value.removeprefix("-").replace(".", "", 1).isdecimal():
+                return self._decimal(value)
+            case "known" | "changed":
+                return self._t(value)
+            case _:
+                return self.text(str(value))
+
+    def _decimal(self, text: str) -> str:
+        if self._language == "de":
+            return text.translate(_SWAPPED)
+        return text

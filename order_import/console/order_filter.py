@@ -1,0 +1,255 @@
+"""Places in a list as parts of an address."""
+
+import base64
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal, InvalidOperation
+from enum import StrEnum
+from typing import Any, TypeVar
+from urllib.parse import urlencode
+
+from models.amazon_order import AmazonStatus, FulfillmentChannel
+from models.blockers import BlockerCode
+from models.order_query import Cursor, OrderQuery, OrderSort
+from models.outcome import ImportState, SkipReason, WaitingReason
+
+_AMOUNT = re.compile(r"-?\d{1,24}(\.\d{1,9})?", re.ASCII)
+
+_EPOCH = datetime.fromtimestamp(0, UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+
+
+def write_cursor(cursor: Cursor) -> str:
+    """Give a place in the list as a part of an address."""
+    at: object = cursor.at
+    if isinstance(at, datetime):
+        at = (at - _EPOCH) // _MILLISECOND
+    elif isinstance(at, Decimal):
+        at = f"{at:f}"
+    text = json.dumps([at, cursor.key], separators=(",", ":"))
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def read_cursor(text: str) -> Cursor | None:
+    """Return the place that a part of an address names; None if it is none of ours."""
+    padded = text + "=" * (-len(text) % 4)
+    try:
+        match json.loads(base64.b64decode(padded, b"-_", validate=True)):
+            case [at, str(key)]:
+                key.encode()  # JSON can name half a character, which no database takes
+                return Cursor(_place_of(at), key)
+            case _:
+                return None
+    except (ValueError, OverflowError, RecursionError):
+        return None
+
+
+def _place_of(at: object) -> datetime | Decimal | None:
+    match at:
+        case None:
+            return None
+        case int() if not isinstance(at, bool):
+            return _EPOCH + at * _MILLISECOND
+        case str() if _AMOUNT.fullmatch(at):
+            return Decimal(at)
+        case _:
+            raise ValueError
+
+
+FIELDS = (
+    *("store", "state", "reason", "status", "channel", "number", "buyer", "sku", "product", "asin"),
+    *("overdue", "from", "to", "min", "max", "currency", "sort"),
+)
+CODES = tuple(code.value for codes in (BlockerCode, WaitingReason, SkipReason) for code in codes)
+SORTS = {
+    "-purchased": (OrderSort.PURCHASED, True),
+    "purchased": (OrderSort.PURCHASED, False),
+    "-received": (OrderSort.RECEIVED, True),
+    "received": (OrderSort.RECEIVED, False),
+    "-total": (OrderSort.TOTAL, True),
+    "total": (OrderSort.TOTAL, False),
+    "ship-by": (OrderSort.SHIP_BY, False),
+}
+SORTABLE = 1_000
+"""How many orders may be sorted by what has no index: the database reads all of them."""
+_WORD = re.compile(r'(?:([a-z]+):)?(?:"([^"]*)"|(\S+))')
+_BUYER = re.compile(r'buyer:(?:"[^"]*"|\S+)')
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+_CURRENCY = re.compile(r"[A-Z]{3}")
+_LONGEST = 200
+_MOST_DIGITS = 20
+_FIRST_YEAR, _LAST_YEAR = 1990, 2200
+
+E = TypeVar("E", bound=StrEnum)
+
+
+class _BadValueError(Exception):
+    """What a field says is none of what it can say; the text is ours, its values too."""
+
+
+@dataclass(frozen=True, slots=True)
+class OrderFilter:
+    """A filter as asked for, and as understood.
+
+    `values` are the fields by name, `search` what stands in the box. `errors` are by field, each
+    a text of ours and the values for it; while there are any, `query` asks for nothing.
+    """
+
+    search: str
+    values: Mapping[str, str]
+    query: OrderQuery
+    errors: Mapping[str, tuple[str, Mapping[str, str]]]
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether all orders are asked for."""
+        return not any(value for name, value in self.values.items() if name != "sort")
+
+    def address(self, path: str = "/orders", **changed: str | None) -> str:
+        """Give the address of this filter, with some fields changed."""
+        fields = {"q": self.search, **self.values, **changed}
+        asked = {name: value for name, value in fields.items() if value}
+        return f"{path}?{urlencode(asked)}" if asked else path
+
+    def address_without_buyer(self) -> str:
+        """Give the address of this filter as it may be kept: what is asked of a buyer is masked."""
+        masked = replace(self, search=_BUYER.sub("buyer:•••", self.search))
+        return masked.address(buyer="•••" if self.values["buyer"] else None)
+
+
+def read_filter(asked: Mapping[str, str], *, may_see_buyers: bool = True) -> OrderFilter:
+    """Read a filter from the fields of an address.
+
+    Who may not see buyers may not search by them either: letter by letter it would tell them.
+    """
+    errors: dict[str, tuple[str, Mapping[str, str]]] = {}
+    search = asked.get("q", "").strip()[: 2 * _LONGEST]
+    values = {name: asked.get(name, "").strip()[:_LONGEST] for name in FIELDS}
+    # It comes by a link, and is exactly the catalog's or Amazon's: a blank at its end is a part.
+    values["product"] = asked.get("product", "")[:_LONGEST]
+    effective = dict(values)
+    for match in _WORD.finditer(search):
+        name, value = match[1], match[2] or match[3] or ""
+        if name is None:
+            name = "number"
+        if name not in FIELDS:
+            errors["q"] = (
+                "There is no field “{name}”. There are: {fields}",
+                {"name": name, "fields": ", ".join(FIELDS)},
+            )
+        elif effective[name] and effective[name] != value:
+            errors["q"] = ("“{name}” is asked for twice.", {"name": name})
+        else:
+            effective[name] = value
+    fields: dict[str, Any] = {}
+    for name, read in _READERS.items():
+        if effective[name]:
+            try:
+                fields |= read(effective[name])
+            except _BadValueError as error:
+                text, told = error.args
+                errors["q" if not values[name] else name] = (text, {"name": name, **told})
+    if "buyer" in fields and not may_see_buyers:
+        errors["buyer" if values["buyer"] else "q"] = ("Only operators search by buyer.", {})
+    if asked.get("product") == "-":
+        fields["product"] = ""
+    query = OrderQuery(**({} if errors else fields))
+    return OrderFilter(search, values, query, errors)
+
+
+def _one_of(field: str, kind: type[E]) -> Any:
+    known = {one.value.lower(): one for one in kind}
+
+    def read(text: str) -> dict[str, Any]:
+        if text.lower() not in known:
+            raise _BadValueError(
+                "“{value}” is no {name}. There are: {known}",
+                {"value": text, "known": ", ".join(one.value for one in kind)},
+            )
+        return {field: known[text.lower()]}
+
+    return read
+
+
+def _reason(text: str) -> dict[str, Any]:
+    if text not in CODES:
+        raise _BadValueError(
+            "“{value}” is no {name}. There are: {known}",
+            {"value": text, "known": ", ".join(CODES)},
+        )
+    return {"reason": text}
+
+
+def _as_text(field: str) -> Any:
+    return lambda text: {field: text}
+
+
+def _moment(field: str, *, end: bool) -> Any:
+    def read(text: str) -> dict[str, Any]:
+        try:
+            at = datetime.fromisoformat(text)
+            at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+            # A day as an end is meant with all its hours.
+            at += timedelta(days=1 if end and _DAY.fullmatch(text) else 0)
+        except (ValueError, OverflowError):
+            at = datetime.min.replace(tzinfo=UTC)
+        if not _FIRST_YEAR <= at.year <= _LAST_YEAR:
+            raise _BadValueError(
+                "“{value}” is no date. Expected 2026-11-22 or 2026-11-22T14:30.", {"value": text}
+            )
+        return {field: at}
+
+    return read
+
+
+def _amount(field: str) -> Any:
+    def read(text: str) -> dict[str, Any]:
+        try:
+            amount = Decimal(text.replace(",", "."))
+        except InvalidOperation:
+            amount = Decimal("NaN")
+        if not amount.is_finite() or len(text) > _MOST_DIGITS or "e" in text.lower():
+            raise _BadValueError("“{value}” is no amount. Expected 19.99.", {"value": text})
+        return {field: amount}
+
+    return read
+
+
+def _currency(text: str) -> dict[str, Any]:
+    if not _CURRENCY.fullmatch(text.upper()):
+        raise _BadValueError("“{value}” is no currency. Expected EUR.", {"value": text})
+    return {"currency": text.upper()}
+
+
+def _sort(text: str) -> dict[str, Any]:
+    if text not in SORTS:
+        raise _BadValueError(
+            "“{value}” is no {name}. There are: {known}",
+            {"value": text, "known": ", ".join(SORTS)},
+        )
+    sort, descending = SORTS[text]
+    return {"sort": sort, "descending": descending}
+
+
+_READERS: Mapping[str, Any] = {
+    "store": _as_text("store_id"),
+    "state": _one_of("state", ImportState),
+    "reason": _reason,
+    "status": _one_of("status", AmazonStatus),
+    "channel": _one_of("channel", FulfillmentChannel),
+    "number": _as_text("number"),
+    "buyer": _as_text("buyer"),
+    "sku": _as_text("sku"),
+    "product": _as_text("product"),
+    "asin": _as_text("asin"),
+    "overdue": _moment("overdue_since", end=False),
+    "from": _moment("purchased_from", end=False),
+    "to": _moment("purchased_to", end=True),
+    "min": _amount("total_min"),
+    "max": _amount("total_max"),
+    "currency": _currency,
+    "sort": _sort,
+}

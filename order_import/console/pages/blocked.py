@@ -1,0 +1,222 @@
+"""The blocked orders by cause and product, what a fix would free, and matching a seller SKU."""
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from http import HTTPStatus
+from itertools import groupby
+
+from pydantic import ValidationError
+from starlette.datastructures import FormData
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute
+
+from models import keys
+from models.blockers import REMEDIES, BlockerCode
+from models.order_query import OrderQuery
+from models.outcome import ImportState
+from models.reference_data import Listing
+from order_import.console import urls
+from order_import.console.order_filter import SORTABLE
+from order_import.console.ports import PortError
+from order_import.console.rendering import (
+    audit,
+    context_of,
+    error_page,
+    get,
+    post,
+    raw_of,
+    redirect,
+    render,
+    text_of,
+)
+from order_import.console.replay_port import ReplayScope, WhatIf
+from order_import.console.system_message import counts_of, stores_of
+from storage.queries import BlockedGroup
+
+_GROUPS, _PAGES = 60, 50
+_FRESH = 1.0
+_SUGGESTED = 12
+_COUNTED = 1_000
+
+
+async def blocked(request: Request) -> Response:
+    """Show the groups, the earliest ship-by date first, cause by cause."""
+    context = context_of(request)
+    store_id = request.query_params.get("store") or None
+    page = _page_of(request.query_params.get("page", ""))
+
+    async def ask() -> Sequence[BlockedGroup]:
+        return await context.reader.blocked_groups(store_id, _GROUPS * page + 1)
+
+    found = await context.cache.get(("groups", store_id, page), _FRESH, ask)
+    groups = found[_GROUPS * (page - 1) : _GROUPS * page]
+    counts = await counts_of(context)
+    per_store = {one: of.get(ImportState.BLOCKED, 0) for one, of in counts.items()}
+    return await render(
+        request,
+        "blocked.html",
+        causes=_by_cause(groups),
+        remedies=REMEDIES,
+        store_id=store_id,
+        stores=await stores_of(context),
+        per_store=per_store,
+        total=per_store.get(store_id, 0) if store_id else sum(per_store.values()),
+        page=page,
+        is_cut=len(found) > _GROUPS * page and page < _PAGES,
+        sortable=SORTABLE,
+    )
+
+
+async def what_if(request: Request) -> Response:
+    """Say what would be created if something were so. Nothing happens."""
+    context = context_of(request)
+    asked = request.query_params
+    sku = asked.get("sku", "")
+    store_id = asked.get("store") or None
+    code = asked.get("code", "")
+    if not sku or code not in set(BlockerCode):
+        return await error_page(request, HTTPStatus.NOT_FOUND, "There is no such group.")
+    product = (await context.orders.products([sku])).get(sku)
+    error, plan, assumed = None, None, None
+    quantity = _quantity(asked.get("quantity", ""))
+    if "ask" in asked or code == BlockerCode.DISABLED:
+        if asked.get("quantity") and quantity is None:
+            error = "Expected a number of units, 0 or more."
+        else:
+            enabled = "enabled" in asked or "ask" not in asked
+            assumed = WhatIf(sku, enabled, quantity)
+            try:
+                scope = ReplayScope(store_id=store_id, reason=code, sku=sku)
+                plan = await context.replays.plan(scope, assumed)
+            except PortError as problem:
+                error = str(problem)
+    return await render(
+        request,
+        "what_if.html",
+        sku=sku,
+        code=code,
+        store_id=store_id,
+        product=product,
+        plan=plan,
+        assumed=assumed,
+        error=error,
+        remedy=REMEDIES[BlockerCode(code)],
+    )
+
+
+async def match(request: Request) -> Response:
+    """Ask which catalog SKU a seller SKU is matched to."""
+    return await _match_page(request, request.query_params, {})
+
+
+async def _match_page(
+    request: Request, asked: Mapping[str, str], errors: Mapping[str, str]
+) -> Response:
+    context = context_of(request)
+    store_id, seller_sku = asked.get("store", ""), asked.get("seller_sku", "")
+    stores = await stores_of(context)
+    if not seller_sku:
+        return await error_page(request, HTTPStatus.NOT_FOUND, "There is no such line.")
+    typed = asked.get("sku", "")
+    store = stores.get(store_id)
+    known, waiting = None, None
+    if store is not None:
+        query = OrderQuery(store_id=store_id, state=ImportState.BLOCKED, sku=seller_sku)
+        known = await context.orders.listing(keys.listing_key(store_id, seller_sku))
+        waiting = await context.orders.count(query, _COUNTED)
+    similar = await context.orders.similar_skus(seller_sku if known is None else known.sku)
+    like = await context.orders.skus_like(typed.strip() or seller_sku[:3], _SUGGESTED)
+    return await render(
+        request,
+        "match.html",
+        status=HTTPStatus.BAD_REQUEST if errors else HTTPStatus.OK,
+        store=store,
+        stores=stores,
+        seller_sku=seller_sku,
+        asin=asked.get("asin", ""),
+        typed=typed or next(iter(similar), ""),
+        errors=errors,
+        listing=known,
+        similar=similar,
+        suggested=dict.fromkeys((*similar, *like)),
+        waiting=None if waiting == _COUNTED else waiting,
+        back=_back(asked.get("back", "")),
+    )
+
+
+async def tell_match(request: Request, form: FormData) -> Response:
+    """Tell the match."""
+    context = context_of(request)
+    asked = {name: text_of(form, name) for name in ("store", "asin", "back")}
+    # A blank at the end may be a part of it, but is more often one that was pasted with it.
+    asked["seller_sku"], typed = raw_of(form, "seller_sku"), raw_of(form, "sku")
+    asked["sku"] = typed
+    if not typed.strip():
+        return await _match_page(request, asked, {"sku": "Name a catalog SKU."})
+    there = await context.orders.products([typed, typed.strip()])
+    sku = typed if typed in there else typed.strip()
+    if sku not in there:
+        return await _match_page(request, asked, {"sku": "The catalog has no product of this SKU."})
+    if asked["store"] not in await context.reader.stores():
+        return await _match_page(request, asked, {"store": "Name a store."})
+    key = keys.listing_key(asked["store"], asked["seller_sku"])
+    known = await context.orders.listing(key)
+    at = context.now()
+    if known is not None:
+        at = max(at, known.updated_at + timedelta(milliseconds=1))
+    try:
+        listing = Listing(
+            store_id=asked["store"], seller_sku=asked["seller_sku"], sku=sku, updated_at=at
+        )
+        await context.publisher.tell_listing(listing)
+    except ValidationError:
+        return await _match_page(request, asked, {"sku": "This is no SKU."})
+    await audit(request, "matched", key, f"→ {sku}")
+    context.cache.forget()
+    return redirect(_back(asked["back"]), "matched")
+
+
+async def sync(request: Request, form: FormData) -> Response:
+    """Ask for the next sync now."""
+    context = context_of(request)
+    store_id = text_of(form, "store") or None
+    await context.publisher.sync(store_id)
+    await audit(request, "synced", store_id or "*")
+    context.cache.forget()
+    return redirect(
+        urls.query("/blocked", store=store_id), "synced-store" if store_id else "synced"
+    )
+
+
+def _by_cause(groups: Sequence[BlockedGroup]) -> list[tuple[BlockerCode, list[BlockedGroup]]]:
+    """Put groups under their cause; the cause with the most urgent group comes first."""
+    first = {group.code: at for at, group in reversed(list(enumerate(groups)))}
+    in_order = sorted(groups, key=lambda group: first[group.code])
+    return [(code, list(of)) for code, of in groupby(in_order, lambda group: group.code)]
+
+
+def _page_of(text: str) -> int:
+    is_one = text.isascii() and text.isdecimal() and len(text) < 4  # noqa: PLR2004 - digits enough
+    return min(max(int(text), 1), _PAGES) if is_one else 1
+
+
+def _quantity(text: str) -> float | None:
+    try:
+        quantity = float(text.replace(",", "."))
+    except ValueError:
+        return None
+    return quantity if 0 <= quantity <= 1e9 else None  # noqa: PLR2004 - a plausible stock
+
+
+def _back(path: str) -> str:
+    return path if urls.is_local(path) else "/blocked"
+
+
+ROUTES: list[BaseRoute] = [
+    get("/blocked", blocked),
+    get("/blocked/what-if", what_if, from_here=True),
+    get("/match", match),
+    post("/match", tell_match),
+    post("/sync", sync),
+]

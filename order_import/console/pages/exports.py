@@ -1,0 +1,128 @@
+"""Exports: all orders that a filter asks for, streamed as CSV or as JSON lines."""
+
+import csv
+import io
+import json
+import re
+from collections.abc import AsyncIterator, Callable
+
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import BaseRoute
+
+from order_import.console import formatting
+from order_import.console.auth import principal_of
+from order_import.console.language import translator
+from order_import.console.order_filter import read_filter
+from order_import.console.pages.orders import orders
+from order_import.console.rendering import audit, context_of, get
+from storage.queries import OrderRow
+
+_COLUMNS = (
+    *("purchase_date", "store_id", "amazon_order_id", "status", "fulfillment_channel"),
+    *("total", "currency", "state", "reasons", "blocked_skus", "commerce_order_id"),
+    *("order_number", "commerce_status", "latest_ship_date", "received_at", "decided_at", "note"),
+)
+
+
+async def as_csv(request: Request) -> Response:
+    """Send what is filtered as CSV, row by row."""
+    return await _export(request, "orders.csv", "text/csv; charset=utf-8", _csv_line, csv_head=True)
+
+
+async def as_json_lines(request: Request) -> Response:
+    """Send what is filtered as JSON lines."""
+    return await _export(
+        request, "orders.jsonl", "application/x-ndjson", _json_line, csv_head=False
+    )
+
+
+async def _export(
+    request: Request,
+    name: str,
+    kind: str,
+    line: Callable[[list[object]], str],
+    *,
+    csv_head: bool,
+) -> Response:
+    asked = read_filter(request.query_params, may_see_buyers=principal_of(request).can_edit)
+    if asked.errors:
+        return await orders(request)
+    await audit(request, "exported", name, asked.address_without_buyer())
+    words = translator("en")
+    shown = formatting.Formatter("en", words, context_of(request).now())
+
+    async def parts() -> AsyncIterator[str]:
+        part = [",".join(_COLUMNS) + "\r\n"] if csv_head else []
+        async for row in context_of(request).orders.stream(asked.query):
+            part.append(line(_values(row, shown)))
+            if len(part) == 200:  # noqa: PLR2004 - a good size for the network
+                yield "".join(part)
+                part.clear()
+        yield "".join(part)
+
+    following = parts()
+    first = await anext(following)  # what fails before there is anything to send has its page
+
+    async def all_parts() -> AsyncIterator[str]:
+        yield first
+        async for part in following:
+            yield part
+
+    headers = {"content-disposition": f'attachment; filename="{name}"'}
+    return StreamingResponse(all_parts(), media_type=kind, headers=headers)
+
+
+def _values(row: OrderRow, shown: formatting.Formatter) -> list[object]:
+    """Give a row's columns. No buyer is among them: a file goes where nobody looks after it."""
+    line = row.line
+    return [
+        shown.iso(line.purchase_date) or None,
+        line.store_id,
+        line.amazon_order_id,
+        line.status,
+        line.channel,
+        None if line.total is None else f"{line.total.amount:f}",
+        None if line.total is None else line.total.currency,
+        line.state,
+        list(line.reasons),
+        list(row.skus),
+        line.commerce_order_id,
+        line.order_number,
+        line.commerce_status,
+        shown.iso(row.latest_ship_date) or None,
+        shown.iso(row.received_at),
+        shown.iso(row.decided_at),
+        shown.note(row),
+    ]
+
+
+def _csv_line(values: list[object]) -> str:
+    """Return one line; what a spreadsheet would take for a formula gets an apostrophe in front."""
+    text = io.StringIO()
+    csv.writer(text, quoting=csv.QUOTE_ALL).writerow([_csv_cell(value) for value in values])
+    return text.getvalue()
+
+
+_SIGNS = r"=+\-@\u2212\uff1d\uff0b\uff0d\uff20\ufe66\ufe62\ufe63\ufe6b\u207a-\u207c\u208a-\u208c"
+"""What begins a formula: also the minus sign, and full-width, small, raised and lowered forms."""
+_UNSEEN = r"\s\x00-\x1f\xad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff"
+_FORMULA = re.compile(rf"(\A|[,;|\t\r\n])(?=[{_UNSEEN}]*[{_SIGNS}])|\A(?=[\t\r\n])")
+"""Where one may begin: a spreadsheet that separates cells by `;` begins one inside of ours."""
+
+
+def _csv_cell(value: object) -> str:
+    if value is None:
+        return ""
+    shown = " ".join(map(str, value)) if isinstance(value, list) else str(value)
+    return _FORMULA.sub(lambda found: f"{found[1] or ''}'", shown)
+
+
+def _json_line(values: list[object]) -> str:
+    return json.dumps(dict(zip(_COLUMNS, values, strict=True)), ensure_ascii=False) + "\n"
+
+
+ROUTES: list[BaseRoute] = [
+    get("/orders.csv", as_csv, from_here=True),
+    get("/orders.jsonl", as_json_lines, from_here=True),
+]

@@ -1,0 +1,76 @@
+"""Health: for people, and in one word for programs; and what was done through the console."""
+
+import asyncio
+from datetime import datetime
+
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import BaseRoute
+
+from models.errors import TransientStorageError
+from order_import.console.order_filter import read_cursor
+from order_import.console.rendering import context_of, get, refuse_cursor, render
+from order_import.console.words import ACTIONS
+
+_FRESH, _OLDEST = 3.0, 15.0
+_READY_WITHIN = 3.0
+_LISTED = 100
+
+
+async def health(request: Request) -> Response:
+    """Show how the installation is doing."""
+    context = context_of(request)
+    report = await context.cache.get("health", _FRESH, context.health_check.run, oldest=_OLDEST)
+    answers = report.mongo.error is None
+    oldest = min((one.oldest for one in report.lag if one.oldest), default=None)
+    return await render(
+        request,
+        "health.html",
+        frame=answers,
+        report=report,
+        oldest=oldest,
+        lag=sum(one.undecided + one.unpublished for one in report.lag),
+        dead_letters=await context.dead_letters.counts(only_open=True) if answers else {},
+    )
+
+
+async def healthz(request: Request) -> Response:
+    """Say that this process answers."""
+    del request
+    return PlainTextResponse("ok\n")
+
+
+async def readyz(request: Request) -> Response:
+    """Say whether the database answers, without which there is nothing to show."""
+    try:
+        async with asyncio.timeout(_READY_WITHIN):
+            await context_of(request).reader.ping()
+    except (TransientStorageError, TimeoutError):
+        return PlainTextResponse("MongoDB does not answer\n", 503)
+    return PlainTextResponse("ready\n")
+
+
+async def audit(request: Request) -> Response:
+    """Show what was done through the console, newest first."""
+    before: tuple[datetime, str] | None = None
+    if after := request.query_params.get("after"):
+        place = read_cursor(after)
+        if place is None or not isinstance(place.at, datetime):
+            return await refuse_cursor(request)
+        before = (place.at, place.key)
+    found = await context_of(request).state.audit(before, _LISTED + 1)
+    return await render(
+        request,
+        "audit.html",
+        entries=found[:_LISTED],
+        more=len(found) > _LISTED,
+        actions=ACTIONS,
+    )
+
+
+ROUTES: list[BaseRoute] = [
+    get("/health", health),
+    get("/healthz", healthz),
+    get("/readyz", readyz),
+    get("/audit", audit),
+]

@@ -1,0 +1,103 @@
+"""Live: server-sent events with a few numbers. Pages show them, and move nothing."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from datetime import datetime
+from functools import partial
+
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import BaseRoute
+
+from models.base import to_utc
+from models.errors import OrderImportError
+from models.outcome import ImportState
+from order_import.console.auth import principal_of
+from order_import.console.formatting import Formatter
+from order_import.console.language import translator
+from order_import.console.ports import PortError
+from order_import.console.rendering import context_of, get
+from order_import.console.system_message import counts_of, overdue_of
+from order_import.console.words import OVERDUE
+
+_PAUSE = 2.5
+_LONGEST = 900.0
+"""Seconds until a browser has to ask again: it does so by itself."""
+_COUNTED = 1_000
+
+
+async def live(request: Request) -> Response:
+    """Tell the numbers of a store, or of all, and how many orders came since a page was made."""
+    store_id = request.query_params.get("store") or None
+    try:
+        since = to_utc(datetime.fromisoformat(request.query_params.get("since", "")))
+    except ValueError:
+        since = context_of(request).now()
+    headers = {"x-accel-buffering": "no"}
+    return StreamingResponse(
+        _told(request, store_id, since), media_type="text/event-stream", headers=headers
+    )
+
+
+async def _told(request: Request, store_id: str | None, since: datetime) -> AsyncIterator[str]:
+    context = context_of(request)
+    shown = Formatter(
+        principal_of(request).language, translator(principal_of(request).language), context.now()
+    )
+    replay_id = request.query_params.get("replay")
+    last = ""
+    loop = asyncio.get_running_loop()
+    until = loop.time() + _LONGEST
+    yield "retry: 5000\n\n"
+    while loop.time() < until and not await request.is_disconnected():
+        try:
+            numbers: dict[str, object]
+            if replay_id:
+                job = await context.cache.get(
+                    ("replay", replay_id), _PAUSE, partial(context.replays.get, replay_id)
+                )
+                numbers = (
+                    {}
+                    if job is None
+                    else {
+                        "decided": shown.number(job.decided),
+                        "made": shown.number(job.created),
+                        "again": shown.number(job.blocked),
+                        "pace": shown.number(round(job.pace(context.now()), 1)),
+                        "progress": 100 * job.decided // max(job.orders, 1),
+                        "over": job.is_over,
+                    }
+                )
+            else:
+                numbers = await _numbers(request, store_id, since, shown)
+            text = json.dumps(numbers)
+            if text != last:
+                last = text
+                yield f"data: {text}\n\n"
+            else:
+                yield ": still here\n\n"
+        except (OrderImportError, PortError):
+            yield ": the database does not answer\n\n"
+        await asyncio.sleep(_PAUSE)
+
+
+async def _numbers(
+    request: Request, store_id: str | None, since: datetime, shown: Formatter
+) -> dict[str, object]:
+    context = context_of(request)
+    counts, overdue = await asyncio.gather(counts_of(context), overdue_of(context))
+    chosen = [counts.get(store_id, {})] if store_id is not None else list(counts.values())
+    states = {one.value: sum(of.get(one, 0) for of in chosen) for one in ImportState}
+    fresh = await context.orders.received_since(store_id, since, _COUNTED)
+    return {
+        "fresh": fresh,
+        "received": shown.number(sum(states.values())),
+        **{state: shown.number(count) for state, count in states.items()},
+        OVERDUE: shown.number(
+            sum(overdue.values()) if store_id is None else overdue.get(store_id, 0)
+        ),
+    }
+
+
+ROUTES: list[BaseRoute] = [get("/live", live)]

@@ -1,0 +1,161 @@
+"""One Amazon order with its history, its buyer masked until shown; and one Commerce order."""
+
+import hashlib
+import hmac
+import secrets
+from datetime import datetime
+from http import HTTPStatus
+
+from starlette.datastructures import FormData
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute
+
+from models import keys
+from models.amazon_order import Address
+from models.outcome import Blocked, Created, Skipped, Withdrawn
+from order_import.console import urls
+from order_import.console.auth import Principal, principal_of
+from order_import.console.rendering import (
+    audit,
+    context_of,
+    error_page,
+    get,
+    post,
+    redirect,
+    render,
+)
+from order_import.console.words import STATE_MEANINGS
+from storage.queries import OrderHistory
+
+_SHOWN_FOR = 120
+"""Seconds for which a buyer that was asked for is shown."""
+_LINES, _BLOCKERS, _ENTRIES = 50, 25, 60
+"""How many of an order's lines, blockers and history its page shows: it can have a thousand."""
+_SECRET = secrets.token_bytes(32)
+
+
+async def order(request: Request) -> Response:
+    """Show an Amazon order."""
+    context, principal = context_of(request), principal_of(request)
+    key = keys.order_key(request.path_params["store_id"], request.path_params["amazon_order_id"])
+    found = await context.reader.history(key)
+    if found is None:
+        return await error_page(request, HTTPStatus.NOT_FOUND, "No such order was received.")
+    record_, outcome = found.record, found.record.outcome
+    amazon = record_.order
+    blockers = outcome.blockers if isinstance(outcome, Blocked) else ()
+    shown = request.query_params.get("shown", "")
+    shows_buyer = _may_see(principal, key, shown, context.now())
+    page = await render(
+        request,
+        "order.html",
+        key=key,
+        found=found,
+        order=amazon,
+        state=_state_of(found),
+        meaning=STATE_MEANINGS[_state_of(found)],
+        reason=getattr(outcome, "reason", None),
+        missing=getattr(outcome, "missing", ()),
+        blockers=blockers,
+        products=await context.orders.products(
+            [one.sku for one in blockers[:_BLOCKERS] if one.sku]
+        ),
+        is_blocked=isinstance(outcome, Blocked),
+        is_imported=isinstance(outcome, Created),
+        can_replay=isinstance(outcome, (Blocked, Skipped)),
+        ended=isinstance(outcome, Withdrawn),
+        seller_central=urls.in_seller_central(
+            found.store, amazon.marketplace_id, amazon.amazon_order_id
+        ),
+        address=_address_of(amazon.ship_to),
+        shows_buyer=shows_buyer,
+        skus=_skus_of(found),
+        most_lines=_LINES,
+        most_blockers=_BLOCKERS,
+        most_entries=_ENTRIES,
+    )
+    if shows_buyer:
+        # The tab may stay open, and nobody look at it: then it hides the buyer by itself.
+        left = int(shown.partition(".")[0]) - int(context.now().timestamp()) + 1
+        page.headers["refresh"] = f"{left}; url={urls.order_by_key(key)}"
+    return page
+
+
+async def show_buyer(request: Request, form: FormData) -> Response:
+    """Show the buyer for a while; that it was shown is kept."""
+    del form
+    key = keys.order_key(request.path_params["store_id"], request.path_params["amazon_order_id"])
+    await audit(request, "showed-buyer", key)
+    until = int(context_of(request).now().timestamp()) + _SHOWN_FOR
+    proof = _proof(principal_of(request), key, until)
+    return redirect(f"{urls.order_by_key(key)}?shown={until}.{proof}#buyer")
+
+
+async def commerce_order(request: Request) -> Response:
+    """Show a Commerce order."""
+    context = context_of(request)
+    found = await context.orders.commerce_order(request.path_params["commerce_order_id"])
+    if found is None:
+        return await error_page(request, HTTPStatus.NOT_FOUND, "There is no such Commerce order.")
+    stores = await context.reader.stores()
+    store = stores.get(found.store_id)
+    return await render(
+        request,
+        "commerce.html",
+        commerce=found,
+        most_lines=_LINES,
+        store=store,
+        outside=urls.in_commerce(store, found.commerce_order_id, found.amazon_order_id),
+    )
+
+
+def _state_of(found: OrderHistory) -> str:
+    match found.record.outcome:
+        case Blocked():
+            return "blocked"
+        case Created():
+            return "created"
+        case Skipped():
+            return "skipped"
+        case Withdrawn():
+            return "withdrawn"
+        case _:
+            return "waiting"
+
+
+def _skus_of(found: OrderHistory) -> dict[str, str]:
+    """Give the catalog SKU of each line, as far as it is known."""
+    outcome = found.record.outcome
+    if isinstance(outcome, Blocked):
+        return {line: one.sku for one in outcome.blockers if one.sku for line in one.order_item_ids}
+    lines = found.commerce_order.lines if found.commerce_order else ()
+    return {line.item.order_item_id: line.sku for line in lines}
+
+
+def _address_of(to: Address | None) -> tuple[str | None, ...]:
+    if to is None:
+        return ()
+    return (to.name, *to.lines, to.postal_code, to.city, to.region, to.country)
+
+
+def _may_see(principal: Principal, key: str, shown: str, now: datetime) -> bool:
+    """Say whether this visitor has asked to see this buyer, not long ago."""
+    until, _, proof = shown.partition(".")
+    if not principal.can_edit or not until.isdecimal() or len(until) > 12:  # noqa: PLR2004 - a time
+        return False
+    wanted = _proof(principal, key, int(until))
+    is_fresh = int(until) >= now.timestamp()
+    return is_fresh and hmac.compare_digest(wanted, proof.encode("ascii", "replace").decode())
+
+
+def _proof(principal: Principal, key: str, until: int) -> str:
+    text = f"{principal.user}\n{principal.csrf}\n{key}\n{until}"
+    return hmac.new(_SECRET, text.encode(), hashlib.sha256).hexdigest()[:32]
+
+
+ROUTES: list[BaseRoute] = [
+    get("/orders/{store_id}/{amazon_order_id}", order),
+    post("/orders/{store_id}/{amazon_order_id}/buyer", show_buyer),
+    get("/commerce/{commerce_order_id}", commerce_order),
+]

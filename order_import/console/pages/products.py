@@ -1,0 +1,55 @@
+"""Products: enabling one that is disabled, as Commerce would tell it."""
+
+import asyncio
+from datetime import timedelta
+from http import HTTPStatus
+
+from starlette.datastructures import FormData
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute
+
+from order_import.console import urls
+from order_import.console.rendering import (
+    audit,
+    context_of,
+    error_page,
+    post,
+    raw_of,
+    redirect,
+    text_of,
+)
+
+
+async def enable(request: Request, form: FormData) -> Response:
+    """Tell that a product is enabled. What Commerce tells next replaces it."""
+    context = context_of(request)
+    sku = raw_of(form, "sku")
+    known = (await context.orders.products([sku])).get(sku)
+    if known is None:
+        return await error_page(
+            request, HTTPStatus.NOT_FOUND, "The catalog has no product of this SKU."
+        )
+    # The count stays Commerce's own and of its own time: a newer one would let go of what
+    # Commerce has not counted yet.
+    at = known.product.as_of + timedelta(milliseconds=1)
+    told = known.product.model_copy(update={"enabled": True, "as_of": at})
+    if not known.product.enabled:
+        await context.publisher.tell_product(told)
+        await audit(request, "enabled", sku)
+        await _until_told(request, sku)
+    return redirect(urls.query("/blocked", store=text_of(form, "store") or None), "enabled")
+
+
+async def _until_told(request: Request, sku: str) -> None:
+    """Wait a moment for the worker, so that the next page shows what was asked for."""
+    context = context_of(request)
+    for _ in range(10):
+        await asyncio.sleep(0.15)
+        now = (await context.orders.products([sku])).get(sku)
+        if now is None or now.product.enabled:
+            break
+    context.cache.forget()
+
+
+ROUTES: list[BaseRoute] = [post("/products/enable", enable)]

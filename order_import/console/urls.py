@@ -1,0 +1,128 @@
+"""Addresses: of our pages, and of an order in Commerce and on Amazon."""
+
+import secrets
+from datetime import datetime
+from urllib.parse import quote, urlencode, urlsplit
+
+from models.order_query import Cursor
+from models.reference_data import Store
+from order_import.console.order_filter import write_cursor
+
+_SELLER_CENTRAL = {
+    "A2EUQ1WTGCTBG2": "sellercentral.amazon.ca",
+    "ATVPDKIKX0DER": "sellercentral.amazon.com",
+    "A1AM78C64UM0Y8": "sellercentral.amazon.com.mx",
+    "A2Q3Y263D00KWC": "sellercentral.amazon.com.br",
+    "A28R8C7NBKEWEA": "sellercentral.amazon.ie",
+    "A1RKKUPIHCS9HS": "sellercentral.amazon.es",
+    "A1F83G8C2ARO7P": "sellercentral.amazon.co.uk",
+    "A13V1IB3VIYZZH": "sellercentral.amazon.fr",
+    "AMEN7PMS3EDWL": "sellercentral.amazon.com.be",
+    "A1805IZSGTT6HS": "sellercentral.amazon.nl",
+    "A1PA6795UKMFR9": "sellercentral.amazon.de",
+    "APJ6JRA9NG5V4": "sellercentral.amazon.it",
+    "A2NODRKZP88ZB9": "sellercentral.amazon.se",
+    "AE08WJ6YKNBMC": "sellercentral.amazon.co.za",
+    "A1C3SOZRARQ6R3": "sellercentral.amazon.pl",
+    "ARBP9OOSHTCHU": "sellercentral.amazon.eg",
+    "A33AVAJ2PDY3EV": "sellercentral.amazon.com.tr",
+    "A17E79C6D8DWNP": "sellercentral.amazon.sa",
+    "A2VIGQ35RCS4UG": "sellercentral.amazon.ae",
+    "A21TJRUUN4KGV": "sellercentral.amazon.in",
+    "A19VAU5U5O7RUS": "sellercentral.amazon.sg",
+    "A39IBJ37TRP1C6": "sellercentral.amazon.com.au",
+    "A1VC38T7YXB528": "sellercentral-japan.amazon.com",
+}
+"""Seller Central's host by marketplace id."""
+
+
+def order(store_id: str, amazon_order_id: str) -> str:
+    """Give the page of an Amazon order."""
+    return f"/orders/{_part(store_id)}/{_part(amazon_order_id)}"
+
+
+def order_by_key(key: str) -> str:
+    """Give the page of the order of a `store/order`."""
+    store_id, _, amazon_order_id = key.partition("/")
+    return order(store_id, amazon_order_id)
+
+
+def store(store_id: str) -> str:
+    """Give a store's dashboard."""
+    return f"/stores/{_part(store_id)}"
+
+
+def commerce(commerce_order_id: str) -> str:
+    """Give the page of a Commerce order."""
+    return f"/commerce/{_part(commerce_order_id)}"
+
+
+def dead_letter(dead_letter_id: str) -> str:
+    """Give the page of a dead letter."""
+    return f"/dead-letters/{_part(dead_letter_id)}"
+
+
+def replay(replay_id: str) -> str:
+    """Give the page of a replay."""
+    return f"/replays/{_part(replay_id)}"
+
+
+def query(path: str, **fields: object) -> str:
+    """Give a page with questions; those without an answer are left out."""
+    asked = {name: str(value) for name, value in fields.items() if value not in (None, "")}
+    return f"{path}?{urlencode(asked)}" if asked else path
+
+
+def in_commerce(known: Store | None, commerce_order_id: str, amazon_order_id: str) -> str | None:
+    """Give where the store's Commerce shows an order; None where the store does not say."""
+    template = None if known is None else known.commerce_order_url
+    return _filled(template, commerce_order_id=commerce_order_id, amazon_order_id=amazon_order_id)
+
+
+def in_seller_central(
+    known: Store | None, marketplace_id: str | None, amazon_order_id: str
+) -> str | None:
+    """Give where Seller Central shows an order: as the store says, or by its marketplace."""
+    if known is not None and known.seller_central_url is not None:
+        return _filled(known.seller_central_url, amazon_order_id=amazon_order_id)
+    host = _SELLER_CENTRAL.get((known.marketplace_id if known else marketplace_id) or "")
+    return None if host is None else f"https://{host}/orders-v3/order/{_part(amazon_order_id)}"
+
+
+def audit_after(at: datetime, entry_id: str) -> str:
+    """Give the audit list from an entry on."""
+    return query("/audit", after=write_cursor(Cursor(at, entry_id)))
+
+
+def is_local(path: str) -> bool:
+    """Say whether an address stays on this console."""
+    if not path.startswith("/") or path.startswith("//"):
+        return False
+    try:
+        parts = urlsplit(path)
+    except ValueError:
+        return False
+    return not parts.netloc and path.isprintable() and "\\" not in path
+
+
+def new_id() -> str:
+    """Give an id that nobody can guess."""
+    return secrets.token_hex(12)
+
+
+def _part(text: str) -> str:
+    return quote(text, safe="")
+
+
+def _filled(template: str | None, **ids: str) -> str | None:
+    """Fill a store's template; only an address of the web is one."""
+    if template is None:
+        return None
+    filled = template
+    for name, value in ids.items():
+        filled = filled.replace("{" + name + "}", _part(value))
+    try:
+        parts = urlsplit(filled)
+    except ValueError:
+        return None
+    return filled if parts.scheme in ("http", "https") and parts.netloc else None

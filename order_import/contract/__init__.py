@@ -1,5 +1,0 @@
-"""The contract: an AsyncAPI document and JSON Schemas of every topic, from the code itself."""
-
-from order_import.contract.files import contract_files
-
-__all__ = ["contract_files"]

@@ -1,1 +1,0 @@
-"""Dead letters: looked at without their buyers, and redriven. For every front end."""

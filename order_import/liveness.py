@@ -1,0 +1,160 @@
+"""The heartbeat: a thread that ends the process when its event loop does not run any more."""
+
+import asyncio
+import os
+import threading
+import time
+from collections.abc import Callable, Collection, Mapping
+from contextlib import AsyncExitStack, suppress
+
+import structlog
+from aiokafka import AIOKafkaConsumer
+from aiokafka import TopicPartition as KafkaPartition
+from aiokafka.errors import KafkaError
+
+from models.messages import TopicPartition
+from order_import.bootstrap import new_consumer
+from order_import.settings import Settings
+from streams.assignment import PartitionAssignment
+from streams.watchdog import Stall, Watchdog
+
+log = structlog.get_logger(__name__)
+BEAT_SECONDS = 1.0
+
+
+async def beat(seconds: float, status: int, end: Callable[[int], None] = os._exit) -> None:
+    """Beat for as long as it is not cancelled; without a beat for so long, end with that status."""
+    last = [time.monotonic()]
+    stopped = threading.Event()
+
+    def watch() -> None:
+        while not stopped.wait(BEAT_SECONDS):
+            late = time.monotonic() - last[0]
+            if late > seconds:
+                log.error("worker-broken", error="Stalled", reason=f"no step for {late:.0f} s")
+                end(status)
+                return
+
+    threading.Thread(target=watch, name="heartbeat", daemon=True).start()
+    try:
+        while True:
+            last[0] = time.monotonic()
+            await asyncio.sleep(BEAT_SECONDS)
+    finally:
+        stopped.set()
+
+
+_FIRST_PAUSE = 10.0
+_LONGEST_PAUSE = 300.0
+
+
+class Reminder:
+    """Of one thing that is so; time is the machine's, in seconds."""
+
+    def __init__(self) -> None:
+        self._began = time.monotonic()
+        self._next = self._began
+        self._pause = _FIRST_PAUSE
+
+    @property
+    def seconds(self) -> int:
+        """How long it has been so."""
+        return round(time.monotonic() - self._began)
+
+    def is_due(self) -> bool:
+        """Return whether it is time to say it, and wait longer for the next time."""
+        now = time.monotonic()
+        if now < self._next:
+            return False
+        self._next = now + self._pause
+        self._pause = min(2 * self._pause, _LONGEST_PAUSE)
+        return True
+
+
+LONGEST_PAUSE = 10.0
+_ANSWERS_WITHIN = 10.0
+
+
+class Stalled(Exception):  # noqa: N818 - a state of the world, not a mistake
+    """Work stands still: a new process is to take it up."""
+
+
+class WorkerWatch:
+    """Looks at the processors, and at the ends of their logs by a connection of its own."""
+
+    def __init__(self, settings: Settings, partition_assignment: PartitionAssignment) -> None:
+        self._settings = settings
+        self._processors = partition_assignment
+        self._ends: Mapping[TopicPartition, int] = {}
+
+    @property
+    def partitions(self) -> int:
+        """How many partitions this worker has."""
+        return len(self._processors.progress())
+
+    @property
+    def lag(self) -> int:
+        """How many messages of its partitions are not decided yet."""
+        return sum(
+            max(0, self._ends.get(source, 0) - now.committed_offset)
+            for source, now in self._processors.progress().items()
+        )
+
+    async def run(self) -> None:
+        """Watch for ever.
+
+        Raises:
+            Stalled: A partition stands still.
+        """
+        seconds = self._settings.stall_seconds
+        watchdog = Watchdog(seconds)
+        async with AsyncExitStack() as stack:
+            consumer: AIOKafkaConsumer | None = None
+            while True:
+                progress = self._processors.progress()
+                with suppress(KafkaError, TimeoutError, OSError):
+                    if consumer is None:
+                        consumer = await self._connect(stack)
+                    self._ends = await _ends(consumer, progress.keys())
+                since = self._processors.assigning_since
+                if since is not None and time.monotonic() - since > seconds:
+                    raise Stalled("partitions were assigned, and are not taken up")
+                for stall in watchdog.look(progress, self._ends, time.monotonic()):
+                    if not stall.is_unread or await self._has_unread(stall):
+                        raise Stalled(str(stall))
+                await asyncio.sleep(min(LONGEST_PAUSE, seconds / 5))
+
+    async def _connect(self, stack: AsyncExitStack) -> AIOKafkaConsumer:
+        consumer = new_consumer(self._settings, ())
+        try:
+            await asyncio.wait_for(consumer.start(), _ANSWERS_WITHIN)
+        except BaseException:
+            await consumer.stop()
+            raise
+        stack.push_async_callback(consumer.stop)
+        return consumer
+
+    async def _has_unread(self, stall: Stall) -> bool:
+        """Say whether there is a message that another reader is given."""
+        consumer = new_consumer(self._settings, ())
+        partition = KafkaPartition(*stall.source)
+        try:
+            async with asyncio.timeout(_ANSWERS_WITHIN):
+                await consumer.start()
+                consumer.assign([partition])
+                consumer.seek(partition, stall.progress.received_offset)
+                return bool(await consumer.getmany(timeout_ms=2_000, max_records=1))
+        except (KafkaError, TimeoutError, OSError):
+            return False  # then it is Kafka that stands
+        finally:
+            with suppress(KafkaError, TimeoutError):
+                await asyncio.wait_for(consumer.stop(), _ANSWERS_WITHIN)
+
+
+async def _ends(
+    consumer: AIOKafkaConsumer, sources: Collection[TopicPartition]
+) -> dict[TopicPartition, int]:
+    partitions = [KafkaPartition(*source) for source in sources]
+    async with asyncio.timeout(_ANSWERS_WITHIN):
+        found = await consumer.end_offsets(partitions) if partitions else {}
+    return {TopicPartition(*partition): end for partition, end in found.items()}

@@ -1,0 +1,178 @@
+"""Health: do Kafka and MongoDB answer, how far is the work, and what should a person look at."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from aiokafka.admin import AIOKafkaAdminClient
+
+from models.checkpoint import OffsetReset
+from models.errors import BrokerUnavailable, OrderImportError
+from models.messages import TopicPartition
+from models.outcome import DETAILS_OVERDUE, ImportState
+from models.reference_data import Store
+from order_import.bootstrap import connect_reader, kafka_options, why_unreachable
+from order_import.operations.install import TopicProblem, topic_problems
+from order_import.operations.lag import LagMeter, TopicLag
+from order_import.settings import ExposedFile, Settings, exposed_files
+from order_import.words import blocked_per_store, system_message_of
+from storage.queries import Reader, Standing
+from streams.clock import now
+
+_RESETS_SINCE, _MOST_RESETS = timedelta(days=30), 10
+_RATE_OVER = 1.0
+"""Seconds over which the rate is measured."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerHealth:
+    """One server: how long it took to answer, in milliseconds, or why it did not."""
+
+    name: str
+    address: str
+    latency_ms: float | None = None
+    error: str | None = None
+
+    @property
+    def answers(self) -> bool:
+        """Whether it answered."""
+        return self.error is None
+
+
+@dataclass(slots=True)
+class Health:
+    """All that `status` tells. What could not be asked is empty, or None."""
+
+    kafka: ServerHealth
+    mongo: ServerHealth
+    lag: Sequence[TopicLag] = ()
+    topics: Sequence[TopicProblem] = ()
+    """Topics that are missing, or take less than is written to them."""
+    rate: float | None = None
+    """Messages decided per second, over all topics, in the last second."""
+    states: Mapping[str, Mapping[ImportState, int]] = field(default_factory=dict)
+    stores: Mapping[str, Store] = field(default_factory=dict)
+    blockers: Mapping[str, int] = field(default_factory=dict)
+    overdue: Mapping[str, int] = field(default_factory=dict)
+    """How many orders wait for details longer than an hour, per store id."""
+    dead_letters: Mapping[str, int] = field(default_factory=dict)
+    resets: Sequence[OffsetReset] = ()
+    """Checkpoints that were not in their logs any more in the last 30 days, newest first."""
+    exposed_files: Sequence[ExposedFile] = ()
+    """Files with secrets that others on this machine can read."""
+
+    @property
+    def oldest_undecided(self) -> datetime | None:
+        """When the oldest undecided message was sent."""
+        return min((topic.oldest for topic in self.lag if topic.oldest), default=None)
+
+    @property
+    def blocked_per_store(self) -> Mapping[str, int]:
+        """How many orders are blocked, per store id, of stores that have any."""
+        return blocked_per_store(self.states)
+
+    @property
+    def system_message(self) -> str | None:
+        """Rule 19's message; None where no order is blocked."""
+        return system_message_of(self.stores, self.states)
+
+
+async def check_health(settings: Settings, *, counts_orders: bool = True) -> Health:
+    """Ask both servers, and of what they know as much as they answer. Never raises for them.
+
+    Counting orders takes seconds where there are very many; it can be left out.
+    """
+    async with AsyncExitStack() as stack:
+        reader = await stack.enter_async_context(connect_reader(settings))
+        mongo = await _probe("MongoDB", _host_of(settings), reader.ping)
+        meter: LagMeter | None = None
+
+        async def ping_kafka() -> None:
+            nonlocal meter
+            if meter is None:
+                meter = await stack.enter_async_context(LagMeter(settings))
+            await meter.ping()
+
+        kafka = await _probe("Kafka", settings.kafka_bootstrap_servers, ping_kafka)
+        if not kafka.answers and (reason := await why_unreachable(settings)) is not None:
+            kafka = replace(kafka, error=reason)
+        health = Health(kafka, mongo, exposed_files=exposed_files(settings))
+        if kafka.answers:
+            health.topics = await _topics(settings)
+        if mongo.answers:
+            try:
+                if counts_orders:
+                    await _count(health, reader)
+                await _gather(health, reader, meter if kafka.answers else None)
+            except BrokerUnavailable as error:
+                # It answered a moment ago: what was learned so far is still told.
+                health.kafka = ServerHealth("Kafka", kafka.address, None, str(error))
+            except OrderImportError as error:
+                health.mongo = ServerHealth("MongoDB", mongo.address, None, str(error))
+        return health
+
+
+async def _topics(settings: Settings) -> Sequence[TopicProblem]:
+    admin = AIOKafkaAdminClient(**kafka_options(settings), client_id="order-import-status")
+    try:
+        await admin.start()
+        return await topic_problems(settings, admin)
+    except Exception:  # noqa: BLE001 - it answered a moment ago, and says no more now
+        return ()
+    finally:
+        await admin.close()
+
+
+async def _count(health: Health, reader: Reader) -> None:
+    health.stores = await reader.stores()
+    health.states = await reader.state_counts()
+    health.blockers = await reader.blocker_counts()
+    health.overdue = await reader.overdue_counts(now() - DETAILS_OVERDUE)
+    health.dead_letters = await reader.dead_letter_counts()
+
+
+async def _gather(health: Health, reader: Reader, meter: LagMeter | None) -> None:
+    health.resets = await reader.offset_resets(now() - _RESETS_SINCE, _MOST_RESETS)
+    began, before = time.monotonic(), await reader.standings()
+    if meter is not None:
+        health.lag = await _measure(meter, await reader.standings())
+    await asyncio.sleep(max(0.0, began + _RATE_OVER - time.monotonic()))
+    after, took = await reader.standings(), time.monotonic() - began
+    decided = sum(
+        standing.committed_offset - (before[source].committed_offset if source in before else 0)
+        for source, standing in after.items()
+    )
+    health.rate = max(decided, 0) / took
+
+
+async def _measure(
+    meter: LagMeter, standings: Mapping[TopicPartition, Standing]
+) -> Sequence[TopicLag]:
+    try:
+        return await meter.measure(standings, ages=True)
+    except OrderImportError:
+        raise
+    except Exception as error:  # whatever Kafka's client fails with, it is told as Kafka's
+        raise BrokerUnavailable(type(error).__name__) from error
+
+
+async def _probe(name: str, address: str, ask: Callable[[], Awaitable[None]]) -> ServerHealth:
+    """Ask twice: the first answer pays for the connection, the second is the latency."""
+    try:
+        await ask()
+        began = time.perf_counter()
+        await ask()
+    except OrderImportError as error:
+        return ServerHealth(name, address, error=str(error))
+    except Exception as error:  # noqa: BLE001 - a client's own failure says as much of its server
+        return ServerHealth(name, address, error=type(error).__name__)
+    return ServerHealth(name, address, latency_ms=round((time.perf_counter() - began) * 1000, 1))
+
+
+def _host_of(settings: Settings) -> str:
+    """Give the hosts of a MongoDB URL, without user and password."""
+    _, _, rest = settings.mongo_url.get_secret_value().partition("://")
+    return rest.partition("/")[0].partition("?")[0].rpartition("@")[2]

@@ -1,0 +1,99 @@
+"""Sending: messages to Kafka, each acknowledged before it counts as sent."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from aiokafka.admin import AIOKafkaAdminClient
+
+from models.errors import BrokerUnavailable
+from order_import.bootstrap import kafka_options, new_producer
+from order_import.operations.lag import broker_errors
+from order_import.settings import Settings
+
+_AT_ONCE = 500
+"""How many messages are on their way before the first of them must be acknowledged."""
+
+
+class Message(NamedTuple):
+    """A message to send. The topic has no prefix; a value of None deletes what the key names."""
+
+    topic: str
+    key: str | None
+    value: bytes | None
+    store_id: str | None = None
+    """For the `store-id` header."""
+
+
+class SendingBroke(BrokerUnavailable):
+    """Kafka stopped answering on the way. `sent` messages had been acknowledged by then."""
+
+    def __init__(self, reason: str, sent: int) -> None:
+        super().__init__(reason)
+        self.sent = sent
+
+
+async def topic_exists(settings: Settings, topic: str) -> bool:
+    """Say whether a topic is there: a producer would wait for a missing one for a long time.
+
+    Raises:
+        BrokerUnavailable: Kafka does not answer.
+    """
+    with broker_errors():
+        admin = AIOKafkaAdminClient(**kafka_options(settings), client_id="order-import-send")
+        try:
+            await admin.start()
+            return settings.topic_prefix + topic in set(await admin.list_topics())
+        finally:
+            await admin.close()
+
+
+async def send_messages(
+    settings: Settings,
+    messages: Sequence[Message],
+    progress: Callable[[int], None] = lambda _: None,
+) -> int:
+    """Send messages in their order; give how many there were.
+
+    Args:
+        settings: Where Kafka is.
+        messages: What to send.
+        progress: Told how many have been acknowledged so far.
+
+    Raises:
+        SendingBroke: Kafka does not answer; of what was under way some may still arrive.
+    """
+    sent = 0
+    try:
+        with broker_errors():
+            producer = new_producer(settings)
+            try:
+                await producer.start()
+                for at in range(0, len(messages), _AT_ONCE):
+                    deliveries = [
+                        await producer.send(
+                            settings.topic_prefix + message.topic,
+                            key=_key(message),
+                            value=message.value,
+                            headers=_headers(message),
+                        )
+                        for message in messages[at : at + _AT_ONCE]
+                    ]
+                    for delivery in asyncio.as_completed(deliveries):
+                        await delivery
+                        sent += 1
+                    progress(sent)
+            finally:
+                await producer.stop()
+    except BrokerUnavailable as error:
+        raise SendingBroke(str(error), sent) from error
+    return sent
+
+
+def _key(message: Message) -> bytes | None:
+    # A key with half a letter in it is one that no text of Kafka can have.
+    return None if message.key is None else message.key.encode(errors="replace")
+
+
+def _headers(message: Message) -> list[tuple[str, bytes]]:
+    return [] if message.store_id is None else [("store-id", message.store_id.encode())]

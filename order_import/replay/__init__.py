@@ -1,1 +1,0 @@
-"""Replays: orders judged again because an operator asks. For every front end; prints nothing."""
