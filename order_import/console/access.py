@@ -14,6 +14,13 @@ from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatc
 from order_import.settings import PREFIX, Settings, SettingsError, is_writable_by_others
 
 
+class Role(StrEnum):
+    """What somebody may do: look, or look and act."""
+
+    VIEWER = "viewer"
+    OPERATOR = "operator"
+
+
 @dataclass(frozen=True, slots=True)
 class User:
     """Somebody with a password."""
@@ -164,13 +171,6 @@ def free_port(host: str, wanted: int) -> int:
 
 
 NAME = re.compile(r"[A-Za-z0-9._@-]{1,64}")
-
-
-class Role(StrEnum):
-    """What somebody may do: look, or look and act."""
-
-    VIEWER = "viewer"
-    OPERATOR = "operator"
 
 
 class UsersFileError(Exception):
