@@ -4,6 +4,7 @@ import asyncio
 import socket
 import sys
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 from aiokafka.admin import AIOKafkaAdminClient
@@ -22,24 +23,23 @@ HOST = "127.0.0.1"
 
 
 def remembered_port(memory: Path) -> int:
-    """Gives the port written in a file if it is free now, else a free one, and writes it down."""
-    try:
-        port = int(memory.read_text())
-    except (FileNotFoundError, ValueError):
-        port = 0
-    try:
-        port = _bind(port)
-    except (OSError, OverflowError):
-        port = _bind(0)
-    memory.write_text(f"{port}\n")
-    return port
+    """Return the port written in a file if it is free, else a free one, and write it down."""
+    return remembered_ports(memory)[0]
 
 
-def _bind(port: int) -> int:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        probe.bind((HOST, port))
-        return int(probe.getsockname()[1])
+def remembered_ports(*memories: Path) -> list[int]:
+    """Return a port for each file as `remembered_port` does, no two of them the same."""
+    ports = []
+    with ExitStack() as held:
+        for memory in memories:
+            try:
+                probe = socket.create_server((HOST, int(memory.read_text())))
+            except (OSError, ValueError, OverflowError):
+                probe = socket.create_server((HOST, 0))
+            ports.append(held.enter_context(probe).getsockname()[1])
+    for memory, port in zip(memories, ports, strict=True):
+        memory.write_text(f"{port}\n")
+    return ports
 
 
 _MONGO_TIMEOUT_MS = 2_000
