@@ -179,16 +179,12 @@ class ListingsHandler(Handler[FactMessage[Listing]]):
     ) -> None:
         """Keep the newest match of each seller SKU."""
         await unit_of_work.lock(transaction)
-        known = await transaction.listings({_listing_of(one.fact) for one in parsed if one.fact})
+        known = await transaction.listings({one.fact.key for one in parsed if one.fact})
         changed, deleted = _newest(
-            parsed, unit_of_work, dict(known), _listing_of, lambda one: one.updated_at
+            parsed, unit_of_work, dict(known), lambda one: one.key, lambda one: one.updated_at
         )
         unit_of_work.facts.listings.extend(changed.values())
         unit_of_work.facts.deleted_listings.extend(deleted)
         await unit_of_work.request_recheck(
-            transaction, {f"listing:{key}" for key in changed.keys() | deleted}
+            transaction, map(keys.depends_on_listing, changed.keys() | deleted)
         )
-
-
-def _listing_of(listing: Listing) -> str:
-    return keys.listing_key(listing.store_id, listing.seller_sku)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from models.amazon_order import FulfillmentChannel, OrderItem
+from models.keys import order_key
 from models.money import Money
 from models.reference_data import CommerceStatus
 
@@ -57,4 +58,4 @@ class CommerceOrder:
     @property
     def key(self) -> str:
         """`store/order` of the Amazon order it stands for."""
-        return f"{self.store_id}/{self.amazon_order_id}"
+        return order_key(self.store_id, self.amazon_order_id)

@@ -13,6 +13,7 @@ from models.messages import MessageRef
 from models.money import Amount, Money
 from models.outcome import SkipReason
 from models.reference_data import CommerceStatus
+from models.topics import TopicName
 
 SCHEMA_VERSION = 1
 
@@ -57,7 +58,7 @@ class EventLine(Value):
 class CommerceOrderBody(EventBody):
     """The whole of a Commerce order, as it is when the event occurs."""
 
-    topic: ClassVar[str] = "commerce.orders"
+    topic: ClassVar[str] = TopicName.COMMERCE_ORDERS.value
 
     commerce_order_id: str
     order_number: str
@@ -109,7 +110,7 @@ class CommerceOrderAmended(CommerceOrderBody):
 class CommerceOrderCancellationRequested(EventBody):
     """The buyer asks to cancel lines of a created order. Nothing is canceled by that."""
 
-    topic: ClassVar[str] = "commerce.orders"
+    topic: ClassVar[str] = TopicName.COMMERCE_ORDERS.value
 
     event_type: Literal["CommerceOrderCancellationRequested"] = "CommerceOrderCancellationRequested"
     commerce_order_id: str
@@ -121,7 +122,7 @@ class CommerceOrderCancellationRequested(EventBody):
 class CommerceOrderStatusChanged(EventBody):
     """The status of a Commerce order went forward."""
 
-    topic: ClassVar[str] = "commerce.orders"
+    topic: ClassVar[str] = TopicName.COMMERCE_ORDERS.value
 
     event_type: Literal["CommerceOrderStatusChanged"] = "CommerceOrderStatusChanged"
     commerce_order_id: str
@@ -132,7 +133,7 @@ class CommerceOrderStatusChanged(EventBody):
 class OrderImportBlocked(EventBody):
     """An order cannot be imported, with every cause."""
 
-    topic: ClassVar[str] = "amazon.orders.blocked"
+    topic: ClassVar[str] = TopicName.BLOCKED.value
 
     event_type: Literal["OrderImportBlocked"] = "OrderImportBlocked"
     blockers: tuple[Blocker, ...]
@@ -144,7 +145,7 @@ class OrderImportBlocked(EventBody):
 class OrderImportReleased(EventBody):
     """A blocked order became a Commerce order."""
 
-    topic: ClassVar[str] = "amazon.orders.blocked"
+    topic: ClassVar[str] = TopicName.BLOCKED.value
 
     event_type: Literal["OrderImportReleased"] = "OrderImportReleased"
     commerce_order_id: str
@@ -154,7 +155,7 @@ class OrderImportReleased(EventBody):
 class OrderImportWithdrawn(EventBody):
     """A blocked order will not be imported any more."""
 
-    topic: ClassVar[str] = "amazon.orders.blocked"
+    topic: ClassVar[str] = TopicName.BLOCKED.value
 
     event_type: Literal["OrderImportWithdrawn"] = "OrderImportWithdrawn"
     reason: SkipReason
@@ -163,7 +164,7 @@ class OrderImportWithdrawn(EventBody):
 class OrderImportSkipped(EventBody):
     """An order is not imported."""
 
-    topic: ClassVar[str] = "amazon.orders.not-imported"
+    topic: ClassVar[str] = TopicName.NOT_IMPORTED.value
 
     event_type: Literal["OrderImportSkipped"] = "OrderImportSkipped"
     reason: SkipReason

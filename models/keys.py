@@ -35,9 +35,9 @@ def depends_on_product(sku: str) -> str:
     return f"product:{sku}"
 
 
-def waits_on_listing(store_id: str, seller_sku: str) -> str:
-    """Give the key under which an order waits on the match of a seller SKU."""
-    return f"listing:{store_id}/{seller_sku}"
+def depends_on_listing(listing: str) -> str:
+    """Return the key of a listing, given as `store/seller SKU`, in what an order depends on."""
+    return f"listing:{listing}"
 
 
 def replay_id(started_at: str, who: str, asked: str) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from models.amazon_order import AmazonOrder
+from models.keys import order_key
 from models.messages import MessageRef
 from models.outcome import Outcome
 
@@ -46,4 +47,4 @@ class OrderRecord:
     @property
     def key(self) -> str:
         """`store/order`, its `_id` and its key on Kafka."""
-        return f"{self.store_id}/{self.order.amazon_order_id}"
+        return order_key(self.store_id, self.order.amazon_order_id)

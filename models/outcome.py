@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import ClassVar
 
 from models.blockers import Blocker, BlockerCode
 
@@ -63,30 +64,54 @@ class Waiting:
     of them than before still waits, since the same moment.
     """
 
+    state: ClassVar = ImportState.WAITING
+
     reason: WaitingReason
     missing: tuple[MissingDetail, ...] = field(default=(), compare=False)
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Return the codes, as operators read them."""
+        return (self.reason.value,)
 
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
     """Not imported."""
 
+    state: ClassVar = ImportState.SKIPPED
+
     reason: SkipReason
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Return the codes, as operators read them."""
+        return (self.reason.value,)
 
 
 @dataclass(frozen=True, slots=True)
 class Blocked:
     """Ready, but the catalog or the stock stands in the way. Every blocker is named."""
 
+    state: ClassVar = ImportState.BLOCKED
+
     blockers: tuple[Blocker, ...]
     since: datetime
     tried: int
-    """How often it was judged and found blocked."""
+    """How many blocker checks have found it blocked."""
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Return the codes, as operators read them."""
+        return tuple(sorted({blocker.code.value for blocker in self.blockers}))
 
 
 @dataclass(frozen=True, slots=True)
 class Created:
     """There is a Commerce order, now and for ever (rule 18)."""
+
+    state: ClassVar = ImportState.CREATED
+    reasons: ClassVar[tuple[str, ...]] = ()
 
     commerce_order_id: str
 
@@ -95,7 +120,14 @@ class Created:
 class Withdrawn:
     """It was waiting or blocked, and never will be imported."""
 
+    state: ClassVar = ImportState.WITHDRAWN
+
     reason: SkipReason
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Return the codes, as operators read them."""
+        return (self.reason.value,)
 
 
 def states_with(reason: str) -> Sequence[ImportState]:

@@ -78,6 +78,11 @@ class Listing(Value):
     sku: Sku
     updated_at: UtcTime
 
+    @property
+    def key(self) -> str:
+        """`store/seller SKU`."""
+        return keys.listing_key(self.store_id, self.seller_sku)
+
 
 class CommerceStatus(StrEnum):
     """The status of a Commerce order."""

@@ -66,7 +66,7 @@ def depends_on(
         if need.sku in blocked and need.sku is not None:
             waits.add(keys.depends_on_product(need.sku))
             waits.update(
-                keys.waits_on_listing(store_id, item.seller_sku)
+                keys.depends_on_listing(keys.listing_key(store_id, item.seller_sku))
                 for item in need.items
                 if item.seller_sku is not None
             )

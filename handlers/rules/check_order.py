@@ -7,7 +7,7 @@ from handlers.rules.blockers import Need, depends_on, find_blockers, needs_of
 from handlers.rules.commerce_order import make_commerce_order, status_after, with_status
 from handlers.rules.decision_builder import DecisionBuilder
 from handlers.rules.import_policy import apply_import_policy
-from handlers.rules.transitions import next_outcome, reasons_of, settings_used, settle
+from handlers.rules.transitions import next_outcome, settings_used, settle
 from models.decision import Decision
 from models.messages import MessageContext
 from models.order_record import OrderRecord
@@ -96,7 +96,7 @@ def check(
         builder.blocked(outcome)
     return builder.decide(
         "blocked" if is_news else "still-blocked",
-        reasons_of(outcome),
+        outcome.reasons,
         facts,
         outcome=outcome,
         depends_on=depends_on(record.store_id, needs, blockers),

@@ -8,12 +8,12 @@ from handlers.rules.commerce_order import status_after, with_status
 from handlers.rules.decision_builder import DecisionBuilder
 from handlers.rules.import_policy import apply_import_policy, missing_details
 from handlers.rules.merge import first, merge, moves_status
-from handlers.rules.transitions import next_outcome, reasons_of, settle
+from handlers.rules.transitions import next_outcome, settle
 from models.amazon_order import AmazonOrder
 from models.commerce_order import CommerceOrder
 from models.decision import Decision
 from models.messages import MessageContext
-from models.order_record import HistoryEntry, OrderRecord
+from models.order_record import OrderRecord
 from models.outcome import Admitted, Blocked, Created, Waiting, WaitingReason
 from models.reference_data import Catalog, Store
 
@@ -97,13 +97,11 @@ def _changes_nothing(known: OrderRecord, decision: Decision) -> bool:
 def _ignored(known: OrderRecord, decision: Decision, context: MessageContext, why: str) -> Decision:
     record = decision.record
     same = record.order == known.order
-    return Decision(
-        record=replace(
-            record, order=known.order if same else record.order, ignored=known.ignored + 1
-        ),
-        history=HistoryEntry(
-            context.at, context.cause, f"ignored-{why}", reasons_of(record.outcome)
-        ),
+    return DecisionBuilder(record, context).decide(
+        f"ignored-{why}",
+        record.outcome.reasons,
+        order=known.order if same else record.order,
+        ignored=known.ignored + 1,
     )
 
 

@@ -1,7 +1,6 @@
 """The replay: what to tell an operator of an order that was to be judged again (rule 14)."""
 
 from handlers.rules.import_policy import apply_import_policy
-from handlers.rules.transitions import reasons_of
 from models.blockers import Blocker
 from models.decision import Decision
 from models.order_record import OrderRecord
@@ -67,7 +66,7 @@ def standing_of(record: OrderRecord) -> ReplayAnswer:
             causes = tuple(_told(blocker) for blocker in blockers)
             return ReplayAnswer(record.key, ReplayResult.BLOCKED, causes, total)
         case Waiting() | Skipped() | Withdrawn():
-            reasons = tuple(ReplayReason(code) for code in reasons_of(record.outcome))
+            reasons = tuple(ReplayReason(code) for code in record.outcome.reasons)
             return ReplayAnswer(record.key, ReplayResult.REFUSED, reasons, total)
 
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pydantic import TypeAdapter, ValidationError
 
 from handlers.rules.decision_builder import DecisionBuilder
-from handlers.rules.transitions import reasons_of
 from models.amazon_order import AmazonOrder
 from models.base import Identifier
 from models.decision import Decision
@@ -85,7 +84,7 @@ def move_to_store(record: OrderRecord, store_id: str, context: MessageContext) -
     order = record.order.model_copy(update={"store_id": store_id})
     return DecisionBuilder(record, context).decide(
         "moved-to-store",
-        reasons_of(record.outcome),
+        record.outcome.reasons,
         {"from_store": record.store_id},
         store_id=store_id,
         order=order,

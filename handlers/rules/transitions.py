@@ -77,25 +77,12 @@ def settle(
             pass
     return builder.decide(
         what,
-        reasons_of(outcome),
+        outcome.reasons,
         {} if store is None else settings_used(record, store),
         outcome=outcome,
         depends_on=_depends_on(record, outcome),
         decided_at=record.decided_at if outcome == was else context.at,
     )
-
-
-def reasons_of(outcome: Outcome) -> tuple[str, ...]:
-    """Give the codes of an outcome, as operators read them."""
-    match outcome:
-        case Created():
-            return ()
-        case Waiting(reason):
-            return (reason.value,)
-        case Skipped(reason) | Withdrawn(reason):
-            return (reason.value,)
-        case Blocked(blockers):
-            return tuple(sorted({blocker.code.value for blocker in blockers}))
 
 
 def _depends_on(record: OrderRecord, outcome: Outcome) -> tuple[str, ...]:
