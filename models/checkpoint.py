@@ -16,8 +16,8 @@ class Checkpoint:
 
     Everything before `committed_offset` is decided and stored; of that, everything but `outbox` is
     published. Of the message at `committed_offset` the first `part` orders are decided, too, and
-    `part_refused` says whether its dead letter is given. `epoch` counts its owners, `step` the
-    transactions that moved it: a stored checkpoint moves only from the epoch and step its owner
+    `part_refused` says whether its dead letter is given. `epoch` counts its owners, `version` the
+    transactions that moved it: a stored checkpoint moves only from the epoch and version its owner
     last saw. That is the fence against a second owner, and how an owner learns whether a commit
     without an answer happened. `topic_id` is Kafka's own of the topic it is a checkpoint in: one
     that is created anew has the same name.
@@ -27,7 +27,7 @@ class Checkpoint:
     committed_offset: int
     outbox: tuple[Outgoing, ...] = ()
     epoch: int = 0
-    step: int = 0
+    version: int = 0
     topic_id: str | None = None
     part: int = 0
     part_refused: bool = False
@@ -41,8 +41,14 @@ class Checkpoint:
         part_refused: bool = False,
     ) -> "Checkpoint":
         """Give the checkpoint after one more transaction."""
-        moved = replace(self, committed_offset=committed_offset, outbox=outbox, step=self.step + 1)
-        return replace(moved, part=part, part_refused=part_refused)
+        return replace(
+            self,
+            committed_offset=committed_offset,
+            outbox=outbox,
+            version=self.version + 1,
+            part=part,
+            part_refused=part_refused,
+        )
 
 
 @dataclass(frozen=True, slots=True)
