@@ -1,4 +1,4 @@
-"""Events out: the bodies as published, and the envelope around them."""
+"""Published events: their bodies, and the envelope around them."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,7 +19,7 @@ SCHEMA_VERSION = 1
 
 
 class EventCause(Value):
-    """The Kafka message an event was emitted for."""
+    """The Kafka message that caused an event."""
 
     topic: str
     partition: int
@@ -27,7 +27,7 @@ class EventCause(Value):
 
 
 class EventBody(Value):
-    """What every event carries. Never a buyer's name, address, phone or e-mail."""
+    """The fields of every event. Never a buyer's name, address, phone or e-mail."""
 
     topic: ClassVar[str]
 
@@ -56,7 +56,7 @@ class EventLine(Value):
 
 
 class CommerceOrderBody(EventBody):
-    """The whole of a Commerce order, as it is when the event occurs."""
+    """A whole Commerce order, as it is when the event occurs."""
 
     topic: ClassVar[str] = TopicName.COMMERCE_ORDERS.value
 
@@ -73,14 +73,14 @@ class CommerceOrderBody(EventBody):
 
 
 class CommerceOrderCreated(CommerceOrderBody):
-    """A Commerce order exists from now on."""
+    """A Commerce order was created."""
 
     event_type: Literal["CommerceOrderCreated"] = "CommerceOrderCreated"
     replayed: bool
 
 
 class FieldChange(Value):
-    """One field of a Commerce order that changed, with its value before and now."""
+    """One changed field of a Commerce order, with its old and its new value."""
 
     model_config = ConfigDict(populate_by_name=True)
 
@@ -101,14 +101,14 @@ class FieldChange(Value):
 
 
 class CommerceOrderAmended(CommerceOrderBody):
-    """Amazon told later news of a created order: what it is now, and what changed."""
+    """A later message from Amazon changed a created order: its current state, and the changes."""
 
     event_type: Literal["CommerceOrderAmended"] = "CommerceOrderAmended"
     changes: tuple[FieldChange, ...]
 
 
 class CommerceOrderCancellationRequested(EventBody):
-    """The buyer asks to cancel lines of a created order. Nothing is canceled by that."""
+    """The buyer asks to cancel lines of a created order. This alone cancels nothing."""
 
     topic: ClassVar[str] = TopicName.COMMERCE_ORDERS.value
 
@@ -120,7 +120,7 @@ class CommerceOrderCancellationRequested(EventBody):
 
 
 class CommerceOrderStatusChanged(EventBody):
-    """The status of a Commerce order went forward."""
+    """The status of a Commerce order has changed."""
 
     topic: ClassVar[str] = TopicName.COMMERCE_ORDERS.value
 
@@ -153,7 +153,7 @@ class OrderImportReleased(EventBody):
 
 
 class OrderImportWithdrawn(EventBody):
-    """A blocked order will not be imported any more."""
+    """A blocked order will never be imported."""
 
     topic: ClassVar[str] = TopicName.BLOCKED.value
 
@@ -180,12 +180,12 @@ EVENT_TYPES: tuple[type[EventBody], ...] = (
     OrderImportWithdrawn,
     OrderImportSkipped,
 )
-"""All of them."""
+"""All event types."""
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """An event as it is kept in `events` and published: the body is the bytes on the wire."""
+    """An event as it is stored in `events` and published: `body` is the published bytes."""
 
     event_id: str
     event_type: str

@@ -1,16 +1,16 @@
-"""SKUs that a reader takes for the same, and how their difference is shown (rule 7)."""
+"""SKUs that look the same to a reader, and how their difference is shown (rule 7)."""
 
 import unicodedata
 from collections.abc import Iterable
 
 _INVISIBLE = frozenset({"Cc", "Cf", "Zl", "Zp", "Zs"})
-"""The Unicode categories of blanks, of what joins or directs letters, and of what is neither."""
+"""The Unicode categories of blanks, of characters that join or direct others, and of controls."""
 
 
 def normalized_sku(sku: str) -> str:
-    """Return a SKU without what makes no difference to a reader: case, blanks, Unicode form.
+    """Return a SKU without what a reader does not see: case, blanks, Unicode form.
 
-    It is for looking alike SKUs up, never for matching: two SKUs are one only if they are equal.
+    Use it to look up similar SKUs, never for matching: two SKUs match only if they are equal.
     """
     if sku.isascii():
         return "".join(sku.lower().split()) or sku
@@ -20,7 +20,7 @@ def normalized_sku(sku: str) -> str:
 
 
 def pick_similar(missing: Iterable[str], there: Iterable[str]) -> dict[str, str]:
-    """Return, for SKUs that are missing, one of those there that looks alike, if there is one."""
+    """Return a similar existing SKU for each missing SKU that has one."""
     alike: dict[str, list[str]] = {}
     for sku in there:
         alike.setdefault(normalized_sku(sku), []).append(sku)
@@ -28,10 +28,10 @@ def pick_similar(missing: Iterable[str], there: Iterable[str]) -> dict[str, str]
 
 
 def visible_sku(sku: str) -> str:
-    """Return a SKU in which everything can be seen.
+    """Return a SKU with every character visible.
 
-    Blanks at its ends or beside each other are `␣`; other invisible characters, and parts of a
-    letter that Unicode also has as one, are their code points, as `[U+0308]`.
+    Blanks at its ends or next to each other become `␣`. Other invisible characters, and parts of a
+    letter that Unicode also has as one, become their code points, such as `[U+0308]`.
     """
     shown: list[str] = []
     cluster = ""

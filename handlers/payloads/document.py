@@ -29,8 +29,8 @@ from handlers.payloads.wire import (
     Object,
     becomes,
     by_letters,
-    finished,
-    respelled,
+    find_misspelled,
+    finish_order,
     spelling_expected,
 )
 from models.amazon_order import Address, AmazonOrder, Buyer, Clocks, OrderItem
@@ -137,7 +137,7 @@ def _names_of_amazons(body: Object) -> Iterator[str]:
     parts += [(_ITEM, item) for item in (items if isinstance(items, list) else ())]
     for level, part in parts:
         if isinstance(part, dict):
-            yield from respelled(part, level.fields, level.amazons)
+            yield from find_misspelled(part, level.fields, level.amazons)
 
 
 def read_document(body: Object) -> AmazonOrder:
@@ -147,4 +147,4 @@ def read_document(body: Object) -> AmazonOrder:
         ValidationError: a field is not as the contract has it.
     """
     complete = {"items_complete": not is_blank(body.get("items"))}
-    return finished(DocumentOrder.model_validate(body | _NOT_IN_DOCUMENT | complete))
+    return finish_order(DocumentOrder.model_validate(body | _NOT_IN_DOCUMENT | complete))

@@ -156,13 +156,13 @@ def is_true(value: object) -> bool:
     return value is True or (isinstance(value, str) and value.strip().lower() == "true")
 
 
-def units(body: Mapping[str, object]) -> int | None:
+def count_units(body: Mapping[str, object]) -> int | None:
     """Return how many units Amazon counts in an order, if it counts any."""
     counted = 0
     for name in ("NumberOfItemsShipped", "NumberOfItemsUnshipped"):
         count = body.get(name)
         # A count is a help, not a fact: a strange one is not worth refusing the order.
-        if not isinstance(count, int) or not 0 <= count <= MOST_PIECES:
+        if not isinstance(count, int) or not 0 <= count <= MAX_UNITS:
             return None
         counted += count
     # Amazon's own pending example counts none in an order that has a unit: zero says nothing.
@@ -198,8 +198,8 @@ def _read_channel(value: object) -> FulfillmentChannel | None:
 
 
 def _is_non_amazon(text: str) -> bool:
-    dead_letters = "".join(dead_letter for dead_letter in text.casefold() if dead_letter.isalpha())
-    return dead_letters.startswith("nonamazon")
+    letters = "".join(character for character in text.casefold() if character.isalpha())
+    return letters.startswith("nonamazon")
 
 
 def _read_v0_sales_channel(value: object) -> SalesChannel | None:
@@ -233,7 +233,7 @@ def _read_programs(value: object) -> tuple[str, ...]:
     return tuple(dict.fromkeys(_PROGRAMS.get(name, name) for name in upper))
 
 
-def is_money_told(value: object) -> bool:
+def has_amount(value: object) -> bool:
     """Return whether an amount was told. One in another spelling was: it must not be passed over.
 
     Amazon's schemas require neither field of it, and an order is worth more than its tax field.
@@ -246,11 +246,11 @@ def is_money_told(value: object) -> bool:
     return any(name.lower() == "amount" and not is_blank(value[name]) for name in value)
 
 
-def _told(value: Value | None) -> Value | None:
+def _none_if_empty(value: Value | None) -> Value | None:
     return value if value is not None and any(value.__dict__.values()) else None
 
 
-def _listed(value: object) -> object:
+def _read_list(value: object) -> object:
     if isinstance(value, list) and len(value) > MAX_LINES:
         raise _expected(f"at most {MAX_LINES} items")
     return () if is_blank(value) else value
@@ -310,10 +310,10 @@ Programs = Annotated[
 ]
 """Names of programs in capitals, each once."""
 
-MOST_PIECES = 1_000_000
+MAX_UNITS = 1_000_000
 """The most units a line or an order is taken to have, as in `OrderItem.quantity`."""
 
-Quantity = Annotated[int, Field(strict=True, ge=0, le=MOST_PIECES)]
+Quantity = Annotated[int, Field(strict=True, ge=0, le=MAX_UNITS)]
 """A number of units."""
 
 BLANK = BeforeValidator(lambda value: None if is_blank(value) else value)
@@ -322,11 +322,11 @@ BLANK = BeforeValidator(lambda value: None if is_blank(value) else value)
 StoreId = Annotated[Identifier | None, BLANK]
 """A store's id; blank is as good as not told."""
 
-OPTIONAL = AfterValidator(_told)
+OPTIONAL = AfterValidator(_none_if_empty)
 """Makes a buyer or an address of which nothing was told `None`: it must not overwrite one."""
 
-PRICED = BeforeValidator(lambda value: value if is_money_told(value) else None)
+PRICED = BeforeValidator(lambda value: value if has_amount(value) else None)
 """Makes money without an amount `None`."""
 
-LISTED = BeforeValidator(_listed)
+LISTED = BeforeValidator(_read_list)
 """Takes null or blank for an empty list, and no list that is longer than an order can be."""

@@ -11,7 +11,7 @@ from pydantic import AliasPath, FailFast
 
 from handlers.payloads.fields import (
     LISTED,
-    MOST_PIECES,
+    MAX_UNITS,
     Channel,
     Flag,
     Moment,
@@ -22,10 +22,10 @@ from handlers.payloads.fields import (
     StoreId,
     Text,
     TimeOrEpoch,
+    count_units,
     is_blank,
-    units,
 )
-from handlers.payloads.wire import Object, becomes, finished, named
+from handlers.payloads.wire import Object, becomes, finish_order, named
 from models.amazon_order import AmazonOrder, Clocks, OrderItem
 
 _CHANGE: Final = ("Payload", "OrderChangeNotification")
@@ -35,7 +35,7 @@ _STATUS_CHANGE: Final = ("Payload", "OrderStatusChangeNotification")
 _CHANGED = "OrderChangeTrigger.TimeOfOrderChange or EventTime"
 """Where the time of the change is put; named as the two places it may come from."""
 
-_ASKED = "BuyerRequestedChange"
+_BUYER_REQUEST = "BuyerRequestedChange"
 """The type of a change that the buyer asks for: to cancel."""
 
 _ITEM = "item"
@@ -44,7 +44,7 @@ _ITEM = "item"
 _ALL_ITEMS = "OrderLevel"
 """The `NotificationLevel` of a notification that lists all items of its order."""
 
-_UNTOLD: Object = {
+_NOT_NOTIFIED: Object = {
     "items_complete": False,
     "items_expected": None,
     "total": None,
@@ -95,7 +95,7 @@ class NotifiedOrder(AmazonOrder):
     items: NotifiedItems = ()
 
 
-class OrderWrite(NotifiedOrder):
+class OrderChange(NotifiedOrder):
     """`ORDER_CHANGE` of an order, or with `OrderItemLevel` of one of its items."""
 
     model_config = named(
@@ -129,10 +129,10 @@ class OrderStatusChange(NotifiedOrder):
 
 
 def _at(message: object, *path: str) -> object:
-    found = message
+    value = message
     for name in path:
-        found = found.get(name) if isinstance(found, dict) else None
-    return found
+        value = value.get(name) if isinstance(value, dict) else None
+    return value
 
 
 def read_order_change(message: Object) -> AmazonOrder:
@@ -146,25 +146,25 @@ def read_order_change(message: Object) -> AmazonOrder:
     """
     changed = _at(message, *_CHANGE, "OrderChangeTrigger", "TimeOfOrderChange")
     newest = {_CHANGED: message.get("EventTime") if is_blank(changed) else changed}
-    counted = {"items_expected": _pieces(_at(message, *_CHANGE))}
-    order = OrderWrite.model_validate(message | _UNTOLD | newest | counted)
-    if _at(message, *_CHANGE, "OrderChangeType") == _ASKED:
+    counted = {"items_expected": _count_units(_at(message, *_CHANGE))}
+    order = OrderChange.model_validate(message | _NOT_NOTIFIED | newest | counted)
+    if _at(message, *_CHANGE, "OrderChangeType") == _BUYER_REQUEST:
         is_whole = _at(message, *_CHANGE, "NotificationLevel") == _ALL_ITEMS
         marked = any(item.buyer_requested_cancel is not None for item in order.items)
         if not marked and (order.items or is_whole):
             order = order.model_copy(update={"buyer_requested_cancel": True})
-    return finished(order)
+    return finish_order(order)
 
 
-def _pieces(change: object) -> int | None:
+def _count_units(change: object) -> int | None:
     """Count the units of the order: Amazon's counts, else those of a list of all its items."""
     summary = _at(change, "Summary")
-    told = units(summary) if isinstance(summary, dict) else None
+    told = count_units(summary) if isinstance(summary, dict) else None
     items = _at(summary, "OrderItems")
     if told or not isinstance(items, list) or _at(change, "NotificationLevel") != _ALL_ITEMS:
         return told
     quantities = [_at(item, "Quantity") for item in items]
-    counted = sum(one for one in quantities if isinstance(one, int) and 0 <= one <= MOST_PIECES)
+    counted = sum(one for one in quantities if isinstance(one, int) and 0 <= one <= MAX_UNITS)
     return counted or None
 
 
@@ -176,7 +176,7 @@ def read_order_status_change(message: Object) -> AmazonOrder:
     """
     body = _at(message, *_STATUS_CHANGE)
     item = {_ITEM: [body] if isinstance(body, dict) and "OrderItemId" in body else []}
-    return finished(OrderStatusChange.model_validate(message | _UNTOLD | item))
+    return finish_order(OrderStatusChange.model_validate(message | _NOT_NOTIFIED | item))
 
 
 NOTIFICATIONS: Final = {

@@ -31,7 +31,7 @@ from handlers.payloads.fields import (
     StoreId,
     Text,
     Time,
-    is_money_told,
+    has_amount,
 )
 from handlers.payloads.wire import (
     ORDER_2026,
@@ -40,9 +40,9 @@ from handlers.payloads.wire import (
     address_lines,
     becomes,
     by_letters,
-    finished,
+    find_misspelled,
+    finish_order,
     named,
-    respelled,
     spelling_expected,
 )
 from models.amazon_order import Address, AmazonOrder, Buyer, Clocks, OrderItem, Package
@@ -108,7 +108,7 @@ def _subtotals(item: dict[Any, Any]) -> Object:
         for part in breakdowns
         if isinstance(part, dict)
         and isinstance(kind := part.get("type"), str)
-        and is_money_told(subtotal := part.get("subtotal"))
+        and has_amount(subtotal := part.get("subtotal"))
     }
 
 
@@ -121,7 +121,7 @@ def _is_requested(item: dict[Any, Any]) -> bool | None:
     return isinstance(request, dict) and request.get("requester") == "BUYER"
 
 
-def _pieces_left(item: dict[Any, Any]) -> Object:
+def _units_left(item: dict[Any, Any]) -> Object:
     """Return the units of an item of which some were canceled, if Amazon counts them."""
     cancellation, fulfillment = item.get("cancellation"), item.get("fulfillment")
     if not isinstance(cancellation, dict) or not isinstance(fulfillment, dict):
@@ -138,7 +138,7 @@ def _read_item(value: object, read: ValidatorFunctionWrapHandler) -> object:
     if not isinstance(value, dict):
         return read(value)
     subtotals = _subtotals(value)
-    put = {_SUBTOTALS: subtotals, _REQUESTED: _is_requested(value)} | _pieces_left(value)
+    put = {_SUBTOTALS: subtotals, _REQUESTED: _is_requested(value)} | _units_left(value)
     item: OrderItem = read(value | put)
     if item.price is None or "ITEM" in subtotals:
         return item
@@ -238,7 +238,7 @@ _NAMES = by_letters(V0_ORDER - {"SalesChannel", "OrderItems"}, ORDER_2026)
 
 def why_no_2026(body: Object) -> str | None:
     """Say why a body is no order of Orders API 2026-01-01; None if it is one."""
-    if _TIMES.isdisjoint(body) and (names := respelled(body, ORDER_2026, _NAMES)):
+    if _TIMES.isdisjoint(body) and (names := find_misspelled(body, ORDER_2026, _NAMES)):
         return spelling_expected(names)
     says = body.get("orderItems") is not None or any(body.get(name) for name in SAYS)
     if "orderId" in body and not says:
@@ -261,7 +261,7 @@ def read_2026(body: Object) -> AmazonOrder:
     programs = body.get("programs") or []
     if isinstance(programs, list) and _is_replacement(body.get("associatedOrders")):
         order["programs"] = [*programs, "REPLACEMENT"]
-    return finished(Order2026.model_validate(order))
+    return finish_order(Order2026.model_validate(order))
 
 
 def _is_replacement(associated: object) -> bool:

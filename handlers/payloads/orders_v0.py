@@ -27,8 +27,8 @@ from handlers.payloads.fields import (
     Text,
     Time,
     V0SalesChannel,
+    count_units,
     is_true,
-    units,
 )
 from handlers.payloads.wire import (
     V0_ITEM,
@@ -37,9 +37,9 @@ from handlers.payloads.wire import (
     address_lines,
     becomes,
     by_letters,
-    finished,
+    find_misspelled,
+    finish_order,
     named,
-    respelled,
     spelling_expected,
 )
 from models.amazon_order import Address, AmazonOrder, Buyer, Clocks, OrderItem
@@ -178,9 +178,9 @@ def why_no_v0(body: Object) -> str | None:
     """Say why a body is none of Orders API v0 that is read; None if it is one."""
     items = body.get("OrderItems")
     items = [one for one in items if isinstance(one, dict)] if isinstance(items, list) else []
-    names = respelled(body, V0_ORDER, _ORDER_NAMES)
+    names = find_misspelled(body, V0_ORDER, _ORDER_NAMES)
     for item in items:
-        names += respelled(item, V0_ITEM, _ITEM_NAMES)
+        names += find_misspelled(item, V0_ITEM, _ITEM_NAMES)
     if names:
         return spelling_expected(names)
     if items and {"OrderItemId"} < {*chain(*items)} <= _ITEM_BUYER_INFO:
@@ -203,7 +203,7 @@ def read_v0(body: Object) -> AmazonOrder:
     """
     order = body | {
         "items_complete": bool(body.get("OrderItems")) and not body.get("NextToken"),
-        "items_expected": units(body),
+        "items_expected": count_units(body),
         "programs": [name for flag, name in _PROGRAMS.items() if is_true(body.get(flag))],
         "packages": (),
         "is_notification": False,
@@ -211,4 +211,4 @@ def read_v0(body: Object) -> AmazonOrder:
     }
     if "BuyerInfo" not in body and ("BuyerName" in body or "BuyerEmail" in body):
         order["BuyerInfo"] = V0Buyer.model_validate(body)
-    return finished(V0Order.model_validate(order))
+    return finish_order(V0Order.model_validate(order))

@@ -8,8 +8,14 @@ from pydantic import ValidationError
 
 from handlers.payloads import document, notifications, orders_2026, orders_v0
 from handlers.payloads.json_text import BLANK, parse_json
-from handlers.payloads.result import SHOWN, ParseResult, joined, problems_of
-from handlers.payloads.wire import Object, by_letters, respelled, spelling_expected, with_currency
+from handlers.payloads.result import SHOWN, ParseResult, describe_problems, join_problems
+from handlers.payloads.wire import (
+    Object,
+    by_letters,
+    find_misspelled,
+    spelling_expected,
+    with_currency,
+)
 from models.amazon_order import AmazonOrder
 from models.messages import DeadLetterCode, Rejection
 
@@ -36,7 +42,7 @@ class _Api(NamedTuple):
     """How the bodies of one of Amazon's APIs are found."""
 
     wrapper: str
-    unit_of_work: str
+    list_name: str
     """The name of the list in a page of orders."""
     marks: frozenset[str]
     """A body with any of these names is meant to be an order."""
@@ -161,9 +167,9 @@ def _find_orders(message: Object, at: str) -> Sequence[_Body | _Problem] | None:
             body, place = message[api.wrapper], f"{at}.{api.wrapper}".removeprefix(".")
             if "store_id" in message:
                 body = {"store_id": message["store_id"]} | body
-        if api.unit_of_work in body:
+        if api.list_name in body:
             return _find_page(
-                api.form, body[api.unit_of_work], f"{place}.{api.unit_of_work}".removeprefix(".")
+                api.form, body[api.list_name], f"{place}.{api.list_name}".removeprefix(".")
             )
         if not api.marks.isdisjoint(body):
             return [_Body(place, body, api.form)]
@@ -203,7 +209,9 @@ def _read(found: Iterable[_Body | _Problem]) -> ParseResult:
         return ParseResult(orders=tuple(orders))
     # Of several, the one that says most of what is wrong.
     code = DeadLetterCode.INVALID_ORDER if DeadLetterCode.INVALID_ORDER in codes else codes[0]
-    return ParseResult(orders=tuple(orders), refusal=Rejection(code=code, message=joined(texts)))
+    return ParseResult(
+        orders=tuple(orders), refusal=Rejection(code=code, message=join_problems(texts))
+    )
 
 
 def _read_order(found: _Body, *, in_full: bool) -> AmazonOrder | _Problem:
@@ -219,7 +227,7 @@ def _read_order(found: _Body, *, in_full: bool) -> AmazonOrder | _Problem:
         if complete is not None:
             return _read_order(_Body(at, complete, form), in_full=in_full)
         whose = _whose(at, body)
-        texts = [text + whose for text in problems_of(error, at)] if in_full else []
+        texts = [text + whose for text in describe_problems(error, at)] if in_full else []
         return _Problem(DeadLetterCode.INVALID_ORDER, texts)
 
 
@@ -236,7 +244,7 @@ def _why_unknown(message: Object) -> str:
         name
         for part in parts
         if isinstance(part, dict)
-        for name in respelled(part, _MARKS.keys(), _MARKS)
+        for name in find_misspelled(part, _MARKS.keys(), _MARKS)
     ]
     if names:
         return f"{spelling_expected(names)}, or {_ACCEPTED}"

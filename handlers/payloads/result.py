@@ -44,7 +44,7 @@ _WORDS = {
 """Pydantic's own errors, said shortly. `{...}` are limits of the field, never its value."""
 
 
-def problems_of(error: ValidationError, at: str) -> list[str]:
+def describe_problems(error: ValidationError, at: str) -> list[str]:
     """Say each problem as its field path and what was expected there.
 
     Args:
@@ -57,7 +57,7 @@ def problems_of(error: ValidationError, at: str) -> list[str]:
     ]
 
 
-def quoted(text: str) -> str:
+def quote_id(text: str) -> str:
     """Return an id as a refusal may show it: short, on one line, and without odd characters.
 
     Only for what is never a buyer's: ids of orders, stores and marketplaces.
@@ -66,7 +66,7 @@ def quoted(text: str) -> str:
     return shown if len(shown) <= _QUOTED else f"{shown[:_QUOTED]}…"
 
 
-def joined(problems: Iterable[str], comma: str = "; ") -> str:
+def join_problems(problems: Iterable[str], comma: str = "; ") -> str:
     """Make one line of several problems: the first few, and how many more there are."""
     every = [*problems]
     more = len(every) - SHOWN

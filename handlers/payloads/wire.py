@@ -19,8 +19,8 @@ from pydantic import (
     ConfigDict,
 )
 
-from handlers.payloads.fields import is_blank, is_money_told
-from handlers.payloads.result import joined
+from handlers.payloads.fields import has_amount, is_blank
+from handlers.payloads.result import join_problems
 from models.amazon_order import AmazonOrder
 from models.base import Value
 
@@ -68,7 +68,7 @@ def address_lines(first: str) -> BeforeValidator:
     return BeforeValidator(gathered)
 
 
-def finished(order: AmazonOrder) -> AmazonOrder:
+def finish_order(order: AmazonOrder) -> AmazonOrder:
     """Make a wire order an `AmazonOrder`.
 
     What it says of a cancellation request at order level, it says of all its lines; a request for
@@ -116,7 +116,7 @@ def _amounts_in(value: object) -> Iterator[Object]:
     while parts:
         match parts.pop():
             case dict() as part:
-                if is_money_told(part):
+                if has_amount(part):
                     yield part
                 parts += part.values()
             case list() as several:
@@ -167,10 +167,10 @@ ORDER_2026: Final = frozenset(
 
 def by_letters(*names: AbstractSet[str]) -> Mapping[str, str]:
     """Return names by their letters alone, which all spellings have in common."""
-    return {_dead_letters(name): name for several in names for name in several}
+    return {_letters_only(name): name for several in names for name in several}
 
 
-def respelled(body: Object, known: AbstractSet[str], amazons: Mapping[str, str]) -> list[str]:
+def find_misspelled(body: Object, known: AbstractSet[str], amazons: Mapping[str, str]) -> list[str]:
     """Return the names of Amazon's that a body has in none of the spellings known to its form.
 
     Args:
@@ -184,15 +184,15 @@ def respelled(body: Object, known: AbstractSet[str], amazons: Mapping[str, str])
         name
         for unknown in body
         if unknown not in known
-        and (name := amazons.get(_dead_letters(unknown))) is not None
+        and (name := amazons.get(_letters_only(unknown))) is not None
         and not (name in known and name in body)
     ]
 
 
 def spelling_expected(names: Iterable[str]) -> str:
     """Say which names were expected in Amazon's own spelling."""
-    return f"expected Amazon's own spelling of {joined(names, ', ')}"
+    return f"expected Amazon's own spelling of {join_problems(names, ', ')}"
 
 
-def _dead_letters(name: str) -> str:
+def _letters_only(name: str) -> str:
     return name.replace("_", "").replace("-", "").replace(" ", "").lower()

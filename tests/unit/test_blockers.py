@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from handlers.rules.blockers import depends_on, find_blockers, needs_of
+from handlers.rules.blockers import depends_on, find_blockers, sum_needs
 from models.amazon_order import FulfillmentChannel
 from models.blockers import REMEDIES, Blocker, BlockerCode
 from models.reference_data import Catalog
@@ -18,7 +18,7 @@ NOT_IN_CATALOG, DISABLED, OUT_OF_STOCK = BlockerCode
 def found(catalog: Catalog, *items: Any, store: Any = None, **order: Any) -> tuple[Blocker, ...]:
     fields = {"items": items} | order
     told = an_order(**fields)
-    return find_blockers(told, store or a_store(), catalog, needs_of(told, STORE, catalog))
+    return find_blockers(told, store or a_store(), catalog, sum_needs(told, STORE, catalog))
 
 
 def codes(blockers: tuple[Blocker, ...]) -> list[tuple[str, str | None]]:
@@ -173,7 +173,7 @@ def test_a_blocked_order_waits_on_all_that_may_free_it_and_on_nothing_else() -> 
     catalog = a_catalog(
         a_product(enabled=False), a_product(sku="FREE"), matches={"one": "SKU-1", "two": "SKU-1"}
     )
-    needs = needs_of(order, STORE, catalog)
+    needs = sum_needs(order, STORE, catalog)
     blockers = find_blockers(order, a_store(), catalog, needs)
     assert depends_on(STORE, needs, blockers) == (
         f"listing:{STORE}/MISSING",

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from handlers.rules.merge import first, merge, moves_status
+from handlers.rules.merge import merge, new_order, status_applies
 from models.amazon_order import (
     MAX_LINES,
     Address,
@@ -24,7 +24,7 @@ STATUSES = list(AmazonStatus)
 
 def known_of(*bodies: AmazonOrder) -> AmazonOrder:
     """What is known after these bodies, in this order."""
-    return reduce(merge, bodies[1:], first(STORE, bodies[0]))
+    return reduce(merge, bodies[1:], new_order(STORE, bodies[0]))
 
 
 KNOWN = known_of(an_order())
@@ -46,7 +46,7 @@ def test_the_statuses_have_an_order_that_ends_with_canceled() -> None:
 
 @pytest.mark.parametrize(("hours", "moves"), [(-0.001, False), (0, True), (0.001, True)])
 def test_the_time_of_the_last_update_decides(hours: float, moves: bool) -> None:
-    assert moves_status(KNOWN, an_order(last_update_date=later(hours))) is moves
+    assert status_applies(KNOWN, an_order(last_update_date=later(hours))) is moves
 
 
 @pytest.mark.parametrize("known", STATUSES[:-1])
@@ -55,7 +55,7 @@ def test_the_time_of_the_last_update_decides(hours: float, moves: bool) -> None:
 def test_of_the_same_time_or_none_the_further_status_counts(
     known: AmazonStatus, news: AmazonStatus, at: datetime | None
 ) -> None:
-    moves = moves_status(
+    moves = status_applies(
         known_of(an_order(status=known)), an_order(status=news, last_update_date=at)
     )
     assert moves is (STATUSES.index(news) >= STATUSES.index(known))

@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from handlers.rules.merge import first, merge
+from handlers.rules.merge import merge, new_order
 from models.amazon_order import Address, AmazonOrder, AmazonStatus, Buyer, FulfillmentChannel
 from tests.builders import ORDER, PURCHASED, STORE, an_item, later, money
 
@@ -52,7 +52,7 @@ def a_body(
 
 
 def known_of(bodies: tuple[AmazonOrder, ...]) -> AmazonOrder:
-    return reduce(merge, bodies[1:], first(STORE, bodies[0]))
+    return reduce(merge, bodies[1:], new_order(STORE, bodies[0]))
 
 
 told_parts = st.sets(
