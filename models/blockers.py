@@ -43,7 +43,5 @@ class Blocker(Value):
     remedy: str
     similar_sku: str | None = Field(
         default=None,
-        description=(
-            "A SKU that the catalog has, and that differs by case, blanks or Unicode form alone"
-        ),
+        description=("A SKU in the catalog that differs only by case, blanks or Unicode form"),
     )

@@ -40,7 +40,7 @@ class Sync(Value):
 
     command: Literal["sync"] = "sync"
     store_id: str | None = Field(
-        default=None, max_length=MAX_KEY, description="One store only; all when absent"
+        default=None, max_length=MAX_KEY, description="Only this store; all stores if absent"
     )
     requested_at: UtcTime
     after: OrderCursor | None = None

@@ -107,7 +107,7 @@ class StoredDeadLetter:
 
 def count_redrives(headers: Sequence[Header], redriven: Sequence[Redrive]) -> int:
     """Return how often a message was redriven: by its last count header, or by its redrives."""
-    told = [value for name, value in headers if name == COUNT_HEADER]
-    last = (told[-1] if told else None) or b""
+    counts = [value for name, value in headers if name == COUNT_HEADER]
+    last = (counts[-1] if counts else None) or b""
     earlier = int(last) if last.isdigit() and len(last) <= _MOST_DIGITS else 0
     return max([earlier, *(redrive.count for redrive in redriven)])

@@ -31,7 +31,9 @@ class EventBody(Value):
 
     topic: ClassVar[str]
 
-    event_id: str = Field(description="The same for the same decision, whatever came twice")
+    event_id: str = Field(
+        description="The same for the same decision, even if messages are repeated"
+    )
     event_type: str
     schema_version: int = SCHEMA_VERSION
     occurred_at: UtcTime
@@ -52,7 +54,7 @@ class EventLine(Value):
     quantity: int
     price: Money | None
     tax: Money | None
-    buyer_requested_cancel: bool = Field(description="The buyer asks to cancel this line")
+    buyer_requested_cancel: bool = Field(description="Whether the buyer asks to cancel this line")
 
 
 class CommerceOrderBody(EventBody):
@@ -68,8 +70,10 @@ class CommerceOrderBody(EventBody):
     fulfillment_channel: FulfillmentChannel
     purchase_date: UtcTime
     lines: tuple[EventLine, ...] = Field(description="Lines of at least one unit")
-    buyer_requested_cancel: bool = Field(description="The buyer asks to cancel a line, or all")
-    address_known: bool = Field(description="Amazon has told where to ship")
+    buyer_requested_cancel: bool = Field(
+        description="Whether the buyer asks to cancel a line, or all"
+    )
+    address_known: bool = Field(description="Whether Amazon has sent a shipping address")
 
 
 class CommerceOrderCreated(CommerceOrderBody):
@@ -85,18 +89,19 @@ class FieldChange(Value):
     model_config = ConfigDict(populate_by_name=True)
 
     field: str = Field(
-        description="total, currency, address_known, address; of a line: quantity, price, tax, "
+        description="total, currency, address_known, address; for a line: quantity, price, tax, "
         "buyer_requested_cancel. Others may follow"
     )
-    order_item_id: str | None = Field(default=None, description="The line, if it is one's field")
+    order_item_id: str | None = Field(
+        default=None, description="The line, if the field belongs to one"
+    )
     from_: bool | int | str | Money | None = Field(
         serialization_alias="from",
         validation_alias="from",
-        description="As the field has it, null if it was not told. Of an address: known",
+        description="The old value, null if it was unknown. For an address: known",
     )
     to: bool | int | str | Money | None = Field(
-        description="As the field has it; a quantity of 0 is a line that is gone. Of an address: "
-        "changed"
+        description="The new value; a quantity of 0 is a removed line. For an address: changed"
     )
 
 
@@ -116,7 +121,7 @@ class CommerceOrderCancellationRequested(EventBody):
     commerce_order_id: str
     requested_by: str = Field(description="buyer. Others may follow")
     reason: str | None = Field(default=None, description="The reason the buyer chose at Amazon")
-    order_item_ids: tuple[str, ...] = Field(description="The lines that are to be canceled")
+    order_item_ids: tuple[str, ...] = Field(description="The lines to cancel")
 
 
 class CommerceOrderStatusChanged(EventBody):

@@ -16,7 +16,7 @@ def listing_key(store_id: str, seller_sku: str) -> str:
 
 
 def commerce_order_id(key: str) -> str:
-    """Return the Commerce order id of `store/order` (rule 18: only one, for ever)."""
+    """Return the Commerce order id of `store/order` (rule 18: only one, forever)."""
     return str(uuid5(_NAMESPACE, f"commerce-order:{key}"))
 
 
@@ -40,6 +40,6 @@ def depends_on_listing(listing: str) -> str:
     return f"listing:{listing}"
 
 
-def replay_id(started_at: str, who: str, asked: str) -> str:
+def replay_id(started_at: str, who: str, criteria: str) -> str:
     """Return the id of a replay: its time, readable, and a hash that keeps two at a time apart."""
-    return f"{started_at}-{uuid5(_NAMESPACE, f'replay:{started_at}:{who}:{asked}').hex[:8]}"
+    return f"{started_at}-{uuid5(_NAMESPACE, f'replay:{started_at}:{who}:{criteria}').hex[:8]}"

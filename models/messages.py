@@ -122,8 +122,8 @@ class Incoming(Protocol):
 
 def header(message: Incoming, name: str) -> str | None:
     """Return the last header of a name, as text; None if it is missing or not text."""
-    for known, value in reversed(message.headers):
-        if known == name:
+    for header_name, value in reversed(message.headers):
+        if header_name == name:
             try:
                 return None if value is None else value.decode()
             except UnicodeDecodeError:

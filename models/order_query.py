@@ -75,9 +75,9 @@ class OrderQuery:
         """Whether each order has to be read to know whether it matches."""
         if self.keys or self.number is not None or not self.sort.has_index:
             return False
-        words = (self.buyer, self.sku, self.status, self.channel, self.currency, self.reason)
-        described = self.asks_for_a_blocker
-        return described or any(one is not None for one in (*words, self.total_min, self.total_max))
+        texts = (self.buyer, self.sku, self.status, self.channel, self.currency, self.reason)
+        criteria = (*texts, self.total_min, self.total_max)
+        return self.asks_for_a_blocker or any(value is not None for value in criteria)
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,7 +108,7 @@ class Blocked:
 
 @dataclass(frozen=True, slots=True)
 class Created:
-    """There is a Commerce order, now and for ever (rule 18)."""
+    """There is a Commerce order, now and forever (rule 18)."""
 
     state: ClassVar = ImportState.CREATED
     reasons: ClassVar[tuple[str, ...]] = ()

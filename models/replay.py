@@ -10,7 +10,7 @@ from models.money import Money
 from models.outcome import ImportState
 
 ALREADY_CREATED = "already-created"
-"""Refused: a Commerce order exists, and stays for ever (rule 18)."""
+"""Refused: a Commerce order exists, and stays forever (rule 18)."""
 
 NOT_RECEIVED = "not-received"
 """Refused: no order with this key was ever received."""

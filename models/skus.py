@@ -15,16 +15,16 @@ def normalized_sku(sku: str) -> str:
     if sku.isascii():
         return "".join(sku.lower().split()) or sku
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", sku).casefold())
-    visible = "".join(one for one in folded if unicodedata.category(one) not in _INVISIBLE)
+    visible = "".join(char for char in folded if unicodedata.category(char) not in _INVISIBLE)
     return _composed(visible) or sku
 
 
-def pick_similar(missing: Iterable[str], there: Iterable[str]) -> dict[str, str]:
+def pick_similar(missing: Iterable[str], existing: Iterable[str]) -> dict[str, str]:
     """Return a similar existing SKU for each missing SKU that has one."""
     alike: dict[str, list[str]] = {}
-    for sku in there:
+    for sku in existing:
         alike.setdefault(normalized_sku(sku), []).append(sku)
-    return {sku: min(found) for sku in missing if (found := alike.get(normalized_sku(sku)))}
+    return {sku: min(similar) for sku in missing if (similar := alike.get(normalized_sku(sku)))}
 
 
 def visible_sku(sku: str) -> str:
@@ -35,18 +35,18 @@ def visible_sku(sku: str) -> str:
     """
     shown: list[str] = []
     cluster = ""
-    for at, one in enumerate(sku):
-        joins = bool(cluster) and len(_composed(cluster + one)) <= len(_composed(cluster))
-        cluster = cluster + one if joins else one
-        if one == " ":
+    for at, char in enumerate(sku):
+        joins = bool(cluster) and len(_composed(cluster + char)) <= len(_composed(cluster))
+        cluster = cluster + char if joins else char
+        if char == " ":
             beside = sku[at - 1 : at] + sku[at + 1 : at + 2]
-            shown.append("␣" if len(beside) < 2 or " " in beside else one)  # noqa: PLR2004 - an end
-        elif joins or unicodedata.category(one) in _INVISIBLE:
-            shown.append(f"[U+{ord(one):04X}]")
-        elif unicodedata.normalize("NFKC", one) != one:
-            shown.append(f"{one}[U+{ord(one):04X}]")
+            shown.append("␣" if len(beside) < 2 or " " in beside else char)  # noqa: PLR2004 - an end
+        elif joins or unicodedata.category(char) in _INVISIBLE:
+            shown.append(f"[U+{ord(char):04X}]")
+        elif unicodedata.normalize("NFKC", char) != char:
+            shown.append(f"{char}[U+{ord(char):04X}]")
         else:
-            shown.append(one)
+            shown.append(char)
     return "".join(shown)
 
 

@@ -8,7 +8,7 @@ MAX_MESSAGE_BYTES = 2 * 1024 * 1024
 a dead letter."""
 MAX_PUBLISHED_BYTES = 2 * MAX_MESSAGE_BYTES
 """Maximum size of a published message. No event comes near it, and a larger dead letter is cut (see
-`handlers.dead_letters`): a message that cannot be published would stop its partition for ever."""
+`handlers.dead_letters`): a message that cannot be published would stop its partition forever."""
 MAX_REQUEST_BYTES = 512 * 1024
 """Maximum size of one request to one partition: usually all messages of a batch."""
 _DAY_MS = 24 * 60 * 60 * 1000

@@ -1,8 +1,8 @@
-"""`ORDER_CHANGE`, and `ORDER_STATUS_CHANGE` which it replaced.
+"""`ORDER_CHANGE`, and `ORDER_STATUS_CHANGE`, which it replaced.
 
 Source: `schemas/notifications/` of amzn/selling-partner-api-models (the retired one at commit
-7a60d69). They announce: no price, no buyer, no address, and never known to have all items.
-The event time says nothing of the purchase: Amazon's own example is older than its order.
+7a60d69). They only announce: no price, no buyer, no address, and never certainly all items.
+The event time says nothing about the purchase: Amazon's own example is older than its order.
 """
 
 from typing import Annotated, Any, Final
@@ -33,13 +33,13 @@ _SUMMARY: Final = (*_CHANGE, "Summary")
 _STATUS_CHANGE: Final = ("Payload", "OrderStatusChangeNotification")
 
 _CHANGED = "OrderChangeTrigger.TimeOfOrderChange or EventTime"
-"""Where the time of the change is put; named as the two places it may come from."""
+"""The key for the time of the change, named after the two places it may come from."""
 
 _BUYER_REQUEST = "BuyerRequestedChange"
-"""The type of a change that the buyer asks for: to cancel."""
+"""The type of a change that the buyer asks for: a cancellation."""
 
 _ITEM = "item"
-"""Where the one item of an `ORDER_STATUS_CHANGE` is put."""
+"""The key for the one item of an `ORDER_STATUS_CHANGE`."""
 
 _ALL_ITEMS = "OrderLevel"
 """The `NotificationLevel` of a notification that lists all items of its order."""
@@ -57,7 +57,7 @@ _NOT_NOTIFIED: Object = {
     "is_notification": True,
     "clocks": Clocks(),
 }
-"""What no notification tells, whatever else its envelope holds."""
+"""The fields that no notification has, whatever else its envelope holds."""
 
 
 class NotifiedItem(OrderItem):
@@ -82,7 +82,10 @@ NotifiedItems = Annotated[
 
 
 class NotifiedOrder(AmazonOrder):
-    """What both notifications tell. Without a time, news could not be told from old news."""
+    """The fields of both notifications.
+
+    Without a timestamp, newer and older notifications cannot be distinguished.
+    """
 
     store_id: StoreId = None
     seller_id: Text = None
@@ -138,11 +141,11 @@ def _at(message: object, *path: str) -> object:
 def read_order_change(message: Object) -> AmazonOrder:
     """Read an `ORDER_CHANGE`; it is as new as the change, else as the event.
 
-    One that announces a change the buyer asks for, and marks none of its items, asks to cancel
-    them all.
+    A notification of a change that the buyer asks for, with none of its items marked, asks to
+    cancel all of them.
 
     Raises:
-        ValidationError: a field is not as the schema has it.
+        ValidationError: A field does not match the schema.
     """
     changed = _at(message, *_CHANGE, "OrderChangeTrigger", "TimeOfOrderChange")
     newest = {_CHANGED: message.get("EventTime") if is_blank(changed) else changed}
@@ -157,22 +160,22 @@ def read_order_change(message: Object) -> AmazonOrder:
 
 
 def _count_units(change: object) -> int | None:
-    """Count the units of the order: Amazon's counts, else those of a list of all its items."""
+    """Return the units of the order: Amazon's count, else the sum of a list of all its items."""
     summary = _at(change, "Summary")
-    told = count_units(summary) if isinstance(summary, dict) else None
+    counted = count_units(summary) if isinstance(summary, dict) else None
     items = _at(summary, "OrderItems")
-    if told or not isinstance(items, list) or _at(change, "NotificationLevel") != _ALL_ITEMS:
-        return told
+    if counted or not isinstance(items, list) or _at(change, "NotificationLevel") != _ALL_ITEMS:
+        return counted
     quantities = [_at(item, "Quantity") for item in items]
-    counted = sum(one for one in quantities if isinstance(one, int) and 0 <= one <= MAX_UNITS)
-    return counted or None
+    units = sum(units for units in quantities if isinstance(units, int) and 0 <= units <= MAX_UNITS)
+    return units or None
 
 
 def read_order_status_change(message: Object) -> AmazonOrder:
     """Read an `ORDER_STATUS_CHANGE`; it is as new as the event, and has one item or none.
 
     Raises:
-        ValidationError: a field is not as the schema has it.
+        ValidationError: A field does not match the schema.
     """
     body = _at(message, *_STATUS_CHANGE)
     item = {_ITEM: [body] if isinstance(body, dict) and "OrderItemId" in body else []}
@@ -187,14 +190,14 @@ NOTIFICATIONS: Final = {
 
 
 _CAPITALS: Final = {"sellerSku": "SellerSKU"}
-"""The one name that has more than its first letter in capitals."""
+"""The one name with more than its first letter in upper case."""
 
 
-def capitalised(value: Any) -> Any:
-    """Write the names of a lower-camel-case notification as the schema has them."""
+def capitalized(value: Any) -> Any:
+    """Return a lower-camel-case notification with the names as in the schema."""
     if isinstance(value, dict):
         return {
-            _CAPITALS.get(name, name[:1].upper() + name[1:]): capitalised(part)
+            _CAPITALS.get(name, name[:1].upper() + name[1:]): capitalized(part)
             for name, part in value.items()
         }
-    return [capitalised(part) for part in value] if isinstance(value, list) else value
+    return [capitalized(part) for part in value] if isinstance(value, list) else value
