@@ -64,14 +64,14 @@ class Waiting:
     outcomes are compared: an order that waits for fewer details has still waited since the start.
     """
 
-    state: ClassVar = ImportState.WAITING
+    state: ClassVar[ImportState] = ImportState.WAITING
 
     reason: WaitingReason
     missing: tuple[MissingDetail, ...] = field(default=(), compare=False)
 
     @property
     def reasons(self) -> tuple[str, ...]:
-        """Return the codes, as operators read them."""
+        """The codes of the reasons, as operators read them."""
         return (self.reason.value,)
 
 
@@ -79,13 +79,13 @@ class Waiting:
 class Skipped:
     """Not imported."""
 
-    state: ClassVar = ImportState.SKIPPED
+    state: ClassVar[ImportState] = ImportState.SKIPPED
 
     reason: SkipReason
 
     @property
     def reasons(self) -> tuple[str, ...]:
-        """Return the codes, as operators read them."""
+        """The codes of the reasons, as operators read them."""
         return (self.reason.value,)
 
 
@@ -93,7 +93,7 @@ class Skipped:
 class Blocked:
     """Ready, but the catalog or the stock prevents the import. Every blocker is named."""
 
-    state: ClassVar = ImportState.BLOCKED
+    state: ClassVar[ImportState] = ImportState.BLOCKED
 
     blockers: tuple[Blocker, ...]
     since: datetime
@@ -102,7 +102,7 @@ class Blocked:
 
     @property
     def reasons(self) -> tuple[str, ...]:
-        """Return the codes, as operators read them."""
+        """The codes of the reasons, as operators read them."""
         return tuple(sorted({blocker.code.value for blocker in self.blockers}))
 
 
@@ -110,7 +110,7 @@ class Blocked:
 class Created:
     """There is a Commerce order, now and forever (rule 18)."""
 
-    state: ClassVar = ImportState.CREATED
+    state: ClassVar[ImportState] = ImportState.CREATED
     reasons: ClassVar[tuple[str, ...]] = ()
 
     commerce_order_id: str
@@ -120,13 +120,13 @@ class Created:
 class Withdrawn:
     """It was waiting or blocked, and will never be imported."""
 
-    state: ClassVar = ImportState.WITHDRAWN
+    state: ClassVar[ImportState] = ImportState.WITHDRAWN
 
     reason: SkipReason
 
     @property
     def reasons(self) -> tuple[str, ...]:
-        """Return the codes, as operators read them."""
+        """The codes of the reasons, as operators read them."""
         return (self.reason.value,)
 
 
