@@ -225,8 +225,14 @@ class Order2026(AmazonOrder):
 
 
 SAYS: Final = (
-    *("createdTime", "lastUpdatedTime", "fulfillment", "proceeds", "orderItems"),
-    *("recipient", "buyer", "packages"),
+    "createdTime",
+    "lastUpdatedTime",
+    "fulfillment",
+    "proceeds",
+    "orderItems",
+    "recipient",
+    "buyer",
+    "packages",
 )
 """A body has at least one of these; without them, it says nothing that is read."""
 

@@ -158,8 +158,16 @@ class V0Order(AmazonOrder):
 
 
 SAYS: Final = (
-    *("OrderStatus", "PurchaseDate", "LastUpdateDate", "FulfillmentChannel", "OrderTotal"),
-    *("OrderItems", "ShippingAddress", "BuyerInfo", "BuyerName", "BuyerEmail"),
+    "OrderStatus",
+    "PurchaseDate",
+    "LastUpdateDate",
+    "FulfillmentChannel",
+    "OrderTotal",
+    "OrderItems",
+    "ShippingAddress",
+    "BuyerInfo",
+    "BuyerName",
+    "BuyerEmail",
 )
 """A body has at least one of these; without them, it says nothing that is read."""
 
@@ -167,8 +175,12 @@ _ORDER_NAMES = {**by_letters(V0_ORDER), "orderid": "AmazonOrderId"}
 _ITEM_NAMES = by_letters(V0_ITEM)
 _ITEM_BUYER_INFO = frozenset(
     {
-        *("OrderItemId", "BuyerCustomizedInfo", "GiftWrapPrice", "GiftWrapTax"),
-        *("GiftMessageText", "GiftWrapLevel"),
+        "OrderItemId",
+        "BuyerCustomizedInfo",
+        "GiftWrapPrice",
+        "GiftWrapTax",
+        "GiftMessageText",
+        "GiftWrapLevel",
     }
 )
 """The names in an item of `getOrderItemsBuyerInfo`: none of them is read."""

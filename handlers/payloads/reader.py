@@ -67,12 +67,16 @@ class _Problem(NamedTuple):
 _DOCUMENT: Final = _Form(document.read_document, document.why_no_document, "currency")
 _APIS: Final = (
     _Api(
-        *("payload", "Orders", orders_v0.MARKS),
-        _Form(orders_v0.read_v0, orders_v0.why_no_v0, "CurrencyCode"),
+        wrapper="payload",
+        list_name="Orders",
+        marks=orders_v0.MARKS,
+        form=_Form(orders_v0.read_v0, orders_v0.why_no_v0, "CurrencyCode"),
     ),
     _Api(
-        *("order", "orders", orders_2026.MARKS),
-        _Form(orders_2026.read_2026, orders_2026.why_no_2026, "currencyCode"),
+        wrapper="order",
+        list_name="orders",
+        marks=orders_2026.MARKS,
+        form=_Form(orders_2026.read_2026, orders_2026.why_no_2026, "currencyCode"),
     ),
 )
 _MARKS: Final = by_letters({"Orders", "NotificationType"}, *(api.marks for api in _APIS))

@@ -24,8 +24,17 @@ from models.amazon_order import (
 
 _MERGED_APART = frozenset(
     {
-        *("amazon_order_id", "store_id", "is_notification", "clocks", "last_update_date"),
-        *("status", "buyer", "ship_to", "items", "items_complete", "buyer_requested_cancel"),
+        "amazon_order_id",
+        "store_id",
+        "is_notification",
+        "clocks",
+        "last_update_date",
+        "status",
+        "buyer",
+        "ship_to",
+        "items",
+        "items_complete",
+        "buyer_requested_cancel",
     }
 )
 _REPLACED = tuple(name for name in AmazonOrder.model_fields if name not in _MERGED_APART)
