@@ -53,11 +53,13 @@ def name_store(
         return NamedStore(order.store_id, is_explicit=True)
     if order.marketplace_id is None:
         return None
-    there = [store for store in stores.values() if store.marketplace_id == order.marketplace_id]
-    of_seller = [store for store in there if store.seller_id == order.seller_id]
+    candidates = [
+        store for store in stores.values() if store.marketplace_id == order.marketplace_id
+    ]
+    of_seller = [store for store in candidates if store.seller_id == order.seller_id]
     if order.seller_id is not None and len(of_seller) == 1:
-        there = of_seller
-    return NamedStore(there[0].store_id, is_explicit=False) if len(there) == 1 else None
+        candidates = of_seller
+    return NamedStore(candidates[0].store_id, is_explicit=False) if len(candidates) == 1 else None
 
 
 def choose_store(

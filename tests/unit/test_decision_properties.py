@@ -82,7 +82,7 @@ orders = st.builds(
     items_complete=st.booleans(),
 )
 admitted = st.builds(
-    lambda told, channel: an_order(items=told, fulfillment_channel=channel, status="Shipped"),
+    lambda lines, channel: an_order(items=lines, fulfillment_channel=channel, status="Shipped"),
     items,
     st.sampled_from(FulfillmentChannel),
 )
@@ -90,13 +90,13 @@ admitted = st.builds(
 
 @given(st.lists(orders, min_size=1, max_size=5), st.none() | stores, catalogs)
 def test_every_history_is_decided_and_always_alike(
-    told: list[AmazonOrder], store: Store | None, catalog: Catalog
+    orders_sent: list[AmazonOrder], store: Store | None, catalog: Catalog
 ) -> None:
     def history() -> list[Any]:
         record: OrderRecord | None = None
         made, decisions = None, []
-        for news in told:
-            decision = receive(record, STORE, news, store, made, an_occasion(), catalog)
+        for incoming in orders_sent:
+            decision = receive(record, STORE, incoming, store, made, an_occasion(), catalog)
             decisions.append(decision)
             record, made = decision.record, decision.commerce_order or made
             assert record.sequence == sum(len(one.events) for one in decisions)

@@ -38,7 +38,7 @@ SKIP, DRAW = ["OrderImportSkipped"], ["OrderImportWithdrawn"]
 NONE: list[str] = []
 
 TABLE: list[tuple[Outcome | None, Any, Outcome, list[str]]] = [
-    # so far, verdict, what follows, what is told
+    # previous outcome, policy result, next outcome, events
     (None, W_STORE, W_STORE, NONE),
     (None, W_DETAILS, W_DETAILS, NONE),
     (None, OFF, OFF, SKIP),
@@ -116,14 +116,14 @@ def test_rule_21_an_order_whose_channel_changed_is_asked_anew(previous: Outcome)
     assert next_outcome(previous, OTHER, channel_changed=True) == expected[previous]
 
 
-@pytest.mark.parametrize(("previous", "policy_result", "outcome", "told"), TABLE, ids=repr)
+@pytest.mark.parametrize(("previous", "policy_result", "outcome", "events"), TABLE, ids=repr)
 def test_what_follows_from_a_verdict(
-    previous: Outcome | None, policy_result: Any, outcome: Outcome, told: list[str]
+    previous: Outcome | None, policy_result: Any, outcome: Outcome, events: list[str]
 ) -> None:
     decision = transitioned(previous, policy_result)
     assert decision.record.outcome == outcome
-    assert event_types(decision) == told
-    assert decision.record.sequence == 4 + len(told)
+    assert event_types(decision) == events
+    assert decision.record.sequence == 4 + len(events)
     assert decision.record.decided_at == (NOW if outcome == previous else later(1))
     assert decision.commerce_order is None
     assert decision.reserves == decision.releases == ()
