@@ -1,4 +1,4 @@
-"""What codes are called, in English and in Adobe's words where there are some."""
+"""What the codes are called in English, in Adobe's words if there are any."""
 
 from collections.abc import Mapping
 
@@ -28,7 +28,7 @@ MISSING_DETAILS: Mapping[MissingDetail, str] = {
     MissingDetail.LINES: "its lines",
     MissingDetail.PRICES: "prices told after Pending",
 }
-"""What an order that waits for its details waits for."""
+"""What a `details-pending` order waits for."""
 
 DECISIONS: Mapping[str, str] = {
     "received": "message received",
@@ -52,7 +52,7 @@ DECISIONS: Mapping[str, str] = {
     "amended-up": "Commerce order amended; warning: more units than before",
     "amended-short": "Commerce order amended; warning: more units than before, not all reserved",
 }
-"""What a history's entries are called."""
+"""What history entries are called."""
 
 DEAD_LETTER_CAUSES: Mapping[DeadLetterCode, str] = {
     DeadLetterCode.MALFORMED_JSON: "Not JSON, or not UTF-8",
@@ -72,7 +72,7 @@ DEAD_LETTER_CAUSES: Mapping[DeadLetterCode, str] = {
     ),
     DeadLetterCode.UNREADABLE: "Damaged, or compressed in a way that cannot be undone",
 }
-"""Why a message is not taken, as a rule."""
+"""The usual cause of each refusal."""
 
 DEAD_LETTER_REMEDIES: Mapping[DeadLetterCode, str] = {
     DeadLetterCode.MALFORMED_JSON: "Fix the sender, and let it send JSON in UTF-8.",
@@ -105,4 +105,4 @@ FIELDS: Mapping[str, str] = {
     "tax": "tax",
     "buyer_requested_cancel": "buyer asks to cancel",
 }
-"""What the fields are called that an amendment changes."""
+"""What the fields that an amendment changes are called."""

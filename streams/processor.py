@@ -130,7 +130,7 @@ class TopicProcessor:
         published_offset = self.published_offset[source]
         return Progress(
             checkpoint.committed_offset,
-            checkpoint.step,
+            checkpoint.version,
             published_offset,
             self._received_offset[source],
         )
@@ -321,7 +321,7 @@ class TopicProcessor:
         stored, known = await self._storage.checkpoint(source), self.checkpoints[source]
         if stored.epoch != known.epoch:
             raise Fenced(f"{source} has another owner")
-        return stored.step > known.step
+        return stored.version > known.version
 
     async def _next_batch(self) -> Sequence[ParsedMessage]:
         """Wait for messages, and return what can be decided together; none once it is drained."""

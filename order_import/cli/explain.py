@@ -19,7 +19,6 @@ from order_import.cli.context import CommandRefused, read_settings, run
 from order_import.cli.output import amount, cell, exact, moment, new_table, print_json, stdout
 from order_import.settings import Settings
 from order_import.words import STATE_STYLES, STATES, in_words, missing_in_words
-from storage.documents.order_record import state_of
 from storage.queries import OrderHistory
 
 _PERSONAL = {"buyer", "ship_to", "packages"}
@@ -39,7 +38,7 @@ def history_as_json(found: OrderHistory) -> dict[str, Any]:
         "ignored": record.ignored,
         "received_at": record.received_at,
         "import": {
-            "state": state_of(outcome),
+            "state": outcome.state,
             "reasons": _reasons(found),
             "missing": outcome.missing if isinstance(outcome, Waiting) else (),
             "since": outcome.since if isinstance(outcome, Blocked) else None,
@@ -93,7 +92,7 @@ def _entry(entry: HistoryEntry, found: OrderHistory) -> dict[str, object]:
 
 def show_history(console: Console, found: OrderHistory) -> None:
     """Print one order's history."""
-    state = state_of(found.record.outcome)
+    state = found.record.outcome.state
     console.print(cell(f"Order {found.record.order.amazon_order_id}", "bold"))
     console.print(_header(found))
     console.print()

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
-from handlers.blocker_check import STEP, step_of
+from handlers.blocker_check import STEP, step_command
 from models.change_set import ChangeSet
 from models.errors import BrokerUnavailable, TransientStorageError
 from models.keys import replay_id
@@ -190,7 +190,7 @@ async def begin(
         await _write(storage, replay, ChangeSet(replay_parts=some))
     await _write(storage, replay, ChangeSet(replays=[replay]))
     try:
-        await send(step_of(replay.replay_id, replay.step))
+        await send(step_command(replay.replay_id, replay.step))
     except BrokerUnavailable:
         with suppress(TransientStorageError):
             await cancel(storage, replay.replay_id, at)
