@@ -151,7 +151,7 @@ def count_of(orders: int) -> str:
 def _show_causes(console: Console, summary: Summary) -> None:
     columns = ("Cause", "SKU", "Orders", "Required", "Available")
     table = new_table(*columns, right=columns[2:])
-    for (code, sku), cause in sorted(summary.causes.items(), key=lambda one: -one[1].orders):
+    for code, sku, cause in summary.largest_causes:
         available = None if cause.available is None else f"{cause.available:g}"
         table.add_row(
             cell(f"{REASONS.get(code, code)} ({code})"),

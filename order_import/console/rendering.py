@@ -83,6 +83,14 @@ def context_of(request: Request) -> ConsoleContext:
     return context
 
 
+class RequestRefused(Exception):  # noqa: N818 - an answer to the visitor, nothing is broken
+    """What is asked for cannot be done. The message is one line for people."""
+
+    def __init__(self, line: str, status: HTTPStatus = HTTPStatus.BAD_REQUEST) -> None:
+        super().__init__(line)
+        self.status = status
+
+
 async def render(
     request: Request, template: str, /, *, status: int = 200, frame: bool = True, **values: Any
 ) -> Response:

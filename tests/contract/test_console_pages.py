@@ -18,9 +18,9 @@ from models.messages import TopicPartition
 from order_import.bootstrap import connect_storage
 from order_import.console.access import Access
 from order_import.console.app import build_app
+from order_import.console.context import open_context
 from order_import.console.order_filter import CODES, FIELDS, SORTS
 from order_import.console.pages import live
-from order_import.console.wiring import open_context
 from order_import.settings import Settings
 from storage.port import Transaction
 from tests.builders import (
