@@ -117,13 +117,13 @@ async def test_a_replay_that_is_watched_tells_how_far_it_is() -> None:
     world, keys = await a_world(4)
     outside = Outside(world)
     replay = await outside.begin(keys)
-    shown = Formatter("en", str, NOW)
+    context, shown = a_context(storage=world.storage), Formatter("en", str, NOW)
     for numbers in (("0", 0, False), ("4", 100, True)):
-        context = a_context(storage=world.storage)
         told = await live._replay_numbers(context, replay.replay_id, shown)
         assert (told["made"], told["progress"], told["over"]) == numbers
         assert (told["decided"], told["again"]) == (numbers[0], "0")
         await outside.take_step()
+        context.cache.forget()
     assert await live._replay_numbers(context, "nowhere", shown) == {}
 
 
