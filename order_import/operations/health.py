@@ -12,6 +12,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 
 from models.checkpoint import OffsetReset
 from models.errors import BrokerUnavailable, OrderImportError
+from models.labels import system_message
 from models.messages import TopicPartition
 from models.outcome import DETAILS_OVERDUE, ImportState
 from models.reference_data import Store
@@ -19,7 +20,6 @@ from order_import.bootstrap import connect_reader, group_of, kafka_options, why_
 from order_import.operations.install import TopicProblem, topic_problems
 from order_import.operations.lag import LagMeter, TopicLag
 from order_import.settings import ExposedFile, Settings, exposed_files
-from order_import.words import blocked_per_store, system_message_of
 from storage.queries import Reader, Standing
 from streams.clock import now
 
@@ -43,6 +43,21 @@ class ServerHealth:
     def answers(self) -> bool:
         """Whether it answered."""
         return self.error is None
+
+
+def blocked_per_store(states: Mapping[str, Mapping[ImportState, int]]) -> Mapping[str, int]:
+    """Return how many orders are blocked, per store id, of stores that have any."""
+    counts = {store: of.get(ImportState.BLOCKED, 0) for store, of in states.items()}
+    return {store: count for store, count in sorted(counts.items()) if count}
+
+
+def system_message_of(
+    stores: Mapping[str, Store], states: Mapping[str, Mapping[ImportState, int]]
+) -> str | None:
+    """Return rule 19's message for the orders there are; None if none is blocked."""
+    return system_message(
+        stores[store].name if store in stores else store for store in blocked_per_store(states)
+    )
 
 
 @dataclass(slots=True)

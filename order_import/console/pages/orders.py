@@ -13,12 +13,11 @@ from starlette.routing import BaseRoute
 
 from models.amazon_order import AmazonStatus, FulfillmentChannel
 from models.order_query import Cursor, OrderQuery, OrderSort
-from models.outcome import ImportState
+from models.outcome import REASON_CODES, ImportState
 from order_import.console import urls
 from order_import.console.auth import principal_of
 from order_import.console.context import ConsoleContext
 from order_import.console.order_filter import (
-    CODES,
     SORTABLE,
     SORTS,
     OrderFilter,
@@ -88,7 +87,7 @@ async def orders(request: Request) -> Response:
             "state": [one.value for one in ImportState],
             "status": [one.value for one in AmazonStatus],
             "channel": [one.value for one in FulfillmentChannel],
-            "reason": CODES,
+            "reason": REASON_CODES,
         },
         live=_live_of(asked, place, context),
     )
