@@ -1,6 +1,7 @@
 """The console as an ASGI application, and the server under it."""
 
 import asyncio
+import contextlib
 import signal
 
 from starlette.applications import Starlette
@@ -29,7 +30,6 @@ from order_import.console.pages import (
 )
 from order_import.console.rendering import static_file
 from order_import.console.security import SecurityMiddleware
-from order_import.console.system_message import count_ahead
 from order_import.settings import Settings
 from order_import.web import ConsoleServer
 from order_import.worker import collect_less_often
@@ -72,8 +72,8 @@ async def serve_console(settings: Settings) -> None:
     access = access_of(settings)
     listening = listen(settings)
     async with open_context(settings, access) as context:
-        # Counted once before the first visitor asks: among very many orders that takes a while.
-        counting = asyncio.create_task(count_ahead(context))
+        # Count before the first visitor asks: of very many orders that takes a while.
+        counting = asyncio.create_task(_count_ahead(context))
         server = ConsoleServer(build_app(context))
         checking = asyncio.create_task(_check_layout(settings, server))
         collect_less_often()
@@ -88,6 +88,12 @@ async def serve_console(settings: Settings) -> None:
             await asyncio.wait([counting, checking])
         if not checking.cancelled():
             checking.result()
+
+
+async def _count_ahead(context: ConsoleContext) -> None:
+    """Fill the cache. The next one who asks meets what goes wrong, and handles it."""
+    with contextlib.suppress(Exception):
+        await context.counts()
 
 
 async def _check_layout(settings: Settings, server: ConsoleServer) -> None:

@@ -19,7 +19,6 @@ from order_import.console.auth import KEYS, THEMES, is_from_here, is_ours, princ
 from order_import.console.context import ConsoleContext
 from order_import.console.language import LANGUAGES, translator
 from order_import.console.limits import parse_form
-from order_import.console.system_message import system_message_parts
 from storage.port import AuditEntry
 
 _DIRECTORY = Path(__file__).parent / "static"
@@ -96,7 +95,7 @@ async def render(
 ) -> Response:
     """Give a page. `frame` is false where the database cannot be asked for what frames it."""
     context, principal = context_of(request), principal_of(request)
-    message = await system_message_parts(context) if frame and principal.user is not None else None
+    message = await context.blocked_stores() if frame and principal.user is not None else None
     words = translator(principal.language)
     html = _rendered(
         template,

@@ -31,7 +31,6 @@ from order_import.console.rendering import (
     render,
     text_of,
 )
-from order_import.console.system_message import counts_of, stores_of
 from order_import.operations.assumptions import Assumptions
 from order_import.operations.dry_run import dry_run
 from order_import.operations.publish import listing_message
@@ -56,7 +55,7 @@ async def blocked(request: Request) -> Response:
 
     found = await context.cache.get(("groups", store_id, page), _FRESH, ask)
     groups = found[_GROUPS * (page - 1) : _GROUPS * page]
-    counts = await counts_of(context)
+    counts = await context.counts()
     per_store = {one: of.get(ImportState.BLOCKED, 0) for one, of in counts.items()}
     return await render(
         request,
@@ -64,7 +63,7 @@ async def blocked(request: Request) -> Response:
         causes=_by_cause(groups),
         remedies=REMEDIES,
         store_id=store_id,
-        stores=await stores_of(context),
+        stores=await context.stores(),
         per_store=per_store,
         total=per_store.get(store_id, 0) if store_id else sum(per_store.values()),
         page=page,
@@ -120,7 +119,7 @@ async def _match_page(
 ) -> Response:
     context = context_of(request)
     store_id, seller_sku = asked.get("store", ""), asked.get("seller_sku", "")
-    stores = await stores_of(context)
+    stores = await context.stores()
     if not seller_sku:
         return await error_page(request, HTTPStatus.NOT_FOUND, "There is no such line.")
     typed = asked.get("sku", "")

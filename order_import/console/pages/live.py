@@ -19,7 +19,6 @@ from order_import.console.context import ConsoleContext
 from order_import.console.formatting import Formatter
 from order_import.console.language import translator
 from order_import.console.rendering import context_of, get
-from order_import.console.system_message import counts_of, overdue_of
 from order_import.console.words import OVERDUE
 from order_import.operations.replay import find_replay
 
@@ -90,7 +89,7 @@ async def _numbers(
     request: Request, store_id: str | None, since: datetime, shown: Formatter
 ) -> dict[str, object]:
     context = context_of(request)
-    counts, overdue = await asyncio.gather(counts_of(context), overdue_of(context))
+    counts, overdue = await asyncio.gather(context.counts(), context.overdue_counts())
     chosen = [counts.get(store_id, {})] if store_id is not None else list(counts.values())
     states = {one.value: sum(of.get(one, 0) for of in chosen) for one in ImportState}
     fresh = await context.orders.received_since(store_id, since, _COUNTED)

@@ -34,7 +34,6 @@ from order_import.console.rendering import (
     refuse_cursor,
     render,
 )
-from order_import.console.system_message import counts_of, stores_of
 from storage.queries import OrderRow, QueryTookTooLong, TooManyToSort
 
 PAGE = 50
@@ -79,7 +78,7 @@ async def orders(request: Request) -> Response:
         counted=_COUNTED,
         reached=listed.reached,
         is_at_first=place is None,
-        stores=await stores_of(context),
+        stores=await context.stores(),
         newer=asked.address(before=write_cursor(newer)) if newer else None,
         older=asked.address(after=write_cursor(older)) if older else None,
         sorts=SORTS,
@@ -141,7 +140,7 @@ async def _are_surely_too_many(context: ConsoleContext, query: OrderQuery) -> bo
     """Say whether the counts tell already that these are more than can be sorted."""
     if query.keys or query.number or query.product or query.purchased_from or query.purchased_to:
         return False
-    counts = await counts_of(context)
+    counts = await context.counts()
     of = [counts.get(query.store_id, {})] if query.store_id else list(counts.values())
     return sum(one.get(state, 0) for one in of for state in query.states) > SORTABLE
 
@@ -185,7 +184,7 @@ async def _count(context: ConsoleContext, query: OrderQuery) -> int | None:
         return await context.cache.get(("count", query), _FRESH, ask)
     return sum(
         count
-        for store_id, of in (await counts_of(context)).items()
+        for store_id, of in (await context.counts()).items()
         for state, count in of.items()
         if query.store_id in (None, store_id) and query.state in (None, state)
     )

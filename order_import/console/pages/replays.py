@@ -23,7 +23,6 @@ from order_import.console.rendering import (
     render,
     text_of,
 )
-from order_import.console.system_message import stores_of
 from order_import.operations.dry_run import dry_run, select_keys
 from order_import.operations.replay import Request as ReplayRequest
 from order_import.operations.replay import (
@@ -78,7 +77,7 @@ async def _plan_page(
         until=until,
         fields=_fields_of(asked),
         errors=errors,
-        stores=await stores_of(context),
+        stores=await context.stores(),
         why=str(asked.get("why", "")),
     )
 

@@ -26,7 +26,6 @@ from order_import.console.rendering import (
     render,
     text_of,
 )
-from order_import.console.system_message import counts_of
 from order_import.operations.publish import store_message
 
 _COUNTED, _LOOKED = 1_000, 0.03
@@ -78,7 +77,7 @@ def _confirm(switch: Switch) -> Page:
             store_id=store_id, state=ImportState.SKIPPED, reason=switch.skips.value
         )
         counts, found = await asyncio.gather(
-            counts_of(context),
+            context.counts(),
             context.orders.search(
                 skipped,
                 None,
