@@ -51,6 +51,12 @@ class SkipReason(StrEnum):
     NOTHING_TO_IMPORT = "nothing-to-import"
 
 
+REASON_CODES = tuple(
+    code.value for codes in (BlockerCode, WaitingReason, SkipReason) for code in codes
+)
+"""Every code an order can have."""
+
+
 @dataclass(frozen=True, slots=True)
 class Admitted:
     """The import policy passes the order on to the blocker check. A policy result, no outcome."""

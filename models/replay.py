@@ -116,6 +116,11 @@ class Replay:
         """Whether more orders are still to be checked."""
         return self.state is ReplayState.RUNNING
 
+    def rate(self, at: datetime) -> float:
+        """Return how many orders were checked per second, until now or in all."""
+        seconds = ((self.finished_at or at) - self.started_at).total_seconds()
+        return self.done / max(seconds, 1.0)
+
     def advanced(self, answers: Iterable[ReplayAnswer], at: datetime) -> "Replay":
         """Return the replay after its next step, which gave these answers."""
         counted = Counter(answer.result.value for answer in answers)

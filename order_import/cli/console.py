@@ -15,7 +15,7 @@ def console() -> None:
     # Uvicorn and the pages take a moment to import, which no other command has to wait for.
     import uvloop  # noqa: PLC0415
 
-    from order_import.console.wiring import serve_console  # noqa: PLC0415
+    from order_import.console.app import serve_console  # noqa: PLC0415
 
     settings = read_settings()
     access_of(settings)

@@ -1,6 +1,5 @@
 """How dead letters look: tables for people, JSON for programs."""
 
-import json
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import Annotated, NamedTuple
@@ -133,8 +132,7 @@ def show_letter(console: Console, view: DeadLetterView) -> None:
     form = "JSON" if view.is_json else "no JSON"
     console.print(cell(f"Value: {view.size} bytes, {form}{hint}"))
     console.print()
-    text = json.dumps(view.value, indent=2, ensure_ascii=False) if view.is_json else view.value
-    console.print(cell(text), soft_wrap=True)
+    console.print(cell(view.text), soft_wrap=True)
     if view.is_cut:
         console.print("… and more")
 

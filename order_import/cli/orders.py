@@ -8,18 +8,24 @@ from typing import Annotated
 import typer
 
 from models.base import to_utc
-from models.blockers import BlockerCode
 from models.order_query import OrderQuery
-from models.outcome import DETAILS_OVERDUE, ImportState, SkipReason, WaitingReason
+from models.outcome import DETAILS_OVERDUE, REASON_CODES, ImportState
 from order_import.bootstrap import connect_reader
 from order_import.cli.context import read_settings, run
-from order_import.cli.output import amount, cell, moment, new_table, print_json, stdout
+from order_import.cli.output import (
+    STATE_STYLES,
+    amount,
+    cell,
+    in_words,
+    moment,
+    new_table,
+    print_json,
+    stdout,
+)
 from order_import.settings import Settings
-from order_import.words import STATE_STYLES, in_words
 from storage.queries import OrderLine
 from streams.clock import now
 
-_CODES = [code.value for codes in (BlockerCode, WaitingReason, SkipReason) for code in codes]
 _AGO = re.compile(r"^(\d{1,5})([mhd])$")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
@@ -41,9 +47,14 @@ def parse_since(text: str) -> datetime:
         ) from None
 
 
-def _parse_reason(text: str) -> str:
-    if text not in _CODES:
-        raise typer.BadParameter(f"expected one of {', '.join(_CODES)}")
+def parse_reason(text: str) -> str:
+    """Read the code of a reason.
+
+    Raises:
+        typer.BadParameter: It is none.
+    """
+    if text not in REASON_CODES:
+        raise typer.BadParameter(f"expected one of {', '.join(REASON_CODES)}")
     return text
 
 
@@ -53,7 +64,7 @@ def orders(
     reason: Annotated[
         str | None,
         typer.Option(
-            metavar="CODE", parser=_parse_reason, help=f"For one reason: {', '.join(_CODES)}."
+            metavar="CODE", parser=parse_reason, help=f"For one reason: {', '.join(REASON_CODES)}."
         ),
     ] = None,
     since: Annotated[

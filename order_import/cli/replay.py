@@ -10,12 +10,11 @@ from typing import Annotated, NamedTuple
 
 import typer
 
-from models.blockers import BlockerCode
-from models.outcome import SkipReason, WaitingReason
+from models.outcome import REASON_CODES
 from models.replay import Replay, ReplayResult, ReplayState, Selection
 from order_import.bootstrap import connect_storage
 from order_import.cli.context import REFUSED, CommandRefused, read_settings, run
-from order_import.cli.orders import parse_since
+from order_import.cli.orders import parse_reason, parse_since
 from order_import.cli.output import print_json, stderr, stdout
 from order_import.cli.replay_view import (
     dry_run_as_json,
@@ -42,7 +41,6 @@ from order_import.settings import Settings
 from storage.port import Storage
 from streams.clock import now
 
-_CODES = [code.value for codes in (BlockerCode, SkipReason, WaitingReason) for code in codes]
 _NOTHING = "no order is selected by this; nothing to replay"
 
 
@@ -66,17 +64,13 @@ class Asked(NamedTuple):
         return {"from_topic": {name: at for name, at in times.items() if at is not None}}
 
 
-def _parse_reason(text: str) -> str:
-    if text not in _CODES:
-        raise typer.BadParameter(f"expected one of {', '.join(_CODES)}")
-    return text
-
-
 def replay(
     store: Annotated[str | None, typer.Option(metavar="ID", help="Of one store.")] = None,
     reason: Annotated[
         str | None,
-        typer.Option(metavar="CODE", parser=_parse_reason, help=f"One of {', '.join(_CODES)}."),
+        typer.Option(
+            metavar="CODE", parser=parse_reason, help=f"One of {', '.join(REASON_CODES)}."
+        ),
     ] = None,
     sku: Annotated[
         str | None, typer.Option(metavar="SKU", help="Seller or catalog SKU that blocks.")

@@ -6,7 +6,10 @@ from typing import NamedTuple
 
 from aiokafka.admin import AIOKafkaAdminClient
 
+from models import keys
 from models.errors import BrokerUnavailable
+from models.reference_data import Listing, Product, Store
+from models.topics import TopicName
 from order_import.bootstrap import kafka_options, new_producer
 from order_import.operations.lag import broker_errors
 from order_import.settings import Settings
@@ -23,6 +26,26 @@ class Message(NamedTuple):
     value: bytes | None
     store_id: str | None = None
     """For the `store-id` header."""
+
+
+def store_message(store: Store) -> Message:
+    """Return the message that publishes a store's settings, all of them."""
+    value = store.model_dump_json(exclude_none=True).encode()
+    return Message(TopicName.STORES, store.store_id, value)
+
+
+def listing_message(listing: Listing) -> Message:
+    """Return the message that publishes which catalog SKU a seller SKU is matched to."""
+    value = listing.model_dump_json(exclude_none=True).encode()
+    return Message(
+        TopicName.LISTINGS, keys.listing_key(listing.store_id, listing.seller_sku), value
+    )
+
+
+def product_message(product: Product) -> Message:
+    """Return the message that publishes a product, as Commerce would."""
+    value = product.model_dump_json(exclude_none=True).encode()
+    return Message(TopicName.PRODUCTS, product.sku, value)
 
 
 class SendingBroke(BrokerUnavailable):

@@ -82,6 +82,17 @@ class Summary:
         """How many orders have which result."""
         return {result.value: self.orders[result] for result in ReplayResult}
 
+    @property
+    def largest_causes(self) -> list[tuple[str, str | None, CauseTotal]]:
+        """What blocks, by code and SKU, the cause of most orders first."""
+        causes = [(code, sku, total) for (code, sku), total in self.causes.items()]
+        return sorted(causes, key=lambda cause: -cause[2].orders)
+
+    @property
+    def examples(self) -> list[ReplayAnswer]:
+        """Some answers: of each result the first ones."""
+        return [answer for answers in self.first.values() for answer in answers][: 2 * FIRST]
+
     def add(self, answer: ReplayAnswer) -> None:
         """Count one order's answer."""
         self.orders[answer.result] += 1
@@ -215,6 +226,24 @@ async def cancel(storage: Storage, wanted: str, at: datetime) -> bool:
     return await storage.transact(work)
 
 
+async def find_replay(storage: Storage, wanted: str) -> Replay | None:
+    """Return a replay; None if there is none of this id.
+
+    Raises:
+        StorageUnavailable: The database does not answer.
+    """
+    return await storage.look(lambda view: view.replay(wanted))
+
+
+async def newest_replays(storage: Storage, limit: int) -> Sequence[Replay]:
+    """Return the replays that were begun last, the newest first.
+
+    Raises:
+        StorageUnavailable: The database does not answer.
+    """
+    return await storage.look(lambda view: view.replays(running=False, limit=limit))
+
+
 async def follow(storage: Storage, wanted: str) -> AsyncGenerator[Replay, None]:
     """Give a replay as it goes on, until it is over. Nothing is given if there is none.
 
@@ -222,7 +251,7 @@ async def follow(storage: Storage, wanted: str) -> AsyncGenerator[Replay, None]:
     """
     while True:
         with suppress(TransientStorageError):
-            replay = await storage.look(lambda view: view.replay(wanted))
+            replay = await find_replay(storage, wanted)
             if replay is None:
                 return
             yield replay

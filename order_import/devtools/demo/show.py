@@ -16,6 +16,7 @@ from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from models.errors import BrokerUnavailable, TransientStorageError
+from models.labels import system_message
 from models.messages import TopicPartition
 from models.outcome import ImportState
 from order_import.bootstrap import connect_reader
@@ -25,7 +26,6 @@ from order_import.devtools.demo.traffic import Phase, make_phases
 from order_import.operations.lag import LagMeter
 from order_import.operations.publish import send_messages
 from order_import.settings import Settings
-from order_import.words import system_message
 from storage.queries import Reader, Standing
 from streams.clock import now
 
