@@ -60,14 +60,21 @@ class Told:
 
 
 def tell(messages: list[Message], refused: set[str]) -> dict[str, Told]:
-    """Give what is told of each order by `store/order`; refused messages tell nothing."""
+    """Return what is told of each order by `store/order`; refused messages tell nothing.
+
+    Where partitions were added, an order has messages on several, and any may be decided first.
+    """
     told: dict[str, Told] = {}
+    alone: dict[tuple[str, int], Told] = {}
     for message in messages:
         body = message.body
         # One that nobody can read and nobody refused is missed elsewhere: among the poison.
         if message.place not in refused and {"store_id", "amazon_order_id"} <= body.keys():
             key = f"{body['store_id']}/{body['amazon_order_id']}"
             told.setdefault(key, Told()).hear(body)
+            alone.setdefault((key, message.partition), Told()).hear(body)
+    for (key, _), heard in alone.items():
+        told[key].ever_ready |= heard.ever_ready
     return told
 
 
