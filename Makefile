@@ -20,6 +20,10 @@ PYTEST := $(BIN)/python -m pytest
 COMPILE := $(BIN)/python -m piptools compile --quiet --generate-hashes --strip-extras --allow-unsafe \
 	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-header \
 	--annotation-style line
+# What builds the package, and one dependency group of pyproject.toml: one requirement a line.
+GROUP = $(BIN)/python -c 'import tomllib; \
+	project = tomllib.load(open("pyproject.toml", "rb")); \
+	print(*project["build-system"]["requires"], *project["dependency-groups"]["$(1)"], sep="\n")'
 
 # Downloads trust what this machine trusts, a company's own authority included.
 CA_BUNDLE := $(wildcard /etc/ssl/certs/ca-certificates.crt)
@@ -62,6 +66,14 @@ proofs: $(INSTALLED) ## Run for an hour what `make test` runs for seconds: rando
 unit: $(INSTALLED) ## Run the tests that need no server
 	@$(PYTEST) tests/unit
 
+.PHONY: coverage
+coverage: $(INSTALLED) ## Measure which branches the unit and model tests reach; fail under a floor
+	@$(BIN)/coverage erase
+	@$(BIN)/coverage run -m pytest -q -n auto tests/model tests/unit
+	@$(BIN)/coverage combine --quiet
+	@$(BIN)/coverage report
+	@$(BIN)/coverage report --include 'handlers/*,models/*' --format total --fail-under 98
+
 .PHONY: contract
 contract: $(INSTALLED) ## Run what every storage must promise; TEST_MONGO=mongodb://… runs it on a MongoDB of your own
 	@$(PYTEST) -n auto tests/contract
@@ -86,12 +98,13 @@ faults-wire: $(INSTALLED) ## The part of it that sends odd bytes: 20,000 records
 	@$(BIN)/python -m tests.faults.wire $(ARGS)
 
 .PHONY: check
-check: lint type unit ## Run what should pass before every commit
+check: lint type unit ## Run everything that should pass before a commit
 
 .PHONY: lint
-lint: $(INSTALLED) ## Check style, formatting and who imports whom
+lint: $(INSTALLED) ## Check style, formatting, spelling and who imports whom
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+	@$(BIN)/typos
 	@$(BIN)/lint-imports
 
 .PHONY: type
@@ -99,7 +112,7 @@ type: $(INSTALLED) ## Check types
 	@$(BIN)/mypy
 
 .PHONY: format
-format: $(INSTALLED) ## Format the code, and mend what can be mended
+format: $(INSTALLED) ## Format the code, and fix what Ruff can fix
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
@@ -119,49 +132,43 @@ screenshots: $(INSTALLED) ## Take the pictures of docs/console.md anew, of the d
 	@$(BIN)/python -m tests.browser.screenshots
 
 .PHONY: lock
-lock: $(INSTALLED) ## Write requirements*.txt anew from pyproject.toml; UPGRADE=1 takes newer versions
-	@$(BIN)/python -c 'import tomllib; \
-		told = tomllib.load(open("pyproject.toml", "rb")); \
-		print(*told["build-system"]["requires"], *told["dependency-groups"]["dev"], sep="\n")' \
-		> $(VENV)/dev.in
-	@$(COMPILE) $(if $(UPGRADE),--upgrade) -o requirements.txt pyproject.toml
-	@$(COMPILE) $(if $(UPGRADE),--upgrade) -o requirements-dev.txt -c requirements.txt \
+lock: $(INSTALLED) ## Update requirements/*.txt from pyproject.toml; UPGRADE=1 takes newer versions
+	@$(call GROUP,dev) > $(VENV)/dev.in
+	@$(COMPILE) $(if $(UPGRADE),--upgrade) -o requirements/worker.txt pyproject.toml
+	@$(COMPILE) $(if $(UPGRADE),--upgrade) -o requirements/dev.txt -c requirements/worker.txt \
 		--extra embedded pyproject.toml $(VENV)/dev.in
-	@$(BIN)/python -c 'import tomllib; \
-		told = tomllib.load(open("pyproject.toml", "rb")); \
-		print(*told["build-system"]["requires"], *told["dependency-groups"]["bench"], sep="\n")' \
-		> $(VENV)/bench.in
-	@# Quix Streams wants an older pydantic; all else is what the program itself has.
-	@sed -n 's/^\([a-z0-9._-]*==[^ ]*\).*/\1/p' requirements.txt | grep -v '^pydantic' \
+	@$(call GROUP,bench) > $(VENV)/bench.in
+	@# Quix Streams needs an older pydantic; everything else is what the program itself has.
+	@sed -n 's/^\([a-z0-9._-]*==[^ ]*\).*/\1/p' requirements/worker.txt | grep -v '^pydantic' \
 		> $(VENV)/bench-constraints.txt
-	@$(COMPILE) $(if $(UPGRADE),--upgrade) -o requirements-bench.txt -c $(VENV)/bench-constraints.txt \
-		--extra embedded pyproject.toml $(VENV)/bench.in
+	@$(COMPILE) $(if $(UPGRADE),--upgrade) -o requirements/bench.txt \
+		-c $(VENV)/bench-constraints.txt --extra embedded pyproject.toml $(VENV)/bench.in
 
 .PHONY: clean
 clean: ## Remove .venv and caches; data directories stay
-	@rm -rf $(VENV) $(BENCH_VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis dist
+	@rm -rf $(VENV) $(BENCH_VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage .coverage.* dist
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# A changed lock makes .venv anew: no package stays that is no longer asked for.
-$(LOCKED): requirements-dev.txt
+# A changed lock recreates .venv, so that no package stays that is no longer needed.
+$(LOCKED): requirements/dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
 		echo "Python 3.11 or newer is needed. On Debian: apt install python3 python3-venv" >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
 		echo "Python's venv module is missing. On Debian: apt install python3-venv" >&2; exit 1; }
 	@echo "Installing into $(VENV) (once; about 110 MB to download)"
 	@$(PYTHON) -m venv --clear $(VENV)
-	@$(PIP) install --require-hashes -r requirements-dev.txt
+	@$(PIP) install --require-hashes -r requirements/dev.txt
 	@touch $@
 
 $(INSTALLED): $(LOCKED) pyproject.toml
 	@$(PIP) install --no-index --no-deps --no-build-isolation --editable .
 	@touch $@
 
-$(BENCH_INSTALLED): requirements-bench.txt pyproject.toml
+$(BENCH_INSTALLED): requirements/bench.txt pyproject.toml
 	@echo "Installing what is compared into $(BENCH_VENV)"
 	@$(PYTHON) -m venv --clear $(BENCH_VENV)
 	@$(BENCH_VENV)/bin/python -m pip --disable-pip-version-check --quiet install \
-		--require-hashes -r requirements-bench.txt
+		--require-hashes -r requirements/bench.txt
 	@$(BENCH_VENV)/bin/python -m pip --disable-pip-version-check --quiet install \
 		--no-index --no-deps --no-build-isolation --editable .
 	@touch $@
