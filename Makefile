@@ -1,7 +1,7 @@
 # Every command of this project. `make` alone lists them.
 #
-# `make run` and `make test` need nothing before them: they install what is missing into .venv,
-# from hashed locks, and a second time they start at once. Another Python: make PYTHON=python3.13 run
+# `make run` and `make test` need no other command first: they install what is missing into .venv,
+# from hashed locks; the second time they start at once. Another Python: make PYTHON=python3.13 run
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -50,7 +50,7 @@ run: $(INSTALLED) ## Start everything on this machine, with sample traffic; Ctrl
 
 .PHONY: test
 test: $(INSTALLED) ## Run all quick tests: unit, model, contract, integration, and a few faults of each kind
-	@# What takes longest begins first. The controls prove the checker of faults: `make proofs`.
+	@# The longest tests begin first. The controls prove the checker of faults: `make proofs`.
 	@$(PYTEST) -n auto --no-loadscope-reorder --durations=25 \
 		--ignore tests/faults/test_controls.py tests/faults tests/integration tests/contract tests/model tests/unit
 
@@ -75,7 +75,7 @@ coverage: $(INSTALLED) ## Measure which branches the unit and model tests reach;
 	@$(BIN)/coverage report --include 'handlers/*,models/*' --format total --fail-under 98
 
 .PHONY: contract
-contract: $(INSTALLED) ## Run what every storage must promise; TEST_MONGO=mongodb://… runs it on a MongoDB of your own
+contract: $(INSTALLED) ## Run the contract of every storage; TEST_MONGO=mongodb://… TEST_KAFKA=host:port use your servers
 	@$(PYTEST) -n auto tests/contract
 
 .PHONY: browser
@@ -84,24 +84,24 @@ browser: $(INSTALLED) ## Run the console's tests in a real browser; needs chromi
 	@$(PYTEST) tests/browser
 
 .PHONY: faults
-faults: $(INSTALLED) ## Break everything under load for an hour, have it checked, write docs/faults.md; goes on where it was
+faults: $(INSTALLED) ## Break everything under load for an hour, check the result, write docs/faults.md; resumes where it stopped
 	@$(BIN)/python -m tests.faults.inprocess
 	@$(BIN)/python -m tests.faults.wire
 	@$(BIN)/python -m tests.faults $(ARGS)
 
 .PHONY: faults-inprocess
-faults-inprocess: $(INSTALLED) ## The part of it that needs no server: every crash, 10,000 seeds, 100,000 inputs
+faults-inprocess: $(INSTALLED) ## The part that needs no server: every crash, 10,000 seeds, 100,000 inputs
 	@$(BIN)/python -m tests.faults.inprocess $(ARGS)
 
 .PHONY: faults-wire
-faults-wire: $(INSTALLED) ## The part of it that sends odd bytes: 20,000 records through a real broker
+faults-wire: $(INSTALLED) ## The part that sends odd bytes: 20,000 records through a real broker
 	@$(BIN)/python -m tests.faults.wire $(ARGS)
 
 .PHONY: check
 check: lint type unit ## Run everything that should pass before a commit
 
 .PHONY: lint
-lint: $(INSTALLED) ## Check style, formatting, spelling and who imports whom
+lint: $(INSTALLED) ## Check style, formatting, spelling and the direction of imports
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/typos
@@ -117,7 +117,7 @@ format: $(INSTALLED) ## Format the code, and fix what Ruff can fix
 	@$(BIN)/ruff format .
 
 .PHONY: bench
-bench: $(BENCH_INSTALLED) ## Measure it beside other ways to write it; writes docs/performance.md
+bench: $(BENCH_INSTALLED) ## Measure it against other ways to write it; writes docs/performance.md
 	@$(BENCH_VENV)/bin/python -m bench $(ARGS)
 
 .PHONY: bench-console
@@ -127,7 +127,7 @@ bench-console: $(INSTALLED) ## Measure the console's pages at 1,000,000 orders (
 ##@ Maintain
 
 .PHONY: screenshots
-screenshots: $(INSTALLED) ## Take the pictures of docs/console.md anew, of the demo's orders; needs chromium
+screenshots: $(INSTALLED) ## Retake the pictures of docs/console.md from the demo's orders; needs chromium
 	@$(BIN)/python -m tests.browser.needs
 	@$(BIN)/python -m tests.browser.screenshots
 
@@ -165,7 +165,7 @@ $(INSTALLED): $(LOCKED) pyproject.toml
 	@touch $@
 
 $(BENCH_INSTALLED): requirements/bench.txt pyproject.toml
-	@echo "Installing what is compared into $(BENCH_VENV)"
+	@echo "Installing the contenders into $(BENCH_VENV)"
 	@$(PYTHON) -m venv --clear $(BENCH_VENV)
 	@$(BENCH_VENV)/bin/python -m pip --disable-pip-version-check --quiet install \
 		--require-hashes -r requirements/bench.txt
