@@ -190,11 +190,11 @@ _CAPITALS: Final = {"sellerSku": "SellerSKU"}
 """The one name that has more than its first letter in capitals."""
 
 
-def capitalised(value: Any) -> Any:
+def capitalized(value: Any) -> Any:
     """Write the names of a lower-camel-case notification as the schema has them."""
     if isinstance(value, dict):
         return {
-            _CAPITALS.get(name, name[:1].upper() + name[1:]): capitalised(part)
+            _CAPITALS.get(name, name[:1].upper() + name[1:]): capitalized(part)
             for name, part in value.items()
         }
-    return [capitalised(part) for part in value] if isinstance(value, list) else value
+    return [capitalized(part) for part in value] if isinstance(value, list) else value

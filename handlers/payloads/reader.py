@@ -150,7 +150,7 @@ def _open_envelope(message: Object) -> list[tuple[str, object]]:
 def _find_orders(message: Object, at: str) -> Sequence[_Body | _Problem] | None:
     """Find the orders of a message that is in no envelope; None if it has no form's names."""
     if "notificationType" in message:
-        message = notifications.capitalised(message)
+        message = notifications.capitalized(message)
     if "NotificationType" in message:
         return [_find_notification(message, at)]
     if not document.MARKS.isdisjoint(message):

@@ -1,4 +1,4 @@
-"""The judgement: an order becomes a Commerce order, is blocked, or is what the policy says."""
+"""The judgment: an order becomes a Commerce order, is blocked, or is what the policy says."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
