@@ -79,7 +79,7 @@ def order_to_document(record: OrderRecord, *, is_new: bool) -> Document:
 
 
 def outcome_to_document(record: OrderRecord) -> Document:
-    """Give the fields that a judgement changes."""
+    """Give the fields that a judgment changes."""
     outcome = record.outcome
     imported: Document = {
         "state": outcome.state,

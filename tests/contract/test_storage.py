@@ -317,7 +317,7 @@ async def test_times_come_back_in_utc_to_the_millisecond(storage: Tested) -> Non
     assert stored.order.purchase_date.utcoffset() == timedelta(0)
 
 
-async def test_a_judgement_changes_the_outcome_and_leaves_the_details(storage: Tested) -> None:
+async def test_a_judgment_changes_the_outcome_and_leaves_the_details(storage: Tested) -> None:
     record = a_record(order=a_full_order())
     await write(storage, orders=[new(record)])
     blocked = replace(record, outcome=a_block(), depends_on=("product:SKU-1",))

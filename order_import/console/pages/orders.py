@@ -66,7 +66,7 @@ async def orders(request: Request) -> Response:
             errors["sort"] = (text, {"n": str(SORTABLE)})
     if asked.query.buyer is not None and place is None:
         await audit(request, "searched-buyer", "")
-    newer, older = _neighbours(listed, place, asked.query.sort, forward=before is None)
+    newer, older = _neighbors(listed, place, asked.query.sort, forward=before is None)
     return await render(
         request,
         "orders.html",
@@ -145,7 +145,7 @@ async def _are_surely_too_many(context: ConsoleContext, query: OrderQuery) -> bo
     return sum(one.get(state, 0) for one in of for state in query.states) > SORTABLE
 
 
-def _neighbours(
+def _neighbors(
     listed: _Listed, place: Cursor | None, sort: OrderSort, *, forward: bool
 ) -> tuple[Cursor | None, Cursor | None]:
     """Give where the pages before and after this one begin."""
