@@ -149,7 +149,7 @@ lock: $(INSTALLED) ## Write requirements*.txt anew from pyproject.toml; UPGRADE=
 	@$(BIN)/python -c 'import tomllib; \
 		told = tomllib.load(open("pyproject.toml", "rb")); \
 		print(*told["dependency-groups"]["docs"], sep="\n")' > $(VENV)/docs.in
-	@$(COMPILE) $(if $(UPGRADE),--upgrade) -o requirements-docs.txt $(VENV)/docs.in
+	@$(COMPILE) $(if $(UPGRADE),--upgrade) -o requirements/docs.txt $(VENV)/docs.in
 
 .PHONY: clean
 clean: ## Remove .venv and caches; data directories stay
@@ -180,9 +180,9 @@ $(BENCH_INSTALLED): requirements-bench.txt pyproject.toml
 		--no-index --no-deps --no-build-isolation --editable .
 	@touch $@
 
-$(DOCS_INSTALLED): requirements-docs.txt
+$(DOCS_INSTALLED): requirements/docs.txt
 	@echo "Installing MkDocs into $(DOCS_VENV)"
 	@$(PYTHON) -m venv --clear $(DOCS_VENV)
 	@$(DOCS_VENV)/bin/python -m pip --disable-pip-version-check --quiet install \
-		--require-hashes -r requirements-docs.txt
+		--require-hashes -r requirements/docs.txt
 	@touch $@
