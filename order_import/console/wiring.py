@@ -21,7 +21,7 @@ from order_import.console.replay_adapter import StoredReplays
 from order_import.console.system_message import count_ahead
 from order_import.settings import Settings
 from order_import.web import ConsoleServer
-from order_import.worker import collect_less_often
+from order_import.worker import tune_gc
 from streams.clock import now
 
 
@@ -62,7 +62,7 @@ async def serve_console(settings: Settings) -> None:
         counting = asyncio.create_task(count_ahead(context))
         server = ConsoleServer(build_app(context))
         checking = asyncio.create_task(_check_layout(settings, server))
-        collect_less_often()
+        tune_gc()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, server.stop)
