@@ -21,14 +21,14 @@ from order_import.operations.publish import SendingBroke
 from order_import.operations.redrive import (
     MOST_AT_ONCE,
     MOST_REDRIVES,
-    Afterwards,
     Plan,
     Redriven,
+    RedriveOutcome,
     by_topic_and_code,
-    look_after,
     plan_for_all,
     plan_for_ids,
     redrive,
+    wait_for_outcome,
 )
 from order_import.settings import Settings
 from storage.mongo.dead_letters import MongoDeadLetters
@@ -145,7 +145,7 @@ def show_dead_letter(console: Console, view: DeadLetterView) -> None:
 
 
 def redrive_as_json(
-    plan: Plan, done: Redriven | None, after: Afterwards | None
+    plan: Plan, done: Redriven | None, outcome: RedriveOutcome | None
 ) -> dict[str, object]:
     """Return a redrive, planned or executed, for JSON output."""
     refused = {**plan.refused, **(done.refused if done else {})}
@@ -156,8 +156,8 @@ def redrive_as_json(
     }
     if done is not None:
         data["sent"] = [{"id": sent.dead_letter_id, "to": sent.to} for sent in done.sent]
-    if after is not None:
-        data["afterwards"] = after
+    if outcome is not None:
+        data["afterwards"] = outcome
     return data
 
 
@@ -179,14 +179,14 @@ def show_refusals(console: Console, refused: Mapping[str, str]) -> None:
         console.print(cell(f"Refused {dead_letter_id}: {why}", "red"))
 
 
-def show_afterwards(console: Console, after: Afterwards) -> None:
+def show_outcome(console: Console, outcome: RedriveOutcome) -> None:
     """Print the outcome of the dead letters that were sent."""
-    if after.taken:
-        console.print(cell(f"{after.taken} accepted by the worker", "green"))
-    for dead_letter_id, code in after.refused_again.items():
+    if outcome.taken:
+        console.print(cell(f"{outcome.taken} accepted by the worker", "green"))
+    for dead_letter_id, code in outcome.refused_again.items():
         console.print(cell(f"Refused again as {code}: {dead_letter_id}", "red"))
-    if after.unread:
-        console.print(f"{after.unread} not yet read by a worker")
+    if outcome.unread:
+        console.print(f"{outcome.unread} not yet read by a worker")
 
 
 def _size(size: int | None) -> str | None:
@@ -218,11 +218,11 @@ dead_letters = typer.Typer(
 
 
 class _Result(NamedTuple):
-    """A redrive. `done` and `after` are None if it was not executed."""
+    """A redrive. `done` and `outcome` are None if it was not executed."""
 
     plan: Plan
     done: Redriven | None
-    after: Afterwards | None
+    outcome: RedriveOutcome | None
 
 
 @dead_letters.command(name="list")
@@ -306,7 +306,7 @@ def redrive_dead_letters(
         print_json(redrive_as_json(*result))
     else:
         _show_result(result, execute=execute)
-    again = result.after.refused_again if result.after else {}
+    again = result.outcome.refused_again if result.outcome else {}
     if result.plan.refused or again or (result.done and result.done.refused):
         raise typer.Exit(REFUSED)
 
@@ -320,8 +320,8 @@ def _show_result(result: _Result, *, execute: bool) -> None:
     else:
         show_refusals(console, {**result.plan.refused, **result.done.refused})
         console.print(f"Sent {len(result.done.sent)} of {len(result.plan.dead_letters)}.")
-        if result.after is not None:
-            show_afterwards(console, result.after)
+        if result.outcome is not None:
+            show_outcome(console, result.outcome)
     if len(result.plan.dead_letters) + len(result.plan.refused) >= MOST_AT_ONCE:
         console.print(f"These are the oldest {MOST_AT_ONCE}; run it again for more.")
 
@@ -359,7 +359,7 @@ async def _redrive(
             return _Result(plan, None, None)
         done = await _send(plan, dead_letters, settings, quiet=quiet)
         reader = await stack.enter_async_context(connect_reader(settings))
-        return _Result(plan, done, await look_after(done.sent, reader, dead_letters, wait))
+        return _Result(plan, done, await wait_for_outcome(done.sent, reader, dead_letters, wait))
 
 
 async def _send(

@@ -55,7 +55,7 @@ class Sent:
 
 
 @dataclass(frozen=True, slots=True)
-class Afterwards:
+class RedriveOutcome:
     """The outcome: how many messages were accepted (`taken`), refused again, and not yet read."""
 
     taken: int
@@ -272,9 +272,9 @@ def by_topic_and_code(lines: Iterable[DeadLetterLine]) -> Mapping[tuple[str, str
     return dict(sorted(Counter((line.topic, line.code.value) for line in lines).items()))
 
 
-async def look_after(
+async def wait_for_outcome(
     sent: Sequence[Sent], reader: Reader, dead_letters: MongoDeadLetters, within: float
-) -> Afterwards:
+) -> RedriveOutcome:
     """Wait until the worker has decided the messages sent, and return the outcome.
 
     Args:
@@ -298,7 +298,7 @@ async def look_after(
         new_ids = [message.to for message in decided[at : at + _QUERY_SIZE]]
         lines = await dead_letters.lines(new_ids)
         refused |= {new_id: line.code for new_id, line in lines.items()}
-    return Afterwards(len(decided) - len(refused), refused, len(sent) - len(decided))
+    return RedriveOutcome(len(decided) - len(refused), refused, len(sent) - len(decided))
 
 
 async def _find_decided(sent: Sequence[Sent], reader: Reader) -> Sequence[Sent]:
