@@ -1,7 +1,7 @@
 # Every command of this project. `make` alone lists them.
 #
-# `make run` and `make test` need nothing before them: they install what is missing into .venv,
-# from hashed locks, and a second time they start at once. Another Python: make PYTHON=python3.13 run
+# `make run` and `make test` need no other command first: they install what is missing into .venv,
+# from hashed locks; the second time they start at once. Another Python: make PYTHON=python3.13 run
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -20,6 +20,10 @@ PYTEST := $(BIN)/python -m pytest
 COMPILE := $(BIN)/python -m piptools compile --quiet --generate-hashes --strip-extras --allow-unsafe \
 	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-header \
 	--annotation-style line
+# What builds the package, and one dependency group of pyproject.toml: one requirement a line.
+GROUP = $(BIN)/python -c 'import tomllib; \
+	project = tomllib.load(open("pyproject.toml", "rb")); \
+	print(*project["build-system"]["requires"], *project["dependency-groups"]["$(1)"], sep="\n")'
 
 # Downloads trust what this machine trusts, a company's own authority included.
 CA_BUNDLE := $(wildcard /etc/ssl/certs/ca-certificates.crt)
@@ -46,7 +50,7 @@ run: $(INSTALLED) ## Start everything on this machine, with sample traffic; Ctrl
 
 .PHONY: test
 test: $(INSTALLED) ## Run all quick tests: unit, model, contract, integration, and a few faults of each kind
-	@# What takes longest begins first. The controls prove the checker of faults: `make proofs`.
+	@# The longest tests begin first. The controls prove the checker of faults: `make proofs`.
 	@$(PYTEST) -n auto --no-loadscope-reorder --durations=25 \
 		--ignore tests/faults/test_controls.py tests/faults tests/integration tests/contract tests/model tests/unit
 
@@ -62,8 +66,16 @@ proofs: $(INSTALLED) ## Run for an hour what `make test` runs for seconds: rando
 unit: $(INSTALLED) ## Run the tests that need no server
 	@$(PYTEST) tests/unit
 
+.PHONY: coverage
+coverage: $(INSTALLED) ## Measure which branches the unit and model tests reach; fail under a floor
+	@$(BIN)/coverage erase
+	@$(BIN)/coverage run -m pytest -q -n auto tests/model tests/unit
+	@$(BIN)/coverage combine --quiet
+	@$(BIN)/coverage report
+	@$(BIN)/coverage report --include 'handlers/*,models/*' --format total --fail-under 98
+
 .PHONY: contract
-contract: $(INSTALLED) ## Run what every storage must promise; TEST_MONGO=mongodb://… runs it on a MongoDB of your own
+contract: $(INSTALLED) ## Run the contract of every storage; TEST_MONGO=mongodb://… TEST_KAFKA=host:port use your servers
 	@$(PYTEST) -n auto tests/contract
 
 .PHONY: browser
@@ -72,26 +84,27 @@ browser: $(INSTALLED) ## Run the console's tests in a real browser; needs chromi
 	@$(PYTEST) tests/browser
 
 .PHONY: faults
-faults: $(INSTALLED) ## Break everything under load for an hour, have it checked, write docs/faults.md; goes on where it was
+faults: $(INSTALLED) ## Break everything under load for an hour, check the result, write docs/faults.md; resumes where it stopped
 	@$(BIN)/python -m tests.faults.inprocess
 	@$(BIN)/python -m tests.faults.wire
 	@$(BIN)/python -m tests.faults $(ARGS)
 
 .PHONY: faults-inprocess
-faults-inprocess: $(INSTALLED) ## The part of it that needs no server: every crash, 10,000 seeds, 100,000 inputs
+faults-inprocess: $(INSTALLED) ## The part that needs no server: every crash, 10,000 seeds, 100,000 inputs
 	@$(BIN)/python -m tests.faults.inprocess $(ARGS)
 
 .PHONY: faults-wire
-faults-wire: $(INSTALLED) ## The part of it that sends odd bytes: 20,000 records through a real broker
+faults-wire: $(INSTALLED) ## The part that sends odd bytes: 20,000 records through a real broker
 	@$(BIN)/python -m tests.faults.wire $(ARGS)
 
 .PHONY: check
-check: lint type unit ## Run what should pass before every commit
+check: lint type unit ## Run everything that should pass before a commit
 
 .PHONY: lint
-lint: $(INSTALLED) ## Check style, formatting and who imports whom
+lint: $(INSTALLED) ## Check style, formatting, spelling and the direction of imports
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+	@$(BIN)/typos
 	@$(BIN)/lint-imports
 
 .PHONY: type
@@ -99,12 +112,12 @@ type: $(INSTALLED) ## Check types
 	@$(BIN)/mypy
 
 .PHONY: format
-format: $(INSTALLED) ## Format the code, and mend what can be mended
+format: $(INSTALLED) ## Format the code, and fix what Ruff can fix
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
 .PHONY: bench
-bench: $(BENCH_INSTALLED) ## Measure it beside other ways to write it; writes docs/performance.md
+bench: $(BENCH_INSTALLED) ## Measure it against other ways to write it; writes docs/performance.md
 	@$(BENCH_VENV)/bin/python -m bench $(ARGS)
 
 .PHONY: bench-console
@@ -114,54 +127,48 @@ bench-console: $(INSTALLED) ## Measure the console's pages at 1,000,000 orders (
 ##@ Maintain
 
 .PHONY: screenshots
-screenshots: $(INSTALLED) ## Take the pictures of docs/console.md anew, of the demo's orders; needs chromium
+screenshots: $(INSTALLED) ## Retake the pictures of docs/console.md from the demo's orders; needs chromium
 	@$(BIN)/python -m tests.browser.needs
 	@$(BIN)/python -m tests.browser.screenshots
 
 .PHONY: lock
-lock: $(INSTALLED) ## Write requirements*.txt anew from pyproject.toml; UPGRADE=1 takes newer versions
-	@$(BIN)/python -c 'import tomllib; \
-		told = tomllib.load(open("pyproject.toml", "rb")); \
-		print(*told["build-system"]["requires"], *told["dependency-groups"]["dev"], sep="\n")' \
-		> $(VENV)/dev.in
-	@$(COMPILE) $(if $(UPGRADE),--upgrade) -o requirements.txt pyproject.toml
-	@$(COMPILE) $(if $(UPGRADE),--upgrade) -o requirements-dev.txt -c requirements.txt \
+lock: $(INSTALLED) ## Update requirements/*.txt from pyproject.toml; UPGRADE=1 takes newer versions
+	@$(call GROUP,dev) > $(VENV)/dev.in
+	@$(COMPILE) $(if $(UPGRADE),--upgrade) -o requirements/worker.txt pyproject.toml
+	@$(COMPILE) $(if $(UPGRADE),--upgrade) -o requirements/dev.txt -c requirements/worker.txt \
 		--extra embedded pyproject.toml $(VENV)/dev.in
-	@$(BIN)/python -c 'import tomllib; \
-		told = tomllib.load(open("pyproject.toml", "rb")); \
-		print(*told["build-system"]["requires"], *told["dependency-groups"]["bench"], sep="\n")' \
-		> $(VENV)/bench.in
-	@# Quix Streams wants an older pydantic; all else is what the program itself has.
-	@sed -n 's/^\([a-z0-9._-]*==[^ ]*\).*/\1/p' requirements.txt | grep -v '^pydantic' \
+	@$(call GROUP,bench) > $(VENV)/bench.in
+	@# Quix Streams needs an older pydantic; everything else is what the program itself has.
+	@sed -n 's/^\([a-z0-9._-]*==[^ ]*\).*/\1/p' requirements/worker.txt | grep -v '^pydantic' \
 		> $(VENV)/bench-constraints.txt
-	@$(COMPILE) $(if $(UPGRADE),--upgrade) -o requirements-bench.txt -c $(VENV)/bench-constraints.txt \
-		--extra embedded pyproject.toml $(VENV)/bench.in
+	@$(COMPILE) $(if $(UPGRADE),--upgrade) -o requirements/bench.txt \
+		-c $(VENV)/bench-constraints.txt --extra embedded pyproject.toml $(VENV)/bench.in
 
 .PHONY: clean
 clean: ## Remove .venv and caches; data directories stay
-	@rm -rf $(VENV) $(BENCH_VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis dist
+	@rm -rf $(VENV) $(BENCH_VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage .coverage.* dist
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# A changed lock makes .venv anew: no package stays that is no longer asked for.
-$(LOCKED): requirements-dev.txt
+# A changed lock recreates .venv, so that no package stays that is no longer needed.
+$(LOCKED): requirements/dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
 		echo "Python 3.11 or newer is needed. On Debian: apt install python3 python3-venv" >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
 		echo "Python's venv module is missing. On Debian: apt install python3-venv" >&2; exit 1; }
 	@echo "Installing into $(VENV) (once; about 110 MB to download)"
 	@$(PYTHON) -m venv --clear $(VENV)
-	@$(PIP) install --require-hashes -r requirements-dev.txt
+	@$(PIP) install --require-hashes -r requirements/dev.txt
 	@touch $@
 
 $(INSTALLED): $(LOCKED) pyproject.toml
 	@$(PIP) install --no-index --no-deps --no-build-isolation --editable .
 	@touch $@
 
-$(BENCH_INSTALLED): requirements-bench.txt pyproject.toml
-	@echo "Installing what is compared into $(BENCH_VENV)"
+$(BENCH_INSTALLED): requirements/bench.txt pyproject.toml
+	@echo "Installing the contenders into $(BENCH_VENV)"
 	@$(PYTHON) -m venv --clear $(BENCH_VENV)
 	@$(BENCH_VENV)/bin/python -m pip --disable-pip-version-check --quiet install \
-		--require-hashes -r requirements-bench.txt
+		--require-hashes -r requirements/bench.txt
 	@$(BENCH_VENV)/bin/python -m pip --disable-pip-version-check --quiet install \
 		--no-index --no-deps --no-build-isolation --editable .
 	@touch $@

@@ -18,7 +18,7 @@ from bench.console_fill import fill
 from order_import.bootstrap import connect_storage
 from order_import.console.access import Access
 from order_import.console.app import build_app
-from order_import.console.wiring import open_context
+from order_import.console.context import open_context
 from order_import.devtools.embedded.servers import EmbeddedServers
 from order_import.operations.install import create_topics
 from order_import.settings import Settings

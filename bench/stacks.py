@@ -15,7 +15,7 @@ from bench.records import ROOT
 
 PARTS = {
     "decode": "payloads to orders, commands and facts",
-    "decide": "policy, blockers and the page",
+    "decide": "policy, blockers and the unit of work",
     "gather": "reads from MongoDB, and documents to orders",
     "write": "orders to documents, and writes and commits to MongoDB",
     "encode": "events to JSON and headers",
@@ -117,7 +117,7 @@ def _part(frame: Frame) -> str | None:
     room, _, name = file.partition("/")
     match room:
         case "handlers":
-            if name == "events.py":
+            if name == "rules/decision_builder.py":
                 return "encode"
             decodes = name.startswith("payloads/") or function in {"parse", "_parse"}
             return "decode" if decodes else "decide"

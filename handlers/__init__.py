@@ -1,1 +1,1 @@
-"""Decisions: pure functions from order, settings and facts to a decision."""
+"""What happens when a message arrives: from its bytes to the decisions that are stored."""

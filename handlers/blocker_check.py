@@ -1,7 +1,8 @@
-"""The blocker-check stage: orders are judged again, for a changed fact, at a sync, in a replay.
+"""The blocker-check stage: orders are checked again for a changed fact, a sync or a replay.
 
-A command is one bounded step of a job. What is left to do is the next command of its chain, which
-goes into the outbox in the same transaction: others come in between, and a crash loses no step.
+A command is one bounded step of a job. The rest of the job is the next command of its chain, put
+into the outbox in the same transaction: other messages are processed in between, and a crash
+loses no step.
 """
 
 from collections.abc import Sequence
@@ -26,28 +27,28 @@ from models.replay import (
 from storage.port import Transaction
 
 STEP = 500
-"""How many orders one step checks again at most."""
-_ALONE = 1_000_000
-"""More than any transaction takes: a step has one of its own."""
+"""The most orders that one step checks."""
+_OWN_TRANSACTION = 1_000_000
+"""A weight above the limit of any transaction: each step gets one of its own."""
 STALLED = timedelta(minutes=1)
-"""After how long without a step a sync sends a replay's next step again."""
-AHEAD = timedelta(hours=1)
-"""How much later than the worker's own clock a sync can have been asked for."""
-_MOST_RUNNING = 100
+"""If a replay takes no step for this long, a sync sends its next step again."""
+MAX_AHEAD = timedelta(hours=1)
+"""How far the time of a requested sync may lie ahead of the worker's own clock."""
+_MAX_RUNNING = 100
 
 
 class BlockerCheckHandler(Handler[tuple[Incoming, Command | None]]):
     """See `handlers.handler.Handler`."""
 
     def parse(self, messages: Sequence[Incoming]) -> Sequence[tuple[Incoming, Command | None]]:
-        """Read commands; None for a message that is none."""
+        """Parse commands; None for a message that is not a command."""
         return [(message, _read(message)) for message in messages]
 
     @override
     def weight(self, parsed: tuple[Incoming, Command | None]) -> int:
-        """Return so much that each step has a transaction of its own."""
+        """Return a weight that gives each step a transaction of its own."""
         del parsed
-        return _ALONE
+        return _OWN_TRANSACTION
 
     async def handle(
         self,
@@ -62,9 +63,11 @@ class BlockerCheckHandler(Handler[tuple[Incoming, Command | None]]):
                 case None:
                     unit_of_work.dead_letter(message, _NO_COMMAND)
                 case Recheck():
-                    found = await transaction.orders_depending_on(command.fact, command.after, STEP)
-                    await _check_again(found, message, unit_of_work, transaction)
-                    _go_on(unit_of_work, command.fact, command, found)
+                    waiting = await transaction.orders_depending_on(
+                        command.fact, command.after, STEP
+                    )
+                    await _recheck(waiting, message, unit_of_work, transaction)
+                    _continue(unit_of_work, command.fact, command, waiting)
                 case Sync():
                     await self._sync(command, message, unit_of_work, transaction)
                 case ReplayStep():
@@ -77,7 +80,7 @@ class BlockerCheckHandler(Handler[tuple[Incoming, Command | None]]):
         unit_of_work: UnitOfWork,
         transaction: Transaction,
     ) -> None:
-        """Complete what Commerce has shipped, then check blocked orders; some at a time."""
+        """Complete what Commerce has shipped, then check blocked orders; one step at a time."""
         key = command.store_id or ALL_STORES
         if command.after is None:
             shipped = await transaction.shipped_commerce_orders(command.store_id, STEP)
@@ -85,7 +88,7 @@ class BlockerCheckHandler(Handler[tuple[Incoming, Command | None]]):
             unit_of_work.track(records.values(), shipped)
             for order in shipped:
                 decision = complete_shipped(
-                    records[order.key], order, unit_of_work.context_of(message)
+                    records[order.key], order, unit_of_work.context_for(message)
                 )
                 if decision is not None:
                     unit_of_work.add(decision)
@@ -93,14 +96,14 @@ class BlockerCheckHandler(Handler[tuple[Incoming, Command | None]]):
                 unit_of_work.outgoing.append(CommandMessage(key, command))
                 return
         blocked = await transaction.blocked_orders(command.store_id, command.after, STEP)
-        await _check_again(blocked, message, unit_of_work, transaction)
-        if _go_on(unit_of_work, key, command, blocked):
+        await _recheck(blocked, message, unit_of_work, transaction)
+        if _continue(unit_of_work, key, command, blocked):
             return
-        unit_of_work.facts.synced[key] = min(command.requested_at, unit_of_work.at + AHEAD)
+        unit_of_work.changes.synced[key] = min(command.requested_at, unit_of_work.at + MAX_AHEAD)
         if command.store_id is None:
-            for replay in await transaction.replays(running=True, limit=_MOST_RUNNING):
-                if unit_of_work.at - replay.moved_at > STALLED:  # its command never reached Kafka
-                    unit_of_work.outgoing.append(step_of(replay.replay_id, replay.step))
+            for replay in await transaction.replays(running=True, limit=_MAX_RUNNING):
+                if unit_of_work.at - replay.moved_at > STALLED:  # its command did not reach Kafka
+                    unit_of_work.outgoing.append(step_command(replay.replay_id, replay.step))
 
     async def _replay(
         self,
@@ -109,16 +112,16 @@ class BlockerCheckHandler(Handler[tuple[Incoming, Command | None]]):
         unit_of_work: UnitOfWork,
         transaction: Transaction,
     ) -> None:
-        """Check the orders of one step of a replay, and record what is said of each."""
+        """Check the orders of one step of a replay, and record the answer for each."""
         replay = await transaction.replay(command.replay_id)
         if replay is None:
             unit_of_work.dead_letter(message, _NO_REPLAY)
             return
         if not replay.is_running or command.step != replay.step:
-            return  # canceled, or a command that came twice
+            return  # canceled, or a repeated command
         keys = await transaction.replay_part(replay.replay_id, replay.step)
-        known = await transaction.orders(keys)
-        await unit_of_work.prepare(transaction, known.values())
+        stored = await transaction.orders(keys)
+        await unit_of_work.prepare(transaction, stored.values())
         answers: list[ReplayAnswer] = []
         for key in keys:
             record = unit_of_work.record(key)
@@ -127,39 +130,39 @@ class BlockerCheckHandler(Handler[tuple[Incoming, Command | None]]):
                 answers.append(ReplayAnswer(key, ReplayResult.REFUSED, reasons))
             else:
                 answers.append(
-                    unit_of_work.replay(record, unit_of_work.context_of(message), replay.replay_id)
+                    unit_of_work.replay(record, unit_of_work.context_for(message), replay.replay_id)
                 )
         after = replay.advanced(answers, unit_of_work.at)
-        unit_of_work.facts.answers.extend(
+        unit_of_work.changes.answers.extend(
             RecordedAnswer(replay.replay_id, answer, unit_of_work.at) for answer in answers
         )
-        unit_of_work.facts.replays.append(after)
+        unit_of_work.changes.replays.append(after)
         if after.is_running:
-            unit_of_work.outgoing.append(step_of(after.replay_id, after.step))
+            unit_of_work.outgoing.append(step_command(after.replay_id, after.step))
 
 
-def step_of(replay_id: str, step: int) -> CommandMessage:
-    """Return the command that takes a step of a replay."""
+def step_command(replay_id: str, step: int) -> CommandMessage:
+    """Return the command for a step of a replay."""
     return CommandMessage(replay_id, ReplayStep(replay_id=replay_id, step=step))
 
 
-async def _check_again(
-    found: Sequence[OrderRecord],
+async def _recheck(
+    records: Sequence[OrderRecord],
     message: Incoming,
     unit_of_work: UnitOfWork,
     transaction: Transaction,
 ) -> None:
-    await unit_of_work.prepare(transaction, found)
-    for record in found:
+    await unit_of_work.prepare(transaction, records)
+    for record in records:
         unit_of_work.recheck(
-            unit_of_work.record(record.key) or record, unit_of_work.context_of(message)
+            unit_of_work.record(record.key) or record, unit_of_work.context_for(message)
         )
 
 
-def _go_on(
+def _continue(
     unit_of_work: UnitOfWork, key: str, command: Recheck | Sync, checked: Sequence[OrderRecord]
 ) -> bool:
-    """Put the next command of the chain into the outbox if there may be more orders."""
+    """Put the next command of the chain into the outbox if more orders may be left."""
     if len(checked) < STEP:
         return False
     last = checked[-1]

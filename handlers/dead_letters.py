@@ -1,4 +1,4 @@
-"""Dead letters: what of a refused message is kept, bounded as it is stored and as it is sent."""
+"""Dead letters: the parts of a refused message that are kept, within the limits of both stores."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -11,12 +11,12 @@ MAX_VALUE_BYTES = MAX_MESSAGE_BYTES
 MAX_KEY_BYTES = MAX_MESSAGE_BYTES // 4
 MAX_HEADERS_BYTES = MAX_MESSAGE_BYTES // 4
 MAX_HEADERS = 1000
-"""The most of a message that is kept; together well below what a document and a topic take."""
+"""The most of a message that is kept: together well below the limits of a document and a topic."""
 
 _HEADER_BYTES = 48
-"""What a header takes beside its name and value: in BSON two documents' frames, its place in two
-arrays, two types and two lengths; on Kafka less."""
-_MAX_WORDS = 2000
+"""The overhead of a header, beside its name and value: in BSON two document frames, two array
+indexes, two types and two lengths; on Kafka less."""
+_MAX_TEXT = 2000
 
 
 def to_dead_letter(
@@ -27,9 +27,9 @@ def to_dead_letter(
     *,
     details_of: str | None = None,
 ) -> DeadLetter:
-    """Return the dead letter of a message, with its bytes as far as they are kept.
+    """Return the dead letter of a message, with its bytes up to the limits.
 
-    What is left out is only where the message came from, and the dead letter says so.
+    Bytes beyond the limits are only in the source topic, and the dead letter says so.
     """
     key, value = _cut(message.key, MAX_KEY_BYTES), _cut(message.value, MAX_VALUE_BYTES)
     headers = tuple(_kept(message.headers))
@@ -38,17 +38,17 @@ def to_dead_letter(
         "value": _left_out(message.value, value),
         "headers": _count_left_out(len(message.headers), len(headers)),
     }
-    parts = tuple(part for part, words in cut.items() if words)
-    words = refusal.message[:_MAX_WORDS]
+    parts = tuple(part for part, note in cut.items() if note)
+    text = refusal.message[:_MAX_TEXT]
     if parts:
-        told = ", ".join(f"{part}: {words}" for part, words in cut.items() if words)
-        words = f"{words}; not all of it is kept ({told})"
+        notes = ", ".join(f"{part}: {cut[part]}" for part in parts)
+        text = f"{text}; not all of it is kept ({notes})"
     return DeadLetter(
         topic=topic,
         partition=message.partition,
         offset=message.offset,
         code=refusal.code,
-        message=words,
+        message=text,
         key=key,
         value=value,
         headers=headers,
@@ -63,21 +63,21 @@ def _cut(raw: bytes | None, most: int) -> bytes | None:
     return raw if raw is None or len(raw) <= most else raw[:most]
 
 
-def _left_out(came: bytes | None, kept: bytes | None) -> str:
-    if came is kept or came is None or kept is None:
+def _left_out(received: bytes | None, kept: bytes | None) -> str:
+    if received is kept or received is None or kept is None:
         return ""
-    return f"{len(kept)} of {len(came)} bytes"
+    return f"{len(kept)} of {len(received)} bytes"
 
 
-def _count_left_out(came: int, kept: int) -> str:
-    return "" if came == kept else f"{kept} of {came}"
+def _count_left_out(received: int, kept: int) -> str:
+    return "" if received == kept else f"{kept} of {received}"
 
 
 def _kept(headers: Iterable[Header]) -> Iterable[Header]:
-    """Yield the headers that there is room for, in their order."""
+    """Yield the headers that fit, in their order."""
     room, count = MAX_HEADERS_BYTES, 0
     for name, value in headers:
-        # A name that is no text is kept as far as it can be written.
+        # Escape what UTF-8 cannot encode in a name.
         storable = name.encode(errors="backslashreplace").decode()
         size = _HEADER_BYTES + len(storable.encode()) + len(value or b"")
         if size > room:

@@ -1,4 +1,4 @@
-"""What a stage is: it reads messages, then decides them inside one transaction."""
+"""The protocol of a handler: parse messages, then handle them inside one transaction."""
 
 from collections.abc import Sequence
 from typing import Protocol, TypeVar
@@ -11,25 +11,21 @@ Parsed = TypeVar("Parsed")
 
 
 class Handler(Protocol[Parsed]):
-    """One agent's work on a batch."""
+    """What one agent does with a batch of messages."""
 
     def parse(self, messages: Sequence[Incoming]) -> Sequence[Parsed]:
-        """Make of the bytes what can be made of them without the database. Never raises.
-
-        Returns:
-            One value for each message, in their order.
-        """
+        """Parse the messages without the database, one value for each, in order. Never raise."""
         ...
 
     def weight(self, parsed: Parsed) -> int:
-        """Return how many orders a message may change: one transaction takes only so many."""
+        """Return how many orders a message may change: a transaction takes a limited number."""
         del parsed
         return 1
 
     def split(self, parsed: Parsed, weight: int) -> tuple[Parsed, Parsed] | None:
-        """Return a part of a message that weighs so much, and the rest; None if it has no parts.
+        """Return a part of a message with this weight, and the rest; None if it has no parts.
 
-        The parts of a message are decided in their order, each in a transaction of its own.
+        The parts of a message are handled in order, each in a transaction of its own.
         """
         del parsed, weight
         return None
@@ -37,8 +33,8 @@ class Handler(Protocol[Parsed]):
     async def handle(
         self, parsed: Sequence[Parsed], unit_of_work: UnitOfWork, transaction: Transaction
     ) -> None:
-        """Gather, decide, and put the decisions on the page.
+        """Read what is needed, decide, and add the decisions to the unit of work.
 
-        What was read may be of several partitions. It may run more than once for the same.
+        The messages may come from several partitions. The same messages may be handled again.
         """
         ...

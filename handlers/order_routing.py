@@ -1,4 +1,4 @@
-"""Routing: which order each part of a batch's messages is of, and what belongs to none.
+"""Routing: which store each order of a batch belongs to, and which orders belong to none.
 
 An Amazon order is one order in the whole installation, whatever store a message names (rule 22).
 """
@@ -6,18 +6,17 @@ An Amazon order is one order in the whole installation, whatever store a message
 from collections.abc import Iterable, Mapping, Sequence
 
 from handlers.payloads import ParseResult
-from handlers.payloads.result import joined, quoted
+from handlers.payloads.result import join_problems, quote_id
 from handlers.rules.stores import StoreMismatch, choose_store, name_store
 from handlers.unit_of_work import UnitOfWork
-from models import keys
 from models.amazon_order import AmazonOrder
 from models.messages import DeadLetterCode, Incoming, Rejection, header
 from models.reference_data import Store
 
 Orders = tuple[Incoming, ParseResult]
-"""A message and the orders it tells of."""
-News = tuple[str, AmazonOrder, Incoming]
-"""A `store/order` key, what is told of that order, and the message that tells it."""
+"""A message and its orders."""
+RoutedOrder = tuple[str, AmazonOrder, Incoming]
+"""A store id, an order of that store, and the message it came in."""
 
 _EXPECTED = (
     "store-id: expected a header, a store_id in the body, or a seller and marketplace that belong "
@@ -26,29 +25,27 @@ _EXPECTED = (
 
 
 def route(
-    parsed: Sequence[Orders],
-    holders: Mapping[str, str],
-    stores: Mapping[str, Store],
-    unit_of_work: UnitOfWork,
-) -> list[News]:
-    """Return each order with its key, in the order of the messages.
+    parsed: Sequence[Orders], holders: Mapping[str, str], unit_of_work: UnitOfWork
+) -> list[RoutedOrder]:
+    """Return each order with its store, in the order of the messages.
 
-    What belongs to no store, or to another one than it was sent for, is one dead letter for each
-    message. `holders` has the store of each Amazon order that is recorded; an order may move from
-    one that is not known. An order's details may come before it in the same batch.
+    A message with orders that belong to no store, or to another store than it was sent for, gets
+    one dead letter. `holders` has the store of each Amazon order that is recorded; an order may
+    move away from an unknown store. An order's details may come before it in the same batch.
     """
+    stores = unit_of_work.stock.stores
     named = [
         (name_store(order, _store_header(message), stores), order, message)
-        for message, reading in parsed
-        for order in reading.orders
+        for message, result in parsed
+        for order in result.orders
     ]
     holder_of = dict(holders)
     first_named: dict[str, str] = {}
     for store, order, _ in named:
         if store is not None:
             first_named.setdefault(order.amazon_order_id, store.store_id)
-    news: list[News] = []
-    # A message is named by its partition too: each counts its own offsets.
+    routed: list[RoutedOrder] = []
+    # The partition is part of the key: each partition counts its own offsets.
     refused: dict[tuple[int, int], list[tuple[AmazonOrder, StoreMismatch | None]]] = {}
     for store, order, message in named:
         order_id = order.amazon_order_id
@@ -57,15 +54,15 @@ def route(
             chosen = first_named.get(order_id)
         if isinstance(chosen, str):
             holder_of[order_id] = chosen
-            news.append((keys.order_key(chosen, order_id), order, message))
+            routed.append((chosen, order, message))
         else:
             refused.setdefault(_place(message), []).append((order, chosen))
-    for message, reading in parsed:
+    for message, result in parsed:
         if _place(message) in refused:
-            _refuse(unit_of_work, message, reading.refusal, refused[_place(message)], stores)
-        elif reading.refusal is not None:
-            unit_of_work.dead_letter(message, reading.refusal)
-    return news
+            _refuse(unit_of_work, message, result.refusal, refused[_place(message)])
+        elif result.refusal is not None:
+            unit_of_work.dead_letter(message, result.refusal)
+    return routed
 
 
 def _refuse(
@@ -73,13 +70,12 @@ def _refuse(
     message: Incoming,
     refusal: Rejection | None,
     orders: Sequence[tuple[AmazonOrder, StoreMismatch | None]],
-    stores: Mapping[str, Store],
 ) -> None:
-    """Add the one dead letter of a message, whatever else is wrong with it."""
+    """Add the one dead letter of a message, with everything that is wrong with it."""
     storeless = [order for order, mismatch in orders if mismatch is None]
     problems = [
         *([] if refusal is None else [refusal.message]),
-        *([_no_store(message, storeless, stores)] if storeless else []),
+        *([_no_store(message, storeless, unit_of_work.stock.stores)] if storeless else []),
         *_mismatches(orders),
     ]
     code = DeadLetterCode.UNKNOWN_STORE if storeless else DeadLetterCode.STORE_MISMATCH
@@ -91,37 +87,39 @@ def _refuse(
 
 
 def _mismatches(orders: Iterable[tuple[AmazonOrder, StoreMismatch | None]]) -> list[str]:
-    told = [
-        f"order {quoted(order.amazon_order_id)}: store {quoted(mismatch.holder)} has it, and it "
-        f"was sent for store {quoted(mismatch.sent_for)}"
+    problems = [
+        f"order {quote_id(order.amazon_order_id)}: store {quote_id(mismatch.holder)} has it, and "
+        f"it was sent for store {quote_id(mismatch.sent_for)}"
         for order, mismatch in orders
         if mismatch is not None
     ]
-    return [joined(told)] if told else []
+    return [join_problems(problems)] if problems else []
 
 
 def _no_store(message: Incoming, orders: Iterable[AmazonOrder], stores: Mapping[str, Store]) -> str:
-    """Say which orders of a message belong to no store, and why."""
-    which = [
-        f"order {quoted(order.amazon_order_id)}: {_why_no_store(message, order, stores)}"
+    """Return which orders of a message belong to no store, and why."""
+    problems = [
+        f"order {quote_id(order.amazon_order_id)}: {_why_no_store(message, order, stores)}"
         for order in orders
     ]
-    return f"{joined(which)}; {_EXPECTED}"
+    return f"{join_problems(problems)}; {_EXPECTED}"
 
 
 def _why_no_store(message: Incoming, order: AmazonOrder, stores: Mapping[str, Store]) -> str:
-    told = _store_header(message)
-    if told is not None:
-        return f"the header {quoted(told)} is no store's id"
+    store_id = _store_header(message)
+    if store_id is not None:
+        return f"the header {quote_id(store_id)} is no store's id"
     if order.marketplace_id is None:
         return "it names neither a store nor a marketplace"
-    there = [one.store_id for one in stores.values() if one.marketplace_id == order.marketplace_id]
-    known = f"stores {joined(sorted(there), ', ')} have" if there else "no known store has"
-    return f"{known} its marketplace {quoted(order.marketplace_id)}"
+    matching = sorted(
+        store.store_id for store in stores.values() if store.marketplace_id == order.marketplace_id
+    )
+    whose = f"stores {join_problems(matching, ', ')} have" if matching else "no known store has"
+    return f"{whose} its marketplace {quote_id(order.marketplace_id)}"
 
 
 def _waits_for(order: AmazonOrder) -> str | None:
-    """Return the order that a body only adds details to (items, address, buyer), if it does."""
+    """Return the id of the order if the body only adds details to it (items, address, buyer)."""
     only_details = order.status is None and order.last_update_date is None
     return order.amazon_order_id if only_details else None
 

@@ -1,4 +1,4 @@
-"""The order-updates stage: Commerce's own word on Commerce orders."""
+"""The order-updates stage: what Commerce reports about its orders."""
 
 from collections.abc import Sequence
 
@@ -21,7 +21,7 @@ class OrderUpdatesHandler(Handler[FactMessage[OrderUpdate]]):
     """See `handlers.handler.Handler`."""
 
     def parse(self, messages: Sequence[Incoming]) -> Sequence[FactMessage[OrderUpdate]]:
-        """Read updates."""
+        """Parse order updates."""
         return [read_fact(message, OrderUpdate, deletable=False) for message in messages]
 
     async def handle(
@@ -30,32 +30,32 @@ class OrderUpdatesHandler(Handler[FactMessage[OrderUpdate]]):
         unit_of_work: UnitOfWork,
         transaction: Transaction,
     ) -> None:
-        """Move Commerce orders on, free what is canceled, and let go of what is counted."""
+        """Update Commerce orders, and release what is canceled or already counted."""
         await unit_of_work.lock(transaction)
-        wanted = {_order_of(told.fact) for told in parsed if told.fact is not None}
-        orders = await transaction.commerce_orders(wanted)
+        order_ids = {_commerce_order_id(update.fact) for update in parsed if update.fact}
+        orders = await transaction.commerce_orders(order_ids)
         records = await transaction.orders({order.key for order in orders.values()})
         unit_of_work.track(records.values(), orders.values())
         skus = {reservation.sku for order in orders.values() for reservation in order.reservations}
         versions = await transaction.product_versions(skus)
         counted_as_of = {sku: stocked.product.as_of for sku, stocked in versions.items()}
-        for told in parsed:
-            if told.fact is None:
-                unit_of_work.dead_letter(told.message, told.refusal or _NO_SUCH_ORDER)
+        for update in parsed:
+            if update.fact is None:
+                unit_of_work.dead_letter(update.message, update.refusal or _NO_SUCH_ORDER)
                 continue
-            order = unit_of_work.commerce_order(_order_of(told.fact))
+            order = unit_of_work.commerce_order(_commerce_order_id(update.fact))
             record = None if order is None else unit_of_work.record(order.key)
             if order is None or record is None:
-                unit_of_work.dead_letter(told.message, _NO_SUCH_ORDER)
+                unit_of_work.dead_letter(update.message, _NO_SUCH_ORDER)
                 continue
-            context = unit_of_work.context_of(told.message)
-            decision = apply_update(record, order, told.fact, counted_as_of, context)
+            context = unit_of_work.context_for(update.message)
+            decision = apply_update(record, order, update.fact, counted_as_of, context)
             if decision is not None:
                 unit_of_work.add(decision)
         await unit_of_work.request_recheck_of_released(transaction)
 
 
-def _order_of(update: OrderUpdate) -> str:
+def _commerce_order_id(update: OrderUpdate) -> str:
     if update.commerce_order_id is not None:
         return update.commerce_order_id
     return keys.commerce_order_id(

@@ -1,4 +1,4 @@
-"""The fact stages: stores, products and listings as upstream tells them. Newer wins."""
+"""The reference-data stages: stores, products and listings from upstream. The newest wins."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ Fact = TypeVar("Fact", bound=BaseModel)
 
 @dataclass(frozen=True, slots=True)
 class FactMessage(Generic[Fact]):
-    """A message of a fact topic, read: the fact, what it deletes, or why it was not taken."""
+    """A parsed message of a reference-data topic: the fact, the key it deletes, or the refusal."""
 
     message: Incoming
     fact: Fact | None = None
@@ -32,7 +32,7 @@ class FactMessage(Generic[Fact]):
 
 
 def read_fact(message: Incoming, model: type[Fact], *, deletable: bool) -> FactMessage[Fact]:
-    """Read one fact; a null value deletes what the key names."""
+    """Parse one fact; a null value deletes what the key names."""
     value = message.value
     if value is None:
         key = (message.key or b"").decode(errors="replace")
@@ -69,31 +69,31 @@ def _refusal(code: DeadLetterCode, message: str) -> Rejection:
 def _newest(
     parsed: Sequence[FactMessage[Fact]],
     unit_of_work: UnitOfWork,
-    known: dict[str, Fact],
+    stored: dict[str, Fact],
     key_of: Callable[[Fact], str],
     at: Callable[[Fact], datetime],
     *,
-    told_stays: bool = False,
+    keep_deleted: bool = False,
 ) -> tuple[dict[str, Fact], set[str]]:
-    """Return the facts that are newer than what is known, and the keys of those deleted.
+    """Return the facts that are newer than the stored ones, and the keys of the deleted ones.
 
-    `told_stays` says that what was told of a deleted one is kept all the same.
+    With `keep_deleted`, a deletion does not remove what was received before it.
     """
     changed: dict[str, Fact] = {}
     deleted: set[str] = set()
-    for told in parsed:
-        if told.refusal is not None:
-            unit_of_work.dead_letter(told.message, told.refusal)
-        elif told.deletes is not None:
-            deleted.add(told.deletes)
-            if not told_stays:
-                known.pop(told.deletes, None)
-                changed.pop(told.deletes, None)
-        elif told.fact is not None:
-            key = key_of(told.fact)
-            stored = known.get(key)
-            if stored is None or at(told.fact) >= at(stored):
-                known[key] = changed[key] = told.fact
+    for update in parsed:
+        if update.refusal is not None:
+            unit_of_work.dead_letter(update.message, update.refusal)
+        elif update.deletes is not None:
+            deleted.add(update.deletes)
+            if not keep_deleted:
+                stored.pop(update.deletes, None)
+                changed.pop(update.deletes, None)
+        elif update.fact is not None:
+            key = key_of(update.fact)
+            old = stored.get(key)
+            if old is None or at(update.fact) >= at(old):
+                stored[key] = changed[key] = update.fact
                 deleted.discard(key)
     return changed, deleted
 
@@ -102,7 +102,7 @@ class StoresHandler(Handler[FactMessage[Store]]):
     """See `handlers.handler.Handler`."""
 
     def parse(self, messages: Sequence[Incoming]) -> Sequence[FactMessage[Store]]:
-        """Read stores. A store cannot be deleted: its orders are still there."""
+        """Parse stores. A store cannot be deleted: its orders are still there."""
         return [read_fact(message, Store, deletable=False) for message in messages]
 
     async def handle(
@@ -111,16 +111,16 @@ class StoresHandler(Handler[FactMessage[Store]]):
         unit_of_work: UnitOfWork,
         transaction: Transaction,
     ) -> None:
-        """Keep the newest word on each store, and wake the orders that wait on it."""
+        """Keep the newest settings of each store, and recheck the orders that depend on it."""
         await unit_of_work.lock(transaction)
         changed, _ = _newest(
             parsed,
             unit_of_work,
-            dict(unit_of_work.stores),
-            lambda one: one.store_id,
-            lambda one: one.updated_at,
+            dict(unit_of_work.stock.stores),
+            lambda store: store.store_id,
+            lambda store: store.updated_at,
         )
-        unit_of_work.facts.stores.extend(changed.values())
+        unit_of_work.changes.stores.extend(changed.values())
         await unit_of_work.request_recheck(transaction, map(keys.depends_on_store, changed))
 
 
@@ -128,7 +128,7 @@ class ProductsHandler(Handler[FactMessage[Product]]):
     """See `handlers.handler.Handler`."""
 
     def parse(self, messages: Sequence[Incoming]) -> Sequence[FactMessage[Product]]:
-        """Read products."""
+        """Parse products."""
         return [read_fact(message, Product, deletable=True) for message in messages]
 
     async def handle(
@@ -139,17 +139,23 @@ class ProductsHandler(Handler[FactMessage[Product]]):
     ) -> None:
         """Keep the newest count of each product.
 
-        What Commerce has acknowledged up to that count is in it already, and is held no more
-        (rule 10).
+        The count already includes what Commerce has acknowledged by then, so those units are no
+        longer reserved (rule 10).
         """
         await unit_of_work.lock(transaction)
-        told = await transaction.product_versions({one.fact.sku for one in parsed if one.fact})
-        known = {sku: stocked.product for sku, stocked in told.items()}
-        changed, deleted = _newest(
-            parsed, unit_of_work, known, lambda one: one.sku, lambda one: one.as_of, told_stays=True
+        versions = await transaction.product_versions(
+            {update.fact.sku for update in parsed if update.fact}
         )
-        unit_of_work.facts.products.extend(changed.values())
-        unit_of_work.facts.deleted_products.extend(deleted)
+        changed, deleted = _newest(
+            parsed,
+            unit_of_work,
+            {sku: stocked.product for sku, stocked in versions.items()},
+            lambda product: product.sku,
+            lambda product: product.as_of,
+            keep_deleted=True,
+        )
+        unit_of_work.changes.products.extend(changed.values())
+        unit_of_work.changes.deleted_products.extend(deleted)
         counted_as_of = {sku: product.as_of for sku, product in changed.items()}
         for order in await transaction.acknowledged_orders_reserving(changed.keys()):
             kept, counted = release_counted(order, counted_as_of)
@@ -168,7 +174,7 @@ class ListingsHandler(Handler[FactMessage[Listing]]):
     """See `handlers.handler.Handler`."""
 
     def parse(self, messages: Sequence[Incoming]) -> Sequence[FactMessage[Listing]]:
-        """Read listings."""
+        """Parse listings."""
         return [read_fact(message, Listing, deletable=True) for message in messages]
 
     async def handle(
@@ -179,16 +185,16 @@ class ListingsHandler(Handler[FactMessage[Listing]]):
     ) -> None:
         """Keep the newest match of each seller SKU."""
         await unit_of_work.lock(transaction)
-        known = await transaction.listings({_listing_of(one.fact) for one in parsed if one.fact})
+        stored = await transaction.listings({update.fact.key for update in parsed if update.fact})
         changed, deleted = _newest(
-            parsed, unit_of_work, dict(known), _listing_of, lambda one: one.updated_at
+            parsed,
+            unit_of_work,
+            dict(stored),
+            lambda listing: listing.key,
+            lambda listing: listing.updated_at,
         )
-        unit_of_work.facts.listings.extend(changed.values())
-        unit_of_work.facts.deleted_listings.extend(deleted)
+        unit_of_work.changes.listings.extend(changed.values())
+        unit_of_work.changes.deleted_listings.extend(deleted)
         await unit_of_work.request_recheck(
-            transaction, {f"listing:{key}" for key in changed.keys() | deleted}
+            transaction, map(keys.depends_on_listing, changed.keys() | deleted)
         )
-
-
-def _listing_of(listing: Listing) -> str:
-    return keys.listing_key(listing.store_id, listing.seller_sku)

@@ -1,1 +1,1 @@
-"""Data: frozen values with no behaviour that needs a clock, a broker or a database."""
+"""Values: frozen data, with no behavior that needs a clock, a broker or a database."""

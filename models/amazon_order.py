@@ -1,4 +1,4 @@
-"""What Amazon says of an order, in one form whatever payload it came in."""
+"""An Amazon order in one form, whatever payload it came in."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ class AmazonStatus(StrEnum):
     PENDING_AVAILABILITY = "PendingAvailability"
     PENDING = "Pending"
     UNKNOWN = "Unknown"
-    """A status Amazon has and this program has not: never importable."""
+    """A status that this program does not know: never importable."""
     UNFULFILLABLE = "Unfulfillable"
     UNSHIPPED = "Unshipped"
     PARTIALLY_SHIPPED = "PartiallyShipped"
@@ -28,12 +28,12 @@ class AmazonStatus(StrEnum):
 
     @property
     def rank(self) -> int:
-        """How far along its life an order of this status is (rule 15's order of statuses)."""
+        """How far along its life an order with this status is (rule 15's order of statuses)."""
         return _RANKS[self]
 
     @property
     def is_past_pending(self) -> bool:
-        """Whether Amazon has prices for an order of this status (rule 5)."""
+        """Whether Amazon has prices for an order with this status (rule 5)."""
         return self.rank > AmazonStatus.UNKNOWN.rank
 
 
@@ -55,14 +55,14 @@ class SalesChannel(StrEnum):
 
 
 MAX_LINES = 1000
-"""The most lines an order may have: more is no order, and its events would outgrow a message."""
+"""The most lines of an order. With more, its events would outgrow a message."""
 
 TEXT_LENGTH = 1000
 ASIN_LENGTH = 64
 REASON_LENGTH = 200
 
 Text = Annotated[str, AfterValidator(lambda text: text[:TEXT_LENGTH])]
-"""Words for people, cut off where no one reads on: an order is worth more than its title."""
+"""Text for people, cut off at a length that no one reads: an order is worth more than its title."""
 
 
 class Buyer(Value):
@@ -85,7 +85,7 @@ class Address(Value):
 
 
 class Package(Value):
-    """A parcel on its way."""
+    """A shipped parcel."""
 
     carrier: str | None = None
     tracking_number: str | None = None
@@ -104,20 +104,20 @@ class OrderItem(Value):
     price: Money | None = None
     tax: Money | None = None
     buyer_requested_cancel: bool | None = None
-    """Whether the buyer asks to cancel this line (rule 6); `None` if nothing was said of it."""
+    """Whether the buyer asks to cancel this line (rule 6); None if that is unknown."""
     cancel_reason: Annotated[str, AfterValidator(lambda text: text[:REASON_LENGTH])] | None = None
     """Why the buyer asks, in Amazon's words."""
 
 
 class Completeness(IntEnum):
-    """What is known of a line, beside its quantity. It only ever grows (rule 5)."""
+    """How much is known of a line, besides its quantity. It only ever grows (rule 5)."""
 
     ANNOUNCED = 0
-    """Notifications alone named the line."""
+    """Only notifications have named the line."""
     PROVISIONAL = 1
-    """A body of an order that was pending: Amazon gives no prices then."""
+    """A body of a pending order: Amazon gives no prices then."""
     COMPLETE = 2
-    """A body of an order past pending, whether it has prices or not."""
+    """A body of an order past pending, with or without prices."""
 
 
 class LineClock(NamedTuple):
@@ -125,14 +125,14 @@ class LineClock(NamedTuple):
 
     quantity_at: datetime | None
     request_at: datetime | None
-    """When it was last said whether the buyer asks to cancel the line."""
+    """When it was last known whether the buyer asks to cancel the line."""
     details_at: datetime | None
-    """SKU, title, price and tax; `None` while only notifications named the line."""
+    """SKU, title, price and tax; None while only notifications have named the line."""
     completeness: Completeness
 
 
 class CancelRequest(NamedTuple):
-    """What was last said of a cancellation request for all lines at once (rule 6)."""
+    """The last cancellation request for all lines at once (rule 6)."""
 
     requested: bool
     at: datetime | None
@@ -140,27 +140,27 @@ class CancelRequest(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Clocks:
-    """When each part of an order was last updated (rule 15), where that differs from the order.
+    """When each part of an order was last updated (rule 15), if not together with the order.
 
-    A field or a line that is not here was updated at the order's `last_update_date`, and such a
+    A field or line that is missing here was updated at the order's `last_update_date`, and such a
     line is complete. `None` is older than any time.
     """
 
     fields: Mapping[str, datetime | None] = field(default_factory=dict)
-    """By the name of the field; those of the buyer are `buyer.name` and so on."""
+    """By field name; those of the buyer are `buyer.name` and so on."""
     lines: Mapping[str, LineClock] = field(default_factory=dict)
     """By `order_item_id`."""
     listed_at: datetime | None = None
-    """When a body last listed all lines of the order: one that it does not name has no units."""
+    """When a body last listed all lines of the order: a line that it leaves out has no units."""
     cancel_request: CancelRequest | None = None
-    """It holds for lines that are first told later, too."""
+    """It also applies to lines that come later."""
 
 
 class AmazonOrder(Value):
-    """All that one payload, or all payloads so far, told of one order.
+    """What one payload, or all payloads so far, say about one order.
 
-    A field that is `None` was not told. `items_complete` says that a body has listed all lines
-    of the order, or the last of them; a notification never does.
+    A field that is `None` is unknown. `items_complete` says that a body has listed all lines of the
+    order, or the last of them; a notification never does.
     """
 
     amazon_order_id: Identifier
@@ -181,7 +181,7 @@ class AmazonOrder(Value):
     items: tuple[OrderItem, ...] = Field(default=(), max_length=MAX_LINES)
     items_complete: bool = False
     items_expected: int | None = Field(default=None, ge=0, le=1_000_000_000)
-    """How many units the order has in all, where Amazon counts them."""
+    """How many units the order has in all, if Amazon counts them."""
     buyer_requested_cancel: bool | None = None
     """Whether the buyer asks to cancel the order, or a line of it (rule 6)."""
     shipping_service: str | None = None
@@ -190,10 +190,10 @@ class AmazonOrder(Value):
     is_notification: bool = False
     """Whether this is an announcement: it brings status and quantities, and no details."""
     clocks: Clocks = Field(default_factory=Clocks)
-    """Of an order as known. One payload has one time for all that it tells."""
+    """The clocks of a stored order. Everything in one payload has the same time."""
 
     def updated_at(self, name: str) -> datetime | None:
-        """Return when a field that was told was last updated."""
+        """Return when a known field was last updated."""
         return self.clocks.fields.get(name, self.last_update_date)
 
     def line_clock(self, order_item_id: str) -> LineClock:
@@ -202,8 +202,8 @@ class AmazonOrder(Value):
         return self.clocks.lines.get(order_item_id) or LineClock(at, at, at, Completeness.COMPLETE)
 
     @property
-    def pieces_counted(self) -> int | None:
-        """Amazon's own count of the units of the order, unless a later list of lines beats it."""
+    def units_expected(self) -> int | None:
+        """Amazon's own count of the order's units, unless a list of all lines is newer."""
         counted_at, listed_at = self.updated_at("items_expected"), self.clocks.listed_at
         if listed_at is not None and (counted_at is None or counted_at < listed_at):
             return None

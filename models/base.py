@@ -1,4 +1,4 @@
-"""What every value has in common: frozen, tolerant of unknown fields, times in UTC."""
+"""What all values have in common: frozen, tolerant of unknown fields, times in UTC."""
 
 from datetime import UTC, datetime
 from typing import Annotated
@@ -13,7 +13,7 @@ class Value(BaseModel):
 
 
 def to_utc(moment: datetime) -> datetime:
-    """Give the same moment in UTC, cut to the millisecond that MongoDB keeps.
+    """Return the same moment in UTC, cut to the millisecond, as MongoDB stores it.
 
     A time without an offset is taken as UTC, as Amazon means it.
 
@@ -28,14 +28,14 @@ def to_utc(moment: datetime) -> datetime:
 
 
 def _written_out(value: object) -> object:
-    """Refuse bare numbers: whether they count seconds, milliseconds or days is a guess."""
+    """Reject bare numbers: they may count seconds, milliseconds or days."""
     if isinstance(value, datetime) or (isinstance(value, str) and not value.strip().isdigit()):
         return value
     raise ValueError("expected an ISO 8601 date-time")
 
 
 UtcTime = Annotated[datetime, BeforeValidator(_written_out), AfterValidator(to_utc)]
-"""A moment, always with an offset of zero, in milliseconds."""
+"""A moment in UTC, to the millisecond."""
 
 Identifier = Annotated[
     str,
@@ -43,7 +43,7 @@ Identifier = Annotated[
         strip_whitespace=True, min_length=1, max_length=128, pattern=r"^[^/\x00-\x1f]+$"
     ),
 ]
-"""An id that becomes a part of a key: no slash, no control character, at most 128 long."""
+"""An id that becomes part of a key: no slash, no control character, at most 128 characters."""
 
 Sku = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f]+$")]
 """A seller or catalog SKU. A slash is allowed: a SKU is always the last part of a key."""

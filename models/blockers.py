@@ -8,7 +8,7 @@ from models.base import Value
 
 
 class BlockerCode(StrEnum):
-    """The cause of a block. Stable for ever."""
+    """The cause of a block. These codes never change."""
 
     NOT_IN_CATALOG = "not-in-catalog"
     DISABLED = "disabled"
@@ -29,8 +29,8 @@ class Blocker(Value):
     """One cause, for one product of one order (rules 7 to 9).
 
     `required` and `available` are units, over all lines of the order that need the product;
-    `available` is `None` where the product is unknown or its stock is not managed. `similar_sku`
-    is a SKU that the catalog has instead, if one differs by case, blanks or Unicode form alone.
+    `available` is `None` if the product is unknown or its stock is not managed. `similar_sku` is a
+    SKU in the catalog that differs only by case, blanks or Unicode form, if there is one.
     """
 
     code: BlockerCode
@@ -43,7 +43,5 @@ class Blocker(Value):
     remedy: str
     similar_sku: str | None = Field(
         default=None,
-        description=(
-            "A SKU that the catalog has, and that differs by case, blanks or Unicode form alone"
-        ),
+        description=("A SKU in the catalog that differs only by case, blanks or Unicode form"),
     )

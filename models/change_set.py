@@ -1,4 +1,4 @@
-"""TODO models.change_set."""
+"""What one transaction stores: the changes that a batch of messages has decided."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -14,10 +14,10 @@ from models.replay import RecordedAnswer, Replay, ReplayPart
 
 @dataclass(frozen=True, slots=True)
 class OrderWrite:
-    """An order to store: new, or with what was added to its history.
+    """An order to store: a new one, or one with additions to its history.
 
-    `details` says whether anything besides its outcome changed. `moved_from` is the key under
-    which a new one was stored before, with its history so far (rule 22).
+    `details` says whether anything besides the outcome has changed. `moved_from` is the key under
+    which a new order was stored before, with its history so far (rule 22).
     """
 
     record: OrderRecord
@@ -29,13 +29,13 @@ class OrderWrite:
 
 @dataclass(slots=True)
 class ChangeSet:
-    """All that one batch of messages changes, stored in one transaction or not at all."""
+    """All changes of one batch of messages, stored in one transaction or not at all."""
 
     orders: list[OrderWrite] = field(default_factory=list)
     new_commerce_orders: list[CommerceOrder] = field(default_factory=list)
     changed_commerce_orders: list[CommerceOrder] = field(default_factory=list)
     reserved: dict[str, int] = field(default_factory=dict)
-    """Units taken (positive) or free again (negative), per catalog SKU."""
+    """Units reserved (positive) or released (negative), per catalog SKU."""
     stores: list[Store] = field(default_factory=list)
     products: list[Product] = field(default_factory=list)
     deleted_products: list[str] = field(default_factory=list)
@@ -43,12 +43,12 @@ class ChangeSet:
     deleted_listings: list[str] = field(default_factory=list)
     dead_letters: list[DeadLetter] = field(default_factory=list)
     claimed: list[str] = field(default_factory=list)
-    """Ids of dead letters whose details an order has taken up."""
+    """Ids of dead letters whose details an order has claimed."""
     events: list[Event] = field(default_factory=list)
     offset_resets: list[OffsetReset] = field(default_factory=list)
     replays: list[Replay] = field(default_factory=list)
     answers: list[RecordedAnswer] = field(default_factory=list)
-    """What replays said of orders. An answer that is there already stays."""
+    """The answers of replays for orders. An answer that is already stored stays."""
     replay_parts: list[ReplayPart] = field(default_factory=list)
     synced: dict[str, datetime] = field(default_factory=dict)
-    """When the syncs were requested that are carried out to the end, per store or `ALL_STORES`."""
+    """When the completed syncs were requested, per store or `ALL_STORES`."""

@@ -1,4 +1,4 @@
-"""The ledger: how far each source partition is decided and published, and what is to go out."""
+"""Checkpoints: how far a partition is decided and published, and what is still to be published."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -12,22 +12,22 @@ Outgoing = Event | CommandMessage | DeadLetter
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """Where a source partition stands.
+    """How far a partition has been processed.
 
-    Everything before `committed_offset` is decided and stored; of that, everything but `outbox` is
-    published. Of the message at `committed_offset` the first `part` orders are decided, too, and
-    `part_refused` says whether its dead letter is given. `epoch` counts its owners, `step` the
-    transactions that moved it: a stored checkpoint moves only from the epoch and step its owner
-    last saw. That is the fence against a second owner, and how an owner learns whether a commit
-    without an answer happened. `topic_id` is Kafka's own of the topic it is a checkpoint in: one
-    that is created anew has the same name.
+    Everything before `committed_offset` is decided and stored, and all of that except `outbox` is
+    published. Of the message at `committed_offset`, the first `part` orders are decided, too, and
+    `part_refused` says whether its dead letter has been added. `epoch` counts the owners, `version`
+    the transactions that have advanced the checkpoint: a transaction updates it only if epoch and
+    version are those its owner last saw. This fences off a second owner, and tells an owner whether
+    a commit without an answer succeeded. `topic_id` is Kafka's id of the topic: a topic that was
+    recreated has the same name and another id.
     """
 
     source: TopicPartition
     committed_offset: int
     outbox: tuple[Outgoing, ...] = ()
     epoch: int = 0
-    step: int = 0
+    version: int = 0
     topic_id: str | None = None
     part: int = 0
     part_refused: bool = False
@@ -40,16 +40,22 @@ class Checkpoint:
         *,
         part_refused: bool = False,
     ) -> "Checkpoint":
-        """Give the checkpoint after one more transaction."""
-        moved = replace(self, committed_offset=committed_offset, outbox=outbox, step=self.step + 1)
-        return replace(moved, part=part, part_refused=part_refused)
+        """Return the checkpoint after one more transaction."""
+        return replace(
+            self,
+            committed_offset=committed_offset,
+            outbox=outbox,
+            version=self.version + 1,
+            part=part,
+            part_refused=part_refused,
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class OffsetReset:
-    """A checkpoint that was not in its log any more, and where reading went on.
+    """A checkpoint that lay outside its log, and the offset at which reading resumed.
 
-    Kafka had deleted what was to be read next, or the topic was created anew.
+    Kafka had deleted the next message, or the topic was recreated.
     """
 
     source: TopicPartition
@@ -59,5 +65,5 @@ class OffsetReset:
 
     @property
     def lost(self) -> int | None:
-        """How many offsets were deleted unread; None where the topic is another one."""
+        """How many offsets were deleted unread; None if the topic was recreated."""
         return self.found - self.expected if self.found > self.expected else None

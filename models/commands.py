@@ -1,7 +1,7 @@
-"""Commands on `order-import.commands`: internal, but written so that a person can read them.
+"""Commands on `order-import.commands`: internal, but readable for people.
 
-Each is one bounded step. A step that leaves more to do puts the next command of its chain into the
-outbox, in the transaction that takes the step.
+Each command is one bounded step. A step that leaves more to do puts the next command of its chain
+into the outbox, in its own transaction.
 """
 
 from typing import Annotated, Literal
@@ -11,22 +11,22 @@ from pydantic import Field, TypeAdapter
 from models.base import UtcTime, Value
 
 ALL_STORES = "all"
-"""In the place of a store's id: a sync of all stores."""
+"""Used in place of a store id: a sync of all stores."""
 
 
 MAX_KEY = 300
-"""No key is longer: two ids of at most 128 letters, and what stands before and between them."""
+"""The maximum length of a key: two ids of at most 128 characters, with prefix and separator."""
 
 
 class OrderCursor(Value):
-    """The last order of a step, of orders sorted by purchase date and key."""
+    """The last order of a step; orders are sorted by purchase date and key."""
 
     purchase_date: UtcTime | None
     key: str = Field(max_length=MAX_KEY)
 
 
 class Recheck(Value):
-    """Check the orders again that wait for a fact, oldest purchase first (rule 12)."""
+    """Check the orders again that depend on a fact, oldest purchase first (rule 12)."""
 
     command: Literal["recheck"] = "recheck"
     fact: str = Field(
@@ -36,11 +36,11 @@ class Recheck(Value):
 
 
 class Sync(Value):
-    """The next sync: check all blocked orders again, and complete what Commerce has shipped."""
+    """Check all blocked orders again, and complete the orders that Commerce has shipped."""
 
     command: Literal["sync"] = "sync"
     store_id: str | None = Field(
-        default=None, max_length=MAX_KEY, description="One store only; all when absent"
+        default=None, max_length=MAX_KEY, description="Only this store; all stores if absent"
     )
     requested_at: UtcTime
     after: OrderCursor | None = None

@@ -1,9 +1,10 @@
-"""TODO models.commerce_order."""
+"""Commerce orders: the orders in Commerce, their lines, and the units they reserve."""
 
 from dataclasses import dataclass
 from datetime import datetime
 
 from models.amazon_order import FulfillmentChannel, OrderItem
+from models.keys import order_key
 from models.money import Money
 from models.reference_data import CommerceStatus
 
@@ -28,12 +29,12 @@ class CommerceLine:
 class CommerceOrder:
     """An order in Commerce, made from one Amazon order.
 
-    `lines` are as they are now; one that is gone stays, with no units, and every line keeps the
-    product it stood for when it became one. `reservations` is what the order still keeps from
-    others: emptied when it is canceled, shrunk when it is amended, and product by product as
-    Commerce's own count includes it. `acknowledged_at` is when Commerce first spoke of it,
-    `updated_at` when it last did. `grown_at` is when more units were last reserved for it: until
-    Commerce speaks of it from then on, it is not acknowledged.
+    `lines` are as they are now: a removed line stays without units, and every line keeps its
+    original product. `reservations` are the units that the order still keeps from other orders:
+    removed when it is canceled, reduced when it is amended, and removed product by product as
+    Commerce's own count includes them. `acknowledged_at` is when Commerce first sent an update of
+    the order, `updated_at` when it last did. `grown_at` is when more units were last reserved: the
+    order is not acknowledged until Commerce sends an update from then on.
     """
 
     commerce_order_id: str
@@ -56,5 +57,15 @@ class CommerceOrder:
 
     @property
     def key(self) -> str:
-        """`store/order` of the Amazon order it stands for."""
-        return f"{self.store_id}/{self.amazon_order_id}"
+        """`store/order` of its Amazon order."""
+        return order_key(self.store_id, self.amazon_order_id)
+
+    @property
+    def currency(self) -> str | None:
+        """The currency of the total, else the one that all prices share, else None."""
+        if self.total is not None:
+            return self.total.currency
+        currencies = {
+            line.item.price.currency for line in self.lines if line.item.price is not None
+        }
+        return currencies.pop() if len(currencies) == 1 else None

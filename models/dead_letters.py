@@ -1,4 +1,4 @@
-"""The dead letters as people handle them: listed, looked at, and marked when redriven."""
+"""Dead letters: refused messages, as they are stored, listed and redriven."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,12 +9,12 @@ from models.messages import DeadLetterCode, Header
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """A message that was not taken, with its bytes as they came.
+    """A refused message, with its bytes as received.
 
     `details_of` is set for an order's details (items, address, buyer) that came before the order
-    and name no store: the order takes them up when it comes. `cut` names the parts (`key`, `value`,
-    `headers`) that are not kept whole. `last_offset` is set where one dead letter stands for
-    several messages, from `offset` on, which Kafka's format does not let through.
+    and name no store: the order claims them when it comes. `cut` names the parts (`key`, `value`,
+    `headers`) that are not kept whole. `last_offset` is set if one dead letter stands for several
+    messages, from `offset` on, that are invalid in Kafka's own format.
     """
 
     topic: str
@@ -37,17 +37,17 @@ class DeadLetter:
 
 
 COUNT_HEADER = "redrive-count"
-"""How often a message was redriven before it came."""
+"""How often a message had been redriven before."""
 
 _MOST_DIGITS = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Redrive:
-    """One time a dead letter was redriven: the `count` of its chain by then, and where it went.
+    """One redrive of a dead letter: the `count` of its chain by then, and its target.
 
-    `to` is `topic:partition:offset` of the new message. Refused again, that is its dead letter's
-    id.
+    `to` is `topic:partition:offset` of the new message. If that is refused again, it is the id of
+    its dead letter.
     """
 
     at: datetime
@@ -57,10 +57,10 @@ class Redrive:
 
 @dataclass(frozen=True, slots=True)
 class DeadLetterFilter:
-    """Which dead letters to list. `None` leaves a question out.
+    """Which dead letters to list. `None` matches all.
 
-    `is_open` asks for those that nothing was done about yet: neither redriven themselves,
-    nor taken up when the order came whose details they are.
+    `is_open` selects those that nothing has been done about: neither redriven, nor claimed by the
+    order whose details they are.
     """
 
     code: DeadLetterCode | None = None
@@ -72,11 +72,11 @@ class DeadLetterFilter:
 
 @dataclass(frozen=True, slots=True)
 class DeadLetterLine:
-    """A dead letter as one line of a list: nothing of its value, which may be a buyer's.
+    """A dead letter as one line of a list, without its value, which may have personal data.
 
-    `size` counts the bytes of the value, None where there is none. `chain` is how often the
-    message was redriven, as this dead letter or as an earlier one. `claimed` are details that came
-    before their order, and were taken up when it came. `cut` names the parts that are not whole.
+    `size` is the length of the value in bytes, None if there is none. `chain` is how often the
+    message was redriven, as this dead letter or an earlier one. `claimed` are details that came
+    before their order and were claimed by it. `cut` names the parts that are not kept whole.
     """
 
     dead_letter_id: str
@@ -94,20 +94,20 @@ class DeadLetterLine:
 
 @dataclass(frozen=True, slots=True)
 class StoredDeadLetter:
-    """A dead letter with its bytes, and when it was redriven."""
+    """A dead letter with its bytes, and its redrives."""
 
     dead_letter: DeadLetter
     redriven: tuple[Redrive, ...]
 
     @property
     def chain(self) -> int:
-        """How often the message was redriven, as this dead letter or as an earlier one."""
-        return chain_of(self.dead_letter.headers, self.redriven)
+        """How often the message was redriven, as this dead letter or an earlier one."""
+        return count_redrives(self.dead_letter.headers, self.redriven)
 
 
-def chain_of(headers: Sequence[Header], redriven: Sequence[Redrive]) -> int:
-    """Give how often a message was redriven: by its last count header, or by its marks."""
-    told = [value for name, value in headers if name == COUNT_HEADER]
-    last = (told[-1] if told else None) or b""
+def count_redrives(headers: Sequence[Header], redriven: Sequence[Redrive]) -> int:
+    """Return how often a message was redriven: by its last count header, or by its redrives."""
+    counts = [value for name, value in headers if name == COUNT_HEADER]
+    last = (counts[-1] if counts else None) or b""
     earlier = int(last) if last.isdigit() and len(last) <= _MOST_DIGITS else 0
     return max([earlier, *(redrive.count for redrive in redriven)])

@@ -1,4 +1,4 @@
-"""A decision about one order: what is stored, what is told, and what it does to the stock."""
+"""A decision about one order: what is stored, what is published, and what it does to the stock."""
 
 from dataclasses import dataclass
 
@@ -9,10 +9,10 @@ from models.order_record import HistoryEntry, OrderRecord
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What follows from one message for one order. Nothing has happened yet.
+    """What one message changes in one order. Nothing has happened yet.
 
-    `history` is None where nothing happened that is worth telling again. `reserves` and `releases`
-    are units the order holds from now on, and no longer holds.
+    `history` is None if there is nothing new to record. `reserves` and `releases` are units that
+    the order reserves from now on, and no longer reserves.
     """
 
     record: OrderRecord

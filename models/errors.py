@@ -1,28 +1,28 @@
-"""Exceptions: a broken machine, never a refusal. No message has a driver's words in it.
+"""Exceptions: failures of the systems around, never a refusal. No message quotes a driver.
 
 OrderImportError
-  x TransientStorageError   the database, just now: try again
-  |  x StorageUnavailable   it does not answer; what it did is unknown
-  |  x StorageBusy          it answers, and another transaction is in the way: nothing was stored
-  x StorageBroken           the database refused, and will refuse again: stop
-  |  x OtherLayout          it is of another version of this program
-  x TransactionTooLarge     more than the database takes at once: try less
-  x DuplicateKey            what is to be stored is there already: find the message, and refuse it
-  x BrokerUnavailable       Kafka does not answer: try again
-  x Fenced                  somebody else has decided on from here: stop
+  x TransientStorageError   the database is temporarily unable: try again
+  |  x StorageUnavailable   no answer: the result is unknown
+  |  x StorageBusy          another transaction is in the way: nothing was stored
+  x StorageBroken           the database refuses, and would refuse again: stop
+  |  x OtherLayout          the database belongs to another version of this program
+  x TransactionTooLarge     above the limits of the database: try with less
+  x DuplicateKey            a document with this key exists: find the message, and refuse it
+  x BrokerUnavailable       no answer from Kafka: try again
+  x Fenced                  another worker has advanced this checkpoint: stop
 """
 
 
 class OrderImportError(Exception):
-    """The base of what this program raises itself."""
+    """The base class of this program's own exceptions."""
 
 
 class TransientStorageError(OrderImportError):
-    """The database does not serve just now. Asking again is safe."""
+    """The database is temporarily unable to serve. Retrying is safe."""
 
 
 class StorageUnavailable(TransientStorageError):  # noqa: N818 - a state of the world, not a mistake
-    """The database did not answer, or not in time. What it did is unknown."""
+    """The database did not answer, or not in time. The result is unknown."""
 
 
 class StorageBusy(TransientStorageError):  # noqa: N818 - a state of the world, not a mistake
@@ -30,19 +30,19 @@ class StorageBusy(TransientStorageError):  # noqa: N818 - a state of the world, 
 
 
 class StorageBroken(OrderImportError):  # noqa: N818 - a state of the world, not a mistake
-    """The database refused what it was asked, and no second try will change that."""
+    """The database refused a request, and would refuse it again."""
 
 
 class OtherLayout(StorageBroken):
-    """The database is of another version of this program."""
+    """The database belongs to another version of this program."""
 
 
 class TransactionTooLarge(OrderImportError):  # noqa: N818 - a state of the world, not a mistake
-    """A transaction was larger, or took longer, than the database takes. Nothing was stored."""
+    """A transaction exceeded the size or time limit of the database. Nothing was stored."""
 
 
 class DuplicateKey(OrderImportError):  # noqa: N818 - a state of the world, not a mistake
-    """A document with this key is there already. Nothing of the transaction was stored."""
+    """A document with this key exists already. Nothing of the transaction was stored."""
 
     def __init__(self, collection: str, key: str) -> None:
         super().__init__(f"{collection}: {key} is there already")
@@ -55,4 +55,4 @@ class BrokerUnavailable(OrderImportError):  # noqa: N818 - a state of the world,
 
 
 class Fenced(OrderImportError):  # noqa: N818 - a state of the world, not a mistake
-    """A partition's stored checkpoint is not where this owner left it: another one has it now."""
+    """A stored checkpoint is not as this owner left it: another worker owns the partition now."""

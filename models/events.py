@@ -1,4 +1,4 @@
-"""Events out: the bodies as published, and the envelope around them."""
+"""Published events: their bodies, and the envelope around them."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,12 +13,13 @@ from models.messages import MessageRef
 from models.money import Amount, Money
 from models.outcome import SkipReason
 from models.reference_data import CommerceStatus
+from models.topics import TopicName
 
 SCHEMA_VERSION = 1
 
 
 class EventCause(Value):
-    """The Kafka message an event was emitted for."""
+    """The Kafka message that caused an event."""
 
     topic: str
     partition: int
@@ -26,11 +27,13 @@ class EventCause(Value):
 
 
 class EventBody(Value):
-    """What every event carries. Never a buyer's name, address, phone or e-mail."""
+    """The fields of every event. Never a buyer's name, address, phone or e-mail."""
 
     topic: ClassVar[str]
 
-    event_id: str = Field(description="The same for the same decision, whatever came twice")
+    event_id: str = Field(
+        description="The same for the same decision, even if messages are repeated"
+    )
     event_type: str
     schema_version: int = SCHEMA_VERSION
     occurred_at: UtcTime
@@ -51,13 +54,13 @@ class EventLine(Value):
     quantity: int
     price: Money | None
     tax: Money | None
-    buyer_requested_cancel: bool = Field(description="The buyer asks to cancel this line")
+    buyer_requested_cancel: bool = Field(description="Whether the buyer asks to cancel this line")
 
 
 class CommerceOrderBody(EventBody):
-    """The whole of a Commerce order, as it is when the event occurs."""
+    """A whole Commerce order, as it is when the event occurs."""
 
-    topic: ClassVar[str] = "commerce.orders"
+    topic: ClassVar[str] = TopicName.COMMERCE_ORDERS.value
 
     commerce_order_id: str
     order_number: str
@@ -67,61 +70,64 @@ class CommerceOrderBody(EventBody):
     fulfillment_channel: FulfillmentChannel
     purchase_date: UtcTime
     lines: tuple[EventLine, ...] = Field(description="Lines of at least one unit")
-    buyer_requested_cancel: bool = Field(description="The buyer asks to cancel a line, or all")
-    address_known: bool = Field(description="Amazon has told where to ship")
+    buyer_requested_cancel: bool = Field(
+        description="Whether the buyer asks to cancel a line, or all"
+    )
+    address_known: bool = Field(description="Whether Amazon has sent a shipping address")
 
 
 class CommerceOrderCreated(CommerceOrderBody):
-    """A Commerce order exists from now on."""
+    """A Commerce order was created."""
 
     event_type: Literal["CommerceOrderCreated"] = "CommerceOrderCreated"
     replayed: bool
 
 
 class FieldChange(Value):
-    """One field of a Commerce order that changed, with its value before and now."""
+    """One changed field of a Commerce order, with its old and its new value."""
 
     model_config = ConfigDict(populate_by_name=True)
 
     field: str = Field(
-        description="total, currency, address_known, address; of a line: quantity, price, tax, "
+        description="total, currency, address_known, address; for a line: quantity, price, tax, "
         "buyer_requested_cancel. Others may follow"
     )
-    order_item_id: str | None = Field(default=None, description="The line, if it is one's field")
+    order_item_id: str | None = Field(
+        default=None, description="The line, if the field belongs to one"
+    )
     from_: bool | int | str | Money | None = Field(
         serialization_alias="from",
         validation_alias="from",
-        description="As the field has it, null if it was not told. Of an address: known",
+        description="The old value, null if it was unknown. For an address: known",
     )
     to: bool | int | str | Money | None = Field(
-        description="As the field has it; a quantity of 0 is a line that is gone. Of an address: "
-        "changed"
+        description="The new value; a quantity of 0 is a removed line. For an address: changed"
     )
 
 
 class CommerceOrderAmended(CommerceOrderBody):
-    """Amazon told later news of a created order: what it is now, and what changed."""
+    """A later message from Amazon changed a created order: its current state, and the changes."""
 
     event_type: Literal["CommerceOrderAmended"] = "CommerceOrderAmended"
     changes: tuple[FieldChange, ...]
 
 
 class CommerceOrderCancellationRequested(EventBody):
-    """The buyer asks to cancel lines of a created order. Nothing is canceled by that."""
+    """The buyer asks to cancel lines of a created order. This alone cancels nothing."""
 
-    topic: ClassVar[str] = "commerce.orders"
+    topic: ClassVar[str] = TopicName.COMMERCE_ORDERS.value
 
     event_type: Literal["CommerceOrderCancellationRequested"] = "CommerceOrderCancellationRequested"
     commerce_order_id: str
     requested_by: str = Field(description="buyer. Others may follow")
     reason: str | None = Field(default=None, description="The reason the buyer chose at Amazon")
-    order_item_ids: tuple[str, ...] = Field(description="The lines that are to be canceled")
+    order_item_ids: tuple[str, ...] = Field(description="The lines to cancel")
 
 
 class CommerceOrderStatusChanged(EventBody):
-    """The status of a Commerce order went forward."""
+    """The status of a Commerce order has changed."""
 
-    topic: ClassVar[str] = "commerce.orders"
+    topic: ClassVar[str] = TopicName.COMMERCE_ORDERS.value
 
     event_type: Literal["CommerceOrderStatusChanged"] = "CommerceOrderStatusChanged"
     commerce_order_id: str
@@ -132,7 +138,7 @@ class CommerceOrderStatusChanged(EventBody):
 class OrderImportBlocked(EventBody):
     """An order cannot be imported, with every cause."""
 
-    topic: ClassVar[str] = "amazon.orders.blocked"
+    topic: ClassVar[str] = TopicName.BLOCKED.value
 
     event_type: Literal["OrderImportBlocked"] = "OrderImportBlocked"
     blockers: tuple[Blocker, ...]
@@ -144,7 +150,7 @@ class OrderImportBlocked(EventBody):
 class OrderImportReleased(EventBody):
     """A blocked order became a Commerce order."""
 
-    topic: ClassVar[str] = "amazon.orders.blocked"
+    topic: ClassVar[str] = TopicName.BLOCKED.value
 
     event_type: Literal["OrderImportReleased"] = "OrderImportReleased"
     commerce_order_id: str
@@ -152,9 +158,9 @@ class OrderImportReleased(EventBody):
 
 
 class OrderImportWithdrawn(EventBody):
-    """A blocked order will not be imported any more."""
+    """A blocked order will never be imported."""
 
-    topic: ClassVar[str] = "amazon.orders.blocked"
+    topic: ClassVar[str] = TopicName.BLOCKED.value
 
     event_type: Literal["OrderImportWithdrawn"] = "OrderImportWithdrawn"
     reason: SkipReason
@@ -163,7 +169,7 @@ class OrderImportWithdrawn(EventBody):
 class OrderImportSkipped(EventBody):
     """An order is not imported."""
 
-    topic: ClassVar[str] = "amazon.orders.not-imported"
+    topic: ClassVar[str] = TopicName.NOT_IMPORTED.value
 
     event_type: Literal["OrderImportSkipped"] = "OrderImportSkipped"
     reason: SkipReason
@@ -179,12 +185,12 @@ EVENT_TYPES: tuple[type[EventBody], ...] = (
     OrderImportWithdrawn,
     OrderImportSkipped,
 )
-"""All of them."""
+"""All event types."""
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """An event as it is kept in `events` and published: the body is the bytes on the wire."""
+    """An event as it is stored in `events` and published: `body` is the published bytes."""
 
     event_id: str
     event_type: str

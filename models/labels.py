@@ -1,10 +1,11 @@
-"""What codes are called, in English and in Adobe's words where there are some."""
+"""What the codes are called in English, in Adobe's words if there are any."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from models.blockers import BlockerCode
 from models.messages import DeadLetterCode
 from models.outcome import MissingDetail, SkipReason, WaitingReason
+from models.replay import ALREADY_CREATED, NOT_RECEIVED
 
 REASONS: Mapping[str, str] = {
     BlockerCode.NOT_IN_CATALOG: "The item does not exist in the Commerce catalog",
@@ -19,8 +20,10 @@ REASONS: Mapping[str, str] = {
     SkipReason.CANCELED: "Canceled on Amazon",
     SkipReason.NOT_SOLD_ON_AMAZON: "Not sold on Amazon",
     SkipReason.NOTHING_TO_IMPORT: "No line with a quantity",
+    ALREADY_CREATED: "There is a Commerce order already",
+    NOT_RECEIVED: "No such order was received.",
 }
-"""Every code an order can have."""
+"""Every code an order can have, and those for which a replay refuses one."""
 
 MISSING_DETAILS: Mapping[MissingDetail, str] = {
     MissingDetail.STATUS: "its status",
@@ -28,7 +31,7 @@ MISSING_DETAILS: Mapping[MissingDetail, str] = {
     MissingDetail.LINES: "its lines",
     MissingDetail.PRICES: "prices told after Pending",
 }
-"""What an order that waits for its details waits for."""
+"""What a `details-pending` order waits for."""
 
 DECISIONS: Mapping[str, str] = {
     "received": "message received",
@@ -52,7 +55,7 @@ DECISIONS: Mapping[str, str] = {
     "amended-up": "Commerce order amended; warning: more units than before",
     "amended-short": "Commerce order amended; warning: more units than before, not all reserved",
 }
-"""What a history's entries are called."""
+"""What history entries are called."""
 
 DEAD_LETTER_CAUSES: Mapping[DeadLetterCode, str] = {
     DeadLetterCode.MALFORMED_JSON: "Not JSON, or not UTF-8",
@@ -72,7 +75,7 @@ DEAD_LETTER_CAUSES: Mapping[DeadLetterCode, str] = {
     ),
     DeadLetterCode.UNREADABLE: "Damaged, or compressed in a way that cannot be undone",
 }
-"""Why a message is not taken, as a rule."""
+"""The usual cause of each refusal."""
 
 DEAD_LETTER_REMEDIES: Mapping[DeadLetterCode, str] = {
     DeadLetterCode.MALFORMED_JSON: "Fix the sender, and let it send JSON in UTF-8.",
@@ -105,4 +108,15 @@ FIELDS: Mapping[str, str] = {
     "tax": "tax",
     "buyer_requested_cancel": "buyer asks to cancel",
 }
-"""What the fields are called that an amendment changes."""
+"""What the fields that an amendment changes are called."""
+
+
+def system_message(store_names: Iterable[str]) -> str | None:
+    """Return rule 19's message for stores that have blocked orders; None if there are none."""
+    names = ", ".join(store_names)
+    if not names:
+        return None
+    return (
+        "Your Amazon store(s) has orders that cannot be imported into Commerce. "
+        f"See Recent Orders in the store dashboard(s): {names}"
+    )

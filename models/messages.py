@@ -1,4 +1,4 @@
-"""A message as it is read, whoever read it: its bytes, its headers, and where it came from."""
+"""A Kafka message as it is read: its bytes, its headers, and where it came from."""
 
 import re
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from models.commands import Command
 
 
 class TopicPartition(NamedTuple):
-    """A partition of a topic that is read."""
+    """A partition of a topic that the worker reads."""
 
     topic: str
     partition: int
@@ -28,7 +28,7 @@ class CommandMessage:
 
 @dataclass(frozen=True, slots=True)
 class MessageRef:
-    """The Kafka message something was decided for. `traceparent` is W3C's, if it had one."""
+    """The Kafka message that caused a decision. `traceparent` is W3C's, if there is one."""
 
     topic: str
     partition: int
@@ -38,27 +38,27 @@ class MessageRef:
 
 @dataclass(frozen=True, slots=True)
 class MessageContext:
-    """For which message, and when, a decision is taken."""
+    """The message that a decision is made for, and when."""
 
     cause: MessageRef
     at: datetime
 
 
 class DeadLetterCode(StrEnum):
-    """Why a message was not taken. Stable for ever."""
+    """Why a message was refused. These codes never change."""
 
     MALFORMED_JSON = "malformed-json"
     UNKNOWN_PAYLOAD = "unknown-payload"
     INVALID_ORDER = "invalid-order"
     INVALID_MESSAGE = "invalid-message"
-    """As `invalid-order`, on every topic but that of orders."""
+    """The same as `invalid-order`, on every topic except that of orders."""
     UNKNOWN_STORE = "unknown-store"
     STORE_MISMATCH = "store-mismatch"
     TOO_LARGE = "too-large"
     ALREADY_STORED = "already-stored"
-    """What it would store is there already, though nothing says that it was decided."""
+    """What it would store exists already, though no decision about it is recorded."""
     UNREADABLE = "unreadable"
-    """Kafka's own format does not let the bytes through."""
+    """The bytes are invalid in Kafka's own format."""
 
 
 class Rejection(Value):
@@ -69,7 +69,7 @@ class Rejection(Value):
 
 
 Header = tuple[str, bytes | None]
-"""A header of a message; Kafka allows that it has no value."""
+"""A header of a message; in Kafka, its value may be missing."""
 
 
 _TRACEPARENT = re.compile("[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
@@ -81,12 +81,12 @@ class Incoming(Protocol):
 
     @property
     def partition(self) -> int:
-        """Which partition of its topic."""
+        """Its partition of the topic."""
         ...
 
     @property
     def offset(self) -> int:
-        """Where in its partition."""
+        """Its offset in the partition."""
         ...
 
     @property
@@ -101,7 +101,7 @@ class Incoming(Protocol):
 
     @property
     def headers(self) -> Headers:
-        """The headers, a name may come twice."""
+        """The headers; a name may occur more than once."""
         ...
 
     @property
@@ -111,19 +111,19 @@ class Incoming(Protocol):
 
     @property
     def refusal(self) -> Rejection | None:
-        """Why Kafka's format does not let it through; None for a message that is one."""
+        """Why Kafka's format makes it unreadable; None for a valid message."""
         ...
 
     @property
     def last_offset(self) -> int:
-        """The last offset that a refused one stands for; else its own."""
+        """The last offset that a refused message stands for; else its own."""
         ...
 
 
 def header(message: Incoming, name: str) -> str | None:
-    """Give the last header of a name, as text; None where it is missing or no text."""
-    for known, value in reversed(message.headers):
-        if known == name:
+    """Return the last header of a name, as text; None if it is missing or not text."""
+    for header_name, value in reversed(message.headers):
+        if header_name == name:
             try:
                 return None if value is None else value.decode()
             except UnicodeDecodeError:
@@ -131,8 +131,8 @@ def header(message: Incoming, name: str) -> str | None:
     return None
 
 
-def cause_of(topic: str, message: Incoming) -> MessageRef:
-    """Give where a message came from, and its trace."""
+def message_ref(topic: str, message: Incoming) -> MessageRef:
+    """Return the reference to a message, with its trace."""
     trace = header(message, "traceparent") if message.headers else None
     if trace is not None and not _TRACEPARENT.fullmatch(trace):
         trace = None

@@ -1,4 +1,4 @@
-"""Which orders a list of the console is of, how it is sorted, and a place in it."""
+"""The filter of a list of orders, its sort order, and a place in it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,17 +20,17 @@ class OrderSort(StrEnum):
 
     @property
     def has_index(self) -> bool:
-        """Whether an index has the orders so; else those asked for have to be few."""
+        """Whether an index sorts the orders; if not, only few orders can be sorted."""
         return self in (OrderSort.PURCHASED, OrderSort.RECEIVED)
 
 
 @dataclass(frozen=True, slots=True)
 class OrderQuery:
-    """Which orders, and in which order. `None` leaves a question out.
+    """Which orders, and in which order. `None` matches all.
 
-    `number` is an Amazon order id or its beginning, `sku` a seller's or a catalog's, and
-    `product` the catalog SKU of a blocker (empty: a blocker without a SKU). `overdue_since` asks
-    for orders that have waited for details since then or longer. `keys` are `store/order`, for a
+    `number` is an Amazon order id or its beginning, `sku` a seller's or a catalog's SKU, and
+    `product` the catalog SKU of a blocker (empty: a blocker without a SKU). `overdue_since` selects
+    orders that have waited for details since then or longer. `keys` are `store/order`, for a
     selection.
     """
 
@@ -56,7 +56,7 @@ class OrderQuery:
 
     @property
     def states(self) -> Sequence[ImportState]:
-        """The states that the orders asked for can be in."""
+        """The states that matching orders can be in."""
         if self.state is not None:
             return [self.state]
         if self.reason is not None:
@@ -72,19 +72,19 @@ class OrderQuery:
 
     @property
     def is_searched(self) -> bool:
-        """Whether orders have to be looked at one by one to know whether they are meant."""
+        """Whether each order has to be read to know whether it matches."""
         if self.keys or self.number is not None or not self.sort.has_index:
             return False
-        words = (self.buyer, self.sku, self.status, self.channel, self.currency, self.reason)
-        described = self.asks_for_a_blocker
-        return described or any(one is not None for one in (*words, self.total_min, self.total_max))
+        texts = (self.buyer, self.sku, self.status, self.channel, self.currency, self.reason)
+        criteria = (*texts, self.total_min, self.total_max)
+        return self.asks_for_a_blocker or any(value is not None for value in criteria)
 
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """A place in a sorted list of orders: beside the order of this key.
+    """A place in a sorted list of orders: next to the order with this key.
 
-    `at` is what the list is sorted by: an amount by total, else a moment.
+    `at` is the sort value: an amount when sorted by total, else a moment.
     """
 
     at: datetime | Decimal | None

@@ -1,20 +1,21 @@
-"""What is stored: an order with its outcome and history, and a Commerce order with its holds."""
+"""An Amazon order as it is stored: with its outcome and its history."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from models.amazon_order import AmazonOrder
+from models.keys import order_key
 from models.messages import MessageRef
 from models.outcome import Outcome
 
 
 @dataclass(frozen=True, slots=True)
 class HistoryEntry:
-    """One thing that happened to an order, in `amazon_orders.history`.
+    """One entry of an order's history, in `amazon_orders.history`.
 
-    `facts` are what the decision was taken on, with their versions; `events` the ids of what
-    went out for it.
+    `facts` are what the decision is based on, with versions; `events` the ids of the events that
+    were published for it.
     """
 
     at: datetime
@@ -27,10 +28,10 @@ class HistoryEntry:
 
 @dataclass(frozen=True, slots=True)
 class OrderRecord:
-    """All that is known of one Amazon order, and what became of it.
+    """Everything stored of one Amazon order, with its outcome.
 
-    `depends_on` are the keys of the facts whose change may free it (see `models.keys`). `sequence`
-    is that of the last event.
+    `depends_on` are the keys of the facts whose change may unblock it (see `models.keys`).
+    `sequence` is that of the last event.
     """
 
     store_id: str
@@ -45,5 +46,5 @@ class OrderRecord:
 
     @property
     def key(self) -> str:
-        """`store/order`, its `_id` and its key on Kafka."""
-        return f"{self.store_id}/{self.order.amazon_order_id}"
+        """`store/order`: its `_id`, and its key on Kafka."""
+        return order_key(self.store_id, self.order.amazon_order_id)

@@ -1,9 +1,10 @@
-"""What became of an order: exactly one of five states, each with only what belongs to it."""
+"""The outcome of an order's import: one of five states, each with only the data it needs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import ClassVar
 
 from models.blockers import Blocker, BlockerCode
 
@@ -19,7 +20,7 @@ class ImportState(StrEnum):
 
 
 class WaitingReason(StrEnum):
-    """Why nothing can be decided yet. Recorded, no event."""
+    """Why nothing can be decided yet. It is recorded, without an event."""
 
     STORE_UNKNOWN = "store-unknown"
     STATUS_NOT_IMPORTABLE = "status-not-importable"
@@ -28,7 +29,7 @@ class WaitingReason(StrEnum):
 
 
 DETAILS_OVERDUE = timedelta(hours=1)
-"""How long an order may wait for its details before operators are shown that it does."""
+"""If an order waits longer for its details, operators are shown that it does."""
 
 
 class MissingDetail(StrEnum):
@@ -50,56 +51,93 @@ class SkipReason(StrEnum):
     NOTHING_TO_IMPORT = "nothing-to-import"
 
 
+REASON_CODES = tuple(
+    code.value for codes in (BlockerCode, WaitingReason, SkipReason) for code in codes
+)
+"""Every code an order can have."""
+
+
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """The import policy lets it through, to the blocker check. A verdict, and no outcome."""
+    """The import policy passes the order on to the blocker check. A policy result, no outcome."""
 
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """Something is not known or not ready yet.
+    """Something is missing or not ready yet.
 
-    `missing` names the details of one that is `details-pending`. An order that waits for fewer
-    of them than before still waits, since the same moment.
+    `missing` names the missing details of a `details-pending` order. It does not count when two
+    outcomes are compared: an order that waits for fewer details has still waited since the start.
     """
+
+    state: ClassVar[ImportState] = ImportState.WAITING
 
     reason: WaitingReason
     missing: tuple[MissingDetail, ...] = field(default=(), compare=False)
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """The codes of the reasons, as operators read them."""
+        return (self.reason.value,)
 
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
     """Not imported."""
 
+    state: ClassVar[ImportState] = ImportState.SKIPPED
+
     reason: SkipReason
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """The codes of the reasons, as operators read them."""
+        return (self.reason.value,)
 
 
 @dataclass(frozen=True, slots=True)
 class Blocked:
-    """Ready, but the catalog or the stock stands in the way. Every blocker is named."""
+    """Ready, but the catalog or the stock prevents the import. Every blocker is named."""
+
+    state: ClassVar[ImportState] = ImportState.BLOCKED
 
     blockers: tuple[Blocker, ...]
     since: datetime
     tried: int
-    """How often it was judged and found blocked."""
+    """How many blocker checks have found it blocked."""
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """The codes of the reasons, as operators read them."""
+        return tuple(sorted({blocker.code.value for blocker in self.blockers}))
 
 
 @dataclass(frozen=True, slots=True)
 class Created:
-    """There is a Commerce order, now and for ever (rule 18)."""
+    """There is a Commerce order, now and forever (rule 18)."""
+
+    state: ClassVar[ImportState] = ImportState.CREATED
+    reasons: ClassVar[tuple[str, ...]] = ()
 
     commerce_order_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class Withdrawn:
-    """It was waiting or blocked, and never will be imported."""
+    """It was waiting or blocked, and will never be imported."""
+
+    state: ClassVar[ImportState] = ImportState.WITHDRAWN
 
     reason: SkipReason
 
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """The codes of the reasons, as operators read them."""
+        return (self.reason.value,)
+
 
 def states_with(reason: str) -> Sequence[ImportState]:
-    """Return the states in which an order may have a code; all for one that is not known."""
+    """Return the states in which an order may have a code; all states for an unknown code."""
     if reason in set(BlockerCode):
         return [ImportState.BLOCKED]
     if reason in set(WaitingReason):

@@ -1,4 +1,7 @@
-"""Facts orders are judged by: stores, products, listings, and Commerce's order updates."""
+"""Reference data that orders are checked against: stores, products, listings, order updates.
+
+A single piece of it, as of a moment, is a fact.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,14 +15,14 @@ from models.base import Identifier, Sku, UtcTime, Value
 
 
 class OrderNumberSource(StrEnum):
-    """Where the order number of a Commerce order comes from."""
+    """The source of a Commerce order's number."""
 
     COMMERCE = "commerce"
     AMAZON = "amazon"
 
 
 class Store(Value):
-    """An Amazon store and its settings, told on `commerce.stores`."""
+    """An Amazon store and its settings, from `commerce.stores`."""
 
     store_id: Identifier
     name: str = Field(min_length=1, max_length=256)
@@ -43,7 +46,7 @@ class Store(Value):
 
 
 class Product(Value):
-    """A product of the Commerce catalog, told on `commerce.products`."""
+    """A product of the Commerce catalog, from `commerce.products`."""
 
     sku: Sku
     name: str | None = None
@@ -55,28 +58,33 @@ class Product(Value):
 
 @dataclass(frozen=True, slots=True)
 class StockedProduct:
-    """A product as told, and the units of it that are held (rule 10)."""
+    """A product as last received, and how many of its units are reserved (rule 10)."""
 
     product: Product
     reserved: int
 
     def with_reserved(self, units: int) -> "StockedProduct":
-        """Return it with so many more units held."""
+        """Return the product with this many more units reserved."""
         return StockedProduct(self.product, self.reserved + units)
 
     @property
     def available(self) -> float:
-        """Units free for the next order."""
+        """Units available to the next order."""
         return self.product.salable_quantity - self.reserved
 
 
 class Listing(Value):
-    """Which catalog SKU a seller SKU of a store is matched to, told on `commerce.listings`."""
+    """Which catalog SKU a seller SKU of a store is matched to, from `commerce.listings`."""
 
     store_id: Identifier
     seller_sku: Sku
     sku: Sku
     updated_at: UtcTime
+
+    @property
+    def key(self) -> str:
+        """`store/seller SKU`."""
+        return keys.listing_key(self.store_id, self.seller_sku)
 
 
 class CommerceStatus(StrEnum):
@@ -89,7 +97,7 @@ class CommerceStatus(StrEnum):
 
 
 class OrderUpdate(Value):
-    """What Commerce says of a Commerce order, told on `commerce.order-updates`."""
+    """An update of a Commerce order, from `commerce.order-updates`."""
 
     commerce_order_id: str | None = None
     store_id: Identifier | None = None
@@ -110,15 +118,16 @@ class OrderUpdate(Value):
 class Catalog:
     """Listings and products.
 
-    `matches` gives the catalog SKU of `store/seller SKU`; a seller SKU without one stands for
-    the catalog SKU of the same name. A product that is not in `products` is not in the catalog;
-    `similar` has, for some of these, a SKU that is and looks alike (see `models.skus`).
+    `matches` has the catalog SKU of each `store/seller SKU`; a seller SKU without a match stands
+    for the catalog SKU of the same name. A product that is missing from `products` is not in the
+    catalog; `similar` has, for some of these, a similar SKU that is in the catalog (see
+    `models.skus`).
     """
 
     matches: Mapping[str, str]
     products: Mapping[str, StockedProduct]
     similar: Mapping[str, str] = field(default_factory=dict)
 
-    def sku_of(self, store_id: str, seller_sku: str) -> str:
-        """Give the catalog SKU a seller SKU stands for."""
+    def catalog_sku(self, store_id: str, seller_sku: str) -> str:
+        """Return the catalog SKU that a seller SKU stands for."""
         return self.matches.get(keys.listing_key(store_id, seller_sku), seller_sku)

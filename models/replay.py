@@ -1,4 +1,4 @@
-"""Replays: which orders an operator asks to be judged again, and what became of each (rule 14)."""
+"""Replays: the orders that an operator asks to check again, and the result of each (rule 14)."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -10,23 +10,23 @@ from models.money import Money
 from models.outcome import ImportState
 
 ALREADY_CREATED = "already-created"
-"""Refused: there is a Commerce order, and there is one for ever (rule 18)."""
+"""Refused: a Commerce order exists, and stays forever (rule 18)."""
 
 NOT_RECEIVED = "not-received"
-"""Refused: no order of this key was ever received."""
+"""Refused: no order with this key was ever received."""
 
 
 class ReplayState(StrEnum):
-    """Where a replay stands."""
+    """The state of a replay."""
 
     RUNNING = "running"
     DONE = "done"
     CANCELED = "canceled"
-    """An operator stopped it. The steps taken by then stand."""
+    """Stopped by an operator. The steps taken until then stand."""
 
 
 class ReplayResult(StrEnum):
-    """What a replay did to one order."""
+    """The result of a replay for one order."""
 
     CREATED = "created"
     BLOCKED = "blocked"
@@ -35,14 +35,14 @@ class ReplayResult(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which orders to replay. `None` leaves a question out; what is given must all apply.
+    """Which orders to replay. `None` matches all; an order must match all other fields.
 
     Without `keys`, `reason` and `state`: blocked orders, orders skipped as `import-disabled`, and
     of `non_amazon_stores` also those skipped as `not-sold-on-amazon`.
     `keys` are `store/order`, whatever their state. `reason` is any code of a blocker, of waiting
     or of skipping. `sku` is the seller's or the catalog's SKU of a blocker; with a blocker's code,
-    of that very blocker. `since` and `until` are purchase dates, both included. `state` goes
-    without `reason` and `sku`, and asks for all orders in one state.
+    of that same blocker. `since` and `until` are purchase dates, both included. `state` selects all
+    orders in one state, and is not combined with `reason` or `sku`.
     """
 
     store_id: str | None = None
@@ -57,7 +57,7 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class ReplayReason:
-    """Why an order was not created. A refusal is a code alone; a blocker tells its units too."""
+    """Why an order was not created. A refusal has only a code; a blocker has its units, too."""
 
     code: str
     sku: str | None = None
@@ -67,7 +67,7 @@ class ReplayReason:
 
 @dataclass(frozen=True, slots=True)
 class ReplayAnswer:
-    """What a replay says of one order, or would say. `total` is the order's, as Amazon told it."""
+    """The result of a replay for one order, real or predicted. `total` is the order's own total."""
 
     key: str
     result: ReplayResult
@@ -77,7 +77,7 @@ class ReplayAnswer:
 
 @dataclass(frozen=True, slots=True)
 class RecordedAnswer:
-    """An answer as it was given. The first one of a replay to an order stands."""
+    """An answer as it was given. The first answer of a replay for an order stands."""
 
     replay_id: str
     answer: ReplayAnswer
@@ -93,9 +93,9 @@ class RecordedAnswer:
 class Replay:
     """A replay: which orders, for whom, and how far it is.
 
-    `asked` is what was selected by, in words for people. `step` is the number of the next step,
-    `done` how many of the `selected` orders have their answer, `results` how many of those had
-    which result. `moved_at` is when it began or took its last step.
+    `asked` describes the selection in words for people. `step` is the number of the next step,
+    `done` how many of the `selected` orders have an answer, and `results` counts these by result.
+    `moved_at` is when the replay started or took its last step.
     """
 
     replay_id: str
@@ -113,8 +113,13 @@ class Replay:
 
     @property
     def is_running(self) -> bool:
-        """Whether more of its orders are still to be checked."""
+        """Whether more orders are still to be checked."""
         return self.state is ReplayState.RUNNING
+
+    def rate(self, at: datetime) -> float:
+        """Return how many orders were checked per second, until now or in all."""
+        seconds = ((self.finished_at or at) - self.started_at).total_seconds()
+        return self.done / max(seconds, 1.0)
 
     def advanced(self, answers: Iterable[ReplayAnswer], at: datetime) -> "Replay":
         """Return the replay after its next step, which gave these answers."""
@@ -132,7 +137,7 @@ class Replay:
         )
 
     def canceled(self, at: datetime) -> "Replay":
-        """Return the replay as an operator has stopped it."""
+        """Return the replay as stopped by an operator."""
         return replace(self, state=ReplayState.CANCELED, finished_at=at)
 
 

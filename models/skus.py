@@ -1,52 +1,52 @@
-"""SKUs that a reader takes for the same, and how their difference is shown (rule 7)."""
+"""SKUs that look the same to a reader, and how their difference is shown (rule 7)."""
 
 import unicodedata
 from collections.abc import Iterable
 
 _INVISIBLE = frozenset({"Cc", "Cf", "Zl", "Zp", "Zs"})
-"""The Unicode categories of blanks, of what joins or directs letters, and of what is neither."""
+"""The Unicode categories of blanks, of characters that join or direct others, and of controls."""
 
 
 def normalized_sku(sku: str) -> str:
-    """Return a SKU without what makes no difference to a reader: case, blanks, Unicode form.
+    """Return a SKU without what a reader does not see: case, blanks, Unicode form.
 
-    It is for looking alike SKUs up, never for matching: two SKUs are one only if they are equal.
+    Use it to look up similar SKUs, never for matching: two SKUs match only if they are equal.
     """
     if sku.isascii():
         return "".join(sku.lower().split()) or sku
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", sku).casefold())
-    visible = "".join(one for one in folded if unicodedata.category(one) not in _INVISIBLE)
+    visible = "".join(char for char in folded if unicodedata.category(char) not in _INVISIBLE)
     return _composed(visible) or sku
 
 
-def pick_similar(missing: Iterable[str], there: Iterable[str]) -> dict[str, str]:
-    """Return, for SKUs that are missing, one of those there that looks alike, if there is one."""
+def pick_similar(missing: Iterable[str], existing: Iterable[str]) -> dict[str, str]:
+    """Return a similar existing SKU for each missing SKU that has one."""
     alike: dict[str, list[str]] = {}
-    for sku in there:
+    for sku in existing:
         alike.setdefault(normalized_sku(sku), []).append(sku)
-    return {sku: min(found) for sku in missing if (found := alike.get(normalized_sku(sku)))}
+    return {sku: min(similar) for sku in missing if (similar := alike.get(normalized_sku(sku)))}
 
 
 def visible_sku(sku: str) -> str:
-    """Return a SKU in which everything can be seen.
+    """Return a SKU with every character visible.
 
-    Blanks at its ends or beside each other are `␣`; other invisible characters, and parts of a
-    letter that Unicode also has as one, are their code points, as `[U+0308]`.
+    Blanks at its ends or next to each other become `␣`. Other invisible characters, and parts of a
+    letter that Unicode also has as one, become their code points, such as `[U+0308]`.
     """
     shown: list[str] = []
     cluster = ""
-    for at, one in enumerate(sku):
-        joins = bool(cluster) and len(_composed(cluster + one)) <= len(_composed(cluster))
-        cluster = cluster + one if joins else one
-        if one == " ":
+    for at, char in enumerate(sku):
+        joins = bool(cluster) and len(_composed(cluster + char)) <= len(_composed(cluster))
+        cluster = cluster + char if joins else char
+        if char == " ":
             beside = sku[at - 1 : at] + sku[at + 1 : at + 2]
-            shown.append("␣" if len(beside) < 2 or " " in beside else one)  # noqa: PLR2004 - an end
-        elif joins or unicodedata.category(one) in _INVISIBLE:
-            shown.append(f"[U+{ord(one):04X}]")
-        elif unicodedata.normalize("NFKC", one) != one:
-            shown.append(f"{one}[U+{ord(one):04X}]")
+            shown.append("␣" if len(beside) < 2 or " " in beside else char)  # noqa: PLR2004 - an end
+        elif joins or unicodedata.category(char) in _INVISIBLE:
+            shown.append(f"[U+{ord(char):04X}]")
+        elif unicodedata.normalize("NFKC", char) != char:
+            shown.append(f"{char}[U+{ord(char):04X}]")
         else:
-            shown.append(one)
+            shown.append(char)
     return "".join(shown)
 
 

@@ -1,15 +1,16 @@
-"""The topic table: every topic's name, key, partitions and what is kept of it."""
+"""The topics: the name, key, partitions and retention of each."""
 
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 MAX_MESSAGE_BYTES = 2 * 1024 * 1024
-"""The most a message in may have, twice what is taken: the rest can still be a dead letter."""
+"""Maximum size of a message that is read: twice what is accepted, so that the rest can still become
+a dead letter."""
 MAX_PUBLISHED_BYTES = 2 * MAX_MESSAGE_BYTES
-"""The most a message out may have. No event comes near it, and a dead letter that would is cut
-(see `handlers.dead_letters`): what cannot be published would stop its partition for ever."""
+"""Maximum size of a published message. No event comes near it, and a larger dead letter is cut (see
+`handlers.dead_letters`): a message that cannot be published would stop its partition forever."""
 MAX_REQUEST_BYTES = 512 * 1024
-"""How much of one partition goes out in one request: all of a batch's messages, as a rule."""
+"""Maximum size of one request to one partition: usually all messages of a batch."""
 _DAY_MS = 24 * 60 * 60 * 1000
 
 
@@ -32,17 +33,17 @@ class TopicName(StrEnum):
 class Topic:
     """A topic as it is created.
 
-    Topics that carry buyer data are kept less than the 30 days Amazon allows; facts are
-    compacted, so that a new reader finds the last word on each.
+    Topics with buyer data are kept for less than the 30 days that Amazon allows. Reference data is
+    compacted, so that a new reader finds the newest version of each.
     """
 
     name: TopicName
     key: str
     partitions: int | None = None
-    """How many, where that is not a matter of load; else the setting says."""
+    """The number of partitions if it does not depend on the load; else the setting decides."""
     config: dict[str, str] = field(default_factory=dict)
     writes: int = 0
-    """How many bytes a message, or several in one batch, may have that the worker writes."""
+    """The maximum size of a message, or of one batch of messages, that the worker writes."""
 
 
 _PERSONAL = {"retention.ms": str(14 * _DAY_MS), "max.message.bytes": str(MAX_MESSAGE_BYTES)}
@@ -83,4 +84,4 @@ READ_TOPICS = (
     TopicName.ORDER_UPDATES,
     TopicName.COMMANDS,
 )
-"""The topics the worker reads, each with one agent."""
+"""The topics that the worker reads, each with one agent."""

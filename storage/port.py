@@ -140,7 +140,7 @@ class Transaction(View, Protocol):
         The checkpoints are the fence of the whole transaction.
 
         Raises:
-            Fenced: A stored checkpoint has another epoch or step than it is to be moved from.
+            Fenced: A stored checkpoint has another epoch or version than it is to be moved from.
             DuplicateKey: An order, a Commerce order or an event of these is there already.
         """
         ...
@@ -194,7 +194,7 @@ class Storage(Protocol):
         ...
 
     async def trim_outbox(self, checkpoint: Checkpoint, rest: Sequence[Outgoing] = ()) -> None:
-        """Record that all but the rest is published, if it is still the same step.
+        """Record that all but the rest is published, if it is still at the same version.
 
         Raises:
             Fenced: Another owner has taken the partition up.

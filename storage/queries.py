@@ -10,6 +10,7 @@ from models.amazon_order import AmazonStatus, FulfillmentChannel
 from models.blockers import REMEDIES, BlockerCode
 from models.checkpoint import OffsetReset
 from models.commerce_order import CommerceOrder
+from models.keys import order_key
 from models.messages import TopicPartition
 from models.money import Money
 from models.order_query import Cursor, OrderQuery, OrderSort
@@ -186,7 +187,7 @@ class OrderRow:
     @property
     def key(self) -> str:
         """`store/order`."""
-        return f"{self.line.store_id}/{self.line.amazon_order_id}"
+        return order_key(self.line.store_id, self.line.amazon_order_id)
 
     def cursor(self, sort: OrderSort) -> Cursor:
         """Give its place in a list sorted so."""

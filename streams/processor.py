@@ -131,7 +131,7 @@ class TopicProcessor:
         checkpoint = self.checkpoints[source]
         return Progress(
             checkpoint.committed_offset,
-            checkpoint.step,
+            checkpoint.version,
             self.published_offset[source],
             self._received_offset[source],
         )
@@ -336,7 +336,7 @@ class TopicProcessor:
         stored, own = await self._storage.checkpoint(source), self.checkpoints[source]
         if stored.epoch != own.epoch:
             raise Fenced(f"{source} has another owner")
-        return stored.step > own.step
+        return stored.version > own.version
 
     async def _next_batch(self) -> Sequence[ParsedMessage]:
         """Wait for messages; return those to decide together, none once drained."""

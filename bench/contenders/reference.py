@@ -93,12 +93,12 @@ class Loop(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is unty
         """Decide what a poll gave of one topic, in one transaction."""
         batches = {TopicPartition(*partition): records for partition, records in polled.items()}
         await self._take_up([source for source in batches if source not in self._positions])
-        befores = {source: self._positions[source] for source in batches}
+        previous = {source: self._positions[source] for source in batches}
         new = {
-            source: [one for one in records if one.offset >= befores[source].committed_offset]
+            source: [one for one in records if one.offset >= previous[source].committed_offset]
             for source, records in batches.items()
             # What begins later was read before the seek, and is read again from there.
-            if records[0].offset <= befores[source].committed_offset
+            if records[0].offset <= previous[source].committed_offset
         }
         new = {source: records for source, records in new.items() if records}
         if not new:
@@ -111,7 +111,7 @@ class Loop(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is unty
             unit_of_work = UnitOfWork(topic, now())
             await handler.handle(read, unit_of_work, transaction)
             moves = [
-                (before := befores[source], before.moved(records[-1].offset + 1, outbox))
+                (before := previous[source], before.moved(records[-1].offset + 1, outbox))
                 for source, records in new.items()
                 for outbox in [tuple(unit_of_work.outgoing) if source is keeper else ()]
             ]

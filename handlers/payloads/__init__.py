@@ -1,4 +1,4 @@
-"""Every accepted Amazon payload, read into one form: `models.amazon_order.AmazonOrder`."""
+"""Parsing: every accepted Amazon payload becomes a `models.amazon_order.AmazonOrder`."""
 
 from handlers.payloads.reader import MAX_BYTES, read_payload
 from handlers.payloads.result import ParseResult

@@ -29,8 +29,8 @@ from handlers.payloads.wire import (
     Object,
     becomes,
     by_letters,
-    finished,
-    respelled,
+    find_misspelled,
+    finish_order,
     spelling_expected,
 )
 from models.amazon_order import Address, AmazonOrder, Buyer, Clocks, OrderItem
@@ -47,7 +47,7 @@ _NOT_IN_DOCUMENT: Object = {
     "is_notification": False,
     "clocks": Clocks(),
 }
-"""Fields of an `AmazonOrder` that are unknown fields here, and ignored as such."""
+"""Fields of an `AmazonOrder` that are unknown in a document, and ignored as such."""
 
 
 class DocumentMoney(Money):
@@ -77,7 +77,7 @@ class DocumentAddress(Address):
 
 
 class DocumentOrder(AmazonOrder):
-    """The document. Only the order's id is required; a missing or null field was not told."""
+    """The document. Only the order's id is required; a missing or null field is unknown."""
 
     store_id: StoreId = None
     status: Status = None
@@ -96,18 +96,18 @@ class DocumentOrder(AmazonOrder):
 
 
 SAYS: Final = ("store_id", "status", "items")
-"""A document has at least one of these: else it names an order and says nothing of it."""
+"""A document has at least one of these; without them, it says nothing about its order."""
 
 
 class _Level(NamedTuple):
-    """The fields of one kind of object of the document, and Amazon's names for the same things."""
+    """The field names of one kind of object in the document, and Amazon's names for them."""
 
     fields: AbstractSet[str]
     amazons: Mapping[str, str]
 
 
 AMAZONS: Final = frozenset(name for name in V0_ORDER | ORDER_2026 if not name.islower())
-"""Amazon's names for what an order is made of, but for those of one word that anyone may use."""
+"""Amazon's names for the parts of an order, except for single words that anyone may use."""
 
 _ORDER = _Level(DocumentOrder.model_fields.keys(), by_letters(AMAZONS))
 _ITEM = _Level(DocumentItem.model_fields.keys(), by_letters(V0_ITEM))
@@ -119,10 +119,10 @@ _ADDRESS = _Level(
 
 
 def why_no_document(body: Object) -> str | None:
-    """Say why a body is no order document, though it has a name of one; None if it is one.
+    """Return why a body is not an order document, though it has a name of one; None if it is one.
 
-    An order of Amazon's in snake case has many names that the document has too, and more that it
-    has not: it would lose its status, its total and its lines on the way.
+    An Amazon order in snake case shares many names with the document, but not all: read as a
+    document, it would lose its status, its total and its lines.
     """
     if names := list(_names_of_amazons(body)):
         return spelling_expected(names)
@@ -137,14 +137,14 @@ def _names_of_amazons(body: Object) -> Iterator[str]:
     parts += [(_ITEM, item) for item in (items if isinstance(items, list) else ())]
     for level, part in parts:
         if isinstance(part, dict):
-            yield from respelled(part, level.fields, level.amazons)
+            yield from find_misspelled(part, level.fields, level.amazons)
 
 
 def read_document(body: Object) -> AmazonOrder:
-    """Read an order document; its items are complete when it has any list of them.
+    """Read an order document; its items are complete if it has a list of them.
 
     Raises:
-        ValidationError: a field is not as the contract has it.
+        ValidationError: A field does not match the contract.
     """
     complete = {"items_complete": not is_blank(body.get("items"))}
-    return finished(DocumentOrder.model_validate(body | _NOT_IN_DOCUMENT | complete))
+    return finish_order(DocumentOrder.model_validate(body | _NOT_IN_DOCUMENT | complete))

@@ -1,6 +1,6 @@
 """How Amazon and upstream write single values: times, amounts, names, flags.
 
-Every error raised here says what was expected and never what was there.
+Every error raised here says what was expected, and never quotes the value.
 """
 
 from collections.abc import Mapping
@@ -29,7 +29,7 @@ from models.amazon_order import (
 from models.base import Identifier, Value, to_utc
 
 EXPECTED = "expected"
-"""The type of the errors raised here: their message is the problem in full."""
+"""The type of the errors raised here: their message is the whole description of the problem."""
 
 _AMOUNT = r"^-?[0-9]{1,20}(\.[0-9]{1,14})?$"
 """At most 34 digits in all, which a Decimal128 holds exactly."""
@@ -39,12 +39,12 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SKU_LIMIT = 128
 
 _STATUSES = {status.value: status for status in AmazonStatus}
-"""The spelling of v0, which is looked up first because most orders have it."""
+"""The spelling of v0, looked up first because most orders have it."""
 
 _SPELLINGS = {status.lower(): status for status in AmazonStatus} | {
     "cancelled": AmazonStatus.CANCELED
 }
-"""Every other spelling, in small letters and without underscores."""
+"""Every other spelling, in lower case and without underscores."""
 
 _CHANNELS = {
     "MFN": FulfillmentChannel.MFN,
@@ -65,7 +65,7 @@ def _from_text(value: object) -> datetime | None:
     if not isinstance(value, str):
         return None
     text = value.upper()
-    # A bare date has no time of day; which one was meant would be a guess.
+    # A bare date has no time of day: any choice would be a guess.
     if "T" not in text and " " not in text:
         return None
     try:
@@ -86,7 +86,7 @@ def _from_epoch(value: object) -> datetime | None:
 
 
 def is_blank(value: object) -> bool:
-    """Return whether a value was not told: null, or a string of nothing but blanks."""
+    """Return whether a value is missing: null, or a string of only blanks."""
     return value is None or (isinstance(value, str) and not value.strip())
 
 
@@ -110,7 +110,7 @@ def _read_time_or_epoch(value: object) -> datetime | None:
 
 
 class _DecimalText:
-    """Reads amounts inside pydantic's core: there are several in every order."""
+    """Reads amounts inside pydantic's core: every order has several."""
 
     @classmethod
     def __get_pydantic_core_schema__(
@@ -152,20 +152,20 @@ def _read_sku(value: object) -> str | None:
 
 
 def is_true(value: object) -> bool:
-    """Whether a flag is set, as a boolean or as the string Orders API v0 makes of it."""
+    """Return whether a flag is set, as a boolean or as the string that Orders API v0 sends."""
     return value is True or (isinstance(value, str) and value.strip().lower() == "true")
 
 
-def units(body: Mapping[str, object]) -> int | None:
+def count_units(body: Mapping[str, object]) -> int | None:
     """Return how many units Amazon counts in an order, if it counts any."""
     counted = 0
     for name in ("NumberOfItemsShipped", "NumberOfItemsUnshipped"):
         count = body.get(name)
-        # A count is a help, not a fact: a strange one is not worth refusing the order.
-        if not isinstance(count, int) or not 0 <= count <= MOST_PIECES:
+        # A count only helps: a strange one is no reason to refuse the order.
+        if not isinstance(count, int) or not 0 <= count <= MAX_UNITS:
             return None
         counted += count
-    # Amazon's own pending example counts none in an order that has a unit: zero says nothing.
+    # Amazon's own pending example counts none in an order that has a unit: ignore zero.
     return counted or None
 
 
@@ -198,8 +198,8 @@ def _read_channel(value: object) -> FulfillmentChannel | None:
 
 
 def _is_non_amazon(text: str) -> bool:
-    dead_letters = "".join(dead_letter for dead_letter in text.casefold() if dead_letter.isalpha())
-    return dead_letters.startswith("nonamazon")
+    letters = "".join(character for character in text.casefold() if character.isalpha())
+    return letters.startswith("nonamazon")
 
 
 def _read_v0_sales_channel(value: object) -> SalesChannel | None:
@@ -233,10 +233,10 @@ def _read_programs(value: object) -> tuple[str, ...]:
     return tuple(dict.fromkeys(_PROGRAMS.get(name, name) for name in upper))
 
 
-def is_money_told(value: object) -> bool:
-    """Return whether an amount was told. One in another spelling was: it must not be passed over.
+def has_amount(value: object) -> bool:
+    """Return whether money has an amount, in any spelling: a misspelled one must not be ignored.
 
-    Amazon's schemas require neither field of it, and an order is worth more than its tax field.
+    Amazon's schemas require neither of its fields, and an order is worth more than its tax field.
     """
     if not isinstance(value, dict):
         return not is_blank(value)
@@ -246,11 +246,11 @@ def is_money_told(value: object) -> bool:
     return any(name.lower() == "amount" and not is_blank(value[name]) for name in value)
 
 
-def _told(value: Value | None) -> Value | None:
+def _none_if_empty(value: Value | None) -> Value | None:
     return value if value is not None and any(value.__dict__.values()) else None
 
 
-def _listed(value: object) -> object:
+def _read_list(value: object) -> object:
     if isinstance(value, list) and len(value) > MAX_LINES:
         raise _expected(f"at most {MAX_LINES} items")
     return () if is_blank(value) else value
@@ -260,7 +260,7 @@ Moment = Annotated[datetime, PlainValidator(_read_moment, json_schema_input_type
 """An ISO 8601 date-time; without an offset it is UTC, as Amazon means it."""
 
 Time = Annotated[datetime | None, PlainValidator(_read_time, json_schema_input_type=str | None)]
-"""The same; null or blank was not told."""
+"""The same; None if null or blank."""
 
 TimeOrEpoch = Annotated[
     datetime | None,
@@ -269,64 +269,64 @@ TimeOrEpoch = Annotated[
 """A time, or milliseconds since 1970. Always milliseconds, however small the number is."""
 
 Amount = Annotated[Decimal, _DecimalText]
-"""A decimal string, or a whole number; never a float, which has lost the cents already."""
+"""A decimal string, or a whole number; never a float, which has already lost the cents."""
 
 Text = Annotated[str | None, PlainValidator(_read_text, json_schema_input_type=str | None)]
-"""A string, cut off where no one reads on; blank is as good as not told."""
+"""A string, cut off at a length that no one reads; None if blank."""
 
 Asin = Annotated[str | None, PlainValidator(_read_asin, json_schema_input_type=str | None)]
 Reason = Annotated[str | None, PlainValidator(_read_reason, json_schema_input_type=str | None)]
-"""The same, of their own lengths."""
+"""The same, with lengths of their own."""
 
 SellerSku = Annotated[str | None, PlainValidator(_read_sku, json_schema_input_type=str | None)]
-"""A seller SKU; blank is as good as not told: the line then has no SKU."""
+"""A seller SKU; None if blank: the line then has no SKU."""
 
 Flag = Annotated[bool | None, PlainValidator(_read_flag, json_schema_input_type=bool | str | None)]
-"""A boolean, or the string `true` or `false` in any case; null or blank was not told."""
+"""A boolean, or the string `true` or `false` in any case; None if null or blank."""
 
 Status = Annotated[
     AmazonStatus | None, PlainValidator(_read_status, json_schema_input_type=str | None)
 ]
-"""An order status in any API's spelling; one that is not known is `Unknown`."""
+"""An order status in any API's spelling; an unknown one is `Unknown`."""
 
 Channel = Annotated[
     FulfillmentChannel | None, PlainValidator(_read_channel, json_schema_input_type=str | None)
 ]
-"""MFN or AFN, or MERCHANT or AMAZON. Anything else is refused: nobody knows who ships."""
+"""MFN or AFN, or MERCHANT or AMAZON. Anything else is refused: it would be unclear who ships."""
 
 SoldOn = Annotated[
     SalesChannel | None, PlainValidator(_read_sales_channel, json_schema_input_type=str | None)
 ]
-"""Amazon or Non-Amazon; what follows, as in `Amazon.de` or `Non-Amazon US`, does not matter."""
+"""Amazon or Non-Amazon; the rest, as in `Amazon.de` or `Non-Amazon US`, does not matter."""
 
 V0SalesChannel = Annotated[SalesChannel | None, PlainValidator(_read_v0_sales_channel)]
-"""The name of a site, which is Amazon's unless it begins with `Non-Amazon`."""
+"""The name of a site. It is Amazon's unless it begins with `Non-Amazon`."""
 
 ChannelName = Annotated[SalesChannel | None, PlainValidator(_read_channel_name)]
-"""`AMAZON`; every other name is that of another channel."""
+"""`AMAZON`; every other name is another channel."""
 
 Programs = Annotated[
     tuple[str, ...], PlainValidator(_read_programs, json_schema_input_type=list[str] | None)
 ]
-"""Names of programs in capitals, each once."""
+"""Names of programs in upper case, each once."""
 
-MOST_PIECES = 1_000_000
-"""The most units a line or an order is taken to have, as in `OrderItem.quantity`."""
+MAX_UNITS = 1_000_000
+"""The most units accepted for a line or an order, as in `OrderItem.quantity`."""
 
-Quantity = Annotated[int, Field(strict=True, ge=0, le=MOST_PIECES)]
+Quantity = Annotated[int, Field(strict=True, ge=0, le=MAX_UNITS)]
 """A number of units."""
 
 BLANK = BeforeValidator(lambda value: None if is_blank(value) else value)
-"""Makes what is blank `None`."""
+"""Turns a blank value into `None`."""
 
 StoreId = Annotated[Identifier | None, BLANK]
-"""A store's id; blank is as good as not told."""
+"""A store id; None if blank."""
 
-OPTIONAL = AfterValidator(_told)
-"""Makes a buyer or an address of which nothing was told `None`: it must not overwrite one."""
+OPTIONAL = AfterValidator(_none_if_empty)
+"""Turns an empty buyer or address into `None`: it must not overwrite a stored one."""
 
-PRICED = BeforeValidator(lambda value: value if is_money_told(value) else None)
-"""Makes money without an amount `None`."""
+PRICED = BeforeValidator(lambda value: value if has_amount(value) else None)
+"""Turns money without an amount into `None`."""
 
-LISTED = BeforeValidator(_listed)
-"""Takes null or blank for an empty list, and no list that is longer than an order can be."""
+LISTED = BeforeValidator(_read_list)
+"""Turns null or blank into an empty list, and rejects a list longer than an order can be."""

@@ -1,4 +1,4 @@
-"""JSON as it comes from outside: in the value of a message, or as text inside other JSON."""
+"""JSON from outside: in the value of a message, or as text inside other JSON."""
 
 import re
 from typing import Any, Final
@@ -7,7 +7,7 @@ from pydantic_core import from_json
 
 BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 BLANK: Final = " \t\r\n\ufeff"
-"""What may be before JSON, and around it."""
+"""What may surround JSON."""
 
 _REPLACEMENT: Final = "\N{REPLACEMENT CHARACTER}".encode()
 
@@ -21,7 +21,7 @@ _LONE_SURROGATE: Final = re.compile(
     """,
     re.VERBOSE,
 )
-"""Half of a letter written as two escapes."""
+"""Half of a surrogate pair, as an escape."""
 
 _CUT_SEQUENCE: Final = re.compile(
     rb"""
@@ -30,8 +30,8 @@ _CUT_SEQUENCE: Final = re.compile(
     """,
     re.VERBOSE,
 )
-"""A surrogate as bytes, or a text that ends within a letter of UTF-8. Of that letter two bytes must
-be there: a single one is what Latin-1 looks like."""
+"""A surrogate as bytes, or a text that ends inside a UTF-8 sequence. Two bytes of the sequence must
+be there: a single one could be Latin-1."""
 
 _FORMATS: Final = {
     b"\xff\xfe": "UTF-16",
@@ -45,17 +45,17 @@ _FORMATS: Final = {
     b"<": "XML or HTML",
     b"eyJ": "Base64",
 }
-"""How what is no JSON begins, and what it is then."""
+"""How other formats begin, and what they are called."""
 
 
 def parse_json(text: bytes | str) -> Any:
     """Parse JSON in UTF-8, with or without a byte order mark.
 
-    Half a letter becomes a replacement character: a text that was cut is no reason to lose the
-    order it is in. What is returned can always be written as UTF-8.
+    Half a character becomes a replacement character: a text that was cut is no reason to lose its
+    order. The result can always be encoded as UTF-8.
 
     Raises:
-        ValueError: It is no JSON. The error says so in full, and shows nothing of the text.
+        ValueError: It is not JSON. The error is a full description, and quotes nothing of the text.
     """
     raw = (text if isinstance(text, bytes) else text.encode()).removeprefix(BYTE_ORDER_MARK)
     try:
@@ -68,12 +68,12 @@ def parse_json(text: bytes | str) -> Any:
 
 
 def looks_like_object(text: str) -> bool:
-    """Return whether a text is meant to be a JSON object: one that was encoded once more."""
+    """Return whether a text is meant to be a JSON object, encoded once more as a string."""
     return text.lstrip(BLANK).startswith("{")
 
 
 def with_whole_letters(raw: bytes) -> bytes:
-    """Replace what is left of a letter where a text was cut inside it."""
+    """Replace what is left of a character if a text was cut inside it."""
     raw = _LONE_SURROGATE.sub(rb"\1" + _REPLACEMENT, raw)
     return _CUT_SEQUENCE.sub(_REPLACEMENT, raw)
 

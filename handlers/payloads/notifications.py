@@ -1,8 +1,8 @@
-"""`ORDER_CHANGE`, and `ORDER_STATUS_CHANGE` which it replaced.
+"""`ORDER_CHANGE`, and `ORDER_STATUS_CHANGE`, which it replaced.
 
 Source: `schemas/notifications/` of amzn/selling-partner-api-models (the retired one at commit
-7a60d69). They announce: no price, no buyer, no address, and never known to have all items.
-The event time says nothing of the purchase: Amazon's own example is older than its order.
+7a60d69). They only announce: no price, no buyer, no address, and never certainly all items.
+The event time says nothing about the purchase: Amazon's own example is older than its order.
 """
 
 from typing import Annotated, Any, Final
@@ -11,7 +11,7 @@ from pydantic import AliasPath, FailFast
 
 from handlers.payloads.fields import (
     LISTED,
-    MOST_PIECES,
+    MAX_UNITS,
     Channel,
     Flag,
     Moment,
@@ -22,10 +22,10 @@ from handlers.payloads.fields import (
     StoreId,
     Text,
     TimeOrEpoch,
+    count_units,
     is_blank,
-    units,
 )
-from handlers.payloads.wire import Object, becomes, finished, named
+from handlers.payloads.wire import Object, becomes, finish_order, named
 from models.amazon_order import AmazonOrder, Clocks, OrderItem
 
 _CHANGE: Final = ("Payload", "OrderChangeNotification")
@@ -33,18 +33,18 @@ _SUMMARY: Final = (*_CHANGE, "Summary")
 _STATUS_CHANGE: Final = ("Payload", "OrderStatusChangeNotification")
 
 _CHANGED = "OrderChangeTrigger.TimeOfOrderChange or EventTime"
-"""Where the time of the change is put; named as the two places it may come from."""
+"""The key for the time of the change, named after the two places it may come from."""
 
-_ASKED = "BuyerRequestedChange"
-"""The type of a change that the buyer asks for: to cancel."""
+_BUYER_REQUEST = "BuyerRequestedChange"
+"""The type of a change that the buyer asks for: a cancellation."""
 
 _ITEM = "item"
-"""Where the one item of an `ORDER_STATUS_CHANGE` is put."""
+"""The key for the one item of an `ORDER_STATUS_CHANGE`."""
 
 _ALL_ITEMS = "OrderLevel"
 """The `NotificationLevel` of a notification that lists all items of its order."""
 
-_UNTOLD: Object = {
+_NOT_NOTIFIED: Object = {
     "items_complete": False,
     "items_expected": None,
     "total": None,
@@ -57,7 +57,7 @@ _UNTOLD: Object = {
     "is_notification": True,
     "clocks": Clocks(),
 }
-"""What no notification tells, whatever else its envelope holds."""
+"""The fields that no notification has, whatever else its envelope holds."""
 
 
 class NotifiedItem(OrderItem):
@@ -82,7 +82,10 @@ NotifiedItems = Annotated[
 
 
 class NotifiedOrder(AmazonOrder):
-    """What both notifications tell. Without a time, news could not be told from old news."""
+    """The fields of both notifications.
+
+    Without a timestamp, newer and older notifications cannot be distinguished.
+    """
 
     store_id: StoreId = None
     seller_id: Text = None
@@ -95,7 +98,7 @@ class NotifiedOrder(AmazonOrder):
     items: NotifiedItems = ()
 
 
-class OrderWrite(NotifiedOrder):
+class OrderChange(NotifiedOrder):
     """`ORDER_CHANGE` of an order, or with `OrderItemLevel` of one of its items."""
 
     model_config = named(
@@ -129,54 +132,54 @@ class OrderStatusChange(NotifiedOrder):
 
 
 def _at(message: object, *path: str) -> object:
-    found = message
+    value = message
     for name in path:
-        found = found.get(name) if isinstance(found, dict) else None
-    return found
+        value = value.get(name) if isinstance(value, dict) else None
+    return value
 
 
 def read_order_change(message: Object) -> AmazonOrder:
     """Read an `ORDER_CHANGE`; it is as new as the change, else as the event.
 
-    One that announces a change the buyer asks for, and marks none of its items, asks to cancel
-    them all.
+    A notification of a change that the buyer asks for, with none of its items marked, asks to
+    cancel all of them.
 
     Raises:
-        ValidationError: a field is not as the schema has it.
+        ValidationError: A field does not match the schema.
     """
     changed = _at(message, *_CHANGE, "OrderChangeTrigger", "TimeOfOrderChange")
     newest = {_CHANGED: message.get("EventTime") if is_blank(changed) else changed}
-    counted = {"items_expected": _pieces(_at(message, *_CHANGE))}
-    order = OrderWrite.model_validate(message | _UNTOLD | newest | counted)
-    if _at(message, *_CHANGE, "OrderChangeType") == _ASKED:
+    counted = {"items_expected": _count_units(_at(message, *_CHANGE))}
+    order = OrderChange.model_validate(message | _NOT_NOTIFIED | newest | counted)
+    if _at(message, *_CHANGE, "OrderChangeType") == _BUYER_REQUEST:
         is_whole = _at(message, *_CHANGE, "NotificationLevel") == _ALL_ITEMS
         marked = any(item.buyer_requested_cancel is not None for item in order.items)
         if not marked and (order.items or is_whole):
             order = order.model_copy(update={"buyer_requested_cancel": True})
-    return finished(order)
+    return finish_order(order)
 
 
-def _pieces(change: object) -> int | None:
-    """Count the units of the order: Amazon's counts, else those of a list of all its items."""
+def _count_units(change: object) -> int | None:
+    """Return the units of the order: Amazon's count, else the sum of a list of all its items."""
     summary = _at(change, "Summary")
-    told = units(summary) if isinstance(summary, dict) else None
+    counted = count_units(summary) if isinstance(summary, dict) else None
     items = _at(summary, "OrderItems")
-    if told or not isinstance(items, list) or _at(change, "NotificationLevel") != _ALL_ITEMS:
-        return told
+    if counted or not isinstance(items, list) or _at(change, "NotificationLevel") != _ALL_ITEMS:
+        return counted
     quantities = [_at(item, "Quantity") for item in items]
-    counted = sum(one for one in quantities if isinstance(one, int) and 0 <= one <= MOST_PIECES)
-    return counted or None
+    units = sum(units for units in quantities if isinstance(units, int) and 0 <= units <= MAX_UNITS)
+    return units or None
 
 
 def read_order_status_change(message: Object) -> AmazonOrder:
     """Read an `ORDER_STATUS_CHANGE`; it is as new as the event, and has one item or none.
 
     Raises:
-        ValidationError: a field is not as the schema has it.
+        ValidationError: A field does not match the schema.
     """
     body = _at(message, *_STATUS_CHANGE)
     item = {_ITEM: [body] if isinstance(body, dict) and "OrderItemId" in body else []}
-    return finished(OrderStatusChange.model_validate(message | _UNTOLD | item))
+    return finish_order(OrderStatusChange.model_validate(message | _NOT_NOTIFIED | item))
 
 
 NOTIFICATIONS: Final = {
@@ -187,14 +190,14 @@ NOTIFICATIONS: Final = {
 
 
 _CAPITALS: Final = {"sellerSku": "SellerSKU"}
-"""The one name that has more than its first letter in capitals."""
+"""The one name with more than its first letter in upper case."""
 
 
-def capitalised(value: Any) -> Any:
-    """Write the names of a lower-camel-case notification as the schema has them."""
+def capitalized(value: Any) -> Any:
+    """Return a lower-camel-case notification with the names as in the schema."""
     if isinstance(value, dict):
         return {
-            _CAPITALS.get(name, name[:1].upper() + name[1:]): capitalised(part)
+            _CAPITALS.get(name, name[:1].upper() + name[1:]): capitalized(part)
             for name, part in value.items()
         }
-    return [capitalised(part) for part in value] if isinstance(value, list) else value
+    return [capitalized(part) for part in value] if isinstance(value, list) else value

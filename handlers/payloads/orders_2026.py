@@ -1,7 +1,7 @@
 """Orders API 2026-01-01: `getOrder`, a bare order, or an order of a `searchOrders` page.
 
 Source: `models/orders-api-model/orders_2026-01-01.json` of amzn/selling-partner-api-models.
-The fulfillment block, and with it status and channel, is only there when it was asked for.
+The fulfillment block, with status and channel, is only there if the request asked for it.
 """
 
 from typing import Annotated, Any, Final
@@ -31,7 +31,7 @@ from handlers.payloads.fields import (
     StoreId,
     Text,
     Time,
-    is_money_told,
+    has_amount,
 )
 from handlers.payloads.wire import (
     ORDER_2026,
@@ -40,9 +40,9 @@ from handlers.payloads.wire import (
     address_lines,
     becomes,
     by_letters,
-    finished,
+    find_misspelled,
+    finish_order,
     named,
-    respelled,
     spelling_expected,
 )
 from models.amazon_order import Address, AmazonOrder, Buyer, Clocks, OrderItem, Package
@@ -52,10 +52,10 @@ MARKS = frozenset({"orderItems", "createdTime"})
 """A body with any of these names is meant to be an order."""
 
 _SUBTOTALS = "proceeds.breakdowns"
-"""Where an item's breakdowns are put by their type; named as the place they come from."""
+"""The key for an item's breakdowns by type, named after the place they come from."""
 
 _REQUESTED = "cancellation.cancellationRequest.requester"
-"""Where it is put whether the buyer asks to cancel an item."""
+"""The key for whether the buyer asks to cancel an item."""
 
 _REPLACEMENT = "REPLACEMENT_ORIGINAL_ID"
 
@@ -71,7 +71,7 @@ Price2026 = Annotated[Annotated[Money2026, becomes(Money)] | None, PRICED]
 
 
 class Item2026(OrderItem):
-    """An order item. `price` is first read as the line's subtotal or else as a unit price."""
+    """An order item. `price` is first read as the line's subtotal, or else as a unit price."""
 
     model_config = named(
         order_item_id="orderItemId",
@@ -108,7 +108,7 @@ def _subtotals(item: dict[Any, Any]) -> Object:
         for part in breakdowns
         if isinstance(part, dict)
         and isinstance(kind := part.get("type"), str)
-        and is_money_told(subtotal := part.get("subtotal"))
+        and has_amount(subtotal := part.get("subtotal"))
     }
 
 
@@ -121,8 +121,8 @@ def _is_requested(item: dict[Any, Any]) -> bool | None:
     return isinstance(request, dict) and request.get("requester") == "BUYER"
 
 
-def _pieces_left(item: dict[Any, Any]) -> Object:
-    """Return the units of an item of which some were canceled, if Amazon counts them."""
+def _units_left(item: dict[Any, Any]) -> Object:
+    """Return the units left of a partly canceled item, if Amazon counts them."""
     cancellation, fulfillment = item.get("cancellation"), item.get("fulfillment")
     if not isinstance(cancellation, dict) or not isinstance(fulfillment, dict):
         return {}
@@ -138,7 +138,7 @@ def _read_item(value: object, read: ValidatorFunctionWrapHandler) -> object:
     if not isinstance(value, dict):
         return read(value)
     subtotals = _subtotals(value)
-    put = {_SUBTOTALS: subtotals, _REQUESTED: _is_requested(value)} | _pieces_left(value)
+    put = {_SUBTOTALS: subtotals, _REQUESTED: _is_requested(value)} | _units_left(value)
     item: OrderItem = read(value | put)
     if item.price is None or "ITEM" in subtotals:
         return item
@@ -181,7 +181,7 @@ class Package2026(Package):
 
 
 class Order2026(AmazonOrder):
-    """An order, its blocks flattened."""
+    """An order, with its blocks flattened."""
 
     model_config = named(
         amazon_order_id="orderId",
@@ -225,20 +225,26 @@ class Order2026(AmazonOrder):
 
 
 SAYS: Final = (
-    *("createdTime", "lastUpdatedTime", "fulfillment", "proceeds", "orderItems"),
-    *("recipient", "buyer", "packages"),
+    "createdTime",
+    "lastUpdatedTime",
+    "fulfillment",
+    "proceeds",
+    "orderItems",
+    "recipient",
+    "buyer",
+    "packages",
 )
-"""A body has at least one of these: else it names an order and says nothing of it that is read."""
+"""A body has at least one of these; without them, it says nothing that is read."""
 
 _TIMES = frozenset({"createdTime", "lastUpdatedTime"})
-"""What every order has. A body that has none of them may be an order of v0 in camel case."""
+"""Every order has these. A body without them may be an order of v0 in camel case."""
 
 _NAMES = by_letters(V0_ORDER - {"SalesChannel", "OrderItems"}, ORDER_2026)
 
 
 def why_no_2026(body: Object) -> str | None:
-    """Say why a body is no order of Orders API 2026-01-01; None if it is one."""
-    if _TIMES.isdisjoint(body) and (names := respelled(body, ORDER_2026, _NAMES)):
+    """Return why a body is not an order of Orders API 2026-01-01; None if it is one."""
+    if _TIMES.isdisjoint(body) and (names := find_misspelled(body, ORDER_2026, _NAMES)):
         return spelling_expected(names)
     says = body.get("orderItems") is not None or any(body.get(name) for name in SAYS)
     if "orderId" in body and not says:
@@ -247,10 +253,10 @@ def why_no_2026(body: Object) -> str | None:
 
 
 def read_2026(body: Object) -> AmazonOrder:
-    """Read an order as Orders API 2026-01-01 sends it; items are never paged there.
+    """Read an order of Orders API 2026-01-01; its items are never paged.
 
     Raises:
-        ValidationError: a field is not as the schema has it.
+        ValidationError: A field does not match the schema.
     """
     order = body | {
         "items_complete": bool(body.get("orderItems")),
@@ -261,7 +267,7 @@ def read_2026(body: Object) -> AmazonOrder:
     programs = body.get("programs") or []
     if isinstance(programs, list) and _is_replacement(body.get("associatedOrders")):
         order["programs"] = [*programs, "REPLACEMENT"]
-    return finished(Order2026.model_validate(order))
+    return finish_order(Order2026.model_validate(order))
 
 
 def _is_replacement(associated: object) -> bool:

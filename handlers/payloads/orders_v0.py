@@ -1,7 +1,7 @@
 """Orders API v0: `getOrder` with or without items, `getOrders`, and the bodies of details.
 
 Source: `models/orders-api-model/ordersV0.json` of amzn/selling-partner-api-models. Everything
-but an id may be absent: prices while an order is pending, address and buyer without a role
+except an id may be missing: prices while an order is pending, address and buyer without a role
 for personal data, the SKU of an item.
 """
 
@@ -27,8 +27,8 @@ from handlers.payloads.fields import (
     Text,
     Time,
     V0SalesChannel,
+    count_units,
     is_true,
-    units,
 )
 from handlers.payloads.wire import (
     V0_ITEM,
@@ -37,9 +37,9 @@ from handlers.payloads.wire import (
     address_lines,
     becomes,
     by_letters,
-    finished,
+    find_misspelled,
+    finish_order,
     named,
-    respelled,
     spelling_expected,
 )
 from models.amazon_order import Address, AmazonOrder, Buyer, Clocks, OrderItem
@@ -158,34 +158,46 @@ class V0Order(AmazonOrder):
 
 
 SAYS: Final = (
-    *("OrderStatus", "PurchaseDate", "LastUpdateDate", "FulfillmentChannel", "OrderTotal"),
-    *("OrderItems", "ShippingAddress", "BuyerInfo", "BuyerName", "BuyerEmail"),
+    "OrderStatus",
+    "PurchaseDate",
+    "LastUpdateDate",
+    "FulfillmentChannel",
+    "OrderTotal",
+    "OrderItems",
+    "ShippingAddress",
+    "BuyerInfo",
+    "BuyerName",
+    "BuyerEmail",
 )
-"""A body has at least one of these: else it names an order and says nothing of it that is read."""
+"""A body has at least one of these; without them, it says nothing that is read."""
 
 _ORDER_NAMES = {**by_letters(V0_ORDER), "orderid": "AmazonOrderId"}
 _ITEM_NAMES = by_letters(V0_ITEM)
 _ITEM_BUYER_INFO = frozenset(
     {
-        *("OrderItemId", "BuyerCustomizedInfo", "GiftWrapPrice", "GiftWrapTax"),
-        *("GiftMessageText", "GiftWrapLevel"),
+        "OrderItemId",
+        "BuyerCustomizedInfo",
+        "GiftWrapPrice",
+        "GiftWrapTax",
+        "GiftMessageText",
+        "GiftWrapLevel",
     }
 )
-"""What an item of `getOrderItemsBuyerInfo` is made of: nothing that is read."""
+"""The names in an item of `getOrderItemsBuyerInfo`: none of them is read."""
 
 
 def why_no_v0(body: Object) -> str | None:
-    """Say why a body is none of Orders API v0 that is read; None if it is one."""
+    """Return why a body is not a known body of Orders API v0; None if it is one."""
     items = body.get("OrderItems")
-    items = [one for one in items if isinstance(one, dict)] if isinstance(items, list) else []
-    names = respelled(body, V0_ORDER, _ORDER_NAMES)
+    items = [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
+    names = find_misspelled(body, V0_ORDER, _ORDER_NAMES)
     for item in items:
-        names += respelled(item, V0_ITEM, _ITEM_NAMES)
+        names += find_misspelled(item, V0_ITEM, _ITEM_NAMES)
     if names:
         return spelling_expected(names)
     if items and {"OrderItemId"} < {*chain(*items)} <= _ITEM_BUYER_INFO:
         return "OrderItems: expected items with a quantity"
-    # An empty list of items is an answer; anything else that is empty tells nothing.
+    # An empty list of items is an answer; other empty values say nothing.
     says = body.get("OrderItems") is not None or any(body.get(name) for name in SAYS)
     if "AmazonOrderId" in body and not says:
         return f"expected at least one of {', '.join(SAYS)}"
@@ -193,17 +205,17 @@ def why_no_v0(body: Object) -> str | None:
 
 
 def read_v0(body: Object) -> AmazonOrder:
-    """Read an order, or the details of one, as Orders API v0 sends it.
+    """Read an order, or the details of one, of Orders API v0.
 
-    The items are complete when there are some and no `NextToken` says that more follow. An empty
-    list says nothing: Amazon has been seen to send one of an order that has items.
+    The items are complete if there are any and no `NextToken` says that more follow. An empty list
+    says nothing: Amazon has been seen to send one for an order that has items.
 
     Raises:
-        ValidationError: a field is not as the schema has it.
+        ValidationError: A field does not match the schema.
     """
     order = body | {
         "items_complete": bool(body.get("OrderItems")) and not body.get("NextToken"),
-        "items_expected": units(body),
+        "items_expected": count_units(body),
         "programs": [name for flag, name in _PROGRAMS.items() if is_true(body.get(flag))],
         "packages": (),
         "is_notification": False,
@@ -211,4 +223,4 @@ def read_v0(body: Object) -> AmazonOrder:
     }
     if "BuyerInfo" not in body and ("BuyerName" in body or "BuyerEmail" in body):
         order["BuyerInfo"] = V0Buyer.model_validate(body)
-    return finished(V0Order.model_validate(order))
+    return finish_order(V0Order.model_validate(order))

@@ -8,13 +8,19 @@ from pydantic import ValidationError
 
 from handlers.payloads import document, notifications, orders_2026, orders_v0
 from handlers.payloads.json_text import BLANK, parse_json
-from handlers.payloads.result import SHOWN, ParseResult, joined, problems_of
-from handlers.payloads.wire import Object, by_letters, respelled, spelling_expected, with_currency
+from handlers.payloads.result import SHOWN, ParseResult, describe_problems, join_problems
+from handlers.payloads.wire import (
+    Object,
+    by_letters,
+    find_misspelled,
+    spelling_expected,
+    with_currency,
+)
 from models.amazon_order import AmazonOrder
 from models.messages import DeadLetterCode, Rejection
 
 MAX_BYTES = 1_000_000
-"""The longest message that is read."""
+"""The maximum length of a message that is read."""
 
 _ACCEPTED = (
     "an order document, an Orders API v0 order, page or detail body, "
@@ -27,16 +33,16 @@ class _Form(NamedTuple):
 
     read: Callable[[Object], AmazonOrder]
     why_not: Callable[[Object], str | None] = lambda _: None
-    """Says why a body is of no form at all, though it has a name of this one."""
+    """Returns why a body has no known form, though it has a name of this one."""
     currency: str = ""
-    """What the currency of an amount is called."""
+    """The name of an amount's currency field."""
 
 
 class _Api(NamedTuple):
-    """How the bodies of one of Amazon's APIs are found."""
+    """How to find the bodies of one of Amazon's APIs."""
 
     wrapper: str
-    unit_of_work: str
+    list_name: str
     """The name of the list in a page of orders."""
     marks: frozenset[str]
     """A body with any of these names is meant to be an order."""
@@ -44,7 +50,7 @@ class _Api(NamedTuple):
 
 
 class _Body(NamedTuple):
-    """An order that is not read yet, with its place in the message."""
+    """An order that is not read yet, with its path in the message."""
 
     at: str
     body: Any
@@ -52,7 +58,7 @@ class _Body(NamedTuple):
 
 
 class _Problem(NamedTuple):
-    """Why something of a message is not read."""
+    """Why a part of a message cannot be read."""
 
     code: DeadLetterCode
     texts: list[str]
@@ -61,36 +67,40 @@ class _Problem(NamedTuple):
 _DOCUMENT: Final = _Form(document.read_document, document.why_no_document, "currency")
 _APIS: Final = (
     _Api(
-        *("payload", "Orders", orders_v0.MARKS),
-        _Form(orders_v0.read_v0, orders_v0.why_no_v0, "CurrencyCode"),
+        wrapper="payload",
+        list_name="Orders",
+        marks=orders_v0.MARKS,
+        form=_Form(orders_v0.read_v0, orders_v0.why_no_v0, "CurrencyCode"),
     ),
     _Api(
-        *("order", "orders", orders_2026.MARKS),
-        _Form(orders_2026.read_2026, orders_2026.why_no_2026, "currencyCode"),
+        wrapper="order",
+        list_name="orders",
+        marks=orders_2026.MARKS,
+        form=_Form(orders_2026.read_2026, orders_2026.why_no_2026, "currencyCode"),
     ),
 )
 _MARKS: Final = by_letters({"Orders", "NotificationType"}, *(api.marks for api in _APIS))
-"""What tells that a message is meant to be one of Amazon's."""
+"""The names that show that a message is meant to be one of Amazon's."""
 
 _CONTENTS: Final = ("detail", "Message", "body", "Body", "Sns")
-"""Where an envelope of AWS has what it holds: EventBridge, SNS, an SQS record as Lambda hands it
-over and as it is received, and an SNS record."""
+"""The keys of the content of AWS envelopes: EventBridge, SNS, an SQS record as passed by Lambda and
+as received, and an SNS record."""
 
 _DEEPEST: Final = 6
-"""How many envelopes may be one in the other. The longest known chain has four: the Lambda event
-of an SQS record of an SNS message of an EventBridge event."""
+"""How many envelopes may be nested. The longest known chain has four: the Lambda event of an SQS
+record of an SNS message of an EventBridge event."""
 
 _AMAZON_ORDER_ID: Final = re.compile(r"[A-Z0-9]{1,3}-[0-9]{7}-[0-9]{7}")
 
 
 def read_payload(value: bytes | None) -> ParseResult:
-    """Read a message of `amazon.orders`. Never raises; the same bytes give the same reading.
+    """Read a message of `amazon.orders`. Never raise; the same bytes give the same result.
 
     Args:
-        value: the value of the Kafka message, `None` for a tombstone.
+        value: The value of the Kafka message, `None` for a tombstone.
 
     Returns:
-        The orders understood, and the refusal of what was not.
+        The orders that could be read, and the refusal of the rest.
     """
     if value is None:
         return _refused(DeadLetterCode.MALFORMED_JSON, "expected JSON, got no value at all")
@@ -104,14 +114,14 @@ def read_payload(value: bytes | None) -> ParseResult:
 
 
 def _find(message: object, at: str, envelopes: int) -> Iterator[_Body | _Problem]:
-    """Find the orders of a message by the names it has; none of them is validated yet.
+    """Find the orders of a message by their names, without validating them.
 
     Args:
-        message: the message, or what an envelope holds: an object, or its JSON as text.
-        at: the path to it.
-        envelopes: how many envelopes may still be opened.
+        message: The message, or the content of an envelope: an object, or its JSON as text.
+        at: The path to it.
+        envelopes: How many more envelopes may be opened.
     """
-    # Queues encode a notification once more, or twice: each time it is at least two bytes longer.
+    # Queues encode a notification once or twice more: each time, it gets at least two bytes longer.
     while isinstance(message, str) and message.lstrip(BLANK).startswith(("{", '"')):
         try:
             message = parse_json(message)
@@ -121,10 +131,10 @@ def _find(message: object, at: str, envelopes: int) -> Iterator[_Body | _Problem
     if not isinstance(message, dict):
         yield _unknown(at, f"expected {_ACCEPTED}")
         return
-    found = _find_orders(message, at)
-    contents = _open_envelope(message) if found is None else []
-    if found is not None:
-        yield from found
+    bodies = _find_orders(message, at)
+    contents = _open_envelope(message) if bodies is None else []
+    if bodies is not None:
+        yield from bodies
     elif not contents:
         yield _unknown(at, _why_unknown(message))
     elif envelopes == 0:
@@ -134,9 +144,9 @@ def _find(message: object, at: str, envelopes: int) -> Iterator[_Body | _Problem
 
 
 def _open_envelope(message: Object) -> list[tuple[str, object]]:
-    """Return what an envelope holds, each with its place; nothing if it is no envelope.
+    """Return the contents of an envelope, each with its path; nothing if it is not an envelope.
 
-    Only a Lambda event holds more than one: its `Records` are read each by itself.
+    Only a Lambda event has several: its `Records` are read one by one.
     """
     records = message.get("Records")
     if isinstance(records, list):
@@ -148,9 +158,9 @@ def _open_envelope(message: Object) -> list[tuple[str, object]]:
 
 
 def _find_orders(message: Object, at: str) -> Sequence[_Body | _Problem] | None:
-    """Find the orders of a message that is in no envelope; None if it has no form's names."""
+    """Find the orders of a message without an envelope; None if it has no name of any form."""
     if "notificationType" in message:
-        message = notifications.capitalised(message)
+        message = notifications.capitalized(message)
     if "NotificationType" in message:
         return [_find_notification(message, at)]
     if not document.MARKS.isdisjoint(message):
@@ -161,9 +171,9 @@ def _find_orders(message: Object, at: str) -> Sequence[_Body | _Problem] | None:
             body, place = message[api.wrapper], f"{at}.{api.wrapper}".removeprefix(".")
             if "store_id" in message:
                 body = {"store_id": message["store_id"]} | body
-        if api.unit_of_work in body:
+        if api.list_name in body:
             return _find_page(
-                api.form, body[api.unit_of_work], f"{place}.{api.unit_of_work}".removeprefix(".")
+                api.form, body[api.list_name], f"{place}.{api.list_name}".removeprefix(".")
             )
         if not api.marks.isdisjoint(body):
             return [_Body(place, body, api.form)]
@@ -185,15 +195,15 @@ def _find_page(form: _Form, orders: object, at: str) -> Sequence[_Body | _Proble
     return [_Body(f"{at}[{index}]", order, form) for index, order in enumerate(orders)]
 
 
-def _read(found: Iterable[_Body | _Problem]) -> ParseResult:
-    """Read each order by itself, so that a bad one costs no other."""
+def _read(bodies: Iterable[_Body | _Problem]) -> ParseResult:
+    """Read each order separately, so that a bad one does not affect the others."""
     orders: list[AmazonOrder] = []
     texts: list[str] = []
     codes: list[DeadLetterCode] = []
-    for one in found:
-        # Only the first few are shown; telling all of a hopeless page would take seconds.
+    for body in bodies:
+        # Only the first few are shown: describing all of a bad page would take seconds.
         in_full = len(texts) < SHOWN
-        read = _read_order(one, in_full=in_full) if isinstance(one, _Body) else one
+        read = _read_order(body, in_full=in_full) if isinstance(body, _Body) else body
         if isinstance(read, AmazonOrder):
             orders.append(read)
         else:
@@ -201,13 +211,15 @@ def _read(found: Iterable[_Body | _Problem]) -> ParseResult:
             codes.append(read.code)
     if not codes:
         return ParseResult(orders=tuple(orders))
-    # Of several, the one that says most of what is wrong.
+    # Of several codes, use the one that says most about the problem.
     code = DeadLetterCode.INVALID_ORDER if DeadLetterCode.INVALID_ORDER in codes else codes[0]
-    return ParseResult(orders=tuple(orders), refusal=Rejection(code=code, message=joined(texts)))
+    return ParseResult(
+        orders=tuple(orders), refusal=Rejection(code=code, message=join_problems(texts))
+    )
 
 
-def _read_order(found: _Body, *, in_full: bool) -> AmazonOrder | _Problem:
-    at, body, form = found
+def _read_order(unread: _Body, *, in_full: bool) -> AmazonOrder | _Problem:
+    at, body, form = unread
     if not isinstance(body, dict):
         return _Problem(DeadLetterCode.INVALID_ORDER, [f"{at}: expected an object"])
     if (why := form.why_not(body)) is not None:
@@ -219,15 +231,15 @@ def _read_order(found: _Body, *, in_full: bool) -> AmazonOrder | _Problem:
         if complete is not None:
             return _read_order(_Body(at, complete, form), in_full=in_full)
         whose = _whose(at, body)
-        texts = [text + whose for text in problems_of(error, at)] if in_full else []
+        texts = [text + whose for text in describe_problems(error, at)] if in_full else []
         return _Problem(DeadLetterCode.INVALID_ORDER, texts)
 
 
 def _whose(at: str, body: Object) -> str:
-    """Name the order of a page by its id, if that looks like one of Amazon's and nothing else."""
+    """Return which order of a page it is, if its id looks like one of Amazon's."""
     order_id = body.get("AmazonOrderId", body.get("orderId"))
-    known = isinstance(order_id, str) and _AMAZON_ORDER_ID.fullmatch(order_id)
-    return f" (order {order_id})" if known and at.endswith("]") else ""
+    is_amazons = isinstance(order_id, str) and _AMAZON_ORDER_ID.fullmatch(order_id)
+    return f" (order {order_id})" if is_amazons and at.endswith("]") else ""
 
 
 def _why_unknown(message: Object) -> str:
@@ -236,7 +248,7 @@ def _why_unknown(message: Object) -> str:
         name
         for part in parts
         if isinstance(part, dict)
-        for name in respelled(part, _MARKS.keys(), _MARKS)
+        for name in find_misspelled(part, _MARKS.keys(), _MARKS)
     ]
     if names:
         return f"{spelling_expected(names)}, or {_ACCEPTED}"

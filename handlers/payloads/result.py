@@ -1,4 +1,4 @@
-"""What was understood of one message."""
+"""The result of parsing one message."""
 
 from collections.abc import Iterable
 
@@ -12,24 +12,24 @@ from models.messages import Rejection
 
 
 class ParseResult(Value):
-    """The orders of one message, and why it, or a part of it, was not understood.
+    """The orders of one message, and why it, or a part of it, could not be read.
 
-    Both may be there: a page with one bad order gives the good ones and names the bad one.
-    Neither is there for an empty page, which is understood and says nothing.
+    Both may be there: a page with one bad order has the good ones, and the refusal names the bad
+    one. Both are missing for an empty page, which is valid and says nothing.
     """
 
     orders: tuple[AmazonOrder, ...] = ()
     """In the order of the payload."""
     refusal: Rejection | None = None
-    """Why the message goes to the dead letters too."""
+    """Why the message also becomes a dead letter."""
 
 
 SHOWN = 3
-"""How many problems one message names; the rest are counted."""
+"""How many problems one message names; the others are counted."""
 
 _QUOTED = 64
 
-_WORDS = {
+_TEXTS = {
     "missing": "required",
     "string_type": "expected a string",
     "string_too_short": "expected a string that is not empty",
@@ -41,15 +41,15 @@ _WORDS = {
     "tuple_type": "expected a list",
     "model_type": "expected an object",
 }
-"""Pydantic's own errors, said shortly. `{...}` are limits of the field, never its value."""
+"""Short texts for pydantic's own errors. `{...}` are limits of the field, never its value."""
 
 
-def problems_of(error: ValidationError, at: str) -> list[str]:
-    """Say each problem as its field path and what was expected there.
+def describe_problems(error: ValidationError, at: str) -> list[str]:
+    """Return each problem as its field path and what was expected there.
 
     Args:
-        error: what validation found.
-        at: the path of the validated object inside the message; empty for the message itself.
+        error: The validation error.
+        at: The path of the validated object in the message; empty for the message itself.
     """
     return [
         f"{_path(at, detail['loc'])}: {_expected(detail)}"
@@ -57,17 +57,19 @@ def problems_of(error: ValidationError, at: str) -> list[str]:
     ]
 
 
-def quoted(text: str) -> str:
-    """Return an id as a refusal may show it: short, on one line, and without odd characters.
+def quote_id(text: str) -> str:
+    """Return an id as a refusal may show it: short, on one line, without unprintable characters.
 
-    Only for what is never a buyer's: ids of orders, stores and marketplaces.
+    Use it only for ids of orders, stores and marketplaces, never for a buyer's data.
     """
-    shown = "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in text)
+    shown = "".join(
+        character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text
+    )
     return shown if len(shown) <= _QUOTED else f"{shown[:_QUOTED]}…"
 
 
-def joined(problems: Iterable[str], comma: str = "; ") -> str:
-    """Make one line of several problems: the first few, and how many more there are."""
+def join_problems(problems: Iterable[str], comma: str = "; ") -> str:
+    """Join the first few problems into one line, with the number of the others."""
     every = [*problems]
     more = len(every) - SHOWN
     return comma.join(every[:SHOWN]) + (f"{comma}and {more} more" if more > 0 else "")
@@ -83,5 +85,5 @@ def _path(at: str, loc: tuple[int | str, ...]) -> str:
 def _expected(detail: ErrorDetails) -> str:
     if detail["type"] == EXPECTED:
         return detail["msg"]
-    words = _WORDS.get(detail["type"], "not as expected")
-    return words.format_map(detail.get("ctx", {}))
+    text = _TEXTS.get(detail["type"], "not as expected")
+    return text.format_map(detail.get("ctx", {}))

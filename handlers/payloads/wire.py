@@ -1,8 +1,8 @@
 """Wire classes: how one format writes a model.
 
 A wire class is a subclass of a model that only says how a format writes its fields: under
-which names (`named`) and in which types (`handlers.payloads.fields`). It adds no field, so what
-it validated is a whole value of the model, and `becomes` makes it one without a second pass.
+which names (`named`) and in which types (`handlers.payloads.fields`). It adds no field, so a
+validated instance is a whole value of the model, and `becomes` converts it without a copy.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -19,8 +19,8 @@ from pydantic import (
     ConfigDict,
 )
 
-from handlers.payloads.fields import is_blank, is_money_told
-from handlers.payloads.result import joined
+from handlers.payloads.fields import has_amount, is_blank
+from handlers.payloads.result import join_problems
 from models.amazon_order import AmazonOrder
 from models.base import Value
 
@@ -29,9 +29,9 @@ Object = dict[str, Any]
 
 
 def named(**names: str | AliasPath | AliasChoices) -> ConfigDict:
-    """Say under which name, or at which path, a format has each field of a model.
+    """Return the configuration with the name, or the path, of each field of a model in a format.
 
-    A field not mentioned keeps its own name, which no format of Amazon uses.
+    A field without an entry keeps its own name, which no format of Amazon uses.
     """
     return ConfigDict(
         alias_generator=AliasGenerator(validation_alias=lambda field: names.get(field, field))
@@ -39,10 +39,10 @@ def named(**names: str | AliasPath | AliasChoices) -> ConfigDict:
 
 
 def becomes(model: type[Value]) -> AfterValidator:
-    """Make a validated instance of a wire class an instance of its model.
+    """Convert a validated instance of a wire class into an instance of its model.
 
-    The very object is told its class: it has the model's fields, all validated, and building
-    it once more would double the cost of reading an order.
+    The instance's class is switched in place: it has exactly the model's fields, all validated, and
+    a copy would double the cost of reading an order.
     """
 
     def recast(value: Value) -> Value:
@@ -53,26 +53,26 @@ def becomes(model: type[Value]) -> AfterValidator:
 
 
 def address_lines(first: str) -> BeforeValidator:
-    """Gather an address's numbered lines under the name they share.
+    """Collect an address's numbered lines under the name they share.
 
     Args:
-        first: the shared name, for example `AddressLine` of `AddressLine1` to `AddressLine3`.
+        first: The shared name, for example `AddressLine` of `AddressLine1` to `AddressLine3`.
     """
     names = [f"{first}{number}" for number in (1, 2, 3)]
 
-    def gathered(value: object) -> object:
+    def collected(value: object) -> object:
         if not isinstance(value, dict):
             return value
         return value | {first: [line for name in names if (line := value.get(name))]}
 
-    return BeforeValidator(gathered)
+    return BeforeValidator(collected)
 
 
-def finished(order: AmazonOrder) -> AmazonOrder:
-    """Make a wire order an `AmazonOrder`.
+def finish_order(order: AmazonOrder) -> AmazonOrder:
+    """Convert a wire order into an `AmazonOrder`.
 
-    What it says of a cancellation request at order level, it says of all its lines; a request for
-    any line is one of the order.
+    A cancellation request at order level applies to all its lines; a request for any line is also a
+    request for the order.
     """
     object.__setattr__(order, "__class__", AmazonOrder)
     of_order = order.buyer_requested_cancel
@@ -84,30 +84,32 @@ def finished(order: AmazonOrder) -> AmazonOrder:
             for item in order.items
         )
         order = order.model_copy(update={"items": items})
-    told = {item.buyer_requested_cancel for item in order.items} - {None}
-    if not told:
+    requests = {item.buyer_requested_cancel for item in order.items} - {None}
+    if not requests:
         return order
-    return order.model_copy(update={"buyer_requested_cancel": True in told})
+    return order.model_copy(update={"buyer_requested_cancel": True in requests})
 
 
 def with_currency(body: Object, name: str) -> Object | None:
-    """Return a copy of an order whose amounts all have a currency; None if that is no help.
+    """Return a copy of an order in which every amount has a currency; None if that is impossible.
 
-    Amazon's schemas require neither field of money. A currency that is missing is the one that all
-    others of the order are in; of several, or none, it would be a guess.
+    Amazon's schemas require neither field of money. A missing currency is the one that all other
+    amounts of the order share; if there are several, or none, it would be a guess.
 
     Args:
-        body: an order that could not be read.
-        name: what the currency is called.
+        body: An order that could not be read.
+        name: The name of the currency field.
     """
     currencies = [money.get(name) for money in _amounts_in(body)]
-    told = {currency for currency in currencies if isinstance(currency, str) and currency.strip()}
-    if len(told) != 1 or not any(map(is_blank, currencies)):
+    distinct = {
+        currency for currency in currencies if isinstance(currency, str) and currency.strip()
+    }
+    if len(distinct) != 1 or not any(map(is_blank, currencies)):
         return None
     complete = deepcopy(body)
     for money in _amounts_in(complete):
         if is_blank(money.get(name)):
-            money[name], *_ = told
+            money[name], *_ = distinct
     return complete
 
 
@@ -116,7 +118,7 @@ def _amounts_in(value: object) -> Iterator[Object]:
     while parts:
         match parts.pop():
             case dict() as part:
-                if is_money_told(part):
+                if has_amount(part):
                     yield part
                 parts += part.values()
             case list() as several:
@@ -141,7 +143,7 @@ V0_ORDER: Final = frozenset(
     ShipServiceLevel ShipmentServiceLevelCategory ShippingAddress
     """.split()  # noqa: SIM905 - as a list it is a name a line
 )
-"""What an order, or a detail body, of Orders API v0 is made of."""
+"""The names in an order, or a detail body, of Orders API v0."""
 
 V0_ITEM: Final = frozenset(
     """
@@ -154,7 +156,7 @@ V0_ITEM: Final = frozenset(
     ShippingTax StoreChainStoreId SubstitutionPreferences TaxCollection Title
     """.split()  # noqa: SIM905 - as a list it is a name a line
 )
-"""What an order item of Orders API v0 is made of."""
+"""The names in an order item of Orders API v0."""
 
 ORDER_2026: Final = frozenset(
     """
@@ -162,20 +164,20 @@ ORDER_2026: Final = frozenset(
     orderId orderItems packages payment proceeds programs recipient salesChannel tax
     """.split()  # noqa: SIM905 - as a list it is a name a line
 )
-"""What an order of Orders API 2026-01-01 is made of."""
+"""The names in an order of Orders API 2026-01-01."""
 
 
 def by_letters(*names: AbstractSet[str]) -> Mapping[str, str]:
     """Return names by their letters alone, which all spellings have in common."""
-    return {_dead_letters(name): name for several in names for name in several}
+    return {_letters_only(name): name for several in names for name in several}
 
 
-def respelled(body: Object, known: AbstractSet[str], amazons: Mapping[str, str]) -> list[str]:
-    """Return the names of Amazon's that a body has in none of the spellings known to its form.
+def find_misspelled(body: Object, known: AbstractSet[str], amazons: Mapping[str, str]) -> list[str]:
+    """Return Amazon's names that a body has only in a spelling that its form does not know.
 
     Args:
-        body: an object of the payload.
-        known: the names that are read or rightly ignored there.
+        body: An object of the payload.
+        known: The names that are read, or ignored on purpose.
         amazons: Amazon's names by their letters.
     """
     if body.keys() <= known:
@@ -184,15 +186,15 @@ def respelled(body: Object, known: AbstractSet[str], amazons: Mapping[str, str])
         name
         for unknown in body
         if unknown not in known
-        and (name := amazons.get(_dead_letters(unknown))) is not None
+        and (name := amazons.get(_letters_only(unknown))) is not None
         and not (name in known and name in body)
     ]
 
 
 def spelling_expected(names: Iterable[str]) -> str:
-    """Say which names were expected in Amazon's own spelling."""
-    return f"expected Amazon's own spelling of {joined(names, ', ')}"
+    """Return the message that names were expected in Amazon's own spelling."""
+    return f"expected Amazon's own spelling of {join_problems(names, ', ')}"
 
 
-def _dead_letters(name: str) -> str:
+def _letters_only(name: str) -> str:
     return name.replace("_", "").replace("-", "").replace(" ", "").lower()

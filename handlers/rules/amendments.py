@@ -1,7 +1,7 @@
-"""Amendments: what Amazon's later news changes of a Commerce order (rules 6 and 16 to 18).
+"""Amendments: what Amazon's later messages change in a Commerce order (rules 6 and 16 to 18).
 
-The Commerce order is compared with all that is known of the Amazon order by now. So it does not
-matter in how many bodies, or in which order, the news came, and the same news again changes
+The Commerce order is compared with everything stored of the Amazon order by now. The result does
+not depend on how many bodies brought it, or in which order, and a repeated message changes
 nothing.
 """
 
@@ -11,7 +11,7 @@ from datetime import datetime
 from enum import IntEnum
 from typing import NamedTuple
 
-from handlers.rules.commerce_order import currency_of, is_address_known
+from handlers.rules.commerce_order import is_address_known
 from handlers.rules.reservations import reserve_amended
 from models.amazon_order import AmazonOrder, AmazonStatus, OrderItem
 from models.commerce_order import CommerceLine, CommerceOrder, Reservation
@@ -20,14 +20,14 @@ from models.money import Money
 from models.reference_data import Catalog, CommerceStatus
 
 NO_CATALOG = Catalog({}, {})
-"""For news that adds no units: nothing is to be reserved."""
+"""For a message that adds no units: nothing has to be reserved."""
 
-_OF_A_LINE = ("seller_sku", "quantity", "price", "tax", "buyer_requested_cancel")
+_LINE_FIELDS = ("seller_sku", "quantity", "price", "tax", "buyer_requested_cancel")
 """The fields of an Amazon line that its Commerce order follows."""
 
 
 class CancellationRequest(NamedTuple):
-    """Lines that the buyer asks to cancel, and the reason, if one was told."""
+    """Lines that the buyer asks to cancel, and the reason, if there is one."""
 
     order_item_ids: tuple[str, ...]
     reason: str | None
@@ -35,11 +35,12 @@ class CancellationRequest(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Amendment:
-    """What follows from Amazon's news for a Commerce order, except for its status.
+    """What a message from Amazon changes in a Commerce order, except for its status.
 
-    `order` is the Commerce order as it is now; `changes` and `requests` are to be told. `reserves`
-    and `releases` are units that it reserves from now on, and no longer reserves. `has_grown` says
-    that a line has more units than before; `is_short` that not all of them could be reserved.
+    `order` is the Commerce order as it is now; `changes` and `requests` are to be published.
+    `reserves` and `releases` are the units that it reserves from now on, and no longer reserves.
+    `has_grown` says that a line has more units than before, `is_short` that not all of them could
+    be reserved.
     """
 
     order: CommerceOrder
@@ -55,44 +56,44 @@ class _Scope(IntEnum):
     """How much of a Commerce order is still amended."""
 
     FIRST_DETAILS = 0
-    """An order that either side has canceled: prices, taxes and a total never told before."""
+    """An order that either side has canceled: only prices, taxes and a total it never had."""
     DETAILS = 1
     """A complete order: any price, tax and total."""
     ALL = 2
 
 
-def may_amend(known: AmazonOrder, news: AmazonOrder) -> bool:
-    """Return whether news of a created order may concern its Commerce order at all.
+def may_amend(stored: AmazonOrder, incoming: AmazonOrder) -> bool:
+    """Return whether a message about a created order may change its Commerce order at all.
 
-    Most bodies repeat what is known, and need no Commerce order to be looked up.
+    Most bodies repeat what is stored: they do not need the Commerce order to be read.
     """
-    lines = {item.order_item_id: item for item in known.items}
-    told = {item.order_item_id: item for item in news.items}
-    left_out = (item for name, item in lines.items() if name not in told)
+    lines = {item.order_item_id: item for item in stored.items}
+    items = {item.order_item_id: item for item in incoming.items}
+    left_out = (item for name, item in lines.items() if name not in items)
     return (
-        news.status in {AmazonStatus.CANCELED, AmazonStatus.SHIPPED}
-        or _is_news(known.total, news.total)
-        or _is_news(known.ship_to, news.ship_to)
-        or _is_news(known.buyer_requested_cancel, news.buyer_requested_cancel)
-        or (news.items_complete and any(item.quantity for item in left_out))
+        incoming.status in {AmazonStatus.CANCELED, AmazonStatus.SHIPPED}
+        or _is_new(stored.total, incoming.total)
+        or _is_new(stored.ship_to, incoming.ship_to)
+        or _is_new(stored.buyer_requested_cancel, incoming.buyer_requested_cancel)
+        or (incoming.items_complete and any(item.quantity for item in left_out))
         or any(
-            _is_news(getattr(lines.get(name), field, None), getattr(item, field))
-            for name, item in told.items()
-            for field in _OF_A_LINE
+            _is_new(getattr(lines.get(name), field, None), getattr(item, field))
+            for name, item in items.items()
+            for field in _LINE_FIELDS
         )
     )
 
 
 def products_to_grow_by(
-    order: CommerceOrder, known: AmazonOrder, news: AmazonOrder
+    order: CommerceOrder, stored: AmazonOrder, incoming: AmazonOrder
 ) -> tuple[set[str], set[str]]:
-    """Return which catalog SKUs, and which seller SKUs of new lines, news may add units of.
+    """Return which catalog SKUs, and which seller SKUs of new lines, may get more units.
 
-    One may name a new line's SKU and the other its units.
+    One body may name the SKU of a new line, and the other its units.
     """
     lines = {line.item.order_item_id: line for line in order.lines}
     skus, seller_skus = set(), set()
-    for item in (*known.items, *news.items):
+    for item in (*stored.items, *incoming.items):
         line = lines.get(item.order_item_id)
         if line is None and item.seller_sku is not None:
             seller_skus.add(item.seller_sku)
@@ -105,41 +106,41 @@ def amend(
     order: CommerceOrder,
     before: AmazonOrder,
     now: AmazonOrder,
-    news: AmazonOrder,
+    incoming: AmazonOrder,
     catalog: Catalog,
     at: datetime,
 ) -> Amendment:
-    """Compare a Commerce order with what is known of its Amazon order by now.
+    """Compare a Commerce order with its Amazon order as it is now.
 
     Args:
         order: The Commerce order as it stands.
-        before: The Amazon order as it was known before the news.
-        now: The Amazon order as it is known with the news.
-        news: The news alone; without its status if that is older than the one that is known.
-        catalog: What seller SKUs of new lines stand for, and the products that more units may be
-            needed of, with what is reserved of them at this moment.
-        at: When the decision is taken.
+        before: The Amazon order before the message.
+        now: The Amazon order with the message merged in.
+        incoming: The message alone; without its status if the stored one is newer.
+        catalog: What the seller SKUs of new lines stand for, and the products that may get more
+            units, with what is reserved of them at this moment.
+        at: When the decision is made.
     """
-    scope = _scope_of(order, now)
-    items = _items_told(now, news)
-    old = list(order.lines)
+    scope = _scope(order, now)
+    items = _shipped_items(now, incoming)
+    lines = list(order.lines)
     if scope is _Scope.ALL:
-        old += _new_lines(order, now, catalog)
-        old.sort(key=lambda line: line.item.order_item_id)
-    lines = [_amend_line(line, items.get(line.item.order_item_id), scope) for line in old]
-    pairs = [(one.item, other.item) for one, other in zip(old, lines, strict=True)]
+        lines += _new_lines(order, now, catalog)
+        lines.sort(key=lambda line: line.item.order_item_id)
+    amended_lines = [_amend_line(line, items.get(line.item.order_item_id), scope) for line in lines]
+    pairs = [(line.item, amended.item) for line, amended in zip(lines, amended_lines, strict=True)]
     amended = replace(
         order,
-        lines=tuple(lines),
+        lines=tuple(amended_lines),
         total=_amend_money(order.total, now.total, scope),
         buyer_requested_cancel=any(
             item.buyer_requested_cancel and item.quantity for _, item in pairs
         ),
         address_known=order.address_known or (scope is _Scope.ALL and is_address_known(now)),
     )
-    changes = [*_changes_of_order(order, amended), *_change_of_address(order, before, now, scope)]
+    changes = [*_order_changes(order, amended), *_address_change(order, before, now, scope)]
     for pair in pairs:
-        changes += _changes_of_line(*pair)
+        changes += _line_changes(*pair)
     reserved = reserve_amended(order, amended, catalog, at)
     return Amendment(
         order=reserved.order,
@@ -147,31 +148,32 @@ def amend(
         requests=_requests(pairs),
         reserves=reserved.reserves,
         releases=reserved.releases,
-        has_grown=any(item.quantity > was.quantity for was, item in pairs),
+        has_grown=any(item.quantity > old.quantity for old, item in pairs),
         is_short=reserved.is_short,
     )
 
 
-def _is_news(known: object, told: object) -> bool:
-    return told is not None and told != known
+def _is_new(stored: object, incoming: object) -> bool:
+    return incoming is not None and incoming != stored
 
 
-def _scope_of(order: CommerceOrder, now: AmazonOrder) -> _Scope:
+def _scope(order: CommerceOrder, now: AmazonOrder) -> _Scope:
     if order.status is CommerceStatus.CANCELED or now.status is AmazonStatus.CANCELED:
         return _Scope.FIRST_DETAILS
     return _Scope.DETAILS if order.status is CommerceStatus.COMPLETE else _Scope.ALL
 
 
-def _items_told(now: AmazonOrder, news: AmazonOrder) -> Mapping[str, OrderItem]:
+def _shipped_items(now: AmazonOrder, incoming: AmazonOrder) -> Mapping[str, OrderItem]:
     """Return the Amazon lines by id, those of a shipment with the units that were shipped.
 
-    A body that says Shipped, and how many units were, speaks of what has left the house: no
-    more will (a short shipment). One that says so and that no unit was shipped contradicts
-    itself.
+    If a body says Shipped and how many units were shipped, no more units will be (a short
+    shipment). A body that says Shipped and that no unit was shipped contradicts itself.
     """
     items = {item.order_item_id: item for item in now.items}
-    if news.status is AmazonStatus.SHIPPED and any(item.quantity_shipped for item in news.items):
-        for shipped in news.items:
+    if incoming.status is AmazonStatus.SHIPPED and any(
+        item.quantity_shipped for item in incoming.items
+    ):
+        for shipped in incoming.items:
             item, units = items.get(shipped.order_item_id), shipped.quantity_shipped
             if item is not None and units is not None and units < item.quantity:
                 update = {"quantity": units}
@@ -180,59 +182,59 @@ def _items_told(now: AmazonOrder, news: AmazonOrder) -> Mapping[str, OrderItem]:
 
 
 def _new_lines(order: CommerceOrder, now: AmazonOrder, catalog: Catalog) -> Iterable[CommerceLine]:
-    """Return lines that came after the creation, as lines of which nothing was told so far.
+    """Yield the lines that came after the creation, with no units and no details yet.
 
-    Without a seller SKU Amazon has not said yet what was bought.
+    Without a seller SKU, Amazon has not yet said what was bought.
     """
-    there = {line.item.order_item_id for line in order.lines}
-    untold = {"quantity": 0, **dict.fromkeys(("price", "tax", "buyer_requested_cancel"))}
+    existing = {line.item.order_item_id for line in order.lines}
+    empty = {"quantity": 0, **dict.fromkeys(("price", "tax", "buyer_requested_cancel"))}
     for item in now.items:
-        if item.quantity and item.seller_sku is not None and item.order_item_id not in there:
-            sku = catalog.sku_of(order.store_id, item.seller_sku)
-            yield CommerceLine(item.model_copy(update=untold), sku)
+        if item.quantity and item.seller_sku is not None and item.order_item_id not in existing:
+            sku = catalog.catalog_sku(order.store_id, item.seller_sku)
+            yield CommerceLine(item.model_copy(update=empty), sku)
 
 
-def _amend_line(line: CommerceLine, told: OrderItem | None, scope: _Scope) -> CommerceLine:
-    """Return a line as it is now; one that Amazon does not have any more has no units.
+def _amend_line(line: CommerceLine, item: OrderItem | None, scope: _Scope) -> CommerceLine:
+    """Return a line as it is now; a line that Amazon no longer has gets no units.
 
-    A line without units has neither a price nor a request to cancel it: its last ones stay.
+    A line without units has neither a price nor a cancellation request: it keeps its last ones.
     """
-    was = line.item
-    told_units = 0 if told is None else told.quantity
-    units = told_units if scope is _Scope.ALL else was.quantity
+    old = line.item
+    item_units = 0 if item is None else item.quantity
+    units = item_units if scope is _Scope.ALL else old.quantity
     update: dict[str, object] = {"quantity": units}
-    if told is not None and units and told_units:
-        update["price"] = _amend_money(was.price, told.price, scope)
-        update["tax"] = _amend_money(was.tax, told.tax, scope)
-        requested = told.buyer_requested_cancel
-        if requested and not was.buyer_requested_cancel and scope is not _Scope.FIRST_DETAILS:
-            update |= {"buyer_requested_cancel": True, "cancel_reason": told.cancel_reason}
-        elif requested is False and was.buyer_requested_cancel and scope is _Scope.ALL:
+    if item is not None and units and item_units:
+        update["price"] = _amend_money(old.price, item.price, scope)
+        update["tax"] = _amend_money(old.tax, item.tax, scope)
+        requested = item.buyer_requested_cancel
+        if requested and not old.buyer_requested_cancel and scope is not _Scope.FIRST_DETAILS:
+            update |= {"buyer_requested_cancel": True, "cancel_reason": item.cancel_reason}
+        elif requested is False and old.buyer_requested_cancel and scope is _Scope.ALL:
             update |= {"buyer_requested_cancel": False, "cancel_reason": None}
-    return replace(line, item=was.model_copy(update=update))
+    return replace(line, item=old.model_copy(update=update))
 
 
-def _amend_money(was: Money | None, told: Money | None, scope: _Scope) -> Money | None:
-    if told is None or told == was or (was is not None and scope is _Scope.FIRST_DETAILS):
-        return was
-    return told
+def _amend_money(old: Money | None, new: Money | None, scope: _Scope) -> Money | None:
+    if new is None or new == old or (old is not None and scope is _Scope.FIRST_DETAILS):
+        return old
+    return new
 
 
-def _changes_of_order(was: CommerceOrder, now: CommerceOrder) -> Iterable[FieldChange]:
-    if _amount(was.total) != _amount(now.total):
-        yield FieldChange(field="total", from_=_amount(was.total), to=_amount(now.total))
-    if currency_of(was) != currency_of(now):
-        yield FieldChange(field="currency", from_=currency_of(was), to=currency_of(now))
+def _order_changes(old: CommerceOrder, now: CommerceOrder) -> Iterable[FieldChange]:
+    if _amount(old.total) != _amount(now.total):
+        yield FieldChange(field="total", from_=_amount(old.total), to=_amount(now.total))
+    if old.currency != now.currency:
+        yield FieldChange(field="currency", from_=old.currency, to=now.currency)
 
 
 def _amount(money: Money | None) -> str | None:
     return None if money is None else format(money.amount, "f")
 
 
-def _change_of_address(
+def _address_change(
     order: CommerceOrder, before: AmazonOrder, now: AmazonOrder, scope: _Scope
 ) -> Iterable[FieldChange]:
-    """Tell that an address is known, or another one, and nothing of what it says."""
+    """Yield the change if an address became known or is another one, without the address."""
     if scope is not _Scope.ALL or not is_address_known(now):
         return
     if not order.address_known:
@@ -241,21 +243,21 @@ def _change_of_address(
         yield FieldChange(field="address", from_="known", to="changed")
 
 
-def _changes_of_line(was: OrderItem, now: OrderItem) -> Iterable[FieldChange]:
+def _line_changes(old: OrderItem, now: OrderItem) -> Iterable[FieldChange]:
     for field in ("quantity", "price", "tax"):
-        one, other = getattr(was, field), getattr(now, field)
-        if one != other:
-            yield FieldChange(field=field, order_item_id=now.order_item_id, from_=one, to=other)
-    if was.buyer_requested_cancel and not now.buyer_requested_cancel:
+        from_, to = getattr(old, field), getattr(now, field)
+        if from_ != to:
+            yield FieldChange(field=field, order_item_id=now.order_item_id, from_=from_, to=to)
+    if old.buyer_requested_cancel and not now.buyer_requested_cancel:
         yield FieldChange(
             field="buyer_requested_cancel", order_item_id=now.order_item_id, from_=True, to=False
         )
 
 
 def _requests(pairs: Iterable[tuple[OrderItem, OrderItem]]) -> tuple[CancellationRequest, ...]:
-    """Return what the buyer asks for now and did not before, together if the reason is one."""
+    """Return what the buyer asks for now and did not before, grouped by reason."""
     by_reason: dict[str | None, list[str]] = {}
-    for was, now in pairs:
-        if now.buyer_requested_cancel and not was.buyer_requested_cancel:
+    for old, now in pairs:
+        if now.buyer_requested_cancel and not old.buyer_requested_cancel:
             by_reason.setdefault(now.cancel_reason, []).append(now.order_item_id)
-    return tuple(CancellationRequest(tuple(ids), why) for why, ids in by_reason.items())
+    return tuple(CancellationRequest(tuple(ids), reason) for reason, ids in by_reason.items())

@@ -1,6 +1,6 @@
-"""The blocker check: what stands between an admitted order and a Commerce order (rules 7 to 11).
+"""The blocker check: what keeps an admitted order from becoming a Commerce order (rules 7 to 11).
 
-A new blocker is a code and a remedy in `models/blockers.py`, one check here, and its line in
+A new blocker needs a code and a remedy in `models/blockers.py`, a check here, and its line in
 `_CHECKS`.
 """
 
@@ -29,12 +29,14 @@ class Need:
         return sum(item.quantity for item in self.items)
 
 
-def needs_of(order: AmazonOrder, store_id: str, catalog: Catalog) -> tuple[Need, ...]:
-    """Sum up the lines of an order per catalog product; a quantity of 0 is ignored (rule 5)."""
+def sum_needs(order: AmazonOrder, store_id: str, catalog: Catalog) -> tuple[Need, ...]:
+    """Sum up an order's lines per catalog product; lines without units are ignored (rule 5)."""
     lines: dict[str | None, list[OrderItem]] = {}
     for item in order.items:
         if item.quantity:
-            sku = None if item.seller_sku is None else catalog.sku_of(store_id, item.seller_sku)
+            sku = (
+                None if item.seller_sku is None else catalog.catalog_sku(store_id, item.seller_sku)
+            )
             lines.setdefault(sku, []).append(item)
     return tuple(Need(sku, tuple(items)) for sku, items in lines.items())
 
@@ -42,31 +44,31 @@ def needs_of(order: AmazonOrder, store_id: str, catalog: Catalog) -> tuple[Need,
 def find_blockers(
     order: AmazonOrder, store: Store, catalog: Catalog, needs: Sequence[Need]
 ) -> tuple[Blocker, ...]:
-    """Give every blocker of every line, never only the first; none means the order is free.
+    """Return every blocker of every line, not only the first; none if the order can be created.
 
-    The answer does not depend on the order of the lines.
+    The result does not depend on the order of the lines.
     """
-    found: list[Blocker] = []
+    blockers: list[Blocker] = []
     checks_stock = order.fulfillment_channel is FulfillmentChannel.MFN or store.fba_requires_stock
     for need in needs:
         product = None if need.sku is None else catalog.products.get(need.sku)
         for code, applies in _CHECKS.items():
             if applies(product, need.quantity, checks_stock):
-                found.append(_blocker(code, need, product, catalog))
-    return tuple(sorted(found, key=lambda blocker: (blocker.sku or "", blocker.code)))
+                blockers.append(_blocker(code, need, product, catalog))
+    return tuple(sorted(blockers, key=lambda blocker: (blocker.sku or "", blocker.code)))
 
 
 def depends_on(
     store_id: str, needs: Sequence[Need], blockers: Sequence[Blocker]
 ) -> tuple[str, ...]:
-    """Give the keys of all facts whose change may free a blocked order (rule 12)."""
+    """Return the keys of all facts whose change may unblock the order (rule 12)."""
     blocked = {blocker.sku for blocker in blockers}
     waits = {keys.depends_on_store(store_id)}
     for need in needs:
         if need.sku in blocked and need.sku is not None:
             waits.add(keys.depends_on_product(need.sku))
             waits.update(
-                keys.waits_on_listing(store_id, item.seller_sku)
+                keys.depends_on_listing(keys.listing_key(store_id, item.seller_sku))
                 for item in need.items
                 if item.seller_sku is not None
             )

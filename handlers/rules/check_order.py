@@ -1,13 +1,13 @@
-"""The judgement: an order becomes a Commerce order, is blocked, or is what the policy says."""
+"""The check of an order: it becomes a Commerce order, is blocked, or gets the policy's outcome."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from handlers.rules.blockers import Need, depends_on, find_blockers, needs_of
+from handlers.rules.blockers import Need, depends_on, find_blockers, sum_needs
 from handlers.rules.commerce_order import make_commerce_order, status_after, with_status
 from handlers.rules.decision_builder import DecisionBuilder
 from handlers.rules.import_policy import apply_import_policy
-from handlers.rules.transitions import next_outcome, reasons_of, settings_used, settle
+from handlers.rules.transitions import next_outcome, settings_used, transition
 from models.decision import Decision
 from models.messages import MessageContext
 from models.order_record import OrderRecord
@@ -23,8 +23,8 @@ from models.outcome import (
 )
 from models.reference_data import Catalog, Store
 
-FACTS_TOLD = 50
-"""Of how many products an entry of an order's history keeps the facts: it must not outgrow it."""
+MAX_PRODUCTS_KEPT = 50
+"""The most products whose data is kept in a history entry."""
 
 
 def check_order(
@@ -36,10 +36,10 @@ def check_order(
     *,
     replayed: bool = False,
 ) -> Decision | None:
-    """Judge a known order again by today's facts; None where there is nothing to judge.
+    """Check a stored order again with current data; None if there is nothing to check.
 
-    It re-enters at the policy. `number` is the next free order number. A replay asks for orders
-    that were skipped or withdrawn, too.
+    The check starts with the policy. `number` is the next free order number. A replay also checks
+    orders that were skipped or withdrawn.
     """
     match record.outcome:
         case Created():
@@ -51,23 +51,23 @@ def check_order(
         case Waiting() | Blocked() | Skipped() | Withdrawn():
             policy_result = apply_import_policy(record.order, store)
             if isinstance(policy_result, Admitted) and store is not None:
-                decision = check(
+                decision = check_blockers(
                     record, record.outcome, store, catalog, number, context, replayed=replayed
                 )
                 same = isinstance(decision.record.outcome, Blocked) and not decision.events
             else:
                 outcome = next_outcome(record.outcome, policy_result) or record.outcome
-                decision = settle(
+                decision = transition(
                     record, record.outcome, outcome, context, what="judged", store=store
                 )
                 same = outcome == record.outcome
-            # Every sync comes by here: it would push the order's history out of its history.
+            # Skip unchanged results: periodic syncs would evict the useful history entries.
             return replace(decision, history=None) if same and not replayed else decision
 
 
-def check(
+def check_blockers(
     record: OrderRecord,
-    was: Outcome | None,
+    previous: Outcome | None,
     store: Store,
     catalog: Catalog,
     number: int,
@@ -75,28 +75,28 @@ def check(
     *,
     replayed: bool = False,
 ) -> Decision:
-    """Ask the blocker check about an order that the policy admits: all of it, or nothing.
+    """Apply the blocker check to an order that the policy admits: all of it is created, or nothing.
 
-    `was` is what became of the order so far, None for one seen for the first time.
+    `previous` is the outcome so far, None for a new order.
     """
-    needs = needs_of(record.order, record.store_id, catalog)
+    needs = sum_needs(record.order, record.store_id, catalog)
     blockers = find_blockers(record.order, store, catalog, needs)
     facts = {**settings_used(record, store), "products": _products_used(catalog, needs)}
     if not blockers:
-        return _create(record, was, store, needs, number, context, facts, replayed=replayed)
-    before = was if isinstance(was, Blocked) else None
+        return _create(record, previous, store, needs, number, context, facts, replayed=replayed)
+    before = previous if isinstance(previous, Blocked) else None
     outcome = Blocked(
         blockers,
         since=context.at if before is None else before.since,
         tried=1 if before is None else before.tried + 1,
     )
     builder = DecisionBuilder(record, context)
-    is_news = before is None or _causes(before) != _causes(outcome)
-    if is_news:
+    is_new = before is None or _causes(before) != _causes(outcome)
+    if is_new:
         builder.blocked(outcome)
     return builder.decide(
-        "blocked" if is_news else "still-blocked",
-        reasons_of(outcome),
+        "blocked" if is_new else "still-blocked",
+        outcome.reasons,
         facts,
         outcome=outcome,
         depends_on=depends_on(record.store_id, needs, blockers),
@@ -106,7 +106,7 @@ def check(
 
 def _create(
     record: OrderRecord,
-    was: Outcome | None,
+    previous: Outcome | None,
     store: Store,
     needs: Sequence[Need],
     number: int,
@@ -118,8 +118,8 @@ def _create(
     order = make_commerce_order(record, store, needs, number, context, replayed=replayed)
     builder = DecisionBuilder(record, context)
     builder.created(order)
-    if isinstance(was, Blocked):
-        builder.released(order, was)
+    if isinstance(previous, Blocked):
+        builder.released(order, previous)
     reserves = order.reservations
     onward = status_after(record.order.status, order.status)
     if onward is not None:  # seen first as shipped: processing, then complete
@@ -137,22 +137,22 @@ def _create(
 
 
 def _causes(blocked: Blocked) -> set[tuple[str, str | None]]:
-    """Give what makes a block the same block (rule 13): which codes for which products."""
+    """Return what makes two blocks the same (rule 13): the codes and their products."""
     return {(blocker.code.value, blocker.sku) for blocker in blocked.blockers}
 
 
 def _products_used(catalog: Catalog, needs: Sequence[Need]) -> Sequence[Mapping[str, object]]:
-    """Give the products a decision was taken on, with their versions."""
-    found = (catalog.products.get(need.sku or "") for need in needs[:FACTS_TOLD])
+    """Return the products that a decision is based on, with their versions."""
+    products = (catalog.products.get(need.sku or "") for need in needs[:MAX_PRODUCTS_KEPT])
     return [
         {
-            "sku": known.product.sku,
-            "enabled": known.product.enabled,
-            "manage_stock": known.product.manage_stock,
-            "salable_quantity": known.product.salable_quantity,
-            "reserved": known.reserved,
-            "as_of": known.product.as_of,
+            "sku": product.product.sku,
+            "enabled": product.product.enabled,
+            "manage_stock": product.product.manage_stock,
+            "salable_quantity": product.product.salable_quantity,
+            "reserved": product.reserved,
+            "as_of": product.product.as_of,
         }
-        for known in found
-        if known is not None
+        for product in products
+        if product is not None
     ]

@@ -1,4 +1,4 @@
-"""The Commerce order an Amazon order becomes, and how its status may go on."""
+"""How a Commerce order is made from an Amazon order, and how its status may change."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -19,7 +19,7 @@ _FORWARD = {
     CommerceStatus.COMPLETE: frozenset[CommerceStatus](),
     CommerceStatus.CANCELED: frozenset[CommerceStatus](),
 }
-"""Where a Commerce order may go from a status: never backwards (rule 17)."""
+"""The statuses a Commerce order may change to: never backwards (rule 17)."""
 _FOLLOWS: dict[AmazonStatus | None, CommerceStatus] = {
     AmazonStatus.CANCELED: CommerceStatus.CANCELED,
     AmazonStatus.SHIPPED: CommerceStatus.COMPLETE,
@@ -27,7 +27,7 @@ _FOLLOWS: dict[AmazonStatus | None, CommerceStatus] = {
 
 
 def may_become(current: CommerceStatus, to: CommerceStatus) -> bool:
-    """Say whether a Commerce order of one status may take another (rule 17)."""
+    """Return whether a Commerce order may change from one status to another (rule 17)."""
     return to in _FORWARD[current]
 
 
@@ -42,11 +42,12 @@ def make_commerce_order(
 ) -> CommerceOrder:
     """Make the Commerce order of an order without blockers.
 
-    The merchant's orders start as processing and hold every line, also parts already shipped;
-    Amazon's are complete and hold nothing. `number` is the next free order number.
+    Merchant-fulfilled orders start as processing and reserve every line, also units that are
+    already shipped; orders fulfilled by Amazon are complete and reserve nothing. `number` is the
+    next free order number.
 
     Raises:
-        ValueError: The order is not ready; the policy was not asked.
+        ValueError: The order is not ready; the policy was not applied.
     """
     order = record.order
     if order.fulfillment_channel is None or order.purchase_date is None:
@@ -85,28 +86,20 @@ def make_commerce_order(
 
 
 def is_address_known(order: AmazonOrder) -> bool:
-    """Return whether a parcel can be addressed: a country, or a city alone, is no address."""
+    """Return whether a parcel can be addressed: a country or a city alone is not enough."""
     return order.ship_to is not None and bool(order.ship_to.lines)
 
 
-def currency_of(order: CommerceOrder) -> str | None:
-    """Return the currency of the total, else the one of all prices, else None."""
-    if order.total is not None:
-        return order.total.currency
-    found = {line.item.price.currency for line in order.lines if line.item.price is not None}
-    return found.pop() if len(found) == 1 else None
-
-
 def status_after(amazon: AmazonStatus | None, current: CommerceStatus) -> CommerceStatus | None:
-    """Give the status Amazon's news puts a Commerce order into, or None for no change (16, 17)."""
-    wanted = _FOLLOWS.get(amazon)
-    return wanted if wanted is not None and may_become(current, wanted) else None
+    """Return a Commerce order's status after Amazon's, or None for no change (rules 16, 17)."""
+    status = _FOLLOWS.get(amazon)
+    return status if status is not None and may_become(current, status) else None
 
 
 def with_status(
     order: CommerceOrder, to: CommerceStatus
 ) -> tuple[CommerceOrder, tuple[Reservation, ...]]:
-    """Move a Commerce order on. Also gives the units that are free again (rule 16)."""
+    """Return a Commerce order with a new status, and the units that it releases (rule 16)."""
     if to is CommerceStatus.CANCELED:
         return replace(order, status=to, reservations=()), order.reservations
     return replace(order, status=to), ()

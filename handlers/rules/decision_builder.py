@@ -1,4 +1,4 @@
-"""One decision about one order, with the events that tell it: id, place in sequence, and bytes."""
+"""Builds a decision about one order, with its events: their ids, sequence numbers and bytes."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -7,7 +7,6 @@ from typing import Any
 
 from pydantic_core import to_json
 
-from handlers.rules.commerce_order import currency_of
 from models import keys
 from models.commerce_order import CommerceOrder, Reservation
 from models.decision import Decision
@@ -32,28 +31,28 @@ from models.outcome import Blocked, SkipReason
 from models.reference_data import CommerceStatus
 
 TITLE_LENGTH = 500
-"""Of how many letters a title in an event is."""
+"""Maximum length of a title in an event."""
 ALL_TITLES = 100_000
-"""Of how many letters all titles of an event are: a thousand lines must fit into one message."""
+"""Maximum length of all titles of an event: a thousand lines must fit into one message."""
 _NO_FACTS: Mapping[str, object] = MappingProxyType({})
 CHANGES_AT_ONCE = 1000
-"""How many changes one event tells: more of them are told by more than one."""
+"""The most changes in one event; more changes become several events."""
 
 
 class DecisionBuilder:
-    """Builds one decision about one order: its events, numbered on from the last one, and all else.
+    """Builds one decision about one order; its events continue the order's sequence.
 
-    `record` is the order as it is with the news; what the decision makes of it is given at the end.
+    `record` is the order with the message merged in. `decide` sets what the decision changes.
     """
 
     def __init__(self, record: OrderRecord, context: MessageContext) -> None:
         self._record = record
-        self._occasion = context
+        self._context = context
         self._events: list[Event] = []
 
     @property
     def has_events(self) -> bool:
-        """Whether there is something to tell."""
+        """Whether any event has been added."""
         return bool(self._events)
 
     def decide(
@@ -70,15 +69,15 @@ class DecisionBuilder:
         """Return the decision.
 
         Args:
-            what: What happened, as the order's history names it, for these reasons and facts.
-            reasons: Codes.
-            facts: What the decision was taken on, with their versions.
-            commerce_order: The Commerce order it makes or changes.
+            what: The history code of what happened.
+            reasons: The codes of the reasons.
+            facts: What the decision is based on, with versions.
+            commerce_order: The Commerce order that it creates or changes.
             reserves: Units that the order reserves from now on.
-            releases: Units that it no longer reserves.
-            changes: Fields of the record that are others now.
+            releases: Units that the order no longer reserves.
+            changes: The record's fields that change.
         """
-        events, context = tuple(self._events), self._occasion
+        events, context = tuple(self._events), self._context
         return Decision(
             replace(self._record, sequence=self._record.sequence + len(events), **changes),
             HistoryEntry(
@@ -96,19 +95,19 @@ class DecisionBuilder:
         )
 
     def created(self, order: CommerceOrder) -> None:
-        """Tell that a Commerce order exists. Its id has no sequence: it can happen only once."""
+        """Add the event of a new Commerce order. Its id has no sequence: it happens only once."""
         self._add_whole(CommerceOrderCreated, order, once=True, replayed=order.replayed)
 
     def amended(self, order: CommerceOrder, changes: Sequence[FieldChange]) -> None:
-        """Tell what a Commerce order is now, and what changed of it; nothing if nothing did."""
+        """Add the events of an amendment: the whole order and its changes. No changes, no event."""
         for start in range(0, len(changes), CHANGES_AT_ONCE):
-            told = tuple(changes[start : start + CHANGES_AT_ONCE])
-            self._add_whole(CommerceOrderAmended, order, changes=told)
+            part = tuple(changes[start : start + CHANGES_AT_ONCE])
+            self._add_whole(CommerceOrderAmended, order, changes=part)
 
     def cancellation_requested(
         self, order: CommerceOrder, order_item_ids: Sequence[str], reason: str | None
     ) -> None:
-        """Tell that the buyer asks to cancel lines of a Commerce order."""
+        """Add the event that the buyer asks to cancel lines of a Commerce order."""
         self._add(
             CommerceOrderCancellationRequested,
             commerce_order_id=order.commerce_order_id,
@@ -118,12 +117,12 @@ class DecisionBuilder:
         )
 
     def status_changed(self, order: CommerceOrder, to: CommerceStatus) -> None:
-        """Tell that a Commerce order went forward."""
+        """Add the event that the status of a Commerce order has changed."""
         change: dict[str, Any] = {"from": order.status, "to": to}
         self._add(CommerceOrderStatusChanged, commerce_order_id=order.commerce_order_id, **change)
 
     def blocked(self, outcome: Blocked) -> None:
-        """Tell every cause of a block."""
+        """Add the event of a blocked order, with every cause."""
         order = self._record.order
         self._add(
             OrderImportBlocked,
@@ -134,7 +133,7 @@ class DecisionBuilder:
         )
 
     def released(self, order: CommerceOrder, blocked: Blocked) -> None:
-        """Tell that a block is over."""
+        """Add the event that an order is no longer blocked."""
         self._add(
             OrderImportReleased,
             commerce_order_id=order.commerce_order_id,
@@ -142,24 +141,24 @@ class DecisionBuilder:
         )
 
     def withdrawn(self, reason: SkipReason) -> None:
-        """Tell that a blocked order will not be imported any more."""
+        """Add the event that a blocked order will never be imported."""
         self._add(OrderImportWithdrawn, reason=reason)
 
     def skipped(self, reason: SkipReason) -> None:
-        """Tell that an order is not imported."""
+        """Add the event that an order is not imported."""
         self._add(OrderImportSkipped, reason=reason)
 
     def _add_whole(
-        self, body_type: type[CommerceOrderBody], order: CommerceOrder, **told: Any
+        self, body_type: type[CommerceOrderBody], order: CommerceOrder, **fields: Any
     ) -> None:
-        dead_letters = min(TITLE_LENGTH, ALL_TITLES // max(1, len(order.lines)))
+        title_length = min(TITLE_LENGTH, ALL_TITLES // max(1, len(order.lines)))
         lines = [
             {
                 "order_item_id": item.order_item_id,
                 "seller_sku": item.seller_sku,
                 "sku": line.sku,
                 "asin": item.asin,
-                "title": None if item.title is None else item.title[:dead_letters],
+                "title": None if item.title is None else item.title[:title_length],
                 "quantity": item.quantity,
                 "price": item.price,
                 "tax": item.tax,
@@ -173,33 +172,33 @@ class DecisionBuilder:
             commerce_order_id=order.commerce_order_id,
             order_number=order.order_number,
             status=order.status,
-            currency=currency_of(order),
+            currency=order.currency,
             total=None if order.total is None else format(order.total.amount, "f"),
             fulfillment_channel=order.fulfillment_channel,
             purchase_date=order.purchase_date,
             lines=lines,
             buyer_requested_cancel=order.buyer_requested_cancel,
             address_known=order.address_known,
-            **told,
+            **fields,
         )
 
-    def _add(self, body_type: type[EventBody], *, once: bool = False, **told: Any) -> None:
+    def _add(self, body_type: type[EventBody], *, once: bool = False, **fields: Any) -> None:
         key = self._record.key
         sequence = self._record.sequence + len(self._events) + 1
-        cause = self._occasion.cause
+        cause = self._context.cause
         name = body_type.__name__
         event_id = keys.event_id(key, name, None if once else sequence)
-        # The body as its type has it, of values that were checked when they came in.
+        # The fields of the body's type, not validated again: they were checked on receipt.
         body = {
             "event_id": event_id,
             "event_type": name,
             "schema_version": SCHEMA_VERSION,
-            "occurred_at": self._occasion.at,
+            "occurred_at": self._context.at,
             "store_id": self._record.store_id,
             "amazon_order_id": self._record.order.amazon_order_id,
             "sequence": sequence,
             "cause": {"topic": cause.topic, "partition": cause.partition, "offset": cause.offset},
-            **told,
+            **fields,
         }
         self._events.append(
             Event(
@@ -208,7 +207,7 @@ class DecisionBuilder:
                 topic=body_type.topic,
                 key=key,
                 sequence=sequence,
-                occurred_at=self._occasion.at,
+                occurred_at=self._context.at,
                 cause=cause,
                 body=to_json(body),
             )

@@ -1,4 +1,4 @@
-"""The import policy: may this order go on to the blocker check (rules 1 to 6 and 21)."""
+"""The import policy: whether an order may go on to the blocker check (rules 1 to 6 and 21)."""
 
 from collections.abc import Sequence
 
@@ -30,7 +30,7 @@ _READY = {
 
 
 def apply_import_policy(order: AmazonOrder, store: Store | None) -> Admitted | Waiting | Skipped:
-    """Ask the policy in its fixed order; the first that applies is the answer.
+    """Apply the policy in its fixed order; the first rule that applies decides.
 
     Store unknown, canceled, not sold on Amazon, purchase date unknown, before integration, status
     not importable, details pending, nothing to import, import disabled.
@@ -57,7 +57,7 @@ def apply_import_policy(order: AmazonOrder, store: Store | None) -> Admitted | W
 
 
 def _status_may_be_ready(order: AmazonOrder) -> bool:
-    """Say no only when the status, for any channel the order may have, rules it out."""
+    """Return False only if the status rules the order out forevery channel it may have."""
     if order.status is None:
         return True
     channels = (
@@ -67,7 +67,7 @@ def _status_may_be_ready(order: AmazonOrder) -> bool:
 
 
 def missing_details(order: AmazonOrder) -> tuple[MissingDetail, ...]:
-    """Name the details that an order still needs before it can be imported (rule 5)."""
+    """Return the details that an order still needs before it can be imported (rule 5)."""
     lines = [item for item in order.items if item.quantity]
     missing = []
     if order.status is None:
@@ -85,7 +85,7 @@ def missing_details(order: AmazonOrder) -> tuple[MissingDetail, ...]:
 
 
 def _lines_known(order: AmazonOrder, lines: Sequence[OrderItem]) -> bool:
-    """Say whether all lines are there, and each was in a body that has its details.
+    """Return whether all lines are stored, each from a body that has its details.
 
     Amazon's own count of the units decides, if there is one: pages of items may come in any
     order, and one page is not all of them.
@@ -94,7 +94,7 @@ def _lines_known(order: AmazonOrder, lines: Sequence[OrderItem]) -> bool:
         order.line_clock(line.order_item_id).completeness is Completeness.ANNOUNCED
         for line in lines
     )
-    counted = order.pieces_counted
+    counted = order.units_expected
     if announced or counted is None:
         return not announced and order.items_complete
     return sum(line.quantity for line in lines) >= counted

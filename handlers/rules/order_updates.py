@@ -1,4 +1,4 @@
-"""Commerce's own word on a Commerce order (rules 10 and 17)."""
+"""What Commerce reports about its orders (rules 10 and 17)."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -22,10 +22,10 @@ def apply_update(
     counted_as_of: Mapping[str, datetime],
     context: MessageContext,
 ) -> Decision | None:
-    """Take one update; None when it is older than the last one and so changes nothing.
+    """Apply one update; None if it is older than the last one.
 
-    `counted_as_of` tells, per product the order holds, when Commerce last counted it: a count
-    that is not older than the acknowledgement already has the order in it.
+    `counted_as_of` is when Commerce last counted each product that the order reserves: a count that
+    is not older than the acknowledgement already includes the order.
     """
     if order.updated_at is not None and update.at < order.updated_at:
         return None
@@ -54,7 +54,7 @@ def apply_update(
 def complete_shipped(
     record: OrderRecord, order: CommerceOrder, context: MessageContext
 ) -> Decision | None:
-    """At the sync, complete what Commerce has shipped (rule 17)."""
+    """Complete a Commerce order that is shipped, at a sync (rule 17)."""
     if order.status is not CommerceStatus.SHIPPED:
         return None
     builder = DecisionBuilder(record, context)

@@ -1,7 +1,6 @@
-"""The replay: what to tell an operator of an order that was to be judged again (rule 14)."""
+"""The replay: the answer to an operator for an order that was to be checked again (rule 14)."""
 
 from handlers.rules.import_policy import apply_import_policy
-from handlers.rules.transitions import reasons_of
 from models.blockers import Blocker
 from models.decision import Decision
 from models.order_record import OrderRecord
@@ -18,11 +17,11 @@ from models.reference_data import Store
 from models.replay import ALREADY_CREATED, ReplayAnswer, ReplayReason, ReplayResult
 
 
-def refusal_of(record: OrderRecord, store: Store | None) -> str | None:
-    """Give the code for which a replay leaves an order as it is; None where it is judged.
+def refusal_code(record: OrderRecord, store: Store | None) -> str | None:
+    """Return the code for which a replay leaves an order as it is; None if it is checked.
 
-    It is the policy's answer of today, not that of the day the order was skipped: an order
-    skipped as `import-disabled` whose lines were then withdrawn is refused for its lines.
+    The policy's current result counts, not that of the day the order was skipped: an order skipped
+    as `import-disabled` whose lines were then withdrawn is refused for its lines.
     """
     match record.outcome:
         case Created():
@@ -34,43 +33,45 @@ def refusal_of(record: OrderRecord, store: Store | None) -> str | None:
             return None if isinstance(policy_result, Admitted) else policy_result.reason.value
 
 
-def answer_of(record: OrderRecord, store: Store | None, decision: Decision | None) -> ReplayAnswer:
-    """Give what a replay says of an order.
+def replay_answer(
+    record: OrderRecord, store: Store | None, decision: Decision | None
+) -> ReplayAnswer:
+    """Return a replay's answer for an order.
 
     Args:
         record: The order as it was before.
-        store: The facts it was judged by.
-        decision: What `check_order` made of it.
+        store: The store's settings that it was checked against.
+        decision: The result of `check_order`.
 
     Raises:
-        ValueError: It was not judged, and there is no reason for that.
+        ValueError: The order was not checked, and there is no reason for that.
     """
-    refusal = refusal_of(record, store)
+    refusal = refusal_code(record, store)
     if refusal is not None:
         reasons = (ReplayReason(refusal),)
         return ReplayAnswer(record.key, ReplayResult.REFUSED, reasons, record.order.total)
     if decision is None:
-        raise ValueError(f"order {record.key} is not refused, and was not judged")
-    return standing_of(decision.record)
+        raise ValueError(f"order {record.key} is not refused, and was not checked")
+    return current_answer(decision.record)
 
 
-def standing_of(record: OrderRecord) -> ReplayAnswer:
-    """Give what became of an order so far, in the words of a replay's answer.
+def current_answer(record: OrderRecord) -> ReplayAnswer:
+    """Return the outcome of an order so far, in the form of a replay's answer.
 
-    What is neither created nor blocked is refused, for the reason it has.
+    An order that is neither created nor blocked is refused, for its own reason.
     """
     total = record.order.total
     match record.outcome:
         case Created():
             return ReplayAnswer(record.key, ReplayResult.CREATED, (), total)
         case Blocked(blockers):
-            causes = tuple(_told(blocker) for blocker in blockers)
+            causes = tuple(_reason(blocker) for blocker in blockers)
             return ReplayAnswer(record.key, ReplayResult.BLOCKED, causes, total)
         case Waiting() | Skipped() | Withdrawn():
-            reasons = tuple(ReplayReason(code) for code in reasons_of(record.outcome))
+            reasons = tuple(ReplayReason(code) for code in record.outcome.reasons)
             return ReplayAnswer(record.key, ReplayResult.REFUSED, reasons, total)
 
 
-def _told(blocker: Blocker) -> ReplayReason:
+def _reason(blocker: Blocker) -> ReplayReason:
     sku = blocker.seller_sku if blocker.sku is None else blocker.sku
     return ReplayReason(blocker.code.value, sku, blocker.required, blocker.available)

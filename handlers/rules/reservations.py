@@ -1,4 +1,4 @@
-"""Reservations: the units a Commerce order keeps from others after its creation (rule 10)."""
+"""Reservations: the units that a Commerce order keeps from other orders (rule 10)."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -11,10 +11,10 @@ from models.reference_data import Catalog, CommerceStatus
 
 
 class Reserved(NamedTuple):
-    """An order with its reservations as they are now, and what became of them.
+    """An order with its reservations as they are now, and how they changed.
 
-    `reserves` and `releases` are units it reserves from now on, and no longer reserves. `is_short`
-    says that units it needs more than before could not be reserved.
+    `reserves` and `releases` are the units it reserves from now on, and no longer reserves.
+    `is_short` says that not all of the units it additionally needs could be reserved.
     """
 
     order: CommerceOrder
@@ -28,12 +28,12 @@ def reserve_amended(
 ) -> Reserved:
     """Fit the reservations of an order to its amended lines.
 
-    It never reserves more of a product than it needs. Units that Commerce has counted are not
-    reserved any more, and so are not freed a second time; what Commerce has shipped stays as it is
-    until it is counted. More units are reserved if all of them are available. Commerce's counts
-    have them only when it has spoken of the order after that, so it has to acknowledge it again.
+    An order never reserves more of a product than it needs. Units that Commerce has counted are no
+    longer reserved, so they are not released twice; units that Commerce has shipped stay until
+    they are counted. More units are reserved if all of them are available. Commerce's counts
+    include them only after its next update of the order, so it has to acknowledge the order again.
     """
-    needed, needs = _pieces(before), _pieces(amended)
+    needed, needs = _units_by_sku(before), _units_by_sku(amended)
     extra = {sku: needs[sku] - needed[sku] for sku in needs if needs[sku] > needed[sku]}
     if before.status is not CommerceStatus.PROCESSING:
         return Reserved(amended, is_short=bool(extra))
@@ -64,7 +64,7 @@ def reserve_amended(
 def release_counted(
     order: CommerceOrder, counted_as_of: Mapping[str, datetime]
 ) -> tuple[CommerceOrder, tuple[Reservation, ...]]:
-    """Let go of the units that Commerce's own count already leaves out (rule 10)."""
+    """Release the units that Commerce's own count already leaves out (rule 10)."""
     acknowledged = order.acknowledged_at
     if acknowledged is None:
         return order, ()
@@ -79,7 +79,7 @@ def release_counted(
     return replace(order, reservations=kept), counted
 
 
-def _pieces(order: CommerceOrder) -> Counter[str]:
+def _units_by_sku(order: CommerceOrder) -> Counter[str]:
     units: Counter[str] = Counter()
     for line in order.lines:
         units[line.sku] += line.item.quantity

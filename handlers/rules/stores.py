@@ -1,4 +1,4 @@
-"""Which store an order belongs to: one of the whole installation (rule 22)."""
+"""Which store an order belongs to: one store in the whole installation (rule 22)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pydantic import TypeAdapter, ValidationError
 
 from handlers.rules.decision_builder import DecisionBuilder
-from handlers.rules.transitions import reasons_of
 from models.amazon_order import AmazonOrder
 from models.base import Identifier
 from models.decision import Decision
@@ -31,7 +30,7 @@ class NamedStore:
 
 @dataclass(frozen=True, slots=True)
 class StoreMismatch:
-    """An order that was sent for one store while another one, which is known, has it."""
+    """An order that was sent for one store, but belongs to another known store."""
 
     holder: str
     sent_for: str
@@ -54,21 +53,23 @@ def name_store(
         return NamedStore(order.store_id, is_explicit=True)
     if order.marketplace_id is None:
         return None
-    there = [store for store in stores.values() if store.marketplace_id == order.marketplace_id]
-    of_seller = [store for store in there if store.seller_id == order.seller_id]
+    candidates = [
+        store for store in stores.values() if store.marketplace_id == order.marketplace_id
+    ]
+    of_seller = [store for store in candidates if store.seller_id == order.seller_id]
     if order.seller_id is not None and len(of_seller) == 1:
-        there = of_seller
-    return NamedStore(there[0].store_id, is_explicit=False) if len(there) == 1 else None
+        candidates = of_seller
+    return NamedStore(candidates[0].store_id, is_explicit=False) if len(candidates) == 1 else None
 
 
 def choose_store(
     named: NamedStore | None, holder: str | None, stores: Mapping[str, Store]
 ) -> str | StoreMismatch | None:
-    """Return the store whose order a message is of; None if nothing says so.
+    """Return the store that the order of a message belongs to; None if nothing says so.
 
-    `holder` is the store that has the order already. If that store is known, it keeps the order:
-    a message that names no store by itself is its news, whatever the marketplace, and one for
-    another store is a mismatch. An order that waits for an unknown store goes to the named one.
+    `holder` is the store that already has the order. If it is known, it keeps the order: a message
+    that does not name a store explicitly belongs to it, whatever the marketplace, and a message for
+    another store is a mismatch. An order that waits for an unknown store goes to the named store.
     """
     if named is None or holder == named.store_id:
         return holder
@@ -78,14 +79,14 @@ def choose_store(
 
 
 def move_to_store(record: OrderRecord, store_id: str, context: MessageContext) -> Decision:
-    """Move an order that waits as `store-unknown` to another store.
+    """Return the decision that moves an order that waits as `store-unknown` to another store.
 
-    Nothing was published of it yet. The policy of that store is asked with the news that moves it.
+    Nothing has been published of it yet. The message that moves it applies the new store's policy.
     """
     order = record.order.model_copy(update={"store_id": store_id})
     return DecisionBuilder(record, context).decide(
         "moved-to-store",
-        reasons_of(record.outcome),
+        record.outcome.reasons,
         {"from_store": record.store_id},
         store_id=store_id,
         order=order,

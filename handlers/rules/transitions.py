@@ -1,4 +1,4 @@
-"""The settlement: from what the policy says now, and what became of the order so far, onward."""
+"""State transitions: the next outcome of an order, from its last one and the policy's result."""
 
 from collections.abc import Mapping
 
@@ -23,79 +23,66 @@ from models.reference_data import Store
 
 
 def next_outcome(
-    was: Outcome | None,
+    previous: Outcome | None,
     policy_result: Admitted | Waiting | Skipped,
     *,
     channel_changed: bool = False,
 ) -> Outcome | None:
-    """Return what becomes of an order by the policy's verdict; None for the blocker check to say.
+    """Return the next outcome of an order; None if the blocker check decides it.
 
-    `was` is the outcome so far, None for an order seen for the first time. `channel_changed` says
-    that the order's sales channel is not what it was (rule 21).
+    `previous` is the outcome so far, None for a new order. `channel_changed` says that the order's
+    sales channel has changed (rule 21).
     """
-    match was, policy_result:
+    match previous, policy_result:
         case Created(), _:
-            return was
+            return previous
         case Blocked(), Waiting() | Skipped(SkipReason.IMPORT_DISABLED):
-            return was  # rule 4: stays as it is, and is not released until import is on again
+            return previous  # rule 4: stays as it is, and is not released until import is on again
         case Blocked(), Skipped(SkipReason.NOT_SOLD_ON_AMAZON) if not channel_changed:
-            return was  # rule 21: the setting was turned off, as in rule 4
+            return previous  # rule 21: the setting was turned off, as in rule 4
         case Blocked(), Skipped(reason):
             return Withdrawn(reason)
         case Waiting(), Skipped(SkipReason.CANCELED):
             return Withdrawn(SkipReason.CANCELED)
         case Skipped(SkipReason.IMPORT_DISABLED), Admitted() | Waiting():
-            return was  # rule 4: only an operator's replay brings it in
+            return previous  # rule 4: only an operator's replay brings it in
         case Skipped(SkipReason.NOT_SOLD_ON_AMAZON), Admitted() | Waiting() if not channel_changed:
-            return was  # rule 21: the setting was turned on, as in rule 4
+            return previous  # rule 21: the setting was turned on, as in rule 4
         case Withdrawn(reason), Skipped(same) if reason is same:
-            return was
+            return previous
         case _:
             return None if isinstance(policy_result, Admitted) else policy_result
 
 
-def settle(
+def transition(
     record: OrderRecord,
-    was: Outcome | None,
+    previous: Outcome | None,
     outcome: Outcome,
     context: MessageContext,
     *,
     what: str,
     store: Store | None,
 ) -> Decision:
-    """Return the decision that an order has this outcome, which is not of the blocker check.
+    """Return the decision that an order has this outcome, if it is not from the blocker check.
 
-    `what` names the occasion in the order's history.
+    `what` is the code for the order's history.
     """
     builder = DecisionBuilder(record, context)
     match outcome:
-        case Skipped(reason) if outcome != was:
+        case Skipped(reason) if outcome != previous:
             builder.skipped(reason)
-        case Withdrawn(reason) if isinstance(was, Blocked):
+        case Withdrawn(reason) if isinstance(previous, Blocked):
             builder.withdrawn(reason)
         case _:
             pass
     return builder.decide(
         what,
-        reasons_of(outcome),
+        outcome.reasons,
         {} if store is None else settings_used(record, store),
         outcome=outcome,
         depends_on=_depends_on(record, outcome),
-        decided_at=record.decided_at if outcome == was else context.at,
+        decided_at=record.decided_at if outcome == previous else context.at,
     )
-
-
-def reasons_of(outcome: Outcome) -> tuple[str, ...]:
-    """Give the codes of an outcome, as operators read them."""
-    match outcome:
-        case Created():
-            return ()
-        case Waiting(reason):
-            return (reason.value,)
-        case Skipped(reason) | Withdrawn(reason):
-            return (reason.value,)
-        case Blocked(blockers):
-            return tuple(sorted({blocker.code.value for blocker in blockers}))
 
 
 def _depends_on(record: OrderRecord, outcome: Outcome) -> tuple[str, ...]:
@@ -109,9 +96,9 @@ def _depends_on(record: OrderRecord, outcome: Outcome) -> tuple[str, ...]:
 
 
 def settings_used(record: OrderRecord, store: Store) -> Mapping[str, object]:
-    """Return the settings of a store that the policy was asked by, with their version.
+    """Return the store's settings that the policy has used, with their version.
 
-    Also the order's marketplace and its store's if they are not the same (rule 22).
+    If the order's marketplace is not the store's, both are included (rule 22).
     """
     settings: dict[str, object] = {
         "store_updated_at": store.updated_at,

@@ -11,8 +11,8 @@ from models.skus import visible_sku
 from order_import.bootstrap import connect_reader
 from order_import.cli.context import read_settings, run
 from order_import.cli.output import amount, cell, moment, new_table, print_json, stdout
+from order_import.operations.health import system_message_of
 from order_import.settings import Settings
-from order_import.words import system_message_of
 from storage.queries import BlockedGroup, Reader
 
 

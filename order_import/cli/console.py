@@ -17,7 +17,7 @@ def console() -> None:
     # Importing uvicorn and the pages takes a moment, which would delay all other commands.
     import uvloop  # noqa: PLC0415
 
-    from order_import.console.wiring import serve_console  # noqa: PLC0415
+    from order_import.console.app import serve_console  # noqa: PLC0415
 
     settings = read_settings()
     access_of(settings)

@@ -1,6 +1,5 @@
 """`dead-letters`: list them, show one, and redrive them."""
 
-import json
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import Annotated, NamedTuple
@@ -138,8 +137,7 @@ def show_dead_letter(console: Console, view: DeadLetterView) -> None:
     form = "JSON" if view.is_json else "not JSON"
     console.print(cell(f"Value: {view.size} bytes, {form}{hint}"))
     console.print()
-    text = json.dumps(view.value, indent=2, ensure_ascii=False) if view.is_json else view.value
-    console.print(cell(text), soft_wrap=True)
+    console.print(cell(view.text), soft_wrap=True)
     if view.is_cut:
         console.print("… and more")
 

@@ -1,6 +1,6 @@
 """`explain`: one order's whole history, without the buyer and the address."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Any
 
 import typer
@@ -9,18 +9,34 @@ from rich.table import Table
 from rich.text import Text
 
 from models.commerce_order import CommerceLine, CommerceOrder
-from models.labels import DECISIONS, FIELDS, REASONS
+from models.labels import DECISIONS, FIELDS, MISSING_DETAILS, REASONS
 from models.order_record import HistoryEntry
-from models.outcome import Blocked, Waiting
+from models.outcome import Blocked, ImportState, MissingDetail, Waiting
 from models.reference_data import Store
 from models.skus import visible_sku
 from order_import.bootstrap import connect_reader
 from order_import.cli.context import CommandRefused, read_settings, run
-from order_import.cli.output import amount, cell, exact, moment, new_table, print_json, stdout
+from order_import.cli.output import (
+    STATE_STYLES,
+    amount,
+    cell,
+    exact,
+    in_words,
+    moment,
+    new_table,
+    print_json,
+    stdout,
+)
 from order_import.settings import Settings
-from order_import.words import STATE_STYLES, STATES, in_words, missing_in_words
-from storage.documents.order_record import state_of
 from storage.queries import OrderHistory
+
+STATES: Mapping[ImportState, str] = {
+    ImportState.WAITING: "Waiting: nothing can be decided yet",
+    ImportState.SKIPPED: "Skipped: not imported",
+    ImportState.BLOCKED: "Blocked: cannot be imported into Commerce yet",
+    ImportState.CREATED: "Created: there is a Commerce order",
+    ImportState.WITHDRAWN: "Withdrawn: will not be imported any more",
+}
 
 _PERSONAL = {"buyer", "ship_to", "packages"}
 _BOOKKEEPING = {"clocks", "is_notification"}
@@ -39,7 +55,7 @@ def history_as_json(history: OrderHistory) -> dict[str, Any]:
         "ignored": record.ignored,
         "received_at": record.received_at,
         "import": {
-            "state": state_of(outcome),
+            "state": outcome.state,
             "reasons": _reasons(history),
             "missing": outcome.missing if isinstance(outcome, Waiting) else (),
             "since": outcome.since if isinstance(outcome, Blocked) else None,
@@ -95,7 +111,7 @@ def _entry(entry: HistoryEntry, history: OrderHistory) -> dict[str, object]:
 
 def show_history(console: Console, history: OrderHistory) -> None:
     """Print one order and its history."""
-    state = state_of(history.record.outcome)
+    state = history.record.outcome.state
     console.print(cell(f"Order {history.record.order.amazon_order_id}", "bold"))
     console.print(_header(history))
     console.print()
@@ -206,7 +222,7 @@ def _why(history: OrderHistory) -> Iterator[Text]:
     elif (reason := getattr(outcome, "reason", None)) is not None:
         yield cell(f"{REASONS[reason]} ({reason}).")
         if isinstance(outcome, Waiting) and outcome.missing:
-            yield cell(f"  It waits for: {missing_in_words(outcome.missing)}.")
+            yield cell(f"  It waits for: {_describe_missing(outcome.missing)}.")
 
 
 def _history(history: OrderHistory) -> Table:
@@ -232,6 +248,11 @@ def _events(entry: HistoryEntry, history: OrderHistory) -> Iterator[str]:
         if event is not None:
             yield f"{event.sequence}. {event.event_type}"
         yield event_id
+
+
+def _describe_missing(missing: Iterable[MissingDetail]) -> str:
+    """Return the details an order waits for as people read them, each with its code."""
+    return ", ".join(f"{MISSING_DETAILS[detail]} ({detail})" for detail in missing)
 
 
 def _facts(facts: Mapping[str, Any]) -> Iterator[str]:

@@ -8,18 +8,24 @@ from typing import Annotated
 import typer
 
 from models.base import to_utc
-from models.blockers import BlockerCode
 from models.order_query import OrderQuery
-from models.outcome import DETAILS_OVERDUE, ImportState, SkipReason, WaitingReason
+from models.outcome import DETAILS_OVERDUE, REASON_CODES, ImportState
 from order_import.bootstrap import connect_reader
 from order_import.cli.context import read_settings, run
-from order_import.cli.output import amount, cell, moment, new_table, print_json, stdout
+from order_import.cli.output import (
+    STATE_STYLES,
+    amount,
+    cell,
+    in_words,
+    moment,
+    new_table,
+    print_json,
+    stdout,
+)
 from order_import.settings import Settings
-from order_import.words import STATE_STYLES, in_words
 from storage.queries import OrderLine
 from streams.clock import now
 
-REASON_CODES = [code.value for codes in (BlockerCode, WaitingReason, SkipReason) for code in codes]
 _AGO = re.compile(r"^(\d{1,5})([mhd])$")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 

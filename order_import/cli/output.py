@@ -3,7 +3,7 @@
 import json
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
 from pydantic_core import to_jsonable_python
@@ -16,7 +16,14 @@ from models.labels import REASONS
 from models.money import Money
 from models.outcome import ImportState
 from models.reference_data import Store
-from order_import.words import STATE_STYLES
+
+STATE_STYLES: Mapping[ImportState, str] = {
+    ImportState.WAITING: "yellow",
+    ImportState.SKIPPED: "dim",
+    ImportState.BLOCKED: "bold red",
+    ImportState.CREATED: "green",
+    ImportState.WITHDRAWN: "dim",
+}
 
 _WIDE = 200
 """The width in columns if the output goes to a file or a pipe."""
@@ -66,6 +73,11 @@ def moment(at: datetime | None) -> str | None:
 def exact(at: datetime | None) -> str | None:
     """Format a time to the millisecond, in UTC."""
     return None if at is None else f"{at:%Y-%m-%d %H:%M:%S}.{at.microsecond // 1000:03d}"
+
+
+def in_words(reasons: Iterable[str]) -> str:
+    """Return reasons as people read them; a code without words stands for itself."""
+    return "; ".join(REASONS.get(reason, reason) for reason in reasons)
 
 
 def amount(money: Money | None) -> str | None:

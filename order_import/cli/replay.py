@@ -10,10 +10,11 @@ from typing import Annotated, NamedTuple
 
 import typer
 
+from models.outcome import REASON_CODES
 from models.replay import Replay, ReplayResult, ReplayState, Selection
 from order_import.bootstrap import connect_storage
 from order_import.cli.context import REFUSED, CommandRefused, read_settings, run
-from order_import.cli.orders import REASON_CODES, parse_reason, parse_since
+from order_import.cli.orders import parse_reason, parse_since
 from order_import.cli.output import print_json, stderr, stdout
 from order_import.cli.replay_view import (
     dry_run_as_json,

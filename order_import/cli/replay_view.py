@@ -9,14 +9,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from models.labels import REASONS
 from models.replay import Replay, ReplayAnswer, ReplayReason, ReplayResult
-from order_import.cli.output import amount, cell, new_table, stderr
+from order_import.cli.output import amount, cell, in_words, new_table, stderr
 from order_import.operations.replay import Ran, Summary
-from order_import.words import in_words
 
-_WORDS = {
-    "already-created": "There is a Commerce order already",
-    "not-received": "No such order was received",
-}
 _PLANNED = {
     ReplayResult.CREATED: "Would be created",
     ReplayResult.BLOCKED: "Would be blocked",
@@ -148,8 +143,7 @@ def show_summary(
     if refused := summary.orders[ReplayResult.REFUSED]:
         console.print(cell(f"{titles[ReplayResult.REFUSED]}: {count_orders(refused)}", "yellow"))
         for code, orders in summary.refusals.most_common():
-            words = _WORDS.get(code) or in_words([code])
-            console.print(cell(f"  {orders} {code}: {words}"))
+            console.print(cell(f"  {orders} {code}: {in_words([code])}"))
         _show_first(console, summary.first[ReplayResult.REFUSED], refused)
 
 
@@ -161,7 +155,7 @@ def count_orders(orders: int) -> str:
 def _show_causes(console: Console, summary: Summary) -> None:
     columns = ("Cause", "SKU", "Orders", "Required", "Available")
     table = new_table(*columns, right=columns[2:])
-    for (code, sku), cause in sorted(summary.causes.items(), key=lambda item: -item[1].orders):
+    for code, sku, cause in summary.largest_causes:
         available = None if cause.available is None else f"{cause.available:g}"
         table.add_row(
             cell(f"{REASONS.get(code, code)} ({code})"),

@@ -11,7 +11,7 @@ from order_import.cli.context import CommandRefused, read_settings, run
 from order_import.cli.output import print_json, stdout
 from order_import.cli.replay import catch_interrupts, print_ran, watch
 from order_import.cli.replay_view import show_replays
-from order_import.operations.replay import Ran, cancel, sum_up
+from order_import.operations.replay import Ran, cancel, find_replay, newest_replays, sum_up
 from order_import.settings import Settings
 from streams.clock import now
 
@@ -51,12 +51,12 @@ def cancel_replay(replay_id: ReplayId) -> None:
 
 async def _list(settings: Settings, limit: int) -> Sequence[Replay]:
     async with connect_storage(settings) as storage:
-        return await storage.look(lambda view: view.replays(running=False, limit=limit))
+        return await newest_replays(storage, limit)
 
 
 async def _watch(settings: Settings, replay_id: str, *, quiet: bool) -> Ran:
     async with connect_storage(settings) as storage:
-        replay = await storage.look(lambda view: view.replay(replay_id))
+        replay = await find_replay(storage, replay_id)
         if replay is None:
             raise CommandRefused(f"there is no replay {replay_id}")
         replay = await watch(storage, replay, catch_interrupts(), quiet=quiet)
@@ -66,7 +66,7 @@ async def _watch(settings: Settings, replay_id: str, *, quiet: bool) -> Ran:
 async def _cancel(settings: Settings, replay_id: str) -> Replay:
     async with connect_storage(settings) as storage:
         canceled = await cancel(storage, replay_id, now())
-        replay = await storage.look(lambda view: view.replay(replay_id))
+        replay = await find_replay(storage, replay_id)
         if replay is None:
             raise CommandRefused(f"there is no replay {replay_id}")
         if not canceled:

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from models.checkpoint import OffsetReset
 from models.outcome import ImportState
 from order_import.cli.context import REFUSED, connection_hint, read_settings, run
 from order_import.cli.output import (
@@ -21,7 +22,6 @@ from order_import.cli.output import (
     stdout,
 )
 from order_import.operations.health import Health, ServerHealth, check_health
-from order_import.words import reset_in_words
 from streams.clock import now
 
 
@@ -116,7 +116,21 @@ def _show_orders(console: Console, health: Health) -> None:
         counts = ", ".join(f"{count} {code}" for code, count in sorted(health.dead_letters.items()))
         console.print(f"Dead letters: {counts}")
     for reset in health.resets:
-        console.print(cell(f"{moment(reset.at)} UTC: {reset_in_words(reset)}", "bold red"))
+        console.print(cell(f"{moment(reset.at)} UTC: {_describe_reset(reset)}", "bold red"))
+
+
+def _describe_reset(reset: OffsetReset) -> str:
+    """Return what became of a checkpoint that was not in its log any more, and what to do."""
+    place = f"{reset.source.topic}:{reset.source.partition}"
+    if reset.lost is None:
+        return (
+            f"{place}: the topic was created anew, or lost its end; "
+            f"offset {reset.expected} was to be read next, {reset.found} was"
+        )
+    return (
+        f"{place}: Kafka deleted {reset.lost:,} offsets, from {reset.expected} to "
+        f"{reset.found - 1}, before they were read; have them sent again"
+    )
 
 
 def _server_line(server: ServerHealth) -> Text:

@@ -1,11 +1,18 @@
-"""The console as an ASGI application."""
+"""The console as an ASGI application, and the server under it."""
+
+import asyncio
+import contextlib
+import signal
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.routing import Route
 
-from order_import.console.context import ConsoleContext
+from models.errors import OtherLayout, StorageBroken, TransientStorageError
+from order_import.bootstrap import connect_storage
+from order_import.console.access import access_of, listen
+from order_import.console.context import ConsoleContext, open_context
 from order_import.console.error_pages import show_error
 from order_import.console.pages import (
     blocked,
@@ -23,6 +30,9 @@ from order_import.console.pages import (
 )
 from order_import.console.rendering import static_file
 from order_import.console.security import SecurityMiddleware
+from order_import.settings import Settings
+from order_import.web import ConsoleServer
+from order_import.worker import tune_gc
 
 _PAGES = (
     dashboard,
@@ -41,7 +51,7 @@ _PAGES = (
 
 
 def build_app(context: ConsoleContext) -> Starlette:
-    """Give the application of a desk."""
+    """Return the application of a context."""
     routes = [route for page in _PAGES for route in page.ROUTES]
     app = Starlette(
         routes=[*routes, Route("/static/{version}/{name}", static_file, methods=["GET"])],
@@ -50,3 +60,49 @@ def build_app(context: ConsoleContext) -> Starlette:
     )
     app.state.context = context
     return app
+
+
+async def serve_console(settings: Settings) -> None:
+    """Serve until a signal.
+
+    Raises:
+        SettingsError: As `access_of`, or where it is to listen is taken.
+        OtherLayout: The database is of another version of this program.
+    """
+    access = access_of(settings)
+    listening = listen(settings)
+    async with open_context(settings, access) as context:
+        # Count before the first visitor asks: of very many orders that takes a while.
+        counting = asyncio.create_task(_count_ahead(context))
+        server = ConsoleServer(build_app(context))
+        checking = asyncio.create_task(_check_layout(settings, server))
+        tune_gc()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, server.stop)
+        try:
+            await server.serve(sockets=[listening])
+        finally:
+            for task in (counting, checking):
+                task.cancel()
+            await asyncio.wait([counting, checking])
+        if not checking.cancelled():
+            checking.result()
+
+
+async def _count_ahead(context: ConsoleContext) -> None:
+    """Fill the cache. The next one who asks meets what goes wrong, and handles it."""
+    with contextlib.suppress(Exception):
+        await context.counts()
+
+
+async def _check_layout(settings: Settings, server: ConsoleServer) -> None:
+    """Stop the server if the database is of another version; all else the pages tell."""
+    async with connect_storage(settings) as storage:
+        try:
+            await storage.check_layout()
+        except OtherLayout:
+            server.stop()
+            raise
+        except (TransientStorageError, StorageBroken):
+            pass

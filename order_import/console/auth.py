@@ -41,7 +41,7 @@ class Principal:
 
 
 def cookie_name(access: Access, name: str) -> str:
-    """Give a cookie's name: over TLS one that no neighbour of this host can set."""
+    """Give a cookie's name: over TLS one that no neighbor of this host can set."""
     return f"__Host-{name}" if access.secure else name
 
 

@@ -1,30 +1,110 @@
-"""The desk: everything a page may use, put together once by the program."""
+"""What the console's pages use, opened once."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
+from models.errors import TransientStorageError
+from models.outcome import DETAILS_OVERDUE, ImportState
+from models.reference_data import Store
+from order_import.bootstrap import (
+    connect_console,
+    connect_dead_letters,
+    connect_reader,
+    connect_storage,
+)
 from order_import.console.access import Access
 from order_import.console.cache import Cache
-from order_import.console.dead_letter_port import DeadLetters
-from order_import.console.health_port import HealthCheck
-from order_import.console.ports import Publisher
-from order_import.console.replay_port import Replays
-from storage.port import ConsoleState
+from order_import.operations.health import Health, check_health
+from order_import.operations.publish import Message, send_messages
+from order_import.settings import Settings
+from storage.mongo.dead_letters import MongoDeadLetters
+from storage.port import ConsoleState, Storage
 from storage.queries import ConsoleReader, Reader
+from streams.clock import now
+
+_FRESH, _OLDEST, _OVERDUE_FRESH = 2.0, 15.0, 15.0
+_STALE = 5.0
+"""Seconds from which on the age of the counts is shown."""
 
 
 @dataclass(frozen=True, slots=True)
 class ConsoleContext:
-    """Questions and answers, and the few things that may be changed."""
+    """What pages may ask, and the few things they may change.
 
+    `publish` raises BrokerUnavailable if Kafka does not answer; `check_health` never raises for a
+    server that does not answer.
+    """
+
+    settings: Settings
     reader: Reader
     orders: ConsoleReader
     state: ConsoleState
-    publisher: Publisher
-    replays: Replays
-    dead_letters: DeadLetters
-    health_check: HealthCheck
+    storage: Storage
+    dead_letters: MongoDeadLetters
+    publish: Callable[[Sequence[Message]], Awaitable[int]]
+    check_health: Callable[[], Awaitable[Health]]
     access: Access
     now: Callable[[], datetime]
     cache: Cache
+
+    async def stores(self) -> Mapping[str, Store]:
+        """Return the stores, some seconds old at most."""
+        return await self.cache.get("stores", _FRESH, self.reader.stores)
+
+    async def counts(self) -> Mapping[str, Mapping[ImportState, int]]:
+        """Return the orders per state per store, some seconds old at most."""
+        return await self.cache.get("counts", _FRESH, self.reader.state_counts)
+
+    def counts_age(self) -> float | None:
+        """Return how many seconds old the counts are; None if they are fresh."""
+        age = self.cache.age("counts")
+        return age if age > _STALE else None
+
+    async def overdue_counts(self) -> Mapping[str, int]:
+        """Return how many orders of each store wait for details longer than an hour."""
+
+        async def ask() -> Mapping[str, int]:
+            return await self.reader.overdue_counts(self.now() - DETAILS_OVERDUE)
+
+        return await self.cache.get("overdue", _OVERDUE_FRESH, ask)
+
+    async def blocked_stores(self) -> Sequence[Store] | None:
+        """Return the stores that rule 19's message names; None if there are none to name."""
+
+        async def ask() -> Sequence[Store]:
+            # One blocked order per store is enough: counting them all would slow down every page.
+            stores = await self.stores()
+            blocked = await self.orders.blocked_stores(sorted(stores))
+            return [stores[store_id] for store_id in blocked]
+
+        try:
+            return await self.cache.get("blocked stores", _FRESH, ask, _OLDEST) or None
+        except TransientStorageError:
+            return None
+
+
+@asynccontextmanager
+async def open_context(settings: Settings, access: Access) -> AsyncIterator[ConsoleContext]:
+    """Open what the pages use, and close it at the end."""
+    async with (
+        connect_reader(settings) as reader,
+        connect_console(settings) as (orders, state),
+        connect_dead_letters(settings) as dead_letters,
+        connect_storage(settings) as storage,
+    ):
+        yield ConsoleContext(
+            settings=settings,
+            reader=reader,
+            orders=orders,
+            state=state,
+            storage=storage,
+            dead_letters=dead_letters,
+            publish=partial(send_messages, settings),
+            check_health=partial(check_health, settings, counts_orders=False, lists_workers=True),
+            access=access,
+            now=now,
+            cache=Cache(),
+        )

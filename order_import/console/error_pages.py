@@ -11,8 +11,8 @@ from starlette.responses import PlainTextResponse, Response
 
 from models.errors import BrokerUnavailable, OrderImportError, TransientStorageError
 from order_import.console.limits import RequestTooLarge
-from order_import.console.ports import PortError
-from order_import.console.rendering import error_page
+from order_import.console.rendering import RequestRefused, error_page
+from order_import.operations.replay import TopicMissing
 from storage.queries import QueryTookTooLong, TooManyToSort
 
 log = structlog.get_logger(__name__)
@@ -26,6 +26,9 @@ class Problem(NamedTuple):
     advice: str
 
 
+NOT_SO = Problem(
+    HTTPStatus.BAD_REQUEST, "This cannot be asked for.", "Go back, and try it from there."
+)
 _TOO_LONG = Problem(
     HTTPStatus.SERVICE_UNAVAILABLE,
     "This took too long, and was given up.",
@@ -48,6 +51,10 @@ PROBLEMS: Sequence[tuple[type[Exception], Problem]] = (
             "Kafka does not answer.",
             "Try again in a moment: doing it twice does no harm. Pages can be read meanwhile.",
         ),
+    ),
+    (
+        TopicMissing,
+        Problem(HTTPStatus.CONFLICT, "A topic is missing; run: order-import init", NOT_SO.advice),
     ),
     (QueryTookTooLong, _TOO_LONG),
     (TimeoutError, _TOO_LONG),
@@ -72,9 +79,6 @@ PROBLEMS: Sequence[tuple[type[Exception], Problem]] = (
 
 UNKNOWN_PAGE = Problem(
     HTTPStatus.NOT_FOUND, "There is no such page.", "Check the address, or begin at the dashboard."
-)
-NOT_SO = Problem(
-    HTTPStatus.BAD_REQUEST, "This cannot be asked for.", "Go back, and try it from there."
 )
 UNEXPECTED = Problem(
     HTTPStatus.INTERNAL_SERVER_ERROR,
@@ -105,6 +109,6 @@ def problem_of(error: Exception) -> Problem:
         if error.status_code == HTTPStatus.NOT_FOUND:
             return UNKNOWN_PAGE
         return NOT_SO._replace(status=HTTPStatus(error.status_code))
-    if isinstance(error, PortError):
-        return Problem(HTTPStatus.CONFLICT, str(error), NOT_SO.advice)
+    if isinstance(error, RequestRefused):
+        return Problem(error.status, str(error), "")
     return next((problem for kind, problem in PROBLEMS if isinstance(error, kind)), UNEXPECTED)

@@ -158,7 +158,7 @@ class Formatter:
                 t(
                     "{n} salable, {held} held",
                     n=self.plain(product["salable_quantity"]),
-                    reserved=product["reserved"],
+                    held=product["reserved"],
                 )
                 if product["manage_stock"]
                 else t("stock not managed")

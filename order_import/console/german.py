@@ -26,7 +26,7 @@ _PAGES: Mapping[str, str] = {
     ),
     "Press ? for the keys.": "Taste ? zeigt die Tasten.",
     "Language": "Sprache",
-    "Colours": "Farben",
+    "Colors": "Farben",
     "auto": "auto",
     "light": "hell",
     "dark": "dunkel",

@@ -12,9 +12,8 @@ from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 from models.amazon_order import AmazonStatus, FulfillmentChannel
-from models.blockers import BlockerCode
 from models.order_query import Cursor, OrderQuery, OrderSort
-from models.outcome import ImportState, SkipReason, WaitingReason
+from models.outcome import REASON_CODES, ImportState
 
 _AMOUNT = re.compile(r"-?\d{1,24}(\.\d{1,9})?", re.ASCII)
 
@@ -63,7 +62,6 @@ FIELDS = (
     *("store", "state", "reason", "status", "channel", "number", "buyer", "sku", "product", "asin"),
     *("overdue", "from", "to", "min", "max", "currency", "sort"),
 )
-CODES = tuple(code.value for codes in (BlockerCode, WaitingReason, SkipReason) for code in codes)
 SORTS = {
     "-purchased": (OrderSort.PURCHASED, True),
     "purchased": (OrderSort.PURCHASED, False),
@@ -175,10 +173,10 @@ def _one_of(field: str, kind: type[E]) -> Any:
 
 
 def _reason(text: str) -> dict[str, Any]:
-    if text not in CODES:
+    if text not in REASON_CODES:
         raise _BadValueError(
             "“{value}” is no {name}. There are: {known}",
-            {"value": text, "known": ", ".join(CODES)},
+            {"value": text, "known": ", ".join(REASON_CODES)},
         )
     return {"reason": text}
 

@@ -19,7 +19,6 @@ from order_import.console.auth import KEYS, THEMES, is_from_here, is_ours, princ
 from order_import.console.context import ConsoleContext
 from order_import.console.language import LANGUAGES, translator
 from order_import.console.limits import parse_form
-from order_import.console.system_message import system_message_parts
 from storage.port import AuditEntry
 
 _DIRECTORY = Path(__file__).parent / "static"
@@ -83,12 +82,20 @@ def context_of(request: Request) -> ConsoleContext:
     return context
 
 
+class RequestRefused(Exception):  # noqa: N818 - an answer to the visitor, nothing is broken
+    """What is asked for cannot be done. The message is one line for people."""
+
+    def __init__(self, line: str, status: HTTPStatus = HTTPStatus.BAD_REQUEST) -> None:
+        super().__init__(line)
+        self.status = status
+
+
 async def render(
     request: Request, template: str, /, *, status: int = 200, frame: bool = True, **values: Any
 ) -> Response:
     """Give a page. `frame` is false where the database cannot be asked for what frames it."""
     context, principal = context_of(request), principal_of(request)
-    message = await system_message_parts(context) if frame and principal.user is not None else None
+    message = await context.blocked_stores() if frame and principal.user is not None else None
     words = translator(principal.language)
     html = _rendered(
         template,

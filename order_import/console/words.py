@@ -5,13 +5,8 @@ from collections.abc import Mapping
 from models import labels as words
 from models.outcome import ImportState
 from models.reference_data import CommerceStatus
-from models.replay import ALREADY_CREATED, NOT_RECEIVED
 
-REASONS: Mapping[str, str] = {
-    **words.REASONS,
-    ALREADY_CREATED: "There is a Commerce order already",
-    NOT_RECEIVED: "No such order was received.",
-}
+REASONS = words.REASONS
 
 MISSING_DETAILS: Mapping[str, str] = dict(words.MISSING_DETAILS.items())
 

@@ -1,6 +1,7 @@
 """Prepare a dead letter for display: its bytes as text or JSON, with personal data masked."""
 
 import base64
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -45,6 +46,13 @@ class DeadLetterView:
     raw: str | None
     redriven: tuple[Redrive, ...]
     chain: int
+
+    @property
+    def text(self) -> str | None:
+        """The value as text, with JSON indented; None if there is none."""
+        if self.is_json:
+            return json.dumps(self.value, indent=2, ensure_ascii=False)
+        return None if self.value is None else str(self.value)
 
 
 def view_of(kept: StoredDeadLetter, *, unmask: bool = False) -> DeadLetterView:

@@ -107,14 +107,14 @@ async def _answers(
     for start in range(0, len(keys), CHUNK):
         part = keys[start : start + CHUNK]
         records = await view.orders(part)
-        unit_of_work = UnitOfWork(TopicName.COMMANDS, at, numbered=created)
+        unit_of_work = UnitOfWork(TopicName.COMMANDS, at, last_number=created)
         await unit_of_work.prepare(facts, records.values())
         for key in part:
             if key in records:
                 yield unit_of_work.replay(records[key], context, _DRY)
             else:
                 yield ReplayAnswer(key, ReplayResult.REFUSED, (ReplayReason(NOT_RECEIVED),))
-        facts.reserve(unit_of_work.reserved)
+        facts.reserve(unit_of_work.stock.reserved)
         created += unit_of_work.created
 
 

@@ -6,19 +6,24 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import TypeVar
+
+from aiokafka.admin import AIOKafkaAdminClient
 
 from models.checkpoint import OffsetReset
 from models.errors import BrokerUnavailable, OrderImportError
+from models.labels import system_message
 from models.messages import TopicPartition
 from models.outcome import DETAILS_OVERDUE, ImportState
 from models.reference_data import Store
-from order_import.bootstrap import connect_admin, connect_reader, why_unreachable
+from order_import.bootstrap import connect_admin, connect_reader, group_of, why_unreachable
 from order_import.operations.install import TopicProblem, topic_problems
 from order_import.operations.lag import LagMeter, TopicLag
 from order_import.settings import ExposedFile, Settings, exposed_files
-from order_import.words import blocked_per_store, system_message_of
 from storage.queries import Reader, Standing
 from streams.clock import now
+
+T = TypeVar("T")
 
 _RESETS_SINCE, _MOST_RESETS = timedelta(days=30), 10
 _RATE_OVER = 1.0
@@ -38,6 +43,21 @@ class ServerHealth:
     def answers(self) -> bool:
         """Whether it answered."""
         return self.error is None
+
+
+def blocked_per_store(states: Mapping[str, Mapping[ImportState, int]]) -> Mapping[str, int]:
+    """Return how many orders are blocked, per store id, of stores that have any."""
+    counts = {store: of.get(ImportState.BLOCKED, 0) for store, of in states.items()}
+    return {store: count for store, count in sorted(counts.items()) if count}
+
+
+def system_message_of(
+    stores: Mapping[str, Store], states: Mapping[str, Mapping[ImportState, int]]
+) -> str | None:
+    """Return rule 19's message for the orders there are; None if none is blocked."""
+    return system_message(
+        stores[store].name if store in stores else store for store in blocked_per_store(states)
+    )
 
 
 @dataclass(slots=True)
@@ -61,6 +81,8 @@ class Health:
     """Checkpoints that were outside their logs in the last 30 days, newest first."""
     exposed_files: Sequence[ExposedFile] = ()
     """Secret files that other users on this machine can read."""
+    workers: Sequence[str] | None = None
+    """The members of the consumer group; None if Kafka does not report them."""
 
     @property
     def oldest_undecided(self) -> datetime | None:
@@ -78,7 +100,9 @@ class Health:
         return system_message_of(self.stores, self.states)
 
 
-async def check_health(settings: Settings, *, counts_orders: bool = True) -> Health:
+async def check_health(
+    settings: Settings, *, counts_orders: bool = True, lists_workers: bool = False
+) -> Health:
     """Check both servers, and collect what they report. A server's failure does not raise.
 
     Counting very many orders takes seconds; it can be left out.
@@ -99,7 +123,9 @@ async def check_health(settings: Settings, *, counts_orders: bool = True) -> Hea
             kafka = replace(kafka, error=reason)
         health = Health(kafka, mongo, exposed_files=exposed_files(settings))
         if kafka.answers:
-            health.topics = await _topics(settings)
+            health.topics = await _ask_admin(settings, topic_problems, ())
+            if lists_workers:
+                health.workers = await _ask_admin(settings, _members, None)
         if mongo.answers:
             try:
                 if counts_orders:
@@ -113,12 +139,22 @@ async def check_health(settings: Settings, *, counts_orders: bool = True) -> Hea
         return health
 
 
-async def _topics(settings: Settings) -> Sequence[TopicProblem]:
+async def _ask_admin(
+    settings: Settings,
+    ask: Callable[[Settings, AIOKafkaAdminClient], Awaitable[T]],
+    default: T,
+) -> T:
     try:
         async with connect_admin(settings) as admin:
-            return await topic_problems(settings, admin)
+            return await ask(settings, admin)
     except Exception:  # noqa: BLE001 - it answered a moment ago, but no longer does
-        return ()
+        return default
+
+
+async def _members(settings: Settings, admin: AIOKafkaAdminClient) -> Sequence[str] | None:
+    answers = await admin.describe_consumer_groups([group_of(settings)])
+    members = [member for answer in answers for group in answer.groups for member in group[5]]
+    return [str(member[1]) for member in members]
 
 
 async def _count(health: Health, reader: Reader) -> None:

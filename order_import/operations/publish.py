@@ -4,7 +4,10 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from models import keys
 from models.errors import BrokerUnavailable
+from models.reference_data import Listing, Product, Store
+from models.topics import TopicName
 from order_import.bootstrap import broker_errors, new_producer
 from order_import.settings import Settings
 
@@ -20,6 +23,26 @@ class Message(NamedTuple):
     value: bytes | None
     store_id: str | None = None
     """For the `store-id` header."""
+
+
+def store_message(store: Store) -> Message:
+    """Return the message that publishes a store's settings, all of them."""
+    value = store.model_dump_json(exclude_none=True).encode()
+    return Message(TopicName.STORES, store.store_id, value)
+
+
+def listing_message(listing: Listing) -> Message:
+    """Return the message that publishes which catalog SKU a seller SKU is matched to."""
+    value = listing.model_dump_json(exclude_none=True).encode()
+    return Message(
+        TopicName.LISTINGS, keys.listing_key(listing.store_id, listing.seller_sku), value
+    )
+
+
+def product_message(product: Product) -> Message:
+    """Return the message that publishes a product, as Commerce would."""
+    value = product.model_dump_json(exclude_none=True).encode()
+    return Message(TopicName.PRODUCTS, product.sku, value)
 
 
 class SendingBroke(BrokerUnavailable):

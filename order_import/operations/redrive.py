@@ -146,6 +146,8 @@ async def redrive(
         StorageUnavailable: The database does not answer.
     """
     done = Redriven()
+    if not plan.dead_letters:
+        return done
     try:
         with broker_errors():
             producer = new_producer(settings)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
-from handlers.blocker_check import STEP, step_of
+from handlers.blocker_check import STEP, step_command
 from models.change_set import ChangeSet
 from models.errors import BrokerUnavailable, TransientStorageError
 from models.keys import replay_id as make_replay_id
@@ -80,6 +80,17 @@ class Summary:
     def counts(self) -> dict[str, int]:
         """The number of orders by result."""
         return {result.value: self.orders[result] for result in ReplayResult}
+
+    @property
+    def largest_causes(self) -> list[tuple[str, str | None, CauseTotal]]:
+        """What blocks, by code and SKU, the cause of most orders first."""
+        causes = [(code, sku, total) for (code, sku), total in self.causes.items()]
+        return sorted(causes, key=lambda cause: -cause[2].orders)
+
+    @property
+    def examples(self) -> list[ReplayAnswer]:
+        """Some answers: of each result the first ones."""
+        return [answer for answers in self.first.values() for answer in answers][: 2 * FIRST]
 
     def add(self, answer: ReplayAnswer) -> None:
         """Count one order's answer."""
@@ -189,7 +200,7 @@ async def begin(
         await _write(storage, replay, ChangeSet(replay_parts=chunk))
     await _write(storage, replay, ChangeSet(replays=[replay]))
     try:
-        await send(step_of(replay.replay_id, replay.step))
+        await send(step_command(replay.replay_id, replay.step))
     except BrokerUnavailable:
         with suppress(TransientStorageError):
             await cancel(storage, replay.replay_id, at)
@@ -214,6 +225,24 @@ async def cancel(storage: Storage, replay_id: str, at: datetime) -> bool:
     return await storage.transact(work)
 
 
+async def find_replay(storage: Storage, replay_id: str) -> Replay | None:
+    """Return a replay; None if it does not exist.
+
+    Raises:
+        StorageUnavailable: The database does not answer.
+    """
+    return await storage.look(lambda view: view.replay(replay_id))
+
+
+async def newest_replays(storage: Storage, limit: int) -> Sequence[Replay]:
+    """Return the latest replays, newest first.
+
+    Raises:
+        StorageUnavailable: The database does not answer.
+    """
+    return await storage.look(lambda view: view.replays(running=False, limit=limit))
+
+
 async def follow(storage: Storage, replay_id: str) -> AsyncGenerator[Replay, None]:
     """Yield the current state of a replay until it is over; nothing if it does not exist.
 
@@ -221,7 +250,7 @@ async def follow(storage: Storage, replay_id: str) -> AsyncGenerator[Replay, Non
     """
     while True:
         with suppress(TransientStorageError):
-            replay = await storage.look(lambda view: view.replay(replay_id))
+            replay = await find_replay(storage, replay_id)
             if replay is None:
                 return
             yield replay

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
 
-from handlers.rules.replay import standing_of
+from handlers.rules.replay import current_answer
 from models.commands import ALL_STORES, Sync
 from models.errors import TransientStorageError
 from models.messages import CommandMessage
@@ -53,5 +53,5 @@ async def _sum_up(view: View, keys: Sequence[str]) -> Summary:
         part = keys[start : start + CHUNK]
         records = await view.orders(part)
         for record in records.values():
-            summary.add(standing_of(record))
+            summary.add(current_answer(record))
     return summary

@@ -5,7 +5,7 @@ from bson.binary import Binary
 from models import keys
 from models.checkpoint import OffsetReset, Outgoing
 from models.commands import COMMAND
-from models.dead_letters import DeadLetter, chain_of
+from models.dead_letters import DeadLetter, count_redrives
 from models.events import EVENT_TYPES, Event
 from models.messages import CommandMessage, DeadLetterCode, Header, TopicPartition
 from storage.documents.order_record import cause_from_document, cause_to_document
@@ -82,7 +82,7 @@ def dead_letter_to_document(dead_letter: DeadLetter) -> Document:
             details_of=dead_letter.details_of,
             cut=dead_letter.cut,
             last_offset=dead_letter.last_offset,
-            redrive_count=chain_of(dead_letter.headers, ()) or None,
+            redrive_count=count_redrives(dead_letter.headers, ()) or None,
         ),
     }
 

@@ -79,10 +79,10 @@ def order_to_document(record: OrderRecord, *, is_new: bool) -> Document:
 
 
 def outcome_to_document(record: OrderRecord) -> Document:
-    """Give the fields that a judgement changes."""
+    """Give the fields that a judgment changes."""
     outcome = record.outcome
     imported: Document = {
-        "state": state_of(outcome),
+        "state": outcome.state,
         "reasons": _reasons_to_document(outcome),
         "decided_at": record.decided_at,
     }
@@ -121,21 +121,6 @@ def order_from_document(document: Document) -> OrderRecord:
         received_at=document["received_at"],
         decided_at=imported["decided_at"],
     )
-
-
-def state_of(outcome: Outcome) -> ImportState:
-    """Give the state an outcome is stored and shown as."""
-    match outcome:
-        case Waiting():
-            return ImportState.WAITING
-        case Skipped():
-            return ImportState.SKIPPED
-        case Blocked():
-            return ImportState.BLOCKED
-        case Created():
-            return ImportState.CREATED
-        case Withdrawn():
-            return ImportState.WITHDRAWN
 
 
 def _reasons_to_document(outcome: Outcome) -> list[Any]:

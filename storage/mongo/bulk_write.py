@@ -108,10 +108,10 @@ def operations(
 
 def _move(batch: _Batch, before: Checkpoint, after: Checkpoint) -> None:
     # An upsert that finds another checkpoint than expected collides with that one's `_id`.
-    stands = {"_id": checkpoint_id(before.source), "epoch": before.epoch, "step": before.step}
+    stands = {"_id": checkpoint_id(before.source), "epoch": before.epoch, "version": before.version}
     moved = {
         "committed_offset": after.committed_offset,
-        "step": after.step,
+        "version": after.version,
         "part": after.part,
         "part_refused": after.part_refused,
         "outbox": [reference_to_document(outgoing) for outgoing in after.outbox],

@@ -23,9 +23,9 @@ _BEGINNING: Document = {
     "part": 0,
     "part_refused": False,
     "outbox": [],
-    "step": 0,
+    "version": 0,
 }
-_FIELDS = ("committed_offset", "epoch", "step", "part", "part_refused")
+_FIELDS = ("committed_offset", "epoch", "version", "part", "part_refused")
 
 
 class MongoCheckpoints:
@@ -88,7 +88,7 @@ class MongoCheckpoints:
                 {
                     "_id": checkpoint_id(checkpoint.source),
                     "epoch": checkpoint.epoch,
-                    "step": checkpoint.step,
+                    "version": checkpoint.version,
                 },
                 {"$set": {"outbox": [reference_to_document(outgoing) for outgoing in rest]}},
             )

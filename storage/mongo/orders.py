@@ -111,7 +111,7 @@ class MongoReader(Reader):
     async def state_counts(self) -> Mapping[str, Mapping[ImportState, int]]:
         counts: dict[str, dict[ImportState, int]] = {}
         of = {"store_id": "$store_id", "state": "$import.state"}
-        # A condition that all fulfil: MongoDB takes an index for one, and counts by it alone.
+        # A condition that all fulfill: MongoDB takes an index for one, and counts by it alone.
         every = {"$match": {"store_id": {"$gt": ""}}}
         for group in await self._aggregate("amazon_orders", [every, _counted(of)]):
             store = counts.setdefault(group["_id"]["store_id"], {})

@@ -83,8 +83,8 @@ def test_orders_are_filtered_by_a_link_that_can_be_kept(site: Site, page: Page) 
 
 
 def test_a_wrong_filter_says_so_under_its_box(site: Site, page: Page) -> None:
-    page.goto(f"{site.base}/orders?q=colour:red&min=much")
-    expect(page.locator("#error-q")).to_contain_text("There is no field “colour”")
+    page.goto(f"{site.base}/orders?q=color:red&min=much")
+    expect(page.locator("#error-q")).to_contain_text("There is no field “color”")
     expect(page.locator("#error-min")).to_contain_text("“much” is no amount")
     expect(page.locator("#search")).to_have_attribute("aria-invalid", "true")
 

@@ -15,12 +15,13 @@ from hypothesis import strategies as st
 from models.blockers import BlockerCode
 from models.change_set import ChangeSet, OrderWrite
 from models.messages import TopicPartition
+from models.outcome import REASON_CODES
 from order_import.bootstrap import connect_storage
 from order_import.console.access import Access
 from order_import.console.app import build_app
-from order_import.console.order_filter import CODES, FIELDS, SORTS
+from order_import.console.context import open_context
+from order_import.console.order_filter import FIELDS, SORTS
 from order_import.console.pages import live
-from order_import.console.wiring import open_context
 from order_import.settings import Settings
 from storage.port import Transaction
 from tests.builders import (
@@ -65,7 +66,18 @@ PAGES = {
     "/sign-in": ("next",),
     "/\x00\ufffd/..%2f": ("done",),
 }
-KNOWN = ("us", "112-1", "us/112-1", "SKU-1", "disabled", "1", "-", "blocked", "operator", *CODES)
+KNOWN = (
+    "us",
+    "112-1",
+    "us/112-1",
+    "SKU-1",
+    "disabled",
+    "1",
+    "-",
+    "blocked",
+    "operator",
+    *REASON_CODES,
+)
 DATES = ("0001-01-01T00:00+23:59", "9999-12-31T23:59:59-23:59", "2026-11-22", "2026-02-30", "1990")
 NUMBERS = ("-1", "1e999", "nan", "-inf", "1_0", "٣", "²", "9" * 19, "0x10", "1,5", "", " ")
 ODD = (

@@ -94,7 +94,7 @@ async def life(mongo_url: str) -> tuple[Listening, Names]:
 
 
 async def work(storage: Any, names: Names) -> None:
-    """A worker's life: facts, orders, their judgement, replays, and the checkpoint."""
+    """A worker's life: facts, orders, their judgment, replays, and the checkpoint."""
     await storage.prepare()
     await storage.check_layout()
     [checkpoint] = await storage.claim([SOURCE])

@@ -37,29 +37,29 @@ TICKS = 50
 
 
 class Pair(NamedTuple):
-    """A fact and the judgement that may miss it, and what is there before both."""
+    """A fact and the judgment that may miss it, and what is there before both."""
 
     before: ChangeSet
     fact: tuple[TopicName, Message]
-    judgement: tuple[TopicName, Message]
+    judgment: tuple[TopicName, Message]
     depends_on: str
 
 
 def _pair(name: str) -> Pair:
-    judgement = (TopicName.ORDERS, a_message(a_document()))
+    judgment = (TopicName.ORDERS, a_message(a_document()))
     if name == "product":
         disabled = a_product(enabled=False)
         fact = a_message(a_product(name="Lamp, now on sale").model_dump(mode="json"))
         return Pair(
             ChangeSet(stores=[a_store()], products=[disabled]),
             (TopicName.PRODUCTS, fact),
-            judgement,
+            judgment,
             "product:SKU-1",
         )
     return Pair(
         ChangeSet(products=[a_product()]),
         (TopicName.STORES, a_message(a_store().model_dump(mode="json"))),
-        judgement,
+        judgment,
         "store:store-1",
     )
 
@@ -126,25 +126,25 @@ async def storages(
 
 
 @pytest.mark.parametrize("name", ["product", "store"])
-@pytest.mark.parametrize("first", ["fact", "judgement"])
+@pytest.mark.parametrize("first", ["fact", "judgment"])
 async def test_one_after_the_other_no_wake_up_is_lost(
     storages: list[Storage], name: str, first: str
 ) -> None:
-    pair, fact, judgement = await _meet(storages, name)
+    pair, fact, judgment = await _meet(storages, name)
     fact.may_commit.set()
-    judgement.may_commit.set()
-    for party in (fact, judgement) if first == "fact" else (judgement, fact):
+    judgment.may_commit.set()
+    for party in (fact, judgment) if first == "fact" else (judgment, fact):
         await party.run()
     await _assert_no_wake_up_is_lost(storages[0], pair)
 
 
 @pytest.mark.parametrize("name", ["product", "store"])
-@pytest.mark.parametrize("first", ["fact", "judgement"])
+@pytest.mark.parametrize("first", ["fact", "judgment"])
 async def test_at_the_same_time_no_wake_up_is_lost(
     storages: list[Storage], name: str, first: str
 ) -> None:
-    pair, fact, judgement = await _meet(storages, name)
-    first_one, comes = (fact, judgement) if first == "fact" else (judgement, fact)
+    pair, fact, judgment = await _meet(storages, name)
+    first_one, comes = (fact, judgment) if first == "fact" else (judgment, fact)
     async with asyncio.TaskGroup() as both:
         both.create_task(first_one.run())
         await first_one.has_read.wait()
@@ -157,7 +157,7 @@ async def test_at_the_same_time_no_wake_up_is_lost(
 
 
 @pytest.mark.parametrize("name", ["product", "store"])
-@pytest.mark.parametrize("first", ["fact", "judgement"])
+@pytest.mark.parametrize("first", ["fact", "judgment"])
 async def test_without_locks_the_wake_up_is_lost(
     mongo_url: str,
     database_name: str,
@@ -171,8 +171,8 @@ async def test_without_locks_the_wake_up_is_lost(
         open_storage(mongo_url, database_name) as other,
     ):
         await one.prepare()
-        pair, fact, judgement = await _meet([one, other], name)
-        first_one, comes = (fact, judgement) if first == "fact" else (judgement, fact)
+        pair, fact, judgment = await _meet([one, other], name)
+        first_one, comes = (fact, judgment) if first == "fact" else (judgment, fact)
         async with asyncio.TaskGroup() as both:
             commits = both.create_task(first_one.run())
             await first_one.has_read.wait()
@@ -262,11 +262,11 @@ async def _meet(storages: Sequence[Storage], name: str) -> tuple[Pair, Party, Pa
         await transaction.write(pair.before)
 
     await storages[0].transact(work)
-    fact, judgement = [
+    fact, judgment = [
         Party(storage, (await storage.claim([TopicPartition(told[0], 0)]))[0], *told)
-        for storage, told in zip(storages, (pair.fact, pair.judgement), strict=True)
+        for storage, told in zip(storages, (pair.fact, pair.judgment), strict=True)
     ]
-    return pair, fact, judgement
+    return pair, fact, judgment
 
 
 async def _assert_no_wake_up_is_lost(storage: Storage, pair: Pair) -> None:
@@ -275,7 +275,7 @@ async def _assert_no_wake_up_is_lost(storage: Storage, pair: Pair) -> None:
     record: OrderRecord = order[KEY]
     outboxes = [
         (await storage.checkpoint(TopicPartition(topic, 0))).outbox
-        for topic in (pair.fact[0], pair.judgement[0])
+        for topic in (pair.fact[0], pair.judgment[0])
     ]
     asked = CommandMessage(pair.depends_on, Recheck(fact=pair.depends_on))
     through = isinstance(record.outcome, Created)

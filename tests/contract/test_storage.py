@@ -317,7 +317,7 @@ async def test_times_come_back_in_utc_to_the_millisecond(storage: Tested) -> Non
     assert stored.order.purchase_date.utcoffset() == timedelta(0)
 
 
-async def test_a_judgement_changes_the_outcome_and_leaves_the_details(storage: Tested) -> None:
+async def test_a_judgment_changes_the_outcome_and_leaves_the_details(storage: Tested) -> None:
     record = a_record(order=a_full_order())
     await write(storage, orders=[new(record)])
     blocked = replace(record, outcome=a_block(), depends_on=("product:SKU-1",))
@@ -555,19 +555,19 @@ async def test_a_position_moves_from_where_its_owner_left_it(storage: Tested) ->
     first = BEGINNING.moved(10, ())
     await move(storage, BEGINNING, first)
     await move(storage, first, first.moved(25, ()))
-    assert await storage.checkpoint(SOURCE) == Checkpoint(SOURCE, 25, step=2)
+    assert await storage.checkpoint(SOURCE) == Checkpoint(SOURCE, 25, version=2)
     assert await storage.checkpoint(TopicPartition("amazon.orders", 4)) == Checkpoint(
         TopicPartition("amazon.orders", 4), 0
     )
 
 
-@pytest.mark.parametrize(("epoch", "step"), [(0, 0), (0, 2), (1, 1)])
+@pytest.mark.parametrize(("epoch", "version"), [(0, 0), (0, 2), (1, 1)])
 async def test_a_position_that_another_one_moved_is_lost(
-    storage: Tested, epoch: int, step: int
+    storage: Tested, epoch: int, version: int
 ) -> None:
     stands = BEGINNING.moved(10, ())
     await move(storage, BEGINNING, stands)
-    believed = Checkpoint(SOURCE, 10, epoch=epoch, step=step)
+    believed = Checkpoint(SOURCE, 10, epoch=epoch, version=version)
     with pytest.raises(Fenced):
         await move(storage, believed, believed.moved(20, ()))
     assert await storage.checkpoint(SOURCE) == stands
@@ -645,7 +645,7 @@ async def test_what_is_to_go_out_comes_back_whole_and_in_its_order(storage: Test
 
 async def test_published_is_marked_for_the_position_it_is_said_of(storage: Tested) -> None:
     after = await with_outbox(storage)
-    await storage.trim_outbox(replace(after, step=after.step - 1))
+    await storage.trim_outbox(replace(after, version=after.version - 1))
     assert (await storage.checkpoint(SOURCE)).outbox == OUTBOX
     await storage.trim_outbox(after, OUTBOX[4:])
     assert await storage.checkpoint(SOURCE) == replace(after, outbox=OUTBOX[4:])
@@ -700,7 +700,7 @@ async def test_a_position_that_is_reset_keeps_what_is_to_go_out_and_its_topics_i
 
     await storage.transact(work, SOURCE)
     assert await storage.checkpoint(SOURCE) == Checkpoint(
-        SOURCE, 4, OUTBOX, step=2, topic_id="f00d"
+        SOURCE, 4, OUTBOX, version=2, topic_id="f00d"
     )
     assert (await count(storage))["offset_resets"] == 1
     await move(storage, after, after.moved(5, ()))

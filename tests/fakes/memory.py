@@ -69,7 +69,7 @@ class MemoryStorage(Storage):
             stored = self.contents.checkpoints.get(checkpoint.source)
             if stored is not None and stored.epoch != checkpoint.epoch:
                 raise Fenced(f"{checkpoint.source} has another owner")
-            if stored is not None and stored.step == checkpoint.step:
+            if stored is not None and stored.version == checkpoint.version:
                 self.contents.checkpoints[checkpoint.source] = replace(stored, outbox=tuple(rest))
 
     @override

@@ -9,7 +9,6 @@ from models.change_set import ChangeSet
 from models.order_record import OrderRecord
 from models.outcome import Blocked, Skipped, SkipReason, Waiting, Withdrawn
 from models.replay import RecordedAnswer, Replay, ReplayState, Selection
-from storage.documents.order_record import state_of
 from storage.documents.replay import LONG_AGO
 
 
@@ -93,7 +92,7 @@ def _has_reason(record: OrderRecord, wanted: Selection) -> bool:
             wanted.reason
         )
     if wanted.state is not None:
-        return state_of(outcome) is wanted.state
+        return outcome.state is wanted.state
     if wanted.keys is not None:
         return True
     if outcome == Skipped(SkipReason.NOT_SOLD_ON_AMAZON):

@@ -26,9 +26,9 @@ from tests.fakes.memory_replays import select
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
-def is_same_step(one: Checkpoint, other: Checkpoint) -> bool:
+def is_same_version(one: Checkpoint, other: Checkpoint) -> bool:
     """Say whether two checkpoints are of the same owner and transaction."""
-    return (one.epoch, one.step) == (other.epoch, other.step)
+    return (one.epoch, one.version) == (other.epoch, other.version)
 
 
 class MemoryTransaction(Transaction):
@@ -168,7 +168,7 @@ class MemoryTransaction(Transaction):
         draft = self._draft
         for before, after in moves:
             stored_at = draft.checkpoints.get(before.source)
-            if stored_at is not None and not is_same_step(stored_at, before):
+            if stored_at is not None and not is_same_version(stored_at, before):
                 raise Fenced(f"{before.source} was moved by another")
             draft.checkpoints[before.source] = after
         draft.kept_replays.write(changes)

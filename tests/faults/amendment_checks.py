@@ -74,7 +74,7 @@ def _whole(body: Document) -> State:
     return whole
 
 
-def _is_as_told(order: Document, told: oracle.FactMessage) -> bool:
+def _is_as_told(order: Document, told: oracle.OrderLog) -> bool:
     units = {line["order_item_id"]: line["quantity"] for line in order["lines"]}
     wanted = {item: count for item, count in told.units.items() if count or item in units}
     asked = any(line.get("buyer_requested_cancel") for line in order["lines"] if line["quantity"])

@@ -10,7 +10,7 @@ from typing import Self
 from order_import.devtools.embedded.directory import DataDirectory
 from order_import.devtools.embedded.kafka import KafkaServer
 from order_import.devtools.embedded.mongo import MongoServer
-from order_import.devtools.embedded.process import HOST, ServerProcess, remembered_port
+from order_import.devtools.embedded.process import HOST, ServerProcess, remembered_ports
 from tests.faults.brokers import REPLICATION, Broker, brokers, formatted
 
 
@@ -27,13 +27,9 @@ class ProxiedKafka(KafkaServer):
     def _prepare(self, java: Path, jars: list[Path]) -> int:
         port = super()._prepare(java, jars)
         if len(self.listeners) < self._proxies:
-            self.listeners = [
-                (
-                    remembered_port(self._directory / f"proxy-{at}"),
-                    remembered_port(self._directory / f"proxied-{at}"),
-                )
-                for at in range(self._proxies)
-            ]
+            files = [f"{kind}-{at}" for at in range(self._proxies) for kind in ("proxy", "proxied")]
+            ports = remembered_ports(*(self._directory / name for name in files))
+            self.listeners = list(zip(ports[::2], ports[1::2], strict=True))
         behind = "".join(f",P{at}://{HOST}:{to}" for at, (_, to) in enumerate(self.listeners))
         told = "".join(f",P{at}://{HOST}:{by}" for at, (by, _) in enumerate(self.listeners))
         names = "".join(f",P{at}:PLAINTEXT" for at in range(self._proxies))

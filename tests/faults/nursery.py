@@ -1,4 +1,4 @@
-"""Workers as processes of a zygote: started, signalled, awaited."""
+"""Workers as processes of a zygote: started, signaled, awaited."""
 
 import asyncio
 import json

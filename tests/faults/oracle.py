@@ -10,7 +10,7 @@ RANK = ["Pending", "Unshipped", "PartiallyShipped", "Shipped", "Canceled"]
 
 
 @dataclass
-class FactMessage:
+class OrderLog:
     """What the log says of one order, message by message (newer wins, canceled is final).
 
     All documents of an order tell the same lines, and prices too. New can be a status, the units
@@ -59,15 +59,22 @@ class FactMessage:
         return RANK.index(body["status"]) >= RANK.index(self.status)
 
 
-def tell(messages: list[Message], refused: set[str]) -> dict[str, FactMessage]:
-    """Give what is told of each order by `store/order`; refused messages tell nothing."""
-    told: dict[str, FactMessage] = {}
+def tell(messages: list[Message], refused: set[str]) -> dict[str, OrderLog]:
+    """Return what is told of each order by `store/order`; refused messages tell nothing.
+
+    Where partitions were added, an order has messages on several, and any may be decided first.
+    """
+    told: dict[str, OrderLog] = {}
+    alone: dict[tuple[str, int], OrderLog] = {}
     for message in messages:
         body = message.body
         # One that nobody can read and nobody refused is missed elsewhere: among the poison.
         if message.place not in refused and {"store_id", "amazon_order_id"} <= body.keys():
             key = f"{body['store_id']}/{body['amazon_order_id']}"
-            told.setdefault(key, FactMessage()).hear(body)
+            told.setdefault(key, OrderLog()).hear(body)
+            alone.setdefault((key, message.partition), OrderLog()).hear(body)
+    for (key, _), heard in alone.items():
+        told[key].ever_ready |= heard.ever_ready
     return told
 
 

@@ -143,7 +143,7 @@ def resolved(evidence: Evidence, verdict: Verdict) -> None:
 
 def _misplaced(
     order: Document,
-    told: oracle.FactMessage,
+    told: oracle.OrderLog,
     products: dict[str, Document],
     commerce: dict[str, Document],
 ) -> str:
@@ -168,7 +168,7 @@ def _misplaced(
     return _unblocked(told, products)
 
 
-def _unblocked(told: oracle.FactMessage, products: dict[str, Document]) -> str:
+def _unblocked(told: oracle.OrderLog, products: dict[str, Document]) -> str:
     for sku, wanted in told.lines.items():
         product = products.get(sku)
         if product is None or not product["enabled"]:

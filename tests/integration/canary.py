@@ -42,7 +42,7 @@ def messages(seed: int, count: int) -> Iterator[tuple[TopicName, Message]]:
             payload = with_buyer(payload, chance)
         if isinstance(payload, dict) and chance.random() < 0.7:
             payload[chance.choice(("note", "buyerInfo", NAME, EMAIL))] = [{"for": NAME}, PHONE]
-        value = None if payload is None else _spoilt(payload, chance)
+        value = None if payload is None else _spoiled(payload, chance)
         key: bytes | None = chance.choice(
             (b"k", NAME.encode(), EMAIL.encode(), b"\xff" + NAME.encode())
         )
@@ -79,7 +79,7 @@ _NAMES = ("store_id", "name", "sku", "seller_sku", "MarketplaceId", "SellerId")
 """What errors and pages call a thing by: a merchant's own names, and Amazon's."""
 
 
-def _spoilt(payload: Any, chance: Random) -> bytes | None:
+def _spoiled(payload: Any, chance: Random) -> bytes | None:
     """Break it, as the fuzz does, or put the buyer where a number, a time or a code belongs."""
     if isinstance(payload, dict) and set(payload) - {*_NAMES} and chance.random() < 0.4:
         name = chance.choice([one for one in payload if one not in _NAMES])

@@ -21,7 +21,7 @@ from streams.clock import now
 from tests.integration.kit import OUT, System
 from tests.model.end import End, events_by_order
 from tests.model.histories import history
-from tests.model.messages import START, FactMessage, ReplayAsked, begun, renamed, wire
+from tests.model.messages import START, AnyMessage, ReplayAsked, begun, renamed, wire
 from tests.model.reference_model import Model
 
 HISTORIES = int(os.environ.get("WIRE_HISTORIES", "10"))
@@ -55,18 +55,18 @@ async def test_histories_on_real_servers_end_as_the_model_says(system: System) -
         assert _part(end, f"h{number}-") == _expected(told), f"history {number}, seed {SEED}"
 
 
-def _history(number: int) -> list[FactMessage]:
+def _history(number: int) -> list[AnyMessage]:
     return [renamed(told, f"h{number}-") for told in history(Random(SEED + number), LENGTH)]
 
 
-def _expected(history_told: list[FactMessage]) -> End:
+def _expected(history_told: list[AnyMessage]) -> End:
     model = Model((now() - START) // timedelta(minutes=1))
     for told in history_told:
         model.take(told)
     return model.end()
 
 
-async def _publish(system: System, told: FactMessage) -> None:
+async def _publish(system: System, told: AnyMessage) -> None:
     if isinstance(told, ReplayAsked):
         async with connect_storage(system.settings) as storage:
             await storage.transact(lambda transaction: _store_begun(transaction, told))

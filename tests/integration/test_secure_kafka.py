@@ -27,7 +27,7 @@ from pydantic import SecretStr
 from models.topics import TopicName
 from order_import.bootstrap import kafka_options, new_consumer, new_producer, why_unreachable
 from order_import.devtools.embedded.kafka import KafkaServer
-from order_import.devtools.embedded.process import HOST, remembered_port
+from order_import.devtools.embedded.process import HOST, remembered_ports
 from order_import.devtools.embedded.servers import Addresses
 from order_import.operations.lag import LagMeter
 from order_import.settings import Settings
@@ -64,7 +64,8 @@ class Broker:
         client = authority.issue_cert("worker@here")
         client.cert_chain_pems[0].write_to_path(self.cert)
         client.private_key_pem.write_to_path(self.key)
-        self.ports = {name: remembered_port(directory / f"port-{name}") for name in LISTENERS}
+        ports = remembered_ports(*(directory / f"port-{name}" for name in LISTENERS))
+        self.ports = dict(zip(LISTENERS, ports, strict=True))
         addresses = "".join(f",{name}://{HOST}:{port}" for name, port in self.ports.items())
         jaas = "org.apache.kafka.common.security"
         properties = {

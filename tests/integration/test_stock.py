@@ -91,7 +91,7 @@ async def test_rule_10_two_workers_never_hold_more_of_a_hot_product_than_was_tol
 
 
 async def _claim(storages: Sequence[Storage], number: int, source: random.Random) -> None:
-    """Two to eight judgements at once, for fewer units: as many orders as units are created."""
+    """Two to eight judgments at once, for fewer units: as many orders as units are created."""
     claimants = source.randint(2, 8)
     units = source.randint(0, claimants - 1)
     sku = f"SKU-{number}"

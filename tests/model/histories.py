@@ -20,9 +20,9 @@ AFTER_ALL = 7_000_000
 """A moment after all decisions, whenever that is: what Commerce says then is of all of them."""
 
 
-def history(source: Random, length: tuple[int, int] = (5, 26)) -> list[m.FactMessage]:
+def history(source: Random, length: tuple[int, int] = (5, 26)) -> list[m.AnyMessage]:
     """Mostly a store and products first, then whatever comes; now and then the same again."""
-    told: list[m.FactMessage] = []
+    told: list[m.AnyMessage] = []
     if source.random() < 0.85:
         told.append(m.StoreTold("s1", INTEGRATED, imports=True, fba_requires_stock=True, updated=1))
         told.append(
@@ -42,7 +42,7 @@ def history(source: Random, length: tuple[int, int] = (5, 26)) -> list[m.FactMes
     return [*told, *coming]
 
 
-def _news(source: Random, told: Sequence[m.FactMessage]) -> m.News:
+def _news(source: Random, told: Sequence[m.AnyMessage]) -> m.News:
     form = source.choice(
         ("document", "document", "document", "document", "v0", "v0", "items", "notification")
     )
@@ -112,7 +112,7 @@ def _with_lines(news: m.News, lines: tuple[m.Line, ...]) -> m.News:
     return replace(news, lines=lines or None)
 
 
-def _plain(source: Random, told: Sequence[m.FactMessage]) -> m.News:
+def _plain(source: Random, told: Sequence[m.AnyMessage]) -> m.News:
     """An order as most are: whole, ready, and for what others want too."""
     order = source.choice(ORDERS)
     price = source.choice((None, 10))
@@ -134,7 +134,7 @@ def _plain(source: Random, told: Sequence[m.FactMessage]) -> m.News:
     )
 
 
-def _flow(source: Random, told: Sequence[m.FactMessage]) -> list[m.News]:
+def _flow(source: Random, told: Sequence[m.AnyMessage]) -> list[m.News]:
     """What pollers and listeners send of one order of Amazon's, mostly as it happened."""
     order = source.choice(ORDERS)
     store, at = _home(order), _latest(order, told) + 1
@@ -175,7 +175,7 @@ def _flow(source: Random, told: Sequence[m.FactMessage]) -> list[m.News]:
     return flow
 
 
-def _adjusted(source: Random, told: Sequence[m.FactMessage]) -> m.News:
+def _adjusted(source: Random, told: Sequence[m.AnyMessage]) -> m.News:
     """Later news of an order that was told before: fewer units, a request, a price, an address."""
     earlier = [one for one in told if isinstance(one, m.News) and one.lines and one.status]
     if not earlier:
@@ -204,7 +204,7 @@ def _adjusted(source: Random, told: Sequence[m.FactMessage]) -> m.News:
     )
 
 
-def _canceled(source: Random, told: Sequence[m.FactMessage]) -> m.News:
+def _canceled(source: Random, told: Sequence[m.AnyMessage]) -> m.News:
     orders = [one.order for one in told if isinstance(one, m.News)]
     order = source.choice(orders or ORDERS)
     status = source.choice(("Canceled", "Canceled", "Shipped"))
@@ -221,7 +221,7 @@ def _sent_for(source: Random, order: str) -> str:
     return _home(order) if source.random() < 0.9 else source.choice(others)
 
 
-def _latest(order: str, told: Sequence[m.FactMessage]) -> int:
+def _latest(order: str, told: Sequence[m.AnyMessage]) -> int:
     times = [one.updated for one in told if isinstance(one, m.News) and one.order == order]
     return max((one for one in times if one is not None), default=0)
 
@@ -242,7 +242,7 @@ def _lines(source: Random) -> tuple[m.Line, ...]:
     )
 
 
-def _product(source: Random, _told: Sequence[m.FactMessage] = ()) -> m.ProductTold:
+def _product(source: Random, _told: Sequence[m.AnyMessage] = ()) -> m.ProductTold:
     return m.ProductTold(
         source.choice(CATALOG),
         enabled=source.random() < 0.8,
@@ -252,7 +252,7 @@ def _product(source: Random, _told: Sequence[m.FactMessage] = ()) -> m.ProductTo
     )
 
 
-def _restocked(source: Random, told: Sequence[m.FactMessage]) -> m.ProductTold:
+def _restocked(source: Random, told: Sequence[m.AnyMessage]) -> m.ProductTold:
     """A fix that is newer than all before: what blocked orders wait for."""
     counts = [one.as_of for one in told if isinstance(one, m.ProductTold)]
     return m.ProductTold(
@@ -264,7 +264,7 @@ def _restocked(source: Random, told: Sequence[m.FactMessage]) -> m.ProductTold:
     )
 
 
-def _store(source: Random, told: Sequence[m.FactMessage]) -> m.StoreTold:
+def _store(source: Random, told: Sequence[m.AnyMessage]) -> m.StoreTold:
     store = source.choice((*STORES, *STORES, MISTYPED[0]))
     updates = [one.updated for one in told if isinstance(one, m.StoreTold) and one.store == store]
     newest = max(updates, default=0) + 1
@@ -278,25 +278,25 @@ def _store(source: Random, told: Sequence[m.FactMessage]) -> m.StoreTold:
     )
 
 
-def _listing(source: Random, _told: Sequence[m.FactMessage]) -> m.ListingTold:
+def _listing(source: Random, _told: Sequence[m.AnyMessage]) -> m.ListingTold:
     return m.ListingTold(
         source.choice(STORES), source.choice(SKUS), source.choice(CATALOG), source.randint(0, 9)
     )
 
 
-def _update(source: Random, told: Sequence[m.FactMessage]) -> m.UpdateTold:
+def _update(source: Random, told: Sequence[m.AnyMessage]) -> m.UpdateTold:
     orders = [one.order for one in told if isinstance(one, m.News)]
     order = source.choice(orders or ORDERS)
     status = source.choice(("processing", "processing", "shipped", "complete", "canceled"))
     return m.UpdateTold(_home(order), order, status, source.choice((*range(13), AFTER_ALL)))
 
 
-def _replay(source: Random, _told: Sequence[m.FactMessage]) -> m.ReplayAsked:
+def _replay(source: Random, _told: Sequence[m.AnyMessage]) -> m.ReplayAsked:
     order = source.choice(ORDERS)
     return m.ReplayAsked(_home(order), order)
 
 
-_KINDS: tuple[Callable[[Random, Sequence[m.FactMessage]], m.FactMessage], ...] = (
+_KINDS: tuple[Callable[[Random, Sequence[m.AnyMessage]], m.AnyMessage], ...] = (
     *(_news,) * 7,
     *(_plain,) * 10,
     *(_adjusted,) * 5,

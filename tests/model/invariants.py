@@ -157,7 +157,7 @@ def _lines_are_known(order: AmazonOrder) -> bool:
     """Rule 5, by what is stored of each line."""
     lines = [item for item in order.items if item.quantity]
     known = {order.line_clock(line.order_item_id).completeness for line in lines}
-    counted = order.pieces_counted
+    counted = order.units_expected
     units = sum(line.quantity for line in lines)
     return (
         units > 0

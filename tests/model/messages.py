@@ -121,7 +121,7 @@ class ReplayAsked:
     order: str
 
 
-FactMessage = (
+AnyMessage = (
     News
     | StoreTold
     | ProductTold
@@ -142,7 +142,7 @@ class Wire(NamedTuple):
     """The `store-id` header."""
 
 
-def renamed(told: FactMessage, prefix: str) -> FactMessage:
+def renamed(told: AnyMessage, prefix: str) -> AnyMessage:
     """The same message in a world of its own, so that many histories can share one system."""
     names = {
         name: prefix + getattr(told, name)
@@ -155,7 +155,7 @@ def renamed(told: FactMessage, prefix: str) -> FactMessage:
     return replace(told, **names)
 
 
-def wire(told: FactMessage) -> Wire:
+def wire(told: AnyMessage) -> Wire:
     match told:
         case News():
             return Wire(TopicName.ORDERS, told.order, _BODIES[told.form](told), told.store)

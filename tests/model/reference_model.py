@@ -32,7 +32,7 @@ class Model:
         self.listings: dict[str, m.ListingTold] = {}
         self.orders: dict[str, Order] = {}
 
-    def take(self, told: m.FactMessage) -> None:
+    def take(self, told: m.AnyMessage) -> None:
         match told:
             case m.News():
                 self._receive(told)
@@ -45,7 +45,7 @@ class Model:
             case _:
                 self._learn(told)
 
-    def _learn(self, fact: m.FactMessage) -> None:
+    def _learn(self, fact: m.AnyMessage) -> None:
         """Keep the newest word on a fact, and wake those who wait on it."""
         match fact:
             case m.StoreTold(store=store) if _newer(fact.updated, self.stores.get(store)):

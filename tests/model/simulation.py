@@ -32,7 +32,7 @@ from tests.fakes.memory_contents import Contents
 from tests.fakes.memory_transaction import MemoryTransaction
 from tests.model.end import End, events_by_order
 from tests.model.invariants import check_taken
-from tests.model.messages import FactMessage, ReplayAsked, begun, wire
+from tests.model.messages import AnyMessage, ReplayAsked, begun, wire
 
 PARTITIONS = dict.fromkeys(READ_TOPICS, 2) | {TopicName.STORES: 1, TopicName.COMMANDS: 1}
 
@@ -125,7 +125,7 @@ class Simulation:
         self._owned: dict[TopicPartition, Owned] = {}
         self._past: list[Owned] = []
 
-    async def publish(self, told: FactMessage) -> None:
+    async def publish(self, told: AnyMessage) -> None:
         if isinstance(told, ReplayAsked):
             await self.storage.transact(lambda transaction: transaction.write(begun(told)))
         topic, key, value, store = wire(told)

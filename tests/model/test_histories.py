@@ -29,7 +29,7 @@ from tests.builders import (
 from tests.model.end import End
 from tests.model.histories import history
 from tests.model.invariants import check_nothing_is_left, check_nothing_is_lost, check_stock
-from tests.model.messages import FactMessage, Line, News, ProductGone, ProductTold, StoreTold
+from tests.model.messages import AnyMessage, Line, News, ProductGone, ProductTold, StoreTold
 from tests.model.reference_model import Model
 from tests.model.simulation import Simulation
 
@@ -61,7 +61,7 @@ def test_however_the_topics_race_nothing_is_lost_doubled_oversold_or_left_behind
 
 
 def test_rule_12_a_deleted_product_is_told_as_another_block() -> None:
-    told: list[FactMessage] = [
+    told: list[AnyMessage] = [
         STORE,
         ProductTold("a", enabled=False, managed=True, quantity=1, as_of=1),
         News("s1", "o1", "document", "Unshipped", "MFN", 20, 1, lines=ONE, complete=True),
@@ -74,7 +74,7 @@ def test_rule_12_a_deleted_product_is_told_as_another_block() -> None:
 
 def test_rule_12_a_block_lifted_while_lines_were_missing_ends_when_they_are_there() -> None:
     v0 = partial(News, "s1", "o1", "v0", "Unshipped", "MFN", 20)
-    told: list[FactMessage] = [
+    told: list[AnyMessage] = [
         STORE,
         v0(updated=1, expected=1, lines=ONE, complete=True),
         v0(updated=2, expected=3),
@@ -90,7 +90,7 @@ def test_rule_22_an_order_of_a_mistyped_store_is_imported_by_the_store_that_is_n
     None
 ):
     document = partial(News, order="o1", form="document", status="Unshipped", channel="MFN")
-    told: list[FactMessage] = [
+    told: list[AnyMessage] = [
         STORE,
         ProductTold("a", enabled=True, managed=True, quantity=1, as_of=1),
         document("s3", purchase=20, updated=1, lines=ONE, complete=True),
@@ -121,11 +121,11 @@ def test_the_simulation_meets_every_kind_of_restart_and_the_fence() -> None:
     assert met.keys() == {"crash", "drain", "usurp", "fenced off"}
 
 
-async def _one_at_a_time(told: Sequence[FactMessage], seed: int) -> End:
+async def _one_at_a_time(told: Sequence[AnyMessage], seed: int) -> End:
     return await _play(Simulation(Random(seed)), told)
 
 
-async def _play(simulation: Simulation, told: Sequence[FactMessage]) -> End:
+async def _play(simulation: Simulation, told: Sequence[AnyMessage]) -> End:
     try:
         for one in told:
             await simulation.publish(one)
@@ -135,7 +135,7 @@ async def _play(simulation: Simulation, told: Sequence[FactMessage]) -> End:
         await simulation.close()
 
 
-async def _all_at_once(told: Sequence[FactMessage], seed: int) -> None:
+async def _all_at_once(told: Sequence[AnyMessage], seed: int) -> None:
     source = Random(seed)
     simulation = Simulation(source, steady=False, restarts=0.15)
     try:
@@ -154,14 +154,14 @@ async def _all_at_once(told: Sequence[FactMessage], seed: int) -> None:
         await simulation.close()
 
 
-def _noted(told: Sequence[FactMessage]) -> Sequence[FactMessage]:
+def _noted(told: Sequence[AnyMessage]) -> Sequence[AnyMessage]:
     """Have a failure show what was told."""
     for one in told:
         note(repr(one))
     return told
 
 
-def _model(told: Sequence[FactMessage]) -> End:
+def _model(told: Sequence[AnyMessage]) -> End:
     model = Model()
     for one in told:
         model.take(one)

@@ -14,7 +14,7 @@ from _pytest.mark import ParameterSet
 
 from tests.model.histories import AFTER_ALL
 from tests.model.messages import (
-    FactMessage,
+    AnyMessage,
     Line,
     News,
     ProductGone,
@@ -77,14 +77,14 @@ async def _play(rows: list[Row]) -> None:
         await simulation.close()
 
 
-async def _tell(simulation: Simulation, model: Model, told: FactMessage) -> None:
+async def _tell(simulation: Simulation, model: Model, told: AnyMessage) -> None:
     await simulation.publish(told)
     await simulation.settle()
     model.take(told)
     assert simulation.end() == model.end()
 
 
-def read_message(message: str, orders: dict[str, News]) -> FactMessage:
+def read_message(message: str, orders: dict[str, News]) -> AnyMessage:
     """Make a message of a row's first cell. Orders are purchased in the order they come."""
     if found := re.fullmatch(r"count (\d+) at (.+)", message):
         return ProductTold("P", True, True, int(found[1]), _minutes(found[2]))

@@ -1,4 +1,4 @@
-"""A console without servers: its application, and ports that fail as they are told to."""
+"""A console without servers: its application, and a context that fails as it is told to."""
 
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
@@ -13,6 +13,7 @@ from order_import.console.access import Access
 from order_import.console.app import build_app
 from order_import.console.cache import Cache
 from order_import.console.context import ConsoleContext
+from order_import.settings import Settings
 from storage.queries import OrderLine, OrderRow
 from tests.builders import money
 
@@ -20,10 +21,13 @@ NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 
 class Failing:
-    """Any of the ports; every question to it raises the same error."""
+    """Anything of a context; every question to it raises the same error."""
 
     def __init__(self, error: Exception) -> None:
         self._error = error
+
+    async def __call__(self, *_: object) -> Any:
+        raise self._error
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         async def ask(*_: object, **__: object) -> None:
@@ -37,7 +41,7 @@ class Failing:
 
 
 class Quiet:
-    """Any of the ports; every question to it is answered by nothing."""
+    """Anything of a context; every question to it is answered by nothing."""
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         async def ask(*_: object, **__: object) -> None:
@@ -72,13 +76,17 @@ def a_row(**overrides: Any) -> OrderRow:
     )
 
 
-def a_context(**ports: Any) -> ConsoleContext:
-    """Return a desk of these ports; what is not given fails when it is asked."""
+ASKED = ("reader", "orders", "state", "storage", "dead_letters", "publish", "check_health")
+"""What of a context asks a server."""
+
+
+def a_context(**fakes: Any) -> ConsoleContext:
+    """Return a context of these fakes; what is not given fails when it is asked."""
     missing = Failing(AssertionError("nobody should ask this"))
-    names = ("reader", "orders", "state", "publisher", "replays", "dead_letters", "health_check")
     return ConsoleContext(
-        **{name: ports.get(name, missing) for name in names},
-        access=ports.get("access", Access(None, frozenset(), secure=False)),
+        **{name: fakes.get(name, missing) for name in ASKED},
+        settings=Settings(),
+        access=fakes.get("access", Access(None, frozenset(), secure=False)),
         now=lambda: NOW,
         cache=Cache(),
     )

@@ -91,7 +91,7 @@ class World:
         ]
         replay = a_replay(replay_id=replay_id, selected=len(orders))
         self.storage.contents.kept_replays.write(ChangeSet(replays=[replay], replay_parts=parts))
-        message = encode(blocker_check.step_of(replay_id, 0))
+        message = encode(blocker_check.step_command(replay_id, 0))
         return await self.tell(TopicName.COMMANDS, a_message(message.value, key=message.key))
 
     def order(self, key: str = KEY) -> OrderRecord:

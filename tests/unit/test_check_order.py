@@ -1,4 +1,4 @@
-"""The judgement of an admitted order: a Commerce order, or a block, and nothing in between."""
+"""The judgment of an admitted order: a Commerce order, or a block, and nothing in between."""
 
 from typing import Any
 

@@ -12,7 +12,7 @@ from models.money import Money
 from models.outcome import ImportState
 from models.reference_data import Store
 from order_import.__main__ import main
-from order_import.words import system_message_of
+from order_import.operations.health import system_message_of
 from storage.queries import BlockedGroup
 from tests.unit.readers import FakeReader, opened
 

@@ -80,7 +80,7 @@ async def test_what_is_meant_is_done_and_recorded() -> None:
 
 async def test_a_link_of_another_site_to_a_page_is_followed() -> None:
     down = Failing(BrokerUnavailable())
-    async with a_client(a_context(state=State(), replays=down, reader=down)) as client:
+    async with a_client(a_context(state=State(), storage=down, reader=down)) as client:
         for path in ("/replays/abc", "/"):
             answer = await client.get(path, headers={**ELSEWHERE, **NAVIGATES})
             assert "Kafka does not answer." in answer.text  # it was asked for
@@ -122,12 +122,12 @@ async def test_dry_runs_at_once_are_few_and_shut_no_page_out() -> None:
     begun, end = asyncio.Semaphore(0), asyncio.Event()
 
     class Slow(Quiet):
-        async def plan(self, *_: object) -> None:
+        async def look(self, *_: object) -> None:
             begun.release()
             await end.wait()
             raise BrokerUnavailable
 
-    async with a_client(a_context(replays=Slow(), reader=Failing(BrokerUnavailable()))) as client:
+    async with a_client(a_context(storage=Slow(), reader=Failing(BrokerUnavailable()))) as client:
         path = "/replays/new?state=blocked"
         running = [asyncio.create_task(client.get(path)) for _ in range(2)]
         for _ in running:

@@ -11,9 +11,8 @@ from structlog.testing import capture_logs
 from models.errors import BrokerUnavailable, StorageUnavailable
 from order_import.console.app import build_app
 from order_import.console.error_pages import PROBLEMS
-from order_import.console.ports import PortError
 from storage.queries import Activity, Hour, OrderRow, QueryTookTooLong, TooManyToSort
-from tests.unit.console_kit import NOW, Failing, Quiet, a_client, a_context, a_row
+from tests.unit.console_kit import ASKED, NOW, Failing, Quiet, a_client, a_context, a_row
 from tests.unit.readers import FakeReader
 
 SECRET = "Erika Mustermann, erika@example.org"  # noqa: S105 - a buyer, who must not be shown
@@ -43,9 +42,8 @@ async def test_every_page_says_what_happened_and_what_to_do(
     path: str, error: Exception, status: int
 ) -> None:
     failing = Failing(error)
-    names = ("reader", "orders", "state", "replays", "dead_letters", "health_check")
     with capture_logs() as logged:
-        async with a_client(a_context(**dict.fromkeys(names, failing))) as client:
+        async with a_client(a_context(**dict.fromkeys(ASKED, failing))) as client:
             answer = await client.get(path)
     shown = answer.text
     assert answer.status_code == status
@@ -91,10 +89,24 @@ async def test_a_dashboard_whose_orders_take_too_long_shows_its_numbers() -> Non
     assert "This took too long, and was given up." in answer.text
 
 
-async def test_what_the_program_refuses_is_shown_in_its_own_words() -> None:
-    replays = Failing(PortError("There is no order to replay."))
-    async with a_client(a_context(replays=replays)) as client:
-        assert "There is no order to replay." in (await client.get("/replays/abc")).text
+@pytest.mark.parametrize(
+    ("asked", "line"),
+    [
+        ("order=112-1", "There is no such order."),
+        ("state=nonsense", "The filter is wrong. Go back and mend it."),
+        ("number=1", "These are more than 5,000 orders. Narrow the filter."),
+    ],
+)
+async def test_a_replay_that_cannot_be_asked_for_says_why(asked: str, line: str) -> None:
+    class Many(Quiet):
+        async def stream(self, _: object) -> AsyncIterator[OrderRow]:
+            for number in range(5_001):
+                yield a_row(amazon_order_id=f"112-{number}")
+
+    async with a_client(a_context(orders=Many())) as client:
+        answer = await client.get(f"/replays/new?{asked}")
+    assert answer.status_code == 400
+    assert line in answer.text
 
 
 @pytest.mark.parametrize(

@@ -60,7 +60,7 @@ def test_a_bare_word_is_an_order_number_and_quotes_keep_spaces() -> None:
 @pytest.mark.parametrize(
     ("asked", "where"),
     [
-        ({"q": "colour:red"}, "q"),
+        ({"q": "color:red"}, "q"),
         ({"q": "state:broken"}, "q"),
         ({"state": "broken"}, "state"),
         ({"q": "state:blocked", "state": "created"}, "q"),

@@ -10,6 +10,8 @@ import httpx
 from models.blockers import BlockerCode
 from models.order_query import OrderQuery
 from models.reference_data import Listing, Product, StockedProduct, Store
+from models.topics import TopicName
+from order_import.operations.publish import Message
 from storage.queries import BlockedGroup, OrderHistory
 from tests.builders import (
     KEY,
@@ -67,19 +69,19 @@ class Catalog:
         there = [sku for sku in skus if sku in self.skus]
         return {sku: StockedProduct(a_product(sku=sku, enabled=False), 0) for sku in there}
 
-    async def tell_listing(self, listing: Listing) -> None:
-        self.told.append(listing)
-
-    async def tell_product(self, product: Product) -> None:
-        self.told.append(product)
+    async def publish(self, messages: Sequence[Message]) -> int:
+        for topic, _, value, _ in messages:
+            model = Listing if topic == TopicName.LISTINGS else Product
+            self.told.append(model.model_validate_json(value or b""))
+        return len(messages)
 
     async def record(self, _: object) -> None:
         pass
 
 
 def a_site(world: Catalog) -> httpx.AsyncClient:
-    ports: dict[str, Any] = dict.fromkeys(("reader", "orders", "state", "publisher"), world)
-    return a_client(a_context(**ports))
+    fakes: dict[str, Any] = dict.fromkeys(("reader", "orders", "state"), world)
+    return a_client(a_context(**fakes, publish=world.publish))
 
 
 def shown(page: httpx.Response) -> str:

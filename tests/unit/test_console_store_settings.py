@@ -1,7 +1,7 @@
 """A store's switches: each says what it will do, tells the whole store anew, and is recorded."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import httpx
@@ -10,6 +10,8 @@ import pytest
 from models.order_query import OrderQuery
 from models.outcome import ImportState
 from models.reference_data import Store
+from models.topics import TopicName
+from order_import.operations.publish import Message
 from storage.port import AuditEntry
 from storage.queries import Found
 from tests.builders import STORE, a_store
@@ -39,16 +41,19 @@ class OneStore:
         self.asked.append(query)
         return Found([a_row()], None)
 
-    async def tell_store(self, store: Store) -> None:
-        self.store = store
+    async def publish(self, messages: Sequence[Message]) -> int:
+        [(topic, key, value, _)] = messages
+        self.store = Store.model_validate_json(value or b"")
+        assert (topic, key) == (TopicName.STORES, self.store.store_id)
+        return 1
 
     async def record(self, entry: AuditEntry) -> None:
         self.audit.append(entry)
 
 
 def a_site(world: OneStore) -> httpx.AsyncClient:
-    ports: dict[str, Any] = dict.fromkeys(("reader", "orders", "state", "publisher"), world)
-    return a_client(a_context(**ports))
+    fakes: dict[str, Any] = dict.fromkeys(("reader", "orders", "state"), world)
+    return a_client(a_context(**fakes, publish=world.publish))
 
 
 @pytest.mark.parametrize(

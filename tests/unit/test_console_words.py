@@ -36,7 +36,7 @@ def texts() -> Iterator[str]:
         for node in ast.walk(ast.parse(source.read_text())):
             if isinstance(node, ast.Call):
                 name = getattr(node.func, "id", getattr(node.func, "attr", ""))
-                if name in {"t", "_t", "refuse", "PortError", "_BadValueError"}:
+                if name in {"t", "_t", "refuse", "RequestRefused", "_BadValueError"}:
                     yield from (
                         one.value
                         for one in node.args

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from models.dead_letters import DeadLetter, Redrive, StoredDeadLetter, chain_of
+from models.dead_letters import DeadLetter, Redrive, StoredDeadLetter, count_redrives
 from models.labels import DEAD_LETTER_CAUSES, DEAD_LETTER_REMEDIES
 from models.messages import DeadLetterCode
 from order_import.cli.dead_letters import show_dead_letter
@@ -241,7 +241,7 @@ def test_the_chain_counts_this_one_and_those_before_it(
     assert (
         dead_letter.chain
         == chain
-        == chain_of(dead_letter.dead_letter.headers, dead_letter.redriven)
+        == count_redrives(dead_letter.dead_letter.headers, dead_letter.redriven)
     )
 
 

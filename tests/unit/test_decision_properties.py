@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typing_extensions import override
 
-from handlers.rules.blockers import find_blockers, needs_of
-from handlers.rules.check_order import check, check_order
+from handlers.rules.blockers import find_blockers, sum_needs
+from handlers.rules.check_order import check_blockers, check_order
 from handlers.rules.import_policy import apply_import_policy
 from handlers.rules.receive import receive
 from handlers.unit_of_work import UnitOfWork
@@ -82,7 +82,7 @@ orders = st.builds(
     items_complete=st.booleans(),
 )
 admitted = st.builds(
-    lambda told, channel: an_order(items=told, fulfillment_channel=channel, status="Shipped"),
+    lambda lines, channel: an_order(items=lines, fulfillment_channel=channel, status="Shipped"),
     items,
     st.sampled_from(FulfillmentChannel),
 )
@@ -90,13 +90,13 @@ admitted = st.builds(
 
 @given(st.lists(orders, min_size=1, max_size=5), st.none() | stores, catalogs)
 def test_every_history_is_decided_and_always_alike(
-    told: list[AmazonOrder], store: Store | None, catalog: Catalog
+    orders_sent: list[AmazonOrder], store: Store | None, catalog: Catalog
 ) -> None:
     def history() -> list[Any]:
         record: OrderRecord | None = None
         made, decisions = None, []
-        for news in told:
-            decision = receive(record, STORE, news, store, made, an_occasion(), catalog)
+        for incoming in orders_sent:
+            decision = receive(record, STORE, incoming, store, made, an_occasion(), catalog)
             decisions.append(decision)
             record, made = decision.record, decision.commerce_order or made
             assert record.sequence == sum(len(one.events) for one in decisions)
@@ -141,14 +141,14 @@ def is_blocked(item: OrderItem, order: AmazonOrder, store: Store, catalog: Catal
         return False
     if item.seller_sku is None:
         return True
-    sku = catalog.sku_of(STORE, item.seller_sku)
+    sku = catalog.catalog_sku(STORE, item.seller_sku)
     if sku not in catalog.products:
         return True
     known: Product = catalog.products[sku].product
     needed = sum(
         other.quantity
         for other in order.items
-        if other.seller_sku is not None and catalog.sku_of(STORE, other.seller_sku) == sku
+        if other.seller_sku is not None and catalog.catalog_sku(STORE, other.seller_sku) == sku
     )
     looks = known.manage_stock and (order.fulfillment_channel == "MFN" or store.fba_requires_stock)
     return not known.enabled or (
@@ -160,12 +160,12 @@ def is_blocked(item: OrderItem, order: AmazonOrder, store: Store, catalog: Catal
 def test_an_order_is_blocked_when_a_check_applies_to_a_line_and_only_then(
     order: AmazonOrder, store: Store, catalog: Catalog
 ) -> None:
-    blockers = find_blockers(order, store, catalog, needs_of(order, STORE, catalog))
+    blockers = find_blockers(order, store, catalog, sum_needs(order, STORE, catalog))
     blocked = {
         item.order_item_id for item in order.items if is_blocked(item, order, store, catalog)
     }
     assert {one for blocker in blockers for one in blocker.order_item_ids} == blocked
-    decision = check(a_record(order=order), None, store, catalog, 1, an_occasion())
+    decision = check_blockers(a_record(order=order), None, store, catalog, 1, an_occasion())
     assert isinstance(decision.record.outcome, Blocked if blocked else Created)
 
 

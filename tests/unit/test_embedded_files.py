@@ -9,7 +9,11 @@ import pytest
 
 from order_import.devtools.embedded import jars
 from order_import.devtools.embedded.directory import DataDirectory
-from order_import.devtools.embedded.process import EmbeddedServerError
+from order_import.devtools.embedded.process import (
+    EmbeddedServerError,
+    remembered_port,
+    remembered_ports,
+)
 
 ROOT = Path(__file__).parents[2]
 
@@ -108,3 +112,21 @@ async def test_what_is_not_ours_keeps_its_rights(tmp_path: Path) -> None:
     await acquired(project)
     assert {mode(one) for one in (elsewhere, project, project / "notes.txt")} == {"0o755"}
     assert mode(project / "kafka") == "0o700"
+
+
+def test_no_two_ports_of_a_server_are_the_same(tmp_path: Path) -> None:
+    memories = tmp_path / "port", tmp_path / "controller-port"
+    first = remembered_ports(*memories)
+    assert remembered_ports(*memories) == first
+    for memory in memories:
+        memory.write_text(str(first[0]))
+    port, other = remembered_ports(*memories)
+    assert port == first[0]
+    assert other != port
+    assert [int(memory.read_text()) for memory in memories] == [port, other]
+
+
+@pytest.mark.parametrize("remembered", ["", "none", "99999", "-1"])
+def test_a_remembered_port_that_is_none_is_chosen_anew(tmp_path: Path, remembered: str) -> None:
+    (tmp_path / "port").write_text(remembered)
+    assert remembered_port(tmp_path / "port") in range(1, 65_536)

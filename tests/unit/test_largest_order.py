@@ -5,7 +5,7 @@ import pytest
 
 from handlers.payloads import read_payload
 from handlers.rules.decision_builder import DecisionBuilder
-from handlers.rules.receive import CHANGES_KEPT, receive
+from handlers.rules.receive import MAX_CHANGES_KEPT, receive
 from models.amazon_order import MAX_LINES, AmazonOrder, OrderItem
 from models.commerce_order import CommerceLine, CommerceOrder
 from models.outcome import Created
@@ -92,7 +92,7 @@ def test_its_creation_and_its_amendment_can_be_published(made: CommerceOrder) ->
         assert len(encode(event).value or b"") < MAX_PUBLISHED_BYTES
     kept = decision.history.facts["changes"] if decision.history else ()
     assert isinstance(kept, list)
-    assert len(kept) == CHANGES_KEPT
+    assert len(kept) == MAX_CHANGES_KEPT
 
 
 def test_its_documents_can_be_stored(made: CommerceOrder) -> None:

@@ -1,4 +1,4 @@
-"""Newer wins, and what is told later adds to what is known."""
+"""Newer values win, and later bodies add to the stored order."""
 
 from datetime import datetime
 from functools import reduce
@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from handlers.rules.merge import first, merge, moves_status
+from handlers.rules.merge import merge, new_order, status_applies
 from models.amazon_order import (
     MAX_LINES,
     Address,
@@ -22,12 +22,12 @@ from tests.builders import NOW, ORDER, STORE, an_item, an_order, later, money
 STATUSES = list(AmazonStatus)
 
 
-def known_of(*bodies: AmazonOrder) -> AmazonOrder:
-    """What is known after these bodies, in this order."""
-    return reduce(merge, bodies[1:], first(STORE, bodies[0]))
+def merged_from(*bodies: AmazonOrder) -> AmazonOrder:
+    """Return the order after these bodies, in this order."""
+    return reduce(merge, bodies[1:], new_order(STORE, bodies[0]))
 
 
-KNOWN = known_of(an_order())
+STORED = merged_from(an_order())
 
 
 def test_the_statuses_have_an_order_that_ends_with_canceled() -> None:
@@ -44,21 +44,21 @@ def test_the_statuses_have_an_order_that_ends_with_canceled() -> None:
     ]
 
 
-@pytest.mark.parametrize(("hours", "moves"), [(-0.001, False), (0, True), (0.001, True)])
-def test_the_time_of_the_last_update_decides(hours: float, moves: bool) -> None:
-    assert moves_status(KNOWN, an_order(last_update_date=later(hours))) is moves
+@pytest.mark.parametrize(("hours", "applies"), [(-0.001, False), (0, True), (0.001, True)])
+def test_the_time_of_the_last_update_decides(hours: float, applies: bool) -> None:
+    assert status_applies(STORED, an_order(last_update_date=later(hours))) is applies
 
 
-@pytest.mark.parametrize("known", STATUSES[:-1])
-@pytest.mark.parametrize("news", STATUSES)
+@pytest.mark.parametrize("stored", STATUSES[:-1])
+@pytest.mark.parametrize("incoming", STATUSES)
 @pytest.mark.parametrize("at", [NOW, None])
 def test_of_the_same_time_or_none_the_further_status_counts(
-    known: AmazonStatus, news: AmazonStatus, at: datetime | None
+    stored: AmazonStatus, incoming: AmazonStatus, at: datetime | None
 ) -> None:
-    moves = moves_status(
-        known_of(an_order(status=known)), an_order(status=news, last_update_date=at)
+    applies = status_applies(
+        merged_from(an_order(status=stored)), an_order(status=incoming, last_update_date=at)
     )
-    assert moves is (STATUSES.index(news) >= STATUSES.index(known))
+    assert applies is (STATUSES.index(incoming) >= STATUSES.index(stored))
 
 
 @pytest.mark.parametrize("status", STATUSES[:-1])
@@ -67,30 +67,30 @@ def test_canceled_is_final_whichever_time_it_has(status: AmazonStatus, hours: fl
     other = an_order(status=status)
     canceled = an_order(status=AmazonStatus.CANCELED, last_update_date=later(hours))
     for bodies in ((other, canceled), (canceled, other), (canceled, other, canceled)):
-        assert known_of(*bodies).status is AmazonStatus.CANCELED
+        assert merged_from(*bodies).status is AmazonStatus.CANCELED
 
 
 def test_a_status_that_was_never_told_is_taken_however_old_it_is() -> None:
     without = an_order(status=None, last_update_date=later(1))
-    assert known_of(without, an_order()).status is AmazonStatus.UNSHIPPED
+    assert merged_from(without, an_order()).status is AmazonStatus.UNSHIPPED
 
 
 def test_an_older_status_is_compared_with_the_time_of_the_status_alone() -> None:
     pending = an_order(status=AmazonStatus.PENDING, last_update_date=later(-2))
     details_later = an_order(status=None, last_update_date=later(2))
-    assert known_of(pending, details_later, an_order()).status is AmazonStatus.UNSHIPPED
+    assert merged_from(pending, details_later, an_order()).status is AmazonStatus.UNSHIPPED
 
 
-def details(**told: Any) -> AmazonOrder:
-    return AmazonOrder(amazon_order_id=ORDER, **told)
+def details(**overrides: Any) -> AmazonOrder:
+    return AmazonOrder(amazon_order_id=ORDER, **overrides)
 
 
 HEAD = an_order(items=(), items_complete=False)
 ITEMS = details(items=(an_item(), an_item(order_item_id="item-2")), items_complete=True)
 
 
-def notified(**told: Any) -> AmazonOrder:
-    fields = {"status": AmazonStatus.UNSHIPPED, "last_update_date": later(1)} | told
+def notified(**overrides: Any) -> AmazonOrder:
+    fields = {"status": AmazonStatus.UNSHIPPED, "last_update_date": later(1)} | overrides
     return details(is_notification=True, **fields)
 
 
@@ -100,8 +100,8 @@ def announced(**overrides: Any) -> Any:
 
 
 def test_items_told_apart_complete_an_order_whichever_comes_first() -> None:
-    whole = known_of(HEAD, ITEMS)
-    other = known_of(ITEMS, HEAD)
+    whole = merged_from(HEAD, ITEMS)
+    other = merged_from(ITEMS, HEAD)
     assert (other.items, other.items_complete) == (whole.items, whole.items_complete)
     assert whole.items == ITEMS.items
     assert whole.items_complete
@@ -112,7 +112,7 @@ def test_items_told_apart_complete_an_order_whichever_comes_first() -> None:
 def test_a_page_of_items_with_more_to_come_is_not_all_of_them() -> None:
     first_page = details(items=(an_item(),), items_complete=False)
     last_page = details(items=(an_item(order_item_id="item-2"),), items_complete=True)
-    half = known_of(HEAD, first_page)
+    half = merged_from(HEAD, first_page)
     assert (len(half.items), half.items_complete) == (1, False)
     whole = merge(half, last_page)
     assert [item.order_item_id for item in whole.items] == ["item-1", "item-2"]
@@ -125,12 +125,16 @@ def test_rule_15_a_notification_moves_no_clock_but_that_of_the_status() -> None:
         buyer=Buyer(email="b@example.org"), ship_to=Address(city="C"), latest_ship_date=later(8)
     )
     for bodies in ((change, body), (body, change)):
-        known = known_of(*bodies)
-        assert (known.total, known.buyer, known.ship_to) == (body.total, body.buyer, body.ship_to)
-        assert (known.items, known.latest_ship_date) == (body.items, later(8))
-        assert known.updated_at("total") == NOW
-        assert known.updated_at("status") == later(0.1) == known.last_update_date
-        assert known.line_clock("item-1") == LineClock(
+        stored = merged_from(*bodies)
+        assert (stored.total, stored.buyer, stored.ship_to) == (
+            body.total,
+            body.buyer,
+            body.ship_to,
+        )
+        assert (stored.items, stored.latest_ship_date) == (body.items, later(8))
+        assert stored.updated_at("total") == NOW
+        assert stored.updated_at("status") == later(0.1) == stored.last_update_date
+        assert stored.line_clock("item-1") == LineClock(
             later(0.1), later(0.1), NOW, Completeness.COMPLETE
         )
 
@@ -142,8 +146,8 @@ def test_rule_15_each_detail_has_the_time_of_the_last_body_that_carried_it() -> 
         an_order(total=money("2"), last_update_date=later(2), ship_to=Address(city="B")),
     ]
     for order in permutations(bodies):
-        known = known_of(*order)
-        assert (known.total, known.ship_to) == (money("2"), Address(city="C"))
+        stored = merged_from(*order)
+        assert (stored.total, stored.ship_to) == (money("2"), Address(city="C"))
 
 
 def test_rule_15_quantities_belong_to_the_status_and_prices_to_the_lines() -> None:
@@ -151,7 +155,7 @@ def test_rule_15_quantities_belong_to_the_status_and_prices_to_the_lines() -> No
     change = notified(items=(announced(quantity=1, quantity_shipped=1),))
     older = an_order(last_update_date=later(0.5), items=(an_item(quantity=3, price=money("7")),))
     for bodies in permutations((body, change, older)):
-        [line] = known_of(*bodies).items
+        [line] = merged_from(*bodies).items
         assert (line.quantity, line.quantity_shipped, line.price) == (1, 1, money("7"))
 
 
@@ -162,14 +166,14 @@ def test_rule_15_each_line_has_its_own_time() -> None:
         for item, hours in (("item-1", 1), ("item-2", 2))
     ]
     for bodies in permutations((body, *changes)):
-        assert [item.quantity for item in known_of(*bodies).items] == [1, 1]
+        assert [item.quantity for item in merged_from(*bodies).items] == [1, 1]
 
 
 def test_rule_15_of_the_same_time_the_body_of_the_further_status_has_the_details() -> None:
     pending = an_order(status=AmazonStatus.PENDING, total=money("1"), items=(an_item(price=None),))
     for bodies in permutations((pending, an_order())):
-        known = known_of(*bodies)
-        assert (known.total, known.items) == (money("10.80"), (an_item(),))
+        stored = merged_from(*bodies)
+        assert (stored.total, stored.items) == (money("10.80"), (an_item(),))
 
 
 @pytest.mark.parametrize("first_is_newer", [True, False])
@@ -179,13 +183,13 @@ def test_rule_15_a_line_that_a_newer_list_of_all_lines_has_not_has_no_pieces(
     two = an_order(items=(an_item(), an_item(order_item_id="item-2")))
     one = an_order(items=(an_item(quantity=5),), last_update_date=later(1))
     bodies = (one, two) if first_is_newer else (two, one)
-    assert known_of(*bodies).items == (
+    assert merged_from(*bodies).items == (
         an_item(quantity=5),
         an_item(order_item_id="item-2", quantity=0),
     )
     named = notified(last_update_date=later(2), items=(announced(order_item_id="item-2"),))
     for arrival in permutations((*bodies, named)):
-        assert {item.order_item_id: item.quantity for item in known_of(*arrival).items} == {
+        assert {item.order_item_id: item.quantity for item in merged_from(*arrival).items} == {
             "item-1": 5,
             "item-2": 1,
         }
@@ -193,25 +197,27 @@ def test_rule_15_a_line_that_a_newer_list_of_all_lines_has_not_has_no_pieces(
 
 def test_a_whole_order_with_fewer_pieces_than_amazon_counts_lists_not_all_lines() -> None:
     page = an_order(items=(an_item(order_item_id="item-2"),), items_expected=2)
-    known = known_of(KNOWN, page.model_copy(update={"last_update_date": later(1)}))
-    assert [item.quantity for item in known.items] == [1, 1]
+    stored = merged_from(STORED, page.model_copy(update={"last_update_date": later(1)}))
+    assert [item.quantity for item in stored.items] == [1, 1]
 
 
 def test_an_order_that_says_it_has_no_lines_has_none() -> None:
-    assert merge(KNOWN, an_order(items=())).items == (an_item(quantity=0),)
+    assert merge(STORED, an_order(items=())).items == (an_item(quantity=0),)
 
 
 def test_an_order_without_its_items_leaves_them() -> None:
-    merged = merge(KNOWN, an_order(items=(), items_complete=False, total=money("3")))
+    merged = merge(STORED, an_order(items=(), items_complete=False, total=money("3")))
     assert merged.items == (an_item(),)
     assert merged.items_complete
     assert merged.total == money("3")
 
 
 def test_a_body_without_a_time_is_as_new_as_what_is_known() -> None:
-    known = known_of(an_order(), details(items=(an_item(price=money("9")),), items_complete=True))
-    assert known.items[0].price == money("9")
-    assert known == merge(known, an_order(last_update_date=later(-1), items=(an_item(),)))
+    stored = merged_from(
+        an_order(), details(items=(an_item(price=money("9")),), items_complete=True)
+    )
+    assert stored.items[0].price == money("9")
+    assert stored == merge(stored, an_order(last_update_date=later(-1), items=(an_item(),)))
 
 
 PARTS = (
@@ -224,17 +230,17 @@ def test_rule_15_parts_of_one_address_are_put_together() -> None:
     for newer, older in permutations(PARTS):
         bodies = [an_order(ship_to=newer, last_update_date=later(1)), an_order(ship_to=older)]
         for arrival in permutations(bodies):
-            known = known_of(*arrival).ship_to
-            assert known is not None
-            assert (known.lines, known.country) == (("1 Street",), "US")
-            assert known.city == newer.city
+            stored = merged_from(*arrival).ship_to
+            assert stored is not None
+            assert (stored.lines, stored.country) == (("1 Street",), "US")
+            assert stored.city == newer.city
 
 
 def test_rule_15_another_address_takes_nothing_of_the_older_one() -> None:
     moved = Address(city="Elsewhere", postal_code="2")
     bodies = [an_order(ship_to=PARTS[0]), an_order(ship_to=moved, last_update_date=later(1))]
     for arrival in permutations(bodies):
-        assert known_of(*arrival).ship_to == moved
+        assert merged_from(*arrival).ship_to == moved
 
 
 def test_rule_15_a_buyer_is_put_together_too() -> None:
@@ -243,45 +249,45 @@ def test_rule_15_a_buyer_is_put_together_too() -> None:
         an_order(buyer=Buyer(email="new@example.org"), last_update_date=later(1)),
     ]
     for arrival in permutations(bodies):
-        assert known_of(*arrival).buyer == Buyer(name="B", email="new@example.org")
+        assert merged_from(*arrival).buyer == Buyer(name="B", email="new@example.org")
 
 
 def test_an_order_that_grows_without_end_is_cut_off_and_never_complete() -> None:
     lines = [an_item(order_item_id=str(number)) for number in range(MAX_LINES)]
-    known = known_of(an_order(items=tuple(lines)), ITEMS)
-    assert (len(known.items), known.items_complete) == (MAX_LINES, False)
+    stored = merged_from(an_order(items=tuple(lines)), ITEMS)
+    assert (len(stored.items), stored.items_complete) == (MAX_LINES, False)
     others = [an_item(order_item_id=f"other-{number}") for number in range(MAX_LINES)]
-    again = merge(known, an_order(items=tuple(others), last_update_date=later(1)))
+    again = merge(stored, an_order(items=tuple(others), last_update_date=later(1)))
     assert (again.items, again.items_complete) == (tuple(others), True)
 
 
 def test_rule_6_a_request_to_cancel_stays_until_it_is_said_to_be_taken_back() -> None:
     line = an_item(buyer_requested_cancel=True, cancel_reason="Found cheaper")
-    asked = merge(KNOWN, details(items=(line,)))
-    assert asked.buyer_requested_cancel
+    requested = merge(STORED, details(items=(line,)))
+    assert requested.buyer_requested_cancel
     for silent in (details(buyer=Buyer(name="B")), an_order(), details(items=(an_item(),))):
-        kept = merge(asked, silent)
+        kept = merge(requested, silent)
         assert (kept.buyer_requested_cancel, kept.items) == (True, (line,))
-    back = merge(asked, details(items=(an_item(buyer_requested_cancel=False),)))
+    back = merge(requested, details(items=(an_item(buyer_requested_cancel=False),)))
     assert back.buyer_requested_cancel is False
     assert back.items == (an_item(buyer_requested_cancel=False),)
 
 
 def test_rule_6_a_request_for_one_line_of_two_is_one_of_the_order_until_the_last_is_gone() -> None:
     lines = (an_item(), an_item(order_item_id="item-2"))
-    known = known_of(an_order(items=lines))
-    asked = merge(known, details(items=(an_item(buyer_requested_cancel=True),)))
-    assert [line.buyer_requested_cancel for line in asked.items] == [True, None]
+    stored = merged_from(an_order(items=lines))
+    requested = merge(stored, details(items=(an_item(buyer_requested_cancel=True),)))
+    assert [line.buyer_requested_cancel for line in requested.items] == [True, None]
     other = an_item(order_item_id="item-2", buyer_requested_cancel=False)
-    assert merge(asked, details(items=(other,))).buyer_requested_cancel
+    assert merge(requested, details(items=(other,))).buyer_requested_cancel
 
 
 @pytest.mark.parametrize("lines_first", [True, False])
 def test_rule_6_a_request_at_order_level_is_one_for_all_lines(*, lines_first: bool) -> None:
     lines = details(items=(an_item(), an_item(order_item_id="item-2")), items_complete=True)
-    asked = details(buyer_requested_cancel=True)
-    one, other = (lines, asked) if lines_first else (asked, lines)
-    merged = known_of(an_order(items=(), items_complete=False), one, other)
+    requested = details(buyer_requested_cancel=True)
+    one, other = (lines, requested) if lines_first else (requested, lines)
+    merged = merged_from(an_order(items=(), items_complete=False), one, other)
     assert [line.buyer_requested_cancel for line in merged.items] == [True, True]
     assert merged.buyer_requested_cancel
     back = merge(merged, details(buyer_requested_cancel=False))
@@ -298,22 +304,22 @@ def test_rule_15_what_was_said_last_of_a_request_counts_in_any_order_of_arrival(
         notified(last_update_date=later(3), items=(announced(),)),
     ]
     for arrival in permutations(bodies):
-        known = known_of(*arrival)
-        assert [line.buyer_requested_cancel for line in known.items] == [False, False]
-        assert known.buyer_requested_cancel is False
+        stored = merged_from(*arrival)
+        assert [line.buyer_requested_cancel for line in stored.items] == [False, False]
+        assert stored.buyer_requested_cancel is False
 
 
 def test_rule_6_a_line_without_pieces_asks_for_nothing_more() -> None:
     lines = (an_item(buyer_requested_cancel=True), an_item(order_item_id="item-2"))
-    asked = known_of(
+    requested = merged_from(
         an_order(items=(lines[0], lines[1].model_copy(update={"buyer_requested_cancel": False})))
     )
-    assert asked.buyer_requested_cancel
+    assert requested.buyer_requested_cancel
     canceled = notified(items=(announced(quantity=0),))
-    assert merge(asked, canceled).buyer_requested_cancel is False
+    assert merge(requested, canceled).buyer_requested_cancel is False
 
 
 def test_the_same_message_twice_changes_nothing_more() -> None:
-    for news in (HEAD, ITEMS, an_order(), an_order(status=AmazonStatus.SHIPPED), notified()):
-        once = merge(KNOWN, news)
-        assert merge(once, news) == once
+    for incoming in (HEAD, ITEMS, an_order(), an_order(status=AmazonStatus.SHIPPED), notified()):
+        once = merge(STORED, incoming)
+        assert merge(once, incoming) == once

@@ -1,4 +1,4 @@
-"""Whatever is told of an order, and in whatever order it arrives, it is known in the end."""
+"""Whatever bodies say of an order, and in whatever order they arrive, it is stored in the end."""
 
 from functools import reduce
 from itertools import permutations
@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from handlers.rules.merge import first, merge
+from handlers.rules.merge import merge, new_order
 from models.amazon_order import Address, AmazonOrder, AmazonStatus, Buyer, FulfillmentChannel
 from tests.builders import ORDER, PURCHASED, STORE, an_item, later, money
 
@@ -17,7 +17,7 @@ TIMES = st.sampled_from((None, 1, 2, 3, 4))
 
 
 def a_body(
-    at: int | None, status: AmazonStatus | None, form: str, told: set[str], lines: set[str]
+    at: int | None, status: AmazonStatus | None, form: str, sent: set[str], lines: set[str]
 ) -> AmazonOrder:
     """A body of Amazon's about one order; a notification has neither prices nor details."""
     number = at or 0
@@ -39,7 +39,7 @@ def a_body(
         )
         for name in sorted(lines)
     )
-    untold = {"total", "buyer", "ship_to", "latest_ship_date"} if notified else set()
+    absent = {"total", "buyer", "ship_to", "latest_ship_date"} if notified else set()
     return AmazonOrder(
         amazon_order_id=ORDER,
         status=status,
@@ -47,15 +47,15 @@ def a_body(
         items=items,
         items_complete=form == "last page" and bool(items),
         is_notification=notified,
-        **{name: value for name, value in details.items() if name in told - untold},
+        **{name: value for name, value in details.items() if name in sent - absent},
     )
 
 
-def known_of(bodies: tuple[AmazonOrder, ...]) -> AmazonOrder:
-    return reduce(merge, bodies[1:], first(STORE, bodies[0]))
+def merged_from(bodies: tuple[AmazonOrder, ...]) -> AmazonOrder:
+    return reduce(merge, bodies[1:], new_order(STORE, bodies[0]))
 
 
-told_parts = st.sets(
+sent_parts = st.sets(
     st.sampled_from(
         (
             *("total", "buyer", "ship_to", "latest_ship_date"),
@@ -69,7 +69,7 @@ bodies = st.lists(
         TIMES,
         st.sampled_from((None, *AmazonStatus)),
         st.sampled_from(("notification", "page", "last page")),
-        told_parts,
+        sent_parts,
         st.sets(st.sampled_from(IDS)),
     ),
     min_size=1,
@@ -84,43 +84,43 @@ def timed(body: AmazonOrder) -> bool:
 @settings(max_examples=300)
 @given(bodies)
 def test_rule_15_nothing_that_was_told_is_missing_in_any_order_of_arrival(
-    told: list[AmazonOrder],
+    sent: list[AmazonOrder],
 ) -> None:
     parts = [name for name in AmazonOrder.model_fields if name not in {"items", "clocks"}]
-    for arrival in permutations(told):
-        known = known_of(arrival)
+    for arrival in permutations(sent):
+        order = merged_from(arrival)
         for name in parts:
-            if any(getattr(body, name) not in {None, ()} for body in told):
-                assert getattr(known, name) not in {None, ()}, name
-        named = {item.order_item_id for body in told for item in body.items}
-        assert {item.order_item_id for item in known.items} == named
-        priced = {item.order_item_id for body in told for item in body.items if item.price}
-        assert {item.order_item_id for item in known.items if item.price} == priced
+            if any(getattr(body, name) not in {None, ()} for body in sent):
+                assert getattr(order, name) not in {None, ()}, name
+        named = {item.order_item_id for body in sent for item in body.items}
+        assert {item.order_item_id for item in order.items} == named
+        priced = {item.order_item_id for body in sent for item in body.items if item.price}
+        assert {item.order_item_id for item in order.items if item.price} == priced
 
 
 @settings(max_examples=300)
 @given(bodies)
 def test_rule_15_the_final_status_is_the_same_in_any_order_of_arrival(
-    told: list[AmazonOrder],
+    sent: list[AmazonOrder],
 ) -> None:
-    dated = [body for body in told if timed(body)]
+    dated = [body for body in sent if timed(body)]
     if dated:
-        assert len({known_of(arrival).status for arrival in permutations(dated)}) == 1
+        assert len({merged_from(arrival).status for arrival in permutations(dated)}) == 1
 
 
 @settings(max_examples=300)
 @given(bodies)
 def test_rule_15_bodies_with_times_make_the_same_order_in_any_order_of_arrival(
-    told: list[AmazonOrder],
+    sent: list[AmazonOrder],
 ) -> None:
     """Of the same time, which of two contradicting bodies is right is not promised."""
-    dated = {body.last_update_date: body for body in told if timed(body)}.values()
+    dated = {body.last_update_date: body for body in sent if timed(body)}.values()
     if dated:
-        ends = [plain(known_of(arrival)) for arrival in permutations(dated)]
+        ends = [plain(merged_from(arrival)) for arrival in permutations(dated)]
         assert all(end == ends[0] for end in ends)
 
 
-def plain(known: AmazonOrder) -> AmazonOrder:
-    """The order with its lines sorted: in which order they came is not promised."""
-    items = tuple(sorted(known.items, key=lambda item: item.order_item_id))
-    return known.model_copy(update={"items": items})
+def plain(order: AmazonOrder) -> AmazonOrder:
+    """Return the order with its lines sorted: their order of arrival is not promised."""
+    items = tuple(sorted(order.items, key=lambda item: item.order_item_id))
+    return order.model_copy(update={"items": items})

@@ -299,7 +299,7 @@ class Trailing(Silent):
     @override
     async def checkpoint(self, source: TopicPartition) -> Checkpoint:
         stored = await super().checkpoint(source)
-        if stored.step == 1 and self.looks:
+        if stored.version == 1 and self.looks:
             self.looks -= 1
             return self._shown
         return stored
@@ -412,7 +412,7 @@ async def test_what_waits_of_several_partitions_is_decided_in_one_transaction() 
     running = asyncio.create_task(processor.run())
     await until(lambda: kit.stored_to == 3)
     both = kit.storage.contents.checkpoints
-    assert [(one.committed_offset, one.step) for one in both.values()] == [(6, 1), (3, 1)]
+    assert [(one.committed_offset, one.version) for one in both.values()] == [(6, 1), (3, 1)]
     # One of them keeps what is to go out, so that it is told once whoever takes them up.
     assert [len(one.outbox) for one in both.values()] == [0, 5]
     kit.paper.open.set()
@@ -432,7 +432,7 @@ async def test_no_more_is_decided_at_once_than_a_transaction_should_hold() -> No
     await until(lambda: kit.stored_to == 11)
     kit.processor.drain()
     await running
-    assert kit.stored.step == 2
+    assert kit.stored.version == 2
 
 
 async def test_what_waits_of_all_partitions_together_is_no_more_than_is_decided_at_once() -> None:
@@ -618,7 +618,7 @@ async def test_a_message_of_many_orders_is_decided_in_parts() -> None:
     assert kit.handler.decided == ["ab", "cdef", "ghij", "kl" + "m"]
     assert kit.paper.keys == list("abcdefghijklm")
     assert kit.stands_at(3)
-    assert (kit.stored.step, kit.stored.part) == (4, 0)
+    assert (kit.stored.version, kit.stored.part) == (4, 0)
 
 
 async def test_the_next_owner_goes_on_in_the_middle_of_a_message() -> None:

@@ -127,7 +127,7 @@ def _check_stories(world: World, selected: list[str]) -> None:
         answer = contents.kept_replays.answers[f"r/{key}"].answer
         codes = {why.code for why in answer.reasons}
         if codes & {"already-created", "canceled", "not-received"}:
-            continue  # the judgement leaves these alone: nothing happened to them
+            continue  # the judgment leaves these alone: nothing happened to them
         assert contents.histories[key][-1].facts["replay_id"] == "r", answer
 
 

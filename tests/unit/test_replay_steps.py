@@ -131,7 +131,7 @@ async def test_a_replay_that_stands_still_goes_on_at_the_next_sync() -> None:
     assert not await world.tell(COMMANDS, sync)
     world.now = NOW + blocker_check.STALLED + timedelta(seconds=1)
     (again,) = await world.tell(COMMANDS, sync)
-    assert again == blocker_check.step_of(replay.replay_id, 1)
+    assert again == blocker_check.step_command(replay.replay_id, 1)
     assert not await world.tell(COMMANDS, {**sync, "store_id": STORE})
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from handlers.rules.transitions import next_outcome, settle
+from handlers.rules.transitions import next_outcome, transition
 from models.decision import Decision
 from models.outcome import (
     Admitted,
@@ -38,7 +38,7 @@ SKIP, DRAW = ["OrderImportSkipped"], ["OrderImportWithdrawn"]
 NONE: list[str] = []
 
 TABLE: list[tuple[Outcome | None, Any, Outcome, list[str]]] = [
-    # so far, verdict, what follows, what is told
+    # previous outcome, policy result, next outcome, events
     (None, W_STORE, W_STORE, NONE),
     (None, W_DETAILS, W_DETAILS, NONE),
     (None, OFF, OFF, SKIP),
@@ -88,13 +88,13 @@ TABLE: list[tuple[Outcome | None, Any, Outcome, list[str]]] = [
 CHECKED = [None, W_STORE, W_DETAILS, B, BEFORE, NOTHING, GONE, X_GONE, X_BEFORE, X_NOTHING]
 
 
-def settled(was: Outcome | None, policy_result: Any, **record: Any) -> Decision:
-    fields = {"outcome": was or W_STORE, "sequence": 4} | record
-    outcome = next_outcome(was, policy_result)
+def transitioned(previous: Outcome | None, policy_result: Any, **record: Any) -> Decision:
+    fields = {"outcome": previous or W_STORE, "sequence": 4} | record
+    outcome = next_outcome(previous, policy_result)
     assert outcome is not None
-    return settle(
+    return transition(
         a_record(**fields),
-        was,
+        previous,
         outcome,
         an_occasion(at=later(1)),
         what="received",
@@ -102,42 +102,44 @@ def settled(was: Outcome | None, policy_result: Any, **record: Any) -> Decision:
     )
 
 
-@pytest.mark.parametrize("was", CHECKED, ids=repr)
-def test_of_what_the_policy_admits_the_blocker_check_says_what_becomes(was: Outcome | None) -> None:
-    assert next_outcome(was, A) is None
-
-
-@pytest.mark.parametrize("was", [OTHER, W_STORE, B], ids=repr)
-def test_rule_21_an_order_whose_channel_changed_is_asked_anew(was: Outcome) -> None:
-    assert next_outcome(was, A, channel_changed=True) is None
-    expected = {OTHER: OTHER, W_STORE: OTHER, B: Withdrawn(SkipReason.NOT_SOLD_ON_AMAZON)}
-    assert next_outcome(was, OTHER, channel_changed=True) == expected[was]
-
-
-@pytest.mark.parametrize(("was", "policy_result", "outcome", "told"), TABLE, ids=repr)
-def test_what_follows_from_a_verdict(
-    was: Outcome | None, policy_result: Any, outcome: Outcome, told: list[str]
+@pytest.mark.parametrize("previous", CHECKED, ids=repr)
+def test_of_what_the_policy_admits_the_blocker_check_says_what_becomes(
+    previous: Outcome | None,
 ) -> None:
-    decision = settled(was, policy_result)
+    assert next_outcome(previous, A) is None
+
+
+@pytest.mark.parametrize("previous", [OTHER, W_STORE, B], ids=repr)
+def test_rule_21_an_order_whose_channel_changed_is_asked_anew(previous: Outcome) -> None:
+    assert next_outcome(previous, A, channel_changed=True) is None
+    expected = {OTHER: OTHER, W_STORE: OTHER, B: Withdrawn(SkipReason.NOT_SOLD_ON_AMAZON)}
+    assert next_outcome(previous, OTHER, channel_changed=True) == expected[previous]
+
+
+@pytest.mark.parametrize(("previous", "policy_result", "outcome", "events"), TABLE, ids=repr)
+def test_what_follows_from_a_verdict(
+    previous: Outcome | None, policy_result: Any, outcome: Outcome, events: list[str]
+) -> None:
+    decision = transitioned(previous, policy_result)
     assert decision.record.outcome == outcome
-    assert event_types(decision) == told
-    assert decision.record.sequence == 4 + len(told)
-    assert decision.record.decided_at == (NOW if outcome == was else later(1))
+    assert event_types(decision) == events
+    assert decision.record.sequence == 4 + len(events)
+    assert decision.record.decided_at == (NOW if outcome == previous else later(1))
     assert decision.commerce_order is None
     assert decision.reserves == decision.releases == ()
 
 
 def test_only_an_unknown_store_and_a_block_are_waited_on() -> None:
-    assert settled(None, W_STORE).record.depends_on == (f"store:{STORE}",)
-    assert settled(None, W_DETAILS).record.depends_on == ()
-    assert settled(B, W_DETAILS, depends_on=("product:SKU-1",)).record.depends_on == (
+    assert transitioned(None, W_STORE).record.depends_on == (f"store:{STORE}",)
+    assert transitioned(None, W_DETAILS).record.depends_on == ()
+    assert transitioned(B, W_DETAILS, depends_on=("product:SKU-1",)).record.depends_on == (
         "product:SKU-1",
     )
-    assert settled(B, GONE, depends_on=("product:SKU-1",)).record.depends_on == ()
+    assert transitioned(B, GONE, depends_on=("product:SKU-1",)).record.depends_on == ()
 
 
 def test_the_story_names_the_reason_and_the_settings_it_was_decided_by() -> None:
-    history = settled(None, OFF).history
+    history = transitioned(None, OFF).history
     assert history is not None
     assert (history.what, history.reasons) == ("received", ("import-disabled",))
     assert history.facts["import_amazon_orders"] is True

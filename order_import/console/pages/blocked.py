@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from http import HTTPStatus
 from itertools import groupby
+from typing import Any
 
 from pydantic import ValidationError
 from starlette.datastructures import FormData
@@ -16,9 +17,9 @@ from models.blockers import REMEDIES, BlockerCode
 from models.order_query import OrderQuery
 from models.outcome import ImportState
 from models.reference_data import Listing
+from models.replay import Selection
 from order_import.console import urls
 from order_import.console.order_filter import SORTABLE
-from order_import.console.ports import PortError
 from order_import.console.rendering import (
     audit,
     context_of,
@@ -30,8 +31,11 @@ from order_import.console.rendering import (
     render,
     text_of,
 )
-from order_import.console.replay_port import ReplayScope, WhatIf
-from order_import.console.system_message import counts_of, stores_of
+from order_import.operations.assumptions import Assumptions
+from order_import.operations.dry_run import dry_run
+from order_import.operations.publish import listing_message
+from order_import.operations.replay import open_sender
+from order_import.operations.sync import ask_for_sync
 from storage.queries import BlockedGroup
 
 _GROUPS, _PAGES = 60, 50
@@ -51,7 +55,7 @@ async def blocked(request: Request) -> Response:
 
     found = await context.cache.get(("groups", store_id, page), _FRESH, ask)
     groups = found[_GROUPS * (page - 1) : _GROUPS * page]
-    counts = await counts_of(context)
+    counts = await context.counts()
     per_store = {one: of.get(ImportState.BLOCKED, 0) for one, of in counts.items()}
     return await render(
         request,
@@ -59,7 +63,7 @@ async def blocked(request: Request) -> Response:
         causes=_by_cause(groups),
         remedies=REMEDIES,
         store_id=store_id,
-        stores=await stores_of(context),
+        stores=await context.stores(),
         per_store=per_store,
         total=per_store.get(store_id, 0) if store_id else sum(per_store.values()),
         page=page,
@@ -78,19 +82,19 @@ async def what_if(request: Request) -> Response:
     if not sku or code not in set(BlockerCode):
         return await error_page(request, HTTPStatus.NOT_FOUND, "There is no such group.")
     product = (await context.orders.products([sku])).get(sku)
-    error, plan, assumed = None, None, None
+    error, plan = None, None
+    assumed: dict[str, Any] | None = None
     quantity = _quantity(asked.get("quantity", ""))
     if "ask" in asked or code == BlockerCode.DISABLED:
         if asked.get("quantity") and quantity is None:
             error = "Expected a number of units, 0 or more."
         else:
-            enabled = "enabled" in asked or "ask" not in asked
-            assumed = WhatIf(sku, enabled, quantity)
-            try:
-                scope = ReplayScope(store_id=store_id, reason=code, sku=sku)
-                plan = await context.replays.plan(scope, assumed)
-            except PortError as problem:
-                error = str(problem)
+            assumed = {"enabled": "enabled" in asked or "ask" not in asked}
+            if quantity is not None:
+                assumed["salable_quantity"] = quantity
+            selection = Selection(store_id=store_id, reason=code, sku=sku)
+            assumptions = Assumptions(products={sku: assumed})
+            plan = await dry_run(context.storage, selection, context.now(), assumptions)
     return await render(
         request,
         "what_if.html",
@@ -115,7 +119,7 @@ async def _match_page(
 ) -> Response:
     context = context_of(request)
     store_id, seller_sku = asked.get("store", ""), asked.get("seller_sku", "")
-    stores = await stores_of(context)
+    stores = await context.stores()
     if not seller_sku:
         return await error_page(request, HTTPStatus.NOT_FOUND, "There is no such line.")
     typed = asked.get("sku", "")
@@ -169,7 +173,7 @@ async def tell_match(request: Request, form: FormData) -> Response:
         listing = Listing(
             store_id=asked["store"], seller_sku=asked["seller_sku"], sku=sku, updated_at=at
         )
-        await context.publisher.tell_listing(listing)
+        await context.publish([listing_message(listing)])
     except ValidationError:
         return await _match_page(request, asked, {"sku": "This is no SKU."})
     await audit(request, "matched", key, f"→ {sku}")
@@ -181,7 +185,8 @@ async def sync(request: Request, form: FormData) -> Response:
     """Ask for the next sync now."""
     context = context_of(request)
     store_id = text_of(form, "store") or None
-    await context.publisher.sync(store_id)
+    async with open_sender(context.settings) as send:
+        await ask_for_sync(send, store_id, context.now())
     await audit(request, "synced", store_id or "*")
     context.cache.forget()
     return redirect(

@@ -17,7 +17,6 @@ from models.reference_data import Store
 from order_import.console import urls
 from order_import.console.context import ConsoleContext
 from order_import.console.rendering import context_of, error_page, get, render
-from order_import.console.system_message import age_of_counts, counts_of, overdue_of, stores_of
 from order_import.console.words import OVERDUE
 from storage.queries import Activity, Hour, OrderRow, QueryTookTooLong
 
@@ -103,7 +102,7 @@ async def overview(request: Request) -> Response:
     """Show all stores."""
     context = context_of(request)
     counts, stores, overdue = await asyncio.gather(
-        counts_of(context), stores_of(context), overdue_of(context)
+        context.counts(), context.stores(), context.overdue_counts()
     )
     rows = [
         StoreRow(
@@ -131,7 +130,7 @@ async def store_dashboard(request: Request) -> Response:
     context = context_of(request)
     store_id = request.path_params["store_id"]
     counts, stores, overdue = await asyncio.gather(
-        counts_of(context), stores_of(context), overdue_of(context)
+        context.counts(), context.stores(), context.overdue_counts()
     )
     if store_id not in counts and store_id not in stores:
         return await error_page(request, HTTPStatus.NOT_FOUND, "There is no such store.")
@@ -170,8 +169,8 @@ async def _lately(request: Request, store_id: str | None) -> dict[str, Any]:
         "chart_size": (WIDTH, HEIGHT),
         "activity": activity,
         "recent": rows,
-        "stores": await stores_of(context),
-        "counts_age": age_of_counts(context),
+        "stores": await context.stores(),
+        "counts_age": context.counts_age(),
         "loaded_at": until,
     }
 

@@ -7,6 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
+from models.dead_letters import DeadLetterFilter
 from models.labels import DEAD_LETTER_CAUSES, DEAD_LETTER_REMEDIES
 from models.messages import DeadLetterCode
 from order_import.console.rendering import (
@@ -18,8 +19,12 @@ from order_import.console.rendering import (
     redirect,
     render,
 )
+from order_import.operations.dead_letters import view_of
+from order_import.operations.redrive import plan_for_ids, redrive
 
 _LISTED = 100
+_PREVIEW = 20_000
+"""How many characters of a value are shown."""
 
 
 async def dead_letters(request: Request) -> Response:
@@ -28,6 +33,9 @@ async def dead_letters(request: Request) -> Response:
     code = request.query_params.get("code") or None
     code = code if code in set(DeadLetterCode) else None
     shows_all = request.query_params.get("all") == "1"
+    listed = DeadLetterFilter(
+        code=DeadLetterCode(code) if code else None, is_open=not shows_all, limit=_LISTED
+    )
     return await render(
         request,
         "dead_letters.html",
@@ -35,40 +43,46 @@ async def dead_letters(request: Request) -> Response:
         shows_all=shows_all,
         counts=await context.dead_letters.counts(only_open=not shows_all),
         codes=[(one.value, DEAD_LETTER_CAUSES[one]) for one in DeadLetterCode],
-        dead_letters=await context.dead_letters.find(code, only_open=not shows_all, limit=_LISTED),
+        dead_letters=await context.dead_letters.find(listed),
         listed=_LISTED,
     )
 
 
 async def dead_letter(request: Request) -> Response:
-    """Show one letter, its buyer masked."""
-    view = await context_of(request).dead_letters.view(request.path_params["dead_letter_id"])
-    if view is None:
+    """Show one dead letter, its buyer masked."""
+    dead_letter_id = request.path_params["dead_letter_id"]
+    stored = await context_of(request).dead_letters.dead_letters([dead_letter_id])
+    if dead_letter_id not in stored:
         return await error_page(request, HTTPStatus.NOT_FOUND, "There is no such dead letter.")
-    code = DeadLetterCode(view.line.code)
+    view = view_of(stored[dead_letter_id])
+    text, code = view.text, DeadLetterCode(view.code)
     return await render(
         request,
         "dead_letter.html",
         view=view,
+        text=None if text is None else text[:_PREVIEW],
+        is_cut=view.is_cut or len(text or "") > _PREVIEW,
         cause=DEAD_LETTER_CAUSES[code],
         remedy=DEAD_LETTER_REMEDIES[code],
     )
 
 
-async def redrive(request: Request, form: FormData) -> Response:
+async def redrive_selected(request: Request, form: FormData) -> Response:
     """Redrive dead letters, each as it came."""
+    context = context_of(request)
     ids = [str(one) for one in form.getlist("dead_letter")][:1_000]
     if not ids:
         return await error_page(request, HTTPStatus.BAD_REQUEST, "Nothing was chosen.")
-    done = await context_of(request).dead_letters.redrive(ids)
-    await audit(request, "redrove", ", ".join(ids[:5]), f"{done.sent} / {len(ids)}")
-    if done.refused:
-        return await render(request, "redriven.html", done=done)
+    plan = await plan_for_ids(context.dead_letters, context.settings, ids)
+    done = await redrive(plan, context.dead_letters, context.settings)
+    await audit(request, "redrove", ", ".join(ids[:5]), f"{len(done.sent)} / {len(ids)}")
+    if refused := {**plan.refused, **done.refused}:
+        return await render(request, "redriven.html", sent=len(done.sent), refused=refused)
     return redirect("/dead-letters", "redriven")
 
 
 ROUTES: list[BaseRoute] = [
     get("/dead-letters", dead_letters),
     get("/dead-letters/{dead_letter_id}", dead_letter),
-    post("/dead-letters/redrive", redrive),
+    post("/dead-letters/redrive", redrive_selected),
 ]

@@ -20,17 +20,16 @@ _LISTED = 100
 async def health(request: Request) -> Response:
     """Show how the installation is doing."""
     context = context_of(request)
-    report = await context.cache.get("health", _FRESH, context.health_check.run, oldest=_OLDEST)
-    answers = report.mongo.error is None
-    oldest = min((one.oldest for one in report.lag if one.oldest), default=None)
+    report = await context.cache.get("health", _FRESH, context.check_health, oldest=_OLDEST)
+    dead_letters = await context.dead_letters.counts(only_open=True) if report.mongo.answers else {}
     return await render(
         request,
         "health.html",
-        frame=answers,
+        frame=report.mongo.answers,
         report=report,
-        oldest=oldest,
-        lag=sum(one.undecided + one.unpublished for one in report.lag),
-        dead_letters=await context.dead_letters.counts(only_open=True) if answers else {},
+        oldest=report.oldest_undecided,
+        lag=sum(topic.total for topic in report.lag),
+        dead_letters=dead_letters,
     )
 
 

@@ -13,13 +13,14 @@ from starlette.routing import BaseRoute
 from models.base import to_utc
 from models.errors import OrderImportError
 from models.outcome import ImportState
+from models.replay import ReplayResult
 from order_import.console.auth import principal_of
+from order_import.console.context import ConsoleContext
 from order_import.console.formatting import Formatter
 from order_import.console.language import translator
-from order_import.console.ports import PortError
 from order_import.console.rendering import context_of, get
-from order_import.console.system_message import counts_of, overdue_of
 from order_import.console.words import OVERDUE
+from order_import.operations.replay import find_replay
 
 _PAUSE = 2.5
 _LONGEST = 900.0
@@ -52,23 +53,8 @@ async def _told(request: Request, store_id: str | None, since: datetime) -> Asyn
     yield "retry: 5000\n\n"
     while loop.time() < until and not await request.is_disconnected():
         try:
-            numbers: dict[str, object]
             if replay_id:
-                job = await context.cache.get(
-                    ("replay", replay_id), _PAUSE, partial(context.replays.get, replay_id)
-                )
-                numbers = (
-                    {}
-                    if job is None
-                    else {
-                        "decided": shown.number(job.decided),
-                        "made": shown.number(job.created),
-                        "again": shown.number(job.blocked),
-                        "pace": shown.number(round(job.pace(context.now()), 1)),
-                        "progress": 100 * job.decided // max(job.orders, 1),
-                        "over": job.is_over,
-                    }
-                )
+                numbers = await _replay_numbers(context, replay_id, shown)
             else:
                 numbers = await _numbers(request, store_id, since, shown)
             text = json.dumps(numbers)
@@ -77,16 +63,33 @@ async def _told(request: Request, store_id: str | None, since: datetime) -> Asyn
                 yield f"data: {text}\n\n"
             else:
                 yield ": still here\n\n"
-        except (OrderImportError, PortError):
+        except OrderImportError:
             yield ": the database does not answer\n\n"
         await asyncio.sleep(_PAUSE)
+
+
+async def _replay_numbers(
+    context: ConsoleContext, replay_id: str, shown: Formatter
+) -> dict[str, object]:
+    ask = partial(find_replay, context.storage, replay_id)
+    replay = await context.cache.get(("replay", replay_id), _PAUSE, ask)
+    if replay is None:
+        return {}
+    return {
+        "decided": shown.number(replay.done),
+        "made": shown.number(replay.results.get(ReplayResult.CREATED, 0)),
+        "again": shown.number(replay.results.get(ReplayResult.BLOCKED, 0)),
+        "pace": shown.number(round(replay.rate(context.now()), 1)),
+        "progress": 100 * replay.done // max(replay.selected, 1),
+        "over": not replay.is_running,
+    }
 
 
 async def _numbers(
     request: Request, store_id: str | None, since: datetime, shown: Formatter
 ) -> dict[str, object]:
     context = context_of(request)
-    counts, overdue = await asyncio.gather(counts_of(context), overdue_of(context))
+    counts, overdue = await asyncio.gather(context.counts(), context.overdue_counts())
     chosen = [counts.get(store_id, {})] if store_id is not None else list(counts.values())
     states = {one.value: sum(of.get(one, 0) for of in chosen) for one in ImportState}
     fresh = await context.orders.received_since(store_id, since, _COUNTED)

@@ -53,8 +53,8 @@ async def order(request: Request) -> Response:
         key=key,
         found=found,
         order=amazon,
-        state=_state_of(found),
-        meaning=STATE_MEANINGS[_state_of(found)],
+        state=outcome.state,
+        meaning=STATE_MEANINGS[outcome.state],
         reason=getattr(outcome, "reason", None),
         missing=getattr(outcome, "missing", ()),
         blockers=blockers,
@@ -108,20 +108,6 @@ async def commerce_order(request: Request) -> Response:
         store=store,
         outside=urls.in_commerce(store, found.commerce_order_id, found.amazon_order_id),
     )
-
-
-def _state_of(found: OrderHistory) -> str:
-    match found.record.outcome:
-        case Blocked():
-            return "blocked"
-        case Created():
-            return "created"
-        case Skipped():
-            return "skipped"
-        case Withdrawn():
-            return "withdrawn"
-        case _:
-            return "waiting"
 
 
 def _skus_of(found: OrderHistory) -> dict[str, str]:

@@ -13,12 +13,11 @@ from starlette.routing import BaseRoute
 
 from models.amazon_order import AmazonStatus, FulfillmentChannel
 from models.order_query import Cursor, OrderQuery, OrderSort
-from models.outcome import ImportState
+from models.outcome import REASON_CODES, ImportState
 from order_import.console import urls
 from order_import.console.auth import principal_of
 from order_import.console.context import ConsoleContext
 from order_import.console.order_filter import (
-    CODES,
     SORTABLE,
     SORTS,
     OrderFilter,
@@ -35,7 +34,6 @@ from order_import.console.rendering import (
     refuse_cursor,
     render,
 )
-from order_import.console.system_message import counts_of, stores_of
 from storage.queries import OrderRow, QueryTookTooLong, TooManyToSort
 
 PAGE = 50
@@ -68,7 +66,7 @@ async def orders(request: Request) -> Response:
             errors["sort"] = (text, {"n": str(SORTABLE)})
     if asked.query.buyer is not None and place is None:
         await audit(request, "searched-buyer", "")
-    newer, older = _neighbours(listed, place, asked.query.sort, forward=before is None)
+    newer, older = _neighbors(listed, place, asked.query.sort, forward=before is None)
     return await render(
         request,
         "orders.html",
@@ -80,7 +78,7 @@ async def orders(request: Request) -> Response:
         counted=_COUNTED,
         reached=listed.reached,
         is_at_first=place is None,
-        stores=await stores_of(context),
+        stores=await context.stores(),
         newer=asked.address(before=write_cursor(newer)) if newer else None,
         older=asked.address(after=write_cursor(older)) if older else None,
         sorts=SORTS,
@@ -88,7 +86,7 @@ async def orders(request: Request) -> Response:
             "state": [one.value for one in ImportState],
             "status": [one.value for one in AmazonStatus],
             "channel": [one.value for one in FulfillmentChannel],
-            "reason": CODES,
+            "reason": REASON_CODES,
         },
         live=_live_of(asked, place, context),
     )
@@ -142,12 +140,12 @@ async def _are_surely_too_many(context: ConsoleContext, query: OrderQuery) -> bo
     """Say whether the counts tell already that these are more than can be sorted."""
     if query.keys or query.number or query.product or query.purchased_from or query.purchased_to:
         return False
-    counts = await counts_of(context)
+    counts = await context.counts()
     of = [counts.get(query.store_id, {})] if query.store_id else list(counts.values())
     return sum(one.get(state, 0) for one in of for state in query.states) > SORTABLE
 
 
-def _neighbours(
+def _neighbors(
     listed: _Listed, place: Cursor | None, sort: OrderSort, *, forward: bool
 ) -> tuple[Cursor | None, Cursor | None]:
     """Give where the pages before and after this one begin."""
@@ -186,7 +184,7 @@ async def _count(context: ConsoleContext, query: OrderQuery) -> int | None:
         return await context.cache.get(("count", query), _FRESH, ask)
     return sum(
         count
-        for store_id, of in (await counts_of(context)).items()
+        for store_id, of in (await context.counts()).items()
         for state, count in of.items()
         if query.store_id in (None, store_id) and query.state in (None, state)
     )

@@ -19,6 +19,7 @@ from order_import.console.rendering import (
     redirect,
     text_of,
 )
+from order_import.operations.publish import product_message
 
 
 async def enable(request: Request, form: FormData) -> Response:
@@ -35,7 +36,7 @@ async def enable(request: Request, form: FormData) -> Response:
     at = known.product.as_of + timedelta(milliseconds=1)
     told = known.product.model_copy(update={"enabled": True, "as_of": at})
     if not known.product.enabled:
-        await context.publisher.tell_product(told)
+        await context.publish([product_message(told)])
         await audit(request, "enabled", sku)
         await _until_told(request, sku)
     return redirect(urls.query("/blocked", store=text_of(form, "store") or None), "enabled")

@@ -1,5 +1,6 @@
 """Replays: what one would do, then as a job with a page of its own."""
 
+from datetime import datetime, timedelta
 from http import HTTPStatus
 
 from starlette.datastructures import FormData, ImmutableMultiDict
@@ -7,11 +8,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
+from models.replay import Replay, Selection
 from order_import.console import urls
 from order_import.console.auth import principal_of
-from order_import.console.order_filter import OrderFilter, read_filter
-from order_import.console.ports import PortError
+from order_import.console.order_filter import read_filter
 from order_import.console.rendering import (
+    RequestRefused,
     audit,
     context_of,
     error_page,
@@ -21,27 +23,33 @@ from order_import.console.rendering import (
     render,
     text_of,
 )
-from order_import.console.replay_port import ReplayScope
-from order_import.console.system_message import stores_of
+from order_import.operations.dry_run import dry_run, select_keys
+from order_import.operations.replay import Request as ReplayRequest
+from order_import.operations.replay import (
+    begin,
+    cancel,
+    find_replay,
+    newest_replays,
+    open_sender,
+    sum_up,
+)
 
 _LISTED = 50
 _MOST_KEYS = 5_000
-_BY_SCOPE = frozenset({"store", "state", "reason", "product", "from", "to"})
-"""The fields of a filter that a replay understands itself; all others are made a list of orders."""
+_KEPT_KEYS, _NAMED_KEYS = 20, 3
+"""How many of the selected orders are kept with a replay, and how many of those are shown."""
+_BY_FIELD = frozenset({"store", "state", "reason", "product", "from", "to"})
+"""The fields of a filter that a replay understands itself; others are made a list of orders."""
+_MILLISECOND = timedelta(milliseconds=1)
 
 
 async def replays(request: Request) -> Response:
     """Show the newest replays."""
-    context = context_of(request)
-    try:
-        jobs = await context.replays.list(_LISTED)
-        error = None
-    except PortError as problem:
-        jobs, error = [], str(problem)
-    return await render(request, "replays.html", jobs=jobs, error=error)
+    found = await newest_replays(context_of(request).storage, _LISTED)
+    return await render(request, "replays.html", replays=found, describe_scope=describe_scope)
 
 
-async def dry_run(request: Request) -> Response:
+async def dry_run_of_query(request: Request) -> Response:
     """Say what a replay of a selection, of a group or of a filter would do."""
     return await _plan_page(request, request.query_params, {})
 
@@ -59,21 +67,17 @@ async def _plan_page(
     errors: dict[str, str],
 ) -> Response:
     context = context_of(request)
-    try:
-        scope, filtered = await _scope_of(request, asked)
-        plan = await context.replays.plan(scope)
-    except PortError as problem:
-        return await error_page(request, HTTPStatus.BAD_REQUEST, str(problem))
+    selection, until = await _select(request, asked)
     return await render(
         request,
         "plan.html",
         status=HTTPStatus.BAD_REQUEST if errors else HTTPStatus.OK,
-        plan=plan,
-        scope=scope,
-        filtered=filtered,
+        plan=await dry_run(context.storage, selection, context.now()),
+        selection=selection,
+        until=until,
         fields=_fields_of(asked),
         errors=errors,
-        stores=await stores_of(context),
+        stores=await context.stores(),
         why=str(asked.get("why", "")),
     )
 
@@ -85,77 +89,106 @@ async def start(request: Request, form: FormData) -> Response:
     if not why:
         errors = {"why": "Say why, for those who look at this later."}
         return await _plan_page(request, form, errors)
-    try:
-        scope, _ = await _scope_of(request, form)
-        by = principal_of(request).user or ""
-        replay_id = await context.replays.start(scope, reason=why[:500], by=by)
-    except PortError as problem:
-        return await error_page(request, HTTPStatus.CONFLICT, str(problem))
-    await audit(request, "replay-started", replay_id, why)
-    return redirect(urls.replay(replay_id), "replay-started")
+    selection, _ = await _select(request, form)
+    keys = await select_keys(context.storage, selection)
+    if not keys:
+        return await error_page(request, HTTPStatus.CONFLICT, "There is no order to replay.")
+    asked: dict[str, object] = {"by": "console"}
+    if selection.state is not None:
+        asked["state"] = selection.state.value
+    if selection.keys is not None:
+        asked["orders"] = list(selection.keys[:_KEPT_KEYS])
+    replay_request = ReplayRequest(selection, principal_of(request).user or "", why[:500], asked)
+    async with open_sender(context.settings) as send:
+        replay = await begin(context.storage, send, replay_request, keys, context.now())
+    await audit(request, "replay-started", replay.replay_id, why)
+    return redirect(urls.replay(replay.replay_id), "replay-started")
 
 
-async def replay(request: Request) -> Response:
+async def replay_page(request: Request) -> Response:
     """Show one replay: how far it is, and what came of it."""
-    try:
-        job = await context_of(request).replays.get(request.path_params["replay_id"])
-    except PortError as problem:
-        return await error_page(request, HTTPStatus.SERVICE_UNAVAILABLE, str(problem))
-    if job is None:
+    storage = context_of(request).storage
+    replay = await find_replay(storage, request.path_params["replay_id"])
+    if replay is None:
         return await error_page(request, HTTPStatus.NOT_FOUND, "There is no such replay.")
-    return await render(request, "replay.html", job=job)
+    return await render(
+        request,
+        "replay.html",
+        replay=replay,
+        summary=await sum_up(storage, replay.replay_id),
+        describe_scope=describe_scope,
+    )
 
 
-async def cancel(request: Request, form: FormData) -> Response:
+async def cancel_replay(request: Request, form: FormData) -> Response:
     """Stop a replay after the step it is in."""
     del form
-    replay_id = request.path_params["replay_id"]
-    try:
-        await context_of(request).replays.cancel(replay_id)
-    except PortError as problem:
-        return await error_page(request, HTTPStatus.CONFLICT, str(problem))
+    context, replay_id = context_of(request), request.path_params["replay_id"]
+    if not await cancel(context.storage, replay_id, context.now()):
+        return await error_page(request, HTTPStatus.CONFLICT, "It is over already.")
     await audit(request, "replay-canceled", replay_id)
     return redirect(urls.replay(replay_id), "canceled")
 
 
-async def _scope_of(
+def describe_scope(replay: Replay) -> str:
+    """Return which orders a replay is of."""
+    fields = [
+        f"{name.removesuffix('_id')}: {_shown(value)}"
+        for name, value in replay.asked.items()
+        if name not in ("by", "orders")
+    ]
+    orders = replay.asked.get("orders")
+    if isinstance(orders, list) and orders:
+        more = " …" if len(orders) > _NAMED_KEYS else ""
+        fields.append(", ".join(map(str, orders[:_NAMED_KEYS])) + more)
+    return ", ".join(fields) or "all stores"
+
+
+def _shown(value: object) -> str:
+    return f"{value:%Y-%m-%d %H:%M}" if isinstance(value, datetime) else str(value)
+
+
+async def _select(
     request: Request, asked: ImmutableMultiDict[str, str] | FormData
-) -> tuple[ReplayScope, OrderFilter | None]:
-    """Give the orders meant: those ticked, else those filtered.
+) -> tuple[Selection, datetime | None]:
+    """Return the orders that are ticked, or those that are filtered, and the filter's end.
+
+    The end of a filter is the first moment that is not meant; that of a selection is included.
 
     Raises:
-        PortError: The filter is wrong, or asks for too many orders to name.
+        RequestRefused: The filter is wrong, or asks for too many orders to name.
     """
-    chosen = tuple(dict.fromkeys(str(one) for one in asked.getlist("order")))
-    if any("/" not in one for one in chosen):
-        raise PortError("There is no such order.")
-    if chosen:
-        return ReplayScope(orders=chosen[:_MOST_KEYS]), None
+    ticked = tuple(dict.fromkeys(str(key) for key in asked.getlist("order")))
+    if any("/" not in key for key in ticked):
+        raise RequestRefused("There is no such order.")
+    if ticked:
+        return Selection(keys=ticked[:_MOST_KEYS]), None
     fields = {name: str(value) for name, value in asked.items()}
     filtered = read_filter(fields, may_see_buyers=principal_of(request).can_edit)
     if filtered.errors:
-        raise PortError("The filter is wrong. Go back and mend it.")
+        raise RequestRefused("The filter is wrong. Go back and mend it.")
     query = filtered.query
     used = {name for name, value in filtered.values.items() if value and name != "sort"}
     is_plain = not filtered.search and query.asin is None and query.product != ""
-    if used <= _BY_SCOPE and is_plain and (query.product is None or query.reason is not None):
-        scope = ReplayScope(
+    if used <= _BY_FIELD and is_plain and (query.product is None or query.reason is not None):
+        until = query.purchased_to
+        selection = Selection(
             store_id=query.store_id,
             reason=query.reason,
             sku=query.product,
             since=query.purchased_from,
-            until=query.purchased_to,
+            until=None if until is None else until - _MILLISECOND,
             state=query.state,
         )
-        return scope, filtered
+        return selection, until
     keys: list[str] = []
     async for row in context_of(request).orders.stream(query):
         keys.append(row.key)
         if len(keys) > _MOST_KEYS:
-            raise PortError("These are more than 5,000 orders. Narrow the filter.")
+            raise RequestRefused("These are more than 5,000 orders. Narrow the filter.")
     if not keys:
-        raise PortError("There is no such order.")
-    return ReplayScope(orders=tuple(keys)), filtered
+        raise RequestRefused("There is no such order.")
+    return Selection(keys=tuple(keys)), None
 
 
 def _fields_of(
@@ -168,9 +201,9 @@ def _fields_of(
 
 ROUTES: list[BaseRoute] = [
     get("/replays", replays),
-    get("/replays/new", dry_run, from_here=True),
+    get("/replays/new", dry_run_of_query, from_here=True),
     post("/replays/new", dry_run_of_form, viewers=True),
     post("/replays", start),
-    get("/replays/{replay_id}", replay),
-    post("/replays/{replay_id}/cancel", cancel),
+    get("/replays/{replay_id}", replay_page),
+    post("/replays/{replay_id}/cancel", cancel_replay),
 ]

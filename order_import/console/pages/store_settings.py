@@ -26,7 +26,7 @@ from order_import.console.rendering import (
     render,
     text_of,
 )
-from order_import.console.system_message import counts_of
+from order_import.operations.publish import store_message
 
 _COUNTED, _LOOKED = 1_000, 0.03
 """How many skipped orders are counted, and for how many seconds."""
@@ -77,7 +77,7 @@ def _confirm(switch: Switch) -> Page:
             store_id=store_id, state=ImportState.SKIPPED, reason=switch.skips.value
         )
         counts, found = await asyncio.gather(
-            counts_of(context),
+            context.counts(),
             context.orders.search(
                 skipped,
                 None,
@@ -113,7 +113,7 @@ def _switch(switch: Switch) -> Action:
         on = text_of(form, "import") == "on"
         at = max(context.now(), store.updated_at + timedelta(milliseconds=1))
         changed = store.model_copy(update={switch.field: on, "updated_at": at})
-        await context.publisher.tell_store(changed)
+        await context.publish([store_message(changed)])
         action = f"{switch.action}-on" if on else f"{switch.action}-off"
         await audit(request, action, store_id)
         await _until_stored(request, changed)

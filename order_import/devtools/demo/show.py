@@ -21,10 +21,10 @@ from order_import.bootstrap import connect_reader
 from order_import.cli.output import blockers_table, cell, orders_table
 from order_import.devtools.demo.catalog import INTEGRATED_BEFORE, make_stores
 from order_import.devtools.demo.traffic import Phase, make_phases
+from order_import.operations.health import system_message_of
 from order_import.operations.lag import LagMeter
 from order_import.operations.publish import send_messages
 from order_import.settings import Settings
-from order_import.words import system_message_of
 from storage.queries import Reader, Standing
 from streams.clock import now
 

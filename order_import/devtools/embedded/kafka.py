@@ -18,7 +18,7 @@ from order_import.devtools.embedded.process import (
     EmbeddedServerError,
     ServerProcess,
     kafka_answers,
-    remembered_port,
+    remembered_ports,
 )
 
 OLDEST_JAVA = 17
@@ -147,11 +147,13 @@ class KafkaServer:
         properties = self._directory / "server.properties"
         try:
             self._directory.mkdir(mode=0o700, exist_ok=True)
-            port = remembered_port(self._directory / "port")
+            port, controller_port = remembered_ports(
+                self._directory / "port", self._directory / "controller-port"
+            )
             text = _PROPERTIES.format(
                 host=HOST,
                 port=port,
-                controller_port=remembered_port(self._directory / "controller-port"),
+                controller_port=controller_port,
                 logs=str(logs).replace("\\", "\\\\"),
             )
             own = dict(line.split("=", 1) for line in text.splitlines() if line[0] != "#")

@@ -4,6 +4,7 @@ import asyncio
 import socket
 import sys
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 from aiokafka.admin import AIOKafkaAdminClient
@@ -30,23 +31,22 @@ _TAIL_BYTES = 16_384
 
 def remembered_port(file: Path) -> int:
     """Return the port stored in a file if it is free; otherwise store and return another one."""
-    try:
-        port = int(file.read_text())
-    except (FileNotFoundError, ValueError):
-        port = 0
-    try:
-        port = _bind(port)
-    except (OSError, OverflowError):
-        port = _bind(0)
-    file.write_text(f"{port}\n")
-    return port
+    return remembered_ports(file)[0]
 
 
-def _bind(port: int) -> int:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        probe.bind((HOST, port))
-        return int(probe.getsockname()[1])
+def remembered_ports(*memories: Path) -> list[int]:
+    """Return a port for each file as `remembered_port` does, no two of them the same."""
+    ports = []
+    with ExitStack() as held:
+        for memory in memories:
+            try:
+                probe = socket.create_server((HOST, int(memory.read_text())))
+            except (OSError, ValueError, OverflowError):
+                probe = socket.create_server((HOST, 0))
+            ports.append(held.enter_context(probe).getsockname()[1])
+    for memory, port in zip(memories, ports, strict=True):
+        memory.write_text(f"{port}\n")
+    return ports
 
 
 async def kafka_answers(port: int) -> bool:

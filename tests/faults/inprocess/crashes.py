@@ -12,7 +12,7 @@ from tests.faults.inprocess.clock import play
 from tests.faults.inprocess.power import Power
 from tests.faults.inprocess.process import Process
 from tests.faults.inprocess.world import PATIENCE, World, soon
-from tests.model.messages import FactMessage
+from tests.model.messages import AnyMessage
 from tests.model.reference_model import Model
 
 CRASH, FAIL = "crash", "error"
@@ -51,25 +51,25 @@ class Strikes:
             raise StorageUnavailable("no answer")
 
 
-def run(told: Sequence[FactMessage], at: Mapping[int, str] | None = None) -> Ending:
+def run(told: Sequence[AnyMessage], at: Mapping[int, str] | None = None) -> Ending:
     """Tell a scenario, one message after the other, and strike at these steps."""
     weather = Strikes(at or {})
     violations = play(_run(told, weather), 1)
     return Ending(weather.steps, tuple(weather.struck), tuple(violations))
 
 
-def points(told: Sequence[FactMessage]) -> range:
+def points(told: Sequence[AnyMessage]) -> range:
     """Give the steps of a scenario, after those of every start."""
     return range(run(()).steps + 1, run(told).steps + 1)
 
 
-def two_points(told: Sequence[FactMessage], chance: Random) -> tuple[int, int]:
+def two_points(told: Sequence[AnyMessage], chance: Random) -> tuple[int, int]:
     """Give a step of a scenario, and one of the recovery or of what comes after it."""
     first = chance.randint(1, run(told).steps)
     return first, first + chance.randint(1, RECOVERY)
 
 
-async def _run(told: Sequence[FactMessage], weather: Strikes) -> list[str]:
+async def _run(told: Sequence[AnyMessage], weather: Strikes) -> list[str]:
     world, model = World(), Model()
     process = await _started(world, weather)
     for one in told:

@@ -12,7 +12,7 @@ from tests.fakes.memory_contents import Contents
 from tests.faults.inprocess.log import Log
 from tests.model.end import End
 from tests.model.invariants import check_nothing_is_left, check_stock
-from tests.model.messages import START, FactMessage, News, ProductTold, StoreTold
+from tests.model.messages import START, AnyMessage, News, ProductTold, StoreTold
 from tests.model.simulation import end_of
 
 OUT = (TopicName.COMMERCE_ORDERS, TopicName.BLOCKED, TopicName.NOT_IMPORTED)
@@ -31,7 +31,7 @@ def end(contents: Contents, log: Log) -> End:
     return end_of(contents, _told(log))
 
 
-def check_heard(contents: Contents, told: Sequence[FactMessage]) -> None:
+def check_heard(contents: Contents, told: Sequence[AnyMessage]) -> None:
     """Of everything that was told, what is newest is what is known (rule 15).
 
     Raises:

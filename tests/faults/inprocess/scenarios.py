@@ -7,7 +7,7 @@ from random import Random
 
 from tests.model.histories import history
 from tests.model.messages import (
-    FactMessage,
+    AnyMessage,
     Line,
     ListingTold,
     News,
@@ -35,7 +35,7 @@ ASKED = (Line("i1", "a", 1, asked=True),)
 _V0 = replace(ORDER, form="v0", lines=None, complete=False)
 _ITEMS = News("s1", "o1", "items", lines=(Line("i1", "a", 2),), complete=True)
 
-_NAMED: Mapping[str, Sequence[FactMessage]] = {
+_NAMED: Mapping[str, Sequence[AnyMessage]] = {
     "created": [STORE, PLENTY, ORDER],
     "created twice told": [STORE, PLENTY, ORDER, ORDER],
     "before the store": [PLENTY, ORDER, STORE, SyncAsked("s1")],
@@ -115,7 +115,7 @@ HISTORIES = 12
 
 
 @cache
-def scenarios() -> Mapping[str, Sequence[FactMessage]]:
+def scenarios() -> Mapping[str, Sequence[AnyMessage]]:
     """Give all: the named ones, the tables of docs/stock.md, and short histories at random."""
     found = dict(_NAMED)
     for example in examples():

@@ -11,7 +11,7 @@ from tests.faults.inprocess.database import Broken, Database
 from tests.faults.inprocess.log import Log
 from tests.faults.inprocess.process import EXPECTED, Process
 from tests.model.end import End
-from tests.model.messages import FactMessage, ReplayAsked, begun, wire
+from tests.model.messages import AnyMessage, ReplayAsked, begun, wire
 
 PATIENCE = 900.0
 """Seconds of the world's own time within which it comes to rest, or never."""
@@ -25,9 +25,9 @@ class World:
         self.log = Log()
         self.sources = [one for one in self.log.partitions if one.topic in set(READ_TOPICS)]
         self.violations: list[str] = self.database.violations
-        self._told: list[FactMessage] = []
+        self._told: list[AnyMessage] = []
 
-    def tell(self, told: FactMessage) -> None:
+    def tell(self, told: AnyMessage) -> None:
         """Have a message come in."""
         if isinstance(told, ReplayAsked):
             self.database.contents.kept_replays.write(begun(told))
