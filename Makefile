@@ -14,6 +14,8 @@ BIN := $(VENV)/bin
 LOCKED := $(VENV)/.locked
 BENCH_VENV := .venv-bench
 BENCH_INSTALLED := $(BENCH_VENV)/.installed
+DOCS_VENV := .venv-docs
+DOCS_INSTALLED := $(DOCS_VENV)/.installed
 INSTALLED := $(VENV)/.installed
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 PYTEST := $(BIN)/python -m pytest
@@ -126,8 +128,16 @@ bench-console: $(INSTALLED) ## Measure the console's pages at 1,000,000 orders (
 
 ##@ Maintain
 
+.PHONY: docs
+docs: $(DOCS_INSTALLED) ## Build the documentation site into site/; open site/index.html
+	@NO_MKDOCS_2_WARNING=1 $(DOCS_VENV)/bin/mkdocs build --strict --quiet
+
+.PHONY: reference
+reference: $(INSTALLED) ## Write docs/reference from the code: settings, commands, contract
+	@$(BIN)/python -m order_import.devtools.reference
+
 .PHONY: screenshots
-screenshots: $(INSTALLED) ## Retake the pictures of docs/console.md from the demo's orders; needs chromium
+screenshots: $(INSTALLED) ## Retake the pictures of docs/how-to/console.md from the demo's orders; needs chromium
 	@$(BIN)/python -m tests.browser.needs
 	@$(BIN)/python -m tests.browser.screenshots
 
@@ -143,10 +153,14 @@ lock: $(INSTALLED) ## Update requirements/*.txt from pyproject.toml; UPGRADE=1 t
 		> $(VENV)/bench-constraints.txt
 	@$(COMPILE) $(if $(UPGRADE),--upgrade) -o requirements/bench.txt \
 		-c $(VENV)/bench-constraints.txt --extra embedded pyproject.toml $(VENV)/bench.in
+	@$(BIN)/python -c 'import tomllib; \
+		told = tomllib.load(open("pyproject.toml", "rb")); \
+		print(*told["dependency-groups"]["docs"], sep="\n")' > $(VENV)/docs.in
+	@$(COMPILE) $(if $(UPGRADE),--upgrade) -o requirements/docs.txt $(VENV)/docs.in
 
 .PHONY: clean
 clean: ## Remove .venv and caches; data directories stay
-	@rm -rf $(VENV) $(BENCH_VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage .coverage.* dist
+	@rm -rf $(VENV) $(BENCH_VENV) $(DOCS_VENV) site .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage .coverage.* dist
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # A changed lock recreates .venv, so that no package stays that is no longer needed.
@@ -171,4 +185,11 @@ $(BENCH_INSTALLED): requirements/bench.txt pyproject.toml
 		--require-hashes -r requirements/bench.txt
 	@$(BENCH_VENV)/bin/python -m pip --disable-pip-version-check --quiet install \
 		--no-index --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(DOCS_INSTALLED): requirements/docs.txt
+	@echo "Installing MkDocs into $(DOCS_VENV)"
+	@$(PYTHON) -m venv --clear $(DOCS_VENV)
+	@$(DOCS_VENV)/bin/python -m pip --disable-pip-version-check --quiet install \
+		--require-hashes -r requirements/docs.txt
 	@touch $@

@@ -1,14 +1,12 @@
 """`order-import`, or `python -m order_import`: the command line, with the dev tools if present."""
 
+from importlib import import_module
 from importlib.util import find_spec
 
-from order_import.cli.app import app, main
+from order_import.cli.app import main
 
 if find_spec("order_import.devtools"):  # not in the image
-    from order_import.devtools.commands import contract, up
-
-    app.command()(up)
-    app.command()(contract)
+    import_module("order_import.devtools.commands")
 
 __all__ = ["main"]
 

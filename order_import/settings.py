@@ -41,56 +41,90 @@ class Settings(BaseSettings):
     """All settings. The defaults are for servers on this machine."""
 
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_ignore_empty=True, hide_input_in_errors=True, extra="ignore"
+        env_prefix=PREFIX,
+        env_ignore_empty=True,
+        hide_input_in_errors=True,
+        extra="ignore",
+        use_attribute_docstrings=True,
     )
 
     kafka_bootstrap_servers: Annotated[str, AfterValidator(_server_list)] = "127.0.0.1:9092"
+    """Kafka's addresses as `host:port`, separated by commas."""
     kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    """How to connect to Kafka: with or without TLS, with or without signing in."""
     kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"] = (
         "SCRAM-SHA-512"
     )
+    """How to sign in to Kafka; used with the two `SASL_…` protocols."""
     kafka_sasl_username: str | None = None
+    """The user name. Needs the password too."""
     kafka_sasl_password: SecretStr | None = None
+    """The password. Needs the user name too."""
     kafka_sasl_token_file: Path | None = None
+    """A file that contains the token for `OAUTHBEARER`. Set this or the token command."""
     kafka_sasl_token_command: str | None = None
+    """A command that prints the token for `OAUTHBEARER`. Set this or the token file."""
     kafka_ssl_ca_file: Path | None = None
+    """The certificate authorities to trust. Without it, the machine's own are trusted."""
     kafka_ssl_cert_file: Path | None = None
+    """The client certificate."""
     kafka_ssl_key_file: Path | None = None
+    """The key of the client certificate."""
 
     mongo_url: SecretStr = SecretStr("mongodb://127.0.0.1:27017/?replicaSet=rs0")
+    """MongoDB's address. It must be a replica set of version 8.0 or newer."""
     mongo_database: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,63}$")] = (
         "order_import"
     )
+    """The database's name."""
     mongo_driver: Driver = Driver.MOTOR
+    """The MongoDB driver; see decision 0008 for why there are two."""
     mongo_tls: bool = False
+    """Whether to connect to MongoDB over TLS."""
     mongo_tls_ca_file: Path | None = None
+    """The certificate authorities to trust. Without it, the machine's own are trusted."""
     mongo_tls_cert_key_file: Path | None = None
+    """The client certificate and its key, in one file."""
 
     topic_prefix: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{0,64}$")] = ""
+    """Text in front of the name of every topic and of the consumer group."""
     topic_partitions: int = Field(default=4, ge=1, le=512)
+    """The number of partitions of the topics that `init` creates."""
     topic_replication_factor: int = Field(default=1, ge=1, le=7)
+    """The replication factor of the topics that `init` creates."""
     consumer_group: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,64}$")] = (
         "order-import"
     )
-    sync_interval: float = Field(default=300, ge=1, description="Seconds between syncs")
-    batch_size: int = Field(default=1000, ge=1, le=5000, description="Messages per transaction")
-    session_timeout: float = Field(default=6, ge=6, le=30, description="Seconds")
+    """The workers' consumer group."""
+    sync_interval: float = Field(default=300, ge=1)
+    """Seconds between two syncs. A sync checks all blocked orders again."""
+    batch_size: int = Field(default=1000, ge=1, le=5000)
+    """The maximum number of messages in a transaction."""
+    session_timeout: float = Field(default=6, ge=6, le=30)
+    """Seconds after which Kafka gives a lost worker's partitions to others."""
 
-    stall_seconds: float = Field(
-        default=300, ge=5, description="Seconds without progress after which a worker ends itself"
-    )
+    stall_seconds: float = Field(default=300, ge=5)
+    """Seconds without progress after which a worker exits, so that it is restarted."""
     worker_health_host: str = "127.0.0.1"
+    """The address on which a worker answers `/healthz` and `/readyz`."""
     worker_health_port: int | None = Field(default=None, ge=1, le=65535)
+    """The port on which a worker answers `/healthz` and `/readyz`. Not served if unset."""
 
     console_host: str = "127.0.0.1"
+    """The address the console listens on."""
     console_port: int = Field(default=8080, ge=1, le=65535)
+    """The port the console listens on."""
     console_users_file: Path | None = None
+    """The file of console users. Required if the console listens beyond this machine."""
     console_public_url: (
         Annotated[str, StringConstraints(pattern=r"^https?://[^/\s]+/?$")] | None
     ) = None
+    """The console's address as people reach it through a proxy."""
 
     log_format: Literal["auto", "console", "json"] = "auto"
+    """The form of log lines. `auto` is `console` on a terminal and `json` otherwise."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """The lowest level that is logged."""
 
     @classmethod
     def settings_customise_sources(

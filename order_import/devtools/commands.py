@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from order_import.cli.app import app
 from order_import.cli.context import DATA_DIR_VARIABLE, CommandRefused, default_data_dir, run
 from order_import.cli.output import print_json, stdout
 from order_import.devtools.contract.document import ASYNCAPI, contract_files
@@ -14,6 +15,7 @@ from order_import.devtools.up import UpOptions, run_up
 from order_import.settings import load_settings
 
 
+@app.command()
 def up(
     demo: Annotated[
         bool, typer.Option("--demo", help="Feed two stores with a day of sample orders.")
@@ -47,6 +49,7 @@ def up(
         raise CommandRefused(str(error)) from error
 
 
+@app.command()
 def contract(
     output: Annotated[
         Path | None,

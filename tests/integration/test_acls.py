@@ -34,11 +34,11 @@ READ, WRITE, DESCRIBE, DESCRIBE_CONFIGS = 3, 4, 8, 10
 LITERAL, ALLOW = 3, 3
 USERS = {
     "the worker": "worker",
-    "the console, and who runs commands": "operator",
+    "the console and people who run commands": "operator",
     "Amazon's side": "amazon",
     "the catalog's side": "catalog",
     "Commerce": "commerce",
-    "whoever else reads events": "reader",
+    "other readers of events": "reader",
 }
 ALL = [topic.name for topic in TOPICS]
 
