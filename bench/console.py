@@ -22,7 +22,7 @@ from order_import.console.context import open_context
 from order_import.devtools.embedded.servers import EmbeddedServers
 from order_import.operations.install import create_topics
 from order_import.settings import Settings
-from order_import.worker import collect_less_often
+from order_import.worker import tune_gc
 from storage.documents.values import Document
 from streams.clock import now
 
@@ -72,7 +72,7 @@ async def run(directory: Path, count: int, rounds: int) -> None:
 async def _measure(settings: Settings, newest: Document, rounds: int) -> None:
     async with open_context(settings, Access(None, frozenset(), secure=False)) as context:
         transport = httpx.ASGITransport(build_app(context))
-        collect_less_often()
+        tune_gc()
         async with httpx.AsyncClient(transport=transport, base_url="http://console") as client:
             found = []
             for name, path in (await _pages(client, newest)).items():

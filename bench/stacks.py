@@ -144,7 +144,7 @@ def _part_in_streams(function: str, name: str) -> str | None:
     match name:
         case "messages.py":
             return "encode" if function in {"encode", "_event_headers", "_trace"} else "decide"
-        case "publisher.py" | "tail.py":
+        case "publisher.py":
             return "publish"
         case "transport.py":
             return "Faust"

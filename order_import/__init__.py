@@ -1,1 +1,1 @@
-"""The program: settings, wiring, command line and embedded servers."""
+"""The program: settings, the worker process, operations, command line, console and dev tools."""

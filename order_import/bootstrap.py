@@ -1,9 +1,9 @@
-"""The clients of Kafka and MongoDB, with what the settings say of encryption and identity."""
+"""Create the clients of Kafka and MongoDB, with the settings' encryption and credentials."""
 
 import asyncio
 import ssl
-from collections.abc import Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from functools import partial
 from typing import Any
 
@@ -11,33 +11,38 @@ import aiokafka.admin.client
 import aiokafka.client
 import faust
 from aiokafka import AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.conn import create_conn
 from aiokafka.errors import (
     AuthenticationFailedError,
+    KafkaConnectionError,
     KafkaError,
     SaslAuthenticationFailed,
     UnsupportedSaslMechanismError,
 )
 from aiokafka.protocol.metadata import MetadataRequest
 
+from models.errors import BrokerUnavailable
 from models.topics import MAX_PUBLISHED_BYTES, MAX_REQUEST_BYTES
+from order_import.errors import describe
 from order_import.kafka_token import TokenSource, TokenUnavailable
 from order_import.settings import Settings
 from storage.mongo.console import MongoConsoleState, open_console
 from storage.mongo.console_reader import MongoConsoleReader
 from storage.mongo.dead_letters import MongoDeadLetters, open_dead_letters
+from storage.mongo.driver import Driver
 from storage.mongo.orders import MongoReader, open_reader
 from storage.mongo.storage import MongoStorage, open_storage
 from streams.consumer import Consumer
 
-# A missing topic is for `init` to create. Unless it is told not to, a broker creates whatever it is
-# asked about, as its own defaults are: with one partition, and for a week.
-for _asking in (aiokafka.client, aiokafka.admin.client):
-    _asking.MetadataRequest = partial(MetadataRequest, allow_auto_topic_creation=False)
+# Only `init` creates topics. By default, a broker creates any topic that a client requests metadata
+# of, with the broker's own defaults: one partition, and a week of retention.
+for _module in (aiokafka.client, aiokafka.admin.client):
+    _module.MetadataRequest = partial(MetadataRequest, allow_auto_topic_creation=False)
 
 
 def kafka_options(settings: Settings) -> dict[str, Any]:
-    """Give what every aiokafka client is made with."""
+    """Return the connection options of every aiokafka client."""
     options: dict[str, Any] = {
         "bootstrap_servers": settings.kafka_bootstrap_servers,
         "security_protocol": settings.kafka_security_protocol,
@@ -55,12 +60,40 @@ def kafka_options(settings: Settings) -> dict[str, Any]:
 
 
 def group_of(settings: Settings) -> str:
-    """Return the consumer group that the workers of an installation share."""
+    """Return the consumer group that all workers of an installation share."""
     return settings.topic_prefix + settings.consumer_group
 
 
+@asynccontextmanager
+async def connect_admin(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
+    """Connect an admin client, and close it at the end.
+
+    Raises:
+        KafkaError: Kafka does not answer.
+    """
+    admin = AIOKafkaAdminClient(**kafka_options(settings), client_id="order-import-admin")
+    try:
+        await admin.start()
+        yield admin
+    finally:
+        await admin.close()
+
+
+@contextmanager
+def broker_errors() -> Iterator[None]:
+    """Raise `BrokerUnavailable` in place of the Kafka client's own errors."""
+    try:
+        yield
+    except TimeoutError as error:
+        raise BrokerUnavailable("no answer in time") from error
+    except KafkaConnectionError as error:
+        raise BrokerUnavailable("cannot connect") from error
+    except (KafkaError, OSError) as error:
+        raise BrokerUnavailable(describe(error)) from error
+
+
 def new_producer(settings: Settings) -> AIOKafkaProducer:
-    """Give an idempotent producer that waits for all replicas."""
+    """Return an idempotent producer that waits for all replicas."""
     return AIOKafkaProducer(
         **kafka_options(settings),
         client_id="order-import",
@@ -74,12 +107,12 @@ def new_producer(settings: Settings) -> AIOKafkaProducer:
 
 
 def new_consumer(settings: Settings, topics: Sequence[str]) -> Consumer:
-    """Give a consumer of all partitions, that belongs to no group and commits nothing."""
+    """Return a consumer of all partitions that joins no group and commits no offsets."""
     return Consumer(*topics, **kafka_options(settings), client_id="order-import-reader")
 
 
 def faust_credentials(settings: Settings) -> Any:
-    """Give Faust's form of the same: without a TLS context Faust would fall back to plain text."""
+    """Return the credentials for Faust, which falls back to plain text without a TLS context."""
     context = _ssl_context(settings)
     match settings.kafka_security_protocol:
         case "PLAINTEXT":
@@ -98,45 +131,29 @@ def faust_credentials(settings: Settings) -> Any:
 
 
 def connect_storage(settings: Settings) -> AbstractAsyncContextManager[MongoStorage]:
-    """Give the database's storage, closed at the end."""
-    return open_storage(
-        settings.mongo_url.get_secret_value(),
-        settings.mongo_database,
-        settings.mongo_driver,
-        **_mongo_options(settings),
-    )
+    """Open the worker's storage, and close it at the end."""
+    return open_storage(*_database(settings), **_mongo_options(settings))
 
 
 def connect_reader(settings: Settings) -> AbstractAsyncContextManager[MongoReader]:
-    """Give the database's reader, closed at the end."""
-    return open_reader(
-        settings.mongo_url.get_secret_value(),
-        settings.mongo_database,
-        settings.mongo_driver,
-        **_mongo_options(settings),
-    )
+    """Open the operators' reader, and close it at the end."""
+    return open_reader(*_database(settings), **_mongo_options(settings))
 
 
 def connect_dead_letters(settings: Settings) -> AbstractAsyncContextManager[MongoDeadLetters]:
-    """Give the database's dead letters, closed at the end."""
-    return open_dead_letters(
-        settings.mongo_url.get_secret_value(),
-        settings.mongo_database,
-        settings.mongo_driver,
-        **_mongo_options(settings),
-    )
+    """Open the dead letters, and close them at the end."""
+    return open_dead_letters(*_database(settings), **_mongo_options(settings))
 
 
 def connect_console(
     settings: Settings,
 ) -> AbstractAsyncContextManager[tuple[MongoConsoleReader, MongoConsoleState]]:
-    """Give the console's questions and its own collections, closed at the end."""
-    return open_console(
-        settings.mongo_url.get_secret_value(),
-        settings.mongo_database,
-        settings.mongo_driver,
-        **_mongo_options(settings),
-    )
+    """Open the console's queries and its own collections, and close them at the end."""
+    return open_console(*_database(settings), **_mongo_options(settings))
+
+
+def _database(settings: Settings) -> tuple[str, str, Driver]:
+    return settings.mongo_url.get_secret_value(), settings.mongo_database, settings.mongo_driver
 
 
 def _password(settings: Settings) -> str | None:
@@ -169,37 +186,33 @@ def _ssl_context(settings: Settings) -> ssl.SSLContext | None:
     return context
 
 
-_WITHIN = 10.0
-
-
+_TIMEOUT = 10.0
 _REFUSED = "it refuses these credentials"
-
-
-_CERTIFICATE = {
+_CERTIFICATE_ERRORS = {
     9: "the broker's certificate is not valid yet",
     10: "the broker's certificate has expired",
-    18: "the broker's certificate is signed by itself and not trusted",
-    19: "the broker's certificate is of an authority that is not trusted",
-    20: "the broker's certificate is of an authority that is not trusted",
+    18: "the broker's certificate is self-signed and not trusted",
+    19: "the broker's certificate is from an untrusted authority",
+    20: "the broker's certificate is from an untrusted authority",
     62: "the broker's certificate is for another host name",
     64: "the broker's certificate is for another IP address",
 }
-"""What OpenSSL's codes of a refused certificate mean."""
+"""Descriptions of OpenSSL's codes for a rejected certificate."""
 
 
 async def why_unreachable(settings: Settings) -> str | None:
-    """Return in one line what stands between us and the first server; None if it answers."""
+    """Return in one line why the first Kafka server cannot be used; None if it answers."""
     host, _, port = settings.kafka_bootstrap_servers.split(",")[0].strip().rpartition(":")
     options = kafka_options(settings)
     del options["bootstrap_servers"]
     try:
-        async with asyncio.timeout(_WITHIN):
+        async with asyncio.timeout(_TIMEOUT):
             connection = await create_conn(host.strip("[]"), int(port), **options)
     except TokenUnavailable as error:
         return str(error)
     except ssl.SSLCertVerificationError as error:
-        refused = "the broker's certificate is not accepted"
-        return _CERTIFICATE.get(error.verify_code, refused)
+        rejected = "the broker's certificate is not accepted"
+        return _CERTIFICATE_ERRORS.get(error.verify_code, rejected)
     except ssl.SSLError:
         return "TLS failed: does the broker speak TLS there, and does it accept our certificate?"
     except UnsupportedSaslMechanismError:
@@ -209,15 +222,15 @@ async def why_unreachable(settings: Settings) -> str | None:
     except TimeoutError:
         return "no answer in time"
     except ConnectionRefusedError:
-        return "nobody listens there"
+        return "nothing listens there"
     except (KafkaError, OSError):
         protocol = settings.kafka_security_protocol
-        return f"it closes the connection: is {protocol} what it speaks there?"
+        return f"it closes the connection: does it speak {protocol} there?"
     try:
-        async with asyncio.timeout(_WITHIN):
-            # Of a token that is refused the client learns nothing but that the next answer is void.
-            answer = await connection.send(MetadataRequest([]))
-            return None if answer.brokers else _REFUSED
+        async with asyncio.timeout(_TIMEOUT):
+            # If a token is rejected, the only sign is that the next response is empty.
+            response = await connection.send(MetadataRequest([]))
+            return None if response.brokers else _REFUSED
     except (KafkaError, OSError, TimeoutError):
         return _REFUSED
     finally:

@@ -1,7 +1,7 @@
-"""What of an error may be shown: its type, its code, where it was met, and words of our own.
+"""Describe errors without personal data: by type, code, place, and this program's own messages.
 
-An exception's text can have anything in it: drivers quote documents, codecs quote bytes, Python
-quotes keys. Only exceptions that this program defines are written by it.
+The text of a foreign exception can contain anything: drivers quote documents, codecs quote bytes,
+Python quotes keys. Only the messages of exceptions defined in this program are safe.
 """
 
 import os
@@ -10,48 +10,46 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from aiokafka.errors import (
-    KafkaError,
-)
+from aiokafka.errors import KafkaError
 
 import order_import
 
 _ROOT = Path(order_import.__file__).parents[1]
 _OURS = frozenset({"models", "handlers", "storage", "streams", "order_import"})
-_MOST_FRAMES = 8
-_MOST_CAUSES = 4
+_MAX_FRAMES = 8
+_MAX_CAUSES = 4
 
 
 def describe(error: BaseException) -> str:
-    """Return one line that says what went wrong, and nothing of what it went wrong with."""
+    """Return one line that says what went wrong, without any data it went wrong with."""
     if _is_ours(error):
         return str(error) or type(error).__name__
     name = type(error).__name__
     if isinstance(error, KafkaError):
-        code = getattr(error, "errno", None)  # only what a broker answered has one
+        code = getattr(error, "errno", None)  # only errors returned by a broker have one
         return f"{name} ({code})" if isinstance(code, int) else name
     if isinstance(error, OSError) and error.errno is not None:
         return f"{name}: {os.strerror(error.errno)}"
     return name
 
 
-def places_of(error: BaseException) -> list[str]:
-    """Return the last places in this program that an error came through."""
-    return list(_places(error.__traceback__))[-_MOST_FRAMES:]
+def list_places(error: BaseException) -> list[str]:
+    """Return the last places in this program that an error passed through."""
+    return list(_places(error.__traceback__))[-_MAX_FRAMES:]
 
 
 def error_fields(error: BaseException) -> dict[str, Any]:
-    """Return what a log line has of an error.
+    """Return the fields of a log line about an error.
 
-    `error` is its type, `reason` is as `describe` gives it, `at` are the last places in this
-    program it came through, and `causes` what led to it, outermost first.
+    `error` is its type, `reason` its description, `at` the last places in this program it passed
+    through, and `causes` the errors that led to it, outermost first.
     """
-    causes = [f"{describe(one)} at {_last_place(one)}" for one in _causes(error)]
+    causes = [f"{describe(cause)} at {_last_place(cause)}" for cause in _causes(error)]
     return {
         "error": type(error).__name__,
         "reason": describe(error),
-        "at": places_of(error),
-        **({"causes": causes[:_MOST_CAUSES]} if causes else {}),
+        "at": list_places(error),
+        **({"causes": causes[:_MAX_CAUSES]} if causes else {}),
     }
 
 
@@ -60,13 +58,13 @@ def _is_ours(error: BaseException) -> bool:
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """Yield what an error came of, also what `from None` keeps out of a traceback."""
+    """Yield the causes of an error, including those that `from None` hides in a traceback."""
     seen = {id(error)}
     waiting = [error]
     while waiting:
-        one = waiting.pop(0)
-        inner = list(one.exceptions) if isinstance(one, BaseExceptionGroup) else []
-        for cause in (*inner, one.__cause__, one.__context__):
+        effect = waiting.pop(0)
+        inner = list(effect.exceptions) if isinstance(effect, BaseExceptionGroup) else []
+        for cause in (*inner, effect.__cause__, effect.__context__):
             if cause is not None and id(cause) not in seen:
                 seen.add(id(cause))
                 waiting.append(cause)

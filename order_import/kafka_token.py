@@ -1,9 +1,9 @@
 """Tokens for Kafka (SASL OAUTHBEARER): from a file, or from a command that prints one.
 
-Whoever issues tokens is outside: a sidecar that writes a file, or a command such as one that signs
-for MSK with the machine's own role. A token is asked for anew before it ends, so that a new
-connection always has one that is valid; brokers that end connections with their token are
-connected to again.
+Tokens are issued outside this program: by a sidecar that writes a file, or by a command, for
+example one that signs for MSK with the machine's role. A token is renewed before it expires, so a
+new connection always has a valid one. If a broker closes a connection when its token expires, the
+client reconnects.
 """
 
 import asyncio
@@ -22,41 +22,41 @@ from typing_extensions import override
 log = structlog.get_logger(__name__)
 
 COMMAND_SECONDS = 30.0
-"""How long a command may take to print a token."""
+"""Time limit for the command that prints a token."""
 _SPARE = 0.2
-"""Which part of a token's life is left when the next one is asked for."""
+"""The fraction of a token's lifetime that is left when it is renewed."""
 _MAX_CHARACTERS = 64 * 1024
 
 
 class TokenUnavailable(KafkaConnectionError):  # type: ignore[misc]  # noqa: N818 - aiokafka has no types; a state of the world
-    """There is no token. The message says why, and nothing of what was read."""
+    """No token is available. The message says why, and quotes nothing that was read."""
 
 
 class TokenSource(AbstractTokenProvider):  # type: ignore[misc]  # aiokafka has no types
-    """Gives Kafka's clients a token, and keeps it while it is good."""
+    """Provides Kafka clients with a token, and caches it while it is valid."""
 
     def __init__(self, file: Path | None, command: str | None) -> None:
         self._file = file
         self._command = command
         self._token = ""
-        self._good_until = 0.0
-        self._asking = asyncio.Lock()
+        self._valid_until = 0.0
+        self._renewing = asyncio.Lock()
 
     @override
     async def token(self) -> str:
-        """Return a token, a new one when the last one is about to end.
+        """Return a token; a new one if the last one is about to expire.
 
         Raises:
-            TokenUnavailable: The file cannot be read, the command failed, or neither has a token.
+            TokenUnavailable: The file cannot be read, the command failed, or it printed no token.
         """
-        async with self._asking:
-            if time.time() >= self._good_until:
+        async with self._renewing:
+            if time.time() >= self._valid_until:
                 try:
-                    self._token = _checked(await self._read())
+                    self._token = _check(await self._read())
                 except TokenUnavailable as error:
                     log.warning("kafka-token-unavailable", reason=str(error))
                     raise
-                self._good_until = _good_until(self._token, time.time())
+                self._valid_until = _expiry(self._token, time.time())
             return self._token
 
     async def _read(self) -> str:
@@ -67,10 +67,10 @@ class TokenSource(AbstractTokenProvider):  # type: ignore[misc]  # aiokafka has 
                 raise TokenUnavailable(
                     f"the token file cannot be read: {type(error).__name__}"
                 ) from None
-        return await _output_of(self._command or "")
+        return await _run(self._command or "")
 
 
-async def _output_of(command: str) -> str:
+async def _run(command: str) -> str:
     try:
         process = await asyncio.create_subprocess_exec(
             *shlex.split(command),
@@ -94,15 +94,15 @@ async def _output_of(command: str) -> str:
     return output.decode("ascii", errors="replace")
 
 
-def _checked(text: str) -> str:
+def _check(text: str) -> str:
     token = text.strip()
     if not token or len(token) > _MAX_CHARACTERS or not (token.isascii() and token.isprintable()):
         raise TokenUnavailable("expected one token, in printable ASCII, and nothing else")
     return token
 
 
-def _good_until(token: str, now: float) -> float:
-    """Return until when to use a token: most of its life if it says when it ends, else once."""
+def _expiry(token: str, now: float) -> float:
+    """Return until when to use a token: most of its lifetime, or once if it names no expiry."""
     try:
         body = token.split(".")[1]
         claims = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))

@@ -1,4 +1,4 @@
-"""The heartbeat: a thread that ends the process when its event loop does not run any more."""
+"""Detect a worker that no longer makes progress: a stalled partition, or a blocked event loop."""
 
 import asyncio
 import os
@@ -19,11 +19,105 @@ from streams.assignment import PartitionAssignment
 from streams.watchdog import Stall, Watchdog
 
 log = structlog.get_logger(__name__)
+
 BEAT_SECONDS = 1.0
+LONGEST_PAUSE = 10.0
+_TIMEOUT = 10.0
+
+
+class Stalled(Exception):  # noqa: N818 - a state of the world, not a mistake
+    """The worker makes no progress: a new process has to take over."""
+
+
+class WorkerWatch:
+    """Checks the processors against the ends of their logs, over a connection of its own."""
+
+    def __init__(self, settings: Settings, partition_assignment: PartitionAssignment) -> None:
+        self._settings = settings
+        self._processors = partition_assignment
+        self._ends: Mapping[TopicPartition, int] = {}
+
+    @property
+    def partitions(self) -> int:
+        """How many partitions this worker has."""
+        return len(self._processors.progress())
+
+    @property
+    def lag(self) -> int:
+        """How many messages of its partitions are undecided."""
+        return sum(
+            max(0, self._ends.get(source, 0) - now.committed_offset)
+            for source, now in self._processors.progress().items()
+        )
+
+    async def run(self) -> None:
+        """Watch until canceled.
+
+        Raises:
+            Stalled: A partition makes no progress.
+        """
+        seconds = self._settings.stall_seconds
+        watchdog = Watchdog(seconds)
+        async with AsyncExitStack() as stack:
+            consumer: AIOKafkaConsumer | None = None
+            while True:
+                progress = self._processors.progress()
+                with suppress(KafkaError, TimeoutError, OSError):
+                    if consumer is None:
+                        consumer = await self._connect(stack)
+                    self._ends = await _ends(consumer, progress.keys())
+                since = self._processors.assigning_since
+                if since is not None and time.monotonic() - since > seconds:
+                    raise Stalled("partitions were assigned, but not claimed")
+                for stall in watchdog.check(progress, self._ends, time.monotonic()):
+                    if not stall.is_unread or await self._has_unread(stall):
+                        raise Stalled(str(stall))
+                await asyncio.sleep(min(LONGEST_PAUSE, seconds / 5))
+
+    async def _connect(self, stack: AsyncExitStack) -> AIOKafkaConsumer:
+        consumer = new_consumer(self._settings, ())
+        try:
+            await asyncio.wait_for(consumer.start(), _TIMEOUT)
+        except BaseException:
+            await consumer.stop()
+            raise
+        stack.push_async_callback(consumer.stop)
+        return consumer
+
+    async def _has_unread(self, stall: Stall) -> bool:
+        """Return whether a second consumer receives a message there."""
+        consumer = new_consumer(self._settings, ())
+        partition = KafkaPartition(*stall.source)
+        try:
+            async with asyncio.timeout(_TIMEOUT):
+                await consumer.start()
+                consumer.assign([partition])
+                consumer.seek(partition, stall.progress.received_offset)
+                return bool(await consumer.getmany(timeout_ms=2_000, max_records=1))
+        except (KafkaError, TimeoutError, OSError):
+            return False  # then the problem is Kafka's
+        finally:
+            with suppress(KafkaError, TimeoutError):
+                await asyncio.wait_for(consumer.stop(), _TIMEOUT)
+
+
+async def _ends(
+    consumer: AIOKafkaConsumer, sources: Collection[TopicPartition]
+) -> dict[TopicPartition, int]:
+    partitions = [KafkaPartition(*source) for source in sources]
+    async with asyncio.timeout(_TIMEOUT):
+        ends = await consumer.end_offsets(partitions) if partitions else {}
+    return {TopicPartition(*partition): end for partition, end in ends.items()}
 
 
 async def beat(seconds: float, status: int, end: Callable[[int], None] = os._exit) -> None:
-    """Beat for as long as it is not cancelled; without a beat for so long, end with that status."""
+    """Beat until canceled; a thread ends the process if the beat stops for some seconds.
+
+    Args:
+        seconds: How long the beat may stop, because the event loop is blocked.
+        status: The exit status of the process then.
+        end: Ends the process.
+    """
     last = [time.monotonic()]
     stopped = threading.Event()
 
@@ -42,119 +136,3 @@ async def beat(seconds: float, status: int, end: Callable[[int], None] = os._exi
             await asyncio.sleep(BEAT_SECONDS)
     finally:
         stopped.set()
-
-
-_FIRST_PAUSE = 10.0
-_LONGEST_PAUSE = 300.0
-
-
-class Reminder:
-    """Of one thing that is so; time is the machine's, in seconds."""
-
-    def __init__(self) -> None:
-        self._began = time.monotonic()
-        self._next = self._began
-        self._pause = _FIRST_PAUSE
-
-    @property
-    def seconds(self) -> int:
-        """How long it has been so."""
-        return round(time.monotonic() - self._began)
-
-    def is_due(self) -> bool:
-        """Return whether it is time to say it, and wait longer for the next time."""
-        now = time.monotonic()
-        if now < self._next:
-            return False
-        self._next = now + self._pause
-        self._pause = min(2 * self._pause, _LONGEST_PAUSE)
-        return True
-
-
-LONGEST_PAUSE = 10.0
-_ANSWERS_WITHIN = 10.0
-
-
-class Stalled(Exception):  # noqa: N818 - a state of the world, not a mistake
-    """Work stands still: a new process is to take it up."""
-
-
-class WorkerWatch:
-    """Looks at the processors, and at the ends of their logs by a connection of its own."""
-
-    def __init__(self, settings: Settings, partition_assignment: PartitionAssignment) -> None:
-        self._settings = settings
-        self._processors = partition_assignment
-        self._ends: Mapping[TopicPartition, int] = {}
-
-    @property
-    def partitions(self) -> int:
-        """How many partitions this worker has."""
-        return len(self._processors.progress())
-
-    @property
-    def lag(self) -> int:
-        """How many messages of its partitions are not decided yet."""
-        return sum(
-            max(0, self._ends.get(source, 0) - now.committed_offset)
-            for source, now in self._processors.progress().items()
-        )
-
-    async def run(self) -> None:
-        """Watch for ever.
-
-        Raises:
-            Stalled: A partition stands still.
-        """
-        seconds = self._settings.stall_seconds
-        watchdog = Watchdog(seconds)
-        async with AsyncExitStack() as stack:
-            consumer: AIOKafkaConsumer | None = None
-            while True:
-                progress = self._processors.progress()
-                with suppress(KafkaError, TimeoutError, OSError):
-                    if consumer is None:
-                        consumer = await self._connect(stack)
-                    self._ends = await _ends(consumer, progress.keys())
-                since = self._processors.assigning_since
-                if since is not None and time.monotonic() - since > seconds:
-                    raise Stalled("partitions were assigned, and are not taken up")
-                for stall in watchdog.look(progress, self._ends, time.monotonic()):
-                    if not stall.is_unread or await self._has_unread(stall):
-                        raise Stalled(str(stall))
-                await asyncio.sleep(min(LONGEST_PAUSE, seconds / 5))
-
-    async def _connect(self, stack: AsyncExitStack) -> AIOKafkaConsumer:
-        consumer = new_consumer(self._settings, ())
-        try:
-            await asyncio.wait_for(consumer.start(), _ANSWERS_WITHIN)
-        except BaseException:
-            await consumer.stop()
-            raise
-        stack.push_async_callback(consumer.stop)
-        return consumer
-
-    async def _has_unread(self, stall: Stall) -> bool:
-        """Say whether there is a message that another reader is given."""
-        consumer = new_consumer(self._settings, ())
-        partition = KafkaPartition(*stall.source)
-        try:
-            async with asyncio.timeout(_ANSWERS_WITHIN):
-                await consumer.start()
-                consumer.assign([partition])
-                consumer.seek(partition, stall.progress.received_offset)
-                return bool(await consumer.getmany(timeout_ms=2_000, max_records=1))
-        except (KafkaError, TimeoutError, OSError):
-            return False  # then it is Kafka that stands
-        finally:
-            with suppress(KafkaError, TimeoutError):
-                await asyncio.wait_for(consumer.stop(), _ANSWERS_WITHIN)
-
-
-async def _ends(
-    consumer: AIOKafkaConsumer, sources: Collection[TopicPartition]
-) -> dict[TopicPartition, int]:
-    partitions = [KafkaPartition(*source) for source in sources]
-    async with asyncio.timeout(_ANSWERS_WITHIN):
-        found = await consumer.end_offsets(partitions) if partitions else {}
-    return {TopicPartition(*partition): end for partition, end in found.items()}

@@ -1,8 +1,8 @@
-"""Logging: one line per event, JSON if nobody is watching. No payload, no buyer, no secret.
+"""Logging: one line per event, as JSON unless on a terminal. No payload, no buyer, no secret.
 
-Nothing but this module writes to a worker's or a console's standard error. Of a library's line
-only the text that stands in the library's source is shown, with numbers filled in; of an error
-what `order_import.errors` lets through.
+Only this module writes to the standard error of a worker or a console. A line of a library is
+shown only as far as its text is a constant in the library's source, with numbers filled in. Of an
+error, a line has the fields of `order_import.errors`.
 """
 
 import io
@@ -21,30 +21,30 @@ from order_import.errors import error_fields
 from order_import.settings import Settings
 
 _LIBRARIES = ("aiokafka", "faust", "mode", "pymongo", "motor")
-_LONGEST = 500
-_MOST_VALUES = 50
-_DEEPEST = 4
-_SHORTEST = 8
-_FRAMES = 40
-"""How far up the stack the writer of a line is looked for."""
-_PASSED_THROUGH = frozenset({"logging", "structlog", "order_import"})
+_MAX_TEXT = 500
+_MAX_VALUES = 50
+_MAX_DEPTH = 4
+_MIN_CONSTANT = 8
+_MAX_FRAMES = 40
+"""How far up the stack to look for the writer of a line."""
+_SKIPPED_MODULES = frozenset({"logging", "structlog", "order_import"})
 
 log = structlog.get_logger(__name__)
 
 
 @contextmanager
 def logging_to_stderr(settings: Settings) -> Iterator[None]:
-    """Send this program's, Faust's and the drivers' logs the same way, to standard error.
+    """Send the logs of this program, of Faust and of the drivers to standard error.
 
-    What else is written there meanwhile is withheld: libraries print tracebacks.
+    All other output to standard error is withheld meanwhile, because libraries print tracebacks.
     """
     stream = sys.stderr
     as_json = settings.log_format == "json" or (
         settings.log_format == "auto" and not stream.isatty()
     )
     _configure(stream, settings.log_level, as_json=as_json)
-    # A debug record that is made and thrown away costs as much as one that is read, and Faust
-    # logs whole messages below warning.
+    # Creating a debug record costs as much as writing it, and Faust logs entire messages below
+    # warning.
     for name in _LIBRARIES:
         logging.getLogger(name).setLevel(logging.WARNING)
     with redirect_stderr(_Withheld()):
@@ -52,21 +52,21 @@ def logging_to_stderr(settings: Settings) -> Iterator[None]:
 
 
 def withhold_texts() -> None:
-    """Have a command show of what nobody is there to meet only what may be shown of it.
+    """Log uncaught errors of a command without the texts of foreign exceptions.
 
-    These are errors in threads, in finalizers, and in tasks that nobody waits for.
+    These are errors in threads, in finalizers, and in tasks that nothing awaits.
     """
 
-    def of_thread(args: threading.ExceptHookArgs) -> None:
+    def log_thread_error(args: threading.ExceptHookArgs) -> None:
         if args.exc_value is not None:
             log.error("thread-broken", **error_fields(args.exc_value))
 
-    def unraisable(args: "sys.UnraisableHookArgs") -> None:
+    def log_ignored_error(args: "sys.UnraisableHookArgs") -> None:
         if args.exc_value is not None:
             log.error("error-ignored", **error_fields(args.exc_value))
 
-    threading.excepthook = of_thread
-    sys.unraisablehook = unraisable
+    threading.excepthook = log_thread_error
+    sys.unraisablehook = log_ignored_error
     _configure(sys.stderr, "error", as_json=False)
 
 
@@ -91,11 +91,11 @@ def _configure(stream: Any, level: str, *, as_json: bool) -> None:
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
             processors=[
-                _only_what_may_be_shown,
+                _sanitize,
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 renderer,
             ],
-            # Filling a record's text in would run whatever its arguments have for `__str__`.
+            # Formatting a record would call `__str__` of its arguments.
             use_get_message=False,
             pass_foreign_args=True,
         )
@@ -107,7 +107,7 @@ def _configure(stream: Any, level: str, *, as_json: bool) -> None:
 
 
 class _Handler(logging.StreamHandler[Any]):
-    """Writes lines; about one that cannot be written it says no more than that."""
+    """Writes lines; if one cannot be written, it reports only that."""
 
     @override
     def handleError(self, record: logging.LogRecord) -> None:
@@ -116,16 +116,16 @@ class _Handler(logging.StreamHandler[Any]):
 
 
 class _Withheld(io.TextIOBase):
-    """Standard error to all others: tells once that something was written there, and not what."""
+    """Standard error of all other code: logs once that something was written, but not the text."""
 
     def __init__(self) -> None:
-        self._is_told = False
+        self._is_logged = False
 
     @override
     def write(self, text: str, /) -> int:
-        if text.strip() and not self._is_told:
-            self._is_told = True
-            log.warning("output-withheld", remedy="none: see what is logged beside it")
+        if text.strip() and not self._is_logged:
+            self._is_logged = True
+            log.warning("output-withheld", remedy="none: see the log lines around this one")
         return len(text)
 
     @override
@@ -133,24 +133,22 @@ class _Withheld(io.TextIOBase):
         return True
 
 
-def _only_what_may_be_shown(
-    _: Any, __: str, event: MutableMapping[str, Any]
-) -> MutableMapping[str, Any]:
-    """Make of an event what may be shown of it: structlog's last processor before rendering."""
+def _sanitize(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Reduce an event to safe fields: structlog's last processor before rendering."""
     record: logging.LogRecord = event["_record"]
     meta = {name: event.pop(name) for name in ("_record", "_from_structlog")}
-    error = _error_of(event.pop("exc_info", None) or record.exc_info)
+    error = _get_error(event.pop("exc_info", None) or record.exc_info)
     event.pop("stack_info", None)
     args = event.pop("positional_args", ())
     if not meta["_from_structlog"]:
         event["event"] = _source_text(record, args)
-    shown = {name: _shown(value) for name, value in event.items()}
+    safe = {name: _plain(value) for name, value in event.items()}
     if error is not None:
-        shown |= error_fields(error)
-    return shown | meta
+        safe |= error_fields(error)
+    return safe | meta
 
 
-def _error_of(exc_info: Any) -> BaseException | None:
+def _get_error(exc_info: Any) -> BaseException | None:
     match exc_info:
         case BaseException():
             return exc_info
@@ -162,58 +160,58 @@ def _error_of(exc_info: Any) -> BaseException | None:
             return None
 
 
-def _shown(value: object, depth: int = 0) -> object:
-    """Return a value as a line may have it: plain, not too long, and no object's own text."""
+def _plain(value: object, depth: int = 0) -> object:
+    """Return a plain value of limited length; of other objects, only the type."""
     match value:
         case None | bool() | int() | float():
             return value
         case str():
-            return value if len(value) <= _LONGEST else f"{value[:_LONGEST]}… ({len(value)})"
+            return value if len(value) <= _MAX_TEXT else f"{value[:_MAX_TEXT]}… ({len(value)})"
         case BaseException():
             return type(value).__name__
-        case Mapping() if depth < _DEEPEST:
-            some = list(value.items())[:_MOST_VALUES]
-            return {str(_shown(name, depth + 1)): _shown(one, depth + 1) for name, one in some}
-        case list() | tuple() | set() | frozenset() if depth < _DEEPEST:
-            return [_shown(one, depth + 1) for one in list(value)[:_MOST_VALUES]]
+        case Mapping() if depth < _MAX_DEPTH:
+            items = list(value.items())[:_MAX_VALUES]
+            return {str(_plain(name, depth + 1)): _plain(item, depth + 1) for name, item in items}
+        case list() | tuple() | set() | frozenset() if depth < _MAX_DEPTH:
+            return [_plain(item, depth + 1) for item in list(value)[:_MAX_VALUES]]
         case _:
             return f"<{type(value).__name__}>"
 
 
 def _source_text(record: logging.LogRecord, args: Any) -> str:
-    """Return a library's line as far as it stands in the library's source.
+    """Return a library's line as far as it is a constant in the library's source.
 
-    What was put together before it was handed over, and what it is to be filled in with, is left
-    out; the line then says where it was written.
+    Text that was formatted before logging, and arguments other than numbers, are left out; the
+    line then names the place in the source.
     """
     where = f"{record.module}:{record.lineno}"
-    found = _constant(str(record.msg))
-    if found is None:
+    template = _find_constant(str(record.msg))
+    if template is None:
         return f"a line of {record.name} ({where}), its text withheld"
     if not args:
-        return found
+        return template
     try:
-        return f"{found % _filled_in(args)} ({where})"
+        return f"{template % _numbers(args)} ({where})"
     except (TypeError, ValueError, KeyError):
-        return f"{found} ({where})"
+        return f"{template} ({where})"
 
 
-def _constant(text: str) -> str | None:
-    """Return the text, or the end of it, that is a constant of the code that wrote it.
+def _find_constant(text: str) -> str | None:
+    """Return the text, or its end, if it is a constant of the code that wrote it.
 
-    Some libraries put the name of a service before a line.
+    Some libraries prefix a line with the name of a service, so only the end is constant.
     """
     frame: FrameType | None = sys._getframe()  # noqa: SLF001 - a record does not tell the code
-    for _ in range(_FRAMES):
+    for _ in range(_MAX_FRAMES):
         if frame is None:
             break
         name = str(frame.f_globals.get("__name__", ""))
-        if name.partition(".")[0] not in _PASSED_THROUGH:
+        if name.partition(".")[0] not in _SKIPPED_MODULES:
             ends = [
-                one
-                for one in frame.f_code.co_consts
-                if isinstance(one, str) and text.endswith(one)
-                if one == text or len(one) >= _SHORTEST
+                constant
+                for constant in frame.f_code.co_consts
+                if isinstance(constant, str) and text.endswith(constant)
+                if constant == text or len(constant) >= _MIN_CONSTANT
             ]
             if ends:
                 return max(ends, key=len)
@@ -221,7 +219,7 @@ def _constant(text: str) -> str | None:
     return None
 
 
-def _filled_in(args: Any) -> Any:
+def _numbers(args: Any) -> Any:
     if isinstance(args, Mapping):
         return {name: _number(value) for name, value in args.items()}
     return tuple(_number(value) for value in args)

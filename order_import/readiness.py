@@ -1,14 +1,14 @@
-"""Readiness: what the worker needs of others, asked for from its first moment to its last.
+"""Check continuously whether the worker has all it needs: MongoDB, Kafka and the topics.
 
-A worker joins its group only when MongoDB and Kafka answer it and all topics are there: partitions
-in the hands of one that cannot work are read by nobody. One that has lost MongoDB for long ends,
-so that the others get its partitions; started again, it waits here without any.
+A worker joins its group only when both servers answer and all topics exist: partitions assigned to
+a worker that cannot work are read by nobody. A worker that has lost MongoDB for a while ends, so
+that other workers get its partitions; after a restart it waits here without partitions.
 """
 
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from enum import StrEnum
 
 import structlog
@@ -16,9 +16,8 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from models.topics import TOPICS
-from order_import.bootstrap import group_of, kafka_options, why_unreachable
+from order_import.bootstrap import connect_admin, group_of, why_unreachable
 from order_import.errors import describe
-from order_import.liveness import Reminder
 from order_import.operations.install import TopicProblem, topic_problems
 from order_import.settings import Settings
 from storage.queries import Reader
@@ -27,61 +26,87 @@ log = structlog.get_logger(__name__)
 
 PATIENCE_SECONDS = 30.0
 """How long a worker that has joined its group keeps its partitions without MongoDB."""
-_LOOK_EVERY = 5.0
-_LOOK_SOON = 1.0
-_TOPICS_EVERY = 60.0
-_ANSWERS_WITHIN = 5.0
-_NOT_ASKED = "not asked yet"
+_CHECK_SECONDS = 5.0
+_CHECK_SECONDS_IF_MISSING = 1.0
+_TOPICS_SECONDS = 60.0
+_TIMEOUT = 5.0
+_UNCHECKED = "not checked yet"
+_FIRST_PAUSE = 10.0
+_LONGEST_PAUSE = 300.0
 
 
 class StorageAway(Exception):  # noqa: N818 - a state of the world, not a mistake
-    """MongoDB has not answered for long: whoever has it is to have the partitions."""
+    """MongoDB has not answered for too long: a worker that reaches it should take over."""
 
 
 class WorkerState(StrEnum):
-    """How far a worker is with its start."""
+    """The stages of a worker's start."""
 
     WAITING = "waiting"
-    """For a server or a topic; it has no partitions."""
+    """Waiting for a server or a topic; it has no partitions."""
     JOINING = "joining"
-    """It joins its group, and takes partitions up."""
+    """Joining its group and claiming partitions."""
     WORKING = "working"
 
 
-class Readiness:
-    """Looks again and again at both servers and at the topics.
+class Reminder:
+    """Says when to log again that something is missing, less often over time."""
 
-    `mongodb` and `kafka` say why a server is missing, None while it answers.
+    def __init__(self) -> None:
+        self._began = time.monotonic()
+        self._next = self._began
+        self._pause = _FIRST_PAUSE
+
+    @property
+    def seconds(self) -> int:
+        """How long it has been missing."""
+        return round(time.monotonic() - self._began)
+
+    def is_due(self) -> bool:
+        """Return whether to log it now; if so, the next time is later."""
+        now = time.monotonic()
+        if now < self._next:
+            return False
+        self._next = now + self._pause
+        self._pause = min(2 * self._pause, _LONGEST_PAUSE)
+        return True
+
+
+class Readiness:
+    """Checks both servers and the topics, again and again.
+
+    `mongodb` and `kafka` say why a server is unavailable; None while it answers.
     """
 
     def __init__(self, settings: Settings, reader: Reader) -> None:
         self._settings = settings
         self._reader = reader
         self._admin: AIOKafkaAdminClient | None = None
+        self._connection = AsyncExitStack()
         self._topics_due = 0.0
         self._reminders: dict[str, Reminder] = {}
-        self.mongodb: str | None = _NOT_ASKED
-        self.kafka: str | None = _NOT_ASKED
+        self.mongodb: str | None = _UNCHECKED
+        self.kafka: str | None = _UNCHECKED
         self.topics: Sequence[TopicProblem] = ()
         self.complete = asyncio.Event()
-        """Set when nothing was missing for the first time."""
+        """Set when everything was available for the first time."""
         self.state = WorkerState.WAITING
 
     @property
     def is_ready(self) -> bool:
-        """Whether the worker works, nothing is missing, and no topic is other than it must be."""
-        return self.state is WorkerState.WORKING and self.answer and not self.topics
+        """Whether the worker is working, both servers answer and no topic has a problem."""
+        return self.state is WorkerState.WORKING and self.servers_answer and not self.topics
 
     @property
-    def answer(self) -> bool:
+    def servers_answer(self) -> bool:
         """Whether both servers answer."""
         return self.mongodb is None and self.kafka is None
 
     async def run(self) -> None:
-        """Look until cancelled.
+        """Check until canceled.
 
         Raises:
-            StorageAway: The worker has joined its group, and has been without MongoDB for long.
+            StorageAway: The worker has joined its group, but lost MongoDB for too long.
         """
         answered_at = time.monotonic()
         try:
@@ -92,89 +117,83 @@ class Readiness:
                 elif (silent := time.monotonic() - answered_at) > PATIENCE_SECONDS:
                     raise StorageAway(f"MongoDB does not answer for {silent:.0f} s: {self.mongodb}")
                 missing = self._missing()
-                self._tell(missing)
+                self._log(missing)
                 if not missing:
                     self.complete.set()
-                await asyncio.sleep(_LOOK_SOON if missing else _LOOK_EVERY)
+                await asyncio.sleep(_CHECK_SECONDS_IF_MISSING if missing else _CHECK_SECONDS)
         finally:
-            await self._drop_admin()
+            await self._disconnect()
 
     def _missing(self) -> Mapping[str, str]:
-        """Return what keeps the worker out, and why."""
-        topics = [one.topic for one in self.topics if one.missing]
-        found = {
+        """Return the missing things that keep the worker from joining, each with the reason."""
+        topics = [problem.topic for problem in self.topics if problem.missing]
+        reasons = {
             "mongodb": self.mongodb,
             "kafka": self.kafka,
             "topics": f"missing: {', '.join(topics)}" if topics else None,
         }
-        return {name: why for name, why in found.items() if why is not None}
+        return {name: reason for name, reason in reasons.items() if reason is not None}
 
-    def _tell(self, missing: Mapping[str, str]) -> None:
-        """Log what is missing, and topics that take too little: once, and then less often."""
+    def _log(self, missing: Mapping[str, str]) -> None:
+        """Log what is missing, and topics with too small a limit: at first, then less often."""
         lines: dict[str, dict[str, object]] = {
             f"waiting-for-{server}": {"why": missing[server]}
             for server in ("mongodb", "kafka")
             if server in missing
         }
-        if absent := [one.topic for one in self.topics if one.missing]:
+        if absent := [problem.topic for problem in self.topics if problem.missing]:
             lines["topics-missing"] = {"topics": absent, "remedy": "run: order-import init"}
-        for one in self.topics:
-            if not one.missing:
-                lines[f"topic-takes-too-little {one.topic}"] = {
-                    "topic": one.topic,
-                    "problem": one.problem,
-                    "remedy": one.remedy,
+        for problem in self.topics:
+            if not problem.missing:
+                lines[f"topic-takes-too-little {problem.topic}"] = {
+                    "topic": problem.topic,
+                    "problem": problem.problem,
+                    "remedy": problem.remedy,
                 }
         for name in self._reminders.keys() - lines.keys():
             log.info("no-longer", what=name, seconds=self._reminders.pop(name).seconds)
         for name, fields in lines.items():
             reminder = self._reminders.setdefault(name, Reminder())
             if reminder.is_due():
-                say = log.warning if name.startswith("waiting") else log.error
-                say(name.partition(" ")[0], seconds=reminder.seconds, **fields)
+                write = log.warning if name.startswith("waiting") else log.error
+                write(name.partition(" ")[0], seconds=reminder.seconds, **fields)
 
     async def _mongodb(self) -> str | None:
         try:
-            async with asyncio.timeout(_ANSWERS_WITHIN):
+            async with asyncio.timeout(_TIMEOUT):
                 await self._reader.ping()
         except TimeoutError:
             return "no answer in time"
-        except Exception as error:  # noqa: BLE001 - whatever it is, the worker waits and looks again
+        except Exception as error:  # noqa: BLE001 - whatever it is, the worker waits and retries
             return describe(error)
         return None
 
     async def _kafka(self) -> str | None:
         try:
-            async with asyncio.timeout(_ANSWERS_WITHIN):
-                if self._admin is None:
-                    self._admin = await self._connected()
+            async with asyncio.timeout(_TIMEOUT):
+                admin = self._admin or await self._connect()
                 now = time.monotonic()
                 if self.topics or now >= self._topics_due:
-                    self.topics = await topic_problems(self._settings, self._admin)
-                    # Who may not is told so here; the one who joins is told nothing.
-                    await self._admin.find_coordinator(group_of(self._settings))
-                    self._topics_due = now + _TOPICS_EVERY
+                    self.topics = await topic_problems(self._settings, admin)
+                    # A missing permission on the group is an error here; on joining it is silent.
+                    await admin.find_coordinator(group_of(self._settings))
+                    self._topics_due = now + _TOPICS_SECONDS
                 else:
-                    await self._admin.describe_topics([])
+                    await admin.describe_topics([])
         except Exception as error:  # noqa: BLE001 - the same
-            await self._drop_admin()
+            await self._disconnect()
             return await why_unreachable(self._settings) or describe(error)
-        if sum(one.missing for one in self.topics) < len(TOPICS):
+        if sum(problem.missing for problem in self.topics) < len(TOPICS):
             return None
-        # To a client whose token is refused, a broker looks as if it had none.
+        # A client whose token is rejected sees a broker without topics.
         return await why_unreachable(self._settings)
 
-    async def _connected(self) -> AIOKafkaAdminClient:
-        admin = AIOKafkaAdminClient(**kafka_options(self._settings), client_id="order-import-check")
-        try:
-            await admin.start()
-        except BaseException:
-            await admin.close()
-            raise
-        return admin
+    async def _connect(self) -> AIOKafkaAdminClient:
+        admin = connect_admin(self._settings)
+        self._admin = await self._connection.enter_async_context(admin)
+        return self._admin
 
-    async def _drop_admin(self) -> None:
-        admin, self._admin = self._admin, None
-        if admin is not None:
-            with suppress(KafkaError, OSError):
-                await admin.close()
+    async def _disconnect(self) -> None:
+        self._admin = None
+        with suppress(KafkaError, OSError):
+            await self._connection.aclose()

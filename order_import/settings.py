@@ -1,4 +1,4 @@
-"""Settings from files: `ORDER_IMPORT_X_FILE` names the file that holds `ORDER_IMPORT_X`."""
+"""The settings, read from `ORDER_IMPORT_…` variables and from the files that these name."""
 
 import os
 import stat
@@ -20,35 +20,9 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from storage.mongo.driver import Driver
 
-
-class SecretFilesSource(PydanticBaseSettingsSource):
-    """Reads the files that `*_FILE` variables name, as container platforms mount secrets."""
-
-    def __init__(self, settings_cls: type[BaseSettings], prefix: str) -> None:
-        super().__init__(settings_cls)
-        self._prefix = prefix
-
-    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
-        """Give one setting's value from its file, None where no file is named."""
-        del field
-        named = os.environ.get(f"{self._prefix}{field_name.upper()}_FILE")
-        if not named or f"{field_name}_file" in self.settings_cls.model_fields:
-            return None, field_name, False
-        try:
-            return Path(named).read_text(encoding="utf-8").strip(), field_name, False
-        except OSError as error:
-            raise ValueError(f"cannot read {named}: {error.strerror}") from error
-
-    def __call__(self) -> dict[str, Any]:
-        """Give all settings that come from files."""
-        found = {
-            name: self.get_field_value(field, name)[0]
-            for name, field in self.settings_cls.model_fields.items()
-        }
-        return {name: value for name, value in found.items() if value is not None}
-
-
 PREFIX = "ORDER_IMPORT_"
+
+log = structlog.get_logger(__name__)
 
 
 def _server_list(servers: str) -> str:
@@ -60,11 +34,11 @@ def _server_list(servers: str) -> str:
 
 
 class SettingsError(Exception):
-    """A setting has a value it cannot have. The message is one line that names it."""
+    """A setting has an invalid value. The message is one line that names the setting."""
 
 
 class Settings(BaseSettings):
-    """Every setting has a default that runs on one machine."""
+    """All settings. The defaults are for servers on this machine."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX,
@@ -161,9 +135,9 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Read the environment, then the files that `*_FILE` names."""
+        """Read the environment, then the files named by `*_FILE` variables."""
         del dotenv_settings, file_secret_settings
-        return (init_settings, env_settings, SecretFilesSource(settings_cls, PREFIX))
+        return (init_settings, env_settings, _FilesSource(settings_cls))
 
     @model_validator(mode="after")
     def _credentials_are_whole(self) -> Self:
@@ -184,10 +158,10 @@ class Settings(BaseSettings):
 
 
 def load_settings(**overrides: object) -> Settings:
-    """Read the settings.
+    """Read the settings; `overrides` take precedence.
 
     Raises:
-        SettingsError: One is wrong; the line names it and says what was expected.
+        SettingsError: A setting is invalid; the message names it and says what was expected.
     """
     try:
         return Settings(**overrides)  # type: ignore[arg-type]  # checked by pydantic itself
@@ -198,7 +172,28 @@ def load_settings(**overrides: object) -> Settings:
         raise SettingsError(f"{where}{first['msg'].removeprefix('Value error, ')}") from None
 
 
-log = structlog.get_logger(__name__)
+class _FilesSource(PydanticBaseSettingsSource):
+    """Reads the files named by `*_FILE` variables, as container platforms mount secrets."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        """Return a setting's value from its file; None if no file is named."""
+        del field
+        path = os.environ.get(f"{PREFIX}{field_name.upper()}_FILE")
+        if not path or f"{field_name}_file" in self.settings_cls.model_fields:
+            return None, field_name, False
+        try:
+            return Path(path).read_text(encoding="utf-8").strip(), field_name, False
+        except OSError as error:
+            raise ValueError(f"cannot read {path}: {error.strerror}") from error
+
+    def __call__(self) -> dict[str, Any]:
+        """Return all settings that come from files."""
+        values = {
+            name: self.get_field_value(field, name)[0]
+            for name, field in self.settings_cls.model_fields.items()
+        }
+        return {name: value for name, value in values.items() if value is not None}
+
 
 _SECRET_FILES = (
     "console_users_file",
@@ -209,32 +204,32 @@ _SECRET_FILES = (
 
 
 class ExposedFile(NamedTuple):
-    """A file that others can read, and the setting that names it."""
+    """A secret file that other users can read, and the setting that names it."""
 
     setting: str
     path: Path
 
     def __str__(self) -> str:
-        return f"{self.setting}: others on this machine can read {self.path}; chmod 600"
+        return f"{self.setting}: other users on this machine can read {self.path}; chmod 600"
 
 
 def exposed_files(settings: Settings) -> list[ExposedFile]:
-    """Return the files with secrets that others can read. One that is not there is none."""
-    return [one for one in _named(settings) if _has_mode(one.path, stat.S_IROTH)]
+    """Return the existing secret files that other users can read."""
+    return [file for file in _secret_files(settings) if _has_mode(file.path, stat.S_IROTH)]
 
 
 def is_writable_by_others(path: Path) -> bool:
-    """Return whether others may write a file; the users file would then let in whom they like."""
+    """Return whether other users may write a file, for example the file of console users."""
     return _has_mode(path, stat.S_IWOTH)
 
 
 def warn_of_exposed_files(settings: Settings) -> None:
-    """Log each of them, once at the start."""
-    for one in exposed_files(settings):
-        log.warning("secret-file-exposed", setting=one.setting, file=str(one.path), do="chmod 600")
+    """Log each exposed file, once at the start."""
+    for setting, path in exposed_files(settings):
+        log.warning("secret-file-exposed", setting=setting, file=str(path), do="chmod 600")
 
 
-def _named(settings: Settings) -> Iterator[ExposedFile]:
+def _secret_files(settings: Settings) -> Iterator[ExposedFile]:
     for name in _SECRET_FILES:
         path: Path | None = getattr(settings, name)
         if path is not None:
@@ -242,8 +237,8 @@ def _named(settings: Settings) -> Iterator[ExposedFile]:
     for name, field in Settings.model_fields.items():
         variable = f"{PREFIX}{name}_FILE".upper()
         is_secret = field.annotation in (SecretStr, SecretStr | None)
-        if is_secret and (named := os.environ.get(variable)):
-            yield ExposedFile(variable, Path(named))
+        if is_secret and (file := os.environ.get(variable)):
+            yield ExposedFile(variable, Path(file))
 
 
 def _has_mode(path: Path, mode: int) -> bool:

@@ -1,4 +1,4 @@
-"""The worker's liveness and readiness over HTTP, for supervisors and load balancers."""
+"""The HTTP servers: the worker's health endpoints, and uvicorn with limits for the console."""
 
 import asyncio
 import os
@@ -25,14 +25,13 @@ log = structlog.get_logger(__name__)
 async def serve_health(
     settings: Settings, readiness: Readiness, watch: WorkerWatch
 ) -> AsyncIterator[None]:
-    """Answer on the address the settings name, if they name one.
+    """Serve the worker's health endpoints, if the settings name a port.
 
-    `/healthz` is 200 while the process runs: one that stands still ends itself. `/readyz` is 200
-    while the worker is in its group, Kafka and MongoDB answer and all topics are as they must be,
-    else 503.
+    `/healthz` is 200 while the process runs; a stalled worker ends itself. `/readyz` is 200 while
+    the worker is in its group, Kafka and MongoDB answer, and no topic has a problem; otherwise 503.
 
     Raises:
-        SettingsError: It cannot listen there.
+        SettingsError: It cannot listen on that address.
     """
     if settings.worker_health_port is None:
         yield
@@ -43,7 +42,7 @@ async def serve_health(
 
     async def readyz(_: web.Request) -> web.Response:
         ready = readiness.is_ready
-        told = {
+        body = {
             "ready": ready,
             "kafka": "answers" if readiness.kafka is None else "does not answer",
             "mongodb": "answers" if readiness.mongodb is None else "does not answer",
@@ -52,7 +51,7 @@ async def serve_health(
             "partitions": watch.partitions,
             "lag": watch.lag,
         }
-        return web.json_response(told, status=200 if ready else 503)
+        return web.json_response(body, status=200 if ready else 503)
 
     app = web.Application()
     app.add_routes([web.get("/healthz", healthz), web.get("/readyz", readyz)])
@@ -64,48 +63,48 @@ async def serve_health(
             await web.TCPSite(runner, host, port).start()
         except OSError as error:
             name = f"{PREFIX}WORKER_HEALTH_PORT"
-            why = os.strerror(error.errno or 0)
-            raise SettingsError(f"{name}: cannot listen on {host}:{port}: {why}") from None
+            reason = os.strerror(error.errno or 0)
+            raise SettingsError(f"{name}: cannot listen on {host}:{port}: {reason}") from None
         log.info("worker-health", host=host, port=port)
         yield
     finally:
         await runner.cleanup()
 
 
-_REQUEST_WITHIN = 20.0
-"""Seconds for a whole request to arrive, head and body, from the moment it is waited for."""
-_TAKEN_WITHIN = 60.0
-"""Seconds for a client to take some of an answer when it has been sent more than it takes."""
-_MOST_WAITING = 256
+_REQUEST_TIMEOUT = 20.0
+"""Seconds for a whole request to arrive, head and body."""
+_WRITE_TIMEOUT = 60.0
+"""Seconds for a client to read more of a response once the send buffer is full."""
+_MAX_WAITING = 256
 """How many connections may wait for a request."""
-_MOST_WAITING_OF_ONE = 64
-"""How many of them may be of one address: it may be a proxy's."""
-_AT_FIRST = 1.0
-"""Seconds for which they do not count so: many that come at once are not idle yet."""
-_STOP_WITHIN = 5
+_MAX_WAITING_PER_ADDRESS = 64
+"""How many of them may be from one address, which may be a proxy's."""
+_GRACE_SECONDS = 1.0
+"""Connections younger than this do not count per address: a burst of new ones is not idle."""
+_STOP_SECONDS = 5
 
 
 class Connection(Protocol):
-    """What is known of a connection."""
+    """The properties of a connection that decide whether it is closed."""
 
     @property
     def address(self) -> str:
-        """Whose it is."""
+        """The client's address."""
 
     @property
     def is_waiting(self) -> bool:
-        """Whether nothing is being answered: the next request has not arrived, or not all of it."""
+        """Whether it waits for a request to arrive completely."""
 
     @property
     def waits_since(self) -> float:
-        """From when on, by the loop's clock."""
+        """When it began to wait, by the loop's clock."""
 
 
 C = TypeVar("C", bound=Connection)
 
 
 class BoundedProtocol(H11Protocol):
-    """One connection. Idle ones are cut off, the oldest first, before they shut others out."""
+    """One connection. Too many idle ones are closed, the oldest first, to keep room for others."""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
@@ -137,10 +136,10 @@ class BoundedProtocol(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
         super().connection_made(transport)
         self._expect_request()
-        there = [one for one in self.connections if isinstance(one, BoundedProtocol)]
-        one_too_many = longest_waiting(there, self.address, self.loop.time())
-        if one_too_many is not None:
-            one_too_many.transport.abort()
+        connections = [peer for peer in self.connections if isinstance(peer, BoundedProtocol)]
+        excess = find_excess(connections, self.address, self.loop.time())
+        if excess is not None:
+            excess.transport.abort()
 
     @override
     def data_received(self, data: bytes) -> None:
@@ -159,7 +158,7 @@ class BoundedProtocol(H11Protocol):
     @override
     def pause_writing(self) -> None:
         super().pause_writing()
-        self._answer_due.set(_TAKEN_WITHIN, self.transport.abort)
+        self._answer_due.set(_WRITE_TIMEOUT, self.transport.abort)
 
     @override
     def resume_writing(self) -> None:
@@ -168,11 +167,11 @@ class BoundedProtocol(H11Protocol):
 
     def _expect_request(self) -> None:
         self._waits_since = self.loop.time()
-        self._request_due.set(_REQUEST_WITHIN, self.transport.abort)
+        self._request_due.set(_REQUEST_TIMEOUT, self.transport.abort)
 
 
 class _Deadline:
-    """Something that happens in some seconds, unless it is canceled before."""
+    """A call that happens after some seconds unless it is canceled."""
 
     def __init__(self) -> None:
         self._timer: asyncio.TimerHandle | None = None
@@ -191,24 +190,26 @@ class _Deadline:
             self._timer = None
 
 
-def longest_waiting(connections: Sequence[C], newcomer: str, now: float) -> C | None:
-    """Return the connection to cut off: if too many wait, the oldest of who has the most."""
-    waiting = [one for one in connections if one.is_waiting]
+def find_excess(connections: Sequence[C], newcomer: str, now: float) -> C | None:
+    """Return the connection to close if too many wait: the oldest of the address with the most."""
+    waiting = [connection for connection in connections if connection.is_waiting]
     of_newcomer = [
-        one for one in waiting if one.address == newcomer and now - one.waits_since > _AT_FIRST
+        connection
+        for connection in waiting
+        if connection.address == newcomer and now - connection.waits_since > _GRACE_SECONDS
     ]
-    if len(of_newcomer) > _MOST_WAITING_OF_ONE:
+    if len(of_newcomer) > _MAX_WAITING_PER_ADDRESS:
         candidates = of_newcomer
-    elif len(waiting) > _MOST_WAITING:
-        ((address, _),) = Counter(one.address for one in waiting).most_common(1)
-        candidates = [one for one in waiting if one.address == address]
+    elif len(waiting) > _MAX_WAITING:
+        ((address, _),) = Counter(connection.address for connection in waiting).most_common(1)
+        candidates = [connection for connection in waiting if connection.address == address]
     else:
         return None
-    return min(candidates, key=lambda one: one.waits_since)
+    return min(candidates, key=lambda connection: connection.waits_since)
 
 
 class ConsoleServer(uvicorn.Server):
-    """Uvicorn that leaves signals to us: asked to stop, this process ends with status 0."""
+    """Uvicorn without its signal handlers, so that the process can stop with exit status 0."""
 
     def __init__(self, app: Any) -> None:
         super().__init__(
@@ -222,7 +223,7 @@ class ConsoleServer(uvicorn.Server):
                 date_header=True,
                 lifespan="off",
                 proxy_headers=False,
-                timeout_graceful_shutdown=_STOP_WITHIN,
+                timeout_graceful_shutdown=_STOP_SECONDS,
             )
         )
 
@@ -232,5 +233,5 @@ class ConsoleServer(uvicorn.Server):
         yield
 
     def stop(self) -> None:
-        """Finish what is under way, and end."""
+        """Finish the current requests, then stop."""
         self.should_exit = True

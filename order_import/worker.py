@@ -1,4 +1,4 @@
-"""Python's search for garbage in cycles, made rare."""
+"""The worker process: start everything, wait for the servers, work, and stop in order."""
 
 import asyncio
 import gc
@@ -36,56 +36,30 @@ from streams.assignment import PartitionAssignment
 from streams.clock import now
 from streams.publisher import Publisher
 
-
-def collect_less_often() -> None:
-    """Leave what lives as long as the process out of the search, and search less often.
-
-    A batch, or a page, makes ten thousands of objects, and hardly a cycle: with the usual
-    thresholds a fifth of the worker's time went into looking for some, and one search is a pause
-    of some 70 ms that a visitor of the console waits for.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(100_000, 50, 50)
-
-
-async def run_sync_timer(interval: float, storage: MongoStorage, publisher: Publisher) -> None:
-    """Ask for a sync every `interval` seconds, for as long as it is not cancelled."""
-    while True:
-        await asyncio.sleep(interval)
-        at = now()
-        try:
-            due = await storage.claim_sync(at, at + timedelta(seconds=interval))
-        except TransientStorageError:
-            log.warning("sync-not-asked-for", remedy="none: it is, an interval later")
-            continue
-        if due:
-            await publisher.publish([CommandMessage(ALL_STORES, Sync(requested_at=at))])
-
-
 log = structlog.get_logger(__name__)
 
 BROKEN = 70
 """The exit status of a worker that stopped because something broke (EX_SOFTWARE)."""
 JOIN_SECONDS = 60.0
-"""How long joining the group may take, at least: others may hand over, and Kafka be slow."""
+"""Minimum time limit for joining the group: other workers may drain, and Kafka may be slow."""
 STOP_SECONDS = 30.0
-"""How long a worker may take to finish what it has at hand."""
+"""Time limit for finishing the current batches."""
 STOP_SECONDS_ALONE = 5.0
-"""The same without MongoDB or Kafka: then nothing can be finished, and its next owner does it."""
+"""The same without MongoDB or Kafka: nothing can be finished then, and the next owner does it."""
 
 
 class StoppedByItself(Exception):  # noqa: N818 - a state of the world, not a mistake
-    """The work ended though nobody asked it to."""
+    """The work ended although nothing requested it."""
 
 
 async def run_worker(settings: Settings) -> int:
-    """Run until a signal (0) or until something is broken (70). A supervisor starts it again.
+    """Run until a signal (exit status 0) or a failure (70), after which a supervisor restarts it.
 
-    Signals, the health port, the watch and the heartbeat are there before anything is waited for.
+    Signal handlers, the health port, the watch and the heartbeat run before the worker waits for
+    a server.
 
     Raises:
-        SettingsError: The health port cannot be listened on.
+        SettingsError: It cannot listen on the health port.
     """
     ended: asyncio.Future[BaseException | None] = asyncio.get_running_loop().create_future()
 
@@ -102,33 +76,33 @@ async def run_worker(settings: Settings) -> int:
         work = _build(settings, storage, readiness, Path(stack.enter_context(_scratch())), end)
         watch = WorkerWatch(settings, work.partition_assignment)
         await stack.enter_async_context(serve_health(settings, readiness, watch))
-        beside = [
+        tasks = [
             asyncio.create_task(beat(settings.stall_seconds, BROKEN)),
             asyncio.create_task(readiness.run()),
             asyncio.create_task(watch.run()),
             asyncio.create_task(_sync(settings, readiness, storage, work.publisher)),
             asyncio.create_task(work.run()),
         ]
-        for task in beside:
-            task.add_done_callback(lambda one: None if one.cancelled() else end(one.exception()))
+        for task in tasks:
+            task.add_done_callback(lambda done: None if done.cancelled() else end(done.exception()))
         error = await ended
         if error is not None:
             log.error("worker-broken", **error_fields(error))
-            # Nothing that is still running may go on: what it has not committed is done again.
-            _leave(BROKEN)
+            # Exit at once: uncommitted work will be done again.
+            _exit(BROKEN)
         log.info("worker-stopping")
-        beside[-1].cancel()
+        tasks[-1].cancel()
         try:
-            await _within_time(asyncio.create_task(work.stop()), readiness)
-        except Exception as late:  # noqa: BLE001 - asked to stop it stops, and the next owner goes on
+            await _wait_stopped(asyncio.create_task(work.stop()), readiness)
+        except Exception as late:  # noqa: BLE001 - it must stop, and the next owner continues
             log.warning("stopped-unfinished", **error_fields(late))
-    # A driver's thread may be in the middle of asking a server that does not answer.
-    _leave(0)
+    # A driver's thread may still wait for a server that does not answer.
+    _exit(0)
 
 
 @dataclass(slots=True)
 class _Work:
-    """What a worker does once nothing is missing."""
+    """The work of a worker once the servers and topics are available."""
 
     storage: MongoStorage
     readiness: Readiness
@@ -141,15 +115,15 @@ class _Work:
         """Wait for the servers, join the group, and work until Faust stops.
 
         Raises:
-            OtherLayout: The database is of another version of this program.
-            Exception: What Faust, or anything under it, broke with.
+            OtherLayout: The database has the layout of another version of this program.
+            Exception: The error that stopped Faust.
         """
         await self.readiness.complete.wait()
         await self._check_layout()
         await self.publisher.start()
         self.readiness.state = WorkerState.JOINING
         starting = asyncio.create_task(self.app.start())
-        # It can also break while it starts, and then the start may never end.
+        # It can also fail while it starts, and then the start may never end.
         broken = asyncio.create_task(self.app.wait_until_stopped())
         await asyncio.wait(
             [starting, broken], timeout=self.join_seconds, return_when=asyncio.FIRST_COMPLETED
@@ -159,10 +133,10 @@ class _Work:
         if starting.done():
             starting.result()
             self.readiness.state = WorkerState.WORKING
-            collect_less_often()
+            tune_gc()
             log.info("worker-started", topics=len(HANDLERS))
             await broken
-        raise self.app.crash_reason or StoppedByItself("Faust stopped, and does not say why")
+        raise self.app.crash_reason or StoppedByItself("Faust stopped without a reason")
 
     async def _check_layout(self) -> None:
         while True:
@@ -172,7 +146,7 @@ class _Work:
                 await asyncio.sleep(1)
 
     async def stop(self) -> None:
-        """Finish what is at hand, and leave the group."""
+        """Finish the current batches, and leave the group."""
         if self.readiness.state is not WorkerState.WAITING:
             await self.app.stop()
         await self.publisher.stop()
@@ -185,7 +159,7 @@ def _build(
     data_dir: Path,
     end: Any,
 ) -> _Work:
-    """Build the work. Nothing is connected yet."""
+    """Create the worker's parts. Nothing is connected yet."""
     prefix = settings.topic_prefix
     publisher = Publisher(
         lambda: new_producer(settings), lambda topics: new_consumer(settings, topics), prefix
@@ -220,12 +194,38 @@ async def _sync(
     await run_sync_timer(settings.sync_interval, storage, publisher)
 
 
-async def _within_time(stopping: asyncio.Task[None], readiness: Readiness) -> None:
-    """Wait for the stop, not for ever, and hardly at all for a server that does not answer."""
+async def run_sync_timer(interval: float, storage: MongoStorage, publisher: Publisher) -> None:
+    """Request a sync every `interval` seconds until canceled; one worker's request counts."""
+    while True:
+        await asyncio.sleep(interval)
+        at = now()
+        try:
+            due = await storage.claim_sync(at, at + timedelta(seconds=interval))
+        except TransientStorageError:
+            log.warning("sync-not-asked-for", remedy="none: it is requested an interval later")
+            continue
+        if due:
+            await publisher.publish([CommandMessage(ALL_STORES, Sync(requested_at=at))])
+
+
+def tune_gc() -> None:
+    """Exclude long-lived objects from garbage collection, and collect less often.
+
+    A batch, or a page of the console, creates tens of thousands of objects but hardly any cycles.
+    With the default thresholds the collector took a fifth of the worker's time, and one collection
+    is a pause of about 70 ms that a visitor of the console waits for.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 50)
+
+
+async def _wait_stopped(stopping: asyncio.Task[None], readiness: Readiness) -> None:
+    """Wait for the stop up to a limit, which is short if a server does not answer."""
     clock = asyncio.get_running_loop().time
     deadline = clock() + STOP_SECONDS
     while not stopping.done() and clock() < deadline:
-        if not readiness.answer:
+        if not readiness.servers_answer:
             deadline = min(deadline, clock() + STOP_SECONDS_ALONE)
         await asyncio.wait([stopping], timeout=1)
     if not stopping.done():
@@ -237,5 +237,5 @@ def _scratch() -> tempfile.TemporaryDirectory[str]:
     return tempfile.TemporaryDirectory(prefix="order-import-")
 
 
-def _leave(status: int) -> NoReturn:
+def _exit(status: int) -> NoReturn:
     os._exit(status)

@@ -1,1 +1,1 @@
-"""Faust: topics, agents and the transport that never loses an event."""
+"""Kafka and Faust: the app, a transport that never loses an event, processors, and publishing."""

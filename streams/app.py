@@ -1,4 +1,4 @@
-"""The Faust app: one agent per topic that is read, each dispatching whole batches."""
+"""The Faust app: one agent per input topic, each dispatching whole batches to its processor."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -27,15 +27,16 @@ AGENTS: Mapping[str, tuple[TopicName, Handler[Any]]] = {
     "listings": (TopicName.LISTINGS, ListingsHandler()),
     "order_updates": (TopicName.ORDER_UPDATES, OrderUpdatesHandler()),
 }
-"""Which agent reads which topic, and its work. The import policy hands what it admits to the
-blocker check in the same unit of work; the agent of that name judges again what commands name."""
+"""The topic and the handler of each agent. The import policy passes the orders it admits to the
+blocker check in the same unit of work; the agent `blocker_check` rechecks the orders that commands
+name."""
 HANDLERS = dict(AGENTS.values())
-"""Which stage works on which topic."""
+"""The handler of each topic."""
 
 
 @dataclass(frozen=True, slots=True)
 class AppOptions:
-    """What the app must be told of its installation."""
+    """The installation's values that the app needs."""
 
     bootstrap_servers: str
     topic_prefix: str
@@ -88,7 +89,7 @@ def _add_agent(
     app: faust.App, topic: str, name: str, partition_assignment: PartitionAssignment
 ) -> None:
     async def agent(stream: StreamT[Any]) -> None:
-        # Without acks: the ledger knows what is done, Faust need not.
+        # Without acks: MongoDB's checkpoints say what is done, so Faust need not track it.
         async for event in cast(Stream[Any], stream).noack().events():
             message = event.message
             partition_assignment.dispatch(

@@ -1,4 +1,4 @@
-"""The processors: one per topic, taken up from the ledger and handed back in good order."""
+"""Claim partitions when Kafka assigns them, run their processors, and release them in order."""
 
 import asyncio
 import contextlib
@@ -25,19 +25,19 @@ from streams.watchdog import Progress
 log = structlog.get_logger(__name__)
 
 DRAIN_SECONDS = 20.0
-"""How long a hand-over may take. A processor that hangs longer ends the process: its transaction,
-if it still commits, is fenced off by the checkpoint."""
+"""How long a drain may take. A processor that hangs longer ends the process: if its transaction
+still commits, the checkpoint fences it."""
 
 
 class DrainTimeout(Exception):  # noqa: N818 - a state of the world, not a mistake
-    """A processor did not finish its batch in time for a hand-over."""
+    """A processor did not finish its batch before its partitions had to be released."""
 
 
 @dataclass(frozen=True, slots=True)
 class LogBounds:
     """The offsets a partition has: from `start` up to, not including, `end`.
 
-    `topic_id` is None where Kafka did not tell it.
+    `topic_id` is None if Kafka did not return it.
     """
 
     start: int
@@ -49,7 +49,7 @@ ReadBounds = Callable[[Collection[TopicPartition]], Awaitable[Mapping[TopicParti
 
 
 class PartitionAssignment:
-    """Owns the processors of a worker. A processor that fails fails the worker."""
+    """The processors of a worker, one per topic. If a processor fails, the worker fails."""
 
     def __init__(
         self,
@@ -67,43 +67,44 @@ class PartitionAssignment:
         self._on_failure = on_failure
         self._max_weight = max_weight
         self._processors: dict[str, tuple[TopicProcessor, asyncio.Task[None]]] = {}
-        # Faust may ask for the checkpoints twice at once, from a rebalance and from its reader.
-        self._handing_over = asyncio.Lock()
+        # Faust may ask for the offsets twice at once, from a rebalance and from its reader.
+        self._reassigning = asyncio.Lock()
         self._room = asyncio.Event()
         self.assigning_since: float | None = None
-        """Since when partitions are being taken up; None while none are."""
+        """When the claim of partitions began that is under way; None if none is."""
 
     async def assign(
-        self, sources: Iterable[TopicPartition], bounds_of: ReadBounds
+        self, sources: Iterable[TopicPartition], read_bounds: ReadBounds
     ) -> Mapping[TopicPartition, int]:
-        """Take up partitions where the ledger says; give the offsets to read from.
+        """Claim partitions, start their processors, and return the offsets to read from.
 
-        PartitionAssignment there were before are drained first. A partition without bounds is none
-        that there is.
+        Earlier processors are drained first. A partition without bounds does not exist.
 
         Raises:
-            Fenced: Another has taken up one of them meanwhile.
+            Fenced: Another worker has claimed one of the partitions meanwhile.
         """
-        async with self._handing_over:
+        async with self._reassigning:
             await self._drain()
             self.assigning_since = time.monotonic()
             try:
-                return await self._take_up(sorted(sources), bounds_of)
+                return await self._claim(sorted(sources), read_bounds)
             finally:
                 self.assigning_since = None
 
-    async def _take_up(
-        self, sources: Sequence[TopicPartition], bounds_of: ReadBounds
+    async def _claim(
+        self, sources: Sequence[TopicPartition], read_bounds: ReadBounds
     ) -> Mapping[TopicPartition, int]:
-        by_topic = {topic: list(of) for topic, of in groupby(sources, lambda one: one.topic)}
-        taken = {topic: await _again(self._storage.claim, of) for topic, of in by_topic.items()}
-        # Only now: whoever sleeps between the two must not find a log that ends before a checkpoint
-        # another has moved since.
-        bounds = await bounds_of(sources)
-        for topic, claimed in taken.items():
-            checkpoints = [one for one in claimed if one.source in bounds]
+        by_topic = groupby(sources, lambda source: source.topic)
+        claimed = {
+            topic: await _retry(self._storage.claim, list(group)) for topic, group in by_topic
+        }
+        # Read the log bounds after claiming: if we stall in between, a checkpoint that another
+        # worker has advanced would seem to lie beyond the end of the log.
+        bounds = await read_bounds(sources)
+        for topic, of_topic in claimed.items():
+            checkpoints = [checkpoint for checkpoint in of_topic if checkpoint.source in bounds]
             if not checkpoints:
-                continue  # the topic is deleted; when it is there again, they are assigned again
+                continue  # the topic is deleted; Kafka assigns its partitions if it is recreated
             processor = TopicProcessor(
                 await self._within_logs(checkpoints, bounds),
                 self._handlers[topic],
@@ -114,61 +115,58 @@ class PartitionAssignment:
                 self._max_weight,
             )
             task = asyncio.create_task(processor.run(), name=f"processor {topic}")
-            task.add_done_callback(self._ended)
+            task.add_done_callback(self._report_failure)
             self._processors[topic] = (processor, task)
         log.info("partitions-assigned", partitions=len(bounds))
-        return {source: one.committed_offset for source, one in self._positions().items()}
+        return {
+            source: checkpoint.committed_offset
+            for processor, _ in self._processors.values()
+            for source, checkpoint in processor.checkpoints.items()
+        }
 
     def dispatch(self, source: TopicPartition, batch: Batch) -> None:
-        """Hand a batch to its processor. One for a partition that was given up is dropped."""
-        processor = self._processor_of(source)
+        """Enqueue a batch with its processor; drop it if the partition was released."""
+        processor = self._find_processor(source)
         if processor is not None:
             processor.enqueue(source, batch)
 
-    async def with_room(
+    async def wait_for_room(
         self, sources: Collection[TopicPartition], seconds: float
     ) -> set[TopicPartition]:
-        """Give those whose processors can take a batch at once; waits for one, at most so long.
+        """Return the partitions whose processors accept a batch; wait up to `seconds` for one.
 
-        A partition that nobody may read from yet holds up none of the others.
+        A full processor does not hold up the partitions of the others.
         """
         self._room.clear()
-        ready = self._with_room(sources)
+        ready = self._find_room(sources)
         if sources and not ready:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._room.wait(), seconds)
-            ready = self._with_room(sources)
+            ready = self._find_room(sources)
         return ready
 
-    def _with_room(self, sources: Collection[TopicPartition]) -> set[TopicPartition]:
-        partition_assignment = {source: self._processor_of(source) for source in sources}
+    def _find_room(self, sources: Collection[TopicPartition]) -> set[TopicPartition]:
+        processors = {source: self._find_processor(source) for source in sources}
         return {
-            one
-            for one, processor in partition_assignment.items()
+            source
+            for source, processor in processors.items()
             if processor is None or processor.has_room
         }
 
-    def _processor_of(self, source: TopicPartition) -> TopicProcessor | None:
+    def _find_processor(self, source: TopicPartition) -> TopicProcessor | None:
         owned = self._processors.get(source.topic)
         return owned[0] if owned is not None and source in owned[0].checkpoints else None
 
-    def _positions(self) -> Mapping[TopicPartition, Checkpoint]:
-        return {
-            s: one
-            for processor, _ in self._processors.values()
-            for s, one in processor.checkpoints.items()
-        }
-
     async def drain(self) -> Mapping[TopicPartition, int]:
-        """Let every processor finish what it has at hand, then drop them all.
+        """Let every processor finish its current batch, then drop them all.
 
         Returns:
-            Per partition given up, the offset up to which all is decided and published.
+            Per released partition, the offset up to which everything is decided and published.
 
         Raises:
             DrainTimeout: A processor did not finish in time.
         """
-        async with self._handing_over:
+        async with self._reassigning:
             return await self._drain()
 
     async def _drain(self) -> Mapping[TopicPartition, int]:
@@ -181,81 +179,84 @@ class PartitionAssignment:
             _, late = await asyncio.wait(tasks, timeout=DRAIN_SECONDS)
             if late:
                 raise DrainTimeout(", ".join(task.get_name() for task in late))
-        return _published(owned)
+        return _published_offsets(owned)
 
     def published(self) -> Mapping[TopicPartition, int]:
-        """Give, per partition, the offset up to which all is decided and published."""
-        return _published(self._processors)
+        """Return, per partition, the offset up to which everything is decided and published."""
+        return _published_offsets(self._processors)
 
     def progress(self) -> Mapping[TopicPartition, Progress]:
-        """Give how far each partition is."""
+        """Return the progress of each partition."""
         return {
-            s: processor.progress(s)
+            source: processor.progress(source)
             for processor, _ in self._processors.values()
-            for s in processor.checkpoints
+            for source in processor.checkpoints
         }
 
     async def _within_logs(
         self, checkpoints: Sequence[Checkpoint], bounds: Mapping[TopicPartition, LogBounds]
     ) -> Sequence[Checkpoint]:
-        """Move checkpoints that are not in their logs any more to the oldest message there is."""
+        """Reset checkpoints that lie outside their logs to the oldest available message."""
         now = self._now()
-        found = [(one, *_within_log(one, bounds[one.source], now)) for one in checkpoints]
-        moves = [(before, after) for before, after, _ in found if after is not before]
-        resets = [reset for *_, reset in found if reset is not None]
+        checked = [
+            (checkpoint, *_within_log(checkpoint, bounds[checkpoint.source], now))
+            for checkpoint in checkpoints
+        ]
+        moves = [(before, after) for before, after, _ in checked if after is not before]
+        resets = [reset for *_, reset in checked if reset is not None]
 
         async def work(transaction: Transaction) -> None:
             await transaction.write(ChangeSet(offset_resets=resets), moves)
 
         if moves:
-            await _again(self._storage.transact, work, checkpoints[0].source)
+            await _retry(self._storage.transact, work, checkpoints[0].source)
         for reset in resets:
             log_reset(reset)
-        return [after for _, after, _ in found]
+        return [after for _, after, _ in checked]
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
+    def _report_failure(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
             self._on_failure(error)
 
 
-def _published(
-    partition_assignment: Mapping[str, tuple[TopicProcessor, asyncio.Task[None]]],
+def _published_offsets(
+    processors: Mapping[str, tuple[TopicProcessor, asyncio.Task[None]]],
 ) -> Mapping[TopicPartition, int]:
     return {
-        s: to
-        for processor, _ in partition_assignment.values()
-        for s, to in processor.published_offset.items()
+        source: offset
+        for processor, _ in processors.values()
+        for source, offset in processor.published_offset.items()
     }
 
 
 def _within_log(
     checkpoint: Checkpoint, bounds: LogBounds, at: datetime
 ) -> tuple[Checkpoint, OffsetReset | None]:
-    """Return where to read on, and what is to be reported of it."""
-    known, topic_id = checkpoint.topic_id, bounds.topic_id or checkpoint.topic_id
-    is_recreated = known is not None and known != topic_id
+    """Return the checkpoint to continue from, and the reset to report if there was one."""
+    stored_id, topic_id = checkpoint.topic_id, bounds.topic_id or checkpoint.topic_id
+    is_recreated = stored_id is not None and stored_id != topic_id
     offset = checkpoint.committed_offset
     if is_recreated or not bounds.start <= offset <= bounds.end:
         offset = bounds.start
-    if offset == checkpoint.committed_offset and topic_id == known:
+    if offset == checkpoint.committed_offset and topic_id == stored_id:
         return checkpoint, None
     stays = offset == checkpoint.committed_offset and not is_recreated
-    part, told = (checkpoint.part, checkpoint.part_refused) if stays else (0, False)
-    moved = checkpoint.moved(offset, checkpoint.outbox, part, part_refused=told)
+    part, is_refused = (checkpoint.part, checkpoint.part_refused) if stays else (0, False)
+    moved = checkpoint.moved(offset, checkpoint.outbox, part, part_refused=is_refused)
     after = replace(moved, topic_id=topic_id)
-    # Of a partition that is read for the first time, nobody has missed what was deleted before.
+    # If a partition is read for the first time, messages deleted earlier are not a loss.
     was_read = checkpoint.committed_offset or checkpoint.epoch > 1
     if offset == checkpoint.committed_offset or not was_read:
         return after, None
     return after, OffsetReset(checkpoint.source, checkpoint.committed_offset, offset, at)
 
 
-async def _again(ask: Callable[..., Awaitable[R]], *about: object) -> R:
-    again = AsyncRetrying(
+async def _retry(call: Callable[..., Awaitable[R]], *arguments: object) -> R:
+    retrying = AsyncRetrying(
         retry=retry_if_exception_type(TransientStorageError),
         wait=wait_exponential_jitter(multiplier=0.1, max=5, jitter=0.5),
         before_sleep=log_retry,
         reraise=True,
     )
-    answer: R = await again(ask, *about)
-    return answer
+    result: R = await retrying(call, *arguments)
+    return result

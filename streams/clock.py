@@ -1,4 +1,4 @@
-"""The clock. Time enters the decisions as an argument, and here is where it comes from."""
+"""The only place that reads the clock: decisions receive the time as an argument."""
 
 from datetime import UTC, datetime
 
@@ -6,5 +6,5 @@ from models.base import to_utc
 
 
 def now() -> datetime:
-    """Give the present moment, in the milliseconds that MongoDB keeps."""
+    """Return the current time, to the millisecond, as MongoDB stores it."""
     return to_utc(datetime.now(UTC))  # noqa: TID251 - the one place that reads it

@@ -1,8 +1,7 @@
-"""A Kafka consumer that reads committed messages only, whatever bytes stand between them.
+"""A Kafka consumer that reads committed messages only, and gets past any unreadable bytes.
 
-It is aiokafka's, with the part replaced that makes records of what was fetched: aiokafka's own
-fails for a whole batch, again and again, where one header's name is no UTF-8, and unpacks a batch
-to any size.
+It is aiokafka's consumer with another record decoder. If a header name is not UTF-8, aiokafka's own
+decoder fails for the whole batch at every attempt, and it decompresses a batch to any size.
 """
 
 import asyncio
@@ -33,19 +32,19 @@ from streams.topic_ids import fetch_topic_ids
 log = structlog.get_logger(__name__)
 
 METADATA_SECONDS = 30
-"""How old the knowledge of topics may be: after that, new and recreated partitions are seen."""
+"""Maximum age of the topic metadata; a refresh detects new and recreated partitions."""
 MAX_FETCH_BYTES = 16 * 1024 * 1024
-"""The most that a broker sends in one answer, but for a single larger batch."""
+"""Maximum size of a fetch response, unless a single batch is larger."""
 UNSERVED_SECONDS = 20.0
-"""How long a broker may fail to read what it has, before reading goes on behind it."""
-_TOLD_WITHIN = 5.0
-"""Seconds that reading waits for what it also wants to know."""
+"""How long a broker may fail to serve an offset before the reader skips it."""
+_METADATA_TIMEOUT = 5.0
+"""Seconds for additional metadata requests; reading waits meanwhile."""
 
 
 class Consumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka has no types
-    """Reads what is committed. What cannot be read is a `decoding.Record` with a refusal.
+    """Reads committed messages. Unreadable bytes become a `decoding.Record` with a refusal.
 
-    A checkpoint outside its log goes to the oldest message there is. Other options are aiokafka's.
+    An offset outside the log is reset to the oldest message. Other options are aiokafka's.
     """
 
     def __init__(self, *topics: str, **options: Any) -> None:
@@ -65,7 +64,7 @@ class Consumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka has no types
 
     @_fetcher.setter
     def _fetcher(self, fetcher: Any) -> None:
-        # aiokafka makes one in `start`, and has no other place to say of which class.
+        # aiokafka creates it in `start`, and has no other place to set the class.
         if fetcher is not None:
             fetcher.__class__ = CommittedFetcher
             fetcher.prepare()
@@ -78,102 +77,106 @@ class Consumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka has no types
         super().seek(partition, offset)
 
     def next_offset(self, partition: KafkaPartition) -> int | None:
-        """Return what is read next of a partition; None while that is not known."""
+        """Return the offset that is read next of a partition; None while it is not known."""
         subscription = self._subscription.subscription
         assignment = None if subscription is None else subscription.assignment
         state = None if assignment is None else assignment.state_value(partition)
         return state.position if state is not None and state.has_valid_position else None
 
     def take_reset(self, partition: KafkaPartition) -> tuple[int, int] | None:
-        """Return, once, what was to be read and is not in the log any more, and what is instead."""
+        """Return, once, the expected offset that left the log and the one to continue from."""
         resets: dict[KafkaPartition, tuple[int, int | None]] = self._fetcher.resets
-        expected, found = resets.get(partition, (0, None))
-        if found is None:
-            return None  # there is none, or it is not known yet where reading goes on
+        expected, actual = resets.get(partition, (0, None))
+        if actual is None:
+            return None  # there was no reset, or the offset to continue from is not known yet
         del resets[partition]
-        return expected, found
+        return expected, actual
 
     def has(self, partition: KafkaPartition) -> bool:
-        """Say whether there is such a partition, as far as is known."""
+        """Return whether the partition exists, according to the cached metadata."""
         return self._client.cluster.leader_for_partition(partition) is not None
 
     async def refresh(self) -> None:
-        """Ask a broker which partitions there are."""
+        """Fetch from a broker which partitions exist."""
         await self._client.force_metadata_update()
 
     def rejoin(self) -> None:
-        """Have the group give out its partitions again, so that they are taken up anew."""
+        """Trigger a rebalance, so that the partitions are claimed again."""
         self._coordinator.request_rejoin()
 
     async def topic_ids(self, topics: Collection[str]) -> Mapping[str, str]:
-        """Return Kafka's ids of topics, as far as it tells them."""
+        """Return Kafka's ids of topics, as far as Kafka reports them."""
         try:
-            async with asyncio.timeout(_TOLD_WITHIN):
+            async with asyncio.timeout(_METADATA_TIMEOUT):
                 return await fetch_topic_ids(self._client, topics)
         except (KafkaError, TimeoutError, NotImplementedError):
-            return {}  # no broker answers, or they are of a version that tells none
+            return {}  # no broker answers, or the brokers' version does not report ids
 
 
 class CommittedFetcher(Fetcher):  # type: ignore[misc]  # aiokafka has no types
-    """aiokafka's fetcher, which keeps what it fetched as `FetchedRecords`."""
+    """aiokafka's fetcher, which stores fetched bytes as `FetchedRecords`."""
 
     def prepare(self) -> None:
-        """Begin with nothing known of any partition."""
+        """Initialize the state of all partitions."""
         self.resets: dict[KafkaPartition, tuple[int, int | None]] = {}
-        """What was to be read of partitions that have it no more, and where reading goes on."""
+        """Per partition, the expected offset that left the log and the one to continue from."""
         self._doubts: dict[TopicPartition, int] = {}
         self._refused: dict[KafkaPartition, type[Exception]] = {}
         self._unserved: dict[KafkaPartition, tuple[int, float]] = {}
-        """Offsets that the broker cannot read though it has them, and since when."""
+        """Offsets that the broker has but fails to serve, and since when."""
 
     def forget(self, partition: KafkaPartition) -> None:
-        """Forget what is noted of where a partition was read."""
+        """Forget the state of a partition, before reading moves to another offset."""
         self.resets.pop(partition, None)
         self._unserved.pop(partition, None)
 
     @override
     async def _proc_fetch_request(self, assignment: Any, node_id: int, request: Any) -> bool:
-        """Fetch from a broker; say whether there is something for the reader."""
+        """Fetch from a broker, and return whether there is something for the reader."""
         try:
             response = await self._client.send(node_id, request)
         except asyncio.CancelledError:
-            return False  # the partitions were given up, or the consumer ends
+            return False  # the partitions were released, or the consumer stops
         except KafkaError:
             await asyncio.sleep(self._retry_backoff)
             return False
         if not assignment.active:
             return False
-        asked = {(topic, one[0]): one[1] for topic, parts in request.topics for one in parts}
-        taken = [
-            self._take(assignment, KafkaPartition(topic, part[0]), asked[topic, part[0]], part)
+        offsets = {
+            KafkaPartition(topic, part[0]): part[1]
+            for topic, parts in request.topics
+            for part in parts
+        }
+        results = [
+            self._receive(assignment, partition, offsets[partition], part)
             for topic, parts in response.topics
             for part in parts
+            for partition in (KafkaPartition(topic, part[0]),)
         ]
-        if None in taken:
+        if None in results:
             await asyncio.sleep(self._retry_backoff)
         now = time.monotonic()
-        for place, offset in asked.items():
-            partition = KafkaPartition(*place)
+        for partition, offset in offsets.items():
             unserved, since = self._unserved.get(partition, (None, now))
             if unserved == offset and now - since >= UNSERVED_SECONDS:
                 self._unserved[partition] = offset, now
-                taken.append(await self._pass_damage(assignment, node_id, partition, offset))
-        return any(taken)
+                results.append(await self._skip_damage(assignment, node_id, partition, offset))
+        return any(results)
 
-    def _take(
+    def _receive(
         self, assignment: Any, partition: KafkaPartition, offset: int, part: Sequence[Any]
     ) -> bool | None:
-        """Keep what was fetched of a partition from an offset.
+        """Store what was fetched of a partition from an offset.
 
         Returns:
-            Whether there is something for the reader; None if the broker refused.
+            Whether there is something for the reader; None if the broker returned an error.
         """
         _, code, end, stable, _, aborted, _, data = part
         state = assignment.state_value(partition)
         if not state.has_valid_position or state.position != offset:
-            return False  # sought meanwhile
+            return False  # a seek happened meanwhile
         if code:
-            return self._refuse(partition, offset, state, for_code(code))
+            return self._handle_error(partition, offset, state, for_code(code))
         self._refused.pop(partition, None)
         self._note_unserved(partition, offset, is_served=bool(data) or offset >= stable)
         if (reset := self.resets.get(partition)) is not None and reset[1] is None:
@@ -186,10 +189,10 @@ class CommittedFetcher(Fetcher):  # type: ignore[misc]  # aiokafka has no types
             self._keep(assignment, partition, records)
         return bool(data)
 
-    def _refuse(
+    def _handle_error(
         self, partition: KafkaPartition, offset: int, state: Any, error: type[Exception]
     ) -> bool | None:
-        """Take a broker's refusal; the same answer as for what it gives."""
+        """Handle a broker's error code; return the same as `_receive`."""
         if error is OffsetOutOfRangeError:
             expected, _ = self.resets.get(partition, (offset, None))
             self.resets[partition] = expected, None
@@ -214,23 +217,23 @@ class CommittedFetcher(Fetcher):  # type: ignore[misc]  # aiokafka has no types
         return None
 
     def _note_unserved(self, partition: KafkaPartition, offset: int, *, is_served: bool) -> None:
-        known, _ = self._unserved.get(partition, (None, 0.0))
+        unserved, _ = self._unserved.get(partition, (None, 0.0))
         if is_served:
             self._unserved.pop(partition, None)
-        elif known != offset:
+        elif unserved != offset:
             self._unserved[partition] = offset, time.monotonic()
 
-    async def _pass_damage(
+    async def _skip_damage(
         self, assignment: Any, node_id: int, partition: KafkaPartition, offset: int
     ) -> bool:
-        """Go on at the next offset that the broker can read, if it has any; say whether it has.
+        """Skip to the next offset that the broker can serve; return whether there is one.
 
-        Where a batch on its disk hides its own end, it cannot find those right behind it.
+        If a damaged batch on its disk hides its own end, the broker cannot find the next batches.
         """
 
         async def is_served(at: int) -> bool:
-            place = [(partition.topic, [(partition.partition, at, 1)])]
-            request = FetchRequest(0, 1, 1, self._isolation_level, place)
+            topics = [(partition.topic, [(partition.partition, at, 1)])]
+            request = FetchRequest(0, 1, 1, self._isolation_level, topics)
             response = await self._client.send(node_id, request)
             ((_, ((_, code, *_, data),)),) = response.topics
             return not code and begins_with(data, at)
@@ -238,19 +241,16 @@ class CommittedFetcher(Fetcher):  # type: ignore[misc]  # aiokafka has no types
         try:
             if await is_served(offset):
                 return False
-            ends = await self.end_offsets([partition], int(_TOLD_WITHIN * 1000))
-            found = await first_served(is_served, offset, ends[partition])
+            ends = await self.end_offsets([partition], int(_METADATA_TIMEOUT * 1000))
+            served = await first_served(is_served, offset, ends[partition])
         except KafkaError:
             return False
         state = assignment.state_value(partition)
-        is_there = assignment.active and state.has_valid_position and state.position == offset
-        if found is None or not is_there or partition in self._records:
+        is_current = assignment.active and state.has_valid_position and state.position == offset
+        if served is None or not is_current or partition in self._records:
             return False
-        self._keep(
-            assignment,
-            partition,
-            FetchedRecords.unserved(TopicPartition(*partition), offset, found - 1),
-        )
+        records = FetchedRecords.unserved(TopicPartition(*partition), offset, served - 1)
+        self._keep(assignment, partition, records)
         return True
 
     def _keep(self, assignment: Any, partition: KafkaPartition, records: FetchedRecords) -> None:
@@ -265,7 +265,7 @@ class CommittedFetcher(Fetcher):  # type: ignore[misc]  # aiokafka has no types
 async def first_served(
     is_served: Callable[[int], Awaitable[bool]], offset: int, end: int
 ) -> int | None:
-    """Return the first offset after one that is not served, before the end, that is; or None."""
+    """Return the first served offset between an unserved one and the end; None if there is none."""
     unserved, step, served = offset, 1, None
     while served is None:
         if unserved >= end - 1:

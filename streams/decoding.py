@@ -1,9 +1,9 @@
-"""The boundary to Kafka's bytes: what was fetched of a partition, as records whatever it holds.
+"""Decode the bytes fetched of a partition into records, whatever they contain.
 
-What Kafka's format does not let through stops nobody: it is handed over as a record that says so,
-and the next one follows. Header names that are no UTF-8 are written with backslashes, because a
-name of odd bytes must not cost the order. Only message format 2 is read, which is all that Kafka 4
-writes.
+Bytes that violate Kafka's format do not stop the partition: they become a record with a refusal,
+and decoding continues after them. Bytes in a header name that are not UTF-8 are escaped with
+backslashes, so that an odd name does not cost the order. Only message format 2 is supported, the
+only one that Kafka 4 writes.
 """
 
 from collections.abc import Iterator, MutableMapping, Sequence
@@ -18,9 +18,9 @@ from models.topics import MAX_MESSAGE_BYTES
 from streams.decompression import MAX_BYTES, Codec, DecompressionError, decompress
 
 MOST_BYTES = 8 * 1024 * 1024
-"""About how many bytes of a partition are handed over at once."""
+"""Approximate maximum of bytes that are returned of one fetch."""
 RECORD_BYTES, HEADER_BYTES = 250, 100
-"""About what a record and a header take in memory besides their bytes."""
+"""Approximate memory that a record and a header take in addition to their bytes."""
 
 _HEAD = Struct(">qiibIhiqqqhii")
 _FRAME = Struct(">qi")
@@ -30,13 +30,13 @@ _CODEC, _APPEND_TIME, _TRANSACTIONAL, _CONTROL = 0x07, 0x08, 0x10, 0x20
 _Bytes = bytes | memoryview | mmap
 _MORE, _BITS_OF_VARINT = 0x80, 64
 _BEFORE_KEY = 32
-"""At least the bytes of a record before its key."""
+"""An upper bound for the bytes of a record before its key."""
 
 
 class Record(NamedTuple):
-    """A record. With a `refusal` it stands for what cannot be read, from `offset` to `last_offset`.
+    """A record. With a `refusal`, the offsets from `offset` to `last_offset` cannot be read.
 
-    `size` is about what it takes in memory, in bytes; `timestamp` is in milliseconds.
+    `size` is roughly its memory in bytes; `timestamp` is in milliseconds.
     """
 
     topic: str
@@ -52,7 +52,7 @@ class Record(NamedTuple):
 
 
 class _Malformed(ValueError):  # noqa: N818 - a state of the bytes, not a mistake
-    """Bytes that are no record. The message says what was expected."""
+    """The bytes are not a record. The message says what was expected."""
 
 
 class _Batch(NamedTuple):
@@ -79,16 +79,16 @@ class _Batch(NamedTuple):
 
 
 class FetchedRecords:
-    """What one fetch brought of a partition, as an iterator of records. It never raises for bytes.
+    """The records of one fetch of a partition, as an iterator. No bytes make it raise.
 
     Args:
         source: The partition.
         data: The batches as the broker sent them; the last may be cut off.
-        fetch_offset: From where it was fetched.
-        end: The end of the log: no offset can be at or after it.
+        fetch_offset: The offset that was requested.
+        end: The end of the log: all offsets are before it.
         aborted: Producer ids and first offsets of the aborted transactions in it.
-        doubts: Where fetches found a broken batch, kept from one to the next. The same on a fresh
-            fetch is no accident of the way.
+        doubts: The offsets at which fetches found a broken batch, kept between fetches. A batch
+            that is broken in two fetches was not damaged in transit.
     """
 
     def __init__(
@@ -101,18 +101,18 @@ class FetchedRecords:
         doubts: MutableMapping[TopicPartition, int] | None = None,
     ) -> None:
         self.next_fetch_offset = fetch_offset
-        """Everything before it was handed over, or is nothing to hand over."""
+        """Everything before this offset was returned, or has no record."""
         self._doubts = {} if doubts is None else doubts
         self._source = source
         self._data = data
         self._end = end
-        self._aborted = sorted(aborted, key=lambda one: one[1])
+        self._aborted = sorted(aborted, key=lambda transaction: transaction[1])
         self._aborting: set[int] = set()
         self._records = self._limited(self._read())
 
     @classmethod
     def unserved(cls, source: TopicPartition, offset: int, last_offset: int) -> "FetchedRecords":
-        """Return what stands for offsets that the broker itself cannot read."""
+        """Return a fetch with one record, for offsets that the broker itself cannot read."""
         fetched = cls(source, b"", offset, last_offset + 1)
         record = fetched._unreadable(None, "log: expected a broker that can read it", last_offset)
         fetched._records = fetched._limited(iter((record,)))
@@ -125,7 +125,7 @@ class FetchedRecords:
         return next(self._records)
 
     def _limited(self, records: Iterator[Record]) -> Iterator[Record]:
-        """Give records until they are many bytes. The rest is fetched again, when it is wanted."""
+        """Yield records up to about `MOST_BYTES`. The consumer fetches the rest again."""
         left = MOST_BYTES
         for record in records:
             self.next_fetch_offset = record.last_offset + 1
@@ -152,12 +152,12 @@ class FetchedRecords:
                 last = self.next_fetch_offset if batch is None else batch.last_offset
                 broken = raw, fault or "", last
         if broken is not None:
-            # What follows it is not here. Its own word on where it ends is the best there is.
+            # No batch follows it here, so the end it declares itself is the best guess.
             is_inside = self.next_fetch_offset <= broken[2] < self._end
             yield self._unreadable(*broken[:2], broken[2] if is_inside else self.next_fetch_offset)
 
     def _batches(self) -> Iterator[tuple[bytes, _Batch | None]]:
-        """Give whole batches; None for a first one that has no sound length."""
+        """Yield complete batches; None for a first one with an invalid length."""
         data, at = self._data, 0
         while at < len(data):
             end = at + _FRAME.size
@@ -172,7 +172,7 @@ class FetchedRecords:
             at = end
 
     def _fault(self, batch: _Batch) -> str | None:
-        """Say what shows that not even the batch's head can be trusted; None if it can."""
+        """Return why not even the batch's head can be trusted; None if it can."""
         if batch.format != _FORMAT:
             return f"batch: expected message format {_FORMAT}"
         if calc_crc32c(batch.raw[_CHECKED_FROM:]) != batch.crc:
@@ -185,7 +185,7 @@ class FetchedRecords:
         while self._aborted and self._aborted[0][1] <= batch.base_offset:
             self._aborting.add(self._aborted.pop(0)[0])
         if batch.attributes & _CONTROL:
-            # Commit or abort, it ends its producer's transaction.
+            # A control batch, commit or abort, ends its producer's transaction.
             self._aborting.discard(batch.producer_id)
         elif not (batch.attributes & _TRANSACTIONAL and batch.producer_id in self._aborting):
             yield from self._unpacked(batch)
@@ -205,10 +205,10 @@ class FetchedRecords:
             yield from self._of_records(batch, records)
 
     def _of_records(self, batch: _Batch, data: bytes | mmap) -> Iterator[Record]:
-        wanted_from = self.next_fetch_offset
+        first_offset = self.next_fetch_offset
         try:
-            for offset, start, end in _placed(batch, data):
-                if offset >= wanted_from:
+            for offset, start, end in _locate_records(batch, data):
+                if offset >= first_offset:
                     yield self._record(batch, offset, data, start, end)
         except _Malformed as error:
             if self.next_fetch_offset <= batch.last_offset:
@@ -218,7 +218,7 @@ class FetchedRecords:
         self, batch: _Batch, offset: int, data: bytes | mmap, start: int, end: int
     ) -> Record:
         size = end - start
-        # What is much larger than it should be is not copied before its parts are.
+        # An oversized record is not copied as a whole, only its parts are.
         raw = data[start:end] if size <= MAX_MESSAGE_BYTES else memoryview(data)[start:end]
         try:
             delta, key, value, headers = _parse(raw)
@@ -231,7 +231,7 @@ class FetchedRecords:
         return Record(*self._source, offset, timestamp, key, value, headers, size, offset)
 
     def _unreadable(self, raw: bytes | None, message: str, last_offset: int) -> Record:
-        """Give one record for all that is next, up to an offset."""
+        """Return one record that stands for everything up to an offset."""
         offset = self.next_fetch_offset
         if last_offset > offset:
             message += f" (offsets {offset} to {last_offset})"
@@ -246,7 +246,7 @@ class FetchedRecords:
 
 
 def begins_with(data: bytes, offset: int) -> bool:
-    """Say whether fetched bytes begin with a whole batch that has an offset."""
+    """Return whether fetched bytes begin with a complete batch that contains an offset."""
     if len(data) < _HEAD.size:
         return False
     head = _Batch._make((*_HEAD.unpack_from(data), b""))
@@ -254,14 +254,14 @@ def begins_with(data: bytes, offset: int) -> bool:
     return is_whole and head.base_offset <= offset <= head.last_offset
 
 
-def _placed(batch: _Batch, data: bytes | mmap) -> Iterator[tuple[int, int, int]]:
-    """Give each record's offset, and from where to where its bytes are."""
-    # Compaction leaves gaps; where there are none, a record's place says its offset.
+def _locate_records(batch: _Batch, data: bytes | mmap) -> Iterator[tuple[int, int, int]]:
+    """Yield each record's offset, and the start and end of its bytes."""
+    # Compaction leaves gaps. Without gaps, a record's index determines its offset.
     is_whole = batch.record_count == batch.last_delta + 1
     expected, at = batch.base_offset, 0
-    for place in range(batch.record_count):
+    for index in range(batch.record_count):
         start, end = _bounds(data, at)
-        delta = place if is_whole else _offset_delta(data, start, end)
+        delta = index if is_whole else _offset_delta(data, start, end)
         offset = batch.base_offset + delta
         if not expected <= offset <= batch.last_offset:
             raise _Malformed("an offset after the one before, within its batch")
@@ -272,7 +272,7 @@ def _placed(batch: _Batch, data: bytes | mmap) -> Iterator[tuple[int, int, int]]
 
 
 def _varint(data: _Bytes, at: int) -> tuple[int, int]:
-    """Return a number in zigzag form, and where it ends."""
+    """Decode a zigzag varint; return the number and the position after it."""
     byte = data[at]
     if not byte & _MORE:
         return byte >> 1 ^ -(byte & 1), at + 1
@@ -288,7 +288,7 @@ def _varint(data: _Bytes, at: int) -> tuple[int, int]:
 
 
 def _bounds(data: bytes | mmap, at: int) -> tuple[int, int]:
-    """Return where a record begins, after its length, and where it ends."""
+    """Return the start of a record, after its length, and its end."""
     try:
         length, start = _varint(data, at)
     except IndexError:
@@ -308,9 +308,9 @@ def _offset_delta(data: bytes | mmap, start: int, end: int) -> int:
 
 
 def _parse(raw: _Bytes) -> tuple[int, bytes | None, bytes | None, Sequence[Header]]:
-    """Return a record's timestamp delta, key, value and headers."""
+    """Parse a record: return its timestamp delta, key, value and headers."""
     try:
-        delta, at = _varint(raw, 1)  # after the attributes, of which none is in use
+        delta, at = _varint(raw, 1)  # after the attributes, none of which is in use
         _, at = _varint(raw, at)
         key, at = _sized(raw, at)
         value, at = _sized(raw, at)

@@ -1,4 +1,4 @@
-"""Decompression that ends at a bound: what a few bytes unpack to is the sender's to choose."""
+"""Decompression with a bound, because the sender chooses how large the result is."""
 
 import struct
 import zlib
@@ -10,15 +10,15 @@ from typing import Any
 import cramjam
 
 MAX_BYTES = 32 * 1024 * 1024
-"""The most that the records of one batch may unpack to."""
+"""Maximum decompressed size of one batch's records."""
 
 _GZIP_START = b"\x1f\x8b"
 _GZIP_WINDOW = 31
 _XERIAL_START = b"\x82SNAPPY\0"
-"""What snappy's Java library begins with: blocks follow, each with its size."""
+"""The prefix of snappy's Java library; blocks follow, each with its size."""
 _XERIAL_HEAD = 16
 _LIKELY, _LIKELY_RATIO = 64 * 1024, 12
-"""How much to try first, and in times of the compressed size."""
+"""The size to try first: at least so many bytes, and so many times the compressed size."""
 _SIZE = struct.Struct(">i")
 
 
@@ -33,14 +33,14 @@ class Codec(IntEnum):
 
 
 class DecompressionError(ValueError):
-    """The bytes are not of their codec, or unpack to more than `MAX_BYTES`."""
+    """The bytes are not valid for their codec, or decompress to more than `MAX_BYTES`."""
 
 
 def decompress(data: bytes, codec: Codec) -> bytes | mmap:
-    """Return what compressed records unpack to.
+    """Return the decompressed records.
 
     Raises:
-        DecompressionError: They do not, or not within the bound.
+        DecompressionError: They are invalid, or larger than `MAX_BYTES`.
     """
     try:
         match codec:
@@ -98,7 +98,7 @@ def _unpack(data: bytes, into: Callable[[bytes, Any], int]) -> bytes | mmap:
     try:
         return bytes(memoryview(likely)[: into(data, likely)])
     except cramjam.DecompressionError:
-        # Memory that the system gives page by page, only as far as it is written.
+        # The system allocates this memory page by page, only as far as it is written.
         pages = mmap(-1, MAX_BYTES)
         size = into(data, pages)
         pages.resize(size)

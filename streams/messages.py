@@ -1,4 +1,4 @@
-"""What goes out: key, value and headers on Kafka."""
+"""Encode outgoing messages: the topic, key, value and headers of each on Kafka."""
 
 from typing import NamedTuple
 
@@ -14,7 +14,7 @@ _JSON: Header = ("content-type", b"application/json")
 
 
 class Outbound(NamedTuple):
-    """A message as it is produced. The topic has no prefix yet."""
+    """A message as it is produced. Its topic has no prefix yet."""
 
     topic: str
     key: bytes | None
@@ -23,7 +23,7 @@ class Outbound(NamedTuple):
 
 
 def encode(outgoing: Outgoing) -> Outbound:
-    """Give what is produced: events as CloudEvents 1.0 in binary mode, the rest as it is read."""
+    """Encode a message: an event as CloudEvents 1.0 in binary mode, others as they are read."""
     match outgoing:
         case Event():
             return Outbound(
@@ -35,7 +35,7 @@ def encode(outgoing: Outgoing) -> Outbound:
             return Outbound(
                 TopicName.DEAD_LETTER,
                 outgoing.key,
-                # Kafka's client takes no message of neither key nor value.
+                # Kafka's client rejects a message with neither key nor value.
                 b"" if outgoing.key is None and outgoing.value is None else outgoing.value,
                 [*outgoing.headers, *_error_headers(outgoing)],
             )
@@ -56,7 +56,7 @@ def _event_headers(event: Event) -> list[Header]:
 
 
 def _error_headers(dead_letter: DeadLetter) -> list[Header]:
-    """Give Kafka Connect's names for where a message came from and why it was not taken."""
+    """Return the origin of a rejected message and the reason, under Kafka Connect's names."""
     prefix = "__connect.errors."
     last = dead_letter.last_offset
     return [

@@ -1,4 +1,4 @@
-"""The outbox: what a processor's partitions have decided and are still to tell."""
+"""The outbox: decided messages of a processor's partitions that are not published yet."""
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,13 +17,13 @@ from streams.publisher import Publisher
 log = structlog.get_logger(__name__)
 
 PATIENCE_SECONDS = 60.0
-"""How long an event waits for the one before it, that another processor is to publish."""
+"""How long an event waits for its predecessor, which another processor has to publish."""
 _PAUSES = 0.005, 0.5
-"""The first and the longest pause between two looks, in seconds."""
+"""The first and the longest pause between two checks, in seconds."""
 
 
 class End(NamedTuple):
-    """Where a partition stands after a transaction; see `models.checkpoint.Checkpoint`."""
+    """The progress of a partition after a transaction; see `models.checkpoint.Checkpoint`."""
 
     committed_offset: int
     part: int = 0
@@ -31,68 +31,70 @@ class End(NamedTuple):
 
 
 class Outbox:
-    """Publishes what is decided, in its order, while the next is being decided.
+    """Publishes decided messages in order, while the next batch is being decided.
 
-    It is kept in the checkpoint of the processor's first partition; what an earlier owner left in
-    another one moves there with the next transaction.
+    It is stored in the checkpoint of the processor's first partition. Entries that an earlier owner
+    left in another checkpoint move there with the next transaction.
 
-    An order's events are decided on more than one topic, perhaps by more than one worker. One
-    whose predecessor is still to go out elsewhere waits; what stands beside it does not.
+    The events of an order are decided on several topics, possibly by several workers. An event
+    waits while its predecessor is still in another outbox; messages of other orders do not wait.
     """
 
     def __init__(
         self, checkpoints: Iterable[Checkpoint], storage: Storage, publisher: Publisher
     ) -> None:
         self.checkpoints = {checkpoint.source: checkpoint for checkpoint in checkpoints}
-        """Where each partition stands, by the last transaction that moved it."""
+        """The checkpoint of each partition after its last transaction."""
         self.published_offset = {
             source: 0 if checkpoint.outbox else checkpoint.committed_offset
             for source, checkpoint in self.checkpoints.items()
         }
         """Everything before these offsets is decided and published."""
         self._unpublished = tuple(
-            one for checkpoint in self.checkpoints.values() for one in checkpoint.outbox
+            message for checkpoint in self.checkpoints.values() for message in checkpoint.outbox
         )
         self._storage = storage
         self._publisher = publisher
-        self._keeper = next(iter(self.checkpoints))
+        self._first = next(iter(self.checkpoints))
         self._publishing: asyncio.Task[None] | None = None
         self._closing = False
 
     @property
     def is_settled(self) -> bool:
-        """Whether all is published, and the ledger says so."""
-        return not self._unpublished and not any(one.outbox for one in self.checkpoints.values())
+        """Whether all is published, and the stored checkpoints say so."""
+        return not self._unpublished and not any(
+            checkpoint.outbox for checkpoint in self.checkpoints.values()
+        )
 
-    def moved(
+    def advance(
         self, ends: Mapping[TopicPartition, End], outgoing: Sequence[Outgoing]
     ) -> Sequence[tuple[Checkpoint, Checkpoint]]:
-        """Give how checkpoints move, before and after, with what one more transaction decides.
+        """Return the checkpoints that a transaction moves, each before and after.
 
         Args:
-            ends: How far it decides, of the partitions it decides on.
-            outgoing: What it has to tell.
+            ends: How far the transaction decides, per partition it decides on.
+            outgoing: The messages it decides.
         """
         outbox = (*self._unpublished, *outgoing)
         moves = []
         for source, before in self.checkpoints.items():
-            kept = outbox if source == self._keeper else ()
-            if source in ends or kept or before.outbox:
+            entries = outbox if source == self._first else ()
+            if source in ends or entries or before.outbox:
                 stays = End(before.committed_offset, before.part, before.part_refused)
                 to, part, is_refused = ends.get(source, stays)
-                moves.append((before, before.moved(to, kept, part, part_refused=is_refused)))
+                moves.append((before, before.moved(to, entries, part, part_refused=is_refused)))
         return moves
 
     def add(
         self, moves: Iterable[tuple[Checkpoint, Checkpoint]], outgoing: Sequence[Outgoing]
     ) -> None:
-        """Take in what a transaction, which is committed, has moved and decided."""
+        """Add the checkpoints and messages of a committed transaction."""
         self.checkpoints |= {after.source: after for _, after in moves}
         self._unpublished = (*self._unpublished, *outgoing)
 
     async def publish(self, *, resumed: bool = False) -> None:
-        """Begin to publish what is there; what was begun before is waited for."""
-        await self._published()
+        """Wait for the current publication, then start to publish the rest."""
+        await self._wait_published()
         ends = {
             source: checkpoint.committed_offset for source, checkpoint in self.checkpoints.items()
         }
@@ -104,16 +106,16 @@ class Outbox:
             self.published_offset = ends
 
     def close(self) -> None:
-        """Wait for no other processor any more: the next owner publishes what waits."""
+        """Stop waiting for other processors: the next owner publishes waiting events."""
         self._closing = True
 
     async def settle(self) -> None:
-        """Wait until all is published, and record it, so that a next owner need not send it."""
-        await self._published()
+        """Wait until all is published, and record it, so that the next owner need not resend."""
+        await self._wait_published()
         if not self.is_settled:
-            await self._mark()
+            await self._trim()
 
-    async def _published(self) -> None:
+    async def _wait_published(self) -> None:
         if self._publishing is not None:
             await self._publishing
             self._publishing = None
@@ -123,29 +125,31 @@ class Outbox:
     ) -> None:
         waited, (pause, longest) = 0.0, _PAUSES
         while True:
-            held_up = await self._held_up(waiting)
+            blocked_keys = await self._find_blocked_keys(waiting)
             if waited > PATIENCE_SECONDS:
-                log.error("published-out-of-order", topic=self._keeper.topic)
-                held_up = set()
-            ready = [one for one in waiting if not _is_of(one, held_up)]
-            waiting = [one for one in waiting if _is_of(one, held_up)]
+                log.error("published-out-of-order", topic=self._first.topic)
+                blocked_keys = set()
+            ready = [message for message in waiting if not _has_key(message, blocked_keys)]
+            waiting = [message for message in waiting if _has_key(message, blocked_keys)]
             await self._publisher.publish(ready, resumed=resumed)
             done = set(map(id, ready))
-            self._unpublished = tuple(one for one in self._unpublished if id(one) not in done)
+            self._unpublished = tuple(
+                message for message in self._unpublished if id(message) not in done
+            )
             if not waiting:
                 self.published_offset = ends
                 return
-            # Others may wait for what has just gone out: two processors must not wait for each
-            # other.
-            is_told = await self._mark()
+            # Record now what was published, because other processors may wait for it: two
+            # processors must not wait for each other.
+            is_recorded = await self._trim()
             if self._closing:
                 return
             await asyncio.sleep(pause)
-            waited, pause = waited + pause * is_told, min(2 * pause, longest)
+            waited, pause = waited + pause * is_recorded, min(2 * pause, longest)
 
-    async def _held_up(self, outgoing: Iterable[Outgoing]) -> set[str]:
-        """Give the keys of orders whose earlier event is still to go out elsewhere."""
-        earlier = _events_before(outgoing)
+    async def _find_blocked_keys(self, outgoing: Iterable[Outgoing]) -> set[str]:
+        """Return the keys of orders that have an earlier event in another outbox."""
+        earlier = _preceding_events(outgoing)
         if not earlier:
             return set()
         try:
@@ -157,19 +161,18 @@ class Outbox:
             missing = earlier
         return {key for key, _ in missing}
 
-    async def _mark(self) -> bool:
-        """Record what is still to go out; say whether the database answered.
+    async def _trim(self) -> bool:
+        """Remove published messages from the stored outboxes; return whether MongoDB answered.
 
         Raises:
-            Fenced: Another owner is there, perhaps one that has lost its place since and
-                only slept. An owner that went on would never record anything again, and what is
-                recorded nowhere as published holds up what other processors have to tell.
+            Fenced: The checkpoint has a newer epoch. Carrying on would leave entries that nobody
+                marks as published, which blocks other processors.
         """
         for source, checkpoint in list(self.checkpoints.items()):
             if not checkpoint.outbox:
                 continue
-            left = set(map(id, self._unpublished))
-            rest = tuple(one for one in checkpoint.outbox if id(one) in left)
+            unpublished = set(map(id, self._unpublished))
+            rest = tuple(message for message in checkpoint.outbox if id(message) in unpublished)
             try:
                 await self._storage.trim_outbox(checkpoint, rest)
             except TransientStorageError:
@@ -178,21 +181,21 @@ class Outbox:
             except Fenced:
                 if not self._closing:
                     raise
-                return True  # the next owner is there already
+                return True  # the next owner has claimed it already
             # Another transaction may have moved it meanwhile, with an outbox of its own.
             if self.checkpoints[source] is checkpoint:
                 self.checkpoints[source] = replace(checkpoint, outbox=rest)
         return True
 
 
-def _is_of(one: Outgoing, keys: set[str]) -> bool:
-    return isinstance(one, Event) and one.key in keys
+def _has_key(message: Outgoing, keys: set[str]) -> bool:
+    return isinstance(message, Event) and message.key in keys
 
 
-def _events_before(outgoing: Iterable[Outgoing]) -> set[tuple[str, int]]:
-    """Give, by key and sequence, the events that come right before the first of each order."""
+def _preceding_events(outgoing: Iterable[Outgoing]) -> set[tuple[str, int]]:
+    """Return the key and sequence of the event right before the first event of each order."""
     first: dict[str, int] = {}
-    for one in outgoing:
-        if isinstance(one, Event):
-            first[one.key] = min(one.sequence, first.get(one.key, one.sequence))
+    for message in outgoing:
+        if isinstance(message, Event):
+            first[message.key] = min(message.sequence, first.get(message.key, message.sequence))
     return {(key, sequence - 1) for key, sequence in first.items() if sequence > 1}

@@ -1,13 +1,18 @@
-"""The publisher: what is to go out arrives on Kafka, in its order, or is sent again."""
+"""The publisher: send messages to Kafka in order, and resend them until the broker has them.
+
+Before it resends, it looks which of the messages have reached their topics already.
+"""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime, timedelta
 from enum import IntEnum
 from typing import Any
 
 import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka import TopicPartition as KafkaPartition
 from aiokafka.errors import (
     KafkaError,
     MessageSizeTooLargeError,
@@ -19,29 +24,35 @@ from tenacity import AsyncRetrying, retry_if_exception_type, wait_exponential_ji
 
 from models.checkpoint import Outgoing
 from models.dead_letters import DeadLetter
+from models.events import Event
+from models.messages import Header
 from models.topics import MAX_PUBLISHED_BYTES
 from streams.messages import encode
-from streams.tail import drop_already_published
 
 log = structlog.get_logger(__name__)
 
 _TOO_LARGE = (MessageSizeTooLargeError, RecordListTooLargeError)
-_LASTING = (*_TOO_LARGE, TopicAuthorizationFailedError, UnknownTopicOrPartitionError)
-"""What does not pass by itself: somebody has to change the topic, or who may write it."""
-_BYTES_LEFT_OUT = "; its bytes are in the database alone: the dead-letter topic does not take them"
+_PERMANENT = (*_TOO_LARGE, TopicAuthorizationFailedError, UnknownTopicOrPartitionError)
+"""Errors that persist until somebody changes the topic or its permissions."""
+_BYTES_LEFT_OUT = (
+    "; its bytes are in the database only, because they are too large for the dead-letter topic"
+)
+_SEARCH_MARGIN = timedelta(seconds=30)
+"""How much earlier than the first message's time the topics are searched: clocks differ."""
+_ORIGIN = tuple(f"__connect.errors.{part}" for part in ("topic", "partition", "offset"))
 
 
-class Thrift(IntEnum):
-    """How much is sent at once to a topic that does not take what it should."""
+class SendMode(IntEnum):
+    """How messages are sent; each mode is for topics that reject messages in the one before."""
 
-    NONE = 0
+    TOGETHER = 0
     ONE_BY_ONE = 1
     WITHOUT_BYTES = 2
-    """One by one, and of dead letters only where each came from, and why it was not taken."""
+    """One by one, and dead letters only with their origin and error."""
 
 
 class Publisher:
-    """One idempotent producer, made anew when the broker no longer believes it."""
+    """One idempotent producer, replaced by a new one after a failure."""
 
     def __init__(
         self,
@@ -68,19 +79,19 @@ class Publisher:
     async def publish(self, outgoing: Sequence[Outgoing], *, resumed: bool = False) -> None:
         """Send messages and return when the broker has all of them.
 
-        A failed try is repeated for as long as it takes. Before that, and when the work of an
-        earlier owner is `resumed`, what has arrived after all is left out. A copy can still come
-        of a message that was under way just then: it carries the same id.
+        A failed attempt is repeated for as long as it takes. Before a repetition, and if the work
+        of an earlier owner is `resumed`, messages that have reached Kafka are dropped. A message
+        that was in flight at that moment can still arrive twice, with the same id.
         """
         if not outgoing:
             return
-        thrift = Thrift.NONE
-        again = AsyncRetrying(
+        mode = SendMode.TOGETHER
+        retrying = AsyncRetrying(
             retry=retry_if_exception_type((KafkaError, ConnectionError)),
             wait=wait_exponential_jitter(multiplier=0.1, max=5, jitter=0.5),
             reraise=True,
         )
-        async for attempt in again:
+        async for attempt in retrying:
             with attempt:
                 producer = await self._current()
                 try:
@@ -88,12 +99,12 @@ class Publisher:
                         outgoing = await drop_already_published(
                             outgoing, self._new_consumer, self._prefix
                         )
-                    await self._send(producer, outgoing, thrift)
+                    await self._send(producer, outgoing, mode)
                 except _UndeliveredError as failed:
                     _log(failed, attempt.retry_state.attempt_number)
                     await self._discard(producer)
                     if isinstance(failed.error, _TOO_LARGE):
-                        thrift = Thrift(min(thrift + 1, Thrift.WITHOUT_BYTES))
+                        mode = SendMode(min(mode + 1, SendMode.WITHOUT_BYTES))
                     raise failed.error from None
                 except (KafkaError, ConnectionError) as error:
                     _log(_UndeliveredError(error, None), attempt.retry_state.attempt_number)
@@ -101,25 +112,26 @@ class Publisher:
                     raise
 
     async def _send(
-        self, producer: AIOKafkaProducer, outgoing: Sequence[Outgoing], thrift: "Thrift"
+        self, producer: AIOKafkaProducer, outgoing: Sequence[Outgoing], mode: SendMode
     ) -> None:
         sent: list[tuple[str, asyncio.Future[Any]]] = []
         try:
             for message in outgoing:
-                out = encode(_bare(message) if thrift is Thrift.WITHOUT_BYTES else message)
+                out = encode(_without_bytes(message) if mode is SendMode.WITHOUT_BYTES else message)
                 topic = self._prefix + out.topic
                 try:
                     delivery = await producer.send(
                         topic, key=out.key, value=out.value, headers=out.headers
                     )
-                    if thrift:
+                    if mode is not SendMode.TOGETHER:
                         await asyncio.wait([delivery])
                         delivery.result()
                 except (KafkaError, ConnectionError) as error:
                     raise _UndeliveredError(error, topic) from None
                 sent.append((topic, delivery))
         finally:
-            results = await asyncio.gather(*(one for _, one in sent), return_exceptions=True)
+            deliveries = (delivery for _, delivery in sent)
+            results = await asyncio.gather(*deliveries, return_exceptions=True)
         for (topic, _), result in zip(sent, results, strict=True):
             if isinstance(result, KafkaError | ConnectionError):
                 raise _UndeliveredError(result, topic)
@@ -133,11 +145,11 @@ class Publisher:
             return self._producer
 
     async def _discard(self, producer: Any) -> None:
-        """Close a producer that failed: after broker trouble its numbering may be refused."""
+        """Close a failed producer: the broker may reject its sequence numbers."""
         async with self._renewing:
             current: Any = self._producer
             if current is not producer:
-                return  # another processor has seen to it
+                return  # another processor has closed it
             self._producer = None
         try:
             await asyncio.wait_for(producer.stop(), timeout=5)
@@ -155,7 +167,7 @@ class Publisher:
 
 
 class _UndeliveredError(Exception):
-    """A message did not arrive: why, and on which topic, where that is known."""
+    """A message was not delivered: the error, and the topic if it is known."""
 
     def __init__(self, error: KafkaError | ConnectionError, topic: str | None) -> None:
         super().__init__(type(error).__name__)
@@ -163,22 +175,89 @@ class _UndeliveredError(Exception):
         self.topic = topic
 
 
-def _bare(message: Outgoing) -> Outgoing:
+async def drop_already_published(
+    outgoing: Sequence[Outgoing],
+    new_consumer: Callable[[Sequence[str]], AIOKafkaConsumer],
+    topic_prefix: str,
+) -> list[Outgoing]:
+    """Return the messages of an interrupted publication that have not reached Kafka.
+
+    The topics are read from shortly before the time of the oldest message to their ends. Internal
+    commands are not looked for: a duplicate of them is harmless.
+
+    Raises:
+        KafkaError: The broker does not answer.
+    """
+    public = [message for message in outgoing if isinstance(message, Event | DeadLetter)]
+    if not public:
+        return list(outgoing)
+    topics = {topic_prefix + encode(message).topic for message in public}
+    since = min(_decided_at(message) for message in public) - _SEARCH_MARGIN
+    consumer = new_consumer(sorted(topics))
+    await consumer.start()
+    try:
+        published = await _read_identities(consumer, since)
+    finally:
+        await consumer.stop()
+    return [
+        message
+        for message in outgoing
+        if not isinstance(message, Event | DeadLetter)
+        or _identity(encode(message).headers) not in published
+    ]
+
+
+async def _read_identities(consumer: AIOKafkaConsumer, since: datetime) -> set[tuple[bytes, ...]]:
+    partitions: Collection[KafkaPartition] = consumer.assignment()
+    ends: Mapping[KafkaPartition, int] = await consumer.end_offsets(partitions)
+    since_ms = int(since.timestamp() * 1000)
+    starts = await consumer.offsets_for_times(dict.fromkeys(partitions, since_ms))
+    unread = set()
+    for partition in partitions:
+        start = starts.get(partition)
+        if start is not None and start.offset < ends[partition]:
+            consumer.seek(partition, start.offset)
+            unread.add(partition)
+    identities: set[tuple[bytes, ...]] = set()
+    while unread:
+        for records in (await consumer.getmany(*unread, timeout_ms=1000)).values():
+            identities.update(_identity(record.headers) for record in records)
+        unread = {
+            partition
+            for partition in unread
+            if await consumer.position(partition) < ends[partition]
+        }
+    return identities
+
+
+def _decided_at(message: Event | DeadLetter) -> datetime:
+    return message.occurred_at if isinstance(message, Event) else message.at
+
+
+def _identity(headers: Sequence[Header]) -> tuple[bytes, ...]:
+    """Return what identifies a message: its event id, or the origin of a dead letter."""
+    values = dict(headers)
+    if _ORIGIN[-1] in values:
+        return tuple(values.get(name) or b"" for name in _ORIGIN)
+    return (values.get("ce_id") or b"",)
+
+
+def _without_bytes(message: Outgoing) -> Outgoing:
     if not isinstance(message, DeadLetter):
         return message
-    words = message.message + _BYTES_LEFT_OUT
-    return replace(message, key=None, value=None, headers=(), message=words)
+    text = message.message + _BYTES_LEFT_OUT
+    return replace(message, key=None, value=None, headers=(), message=text)
 
 
 def _log(failed: _UndeliveredError, attempt: int) -> None:
-    """Log what did not arrive where: the first tries, and then fewer and fewer."""
+    """Log a failed delivery: the attempts 1, 2, 4, 8 and so on."""
     if attempt & (attempt - 1):
         return
     fields: dict[str, object] = {"error": type(failed.error).__name__, "topic": failed.topic}
-    if not isinstance(failed.error, _LASTING):
+    if not isinstance(failed.error, _PERMANENT):
         log.warning("publish-failed", attempt=attempt, **fields)
         return
-    remedy = "let the worker's Kafka user write the topic, or run: order-import init"
+    remedy = "allow the worker's Kafka user to write to the topic, or run: order-import init"
     if isinstance(failed.error, _TOO_LARGE):
         remedy = f"set max.message.bytes={MAX_PUBLISHED_BYTES} on the topic"
     log.error("publish-failed", attempt=attempt, remedy=remedy, **fields)

@@ -1,6 +1,6 @@
-"""The ids of topics: a topic that is deleted and created anew has another, though it has its name.
+"""Fetch the ids of topics, which tell a recreated topic from the one deleted under its name.
 
-aiokafka asks for metadata in a version that does not have them.
+aiokafka requests metadata in a version without these ids, so the request is defined here.
 """
 
 from collections.abc import Collection, Mapping
@@ -23,7 +23,7 @@ _UNKNOWN = "0" * 32
 
 
 class _Uuid:
-    """Sixteen bytes, as 32 hexadecimal digits."""
+    """Sixteen bytes on the wire, 32 hexadecimal digits in Python."""
 
     @classmethod
     def encode(cls, value: str) -> bytes:
@@ -112,7 +112,7 @@ class _TopicIdsRequest(Request[_TopicIdsRequestStruct]):  # type: ignore[misc]  
 
 
 async def fetch_topic_ids(client: Any, topics: Collection[str]) -> Mapping[str, str]:
-    """Return the ids of those topics that there are, by their names.
+    """Return the ids of the topics that exist, by their names.
 
     Raises:
         KafkaError: No broker answers.

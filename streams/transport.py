@@ -1,10 +1,10 @@
 """Faust's transport, with the parts replaced that lose events.
 
-Faust commits past what was not processed (on an exception, a cancelled task, a gap). Here the
-ledger says how far a partition is: a partition is read from the ledger's checkpoint, and what is
-committed to Kafka is only what the ledger has as decided and published, for tools that show lag.
-And one Faust event is a whole batch of one partition, so that Faust's cost per event is paid once
-a batch.
+Faust commits past messages that were not processed (on an exception, a canceled task, a gap). Here
+MongoDB is the ledger: a partition is read from its stored checkpoint. The offsets committed to
+Kafka are those of the ledger up to which all is decided and published; they are only for tools
+that show lag. One Faust event is a whole batch of one partition, so that Faust's cost per event is
+paid once per batch.
 """
 
 import asyncio
@@ -34,14 +34,13 @@ from streams.decoding import Record
 from streams.processor import Batch
 
 PEEK_SECONDS = 0.02
-"""How long to wait for news of some partitions while others, whose processors are full, have
-some."""
+"""How long to wait for messages while the processors of other partitions are full."""
 COMMIT_SECONDS = 5.0
-"""How long Kafka may take to note offsets. They are there for tools that show lag, no more."""
+"""Time limit for committing offsets to Kafka, which are only for tools that show lag."""
 
 
 class BatchRecord(NamedTuple):
-    """A batch of one partition in the place of a record: Faust sees one event."""
+    """A batch of one partition in place of a record: Faust sees one event."""
 
     topic: str
     partition: int
@@ -57,7 +56,7 @@ class BatchRecord(NamedTuple):
 
 
 class LedgerConsumerThread(AIOKafkaConsumerThread):
-    """Reads batches, and knows of each where it starts and ends."""
+    """Reads batches, each with its start and end offset."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -85,7 +84,7 @@ class LedgerConsumerThread(AIOKafkaConsumerThread):
         )
 
     async def _seek_wait(self, consumer: Consumer, partitions: Mapping[TP, int]) -> None:
-        # Runs on the same loop as the reading: a batch read before the seek keeps its old start.
+        # This runs on the reader's loop: a batch read before the seek keeps its old start.
         self._read_to.update(partitions)
         self._ids_due = time.monotonic() + METADATA_SECONDS
         await super()._seek_wait(consumer, partitions)
@@ -95,66 +94,67 @@ class LedgerConsumerThread(AIOKafkaConsumerThread):
     ) -> dict[TP, list[BatchRecord]]:
         if time.monotonic() > self._ids_due:
             await self._check_topics(consumer)
-        found = await super()._fetch_records(consumer, active_partitions, *args, **kwargs)
+        fetched = await super()._fetch_records(consumer, active_partitions, *args, **kwargs)
         batches = {}
         for tp in active_partitions:
             expected, log_start = consumer.take_reset(tp) or (0, 0)
             if log_start < expected:
-                # Its topic is another one, or lost its end: what is stored decides where to go on.
+                # The topic was recreated or truncated: the claim decides where to continue.
                 self._read_to.pop(tp, None)
                 consumer.rejoin()
             next_offset = consumer.next_offset(tp)
-            batch = self._batch(tp, found.get(tp, ()), next_offset, log_start)
+            batch = self._batch(tp, fetched.get(tp, ()), next_offset, log_start)
             if batch is not None:
                 batches[tp] = [batch]
         return batches
 
     async def log_bounds(self, partitions: Collection[TP]) -> Mapping[TopicPartition, LogBounds]:
-        """Return the bounds of those partitions that there are, and watch their topics' ids."""
-        found: Mapping[TopicPartition, LogBounds] = await self.call_thread(
+        """Return the log bounds of the partitions that exist, and watch their topics' ids."""
+        bounds: Mapping[TopicPartition, LogBounds] = await self.call_thread(
             self._log_bounds, partitions
         )
-        return found
+        return bounds
 
     async def _log_bounds(self, partitions: Collection[TP]) -> Mapping[TopicPartition, LogBounds]:
         consumer: Consumer = self._ensure_consumer()
-        # aiokafka would wait long for the offsets of a topic that is deleted, and all others too.
+        # For a deleted topic, aiokafka would wait a long time, and delay all other partitions.
         await consumer.refresh()
-        there = [tp for tp in partitions if consumer.has(tp)]
-        # Before the offsets: if the topic is another one in between, its id does not fit later.
-        self._topic_ids = ids = await consumer.topic_ids({tp.topic for tp in there})
-        starts = await consumer.beginning_offsets(there)
-        ends = await consumer.end_offsets(there)
+        existing = [tp for tp in partitions if consumer.has(tp)]
+        # Read the ids before the offsets: if a topic is recreated in between, its id differs later.
+        self._topic_ids = ids = await consumer.topic_ids({tp.topic for tp in existing})
+        starts = await consumer.beginning_offsets(existing)
+        ends = await consumer.end_offsets(existing)
         return {
-            TopicPartition(*tp): LogBounds(starts[tp], ends[tp], ids.get(tp.topic)) for tp in there
+            TopicPartition(*tp): LogBounds(starts[tp], ends[tp], ids.get(tp.topic))
+            for tp in existing
         }
 
     async def _check_topics(self, consumer: Consumer) -> None:
-        """Have partitions taken up anew whose topic was deleted and created anew meanwhile.
+        """Trigger a new claim if a topic was deleted and recreated.
 
-        Its log may be as long as the old one was: then no offset shows it.
+        The new log may be as long as the old one, and then no offset reveals it.
         """
         self._ids_due = time.monotonic() + METADATA_SECONDS
-        found = await consumer.topic_ids(self._topic_ids)
-        if any(found.get(topic, known) != known for topic, known in self._topic_ids.items()):
+        ids = await consumer.topic_ids(self._topic_ids)
+        if any(ids.get(topic, old_id) != old_id for topic, old_id in self._topic_ids.items()):
             consumer.rejoin()
 
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
         consumer: Consumer = self._ensure_consumer()
-        # aiokafka asks without end where a topic was deleted, and no partitions could be moved.
-        there = {tp: offset for tp, offset in offsets.items() if consumer.has(tp)}
+        # For a deleted topic, aiokafka retries without end, and no partition could be reassigned.
+        existing = {tp: offset for tp, offset in offsets.items() if consumer.has(tp)}
         try:
             async with asyncio.timeout(COMMIT_SECONDS):
-                return not there or await super()._commit(there)
+                return not existing or await super()._commit(existing)
         except TimeoutError:
             return False
 
     def _batch(
         self, tp: TP, records: Sequence[Record], next_offset: int | None, log_start: int = 0
     ) -> BatchRecord | None:
-        """Give what was read of a partition since the last time, if it was anything.
+        """Return everything read of a partition since the last batch; None if that is nothing.
 
-        Where it ends with Kafka's own marks or an aborted transaction, no record tells.
+        A batch may have no records: control records and aborted transactions only move its end.
         """
         start = self._read_to.get(tp)
         if start is None or next_offset is None or next_offset <= start:
@@ -165,7 +165,7 @@ class LedgerConsumerThread(AIOKafkaConsumerThread):
 
 
 class LedgerConsumer(FaustConsumer):
-    """A consumer whose checkpoints are the ledger's."""
+    """A consumer that reads from the ledger's checkpoints."""
 
     transport: "LedgerTransport"
     _thread: LedgerConsumerThread
@@ -174,34 +174,34 @@ class LedgerConsumer(FaustConsumer):
         return LedgerConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
     async def perform_seek(self) -> None:
-        """Take up the assigned partitions, whatever Kafka has of them as committed."""
+        """Claim the assigned partitions, whatever offsets Kafka has for them."""
         await super().perform_seek()
         # Faust takes the ledger's offsets for committed ones, and would commit none before the next
-        # message: whoever ended without a last commit would be behind for as long.
+        # message. Until then Kafka would show a lag if the last owner ended without a commit.
         self._committed_offset.clear()
 
     async def seek_to_committed(self) -> Mapping[TP, int]:
-        """Take up the assigned partitions where the ledger says."""
+        """Claim the assigned partitions and seek to the ledger's offsets."""
         assigned = [TopicPartition(*tp) for tp in self.assignment()]
-        offsets = await self.transport.partition_assignment.assign(assigned, self._bounds_of)
+        offsets = await self.transport.partition_assignment.assign(assigned, self._read_bounds)
         offsets_by_partition = {TP(*source): offset for source, offset in offsets.items()}
         await self.seek_wait(offsets_by_partition)
         return offsets_by_partition
 
-    async def _bounds_of(
+    async def _read_bounds(
         self, sources: Collection[TopicPartition]
     ) -> Mapping[TopicPartition, LogBounds]:
-        # Brokers away for long end no worker. Its end, and the next rebalance, break this off.
-        again = AsyncRetrying(retry=retry_if_exception_type(KafkaTimeoutError), reraise=True)
-        bounds: Mapping[TopicPartition, LogBounds] = await again(
+        # A long broker outage must not stop the worker. A stop or the next rebalance cancels this.
+        retrying = AsyncRetrying(retry=retry_if_exception_type(KafkaTimeoutError), reraise=True)
+        bounds: Mapping[TopicPartition, LogBounds] = await retrying(
             self._thread.log_bounds, [TP(*source) for source in sources]
         )
         return bounds
 
     async def wait_empty(self) -> None:
-        """Before partitions are given up: finish what is at hand, then tell Kafka how far."""
+        """Finish the current batches and commit their offsets, before partitions are released."""
         drained = await self.transport.partition_assignment.drain()
-        # A commit that is under way knows of less: it must not arrive after this one.
+        # A commit in progress has older offsets: it must not arrive after this one.
         await self.maybe_wait_for_commit_to_finish()
         if committable := {TP(*source): offset for source, offset in drained.items() if offset}:
             await self._commit_offsets(committable)
@@ -211,20 +211,20 @@ class LedgerConsumer(FaustConsumer):
         active_partitions: set[TP] | None,
         timeout: float,  # noqa: ASYNC109 - Faust's
     ) -> Mapping[TP, list[Any]]:
-        """Read what processors have room for: in Faust, one full queue stops all the others."""
+        """Read only partitions with room: in Faust, one full queue stops all the others."""
         active = {TopicPartition(*tp) for tp in active_partitions or ()}
-        ready = await self.transport.partition_assignment.with_room(active, timeout)
+        ready = await self.transport.partition_assignment.wait_for_room(active, timeout)
         if not ready:
             return {}
         patience = timeout if ready == active else PEEK_SECONDS
         return await super()._getmany({TP(*source) for source in ready}, patience)
 
     def _filter_tps_with_pending_acks(self, topics: Any = None) -> Iterator[TP]:
-        del topics  # all of them: what is published is the ledger's to say
+        del topics  # all topics count: the ledger says what is published
         return (TP(*source) for source in self.transport.partition_assignment.published())
 
     def _new_offset(self, tp: TP) -> int | None:
-        # 0 is also what a partition has whose earlier owner's events are still to go out.
+        # It is 0 also while events of an earlier owner are unpublished.
         return (
             self.transport.partition_assignment.published().get(
                 TopicPartition(tp.topic, tp.partition)
@@ -233,7 +233,7 @@ class LedgerConsumer(FaustConsumer):
         )
 
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
-        """A batch is not a gap."""
+        """Do nothing: every batch knows its start and end, so there are no gaps."""
 
 
 class LedgerTransport(FaustTransport):
@@ -249,21 +249,21 @@ class LedgerTransport(FaustTransport):
 
 
 class PatientRecovery(Recovery):
-    """Takes up partitions however long the ledger is away.
+    """Faust's recovery without its timeout, so that it waits for the ledger.
 
-    Faust takes a time-out for the order to stop: its recovery ends without a word, and the worker
-    stays in the group and reads nothing, after the next rebalance neither.
+    Faust treats a timeout like a stop: its recovery ends silently, and the worker stays in the
+    group without ever reading again, not even after the next rebalance.
     """
 
     @override
     async def _wait(self, coro: Any, timeout: Any = None) -> None:
-        # The worker's end and the next rebalance still break it off.
+        # A stop of the worker and the next rebalance still cancel it.
         del timeout
         await super()._wait(coro)
 
 
 class LedgerTables(TableManager):
-    """Faust's keeper of tables, of which there are none."""
+    """Faust's table manager, with the recovery above. There are no tables."""
 
     @property
     @override

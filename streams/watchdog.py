@@ -1,4 +1,4 @@
-"""The watchdog: says when a partition has work, and for too long nothing of it has been done."""
+"""The watchdog: detect partitions that have work but make no progress for too long."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from models.messages import TopicPartition
 
 
 class Progress(NamedTuple):
-    """How far a partition is, as offsets; `step` counts the transactions decided on it."""
+    """The progress of a partition, as offsets; `step` counts its transactions."""
 
     committed_offset: int
     step: int
@@ -18,7 +18,7 @@ class Progress(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Stall:
-    """A partition that stands still, for so many seconds, before the `end` of its log."""
+    """A partition that made no progress for some seconds, before the `end` of its log."""
 
     source: TopicPartition
     progress: Progress
@@ -27,50 +27,50 @@ class Stall:
 
     @property
     def is_unread(self) -> bool:
-        """Whether all that was read is done: then the reader stands, or there is nothing to read.
+        """Whether all messages read are done: the reader is stuck, or there is nothing to read.
 
-        The end of a log can be a producer's mark of a transaction, which no one is given.
+        The end of a log can be a transaction's control record, which consumers never see.
         """
         return self.progress.published_offset >= self.progress.received_offset
 
     def __str__(self) -> str:
-        """Say which partition, how far it is, and what stands."""
+        """Return one line with the partition, its progress, and the step that is stuck."""
         now = self.progress
         if self.is_unread:
-            what = "nothing is read"
+            stuck = "nothing is read"
         elif now.committed_offset < now.received_offset:
-            what = "what was read is not decided"
+            stuck = "the messages read are not decided"
         else:
-            what = "what was decided is not published"
+            stuck = "the decisions are not published"
         return (
-            f"{self.source.topic}:{self.source.partition} stands at {now.committed_offset} of "
-            f"{self.end} for {self.seconds:.0f} s: {what} (read to {now.received_offset}, "
+            f"{self.source.topic}:{self.source.partition} has been at {now.committed_offset} of "
+            f"{self.end} for {self.seconds:.0f} s: {stuck} (read to {now.received_offset}, "
             f"published to {now.published_offset})"
         )
 
 
 class Watchdog:
-    """Looks again and again; remembers since when each partition stands.
+    """Compares the progress of partitions over time.
 
-    Messages that are delivered are no progress: only checkpoints that move are.
+    Only moving checkpoints are progress; messages that are merely read are not.
     """
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
         self._since: dict[TopicPartition, tuple[tuple[int, int, int], float]] = {}
 
-    def look(
+    def check(
         self,
         progress: Mapping[TopicPartition, Progress],
         ends: Mapping[TopicPartition, int],
         at: float,
     ) -> Sequence[Stall]:
-        """Give the partitions that stand for too long.
+        """Return the partitions without progress for too long.
 
         Args:
-            progress: How far each of this worker's partitions is.
-            ends: The ends of their logs; where one is not known, what was read counts.
-            at: The present, in seconds.
+            progress: The progress of each partition of this worker.
+            ends: The ends of their logs. If one is unknown, the offset read counts as the end.
+            at: The current time, in seconds.
         """
         before, self._since = self._since, {}
         stalls = []
@@ -79,8 +79,8 @@ class Watchdog:
             if now.published_offset >= end:
                 continue
             mark = (now.committed_offset, now.step, now.published_offset)
-            known, since = before.get(source, (mark, at))
-            self._since[source] = (mark, since if known == mark else at)
-            if known == mark and at - since > self._seconds:
+            last_mark, since = before.get(source, (mark, at))
+            self._since[source] = (mark, since if last_mark == mark else at)
+            if last_mark == mark and at - since > self._seconds:
                 stalls.append(Stall(source, now, end, at - since))
         return stalls

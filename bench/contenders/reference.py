@@ -26,7 +26,7 @@ from storage.mongo.storage import MongoStorage
 from storage.port import Transaction
 from streams.clock import now
 from streams.messages import encode
-from streams.tail import drop_already_published
+from streams.publisher import drop_already_published
 
 _IDLE_MS = 50
 

@@ -1,1 +1,1 @@
-"""The command line: one command a file, all speaking to people and, with --json, to programs."""
+"""The command line: one file per command, with output for people or, with --json, programs."""

@@ -1,4 +1,4 @@
-"""The program: its commands, and how what goes wrong becomes one line and an exit status."""
+"""The command line: all commands, and the line and exit status of each kind of failure."""
 
 import sys
 from collections.abc import Sequence
@@ -27,18 +27,18 @@ from order_import.cli.context import (
     BROKEN,
     REFUSED,
     CommandRefused,
+    connection_hint,
     read_settings,
     run,
-    whereabouts,
 )
-from order_import.errors import describe, places_of
+from order_import.errors import describe, list_places
 from order_import.logs import withhold_texts
 from order_import.settings import PREFIX, SettingsError
 
 _EPILOG = (
-    f"Settings are read from the environment ({PREFIX}…). Without any, the commands use an "
-    "`order-import up` that runs in this directory. Exit status: 0 done, 1 refused or found "
-    "wanting, 2 bad usage."
+    f"Settings are read from the environment ({PREFIX}…). If none names a server, the commands "
+    "use the `order-import up` that runs in this directory. Exit status: 0 success, 1 refused or "
+    "problems found, 2 bad usage."
 )
 
 app = typer.Typer(
@@ -51,8 +51,16 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for command in (
-    *(init.init, worker.worker, send.send, orders.orders, explain.explain, status.status),
-    *(blocked.blocked, replay.replay, sync.sync, console.console),
+    init.init,
+    worker.worker,
+    send.send,
+    orders.orders,
+    explain.explain,
+    status.status,
+    blocked.blocked,
+    replay.replay,
+    sync.sync,
+    console.console,
 ):
     app.command()(command)
 app.command("console-user")(console.console_user)
@@ -61,10 +69,10 @@ app.add_typer(replays.replays)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run one command and leave with its exit status.
+    """Run one command and exit with its status.
 
     Args:
-        arguments: What follows the program's name; that of the process when left out.
+        arguments: The command's arguments; those of the process if omitted.
     """
     if arguments is None:
         withhold_texts()
@@ -78,18 +86,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _leave(str(error), REFUSED)
     except BrokerUnavailable as error:
         reason = run(why_unreachable(read_settings())) or error
-        _leave(f"Kafka does not answer: {reason}{whereabouts()}", REFUSED)
+        _leave(f"Kafka does not answer: {reason}{connection_hint()}", REFUSED)
     except TransientStorageError as error:
-        _leave(f"MongoDB does not answer: {error}{whereabouts()}", REFUSED)
+        _leave(f"MongoDB does not answer: {error}{connection_hint()}", REFUSED)
     except OrderImportError as error:
         _leave(f"MongoDB refused: {error}", REFUSED)
-    except Exception as error:  # noqa: BLE001 - its text may quote anything: only where it was met is told
-        _leave(f"broken: {describe(error)} at {', '.join(places_of(error))}", BROKEN)
+    except Exception as error:  # noqa: BLE001 - its text may quote anything: print only the place
+        _leave(f"broken: {describe(error)} at {', '.join(list_places(error))}", BROKEN)
 
 
 _MONGO_URL = (
-    "expected mongodb://host:port/ or mongodb+srv://host/, with all that is not a letter or a "
-    "digit percent-encoded in user and password"
+    "expected mongodb://host:port/ or mongodb+srv://host/, with user and password percent-encoded"
 )
 
 

@@ -1,4 +1,4 @@
-"""`blocked`: what blocks, and what to do about it, the most urgent first."""
+"""`blocked`: the blocked orders by cause, with the remedies, the most urgent first."""
 
 from collections.abc import Sequence
 from typing import Annotated, NamedTuple
@@ -17,47 +17,47 @@ from storage.queries import BlockedGroup, Reader
 
 
 class Blocked(NamedTuple):
-    """The groups of blocked orders, and rule 19's message where it applies."""
+    """The groups of blocked orders, and rule 19's message if an order is blocked."""
 
     system_message: str | None
     groups: Sequence[BlockedGroup]
 
 
 def blocked(
-    store: Annotated[str | None, typer.Option(metavar="ID", help="Of one store.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many groups at most.")] = 50,
+    store: Annotated[str | None, typer.Option(metavar="ID", help="Only this store.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="Maximum number of groups.")] = 50,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show the blocked orders by cause and product, the earliest ship-by date first.
 
     An order with several causes counts under each of them.
     """
-    found = run(_ask(read_settings(), store, limit))
+    result = run(_load(read_settings(), store, limit))
     if as_json:
-        print_json(blocked_as_json(found))
+        print_json(blocked_as_json(result))
         return
     console = stdout()
-    if found.system_message is not None:
-        console.print(cell(found.system_message, "bold white on red"))
+    if result.system_message is not None:
+        console.print(cell(result.system_message, "bold white on red"))
         console.print()
-    if not found.groups:
+    if not result.groups:
         console.print("No blocked orders.")
         return
-    show_groups(console, found.groups)
-    if len(found.groups) == limit:
-        console.print(f"The most urgent {limit}; ask for more with --limit.")
+    show_groups(console, result.groups)
+    if len(result.groups) == limit:
+        console.print(f"These are the {limit} most urgent groups; use --limit for more.")
 
 
-async def ask_blocked(reader: Reader, store_id: str | None, limit: int) -> Blocked:
-    """Ask what blocks; the message speaks of all stores, whichever one the groups are of."""
+async def load_blocked(reader: Reader, store_id: str | None, limit: int) -> Blocked:
+    """Return the groups of one store or of all; the message is about all stores."""
     message = system_message_of(await reader.stores(), await reader.state_counts())
     return Blocked(message, await reader.blocked_groups(store_id, limit))
 
 
-def blocked_as_json(found: Blocked) -> dict[str, object]:
-    """Give the groups as programs read them; amounts are exact, as strings."""
+def blocked_as_json(blocked: Blocked) -> dict[str, object]:
+    """Return the groups for JSON output; amounts are strings."""
     return {
-        "system_message": found.system_message,
+        "system_message": blocked.system_message,
         "groups": [
             {
                 "code": group.code,
@@ -73,16 +73,24 @@ def blocked_as_json(found: Blocked) -> dict[str, object]:
                 "tried": group.tried,
                 "remedy": group.remedy,
             }
-            for group in found.groups
+            for group in blocked.groups
         ],
     }
 
 
 def show_groups(console: Console, groups: Sequence[BlockedGroup]) -> None:
-    """Print groups for people, and once per cause what to do."""
+    """Print a table of groups, and the remedy of each cause."""
     table = new_table(
-        *("Cause", "SKU", "Seller SKU", "ASIN", "Orders", "Value", "Ship by (UTC)"),
-        *("Oldest purchase", "Blocked since", "Tried"),
+        "Cause",
+        "SKU",
+        "Seller SKU",
+        "ASIN",
+        "Orders",
+        "Value",
+        "Ship by (UTC)",
+        "Oldest purchase",
+        "Blocked since",
+        "Tried",
         title="Blocked orders",
         right=("Orders", "Value", "Tried"),
     )
@@ -90,8 +98,8 @@ def show_groups(console: Console, groups: Sequence[BlockedGroup]) -> None:
         table.add_row(
             cell(group.code, "bold"),
             cell(_sku(group)),
-            cell(_several([visible_sku(sku) for sku in group.seller_skus])),
-            cell(_several(group.asins)),
+            cell(_list_some([visible_sku(sku) for sku in group.seller_skus])),
+            cell(_list_some(group.asins)),
             cell(group.orders),
             cell("\n".join(str(amount(money)) for money in group.value)),
             cell(moment(group.earliest_ship_by)),
@@ -111,14 +119,14 @@ def _sku(group: BlockedGroup) -> str | None:
     return f"{visible_sku(group.sku)}\nthe catalog has {visible_sku(group.similar_sku)}"
 
 
-_MOST_NAMES = 4
+_MAX_NAMES = 4
 
 
-def _several(names: Sequence[str]) -> str:
-    more = len(names) - _MOST_NAMES
-    return "\n".join([*names[:_MOST_NAMES], *([f"and {more} more"] if more > 0 else [])])
+def _list_some(names: Sequence[str]) -> str:
+    more = len(names) - _MAX_NAMES
+    return "\n".join([*names[:_MAX_NAMES], *([f"and {more} more"] if more > 0 else [])])
 
 
-async def _ask(settings: Settings, store_id: str | None, limit: int) -> Blocked:
+async def _load(settings: Settings, store_id: str | None, limit: int) -> Blocked:
     async with connect_reader(settings) as reader:
-        return await ask_blocked(reader, store_id, limit)
+        return await load_blocked(reader, store_id, limit)

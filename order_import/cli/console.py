@@ -1,4 +1,4 @@
-"""`console` and `console-user`: the operators' pages, and who may see them."""
+"""`console` and `console-user`: serve the web console, and create its users."""
 
 from typing import Annotated
 
@@ -9,10 +9,12 @@ from order_import.console.access import NAME, Role, access_of, address_of, hash_
 from order_import.logs import logging_to_stderr
 from order_import.settings import warn_of_exposed_files
 
+_MIN_PASSWORD_LENGTH = 10
+
 
 def console() -> None:
-    """Serve the operators' pages until Ctrl-C or SIGTERM."""
-    # Uvicorn and the pages take a moment to import, which no other command has to wait for.
+    """Serve the web console until Ctrl-C or SIGTERM."""
+    # Importing uvicorn and the pages takes a moment, which would delay all other commands.
     import uvloop  # noqa: PLC0415
 
     from order_import.console.app import serve_console  # noqa: PLC0415
@@ -27,15 +29,13 @@ def console() -> None:
 
 def console_user(
     name: Annotated[str, typer.Argument(help="Letters, digits and . _ @ -")],
-    role: Annotated[Role, typer.Argument(help="A viewer looks; an operator also acts.")],
+    role: Annotated[Role, typer.Argument(help="A viewer can only read; an operator can edit.")],
 ) -> None:
-    """Print a line for the users file; the password is asked for, or read from standard input."""
+    """Print a line for the users file, for a password from a prompt or standard input."""
     if not NAME.fullmatch(name):
         raise typer.BadParameter("expected letters, digits and . _ @ -", param_hint="NAME")
     password = typer.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
-    if len(password) < _SHORTEST:
-        raise typer.BadParameter(f"expected at least {_SHORTEST} characters", param_hint="password")
+    if len(password) < _MIN_PASSWORD_LENGTH:
+        expected = f"expected at least {_MIN_PASSWORD_LENGTH} characters"
+        raise typer.BadParameter(expected, param_hint="password")
     typer.echo(f"{name}:{role.value}:{hash_password(password)}")
-
-
-_SHORTEST = 10

@@ -1,4 +1,4 @@
-"""How dead letters look: tables for people, JSON for programs."""
+"""`dead-letters`: list them, show one, and redrive them."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
@@ -20,14 +20,14 @@ from order_import.operations.publish import SendingBroke
 from order_import.operations.redrive import (
     MOST_AT_ONCE,
     MOST_REDRIVES,
-    Afterwards,
     Plan,
     Redriven,
+    RedriveOutcome,
     by_topic_and_code,
-    look_after,
     plan_for_all,
     plan_for_ids,
     redrive,
+    wait_for_outcome,
 )
 from order_import.settings import Settings
 from storage.mongo.dead_letters import MongoDeadLetters
@@ -38,7 +38,7 @@ _KIB = 1024
 def list_as_json(
     counts: Mapping[DeadLetterCode, int], lines: Sequence[DeadLetterLine]
 ) -> dict[str, object]:
-    """Give counts and dead letters as programs read them."""
+    """Return counts and dead letters for JSON output."""
     return {
         "codes": dict(sorted(counts.items())),
         "dead_letters": [
@@ -61,7 +61,7 @@ def list_as_json(
 def show_list(
     console: Console, counts: Mapping[DeadLetterCode, int], lines: Sequence[DeadLetterLine]
 ) -> None:
-    """Print how many there are of each code, and letters."""
+    """Print the count of each code, and a table of dead letters."""
     if not counts:
         console.print("No dead letters.")
         return
@@ -70,13 +70,18 @@ def show_list(
         table.add_row(cell(code), cell(count))
     console.print(table)
     if not lines:
-        console.print("No such dead letters.")
+        console.print("No dead letters match.")
         return
     table = new_table(
-        *("Id (topic:partition:offset)", "Code", "When (UTC)", "Size", "Message", "Redriven"),
+        "Id (topic:partition:offset)",
+        "Code",
+        "When (UTC)",
+        "Size",
+        "Message",
+        "Redriven",
         right=("Size",),
     )
-    table.columns[0].no_wrap = True  # it is copied from here, and names the topic
+    table.columns[0].no_wrap = True  # people copy the id from here
     for line in lines:
         table.add_row(
             cell(line.dead_letter_id),
@@ -84,14 +89,14 @@ def show_list(
             cell(moment(line.at)),
             cell(_size(line.size)),
             cell(line.message),
-            cell("taken up" if line.claimed else _times(line)),
+            cell("claimed" if line.claimed else _times(line)),
         )
     console.print(table)
 
 
-def letter_as_json(view: DeadLetterView) -> dict[str, object]:
-    """Give one dead letter as programs read it; its very bytes only where nothing is masked."""
-    shown: dict[str, object] = {
+def dead_letter_as_json(view: DeadLetterView) -> dict[str, object]:
+    """Return one dead letter for JSON output; with the original bytes only if it is unmasked."""
+    data: dict[str, object] = {
         "id": view.dead_letter_id,
         "code": view.code,
         "message": view.message,
@@ -110,12 +115,12 @@ def letter_as_json(view: DeadLetterView) -> dict[str, object]:
         "redrive_count": view.chain,
     }
     if view.raw is not None:
-        shown["value_base64"] = view.raw
-    return shown
+        data["value_base64"] = view.raw
+    return data
 
 
-def show_letter(console: Console, view: DeadLetterView) -> None:
-    """Print one letter."""
+def show_dead_letter(console: Console, view: DeadLetterView) -> None:
+    """Print one dead letter."""
     console.print(cell(f"{view.code}: {view.message}", "bold red"))
     code = DeadLetterCode(view.code)
     console.print(cell(f"{DEAD_LETTER_CAUSES[code]}. {DEAD_LETTER_REMEDIES[code]}"))
@@ -128,8 +133,8 @@ def show_letter(console: Console, view: DeadLetterView) -> None:
     if view.size is None:
         console.print("Value: none")
         return
-    hint = "; a buyer's data is masked, --unmask shows it" if view.masked else ""
-    form = "JSON" if view.is_json else "no JSON"
+    hint = "; personal data is masked, --unmask shows it" if view.masked else ""
+    form = "JSON" if view.is_json else "not JSON"
     console.print(cell(f"Value: {view.size} bytes, {form}{hint}"))
     console.print()
     console.print(cell(view.text), soft_wrap=True)
@@ -138,20 +143,20 @@ def show_letter(console: Console, view: DeadLetterView) -> None:
 
 
 def redrive_as_json(
-    plan: Plan, done: Redriven | None, after: Afterwards | None
+    plan: Plan, done: Redriven | None, outcome: RedriveOutcome | None
 ) -> dict[str, object]:
-    """Give what a redrive would do or did, as programs read it."""
+    """Return a redrive, planned or executed, for JSON output."""
     refused = {**plan.refused, **(done.refused if done else {})}
-    shown: dict[str, object] = {
+    data: dict[str, object] = {
         "executed": done is not None,
         "planned": [line.dead_letter_id for line in plan.dead_letters],
         "refused": [{"id": name, "why": why} for name, why in refused.items()],
     }
     if done is not None:
-        shown["sent"] = [{"id": sent.dead_letter_id, "to": sent.to} for sent in done.sent]
-    if after is not None:
-        shown["afterwards"] = after
-    return shown
+        data["sent"] = [{"id": sent.dead_letter_id, "to": sent.to} for sent in done.sent]
+    if outcome is not None:
+        data["afterwards"] = outcome
+    return data
 
 
 def show_plan(console: Console, plan: Plan) -> None:
@@ -172,14 +177,14 @@ def show_refusals(console: Console, refused: Mapping[str, str]) -> None:
         console.print(cell(f"Refused {dead_letter_id}: {why}", "red"))
 
 
-def show_afterwards(console: Console, after: Afterwards) -> None:
-    """Print what became of the dead letters that were sent."""
-    if after.taken:
-        console.print(cell(f"{after.taken} taken by the worker", "green"))
-    for dead_letter_id, code in after.refused_again.items():
+def show_outcome(console: Console, outcome: RedriveOutcome) -> None:
+    """Print the outcome of the dead letters that were sent."""
+    if outcome.taken:
+        console.print(cell(f"{outcome.taken} accepted by the worker", "green"))
+    for dead_letter_id, code in outcome.refused_again.items():
         console.print(cell(f"Refused again as {code}: {dead_letter_id}", "red"))
-    if after.unread:
-        console.print(f"{after.unread} not read by a worker yet")
+    if outcome.unread:
+        console.print(f"{outcome.unread} not yet read by a worker")
 
 
 def _size(size: int | None) -> str | None:
@@ -197,70 +202,71 @@ def _times(line: DeadLetterLine) -> str | None:
 
 _SHOWS_PROGRESS_FROM = 100
 
-Code = Annotated[DeadLetterCode | None, typer.Option(help="Of one code.")]
+Code = Annotated[DeadLetterCode | None, typer.Option(help="Only this code.")]
 Topic = Annotated[
-    str | None, typer.Option(metavar="NAME", help="From one topic, with or without its prefix.")
+    str | None, typer.Option(metavar="NAME", help="Only this topic, with or without its prefix.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 dead_letters = typer.Typer(
     name="dead-letters",
-    help="Messages that were not taken: look at them, mend the cause, drive them again.",
+    help="Messages that were refused: list them, show them, redrive them once the cause is fixed.",
     no_args_is_help=True,
 )
 
 
-class _Ran(NamedTuple):
-    """A redrive as it ended. `after` is None where nothing was sent."""
+class _Result(NamedTuple):
+    """A redrive. `done` and `outcome` are None if it was not executed."""
 
     plan: Plan
     done: Redriven | None
-    after: Afterwards | None
+    outcome: RedriveOutcome | None
 
 
 @dead_letters.command(name="list")
-def list_letters(
+def list_dead_letters(
     code: Code = None,
     topic: Topic = None,
-    limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many at most.")] = 50,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="Maximum number.")] = 50,
     as_json: AsJson = False,
 ) -> None:
-    """Count dead letters by code, and list them, newest first. No values are shown."""
+    """Count dead letters by code, and list them, newest first, without their values."""
     settings = read_settings()
-    wanted = DeadLetterFilter(code, _full_name(settings, topic), limit=limit)
-    counts, lines = run(_list(settings, wanted))
+    selection = DeadLetterFilter(code, _full_name(settings, topic), limit=limit)
+    counts, lines = run(_list(settings, selection))
     if as_json:
         print_json(list_as_json(counts, lines))
         return
     console = stdout()
     show_list(console, counts, lines)
     if len(lines) == limit:
-        console.print(f"The newest {limit}; ask for more with --limit.")
+        console.print(f"These are the newest {limit}; use --limit for more.")
 
 
 @dead_letters.command()
 def show(
     dead_letter: Annotated[str, typer.Argument(metavar="ID", help="topic:partition:offset")],
     unmask: Annotated[
-        bool, typer.Option("--unmask", help="Show a buyer's data too, and with --json the bytes.")
+        bool, typer.Option("--unmask", help="Show personal data too, and with --json the bytes.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show one dead letter: where it came from, what is wrong with it, and what was in it."""
-    kept = run(_get(read_settings(), dead_letter))
-    if kept is None:
+    """Show one dead letter: its origin, its error and its content."""
+    stored = run(_get(read_settings(), dead_letter))
+    if stored is None:
         raise CommandRefused(f"there is no dead letter {dead_letter}")
-    view = view_of(kept, unmask=unmask)
+    view = view_of(stored, unmask=unmask)
     if as_json:
-        print_json(letter_as_json(view))
+        print_json(dead_letter_as_json(view))
     else:
-        show_letter(stdout(), view)
+        show_dead_letter(stdout(), view)
 
 
 @dead_letters.command(name="redrive")
-def redrive_letters(
+def redrive_dead_letters(
     dead_letters: Annotated[
-        list[str] | None, typer.Argument(metavar="ID…", help="The letters.", show_default=False)
+        list[str] | None,
+        typer.Argument(metavar="ID…", help="The dead letters.", show_default=False),
     ] = None,
     every: Annotated[
         bool, typer.Option("--all", help="All that were not redriven yet, oldest first.")
@@ -269,18 +275,20 @@ def redrive_letters(
     topic: Topic = None,
     force: Annotated[
         bool,
-        typer.Option("--force", help=f"Also what was redriven {MOST_REDRIVES} times already."),
+        typer.Option("--force", help=f"Include those redriven {MOST_REDRIVES} times already."),
     ] = False,
-    execute: Annotated[bool, typer.Option("--execute", help="Do it, not only tell.")] = False,
+    execute: Annotated[
+        bool, typer.Option("--execute", help="Do it; without, only show the plan.")
+    ] = False,
     wait: Annotated[
         float,
         typer.Option(min=0, max=3600, metavar="SECONDS", help="How long to wait for the worker."),
     ] = 10,
     as_json: AsJson = False,
 ) -> None:
-    """Send dead letters to their topics again, byte for byte, after the cause was mended.
+    """Send dead letters to their topics again, byte for byte, after the cause was fixed.
 
-    Without --execute it only tells what it would do. A message that comes twice changes nothing.
+    Without --execute it only shows the plan. A message that arrives twice changes nothing.
     """
     ids = dead_letters or []
     if bool(ids) == every:
@@ -288,39 +296,40 @@ def redrive_letters(
     if ids and (code is not None or topic is not None):
         raise typer.BadParameter("--code and --topic go with --all", param_hint="--all")
     settings = read_settings()
-    wanted = DeadLetterFilter(code, _full_name(settings, topic), limit=MOST_AT_ONCE)
-    ran = run(
-        _redrive(settings, ids, wanted, force=force, execute=execute, wait=wait, quiet=as_json)
+    selection = DeadLetterFilter(code, _full_name(settings, topic), limit=MOST_AT_ONCE)
+    result = run(
+        _redrive(settings, ids, selection, force=force, execute=execute, wait=wait, quiet=as_json)
     )
     if as_json:
-        print_json(redrive_as_json(*ran))
+        print_json(redrive_as_json(*result))
     else:
-        _tell(ran, execute=execute)
-    again = ran.after.refused_again if ran.after else {}
-    if ran.plan.refused or again or (ran.done and ran.done.refused):
+        _show_result(result, execute=execute)
+    again = result.outcome.refused_again if result.outcome else {}
+    if result.plan.refused or again or (result.done and result.done.refused):
         raise typer.Exit(REFUSED)
 
 
-def _tell(ran: _Ran, *, execute: bool) -> None:
+def _show_result(result: _Result, *, execute: bool) -> None:
     console = stdout()
-    if ran.done is None:
-        show_plan(console, ran.plan)
-        if ran.plan.dead_letters and not execute:
-            console.print("Nothing was sent. Add --execute to drive them again.")
+    if result.done is None:
+        show_plan(console, result.plan)
+        if result.plan.dead_letters and not execute:
+            console.print("Nothing was sent. Add --execute to redrive them.")
     else:
-        show_refusals(console, {**ran.plan.refused, **ran.done.refused})
-        console.print(f"Sent {len(ran.done.sent)} of {len(ran.plan.dead_letters)}.")
-        if ran.after is not None:
-            show_afterwards(console, ran.after)
-    if len(ran.plan.dead_letters) + len(ran.plan.refused) >= MOST_AT_ONCE:
+        show_refusals(console, {**result.plan.refused, **result.done.refused})
+        console.print(f"Sent {len(result.done.sent)} of {len(result.plan.dead_letters)}.")
+        if result.outcome is not None:
+            show_outcome(console, result.outcome)
+    if len(result.plan.dead_letters) + len(result.plan.refused) >= MOST_AT_ONCE:
         console.print(f"These are the oldest {MOST_AT_ONCE}; run it again for more.")
 
 
 async def _list(
-    settings: Settings, wanted: DeadLetterFilter
+    settings: Settings, selection: DeadLetterFilter
 ) -> tuple[dict[DeadLetterCode, int], Sequence[DeadLetterLine]]:
     async with connect_dead_letters(settings) as dead_letters:
-        return dict(await dead_letters.counts(wanted.topic)), await dead_letters.find(wanted)
+        counts = await dead_letters.counts(selection.topic)
+        return dict(counts), await dead_letters.find(selection)
 
 
 async def _get(settings: Settings, dead_letter: str) -> StoredDeadLetter | None:
@@ -331,24 +340,24 @@ async def _get(settings: Settings, dead_letter: str) -> StoredDeadLetter | None:
 async def _redrive(
     settings: Settings,
     ids: list[str],
-    wanted: DeadLetterFilter,
+    selection: DeadLetterFilter,
     *,
     force: bool,
     execute: bool,
     wait: float,
     quiet: bool,
-) -> _Ran:
+) -> _Result:
     async with AsyncExitStack() as stack:
         dead_letters = await stack.enter_async_context(connect_dead_letters(settings))
         if ids:
             plan = await plan_for_ids(dead_letters, settings, ids, force=force)
         else:
-            plan = await plan_for_all(dead_letters, settings, wanted, force=force)
+            plan = await plan_for_all(dead_letters, settings, selection, force=force)
         if not execute or not plan.dead_letters:
-            return _Ran(plan, None, None)
+            return _Result(plan, None, None)
         done = await _send(plan, dead_letters, settings, quiet=quiet)
         reader = await stack.enter_async_context(connect_reader(settings))
-        return _Ran(plan, done, await look_after(done.sent, reader, dead_letters, wait))
+        return _Result(plan, done, await wait_for_outcome(done.sent, reader, dead_letters, wait))
 
 
 async def _send(
@@ -372,7 +381,7 @@ async def _send(
 
 
 def _full_name(settings: Settings, topic: str | None) -> str | None:
-    """Give a topic's name as Kafka has it."""
+    """Return a topic's name with the installation's prefix."""
     if topic is None or topic not in set(READ_TOPICS):
         return topic
     return settings.topic_prefix + topic

@@ -1,4 +1,4 @@
-"""An order's history for programs. Buyer and address stay in the database."""
+"""`explain`: one order's whole history, without the buyer and the address."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Any
@@ -40,35 +40,35 @@ STATES: Mapping[ImportState, str] = {
 
 _PERSONAL = {"buyer", "ship_to", "packages"}
 _BOOKKEEPING = {"clocks", "is_notification"}
-"""What only tells newer messages from older ones."""
+"""Fields that only serve to tell newer messages from older ones."""
 
 
-def history_as_json(found: OrderHistory) -> dict[str, Any]:
-    """Give all there is to tell of an order, in the contract's names."""
-    record = found.record
+def history_as_json(history: OrderHistory) -> dict[str, Any]:
+    """Return an order and its history for JSON output, in the contract's names."""
+    record = history.record
     outcome = record.outcome
     return {
         "store_id": record.store_id,
-        "store": found.store,
+        "store": history.store,
         **record.order.model_dump(mode="json", exclude=_PERSONAL | _BOOKKEEPING | {"store_id"}),
         "received": record.received,
         "ignored": record.ignored,
         "received_at": record.received_at,
         "import": {
             "state": outcome.state,
-            "reasons": _reasons(found),
+            "reasons": _reasons(history),
             "missing": outcome.missing if isinstance(outcome, Waiting) else (),
             "since": outcome.since if isinstance(outcome, Blocked) else None,
             "tried": outcome.tried if isinstance(outcome, Blocked) else None,
             "decided_at": record.decided_at,
         },
-        "commerce_order": _commerce_order(found.commerce_order),
-        "history": [_entry(entry, found) for entry in found.history],
+        "commerce_order": _commerce_order(history.commerce_order),
+        "history": [_entry(entry, history) for entry in history.history],
     }
 
 
-def _reasons(found: OrderHistory) -> list[object]:
-    outcome = found.record.outcome
+def _reasons(history: OrderHistory) -> list[object]:
+    outcome = history.record.outcome
     if isinstance(outcome, Blocked):
         return [blocker.model_dump(mode="json") for blocker in outcome.blockers]
     reason = getattr(outcome, "reason", None)
@@ -96,50 +96,54 @@ def _commerce_order(order: CommerceOrder | None) -> dict[str, object] | None:
     }
 
 
-def _entry(entry: HistoryEntry, found: OrderHistory) -> dict[str, object]:
+def _entry(entry: HistoryEntry, history: OrderHistory) -> dict[str, object]:
     return {
         "at": entry.at,
         "what": entry.what,
         "cause": entry.cause,
         "reasons": entry.reasons,
         "facts": entry.facts,
-        "events": [found.events.get(one, {"event_id": one}) for one in entry.events],
+        "events": [
+            history.events.get(event_id, {"event_id": event_id}) for event_id in entry.events
+        ],
     }
 
 
-def show_history(console: Console, found: OrderHistory) -> None:
-    """Print one order's history."""
-    state = found.record.outcome.state
-    console.print(cell(f"Order {found.record.order.amazon_order_id}", "bold"))
-    console.print(_header(found))
+def show_history(console: Console, history: OrderHistory) -> None:
+    """Print one order and its history."""
+    state = history.record.outcome.state
+    console.print(cell(f"Order {history.record.order.amazon_order_id}", "bold"))
+    console.print(_header(history))
     console.print()
-    console.print(_items(found))
+    console.print(_items(history))
     console.print()
     console.print(cell(STATES[state], STATE_STYLES[state]))
-    for line in _why(found):
+    for line in _why(history):
         console.print(line)
-    if found.commerce_order is not None:
-        commerce = found.commerce_order
+    if history.commerce_order is not None:
+        commerce = history.commerce_order
         console.print(
             cell(
                 f"Commerce order {commerce.order_number}: {commerce.status}, created "
                 f"{moment(commerce.created_at)} UTC, id {commerce.commerce_order_id}"
             )
         )
-        console.print(cell(_now(commerce)))
+        console.print(cell(_describe(commerce)))
     console.print()
-    console.print(_history(found))
+    console.print(_history(history))
 
 
-def _header(found: OrderHistory) -> Table:
-    order, record = found.record.order, found.record
-    store = record.store_id if found.store is None else f"{found.store.name} ({record.store_id})"
+def _header(history: OrderHistory) -> Table:
+    order, record = history.record.order, history.record
+    store = record.store_id
+    if history.store is not None:
+        store = f"{history.store.name} ({record.store_id})"
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="dim")
     grid.add_column(overflow="fold")
     for name, value in (
         ("Store", store),
-        ("Settings now", _settings(found.store)),
+        ("Settings now", _settings(history.store)),
         ("Amazon status", order.status),
         ("Channel", order.fulfillment_channel),
         ("Sold on", order.sales_channel),
@@ -147,7 +151,7 @@ def _header(found: OrderHistory) -> Table:
         ("Last update (UTC)", moment(order.last_update_date)),
         ("Ship by (UTC)", moment(order.latest_ship_date)),
         ("Total", amount(order.total)),
-        ("Buyer asks to cancel", "yes" if order.buyer_requested_cancel else "no"),
+        ("Buyer requests cancellation", "yes" if order.buyer_requested_cancel else "no"),
         ("Messages", f"{record.received}, of which {record.ignored} changed nothing"),
     ):
         grid.add_row(name, cell(value))
@@ -166,28 +170,28 @@ def _settings(store: Store | None) -> str:
     )
 
 
-def _now(order: CommerceOrder) -> str:
-    """Say what a Commerce order is now, after all amendments."""
-    lines = (_pieces(line) for line in order.lines if line.item.quantity)
+def _describe(order: CommerceOrder) -> str:
+    """Describe a Commerce order as it is now, after all amendments."""
+    lines = (_line(line) for line in order.lines if line.item.quantity)
     reservations = (
         f"{reservation.quantity} of {reservation.sku}" for reservation in order.reservations
     )
     return (
-        f"It has {', '.join(lines) or 'no units'}; total {amount(order.total) or 'not known'}; "
-        f"address {'known' if order.address_known else 'not known'}; "
-        f"holds {', '.join(reservations) or 'nothing'}."
+        f"It has {', '.join(lines) or 'no units'}; total {amount(order.total) or 'unknown'}; "
+        f"address {'known' if order.address_known else 'unknown'}; "
+        f"reserves {', '.join(reservations) or 'nothing'}."
     )
 
 
-def _pieces(line: CommerceLine) -> str:
-    asks = " (the buyer asks to cancel)" if line.item.buyer_requested_cancel else ""
-    return f"{line.item.quantity} of {line.sku}{asks}"
+def _line(line: CommerceLine) -> str:
+    request = " (the buyer requests cancellation)" if line.item.buyer_requested_cancel else ""
+    return f"{line.item.quantity} of {line.sku}{request}"
 
 
-def _items(found: OrderHistory) -> Table:
-    columns = ("Seller SKU", "ASIN", "Quantity", "Shipped", "Price", "Asks to cancel")
+def _items(history: OrderHistory) -> Table:
+    columns = ("Seller SKU", "ASIN", "Quantity", "Shipped", "Price", "Cancel request")
     table = new_table(*columns, right=("Price",))
-    for item in found.record.order.items:
+    for item in history.record.order.items:
         table.add_row(
             cell(item.seller_sku),
             cell(item.asin),
@@ -196,16 +200,16 @@ def _items(found: OrderHistory) -> Table:
             cell(amount(item.price)),
             cell((item.cancel_reason or "yes") if item.buyer_requested_cancel else None),
         )
-    if not found.record.order.items:
+    if not history.record.order.items:
         table.add_row("no lines known yet")
     return table
 
 
-def _why(found: OrderHistory) -> Iterator[Text]:
-    outcome = found.record.outcome
+def _why(history: OrderHistory) -> Iterator[Text]:
+    outcome = history.record.outcome
     if isinstance(outcome, Blocked):
         times = "once" if outcome.tried == 1 else f"{outcome.tried} times"
-        yield cell(f"Since {moment(outcome.since)} UTC; judged {times}.")
+        yield cell(f"Since {moment(outcome.since)} UTC; checked {times}.")
         for blocker in outcome.blockers:
             sku = visible_sku(blocker.sku) if blocker.sku else "a line without a SKU"
             needs = f"needs {blocker.required}"
@@ -221,11 +225,9 @@ def _why(found: OrderHistory) -> Iterator[Text]:
             yield cell(f"  It waits for: {_describe_missing(outcome.missing)}.")
 
 
-def _history(found: OrderHistory) -> Table:
-    table = new_table(
-        "When (UTC)", "What arrived", "Decision", "Taken on", "Events", title="History"
-    )
-    for entry in found.history:
+def _history(history: OrderHistory) -> Table:
+    table = new_table("When (UTC)", "Message", "Decision", "Based on", "Events", title="History")
+    for entry in history.history:
         cause = entry.cause
         decision = DECISIONS.get(entry.what, entry.what)
         if entry.reasons:
@@ -235,14 +237,14 @@ def _history(found: OrderHistory) -> Table:
             cell(f"{cause.topic}\npartition {cause.partition}, offset {cause.offset}"),
             cell(decision),
             cell("\n".join(_facts(entry.facts)) or None),
-            cell("\n".join(_events(entry, found)) or None),
+            cell("\n".join(_events(entry, history)) or None),
         )
     return table
 
 
-def _events(entry: HistoryEntry, found: OrderHistory) -> Iterator[str]:
+def _events(entry: HistoryEntry, history: OrderHistory) -> Iterator[str]:
     for event_id in entry.events:
-        event = found.events.get(event_id)
+        event = history.events.get(event_id)
         if event is not None:
             yield f"{event.sequence}. {event.event_type}"
         yield event_id
@@ -254,14 +256,14 @@ def _describe_missing(missing: Iterable[MissingDetail]) -> str:
 
 
 def _facts(facts: Mapping[str, Any]) -> Iterator[str]:
-    """Say the facts a decision was taken on, each with its version."""
+    """Yield the facts that a decision is based on, each with its version."""
     if "replay_id" in facts:
         yield f"replay {facts['replay_id']}"
     if "from_store" in facts:
-        yield f"it waited for store {facts['from_store']}"
+        yield f"waited for store {facts['from_store']}"
     if "store_marketplace_id" in facts:
-        its, of_store = facts["marketplace_id"], facts["store_marketplace_id"]
-        yield f"marketplace {its}, not its store's {of_store}"
+        of_order, of_store = facts["marketplace_id"], facts["store_marketplace_id"]
+        yield f"marketplace {of_order}, not its store's {of_store}"
     yield from _settings_used(facts)
     for change in facts.get("changes", ()):
         line = "" if change["order_item_id"] is None else f"line {change['order_item_id']}: "
@@ -269,7 +271,7 @@ def _facts(facts: Mapping[str, Any]) -> Iterator[str]:
         yield f"{line}{field} {_value(change['from'])} → {_value(change['to'])}"
     for product in facts.get("products", ()):
         if product["manage_stock"]:
-            stock = f"{product['salable_quantity']:g} salable, {product['reserved']} held"
+            stock = f"{product['salable_quantity']:g} salable, {product['reserved']} reserved"
         else:
             stock = "stock not managed"
         enabled = "enabled" if product["enabled"] else "disabled"
@@ -291,7 +293,7 @@ def _settings_used(facts: Mapping[str, Any]) -> Iterator[str]:
 def _value(value: object) -> str:
     match value:
         case None:
-            return "not told"
+            return "unknown"
         case bool():
             return "yes" if value else "no"
         case {"amount": str(number), "currency": str(currency)}:
@@ -306,14 +308,14 @@ def explain(
     ],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Tell one order's whole history: what arrived, what was decided, on which facts, and why."""
-    found = run(_find(read_settings(), order))
-    if found is None:
+    """Show one order's whole history: its messages, the decisions, their facts and reasons."""
+    history = run(_find(read_settings(), order))
+    if history is None:
         raise CommandRefused(f"no order {order} was received")
     if as_json:
-        print_json(history_as_json(found))
+        print_json(history_as_json(history))
     else:
-        show_history(stdout(), found)
+        show_history(stdout(), history)
 
 
 async def _find(settings: Settings, order: str) -> OrderHistory | None:

@@ -1,4 +1,4 @@
-"""`init`: topics and indexes."""
+"""`init`: create topics and indexes."""
 
 from typing import Annotated
 
@@ -10,16 +10,16 @@ from order_import.operations.install import install
 
 
 def init(
-    as_json: Annotated[bool, typer.Option("--json", help="Print what was made as JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Create topics and indexes. Harmless to repeat."""
-    made = run(install(read_settings()))
+    """Create the missing topics and indexes. Harmless to repeat."""
+    installed = run(install(read_settings()))
     if as_json:
-        print_json({"topics": made.topics, "indexes": made.indexes})
+        print_json({"topics": installed.topics, "indexes": installed.indexes})
         return
     console = stdout()
-    for kind, names in (("topic", made.topics), ("index", made.indexes)):
+    for kind, names in (("topic", installed.topics), ("index", installed.indexes)):
         for name in names:
             console.print(f"created {kind} {name}")
-    if not made.topics and not made.indexes:
-        console.print("All topics and indexes are there; nothing to do.")
+    if not installed.topics and not installed.indexes:
+        console.print("All topics and indexes exist; nothing to do.")

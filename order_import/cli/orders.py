@@ -1,4 +1,4 @@
-"""`orders`: the orders that were received."""
+"""`orders`: list the received orders."""
 
 import re
 from collections.abc import Sequence
@@ -31,10 +31,10 @@ _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 
 def parse_since(text: str) -> datetime:
-    """Read a date, a time, or how long ago it was.
+    """Parse a date, a time or an age.
 
     Raises:
-        typer.BadParameter: It is none of them.
+        typer.BadParameter: It is none of these.
     """
     ago = _AGO.match(text)
     try:
@@ -48,10 +48,10 @@ def parse_since(text: str) -> datetime:
 
 
 def parse_reason(text: str) -> str:
-    """Read the code of a reason.
+    """Check the code of a reason.
 
     Raises:
-        typer.BadParameter: It is none.
+        typer.BadParameter: There is no such code.
     """
     if text not in REASON_CODES:
         raise typer.BadParameter(f"expected one of {', '.join(REASON_CODES)}")
@@ -59,12 +59,12 @@ def parse_reason(text: str) -> str:
 
 
 def orders(
-    store: Annotated[str | None, typer.Option(metavar="ID", help="Of one store.")] = None,
-    state: Annotated[ImportState | None, typer.Option(help="In one state.")] = None,
+    store: Annotated[str | None, typer.Option(metavar="ID", help="Only this store.")] = None,
+    state: Annotated[ImportState | None, typer.Option(help="Only this state.")] = None,
     reason: Annotated[
         str | None,
         typer.Option(
-            metavar="CODE", parser=parse_reason, help=f"For one reason: {', '.join(REASON_CODES)}."
+            metavar="CODE", parser=parse_reason, help=f"Only one of {', '.join(REASON_CODES)}."
         ),
     ] = None,
     since: Annotated[
@@ -76,28 +76,36 @@ def orders(
         ),
     ] = None,
     overdue: Annotated[
-        bool, typer.Option("--overdue", help="That wait for details longer than an hour.")
+        bool, typer.Option("--overdue", help="Only those waiting for details for over an hour.")
     ] = False,
-    limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many at most.")] = 50,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="Maximum number.")] = 50,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """List the orders that were received, newest purchase first."""
+    """List the received orders, newest purchase first."""
     overdue_since = now() - DETAILS_OVERDUE if overdue else None
-    wanted = OrderQuery(store, state, reason, overdue_since=overdue_since, purchased_from=since)
-    found = run(_list(read_settings(), wanted, limit))
+    query = OrderQuery(store, state, reason, overdue_since=overdue_since, purchased_from=since)
+    lines = run(_list(read_settings(), query, limit))
     if as_json:
-        print_json(found)
+        print_json(lines)
         return
     console = stdout()
-    if not found:
-        console.print("No such orders.")
+    if not lines:
+        console.print("No orders match.")
         return
     table = new_table(
-        *("Purchased (UTC)", "Order", "Store", "Amazon", "Channel", "Total", "State", "Why"),
-        *("Commerce order", "Status"),
+        "Purchased (UTC)",
+        "Order",
+        "Store",
+        "Amazon",
+        "Channel",
+        "Total",
+        "State",
+        "Why",
+        "Commerce order",
+        "Status",
         right=("Total",),
     )
-    for line in found:
+    for line in lines:
         table.add_row(
             cell(moment(line.purchase_date)),
             cell(line.amazon_order_id),
@@ -111,15 +119,15 @@ def orders(
             cell(line.commerce_status),
         )
     console.print(table)
-    if len(found) == limit:
-        console.print(f"The newest {limit}; ask for more with --limit.")
+    if len(lines) == limit:
+        console.print(f"These are the newest {limit}; use --limit for more.")
 
 
 def _why(line: OrderLine) -> str:
-    said = in_words(line.reasons)
-    return f"{said}: {', '.join(line.missing)}" if line.missing else said
+    reasons = in_words(line.reasons)
+    return f"{reasons}: {', '.join(line.missing)}" if line.missing else reasons
 
 
-async def _list(settings: Settings, wanted: OrderQuery, limit: int) -> Sequence[OrderLine]:
+async def _list(settings: Settings, query: OrderQuery, limit: int) -> Sequence[OrderLine]:
     async with connect_reader(settings) as reader:
-        return await reader.list_orders(wanted, limit)
+        return await reader.list_orders(query, limit)

@@ -1,4 +1,4 @@
-"""Output: tables for people, JSON for programs, both without a buyer in them."""
+"""Output: tables for people, JSON for programs, both without personal data."""
 
 import json
 import shutil
@@ -26,17 +26,17 @@ STATE_STYLES: Mapping[ImportState, str] = {
 }
 
 _WIDE = 200
-"""Columns where the output goes to a file or a pipe: nothing there cuts lines."""
+"""The width in columns if the output goes to a file or a pipe."""
 
 
 def stdout() -> Console:
-    """Give the console of standard output. Nothing printed is taken for markup."""
+    """Return the console of standard output, which does not interpret markup."""
     width = None if sys.stdout.isatty() else max(_WIDE, shutil.get_terminal_size().columns)
     return Console(markup=False, emoji=False, highlight=False, width=width)
 
 
 def stderr() -> Console:
-    """Give the console of standard error."""
+    """Return the console of standard error."""
     return Console(stderr=True, markup=False, emoji=False, highlight=False, soft_wrap=True)
 
 
@@ -46,7 +46,7 @@ def print_json(data: object) -> None:
 
 
 def new_table(*columns: str, title: str | None = None, right: tuple[str, ...] = ()) -> Table:
-    """Give an empty table; columns named in `right` hold numbers."""
+    """Return an empty table; the columns in `right` are aligned to the right."""
     table = Table(title=title, title_justify="left", title_style="bold", header_style="bold")
     for column in columns:
         table.add_column(
@@ -56,21 +56,22 @@ def new_table(*columns: str, title: str | None = None, right: tuple[str, ...] = 
 
 
 def cell(value: object, style: str = "") -> Text:
-    """Give one cell; what is not known is a dash, and no control character reaches a terminal."""
+    """Return a cell: a dash for an unknown value, and no control characters for the terminal."""
     text = "-" if value is None or value == "" else str(value)
-    shown = "".join(
-        one if one.isprintable() or one == "\n" else "\N{REPLACEMENT CHARACTER}" for one in text
+    printable = "".join(
+        character if character.isprintable() or character == "\n" else "\N{REPLACEMENT CHARACTER}"
+        for character in text
     )
-    return Text(shown, style=style)
+    return Text(printable, style=style)
 
 
 def moment(at: datetime | None) -> str | None:
-    """Give a time to the minute, in UTC."""
+    """Format a time to the minute, in UTC."""
     return None if at is None else f"{at:%Y-%m-%d %H:%M}"
 
 
 def exact(at: datetime | None) -> str | None:
-    """Give a time to the millisecond, in UTC."""
+    """Format a time to the millisecond, in UTC."""
     return None if at is None else f"{at:%Y-%m-%d %H:%M:%S}.{at.microsecond // 1000:03d}"
 
 
@@ -80,14 +81,14 @@ def in_words(reasons: Iterable[str]) -> str:
 
 
 def amount(money: Money | None) -> str | None:
-    """Give an amount with its currency."""
+    """Format an amount with its currency."""
     return None if money is None else f"{money.amount:f} {money.currency}"
 
 
 def orders_table(
     stores: Mapping[str, Store], counts: Mapping[str, Mapping[ImportState, int]]
 ) -> Table:
-    """Give the orders per state per store."""
+    """Return a table of the orders by store and state."""
     states = [state.value for state in ImportState]
     table = new_table("Store", *states, title="Orders", right=tuple(states))
     for store, in_state in sorted(counts.items()):
@@ -105,8 +106,8 @@ def orders_table(
 
 
 def blockers_table(blockers: Mapping[str, int]) -> Table:
-    """Give the blocked orders by cause, with the remedy of each."""
-    table = new_table("Cause", "Orders", "Remedy", title="What blocks", right=("Orders",))
+    """Return a table of the blocked orders by cause, with the remedies."""
+    table = new_table("Cause", "Orders", "Remedy", title="Blocked orders", right=("Orders",))
     for code in BlockerCode:
         if blockers.get(code):
             table.add_row(
@@ -118,7 +119,7 @@ def blockers_table(blockers: Mapping[str, int]) -> Table:
 
 
 def ago(age: timedelta) -> str:
-    """Say an age in its largest unit that is not zero."""
+    """Format an age in its largest unit that is not zero."""
     seconds = max(int(age.total_seconds()), 0)
     for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
         if seconds >= length:

@@ -1,4 +1,4 @@
-"""`replay`: orders judged again because somebody asks; first thought, then done."""
+"""`replay`: check orders again on request, as a dry run or for real."""
 
 import asyncio
 import getpass
@@ -41,10 +41,10 @@ from order_import.settings import Settings
 from storage.port import Storage
 from streams.clock import now
 
-_NOTHING = "no order is selected by this; nothing to replay"
+_NOTHING = "no orders match; nothing to replay"
 
 
-class Asked(NamedTuple):
+class Criteria(NamedTuple):
     """The options that select orders."""
 
     store: str | None
@@ -56,8 +56,8 @@ class Asked(NamedTuple):
     from_topic: bool
 
     @property
-    def kept(self) -> dict[str, object]:
-        """What is kept of them beside the selection."""
+    def details(self) -> dict[str, object]:
+        """The part that is stored with the replay, beside the selection."""
         if not self.from_topic:
             return {"orders": self.orders} if self.orders else {}
         times = {"since": self.since, "until": self.until}
@@ -65,19 +65,19 @@ class Asked(NamedTuple):
 
 
 def replay(
-    store: Annotated[str | None, typer.Option(metavar="ID", help="Of one store.")] = None,
+    store: Annotated[str | None, typer.Option(metavar="ID", help="Only this store.")] = None,
     reason: Annotated[
         str | None,
         typer.Option(
-            metavar="CODE", parser=parse_reason, help=f"One of {', '.join(REASON_CODES)}."
+            metavar="CODE", parser=parse_reason, help=f"Only one of {', '.join(REASON_CODES)}."
         ),
     ] = None,
     sku: Annotated[
-        str | None, typer.Option(metavar="SKU", help="Seller or catalog SKU that blocks.")
+        str | None, typer.Option(metavar="SKU", help="Only blocked by this seller or catalog SKU.")
     ] = None,
     order: Annotated[
         list[str] | None,
-        typer.Option(metavar="ORDER", help="Exactly these: Amazon id, or store/order."),
+        typer.Option(metavar="ORDER", help="Only these: Amazon order id, or store/order."),
     ] = None,
     since: Annotated[
         datetime | None,
@@ -91,31 +91,34 @@ def replay(
         bool,
         typer.Option(
             "--from-topic",
-            help="Orders that amazon.orders.blocked names; --since and --until are then its times.",
+            help="Orders in amazon.orders.blocked; --since and --until are then message times.",
         ),
     ] = False,
     reason_text: Annotated[
-        str | None, typer.Option(metavar="T", help="Why; kept with the replay.")
+        str | None, typer.Option(metavar="T", help="Why; stored with the replay.")
     ] = None,
     wait: Annotated[
         bool, typer.Option("--wait/--no-wait", help="Wait until the worker has carried it out.")
     ] = True,
-    execute: Annotated[bool, typer.Option("--execute", help="Do it, not only tell.")] = False,
+    execute: Annotated[
+        bool, typer.Option("--execute", help="Do it; without, it is a dry run.")
+    ] = False,
     assume: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="FACT", help="What if: product:SKU:enabled=true,salable_quantity=20 and so on."
+            metavar="FACT",
+            help="What if: for example product:SKU:enabled=true,salable_quantity=20.",
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Judge orders again by today's facts: blocked ones, and those skipped for a setting.
+    """Check orders again against today's facts: blocked ones, and those skipped for a setting.
 
-    Without --execute it only tells what would become of them, and changes nothing. With it the
-    worker carries it out, also after this command has ended: see `replays`.
+    Without --execute it is a dry run, which changes nothing. With it the worker carries out the
+    replay, even after this command has ended: see `replays`.
     """
-    asked = Asked(store, reason, sku, order or [], since, until, from_topic)
-    if asked.orders and (reason or sku or since or until or from_topic):
+    criteria = Criteria(store, reason, sku, order or [], since, until, from_topic)
+    if criteria.orders and (reason or sku or since or until or from_topic):
         raise typer.BadParameter("goes with --store only", param_hint="--order")
     if execute and assume:
         raise typer.BadParameter("not with --execute: it is for a dry run", param_hint="--assume")
@@ -125,20 +128,20 @@ def replay(
         assumed = parse_assumptions(assume or [])
         settings = read_settings()
         if execute:
-            ran = run(_execute(settings, asked, (reason_text or "").strip(), wait, as_json))
-            tell_ran(ran, as_json)
+            ran = run(_execute(settings, criteria, (reason_text or "").strip(), wait, as_json))
+            print_ran(ran, as_json)
         else:
-            summary = run(_dry_run(settings, asked, assumed))
-            _tell_dry_run(summary, assume or [], as_json)
+            summary = run(_dry_run(settings, criteria, assumed))
+            _print_dry_run(summary, assume or [], as_json)
     except BadAssumption as error:
         raise typer.BadParameter(str(error), param_hint="--assume") from None
     except TopicMissing as error:
-        raise CommandRefused(f"topic {error} is not there yet; run: order-import init") from None
+        raise CommandRefused(f"topic {error} does not exist yet; run: order-import init") from None
     except OrderNotNamed as error:
         raise CommandRefused(str(error)) from None
 
 
-def _tell_dry_run(summary: Summary, assumed: list[str], as_json: bool) -> None:
+def _print_dry_run(summary: Summary, assumed: list[str], as_json: bool) -> None:
     if as_json:
         print_json(dry_run_as_json(summary, assumed))
     elif summary.answered:
@@ -151,8 +154,8 @@ def _tell_dry_run(summary: Summary, assumed: list[str], as_json: bool) -> None:
         stdout().print('Add --execute --reason-text "why" to do it.')
 
 
-def tell_ran(ran: Ran, as_json: bool) -> None:
-    """Print how far a replay came; leave with 1 if it was canceled."""
+def print_ran(ran: Ran, as_json: bool) -> None:
+    """Print the result of a replay; exit with status 1 if it was canceled."""
     if as_json:
         print_json(ran_as_json(ran))
     else:
@@ -161,31 +164,32 @@ def tell_ran(ran: Ran, as_json: bool) -> None:
         raise typer.Exit(REFUSED)
 
 
-async def _wanted(storage: Storage, settings: Settings, asked: Asked) -> Selection:
-    if asked.orders:
-        return Selection(asked.store, keys=await resolve_orders(storage, asked.orders, asked.store))
-    if asked.from_topic:
-        keys = tuple(await orders_in_topic(settings, asked.since, asked.until))
-        return Selection(asked.store, asked.reason, asked.sku, keys=keys)
-    return Selection(asked.store, asked.reason, asked.sku, asked.since, asked.until)
+async def _select(storage: Storage, settings: Settings, criteria: Criteria) -> Selection:
+    store, reason, sku, orders, since, until, from_topic = criteria
+    if orders:
+        return Selection(store, keys=await resolve_orders(storage, orders, store))
+    if from_topic:
+        keys = tuple(await orders_in_topic(settings, since, until))
+        return Selection(store, reason, sku, keys=keys)
+    return Selection(store, reason, sku, since, until)
 
 
-async def _dry_run(settings: Settings, asked: Asked, assumed: Assumptions) -> Summary:
+async def _dry_run(settings: Settings, criteria: Criteria, assumed: Assumptions) -> Summary:
     async with connect_storage(settings) as storage:
-        wanted = await _wanted(storage, settings, asked)
-        return await dry_run(storage, wanted, now(), assumed)
+        selection = await _select(storage, settings, criteria)
+        return await dry_run(storage, selection, now(), assumed)
 
 
 async def _execute(
-    settings: Settings, asked: Asked, reason_text: str, wait: bool, quiet: bool
+    settings: Settings, criteria: Criteria, reason_text: str, wait: bool, quiet: bool
 ) -> Ran:
     async with connect_storage(settings) as storage:
-        wanted = await _wanted(storage, settings, asked)
-        keys = await select_keys(storage, wanted)
+        selection = await _select(storage, settings, criteria)
+        keys = await select_keys(storage, selection)
         if not keys:
             raise CommandRefused(_NOTHING)
-        request = Request(wanted, _who(), reason_text, asked.kept)
-        # From here on Ctrl-C cancels it: a replay that has begun goes on without this command.
+        request = Request(selection, _who(), reason_text, criteria.details)
+        # From here on, Ctrl-C cancels the replay, which would continue without this command.
         interrupted = catch_interrupts() if wait else None
         async with open_sender(settings) as send:
             replay = await begin(storage, send, request, keys, now())
@@ -195,7 +199,7 @@ async def _execute(
 
 
 def catch_interrupts() -> asyncio.Event:
-    """Return what is set by Ctrl-C and SIGTERM, which end nothing from now on."""
+    """Return an event that Ctrl-C and SIGTERM set, in place of ending the command."""
     interrupted = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -206,14 +210,14 @@ def catch_interrupts() -> asyncio.Event:
 async def watch(
     storage: Storage, replay: Replay, interrupted: asyncio.Event, *, quiet: bool
 ) -> Replay:
-    """Show the progress of a replay until it is over; cancel it once it is interrupted."""
+    """Show the progress of a replay until it is over; cancel it if the user interrupts."""
     last = replay
     with show_progress(replay.selected, quiet=quiet) as show:
         async with aclosing(follow(storage, replay.replay_id)) as states:
             async for last in states:
                 show(last.done)
                 if interrupted.is_set() and last.is_running:
-                    stderr().print("Canceled: the step under way is the last.")
+                    stderr().print("Canceled; the current step is the last one.")
                     await cancel(storage, last.replay_id, now())
     return last
 
@@ -221,6 +225,6 @@ async def watch(
 def _who() -> str:
     try:
         user = getpass.getuser()
-    except (KeyError, OSError):  # a user id without a name, as in a container
+    except (KeyError, OSError):  # the user id has no name, for example in a container
         user = "unknown"
     return f"{user}@{socket.gethostname()}"

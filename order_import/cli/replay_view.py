@@ -1,4 +1,4 @@
-"""A replay for people and for programs: what it would do, or did."""
+"""Print replays and dry runs: tables and progress for people, JSON for programs."""
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -14,7 +14,7 @@ from order_import.operations.replay import Ran, Summary
 
 _PLANNED = {
     ReplayResult.CREATED: "Would be created",
-    ReplayResult.BLOCKED: "Would stay blocked, or be blocked",
+    ReplayResult.BLOCKED: "Would be blocked",
     ReplayResult.REFUSED: "Would be refused",
 }
 _HAPPENED = {
@@ -25,14 +25,14 @@ _HAPPENED = {
 
 
 def summary_as_json(summary: Summary) -> dict[str, object]:
-    """Give a summary as programs read it."""
+    """Return a summary for JSON output."""
     return {
         "created": {
             "orders": summary.orders[ReplayResult.CREATED],
             "value": summary.money,
             "first": [
-                {"order": one.key, "total": one.total}
-                for one in summary.first[ReplayResult.CREATED]
+                {"order": answer.key, "total": answer.total}
+                for answer in summary.first[ReplayResult.CREATED]
             ],
         },
         "blocked": {
@@ -47,18 +47,18 @@ def summary_as_json(summary: Summary) -> dict[str, object]:
                 }
                 for (code, sku), cause in summary.causes.items()
             ],
-            "first": _told(summary.first[ReplayResult.BLOCKED]),
+            "first": _answers_as_json(summary.first[ReplayResult.BLOCKED]),
         },
         "refused": {
             "orders": summary.orders[ReplayResult.REFUSED],
             "reasons": dict(summary.refusals),
-            "first": _told(summary.first[ReplayResult.REFUSED]),
+            "first": _answers_as_json(summary.first[ReplayResult.REFUSED]),
         },
     }
 
 
 def dry_run_as_json(summary: Summary, assumed: Sequence[str]) -> dict[str, object]:
-    """Give a dry run as programs read it."""
+    """Return a dry run for JSON output."""
     return {
         "executed": False,
         "selected": summary.answered,
@@ -68,7 +68,7 @@ def dry_run_as_json(summary: Summary, assumed: Sequence[str]) -> dict[str, objec
 
 
 def ran_as_json(ran: Ran) -> dict[str, object]:
-    """Give a replay that ended as programs read it."""
+    """Return a replay for JSON output."""
     replay = ran.replay
     return {
         "executed": True,
@@ -87,8 +87,10 @@ def ran_as_json(ran: Ran) -> dict[str, object]:
 
 def show_dry_run(console: Console, summary: Summary, assumed: Sequence[str]) -> None:
     """Print what a replay would do."""
-    told = f"Dry run: {count_of(summary.answered)} judged against today's facts. Nothing changed."
-    console.print(cell(told, "bold"))
+    line = (
+        f"Dry run: {count_orders(summary.answered)} checked against today's facts. Nothing changed."
+    )
+    console.print(cell(line, "bold"))
     for assumption in assumed:
         console.print(cell(f"  assumed: {assumption}", "yellow"))
     show_summary(console, summary, _PLANNED)
@@ -101,44 +103,52 @@ def show_ran(console: Console, ran: Ran) -> None:
     console.print(cell(line, "bold"))
     show_summary(console, ran.summary, _HAPPENED)
     if replay.is_running:
-        console.print(f"The worker goes on: order-import replays watch {replay.replay_id}")
+        console.print(f"The worker continues: order-import replays watch {replay.replay_id}")
 
 
-def show_replays(console: Console, found: Iterable[Replay]) -> None:
+def show_replays(console: Console, replays: Iterable[Replay]) -> None:
     """Print a table of replays."""
     columns = ("Replay", "State", "Who", "Reason", "Orders", "Done", "Created", "Blocked")
     table = new_table(*columns, right=columns[4:])
-    for one in found:
-        counts = (one.results.get(result, 0) for result in ("created", "blocked"))
-        facts = (one.replay_id, one.state, one.who, one.reason_text, one.selected, one.done)
-        table.add_row(*map(cell, (*facts, *counts)))
+    for replay in replays:
+        values = (
+            replay.replay_id,
+            replay.state,
+            replay.who,
+            replay.reason_text,
+            replay.selected,
+            replay.done,
+            replay.results.get(ReplayResult.CREATED, 0),
+            replay.results.get(ReplayResult.BLOCKED, 0),
+        )
+        table.add_row(*map(cell, values))
     console.print(table)
 
 
 def show_summary(
     console: Console, summary: Summary, titles: dict[ReplayResult, str] | None = None
 ) -> None:
-    """Print a summary under these titles."""
+    """Print a summary, with a title for each result."""
     titles = titles or _HAPPENED
     created = summary.orders[ReplayResult.CREATED]
     value = "".join(f", {amount(money)}" for money in summary.money)
-    console.print(cell(f"{titles[ReplayResult.CREATED]}: {count_of(created)}{value}", "green"))
-    for one in summary.first[ReplayResult.CREATED]:
-        console.print(cell(f"  {one.key}  {amount(one.total) or ''}".rstrip()))
-    _more(console, created, len(summary.first[ReplayResult.CREATED]))
+    console.print(cell(f"{titles[ReplayResult.CREATED]}: {count_orders(created)}{value}", "green"))
+    for answer in summary.first[ReplayResult.CREATED]:
+        console.print(cell(f"  {answer.key}  {amount(answer.total) or ''}".rstrip()))
+    _show_more(console, created, len(summary.first[ReplayResult.CREATED]))
     if blocked := summary.orders[ReplayResult.BLOCKED]:
-        console.print(cell(f"{titles[ReplayResult.BLOCKED]}: {count_of(blocked)}", "bold red"))
+        console.print(cell(f"{titles[ReplayResult.BLOCKED]}: {count_orders(blocked)}", "bold red"))
         _show_causes(console, summary)
         _show_first(console, summary.first[ReplayResult.BLOCKED], blocked)
     if refused := summary.orders[ReplayResult.REFUSED]:
-        console.print(cell(f"{titles[ReplayResult.REFUSED]}: {count_of(refused)}", "yellow"))
+        console.print(cell(f"{titles[ReplayResult.REFUSED]}: {count_orders(refused)}", "yellow"))
         for code, orders in summary.refusals.most_common():
             console.print(cell(f"  {orders} {code}: {in_words([code])}"))
         _show_first(console, summary.first[ReplayResult.REFUSED], refused)
 
 
-def count_of(orders: int) -> str:
-    """Give `1 order`, `2 orders`."""
+def count_orders(orders: int) -> str:
+    """Format a number of orders: `1 order`, `2 orders`."""
     return f"{orders} {'order' if orders == 1 else 'orders'}"
 
 
@@ -158,13 +168,13 @@ def _show_causes(console: Console, summary: Summary) -> None:
 
 
 def _show_first(console: Console, first: Iterable[ReplayAnswer], orders: int) -> None:
-    shown = list(first)
-    for one in shown:
-        console.print(cell(f"  {one.key}  {'; '.join(map(_in_short, one.reasons))}"))
-    _more(console, orders, len(shown))
+    answers = list(first)
+    for answer in answers:
+        console.print(cell(f"  {answer.key}  {'; '.join(map(_in_short, answer.reasons))}"))
+    _show_more(console, orders, len(answers))
 
 
-def _more(console: Console, orders: int, shown: int) -> None:
+def _show_more(console: Console, orders: int, shown: int) -> None:
     if orders > shown:
         console.print(f"  and {orders - shown} more")
 
@@ -176,18 +186,21 @@ def _in_short(reason: ReplayReason) -> str:
     return f"{reason.code} {reason.sku or 'no SKU'} (needs {reason.required}{available})"
 
 
-def _told(answers: Iterable[ReplayAnswer]) -> list[dict[str, object]]:
-    return [{"order": one.key, "reasons": one.reasons} for one in answers]
+def _answers_as_json(answers: Iterable[ReplayAnswer]) -> list[dict[str, object]]:
+    return [{"order": answer.key, "reasons": answer.reasons} for answer in answers]
 
 
-_LINE_EVERY = 2.0
-_SILENT_FOR = 10.0
-_NOBODY = "No worker carries anything out; waiting for one. Ctrl-C cancels what is left."
+_LINE_SECONDS = 2.0
+_WARN_SECONDS = 10.0
+_NO_PROGRESS = "No progress; waiting for a worker. Ctrl-C cancels the rest of the replay."
 
 
 @contextmanager
 def show_progress(selected: int, *, quiet: bool) -> Iterator[Callable[[int], None]]:
-    """Give what to report to how many orders are done; with `quiet` only silence is reported."""
+    """Show a progress bar or lines; yield a function to call with the number of finished orders.
+
+    With `quiet`, only a lack of progress is reported.
+    """
     console = stderr()
     columns = (TextColumn("replaying"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     on_terminal = console.is_terminal and not quiet
@@ -203,11 +216,11 @@ def show_progress(selected: int, *, quiet: bool) -> Iterator[Callable[[int], Non
             at = loop.time()
             if done != last:
                 moved, warned = at, False
-            elif at - moved > _SILENT_FOR and not warned:
+            elif at - moved > _WARN_SECONDS and not warned:
                 warned = True
-                progress.console.print(_NOBODY)
+                progress.console.print(_NO_PROGRESS)
             progress.update(bar, completed=done)
-            if not (quiet or on_terminal) and done != last and at - printed > _LINE_EVERY:
+            if not (quiet or on_terminal) and done != last and at - printed > _LINE_SECONDS:
                 printed = at
                 console.print(f"{done} of {selected} carried out")
             last = done

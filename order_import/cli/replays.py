@@ -1,4 +1,4 @@
-"""`replays`: those that were begun, watched and canceled from anywhere."""
+"""`replays`: list, watch and cancel replays, wherever they were started."""
 
 from collections.abc import Sequence
 from typing import Annotated
@@ -9,49 +9,47 @@ from models.replay import Replay
 from order_import.bootstrap import connect_storage
 from order_import.cli.context import CommandRefused, read_settings, run
 from order_import.cli.output import print_json, stdout
-from order_import.cli.replay import catch_interrupts, tell_ran, watch
+from order_import.cli.replay import catch_interrupts, print_ran, watch
 from order_import.cli.replay_view import show_replays
 from order_import.operations.replay import Ran, cancel, find_replay, newest_replays, sum_up
 from order_import.settings import Settings
 from streams.clock import now
 
-ReplayId = Annotated[str, typer.Argument(metavar="REPLAY", help="As `replays list` names it.")]
+ReplayId = Annotated[str, typer.Argument(metavar="REPLAY", help="Its id in `replays list`.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
-replays = typer.Typer(
-    name="replays", help="Replays that were begun: list, watch, cancel.", no_args_is_help=True
-)
+replays = typer.Typer(name="replays", help="List, watch and cancel replays.", no_args_is_help=True)
 
 
 @replays.command("list")
 def list_replays(
-    limit: Annotated[int, typer.Option(min=1, max=1000, metavar="N", help="How many.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, max=1000, metavar="N", help="Maximum number.")] = 20,
     as_json: AsJson = False,
 ) -> None:
-    """List replays, the newest first."""
-    found = run(_newest(read_settings(), limit))
+    """List replays, newest first."""
+    newest = run(_list(read_settings(), limit))
     if as_json:
-        print_json(found)
-    elif found:
-        show_replays(stdout(), found)
+        print_json(newest)
+    elif newest:
+        show_replays(stdout(), newest)
     else:
-        stdout().print("Nothing was replayed yet.")
+        stdout().print("There are no replays yet.")
 
 
 @replays.command("watch")
 def watch_replay(replay_id: ReplayId, as_json: AsJson = False) -> None:
-    """Show a replay's progress until it is over, and what it did. Ctrl-C cancels it."""
-    tell_ran(run(_watch(read_settings(), replay_id, quiet=as_json)), as_json)
+    """Show a replay's progress until it is over, then its result. Ctrl-C cancels the replay."""
+    print_ran(run(_watch(read_settings(), replay_id, quiet=as_json)), as_json)
 
 
 @replays.command("cancel")
 def cancel_replay(replay_id: ReplayId) -> None:
-    """Stop a replay after the step it is in."""
+    """Stop a replay after its current step."""
     replay = run(_cancel(read_settings(), replay_id))
     stdout().print(f"Canceled after {replay.done} of {replay.selected} orders.")
 
 
-async def _newest(settings: Settings, limit: int) -> Sequence[Replay]:
+async def _list(settings: Settings, limit: int) -> Sequence[Replay]:
     async with connect_storage(settings) as storage:
         return await newest_replays(storage, limit)
 

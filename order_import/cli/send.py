@@ -1,4 +1,4 @@
-"""Documents: JSON files, JSON lines and standard input, cut into messages byte by byte as told."""
+"""`send`: publish the documents of files or standard input, each unchanged and under its key."""
 
 import json
 import sys
@@ -16,7 +16,8 @@ from models import keys
 from models.topics import MAX_MESSAGE_BYTES, TopicName
 from order_import.cli.context import CommandRefused, read_settings, run
 from order_import.cli.output import print_json, stderr, stdout
-from order_import.operations.publish import Message, SendingBroke, send_messages, topic_exists
+from order_import.operations.install import topic_exists
+from order_import.operations.publish import Message, SendingBroke, send_messages
 from order_import.settings import Settings
 
 STDIN = "-"
@@ -25,7 +26,7 @@ _SPACE = " \t\r\n"
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One JSON document: where it was found (`file:line`), its bytes, and what they say."""
+    """One JSON document: its place (`file:line`), its bytes, and the parsed value."""
 
     where: str
     raw: bytes
@@ -33,7 +34,7 @@ class Document:
 
 
 def read_source(name: str) -> bytes:
-    """Give the bytes of a file, or of standard input for `-`.
+    """Return the bytes of a file, or of standard input for `-`.
 
     Raises:
         CommandRefused: The file cannot be read.
@@ -45,21 +46,20 @@ def read_source(name: str) -> bytes:
 
 
 def cut_documents(name: str, data: bytes) -> Iterator[Document]:
-    """Cut a file into documents: a JSON value, an array of them, or one a line.
+    """Divide a file into documents: one JSON value, an array of them, or one per line.
 
-    A file with one document gives its bytes unchanged; so does a line, and so does an element of
-    an array, without the space around it.
+    The bytes of a document are unchanged, apart from surrounding whitespace in arrays and lines.
 
     Raises:
-        CommandRefused: Something is not JSON; the line says which file, where and why.
+        CommandRefused: A part is not JSON; the message names the file, the line and the reason.
     """
-    text = _decoded(name, data)
+    text = _decode(name, data)
     if not text.strip(_SPACE):
         raise CommandRefused(f"{name}:1: expected JSON, found nothing")
     try:
         body = json.loads(text)
     except ValueError as error:
-        # Files that were joined may have a byte order mark in the middle.
+        # Concatenated files may have a byte order mark in the middle.
         numbered = enumerate(text.split("\n"), 1)
         lines = [(n, line.strip(BLANK)) for n, line in numbered if line.strip(BLANK)]
         if len(lines) == 1 or not _is_json(lines[0][1]):
@@ -72,8 +72,8 @@ def cut_documents(name: str, data: bytes) -> Iterator[Document]:
         yield Document(f"{name}:1", data, body)
 
 
-def _decoded(name: str, data: bytes) -> str:
-    """Return the text of a file, without a byte order mark; half a letter does not matter."""
+def _decode(name: str, data: bytes) -> str:
+    """Return the text of a file without its byte order mark; lone surrogates are accepted."""
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -101,7 +101,7 @@ def _line(name: str, number: int, line: str) -> Document:
 
 
 def _elements(name: str, text: str) -> Iterator[Document]:
-    """Cut out each element of an array that is known to be JSON: no number is written anew."""
+    """Yield each element of a JSON array with its own bytes, so that no number is reformatted."""
     decoder = json.JSONDecoder()
     at = _skip(text, text.index("[") + 1)
     while text[at] != "]":
@@ -125,7 +125,7 @@ def _not_json(name: str, error: ValueError, line: int | None = None) -> CommandR
 
 
 class Kind(StrEnum):
-    """What can be sent."""
+    """The kinds of documents that can be sent."""
 
     ORDERS = "orders"
     PRODUCTS = "products"
@@ -143,42 +143,42 @@ TOPICS: Mapping[Kind, TopicName] = {
 }
 
 DELETABLE = frozenset({Kind.PRODUCTS, Kind.LISTINGS})
-"""What a null value deletes."""
+"""The kinds that a null value deletes."""
 
 _ORDER_ID_NAMES = ("amazon_order_id", "AmazonOrderId", "amazonOrderId", "orderId")
-_DEEPEST = 8
-"""An ORDER_CHANGE has its order id on the third level, and the envelopes of AWS are around it."""
+_MAX_DEPTH = 8
+"""An ORDER_CHANGE has its order id on the third level, inside the envelopes of AWS."""
 
 
 def order_id_in(body: Any) -> str | None:
-    """Find the Amazon order id of a document, of whatever format; None for a page of orders.
+    """Find the Amazon order id in a document of any format; None for a list of orders.
 
-    The outermost wins. Lists are not looked into: what is listed is not the order itself.
+    The outermost id wins. Lists are not searched: their elements are not the order itself.
     """
     level = [body]
-    for _ in range(_DEEPEST):
-        objects = [one for one in map(_unwrapped, level) if isinstance(one, dict)]
-        for one in objects:
+    for _ in range(_MAX_DEPTH):
+        objects = [value for value in map(_unwrap, level) if isinstance(value, dict)]
+        for fields in objects:
             for name in _ORDER_ID_NAMES:
-                if isinstance(one.get(name), str) and one[name]:
-                    return str(one[name])
-        level = [value for one in objects for value in one.values()]
+                if isinstance(fields.get(name), str) and fields[name]:
+                    return str(fields[name])
+        level = [value for fields in objects for value in fields.values()]
     return None
 
 
-def _unwrapped(value: Any) -> Any:
-    """Return what a text that is JSON once more holds, as AWS puts notifications into envelopes."""
+def _unwrap(value: Any) -> Any:
+    """Parse a text that is itself JSON, such as a notification in an envelope of AWS."""
     try:
         return parse_json(value) if isinstance(value, str) and looks_like_object(value) else value
     except ValueError:
         return None
 
 
-def key_of(kind: Kind, document: Document) -> str | None:
-    """Give the key a document is published under.
+def make_key(kind: Kind, document: Document) -> str | None:
+    """Return the key under which a document is published.
 
     Raises:
-        CommandRefused: A fact does not have what its key is made of.
+        CommandRefused: A fact lacks the fields of its key.
     """
     if kind is Kind.ORDERS:
         return order_id_in(document.body)
@@ -191,7 +191,7 @@ def _text(document: Document, name: str) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
-def _needed(document: Document, name: str) -> str:
+def _required(document: Document, name: str) -> str:
     value = _text(document, name)
     if value is None:
         raise CommandRefused(f"{document.where}: {name}: expected a string")
@@ -199,13 +199,13 @@ def _needed(document: Document, name: str) -> str:
 
 
 def _listing_key(document: Document) -> str:
-    return keys.listing_key(_needed(document, "store_id"), _needed(document, "seller_sku"))
+    return keys.listing_key(_required(document, "store_id"), _required(document, "seller_sku"))
 
 
 def _update_key(document: Document) -> str:
-    told = _text(document, "commerce_order_id")
-    if told is not None:
-        return told
+    commerce_order_id = _text(document, "commerce_order_id")
+    if commerce_order_id is not None:
+        return commerce_order_id
     store_id, order_id = _text(document, "store_id"), _text(document, "amazon_order_id")
     if store_id is None or order_id is None:
         raise CommandRefused(
@@ -215,8 +215,8 @@ def _update_key(document: Document) -> str:
 
 
 _FACT_KEYS: Mapping[Kind, Callable[[Document], str]] = {
-    Kind.PRODUCTS: lambda document: _needed(document, "sku"),
-    Kind.STORES: lambda document: _needed(document, "store_id"),
+    Kind.PRODUCTS: lambda document: _required(document, "sku"),
+    Kind.STORES: lambda document: _required(document, "store_id"),
     Kind.LISTINGS: _listing_key,
     Kind.ORDER_UPDATES: _update_key,
 }
@@ -224,34 +224,34 @@ _FACT_KEYS: Mapping[Kind, Callable[[Document], str]] = {
 
 _SHOWS_PROGRESS_FROM = 1000
 _OVERHEAD = 4096
-"""Bytes of a message that are not its value, at most."""
+"""Maximum bytes of a message in addition to its value."""
 
 
 def send(
-    kind: Annotated[Kind, typer.Argument(help="What the files hold.", show_default=False)],
+    kind: Annotated[Kind, typer.Argument(help="The content of the files.", show_default=False)],
     files: Annotated[
         list[str] | None,
         typer.Argument(
             metavar="FILE…",
-            help="JSON (one document, or an array of them), JSON lines, or - for standard input.",
+            help="JSON (a document, or an array of them), JSON lines, or - for standard input.",
             show_default=False,
         ),
     ] = None,
     store: Annotated[
-        str | None, typer.Option(metavar="ID", help="The store the orders belong to.")
+        str | None, typer.Option(metavar="ID", help="The store of the orders.")
     ] = None,
     delete: Annotated[
         list[str] | None,
         typer.Option(metavar="KEY", help="Delete a product (SKU) or a listing (store/seller SKU)."),
     ] = None,
     raw: Annotated[
-        bool, typer.Option("--raw", help="Send each file as one message, whatever is in it.")
+        bool, typer.Option("--raw", help="Send each file as one message, whatever its content.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print what was sent as JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Publish orders, or facts they are judged by.
+    """Publish orders, or the facts that decide about them.
 
-    All files are read before anything is sent, and each document goes out byte for byte as it is.
+    All files are read before anything is sent. Each document is sent byte for byte.
     """
     deleted = delete or []
     if not files and not deleted:
@@ -259,7 +259,7 @@ def send(
     if deleted and kind not in DELETABLE:
         raise typer.BadParameter(f"{kind} cannot be deleted", param_hint="--delete")
     if (files or []).count(STDIN) > 1:
-        raise typer.BadParameter("standard input can be read once", param_hint="FILE…")
+        raise typer.BadParameter("standard input can only be read once", param_hint="FILE…")
     settings = read_settings()
     messages = [
         Message(TOPICS[kind], _key(kind, document, raw=raw), document.raw, store)
@@ -277,22 +277,22 @@ def send(
 def _documents(files: list[str], *, raw: bool) -> Iterator[Document]:
     for name in files:
         data = read_source(name)
-        found = [Document(f"{name}:1", data, None)] if raw else cut_documents(name, data)
-        for document in found:
-            if len(document.raw) > MAX_MESSAGE_BYTES - _OVERHEAD:
-                most = MAX_MESSAGE_BYTES - _OVERHEAD
-                raise CommandRefused(f"{document.where}: expected at most {most} bytes")
+        documents = [Document(f"{name}:1", data, None)] if raw else cut_documents(name, data)
+        for document in documents:
+            limit = MAX_MESSAGE_BYTES - _OVERHEAD
+            if len(document.raw) > limit:
+                raise CommandRefused(f"{document.where}: expected at most {limit} bytes")
             yield document
 
 
 def _key(kind: Kind, document: Document, *, raw: bool) -> str | None:
-    return None if raw else key_of(kind, document)
+    return None if raw else make_key(kind, document)
 
 
 async def _send(settings: Settings, topic: str, messages: list[Message]) -> int:
     if not await topic_exists(settings, topic):
         raise CommandRefused(
-            f"topic {settings.topic_prefix}{topic} is not there yet; run: order-import init"
+            f"topic {settings.topic_prefix}{topic} does not exist yet; run: order-import init"
         )
     columns = (TextColumn("sending"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     quiet = len(messages) <= _SHOWS_PROGRESS_FROM
@@ -305,5 +305,5 @@ async def _send(settings: Settings, topic: str, messages: list[Message]) -> int:
         except SendingBroke as error:
             raise CommandRefused(
                 f"Kafka does not answer: {error}; {error.sent} of {len(messages)} messages were "
-                "sent, in their order. Sending all of them again is safe."
+                "sent, in order. Sending all of them again is safe."
             ) from error

@@ -1,4 +1,4 @@
-"""`status`: how the whole installation is doing."""
+"""`status`: the health of the whole installation."""
 
 from datetime import datetime
 from typing import Annotated
@@ -10,7 +10,7 @@ from rich.text import Text
 
 from models.checkpoint import OffsetReset
 from models.outcome import ImportState
-from order_import.cli.context import REFUSED, read_settings, run, whereabouts
+from order_import.cli.context import REFUSED, connection_hint, read_settings, run
 from order_import.cli.output import (
     ago,
     blockers_table,
@@ -28,7 +28,7 @@ from streams.clock import now
 def status(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Show health, lag, rate, orders per state, and what needs a person. Takes about a second."""
+    """Show health, lag, rate, orders by state, and problems to solve. Takes about a second."""
     health = run(check_health(read_settings()))
     if as_json:
         print_json(health_as_json(health))
@@ -39,7 +39,7 @@ def status(
 
 
 def health_as_json(health: Health) -> dict[str, object]:
-    """Give a health as programs read it."""
+    """Return the health for JSON output."""
     return {
         "kafka": health.kafka,
         "mongo": health.mongo,
@@ -71,12 +71,12 @@ def health_as_json(health: Health) -> dict[str, object]:
             for reset in health.resets
         ],
         "system_message": health.system_message,
-        "warnings": [str(one) for one in health.exposed_files],
+        "warnings": [str(file) for file in health.exposed_files],
     }
 
 
 def show_health(console: Console, health: Health, at: datetime) -> None:
-    """Print a health for people; `at` is the present moment."""
+    """Print the health for people; `at` is the current time."""
     if health.system_message is not None:
         console.print(cell(health.system_message, "bold white on red"))
         console.print()
@@ -86,7 +86,7 @@ def show_health(console: Console, health: Health, at: datetime) -> None:
         console.print(cell(str(exposed), "yellow"))
     for problem in health.topics:
         console.print(cell(str(problem), "bold red"))
-    if not (health.kafka.answers or health.mongo.answers) and (hint := whereabouts()):
+    if not (health.kafka.answers or health.mongo.answers) and (hint := connection_hint()):
         console.print(cell(hint.strip()))
     if not health.mongo.answers:
         return
@@ -94,7 +94,7 @@ def show_health(console: Console, health: Health, at: datetime) -> None:
     if health.lag:
         console.print(_lag_table(health))
     oldest = health.oldest_undecided
-    age = "none" if oldest is None else f"{ago(at - oldest)} old, of {moment(oldest)} UTC"
+    age = "none" if oldest is None else f"{ago(at - oldest)} old, from {moment(oldest)} UTC"
     console.print(f"Oldest undecided message: {age}")
     if health.rate is not None:
         console.print(f"Decided per second: {health.rate:.0f}")
@@ -107,14 +107,14 @@ def _show_orders(console: Console, health: Health) -> None:
     if health.blockers:
         console.print(blockers_table(health.blockers))
     if health.overdue:
-        of_stores = ", ".join(f"{store} {count}" for store, count in sorted(health.overdue.items()))
+        counts = ", ".join(f"{store} {count}" for store, count in sorted(health.overdue.items()))
         console.print(
-            f"Waiting for details for over an hour: {sum(health.overdue.values())} ({of_stores}); "
+            f"Waiting for details for over an hour: {sum(health.overdue.values())} ({counts}); "
             "see order-import orders --overdue"
         )
     if health.dead_letters:
-        told = ", ".join(f"{count} {code}" for code, count in sorted(health.dead_letters.items()))
-        console.print(f"Dead letters: {told}")
+        counts = ", ".join(f"{count} {code}" for code, count in sorted(health.dead_letters.items()))
+        console.print(f"Dead letters: {counts}")
     for reset in health.resets:
         console.print(cell(f"{moment(reset.at)} UTC: {_describe_reset(reset)}", "bold red"))
 

@@ -1,4 +1,4 @@
-"""`sync`: the next sync, now."""
+"""`sync`: request a sync now."""
 
 from contextlib import AsyncExitStack
 from typing import Annotated
@@ -8,7 +8,7 @@ import typer
 from order_import.bootstrap import connect_reader, connect_storage
 from order_import.cli.context import CommandRefused, read_settings, run
 from order_import.cli.output import cell, print_json, stdout
-from order_import.cli.replay_view import count_of, show_summary, summary_as_json
+from order_import.cli.replay_view import count_orders, show_summary, summary_as_json
 from order_import.operations.replay import Summary, TopicMissing, open_sender
 from order_import.operations.sync import ask_for_sync, sync_now
 from order_import.settings import Settings
@@ -16,28 +16,31 @@ from streams.clock import now
 
 
 def sync(
-    store: Annotated[str | None, typer.Option(metavar="ID", help="Of one store.")] = None,
+    store: Annotated[str | None, typer.Option(metavar="ID", help="Only this store.")] = None,
     wait: Annotated[
         bool, typer.Option("--wait/--no-wait", help="Wait until the worker has carried it out.")
     ] = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Judge all blocked orders again now, and complete what Commerce has shipped."""
+    """Recheck all blocked orders now, and complete the orders that Commerce has shipped."""
     try:
         summary = run(_sync(read_settings(), store, wait=wait))
     except TopicMissing as error:
-        raise CommandRefused(f"topic {error} is not there yet; run: order-import init") from None
+        raise CommandRefused(f"topic {error} does not exist yet; run: order-import init") from None
     if as_json:
-        told = {} if summary is None else {"were_blocked": summary.answered}
-        details = {} if summary is None else summary_as_json(summary)
-        print_json({"store_id": store, "carried_out": summary is not None, **told, **details})
+        results = (
+            {}
+            if summary is None
+            else {"were_blocked": summary.answered, **summary_as_json(summary)}
+        )
+        print_json({"store_id": store, "carried_out": summary is not None, **results})
         return
     console = stdout()
     if summary is None:
-        console.print("Asked for a sync; not waiting for it.")
+        console.print("Requested a sync; not waiting for it.")
         return
-    told_orders = count_of(summary.answered)
-    console.print(cell(f"Sync carried out. Blocked before it: {told_orders}.", "bold"))
+    blocked = count_orders(summary.answered)
+    console.print(cell(f"Sync carried out. Blocked before it: {blocked}.", "bold"))
     if summary.answered:
         show_summary(console, summary)
 

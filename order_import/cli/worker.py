@@ -1,4 +1,4 @@
-"""`worker`: one worker process."""
+"""`worker`: run one worker process."""
 
 import os
 import signal
@@ -11,10 +11,10 @@ from order_import.settings import warn_of_exposed_files
 
 
 def worker() -> None:
-    """Run one worker until Ctrl-C or SIGTERM. Start as many as you like; the work is shared."""
-    # Until the worker sees to it itself: asked to stop while it has done nothing, it has stopped.
+    """Run one worker until Ctrl-C or SIGTERM. Several workers share the work."""
+    # Until the worker installs its own handler, it has done nothing and can stop at once.
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
-    # Faust takes half a second to import, which no other command has to wait for.
+    # Importing Faust takes half a second, which would delay all other commands.
     import uvloop  # noqa: PLC0415
 
     from order_import.worker import run_worker  # noqa: PLC0415

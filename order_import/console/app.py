@@ -32,7 +32,7 @@ from order_import.console.rendering import static_file
 from order_import.console.security import SecurityMiddleware
 from order_import.settings import Settings
 from order_import.web import ConsoleServer
-from order_import.worker import collect_less_often
+from order_import.worker import tune_gc
 
 _PAGES = (
     dashboard,
@@ -76,7 +76,7 @@ async def serve_console(settings: Settings) -> None:
         counting = asyncio.create_task(_count_ahead(context))
         server = ConsoleServer(build_app(context))
         checking = asyncio.create_task(_check_layout(settings, server))
-        collect_less_often()
+        tune_gc()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, server.stop)

@@ -1,4 +1,4 @@
 """Tools for one machine: embedded servers, the demo, `up`, and the generator of the contract.
 
-The image has none of them.
+They are not part of the image.
 """

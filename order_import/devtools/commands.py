@@ -1,4 +1,4 @@
-"""`up` and `contract`: everything on one machine, and what others may rely on."""
+"""`up` and `contract`: run everything on one machine, and generate the contract."""
 
 import sys
 from pathlib import Path
@@ -25,11 +25,11 @@ def up(
         typer.Option(
             metavar="D",
             file_okay=False,
-            help=f"Where the data is kept; .data/up unless {DATA_DIR_VARIABLE} names another.",
+            help=f"The data directory; by default {DATA_DIR_VARIABLE}, or .data/up.",
         ),
     ] = None,
     exit_when_done: Annotated[
-        bool, typer.Option("--exit-when-done", help="With --demo: stop when all is decided.")
+        bool, typer.Option("--exit-when-done", help="With --demo: stop once all is decided.")
     ] = False,
     mongo_engine: Annotated[
         MongoEngine, typer.Option(help="Which embedded MongoDB server.", hidden=True)
@@ -37,8 +37,8 @@ def up(
 ) -> None:
     """Run everything on this machine: Kafka, MongoDB, topics, indexes, a worker and the console.
 
-    A Kafka or MongoDB that the settings name is used instead of an embedded one. Ctrl-C stops all
-    of it; the data is there at the next start.
+    If the settings name a Kafka or MongoDB, it is used instead of an embedded one. Ctrl-C stops
+    everything; the data is kept for the next start.
     """
     if exit_when_done and not demo:
         raise typer.BadParameter("only with --demo", param_hint="--exit-when-done")
@@ -56,12 +56,12 @@ def contract(
         typer.Option(metavar="DIR", help="Write the document and all JSON Schemas there."),
     ] = None,
     as_json: Annotated[
-        bool, typer.Option("--json", help="With --output, print the files' names as JSON.")
+        bool, typer.Option("--json", help="With --output, print the file names as JSON.")
     ] = False,
 ) -> None:
-    """Print the AsyncAPI document of every topic, or write it with its JSON Schemas.
+    """Print the AsyncAPI document of all topics, or write it with its JSON Schemas.
 
-    It needs no server, and says nothing of this installation.
+    It needs no server, and is the same for every installation.
     """
     files = contract_files()
     if output is None:

@@ -1,4 +1,4 @@
-"""The worker and the console of an `up`: processes of their own, started again when they end."""
+"""`up`: run the servers, a worker and the console on one machine, and restart what fails."""
 
 import asyncio
 import os
@@ -23,18 +23,18 @@ from order_import.settings import PREFIX, Settings, load_settings
 
 _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 30.0
-_LIVED_WELL = 60.0
-"""Seconds after which an end is taken for an accident, and no longer for a worker that cannot."""
+_STABLE_SECONDS = 60.0
+"""A process that ran for so long is restarted after the first pause again."""
 
 
-async def keep_running(command: str, log: Path, lock: int, report: Callable[[str], None]) -> None:
-    """Run a command of ours for as long as this is not cancelled; then it is stopped by a SIGTERM.
+async def supervise(command: str, log: Path, lock: int, report: Callable[[str], None]) -> None:
+    """Run a command of this program until canceled, and restart it when it ends.
 
     Args:
         command: `worker` or `console`.
-        log: The file for what it logs.
-        lock: The data directory's lock, held by the process too.
-        report: Told, in one line, when it ended and is started again.
+        log: The file for its output.
+        lock: The data directory's lock, which the process inherits.
+        report: Called with one line for each restart.
     """
     loop = asyncio.get_running_loop()
     pause = _FIRST_PAUSE
@@ -42,13 +42,13 @@ async def keep_running(command: str, log: Path, lock: int, report: Callable[[str
         began = loop.time()
         process = ServerProcess(f"the {command}", log)
         try:
-            # -P: the data directory, which it runs in, is no place to import from.
+            # -P, because its working directory is the data directory, which has no modules.
             await process.spawn([sys.executable, "-P", "-m", "order_import", command], lock=lock)
             await process.watch()
         except EmbeddedServerError as error:
-            if loop.time() - began > _LIVED_WELL:
+            if loop.time() - began > _STABLE_SECONDS:
                 pause = _FIRST_PAUSE
-            report(f"{str(error).splitlines()[0]}; starting it again in {pause:g} s")
+            report(f"{str(error).splitlines()[0]}; restarting it in {pause:g} s")
         finally:
             await process.stop()
         await asyncio.sleep(pause)
@@ -60,7 +60,7 @@ _ROOT = Path(order_import.__file__).parents[1]
 
 @dataclass(frozen=True, slots=True)
 class UpOptions:
-    """What to run. `exit_when_done` ends it all after the sample traffic."""
+    """What to run. With `exit_when_done`, everything stops after the sample traffic."""
 
     data_dir: Path
     demo: bool
@@ -73,18 +73,18 @@ async def run_up(settings: Settings, options: UpOptions, console: Console) -> No
 
     Raises:
         EmbeddedServerError: A server cannot run, or ended by itself.
-        BrokerUnavailable: A Kafka that the settings name does not answer.
-        StorageUnavailable: A MongoDB that the settings name does not answer.
+        BrokerUnavailable: The Kafka named by the settings does not answer.
+        StorageUnavailable: The MongoDB named by the settings does not answer.
     """
     loop = asyncio.get_running_loop()
     work = asyncio.create_task(_run(settings, options, console))
-    asked_to_stop = False
+    stopping = False
 
     def stop() -> None:
-        nonlocal asked_to_stop
-        if not asked_to_stop:
-            asked_to_stop = True
-            console.print("stopping; the data stays where it is")
+        nonlocal stopping
+        if not stopping:
+            stopping = True
+            console.print("stopping; the data is kept")
             work.cancel()
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -99,7 +99,7 @@ async def _run(settings: Settings, options: UpOptions, console: Console) -> None
     def say(line: str) -> None:
         console.print(cell(line))
 
-    access_of(settings)  # a console that would refuse to start is known before anything starts
+    access_of(settings)  # report a console that cannot start before anything else starts
     data_dir = options.data_dir.absolute()
     own_kafka = "kafka_bootstrap_servers" not in settings.model_fields_set
     own_mongo = "mongo_url" not in settings.model_fields_set
@@ -114,28 +114,28 @@ async def _run(settings: Settings, options: UpOptions, console: Console) -> None
         )
         addresses = await servers.start()
         stack.push_async_callback(servers.stop)
-        found: dict[str, str] = {}
+        overrides: dict[str, str] = {}
         if addresses.kafka_bootstrap is not None:
-            found["kafka_bootstrap_servers"] = addresses.kafka_bootstrap
+            overrides["kafka_bootstrap_servers"] = addresses.kafka_bootstrap
         if addresses.mongo_url is not None:
-            found["mongo_url"] = addresses.mongo_url
+            overrides["mongo_url"] = addresses.mongo_url
         if "console_port" not in settings.model_fields_set:
-            found["console_port"] = str(free_port(settings.console_host, settings.console_port))
-        settings = load_settings(**found)
-        made = await install(settings)
-        if made.topics or made.indexes:
-            say(f"created {len(made.topics)} topics and {len(made.indexes)} indexes")
-        file = write_addresses(data_dir, found)
+            overrides["console_port"] = str(free_port(settings.console_host, settings.console_port))
+        settings = load_settings(**overrides)
+        installed = await install(settings)
+        if installed.topics or installed.indexes:
+            say(f"created {len(installed.topics)} topics and {len(installed.indexes)} indexes")
+        file = write_addresses(data_dir, overrides)
         stack.callback(remove_addresses, data_dir)
-        _hand_down(found)
-        _greet(console, settings, found, options.data_dir, file)
+        _export(overrides)
+        _print_addresses(console, settings, overrides, options.data_dir, file)
         try:
             async with asyncio.TaskGroup() as group:
                 background = [
                     group.create_task(servers.watch()),
                     *(
                         group.create_task(
-                            keep_running(name, data_dir / f"{name}.log", servers.lock, say)
+                            supervise(name, data_dir / f"{name}.log", servers.lock, say)
                         )
                         for name in ("worker", "console")
                     ),
@@ -146,35 +146,35 @@ async def _run(settings: Settings, options: UpOptions, console: Console) -> None
                     await asyncio.Event().wait()
                 for task in background:
                     task.cancel()
-        except BaseExceptionGroup as several:
-            raise several.exceptions[0] from None
+        except BaseExceptionGroup as group_error:
+            raise group_error.exceptions[0] from None
 
 
-def _hand_down(found: dict[str, str]) -> None:
-    """Let the worker have the addresses, and this very program, wherever it was started."""
-    for name, value in found.items():
+def _export(overrides: dict[str, str]) -> None:
+    """Set the environment of child processes: the addresses, and the path of this program."""
+    for name, value in overrides.items():
         os.environ[PREFIX + name.upper()] = value
     paths = [str(_ROOT), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
     os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(paths))
 
 
-def _greet(
-    console: Console, settings: Settings, found: dict[str, str], data_dir: Path, file: Path
+def _print_addresses(
+    console: Console, settings: Settings, overrides: dict[str, str], data_dir: Path, file: Path
 ) -> None:
     def line(name: str, value: str) -> None:
         console.print(cell(f"  {name:<10}{value}"))
 
-    if "kafka_bootstrap_servers" in found:
+    if "kafka_bootstrap_servers" in overrides:
         line("Kafka", settings.kafka_bootstrap_servers)
-    if "mongo_url" in found:
-        line("MongoDB", f"{found['mongo_url']}  database {settings.mongo_database}")
+    if "mongo_url" in overrides:
+        line("MongoDB", f"{overrides['mongo_url']}  database {settings.mongo_database}")
     line("console", f"{address_of(settings)}  logs to {file.with_name('console.log')}")
     line("worker", f"logs to {file.with_name('worker.log')}")
-    if not {"kafka_bootstrap_servers", "mongo_url"} & found.keys():
-        line("look", "order-import status, with the same settings")
+    if not {"kafka_bootstrap_servers", "mongo_url"} & overrides.keys():
+        line("try", "order-import status, with the same settings")
     elif data_dir.absolute() == default_data_dir().absolute():
-        line("look", "order-import status, in a second terminal in this directory")
+        line("try", "order-import status, in a second terminal in this directory")
         line("elsewhere", f"source {file}")
     else:
-        line("look", f"source {file} && order-import status")
-    console.print("Ctrl-C stops all of it.")
+        line("try", f"source {file} && order-import status")
+    console.print("Ctrl-C stops everything.")

@@ -1,1 +1,1 @@
-"""What operators ask for, the same for the command line and the console. Prints nothing."""
+"""The operators' use cases, shared by the command line and the console. They print nothing."""

@@ -1,4 +1,4 @@
-"""Assumptions: facts that are not so, for a dry run that asks what a fix would free."""
+"""Assumptions: hypothetical facts for a dry run that asks which orders a fix would release."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -20,71 +20,71 @@ _EXPECTED = (
 
 
 class BadAssumption(ValueError):  # noqa: N818 - an answer, not a mistake of the program
-    """An assumption cannot be made. The message is one line that names the field."""
+    """An assumption is invalid. The message is one line that names the field."""
 
 
 @dataclass(slots=True)
 class Assumptions:
-    """Hypothetical facts: fields of products and stores by id, and matches by listing key."""
+    """Hypothetical facts: fields of products and stores by id, and SKUs by listing key."""
 
     products: dict[str, dict[str, Any]] = field(default_factory=dict)
     stores: dict[str, dict[str, Any]] = field(default_factory=dict)
     matches: dict[str, str] = field(default_factory=dict)
 
-    def product(self, sku: str, known: Product | None, at: datetime) -> Product:
-        """Give a product as assumed. An unknown one is enabled, stock managed, none there."""
-        base = known or Product(sku=sku, enabled=True, salable_quantity=0, as_of=at)
+    def product(self, sku: str, stored: Product | None, at: datetime) -> Product:
+        """Return a product as assumed. An unknown one is enabled, with managed stock of zero."""
+        base = stored or Product(sku=sku, enabled=True, salable_quantity=0, as_of=at)
         return base.model_copy(update=self.products[sku])
 
-    def store(self, known: Store) -> Store:
-        """Give a store as assumed."""
-        return known.model_copy(update=self.stores.get(known.store_id, {}))
+    def store(self, stored: Store) -> Store:
+        """Return a store as assumed."""
+        return stored.model_copy(update=self.stores.get(stored.store_id, {}))
 
 
 def parse_assumptions(texts: Iterable[str]) -> Assumptions:
-    """Read assumptions; a later one about the same field wins.
+    """Parse assumptions; a later one about the same field wins.
 
     Raises:
-        BadAssumption: One cannot be read.
+        BadAssumption: An assumption cannot be parsed.
     """
     assumed = Assumptions()
     for text in texts:
-        found = _FORM.fullmatch(text)
-        if found is None:
+        parts = _FORM.fullmatch(text)
+        if parts is None:
             raise BadAssumption(f"{text}: {_EXPECTED}")
-        kind, name, fields = found["kind"], found["name"], found["fields"]
+        kind, name, fields = parts["kind"], parts["name"], parts["fields"]
         match kind:
             case "product":
-                told = _fields(text, fields.split(","), _PRODUCT)
-                assumed.products.setdefault(name, {}).update(told)
+                values = _parse_fields(text, fields.split(","), _PRODUCT)
+                assumed.products.setdefault(name, {}).update(values)
             case "store":
-                told = _fields(text, fields.split(","), _STORE)
-                assumed.stores.setdefault(name, {}).update(told)
+                values = _parse_fields(text, fields.split(","), _STORE)
+                assumed.stores.setdefault(name, {}).update(values)
             case "listing":
                 store_id, slash, seller_sku = name.partition("/")
                 if not (store_id and slash and seller_sku):
                     raise BadAssumption(f"{text}: {name}: expected STORE/SELLERSKU")
-                told = _fields(text, [fields], _LISTING)
-                assumed.matches[listing_key(store_id, seller_sku)] = told["sku"]
+                values = _parse_fields(text, [fields], _LISTING)
+                assumed.matches[listing_key(store_id, seller_sku)] = values["sku"]
             case _:
                 raise BadAssumption(f"{text}: {kind}: expected product, store or listing")
     return assumed
 
 
-def _fields(
-    text: str, assignments: Iterable[str], known: Mapping[str, Callable[[str], Any]]
+def _parse_fields(
+    text: str, assignments: Iterable[str], parsers: Mapping[str, Callable[[str], Any]]
 ) -> dict[str, Any]:
     fields: dict[str, Any] = {}
     for assignment in assignments:
         name, equals, value = assignment.partition("=")
         if not equals:
             raise BadAssumption(f"{text}: {name or 'after the last comma'}: expected field=value")
-        if name not in known:
-            raise BadAssumption(f"{text}: {name}: expected one of {', '.join(known)}")
+        if name not in parsers:
+            raise BadAssumption(f"{text}: {name}: expected one of {', '.join(parsers)}")
         try:
-            fields[name] = known[name](value)
+            fields[name] = parsers[name](value)
         except ValueError:
-            raise BadAssumption(f"{text}: {name}: expected {_EXPECTED_OF[name]}") from None
+            raise BadAssumption(f"{text}: {name}: expected {_EXPECTED_VALUES[name]}") from None
     return fields
 
 
@@ -119,8 +119,8 @@ _STORE = {
 }
 _LISTING = {"sku": _sku}
 
-_EXPECTED_OF = {
-    **{name: "true or false" for name, read in (_PRODUCT | _STORE).items() if read is _boolean},
+_EXPECTED_VALUES = {
+    **{name: "true or false" for name, parse in (_PRODUCT | _STORE).items() if parse is _boolean},
     "salable_quantity": "a number of units",
     "integrated_at": "a date-time such as 2026-01-01T00:00:00Z",
     "sku": "a catalog SKU",

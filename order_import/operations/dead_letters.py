@@ -1,4 +1,4 @@
-"""A dead letter as it is shown: its bytes as text, and what of them may be seen."""
+"""Prepare a dead letter for display: its bytes as text or JSON, with personal data masked."""
 
 import base64
 import json
@@ -19,14 +19,14 @@ from order_import.operations.masking import (
 )
 
 PREVIEW = 4_000
-"""How many characters of a value that is no JSON are shown."""
+"""How many characters are shown of a value that is not JSON."""
 
 
 @dataclass(frozen=True, slots=True)
 class DeadLetterView:
-    """A dead letter for people. `value` is JSON where `is_json`, else a piece of text, or None.
+    """A dead letter for display. `value` is JSON if `is_json`, otherwise the start of a text.
 
-    `raw` is the value's base64, which is only there when nothing is masked.
+    `value` is None if the message has none. `raw` is the value in base64; None if masked.
     """
 
     dead_letter_id: str
@@ -56,9 +56,9 @@ class DeadLetterView:
 
 
 def view_of(kept: StoredDeadLetter, *, unmask: bool = False) -> DeadLetterView:
-    """Give a dead letter as it is shown; a buyer is masked unless asked otherwise."""
+    """Return a dead letter for display; personal data is masked unless `unmask` is set."""
     dead_letter = kept.dead_letter
-    is_json, value, is_cut = _value_of(dead_letter.value, unmask=unmask)
+    is_json, value, is_cut = _show_value(dead_letter.value, unmask=unmask)
     raw = None
     if unmask and dead_letter.value is not None:
         raw = base64.b64encode(dead_letter.value).decode()
@@ -72,11 +72,11 @@ def view_of(kept: StoredDeadLetter, *, unmask: bool = False) -> DeadLetterView:
         offset=dead_letter.offset,
         key=None
         if dead_letter.key is None
-        else _shown(dead_letter.key, key_has_form, unmask=unmask),
+        else _show_text(dead_letter.key, key_has_form, unmask=unmask),
         headers=tuple(
             (
                 name if unmask else masked_name(name),
-                _shown(value or b"", partial(header_has_form, name), unmask=unmask),
+                _show_text(value or b"", partial(header_has_form, name), unmask=unmask),
             )
             for name, value in dead_letter.headers
         ),
@@ -92,29 +92,29 @@ def view_of(kept: StoredDeadLetter, *, unmask: bool = False) -> DeadLetterView:
 
 
 def escaped(raw: bytes) -> str:
-    r"""Give bytes as text; those that are none as `\xff`."""
+    r"""Decode UTF-8; write other bytes as `\xff`."""
     return raw.decode("utf-8", errors="backslashreplace")
 
 
-def _value_of(raw: bytes | None, *, unmask: bool) -> tuple[bool, Any, bool]:
-    """Give whether it is JSON, what is shown of it, and whether something was cut off."""
+def _show_value(raw: bytes | None, *, unmask: bool) -> tuple[bool, Any, bool]:
+    """Return whether a value is JSON, the part to display, and whether it was cut off."""
     if raw is None:
         return False, None, False
     try:
-        value = _parsed(raw)
+        value = _parse(raw)
         return True, value if unmask else masked(value), False
     except (ValueError, RecursionError):
         text = escaped(raw[: PREVIEW + 4])[:PREVIEW]
         return False, text if unmask else masked_text(text), len(raw) > PREVIEW
 
 
-def _parsed(raw: bytes) -> Any:
+def _parse(raw: bytes) -> Any:
     value = parse_json(raw)
-    # A notification may come encoded once more.
+    # A notification may be encoded twice.
     return parse_json(value) if isinstance(value, str) and looks_like_object(value) else value
 
 
-def _shown(raw: bytes, has_form: Callable[[str], bool], *, unmask: bool) -> str:
-    """Give a key, or a header's name or value; unless asked for, only if it has its form."""
+def _show_text(raw: bytes, has_form: Callable[[str], bool], *, unmask: bool) -> str:
+    """Return the text of a key or header; masked if it does not have its form."""
     text = escaped(raw)
     return text if unmask or has_form(text) else MASK

@@ -1,4 +1,4 @@
-"""The dry run: a replay that is only thought, by the functions that decide for real."""
+"""The dry run: compute what a replay would do, with the functions that the worker uses."""
 
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
@@ -25,81 +25,83 @@ from order_import.operations.replay import Summary
 from storage.port import Facts, Storage, View
 
 CHUNK = 500
-"""How many orders are in memory at a time. Of all others there is only the key."""
+"""How many orders are in memory at a time. Of all others, only the key is."""
 
 _DRY = "dry-run"
 
 
-async def select_keys(storage: Storage, wanted: Selection) -> list[str]:
-    """Give the keys of a replay's orders, oldest purchase first; named but unknown ones last.
+async def select_keys(storage: Storage, selection: Selection) -> list[str]:
+    """Return the keys of a replay's orders, oldest purchase first; named but unknown ones last.
 
     Raises:
         StorageUnavailable: The database does not answer.
     """
 
     async def work(view: View) -> list[str]:
-        return await _keys(view, wanted, await view.stores())
+        return await _select_keys(view, selection, await view.stores())
 
     return await storage.look(work)
 
 
 async def dry_run(
     storage: Storage,
-    wanted: Selection,
+    selection: Selection,
     at: datetime,
     assumed: Assumptions | None = None,
-    tell: Callable[[ReplayAnswer], None] = lambda _: None,
+    report: Callable[[ReplayAnswer], None] = lambda _: None,
 ) -> Summary:
-    """Give what a replay would do, on one moment's facts. Changes nothing, and waits for nobody.
+    """Return what a replay would do. Reads a snapshot without locking, and changes nothing.
 
     Args:
         storage: Where orders and facts are.
-        wanted: Which orders.
-        at: The present moment.
-        assumed: Facts to be taken for true.
-        tell: Called with each order's answer, in the order they would be judged.
+        selection: Which orders.
+        at: The current time.
+        assumed: Hypothetical facts, which take precedence.
+        report: Called with each order's answer, in the order of the checks.
 
     Raises:
         StorageUnavailable: The database does not answer.
-        BadAssumption: Something is assumed of a store that is not known.
+        BadAssumption: An assumption is about an unknown store.
     """
 
     async def work(view: View) -> Summary:
         summary = Summary()
-        async for answer in _answers(view, wanted, at, assumed or Assumptions()):
+        async for answer in _answers(view, selection, at, assumed or Assumptions()):
             summary.add(answer)
-            tell(answer)
+            report(answer)
         return summary
 
     return await storage.look(work)
 
 
-async def _keys(view: View, wanted: Selection, stores: Mapping[str, Store]) -> list[str]:
-    allowing = tuple(one for one, store in stores.items() if store.import_non_amazon_orders)
-    found = list(await view.select_orders(replace(wanted, non_amazon_stores=allowing)))
-    if wanted.keys is None:
-        return found
-    if wanted.reason is not None or wanted.sku is not None:
-        return found  # what was never received has neither
-    # A name that is not found may be mistyped: it is refused in words, and not left out.
-    known, store = set(found), wanted.store_id
-    left = [
+async def _select_keys(view: View, selection: Selection, stores: Mapping[str, Store]) -> list[str]:
+    allowing = tuple(
+        store_id for store_id, store in stores.items() if store.import_non_amazon_orders
+    )
+    keys = list(await view.select_orders(replace(selection, non_amazon_stores=allowing)))
+    if selection.keys is None:
+        return keys
+    if selection.reason is not None or selection.sku is not None:
+        return keys  # orders that were never received have neither
+    # A name that is not found may be mistyped: it is refused with a reason, not left out.
+    selected, store = set(keys), selection.store_id
+    others = [
         key
-        for key in dict.fromkeys(wanted.keys)
-        if key not in known and (store is None or key.startswith(f"{store}/"))
+        for key in dict.fromkeys(selection.keys)
+        if key not in selected and (store is None or key.startswith(f"{store}/"))
     ]
-    for at in range(0, len(left), CHUNK):
-        part = left[at : at + CHUNK]
-        there = await view.orders(part)
-        found += [key for key in part if key not in there]
-    return found
+    for at in range(0, len(others), CHUNK):
+        part = others[at : at + CHUNK]
+        received = await view.orders(part)
+        keys += [key for key in part if key not in received]
+    return keys
 
 
 async def _answers(
-    view: View, wanted: Selection, at: datetime, assumed: Assumptions
+    view: View, selection: Selection, at: datetime, assumed: Assumptions
 ) -> AsyncIterator[ReplayAnswer]:
     facts = HypotheticalFacts(view, assumed, at)
-    keys = await _keys(view, wanted, await facts.stores())
+    keys = await _select_keys(view, selection, await facts.stores())
     context = MessageContext(MessageRef(TopicName.COMMANDS, 0, 0), at)
     created = 0
     for start in range(0, len(keys), CHUNK):
@@ -112,65 +114,72 @@ async def _answers(
                 yield unit_of_work.replay(records[key], context, _DRY)
             else:
                 yield ReplayAnswer(key, ReplayResult.REFUSED, (ReplayReason(NOT_RECEIVED),))
-        facts.take(unit_of_work.stock.reserved)
+        facts.reserve(unit_of_work.stock.reserved)
         created += unit_of_work.created
 
 
 class HypotheticalFacts(Facts):
-    """Gives stores and catalog to a bench. Nothing of it is stored."""
+    """Stores and catalog as assumed, for a unit of work that is never stored."""
 
     def __init__(self, view: View, assumed: Assumptions, at: datetime) -> None:
         self._view = view
         self._assumed = assumed
         self._at = at
-        self._taken: Counter[str] = Counter()
+        self._reserved: Counter[str] = Counter()
         self._stores: Mapping[str, Store] | None = None
         self._products: dict[str, StockedProduct] = {}
 
     @override
     async def stores(self) -> Mapping[str, Store]:
-        """Give all stores by id, as assumed.
+        """Return all stores by id, as assumed.
 
         Raises:
-            BadAssumption: Something is assumed of a store that is not known.
+            BadAssumption: An assumption is about an unknown store.
         """
         if self._stores is None:
-            told = await self._view.stores()
+            stored = await self._view.stores()
             for store_id in self._assumed.stores:
-                if store_id not in told:
-                    known = ", ".join(sorted(told)) or "none"
-                    raise BadAssumption(f"store {store_id}: not known; there are: {known}")
-            self._stores = {one: self._assumed.store(store) for one, store in told.items()}
+                if store_id not in stored:
+                    known_ids = ", ".join(sorted(stored)) or "none"
+                    raise BadAssumption(f"store {store_id}: not known; known stores: {known_ids}")
+            self._stores = {
+                store_id: self._assumed.store(store) for store_id, store in stored.items()
+            }
             self._products = await self._assumed_products()
         return self._stores
 
     @override
     async def catalog(self, wanted: Collection[tuple[str, str]]) -> Catalog:
-        """Give listings and products, less what the orders so far would hold."""
+        """Return listings and products, minus the units that earlier orders would reserve."""
         await self.stores()
-        told = await self._view.catalog(wanted)
+        stored = await self._view.catalog(wanted)
         listings = {keys.listing_key(*pair) for pair in wanted}
-        matches = {one: sku for one, sku in self._assumed.matches.items() if one in listings}
+        matches = {
+            listing: sku for listing, sku in self._assumed.matches.items() if listing in listings
+        }
         products = {
-            **told.products,
-            **await self._view.products(set(matches.values()) - told.products.keys()),
+            **stored.products,
+            **await self._view.products(set(matches.values()) - stored.products.keys()),
             **self._products,
         }
-        left = {
-            sku: replace(stocked, reserved=stocked.reserved + self._taken[sku])
+        remaining = {
+            sku: replace(stocked, reserved=stocked.reserved + self._reserved[sku])
             for sku, stocked in products.items()
         }
-        return Catalog({**told.matches, **matches}, left, told.similar)
+        return Catalog({**stored.matches, **matches}, remaining, stored.similar)
 
-    def take(self, reserved: Mapping[str, int]) -> None:
-        """Keep units from the orders to come."""
-        self._taken.update(reserved)
+    def reserve(self, reserved: Mapping[str, int]) -> None:
+        """Reserve units, so that later orders do not get them."""
+        self._reserved.update(reserved)
 
     async def _assumed_products(self) -> dict[str, StockedProduct]:
-        """Give the assumed products. A new count leaves out what Commerce has counted (rule 10)."""
+        """Return the assumed products.
+
+        An assumed quantity releases the reservations that Commerce has counted (rule 10).
+        """
         skus = set(self._assumed.products)
-        there = await self._view.products(skus)
-        ever = await self._view.product_versions(skus)
+        stored = await self._view.products(skus)
+        versions = await self._view.product_versions(skus)
         counted: Counter[str] = Counter()
         as_of = {
             sku: self._at
@@ -182,8 +191,10 @@ class HypotheticalFacts(Facts):
                 counted[reservation.sku] += reservation.quantity
         return {
             sku: StockedProduct(
-                self._assumed.product(sku, there[sku].product if sku in there else None, self._at),
-                (ever[sku].reserved if sku in ever else 0) - counted[sku],
+                self._assumed.product(
+                    sku, stored[sku].product if sku in stored else None, self._at
+                ),
+                (versions[sku].reserved if sku in versions else 0) - counted[sku],
             )
             for sku in skus
         }

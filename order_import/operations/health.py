@@ -1,4 +1,4 @@
-"""Health: do Kafka and MongoDB answer, how far is the work, and what should a person look at."""
+"""Check the health of an installation: servers, topics, lag, rate, and orders that need action."""
 
 import asyncio
 import time
@@ -16,7 +16,7 @@ from models.labels import system_message
 from models.messages import TopicPartition
 from models.outcome import DETAILS_OVERDUE, ImportState
 from models.reference_data import Store
-from order_import.bootstrap import connect_reader, group_of, kafka_options, why_unreachable
+from order_import.bootstrap import connect_admin, connect_reader, group_of, why_unreachable
 from order_import.operations.install import TopicProblem, topic_problems
 from order_import.operations.lag import LagMeter, TopicLag
 from order_import.settings import ExposedFile, Settings, exposed_files
@@ -32,7 +32,7 @@ _RATE_OVER = 1.0
 
 @dataclass(frozen=True, slots=True)
 class ServerHealth:
-    """One server: how long it took to answer, in milliseconds, or why it did not."""
+    """One server: its latency in milliseconds, or why it does not answer."""
 
     name: str
     address: str
@@ -62,13 +62,13 @@ def system_message_of(
 
 @dataclass(slots=True)
 class Health:
-    """All that `status` tells. What could not be asked is empty, or None."""
+    """Everything that `status` reports. Values of a server that does not answer are empty."""
 
     kafka: ServerHealth
     mongo: ServerHealth
     lag: Sequence[TopicLag] = ()
     topics: Sequence[TopicProblem] = ()
-    """Topics that are missing, or take less than is written to them."""
+    """Topics that are missing, or that do not accept messages as large as are written there."""
     rate: float | None = None
     """Messages decided per second, over all topics, in the last second."""
     states: Mapping[str, Mapping[ImportState, int]] = field(default_factory=dict)
@@ -78,11 +78,11 @@ class Health:
     """How many orders wait for details longer than an hour, per store id."""
     dead_letters: Mapping[str, int] = field(default_factory=dict)
     resets: Sequence[OffsetReset] = ()
-    """Checkpoints that were not in their logs any more in the last 30 days, newest first."""
+    """Checkpoints that were outside their logs in the last 30 days, newest first."""
     exposed_files: Sequence[ExposedFile] = ()
-    """Files with secrets that others on this machine can read."""
+    """Secret files that other users on this machine can read."""
     workers: Sequence[str] | None = None
-    """The members of the consumer group; None if Kafka was not asked, or did not say."""
+    """The members of the consumer group; None if Kafka does not report them."""
 
     @property
     def oldest_undecided(self) -> datetime | None:
@@ -96,20 +96,20 @@ class Health:
 
     @property
     def system_message(self) -> str | None:
-        """Rule 19's message; None where no order is blocked."""
+        """Rule 19's message; None if no order is blocked."""
         return system_message_of(self.stores, self.states)
 
 
 async def check_health(
     settings: Settings, *, counts_orders: bool = True, lists_workers: bool = False
 ) -> Health:
-    """Ask both servers, and of what they know as much as they answer. Never raises for them.
+    """Check both servers, and collect what they report. A server's failure does not raise.
 
-    Counting orders takes seconds where there are very many; it can be left out.
+    Counting very many orders takes seconds; it can be left out.
     """
     async with AsyncExitStack() as stack:
         reader = await stack.enter_async_context(connect_reader(settings))
-        mongo = await _probe("MongoDB", _host_of(settings), reader.ping)
+        mongo = await _probe("MongoDB", _mongo_hosts(settings), reader.ping)
         meter: LagMeter | None = None
 
         async def ping_kafka() -> None:
@@ -132,7 +132,7 @@ async def check_health(
                     await _count(health, reader)
                 await _gather(health, reader, meter if kafka.answers else None)
             except BrokerUnavailable as error:
-                # It answered a moment ago: what was learned so far is still told.
+                # It answered a moment ago: the values collected so far are still reported.
                 health.kafka = ServerHealth("Kafka", kafka.address, None, str(error))
             except OrderImportError as error:
                 health.mongo = ServerHealth("MongoDB", mongo.address, None, str(error))
@@ -144,14 +144,11 @@ async def _ask_admin(
     ask: Callable[[Settings, AIOKafkaAdminClient], Awaitable[T]],
     default: T,
 ) -> T:
-    admin = AIOKafkaAdminClient(**kafka_options(settings), client_id="order-import-status")
     try:
-        await admin.start()
-        return await ask(settings, admin)
-    except Exception:  # noqa: BLE001 - it answered a moment ago, and says no more now
+        async with connect_admin(settings) as admin:
+            return await ask(settings, admin)
+    except Exception:  # noqa: BLE001 - it answered a moment ago, but no longer does
         return default
-    finally:
-        await admin.close()
 
 
 async def _members(settings: Settings, admin: AIOKafkaAdminClient) -> Sequence[str] | None:
@@ -189,24 +186,24 @@ async def _measure(
         return await meter.measure(standings, ages=True)
     except OrderImportError:
         raise
-    except Exception as error:  # whatever Kafka's client fails with, it is told as Kafka's
+    except Exception as error:  # any failure of Kafka's client is reported as Kafka's
         raise BrokerUnavailable(type(error).__name__) from error
 
 
 async def _probe(name: str, address: str, ask: Callable[[], Awaitable[None]]) -> ServerHealth:
-    """Ask twice: the first answer pays for the connection, the second is the latency."""
+    """Call twice: the first call may have to connect, the second one measures the latency."""
     try:
         await ask()
         began = time.perf_counter()
         await ask()
     except OrderImportError as error:
         return ServerHealth(name, address, error=str(error))
-    except Exception as error:  # noqa: BLE001 - a client's own failure says as much of its server
+    except Exception as error:  # noqa: BLE001 - a client's own failure also means no answer
         return ServerHealth(name, address, error=type(error).__name__)
     return ServerHealth(name, address, latency_ms=round((time.perf_counter() - began) * 1000, 1))
 
 
-def _host_of(settings: Settings) -> str:
-    """Give the hosts of a MongoDB URL, without user and password."""
+def _mongo_hosts(settings: Settings) -> str:
+    """Return the hosts of the MongoDB URL, without user and password."""
     _, _, rest = settings.mongo_url.get_secret_value().partition("://")
     return rest.partition("/")[0].partition("?")[0].rpartition("@")[2]

@@ -1,4 +1,4 @@
-"""Topics: created once, and looked at by whoever reads and writes them."""
+"""Create topics and indexes, and check that the topics are as the worker needs them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,17 +8,41 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import TopicAlreadyExistsError, for_code
 
 from models.topics import TOPICS
-from order_import.bootstrap import connect_reader, connect_storage, kafka_options
-from order_import.operations.lag import broker_errors
+from order_import.bootstrap import broker_errors, connect_admin, connect_reader, connect_storage
 from order_import.settings import Settings
 
 _LIMIT = "max.message.bytes"
-_MISSING = "missing, or not to be seen by this Kafka user"
+_MISSING = "missing, or not visible to this Kafka user"
+
+
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """The topics and indexes that were created. Empty if all existed already."""
+
+    topics: tuple[str, ...]
+    indexes: tuple[str, ...]
+    """Each as `collection.name`."""
+
+
+async def install(settings: Settings) -> Installed:
+    """Create the missing topics and indexes. Harmless to repeat.
+
+    Raises:
+        BrokerUnavailable: Kafka does not answer, or refuses.
+        StorageUnavailable: MongoDB does not answer.
+    """
+    with broker_errors():
+        topics = await create_topics(settings)
+    async with connect_storage(settings) as storage, connect_reader(settings) as reader:
+        before = set(await reader.indexes())
+        await storage.prepare()
+        created = set(await reader.indexes()) - before
+    return Installed(tuple(topics), tuple(sorted(created)))
 
 
 @dataclass(frozen=True, slots=True)
 class TopicProblem:
-    """What is wrong with a topic, and what to do about it. A missing one keeps the worker out."""
+    """A problem with a topic, and its remedy. If the topic is `missing`, no worker can start."""
 
     topic: str
     problem: str
@@ -26,21 +50,30 @@ class TopicProblem:
     missing: bool = False
 
     def __str__(self) -> str:
-        """Return it in one line."""
+        """Return the problem in one line."""
         return f"topic {self.topic}: {self.problem}; {self.remedy}"
 
 
-async def create_topics(settings: Settings) -> list[str]:
-    """Create the topics that are missing; give their names. Harmless to repeat.
+async def topic_exists(settings: Settings, topic: str) -> bool:
+    """Return whether a topic exists: a producer would wait for a missing one for a long time.
 
     Raises:
-        KafkaError: The broker refused.
+        BrokerUnavailable: Kafka does not answer.
     """
-    admin = AIOKafkaAdminClient(**kafka_options(settings), client_id="order-import-init")
-    await admin.start()
-    try:
-        there = set(await admin.list_topics())
-        wanted = [
+    with broker_errors():
+        async with connect_admin(settings) as admin:
+            return settings.topic_prefix + topic in set(await admin.list_topics())
+
+
+async def create_topics(settings: Settings) -> list[str]:
+    """Create the missing topics, and return their names. Harmless to repeat.
+
+    Raises:
+        KafkaError: Kafka does not answer, or refuses.
+    """
+    async with connect_admin(settings) as admin:
+        existing = set(await admin.list_topics())
+        missing = [
             NewTopic(
                 name=settings.topic_prefix + topic.name,
                 num_partitions=topic.partitions or settings.topic_partitions,
@@ -48,42 +81,40 @@ async def create_topics(settings: Settings) -> list[str]:
                 topic_configs=topic.config,
             )
             for topic in TOPICS
-            if settings.topic_prefix + topic.name not in there
+            if settings.topic_prefix + topic.name not in existing
         ]
+        if not missing:
+            return []
         created: list[str] = []
-        if wanted:
-            answer = await admin.create_topics(wanted)
-            for name, code, *_ in answer.topic_errors:
-                error = for_code(code)
-                if code and error is not TopicAlreadyExistsError:
-                    raise error(f"topic {name}")
-                created.append(name)
+        for name, code, *_ in (await admin.create_topics(missing)).topic_errors:
+            error = for_code(code)
+            if code and error is not TopicAlreadyExistsError:
+                raise error(f"topic {name}")
+            created.append(name)
         return created
-    finally:
-        await admin.close()
 
 
 async def topic_problems(settings: Settings, admin: AIOKafkaAdminClient) -> Sequence[TopicProblem]:
-    """Return what is wrong with the topics of an installation.
+    """Return the problems with the topics of an installation.
 
-    A topic whose configuration the broker does not tell us counts as right.
+    A topic whose configuration the broker does not reveal counts as correct.
 
     Args:
-        settings: Whose topics.
-        admin: A client that is connected.
+        settings: The installation.
+        admin: A connected client.
 
     Raises:
         KafkaError: Kafka does not answer.
     """
     prefix = settings.topic_prefix
-    there = set(await admin.list_topics())
+    existing = set(await admin.list_topics())
     missing = [
         TopicProblem(prefix + topic.name, _MISSING, "run: order-import init", missing=True)
         for topic in TOPICS
-        if prefix + topic.name not in there
+        if prefix + topic.name not in existing
     ]
     written = {prefix + topic.name: topic.writes for topic in TOPICS if topic.writes}
-    limits = await _limits(admin, sorted(written.keys() & there))
+    limits = await _read_limits(admin, sorted(written.keys() & existing))
     return missing + [
         TopicProblem(
             topic,
@@ -95,42 +126,17 @@ async def topic_problems(settings: Settings, admin: AIOKafkaAdminClient) -> Sequ
     ]
 
 
-async def _limits(admin: AIOKafkaAdminClient, topics: Sequence[str]) -> Mapping[str, int]:
-    """Return how large a batch each topic takes, of those whose configuration we may read."""
+async def _read_limits(admin: AIOKafkaAdminClient, topics: Sequence[str]) -> Mapping[str, int]:
+    """Return the size limit of each topic whose configuration this user may read."""
     if not topics:
         return {}
-    asked = [
+    resources = [
         ConfigResource(ConfigResourceType.TOPIC, topic, configs={_LIMIT: None}) for topic in topics
     ]
     limits: dict[str, int] = {}
-    for answer in await admin.describe_configs(asked):
-        for code, _, _, name, entries in answer.resources:
-            told = {entry[0]: entry[1] for entry in entries}
-            if not code and (told.get(_LIMIT) or "").isdigit():
-                limits[name] = int(told[_LIMIT])
+    for response in await admin.describe_configs(resources):
+        for code, _, _, name, entries in response.resources:
+            config = {entry[0]: entry[1] for entry in entries}
+            if not code and (config.get(_LIMIT) or "").isdigit():
+                limits[name] = int(config[_LIMIT])
     return limits
-
-
-@dataclass(frozen=True, slots=True)
-class Installed:
-    """What was made now. Empty where all was there."""
-
-    topics: tuple[str, ...]
-    indexes: tuple[str, ...]
-    """Each as `collection.name`."""
-
-
-async def install(settings: Settings) -> Installed:
-    """Make the topics and indexes that are missing. Harmless to repeat.
-
-    Raises:
-        BrokerUnavailable: Kafka does not answer, or refused.
-        StorageUnavailable: MongoDB does not answer.
-    """
-    with broker_errors():
-        topics = await create_topics(settings)
-    async with connect_storage(settings) as storage, connect_reader(settings) as reader:
-        before = set(await reader.indexes())
-        await storage.prepare()
-        made = set(await reader.indexes()) - before
-    return Installed(tuple(topics), tuple(sorted(made)))

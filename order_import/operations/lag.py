@@ -1,39 +1,35 @@
-"""Lag: how far the ledger is behind the ends of the topics, and since when."""
+"""Measure the lag: how far the checkpoints are behind the ends of the topics, and since when."""
 
 import asyncio
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self
 
 from aiokafka import TopicPartition as KafkaPartition
-from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaConnectionError, KafkaError
 
-from models.errors import BrokerUnavailable
 from models.messages import TopicPartition
 from models.topics import READ_TOPICS
-from order_import.bootstrap import kafka_options, new_consumer
-from order_import.errors import describe
+from order_import.bootstrap import broker_errors, connect_admin, new_consumer
 from order_import.settings import Settings
 from storage.queries import Standing
 from streams.decoding import Record
 
-_ANSWERS_WITHIN = 10.0
-_RECORDS_WITHIN = 2.0
-_LOOK_EVERY_MS = 200
-_LAST_MOMENT_MS = 253_402_300_799_999
+_TIMEOUT = 10.0
+_RECORDS_TIMEOUT = 2.0
+_POLL_MS = 200
+_MAX_TIMESTAMP_MS = 253_402_300_799_999
 """The end of the year 9999."""
 
 
 @dataclass(frozen=True, slots=True)
 class TopicLag:
-    """One topic that is read: messages `undecided`, and messages decided but `unpublished`.
+    """The lag of an input topic: messages `undecided`, and messages decided but `unpublished`.
 
-    `oldest` is when the oldest undecided message was sent; `exists` is false where the topic was
+    `oldest` is when the oldest undecided message was sent; `exists` is false if the topic was
     never created.
     """
 
@@ -45,27 +41,30 @@ class TopicLag:
 
     @property
     def total(self) -> int:
-        """Messages that are not finished."""
+        """The number of unfinished messages."""
         return self.undecided + self.unpublished
 
 
 class LagMeter:
-    """Reads the ends of the topics; connected as long as its context lasts."""
+    """Reads the ends of the topics; an async context manager that connects and closes."""
 
     def __init__(self, settings: Settings) -> None:
+        self._settings = settings
         self._topics = [settings.topic_prefix + name for name in READ_TOPICS]
-        self._admin = AIOKafkaAdminClient(**kafka_options(settings), client_id="order-import-lag")
-        # On its own: it joins no group, and what it is asked does not move anything.
+        # Without a group, so that reading moves nothing.
         self._consumer = new_consumer(settings, ())
+        self._connections = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
+        self._connections.push_async_callback(self._consumer.stop)
         try:
             with broker_errors():
-                async with asyncio.timeout(_ANSWERS_WITHIN):
-                    await self._admin.start()
+                async with asyncio.timeout(_TIMEOUT):
+                    admin = connect_admin(self._settings)
+                    self._admin = await self._connections.enter_async_context(admin)
                     await self._consumer.start()
         except BaseException:
-            await self._close()
+            await self._connections.aclose()
             raise
         return self
 
@@ -75,62 +74,62 @@ class LagMeter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        await self._close()
-
-    async def _close(self) -> None:
-        await self._consumer.stop()
-        await self._admin.close()
+        await self._connections.aclose()
 
     async def ping(self) -> None:
-        """Return when Kafka has told its topics.
+        """Return once Kafka has listed its topics.
 
         Raises:
-            BrokerUnavailable: It did not answer, or not in time.
+            BrokerUnavailable: Kafka does not answer in time.
         """
         with broker_errors():
-            async with asyncio.timeout(_ANSWERS_WITHIN):
+            async with asyncio.timeout(_TIMEOUT):
                 await self._admin.list_topics()
 
     async def measure(
         self, standings: Mapping[TopicPartition, Standing], *, ages: bool = False
     ) -> Sequence[TopicLag]:
-        """Give the lag of every topic that is read, against where the ledger stands.
+        """Return the lag of every input topic against the stored checkpoints.
 
         Args:
-            standings: Where every partition stands; one that is missing has not been begun.
-            ages: Whether to fetch the oldest undecided message, for its age.
+            standings: The progress of every partition; a missing one has not been started.
+            ages: Whether to fetch the oldest undecided messages for their age.
 
         Raises:
-            BrokerUnavailable: Kafka did not answer, or not in time.
+            BrokerUnavailable: Kafka does not answer in time.
         """
         with broker_errors():
-            async with asyncio.timeout(_ANSWERS_WITHIN):
-                there = {
-                    found["topic"]: [one["partition"] for one in found["partitions"]]
-                    for found in await self._admin.describe_topics(self._topics)
-                    if not found["error_code"]
+            async with asyncio.timeout(_TIMEOUT):
+                existing = {
+                    topic["topic"]: [partition["partition"] for partition in topic["partitions"]]
+                    for topic in await self._admin.describe_topics(self._topics)
+                    if not topic["error_code"]
                 }
-                partitions = [KafkaPartition(topic, one) for topic in there for one in there[topic]]
+                partitions = [
+                    KafkaPartition(topic, number)
+                    for topic, numbers in existing.items()
+                    for number in numbers
+                ]
                 undecided = await self._undecided(partitions, standings)
                 oldest = await self._oldest(undecided) if ages else {}
                 return [
-                    _of_topic(topic, topic in there, undecided, oldest, standings)
+                    _sum_up(topic, topic in existing, undecided, oldest, standings)
                     for topic in self._topics
                 ]
 
     async def _undecided(
         self, partitions: Sequence[KafkaPartition], standings: Mapping[TopicPartition, Standing]
     ) -> dict[KafkaPartition, range]:
-        """Give the offsets that are not decided yet, of partitions that have any."""
+        """Return the undecided offsets of each partition that has any."""
         starts = await self._consumer.beginning_offsets(partitions)
         ends = await self._consumer.end_offsets(partitions)
         undecided: dict[KafkaPartition, range] = {}
         for partition in partitions:
             standing = standings.get(TopicPartition(*partition), Standing(0, 0))
             start, end = starts[partition], ends[partition]
-            # A checkpoint outside the log is one of an older topic: the worker begins anew.
-            inside = start <= standing.committed_offset <= end
-            offsets = range(standing.committed_offset if inside else start, end)
+            # A checkpoint outside the log is of an older topic: the worker will start over.
+            is_inside = start <= standing.committed_offset <= end
+            offsets = range(standing.committed_offset if is_inside else start, end)
             if offsets:
                 undecided[partition] = offsets
         return undecided
@@ -138,9 +137,9 @@ class LagMeter:
     async def _oldest(
         self, undecided: dict[KafkaPartition, range]
     ) -> Mapping[KafkaPartition, datetime]:
-        """Give when the first undecided message of each partition was sent, as far as it says so.
+        """Return when the first undecided message of each partition was sent, if it says so.
 
-        A partition that holds none, but marks of transactions, is taken from what is undecided.
+        A partition that has only control records of transactions is removed from `undecided`.
         """
         if not undecided:
             return {}
@@ -149,13 +148,13 @@ class LagMeter:
             self._consumer.seek(partition, offsets.start)
         oldest: dict[KafkaPartition, datetime] = {}
         unread = set(undecided)
-        deadline = time.monotonic() + _RECORDS_WITHIN
+        deadline = time.monotonic() + _RECORDS_TIMEOUT
         while unread and (left := deadline - time.monotonic()) > 0:
-            # One at a time: of all partitions together, one could fill every answer.
-            found = await self._consumer.getmany(
-                *unread, timeout_ms=min(1000 * left, _LOOK_EVERY_MS), max_records=1
+            # One record at a time: otherwise one partition could fill every response.
+            batches = await self._consumer.getmany(
+                *unread, timeout_ms=min(1000 * left, _POLL_MS), max_records=1
             )
-            for partition, (record,) in found.items():
+            for partition, (record,) in batches.items():
                 unread.discard(partition)
                 if (sent_at := _sent_at(record)) is not None:
                     oldest[partition] = sent_at
@@ -163,12 +162,12 @@ class LagMeter:
                 if (self._consumer.next_offset(partition) or 0) >= undecided[partition].stop:
                     unread.discard(partition)
                     del undecided[partition]
-        # Or it would go on fetching, and the next question wait behind that.
+        # Otherwise it would keep fetching, and delay the next request.
         self._consumer.unsubscribe()
         return oldest
 
 
-def _of_topic(
+def _sum_up(
     topic: str,
     exists: bool,
     undecided: Mapping[KafkaPartition, range],
@@ -187,20 +186,7 @@ def _of_topic(
 
 
 def _sent_at(record: Record) -> datetime | None:
-    """Return when a record says it was sent; None where that is no time, or it is unreadable."""
-    if record.refusal is not None or not 0 <= record.timestamp <= _LAST_MOMENT_MS:
+    """Return when a record was sent; None if its timestamp is invalid or it is unreadable."""
+    if record.refusal is not None or not 0 <= record.timestamp <= _MAX_TIMESTAMP_MS:
         return None
     return datetime.fromtimestamp(record.timestamp / 1000, UTC)
-
-
-@contextmanager
-def broker_errors() -> Iterator[None]:
-    """Turn the client's errors of a broker that does not answer into one of ours."""
-    try:
-        yield
-    except TimeoutError as error:
-        raise BrokerUnavailable("no answer in time") from error
-    except KafkaConnectionError as error:
-        raise BrokerUnavailable("cannot connect") from error
-    except (KafkaError, OSError) as error:
-        raise BrokerUnavailable(describe(error)) from error

@@ -1,8 +1,8 @@
-"""The forms of well-known fields: a masked value is shown only if it has the form of its field.
+"""Mask personal data: a value is shown only if its field is well known and it has the field's form.
 
-A dead letter is often one because its fields are mixed up: a name stands where a number belongs.
-So a form lets through what its field can hold, and nothing that looks like a name, an address, an
-e-mail or a phone number. In doubt it hides: whoever may, can have all of it shown.
+In many dead letters the fields are mixed up: a name is in the place of a number. Therefore a form
+accepts only values that its field can have, and nothing that looks like a name, an address, an
+e-mail address or a phone number. If in doubt, it masks: operators can show the whole message.
 """
 
 import re
@@ -22,7 +22,7 @@ def _like(pattern: str) -> Form:
     return lambda text: compiled.fullmatch(text) is not None
 
 
-def _letters_of(text: str) -> str:
+def _normalize(text: str) -> str:
     return re.sub(r"[^a-z0-9]", "", text.lower())
 
 
@@ -33,35 +33,35 @@ buyer-requested-change order-level order-item-level standard-order back-order re
 long-lead-time-order sourcing-on-demand-order expedited free-economy next-day priority same-day
 second-day scheduled standard
 """
-"""Its words for an order, its kind and its service, beside those that this program has too."""
+"""Amazon's words for an order, its kind and its service, other than those in `models`."""
 _OUR_WORDS = "recheck replay sync key-converter value-converter"
 _NO_WORDS = """
 true false yes no nan inf infinity null none nil undefined unknown n/a tbd test yesterday today
 tomorrow now never
 """
-"""What stands where nothing better was known."""
+"""Placeholders for unknown values."""
 
 _KINDS: tuple[Iterable[str], ...] = (
     *(AmazonStatus, FulfillmentChannel, SalesChannel, CommerceStatus, OrderNumberSource),
     DeadLetterCode,
     f"{_AMAZONS_WORDS} {_OUR_WORDS} {_NO_WORDS}".split(),
 )
-_WORDS = frozenset(_letters_of(word) for words in _KINDS for word in words)
+_WORDS = frozenset(_normalize(word) for words in _KINDS for word in words)
 
 
 def _is_word(text: str) -> bool:
-    """Return whether it is one of the words known, in whatever spelling; an empty text is."""
-    return text == "" or (_letters_of(text) in _WORDS and text.isascii())
+    """Return whether a text is a known word in any spelling, or empty."""
+    return text == "" or (_normalize(text) in _WORDS and text.isascii())
 
 
 def _is_sku(text: str) -> bool:
-    """Return whether it is a SKU or the like: not all small, or with a digit; no long number."""
+    """Return whether a text looks like a SKU: uppercase or with a digit, but no long number."""
     is_code = any(map(str.isalpha, text)) and (text == text.upper() or any(map(str.isdigit, text)))
     return is_code and _is_like_sku(text) and not _has_phone_digits(text)
 
 
 def _is_store(text: str) -> bool:
-    """Return whether it is a store's id: small letters, digits and marks, or a few capitals."""
+    """Return whether a text looks like a store id: lowercase, digits and marks, or few capitals."""
     return _is_like_store(text) and not _has_phone_digits(text)
 
 
@@ -70,7 +70,7 @@ def _is_item(text: str) -> bool:
 
 
 def _is_key(text: str) -> bool:
-    """Return whether it is a key of Kafka's: of a store, an order, a product or a listing."""
+    """Return whether a text is a message key: of a store, an order, a product or a listing."""
     store, slash, rest = text.partition("/")
     return any(form(text) for form in (_is_store, _is_order, _is_sku)) or (
         bool(slash) and _is_store(store) and (_is_order(rest) or _is_sku(rest))
@@ -138,9 +138,8 @@ _FIELDS: tuple[tuple[Form, str], ...] = (
         """,
     ),
 )
-"""What names an order, a product, a store or a message; what is so of it; when; how many and for
-how much; and what went wrong upstream. Each name in the spellings of all accepted formats. A title
-is not among them: it can be anything."""
+"""The form of each well-known field: ids, states, times, quantities, amounts, and error codes, by
+their names in all accepted formats. A title is not among them: it can be anything."""
 
 _BY_FIELD: Mapping[str, Form] = {
     name.replace("_", ""): form for form, names in _FIELDS for name in names.split()
@@ -172,8 +171,8 @@ _HEADERS: Mapping[str, Form] = {
 
 
 def field_has_form(field: str, value: float | str) -> bool:
-    """Return whether a value, no truth value, may be shown in a field of this name."""
-    form = _BY_FIELD.get(_letters_of(field))
+    """Return whether a text or number may be shown in a field of this name."""
+    form = _BY_FIELD.get(_normalize(field))
     return form is not None and (form(str(value)) or _is_word(str(value)))
 
 
@@ -191,28 +190,41 @@ def key_has_form(text: str) -> bool:
 MASK = "***"
 
 _PERSONAL = (
-    *("buyer", "recipient", "customer", "address", "shipto", "contact", "name", "phone", "mail"),
-    *("postal", "taxinfo", "taxid", "taxclass", "gift", "custom", "payment"),
+    "buyer",
+    "recipient",
+    "customer",
+    "address",
+    "shipto",
+    "contact",
+    "name",
+    "phone",
+    "mail",
+    "postal",
+    "taxinfo",
+    "taxid",
+    "taxclass",
+    "gift",
+    "custom",
+    "payment",
 )
-"""A field with any of these in its name is hidden with all that is in it."""
+"""A field with any of these in its name is masked with everything in it."""
 
 _NOT_PERSONAL = frozenset({"marketplacename", "channelname"})
-_NOT_ALPHANUMERIC = re.compile(r"[^a-z0-9]")
 _FIELD_NAME = re.compile(r"[A-Za-z_$@][\w.$-]{0,63}", re.ASCII)
 _FIELD_IN_TEXT = re.compile(r'("[A-Za-z_$@][\w.$-]{0,63}")(?=\s*:)', re.ASCII)
 _ESCAPED = re.compile(r"\\x[0-9a-f]{2}")
 
 
 def masked(value: Any, field: str = "") -> Any:
-    """Give a JSON value with everything hidden that may be a buyer's.
+    """Return a JSON value with everything masked that may be personal data.
 
-    Names of fields, true, false and null are shown, and the values of well-known fields that have
-    the form of their field.
+    Field names, true, false and null are shown, and the values of well-known fields that have the
+    form of their field.
 
     Raises:
-        RecursionError: It is nested beyond all reason.
+        RecursionError: The value is nested too deeply.
     """
-    plain = _plain(field)
+    plain = _normalize(field)
     match value:
         case dict() if _is_personal(plain):
             return {masked_name(name): _hidden(part) for name, part in value.items()}
@@ -224,7 +236,7 @@ def masked(value: Any, field: str = "") -> Any:
             return value
         case str() if looks_like_object(value) and not _is_personal(plain):
             try:
-                return masked(parse_json(value))  # what an envelope holds
+                return masked(parse_json(value))  # the content of an envelope
             except ValueError:
                 return MASK
         case _:
@@ -232,28 +244,24 @@ def masked(value: Any, field: str = "") -> Any:
 
 
 def masked_text(text: str) -> str:
-    r"""Give the shape of a text that is no JSON: names of fields, marks, and `x` for the rest.
+    r"""Mask a text that is not JSON: keep field names and punctuation, and write `x` for the rest.
 
-    Bytes that are no text stand there as `\xff` and stay.
+    Escaped bytes such as `\xff` are kept.
     """
     parts = _FIELD_IN_TEXT.split(text)
-    return "".join(part if at % 2 else _shape(part) for at, part in enumerate(parts))
+    return "".join(part if at % 2 else _mask_part(part) for at, part in enumerate(parts))
 
 
-def _shape(text: str) -> str:
-    kept, at = [], 0
+def _mask_part(text: str) -> str:
+    masked_parts, at = [], 0
     for escaped in _ESCAPED.finditer(text):
-        kept += [_crossed_out(text[at : escaped.start()]), escaped[0]]
+        masked_parts += [_mask_letters(text[at : escaped.start()]), escaped[0]]
         at = escaped.end()
-    return "".join([*kept, _crossed_out(text[at:])])
+    return "".join([*masked_parts, _mask_letters(text[at:])])
 
 
-def _crossed_out(text: str) -> str:
-    return "".join("x" if one.isalnum() else one for one in text)
-
-
-def _plain(field: str) -> str:
-    return _NOT_ALPHANUMERIC.sub("", field.lower())
+def _mask_letters(text: str) -> str:
+    return "".join("x" if character.isalnum() else character for character in text)
 
 
 def _is_personal(plain: str) -> bool:
@@ -261,7 +269,7 @@ def _is_personal(plain: str) -> bool:
 
 
 def masked_name(name: str) -> str:
-    """Return a name that looks like a field's or a header's; anything else masked."""
+    """Return a name if it looks like a field or header name; otherwise mask it."""
     return name if _FIELD_NAME.fullmatch(name) else MASK
 
 

@@ -1,4 +1,4 @@
-"""Orders as operators name them: by Amazon's id, or by store and Amazon's id."""
+"""Find the keys of orders: by the names that operators use, or in the topic of blocks."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
@@ -8,52 +8,51 @@ from aiokafka.structs import ConsumerRecord
 
 from models.messages import header
 from models.topics import TopicName
-from order_import.bootstrap import new_consumer
-from order_import.operations.lag import broker_errors
-from order_import.operations.publish import topic_exists
+from order_import.bootstrap import broker_errors, new_consumer
+from order_import.operations.install import topic_exists
 from order_import.settings import Settings
 from storage.port import Storage
 
 
 class OrderNotNamed(Exception):  # noqa: N818 - an answer, not a mistake of the program
-    """A name is not that of an order that is meant. The message is one line that says why."""
+    """A name does not identify an order. The message is one line that says why."""
 
 
 async def resolve_orders(
     storage: Storage, names: Iterable[str], store_id: str | None
 ) -> tuple[str, ...]:
-    """Give the `store/order` keys of named orders, each once.
+    """Return the `store/order` keys of named orders, each once.
 
-    A name with a slash is a key, and is not looked for.
+    A name with a slash is a key already, and is not looked up.
 
     Raises:
-        OrderNotNamed: There is no order of a name, or it is not one of the store.
+        OrderNotNamed: No order has a name, or it is not an order of the store.
         StorageUnavailable: The database does not answer.
     """
-    named = list(dict.fromkeys(names))
-    bare = {name for name in named if "/" not in name}
-    found = await storage.look(lambda view: view.orders_of(bare))
+    unique = list(dict.fromkeys(names))
+    order_ids = {name for name in unique if "/" not in name}
+    orders = await storage.look(lambda view: view.orders_of(order_ids))
     keys: dict[str, None] = {}
-    for name in named:
-        if name in bare and name not in found:
+    for name in unique:
+        if name in order_ids and name not in orders:
             raise OrderNotNamed(f"no order {name} was received")
-        key = found[name].key if name in bare else name
+        key = orders[name].key if name in order_ids else name
         if store_id is not None and not key.startswith(f"{store_id}/"):
-            raise OrderNotNamed(f"order {name} is not one of store {store_id}")
+            raise OrderNotNamed(f"order {name} is not an order of store {store_id}")
         keys[key] = None
     return tuple(keys)
 
 
 _BLOCKED = "OrderImportBlocked"
-_MOMENT = timedelta(milliseconds=1)
+_MILLISECOND = timedelta(milliseconds=1)
 
 
 async def orders_in_topic(
     settings: Settings, since: datetime | None, until: datetime | None
 ) -> Sequence[str]:
-    """Give the `store/order` keys of blocks told in [since, until], each once.
+    """Return the `store/order` keys of the blocks published in [since, until], each once.
 
-    Releases and withdrawals on the same topic name no order to replay.
+    Releases and withdrawals on the same topic do not count.
 
     Raises:
         BrokerUnavailable: Kafka does not answer.
@@ -64,12 +63,12 @@ async def orders_in_topic(
         consumer = new_consumer(settings, [settings.topic_prefix + TopicName.BLOCKED])
         await consumer.start()
         try:
-            return await _read(consumer, since, until)
+            return await _read_blocks(consumer, since, until)
         finally:
             await consumer.stop()
 
 
-async def _read(
+async def _read_blocks(
     consumer: AIOKafkaConsumer, since: datetime | None, until: datetime | None
 ) -> list[str]:
     partitions = list(consumer.assignment())
@@ -78,27 +77,31 @@ async def _read(
     if since is not None:
         starts = {**ends, **await _offsets_at(consumer, partitions, since)}
     if until is not None:
-        ends = {**ends, **await _offsets_at(consumer, partitions, until + _MOMENT)}
-    unread = {one for one in partitions if starts[one] < ends[one]}
+        ends = {**ends, **await _offsets_at(consumer, partitions, until + _MILLISECOND)}
+    unread = {partition for partition in partitions if starts[partition] < ends[partition]}
     for partition in unread:
         consumer.seek(partition, starts[partition])
-    found: dict[str, None] = {}
+    keys: dict[str, None] = {}
     while unread:
         for partition, records in (await consumer.getmany(*unread, timeout_ms=500)).items():
             for record in records:
                 if record.offset < ends[partition] and _is_block(record):
-                    found[(record.key or b"").decode(errors="replace")] = None
-        unread = {one for one in unread if await consumer.position(one) < ends[one]}
-    return list(found)
+                    keys[(record.key or b"").decode(errors="replace")] = None
+        unread = {
+            partition
+            for partition in unread
+            if await consumer.position(partition) < ends[partition]
+        }
+    return list(keys)
 
 
 async def _offsets_at(
     consumer: AIOKafkaConsumer, partitions: Sequence[TopicPartition], at: datetime
 ) -> dict[TopicPartition, int]:
-    """Give where each partition has the first message of that time; none where there is none."""
-    moment = round(at.timestamp() * 1000)
-    found = await consumer.offsets_for_times(dict.fromkeys(partitions, max(moment, 0)))
-    return {partition: one.offset for partition, one in found.items() if one is not None}
+    """Return the offset of the first message since a time, of partitions that have one."""
+    timestamp = max(round(at.timestamp() * 1000), 0)
+    offsets = await consumer.offsets_for_times(dict.fromkeys(partitions, timestamp))
+    return {partition: start.offset for partition, start in offsets.items() if start is not None}
 
 
 def _is_block(record: ConsumerRecord[bytes, bytes]) -> bool:

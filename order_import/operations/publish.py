@@ -1,25 +1,22 @@
-"""Sending: messages to Kafka, each acknowledged before it counts as sent."""
+"""Send operators' messages to Kafka; a message counts as sent once it is acknowledged."""
 
 import asyncio
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from aiokafka.admin import AIOKafkaAdminClient
-
 from models import keys
 from models.errors import BrokerUnavailable
 from models.reference_data import Listing, Product, Store
 from models.topics import TopicName
-from order_import.bootstrap import kafka_options, new_producer
-from order_import.operations.lag import broker_errors
+from order_import.bootstrap import broker_errors, new_producer
 from order_import.settings import Settings
 
 _AT_ONCE = 500
-"""How many messages are on their way before the first of them must be acknowledged."""
+"""How many messages are sent before their acknowledgements are awaited."""
 
 
 class Message(NamedTuple):
-    """A message to send. The topic has no prefix; a value of None deletes what the key names."""
+    """A message to send. The topic has no prefix; a value of None deletes the key's entity."""
 
     topic: str
     key: str | None
@@ -49,26 +46,11 @@ def product_message(product: Product) -> Message:
 
 
 class SendingBroke(BrokerUnavailable):
-    """Kafka stopped answering on the way. `sent` messages had been acknowledged by then."""
+    """Kafka stopped answering. `sent` messages had been acknowledged by then."""
 
     def __init__(self, reason: str, sent: int) -> None:
         super().__init__(reason)
         self.sent = sent
-
-
-async def topic_exists(settings: Settings, topic: str) -> bool:
-    """Say whether a topic is there: a producer would wait for a missing one for a long time.
-
-    Raises:
-        BrokerUnavailable: Kafka does not answer.
-    """
-    with broker_errors():
-        admin = AIOKafkaAdminClient(**kafka_options(settings), client_id="order-import-send")
-        try:
-            await admin.start()
-            return settings.topic_prefix + topic in set(await admin.list_topics())
-        finally:
-            await admin.close()
 
 
 async def send_messages(
@@ -76,15 +58,15 @@ async def send_messages(
     messages: Sequence[Message],
     progress: Callable[[int], None] = lambda _: None,
 ) -> int:
-    """Send messages in their order; give how many there were.
+    """Send messages in order, and return how many were sent.
 
     Args:
-        settings: Where Kafka is.
-        messages: What to send.
-        progress: Told how many have been acknowledged so far.
+        settings: The installation.
+        messages: The messages.
+        progress: Called with the number acknowledged so far.
 
     Raises:
-        SendingBroke: Kafka does not answer; of what was under way some may still arrive.
+        SendingBroke: Kafka does not answer; messages in flight may still arrive.
     """
     sent = 0
     try:
@@ -114,7 +96,7 @@ async def send_messages(
 
 
 def _key(message: Message) -> bytes | None:
-    # A key with half a letter in it is one that no text of Kafka can have.
+    # A lone surrogate in a key cannot be encoded.
     return None if message.key is None else message.key.encode(errors="replace")
 
 

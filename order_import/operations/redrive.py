@@ -1,7 +1,7 @@
-"""Afterwards: what became of dead letters that were redriven."""
+"""Redrive dead letters: plan it, send them to their topics again, and report the outcome."""
 
 import asyncio
-import itertools
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,22 +13,35 @@ from models.dead_letters import COUNT_HEADER, DeadLetter, DeadLetterFilter, Dead
 from models.errors import BrokerUnavailable
 from models.messages import DeadLetterCode, Header, TopicPartition
 from models.topics import READ_TOPICS
-from order_import.bootstrap import new_producer
-from order_import.operations.lag import broker_errors
-from order_import.operations.publish import SendingBroke, topic_exists
+from order_import.bootstrap import broker_errors, new_producer
+from order_import.operations.install import topic_exists
+from order_import.operations.publish import SendingBroke
 from order_import.settings import Settings
 from storage.mongo.dead_letters import MongoDeadLetters
 from storage.queries import Reader
 from streams.clock import now
 
-_LOOK_EVERY = 0.2
-_LOOK_UP = 1_000
-"""How many dead letters are asked for at a time."""
+FROM_HEADER = "redriven-from"
+"""`topic:partition:offset` of the message that was refused."""
+
+MOST_REDRIVES = 3
+"""How often a message is redriven without `force`."""
+
+MOST_AT_ONCE = 10_000
+"""How many dead letters one run redrives, the oldest first."""
+
+_AT_ONCE = 100
+_BYTES_AT_ONCE = 8 * 1024 * 1024
+"""Dead letters, and bytes of their values, that are fetched and in flight at a time."""
+_POLL_SECONDS = 0.2
+_QUERY_SIZE = 1_000
+"""How many dead letters to query at a time."""
+_TOO_LARGE = "with the headers of a redrive it is larger than Kafka accepts"
 
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A dead letter that was redriven, and the place of the new message."""
+    """A dead letter that was redriven, and the position of the new message."""
 
     dead_letter_id: str
     topic: str
@@ -42,65 +55,13 @@ class Sent:
 
 
 @dataclass(frozen=True, slots=True)
-class Afterwards:
-    """How many were `taken`, which were refused again and why, and how many are not read yet."""
+class RedriveOutcome:
+    """The outcome: how many messages were accepted (`taken`), refused again, and not yet read."""
 
     taken: int
     refused_again: Mapping[str, DeadLetterCode]
-    """Codes by the id of the new letter."""
+    """Codes by the id of the new dead letter."""
     unread: int
-
-
-async def look_after(
-    sent: Sequence[Sent], reader: Reader, dead_letters: MongoDeadLetters, within: float
-) -> Afterwards:
-    """Wait until the worker has decided all that was sent, and tell what became of it.
-
-    Args:
-        sent: What was redriven.
-        reader: How far the worker is.
-        dead_letters: Where new dead letters would be.
-        within: Seconds to wait for the worker, at most.
-
-    Raises:
-        StorageUnavailable: The database does not answer.
-    """
-    loop = asyncio.get_running_loop()
-    deadline = loop.time() + within
-    while True:
-        decided = await _decided(sent, reader)
-        if len(decided) == len(sent) or loop.time() >= deadline:
-            break
-        await asyncio.sleep(_LOOK_EVERY)
-    refused: dict[str, DeadLetterCode] = {}
-    for at in range(0, len(decided), _LOOK_UP):
-        found = await dead_letters.lines([one.to for one in decided[at : at + _LOOK_UP]])
-        refused |= {new: line.code for new, line in found.items()}
-    return Afterwards(len(decided) - len(refused), refused, len(sent) - len(decided))
-
-
-async def _decided(sent: Sequence[Sent], reader: Reader) -> Sequence[Sent]:
-    standings = await reader.standings()
-    return [
-        one
-        for one in sent
-        if (standing := standings.get(TopicPartition(one.topic, one.partition))) is not None
-        and one.offset < standing.committed_offset
-    ]
-
-
-FROM_HEADER = "redriven-from"
-"""`topic:partition:offset` of the message that was refused."""
-
-MOST_REDRIVES = 3
-"""How often a message is redriven before somebody has to insist."""
-
-MOST_AT_ONCE = 10_000
-"""How many dead letters one run redrives, the oldest first."""
-
-_AT_ONCE = 100
-_BYTES_AT_ONCE = 8 * 1024 * 1024
-"""Letters, and bytes of their values, that are fetched and on their way at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +74,7 @@ class Plan:
 
 @dataclass(slots=True)
 class Redriven:
-    """What a redrive did: where each dead letter went, and why others did not go after all."""
+    """The result of a redrive: the dead letters sent, and why planned others were not."""
 
     sent: list[Sent] = field(default_factory=list)
     refused: dict[str, str] = field(default_factory=dict)
@@ -122,39 +83,44 @@ class Redriven:
 async def plan_for_ids(
     dead_letters: MongoDeadLetters, settings: Settings, ids: Sequence[str], *, force: bool = False
 ) -> Plan:
-    """Plan to redrive these dead letters, whether or not they were before.
+    """Plan to redrive these dead letters, even if they were redriven before.
 
     Raises:
         StorageUnavailable: The database does not answer.
         BrokerUnavailable: Kafka does not answer.
     """
-    wanted = list(dict.fromkeys(ids))
-    found = await dead_letters.lines(wanted)
-    missing = {one: "there is no such dead letter" for one in wanted if one not in found}
-    return await _plan(settings, [found[one] for one in wanted if one in found], missing, force)
+    unique = list(dict.fromkeys(ids))
+    lines = await dead_letters.lines(unique)
+    missing = {
+        dead_letter_id: "there is no such dead letter"
+        for dead_letter_id in unique
+        if dead_letter_id not in lines
+    }
+    existing = [lines[dead_letter_id] for dead_letter_id in unique if dead_letter_id in lines]
+    return await _plan(settings, existing, missing, force)
 
 
 async def plan_for_all(
     dead_letters: MongoDeadLetters,
     settings: Settings,
-    wanted: DeadLetterFilter,
+    selection: DeadLetterFilter,
     *,
     force: bool = False,
 ) -> Plan:
-    """Plan to redrive all dead letters that nothing was done about yet, the oldest first.
+    """Plan to redrive all dead letters that are still open, the oldest first.
 
-    One that was redriven is answered for: refused again, there is a new dead letter of it.
+    A dead letter that was redriven is no longer open: if refused again, there is a new one.
 
     Raises:
         StorageUnavailable: The database does not answer.
         BrokerUnavailable: Kafka does not answer.
     """
     still_open = DeadLetterFilter(
-        code=wanted.code,
-        topic=wanted.topic,
+        code=selection.code,
+        topic=selection.topic,
         is_open=True,
         oldest_first=True,
-        limit=min(wanted.limit, MOST_AT_ONCE),
+        limit=min(selection.limit, MOST_AT_ONCE),
     )
     return await _plan(settings, await dead_letters.find(still_open), {}, force)
 
@@ -165,15 +131,15 @@ async def redrive(
     settings: Settings,
     progress: Callable[[int], None] = lambda _: None,
 ) -> Redriven:
-    """Send the dead letters of a plan, each as it came, and mark each when Kafka has it.
+    """Send the dead letters of a plan unchanged, and mark each once Kafka has it.
 
-    Killed in between it may send some again the next time; what is sent twice changes nothing.
+    If it is killed, the next run may send some again; a message sent twice changes nothing.
 
     Args:
-        plan: What to do.
-        dead_letters: Where the dead letters are kept and marked.
-        settings: Where Kafka is.
-        progress: Told how many are finished so far.
+        plan: The plan.
+        dead_letters: Where the dead letters are stored and marked.
+        settings: The installation.
+        progress: Called with the number finished so far.
 
     Raises:
         SendingBroke: Kafka stopped answering. What it has acknowledged is marked.
@@ -198,7 +164,7 @@ async def redrive(
 
 
 def headers_again(dead_letter: DeadLetter, count: int) -> list[Header]:
-    """Give the headers as they came, with how often and from where it was redriven."""
+    """Return the original headers, plus how often and from where it was redriven."""
     ours = {COUNT_HEADER, FROM_HEADER}
     return [
         *((name, value) for name, value in dead_letter.headers if name not in ours),
@@ -208,39 +174,37 @@ def headers_again(dead_letter: DeadLetter, count: int) -> list[Header]:
 
 
 async def _plan(
-    settings: Settings, found: Iterable[DeadLetterLine], refused: dict[str, str], force: bool
+    settings: Settings, lines: Iterable[DeadLetterLine], refused: dict[str, str], force: bool
 ) -> Plan:
     readable = {settings.topic_prefix + name: name for name in READ_TOPICS}
-    there: dict[str, bool] = {}
+    exists: dict[str, bool] = {}
     planned: list[DeadLetterLine] = []
-    for line in found:
-        if line.topic in readable and line.topic not in there:
-            there[line.topic] = await topic_exists(settings, readable[line.topic])
-        why = _refusal(line, there, force)
-        if why is None:
+    for line in lines:
+        if line.topic in readable and line.topic not in exists:
+            exists[line.topic] = await topic_exists(settings, readable[line.topic])
+        reason = _find_refusal(line, exists, force)
+        if reason is None:
             planned.append(line)
         else:
-            refused[line.dead_letter_id] = why
+            refused[line.dead_letter_id] = reason
     return Plan(tuple(planned), refused)
 
 
-def _refusal(line: DeadLetterLine, there: Mapping[str, bool], force: bool) -> str | None:
-    if line.topic not in there:
+def _find_refusal(line: DeadLetterLine, exists: Mapping[str, bool], force: bool) -> str | None:
+    """Return why a dead letter cannot be redriven; None if it can."""
+    if line.topic not in exists:
         return f"{line.topic} is not a topic that this installation reads"
-    if not there[line.topic]:
-        return f"topic {line.topic} is not there any more"
+    if not exists[line.topic]:
+        return f"topic {line.topic} no longer exists"
     if line.code is DeadLetterCode.UNREADABLE:
-        return "no message could be read: what is kept are bytes of Kafka's own format"
+        return "no message could be read: the stored bytes are in Kafka's own format"
     if line.cut:
         parts = " and ".join(line.cut)
-        return f"not all of its {parts} is kept: have what sent it send it again"
+        return f"only a part of its {parts} is stored: send it again from its source"
     if line.size is None and not line.has_key:
         return "it has neither a key nor a value, or was emptied"
     if line.chain >= MOST_REDRIVES and not force:
-        return (
-            f"redriven {line.chain} times already; "
-            "when the cause is mended for certain, use --force"
-        )
+        return f"redriven {line.chain} times already; if the cause is fixed, use --force"
     return None
 
 
@@ -250,16 +214,18 @@ async def _send_part(
     dead_letters: MongoDeadLetters,
     done: Redriven,
 ) -> None:
-    """Send dead letters one after the other, wait for all, and mark those that Kafka has."""
-    kept = await dead_letters.dead_letters([line.dead_letter_id for line in part])
-    on_their_way: list[tuple[DeadLetter, int, asyncio.Future[Any]]] = []
-    broken: BaseException | None = None
+    """Send dead letters, wait for all acknowledgements, and mark those that Kafka has."""
+    stored = await dead_letters.dead_letters([line.dead_letter_id for line in part])
+    in_flight: list[tuple[DeadLetter, int, asyncio.Future[Any]]] = []
+    failure: BaseException | None = None
     for line in part:
-        one = kept.get(line.dead_letter_id)
-        if one is None or (one.dead_letter.key is None and one.dead_letter.value is None):
+        current = stored.get(line.dead_letter_id)
+        if current is None or (
+            current.dead_letter.key is None and current.dead_letter.value is None
+        ):
             done.refused[line.dead_letter_id] = "it was emptied just now"
             continue
-        dead_letter, count = one.dead_letter, one.chain + 1
+        dead_letter, count = current.dead_letter, current.chain + 1
         headers = headers_again(dead_letter, count)
         try:
             delivery = await producer.send(
@@ -268,31 +234,29 @@ async def _send_part(
         except MessageSizeTooLargeError:
             done.refused[dead_letter.dead_letter_id] = _TOO_LARGE
         except (KafkaError, ConnectionError) as error:
-            broken = error
+            failure = error
             break
         else:
-            on_their_way.append((dead_letter, count, delivery))
-    results = await asyncio.gather(*(one for _, _, one in on_their_way), return_exceptions=True)
+            in_flight.append((dead_letter, count, delivery))
+    deliveries = (delivery for _, _, delivery in in_flight)
+    results = await asyncio.gather(*deliveries, return_exceptions=True)
     marks: dict[str, Redrive] = {}
-    for (dead_letter, count, _), result in zip(on_their_way, results, strict=True):
+    for (dead_letter, count, _), result in zip(in_flight, results, strict=True):
         if isinstance(result, MessageSizeTooLargeError):
             done.refused[dead_letter.dead_letter_id] = _TOO_LARGE
         elif isinstance(result, BaseException):
-            broken = broken or result
+            failure = failure or result
         else:
             sent = Sent(dead_letter.dead_letter_id, result.topic, result.partition, result.offset)
             marks[dead_letter.dead_letter_id] = Redrive(now(), count, sent.to)
             done.sent.append(sent)
     await dead_letters.mark_redriven(marks)
-    if broken is not None:
-        raise broken
-
-
-_TOO_LARGE = "with the headers of a redrive it is larger than Kafka takes"
+    if failure is not None:
+        raise failure
 
 
 def _parts(lines: Sequence[DeadLetterLine]) -> Iterator[list[DeadLetterLine]]:
-    """Cut a plan into parts that are not too many letters, nor too many bytes."""
+    """Divide a plan into parts with limited numbers of dead letters and bytes."""
     part: list[DeadLetterLine] = []
     size = 0
     for line in lines:
@@ -307,5 +271,43 @@ def _parts(lines: Sequence[DeadLetterLine]) -> Iterator[list[DeadLetterLine]]:
 
 def by_topic_and_code(lines: Iterable[DeadLetterLine]) -> Mapping[tuple[str, str], int]:
     """Count dead letters per topic and code."""
-    named = sorted((line.topic, line.code.value) for line in lines)
-    return {group: len(list(of)) for group, of in itertools.groupby(named)}
+    return dict(sorted(Counter((line.topic, line.code.value) for line in lines).items()))
+
+
+async def wait_for_outcome(
+    sent: Sequence[Sent], reader: Reader, dead_letters: MongoDeadLetters, within: float
+) -> RedriveOutcome:
+    """Wait until the worker has decided the messages sent, and return the outcome.
+
+    Args:
+        sent: The redriven dead letters.
+        reader: Reads the worker's progress.
+        dead_letters: Where new dead letters would be.
+        within: Seconds to wait for the worker, at most.
+
+    Raises:
+        StorageUnavailable: The database does not answer.
+    """
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + within
+    while True:
+        decided = await _find_decided(sent, reader)
+        if len(decided) == len(sent) or loop.time() >= deadline:
+            break
+        await asyncio.sleep(_POLL_SECONDS)
+    refused: dict[str, DeadLetterCode] = {}
+    for at in range(0, len(decided), _QUERY_SIZE):
+        new_ids = [message.to for message in decided[at : at + _QUERY_SIZE]]
+        lines = await dead_letters.lines(new_ids)
+        refused |= {new_id: line.code for new_id, line in lines.items()}
+    return RedriveOutcome(len(decided) - len(refused), refused, len(sent) - len(decided))
+
+
+async def _find_decided(sent: Sequence[Sent], reader: Reader) -> Sequence[Sent]:
+    standings = await reader.standings()
+    return [
+        message
+        for message in sent
+        if (standing := standings.get(TopicPartition(message.topic, message.partition))) is not None
+        and message.offset < standing.committed_offset
+    ]

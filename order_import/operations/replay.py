@@ -1,4 +1,4 @@
-"""The summary: what a replay did to all its orders, or would do."""
+"""Replays: start one, cancel it, follow its progress, and sum up its answers."""
 
 import asyncio
 from collections import Counter
@@ -11,7 +11,7 @@ from decimal import Decimal
 from handlers.blocker_check import STEP, step_command
 from models.change_set import ChangeSet
 from models.errors import BrokerUnavailable, TransientStorageError
-from models.keys import replay_id
+from models.keys import replay_id as make_replay_id
 from models.messages import CommandMessage
 from models.money import Money
 from models.replay import (
@@ -24,23 +24,22 @@ from models.replay import (
     Selection,
 )
 from models.topics import TopicName
-from order_import.bootstrap import new_producer
-from order_import.operations.lag import broker_errors
-from order_import.operations.publish import topic_exists
+from order_import.bootstrap import broker_errors, new_producer
+from order_import.operations.install import topic_exists
 from order_import.settings import Settings
 from storage.port import Storage, Transaction, View
 from streams.messages import encode
 
 FIRST = 20
-"""How many orders of each result are told one by one."""
+"""How many orders of each result are listed."""
 
 
 @dataclass(slots=True)
 class CauseTotal:
-    """Blocked orders with one cause and one product. An order counts in each of its causes.
+    """Blocked orders with one cause and one product. An order counts under each of its causes.
 
-    `required` are the units of all of them together. `available` is what there was for the last
-    one, or None where the product is unknown or its stock not managed.
+    `required` is the sum of their units. `available` is the quantity at the check of the last one;
+    None if the product is unknown or its stock is not managed.
     """
 
     orders: int = 0
@@ -50,9 +49,9 @@ class CauseTotal:
 
 @dataclass(slots=True)
 class Summary:
-    """Answers, counted as they come. Its size does not grow with the number of orders.
+    """Counts a replay's answers. Its size does not grow with the number of orders.
 
-    `value` sums the totals of created orders per currency. `causes` are by code and SKU,
+    `value` has the sum of created orders' totals per currency. `causes` are by code and SKU,
     `refusals` by code; `first` has the first orders of each result.
     """
 
@@ -66,12 +65,12 @@ class Summary:
 
     @property
     def answered(self) -> int:
-        """How many orders there is an answer for."""
+        """How many orders have an answer."""
         return self.orders.total()
 
     @property
     def money(self) -> list[Money]:
-        """The value of what is created, one sum per currency."""
+        """The total of the created orders, one sum per currency."""
         return [
             Money.model_construct(amount=amount, currency=currency)
             for currency, amount in sorted(self.value.items())
@@ -79,7 +78,7 @@ class Summary:
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many orders have which result."""
+        """The number of orders by result."""
         return {result.value: self.orders[result] for result in ReplayResult}
 
     @property
@@ -101,8 +100,8 @@ class Summary:
         match answer.result:
             case ReplayResult.CREATED:
                 if answer.total is not None:
-                    so_far = self.value.get(answer.total.currency, Decimal(0))
-                    self.value[answer.total.currency] = so_far + answer.total.amount
+                    subtotal = self.value.get(answer.total.currency, Decimal(0))
+                    self.value[answer.total.currency] = subtotal + answer.total.amount
             case ReplayResult.BLOCKED:
                 for reason in answer.reasons:
                     cause = self.causes.setdefault((reason.code, reason.sku), CauseTotal())
@@ -119,18 +118,18 @@ _POLL_SECONDS = 0.1
 
 
 class TopicMissing(Exception):  # noqa: N818 - a state of the world, not a mistake
-    """The topic of the commands was not created yet. The message is its name."""
+    """The topic of commands does not exist yet. The message is its name."""
 
 
 Send = Callable[[CommandMessage], Awaitable[None]]
-"""Publishes a command; returns when Kafka has it."""
+"""Publishes a command; returns once Kafka has it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What an operator asks for.
+    """An operator's request for a replay.
 
-    `asked` is kept beside the selection, for people: for example where its orders were named.
+    `asked` is stored beside the selection, for people: for example the names of its orders.
     """
 
     selection: Selection
@@ -141,23 +140,23 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """A replay and what it said of its orders so far."""
+    """A replay, and the answers for its orders so far."""
 
     replay: Replay
     summary: Summary
 
     @property
     def unanswered(self) -> int:
-        """Orders of which nothing is said."""
+        """The number of orders without an answer."""
         return self.replay.selected - self.replay.done
 
 
 @asynccontextmanager
 async def open_sender(settings: Settings) -> AsyncIterator[Send]:
-    """Give what publishes a command, closed at the end.
+    """Open a producer for commands, and close it at the end.
 
     Raises:
-        TopicMissing: Kafka has no topic for commands.
+        TopicMissing: The topic of commands does not exist.
         BrokerUnavailable: Kafka does not answer, now or when a command is sent.
     """
     if not await topic_exists(settings, TopicName.COMMANDS):
@@ -185,10 +184,10 @@ async def open_sender(settings: Settings) -> AsyncIterator[Send]:
 async def begin(
     storage: Storage, send: Send, request: Request, keys: Sequence[str], at: datetime
 ) -> Replay:
-    """Begin a replay of these orders, in this order. The worker takes its steps.
+    """Start a replay of these orders, in this order. The worker carries it out in steps.
 
     Raises:
-        BrokerUnavailable: Kafka does not answer; what was begun is canceled.
+        BrokerUnavailable: Kafka does not answer; the replay is canceled.
         StorageUnavailable: The database does not answer.
     """
     replay = _new(request, keys, at)
@@ -197,8 +196,8 @@ async def begin(
         for step, start in enumerate(range(0, len(keys), STEP))
     ]
     for start in range(0, len(parts), _PARTS_AT_ONCE):
-        some = parts[start : start + _PARTS_AT_ONCE]
-        await _write(storage, replay, ChangeSet(replay_parts=some))
+        chunk = parts[start : start + _PARTS_AT_ONCE]
+        await _write(storage, replay, ChangeSet(replay_parts=chunk))
     await _write(storage, replay, ChangeSet(replays=[replay]))
     try:
         await send(step_command(replay.replay_id, replay.step))
@@ -209,15 +208,15 @@ async def begin(
     return replay
 
 
-async def cancel(storage: Storage, wanted: str, at: datetime) -> bool:
-    """Stop a replay after the step it is in; False if it was over, or never begun.
+async def cancel(storage: Storage, replay_id: str, at: datetime) -> bool:
+    """Stop a replay after its current step; return False if it was over, or does not exist.
 
     Raises:
         StorageUnavailable: The database does not answer.
     """
 
     async def work(transaction: Transaction) -> bool:
-        replay = await transaction.replay(wanted)
+        replay = await transaction.replay(replay_id)
         if replay is None or not replay.is_running:
             return False
         await transaction.write(ChangeSet(replays=[replay.canceled(at)]))
@@ -226,17 +225,17 @@ async def cancel(storage: Storage, wanted: str, at: datetime) -> bool:
     return await storage.transact(work)
 
 
-async def find_replay(storage: Storage, wanted: str) -> Replay | None:
-    """Return a replay; None if there is none of this id.
+async def find_replay(storage: Storage, replay_id: str) -> Replay | None:
+    """Return a replay; None if it does not exist.
 
     Raises:
         StorageUnavailable: The database does not answer.
     """
-    return await storage.look(lambda view: view.replay(wanted))
+    return await storage.look(lambda view: view.replay(replay_id))
 
 
 async def newest_replays(storage: Storage, limit: int) -> Sequence[Replay]:
-    """Return the replays that were begun last, the newest first.
+    """Return the latest replays, newest first.
 
     Raises:
         StorageUnavailable: The database does not answer.
@@ -244,14 +243,14 @@ async def newest_replays(storage: Storage, limit: int) -> Sequence[Replay]:
     return await storage.look(lambda view: view.replays(running=False, limit=limit))
 
 
-async def follow(storage: Storage, wanted: str) -> AsyncGenerator[Replay, None]:
-    """Give a replay as it goes on, until it is over. Nothing is given if there is none.
+async def follow(storage: Storage, replay_id: str) -> AsyncGenerator[Replay, None]:
+    """Yield the current state of a replay until it is over; nothing if it does not exist.
 
-    An outage of the database is waited out.
+    It waits while the database does not answer.
     """
     while True:
         with suppress(TransientStorageError):
-            replay = await find_replay(storage, wanted)
+            replay = await find_replay(storage, replay_id)
             if replay is None:
                 return
             yield replay
@@ -260,8 +259,8 @@ async def follow(storage: Storage, wanted: str) -> AsyncGenerator[Replay, None]:
         await asyncio.sleep(_POLL_SECONDS)
 
 
-async def sum_up(storage: Storage, wanted: str) -> Summary:
-    """Return what a replay has said of its orders so far.
+async def sum_up(storage: Storage, replay_id: str) -> Summary:
+    """Return the summary of a replay's answers so far.
 
     Raises:
         StorageUnavailable: The database does not answer.
@@ -270,7 +269,7 @@ async def sum_up(storage: Storage, wanted: str) -> Summary:
     async def work(view: View) -> Summary:
         summary = Summary()
         after: RecordedAnswer | None = None
-        while answers := await view.answers(wanted, after, _ANSWERS_AT_ONCE):
+        while answers := await view.answers(replay_id, after, _ANSWERS_AT_ONCE):
             for recorded in answers:
                 summary.add(recorded.answer)
             after = answers[-1]
@@ -288,7 +287,7 @@ async def _write(storage: Storage, replay: Replay, changes: ChangeSet) -> None:
 
 
 def _new(request: Request, keys: Sequence[str], at: datetime) -> Replay:
-    asked = {
+    criteria = {
         name: value
         for name in ("store_id", "reason", "sku", "since", "until")
         if (value := getattr(request.selection, name)) is not None
@@ -296,11 +295,11 @@ def _new(request: Request, keys: Sequence[str], at: datetime) -> Replay:
     stamp = f"{at:%Y%m%dT%H%M%S}{at.microsecond // 1000:03d}Z"
     first_and_last = f"{keys[0]}-{keys[-1]}-{len(keys)}"
     return Replay(
-        replay_id=replay_id(stamp, request.who, first_and_last),
+        replay_id=make_replay_id(stamp, request.who, first_and_last),
         state=ReplayState.RUNNING,
         who=request.who,
         reason_text=request.reason_text,
-        asked={**asked, **request.asked},
+        asked={**criteria, **request.asked},
         selected=len(keys),
         started_at=at,
         moved_at=at,

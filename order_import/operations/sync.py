@@ -1,4 +1,4 @@
-"""The sync, now: ask for it, wait until it is carried out, and see what became of orders."""
+"""Request a sync, wait until the worker has carried it out, and report the results."""
 
 import asyncio
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ _POLL_SECONDS = 0.05
 
 
 async def ask_for_sync(send: Send, store_id: str | None, at: datetime) -> None:
-    """Ask the worker for a sync of one store, or of all.
+    """Request a sync of one store, or of all.
 
     Raises:
         BrokerUnavailable: Kafka does not answer.
@@ -28,26 +28,26 @@ async def ask_for_sync(send: Send, store_id: str | None, at: datetime) -> None:
 
 
 async def sync_now(storage: Storage, send: Send, store_id: str | None, at: datetime) -> Summary:
-    """Ask for a sync, wait for it, and return what became of the orders that were blocked.
+    """Request a sync, wait for it, and return the results of the orders that were blocked.
 
-    It waits for as long as there is no worker.
+    Without a running worker it waits indefinitely.
 
     Raises:
         BrokerUnavailable: Kafka does not answer.
         StorageUnavailable: The database does not answer.
     """
-    wanted = Selection(store_id=store_id, state=ImportState.BLOCKED)
-    blocked = await storage.look(lambda view: view.select_orders(wanted))
+    selection = Selection(store_id=store_id, state=ImportState.BLOCKED)
+    blocked = await storage.look(lambda view: view.select_orders(selection))
     await ask_for_sync(send, store_id, at)
     while True:
         with suppress(TransientStorageError):
-            done = await storage.look(lambda view: view.synced(store_id))
-            if done is not None and done >= at:
-                return await storage.look(lambda view: _standings(view, blocked))
+            synced_at = await storage.look(lambda view: view.synced(store_id))
+            if synced_at is not None and synced_at >= at:
+                return await storage.look(lambda view: _sum_up(view, blocked))
         await asyncio.sleep(_POLL_SECONDS)
 
 
-async def _standings(view: View, keys: Sequence[str]) -> Summary:
+async def _sum_up(view: View, keys: Sequence[str]) -> Summary:
     summary = Summary()
     for start in range(0, len(keys), CHUNK):
         part = keys[start : start + CHUNK]

@@ -34,11 +34,11 @@ LOOKING = """
 import sys
 from order_import.__main__ import main
 from streams.watchdog import Watchdog
-look = Watchdog.look
-def looking(*args):
+check = Watchdog.check
+def checking(*args):
     print("looks whether work stands still", flush=True)
-    return look(*args)
-Watchdog.look = looking
+    return check(*args)
+Watchdog.check = checking
 sys.argv = ["order-import", "worker"]
 main()
 """

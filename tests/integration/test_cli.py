@@ -182,7 +182,7 @@ async def test_init_says_what_it_made(cli: Cli) -> None:
 async def test_a_topic_that_is_not_there_is_refused(cli: Cli) -> None:
     cli.system.settings = cli.system.settings.model_copy(update={"topic_prefix": "nowhere."})
     told = await cli.text("send", "products", str(EXAMPLES / "products.jsonl"), status=1)
-    assert "topic nowhere.commerce.products is not there yet; run: order-import init" in told
+    assert "topic nowhere.commerce.products does not exist yet; run: order-import init" in told
 
 
 def test_every_example_is_a_document() -> None:

@@ -20,7 +20,7 @@ from models.messages import DeadLetterCode
 from models.outcome import ImportState, SkipReason, WaitingReason
 from order_import.cli.context import DATA_DIR_VARIABLE
 from order_import.devtools.demo.catalog import Catalog, make_stores
-from order_import.devtools.demo.orders import Day, News
+from order_import.devtools.demo.orders import Change, Day
 from tests.integration.kit import ROOT
 from tests.waiting import PATIENCE
 
@@ -135,10 +135,10 @@ async def check_later_news(demo: Up, last_purchase: str) -> None:
     day = datetime.fromisoformat(last_purchase).replace(hour=0, minute=0, second=0, microsecond=0)
     orders = Day(day, make_stores(day), Catalog(day)).orders()
     for news, event_type in {
-        News.PARTLY_CANCELED: "CommerceOrderAmended",
-        News.CANCEL_REQUESTED: "CommerceOrderCancellationRequested",
+        Change.PARTLY_CANCELED: "CommerceOrderAmended",
+        Change.CANCEL_REQUESTED: "CommerceOrderCancellationRequested",
     }.items():
-        order = next(one for one in orders if one.news is news)
+        order = next(one for one in orders if one.change is news)
         history = await demo.json("explain", order.order_id)
         told = [event for entry in history["history"] for event in entry["events"]]
         assert event_type in {event["event_type"] for event in told}

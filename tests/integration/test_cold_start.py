@@ -33,7 +33,7 @@ import sys
 from order_import import readiness
 from order_import.__main__ import main
 readiness.PATIENCE_SECONDS = 3.0
-readiness._LOOK_EVERY = readiness._ANSWERS_WITHIN = 0.5
+readiness._CHECK_SECONDS = readiness._TIMEOUT = 0.5
 sys.argv = ["order-import", "worker"]
 main()
 """

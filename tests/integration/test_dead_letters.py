@@ -100,7 +100,7 @@ async def test_after_the_store_is_told_the_letters_become_orders_once(system: Sy
             *("--topic", "amazon.orders", "--execute"),
         )
         assert "Sent 4 of 4." in told
-        assert "4 taken by the worker" in told
+        assert "4 accepted by the worker" in told
         for number in range(1, 6):
             await system.becomes(key(order(number)), "created")
 

@@ -198,7 +198,7 @@ async def test_a_server_that_ends_at_its_start_shows_its_log(tmp_path: Path) -> 
     logs.mkdir(parents=True)
     (logs / "meta.properties").write_text("version=1\nnode.id=77\ncluster.id=other\n")
     with pytest.raises(
-        EmbeddedServerError, match=r"Kafka ended at its start.*\n(.*\n)*.*node id 77"
+        EmbeddedServerError, match=r"Kafka ended during its start.*\n(.*\n)*.*node id 77"
     ):
         await EmbeddedServers(tmp_path).start()
     assert not processes_below(os.getpid(), tmp_path)
@@ -214,7 +214,7 @@ async def test_a_directory_that_cannot_be_written_is_one_line(tmp_path: Path) ->
 async def test_a_directory_keeps_its_engine(tmp_path: Path) -> None:
     (tmp_path / "mongo").mkdir()
     (tmp_path / "mongo" / "engine").write_text("rust\n")
-    with pytest.raises(EmbeddedServerError, match="holds data of the rust engine, not of python"):
+    with pytest.raises(EmbeddedServerError, match="has data of the rust engine, not of python"):
         await EmbeddedServers(tmp_path, kafka=False, mongo_engine="python").start()
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from order_import.bootstrap import connect_reader
-from order_import.cli.send import TOPICS, Kind, cut_documents, key_of
+from order_import.cli.send import TOPICS, Kind, cut_documents, make_key
 from order_import.operations.lag import LagMeter
 from order_import.operations.publish import Message, send_messages
 from tests.integration.commands import Commands
@@ -238,7 +238,7 @@ def _messages(path: Path, step: str, name: str) -> Sequence[Message]:
     if step in RAW:
         return [Message(TOPICS[kind], None, data)]
     return [
-        Message(TOPICS[kind], key_of(kind, document), document.raw, HEADERS.get(step))
+        Message(TOPICS[kind], make_key(kind, document), document.raw, HEADERS.get(step))
         for document in cut_documents(path.name, data)
     ]
 

@@ -137,7 +137,7 @@ async def test_a_dry_run_changes_nothing_anywhere(system: System) -> None:
     assert "assumed: product:NOWHERE:salable_quantity=2" in out
     assert "Would be created: 4 orders, 40.00 USD" in out
     none = await refused(system, "replay", "--store", "nowhere")
-    assert none == "order-import: no order is selected by this; nothing to replay\n"
+    assert none == "order-import: no orders match; nothing to replay\n"
     assert await everything(system) == before
 
 

@@ -221,7 +221,7 @@ def wrong(broker: Broker) -> dict[str, tuple[str, dict[str, Any], str]]:
         "plain text to a TLS port": (
             "TLS",
             {"kafka_security_protocol": "PLAINTEXT"},
-            "it closes the connection: is PLAINTEXT what it speaks there",
+            "it closes the connection: does it speak PLAINTEXT there",
         ),
         "wrong password": (
             "SCRAM",

@@ -50,7 +50,7 @@ async def _one_order(system: System) -> str:
 
 @pytest.mark.parametrize(
     ("program", "says"),
-    [(STUCK, "what was read is not decided"), (DEAF, "nothing is read")],
+    [(STUCK, "the messages read are not decided"), (DEAF, "nothing is read")],
     ids=["a stage that hangs", "a reader that hangs"],
 )
 async def test_what_stands_still_ends_and_the_next_worker_does_it(

@@ -74,13 +74,14 @@ def test_explain_tells_what_was_amended_and_what_the_order_is_now(
         main(("explain", ORDER))
     shown = " ".join(capsys.readouterr().out.split())
     for part in (
-        "It has 1 of SKU-1 (the buyer asks to cancel); total 10.00 USD; address known; holds 1 of",
+        "It has 1 of SKU-1 (the buyer requests cancellation); total 10.00 USD; address known; ",
+        "reserves 1 of",
         "more units than before",
         "the buyer asks to cancel",
         "Found cheaper",
         "total 40.00 → 10.00",
         "line item-1: quantity 3 → 1",
-        "line item-1: price not told → 10.00 USD",
+        "line item-1: price unknown → 10.00 USD",
         "address known no → yes",
         "address known → changed",
     ):

@@ -74,7 +74,7 @@ async def test_a_partition_whose_lane_is_full_is_not_read() -> None:
     kit = Kit()
     await kit.partition_assignment.assign(BOUNDS, bounds_of)
     await kit.fill(SLOW, 2)
-    assert await kit.partition_assignment.with_room(BOUNDS.keys(), 1) == {QUICK}
+    assert await kit.partition_assignment.wait_for_room(BOUNDS.keys(), 1) == {QUICK}
     kit.slow.gate.set()
     await kit.partition_assignment.drain()
     assert not kit.failures
@@ -84,7 +84,7 @@ async def test_reading_goes_on_as_soon_as_a_lane_has_room() -> None:
     kit = Kit()
     await kit.partition_assignment.assign(BOUNDS, bounds_of)
     await kit.fill(SLOW, 2)
-    waiting = asyncio.create_task(kit.partition_assignment.with_room({SLOW}, 60))
+    waiting = asyncio.create_task(kit.partition_assignment.wait_for_room({SLOW}, 60))
     await asyncio.sleep(0)
     assert not waiting.done()
     kit.slow.gate.set()
@@ -96,7 +96,7 @@ async def test_nothing_is_read_when_no_lane_has_room_in_time() -> None:
     kit = Kit()
     await kit.partition_assignment.assign(BOUNDS, bounds_of)
     await kit.fill(SLOW, 2)
-    assert await kit.partition_assignment.with_room({SLOW}, 0.01) == set()
+    assert await kit.partition_assignment.wait_for_room({SLOW}, 0.01) == set()
     kit.slow.gate.set()
     await kit.partition_assignment.drain()
 
@@ -106,7 +106,7 @@ async def test_a_hand_over_lets_the_reader_go_on() -> None:
     kit = Kit()
     await kit.partition_assignment.assign(BOUNDS, bounds_of)
     await kit.fill(SLOW, 2)
-    waiting = asyncio.create_task(kit.partition_assignment.with_room({SLOW}, 60))
+    waiting = asyncio.create_task(kit.partition_assignment.wait_for_room({SLOW}, 60))
     await asyncio.sleep(0)
     draining = asyncio.create_task(kit.partition_assignment.drain())
     assert await asyncio.wait_for(waiting, PATIENCE) == {SLOW}

@@ -112,7 +112,7 @@ def test_as_json_amounts_are_exact(reader: FakeReader, capsys: pytest.CaptureFix
 @pytest.mark.usefixtures("reader")
 def test_a_full_list_says_that_there_may_be_more(capsys: pytest.CaptureFixture[str]) -> None:
     assert leave("blocked", "--limit", "1") == 0
-    assert "The most urgent 1; ask for more with --limit." in capsys.readouterr().out
+    assert "These are the 1 most urgent groups; use --limit for more." in capsys.readouterr().out
 
 
 def test_without_blocked_orders_there_is_no_message(

@@ -9,8 +9,8 @@ from models.amazon_order import AmazonStatus
 from models.messages import DeadLetterCode
 from models.topics import TopicName
 from order_import.devtools.demo.catalog import Catalog, make_stores
-from order_import.devtools.demo.orders import Day, DemoOrder, News, Telling
-from order_import.devtools.demo.payloads import first_told, polled
+from order_import.devtools.demo.orders import Change, Day, DemoOrder, Format
+from order_import.devtools.demo.payloads import first_messages, polled_messages
 from order_import.devtools.demo.traffic import make_phases
 
 DAY = datetime(2025, 11, 28, tzinfo=UTC)
@@ -23,9 +23,11 @@ def test_the_same_day_is_the_same_traffic() -> None:
     orders = Day(DAY, make_stores(DAY), Catalog(DAY)).orders()
     assert len({order.order_id for order in orders}) == len(orders)
     assert 350 <= len(orders) <= 500
-    assert {order.telling for order in orders} == set(Telling)
-    assert {order.news for order in orders} == {None, *News}
-    waiting = [order for order in orders if order.status == "Pending" and order.news is News.PAID]
+    assert {order.format for order in orders} == set(Format)
+    assert {order.change for order in orders} == {None, *Change}
+    waiting = [
+        order for order in orders if order.status == "Pending" and order.change is Change.PAID
+    ]
     unpaid, paid = polled_bodies(waiting[0])
     assert "ItemPrice" not in unpaid
     assert "OrderTotal" not in unpaid
@@ -34,10 +36,10 @@ def test_the_same_day_is_the_same_traffic() -> None:
 
 
 def polled_bodies(order: DemoOrder) -> tuple[str, str]:
-    """What is told of an order at first, and later in the day."""
-    first = b"".join(first_told(order))
+    """Return the first messages of an order, and those of a later poll."""
+    first = b"".join(first_messages(order))
     paid = replace(order, status=AmazonStatus.UNSHIPPED)
-    return first.decode(), b"".join(polled(paid, ASKED)).decode()
+    return first.decode(), b"".join(polled_messages(paid, ASKED)).decode()
 
 
 def test_the_catalog_has_two_hundred_products() -> None:

@@ -8,7 +8,7 @@ import pytest
 from handlers.payloads.json_text import parse_json
 from models import keys
 from order_import.cli.context import CommandRefused
-from order_import.cli.send import Document, Kind, cut_documents, key_of, order_id_in, read_source
+from order_import.cli.send import Document, Kind, cut_documents, make_key, order_id_in, read_source
 
 SAMPLES = Path(__file__).parents[1] / "samples"
 
@@ -137,7 +137,7 @@ def test_a_page_of_orders_has_no_key(sample: str) -> None:
 
 def test_facts_have_the_keys_of_the_contract() -> None:
     def key(kind: Kind, **body: str) -> str | None:
-        return key_of(kind, Document("f:1", b"", body))
+        return make_key(kind, Document("f:1", b"", body))
 
     assert key(Kind.PRODUCTS, sku="S/1") == "S/1"
     assert key(Kind.STORES, store_id="de") == "de"
@@ -150,4 +150,4 @@ def test_facts_have_the_keys_of_the_contract() -> None:
 
 def test_a_fact_without_its_key_is_refused_by_name() -> None:
     with pytest.raises(CommandRefused, match=r"^f:7: sku: expected a string$"):
-        key_of(Kind.PRODUCTS, Document("f:7", b"", {"name": "x"}))
+        make_key(Kind.PRODUCTS, Document("f:7", b"", {"name": "x"}))

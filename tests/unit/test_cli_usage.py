@@ -10,7 +10,7 @@ import pytest
 from order_import.__main__ import main
 from order_import.cli.context import (
     DATA_DIR_VARIABLE,
-    find_nearby,
+    find_local_stack,
     remove_addresses,
     write_addresses,
 )
@@ -93,7 +93,7 @@ def test_status_tells_of_both_servers_and_no_secret(
     )
     assert leave("status") == 1
     shown = capsys.readouterr().out
-    assert "Kafka at 127.0.0.1:1 does not answer: nobody listens there" in shown
+    assert "Kafka at 127.0.0.1:1 does not answer: nothing listens there" in shown
     assert "MongoDB at 127.0.0.1:1 does not answer: no server found" in shown
     assert "secret" not in shown
 
@@ -122,14 +122,14 @@ def test_addresses_of_a_running_up_are_found_until_it_ends(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(DATA_DIR_VARIABLE, str(tmp_path))
-    assert find_nearby() == {}
+    assert find_local_stack() == {}
     told = {"kafka_bootstrap_servers": "127.0.0.1:9", "mongo_url": "mongodb://127.0.0.1:8/?a=b"}
     file = write_addresses(tmp_path, told)
-    assert find_nearby() == told
+    assert find_local_stack() == told
     assert file.stat().st_mode & 0o077 == 0
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
     file.write_text(re.sub(r"process \d+", f"process {gone.pid}", file.read_text()))  # a kill -9
-    assert find_nearby() == {}
+    assert find_local_stack() == {}
     remove_addresses(tmp_path)
     assert not file.exists()

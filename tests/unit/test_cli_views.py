@@ -207,11 +207,11 @@ def test_explain_tells_state_remedy_facts_and_story(capsys: pytest.CaptureFixtur
     shown = capsys.readouterr().out
     for part in (
         "Nordlicht (de)",
-        "judged 2 times",
+        "checked 2 times",
         f"MUG: {REASONS['out-of-stock']} (out-of-stock; needs 3, 1 available)",
         REMEDIES[BlockerCode.OUT_OF_STOCK],
         "partition 2, offset 41",
-        "MUG: enabled, 4 salable, 3 held",
+        "MUG: enabled, 4 salable, 3 reserved",
         "1. OrderImportBlocked",
         "2, of which 1 changed nothing",
     ):

@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from order_import import web as console_server
 from order_import.console.app import build_app
 from order_import.console.limits import MOST_BYTES, MOST_FIELDS, RequestTooLarge, read_body
-from order_import.web import ConsoleServer, longest_waiting
+from order_import.web import ConsoleServer, find_excess
 from tests.unit.console_kit import Quiet, a_context
 
 FORM = (
@@ -76,7 +76,7 @@ async def all_of(reader: asyncio.StreamReader) -> bytes:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(console_server, "_REQUEST_WITHIN", 0.2)
+    monkeypatch.setattr(console_server, "_REQUEST_TIMEOUT", 0.2)
 
 
 @pytest.mark.usefixtures("impatient")
@@ -131,7 +131,7 @@ async def test_bytes_that_drop_in_one_by_one_do_not_win_time() -> None:
 async def test_connections_that_send_nothing_shut_nobody_out(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(console_server, "_REQUEST_WITHIN", 3_600.0)  # not by their deadline
+    monkeypatch.setattr(console_server, "_REQUEST_TIMEOUT", 3_600.0)  # not by their deadline
     async with a_server() as port:
         idle = [await asyncio.open_connection("127.0.0.1", port) for _ in range(500)]
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
@@ -144,7 +144,7 @@ async def test_connections_that_send_nothing_shut_nobody_out(
 
 
 async def test_who_does_not_take_an_answer_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(console_server, "_TAKEN_WITHIN", 0.2)
+    monkeypatch.setattr(console_server, "_WRITE_TIMEOUT", 0.2)
     ended = asyncio.Event()
 
     async def endless(_: Scope, receive: Receive, send: Send) -> None:
@@ -174,13 +174,13 @@ class Held:
 
 def test_who_holds_most_connections_gives_way_and_what_is_answered_does_not() -> None:
     busy = [Held("a", is_waiting=False)] * 1_000
-    assert longest_waiting(busy, "a", 100.0) is None
+    assert find_excess(busy, "a", 100.0) is None
     own = [Held("a", 65.0 - at) for at in range(65)]
-    assert longest_waiting([*busy, *own], "a", 100.0) is own[-1]
-    assert longest_waiting([*busy, *own], "b", 100.0) is None
-    assert longest_waiting(own, "a", 65.5) is None  # some came just now
+    assert find_excess([*busy, *own], "a", 100.0) is own[-1]
+    assert find_excess([*busy, *own], "b", 100.0) is None
+    assert find_excess(own, "a", 65.5) is None  # some came just now
     many = [Held(f"c{at % 20}") for at in range(256)]
-    assert longest_waiting([*own, *many], "b", 65.5) is own[-1]
+    assert find_excess([*own, *many], "b", 65.5) is own[-1]
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from models.checkpoint import Checkpoint
 from models.dead_letters import COUNT_HEADER, DeadLetterLine
 from models.messages import DeadLetterCode, Header, Rejection, TopicPartition
 from models.topics import MAX_PUBLISHED_BYTES
-from order_import.operations.redrive import _refusal as why_not_redriven
+from order_import.operations.redrive import _find_refusal as why_not_redriven
 from order_import.settings import Settings
 from storage.documents.checkpoint import (
     checkpoint_id,
@@ -137,7 +137,7 @@ def test_a_dead_letter_that_was_cut_is_not_driven_again() -> None:
         cut=("key", "headers"),
     )
     told = why_not_redriven(line, {TOPIC: True}, force=True)
-    assert told == "not all of its key and headers is kept: have what sent it send it again"
+    assert told == "only a part of its key and headers is stored: send it again from its source"
 
 
 def test_how_often_it_was_driven_again_is_stored_beside_its_headers() -> None:

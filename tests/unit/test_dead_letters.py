@@ -14,7 +14,7 @@ from rich.console import Console
 from models.dead_letters import DeadLetter, Redrive, StoredDeadLetter, count_redrives
 from models.labels import DEAD_LETTER_CAUSES, DEAD_LETTER_REMEDIES
 from models.messages import DeadLetterCode
-from order_import.cli.dead_letters import show_letter
+from order_import.cli.dead_letters import show_dead_letter
 from order_import.operations.dead_letters import PREVIEW, view_of
 from order_import.operations.masking import _BY_FIELD, _HEADERS, MASK, masked, masked_text
 from order_import.operations.redrive import headers_again
@@ -272,7 +272,9 @@ def test_every_code_has_its_cause_its_remedy_and_its_row_in_the_guide(code: Dead
     assert DEAD_LETTER_CAUSES[code]
     assert DEAD_LETTER_REMEDIES[code].replace("commerce.stores", "`commerce.stores`")[:-1] in row
     shown = io.StringIO()
-    show_letter(Console(file=shown, width=300, markup=False), view_of(dead_letter(b"{", code=code)))
+    show_dead_letter(
+        Console(file=shown, width=300, markup=False), view_of(dead_letter(b"{", code=code))
+    )
     assert f"{DEAD_LETTER_CAUSES[code]}. {DEAD_LETTER_REMEDIES[code]}" in shown.getvalue()
 
 

@@ -115,7 +115,7 @@ def test_the_list_counts_first_and_can_be_copied_from(
 @pytest.mark.usefixtures("dead_letters")
 def test_a_full_list_says_that_there_may_be_more(capsys: pytest.CaptureFixture[str]) -> None:
     assert leave("list", "--limit", "1") == 0
-    assert "The newest 1; ask for more with --limit." in capsys.readouterr().out
+    assert "These are the newest 1; use --limit for more." in capsys.readouterr().out
 
 
 @pytest.mark.usefixtures("dead_letters")

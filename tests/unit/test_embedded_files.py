@@ -44,7 +44,7 @@ def test_a_jar_that_is_another_is_not_run(cached: Path) -> None:
     with pytest.raises(EmbeddedServerError) as raised:
         jars.kafka_jars(print)
     assert str(raised.value) == (
-        f"{cached / 'b-2.jar'} is not the file that is pinned by its SHA-256; "
+        f"{cached / 'b-2.jar'} does not match its pinned SHA-256; "
         f"remove {cached} to have it fetched again"
     )
 

@@ -32,7 +32,7 @@ def test_a_users_file_that_others_can_read_is_told(users: Path, mode: int, is_to
     assert [(one["setting"], one["do"]) for one in logged] == [(setting, "chmod 600")] * is_told
     server = ServerHealth("Kafka", "k:1")
     told = health_as_json(Health(server, server, exposed_files=exposed_files(settings)))
-    line = f"{setting}: others on this machine can read {users}; chmod 600"
+    line = f"{setting}: other users on this machine can read {users}; chmod 600"
     assert told["warnings"] == [line] * is_told
 
 

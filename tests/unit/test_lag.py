@@ -73,4 +73,3 @@ async def test_what_has_no_time_of_its_own_has_no_age_and_hides_no_other(
     assert min(found.values(), default=None) == oldest
     # Marks are nothing that is to be decided.
     assert len(undecided) == len([one for one in records if one is not None])
-    await meter._admin.close()

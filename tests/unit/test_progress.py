@@ -40,7 +40,7 @@ async def test_the_demo_says_where_nobody_sees_it_change_what_it_waits_for(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(show, "_PAUSE", 0)
-    monkeypatch.setattr(show, "_SAY_SECONDS", -1)
+    monkeypatch.setattr(show, "_PRINT_SECONDS", -1)
     server: Any = Server(7, 5, 0)
     said = io.StringIO()
     await show._View(Console(file=said), server, server).watch()
@@ -54,7 +54,7 @@ async def test_the_demo_says_where_nobody_sees_it_change_what_it_waits_for(
 async def test_the_demo_asks_a_server_again_that_does_not_answer_in_time(
     monkeypatch: pytest.MonkeyPatch, error: type[Exception]
 ) -> None:
-    monkeypatch.setattr(show, "_ASK_AGAIN_SECONDS", 0)
+    monkeypatch.setattr(show, "_RETRY_SECONDS", 0)
     answers: Iterator[int | Exception] = iter([error("it is busy"), error("it is busy"), 3])
 
     async def ask() -> int:
@@ -64,14 +64,14 @@ async def test_the_demo_asks_a_server_again_that_does_not_answer_in_time(
         return answer
 
     said = io.StringIO()
-    assert await show._answered(Console(file=said), ask) == 3
-    assert said.getvalue().splitlines() == ["asking again: it is busy"] * 2
+    assert await show._retry(Console(file=said), ask) == 3
+    assert said.getvalue().splitlines() == ["retrying: it is busy"] * 2
 
 
 async def test_a_server_that_takes_long_to_start_is_said_to_be_waited_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(servers, "_SAY_SECONDS", 0)
+    monkeypatch.setattr(servers, "_REPORT_SECONDS", 0)
     said: list[str] = []
     heard = asyncio.Event()
 
@@ -84,7 +84,7 @@ async def test_a_server_that_takes_long_to_start_is_said_to_be_waited_for(
         return "127.0.0.1:9092"
 
     starting = EmbeddedServers(tmp_path, report=hear)
-    assert await starting._say_while("Kafka", start()) == "127.0.0.1:9092"
+    assert await starting._report_while("Kafka", start()) == "127.0.0.1:9092"
     assert set(said) == {"waiting for Kafka to answer"}
 
 
@@ -97,7 +97,7 @@ async def test_a_start_that_is_broken_off_ends(tmp_path: Path) -> None:
         finally:
             ended.set()
 
-    waiting = asyncio.create_task(EmbeddedServers(tmp_path)._say_while("Kafka", start()))
+    waiting = asyncio.create_task(EmbeddedServers(tmp_path)._report_while("Kafka", start()))
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     waiting.cancel()

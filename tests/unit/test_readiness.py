@@ -8,9 +8,8 @@ import structlog
 
 from models.errors import StorageUnavailable
 from order_import import readiness as module
-from order_import.liveness import Reminder
 from order_import.operations.install import TopicProblem
-from order_import.readiness import Readiness, StorageAway, WorkerState
+from order_import.readiness import Readiness, Reminder, StorageAway, WorkerState
 from order_import.settings import Settings
 
 HOUR = 3600
@@ -56,8 +55,8 @@ def looked(monkeypatch: pytest.MonkeyPatch) -> Readiness:
         del self
 
     monkeypatch.setattr(Readiness, "_kafka", kafka)
-    monkeypatch.setattr(module, "_LOOK_SOON", 0)
-    monkeypatch.setattr(module, "_LOOK_EVERY", 0)
+    monkeypatch.setattr(module, "_CHECK_SECONDS_IF_MISSING", 0)
+    monkeypatch.setattr(module, "_CHECK_SECONDS", 0)
     reader: Any = Reader()
     return Readiness(Settings(), reader)
 

@@ -65,7 +65,7 @@ async def test_the_dry_run_and_the_execution_agree_in_any_world(
         everything = tuple(world.storage.contents.orders)
         wanted = Selection() if number % 2 else Selection(keys=(*everything, "on/nowhere"))
         planned: list[ReplayAnswer] = []
-        summary = await dry_run(world.storage, wanted, NOW, tell=planned.append)
+        summary = await dry_run(world.storage, wanted, NOW, report=planned.append)
         selected = await select_keys(world.storage, wanted)
         assert [one.key for one in planned] == selected
         before = world.storage.contents.copy()

@@ -58,7 +58,7 @@ def test_a_dry_run_is_told_to_people() -> None:
     with console.capture() as captured:
         show_dry_run(console, a_summary(), ["product:A:enabled=true"])
     lines = captured.get().splitlines()
-    assert lines[0] == "Dry run: 27 orders judged against today's facts. Nothing changed."
+    assert lines[0] == "Dry run: 27 orders checked against today's facts. Nothing changed."
     assert "  assumed: product:A:enabled=true" in lines
     assert "Would be created: 25 orders, 62.50 USD" in lines
     assert "  us/0  2.50 USD" in lines

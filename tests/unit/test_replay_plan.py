@@ -230,7 +230,7 @@ async def test_what_if_a_seller_sku_were_matched_and_a_store_opened() -> None:
     assert (await planned(storage, None, listing))["2"] == ("refused", ("import-disabled",))
     later_store = await planned(storage, None, f"store:{STORE}:integrated_at=2027-01-01T00:00Z")
     assert later_store["1"] == ("refused", ("before-integration",))
-    with pytest.raises(BadAssumption, match="store typo: not known; there are: closed, store-1"):
+    with pytest.raises(BadAssumption, match="store typo: not known; known stores: closed, store-1"):
         await planned(storage, None, "store:typo:import_amazon_orders=true")
 
 
@@ -257,11 +257,11 @@ async def test_orders_are_named_by_their_id_or_their_key() -> None:
     assert await resolve_orders(storage, ["1", f"{STORE}/1", "x/y"], None) == (f"{STORE}/1", "x/y")
     assert await resolve_orders(storage, ["2"], "store-2") == ("store-2/2",)
     assert await resolve_orders(storage, ["2"], None) == ("store-2/2",)
-    with pytest.raises(OrderNotNamed, match="order 1 is not one of store store-2"):
+    with pytest.raises(OrderNotNamed, match="order 1 is not an order of store store-2"):
         await resolve_orders(storage, ["1"], "store-2")
     with pytest.raises(OrderNotNamed, match="no order 3 was received"):
         await resolve_orders(storage, ["3"], None)
-    with pytest.raises(OrderNotNamed, match="order x/y is not one of store store-2"):
+    with pytest.raises(OrderNotNamed, match="order x/y is not an order of store store-2"):
         await resolve_orders(storage, ["x/y"], "store-2")
 
 

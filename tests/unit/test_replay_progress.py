@@ -9,7 +9,7 @@ from order_import.cli.replay_view import show_progress
 async def test_without_a_terminal_there_are_lines(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(replay_progress, "_LINE_EVERY", -1)
+    monkeypatch.setattr(replay_progress, "_LINE_SECONDS", -1)
     with show_progress(10, quiet=False) as show:
         for done in (0, 3, 3, 10):
             show(done)
@@ -20,7 +20,7 @@ async def test_without_a_terminal_there_are_lines(
 async def test_json_output_has_no_lines_beside_it(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(replay_progress, "_LINE_EVERY", -1)
+    monkeypatch.setattr(replay_progress, "_LINE_SECONDS", -1)
     with show_progress(10, quiet=True) as show:
         show(10)
     assert capsys.readouterr().err == ""
@@ -29,8 +29,8 @@ async def test_json_output_has_no_lines_beside_it(
 async def test_that_nobody_works_is_said_once(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(replay_progress, "_SILENT_FOR", -1)
+    monkeypatch.setattr(replay_progress, "_WARN_SECONDS", -1)
     with show_progress(10, quiet=True) as show:
         for _ in range(3):
             show(0)
-    assert capsys.readouterr().err.count("No worker carries anything out") == 1
+    assert capsys.readouterr().err.count("No progress; waiting for a worker") == 1

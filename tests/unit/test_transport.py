@@ -408,4 +408,4 @@ async def test_brokers_that_are_away_for_long_are_asked_again_how_far_their_logs
 
     consumer: Any = object.__new__(LedgerConsumer)
     consumer._thread = Thread()
-    assert await consumer._bounds_of([TopicPartition(*ORDERS)]) == found
+    assert await consumer._read_bounds([TopicPartition(*ORDERS)]) == found

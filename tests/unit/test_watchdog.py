@@ -21,7 +21,7 @@ def stalls(*looks: tuple[Progress, int, float]) -> list[list[str]]:
     """Look at one partition: how far it is, the log's end, the time."""
     dog = Watchdog(60)
     return [
-        [str(one) for one in dog.look({ORDERS: progress}, {ORDERS: end}, moment)]
+        [str(one) for one in dog.check({ORDERS: progress}, {ORDERS: end}, moment)]
         for progress, end, moment in looks
     ]
 
@@ -32,7 +32,7 @@ def test_what_is_read_and_not_decided_is_told_once_it_lasts() -> None:
     assert not second
     assert third == [
         (
-            "amazon.orders:0 stands at 5 of 12 for 61 s: what was read is not decided "
+            "amazon.orders:0 has been at 5 of 12 for 61 s: the messages read are not decided "
             "(read to 9, published to 5)"
         )
     ]
@@ -45,13 +45,13 @@ def test_reading_on_is_no_progress() -> None:
 
 def test_what_is_decided_and_not_published_is_told() -> None:
     *_, last = stalls((at(9, published=4), 9, 0), (at(9, published=4), 9, 61))
-    assert "what was decided is not published" in last[0]
+    assert "the decisions are not published" in last[0]
 
 
 def test_a_reader_that_stands_is_told() -> None:
     dog = Watchdog(60)
-    dog.look({ORDERS: at(9)}, {ORDERS: 10}, 0)
-    (stall,) = dog.look({ORDERS: at(9)}, {ORDERS: 10}, 61)
+    dog.check({ORDERS: at(9)}, {ORDERS: 10}, 0)
+    (stall,) = dog.check({ORDERS: at(9)}, {ORDERS: 10}, 61)
     assert stall.is_unread
     assert "nothing is read" in str(stall)
 
@@ -72,10 +72,10 @@ def test_the_time_begins_anew_with_new_work() -> None:
 
 def test_each_partition_has_its_own_time_and_one_given_up_is_forgotten() -> None:
     dog = Watchdog(60)
-    dog.look({ORDERS: at(5)}, {}, 0)
-    dog.look({FACTS: at(5)}, {}, 50)
-    assert not dog.look({ORDERS: at(5), FACTS: at(5)}, {}, 100)
-    assert [one.source for one in dog.look({ORDERS: at(5), FACTS: at(5)}, {}, 111)] == [FACTS]
+    dog.check({ORDERS: at(5)}, {}, 0)
+    dog.check({FACTS: at(5)}, {}, 50)
+    assert not dog.check({ORDERS: at(5), FACTS: at(5)}, {}, 100)
+    assert [one.source for one in dog.check({ORDERS: at(5), FACTS: at(5)}, {}, 111)] == [FACTS]
 
 
 async def test_a_loop_that_does_not_run_ends_the_process() -> None:

@@ -1,4 +1,4 @@
-"""The contract: an AsyncAPI document and JSON Schemas of every topic, from the code itself."""
+"""Generate the contract from the code: an AsyncAPI document and JSON Schemas of all topics."""
 
 from order_import.devtools.contract.document import contract_files
 

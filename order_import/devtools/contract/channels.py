@@ -1,4 +1,4 @@
-"""Channels: per topic who writes and reads it, what stands on it, and what happens to errors."""
+"""The channels: per topic its writers and readers, its messages, and the handling of errors."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,14 +9,14 @@ from order_import.devtools.contract.schemas import COMMANDS
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """What the contract says of a topic besides what the topic table has."""
+    """The contract of a topic, in addition to its entry in `models.topics`."""
 
     description: str
     written_by: tuple[str, ...]
     read_by: tuple[str, ...]
     messages: tuple[str, ...]
     personal: str | None = None
-    """Whose data may be on it; None where there is none."""
+    """The personal data that it may contain; None if there is none."""
 
 
 UPSTREAM, COMMERCE, DOWNSTREAM = "upstream", "Commerce", "downstream"
@@ -24,19 +24,24 @@ WORKER, OPERATOR = "worker", "operators (command line, console)"
 
 CHANNELS: Mapping[TopicName, Channel] = {
     TopicName.ORDERS: Channel(
-        "Amazon's orders and news of them, in any of the accepted forms: JSON in UTF-8, with or "
+        "Amazon's orders and their updates, in any of the accepted formats: JSON in UTF-8, with or "
         "without a byte order mark, Amazon's bodies in Amazon's own spelling. May be sent again: "
-        "newer wins, and the same again changes nothing. The store is the `store-id` header, else "
-        "`store_id` in the body, else the store that has the order, else the one store with that "
-        "seller and marketplace. Sent for another store than the one that has it, an order is a "
-        "dead letter.",
+        "newer wins, and a duplicate changes nothing. The store is the `store-id` header, "
+        "otherwise `store_id` in the body, otherwise the store that has the order, otherwise the "
+        "only store with that seller and marketplace. An order that is sent for a store other than "
+        "the one that has it becomes a dead letter.",
         (UPSTREAM,),
         (WORKER,),
         (
-            *("OrderDocument", "OrdersApiV0Order", "OrdersApiV0Details", "OrdersApi2026Order"),
-            *("OrderChangeNotification", "OrderStatusChangeNotification", "NotificationEnvelope"),
+            "OrderDocument",
+            "OrdersApiV0Order",
+            "OrdersApiV0Details",
+            "OrdersApi2026Order",
+            "OrderChangeNotification",
+            "OrderStatusChangeNotification",
+            "NotificationEnvelope",
         ),
-        "Names, e-mails, phones and addresses of buyers",
+        "Names, e-mail addresses, phone numbers and addresses of buyers",
     ),
     TopicName.STORES: Channel(
         "Amazon stores and their settings. An older `updated_at` changes nothing.",
@@ -51,36 +56,38 @@ CHANNELS: Mapping[TopicName, Channel] = {
         ("Product", "ProductDeleted"),
     ),
     TopicName.LISTINGS: Channel(
-        "Which catalog SKU a seller SKU is matched to. A seller SKU without a listing stands for "
-        "the catalog SKU of the same name. An older `updated_at` changes nothing.",
+        "The catalog SKU of a seller SKU. A seller SKU without a listing is matched to the catalog "
+        "SKU of the same name. An older `updated_at` changes nothing.",
         (UPSTREAM, OPERATOR),
         (WORKER,),
         ("Listing", "ListingRemoved"),
     ),
     TopicName.ORDER_UPDATES: Channel(
-        "What Commerce says of its orders. A Commerce order never goes backwards.",
+        "Updates of orders from Commerce. The status of a Commerce order never moves backwards.",
         (COMMERCE,),
         (WORKER,),
         ("OrderUpdate",),
     ),
     TopicName.COMMANDS: Channel(
-        "Internal. What the worker is asked to judge again.",
+        "Internal. Requests to the worker to check orders again.",
         (WORKER, OPERATOR),
         (WORKER,),
         tuple(command.__name__ for command in COMMANDS),
     ),
     TopicName.COMMERCE_ORDERS: Channel(
-        "Commerce orders, how they move on, and what Amazon tells of them after their creation: "
-        "amendments, and the buyer's requests to cancel.",
+        "Commerce orders, their changes of status, and later changes at Amazon: amendments, and "
+        "buyers' requests to cancel.",
         (WORKER,),
         (DOWNSTREAM,),
         (
-            *("CommerceOrderCreated", "CommerceOrderStatusChanged"),
-            *("CommerceOrderAmended", "CommerceOrderCancellationRequested"),
+            "CommerceOrderCreated",
+            "CommerceOrderStatusChanged",
+            "CommerceOrderAmended",
+            "CommerceOrderCancellationRequested",
         ),
     ),
     TopicName.BLOCKED: Channel(
-        "Orders that cannot be imported yet, with every cause, and how that ended.",
+        "Orders that cannot be imported yet, with all causes, and their release or withdrawal.",
         (WORKER,),
         (DOWNSTREAM, OPERATOR),
         ("OrderImportBlocked", "OrderImportReleased", "OrderImportWithdrawn"),
@@ -92,7 +99,7 @@ CHANNELS: Mapping[TopicName, Channel] = {
         ("OrderImportSkipped",),
     ),
     TopicName.DEAD_LETTER: Channel(
-        "Messages that were not taken, from all topics that are read. Mend the cause and run "
+        "Messages that were refused, from all input topics. Fix the cause and run "
         "`order-import dead-letters redrive`.",
         (WORKER,),
         (OPERATOR,),
@@ -102,17 +109,17 @@ CHANNELS: Mapping[TopicName, Channel] = {
 }
 
 _READ_ERRORS = (
-    "What cannot be read becomes a dead letter on order-import.dead-letter, with a code and the "
-    "bytes unchanged; its partition goes on. Unknown fields are ignored."
+    "A message that cannot be read becomes a dead letter on order-import.dead-letter, with a code "
+    "and the bytes unchanged; its partition continues. Unknown fields are ignored."
 )
 _WRITTEN_ERRORS = (
-    "At least once. After a crash a copy may come; it has the same ce_id and is to be dropped by "
-    "that. Events of one order come in the order of their sequence."
+    "At least once. A duplicate may arrive after a crash; it has the same ce_id, by which "
+    "consumers drop it. Events of one order arrive in the order of their sequence."
 )
 
 
-def errors_of(name: TopicName) -> str | None:
-    """Give what happens when something is wrong with a message, or it comes twice."""
+def describe_errors(name: TopicName) -> str:
+    """Return how errors and duplicates of a topic's messages are handled."""
     if name is TopicName.DEAD_LETTER:
-        return "At least once: a copy has the same topic, partition and offset in its headers."
+        return "At least once: a duplicate has the same topic, partition and offset in its headers."
     return _READ_ERRORS if name in READ_TOPICS else _WRITTEN_ERRORS

@@ -1,4 +1,4 @@
-"""The files of the contract, as they are written and committed."""
+"""The AsyncAPI document of the contract, and all its files as they are committed."""
 
 import json
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ from typing import Any
 from models.labels import DEAD_LETTER_CAUSES
 from models.messages import DeadLetterCode
 from models.topics import READ_TOPICS, TOPICS, Topic
-from order_import.devtools.contract.channels import CHANNELS, WORKER, errors_of
+from order_import.devtools.contract.channels import CHANNELS, WORKER, describe_errors
 from order_import.devtools.contract.messages import Message, messages
 from order_import.devtools.contract.schemas import (
     DIALECT,
@@ -18,34 +18,27 @@ from order_import.devtools.contract.schemas import (
 from order_import.settings import Settings
 
 ASYNCAPI = "asyncapi.json"
-
-
-def contract_files() -> Mapping[str, str]:
-    """Give every file's text by its path: the AsyncAPI document, and a JSON Schema per message."""
-    schemas = standalone_schemas()
-    return {
-        ASYNCAPI: _text(asyncapi_document()),
-        **{f"schemas/{name}.json": _text(schema) for name, schema in sorted(schemas.items())},
-    }
-
-
-def _text(document: object) -> str:
-    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
-
-
 _BINDING = "0.5.0"
 _TEXT = {"type": "string"}
 
 _DESCRIPTION = (
-    "Amazon orders come in on Kafka; each becomes a Commerce order, or is kept back with every "
-    "reason why. Addresses are without the prefix that an installation may put before all topics. "
-    "Fields may be added to any message; none is taken away and none changes its type."
+    "Amazon orders arrive on Kafka; each becomes a Commerce order, or is blocked with all reasons. "
+    "Addresses are without the prefix that an installation may put before all topics. Fields may "
+    "be added to any message; none is removed, and none changes its type."
 )
 
 
+def contract_files() -> Mapping[str, str]:
+    """Return all files' texts by path: the AsyncAPI document, and a JSON Schema per message."""
+    schemas = standalone_schemas()
+    return {
+        ASYNCAPI: _to_json(asyncapi_document()),
+        **{f"schemas/{name}.json": _to_json(schema) for name, schema in sorted(schemas.items())},
+    }
+
+
 def asyncapi_document() -> dict[str, Any]:
-    """Give the document; the same code gives the same document."""
-    known = messages()
+    """Return the document, which depends only on the code."""
     return {
         "asyncapi": "3.0.0",
         "id": "urn:order-import",
@@ -61,7 +54,7 @@ def asyncapi_document() -> dict[str, Any]:
             name: operation for topic in TOPICS for name, operation in _operations(topic).items()
         },
         "components": {
-            "messages": {name: _message(message) for name, message in sorted(known.items())},
+            "messages": {name: _message(message) for name, message in sorted(messages().items())},
             "schemas": component_schemas(),
         },
         "x-dead-letter-codes": {code.value: DEAD_LETTER_CAUSES[code] for code in DeadLetterCode},
@@ -71,12 +64,12 @@ def asyncapi_document() -> dict[str, Any]:
 
 
 def _channel(topic: Topic) -> dict[str, Any]:
-    told = CHANNELS[topic.name]
+    channel = CHANNELS[topic.name]
     default = Settings.model_fields["topic_partitions"].default
     return {
         "address": topic.name.value,
-        "description": told.description,
-        "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in told.messages},
+        "description": channel.description,
+        "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in channel.messages},
         "bindings": {
             "kafka": {
                 "partitions": topic.partitions or default,
@@ -88,10 +81,10 @@ def _channel(topic: Topic) -> dict[str, Any]:
         "x-partitions": (
             "fixed" if topic.partitions else "ORDER_IMPORT_TOPIC_PARTITIONS when it is created"
         ),
-        "x-written-by": list(told.written_by),
-        "x-read-by": list(told.read_by),
-        "x-personal-data": told.personal,
-        "x-errors": errors_of(topic.name),
+        "x-written-by": list(channel.written_by),
+        "x-read-by": list(channel.read_by),
+        "x-personal-data": channel.personal,
+        "x-errors": describe_errors(topic.name),
     }
 
 
@@ -106,17 +99,17 @@ def _configuration(topic: Topic) -> dict[str, Any]:
 
 
 def _operations(topic: Topic) -> dict[str, Any]:
-    """Give what the worker does with a topic."""
-    told = CHANNELS[topic.name]
+    """Return the worker's operations on a topic."""
+    channel = CHANNELS[topic.name]
     name = topic.name.value
-    there = {"channel": {"$ref": f"#/channels/{name}"}}
-    listed = {"messages": [{"$ref": f"#/channels/{name}/messages/{one}"} for one in told.messages]}
-    found: dict[str, Any] = {}
+    reference = {"channel": {"$ref": f"#/channels/{name}"}}
+    references = [{"$ref": f"#/channels/{name}/messages/{message}"} for message in channel.messages]
+    operations: dict[str, Any] = {}
     if topic.name in READ_TOPICS:
         group = Settings.model_fields["consumer_group"].default
-        found[f"receive.{name}"] = {
+        operations[f"receive.{name}"] = {
             "action": "receive",
-            **there,
+            **reference,
             "summary": f"The worker reads {name}.",
             "bindings": {
                 "kafka": {
@@ -124,16 +117,20 @@ def _operations(topic: Topic) -> dict[str, Any]:
                     "bindingVersion": _BINDING,
                 }
             },
-            **listed,
+            "messages": references,
         }
-    if WORKER in told.written_by:
-        found[f"send.{name}"] = {
+    if WORKER in channel.written_by:
+        operations[f"send.{name}"] = {
             "action": "send",
-            **there,
+            **reference,
             "summary": f"The worker writes {name}.",
-            **listed,
+            "messages": references,
         }
-    return found
+    return operations
+
+
+def _to_json(document: object) -> str:
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 
 def _message(message: Message) -> dict[str, Any]:

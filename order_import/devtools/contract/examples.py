@@ -1,4 +1,4 @@
-"""The values of the examples: one order, what Amazon says of it, and the facts it is judged by."""
+"""The examples of the contract: one order in all formats, its facts, events and dead letter."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -252,7 +252,7 @@ _CAUSE: Example = {"topic": "amazon.orders", "partition": 2, "offset": 41}
 
 
 def read_examples() -> Mapping[str, Sequence[Example]]:
-    """Give messages that are read, by the name of the message."""
+    """Return examples of the messages that are read, by message name."""
     return {
         "OrderDocument": [_example(DOCUMENT, key=ORDER)],
         "OrdersApiV0Order": [_example(V0_ORDER, key=ORDER, headers=_FOR_STORE)],
@@ -276,7 +276,7 @@ def read_examples() -> Mapping[str, Sequence[Example]]:
 
 
 def event_example(event: type[EventBody]) -> Example:
-    """Give an event as it is published."""
+    """Return an example of an event as it is published."""
     name = event.__name__
     event_id = keys.event_id(KEY, name, 2)
     body = event.model_validate(
@@ -298,7 +298,7 @@ def event_example(event: type[EventBody]) -> Example:
 
 
 def dead_letter_example() -> Example:
-    """Give a dead letter; the value is what came, and no JSON."""
+    """Return an example of a dead letter; its value is the original message, which is not JSON."""
     dead_letter = DeadLetter(
         topic="amazon.orders",
         partition=1,

@@ -1,4 +1,4 @@
-"""Messages: what may stand on a topic, each with its payload, its headers and examples."""
+"""The messages of the contract, each with its payload, headers and examples."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -21,7 +21,7 @@ _NOTIFICATIONS = f"{_MODELS}/schemas/notifications"
 
 _TEXT: Schema = {"type": "string"}
 _OPEN_HEADERS: Schema = {
-    "traceparent": {**_TEXT, "description": "W3C trace context; passed on to what it causes"}
+    "traceparent": {**_TEXT, "description": "W3C trace context; passed on to the events it causes"}
 }
 
 
@@ -40,15 +40,15 @@ class Message:
 
 
 def messages() -> dict[str, Message]:
-    """Give every message by its name."""
-    told = [
+    """Return all messages by name."""
+    all_messages = [
         *_order_messages(),
         *_fact_messages(),
         *_internal_messages(),
         *(_event_message(event) for event in EVENT_TYPES),
         _dead_letter_message(),
     ]
-    return {message.name: message for message in told}
+    return {message.name: message for message in all_messages}
 
 
 def _order_messages() -> list[Message]:
@@ -75,7 +75,7 @@ def _order_messages() -> list[Message]:
             "OrdersApiV0Details",
             (
                 "A getOrderItems, getOrderAddress or getOrderBuyerInfo body of Orders API v0. It "
-                "completes the order whose `AmazonOrderId` it names, whichever comes first."
+                "completes the order whose `AmazonOrderId` it names, whichever arrives first."
             ),
             _any_of("payload", "AmazonOrderId"),
             _V0,
@@ -89,8 +89,8 @@ def _order_messages() -> list[Message]:
         (
             "OrderChangeNotification",
             (
-                "The ORDER_CHANGE notification, also when it is encoded once more as a string. It "
-                "announces and updates; alone it never creates a Commerce order."
+                "The ORDER_CHANGE notification, also if it is encoded twice, as a JSON string. It "
+                "announces and updates orders; alone it never creates a Commerce order."
             ),
             _notification("ORDER_CHANGE"),
             f"{_NOTIFICATIONS}/OrderChangeNotification.json",
@@ -104,9 +104,9 @@ def _order_messages() -> list[Message]:
         (
             "NotificationEnvelope",
             (
-                "An envelope of AWS with a notification in it: an EventBridge event (`detail`), an "
+                "An AWS envelope that contains a notification: an EventBridge event (`detail`), an "
                 "SNS message (`Message`), an SQS record (`body` or `Body`), or a Lambda event of "
-                "such `Records`, each of which is read by itself. One may be in the other."
+                "such `Records`, each of which is read by itself. Envelopes may be nested."
             ),
             _any_of("detail", "Message", "body", "Body", "Records"),
             "https://developer-docs.amazon.com/sp-api/docs/notifications-api",
@@ -115,10 +115,13 @@ def _order_messages() -> list[Message]:
     headers = _headers(
         {
             **_OPEN_HEADERS,
-            "store-id": {**_TEXT, "description": "The store of the orders; it wins over the body"},
+            "store-id": {
+                **_TEXT,
+                "description": "The store of the orders; it takes precedence over the body",
+            },
         }
     )
-    key = "The Amazon order id, so that news of one order stays in its order; any key is accepted"
+    key = "The Amazon order id, which keeps updates of one order in order; any key is accepted"
     return [
         _read(name, summary, key, schema, headers, documented_at=link)
         for name, summary, schema, link in kinds
@@ -133,17 +136,22 @@ def _fact_messages() -> list[Message]:
         "OrderUpdate": "The Commerce order id",
     }
     headers = _headers(_OPEN_HEADERS)
-    told = [
-        _read(fact.__name__, _summary(fact), keys[fact.__name__], fact.__name__, headers)
-        for fact in FACTS
-    ]
     null: Schema = {"type": "null"}
     return [
-        *told,
+        *(
+            _read(fact.__name__, _summary(fact), keys[fact.__name__], fact.__name__, headers)
+            for fact in FACTS
+        ),
         _read(
             "ProductDeleted", "A null value deletes the product.", "The catalog SKU", null, headers
         ),
-        _read("ListingRemoved", "A null value unmatches.", "store/seller SKU", null, headers),
+        _read(
+            "ListingRemoved",
+            "A null value removes the match.",
+            "store/seller SKU",
+            null,
+            headers,
+        ),
     ]
 
 
@@ -168,7 +176,7 @@ def _event_message(event: type[EventBody]) -> Message:
         "ce_specversion": {"const": "1.0"},
         "ce_id": {
             **_TEXT,
-            "description": "As event_id: the same for the same decision. Drop a copy",
+            "description": "The event_id; duplicates of an event have the same",
         },
         "ce_type": {"const": name},
         "ce_source": {"const": CE_SOURCE.decode()},
@@ -176,7 +184,7 @@ def _event_message(event: type[EventBody]) -> Message:
         "ce_time": {**_TEXT, "format": "date-time"},
         "content-type": {"const": "application/json"},
     }
-    trace = {**_TEXT, "description": "W3C trace context, where the cause had one"}
+    trace = {**_TEXT, "description": "W3C trace context, if the cause had one"}
     return Message(
         name=name,
         summary=_summary(event),
@@ -196,22 +204,22 @@ def _dead_letter_message() -> Message:
         f"{prefix}exception.class.name": {"const": "Refusal"},
         f"{prefix}exception.message": {
             **_TEXT,
-            "description": "The field and what was expected of it, never the input",
+            "description": "The field and the expected value, never the input",
         },
         "error-code": {"enum": [code.value for code in DeadLetterCode]},
     }
     redriven: Schema = {
         "redrive-count": {**_TEXT, "description": "How often it was redriven before"},
-        "redriven-from": {**_TEXT, "description": "topic:partition:offset it was driven from"},
+        "redriven-from": {**_TEXT, "description": "topic:partition:offset it was redriven from"},
         "last-offset": {
             **_TEXT,
             "pattern": "^[0-9]+$",
-            "description": "The offset of the last message if it stands for several",
+            "description": "The offset of the last message, if it represents several",
         },
     }
     return Message(
         name="DeadLetter",
-        summary="A message that was not taken: key, value and headers as they came, and why.",
+        summary="A message that was refused: its original key, value and headers, and the reason.",
         key="As received",
         schema={"description": "The original bytes, unchanged; any bytes, or none"},
         headers=_headers({**required, **redriven}, required=list(required)),

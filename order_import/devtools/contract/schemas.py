@@ -1,4 +1,4 @@
-"""JSON Schemas, from the very models that read and write the messages."""
+"""The JSON Schemas of the contract, from the models that read and write the messages."""
 
 import re
 from collections.abc import Mapping
@@ -25,23 +25,30 @@ FACTS: tuple[type[BaseModel], ...] = (Store, Product, Listing, OrderUpdate)
 COMMANDS: tuple[type[BaseModel], ...] = get_args(get_args(Command)[0])
 
 _NOT_READ = (
-    *("items_complete", "items_expected", "shipping_service", "programs", "packages"),
-    *("is_notification", "clocks"),
+    "items_complete",
+    "items_expected",
+    "shipping_service",
+    "programs",
+    "packages",
+    "is_notification",
+    "clocks",
 )
-"""Fields of an order that its document does not have: they are known from elsewhere."""
+"""Fields of an order that its document does not have: other formats set them."""
 
 _DATE_TIME: Schema = {"anyOf": [{"type": "string", "format": "date-time"}, {"type": "null"}]}
-_TOLD: Mapping[str, Schema] = {
-    "store_id": {"description": "Else the store-id header, or the store of the marketplace"},
-    "status": {"description": f"One of {', '.join(AmazonStatus)}; what is not known waits"},
-    "fulfillment_channel": {"description": "MFN, the merchant ships; AFN, Amazon ships"},
+_DESCRIPTIONS: Mapping[str, Schema] = {
+    "store_id": {"description": "Without it, the store-id header, or the marketplace's store"},
+    "status": {
+        "description": f"One of {', '.join(AmazonStatus)}; an order with an unknown one waits"
+    },
+    "fulfillment_channel": {"description": "MFN: the merchant ships; AFN: Amazon ships"},
     "sales_channel": {
-        "description": "Amazon or Non-Amazon (the merchant's other channels that Amazon ships)"
+        "description": "Amazon, or Non-Amazon for the merchant's other channels that Amazon ships"
     },
     "purchase_date": _DATE_TIME,
     "last_update_date": {
         **_DATE_TIME,
-        "description": "Newer wins, part by part; what is told first is taken",
+        "description": "Newer wins, part by part; a part that was unknown is always accepted",
     },
     "latest_ship_date": _DATE_TIME,
     "total": {"description": "What the buyer pays for the whole order"},
@@ -49,7 +56,7 @@ _TOLD: Mapping[str, Schema] = {
     "ship_to": {"description": "Personal data: never in an event, never in a log"},
     "items": {"description": "All lines. Without them the order waits (details-pending)"},
 }
-"""What the types of the document's fields do not say."""
+"""Additions to the schemas of the document's fields."""
 
 _SAYS_SOMETHING = [{"required": [name]} for name in SAYS]
 _AMAZONS_NAMES = {
@@ -63,12 +70,12 @@ _NAMES_ONE_ORDER = [
 
 
 def component_schemas() -> dict[str, Schema]:
-    """Give every schema by its name, referring to each other within an AsyncAPI document."""
+    """Return all schemas by name, with references that are valid in the AsyncAPI document."""
     return _schemas("#/components/schemas/{model}")
 
 
 def standalone_schemas() -> dict[str, Schema]:
-    """Give a JSON Schema of draft 2020-12 per message, each whole by itself."""
+    """Return a self-contained JSON Schema of draft 2020-12 per message."""
     every = _schemas("#/$defs/{model}")
     named = [DOCUMENT, *(model.__name__ for model in (*FACTS, *EVENT_TYPES, *COMMANDS))]
     schemas = {}
@@ -78,13 +85,13 @@ def standalone_schemas() -> dict[str, Schema]:
             "$schema": DIALECT,
             "$id": f"urn:order-import:schema:{name}:{VERSION}",
             **every[name],
-            **({"$defs": {one: every[one] for one in sorted(needed)}} if needed else {}),
+            **({"$defs": {part: every[part] for part in sorted(needed)}} if needed else {}),
         }
     return schemas
 
 
 def _schemas(template: str) -> dict[str, Schema]:
-    # What is read is described as it is accepted, what is written as it is sent.
+    # Messages that are read are described as accepted, and messages that are written as sent.
     read = _definitions([DocumentOrder, *FACTS], "validation", template)
     read[DOCUMENT] = _document(read.pop(DocumentOrder.__name__))
     read[OrderUpdate.__name__]["anyOf"] = _NAMES_ONE_ORDER
@@ -102,11 +109,11 @@ def _definitions(
     models: list[type[BaseModel]], mode: Literal["validation", "serialization"], template: str
 ) -> dict[str, Schema]:
     _, schema = models_json_schema([(model, mode) for model in models], ref_template=template)
-    return {name: _without_titles(found) for name, found in schema["$defs"].items()}
+    return {name: _without_titles(definition) for name, definition in schema["$defs"].items()}
 
 
 def _without_titles(schema: Schema) -> Schema:
-    """Leave out the titles of fields: they only say the names again."""
+    """Remove the titles of fields, which only repeat the names."""
     fields = schema.get("properties")
     if fields is None:
         return schema
@@ -119,7 +126,7 @@ def _without_titles(schema: Schema) -> Schema:
 
 def _document(schema: Schema) -> Schema:
     properties = {
-        name: field | _TOLD.get(name, {})
+        name: field | _DESCRIPTIONS.get(name, {})
         for name, field in schema["properties"].items()
         if name not in _NOT_READ
     }
@@ -127,9 +134,9 @@ def _document(schema: Schema) -> Schema:
         **schema,
         "title": DOCUMENT,
         "description": (
-            "An order, in the project's own form. What is missing or null was not told. Other "
-            "fields are ignored, but not those of Amazon's own names, however they are spelled: "
-            "a body of Amazon's is sent as it is."
+            "An order in the project's own format. A missing or null field is unknown. Other "
+            "fields are ignored, but Amazon's own field names are refused, in any spelling: send "
+            "Amazon's bodies unchanged."
         ),
         "properties": properties,
         "anyOf": _SAYS_SOMETHING,
@@ -138,19 +145,19 @@ def _document(schema: Schema) -> Schema:
 
 
 def _reachable(schema: object, every: Mapping[str, Schema]) -> set[str]:
-    """Give the names of all schemas that one refers to, over any number of steps."""
-    found: set[str] = set()
-    looking = [schema]
-    while looking:
-        match looking.pop():
+    """Return the names of all schemas that one refers to, directly or indirectly."""
+    names: set[str] = set()
+    pending = [schema]
+    while pending:
+        match pending.pop():
             case dict() as node:
                 name = str(node.get("$ref", "")).rpartition("/")[2]
-                if name and name not in found:
-                    found.add(name)
-                    looking.append(every[name])
-                looking += node.values()
+                if name and name not in names:
+                    names.add(name)
+                    pending.append(every[name])
+                pending += node.values()
             case list() as nodes:
-                looking += nodes
+                pending += nodes
             case _:
                 pass
-    return found
+    return names

@@ -1,7 +1,7 @@
-"""The demo: two stores, a catalog and a day of orders, in which every outcome of the rules occurs.
+"""The demo: two stores, a catalog and a day of orders, with every outcome of the rules.
 
-All of it follows from a seed and the day it was first fed on: fed again, it is the same orders
-once more, which changes nothing.
+Everything is derived from a seed and the day of the first run: a second run sends the same orders
+again, which changes nothing.
 """
 
 from order_import.devtools.demo.show import run_demo

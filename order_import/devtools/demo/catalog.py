@@ -1,4 +1,4 @@
-"""Two stores, their catalog and their listings."""
+"""The demo's two stores, their catalog and their listings."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -42,7 +42,7 @@ _VARIANTS: Final = tuple(
 
 @dataclass(frozen=True, slots=True)
 class DemoStore:
-    """A store with what its orders have in common."""
+    """A store, and the common properties of its orders."""
 
     store: Store
     currency: str
@@ -57,7 +57,7 @@ class DemoStore:
 
 @dataclass(frozen=True, slots=True)
 class Article:
-    """A product with what an order line says of it."""
+    """A product, with its data in order lines."""
 
     sku: str
     title: str
@@ -66,7 +66,7 @@ class Article:
 
 
 def make_stores(day: datetime) -> tuple[DemoStore, DemoStore]:
-    """Give both stores, with import on."""
+    """Return both stores, with import on."""
     integrated = day - INTEGRATED_BEFORE
     nordlicht = Store(
         store_id="nordlicht-de",
@@ -94,7 +94,7 @@ def make_stores(day: datetime) -> tuple[DemoStore, DemoStore]:
 
 
 class Catalog:
-    """About 200 products. Of some families one variant is in trouble, and is ordered as such."""
+    """About 200 products. Some families have one variant with a problem, which blocks orders."""
 
     def __init__(self, day: datetime) -> None:
         self._day = day
@@ -112,27 +112,20 @@ class Catalog:
         self.out_of_stock = variants("ICE-S", slice(8, 16))
         self.disabled_and_out = variants("ICE-S", slice(16, 20))
         self.enabled_later = variants("ICE-L", slice(0, 3))
-        """Disabled at first; the news of the day enable them."""
+        """Disabled at first, and enabled later in the day."""
         self.unmanaged = variants("SAND-L", slice(0, 10))
         self.missing = [
             Article(f"{code}-PROTO", f"{name}, prototype", _asin(n, 99), Decimal(price))
             for n, (code, name, price) in enumerate(_FAMILIES[:6])
         ]
-        """On Amazon, and not in the Commerce catalog."""
-        troubled = {
-            article.sku
-            for some in (
-                self.disabled,
-                self.out_of_stock,
-                self.disabled_and_out,
-                self.enabled_later,
-            )
-            for article in some
-        }
-        self.healthy = [article for article in self.articles if article.sku not in troubled]
+        """On Amazon, but not in the Commerce catalog."""
+        blocking = _skus(
+            self.disabled, self.out_of_stock, self.disabled_and_out, self.enabled_later
+        )
+        self.healthy = [article for article in self.articles if article.sku not in blocking]
 
     def products(self) -> Sequence[Product]:
-        """Give the products as Commerce counts them before the day begins."""
+        """Return the products with their stock before the day begins."""
         disabled = _skus(self.disabled, self.disabled_and_out, self.enabled_later)
         empty = _skus(self.out_of_stock, self.disabled_and_out, self.unmanaged)
         unmanaged = _skus(self.unmanaged)
@@ -149,7 +142,7 @@ class Catalog:
         ]
 
     def products_enabled_later(self) -> Sequence[Product]:
-        """Give the products that an operator enables in the evening."""
+        """Return the products that an operator enables in the evening."""
         return [
             Product(
                 sku=article.sku,
@@ -162,7 +155,7 @@ class Catalog:
         ]
 
     def listings(self, stores: Sequence[DemoStore]) -> Sequence[Listing]:
-        """Give the matches of seller SKUs that are not the catalog's own."""
+        """Return the listings of seller SKUs that differ from the catalog's SKUs."""
         return [
             Listing(
                 store_id=store.store_id,
@@ -172,26 +165,23 @@ class Catalog:
             )
             for store in stores
             for article in self.articles
-            if (seller_sku := seller_sku_of(store, article)) != article.sku
+            if (seller_sku := make_seller_sku(store, article)) != article.sku
         ]
 
 
-def seller_sku_of(store: DemoStore, article: Article) -> str:
-    """Give what a store calls an article on Amazon: every other one by a name of its own."""
+def make_seller_sku(store: DemoStore, article: Article) -> str:
+    """Return an article's seller SKU in a store, which differs from the SKU for every other one."""
     if int(article.asin[-2:]) % 2:
         return article.sku
     return f"{store.store_id.rpartition('-')[2].upper()}-{article.sku}"
 
 
 def as_facts(values: Sequence[Store | Product | Listing]) -> Mapping[str, bytes]:
-    """Give facts by their key on Kafka."""
-    facts: dict[str, bytes] = {}
-    for value in values:
-        facts[_key_of(value)] = value.model_dump_json(exclude_none=True).encode()
-    return facts
+    """Return facts by their key on Kafka."""
+    return {_key(value): value.model_dump_json(exclude_none=True).encode() for value in values}
 
 
-def _key_of(value: Store | Product | Listing) -> str:
+def _key(value: Store | Product | Listing) -> str:
     match value:
         case Store():
             return value.store_id
@@ -205,5 +195,5 @@ def _asin(family: int, variant: int) -> str:
     return f"B0DEMO{family:02d}{variant:02d}"
 
 
-def _skus(*several: Sequence[Article]) -> set[str]:
-    return {article.sku for some in several for article in some}
+def _skus(*groups: Sequence[Article]) -> set[str]:
+    return {article.sku for articles in groups for article in articles}

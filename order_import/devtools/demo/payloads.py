@@ -1,4 +1,4 @@
-"""Orders as Amazon and upstream write them: each of the accepted formats."""
+"""Write the demo's orders in each of the accepted formats, as Amazon and upstream do."""
 
 import json
 from collections.abc import Mapping
@@ -7,12 +7,12 @@ from decimal import Decimal
 from typing import Any, Final
 
 from models.amazon_order import AmazonStatus, FulfillmentChannel, SalesChannel
-from order_import.devtools.demo.orders import DemoOrder, Line, Telling
+from order_import.devtools.demo.orders import DemoOrder, Format, Line
 
 Body = dict[str, Any]
 
-_TOLD_AFTER = timedelta(minutes=2)
-"""How long after the purchase Amazon tells the details."""
+_DETAILS_AFTER = timedelta(minutes=2)
+"""How long after the purchase Amazon sends the details."""
 _STATUS_2026: Final = {
     AmazonStatus.PENDING: "PENDING",
     AmazonStatus.UNSHIPPED: "UNSHIPPED",
@@ -25,38 +25,38 @@ _V0_SITES: Final = {
     SalesChannel.NON_AMAZON: "Non-Amazon US",
 }
 _BUYERS: Final = ("Ada Sample", "Ben Beispiel", "Cleo Example", "Dana Muster", "Eli Specimen")
-"""Nobody real. The database keeps them; no event, log or table ever shows one."""
+"""Invented names. The database stores them; no event, log or table ever shows one."""
 
 
-def first_told(order: DemoOrder) -> list[bytes]:
-    """Give the messages that tell an order at first, in the order they come."""
+def first_messages(order: DemoOrder) -> list[bytes]:
+    """Return the first messages of an order, in the order they are sent."""
     messages: list[bytes] = []
     if order.announced:
         messages.append(order_change(order, order.status, order.purchased + timedelta(minutes=1)))
-    match order.telling:
-        case Telling.DOCUMENT:
-            messages.append(_encoded(_document(order)))
-        case Telling.V0:
-            messages.append(_encoded({"payload": _v0(order) | {"OrderItems": _v0_items(order)}}))
-        case Telling.V0_ITEMS_AFTER:
-            messages += [_encoded({"payload": _v0(order)}), _encoded(_v0_items_body(order))]
-        case Telling.V0_ITEMS_BEFORE:
-            messages += [_encoded(_v0_items_body(order)), _encoded({"payload": _v0(order)})]
-        case Telling.API_2026:
-            messages.append(_encoded({"order": _2026(order)}))
-        case Telling.ANNOUNCED:
+    match order.format:
+        case Format.DOCUMENT:
+            messages.append(_encode(_document(order)))
+        case Format.V0:
+            messages.append(_encode({"payload": _v0(order) | {"OrderItems": _v0_items(order)}}))
+        case Format.V0_ITEMS_AFTER:
+            messages += [_encode({"payload": _v0(order)}), _encode(_v0_items_body(order))]
+        case Format.V0_ITEMS_BEFORE:
+            messages += [_encode(_v0_items_body(order)), _encode({"payload": _v0(order)})]
+        case Format.API_2026:
+            messages.append(_encode({"order": _2026(order)}))
+        case Format.ANNOUNCED:
             pass
     return messages
 
 
-def polled(order: DemoOrder, at: datetime) -> list[bytes]:
-    """Return what a later poll of Orders API v0 gives: the order, then its items."""
+def polled_messages(order: DemoOrder, at: datetime) -> list[bytes]:
+    """Return the messages of a later poll of Orders API v0: the order, then its items."""
     body = _v0(order) | {"LastUpdateDate": _time(at)}
-    return [_encoded({"payload": body}), _encoded(_v0_items_body(order))]
+    return [_encode({"payload": body}), _encode(_v0_items_body(order))]
 
 
 def order_change(order: DemoOrder, status: AmazonStatus, at: datetime) -> bytes:
-    """Give an ORDER_CHANGE; every third as a queue makes it, encoded once more."""
+    """Return an ORDER_CHANGE; every third one is encoded twice, as some queues do."""
     shipped = status is AmazonStatus.SHIPPED
     body = {
         "NotificationVersion": "1.0",
@@ -91,8 +91,8 @@ def order_change(order: DemoOrder, status: AmazonStatus, at: datetime) -> bytes:
         },
     }
     if int(order.order_id[-1]) % 3 == 0:
-        return _encoded(json.dumps(body))
-    return _encoded(body)
+        return _encode(json.dumps(body))
+    return _encode(body)
 
 
 def _document(order: DemoOrder) -> Body:
@@ -103,12 +103,12 @@ def _document(order: DemoOrder) -> Body:
         "fulfillment_channel": order.channel.value,
         "sales_channel": order.sold_on.value,
         "purchase_date": _time(order.purchased),
-        "last_update_date": _time(order.purchased + _TOLD_AFTER),
+        "last_update_date": _time(order.purchased + _DETAILS_AFTER),
         "latest_ship_date": _time(_ship_by(order)),
         "total": _money(order.total, order),
         "buyer": {"name": _buyer(order), "email": f"{order.order_id}@marketplace.example"},
         "ship_to": {"name": _buyer(order), "city": "Lübeck", "country": "DE"},
-        "buyer_requested_cancel": order.asks_to_cancel,
+        "buyer_requested_cancel": order.cancel_requested,
         "items": [
             {
                 "order_item_id": line.item_id,
@@ -121,7 +121,7 @@ def _document(order: DemoOrder) -> Body:
             for line in order.lines
         ],
     }
-    if not order.tells_purchase_date:
+    if not order.has_purchase_date:
         del body["purchase_date"]
     return body
 
@@ -134,7 +134,7 @@ def _v0(order: DemoOrder) -> Body:
         **total,
         "AmazonOrderId": order.order_id,
         "PurchaseDate": _time(order.purchased),
-        "LastUpdateDate": _time(order.purchased + _TOLD_AFTER),
+        "LastUpdateDate": _time(order.purchased + _DETAILS_AFTER),
         "OrderStatus": order.status.value,
         "FulfillmentChannel": order.channel.value,
         "MarketplaceId": order.store.store.marketplace_id,
@@ -169,7 +169,7 @@ def _v0_item(line: Line, order: DemoOrder) -> Body:
         "QuantityOrdered": line.quantity,
         "QuantityShipped": line.quantity if shipped else 0,
         "IsGift": "false",
-        "BuyerRequestedCancel": {"IsBuyerRequestedCancel": str(order.asks_to_cancel).lower()},
+        "BuyerRequestedCancel": {"IsBuyerRequestedCancel": str(order.cancel_requested).lower()},
     }
 
 
@@ -178,7 +178,7 @@ def _2026(order: DemoOrder) -> Body:
     return {
         "orderId": order.order_id,
         "createdTime": _time(order.purchased),
-        "lastUpdatedTime": _time(order.purchased + _TOLD_AFTER),
+        "lastUpdatedTime": _time(order.purchased + _DETAILS_AFTER),
         "programs": ["PRIME"] if amazon else [],
         "salesChannel": {
             "channelName": order.sold_on.name,
@@ -207,13 +207,13 @@ def _2026_item(line: Line, order: DemoOrder) -> Body:
         },
         "proceeds": {"breakdowns": [{"type": "ITEM", "subtotal": _2026_money(line.price, order)}]},
     }
-    if order.asks_to_cancel:
+    if order.cancel_requested:
         item["cancellation"] = {"cancellationRequest": {"requester": "BUYER"}}
     return item
 
 
 def _is_pending(order: DemoOrder) -> bool:
-    """Say whether Amazon keeps back what the order costs."""
+    """Return whether Amazon does not reveal the order's prices yet."""
     return order.status is AmazonStatus.PENDING
 
 
@@ -241,5 +241,5 @@ def _time(at: datetime) -> str:
     return f"{at:%Y-%m-%dT%H:%M:%S}Z"
 
 
-def _encoded(body: object) -> bytes:
+def _encode(body: object) -> bytes:
     return json.dumps(body, ensure_ascii=False).encode()

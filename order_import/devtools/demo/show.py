@@ -1,6 +1,6 @@
-"""The demo as people see it: progress while it is fed, the orders being decided, and hints.
+"""Run the demo: send its traffic, show how the orders are decided, and print hints.
 
-A machine may be slow, or busy with something else: whoever does not answer in time is asked again.
+The machine may be slow or busy, so requests that are not answered in time are repeated.
 """
 
 import asyncio
@@ -16,13 +16,12 @@ from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from models.errors import BrokerUnavailable, TransientStorageError
-from models.labels import system_message
 from models.messages import TopicPartition
-from models.outcome import ImportState
 from order_import.bootstrap import connect_reader
 from order_import.cli.output import blockers_table, cell, orders_table
 from order_import.devtools.demo.catalog import INTEGRATED_BEFORE, make_stores
 from order_import.devtools.demo.traffic import Phase, make_phases
+from order_import.operations.health import system_message_of
 from order_import.operations.lag import LagMeter
 from order_import.operations.publish import send_messages
 from order_import.settings import Settings
@@ -31,42 +30,42 @@ from streams.clock import now
 
 T = TypeVar("T")
 _PAUSE = 0.25
-_ASK_AGAIN_SECONDS = 1.0
-_SAY_SECONDS = 5.0
-"""How often it is said what is waited for, where nobody sees it change."""
+_RETRY_SECONDS = 1.0
+_PRINT_SECONDS = 5.0
+"""How often the progress is printed if the output is not a terminal."""
 
 
 async def run_demo(settings: Settings, console: Console) -> None:
-    """Feed the sample traffic and show what becomes of it, until all is decided."""
+    """Send the sample traffic and show the results, until all is decided."""
     began = time.monotonic()
-    answer = partial(_answered, console)
+    retry = partial(_retry, console)
     async with connect_reader(settings) as reader, AsyncExitStack() as stack:
-        meter = await answer(lambda: stack.enter_async_context(LagMeter(settings)))
-        day = await answer(lambda: _day(reader))
-        with_poison = not await answer(reader.dead_letter_counts)
+        meter = await retry(lambda: stack.enter_async_context(LagMeter(settings)))
+        day = await retry(lambda: _day(reader))
+        with_poison = not await retry(reader.dead_letter_counts)
         view = _View(console, reader, meter)
         for phase in make_phases(day, now(), with_poison=with_poison):
-            # Sent again, a message changes nothing but the count of dead letters.
-            await answer(partial(_feed, settings, console, phase))
-            await answer(view.watch)
-        await answer(lambda: _sum_up(console, reader, time.monotonic() - began))
+            # A message that is sent twice changes only the count of dead letters.
+            await retry(partial(_send, settings, console, phase))
+            await retry(view.watch)
+        await retry(lambda: _sum_up(console, reader, time.monotonic() - began))
 
 
-async def _answered(console: Console, ask: Callable[[], Awaitable[T]]) -> T:
-    """Ask a server until it answers, and say so each time it does not."""
+async def _retry(console: Console, call: Callable[[], Awaitable[T]]) -> T:
+    """Repeat a request until a server answers; print each failure."""
     while True:
         try:
-            return await ask()
+            return await call()
         except (BrokerUnavailable, TransientStorageError) as error:
-            console.print(cell(f"asking again: {error}"))
-            await asyncio.sleep(_ASK_AGAIN_SECONDS)
+            console.print(cell(f"retrying: {error}"))
+            await asyncio.sleep(_RETRY_SECONDS)
 
 
 async def _day(reader: Reader) -> datetime:
-    """Give the day of the orders: yesterday at the first time, and the same for ever after."""
-    known = (await reader.stores()).get(_first_store_id())
-    if known is not None:
-        return known.integrated_at + INTEGRATED_BEFORE
+    """Return the day of the orders: the day before the demo's first run."""
+    store = (await reader.stores()).get(_first_store_id())
+    if store is not None:
+        return store.integrated_at + INTEGRATED_BEFORE
     return now().replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=1)
 
 
@@ -74,12 +73,12 @@ def _first_store_id() -> str:
     return make_stores(datetime(2000, 1, 1, tzinfo=UTC))[0].store_id
 
 
-async def _feed(settings: Settings, console: Console, phase: Phase) -> None:
-    columns = (TextColumn("feeding {task.description}"), BarColumn(), MofNCompleteColumn())
-    shown = console.is_terminal
-    if not shown:
-        console.print(cell(f"feeding {phase.name}: {len(phase.messages)} messages"))
-    with Progress(*columns, console=console, disable=not shown) as progress:
+async def _send(settings: Settings, console: Console, phase: Phase) -> None:
+    columns = (TextColumn("sending {task.description}"), BarColumn(), MofNCompleteColumn())
+    on_terminal = console.is_terminal
+    if not on_terminal:
+        console.print(cell(f"sending {phase.name}: {len(phase.messages)} messages"))
+    with Progress(*columns, console=console, disable=not on_terminal) as progress:
         bar = progress.add_task(phase.name, total=len(phase.messages))
         await send_messages(
             settings, phase.messages, lambda sent: progress.update(bar, completed=sent)
@@ -87,7 +86,7 @@ async def _feed(settings: Settings, console: Console, phase: Phase) -> None:
 
 
 class _View:
-    """Watches until nothing is undecided, and shows it where somebody is looking."""
+    """Watches until nothing is undecided, and shows the orders if the output is a terminal."""
 
     def __init__(self, console: Console, reader: Reader, meter: LagMeter) -> None:
         self._console = console
@@ -95,25 +94,25 @@ class _View:
         self._meter = meter
 
     async def watch(self) -> None:
-        """Return when every message is decided and published."""
+        """Wait until every message is decided and published."""
         with self._live() as live:
             decided, at = await self._decided(), time.monotonic()
-            said_at = at
+            printed_at = at
             while True:
-                # The ledger first: what it passed on since then can only make the lag look longer.
+                # Read the checkpoints first: if they advance meanwhile, the lag only seems larger.
                 standings = await self._reader.standings()
                 lag = sum(topic.total for topic in await self._meter.measure(standings))
                 if live is not None:
                     before, since = decided, at
                     decided, at = await self._decided(), time.monotonic()
                     rate = (decided - before) / max(at - since, 0.001)
-                    line = f"{_what_is_to_go(standings, lag)}, {rate:.0f} per second"
+                    line = f"{_describe_lag(standings, lag)}, {rate:.0f} per second"
                     live.update(await self._tables(line), refresh=True)
                 if lag == 0:
                     return
-                if live is None and time.monotonic() - said_at > _SAY_SECONDS:
-                    self._console.print(cell(f"  {_what_is_to_go(standings, lag)}"))
-                    said_at = time.monotonic()
+                if live is None and time.monotonic() - printed_at > _PRINT_SECONDS:
+                    self._console.print(cell(f"  {_describe_lag(standings, lag)}"))
+                    printed_at = time.monotonic()
                 await asyncio.sleep(_PAUSE)
 
     @contextmanager
@@ -136,7 +135,7 @@ class _View:
         )
 
 
-def _what_is_to_go(standings: Mapping[TopicPartition, Standing], lag: int) -> str:
+def _describe_lag(standings: Mapping[TopicPartition, Standing], lag: int) -> str:
     return f"{lag} messages to go" if standings else f"{lag} messages wait for the worker to start"
 
 
@@ -148,14 +147,9 @@ async def _sum_up(console: Console, reader: Reader, seconds: float) -> None:
     console.print(orders_table(stores, counts))
     if blockers:
         console.print(blockers_table(blockers))
-    told = ", ".join(f"{count} {code}" for code, count in sorted(dead_letters.items()))
-    console.print(cell(f"Dead letters: {told or 'none'}"))
-    blocked = [
-        stores[store_id].name if store_id in stores else store_id
-        for store_id, states in sorted(counts.items())
-        if states.get(ImportState.BLOCKED)
-    ]
-    message = system_message(blocked)
+    codes = ", ".join(f"{count} {code}" for code, count in sorted(dead_letters.items()))
+    console.print(cell(f"Dead letters: {codes or 'none'}"))
+    message = system_message_of(stores, counts)
     if message is not None:
         console.print(cell(message, "bold white on red"))
     console.print("Now try, in a second terminal:")

@@ -1,4 +1,4 @@
-"""The day's traffic in phases: each is decided before the next is sent, so the outcome is fixed."""
+"""The demo's traffic in phases: each is decided before the next, so the result is fixed."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,33 +11,33 @@ from models.commands import COMMAND, Sync
 from models.reference_data import CommerceStatus, OrderUpdate
 from models.topics import TopicName
 from order_import.devtools.demo.catalog import Catalog, DemoStore, as_facts, make_stores
-from order_import.devtools.demo.orders import Day, DemoOrder, News, Telling
-from order_import.devtools.demo.payloads import first_told, order_change, polled
+from order_import.devtools.demo.orders import Change, Day, DemoOrder, Format
+from order_import.devtools.demo.payloads import first_messages, order_change, polled_messages
 from order_import.operations.publish import Message
 
 _LATER = timedelta(hours=21)
-"""When in the day the news come."""
-_NAMES_NO_STORE = frozenset({Telling.V0_ITEMS_BEFORE, Telling.V0_ITEMS_AFTER})
-"""Tellings of which a part names neither store nor marketplace: the header has to."""
+"""The time of day at which orders change."""
+_NAMES_NO_STORE = frozenset({Format.V0_ITEMS_BEFORE, Format.V0_ITEMS_AFTER})
+"""Formats with a message that names neither store nor marketplace, so the header has to."""
 _TOO_LARGE = 1_100_000
 
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """Messages that are sent together."""
+    """Messages that are sent together, before the next phase."""
 
     name: str
     messages: Sequence[Message]
 
 
-def make_phases(day: datetime, asked_at: datetime, *, with_poison: bool) -> list[Phase]:
-    """Give the whole traffic.
+def make_phases(day: datetime, requested_at: datetime, *, with_poison: bool) -> list[Phase]:
+    """Return the whole traffic.
 
     Args:
-        day: The midnight the orders' day begins with.
-        asked_at: The present moment, for the command to sync.
-        with_poison: Whether messages are among it that can only become dead letters. They are
-            the one thing that counts again when it is sent again.
+        day: The midnight at which the orders' day begins.
+        requested_at: The current time, for the command to sync.
+        with_poison: Whether to include messages that become dead letters. Only these have an
+            effect again when they are sent twice.
     """
     stores = make_stores(day)
     catalog = Catalog(day)
@@ -50,9 +50,9 @@ def make_phases(day: datetime, asked_at: datetime, *, with_poison: bool) -> list
             "updated_at": stores[1].store.updated_at - timedelta(hours=1),
         }
     )
-    news = [message for order in rest for message in _news(order, day + _LATER)]
+    changes = [message for order in rest for message in _change(order, day + _LATER)]
     if with_poison:
-        news.append(_sent_for_another_store(rest, stores))
+        changes.append(_for_wrong_store(rest, stores))
     enabled = _facts(TopicName.PRODUCTS, as_facts(catalog.products_enabled_later()))
     return [
         Phase(
@@ -66,35 +66,35 @@ def make_phases(day: datetime, asked_at: datetime, *, with_poison: bool) -> list
         Phase("orders while one store has import off", list(_first(early))),
         Phase("import is on again", _facts(TopicName.STORES, as_facts([stores[1].store]))),
         Phase("the orders of the day", [*_first(rest), *(_poison(stores) if with_poison else ())]),
-        Phase("the news of the day, and some products are enabled", [*news, *enabled]),
-        Phase("the next sync", [_sync(asked_at)]),
+        Phase("the changes of the day, and some products are enabled", [*changes, *enabled]),
+        Phase("the next sync", [_sync(requested_at)]),
     ]
 
 
 def _first(orders: Sequence[DemoOrder]) -> Iterator[Message]:
     for order in orders:
-        by_header = order.telling in _NAMES_NO_STORE or order.store.store_id == "alpenstern-at"
+        by_header = order.format in _NAMES_NO_STORE or order.store.store_id == "alpenstern-at"
         store_id = order.store.store_id if by_header else None
-        for value in first_told(order):
+        for value in first_messages(order):
             yield Message(TopicName.ORDERS, order.order_id, value, store_id)
 
 
-def _news(order: DemoOrder, at: datetime) -> Iterator[Message]:
-    match order.news:
-        case News.CANCELED:
+def _change(order: DemoOrder, at: datetime) -> Iterator[Message]:
+    match order.change:
+        case Change.CANCELED:
             value = order_change(order, AmazonStatus.CANCELED, at)
             yield Message(TopicName.ORDERS, order.order_id, value)
-        case News.SHIPPED:
+        case Change.SHIPPED:
             value = order_change(order, AmazonStatus.SHIPPED, at)
             yield Message(TopicName.ORDERS, order.order_id, value)
-        case News.PAID:
+        case Change.PAID:
             yield from _polled(replace(order, status=AmazonStatus.UNSHIPPED), at)
-        case News.PARTLY_CANCELED:
-            left = replace(order.lines[0], quantity=1)
-            yield from _polled(replace(order, lines=(left, *order.lines[1:])), at)
-        case News.CANCEL_REQUESTED:
-            yield from _polled(replace(order, asks_to_cancel=True), at)
-        case News.COMMERCE_SHIPPED:
+        case Change.PARTLY_CANCELED:
+            first = replace(order.lines[0], quantity=1)
+            yield from _polled(replace(order, lines=(first, *order.lines[1:])), at)
+        case Change.CANCEL_REQUESTED:
+            yield from _polled(replace(order, cancel_requested=True), at)
+        case Change.COMMERCE_SHIPPED:
             key = keys.order_key(order.store.store_id, order.order_id)
             update = OrderUpdate(
                 commerce_order_id=keys.commerce_order_id(key), status=CommerceStatus.SHIPPED, at=at
@@ -106,19 +106,19 @@ def _news(order: DemoOrder, at: datetime) -> Iterator[Message]:
 
 
 def _polled(order: DemoOrder, at: datetime) -> Iterator[Message]:
-    for value in polled(order, at):
+    for value in polled_messages(order, at):
         yield Message(TopicName.ORDERS, order.order_id, value, order.store.store_id)
 
 
-def _sent_for_another_store(orders: Sequence[DemoOrder], stores: Sequence[DemoStore]) -> Message:
-    """Return news of an order that names the store that does not have it."""
-    order = next(one for one in orders if one.store is stores[0])
+def _for_wrong_store(orders: Sequence[DemoOrder], stores: Sequence[DemoStore]) -> Message:
+    """Return an update that names another store than the one that has the order."""
+    order = next(order for order in orders if order.store is stores[0])
     body = {"amazon_order_id": order.order_id, "status": "Canceled"}
     return Message(TopicName.ORDERS, order.order_id, json.dumps(body).encode(), stores[1].store_id)
 
 
 def _poison(stores: Sequence[DemoStore]) -> list[Message]:
-    """Return one message for each code of dead letters that a message by itself can have."""
+    """Return one message for each dead-letter code that a single message can cause."""
     document = {
         "store_id": stores[0].store_id,
         "amazon_order_id": "304-0000000-0000001",
@@ -144,5 +144,5 @@ def _facts(topic: TopicName, facts: Mapping[str, bytes]) -> list[Message]:
     return [Message(topic, key, value) for key, value in facts.items()]
 
 
-def _sync(asked_at: datetime) -> Message:
-    return Message(TopicName.COMMANDS, "sync", COMMAND.dump_json(Sync(requested_at=asked_at)))
+def _sync(requested_at: datetime) -> Message:
+    return Message(TopicName.COMMANDS, "sync", COMMAND.dump_json(Sync(requested_at=requested_at)))

@@ -1,4 +1,4 @@
-"""Kafka and MongoDB's protocol on one machine: real servers, each a process of its own.
+"""Kafka, and a server with MongoDB's protocol, on one machine, each in a process of its own.
 
 Needs the `embedded` extra. The worker itself never imports this package.
 """

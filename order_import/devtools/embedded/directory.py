@@ -1,4 +1,4 @@
-"""The data directory, and the lock that keeps it to one run at a time."""
+"""The data directory of the embedded servers, with a lock that allows one run at a time."""
 
 import asyncio
 import fcntl
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from order_import.devtools.embedded.process import EmbeddedServerError
 
-_LAST_RUN_STOPS_WITHIN = 120.0
+_LAST_RUN_TIMEOUT = 120.0
 _PAUSE = 0.1
 _OURS = frozenset(
     [
@@ -23,18 +23,18 @@ _OURS = frozenset(
         "console.log.1",
     ]
 )
-"""All that a run makes in its data directory."""
+"""All files that a run creates in its data directory."""
 
 
 class DataDirectory:
     """A directory that one run owns from `acquire` to `release`.
 
-    The lock lives in a file descriptor. The supervisors inherit it, so after a `kill -9` the
-    directory stays locked until the last server of that run is gone.
+    The lock belongs to a file descriptor. The supervisors inherit it, so after a `kill -9` the
+    directory stays locked until the last server of that run has ended.
 
     Attributes:
         path: The directory.
-        lock: The descriptor to hand to child processes, while held.
+        lock: The descriptor to pass to child processes, while locked.
     """
 
     def __init__(self, path: Path) -> None:
@@ -42,13 +42,13 @@ class DataDirectory:
         self.lock = -1
 
     async def acquire(self, report: Callable[[str], None]) -> None:
-        """Makes the directory and takes it.
+        """Create and lock the directory.
 
         Args:
-            report: Told when the servers of a run that was killed are still stopping.
+            report: Called if the servers of a killed run are still stopping.
 
         Raises:
-            EmbeddedServerError: It cannot be written, or another run has it.
+            EmbeddedServerError: It is not writable, or another run has locked it.
         """
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -59,7 +59,7 @@ class DataDirectory:
                 f"cannot write the data directory {self.path}: {error.strerror}"
             ) from error
         try:
-            await self._take(lock, report)
+            await self._lock(lock, report)
             os.ftruncate(lock, 0)
             os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
         except OSError as error:
@@ -73,35 +73,35 @@ class DataDirectory:
         self.lock = lock
 
     def release(self) -> None:
-        """Gives the directory back; harmless to repeat."""
+        """Unlock the directory. Harmless to repeat."""
         if self.lock >= 0:
             os.ftruncate(self.lock, 0)
             os.close(self.lock)
             self.lock = -1
 
-    async def _take(self, lock: int, report: Callable[[str], None]) -> None:
-        deadline = asyncio.get_running_loop().time() + _LAST_RUN_STOPS_WITHIN
-        told = False
+    async def _lock(self, lock: int, report: Callable[[str], None]) -> None:
+        deadline = asyncio.get_running_loop().time() + _LAST_RUN_TIMEOUT
+        is_reported = False
         while not _try_lock(lock):
             holder = os.pread(lock, 32, 0).decode().strip()
-            if _alive(holder) or asyncio.get_running_loop().time() > deadline:
+            if _is_alive(holder) or asyncio.get_running_loop().time() > deadline:
                 raise EmbeddedServerError(
                     f"the data directory {self.path} is in use by process {holder or 'unknown'}"
                 )
-            if not told:
+            if not is_reported:
                 report("waiting for the servers of the last run to stop")
-                told = True
+                is_reported = True
             await asyncio.sleep(_PAUSE)
 
 
 def _make_private(directory: Path) -> None:
-    """Take from others what rights they have on our data: buyers are in it.
+    """Remove other users' permissions on the data, which has personal data in it.
 
-    The directory itself only if nothing of somebody else's is in it: it may be one of a project.
+    The directory itself is changed only if it has no foreign files: it may belong to a project.
     """
-    there = list(directory.iterdir())
-    ours = [one for one in there if one.name in _OURS]
-    for path in [directory, *ours] if len(ours) == len(there) else ours:
+    paths = list(directory.iterdir())
+    ours = [path for path in paths if path.name in _OURS]
+    for path in [directory, *ours] if len(ours) == len(paths) else ours:
         status = path.lstat()
         is_own = status.st_uid == os.geteuid() and not stat.S_ISLNK(status.st_mode)
         if is_own and status.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
@@ -116,8 +116,8 @@ def _try_lock(lock: int) -> bool:
     return True
 
 
-def _alive(holder: str) -> bool:
-    """Says whether that process runs; an unsigned lock is about to be signed or given back."""
+def _is_alive(holder: str) -> bool:
+    """Return whether a process runs; a lock without a process id is about to change."""
     if not holder.isdigit():
         return False
     try:

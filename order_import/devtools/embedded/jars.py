@@ -1,4 +1,4 @@
-"""The machine's cache: what is downloaded once and used by every data directory."""
+"""Kafka's jars: downloaded once into the machine's cache, and checked before every use."""
 
 import fcntl
 import hashlib
@@ -14,20 +14,20 @@ from order_import.devtools.embedded.process import EmbeddedServerError
 
 
 def cache_dir() -> Path:
-    """Gives the cache directory: below `XDG_CACHE_HOME`, else below `~/.cache`."""
+    """Return the cache directory, in `XDG_CACHE_HOME` or `~/.cache`."""
     base = os.environ.get("XDG_CACHE_HOME")
     return (Path(base) if base else Path.home() / ".cache") / "order-import"
 
 
 @contextmanager
 def locked_cache() -> Iterator[Path]:
-    """Holds the cache for one writer, so that two first starts at once do not spoil it.
+    """Lock the cache for one writer, so that two first starts do not interfere.
 
     Yields:
-        The cache directory, made if it was missing.
+        The cache directory, created if missing.
 
     Raises:
-        EmbeddedServerError: The directory cannot be written.
+        EmbeddedServerError: The directory is not writable.
     """
     cache = cache_dir()
     try:
@@ -45,22 +45,20 @@ def locked_cache() -> Iterator[Path]:
 KAFKA_VERSION = "4.1.1"
 _COORDINATES = (
     f"org.apache.kafka:kafka_2.13:{KAFKA_VERSION}",
-    "org.slf4j:slf4j-simple:1.7.36",  # Kafka's own dependencies name no log backend
+    "org.slf4j:slf4j-simple:1.7.36",  # Kafka's own dependencies have no log backend
 )
-
-
 _PINS = Path(__file__).with_name("kafka-jars.sha256")
 
 
 def kafka_jars(report: Callable[[str], None]) -> list[Path]:
-    """Return Kafka's class path, each file checked; downloaded at the first call on a machine.
+    """Return Kafka's class path with checked files; the first call on a machine downloads them.
 
     Args:
-        report: Told when a download starts.
+        report: Called when a download starts.
 
     Raises:
-        EmbeddedServerError: The download failed, a file is not the one that is pinned, or the
-            `embedded` extra is missing.
+        EmbeddedServerError: The download failed, a file does not match its pin, or the `embedded`
+            extra is missing.
     """
     name = f"kafka-{KAFKA_VERSION}"
     jars = cache_dir() / name
@@ -73,33 +71,31 @@ def kafka_jars(report: Callable[[str], None]) -> list[Path]:
 
 
 def check_jars(directory: Path, advice: str) -> list[Path]:
-    """Return the class path, after each of its files was found to be the one that is pinned.
+    """Check all files against their pins, and return the class path.
 
     Raises:
-        EmbeddedServerError: One is missing, or is another; the line names it, and ends with advice.
+        EmbeddedServerError: A file is missing or differs; the message ends with the advice.
     """
     jars = {directory / name: pinned for name, pinned in _pinned().items()}
     for jar, pinned in jars.items():
         try:
             with jar.open("rb") as file:
-                found = hashlib.file_digest(file, "sha256").hexdigest()
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
         except OSError as error:
             raise EmbeddedServerError(f"{jar}: {error.strerror}; {advice}") from None
-        if found != pinned:
-            raise EmbeddedServerError(
-                f"{jar} is not the file that is pinned by its SHA-256; {advice}"
-            )
+        if digest != pinned:
+            raise EmbeddedServerError(f"{jar} does not match its pinned SHA-256; {advice}")
     return list(jars)
 
 
 def _pinned() -> dict[str, str]:
-    """Return the SHA-256 of each jar by its name; the file is as `sha256sum` writes it."""
+    """Return the SHA-256 of each jar by name, from a file in the format of `sha256sum`."""
     lines = _PINS.read_text(encoding="ascii").splitlines()
     return {name: pinned for pinned, name in (line.split() for line in lines)}
 
 
 def _download(cache: Path, jars: Path) -> None:
-    """Resolves into a scratch directory and renames: a killed download leaves nothing half done."""
+    """Download into a scratch directory, then rename: an interrupted download leaves no trace."""
     try:
         maven = importlib.import_module("jgo.maven")
         env = importlib.import_module("jgo.env")
@@ -115,12 +111,12 @@ def _download(cache: Path, jars: Path) -> None:
             cache_dir=Path(scratch, "jgo"),
         )
         try:
-            found = builder.from_endpoint("+".join(_COORDINATES)).all_jars
-        except Exception as error:  # jgo raises whatever its resolver meets
+            downloaded = builder.from_endpoint("+".join(_COORDINATES)).all_jars
+        except Exception as error:  # jgo raises any error of its resolver
             raise EmbeddedServerError(f"cannot download Apache Kafka: {error}") from error
         complete = Path(scratch, "complete")
         complete.mkdir()
-        for jar in found:
+        for jar in downloaded:
             jar.rename(complete / jar.name)
-        check_jars(complete, "what was fetched is not used")
+        check_jars(complete, "the download is discarded")
         complete.rename(jars)

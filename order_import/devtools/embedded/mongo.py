@@ -1,4 +1,4 @@
-"""MongoDB's protocol by SecantusDB: a separate program (GPL-2.0), started and never imported."""
+"""The embedded database: SecantusDB, a separate GPL-2.0 program that is never imported."""
 
 import os
 import shutil
@@ -16,32 +16,32 @@ from order_import.devtools.embedded.process import (
 )
 
 MongoEngine = Literal["auto", "python", "rust"]
-"""Which SecantusDB: its Python server (on PyPI), its faster Rust server, or what is there."""
+"""SecantusDB's Python server (on PyPI), its faster Rust server, or whichever is available."""
 
 RUST_BINARY_VARIABLE = "ORDER_IMPORT_SECANTUSD_RS"
-"""Environment variable that names the Rust server where it is neither cached nor on PATH."""
+"""The environment variable with the Rust server's path if it is neither cached nor on PATH."""
 
 CACHE_SIZE = "1G"
-"""How much of its data the server keeps in memory, if nothing is said."""
+"""Default size of the server's cache in memory."""
 
 
 class MongoServer:
-    """A server whose databases live below one directory, always by the same engine.
+    """A server with its databases in one directory, which always uses the same engine.
 
-    The two engines do not read each other's files, so the directory remembers its engine.
+    The two engines cannot read each other's files, so the directory stores its engine.
     """
 
     def __init__(self, directory: Path, engine: MongoEngine, cache_size: str = CACHE_SIZE) -> None:
         self._cache_size = cache_size
         self._directory = directory
-        self._asked = engine
+        self._requested = engine
         self.process = ServerProcess("MongoDB (SecantusDB)", directory / "mongo.log")
 
     async def start(self, lock: int) -> str:
-        """Starts the server and waits until clients can use it.
+        """Start the server, and wait until clients can use it.
 
         Args:
-            lock: The data directory's lock, held by the server too.
+            lock: The data directory's lock, which the server inherits.
 
         Returns:
             Its connection URL.
@@ -53,7 +53,7 @@ class MongoServer:
             self._directory.mkdir(mode=0o700, exist_ok=True)
             engine, binary = self._choose()
             port = remembered_port(self._directory / "port")
-            # An explicit file, else one lying about in the home directory would be read.
+            # An explicit file, because otherwise one in the home directory would be read.
             configuration = self._directory / "secantusd.toml"
             configuration.touch()
         except OSError as error:
@@ -77,14 +77,14 @@ class MongoServer:
         return url
 
     def _choose(self) -> tuple[str, Path]:
-        memory = self._directory / "engine"
-        held = memory.read_text().strip() if memory.exists() else ""
-        if held and self._asked not in {"auto", held}:
+        file = self._directory / "engine"
+        stored = file.read_text().strip() if file.exists() else ""
+        if stored and self._requested not in {"auto", stored}:
             raise EmbeddedServerError(
-                f"{self._directory} holds data of the {held} engine, not of {self._asked}"
+                f"{self._directory} has data of the {stored} engine, not of {self._requested}"
             )
         rust = _rust_binary()
-        engine = held or self._asked
+        engine = stored or self._requested
         if engine == "auto":
             engine = "rust" if rust else "python"
         binary = rust if engine == "rust" else _python_script()
@@ -93,18 +93,18 @@ class MongoServer:
                 "secantusd-rs (Rust)" if engine == "rust" else "secantusd-py ('embedded' extra)"
             )
             raise EmbeddedServerError(f"the embedded MongoDB server is missing: {missing}")
-        memory.write_text(f"{engine}\n")
+        file.write_text(f"{engine}\n")
         return engine, binary
 
 
 def _rust_binary() -> Path | None:
-    named = os.environ.get(RUST_BINARY_VARIABLE)
-    if named:
-        if not shutil.which(named):
-            raise EmbeddedServerError(f"{RUST_BINARY_VARIABLE} names no program: {named}")
-        return Path(named).absolute()
-    found = shutil.which(cache_dir() / "bin" / "secantusd-rs") or shutil.which("secantusd-rs")
-    return Path(found).absolute() if found else None
+    configured = os.environ.get(RUST_BINARY_VARIABLE)
+    if configured:
+        if not shutil.which(configured):
+            raise EmbeddedServerError(f"{RUST_BINARY_VARIABLE} is not a program: {configured}")
+        return Path(configured).absolute()
+    installed = shutil.which(cache_dir() / "bin" / "secantusd-rs") or shutil.which("secantusd-rs")
+    return Path(installed).absolute() if installed else None
 
 
 def _python_script() -> Path | None:

@@ -1,4 +1,4 @@
-"""What may go wrong with a server of our own."""
+"""Run an embedded server: its port, its process, and whether it answers."""
 
 import asyncio
 import socket
@@ -16,15 +16,22 @@ from order_import.devtools.embedded import supervisor
 
 
 class EmbeddedServerError(Exception):
-    """An embedded server cannot run; the message says why in words for the operator."""
+    """An embedded server cannot run; the message says why."""
 
 
 HOST = "127.0.0.1"
+_MONGO_TIMEOUT_MS = 2_000
+# The timeouts are for hanging servers: a busy machine may need a minute instead of seconds.
+_READY_TIMEOUT = 600.0
+_STOP_TIMEOUT = 60.0
+_PAUSE = 0.03
+_TAIL_LINES = 15
+_TAIL_BYTES = 16_384
 
 
-def remembered_port(memory: Path) -> int:
-    """Return the port written in a file if it is free, else a free one, and write it down."""
-    return remembered_ports(memory)[0]
+def remembered_port(file: Path) -> int:
+    """Return the port stored in a file if it is free; otherwise store and return another one."""
+    return remembered_ports(file)[0]
 
 
 def remembered_ports(*memories: Path) -> list[int]:
@@ -42,11 +49,8 @@ def remembered_ports(*memories: Path) -> list[int]:
     return ports
 
 
-_MONGO_TIMEOUT_MS = 2_000
-
-
 async def kafka_answers(port: int) -> bool:
-    """Says whether Kafka listens and counts itself as a live broker."""
+    """Return whether Kafka listens, and lists itself as a live broker."""
     if not await _listens(port):
         return False
     admin = AIOKafkaAdminClient(bootstrap_servers=f"{HOST}:{port}")
@@ -61,7 +65,7 @@ async def kafka_answers(port: int) -> bool:
 
 
 async def mongo_answers(port: int, url: str) -> bool:
-    """Says whether the server at this port takes commands."""
+    """Return whether the MongoDB server at this port answers commands."""
     if not await _listens(port):
         return False
     client: AsyncMongoClient[dict[str, object]] = AsyncMongoClient(
@@ -77,7 +81,7 @@ async def mongo_answers(port: int, url: str) -> bool:
 
 
 async def _listens(port: int) -> bool:
-    """Tries the bare port first: a refused connection then costs no client and no log line."""
+    """Return whether the port is open, without a client that would log an error."""
     try:
         _, writer = await asyncio.open_connection(HOST, port)
     except OSError:
@@ -86,23 +90,15 @@ async def _listens(port: int) -> bool:
     return True
 
 
-# For what hangs: a busy machine needs a minute for what takes seconds on a quiet one.
-_READY_WITHIN = 600.0
-_STOP_WITHIN = 60.0
-_PAUSE = 0.03
-_TAIL_LINES = 15
-_TAIL_BYTES = 16_384
-
-
 class ServerProcess:
-    """A server's life from `spawn` to `stop`.
+    """The process of a server, from `spawn` to `stop`.
 
     Attributes:
-        name: What people call the server.
-        log: The file that has everything the server printed since its start; the run before
-            is beside it with `.1`.
-        quotes_start: Whether the last lines of that file are told of a start that failed. A
-            database may print what is stored in it.
+        name: The server's name in messages.
+        log: The file with the server's output since its start; that of the previous run has the
+            suffix `.1`.
+        quotes_start: Whether the error of a failed start quotes the last lines of that file. A
+            database might print its data there.
     """
 
     def __init__(self, name: str, log: Path, *, quotes_start: bool = False) -> None:
@@ -113,11 +109,11 @@ class ServerProcess:
         self._stopping = False
 
     async def spawn(self, command: Sequence[str | Path], *, lock: int) -> None:
-        """Starts the server in a session of its own, so that Ctrl-C does not reach it.
+        """Start the server in its own session, so that Ctrl-C does not reach it.
 
         Args:
             command: Program and arguments.
-            lock: The data directory's lock, held by the server too.
+            lock: The data directory's lock, which the server inherits.
 
         Raises:
             EmbeddedServerError: The log file cannot be written.
@@ -133,7 +129,7 @@ class ServerProcess:
         with output:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable,
-                *("-I", "-S", supervisor.__file__, str(lock), str(_STOP_WITHIN)),
+                *("-I", "-S", supervisor.__file__, str(lock), str(_STOP_TIMEOUT)),
                 *map(str, command),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=output,
@@ -144,48 +140,48 @@ class ServerProcess:
             )
 
     async def wait_ready(self, answers: Callable[[], Awaitable[bool]]) -> None:
-        """Waits until the server answers.
+        """Wait until the server answers.
 
         Args:
-            answers: Asks once, in the server's own protocol.
+            answers: Sends one request in the server's own protocol.
 
         Raises:
             EmbeddedServerError: It ended, or did not answer in time.
         """
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + _READY_WITHIN
+        deadline = loop.time() + _READY_TIMEOUT
         while not await answers():
             if self._process is None or self._process.returncode is not None:
-                raise self._failed_start("ended at its start")
+                raise self._failed_start("ended during its start")
             if loop.time() > deadline:
-                raise self._failed_start(f"did not answer within {_READY_WITHIN:.0f} s")
+                raise self._failed_start(f"did not answer within {_READY_TIMEOUT:.0f} s")
             await asyncio.sleep(_PAUSE)
 
     async def watch(self) -> None:
-        """Waits until the server ends.
+        """Wait until the server ends.
 
         Raises:
-            EmbeddedServerError: Nobody asked it to.
+            EmbeddedServerError: It ended without `stop`.
         """
         if self._process is None:
             return
         status = await self._process.wait()
         if not self._stopping:
-            raise EmbeddedServerError(self._words(f"ended by itself with status {status}"))
+            raise EmbeddedServerError(self._message(f"ended by itself with status {status}"))
 
     async def stop(self) -> None:
-        """Stops the server, by force when it takes too long; harmless to repeat."""
+        """Stop the server, by force if it takes too long. Harmless to repeat."""
         self._stopping = True
         if self._process is not None and self._process.stdin is not None:
             self._process.stdin.close()
             await self._process.wait()
 
-    def _words(self, what: str) -> str:
-        return f"{self.name} {what}; see {self.log}"
+    def _message(self, problem: str) -> str:
+        return f"{self.name} {problem}; see {self.log}"
 
-    def _failed_start(self, what: str) -> EmbeddedServerError:
+    def _failed_start(self, problem: str) -> EmbeddedServerError:
         if not self.quotes_start:
-            return EmbeddedServerError(self._words(what))
+            return EmbeddedServerError(self._message(problem))
         data = self.log.read_bytes()[-_TAIL_BYTES:] if self.log.exists() else b""
         tail = data.decode(errors="replace").splitlines()[-_TAIL_LINES:]
-        return EmbeddedServerError("\n".join([self._words(what), *tail]))
+        return EmbeddedServerError("\n".join([self._message(problem), *tail]))

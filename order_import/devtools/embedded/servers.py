@@ -1,4 +1,4 @@
-"""Both servers on one data directory, as one thing to start and stop."""
+"""Start and stop both embedded servers together, on one data directory."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -12,12 +12,12 @@ from order_import.devtools.embedded.kafka import KafkaServer
 from order_import.devtools.embedded.mongo import CACHE_SIZE, MongoEngine, MongoServer
 from order_import.devtools.embedded.process import ServerProcess
 
-_SAY_SECONDS = 10.0
+_REPORT_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
 class Addresses:
-    """Where the servers answer; None for one that was not asked for."""
+    """The servers' addresses; None for a server that was not requested."""
 
     kafka_bootstrap: str | None
     mongo_url: str | None
@@ -30,13 +30,13 @@ class EmbeddedServers:
     process, however it ends.
 
     Args:
-        data_dir: Made if missing; one run at a time has it.
+        data_dir: Created if missing; only one run can use it at a time.
         kafka: Whether to run Kafka.
         mongo: Whether to run MongoDB.
-        mongo_engine: Which of SecantusDB's servers; `auto` is the one the data was written by,
-            and for a new directory the Rust one if the machine has it.
-        mongo_cache: How much of its data MongoDB keeps in memory, for example `1G`.
-        report: Told, in one line each, what takes long.
+        mongo_engine: Which of SecantusDB's servers; `auto` is the one that wrote the data, and for
+            a new directory the Rust one if available.
+        mongo_cache: The size of MongoDB's cache in memory, for example `1G`.
+        report: Called with one line for each slow step.
     """
 
     def __init__(
@@ -62,16 +62,16 @@ class EmbeddedServers:
         return self._directory.lock
 
     async def start(self) -> Addresses:
-        """Takes the directory, starts the servers and waits until both answer.
+        """Lock the directory, start the servers, and wait until both answer.
 
         Raises:
-            EmbeddedServerError: One cannot run; nothing is left running.
+            EmbeddedServerError: A server cannot run; none is left running.
         """
         await self._directory.acquire(self._report)
         try:
             async with asyncio.TaskGroup() as group:
-                kafka = group.create_task(self._say_while("Kafka", self._start_kafka()))
-                mongo = group.create_task(self._say_while("MongoDB", self._start_mongo()))
+                kafka = group.create_task(self._report_while("Kafka", self._start_kafka()))
+                mongo = group.create_task(self._report_while("MongoDB", self._start_mongo()))
         except BaseException as error:
             await self.stop()
             if isinstance(error, BaseExceptionGroup):
@@ -80,15 +80,15 @@ class EmbeddedServers:
         return Addresses(kafka.result(), mongo.result())
 
     async def watch(self) -> None:
-        """Waits until `stop`, or for a server to end by itself.
+        """Wait until `stop`.
 
         Raises:
-            EmbeddedServerError: One did.
+            EmbeddedServerError: A server ended by itself.
         """
         await asyncio.gather(*(process.watch() for process in self._processes()))
 
     async def stop(self) -> None:
-        """Stops both servers and gives the directory back; harmless to repeat."""
+        """Stop both servers and unlock the directory. Harmless to repeat."""
         try:
             await asyncio.gather(*(process.stop() for process in self._processes()))
         finally:
@@ -105,11 +105,13 @@ class EmbeddedServers:
     ) -> None:
         await self.stop()
 
-    async def _say_while(self, name: str, starting: Coroutine[Any, Any, str | None]) -> str | None:
-        """Wait for a start, and report every now and then that it is waited for."""
+    async def _report_while(
+        self, name: str, starting: Coroutine[Any, Any, str | None]
+    ) -> str | None:
+        """Wait for a start, and report repeatedly that it takes long."""
         task = asyncio.create_task(starting)
         try:
-            while not (await asyncio.wait([task], timeout=_SAY_SECONDS))[0]:
+            while not (await asyncio.wait([task], timeout=_REPORT_SECONDS))[0]:
                 self._report(f"waiting for {name} to answer")
             return task.result()
         finally:

@@ -1,13 +1,13 @@
-"""A small process between us and one server: whatever becomes of us, the server is stopped.
+"""A small process that runs one server, and stops it however the starting process ends.
 
-Run as a file of its own, standard library only: `supervisor.py LOCK_FD GRACE COMMAND…`.
+It runs as a script with the standard library only: `supervisor.py LOCK_FD GRACE COMMAND…`.
 
-Its standard input is a pipe whose other end only the starting process holds. When that end
-closes, by intention or because the process is gone (`kill -9` included), the server gets SIGTERM
-and, `GRACE` seconds later, SIGKILL. So a stop and an accident take the same path. Asking the
-kernel for a signal at the parent's death (PR_SET_PDEATHSIG) would not do alone: it fires when the
-starting *thread* ends, and only on Linux. It is used one step down, where the parent is this
-single-threaded process, so that not even killing the supervisor leaves an orphan.
+Its standard input is a pipe whose other end only the starting process has open. When that end
+closes, on purpose or because the process ended (even by `kill -9`), the server gets SIGTERM and,
+`GRACE` seconds later, SIGKILL. Thus a stop and a crash take the same path. A kernel signal at the
+parent's death (PR_SET_PDEATHSIG) would not suffice: it fires when the starting *thread* ends, and
+only on Linux. It is used for the server itself, whose parent is this single-threaded process, so
+that not even killing the supervisor leaves an orphan.
 """
 
 import contextlib
@@ -22,7 +22,7 @@ _PR_SET_PDEATHSIG = 1
 
 
 def main(arguments: list[str]) -> int:
-    """Runs one server until it ends or standard input does.
+    """Run one server until it ends, or standard input is closed.
 
     Returns:
         The server's exit status.
@@ -33,7 +33,7 @@ def main(arguments: list[str]) -> int:
         command,
         stdin=subprocess.DEVNULL,
         pass_fds=(int(lock),),
-        preexec_fn=lambda: _die_with(parent),  # noqa: PLW1509 - no thread has started yet
+        preexec_fn=lambda: _end_with(parent),  # noqa: PLW1509 - no thread has started yet
     )
     signal.signal(signal.SIGTERM, lambda *_: server.terminate())
     threading.Thread(target=_stop_at_end_of_input, args=(server, float(grace)), daemon=True).start()
@@ -49,8 +49,8 @@ def _stop_at_end_of_input(server: subprocess.Popen[bytes], grace: float) -> None
     server.kill()
 
 
-def _die_with(parent: int) -> None:
-    """Runs in the child before the server does: have the kernel kill it if `parent` dies."""
+def _end_with(parent: int) -> None:
+    """Let the kernel kill this process when `parent` ends; called in the child process."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != parent:

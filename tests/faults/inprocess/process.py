@@ -105,7 +105,7 @@ class Process:
             if not unread:
                 await self._log.news()
                 continue
-            for source in sorted(await self.partition_assignment.with_room(unread, 0.5)):
+            for source in sorted(await self.partition_assignment.wait_for_room(unread, 0.5)):
                 if source in self._read_to:
                     self._deliver(source)
             await asyncio.sleep(0)
