@@ -1,4 +1,4 @@
-"""Which orders a list of the console is of, how it is sorted, and a place in it."""
+"""Which orders a list is of, how it is sorted, and a place in it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,22 +11,16 @@ from models.outcome import ImportState, states_with
 
 
 class OrderSort(StrEnum):
-    """What a list of orders is sorted by."""
+    """What a list of orders is sorted by. Each has an index; `SHIP_BY` for blocked orders only."""
 
     PURCHASED = "purchased"
     RECEIVED = "received"
-    TOTAL = "total"
     SHIP_BY = "ship-by"
-
-    @property
-    def has_index(self) -> bool:
-        """Whether an index has the orders so; else those asked for have to be few."""
-        return self in (OrderSort.PURCHASED, OrderSort.RECEIVED)
 
 
 @dataclass(frozen=True, slots=True)
 class OrderQuery:
-    """Which orders, and in which order. `None` leaves a question out.
+    """Which orders, and in which order. `None` sets no condition.
 
     `number` is an Amazon order id or its beginning, `sku` a seller's or a catalog's, and
     `product` the catalog SKU of a blocker (empty: a blocker without a SKU). `overdue_since` asks
@@ -56,7 +50,7 @@ class OrderQuery:
 
     @property
     def states(self) -> Sequence[ImportState]:
-        """The states that the orders asked for can be in."""
+        """The states that matching orders can be in."""
         if self.state is not None:
             return [self.state]
         if self.reason is not None:
@@ -71,21 +65,26 @@ class OrderQuery:
         return self.product is not None or self.asin is not None
 
     @property
+    def has_index_for_its_sort(self) -> bool:
+        """Whether an index has the matching orders in this order."""
+        return self.sort is not OrderSort.SHIP_BY or self.states == [ImportState.BLOCKED]
+
+    @property
     def is_searched(self) -> bool:
-        """Whether orders have to be looked at one by one to know whether they are meant."""
-        if self.keys or self.number is not None or not self.sort.has_index:
+        """Whether a condition has no index, so that orders are read and checked one by one."""
+        if self.keys or self.number is not None or self.sort is OrderSort.SHIP_BY:
             return False
         words = (self.buyer, self.sku, self.status, self.channel, self.currency, self.reason)
-        described = self.asks_for_a_blocker
-        return described or any(one is not None for one in (*words, self.total_min, self.total_max))
+        amounts = (self.total_min, self.total_max)
+        return self.asks_for_a_blocker or any(value is not None for value in (*words, *amounts))
 
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
     """A place in a sorted list of orders: beside the order of this key.
 
-    `at` is what the list is sorted by: an amount by total, else a moment.
+    `at` is the moment that the list is sorted by.
     """
 
-    at: datetime | Decimal | None
+    at: datetime | None
     key: str

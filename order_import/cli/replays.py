@@ -53,12 +53,12 @@ def cancel_replay(replay_id: ReplayId) -> None:
 
 async def _newest(settings: Settings, limit: int) -> Sequence[Replay]:
     async with connect_storage(settings) as storage:
-        return await storage.look(lambda view: view.replays(running=False, limit=limit))
+        return await storage.snapshot(lambda view: view.replays(running=False, limit=limit))
 
 
 async def _watch(settings: Settings, replay_id: str, *, quiet: bool) -> Ran:
     async with connect_storage(settings) as storage:
-        replay = await storage.look(lambda view: view.replay(replay_id))
+        replay = await storage.snapshot(lambda view: view.replay(replay_id))
         if replay is None:
             raise CommandRefused(f"there is no replay {replay_id}")
         replay = await watch(storage, replay, catch_interrupts(), quiet=quiet)
@@ -68,7 +68,7 @@ async def _watch(settings: Settings, replay_id: str, *, quiet: bool) -> Ran:
 async def _cancel(settings: Settings, replay_id: str) -> Replay:
     async with connect_storage(settings) as storage:
         canceled = await cancel(storage, replay_id, now())
-        replay = await storage.look(lambda view: view.replay(replay_id))
+        replay = await storage.snapshot(lambda view: view.replay(replay_id))
         if replay is None:
             raise CommandRefused(f"there is no replay {replay_id}")
         if not canceled:

@@ -67,14 +67,14 @@ class StoredReplays(Replays):
 
     @override
     async def get(self, replay_id: str) -> ReplayJob | None:
-        found = await self._storage.look(lambda view: view.replay(replay_id))
+        found = await self._storage.snapshot(lambda view: view.replay(replay_id))
         if found is None:
             return None
         return _job_of(found, await sum_up(self._storage, replay_id))
 
     @override
     async def list(self, limit: int) -> Sequence[ReplayJob]:
-        found = await self._storage.look(lambda view: view.replays(running=False, limit=limit))
+        found = await self._storage.snapshot(lambda view: view.replays(running=False, limit=limit))
         return [_job_of(one, None) for one in found]
 
     @override

@@ -28,7 +28,7 @@ from order_import.bootstrap import new_producer
 from order_import.operations.lag import broker_errors
 from order_import.operations.publish import topic_exists
 from order_import.settings import Settings
-from storage.port import Storage, Transaction, View
+from storage.port import Snapshot, Storage, Transaction
 from streams.messages import encode
 
 FIRST = 20
@@ -222,7 +222,7 @@ async def follow(storage: Storage, wanted: str) -> AsyncGenerator[Replay, None]:
     """
     while True:
         with suppress(TransientStorageError):
-            replay = await storage.look(lambda view: view.replay(wanted))
+            replay = await storage.snapshot(lambda view: view.replay(wanted))
             if replay is None:
                 return
             yield replay
@@ -238,7 +238,7 @@ async def sum_up(storage: Storage, wanted: str) -> Summary:
         StorageUnavailable: The database does not answer.
     """
 
-    async def work(view: View) -> Summary:
+    async def work(view: Snapshot) -> Summary:
         summary = Summary()
         after: RecordedAnswer | None = None
         while answers := await view.answers(wanted, after, _ANSWERS_AT_ONCE):
@@ -247,7 +247,7 @@ async def sum_up(storage: Storage, wanted: str) -> Summary:
             after = answers[-1]
         return summary
 
-    return await storage.look(work)
+    return await storage.snapshot(work)
 
 
 async def _write(storage: Storage, replay: Replay, changes: ChangeSet) -> None:

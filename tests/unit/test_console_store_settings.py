@@ -11,7 +11,7 @@ from models.order_query import OrderQuery
 from models.outcome import ImportState
 from models.reference_data import Store
 from storage.port import AuditEntry
-from storage.queries import Found
+from storage.queries import SearchedRows
 from tests.builders import STORE, a_store
 from tests.unit.console_kit import NOW, a_client, a_context, a_row
 
@@ -35,9 +35,9 @@ class OneStore:
     async def blocked_stores(self, _: object) -> list[str]:
         return []
 
-    async def search(self, query: OrderQuery, *_: object, **__: object) -> Found:
+    async def search(self, query: OrderQuery, *_: object, **__: object) -> SearchedRows:
         self.asked.append(query)
-        return Found([a_row()], None)
+        return SearchedRows([a_row()], None)
 
     async def tell_store(self, store: Store) -> None:
         self.store = store
