@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
 from typing_extensions import override
 
 from models.commerce_order import CommerceOrder
-from models.order_query import Cursor, OrderQuery
+from models.order_query import Cursor, OrderQuery, OrderSort
 from models.outcome import ImportState
 from models.reference_data import Listing, StockedProduct
 from models.skus import normalized_sku
@@ -129,6 +130,8 @@ class MongoConsoleReader(MongoCatalogReader, ConsoleReader):
     @override
     async def count(self, query: OrderQuery, at_most: int) -> int | None:
         reads = await self._reads()
+        # A count has no order: use the indexes by state, also for orders as received.
+        query = replace(query, sort=OrderSort.PURCHASED)
         try:
             return await reads.count(to_mongo(query), at_most)
         except QueryTookTooLong:
