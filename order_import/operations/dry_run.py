@@ -22,7 +22,7 @@ from models.replay import (
 from models.topics import TopicName
 from order_import.operations.assumptions import Assumptions, BadAssumption
 from order_import.operations.replay import Summary
-from storage.port import Facts, Storage, View
+from storage.port import Facts, Snapshot, Storage
 
 CHUNK = 500
 """How many orders are in memory at a time. Of all others there is only the key."""
@@ -37,10 +37,10 @@ async def select_keys(storage: Storage, wanted: Selection) -> list[str]:
         StorageUnavailable: The database does not answer.
     """
 
-    async def work(view: View) -> list[str]:
+    async def work(view: Snapshot) -> list[str]:
         return await _keys(view, wanted, await view.stores())
 
-    return await storage.look(work)
+    return await storage.snapshot(work)
 
 
 async def dry_run(
@@ -64,17 +64,17 @@ async def dry_run(
         BadAssumption: Something is assumed of a store that is not known.
     """
 
-    async def work(view: View) -> Summary:
+    async def work(view: Snapshot) -> Summary:
         summary = Summary()
         async for answer in _answers(view, wanted, at, assumed or Assumptions()):
             summary.add(answer)
             tell(answer)
         return summary
 
-    return await storage.look(work)
+    return await storage.snapshot(work)
 
 
-async def _keys(view: View, wanted: Selection, stores: Mapping[str, Store]) -> list[str]:
+async def _keys(view: Snapshot, wanted: Selection, stores: Mapping[str, Store]) -> list[str]:
     allowing = tuple(one for one, store in stores.items() if store.import_non_amazon_orders)
     found = list(await view.select_orders(replace(wanted, non_amazon_stores=allowing)))
     if wanted.keys is None:
@@ -96,7 +96,7 @@ async def _keys(view: View, wanted: Selection, stores: Mapping[str, Store]) -> l
 
 
 async def _answers(
-    view: View, wanted: Selection, at: datetime, assumed: Assumptions
+    view: Snapshot, wanted: Selection, at: datetime, assumed: Assumptions
 ) -> AsyncIterator[ReplayAnswer]:
     facts = HypotheticalFacts(view, assumed, at)
     keys = await _keys(view, wanted, await facts.stores())
@@ -119,7 +119,7 @@ async def _answers(
 class HypotheticalFacts(Facts):
     """Gives stores and catalog to a bench. Nothing of it is stored."""
 
-    def __init__(self, view: View, assumed: Assumptions, at: datetime) -> None:
+    def __init__(self, view: Snapshot, assumed: Assumptions, at: datetime) -> None:
         self._view = view
         self._assumed = assumed
         self._at = at

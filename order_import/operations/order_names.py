@@ -32,7 +32,7 @@ async def resolve_orders(
     """
     named = list(dict.fromkeys(names))
     bare = {name for name in named if "/" not in name}
-    found = await storage.look(lambda view: view.orders_of(bare))
+    found = await storage.snapshot(lambda view: view.orders_of(bare))
     keys: dict[str, None] = {}
     for name in named:
         if name in bare and name not in found:

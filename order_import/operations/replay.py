@@ -28,7 +28,7 @@ from order_import.bootstrap import new_producer
 from order_import.operations.lag import broker_errors
 from order_import.operations.publish import topic_exists
 from order_import.settings import Settings
-from storage.port import Storage, Transaction, View
+from storage.port import Snapshot, Storage, Transaction
 from streams.messages import encode
 
 FIRST = 20
@@ -232,7 +232,7 @@ async def find_replay(storage: Storage, wanted: str) -> Replay | None:
     Raises:
         StorageUnavailable: The database does not answer.
     """
-    return await storage.look(lambda view: view.replay(wanted))
+    return await storage.snapshot(lambda view: view.replay(wanted))
 
 
 async def newest_replays(storage: Storage, limit: int) -> Sequence[Replay]:
@@ -241,7 +241,7 @@ async def newest_replays(storage: Storage, limit: int) -> Sequence[Replay]:
     Raises:
         StorageUnavailable: The database does not answer.
     """
-    return await storage.look(lambda view: view.replays(running=False, limit=limit))
+    return await storage.snapshot(lambda view: view.replays(running=False, limit=limit))
 
 
 async def follow(storage: Storage, wanted: str) -> AsyncGenerator[Replay, None]:
@@ -267,7 +267,7 @@ async def sum_up(storage: Storage, wanted: str) -> Summary:
         StorageUnavailable: The database does not answer.
     """
 
-    async def work(view: View) -> Summary:
+    async def work(view: Snapshot) -> Summary:
         summary = Summary()
         after: RecordedAnswer | None = None
         while answers := await view.answers(wanted, after, _ANSWERS_AT_ONCE):
@@ -276,7 +276,7 @@ async def sum_up(storage: Storage, wanted: str) -> Summary:
             after = answers[-1]
         return summary
 
-    return await storage.look(work)
+    return await storage.snapshot(work)
 
 
 async def _write(storage: Storage, replay: Replay, changes: ChangeSet) -> None:

@@ -13,7 +13,7 @@ from models.outcome import ImportState
 from models.replay import Selection
 from order_import.operations.dry_run import CHUNK
 from order_import.operations.replay import Send, Summary
-from storage.port import Storage, View
+from storage.port import Snapshot, Storage
 
 _POLL_SECONDS = 0.05
 
@@ -37,17 +37,17 @@ async def sync_now(storage: Storage, send: Send, store_id: str | None, at: datet
         StorageUnavailable: The database does not answer.
     """
     wanted = Selection(store_id=store_id, state=ImportState.BLOCKED)
-    blocked = await storage.look(lambda view: view.select_orders(wanted))
+    blocked = await storage.snapshot(lambda view: view.select_orders(wanted))
     await ask_for_sync(send, store_id, at)
     while True:
         with suppress(TransientStorageError):
-            done = await storage.look(lambda view: view.synced(store_id))
+            done = await storage.snapshot(lambda view: view.synced(store_id))
             if done is not None and done >= at:
-                return await storage.look(lambda view: _standings(view, blocked))
+                return await storage.snapshot(lambda view: _standings(view, blocked))
         await asyncio.sleep(_POLL_SECONDS)
 
 
-async def _standings(view: View, keys: Sequence[str]) -> Summary:
+async def _standings(view: Snapshot, keys: Sequence[str]) -> Summary:
     summary = Summary()
     for start in range(0, len(keys), CHUNK):
         part = keys[start : start + CHUNK]
