@@ -11,17 +11,11 @@ from models.outcome import ImportState, states_with
 
 
 class OrderSort(StrEnum):
-    """What a list of orders is sorted by."""
+    """What a list of orders is sorted by. Each has an index; `SHIP_BY` for blocked orders only."""
 
     PURCHASED = "purchased"
     RECEIVED = "received"
-    TOTAL = "total"
     SHIP_BY = "ship-by"
-
-    @property
-    def has_index(self) -> bool:
-        """Whether an index sorts the orders; if not, only few orders can be sorted."""
-        return self in (OrderSort.PURCHASED, OrderSort.RECEIVED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,21 +65,26 @@ class OrderQuery:
         return self.product is not None or self.asin is not None
 
     @property
+    def has_index_for_its_sort(self) -> bool:
+        """Whether an index has the matching orders in this order."""
+        return self.sort is not OrderSort.SHIP_BY or self.states == [ImportState.BLOCKED]
+
+    @property
     def is_searched(self) -> bool:
-        """Whether each order has to be read to know whether it matches."""
-        if self.keys or self.number is not None or not self.sort.has_index:
+        """Whether a condition has no index, so that orders are read and checked one by one."""
+        if self.keys or self.number is not None or self.sort is OrderSort.SHIP_BY:
             return False
-        texts = (self.buyer, self.sku, self.status, self.channel, self.currency, self.reason)
-        criteria = (*texts, self.total_min, self.total_max)
-        return self.asks_for_a_blocker or any(value is not None for value in criteria)
+        words = (self.buyer, self.sku, self.status, self.channel, self.currency, self.reason)
+        amounts = (self.total_min, self.total_max)
+        return self.asks_for_a_blocker or any(value is not None for value in (*words, *amounts))
 
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
     """A place in a sorted list of orders: next to the order with this key.
 
-    `at` is the sort value: an amount when sorted by total, else a moment.
+    `at` is the moment that the list is sorted by.
     """
 
-    at: datetime | Decimal | None
+    at: datetime | None
     key: str

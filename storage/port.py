@@ -1,4 +1,4 @@
-"""The port: what the streams may ask of the database, and what it promises."""
+"""The port: what the worker needs of the database, and what the database promises."""
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,26 +19,26 @@ R = TypeVar("R")
 
 
 DEFAULT_STOCK = "default"
-"""The stock of every store, and of one that is not known."""
+"""The stock of every store, and of an unknown store."""
 
 
 class Facts(Protocol):
-    """What orders are judged by."""
+    """Reference data, which orders are checked against."""
 
     async def stores(self) -> Mapping[str, Store]:
-        """Give all stores by id."""
+        """Return all stores by id."""
         ...
 
-    async def catalog(self, wanted: Collection[tuple[str, str]]) -> Catalog:
-        """Give the listings and products of these (store id, seller SKU) pairs."""
+    async def catalog(self, pairs: Collection[tuple[str, str]]) -> Catalog:
+        """Return the listings and products of these (store id, seller SKU) pairs."""
         ...
 
 
-class View(Facts, Protocol):
-    """One moment of the database, to be read and not to be changed."""
+class Snapshot(Facts, Protocol):
+    """The database at one moment, read-only."""
 
     async def orders(self, keys: Collection[str]) -> Mapping[str, OrderRecord]:
-        """Give the orders that exist of these `store/order` keys."""
+        """Return the orders that exist of these `store/order` keys."""
         ...
 
     async def orders_of(self, amazon_order_ids: Collection[str]) -> Mapping[str, OrderRecord]:
@@ -46,76 +46,77 @@ class View(Facts, Protocol):
         ...
 
     async def products(self, skus: Collection[str]) -> Mapping[str, StockedProduct]:
-        """Give the products that exist of these SKUs."""
+        """Return the products that exist of these SKUs."""
         ...
 
     async def product_versions(self, skus: Collection[str]) -> Mapping[str, StockedProduct]:
-        """Give the products as last told, deleted ones too."""
+        """Return the products of these SKUs, deleted ones too."""
         ...
 
     async def acknowledged_orders_reserving(self, skus: Collection[str]) -> Sequence[CommerceOrder]:
-        """Give Commerce orders that Commerce acknowledged and that still hold these products."""
+        """Return Commerce orders that Commerce acknowledged and that still reserve these SKUs."""
         ...
 
-    async def select_orders(self, wanted: Selection) -> Sequence[str]:
-        """Give the `store/order` keys of a replay's orders, oldest purchase first."""
+    async def select_orders(self, selection: Selection) -> Sequence[str]:
+        """Return the `store/order` keys of a replay's orders, oldest purchase first."""
         ...
 
     async def replay(self, replay_id: str) -> Replay | None:
-        """Give one replay."""
+        """Return one replay, None if there is none of this id."""
         ...
 
     async def replays(self, *, running: bool, limit: int) -> Sequence[Replay]:
-        """Give replays, newest first: those that run, or all."""
+        """Return replays, newest first: running ones, or all."""
         ...
 
     async def synced(self, store_id: str | None) -> datetime | None:
-        """Return when the last sync was requested that is carried out; None before the first.
+        """Return when the last completed sync was requested; None before the first.
 
-        Of one store's own syncs, or of those of all stores.
+        Counts the syncs of one store alone, or those of all stores.
         """
         ...
 
     async def answers(
         self, replay_id: str, after: RecordedAnswer | None, limit: int
     ) -> Sequence[RecordedAnswer]:
-        """Give what a replay said of orders, by their keys, after the given one."""
+        """Return the answers of a replay, sorted by order key, after the given one."""
         ...
 
 
-class Transaction(View, Protocol):
-    """One transaction: reads see one moment, writes happen all or not at all."""
+class Transaction(Snapshot, Protocol):
+    """One transaction: reads see one moment; either all writes happen, or none."""
 
     async def lock(self, stocks: Collection[str] = (DEFAULT_STOCK,)) -> int:
-        """Take the locks of these stocks, in their order; return the last order number given.
+        """Acquire the locks of these stocks, in sorted order; return the last order number used.
 
-        Who judges orders by a stock, or changes what they are judged by, does so before anything
-        else: what it reads after that stays true until its end, and decisions are serializable.
+        A transaction that checks orders against a stock, or changes what they are checked against,
+        does this first: what it reads afterwards stays true until it ends, so decisions are
+        serializable.
         """
         ...
 
     async def commerce_orders(self, ids: Collection[str]) -> Mapping[str, CommerceOrder]:
-        """Give the Commerce orders that exist of these ids."""
+        """Return the Commerce orders that exist of these ids."""
         ...
 
     async def listings(self, keys: Collection[str]) -> Mapping[str, Listing]:
-        """Give the listings that exist of these `store/seller SKU` keys."""
+        """Return the listings that exist of these `store/seller SKU` keys."""
         ...
 
     async def facts_depended_on(self, facts: Collection[str]) -> Collection[str]:
-        """Give those of the facts that some order waits on."""
+        """Return the facts that at least one order depends on."""
         ...
 
     async def orders_depending_on(
         self, fact: str, after: OrderCursor | None, limit: int
     ) -> Sequence[OrderRecord]:
-        """Give orders that wait on a fact, oldest purchase first, after the given one."""
+        """Return orders that depend on a fact, oldest purchase first, after the given one."""
         ...
 
     async def blocked_orders(
         self, store_id: str | None, after: OrderCursor | None, limit: int
     ) -> Sequence[OrderRecord]:
-        """Give blocked orders, oldest purchase first, after the given one."""
+        """Return blocked orders, oldest purchase first, after the given one."""
         ...
 
     async def replay_part(self, replay_id: str, step: int) -> Sequence[str]:
@@ -125,23 +126,23 @@ class Transaction(View, Protocol):
     async def shipped_commerce_orders(
         self, store_id: str | None, limit: int
     ) -> Sequence[CommerceOrder]:
-        """Give Commerce orders that are shipped and not complete."""
+        """Return Commerce orders that are shipped and not complete."""
         ...
 
     async def details_of(self, amazon_order_ids: Collection[str]) -> Sequence[DeadLetter]:
-        """Give the dead letters with details of these orders that none has taken up yet."""
+        """Return the dead letters with details of these orders that nobody has claimed yet."""
         ...
 
     async def write(
         self, changes: ChangeSet, moves: Sequence[tuple[Checkpoint, Checkpoint]] = ()
     ) -> None:
-        """Write all changes, and move checkpoints, each from where it is known to be.
+        """Write all changes, and move each checkpoint from its expected place to the next.
 
-        The checkpoints are the fence of the whole transaction.
+        The checkpoints fence the whole transaction.
 
         Raises:
-            Fenced: A stored checkpoint has another epoch or version than it is to be moved from.
-            DuplicateKey: An order, a Commerce order or an event of these is there already.
+            Fenced: A stored checkpoint has another epoch or version than expected.
+            DuplicateKey: One of the orders, Commerce orders or events exists already.
         """
         ...
 
@@ -150,7 +151,7 @@ class Storage(Protocol):
     """The database."""
 
     async def prepare(self) -> None:
-        """Create what is missing: collections and indexes. Harmless to repeat.
+        """Create missing collections and indexes. Harmless to repeat.
 
         Raises:
             OtherLayout: The database is of another version of this program.
@@ -160,20 +161,20 @@ class Storage(Protocol):
     async def transact(
         self, work: Callable[[Transaction], Awaitable[R]], source: TopicPartition | None = None
     ) -> R:
-        """Run `work` in a transaction until it commits; it runs again after a conflict.
+        """Run `work` in a transaction, and again after each conflict, until it commits.
 
-        Transactions for a `source` run one after the other, in the session it was taken up in.
+        Transactions for a `source` run one after the other, in the session that claimed it.
 
         Raises:
-            StorageUnavailable: No answer; whether it was committed is unknown.
-            StorageBusy: For a `source`: another transaction has been in the way for seconds. If it
-                is one of a former owner of a partition taken up here, it is ended by now.
+            StorageUnavailable: No answer; whether the transaction was committed is unknown.
+            StorageBusy: For a `source`: another transaction has conflicted for seconds. If it is
+                one of a former owner of a partition claimed here, it is ended by now.
             Fenced, DuplicateKey: As `Transaction.write`.
         """
         ...
 
-    async def look(self, work: Callable[[View], Awaitable[R]]) -> R:
-        """Run `work` over one moment of the database. It waits for nobody, and nobody for it.
+    async def snapshot(self, work: Callable[[Snapshot], Awaitable[R]]) -> R:
+        """Run `work` on a snapshot, which it reads without locking.
 
         Raises:
             StorageUnavailable: No answer.
@@ -181,42 +182,42 @@ class Storage(Protocol):
         ...
 
     async def checkpoint(self, source: TopicPartition) -> Checkpoint:
-        """Give where a partition stands, with what is still to be published of it."""
+        """Return the checkpoint of a partition, with its outbox."""
         ...
 
     async def claim(self, sources: Sequence[TopicPartition]) -> Sequence[Checkpoint]:
-        """Take partitions up: begin new epochs, and end what their former owners left open.
+        """Claim partitions: begin new epochs, and end open transactions of their former owners.
 
-        From here on a former owner can neither move nor mark the checkpoint. A worker that was
-        killed in a transaction would else keep its lock from the others until the database gives
-        it up, a minute later. The partitions share one session.
+        From now on a former owner can neither move the checkpoint nor trim its outbox. Otherwise a
+        worker that was killed in a transaction would keep its lock until the database gives the
+        transaction up, a minute later. The partitions share one session.
         """
         ...
 
     async def trim_outbox(self, checkpoint: Checkpoint, rest: Sequence[Outgoing] = ()) -> None:
-        """Record that all but the rest is published, if it is still at the same version.
+        """Remove all but the rest from the outbox, if the checkpoint is still at this version.
 
         Raises:
-            Fenced: Another owner has taken the partition up.
+            Fenced: Another owner has claimed the partition.
         """
         ...
 
     async def pending_in_other_outboxes(
         self, events: Collection[tuple[str, int]], but: Collection[TopicPartition]
     ) -> Collection[tuple[str, int]]:
-        """Give those of these events, by key and sequence, that are still to go out elsewhere.
+        """Return the events, by key and sequence, that are in outboxes of other partitions.
 
-        That is from any partition but the given ones. One that went out a moment ago counts until
-        its partition says so.
+        These are all partitions but the given ones. An event that was just published counts until
+        its outbox is trimmed.
         """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """Somebody signed in. `session_id` is a hash: who reads the database cannot sign in by it.
+    """A signed-in user. `session_id` is a hash: a reader of the database cannot sign in with it.
 
-    `password` is a hash of the password's hash: with another password the session is over.
+    `password` is a hash of the password's hash: a new password ends the session.
     """
 
     session_id: str
@@ -229,7 +230,7 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
-    """One thing that was done through the console, by whom and to what. No buyer in it."""
+    """One action in the console: who did what to what. It contains no buyer."""
 
     entry_id: str
     at: datetime
@@ -247,21 +248,21 @@ class ConsoleState(Protocol):
     """
 
     async def session(self, session_id: str) -> Session | None:
-        """Give a session, whether or not it has expired."""
+        """Return a session, expired or not."""
         ...
 
     async def add_session(self, session: Session) -> None:
-        """Keep a session, and forget those that had expired when it began."""
+        """Add a session, and delete the sessions that have expired before it began."""
         ...
 
     async def end_session(self, session_id: str) -> None:
-        """Forget a session; harmless to repeat."""
+        """Delete a session; harmless to repeat."""
         ...
 
     async def record(self, entry: AuditEntry) -> None:
-        """Keep what was done."""
+        """Add an entry."""
         ...
 
     async def audit(self, before: tuple[datetime, str] | None, limit: int) -> Sequence[AuditEntry]:
-        """Give what was done, newest first, before a place in the list."""
+        """Return entries, newest first, before a place in the list."""
         ...

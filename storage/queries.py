@@ -1,9 +1,8 @@
-"""The reader: what people may ask of the database. It changes nothing and takes no locks."""
+"""The readers: queries for people. They change nothing and take no locks."""
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 from typing import Protocol
 
 from models.amazon_order import AmazonStatus, FulfillmentChannel
@@ -21,10 +20,10 @@ from models.reference_data import CommerceStatus, Listing, StockedProduct, Store
 
 @dataclass(frozen=True, slots=True)
 class OrderLine:
-    """An order as one line of a list. Nothing of the buyer is in it.
+    """An order as one line of a list, without its buyer.
 
-    `reasons` are codes, each once; `missing` are the details an order waits for. `order_number`
-    and `commerce_status` are of the Commerce order, where there is one.
+    `reasons` are codes, each once; `missing` are the details that an order waits for.
+    `order_number` and `commerce_status` are those of the Commerce order, if there is one.
     """
 
     store_id: str
@@ -45,9 +44,9 @@ class OrderLine:
 class BlockedGroup:
     """Blocked orders with one cause and one product. An order counts in each of its groups.
 
-    `sku` is the catalog's; it is None where Amazon named no SKU. `value` is the sum of the
-    orders' totals, per currency. `since` is when the first of them was blocked, and `tried` is
-    how often the most patient one was judged. `similar_sku` is as in a blocker.
+    `sku` is the catalog's; it is None if Amazon named no SKU. `value` is the sum of the orders'
+    totals, per currency. `since` is when the first of them was blocked, and `tried` is the highest
+    number of checks of one of them. `similar_sku` is as in a blocker.
     """
 
     code: BlockerCode
@@ -64,13 +63,13 @@ class BlockedGroup:
 
     @property
     def remedy(self) -> str:
-        """What to do about it."""
+        """What operators can do about it."""
         return REMEDIES[self.code]
 
 
 @dataclass(frozen=True, slots=True)
 class PublishedEvent:
-    """An event that was emitted for an order, without its body."""
+    """An event that was published for an order, without its body."""
 
     event_id: str
     event_type: str
@@ -81,7 +80,7 @@ class PublishedEvent:
 
 @dataclass(frozen=True, slots=True)
 class OrderHistory:
-    """All there is to tell of one order. `events` are by event id, of those the history names."""
+    """An order with its history. `events` has the events that the history names, by event id."""
 
     record: OrderRecord
     history: tuple[HistoryEntry, ...]
@@ -92,33 +91,33 @@ class OrderHistory:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How far a source partition is decided, and how many messages of that are still to go out."""
+    """The committed offset of a source partition, and how many messages its outbox has."""
 
     committed_offset: int
     unpublished: int
 
 
 class Reader(Protocol):
-    """Questions people ask.
+    """Queries of the command line and of the console.
 
     Raises:
         StorageUnavailable: From every method: the database does not answer.
     """
 
     async def ping(self) -> None:
-        """Return when the database answers."""
+        """Return as soon as the database answers."""
         ...
 
     async def indexes(self) -> Collection[str]:
-        """Give the indexes there are, each as `collection.name`."""
+        """Return the existing indexes, each as `collection.name`."""
         ...
 
     async def stores(self) -> Mapping[str, Store]:
-        """Give all stores by id."""
+        """Return all stores by id."""
         ...
 
-    async def list_orders(self, wanted: OrderQuery, limit: int) -> Sequence[OrderLine]:
-        """Give orders, newest purchase first; those without a purchase date come last."""
+    async def list_orders(self, query: OrderQuery, limit: int) -> Sequence[OrderLine]:
+        """Return orders, newest purchase first; orders without a purchase date come last."""
         ...
 
     async def order_key(self, amazon_order_id: str) -> str | None:
@@ -126,55 +125,51 @@ class Reader(Protocol):
         ...
 
     async def history(self, key: str) -> OrderHistory | None:
-        """Give one order with its history; None where there is none of this `store/order`."""
+        """Return one order with its history; None if there is none of this `store/order`."""
         ...
 
     async def state_counts(self) -> Mapping[str, Mapping[ImportState, int]]:
-        """Give, per store id, how many orders are in each state."""
+        """Return, per store id, how many orders are in each state."""
         ...
 
     async def overdue_counts(self, since: datetime) -> Mapping[str, int]:
         """Return, per store id, how many orders have waited for details since then or longer.
 
-        A purchase date that is not known is such a detail. Stores without any are left out.
+        An unknown purchase date is such a detail. Stores without such orders are left out.
         """
         ...
 
     async def blocker_counts(self) -> Mapping[str, int]:
-        """Give, per blocker code, how many orders it blocks; an order may count under several."""
+        """Return, per blocker code, how many orders it blocks; an order can have several codes."""
         ...
 
     async def blocked_groups(self, store_id: str | None, limit: int) -> Sequence[BlockedGroup]:
-        """Give blocked orders by cause and product, the earliest ship-by date first.
+        """Return blocked orders by cause and product, the earliest ship-by date first.
 
-        Groups without one come last.
+        Groups without a ship-by date come last.
         """
         ...
 
     async def dead_letter_counts(self) -> Mapping[str, int]:
-        """Give, per code, how many messages became dead letters."""
+        """Return, per code, how many messages became dead letters."""
         ...
 
     async def offset_resets(self, since: datetime, limit: int) -> Sequence[OffsetReset]:
-        """Return checkpoints that were not in their logs any more since then, newest first."""
+        """Return since then the checkpoints that were outside their logs, newest first."""
         ...
 
     async def standings(self) -> Mapping[TopicPartition, Standing]:
-        """Give where every source partition stands that was ever read."""
+        """Return the progress of every source partition that was ever read."""
         ...
 
 
-class QueryTookTooLong(Exception):  # noqa: N818 - the question was too wide, nothing is broken
-    """A question without an index ran out of its time. A narrower one may be answered."""
-
-
-class TooManyToSort(Exception):  # noqa: N818 - the question was too wide, nothing is broken
-    """There are more orders than can be sorted by what has no index."""
+class QueryTookTooLong(Exception):  # noqa: N818 - the query was too wide, nothing is broken
+    """A query without an index ran out of its time. A narrower query may succeed."""
 
 
 @dataclass(frozen=True, slots=True)
 class OrderRow:
-    """An order as one row of a list. `skus` are those of its blockers."""
+    """An order as one row of a list. `skus` are the SKUs of its blockers."""
 
     line: OrderLine
     buyer_name: str | None
@@ -190,28 +185,18 @@ class OrderRow:
         return order_key(self.line.store_id, self.line.amazon_order_id)
 
     def cursor(self, sort: OrderSort) -> Cursor:
-        """Give its place in a list sorted so."""
-        total = self.line.total
-        at: Mapping[OrderSort, datetime | Decimal | None] = {
+        """Return the place of the row in a list that is sorted so."""
+        at: Mapping[OrderSort, datetime | None] = {
             OrderSort.PURCHASED: self.line.purchase_date,
             OrderSort.RECEIVED: self.received_at,
-            OrderSort.TOTAL: None if total is None else total.amount,
             OrderSort.SHIP_BY: self.latest_ship_date,
         }
         return Cursor(at[sort], self.key)
 
 
 @dataclass(frozen=True, slots=True)
-class Ranked:
-    """Some of the orders of a sorted list, and how many it has in all."""
-
-    rows: Sequence[OrderRow]
-    count: int
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """What a search has found so far. `reached` is where it may go on; None: it has seen all."""
+class SearchedRows:
+    """Rows that match, and the place to continue the search from; None if it is complete."""
 
     rows: Sequence[OrderRow]
     reached: Cursor | None
@@ -230,7 +215,7 @@ class Hour:
 class Activity:
     """A store's last hours, oldest first, and the seconds from received to created.
 
-    The seconds are of the newest orders that were created; None where there are none.
+    The seconds are measured on the newest created orders; None if there are none.
     """
 
     hours: Sequence[Hour]
@@ -239,7 +224,7 @@ class Activity:
 
 
 class ConsoleReader(Protocol):
-    """Questions of the console.
+    """Queries of the console alone.
 
     Raises:
         StorageUnavailable: From every method: the database does not answer.
@@ -248,28 +233,12 @@ class ConsoleReader(Protocol):
     async def page(
         self, query: OrderQuery, cursor: Cursor | None, *, at: datetime, forward: bool, limit: int
     ) -> Sequence[OrderRow]:
-        """Give orders after a place (or before it), always in the query's own order.
+        """Return orders after a place (or before it), always in the query's own order.
 
         `at` is the present moment.
 
         Raises:
-            QueryTookTooLong: It has no index for what was asked, and there are too many orders.
-        """
-        ...
-
-    async def ranked(
-        self,
-        query: OrderQuery,
-        cursor: Cursor | None,
-        *,
-        forward: bool,
-        limit: int,
-        at_most: int,
-    ) -> Ranked:
-        """Give orders as `page` does, sorted by what has no index. All of them are read.
-
-        Raises:
-            TooManyToSort: More orders have its store, state and dates than that.
+            QueryTookTooLong: A condition has no index, and there are too many orders.
         """
         ...
 
@@ -283,11 +252,11 @@ class ConsoleReader(Protocol):
         limit: int,
         seconds: float,
         at_least: int = 200,
-    ) -> Found:
-        """Give orders as `page` does, where each has to be looked at to know whether it is meant.
+    ) -> SearchedRows:
+        """Return orders as `page` does, for conditions that have no index.
 
-        It ends when it has found enough; or after about so many seconds, if it has looked at so
-        many orders at least. It always gets on.
+        The search ends when enough orders match; or after about so many seconds, if it has checked
+        at least so many orders. It always makes progress.
 
         Raises:
             QueryTookTooLong: Not even a small range could be read in time.
@@ -295,41 +264,41 @@ class ConsoleReader(Protocol):
         ...
 
     async def count(self, query: OrderQuery, at_most: int) -> int | None:
-        """Give how many orders there are, counting no further than asked; None: too slow to say."""
+        """Count orders, but no further than `at_most`; None if that takes too long."""
         ...
 
     def stream(self, query: OrderQuery) -> AsyncIterator[OrderRow]:
-        """Give all orders, one after the other."""
+        """Return all matching orders, one after the other."""
         ...
 
     async def received_since(self, store_id: str | None, after: datetime, at_most: int) -> int:
-        """Give how many orders were received after a moment, counting no further than asked."""
+        """Count orders that were received after a moment, but no further than `at_most`."""
         ...
 
     async def blocked_stores(self, store_ids: Sequence[str]) -> Sequence[str]:
-        """Give those of these stores that have blocked orders, in the order given."""
+        """Return those of these stores that have blocked orders, in the given order."""
         ...
 
     async def activity(self, store_id: str | None, since: datetime, until: datetime) -> Activity:
-        """Give what happened in the hours between."""
+        """Return what happened in the hours between."""
         ...
 
     async def commerce_order(self, commerce_order_id: str) -> CommerceOrder | None:
-        """Give a Commerce order."""
+        """Return a Commerce order."""
         ...
 
     async def products(self, skus: Sequence[str]) -> Mapping[str, StockedProduct]:
-        """Give the catalog products that exist of these SKUs."""
+        """Return the catalog products that exist of these SKUs."""
         ...
 
     async def skus_like(self, text: str, limit: int) -> Sequence[str]:
-        """Give catalog SKUs that begin with a text."""
+        """Return catalog SKUs that begin with a text."""
         ...
 
     async def similar_skus(self, sku: str) -> Sequence[str]:
-        """Return catalog SKUs that differ from one by case, blanks or Unicode form alone."""
+        """Return catalog SKUs that differ only by case, blanks or Unicode form."""
         ...
 
     async def listing(self, key: str) -> Listing | None:
-        """Give what a `store/seller SKU` is matched to."""
+        """Return what a `store/seller SKU` is matched to."""
         ...

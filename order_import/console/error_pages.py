@@ -13,7 +13,7 @@ from models.errors import BrokerUnavailable, OrderImportError, TransientStorageE
 from order_import.console.limits import RequestTooLarge
 from order_import.console.rendering import RequestRefused, error_page
 from order_import.operations.replay import TopicMissing
-from storage.queries import QueryTookTooLong, TooManyToSort
+from storage.queries import QueryTookTooLong
 
 log = structlog.get_logger(__name__)
 
@@ -64,14 +64,6 @@ PROBLEMS: Sequence[tuple[type[Exception], Problem]] = (
             HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
             "This is more than is taken at once.",
             "Choose less, and do the rest after it.",
-        ),
-    ),
-    (
-        TooManyToSort,
-        Problem(
-            HTTPStatus.BAD_REQUEST,
-            "These are too many orders to sort.",
-            "Ask for less: one store, or some days.",
         ),
     ),
 )

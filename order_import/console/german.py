@@ -204,8 +204,6 @@ _PAGES: Mapping[str, str] = {
     "searched as far as {at}": "gesucht bis {at}",
     "None found as far as {at}.": "Nichts gefunden bis {at}.",
     "Continue searching": "Weitersuchen",
-    "highest total first": "höchste Summe zuerst",
-    "lowest total first": "niedrigste Summe zuerst",
     "earliest ship-by first": "eiligster Versand zuerst",
     "ship by": "Versand",
     "Choose all on this page": "Alle auf dieser Seite auswählen",

@@ -139,10 +139,6 @@ GERMAN_ERRORS: Mapping[str, str] = {
     "Secrets that others can read": "Geheimnisse, die andere lesen können",
     "This address names no place in the list.": "Diese Adresse nennt keine Stelle der Liste.",
     "Begin at its first page.": "Beginnen Sie auf ihrer ersten Seite.",
-    "These are too many orders to sort.": "Das sind zu viele Bestellungen zum Sortieren.",
-    "Ask for less: one store, or some days.": (
-        "Fragen Sie nach weniger: einem Store oder einigen Tagen."
-    ),
     "There is no such Commerce order.": "Eine solche Commerce-Bestellung gibt es nicht.",
     "There is no such dead letter.": "Eine solche Nachricht gibt es nicht.",
     "There is no such order.": "Eine solche Bestellung gibt es nicht.",
@@ -161,9 +157,8 @@ GERMAN_ERRORS: Mapping[str, str] = {
     "This takes too long. Narrow it, for example by dates.": (
         "Das dauert zu lange. Engen Sie es ein, zum Beispiel durch Daten."
     ),
-    "This can sort {n} orders at most. Narrow it, for example by dates.": (
-        "So lassen sich höchstens {n} Bestellungen sortieren. Engen Sie es ein, zum Beispiel "
-        "durch Daten."
+    "Only blocked orders can be sorted by ship-by date.": (
+        "Nur blockierte Bestellungen lassen sich nach dem spätesten Versand sortieren."
     ),
     "There is no field “{name}”. There are: {fields}": (
         "Es gibt kein Feld „{name}“. Es gibt: {fields}"

@@ -15,8 +15,6 @@ from models.amazon_order import AmazonStatus, FulfillmentChannel
 from models.order_query import Cursor, OrderQuery, OrderSort
 from models.outcome import REASON_CODES, ImportState
 
-_AMOUNT = re.compile(r"-?\d{1,24}(\.\d{1,9})?", re.ASCII)
-
 _EPOCH = datetime.fromtimestamp(0, UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 
@@ -26,8 +24,6 @@ def write_cursor(cursor: Cursor) -> str:
     at: object = cursor.at
     if isinstance(at, datetime):
         at = (at - _EPOCH) // _MILLISECOND
-    elif isinstance(at, Decimal):
-        at = f"{at:f}"
     text = json.dumps([at, cursor.key], separators=(",", ":"))
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
@@ -46,14 +42,12 @@ def read_cursor(text: str) -> Cursor | None:
         return None
 
 
-def _place_of(at: object) -> datetime | Decimal | None:
+def _place_of(at: object) -> datetime | None:
     match at:
         case None:
             return None
         case int() if not isinstance(at, bool):
             return _EPOCH + at * _MILLISECOND
-        case str() if _AMOUNT.fullmatch(at):
-            return Decimal(at)
         case _:
             raise ValueError
 
@@ -67,12 +61,8 @@ SORTS = {
     "purchased": (OrderSort.PURCHASED, False),
     "-received": (OrderSort.RECEIVED, True),
     "received": (OrderSort.RECEIVED, False),
-    "-total": (OrderSort.TOTAL, True),
-    "total": (OrderSort.TOTAL, False),
     "ship-by": (OrderSort.SHIP_BY, False),
 }
-SORTABLE = 1_000
-"""How many orders may be sorted by what has no index: the database reads all of them."""
 _WORD = re.compile(r'(?:([a-z]+):)?(?:"([^"]*)"|(\S+))')
 _BUYER = re.compile(r'buyer:(?:"[^"]*"|\S+)')
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
@@ -154,8 +144,16 @@ def read_filter(asked: Mapping[str, str], *, may_see_buyers: bool = True) -> Ord
         errors["buyer" if values["buyer"] else "q"] = ("Only operators search by buyer.", {})
     if asked.get("product") == "-":
         fields["product"] = ""
-    query = OrderQuery(**({} if errors else fields))
+    query = OrderQuery(**fields)
+    errors |= _errors_of_sort(query)
+    query = OrderQuery() if errors else query
     return OrderFilter(search, values, query, errors)
+
+
+def _errors_of_sort(query: OrderQuery) -> dict[str, tuple[str, Mapping[str, str]]]:
+    if query.has_index_for_its_sort:
+        return {}
+    return {"sort": ("Only blocked orders can be sorted by ship-by date.", {})}
 
 
 def _one_of(field: str, kind: type[E]) -> Any:

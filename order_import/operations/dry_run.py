@@ -22,7 +22,7 @@ from models.replay import (
 from models.topics import TopicName
 from order_import.operations.assumptions import Assumptions, BadAssumption
 from order_import.operations.replay import Summary
-from storage.port import Facts, Storage, View
+from storage.port import Facts, Snapshot, Storage
 
 CHUNK = 500
 """How many orders are in memory at a time. Of all others, only the key is."""
@@ -37,10 +37,10 @@ async def select_keys(storage: Storage, selection: Selection) -> list[str]:
         StorageUnavailable: The database does not answer.
     """
 
-    async def work(view: View) -> list[str]:
+    async def work(view: Snapshot) -> list[str]:
         return await _select_keys(view, selection, await view.stores())
 
-    return await storage.look(work)
+    return await storage.snapshot(work)
 
 
 async def dry_run(
@@ -64,17 +64,17 @@ async def dry_run(
         BadAssumption: An assumption is about an unknown store.
     """
 
-    async def work(view: View) -> Summary:
+    async def work(view: Snapshot) -> Summary:
         summary = Summary()
         async for answer in _answers(view, selection, at, assumed or Assumptions()):
             summary.add(answer)
             report(answer)
         return summary
 
-    return await storage.look(work)
+    return await storage.snapshot(work)
 
 
-async def _select_keys(view: View, selection: Selection, stores: Mapping[str, Store]) -> list[str]:
+async def _select_keys(view: Snapshot, selection: Selection, stores: Mapping[str, Store]) -> list[str]:
     allowing = tuple(
         store_id for store_id, store in stores.items() if store.import_non_amazon_orders
     )
@@ -98,7 +98,7 @@ async def _select_keys(view: View, selection: Selection, stores: Mapping[str, St
 
 
 async def _answers(
-    view: View, selection: Selection, at: datetime, assumed: Assumptions
+    view: Snapshot, selection: Selection, at: datetime, assumed: Assumptions
 ) -> AsyncIterator[ReplayAnswer]:
     facts = HypotheticalFacts(view, assumed, at)
     keys = await _select_keys(view, selection, await facts.stores())
@@ -121,7 +121,7 @@ async def _answers(
 class HypotheticalFacts(Facts):
     """Stores and catalog as assumed, for a unit of work that is never stored."""
 
-    def __init__(self, view: View, assumed: Assumptions, at: datetime) -> None:
+    def __init__(self, view: Snapshot, assumed: Assumptions, at: datetime) -> None:
         self._view = view
         self._assumed = assumed
         self._at = at

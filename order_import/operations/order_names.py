@@ -31,7 +31,7 @@ async def resolve_orders(
     """
     unique = list(dict.fromkeys(names))
     order_ids = {name for name in unique if "/" not in name}
-    orders = await storage.look(lambda view: view.orders_of(order_ids))
+    orders = await storage.snapshot(lambda view: view.orders_of(order_ids))
     keys: dict[str, None] = {}
     for name in unique:
         if name in order_ids and name not in orders:

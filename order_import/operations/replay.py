@@ -27,7 +27,7 @@ from models.topics import TopicName
 from order_import.bootstrap import broker_errors, new_producer
 from order_import.operations.install import topic_exists
 from order_import.settings import Settings
-from storage.port import Storage, Transaction, View
+from storage.port import Snapshot, Storage, Transaction
 from streams.messages import encode
 
 FIRST = 20
@@ -231,7 +231,7 @@ async def find_replay(storage: Storage, replay_id: str) -> Replay | None:
     Raises:
         StorageUnavailable: The database does not answer.
     """
-    return await storage.look(lambda view: view.replay(replay_id))
+    return await storage.snapshot(lambda view: view.replay(replay_id))
 
 
 async def newest_replays(storage: Storage, limit: int) -> Sequence[Replay]:
@@ -240,7 +240,7 @@ async def newest_replays(storage: Storage, limit: int) -> Sequence[Replay]:
     Raises:
         StorageUnavailable: The database does not answer.
     """
-    return await storage.look(lambda view: view.replays(running=False, limit=limit))
+    return await storage.snapshot(lambda view: view.replays(running=False, limit=limit))
 
 
 async def follow(storage: Storage, replay_id: str) -> AsyncGenerator[Replay, None]:
@@ -266,7 +266,7 @@ async def sum_up(storage: Storage, replay_id: str) -> Summary:
         StorageUnavailable: The database does not answer.
     """
 
-    async def work(view: View) -> Summary:
+    async def work(view: Snapshot) -> Summary:
         summary = Summary()
         after: RecordedAnswer | None = None
         while answers := await view.answers(replay_id, after, _ANSWERS_AT_ONCE):
@@ -275,7 +275,7 @@ async def sum_up(storage: Storage, replay_id: str) -> Summary:
             after = answers[-1]
         return summary
 
-    return await storage.look(work)
+    return await storage.snapshot(work)
 
 
 async def _write(storage: Storage, replay: Replay, changes: ChangeSet) -> None:

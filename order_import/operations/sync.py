@@ -13,7 +13,7 @@ from models.outcome import ImportState
 from models.replay import Selection
 from order_import.operations.dry_run import CHUNK
 from order_import.operations.replay import Send, Summary
-from storage.port import Storage, View
+from storage.port import Snapshot, Storage
 
 _POLL_SECONDS = 0.05
 
@@ -37,17 +37,17 @@ async def sync_now(storage: Storage, send: Send, store_id: str | None, at: datet
         StorageUnavailable: The database does not answer.
     """
     selection = Selection(store_id=store_id, state=ImportState.BLOCKED)
-    blocked = await storage.look(lambda view: view.select_orders(selection))
+    blocked = await storage.snapshot(lambda view: view.select_orders(selection))
     await ask_for_sync(send, store_id, at)
     while True:
         with suppress(TransientStorageError):
-            synced_at = await storage.look(lambda view: view.synced(store_id))
+            synced_at = await storage.snapshot(lambda view: view.synced(store_id))
             if synced_at is not None and synced_at >= at:
-                return await storage.look(lambda view: _sum_up(view, blocked))
+                return await storage.snapshot(lambda view: _sum_up(view, blocked))
         await asyncio.sleep(_POLL_SECONDS)
 
 
-async def _sum_up(view: View, keys: Sequence[str]) -> Summary:
+async def _sum_up(view: Snapshot, keys: Sequence[str]) -> Summary:
     summary = Summary()
     for start in range(0, len(keys), CHUNK):
         part = keys[start : start + CHUNK]

@@ -1,1 +1,1 @@
-"""TODO."""
+"""Values of the models to BSON documents and back, by collection."""

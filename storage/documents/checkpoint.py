@@ -1,4 +1,4 @@
-"""Documents of checkpoints, events, dead letters and resets; references to what is to go out."""
+"""Documents of checkpoints, outbox references, events, dead letters and offset resets."""
 
 from bson.binary import Binary
 
@@ -13,12 +13,12 @@ from storage.documents.values import Document, present
 
 
 def checkpoint_id(source: TopicPartition) -> str:
-    """Give `topic:partition`."""
+    """Return `topic:partition`."""
     return f"{source.topic}:{source.partition}"
 
 
 def reference_to_document(outgoing: Outgoing) -> Document:
-    """Give what it takes to find an outgoing message again after a crash."""
+    """Return the outbox entry by which an outgoing message is found after a crash."""
     match outgoing:
         case Event():
             return {"event": outgoing.event_id}
@@ -29,14 +29,16 @@ def reference_to_document(outgoing: Outgoing) -> Document:
 
 
 def ids_of_event(key: str, sequence: int) -> list[str]:
-    """Give the ids that the event of this place in an order's sequence can have."""
+    """Return the ids that the event at this place in an order's sequence can have."""
     return [
-        keys.event_id(key, of.__name__, place) for of in EVENT_TYPES for place in (None, sequence)
+        keys.event_id(key, event_type.__name__, place)
+        for event_type in EVENT_TYPES
+        for place in (None, sequence)
     ]
 
 
 def event_to_document(event: Event) -> Document:
-    """Give an event as it is kept: the body is the very text that is published."""
+    """Return an event's document: the body is the exact text that is published."""
     return {
         "_id": event.event_id,
         "event_type": event.event_type,
@@ -50,7 +52,7 @@ def event_to_document(event: Event) -> Document:
 
 
 def event_from_document(document: Document) -> Event:
-    """Give a kept event."""
+    """Return a stored event."""
     return Event(
         event_id=document["_id"],
         event_type=document["event_type"],
@@ -64,7 +66,7 @@ def event_from_document(document: Document) -> Event:
 
 
 def dead_letter_to_document(dead_letter: DeadLetter) -> Document:
-    """Give a dead letter, its bytes unchanged."""
+    """Return a dead letter's document, with the message's bytes unchanged."""
     return {
         "_id": dead_letter.dead_letter_id,
         "topic": dead_letter.topic,
@@ -88,7 +90,7 @@ def dead_letter_to_document(dead_letter: DeadLetter) -> Document:
 
 
 def offset_reset_to_document(reset: OffsetReset) -> Document:
-    """Give an offset reset; the same one, noted again, is the same document."""
+    """Return an offset reset's document; the same reset always has the same id."""
     source = reset.source
     return {
         "_id": f"{checkpoint_id(source)}:{reset.expected}:{reset.found}",
@@ -101,19 +103,19 @@ def offset_reset_to_document(reset: OffsetReset) -> Document:
 
 
 def offset_reset_from_document(document: Document) -> OffsetReset:
-    """Give a kept offset reset."""
+    """Return a stored offset reset."""
     source = TopicPartition(document["topic"], document["partition"])
     return OffsetReset(source, document["expected"], document["found"], document["at"])
 
 
 def headers_from_document(document: Document) -> tuple[Header, ...]:
-    """Give the headers of a kept dead letter."""
-    kept = document["headers"]
-    return tuple((name, None if value is None else bytes(value)) for name, value in kept)
+    """Return the headers of a stored dead letter."""
+    headers = document["headers"]
+    return tuple((name, None if value is None else bytes(value)) for name, value in headers)
 
 
 def dead_letter_from_document(document: Document) -> DeadLetter:
-    """Give a kept dead letter."""
+    """Return a stored dead letter."""
     return DeadLetter(
         topic=document["topic"],
         partition=document["partition"],

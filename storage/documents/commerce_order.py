@@ -8,7 +8,7 @@ from storage.documents.values import Document, money_from_document, money_to_doc
 
 
 def commerce_order_to_document(order: CommerceOrder) -> Document:
-    """Give a whole document."""
+    """Return the whole document of a new Commerce order."""
     return present(
         _id=order.commerce_order_id,
         order_number=order.order_number,
@@ -22,7 +22,7 @@ def commerce_order_to_document(order: CommerceOrder) -> Document:
 
 
 def commerce_progress_to_document(order: CommerceOrder) -> Document:
-    """Give the fields that change after creation."""
+    """Return the fields that change after creation."""
     document = present(total=money_to_document(order.total), grown_at=order.grown_at)
     return document | {
         "status": order.status,
@@ -39,7 +39,7 @@ def commerce_progress_to_document(order: CommerceOrder) -> Document:
 
 
 def commerce_order_from_document(document: Document) -> CommerceOrder:
-    """Give the Commerce order a document holds."""
+    """Return a stored Commerce order."""
     return CommerceOrder(
         commerce_order_id=document["_id"],
         order_number=document["order_number"],

@@ -1,6 +1,6 @@
-"""`amazon_orders` documents: from an order's record to BSON and back, and its history."""
+"""`amazon_orders` documents: an order's record and its history to BSON and back, and its line."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -43,20 +43,27 @@ _ENUMS = {
     "sales_channel": SalesChannel,
 }
 _PLAIN = (
-    *(*_ENUMS, "seller_id", "marketplace_id", "purchase_date", "last_update_date"),
-    *("latest_ship_date", "items_expected", "buyer_requested_cancel", "shipping_service"),
+    *_ENUMS,
+    "seller_id",
+    "marketplace_id",
+    "purchase_date",
+    "last_update_date",
+    "latest_ship_date",
+    "items_expected",
+    "buyer_requested_cancel",
+    "shipping_service",
     "programs",
 )
 """Fields of an order that are stored as they are."""
-_UNTOLD: Document = dict(AmazonOrder.model_construct(amazon_order_id=""))
-_UNTOLD_ITEM: Document = dict(OrderItem.model_construct(order_item_id="", quantity=0))
-"""All fields, as they are where nothing is stored of them."""
+_EMPTY_ORDER: Document = dict(AmazonOrder.model_construct(amazon_order_id=""))
+_EMPTY_ITEM: Document = dict(OrderItem.model_construct(order_item_id="", quantity=0))
+"""All fields with the values that they have if none is stored."""
 
 
 def order_to_document(record: OrderRecord, *, is_new: bool) -> Document:
-    """Give all fields of a record but `history`, and `_id` where it is not new.
+    """Return all fields of a record without `history`, and without `_id` unless it is new.
 
-    Absent fields of an older state stay.
+    An update with them keeps stored fields that are absent now.
     """
     order = record.order
     document = present(**{name: getattr(order, name) for name in _PLAIN})
@@ -79,7 +86,7 @@ def order_to_document(record: OrderRecord, *, is_new: bool) -> Document:
 
 
 def outcome_to_document(record: OrderRecord) -> Document:
-    """Give the fields that a judgment changes."""
+    """Return the fields that a change of the outcome changes."""
     outcome = record.outcome
     imported: Document = {
         "state": outcome.state,
@@ -108,7 +115,7 @@ def outcome_to_document(record: OrderRecord) -> Document:
 
 
 def order_from_document(document: Document) -> OrderRecord:
-    """Give the record a document holds. It was checked when it was stored."""
+    """Return a stored record, without validation: it was validated before it was stored."""
     imported = document["import"]
     return OrderRecord(
         store_id=document["store_id"],
@@ -154,7 +161,7 @@ def _outcome_from_document(imported: Document) -> Outcome:
 
 
 def blocker_from_document(document: Document) -> Blocker:
-    """Give a stored blocker."""
+    """Return a stored blocker."""
     return Blocker.model_construct(
         **{
             **document,
@@ -175,27 +182,27 @@ def item_to_document(item: OrderItem) -> Document:
 
 
 def item_from_document(document: Document) -> OrderItem:
-    """Give a stored line of an order."""
+    """Return a stored line of an order."""
     money = {name: money_from_document(document.get(name)) for name in ("price", "tax")}
-    return OrderItem.model_construct(**(_UNTOLD_ITEM | document | money))
+    return OrderItem.model_construct(**(_EMPTY_ITEM | document | money))
 
 
 def _amazon_order_from_document(document: Document) -> AmazonOrder:
-    told = _UNTOLD | document
-    for name, kind in _ENUMS.items():
-        if told[name] is not None:
-            told[name] = kind(told[name])
-    buyer, ship_to = told["buyer"], told["ship_to"]
-    told |= {
-        "total": money_from_document(told["total"]),
+    fields = _EMPTY_ORDER | document
+    for name, enum in _ENUMS.items():
+        if fields[name] is not None:
+            fields[name] = enum(fields[name])
+    buyer, ship_to = fields["buyer"], fields["ship_to"]
+    fields |= {
+        "total": money_from_document(fields["total"]),
         "buyer": None if buyer is None else Buyer(**buyer),
         "ship_to": None if ship_to is None else Address(**ship_to),
-        "items": tuple([item_from_document(item) for item in told["items"]]),
-        "programs": tuple(told["programs"]),
-        "packages": tuple(Package(**package) for package in told["packages"]),
-        "clocks": _clocks_from_document(told["clocks"]),
+        "items": tuple([item_from_document(item) for item in fields["items"]]),
+        "programs": tuple(fields["programs"]),
+        "packages": tuple(Package(**package) for package in fields["packages"]),
+        "clocks": _clocks_from_document(fields["clocks"]),
     }
-    return AmazonOrder.model_construct(**told)
+    return AmazonOrder.model_construct(**fields)
 
 
 def _clocks_to_document(clocks: Clocks) -> Document:
@@ -225,15 +232,17 @@ def _clocks_to_document(clocks: Clocks) -> Document:
 def _clocks_from_document(document: Document) -> Clocks:
     request = document.get("cancel_request")
     return Clocks(
-        fields={name: one["at"] for one in document.get("fields", ()) for name in one["names"]},
+        fields={
+            name: group["at"] for group in document.get("fields", ()) for name in group["names"]
+        },
         lines={
-            one["order_item_id"]: LineClock(
-                one["quantity_at"],
-                one["request_at"],
-                one["details_at"],
-                Completeness[one["completeness"].upper()],
+            line["order_item_id"]: LineClock(
+                line["quantity_at"],
+                line["request_at"],
+                line["details_at"],
+                Completeness[line["completeness"].upper()],
             )
-            for one in document.get("lines", ())
+            for line in document.get("lines", ())
         },
         listed_at=document.get("listed_at"),
         cancel_request=None if request is None else CancelRequest(**request),
@@ -241,7 +250,7 @@ def _clocks_from_document(document: Document) -> Clocks:
 
 
 def history_entry_to_document(entry: HistoryEntry) -> Document:
-    """Give one entry of a history."""
+    """Return the document of a history entry."""
     return present(
         at=entry.at,
         cause=cause_to_document(entry.cause),
@@ -253,13 +262,13 @@ def history_entry_to_document(entry: HistoryEntry) -> Document:
 
 
 def history_entry_from_document(document: Document) -> HistoryEntry:
-    """Give one entry of a history back."""
+    """Return a stored history entry."""
     lists = {name: tuple(document.get(name, ())) for name in ("reasons", "events")}
     return HistoryEntry(**(document | {"cause": cause_from_document(document["cause"])} | lists))
 
 
 def cause_to_document(cause: MessageRef) -> Document:
-    """Give a cause as it is stored."""
+    """Return a message reference as it is stored."""
     return present(
         topic=cause.topic,
         partition=cause.partition,
@@ -269,30 +278,30 @@ def cause_to_document(cause: MessageRef) -> Document:
 
 
 def cause_from_document(document: Document) -> MessageRef:
-    """Give a stored cause."""
+    """Return a stored message reference."""
     return MessageRef(**document)
 
 
 FIELDS = dict.fromkeys(
     (
-        *("store_id", "amazon_order_id", "purchase_date", "status", "fulfillment_channel", "total"),
-        *("import.state", "import.reasons", "import.missing", "import.commerce_order_id"),
+        "store_id",
+        "amazon_order_id",
+        "purchase_date",
+        "status",
+        "fulfillment_channel",
+        "total",
+        "import.state",
+        "import.reasons",
+        "import.missing",
+        "import.commerce_order_id",
     ),
     1,
 )
-"""What is read of an order for its line."""
+"""The fields of an order that its line needs."""
 
 
-async def commerce_of(database: Any, found: Sequence[Document]) -> Mapping[str, Document]:
-    """Fetch what the lines of these orders tell of their Commerce orders, by their ids."""
-    ids = [one for document in found if (one := document["import"].get("commerce_order_id"))]
-    fields = {"order_number": 1, "status": 1}
-    asked = database.commerce_orders.find({"_id": {"$in": ids}}, fields) if ids else None
-    return {} if asked is None else {one["_id"]: one for one in await asked.to_list(None)}
-
-
-def line_out(document: Document, commerce_orders: Mapping[str, Document]) -> OrderLine:
-    """Give an order's line; its Commerce order is found by its id."""
+def line_from_document(document: Document, commerce_orders: Mapping[str, Document]) -> OrderLine:
+    """Return an order's line, with its Commerce order from `commerce_orders` by id."""
     get = document.get
     imported = document["import"]
     commerce_id = imported.get("commerce_order_id")
@@ -300,7 +309,8 @@ def line_out(document: Document, commerce_orders: Mapping[str, Document]) -> Ord
     codes = [
         reason if isinstance(reason, str) else reason["code"] for reason in imported["reasons"]
     ]
-    status, channel, moved = get("status"), get("fulfillment_channel"), commerce.get("status")
+    status, channel = get("status"), get("fulfillment_channel")
+    commerce_status = commerce.get("status")
     return OrderLine(
         store_id=document["store_id"],
         amazon_order_id=document["amazon_order_id"],
@@ -312,6 +322,6 @@ def line_out(document: Document, commerce_orders: Mapping[str, Document]) -> Ord
         reasons=tuple(dict.fromkeys(codes)),
         commerce_order_id=commerce_id,
         order_number=commerce.get("order_number"),
-        commerce_status=None if moved is None else CommerceStatus(moved),
+        commerce_status=None if commerce_status is None else CommerceStatus(commerce_status),
         missing=tuple(MissingDetail(detail) for detail in imported.get("missing", ())),
     )

@@ -22,13 +22,13 @@ LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 def replay_to_document(replay: Replay) -> Document:
-    """Give the fields of a replay but its `_id`."""
+    """Return the fields of a replay without `_id`."""
     fields = {name: getattr(replay, name) for name in _REPLAY_FIELDS}
     return fields | {"state": replay.state, "filter": dict(replay.asked)}
 
 
 def replay_from_document(document: Document) -> Replay:
-    """Give the replay a document holds."""
+    """Return a stored replay."""
     return Replay(
         replay_id=document["_id"],
         state=ReplayState(document["state"]),
@@ -38,23 +38,30 @@ def replay_from_document(document: Document) -> Replay:
 
 
 _REPLAY_FIELDS = (
-    *("who", "reason_text", "selected", "started_at", "moved_at"),
-    *("step", "done", "finished_at", "results"),
+    "who",
+    "reason_text",
+    "selected",
+    "started_at",
+    "moved_at",
+    "step",
+    "done",
+    "finished_at",
+    "results",
 )
 
 
 def replay_part_to_document(part: ReplayPart) -> Document:
-    """Return the document of the orders of one step."""
+    """Return the document with the orders of one step."""
     return {"_id": part.part_id, "keys": list(part.keys)}
 
 
 def sync_id(scope: str) -> str:
-    """Return the id in `timers` of the last sync of a store or of all."""
+    """Return the id in `timers` of the last sync of a store, or of all stores."""
     return f"synced:{scope}"
 
 
 def answer_to_document(recorded: RecordedAnswer) -> Document:
-    """Give the fields of an answer but its `_id`."""
+    """Return the fields of an answer without `_id`."""
     answer = recorded.answer
     return {
         "replay_id": recorded.replay_id,
@@ -67,7 +74,7 @@ def answer_to_document(recorded: RecordedAnswer) -> Document:
 
 
 def answer_from_document(document: Document) -> RecordedAnswer:
-    """Give a recorded answer."""
+    """Return a stored answer."""
     answer = ReplayAnswer(
         key=document["key"],
         result=ReplayResult(document["result"]),
@@ -77,35 +84,38 @@ def answer_from_document(document: Document) -> RecordedAnswer:
     return RecordedAnswer(document["replay_id"], answer, document["at"])
 
 
-def query_of(wanted: Selection) -> Document:
-    """Give the query for a selection, but for its keys. It begins with an index by state."""
+def selection_to_query(selection: Selection) -> Document:
+    """Return the query for a selection, without its keys. It begins with an index by state."""
     query: Document = {}
-    if wanted.store_id is not None:
-        query["store_id"] = wanted.store_id
-    dates = present(**{"$gte": wanted.since, "$lte": wanted.until})
+    if selection.store_id is not None:
+        query["store_id"] = selection.store_id
+    dates = present(**{"$gte": selection.since, "$lte": selection.until})
     if dates:
         query["purchase_date"] = dates
-    if wanted.sku is not None or wanted.reason in set(BlockerCode):
+    if selection.sku is not None or selection.reason in set(BlockerCode):
         query["import.state"] = ImportState.BLOCKED
-        query["$or"] = [{"import.reasons": {"$elemMatch": one}} for one in _blockers_of(wanted)]
-    elif wanted.reason is not None:
-        query["import.state"] = {"$in": states_with(wanted.reason)}
-        query["import.reasons"] = wanted.reason
-    elif wanted.state is not None:
-        query["import.state"] = wanted.state
-    elif wanted.keys is None:
+        query["$or"] = [
+            {"import.reasons": {"$elemMatch": blocker}}
+            for blocker in _blocker_conditions(selection)
+        ]
+    elif selection.reason is not None:
+        query["import.state"] = {"$in": states_with(selection.reason)}
+        query["import.reasons"] = selection.reason
+    elif selection.state is not None:
+        query["import.state"] = selection.state
+    elif selection.keys is None:
         skipped = {"import.state": ImportState.SKIPPED}
         disabled = {"import.reasons": SkipReason.IMPORT_DISABLED}
         query["$or"] = [{"import.state": ImportState.BLOCKED}, skipped | disabled]
-        if wanted.non_amazon_stores:
+        if selection.non_amazon_stores:
             not_sold = {"import.reasons": SkipReason.NOT_SOLD_ON_AMAZON}
-            of_stores = {"store_id": {"$in": list(wanted.non_amazon_stores)}}
+            of_stores = {"store_id": {"$in": list(selection.non_amazon_stores)}}
             query["$or"].append(skipped | not_sold | of_stores)
     return query
 
 
-def _blockers_of(wanted: Selection) -> list[Document]:
-    code: Document = present(code=wanted.reason)
-    if wanted.sku is None:
+def _blocker_conditions(selection: Selection) -> list[Document]:
+    code: Document = present(code=selection.reason)
+    if selection.sku is None:
         return [code]
-    return [code | {name: wanted.sku} for name in ("sku", "seller_sku")]
+    return [code | {name: selection.sku} for name in ("sku", "seller_sku")]

@@ -1,1 +1,1 @@
-"""TODO."""
+"""The storage port, and the readers for people, on MongoDB."""

@@ -1,7 +1,6 @@
-"""The writes of one batch, over all collections, for one round trip."""
+"""The writes of one transaction as one bulk write over all collections: one round trip."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 from pymongo import DeleteOne, InsertOne, UpdateOne
 
@@ -36,12 +35,11 @@ from storage.documents.replay import (
     sync_id,
 )
 from storage.documents.values import Document, present
+from storage.mongo.errors import Operation
 from storage.port import DEFAULT_STOCK
 
 HISTORY_LENGTH = 200
-"""How many entries of an order's history are kept; the oldest go first."""
-
-Operation = InsertOne[Document] | UpdateOne | DeleteOne
+"""How many entries of an order's history are stored; the oldest are dropped first."""
 
 
 class _Batch:
@@ -54,14 +52,16 @@ class _Batch:
     def insert(self, collection: str, document: Document) -> None:
         self.writes.append(InsertOne(document, namespace=f"{self._database}.{collection}"))
 
-    def update(self, collection: str, key: Any, update: Document, *, upsert: bool = False) -> None:
+    def update(
+        self, collection: str, key: str | Document, update: Document, *, upsert: bool = False
+    ) -> None:
         """Update one document, by its `_id` or by a filter."""
-        found = key if isinstance(key, dict) else {"_id": key}
+        query = key if isinstance(key, dict) else {"_id": key}
         namespace = f"{self._database}.{collection}"
-        self.writes.append(UpdateOne(found, update, upsert=upsert, namespace=namespace))
+        self.writes.append(UpdateOne(query, update, upsert=upsert, namespace=namespace))
 
     def put(self, collection: str, key: str, fields: Document) -> None:
-        """Set fields of a document that may not be there yet."""
+        """Set fields of a document, and create it if it does not exist."""
         self.update(collection, key, {"$set": fields}, upsert=True)
 
     def delete(self, collection: str, key: str) -> None:
@@ -74,10 +74,10 @@ def operations(
     database: str,
     histories: Mapping[str, list[Document]],
 ) -> list[Operation]:
-    """Give the writes of a batch. They touch different documents: their order does not matter.
+    """Return the writes of a transaction. Each is for another document: order does not matter.
 
-    The checkpoints come first, so that who has lost one is told so. `histories` are the stored
-    histories of new orders that were known under another store, by key.
+    The checkpoints come first, so that a fenced worker fails on them. `histories` are the stored
+    histories of orders that move from another store, by key.
     """
     batch = _Batch(database)
     for before, after in moves:
@@ -94,7 +94,7 @@ def operations(
     for reset in map(offset_reset_to_document, changes.offset_resets):
         batch.put("offset_resets", reset["_id"], reset)
     for dead_letter in changes.dead_letters:
-        # Not inserted: a topic made anew counts its offsets from 0 again.
+        # Not an insert: a recreated topic counts its offsets from 0 again.
         batch.put("dead_letters", dead_letter.dead_letter_id, dead_letter_to_document(dead_letter))
     for dead_letter_id in changes.claimed:
         claimed = {"$unset": {"details_of": ""}, "$set": {"claimed": True}}
@@ -107,8 +107,12 @@ def operations(
 
 
 def _move(batch: _Batch, before: Checkpoint, after: Checkpoint) -> None:
-    # An upsert that finds another checkpoint than expected collides with that one's `_id`.
-    stands = {"_id": checkpoint_id(before.source), "epoch": before.epoch, "version": before.version}
+    # If the stored checkpoint is another one than expected, the upsert collides with its `_id`.
+    expected = {
+        "_id": checkpoint_id(before.source),
+        "epoch": before.epoch,
+        "version": before.version,
+    }
     moved = {
         "committed_offset": after.committed_offset,
         "version": after.version,
@@ -117,15 +121,15 @@ def _move(batch: _Batch, before: Checkpoint, after: Checkpoint) -> None:
         "outbox": [reference_to_document(outgoing) for outgoing in after.outbox],
         **present(topic_id=after.topic_id),
     }
-    batch.update("checkpoints", stands, {"$set": moved}, upsert=True)
+    batch.update("checkpoints", expected, {"$set": moved}, upsert=True)
 
 
-def _write_order(batch: _Batch, change: OrderWrite, story_before: list[Document]) -> None:
+def _write_order(batch: _Batch, change: OrderWrite, earlier: list[Document]) -> None:
     record = change.record
     history = [history_entry_to_document(entry) for entry in change.history]
     if change.is_new:
         document = order_to_document(record, is_new=True)
-        document["history"] = [*story_before, *history][-HISTORY_LENGTH:]
+        document["history"] = [*earlier, *history][-HISTORY_LENGTH:]
         batch.insert("amazon_orders", document)
         return
     fields = (
@@ -138,15 +142,15 @@ def _write_order(batch: _Batch, change: OrderWrite, story_before: list[Document]
 def _write_facts(batch: _Batch, changes: ChangeSet) -> None:
     for store in changes.stores:
         batch.put("stores", store.store_id, store_to_document(store))
-    told: dict[str, Document] = {
+    updates: dict[str, Document] = {
         product.sku: {"$set": product_to_document(product)} for product in changes.products
     }
     for sku in changes.deleted_products:
-        told.setdefault(sku, {}).setdefault("$set", {})["deleted"] = True
+        updates.setdefault(sku, {}).setdefault("$set", {})["deleted"] = True
     for sku, units in changes.reserved.items():
         if units:
-            told.setdefault(sku, {})["$inc"] = {"reserved": units}
-    for sku, update in told.items():
+            updates.setdefault(sku, {})["$inc"] = {"reserved": units}
+    for sku, update in updates.items():
         batch.update("products", sku, update, upsert="as_of" in update.get("$set", {}))
     for listing in changes.listings:
         key = listing_key(listing.store_id, listing.seller_sku)
@@ -158,10 +162,10 @@ def _write_facts(batch: _Batch, changes: ChangeSet) -> None:
 def _write_replays(batch: _Batch, changes: ChangeSet) -> None:
     for replay in changes.replays:
         batch.put("replays", replay.replay_id, replay_to_document(replay))
-    for told in changes.answers:
-        # A step that is taken twice finds its orders created: the first answer is the true one.
-        answer = {"$setOnInsert": answer_to_document(told)}
-        batch.update("replay_results", told.result_id, answer, upsert=True)
+    for recorded in changes.answers:
+        # A step that runs twice finds its orders created already: keep the first answer.
+        answer = {"$setOnInsert": answer_to_document(recorded)}
+        batch.update("replay_results", recorded.result_id, answer, upsert=True)
     for part in changes.replay_parts:
         batch.insert("replay_parts", replay_part_to_document(part))
     for scope, at in changes.synced.items():

@@ -1,7 +1,6 @@
-"""Checkpoints on MongoDB: where partitions stand, who owns them, and what is to go out."""
+"""Checkpoints on MongoDB: each partition's offset, owner and outbox."""
 
 from collections.abc import Collection, Sequence
-from typing import Any
 
 from models.checkpoint import Checkpoint, Outgoing
 from models.commands import COMMAND
@@ -15,8 +14,8 @@ from storage.documents.checkpoint import (
     reference_to_document,
 )
 from storage.documents.values import Document
-from storage.mongo.driver import settled
-from storage.mongo.errors import translated
+from storage.mongo.driver import Client, ClientSession, Database, maybe_await
+from storage.mongo.errors import translate_errors
 
 _BEGINNING: Document = {
     "committed_offset": 0,
@@ -31,38 +30,38 @@ _FIELDS = ("committed_offset", "epoch", "version", "part", "part_refused")
 class MongoCheckpoints:
     """See `storage.port.Storage` for what each method promises."""
 
-    def __init__(self, client: Any, database: Any) -> None:
+    def __init__(self, client: Client, database: Database) -> None:
         self._client = client
         self._database = database
-        self._sessions: dict[TopicPartition, Any] = {}
-        self._former_sessions: list[Any] = []
+        self._sessions: dict[TopicPartition, ClientSession] = {}
+        self._former_sessions: list[Document] = []
 
     async def checkpoint(self, source: TopicPartition) -> Checkpoint:
         """See the port."""
-        with translated():
+        with translate_errors():
             document = await self._database.checkpoints.find_one({"_id": checkpoint_id(source)})
             if document is None:
                 return Checkpoint(source, 0)
             outbox = await self._outbox(document["outbox"])
-            told = {name: document[name] for name in _FIELDS}
-            return Checkpoint(source, outbox=outbox, topic_id=document.get("topic_id"), **told)
+            fields = {name: document[name] for name in _FIELDS}
+            return Checkpoint(source, outbox=outbox, topic_id=document.get("topic_id"), **fields)
 
     async def claim(self, sources: Sequence[TopicPartition]) -> Sequence[Checkpoint]:
         """See the port."""
         checkpoints = self._database.checkpoints
         ids = [checkpoint_id(source) for source in sources]
-        with translated():
-            # Never one that was used before: a next owner may end it while it waits for its lock.
-            session = await settled(self._client.start_session())
-            # First of all: what a former owner left open may have these very documents in it.
-            known = await checkpoints.find({"_id": {"$in": ids}}, {"session": 1}).to_list(None)
-            left = [one["session"] for one in known if one.get("session") is not None]
-            if left:
-                self._former_sessions.extend(left)
+        with translate_errors():
+            # Always a new session: the next owner can end a used one that waits for its lock.
+            session = await maybe_await(self._client.start_session())
+            # First of all: a transaction that a former owner left open can block these documents.
+            stored = await checkpoints.find({"_id": {"$in": ids}}, {"session": 1}).to_list(None)
+            former = [document["session"] for document in stored if document.get("session")]
+            if former:
+                self._former_sessions.extend(former)
                 await self._end_former_owners()
-            for one in ids:
+            for checkpoint in ids:
                 await checkpoints.update_one(
-                    {"_id": one},
+                    {"_id": checkpoint},
                     {
                         "$set": {"session": session.session_id},
                         "$inc": {"epoch": 1},
@@ -74,17 +73,17 @@ class MongoCheckpoints:
         return [await self.checkpoint(source) for source in sources]
 
     async def _end_former_owners(self) -> None:
-        """End what former owners have open.
+        """End the open transactions of former owners.
 
-        Also what one of them began late, after it had lost its partition and before it died.
+        That includes one that a former owner began after it had lost its partition.
         """
         if self._former_sessions:
             await self._database.command({"killSessions": self._former_sessions})
 
     async def trim_outbox(self, checkpoint: Checkpoint, rest: Sequence[Outgoing] = ()) -> None:
         """See the port."""
-        with translated():
-            marked = await self._database.checkpoints.update_one(
+        with translate_errors():
+            result = await self._database.checkpoints.update_one(
                 {
                     "_id": checkpoint_id(checkpoint.source),
                     "epoch": checkpoint.epoch,
@@ -92,7 +91,7 @@ class MongoCheckpoints:
                 },
                 {"$set": {"outbox": [reference_to_document(outgoing) for outgoing in rest]}},
             )
-        if not marked.matched_count:
+        if not result.matched_count:
             stored = await self.checkpoint(checkpoint.source)
             if stored.epoch != checkpoint.epoch:
                 raise Fenced(f"{checkpoint.source} has another owner")
@@ -104,20 +103,20 @@ class MongoCheckpoints:
         ids = {event_id for event in events for event_id in ids_of_event(*event)}
         others = {"$nin": [checkpoint_id(source) for source in but]}
         query = {"_id": others, "outbox.event": {"$in": list(ids)}}
-        with translated():
+        with translate_errors():
             checkpoints = self._database.checkpoints.find(query, {"outbox.event": 1})
-            told = {
+            pending = {
                 reference.get("event")
                 for checkpoint in await checkpoints.to_list(None)
                 for reference in checkpoint["outbox"]
             }
-            # An id does not tell its event's place in the order's sequence; the event does.
-            kept = await self._kept("events", sorted(ids & told))
-        return {(event["key"], event["sequence"]) for event in kept.values()} & set(events)
+            # An id does not contain its event's place in the order's sequence; the event does.
+            stored = await self._by_id("events", sorted(ids & pending))
+        return {(event["key"], event["sequence"]) for event in stored.values()} & set(events)
 
     async def _outbox(self, references: list[Document]) -> tuple[Outgoing, ...]:
-        events = await self._kept("events", [ref["event"] for ref in references if "event" in ref])
-        dead_letters = await self._kept(
+        events = await self._by_id("events", [ref["event"] for ref in references if "event" in ref])
+        dead_letters = await self._by_id(
             "dead_letters", [ref["dead_letter"] for ref in references if "dead_letter" in ref]
         )
         outgoing: list[Outgoing] = []
@@ -133,7 +132,7 @@ class MongoCheckpoints:
                     raise ValueError(f"an outbox holds an unknown reference: {sorted(reference)}")
         return tuple(outgoing)
 
-    async def _kept(self, collection: str, ids: list[str]) -> dict[str, Document]:
+    async def _by_id(self, collection: str, ids: list[str]) -> dict[str, Document]:
         if not ids:
             return {}
         cursor = self._database[collection].find({"_id": {"$in": ids}})

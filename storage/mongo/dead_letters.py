@@ -1,8 +1,7 @@
-"""The dead letters on MongoDB."""
+"""Dead letters on MongoDB, for people: lists, counts, and the mark of a redrive."""
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
 
 from pymongo import UpdateOne
 
@@ -10,8 +9,8 @@ from models.dead_letters import DeadLetterFilter, DeadLetterLine, Redrive, Store
 from models.messages import DeadLetterCode
 from storage.documents.checkpoint import dead_letter_from_document
 from storage.documents.values import Document
-from storage.mongo.driver import Driver, connected, settled
-from storage.mongo.errors import translated
+from storage.mongo.driver import Client, Driver, connected, maybe_await
+from storage.mongo.errors import translate_errors
 
 _LINE: Document = {
     **dict.fromkeys(("code", "topic", "at", "message", "redriven", "claimed", "cut"), 1),
@@ -19,27 +18,27 @@ _LINE: Document = {
     "size": {"$binarySize": "$value"},
     "key_size": {"$binarySize": "$key"},
 }
-"""All but key, value and headers, which may be long and a buyer's."""
+"""All but key, value and headers, which can be long and contain a buyer's data."""
 
 _OPEN: Document = {"redriven": {"$exists": False}, "claimed": {"$exists": False}}
 
 
 class MongoDeadLetters:
-    """Questions about dead letters, and the one mark people leave on them.
+    """Queries about dead letters, and the mark that one was redriven.
 
     Raises:
         StorageUnavailable: From every method: the database does not answer.
     """
 
-    def __init__(self, client: Any, database: str) -> None:
+    def __init__(self, client: Client, database: str) -> None:
         self._dead_letters = client[database].dead_letters
 
     async def counts(
         self, topic: str | None = None, *, only_open: bool = False
     ) -> Mapping[DeadLetterCode, int]:
-        """Count dead letters per code, of one topic or of all; all, or open ones."""
+        """Count dead letters per code, of one topic or of all; with `only_open`, open ones."""
         groups = await self._aggregate(
-            # A code is always asked for, so that the index by code is taken.
+            # Every dead letter has a code: with the condition, MongoDB uses the index by code.
             {
                 "$match": {"code": {"$gt": ""}}
                 | ({} if topic is None else {"topic": topic})
@@ -49,42 +48,42 @@ class MongoDeadLetters:
         )
         return {DeadLetterCode(group["_id"]): group["count"] for group in groups}
 
-    async def find(self, wanted: DeadLetterFilter) -> Sequence[DeadLetterLine]:
-        """Give letters, newest first unless asked otherwise."""
-        # The code is always asked for: the index begins with it, and is merged in its order.
-        codes = [wanted.code] if wanted.code is not None else list(DeadLetterCode)
+    async def find(self, query: DeadLetterFilter) -> Sequence[DeadLetterLine]:
+        """Return dead letters, newest first unless the filter says otherwise."""
+        # The index begins with the code: name all codes, so that MongoDB merges their ranges.
+        codes = [query.code] if query.code is not None else list(DeadLetterCode)
         match: Document = {"code": {"$in": [code.value for code in codes]}}
-        if wanted.topic is not None:
-            match["topic"] = wanted.topic
-        if wanted.is_open:
+        if query.topic is not None:
+            match["topic"] = query.topic
+        if query.is_open:
             match |= _OPEN
-        way = 1 if wanted.oldest_first else -1
-        found = await self._aggregate(
+        direction = 1 if query.oldest_first else -1
+        documents = await self._aggregate(
             {"$match": match},
-            {"$sort": {"at": way, "_id": way}},
-            {"$limit": wanted.limit},
+            {"$sort": {"at": direction, "_id": direction}},
+            {"$limit": query.limit},
             {"$project": _LINE},
         )
-        return [_line_out(document) for document in found]
+        return [_line_from_document(document) for document in documents]
 
     async def lines(self, ids: Collection[str]) -> Mapping[str, DeadLetterLine]:
-        """Give those that exist of these ids, as lines."""
-        found = await self._aggregate({"$match": _among(ids)}, {"$project": _LINE})
-        return {document["_id"]: _line_out(document) for document in found}
+        """Return the dead letters that exist of these ids, as lines."""
+        documents = await self._aggregate({"$match": _with_ids(ids)}, {"$project": _LINE})
+        return {document["_id"]: _line_from_document(document) for document in documents}
 
     async def dead_letters(self, ids: Collection[str]) -> Mapping[str, StoredDeadLetter]:
-        """Give those that exist of these ids, with their bytes."""
-        with translated():
-            found = await self._dead_letters.find(_among(ids)).to_list(None)
+        """Return the dead letters that exist of these ids, with their bytes."""
+        with translate_errors():
+            documents = await self._dead_letters.find(_with_ids(ids)).to_list(None)
         return {
             document["_id"]: StoredDeadLetter(
-                dead_letter_from_document(document), _redriven_out(document)
+                dead_letter_from_document(document), _redrives_from_document(document)
             )
-            for document in found
+            for document in documents
         }
 
     async def mark_redriven(self, marks: Mapping[str, Redrive]) -> None:
-        """Note, per id, that a dead letter was redriven."""
+        """Record, per id, that a dead letter was redriven."""
         writes = [
             UpdateOne(
                 {"_id": dead_letter_id},
@@ -97,37 +96,36 @@ class MongoDeadLetters:
             for dead_letter_id, mark in marks.items()
         ]
         if writes:
-            with translated():
+            with translate_errors():
                 await self._dead_letters.bulk_write(writes, ordered=False)
 
     async def _aggregate(self, *stages: Document) -> list[Document]:
-        with translated():
-            cursor = await settled(self._dead_letters.aggregate(list(stages)))
-            found: list[Document] = await cursor.to_list(None)
-            return found
+        with translate_errors():
+            cursor = await maybe_await(self._dead_letters.aggregate(list(stages)))
+            return await cursor.to_list(None)
 
 
 @asynccontextmanager
 async def open_dead_letters(
-    url: str, database: str, driver: Driver = Driver.MOTOR, **options: Any
+    url: str, database: str, driver: Driver = Driver.MOTOR, **options: object
 ) -> AsyncIterator[MongoDeadLetters]:
-    """Give the dead letters of a database, closed at the end."""
+    """Open the dead letters of a database, and close them at the end."""
     async with connected(url, driver, **options) as client:
         yield MongoDeadLetters(client, database)
 
 
-def _among(ids: Collection[str]) -> Document:
+def _with_ids(ids: Collection[str]) -> Document:
     return {"_id": {"$in": list(ids)}}
 
 
-def _redriven_out(document: Document) -> tuple[Redrive, ...]:
+def _redrives_from_document(document: Document) -> tuple[Redrive, ...]:
     return tuple(
         Redrive(mark["at"], mark["count"], mark["to"]) for mark in document.get("redriven", ())
     )
 
 
-def _line_out(document: Document) -> DeadLetterLine:
-    redriven = _redriven_out(document)
+def _line_from_document(document: Document) -> DeadLetterLine:
+    redriven = _redrives_from_document(document)
     return DeadLetterLine(
         dead_letter_id=document["_id"],
         code=DeadLetterCode(document["code"]),
@@ -138,6 +136,6 @@ def _line_out(document: Document) -> DeadLetterLine:
         has_key=document["key_size"] is not None,
         claimed=document.get("claimed", False),
         redriven=redriven,
-        chain=max([document.get("redrive_count", 0), *(one.count for one in redriven)]),
+        chain=max([document.get("redrive_count", 0), *(redrive.count for redrive in redriven)]),
         cut=tuple(document.get("cut", ())),
     )

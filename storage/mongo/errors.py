@@ -1,8 +1,8 @@
-"""What the driver's errors mean, in words that have nothing of what was to be stored in them.
+"""The driver's errors as errors of ours, with nothing of the stored data in their text.
 
-The driver quotes: the failed document, a key that is there already, the connection string. None
-of it leaves this module; an error is told by its type, the server's code, and for a bulk write
-the operation and the collection.
+The driver quotes the failed document, a duplicate key, the connection string. None of that leaves
+this module: an error's text has its type, the server's code, and for a bulk write the operation
+and the collection.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,7 +11,7 @@ from enum import Enum, auto
 from typing import Any
 
 from bson.errors import BSONError
-from pymongo import InsertOne
+from pymongo import DeleteOne, InsertOne, UpdateOne
 from pymongo.errors import (
     ClientBulkWriteException,
     ConfigurationError,
@@ -28,6 +28,10 @@ from models.errors import (
     StorageUnavailable,
     TransactionTooLarge,
 )
+from storage.documents.values import Document
+
+Operation = InsertOne[Document] | UpdateOne | DeleteOne
+"""What a bulk write of ours consists of."""
 
 NO_SUCH_TRANSACTION = 251
 _DUPLICATE_KEY = 11000
@@ -35,7 +39,7 @@ _TRANSIENT = "TransientTransactionError"
 _RETRYABLE = ("RetryableWriteError", "RetryableError", "UnknownTransactionCommitResult")
 
 _BUSY = frozenset({24, 46, 112, 225, 239, 246, NO_SUCH_TRANSACTION, 290})
-"""Another transaction, or the server, ended this one: nothing of it is stored.
+"""Another transaction, or the server, aborted this one: nothing of it is stored.
 
 LockTimeout, LockBusy, WriteConflict, TransactionTooOld, SnapshotTooOld, SnapshotUnavailable,
 NoSuchTransaction, TransactionExceededLifetimeLimitSeconds.
@@ -47,7 +51,7 @@ _UNAVAILABLE = frozenset(
         *(11600, 11601, 11602, 13388, 13435, 13436, 14031),
     }
 )
-"""A node that is starting, stopping, handing over, or short of something that comes back.
+"""A node that starts, stops, steps down, or lacks something for a while.
 
 HostUnreachable, HostNotFound, CursorNotFound, MaxTimeMSExpired, StaleShardVersion,
 WriteConcernFailed, NetworkTimeout, ShutdownInProgress, FailedToSatisfyReadPreference,
@@ -59,7 +63,7 @@ StaleConfig, NotPrimaryNoSecondaryOk, NotPrimaryOrSecondary, OutOfDiskSpace.
 
 _CACHE_FULL = 388
 _TOO_LARGE = frozenset({257, _CACHE_FULL, 10334, 17420})
-"""Less at once may fit.
+"""Smaller writes may succeed.
 
 TransactionTooLarge, TransactionTooLargeForCache, BSONObjectTooLarge, and a document larger than
 16 MiB after an update.
@@ -70,17 +74,17 @@ class Meaning(Enum):
     """What to do about an error of the driver's."""
 
     BUSY = auto()
-    """Another transaction was in the way: run this one again, in a moment."""
+    """A conflict with another transaction: retry in a moment."""
     UNAVAILABLE = auto()
-    """The database does not serve just now: wait, and ask again. What it did is unknown."""
+    """The database is not available: wait and retry. What it did is unknown."""
     TOO_LARGE = auto()
-    """More than it takes in one transaction, or in one document: try less."""
+    """More than fits in one transaction, or in one document: try less."""
     BROKEN = auto()
-    """It refused, and will refuse again."""
+    """The database refused, and will refuse again."""
 
 
 class WriteConflict(Exception):  # noqa: N818 - a state of the world, not a mistake
-    """Another transaction changed the same document; this one may be tried again."""
+    """Another transaction changed the same document; this one may be retried."""
 
 
 def meaning_of(error: BaseException) -> Meaning:
@@ -101,54 +105,56 @@ def meaning_of(error: BaseException) -> Meaning:
 
 
 def is_conflict(error: BaseException) -> bool:
-    """Return whether another transaction was in the way."""
+    """Return whether the error is a conflict with another transaction."""
     return meaning_of(error) is Meaning.BUSY
 
 
 @contextmanager
-def translated(*, in_transaction: bool = False) -> Iterator[None]:
+def translate_errors(*, in_transaction: bool = False) -> Iterator[None]:
     """Turn the driver's errors into ours, without their text.
 
     Args:
-        in_transaction: Whether it is a transaction that is run. Outside of one there is no less to
-            try where the server's cache is full: that is a matter of waiting.
+        in_transaction: Whether a transaction is run. Outside of one, nothing can be made smaller
+            if the server's cache is full: then it is unavailable for a while.
 
     Raises:
-        StorageUnavailable: The database does not serve just now, or (`StorageBusy`) another
-            transaction is in the way.
-        TransactionTooLarge: Less of it may fit.
-        StorageBroken: It refused.
+        StorageUnavailable: The database is not available.
+        StorageBusy: The transaction conflicts with another one.
+        TransactionTooLarge: A smaller transaction may succeed.
+        StorageBroken: The database refused.
     """
     try:
         yield
     except ConfigurationError:
-        raise  # a setting is wrong, and whoever reads settings says which
+        raise  # the caller reports which setting is wrong
     except (PyMongoError, BSONError) as error:
         match meaning_of(error):
             case Meaning.BUSY:
-                raise StorageBusy(words_of(error)) from None
+                raise StorageBusy(describe(error)) from None
             case Meaning.UNAVAILABLE:
-                raise StorageUnavailable(words_of(error)) from None
+                raise StorageUnavailable(describe(error)) from None
             case Meaning.TOO_LARGE if not in_transaction and _CACHE_FULL in codes_of(error):
-                raise StorageUnavailable(words_of(error)) from None
+                raise StorageUnavailable(describe(error)) from None
             case Meaning.TOO_LARGE:
-                raise TransactionTooLarge(words_of(error)) from None
+                raise TransactionTooLarge(describe(error)) from None
             case Meaning.BROKEN:
-                raise StorageBroken(words_of(error)) from None
+                raise StorageBroken(describe(error)) from None
 
 
-def words_of(error: BaseException) -> str:
+def describe(error: BaseException) -> str:
     """Return an error's type and codes."""
     return " ".join([type(error).__name__, *map(str, sorted(codes_of(error)))])
 
 
-def inside(error: ClientBulkWriteException, batch: Sequence[Any]) -> Exception:
-    """Return what went wrong inside a bulk write: the driver wraps it and drops its labels."""
+def bulk_write_cause(error: ClientBulkWriteException, batch: Sequence[Operation]) -> Exception:
+    """Return the cause of a failed bulk write: the driver wraps it and drops its labels."""
     duplicates = [
-        batch[one["idx"]] for one in _write_errors(error) if one.get("code") == _DUPLICATE_KEY
+        batch[failure["idx"]]
+        for failure in _write_errors(error)
+        if failure.get("code") == _DUPLICATE_KEY
     ]
-    if any(_collection(one) == "checkpoints" for one in duplicates):
-        return Fenced("a checkpoint was moved by another")
+    if any(_collection(operation) == "checkpoints" for operation in duplicates):
+        return Fenced("another worker moved a checkpoint")
     if duplicates:
         return DuplicateKey(_collection(duplicates[0]), _id_of(duplicates[0]))
     if _DUPLICATE_KEY in codes_of(error):
@@ -158,59 +164,59 @@ def inside(error: ClientBulkWriteException, batch: Sequence[Any]) -> Exception:
         return cause
     if is_conflict(error):
         return WriteConflict("in a bulk write")
-    failed = {_named(batch[one["idx"]]) for one in _write_errors(error)}
-    words = f"{words_of(error)} in {', '.join(sorted(failed))}"
+    failed = {_named(batch[failure["idx"]]) for failure in _write_errors(error)}
+    text = f"{describe(error)} in {', '.join(sorted(failed))}"
     match meaning_of(error):
         case Meaning.BROKEN if failed:
-            return StorageBroken(words)
+            return StorageBroken(text)
         case Meaning.TOO_LARGE if failed:
-            return TransactionTooLarge(words)
+            return TransactionTooLarge(text)
         case _:
             return error
 
 
-def _named(operation: Any) -> str:
+def _named(operation: Operation) -> str:
     """Return `UpdateOne checkpoints` for an operation of a bulk write."""
     return f"{type(operation).__name__} {_collection(operation)}"
 
 
-def _collection(operation: Any) -> str:
-    name: str = operation._namespace  # noqa: SLF001 - the driver tells it nowhere else
-    return name.partition(".")[2]
+def _collection(operation: Operation) -> str:
+    namespace: str = operation._namespace or ""  # noqa: SLF001 - it has no public name
+    return namespace.partition(".")[2]
 
 
-def _id_of(operation: Any) -> str:
-    """Return the id of what an operation writes: a key of ours, and nothing of a payload."""
-    told: Any = getattr(operation, "_doc", None) if isinstance(operation, InsertOne) else None
-    return str((told or operation._filter)["_id"])  # noqa: SLF001 - the same
+def _id_of(operation: Operation) -> str:
+    """Return the id of the document that an operation writes: a key of ours, not of a payload."""
+    name = "_doc" if isinstance(operation, InsertOne) else "_filter"
+    return str(getattr(operation, name)["_id"])
 
 
 def codes_of(error: BaseException) -> set[int]:
     """Return all codes in an error, also those of what it wraps."""
     if isinstance(error, ClientBulkWriteException):
-        concerns: Any = error.write_concern_errors
-        found = {one.get("code") for one in (*_write_errors(error), *(concerns or ()))}
-        return {code for code in found if isinstance(code, int)} | _codes_in(error.error)
+        failures = (*_write_errors(error), *(error.write_concern_errors or ()))
+        codes = {failure.get("code") for failure in failures}
+        return {code for code in codes if isinstance(code, int)} | _codes_in(error.error)
     return _codes_in(error)
 
 
-def _write_errors(error: ClientBulkWriteException) -> list[Mapping[str, Any]]:
+def _write_errors(error: ClientBulkWriteException) -> Sequence[Mapping[str, Any]]:
     failures: Any = error.write_errors
-    return list(failures or ())
+    return failures or ()
 
 
-def _codes_in(told: object) -> set[int]:
-    """Return the code of an error, which is an exception or the server's own answer."""
-    answer = told if isinstance(told, dict) else getattr(told, "details", None)
-    codes = {getattr(told, "code", None)} if isinstance(told, PyMongoError) else set()
-    codes |= {answer.get("code")} if isinstance(answer, dict) else set()
+def _codes_in(error: object) -> set[int]:
+    """Return the codes of an error, which is an exception or the server's own reply."""
+    reply = error if isinstance(error, dict) else getattr(error, "details", None)
+    codes = {getattr(error, "code", None)} if isinstance(error, PyMongoError) else set()
+    codes |= {reply.get("code")} if isinstance(reply, dict) else set()
     return {code for code in codes if isinstance(code, int)}
 
 
 def _labels(error: BaseException) -> set[str]:
-    told: object = error.error if isinstance(error, ClientBulkWriteException) else error
-    if isinstance(told, dict):
-        return set(told.get("errorLabels", ()))
-    if not isinstance(told, PyMongoError):
+    cause: object = error.error if isinstance(error, ClientBulkWriteException) else error
+    if isinstance(cause, dict):
+        return set(cause.get("errorLabels", ()))
+    if not isinstance(cause, PyMongoError):
         return set()
-    return {label for label in (_TRANSIENT, *_RETRYABLE) if told.has_error_label(label)}
+    return {label for label in (_TRANSIENT, *_RETRYABLE) if cause.has_error_label(label)}

@@ -1,7 +1,7 @@
-"""What one process remembers of the facts while nobody else takes the stock's lock.
+"""A cache of reference data, valid while no other process takes the stock's lock.
 
-A lock counts how often it was taken. When the count has gone up by one since this process had the
-lock, nobody else had it in between, and what was read or written then is still so.
+Each holder of a lock raises its version by one. If the version has risen by one since this process
+held the lock, no other process held it in between, and the cached data is still true.
 """
 
 from collections.abc import Iterable
@@ -11,48 +11,48 @@ from models.keys import listing_key
 from models.reference_data import Listing, StockedProduct, Store
 
 MOST_FACTS = 100_000
-"""How many products and listings are remembered before all are forgotten: some 100 MB."""
+"""How many products and listings are cached before all are dropped: some 100 MB."""
 
 
 class FactCache:
-    """The facts as the last holder of a stock's lock left them, while that was this process."""
+    """The reference data as this process left it when it last held a stock's lock."""
 
     def __init__(self) -> None:
         self.stores: dict[str, Store] | None = None
         self.products: dict[str, StockedProduct | None] = {}
-        """None for a SKU that has no product, or a deleted one."""
+        """None for a SKU without a product, or with a deleted one."""
         self.listings: dict[str, Listing | None] = {}
-        self.details_wait: bool | None = None
-        """Whether details of orders that are not here yet wait for them, where that is known."""
-        self._taken = 0
+        self.has_early_details: bool | None = None
+        """Whether details are stored of orders that have not come yet; None: not read yet."""
+        self._version = 0
 
-    def begin(self, taken: int) -> None:
-        """Begin with a lock's new count: forget all, unless it comes right after our last one."""
-        if taken != self._taken + 1 or len(self.products) + len(self.listings) > MOST_FACTS:
+    def begin(self, version: int) -> None:
+        """Begin with a lock's new version: clear the cache unless it follows our last one."""
+        if version != self._version + 1 or len(self.products) + len(self.listings) > MOST_FACTS:
             self.forget()
 
     def forget(self) -> None:
-        """Remember nothing: what is in the database is not known to be this."""
+        """Clear the cache: the database may hold other data."""
         self.stores = None
-        self.details_wait = None
+        self.has_early_details = None
         self.products.clear()
         self.listings.clear()
-        self._taken = -1
+        self._version = -1
 
-    def committed(self, taken: int, changes: Iterable[ChangeSet]) -> None:
-        """Take over what the transaction that had the lock at this count has written."""
-        self._taken = taken
+    def committed(self, version: int, changes: Iterable[ChangeSet]) -> None:
+        """Apply the writes of the transaction that held the lock at this version."""
+        self._version = version
         for change in changes:
             if change.stores:
                 self.stores = None
             if any(dead_letter.details_of is not None for dead_letter in change.dead_letters):
-                self.details_wait = True
+                self.has_early_details = True
             for sku, units in change.reserved.items():
                 stocked = self.products.get(sku)
                 if stocked is not None:
                     self.products[sku] = stocked.with_reserved(units)
-            for sku in (*(one.sku for one in change.products), *change.deleted_products):
+            for sku in (*(product.sku for product in change.products), *change.deleted_products):
                 self.products.pop(sku, None)
-            told = (listing_key(one.store_id, one.seller_sku) for one in change.listings)
-            for key in (*told, *change.deleted_listings):
+            matched = (listing_key(each.store_id, each.seller_sku) for each in change.listings)
+            for key in (*matched, *change.deleted_listings):
                 self.listings.pop(key, None)

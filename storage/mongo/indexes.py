@@ -1,6 +1,8 @@
 """Every index as plain data, with the query it serves."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
+
+from storage.documents.values import Document
 
 
 class Index(NamedTuple):
@@ -10,20 +12,26 @@ class Index(NamedTuple):
     keys: list[tuple[str, int]]
     serves: str
     unique: bool = False
-    only: dict[str, Any] | None = None
+    only: Document | None = None
 
 
 INDEXES = (
     Index(
         "amazon_orders",
         [("import.depends_on", 1), ("purchase_date", 1), ("_id", 1)],
-        "the orders that wait on a fact, oldest purchase first",
+        "the orders that depend on a fact, oldest purchase first",
         only={"import.depends_on": {"$exists": True}},
     ),
     Index(
         "amazon_orders",
         [("import.state", 1), ("purchase_date", 1), ("_id", 1)],
         "the orders in one state, oldest purchase first; merged over states, newest first",
+    ),
+    Index(
+        "amazon_orders",
+        [("import.state", 1), ("latest_ship_date", 1), ("_id", 1)],
+        "blocked orders by ship-by date",
+        only={"import.state": "blocked"},
     ),
     Index(
         "amazon_orders",
@@ -45,12 +53,12 @@ INDEXES = (
     Index(
         "amazon_orders",
         [("received_at", 1), ("_id", 1), ("store_id", 1)],
-        "orders as they came in, and how many in each hour; never changed once written",
+        "orders by receipt, and how many in each hour; the fields never change",
     ),
     Index(
         "commerce_orders",
         [("created_at", 1), ("store_id", 1)],
-        "how many Commerce orders were made in each hour; never changed once written",
+        "how many Commerce orders were created in each hour; the fields never change",
     ),
     Index(
         "products",
@@ -67,7 +75,7 @@ INDEXES = (
     Index(
         "commerce_orders",
         [("reservations.sku", 1)],
-        "acknowledged Commerce orders that still hold a product",
+        "acknowledged Commerce orders that still reserve a product",
         only={"acknowledged_at": {"$type": "date"}},
     ),
     Index(
@@ -87,6 +95,6 @@ INDEXES = (
         [("code", 1), ("at", -1), ("_id", -1)],
         "dead letters by code, newest first; merged over codes",
     ),
-    Index("offset_resets", [("at", -1)], "checkpoints that were not in their logs, newest first"),
-    Index("replays", [("state", 1), ("_id", -1)], "replays that run, newest first"),
+    Index("offset_resets", [("at", -1)], "checkpoints outside their logs, newest first"),
+    Index("replays", [("state", 1), ("_id", -1)], "running replays, newest first"),
 )

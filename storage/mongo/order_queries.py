@@ -1,11 +1,11 @@
-"""The console's lists of orders as queries: filters, and the stretches a page is read from."""
+"""Lists of orders as queries: the filter, the index ranges of a page, and an order's row."""
 
 import asyncio
 import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
+from datetime import UTC, datetime
+from typing import NamedTuple
 
 from bson.decimal128 import Decimal128
 from pymongo.errors import ExecutionTimeout
@@ -14,113 +14,278 @@ from models.blockers import BlockerCode
 from models.keys import depends_on_product
 from models.order_query import Cursor, OrderQuery, OrderSort
 from models.outcome import ImportState
-from storage.documents.order_record import FIELDS, commerce_of, line_out
+from storage.documents.order_record import FIELDS, line_from_document
 from storage.documents.values import Document
-from storage.mongo.errors import translated
+from storage.mongo.driver import Database
+from storage.mongo.errors import translate_errors
 from storage.queries import OrderRow, QueryTookTooLong
 
-FIELD = {
+SORT_FIELD = {
     OrderSort.PURCHASED: "purchase_date",
     OrderSort.RECEIVED: "received_at",
-    OrderSort.TOTAL: "total.amount",
     OrderSort.SHIP_BY: "latest_ship_date",
 }
 
 ROW_FIELDS: Document = dict.fromkeys(
     (
-        *(*FIELDS, "latest_ship_date", "received_at", "buyer.name"),
-        *("import.details_pending_since", "import.since", "import.decided_at"),
+        *FIELDS,
+        "latest_ship_date",
+        "received_at",
+        "buyer.name",
+        "import.details_pending_since",
+        "import.since",
+        "import.decided_at",
     ),
     1,
 )
-"""What is read of an order for its row."""
+"""The fields of an order that its row needs."""
 
 BEGINNING = datetime(1, 1, 1, tzinfo=UTC)
-"""Before every date there is: what is compared with it has one."""
+"""Earlier than every date: a condition `>= BEGINNING` means that there is a date."""
 
 _LAST = "\uffff"
-_END = datetime.max.replace(tzinfo=UTC)
+_READ_MS = 3_000
+_COUNT_MS = 800
 
 
-class Stretch(NamedTuple):
-    """A part of a sorted list that one index gives in order: a condition more, and the sort."""
+class IndexRange(NamedTuple):
+    """A part of a sorted list that one index holds in order: a condition, and the sort."""
 
     condition: Document
     sort: list[tuple[str, int]]
 
-    def within(self, filtered: Document) -> Document:
-        """Give the conditions of a filter and of this stretch; flat, for planners that need it."""
-        if filtered.keys() & self.condition.keys():
-            return {"$and": [filtered, self.condition]}
-        return {**filtered, **self.condition}
+    def with_filter(self, conditions: Document) -> Document:
+        """Return the query for the orders of this range that meet the conditions."""
+        if conditions.keys() & self.condition.keys():
+            return {"$and": [conditions, self.condition]}
+        return {**conditions, **self.condition}
 
 
-def filter_of(query: OrderQuery) -> Document:
-    """Give the conditions of a query without its place, and without its states."""
-    match: Document = {}
+def to_mongo(query: OrderQuery, *, dates: bool = True) -> Document:
+    """Return the filter of a query, without its place; without `dates` for an index range."""
+    conditions = _with_store(query) | _with_states(query)
     for field, value in (
-        ("store_id", query.store_id),
         ("status", query.status),
         ("fulfillment_channel", query.channel),
         ("total.currency", query.currency),
     ):
         if value is not None:
-            match[field] = str(value)
-    if query.store_id is not None and query.sort is OrderSort.RECEIVED:
-        # The same to MongoDB; others would take an index that begins with the store.
-        match["store_id"] = {"$in": [query.store_id]}
+            conditions[field] = str(value)
     if query.keys:
-        match["_id"] = {"$in": list(query.keys)}
+        conditions["_id"] = {"$in": list(query.keys)}
     if query.number is not None:
-        match["amazon_order_id"] = {"$gte": query.number, "$lt": query.number + _LAST}
+        conditions["amazon_order_id"] = {"$gte": query.number, "$lt": query.number + _LAST}
     if query.buyer is not None:
-        match["buyer.name"] = {"$regex": literal(query.buyer), "$options": "i"}
-    totals = {"$gte": query.total_min, "$lte": query.total_max}
-    amounts = {how: Decimal128(str(one)) for how, one in totals.items() if one is not None}
+        conditions["buyer.name"] = {"$regex": literal_pattern(query.buyer), "$options": "i"}
+    limits = {"$gte": query.total_min, "$lte": query.total_max}
+    amounts = {
+        operator: Decimal128(str(limit)) for operator, limit in limits.items() if limit is not None
+    }
     if amounts:
-        match["total.amount"] = amounts
-    if query.product:
-        # Every order that a product blocks waits on it: this has an index.
-        match |= waiting_on(query.product)
-    if query.overdue_since is not None:
-        match |= overdue(query.overdue_since)
-    return match | _of_reasons(query)
+        conditions["total.amount"] = amounts
+    conditions |= _with_dependency(query) | _with_reasons(query)
+    if dates and (bounds := _purchase_dates(query)):
+        conditions["purchase_date"] = bounds
+    return conditions
 
 
-def literal(text: str) -> str:
-    """Return the pattern of a text itself. A pattern may hold no NUL, which is escaped too."""
+def indexed_conditions(query: OrderQuery) -> Document:
+    """Return those conditions of a query, except dates, that have an index with its sort."""
+    if query.keys or query.number is not None:
+        return to_mongo(query, dates=False)
+    if query.sort is OrderSort.RECEIVED:
+        return _with_store(query)
+    return _with_store(query) | _with_states(query) | _with_dependency(query)
+
+
+def all_orders(sort: OrderSort) -> OrderQuery:
+    """Return the query for all orders that can be sorted so."""
+    return OrderQuery(sort=sort, state=ImportState.BLOCKED if sort is OrderSort.SHIP_BY else None)
+
+
+def literal_pattern(text: str) -> str:
+    """Return the pattern that matches a text itself. MongoDB refuses a NUL in a pattern."""
     return re.escape(text).replace("\0", r"\x00")
 
 
-def states_of(query: OrderQuery) -> list[str]:
-    """Give the states that the orders asked for can be in."""
-    return [state.value for state in query.states]
+def index_ranges(query: OrderQuery, cursor: Cursor | None, *, forward: bool) -> list[IndexRange]:
+    """Return the index ranges after a place (or before it), in the order they are read.
 
-
-def by_state(query: OrderQuery) -> list[Document]:
-    """Give the conditions a page is read by, one state at a time where its index begins with it.
-
-    What one has found is merged with the others. Keys and numbers have indexes of their own.
+    Orders of the same moment are sorted by their key; orders without a date come last. An index
+    bounds each range, so a late page costs as much as the first one.
     """
-    states = states_of(query)
-    if query.product and states == [ImportState.BLOCKED.value]:
-        return [{}]  # only blocked orders wait on a product, and one index is enough
-    if query.overdue_since is not None and states == [ImportState.WAITING.value]:
-        return [{}]  # so do only waiting ones for details
-    if query.sort is not OrderSort.RECEIVED and not query.keys and query.number is None:
-        return [{"import.state": state} for state in states]
-    return [among(states)]
+    field = SORT_FIELD[query.sort]
+    descends = query.descending == forward
+    direction = -1 if descends else 1
+    beyond = "$lt" if descends else "$gt"
+    sort = [(field, direction), ("_id", direction)]
+    purchased = _purchase_dates(query)
+    is_by_purchase = query.sort is OrderSort.PURCHASED
+    other: Document = {"purchase_date": purchased} if purchased and not is_by_purchase else {}
+    bounds = purchased if is_by_purchase else {}
+    dated: Document = {field: bounds or {"$gte": BEGINNING}}
+    # Every order has been received at some time.
+    has_undated = query.sort is not OrderSort.RECEIVED and not bounds
+    undated: list[Document] = [{field: None}] if has_undated else []
+
+    conditions: list[Document]
+    if cursor is None:
+        conditions = [dated, *undated] if forward else [*undated, dated]
+    elif cursor.at is not None:
+        conditions = [
+            {field: cursor.at, "_id": {beyond: cursor.key}},
+            {field: {**(bounds or {"$gte": BEGINNING}), **_beyond(cursor.at, direction, bounds)}},
+            *(undated if forward else ()),
+        ]
+    else:
+        conditions = [{field: None, "_id": {beyond: cursor.key}}, *(() if forward else (dated,))]
+    return [IndexRange({**condition, **other}, sort) for condition in conditions]
 
 
-def among(states: list[str]) -> Document:
-    """Give the condition of some states; of all of them it is none."""
-    if len(states) == len(ImportState):
+class OrderReads:
+    """Reads orders by an index, each list by one query for each of its ranges."""
+
+    def __init__(self, database: Database) -> None:
+        self._orders = database.amazon_orders
+        self._oldest: dict[OrderSort, datetime] = {}
+
+    async def split(
+        self, part: IndexRange, _conditions: Document, _at: datetime, /
+    ) -> Sequence[IndexRange]:
+        """Return the parts in which a range is read best, in its order."""
+        return [part]
+
+    async def read(
+        self, part: IndexRange, conditions: Document, limit: int, fields: Document = ROW_FIELDS
+    ) -> Sequence[Document]:
+        """Return the first orders of a range that meet the conditions.
+
+        Raises:
+            QueryTookTooLong: There are too many that do not.
+        """
+        async with time_limit(_READ_MS):
+            return await self._find(part, conditions, limit, fields)
+
+    async def count(self, conditions: Document, at_most: int) -> int:
+        """Count the orders that meet the conditions, but no further than `at_most`.
+
+        Raises:
+            QueryTookTooLong: No index has the conditions, and there are too many orders.
+        """
+        async with time_limit(_COUNT_MS):
+            return await self._count(conditions, at_most)
+
+    async def oldest(self, sort: OrderSort, at: datetime) -> datetime:
+        """Return about the earliest moment in a list; `at` is the present.
+
+        It is only the best place to begin: earlier orders are read too.
+        """
+        if sort not in self._oldest:
+            with translate_errors():
+                self._oldest[sort] = await self._find_oldest(sort, at)
+        return self._oldest[sort]
+
+    async def _find(
+        self, part: IndexRange, conditions: Document, limit: int, fields: Document
+    ) -> list[Document]:
+        cursor = self._orders.find(part.with_filter(conditions), fields)
+        return await cursor.sort(part.sort).limit(limit).max_time_ms(_READ_MS).to_list(None)
+
+    async def _count(self, conditions: Document, at_most: int) -> int:
+        return await self._orders.count_documents(conditions, limit=at_most, maxTimeMS=_COUNT_MS)
+
+    async def _find_oldest(self, sort: OrderSort, at: datetime) -> datetime:
+        field = SORT_FIELD[sort]
+        conditions = to_mongo(all_orders(sort)) | {field: {"$gte": BEGINNING}}
+        cursor = self._orders.find(conditions, {field: 1}).sort([(field, 1), ("_id", 1)])
+        dates: list[datetime] = [order[field] for order in await cursor.limit(1).to_list(None)]
+        return dates[0] if dates else at
+
+
+@asynccontextmanager
+async def time_limit(milliseconds: int) -> AsyncIterator[None]:
+    """Allow a query so much time, which the server knows too; stop waiting half as much later.
+
+    Raises:
+        QueryTookTooLong: It took longer.
+    """
+    with translate_errors():
+        try:
+            async with asyncio.timeout(1.5 * milliseconds / 1000):
+                yield
+        except (ExecutionTimeout, TimeoutError) as error:
+            raise QueryTookTooLong from error
+
+
+async def commerce_orders_of(
+    database: Database, orders: Sequence[Document]
+) -> Mapping[str, Document]:
+    """Return what a list shows of the orders' Commerce orders, by their ids."""
+    ids = [id_ for order in orders if (id_ := order["import"].get("commerce_order_id"))]
+    if not ids:
         return {}
-    return {"import.state": states[0] if len(states) == 1 else {"$in": states}}
+    fields = {"order_number": 1, "status": 1}
+    cursor = database.commerce_orders.find({"_id": {"$in": ids}}, fields)
+    return {document["_id"]: document for document in await cursor.to_list(None)}
 
 
-def purchased(query: OrderQuery) -> Document:
-    """Give the bounds of the purchase date; empty where there are none."""
+async def read_rows(database: Database, orders: Sequence[Document]) -> list[OrderRow]:
+    """Return orders as rows, each with its Commerce order."""
+    with translate_errors():
+        commerce_orders = await commerce_orders_of(database, orders)
+    return [_row_from_document(order, commerce_orders) for order in orders]
+
+
+def _row_from_document(document: Document, commerce_orders: Mapping[str, Document]) -> OrderRow:
+    imported = document["import"]
+    skus = [
+        reason["sku"]
+        for reason in imported["reasons"]
+        if isinstance(reason, dict) and reason.get("sku")
+    ]
+    return OrderRow(
+        line=line_from_document(document, commerce_orders),
+        buyer_name=(document.get("buyer") or {}).get("name"),
+        skus=tuple(dict.fromkeys(skus)),
+        since=imported.get("since"),
+        decided_at=imported["decided_at"],
+        received_at=document["received_at"],
+        latest_ship_date=document.get("latest_ship_date"),
+    )
+
+
+def _with_store(query: OrderQuery) -> Document:
+    return {} if query.store_id is None else {"store_id": query.store_id}
+
+
+def _with_states(query: OrderQuery) -> Document:
+    """Return the condition of the states.
+
+    Most indexes begin with the state; MongoDB merges their ranges. Orders as received, keys and
+    numbers have indexes of their own.
+    """
+    states = [state.value for state in query.states]
+    if len(states) == 1:
+        return {"import.state": states[0]}
+    has_other_index = query.sort is OrderSort.RECEIVED or query.keys or query.number is not None
+    if has_other_index and len(states) == len(ImportState):
+        return {}
+    return {"import.state": {"$in": states}}
+
+
+def _with_dependency(query: OrderQuery) -> Document:
+    """Return the conditions that have an index of some of the orders."""
+    conditions: Document = {}
+    if query.product:
+        # Every order that a product blocks depends on it.
+        conditions["import.depends_on"] = depends_on_product(query.product)
+    if query.overdue_since is not None:
+        conditions["import.details_pending_since"] = {"$lte": query.overdue_since}
+    return conditions
+
+
+def _purchase_dates(query: OrderQuery) -> Document:
+    """Return the bounds of the purchase date; empty if there are none."""
     bounds: Document = {}
     if query.purchased_from is not None:
         bounds["$gte"] = query.purchased_from
@@ -129,102 +294,22 @@ def purchased(query: OrderQuery) -> Document:
     return bounds
 
 
-def waiting_on(sku: str) -> Document:
-    """Give the condition of the orders that wait on a product."""
-    return {"import.depends_on": depends_on_product(sku)}
-
-
-def overdue(since: datetime) -> Document:
-    """Return the condition of the orders that have waited for details since then or longer."""
-    return {"import.details_pending_since": {"$lte": since}}
-
-
-def stretches(query: OrderQuery, cursor: Cursor | None, *, forward: bool) -> list[Stretch]:
-    """Give the stretches after a place, in the order they are read.
-
-    Orders of one moment are told apart by their key; those without a date come last. Each
-    stretch is bounded by an index, so a late page costs what the first one does.
-    """
-    field = FIELD[query.sort]
-    descends = query.descending == forward
-    way = -1 if descends else 1
-    beyond = "$lt" if descends else "$gt"
-    sort = [(field, way), ("_id", way)]
-    bounds = purchased(query)
-    by_purchase = query.sort is OrderSort.PURCHASED
-    other: Document = {"purchase_date": bounds} if bounds and not by_purchase else {}
-    own = bounds if by_purchase else {}
-    dated: Document = {field: own or {"$gte": BEGINNING}}
-    undated: Document | None = {field: None} if by_purchase and not own else None
-
-    parts: list[Document] = []
-    if cursor is None:
-        parts = [dated] if undated is None else [dated, undated]
-        if not forward:
-            parts.reverse()
-    elif cursor.at is not None:
-        parts = [
-            {field: cursor.at, "_id": {beyond: cursor.key}},
-            {field: {**(own or {"$gte": BEGINNING}), **_past(cursor, way, own)}},
-        ]
-        if undated is not None and forward:
-            parts.append(undated)
-    else:
-        parts = [{field: None, "_id": {beyond: cursor.key}}]
-        if not forward:
-            parts.append(dated)
-    # The key is the id of a selection too: both conditions have to hold.
-    return [Stretch({**part, **other}, sort) for part in parts]
-
-
-def moved(at: datetime, by: timedelta) -> datetime:
-    """Return a moment moved by some time, but not beyond the calendar's ends."""
-    try:
-        return at + by
-    except OverflowError:
-        return _END if by > timedelta(0) else BEGINNING
-
-
-def merged(found: list[list[Document]], sort: list[tuple[str, int]], limit: int) -> list[Document]:
-    """Give the first of several sorted lists together."""
-    (field, way), _ = sort
-    rows = [row for rows in found for row in rows]
-    if len(found) > 1:
-        rows.sort(key=lambda row: (place_of(row, field), row["_id"]), reverse=way < 0)
-    return rows[:limit]
-
-
-def place_of(row: Document, field: str) -> tuple[Any, ...]:
-    """Give what a row is sorted by, as a tuple; an empty one where it has nothing."""
-    found: object = row
-    for name in field.split("."):
-        found = found.get(name) if isinstance(found, dict) else None
-    if found is None:
-        return ()
-    return (found.to_decimal() if isinstance(found, Decimal128) else found,)
-
-
-def _past(cursor: Cursor, way: int, own: Document) -> Document:
-    """Give what lies beyond a place. A place outside of the bounds is one that they leave out."""
-    at = cursor.at
-    if at is None:
-        return {}
-    if way > 0:
-        low = own.get("$gte")
+def _beyond(at: datetime, direction: int, bounds: Document) -> Document:
+    """Return the bound that a place adds to a range; none if it lies outside of the range."""
+    if direction > 0:
+        low = bounds.get("$gte")
         return {} if low is not None and low > at else {"$gt": at, "$gte": at}
-    high = own.get("$lt")
+    high = bounds.get("$lt")
     return {} if high is not None and high < at else {"$lt": at}
 
 
-def _of_reasons(query: OrderQuery) -> Document:
+def _with_reasons(query: OrderQuery) -> Document:
     conditions: list[Document] = []
     blocker: Document = {}
-    if query.reason is not None:
-        is_blocker = query.reason in set(BlockerCode)
-        if is_blocker:
-            blocker["code"] = query.reason
-        else:
-            conditions.append({"import.reasons": query.reason})
+    if query.reason in set(BlockerCode):
+        blocker["code"] = query.reason
+    elif query.reason is not None:
+        conditions.append({"import.reasons": query.reason})
     if query.product is not None:
         blocker["sku"] = query.product or None
     if query.asin is not None:
@@ -236,36 +321,3 @@ def _of_reasons(query: OrderQuery) -> Document:
             {"$or": [{"items.seller_sku": query.sku}, {"import.reasons.sku": query.sku}]}
         )
     return {"$and": conditions} if conditions else {}
-
-
-async def rows_of(database: Any, found: Sequence[Document]) -> list[OrderRow]:
-    """Give orders as rows, each with its Commerce order."""
-    with translated():
-        made = await commerce_of(database, found)
-    return [row_out(document, made) for document in found]
-
-
-def row_out(document: Document, commerce_orders: Mapping[str, Document]) -> OrderRow:
-    """Give an order's row; its Commerce order is found by its id."""
-    imported = document["import"]
-    named = [one["sku"] for one in imported["reasons"] if isinstance(one, dict) and one.get("sku")]
-    return OrderRow(
-        line=line_out(document, commerce_orders),
-        buyer_name=(document.get("buyer") or {}).get("name"),
-        skus=tuple(dict.fromkeys(named)),
-        since=imported.get("since"),
-        decided_at=imported["decided_at"],
-        received_at=document["received_at"],
-        latest_ship_date=document.get("latest_ship_date"),
-    )
-
-
-@asynccontextmanager
-async def patiently(milliseconds: int) -> AsyncIterator[None]:
-    """Wait no longer than that. The server is told so too, but not every one listens."""
-    with translated():
-        try:
-            async with asyncio.timeout(1.5 * milliseconds / 1000):
-                yield
-        except (ExecutionTimeout, TimeoutError) as error:
-            raise QueryTookTooLong from error

@@ -1,42 +1,42 @@
-"""Replays on MongoDB: the part of a view that only replays ask for."""
+"""Replays on MongoDB: the part of a snapshot that only replays need."""
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
 from models.commands import ALL_STORES
 from models.replay import RecordedAnswer, Replay, ReplayState, Selection, part_id
 from storage.documents.replay import (
     LONG_AGO,
     answer_from_document,
-    query_of,
     replay_from_document,
+    selection_to_query,
     sync_id,
 )
 from storage.documents.values import Document
+from storage.mongo.driver import ClientSession, Database
 
 _KEYS_AT_ONCE = 10_000
 
 
 class MongoReplayQueries:
-    """See `storage.port.View` for what each method promises."""
+    """See `storage.port.Snapshot` for what each method promises."""
 
-    _database: Any
-    _session: Any
+    _database: Database
+    _session: ClientSession
 
-    async def select_orders(self, wanted: Selection) -> Sequence[str]:
+    async def select_orders(self, selection: Selection) -> Sequence[str]:
         """See the port."""
-        query, found = query_of(wanted), []
-        if wanted.keys is None:
-            found = await self._dated_keys(query)
+        query, orders = selection_to_query(selection), []
+        if selection.keys is None:
+            orders = await self._dated_keys(query)
         else:
-            keys = list(dict.fromkeys(wanted.keys))
-            for at in range(0, len(keys), _KEYS_AT_ONCE):
-                named = {"_id": {"$in": keys[at : at + _KEYS_AT_ONCE]}}
-                found += await self._dated_keys(named | query)
-        # Sorted here: the server would keep whole documents in memory for it.
-        found.sort(key=lambda one: (one.get("purchase_date") or LONG_AGO, one["_id"]))
-        return [one["_id"] for one in found]
+            keys = list(dict.fromkeys(selection.keys))
+            for start in range(0, len(keys), _KEYS_AT_ONCE):
+                with_keys = {"_id": {"$in": keys[start : start + _KEYS_AT_ONCE]}}
+                orders += await self._dated_keys(with_keys | query)
+        # Sort here: the server would keep whole documents in memory for it.
+        orders.sort(key=lambda order: (order.get("purchase_date") or LONG_AGO, order["_id"]))
+        return [order["_id"] for order in orders]
 
     async def replay(self, replay_id: str) -> Replay | None:
         """See the port."""
@@ -70,7 +70,7 @@ class MongoReplayQueries:
     ) -> Sequence[RecordedAnswer]:
         """See the port."""
         start = f"{replay_id}/" if after is None else after.result_id
-        # "0" is the character after the slash: all ids that begin with the replay's.
+        # "0" is the character after the slash: this matches all ids with the replay's prefix.
         query = {"_id": {"$gt": start, "$lt": f"{replay_id}0"}}
         cursor = self._database.replay_results.find(query, session=self._session)
         cursor = cursor.sort([("_id", 1)]).limit(limit)
@@ -80,5 +80,4 @@ class MongoReplayQueries:
         cursor = self._database.amazon_orders.find(
             query, {"purchase_date": 1}, session=self._session
         )
-        found: list[Document] = await cursor.to_list(None)
-        return found
+        return await cursor.to_list(None)

@@ -1,80 +1,156 @@
-"""Searching orders by what no index has: read by an index in pieces, and looked at one by one."""
+"""A search by conditions that no index has: orders are read in slices of time, and checked here.
+
+So it ends when its time is over, knows how far it came, and can be continued from there.
+"""
 
 import re
-from collections.abc import Callable
+import time
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from bson.decimal128 import Decimal128
 
 from models.blockers import BlockerCode
-from models.order_query import OrderQuery, OrderSort
+from models.order_query import Cursor, OrderQuery
 from storage.documents.values import Document
-from storage.mongo.order_queries import BEGINNING, FIELD, Stretch, moved, states_of
+from storage.mongo.order_queries import (
+    BEGINNING,
+    SORT_FIELD,
+    IndexRange,
+    index_ranges,
+    indexed_conditions,
+)
 
-FIRST = timedelta(hours=1)
-"""How much of a list the first piece holds."""
+FIRST_WIDTH = timedelta(hours=1)
+"""How much time the first slice of a list covers."""
+_NARROWEST = timedelta(minutes=1)
 _FARTHEST = timedelta(days=10_000)
+_END = datetime.max.replace(tzinfo=BEGINNING.tzinfo)
+_WIDEN_BY = 8
+_READ_AT_ONCE = 1_000
+
+Read = Callable[[IndexRange, Document, int], Awaitable[Sequence[Document]]]
 
 
-class Pieces:
-    """Cuts a stretch of a list into pieces of time, each as wide as asked for.
+class SearchResult(NamedTuple):
+    """The matching orders in the order they were read, and the place to continue from, if any."""
 
-    They begin where reading begins: at the newest, or about at the `oldest`. A stretch without
-    bounds of time is one piece.
+    documents: Sequence[Document]
+    reached: Cursor | None
+
+
+class TimeSlices:
+    """Cuts an index range into slices of time, each as wide as asked for.
+
+    The first slice begins at the newest order, or at about the `oldest`. A range without bounds
+    of time is one slice.
     """
 
-    def __init__(
-        self, stretch: Stretch, sort: OrderSort, at: datetime, oldest: datetime | None
-    ) -> None:
-        self._stretch = stretch
-        self._field = FIELD[sort]
-        self._descends = stretch.sort[0][1] < 0
-        bounds = stretch.condition.get(self._field)
+    def __init__(self, part: IndexRange, at: datetime, oldest: datetime | None) -> None:
+        self._part = part
+        self._field, direction = part.sort[0]
+        self._descends = direction < 0
+        bounds = part.condition.get(self._field)
         self._bounds: Document = bounds if isinstance(bounds, dict) else {}
-        low = self._bounds.get("$gte", BEGINNING)
-        low = max(low, self._bounds.get("$gt", BEGINNING))
-        high = self._bounds.get("$lt")
-        if low == BEGINNING and not self._descends and oldest is not None:
-            low = oldest
-        elif low == BEGINNING:
-            low = at - _FARTHEST
-        start, end = low, min(high or at, at)
-        self._end = start if self._descends else end
-        self.reached = end if self._descends else start
-        """Up to here all was cut off."""
+        low = max(self._bounds.get(operator, BEGINNING) for operator in ("$gte", "$gt"))
+        if low == BEGINNING:
+            low = at - _FARTHEST if self._descends or oldest is None else oldest
+        high = min(self._bounds.get("$lt") or at, at)
+        self.reached = high if self._descends else low
+        """Where the next slice begins."""
+        self._end = low if self._descends else high
         self._inner: Document = {}
         self._is_over = False
 
     @property
-    def goes_on(self) -> bool:
-        """Whether there are more pieces, which begin where was `reached`."""
+    def has_more(self) -> bool:
+        """Whether another slice begins at `reached`."""
         return bool(self._bounds) and not self._is_over
 
-    def cut(self, width: timedelta) -> Stretch | None:
-        """Give the next piece; None where there is none."""
+    def cut(self, width: timedelta) -> IndexRange | None:
+        """Return the next slice, None after the last one."""
         if self._is_over:
             return None
         if not self._bounds:
             self._is_over = True
-            return self._stretch
-        farther = moved(self.reached, -width if self._descends else width)
+            return self._part
+        farther = _shift(self.reached, -width if self._descends else width)
         self._is_over = farther <= self._end if self._descends else farther >= self._end
         outer: Document = {}
         if not self._is_over:
             outer = {"$gte" if self._descends else "$lt": farther}
-        conditions = [{self._field: one} for one in (self._bounds, self._inner, outer) if one]
+        bounds = _tightest(self._bounds, self._inner, outer)
         self._inner = {"$lt" if self._descends else "$gte": farther}
         self.reached = farther
-        return Stretch(
-            {**self._stretch.condition, self._field: _within(self._field, conditions)},
-            self._stretch.sort,
-        )
+        return IndexRange({**self._part.condition, self._field: bounds}, self._part.sort)
+
+
+async def search(
+    read: Read,
+    query: OrderQuery,
+    cursor: Cursor | None,
+    *,
+    at: datetime,
+    oldest: datetime | None,
+    forward: bool,
+    limit: int,
+    seconds: float,
+    at_least: int,
+    clock: Callable[[], float] = time.monotonic,
+) -> SearchResult:
+    """Read orders until enough of them match or the time is over.
+
+    Args:
+        read: Returns the first orders of a range that meet some conditions.
+        query: Which orders, and in which order.
+        cursor: The place to search from.
+        at: The present moment.
+        oldest: About where the list begins, for a search from its oldest order.
+        forward: Whether to search after the place, or before it.
+        limit: How many orders are enough.
+        seconds: For how long to search. A slice that was begun is read to its end.
+        at_least: How many orders to check even if that takes longer.
+        clock: Returns seconds.
+    """
+    matches, conditions = matcher(query), indexed_conditions(query)
+    until = clock() + seconds
+    matching: list[Document] = []
+    width, checked = FIRST_WIDTH, 0
+    place = cursor
+    while True:
+        last_read: Cursor | None = None
+        for part in index_ranges(query, place, forward=forward):
+            slices = TimeSlices(part, at, oldest)
+            while last_read is None and (piece := slices.cut(width)) is not None:
+                began = clock()
+                orders = await read(piece, conditions, _READ_AT_ONCE)
+                matching += filter(matches, orders)
+                if len(matching) >= limit:
+                    return SearchResult(matching[:limit], None)
+                if len(orders) == _READ_AT_ONCE:  # the slice has more
+                    last_read = Cursor(orders[-1].get(SORT_FIELD[query.sort]), orders[-1]["_id"])
+                now = clock()
+                checked += len(orders)
+                # Empty slices cost little: they never end a search.
+                is_over = now >= until and orders and checked >= at_least
+                if is_over and (last_read or slices.has_more):
+                    return SearchResult(matching, last_read or Cursor(slices.reached, ""))
+                # Half of the time that is left, but no less than what is checked in any case.
+                by_time = (until - now) / (2 * max(now - began, 0.001))
+                by_count = (at_least - checked) / len(orders) if orders else _WIDEN_BY
+                factor = min(max(by_time, by_count, 1 / _WIDEN_BY), _WIDEN_BY)
+                width = max(width * factor, _NARROWEST)
+            if last_read is not None:
+                break
+        if last_read is None:
+            return SearchResult(matching, None)
+        place = last_read
 
 
 def matcher(query: OrderQuery) -> Callable[[Document], bool]:
-    """Give what says whether an order is asked for: the same as `filter_of` asks of it."""
-    states = set(states_of(query))
+    """Return a function that tells whether an order meets the conditions of `to_mongo`."""
+    states = {state.value for state in query.states}
     buyer = None if query.buyer is None else re.compile(re.escape(query.buyer), re.IGNORECASE)
 
     def matches(order: Document) -> bool:
@@ -97,14 +173,21 @@ def matcher(query: OrderQuery) -> Callable[[Document], bool]:
     return matches
 
 
-def _within(field: str, conditions: list[Document]) -> Document:
-    """Give the tightest of several bounds of one field."""
+def _shift(at: datetime, by: timedelta) -> datetime:
+    """Return a moment moved by some time, but not beyond the ends of the calendar."""
+    try:
+        return at + by
+    except OverflowError:
+        return _END if by > timedelta(0) else BEGINNING
+
+
+def _tightest(*bounds: Document) -> Document:
+    """Return the bounds that several bounds of one field amount to."""
     tightest: dict[str, Any] = {}
-    for condition in conditions:
-        for how, at in condition[field].items():
-            known = tightest.get(how)
-            is_lower = how in ("$gt", "$gte")
-            tightest[how] = at if known is None else max(known, at) if is_lower else min(known, at)
+    for operators in bounds:
+        for operator, at in operators.items():
+            choose = max if operator in {"$gt", "$gte"} else min
+            tightest[operator] = choose(tightest.get(operator, at), at)
     if "$gt" in tightest and "$gte" in tightest:
         del tightest["$gte" if tightest["$gt"] >= tightest["$gte"] else "$gt"]
     return tightest
@@ -128,22 +211,22 @@ def _has_reason(query: OrderQuery, reasons: list[Any]) -> bool:
     if not is_blocker and not query.asks_for_a_blocker:
         return True
     return any(
-        (not is_blocker or one.get("code") == query.reason)
-        and (query.product is None or one.get("sku") == (query.product or None))
-        and query.asin in (None, one.get("asin"))
-        for one in reasons
-        if isinstance(one, dict)
+        (not is_blocker or reason.get("code") == query.reason)
+        and (query.product is None or reason.get("sku") == (query.product or None))
+        and query.asin in (None, reason.get("asin"))
+        for reason in reasons
+        if isinstance(reason, dict)
     )
 
 
 def _is_overdue(query: OrderQuery, since: datetime | None) -> bool:
-    asked = query.overdue_since
-    return asked is None or (since is not None and since <= asked)
+    latest = query.overdue_since
+    return latest is None or (since is not None and since <= latest)
 
 
 def _has_sku(query: OrderQuery, order: Document) -> bool:
     if query.sku is None:
         return True
-    named = [item.get("seller_sku") for item in order.get("items") or ()]
-    named += [one.get("sku") for one in order["import"]["reasons"] if isinstance(one, dict)]
-    return query.sku in named
+    skus = [item.get("seller_sku") for item in order.get("items") or ()]
+    skus += [reason.get("sku") for reason in order["import"]["reasons"] if isinstance(reason, dict)]
+    return query.sku in skus

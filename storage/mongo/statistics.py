@@ -1,85 +1,83 @@
-"""A store's last hours: what was received, what was created, and how long that took."""
+"""Statistics: a store's last hours, and blocked orders grouped by cause and product."""
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from models.blockers import BlockerCode
+from models.keys import order_key
 from models.outcome import ImportState
 from storage.documents.values import Document, money_from_document
-from storage.mongo.driver import settled
-from storage.mongo.errors import translated
+from storage.mongo.driver import Collection, Database, maybe_await
+from storage.mongo.embedded import of_store
+from storage.mongo.errors import translate_errors
 from storage.queries import Activity, BlockedGroup, Hour
 
 _SAMPLE = 500
-"""How many of the newest Commerce orders the seconds are taken from."""
+"""How many of the newest Commerce orders the seconds are measured on."""
 _HOUR = timedelta(hours=1)
 
 
-async def activity_of(
-    database: Any, store_id: str | None, since: datetime, until: datetime
+async def read_activity(
+    database: Database, store_id: str | None, since: datetime, until: datetime
 ) -> Activity:
-    """Give what happened; each question is answered by an index alone."""
-    begin = since.replace(minute=0, second=0, microsecond=0)
-    received = await _per_hour(database.amazon_orders, "received_at", store_id, begin)
-    created = await _per_hour(database.commerce_orders, "created_at", store_id, begin)
+    """Return what happened in the hours between; each query reads an index alone."""
+    hour = since.replace(minute=0, second=0, microsecond=0)
+    received = await _count_per_hour(database.amazon_orders, "received_at", store_id, hour)
+    created = await _count_per_hour(database.commerce_orders, "created_at", store_id, hour)
     hours = []
-    while begin <= until:
-        hours.append(Hour(begin, received.get(begin, 0), created.get(begin, 0)))
-        begin += _HOUR
-    seconds = sorted(await _seconds(database, store_id, since))
-    return Activity(hours, _share(seconds, 0.5), _share(seconds, 0.95))
+    while hour <= until:
+        hours.append(Hour(hour, received.get(hour, 0), created.get(hour, 0)))
+        hour += _HOUR
+    seconds = sorted(await _seconds_to_create(database, store_id, since))
+    return Activity(hours, _quantile(seconds, 0.5), _quantile(seconds, 0.95))
 
 
-async def _per_hour(
-    collection: Any, field: str, store_id: str | None, since: datetime
+async def _count_per_hour(
+    orders: Collection, field: str, store_id: str | None, since: datetime
 ) -> dict[datetime, int]:
-    match: Document = {field: {"$gte": since}}
-    if store_id is not None:
-        match["store_id"] = {"$in": [store_id]}  # see console_queries.filter_of
-    stages = [
-        {"$match": match},
-        {
-            "$group": {
-                "_id": {"$dateTrunc": {"date": f"${field}", "unit": "hour"}},
-                "count": {"$sum": 1},
-            }
-        },
-    ]
-    with translated():
-        cursor = await settled(collection.aggregate(stages))
+    match = _since(field, since, store_id)
+    hour = {"$dateTrunc": {"date": f"${field}", "unit": "hour"}}
+    stages = [{"$match": match}, {"$group": {"_id": hour, "count": {"$sum": 1}}}]
+    with translate_errors():
+        cursor = await maybe_await(orders.aggregate(stages))
         return {group["_id"]: group["count"] for group in await cursor.to_list(None)}
 
 
-async def _seconds(database: Any, store_id: str | None, since: datetime) -> list[float]:
-    match: Document = {"created_at": {"$gte": since}}
-    if store_id is not None:
-        match["store_id"] = {"$in": [store_id]}  # see console_queries.filter_of
+async def _seconds_to_create(
+    database: Database, store_id: str | None, since: datetime
+) -> list[float]:
+    match = _since("created_at", since, store_id)
     fields = {"created_at": 1, "store_id": 1, "amazon_order_id": 1}
-    with translated():
-        made = await (
-            database.commerce_orders.find(match, fields)
-            .sort([("created_at", -1)])
-            .limit(_SAMPLE)
-            .to_list(None)
-        )
-        keys = {f"{one['store_id']}/{one['amazon_order_id']}": one["created_at"] for one in made}
-        found = await database.amazon_orders.find(
-            {"_id": {"$in": list(keys)}}, {"received_at": 1}
+    with translate_errors():
+        newest = database.commerce_orders.find(match, fields).sort([("created_at", -1)])
+        created_at = {
+            order_key(order["store_id"], order["amazon_order_id"]): order["created_at"]
+            for order in await newest.limit(_SAMPLE).to_list(None)
+        }
+        orders = await database.amazon_orders.find(
+            {"_id": {"$in": list(created_at)}}, {"received_at": 1}
         ).to_list(None)
-    return [max((keys[one["_id"]] - one["received_at"]).total_seconds(), 0.0) for one in found]
+    return [
+        max((created_at[order["_id"]] - order["received_at"]).total_seconds(), 0.0)
+        for order in orders
+    ]
 
 
-def _share(ordered: Sequence[float], share: float) -> float | None:
+def _since(field: str, since: datetime, store_id: str | None) -> Document:
+    match: Document = {field: {"$gte": since}}
+    return match if store_id is None else match | {"store_id": of_store(store_id)}
+
+
+def _quantile(ordered: Sequence[float], share: float) -> float | None:
     return ordered[int(share * (len(ordered) - 1))] if ordered else None
 
 
 _NEVER = datetime(9999, 12, 31, tzinfo=UTC)
-"""Sorts groups without a ship-by date last; the database has what is missing first."""
+"""Sorts groups without a ship-by date last; the database sorts missing values first."""
 
 
-def stages_of(store_id: str | None, limit: int) -> list[Document]:
-    """Give the aggregation over `amazon_orders`. It begins with an index by state.
+def blocked_groups_pipeline(store_id: str | None, limit: int) -> list[Document]:
+    """Return the aggregation over `amazon_orders`. It begins with an index by state.
 
     An order has a cause once per product, so it counts once in each of its groups. Money is
     summed per currency first, in Decimal128.
@@ -89,8 +87,8 @@ def stages_of(store_id: str | None, limit: int) -> list[Document]:
         match["store_id"] = store_id
     return [
         {"$match": match},
-        # An order can have a thousand blockers. Only what is grouped is repeated for each: of a
-        # whole order, lines and all, that takes some servers seconds.
+        # An order can have a thousand blockers, and $unwind copies it for each of them: keep only
+        # the fields that are grouped.
         {"$project": _GROUPED},
         {"$unwind": "$reason"},
         {"$group": {"_id": {**_CAUSE, "currency": "$total.currency"}, **_PER_CURRENCY}},
@@ -101,19 +99,19 @@ def stages_of(store_id: str | None, limit: int) -> list[Document]:
     ]
 
 
-def group_out(document: Document) -> BlockedGroup:
-    """Give a group as it came out of the aggregation."""
-    by = document["_id"]
-    values = [value for value in document["values"] if value.get("currency") is not None]
-    money = [found for value in values if (found := money_from_document(value)) is not None]
+def blocked_group_from_document(document: Document) -> BlockedGroup:
+    """Return a group that the aggregation returned."""
+    cause = document["_id"]
+    sums = [value for value in document["values"] if value.get("currency") is not None]
+    money = [value for value in map(money_from_document, sums) if value is not None]
     return BlockedGroup(
-        code=BlockerCode(by["code"]),
-        sku=by["sku"],
+        code=BlockerCode(cause["code"]),
+        sku=cause["sku"],
         similar_sku=document["similar_sku"],
-        seller_skus=_each_once(document["seller_skus"]),
-        asins=_each_once(document["asins"]),
+        seller_skus=_distinct(document["seller_skus"]),
+        asins=_distinct(document["asins"]),
         orders=document["orders"],
-        value=tuple(sorted(money, key=lambda one: one.currency)),
+        value=tuple(sorted(money, key=lambda value: value.currency)),
         oldest_purchase=document["purchased"],
         earliest_ship_by=document["ship_by"],
         since=document["since"],
@@ -121,8 +119,8 @@ def group_out(document: Document) -> BlockedGroup:
     )
 
 
-def _each_once(lists: Iterable[Iterable[str | None]]) -> tuple[str, ...]:
-    return tuple(sorted({one for found in lists for one in found if one}))
+def _distinct(lists: Iterable[Iterable[str | None]]) -> tuple[str, ...]:
+    return tuple(sorted({value for values in lists for value in values if value}))
 
 
 _GROUPED: Document = {

@@ -1,22 +1,21 @@
-"""One MongoDB transaction behind the port."""
+"""One MongoDB transaction, or one snapshot: what a unit of work reads and writes."""
 
 from asyncio import Lock
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from typing import Any
 
 from pymongo import ReturnDocument
 from pymongo.errors import ClientBulkWriteException
 from typing_extensions import override
 
-from models import keys
 from models.change_set import ChangeSet
 from models.checkpoint import Checkpoint
 from models.commands import OrderCursor
 from models.commerce_order import CommerceOrder
 from models.dead_letters import DeadLetter
+from models.keys import listing_key
 from models.order_record import OrderRecord
 from models.reference_data import Catalog, Listing, StockedProduct, Store
 from models.skus import normalized_sku, pick_similar
@@ -30,7 +29,8 @@ from storage.documents.reference_data import (
 )
 from storage.documents.values import Document
 from storage.mongo.bulk_write import operations
-from storage.mongo.errors import WriteConflict, inside
+from storage.mongo.driver import Client, ClientSession, Database
+from storage.mongo.errors import WriteConflict, bulk_write_cause
 from storage.mongo.fact_cache import FactCache
 from storage.mongo.replays import MongoReplayQueries
 from storage.port import DEFAULT_STOCK, Transaction
@@ -40,7 +40,7 @@ from storage.port import DEFAULT_STOCK, Transaction
 class Locks:
     """What the transactions of one process share, by stock.
 
-    The locks save a conflict in the database; the caches what was read under the lock before.
+    A lock saves a conflict in the database; a cache keeps what was read under the lock before.
     """
 
     locks: defaultdict[str, Lock] = field(default_factory=lambda: defaultdict(Lock))
@@ -50,39 +50,39 @@ class Locks:
 class MongoQueries:
     """See `storage.port.Transaction` for what each method promises."""
 
-    _database: Any
-    _session: Any
+    _database: Database
+    _session: ClientSession
 
     async def orders_of(self, amazon_order_ids: Collection[str]) -> Mapping[str, OrderRecord]:
         """See the port."""
-        query = among(amazon_order_ids, "amazon_order_id")
-        found = await self._find("amazon_orders", query, WITHOUT_HISTORY)
-        return {document["amazon_order_id"]: order_from_document(document) for document in found}
+        query = with_ids(amazon_order_ids, "amazon_order_id")
+        documents = await self._find("amazon_orders", query, WITHOUT_HISTORY)
+        return {doc["amazon_order_id"]: order_from_document(doc) for doc in documents}
 
     async def commerce_orders(self, ids: Collection[str]) -> Mapping[str, CommerceOrder]:
         """See the port."""
-        found = await self._find("commerce_orders", among(ids))
-        return {document["_id"]: commerce_order_from_document(document) for document in found}
+        documents = await self._find("commerce_orders", with_ids(ids))
+        return {doc["_id"]: commerce_order_from_document(doc) for doc in documents}
 
     async def product_versions(self, skus: Collection[str]) -> Mapping[str, StockedProduct]:
         """See the port."""
-        found = await self._find("products", among(skus))
-        return {doc["_id"]: product_from_document(doc) for doc in found}
+        documents = await self._find("products", with_ids(skus))
+        return {doc["_id"]: product_from_document(doc) for doc in documents}
 
     async def _similar_skus(self, missing: Collection[str]) -> Mapping[str, str]:
-        """Return, for SKUs that the catalog has not, one that it has and that looks alike."""
-        query = among({normalized_sku(sku) for sku in missing}, "normalized_sku")
-        found = await self._find("products", query, {"deleted": 1})
-        return pick_similar(missing, [doc["_id"] for doc in found if not doc["deleted"]])
+        """Return, for SKUs that are missing in the catalog, one of its SKUs that looks alike."""
+        query = with_ids({normalized_sku(sku) for sku in missing}, "normalized_sku")
+        documents = await self._find("products", query, {"deleted": 1})
+        return pick_similar(missing, [doc["_id"] for doc in documents if not doc["deleted"]])
 
     async def facts_depended_on(self, facts: Collection[str]) -> Collection[str]:
         """See the port."""
         if not facts:
             return ()
-        found: list[str] = await self._database.amazon_orders.distinct(
+        depended_on = await self._database.amazon_orders.distinct(
             "import.depends_on", {"import.depends_on": {"$in": list(facts)}}, session=self._session
         )
-        return set(found) & set(facts)
+        return set(depended_on) & set(facts)
 
     async def orders_depending_on(
         self, fact: str, after: OrderCursor | None, limit: int
@@ -126,8 +126,7 @@ class MongoQueries:
         if query is None:
             return []
         cursor = self._database[collection].find(query, fields, session=self._session)
-        documents: list[Document] = await cursor.to_list(None)
-        return documents
+        return await cursor.to_list(None)
 
     async def _oldest_first(
         self, query: Document, after: OrderCursor | None, limit: int
@@ -135,8 +134,8 @@ class MongoQueries:
         if after is not None:
             date = after.purchase_date
             later: Document = {"$ne": None} if date is None else {"$gt": date}
-            here = {"purchase_date": date, "_id": {"$gt": after.key}}
-            query = {"$and": [query, {"$or": [{"purchase_date": later}, here]}]}
+            same_date = {"purchase_date": date, "_id": {"$gt": after.key}}
+            query = {"$and": [query, {"$or": [{"purchase_date": later}, same_date]}]}
         cursor = self._database.amazon_orders.find(query, WITHOUT_HISTORY, session=self._session)
         cursor = cursor.sort([("purchase_date", 1), ("_id", 1)]).limit(limit)
         return [order_from_document(document) for document in await cursor.to_list(None)]
@@ -146,7 +145,12 @@ class MongoTransaction(MongoQueries, MongoReplayQueries, Transaction):
     """See the port for what each method promises."""
 
     def __init__(
-        self, client: Any, database: Any, session: Any, locks: Locks, exit_stack: AsyncExitStack
+        self,
+        client: Client,
+        database: Database,
+        session: ClientSession,
+        locks: Locks,
+        exit_stack: AsyncExitStack,
     ) -> None:
         self._client = client
         self._database = database
@@ -158,34 +162,36 @@ class MongoTransaction(MongoQueries, MongoReplayQueries, Transaction):
         self._written: list[ChangeSet] = []
 
     def committed(self) -> None:
-        """Remember what this transaction, which is committed, wrote."""
-        for cache, taken in self._caches:
+        """Apply the committed writes to the cache."""
+        for cache, version in self._caches:
             if cache is self._cache:
-                cache.committed(taken, self._written)
+                cache.committed(version, self._written)
 
     def failed(self) -> None:
-        """Forget what this transaction, of which it is not known whether it took place, read."""
+        """Clear the caches: the transaction was rolled back, or its result is unknown."""
         for cache, _ in self._caches:
             cache.forget()
 
     @override
     async def lock(self, stocks: Collection[str] = (DEFAULT_STOCK,)) -> int:
-        # First in this process, and before the first word to the database: what another processor
-        # commits while this one waits would be a conflict for a transaction that has begun.
+        # Lock in this process first, before the transaction begins in the database: it would
+        # conflict with what another processor commits while this one waits.
         for stock in sorted(stocks):
             await self._exit_stack.enter_async_context(self._locks.locks[stock])
         numbered = 0
         for stock in sorted(stocks):
             lock = await self._database.locks.find_one_and_update(
                 {"_id": stock},
-                {"$inc": {"taken": 1}},
+                {"$inc": {"version": 1}},
                 upsert=True,
                 return_document=ReturnDocument.AFTER,
                 session=self._session,
             )
+            if lock is None:
+                raise AssertionError("an upsert returns the document")
             cache = self._locks.caches[stock]
-            cache.begin(lock["taken"])
-            self._caches.append((cache, lock["taken"]))
+            cache.begin(lock["version"])
+            self._caches.append((cache, lock["version"]))
             numbered = max(numbered, lock.get("orders_numbered", 0))
         if len(self._caches) == 1:
             self._cache = self._caches[0][0]
@@ -195,53 +201,55 @@ class MongoTransaction(MongoQueries, MongoReplayQueries, Transaction):
     async def stores(self) -> Mapping[str, Store]:
         cache = self._cache or FactCache()
         if cache.stores is None:
-            found = await self._find("stores", {})
-            cache.stores = {document["_id"]: store_from_document(document) for document in found}
+            documents = await self._find("stores", {})
+            cache.stores = {doc["_id"]: store_from_document(doc) for doc in documents}
         return cache.stores
 
     @override
-    async def orders(self, wanted: Collection[str]) -> Mapping[str, OrderRecord]:
-        found = await self._find("amazon_orders", among(wanted), WITHOUT_HISTORY)
-        return {document["_id"]: order_from_document(document) for document in found}
+    async def orders(self, keys: Collection[str]) -> Mapping[str, OrderRecord]:
+        documents = await self._find("amazon_orders", with_ids(keys), WITHOUT_HISTORY)
+        return {doc["_id"]: order_from_document(doc) for doc in documents}
 
     @override
-    async def catalog(self, wanted: Collection[tuple[str, str]]) -> Catalog:
-        listings = await self.listings({keys.listing_key(*pair) for pair in wanted})
+    async def catalog(self, pairs: Collection[tuple[str, str]]) -> Catalog:
+        listings = await self.listings({listing_key(*pair) for pair in pairs})
         matches = {key: listing.sku for key, listing in listings.items()}
-        skus = {matches.get(keys.listing_key(*pair), pair[1]) for pair in wanted}
+        skus = {matches.get(listing_key(*pair), pair[1]) for pair in pairs}
         products = await self.products(skus)
         return Catalog(matches, products, await self._similar_skus(skus - products.keys()))
 
     @override
     async def products(self, skus: Collection[str]) -> Mapping[str, StockedProduct]:
-        known = {} if self._cache is None else self._cache.products
-        missing = [sku for sku in skus if sku not in known]
-        found = await self._find("products", among(missing))
-        known |= dict.fromkeys(missing)
-        known |= {doc["_id"]: product_from_document(doc) for doc in found if not doc["deleted"]}
-        return {sku: product for sku in skus if (product := known[sku]) is not None}
+        cached = {} if self._cache is None else self._cache.products
+        missing = [sku for sku in skus if sku not in cached]
+        documents = await self._find("products", with_ids(missing))
+        cached |= dict.fromkeys(missing)
+        cached |= {
+            doc["_id"]: product_from_document(doc) for doc in documents if not doc["deleted"]
+        }
+        return {sku: product for sku in skus if (product := cached[sku]) is not None}
 
     @override
-    async def listings(self, wanted: Collection[str]) -> Mapping[str, Listing]:
-        known = {} if self._cache is None else self._cache.listings
-        missing = [key for key in wanted if key not in known]
-        found = await self._find("listings", among(missing))
-        known |= dict.fromkeys(missing)
-        known |= {document["_id"]: listing_from_document(document) for document in found}
-        return {key: listing for key in wanted if (listing := known[key]) is not None}
+    async def listings(self, keys: Collection[str]) -> Mapping[str, Listing]:
+        cached = {} if self._cache is None else self._cache.listings
+        missing = [key for key in keys if key not in cached]
+        documents = await self._find("listings", with_ids(missing))
+        cached |= dict.fromkeys(missing)
+        cached |= {doc["_id"]: listing_from_document(doc) for doc in documents}
+        return {key: listing for key in keys if (listing := cached[key]) is not None}
 
     @override
     async def details_of(self, amazon_order_ids: Collection[str]) -> Sequence[DeadLetter]:
         cache = self._cache or FactCache()
-        if cache.details_wait is None:
+        if cache.has_early_details is None:
             dead_letters = self._database.dead_letters
-            waiting = {"details_of": {"$exists": True}}
-            one = await dead_letters.find_one(waiting, {"_id": 1}, session=self._session)
-            cache.details_wait = one is not None
-        if not cache.details_wait:
+            query = {"details_of": {"$exists": True}}
+            example = await dead_letters.find_one(query, {"_id": 1}, session=self._session)
+            cache.has_early_details = example is not None
+        if not cache.has_early_details:
             return ()
-        found = await self._find("dead_letters", among(amazon_order_ids, "details_of"))
-        return [dead_letter_from_document(document) for document in found]
+        documents = await self._find("dead_letters", with_ids(amazon_order_ids, "details_of"))
+        return [dead_letter_from_document(document) for document in documents]
 
     @override
     async def write(
@@ -253,18 +261,19 @@ class MongoTransaction(MongoQueries, MongoReplayQueries, Transaction):
         if not batch:
             return
         if not self._caches:
-            # The first command of a transaction has a read concern, and SecantusDB takes a bulk
-            # write with none. Whoever has taken a lock has asked before.
+            # The first command of a transaction has a read concern, and the embedded database
+            # refuses one on a bulk write. After a lock, another command was the first.
             await self._database.checkpoints.find_one({"_id": ""}, session=self._session)
         try:
             await self._client.bulk_write(batch, ordered=False, session=self._session)
         except ClientBulkWriteException as error:
-            raise inside(error, batch) from None
+            raise bulk_write_cause(error, batch) from None
 
     async def _take_moved(self, changes: ChangeSet) -> dict[str, list[Document]]:
-        """Delete the orders that move to another store, and return their histories by their keys.
+        """Delete the orders that move to another store, and return their histories by key.
 
-        Each goes before its successor comes: the index takes one order of an Amazon id.
+        Each is deleted before its successor is inserted: the index allows one order of an Amazon
+        id.
         """
         histories: dict[str, list[Document]] = {}
         for change in changes.orders:
@@ -281,6 +290,6 @@ class MongoTransaction(MongoQueries, MongoReplayQueries, Transaction):
 WITHOUT_HISTORY = {"history": 0}
 
 
-def among(ids: Collection[str], field: str = "_id") -> Document | None:
-    """Give the query for documents of these ids; None where there are none to ask for."""
+def with_ids(ids: Collection[str], field: str = "_id") -> Document | None:
+    """Return the query for documents of these ids; None if there are no ids."""
     return {field: {"$in": list(ids)}} if ids else None

@@ -176,9 +176,9 @@ async def test_an_odd_cursor_is_refused_on_every_page(
 
 @pytest.mark.asyncio(loop_scope="module")
 async def test_pages_lead_past_an_order_of_the_year_9999(client: httpx.AsyncClient) -> None:
-    for sort in ("-purchased", "purchased", "-received", "received", "-total", "ship-by"):
+    for sort in SORTS:
         seen: list[str] = []
-        address: str | None = f"/orders?sort={sort}"
+        address: str | None = f"/orders?state=blocked&sort={sort}"
         while address is not None:
             text = (await client.get(address)).text
             seen += re.findall(r'name="order" value="([^"]+)"', text)

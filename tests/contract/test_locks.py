@@ -228,7 +228,7 @@ async def test_who_locks_several_stocks_never_waits_in_a_circle(
             for stocks in (("a", "b"), ("b", "a"), ("b", "c"), ("c", "a")) * 3:
                 group.create_task(storage.transact(partial(work, stocks)))
     async with open_storage(mongo_url, database_name) as storage:
-        taken = {one["_id"]: one["taken"] async for one in storage._database.locks.find({})}
+        taken = {one["_id"]: one["version"] async for one in storage._database.locks.find({})}
     assert taken == {"a": 18, "b": 18, "c": 12}
 
 

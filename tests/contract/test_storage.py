@@ -153,6 +153,7 @@ async def stored_story(storage: Tested, key: str = KEY) -> Sequence[HistoryEntry
     if isinstance(storage, MemoryStorage):
         return storage.contents.histories[key]
     document = await storage._database.amazon_orders.find_one({"_id": key})
+    assert document is not None
     return [history_entry_from_document(entry) for entry in document["history"]]
 
 
@@ -275,10 +276,12 @@ async def test_rule_5_what_an_order_waits_for_is_stored_with_when_it_began(
     if isinstance(storage, MemoryStorage):
         return  # what is asked by time is asked of documents
     found = await storage._database.amazon_orders.find_one({"_id": KEY})
+    assert found is not None
     assert found["import"]["details_pending_since"] == NOW
     created = OrderWrite(a_record(outcome=Created("c-1")), (), is_new=False, details=False)
     await write(storage, orders=[created])
     found = await storage._database.amazon_orders.find_one({"_id": KEY})
+    assert found is not None
     assert {"details_pending_since", "missing"}.isdisjoint(found["import"])
 
 
@@ -289,6 +292,7 @@ async def test_what_was_not_told_is_not_stored(storage: Tested) -> None:
     bare = an_order(total=None, items=(an_item(price=None, tax=None, asin=None),))
     await write(storage, orders=[new(a_record(order=bare))])
     document = await storage._database.amazon_orders.find_one({"_id": KEY})
+    assert document is not None
     assert None not in document.values()
     assert {"buyer", "ship_to", "total", "packages", "programs"}.isdisjoint(document)
     assert {"price", "tax", "asin"}.isdisjoint(document["items"][0])

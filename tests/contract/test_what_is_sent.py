@@ -56,7 +56,7 @@ async def test_whether_a_commit_took_place_is_asked_of_a_majority(
         await storage.claim([SOURCE])
         await storage.checkpoint(SOURCE)
         await storage.transact(work, SOURCE)
-        await storage.look(lambda view: view.stores())
+        await storage.snapshot(lambda view: view.stores())
     reads = listener.of("find", "checkpoints")
     assert reads
     assert all(read["readConcern"] == {"level": "majority"} for read in reads)

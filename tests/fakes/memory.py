@@ -11,7 +11,7 @@ from models.checkpoint import Checkpoint, Outgoing
 from models.errors import Fenced
 from models.events import Event
 from models.messages import TopicPartition
-from storage.port import R, Storage, Transaction, View
+from storage.port import R, Snapshot, Storage, Transaction
 from tests.fakes.memory_contents import Contents
 from tests.fakes.memory_transaction import MemoryTransaction
 
@@ -47,7 +47,7 @@ class MemoryStorage(Storage):
                 self.conflicts_ahead -= 1
 
     @override
-    async def look(self, work: Callable[[View], Awaitable[R]]) -> R:
+    async def snapshot(self, work: Callable[[Snapshot], Awaitable[R]]) -> R:
         return await work(MemoryTransaction(self.contents.copy()))
 
     @override

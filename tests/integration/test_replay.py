@@ -14,7 +14,7 @@ from models.replay import Selection
 from models.topics import TOPICS, TopicName
 from order_import.bootstrap import connect_storage, new_consumer
 from storage.mongo.driver import Driver
-from storage.port import View
+from storage.port import Snapshot
 from tests.fakes.memory_replays import select
 from tests.integration.kit import OUT, ROOT, Document, System, environment, only
 from tests.integration.wire import item, key, order, product, store
@@ -308,7 +308,7 @@ async def test_the_next_sync_now(system: System) -> None:
         at = (await system.db.stores.find_one({}))["updated_at"]
         await system.db.products.insert_one({"_id": "LAMP", "as_of": at, **found})
         # Who changes a fact takes the lock: else the worker goes by what it remembers.
-        await system.db.locks.update_one({"_id": "default"}, {"$inc": {"taken": 1}})
+        await system.db.locks.update_one({"_id": "default"}, {"$inc": {"version": 1}})
         answer = await told(system, "sync")
         assert (answer["were_blocked"], counts(answer)) == (2, (1, 1, 0))
         assert (await told(system, "sync", "--store", "us"))["were_blocked"] == 1
@@ -334,7 +334,7 @@ async def test_mongodb_selects_the_orders_that_memory_selects(system: System) ->
             await system.becomes(key(order(number)), state)
         await system.becomes(key(order(8, "alien")), "waiting")
 
-    async def compare(view: View) -> int:
+    async def compare(view: Snapshot) -> int:
         keys = [one["_id"] async for one in system.db.amazon_orders.find()]
         orders = await view.orders(keys)
         found = 0
@@ -355,7 +355,7 @@ async def test_mongodb_selects_the_orders_that_memory_selects(system: System) ->
     for driver in Driver:
         settings = system.settings.model_copy(update={"mongo_driver": driver})
         async with connect_storage(settings) as storage:
-            assert await storage.look(compare) > 30
+            assert await storage.snapshot(compare) > 30
 
 
 def _iso(milliseconds: int) -> str:

@@ -57,8 +57,8 @@ class FakeReader(Reader):
         return {store.store_id: store for store in self.known_stores}
 
     @override
-    async def list_orders(self, wanted: OrderQuery, limit: int) -> Sequence[OrderLine]:
-        self.asked.append((wanted, limit))
+    async def list_orders(self, query: OrderQuery, limit: int) -> Sequence[OrderLine]:
+        self.asked.append((query, limit))
         return self.lines
 
     @override
@@ -107,7 +107,7 @@ class BrokenReader(FakeReader):
         raise StorageUnavailable("no server found")
 
     @override
-    async def list_orders(self, wanted: OrderQuery, limit: int) -> Sequence[OrderLine]:
+    async def list_orders(self, query: OrderQuery, limit: int) -> Sequence[OrderLine]:
         raise StorageUnavailable("no server found")
 
 

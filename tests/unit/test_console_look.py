@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 from models.order_query import OrderQuery, OrderSort
 from storage.documents.values import Document
-from storage.mongo.order_queries import Stretch
-from storage.mongo.paging import look_through
+from storage.mongo.order_queries import IndexRange
+from storage.mongo.search import search
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 EVERY = timedelta(minutes=5)
@@ -21,11 +21,9 @@ class Shelf:
         self.questions = 0
         self.looked_at = 0
 
-    async def read(
-        self, stretch: Stretch, filters: Sequence[Document], limit: int
-    ) -> Sequence[Document]:
-        assert all(one["import.state"] for one in filters)
-        bounds = stretch.condition["purchase_date"]
+    async def read(self, part: IndexRange, conditions: Document, limit: int) -> Sequence[Document]:
+        assert conditions["import.state"]
+        bounds = part.condition["purchase_date"]
         low, high = bounds["$gte"], bounds.get("$lt", NOON)
         count = min(max(high - low, timedelta(0)) // EVERY, limit)
         self.questions += 1
@@ -38,7 +36,7 @@ class Shelf:
 
 
 async def look(shelf: Shelf, seconds: float) -> datetime:
-    looked = await look_through(
+    looked = await search(
         shelf.read,
         OrderQuery(buyer="Nemo", sort=OrderSort.PURCHASED),
         None,

@@ -13,7 +13,7 @@ from models.reference_data import Store
 from models.topics import TopicName
 from order_import.operations.publish import Message
 from storage.port import AuditEntry
-from storage.queries import Found
+from storage.queries import SearchedRows
 from tests.builders import STORE, a_store
 from tests.unit.console_kit import NOW, a_client, a_context, a_row
 
@@ -37,9 +37,9 @@ class OneStore:
     async def blocked_stores(self, _: object) -> list[str]:
         return []
 
-    async def search(self, query: OrderQuery, *_: object, **__: object) -> Found:
+    async def search(self, query: OrderQuery, *_: object, **__: object) -> SearchedRows:
         self.asked.append(query)
-        return Found([a_row()], None)
+        return SearchedRows([a_row()], None)
 
     async def publish(self, messages: Sequence[Message]) -> int:
         [(topic, key, value, _)] = messages

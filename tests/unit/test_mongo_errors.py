@@ -28,7 +28,13 @@ from models.errors import (
     TransactionTooLarge,
 )
 from storage.mongo import storage as mongo
-from storage.mongo.errors import Meaning, WriteConflict, inside, meaning_of, translated
+from storage.mongo.errors import (
+    Meaning,
+    WriteConflict,
+    bulk_write_cause,
+    meaning_of,
+    translate_errors,
+)
 
 CANARY = "Jane Canary-Doe"
 BUSY, AWAY, BROKEN = Meaning.BUSY, Meaning.UNAVAILABLE, Meaning.BROKEN
@@ -95,7 +101,7 @@ def test_a_code_means_the_same_wherever_the_driver_puts_it(code: int, meaning: M
         bulk(writeConcernErrors=[{"code": code, "errmsg": CANARY}]),
     ):
         assert meaning_of(error) is meaning
-        got = inside(error, [InsertOne({}, namespace="db.dead_letters")])
+        got = bulk_write_cause(error, [InsertOne({}, namespace="db.dead_letters")])
         ours: dict[type[Exception], Meaning] = {
             StorageBroken: BROKEN,
             TransactionTooLarge: TOO_LARGE,
@@ -127,7 +133,7 @@ def test_a_transaction_that_the_server_calls_transient_is_run_again(
     ],
 )
 def test_who_does_not_answer_is_away(error: PyMongoError) -> None:
-    assert meaning_of(error) is AWAY or meaning_of(inside(error, [])) is AWAY  # type: ignore[arg-type]  # one is a bulk write
+    assert meaning_of(error) is AWAY or meaning_of(bulk_write_cause(error, [])) is AWAY  # type: ignore[arg-type]  # one is a bulk write
 
 
 @pytest.mark.parametrize(
@@ -148,7 +154,7 @@ def test_errors_are_told_by_type_and_code(
     error: Exception, ours: type[Exception], words: str
 ) -> None:
     def ask() -> None:
-        with translated():
+        with translate_errors():
             raise error
 
     with pytest.raises(ours) as met:
@@ -158,7 +164,7 @@ def test_errors_are_told_by_type_and_code(
 
 def test_a_transaction_too_large_for_the_cache_may_be_tried_with_less() -> None:
     def run() -> None:
-        with translated(in_transaction=True):
+        with translate_errors(in_transaction=True):
             raise answered(388)
 
     with pytest.raises(TransactionTooLarge, match="OperationFailure 388"):
@@ -169,25 +175,25 @@ def test_a_failed_write_names_the_operation_and_the_collection_and_nothing_of_th
     None
 ):
     dead_letter = UpdateOne({"_id": CANARY}, {"$set": {"of": CANARY}}, namespace="db.dead_letters")
-    got = inside(bulk(writeErrors=[failed(17420)]), [dead_letter])
+    got = bulk_write_cause(bulk(writeErrors=[failed(17420)]), [dead_letter])
     assert isinstance(got, TransactionTooLarge)
     assert str(got) == "ClientBulkWriteException 17420 in UpdateOne dead_letters"
 
 
 def test_a_position_that_is_another_fences_and_what_is_there_already_is_named() -> None:
     moved = UpdateOne({"_id": "t:0"}, {"$set": {}}, upsert=True, namespace="db.checkpoints")
-    assert isinstance(inside(bulk(writeErrors=[failed(11000)]), [moved]), Fenced)
+    assert isinstance(bulk_write_cause(bulk(writeErrors=[failed(11000)]), [moved]), Fenced)
     for collection in ("amazon_orders", "commerce_orders", "events"):
         document = {"_id": "us/1", "buyer": CANARY}
         there: Any = InsertOne(document, namespace=f"db.{collection}")
-        found = inside(bulk(writeErrors=[failed(11000), failed(112)]), [there])
+        found = bulk_write_cause(bulk(writeErrors=[failed(11000), failed(112)]), [there])
         assert isinstance(found, DuplicateKey)
         assert (found.collection, found.key) == (collection, "us/1")
         assert CANARY not in str(found)
         # Who has lost a partition has also lost what was decided on it since.
         lost = bulk(writeErrors=[failed(11000), failed(11000) | {"idx": 1}])
-        assert isinstance(inside(lost, [moved, there]), Fenced)
-    assert isinstance(inside(bulk(writeErrors=[failed(112)]), []), WriteConflict)
+        assert isinstance(bulk_write_cause(lost, [moved, there]), Fenced)
+    assert isinstance(bulk_write_cause(bulk(writeErrors=[failed(112)]), []), WriteConflict)
 
 
 class Session:
@@ -207,6 +213,10 @@ class Session:
 UNKNOWN = "UnknownTransactionCommitResult"
 
 
+async def commit(session: Any) -> None:
+    await mongo._commit(session)
+
+
 @pytest.mark.parametrize("code", [6, 7, 50, 64, 89, 91, 189, 262, 10107, 11602])
 async def test_a_commit_whose_result_stays_unknown_is_asked_for_with_pauses_and_not_for_ever(
     code: int, monkeypatch: pytest.MonkeyPatch
@@ -214,7 +224,7 @@ async def test_a_commit_whose_result_stays_unknown_is_asked_for_with_pauses_and_
     monkeypatch.setattr(mongo, "COMMIT_SECONDS", 0.3)
     session = Session(OperationFailure(CANARY, code, {"errorLabels": [UNKNOWN]}))
     with pytest.raises(StorageUnavailable) as met:
-        await mongo._commit(session)
+        await commit(session)
     # The pauses double from 50 ms on: a slow machine asks less often, none more often.
     assert 2 <= session.asked <= 4
     assert str(met.value) == f"commit: OperationFailure {code}"
@@ -222,14 +232,14 @@ async def test_a_commit_whose_result_stays_unknown_is_asked_for_with_pauses_and_
 
 async def test_a_commit_that_is_answered_the_second_time_is_done() -> None:
     session = Session(answered(64, UNKNOWN), None)
-    await mongo._commit(session)
+    await commit(session)
     assert session.asked == 2
 
 
 async def test_a_commit_that_is_known_to_have_failed_is_a_conflict() -> None:
     session = Session(answered(112, TRANSIENT))
     with pytest.raises(OperationFailure) as met:
-        await mongo._commit(session)
+        await commit(session)
     assert meaning_of(met.value) is BUSY
     assert session.asked == 1
 
@@ -247,4 +257,4 @@ async def test_whether_it_was_stored_after_all_is_left_to_the_position(
     answers: list[Exception],
 ) -> None:
     with pytest.raises(StorageUnavailable):
-        await mongo._commit(Session(*answers))
+        await commit(Session(*answers))

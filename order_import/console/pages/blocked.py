@@ -19,7 +19,6 @@ from models.outcome import ImportState
 from models.reference_data import Listing
 from models.replay import Selection
 from order_import.console import urls
-from order_import.console.order_filter import SORTABLE
 from order_import.console.rendering import (
     audit,
     context_of,
@@ -68,7 +67,6 @@ async def blocked(request: Request) -> Response:
         total=per_store.get(store_id, 0) if store_id else sum(per_store.values()),
         page=page,
         is_cut=len(found) > _GROUPS * page and page < _PAGES,
-        sortable=SORTABLE,
     )
 
 

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from http import HTTPStatus
 from typing import Any
 
@@ -18,7 +17,6 @@ from order_import.console import urls
 from order_import.console.auth import principal_of
 from order_import.console.context import ConsoleContext
 from order_import.console.order_filter import (
-    SORTABLE,
     SORTS,
     OrderFilter,
     read_cursor,
@@ -34,7 +32,7 @@ from order_import.console.rendering import (
     refuse_cursor,
     render,
 )
-from storage.queries import OrderRow, QueryTookTooLong, TooManyToSort
+from storage.queries import OrderRow, QueryTookTooLong
 
 PAGE = 50
 _COUNTED = 10_000
@@ -52,7 +50,7 @@ async def orders(request: Request) -> Response:
         return await ask_first(request)
     errors = dict(asked.errors)
     after, before = request.query_params.get("after"), request.query_params.get("before")
-    place = _place(after or before or "", asked.query.sort)
+    place = read_cursor(after or before or "")
     if place is None and (after or before):
         return await refuse_cursor(request)
     listed = _Listed([], None, 0, more=False)
@@ -61,9 +59,6 @@ async def orders(request: Request) -> Response:
             listed = await _list(context, asked.query, place, forward=before is None)
         except QueryTookTooLong:
             errors["q"] = ("This takes too long. Narrow it, for example by dates.", {})
-        except TooManyToSort:
-            text = "This can sort {n} orders at most. Narrow it, for example by dates."
-            errors["sort"] = (text, {"n": str(SORTABLE)})
     if asked.query.buyer is not None and place is None:
         await audit(request, "searched-buyer", "")
     newer, older = _neighbors(listed, place, asked.query.sort, forward=before is None)
@@ -121,28 +116,12 @@ async def _list(
         found, reached = looked.rows, looked.reached
         is_all = place is None and reached is None and len(found) <= PAGE
         count = len(found) if is_all else None
-    elif query.sort.has_index:
+    else:
         found, count = await asyncio.gather(
             context.orders.page(query, place, **asked), _count(context, query)
         )
-    else:
-        if await _are_surely_too_many(context, query):
-            raise TooManyToSort
-        ranked = await context.orders.ranked(
-            query, place, forward=forward, limit=PAGE + 1, at_most=SORTABLE
-        )
-        found, count = ranked.rows, ranked.count
     rows = found[:PAGE] if forward else found[-PAGE:]
     return _Listed(rows, reached, count, more=len(found) > PAGE)
-
-
-async def _are_surely_too_many(context: ConsoleContext, query: OrderQuery) -> bool:
-    """Say whether the counts tell already that these are more than can be sorted."""
-    if query.keys or query.number or query.product or query.purchased_from or query.purchased_to:
-        return False
-    counts = await context.counts()
-    of = [counts.get(query.store_id, {})] if query.store_id else list(counts.values())
-    return sum(one.get(state, 0) for one in of for state in query.states) > SORTABLE
 
 
 def _neighbors(
@@ -161,14 +140,6 @@ def _neighbors(
     elif rows and not forward:
         back = rows[-1].cursor(sort)
     return (back, on) if forward else (on, back)
-
-
-def _place(text: str, sort: OrderSort) -> Cursor | None:
-    """Return the place in the list that is named; one of a list sorted otherwise is none."""
-    place = read_cursor(text)
-    if place is None or place.at is None:
-        return place
-    return place if isinstance(place.at, Decimal) == (sort is OrderSort.TOTAL) else None
 
 
 async def _count(context: ConsoleContext, query: OrderQuery) -> int | None:

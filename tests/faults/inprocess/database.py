@@ -15,7 +15,7 @@ from typing_extensions import override
 from models.checkpoint import Checkpoint, Outgoing
 from models.events import Event
 from models.messages import TopicPartition
-from storage.port import DEFAULT_STOCK, R, Transaction, View
+from storage.port import DEFAULT_STOCK, R, Snapshot, Transaction
 from tests.fakes.memory import MemoryStorage
 from tests.fakes.memory_contents import Contents
 from tests.fakes.memory_transaction import MemoryTransaction
@@ -170,9 +170,9 @@ class ProcessStorage(MemoryStorage):
             return result
 
     @override
-    async def look(self, work: Callable[[View], Awaitable[R]]) -> R:
+    async def snapshot(self, work: Callable[[Snapshot], Awaitable[R]]) -> R:
         await self._power.step("storage.look")
-        return await super().look(work)
+        return await super().snapshot(work)
 
     @override
     async def checkpoint(self, source: TopicPartition) -> Checkpoint:
