@@ -118,6 +118,11 @@ screenshots: $(INSTALLED) ## Take the pictures of docs/console.md anew, of the d
 	@$(BIN)/python -m tests.browser.needs
 	@$(BIN)/python -m tests.browser.screenshots
 
+.PHONY: translations
+translations: $(INSTALLED) ## Bring the console's catalogs up to date with its texts; what is new then needs a translation
+	@$(BIN)/pybabel --quiet extract --output-file $(VENV)/messages.pot
+	@$(BIN)/pybabel --quiet update --input-file $(VENV)/messages.pot
+
 .PHONY: lock
 lock: $(INSTALLED) ## Write requirements*.txt anew from pyproject.toml; UPGRADE=1 takes newer versions
 	@$(BIN)/python -c 'import tomllib; \

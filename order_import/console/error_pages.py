@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from models.errors import BrokerUnavailable, OrderImportError, TransientStorageError
+from order_import.console.language import gettext_noop
 from order_import.console.limits import RequestTooLarge
 from order_import.console.ports import PortError
 from order_import.console.rendering import error_page
@@ -28,8 +29,8 @@ class Problem(NamedTuple):
 
 _TOO_LONG = Problem(
     HTTPStatus.SERVICE_UNAVAILABLE,
-    "This took too long, and was given up.",
-    "Reload this page in a moment, or ask for less: one store, or some days.",
+    gettext_noop("This took too long, and was given up."),
+    gettext_noop("Reload this page in a moment, or ask for less: one store, or some days."),
 )
 
 PROBLEMS: Sequence[tuple[type[Exception], Problem]] = (
@@ -37,16 +38,20 @@ PROBLEMS: Sequence[tuple[type[Exception], Problem]] = (
         TransientStorageError,
         Problem(
             HTTPStatus.SERVICE_UNAVAILABLE,
-            "MongoDB does not answer.",
-            "Nothing is lost. Reload this page in a moment. If this stays, look at MongoDB.",
+            gettext_noop("MongoDB does not answer."),
+            gettext_noop(
+                "Nothing is lost. Reload this page in a moment. If this stays, look at MongoDB."
+            ),
         ),
     ),
     (
         BrokerUnavailable,
         Problem(
             HTTPStatus.SERVICE_UNAVAILABLE,
-            "Kafka does not answer.",
-            "Try again in a moment: doing it twice does no harm. Pages can be read meanwhile.",
+            gettext_noop("Kafka does not answer."),
+            gettext_noop(
+                "Try again in a moment: doing it twice does no harm. Pages can be read meanwhile."
+            ),
         ),
     ),
     (QueryTookTooLong, _TOO_LONG),
@@ -55,31 +60,35 @@ PROBLEMS: Sequence[tuple[type[Exception], Problem]] = (
         RequestTooLarge,
         Problem(
             HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-            "This is more than is taken at once.",
-            "Choose less, and do the rest after it.",
+            gettext_noop("This is more than is taken at once."),
+            gettext_noop("Choose less, and do the rest after it."),
         ),
     ),
     (
         TooManyToSort,
         Problem(
             HTTPStatus.BAD_REQUEST,
-            "These are too many orders to sort.",
-            "Ask for less: one store, or some days.",
+            gettext_noop("These are too many orders to sort."),
+            gettext_noop("Ask for less: one store, or some days."),
         ),
     ),
 )
 """What is known to go wrong, by its exception."""
 
 UNKNOWN_PAGE = Problem(
-    HTTPStatus.NOT_FOUND, "There is no such page.", "Check the address, or begin at the dashboard."
+    HTTPStatus.NOT_FOUND,
+    gettext_noop("There is no such page."),
+    gettext_noop("Check the address, or begin at the dashboard."),
 )
 NOT_SO = Problem(
-    HTTPStatus.BAD_REQUEST, "This cannot be asked for.", "Go back, and try it from there."
+    HTTPStatus.BAD_REQUEST,
+    gettext_noop("This cannot be asked for."),
+    gettext_noop("Go back, and try it from there."),
 )
 UNEXPECTED = Problem(
     HTTPStatus.INTERNAL_SERVER_ERROR,
-    "Something in this console broke.",
-    "It was logged. Reload this page; if this stays, tell whoever runs the console.",
+    gettext_noop("Something in this console broke."),
+    gettext_noop("It was logged. Reload this page; if this stays, tell whoever runs the console."),
 )
 
 

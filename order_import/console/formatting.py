@@ -2,20 +2,25 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal, localcontext
 from typing import Any
+
+from babel.numbers import format_currency, format_decimal
+from babel.units import format_unit
 
 from models.amazon_order import Buyer
 from models.labels import DECISIONS, FIELDS
-from models.money import Money
+from models.money import DIGITS, Money
 from models.reference_data import CommerceStatus
 from models.skus import visible_sku
-from order_import.console.language import Translate
+from order_import.console.language import Translator
 from order_import.console.words import MISSING_DETAILS, REASONS, STATES, STATUSES
 from storage.queries import OrderRow
 
 _NONE = "\N{EN DASH}"
 _DOT = "\N{BULLET}"
-_SWAPPED = str.maketrans(",.", ".,")
+_AMOUNT = "#,##0.00"
+_UNITS = (("day", 86_400), ("hour", 3_600), ("minute", 60))
 _PRODUCTS = 10
 """How many products a decision's facts are shown of."""
 _CONTROL = dict.fromkeys([*range(32), *range(127, 160)], "�")
@@ -25,9 +30,9 @@ del _CONTROL[10]
 class Formatter:
     """Values in one language, at one moment."""
 
-    def __init__(self, language: str, words: Translate, now: datetime) -> None:
-        self._language = language
-        self._t = words
+    def __init__(self, texts: Translator, now: datetime) -> None:
+        self._locale = texts.locale
+        self._t = texts.gettext
         self.now = now
 
     def text(self, value: object) -> str:
@@ -66,24 +71,23 @@ class Formatter:
         """Give a length of time in its largest unit."""
         if seconds is None:
             return _NONE
-        for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
-            if seconds >= 2 * length or (unit == "min" and seconds >= length):
-                return f"{int(seconds // length)} {self._t(unit)}"
-        whole = seconds == int(seconds) or seconds >= 10  # noqa: PLR2004 - two digits are enough
-        return f"{int(seconds)} s" if whole else f"{self._decimal(f'{seconds:.1f}')} s"
+        for unit, length in _UNITS:
+            if seconds >= 2 * length or (unit == "minute" and seconds >= length):
+                return self._unit(seconds // length, unit)
+        # Two digits are enough.
+        return self._unit(round(seconds, 1) if seconds < 10 else int(seconds), "second")  # noqa: PLR2004
 
     def number(self, value: float | None) -> str:
         """Give a number with its thousands apart."""
         if value is None:
             return _NONE
-        whole = float(value).is_integer()
-        return self._decimal(f"{int(value):,}" if whole else f"{value:,.2f}")
+        return format_decimal(value, locale=self._locale)
 
     def money(self, money: Money | None) -> str:
         """Give an amount with its currency."""
         if money is None:
             return _NONE
-        return f"{self._decimal(f'{money.amount:,f}')}\N{NO-BREAK SPACE}{money.currency}"
+        return self._amount(money.amount, money.currency)
 
     def buyer(self, name: str | None) -> str:
         """Give a name masked: its initials, and nothing of its length."""
@@ -156,7 +160,7 @@ class Formatter:
         for product in products[:_PRODUCTS]:
             stock = (
                 t(
-                    "{n} salable, {held} held",
+                    "{n} salable, {reserved} reserved",
                     n=self.plain(product["salable_quantity"]),
                     reserved=product["reserved"],
                 )
@@ -184,15 +188,26 @@ class Formatter:
             case bool():
                 return self._t("yes") if value else self._t("no")
             case {"amount": str(amount), "currency": str(currency)}:
-                return f"{self._decimal(amount)}\N{NO-BREAK SPACE}{currency}"
+                return self._amount(Decimal(amount), currency)
             case str() if value.removeprefix("-").replace(".", "", 1).isdecimal():
-                return self._decimal(value)
-            case "known" | "changed":
-                return self._t(value)
+                return self._amount(Decimal(value))
+            case "known":
+                return self._t("known")
+            case "changed":
+                return self._t("changed")
             case _:
                 return self.text(str(value))
 
-    def _decimal(self, text: str) -> str:
-        if self._language == "de":
-            return text.translate(_SWAPPED)
-        return text
+    def _amount(self, amount: Decimal, currency: str | None = None) -> str:
+        """Return an amount with all its digits, and at least those its currency has."""
+        # Exact also for the longest amounts, which have more digits than the default context.
+        with localcontext(prec=3 * DIGITS):
+            if currency is None:
+                return format_decimal(amount, _AMOUNT, self._locale, decimal_quantization=False)
+            pattern = f"{_AMOUNT}\N{NO-BREAK SPACE}¤¤"
+            return format_currency(
+                amount, currency, pattern, self._locale, decimal_quantization=False
+            )
+
+    def _unit(self, value: float, unit: str) -> str:
+        return format_unit(value, f"duration-{unit}", "short", locale=self._locale)

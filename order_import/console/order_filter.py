@@ -15,6 +15,7 @@ from models.amazon_order import AmazonStatus, FulfillmentChannel
 from models.blockers import BlockerCode
 from models.order_query import Cursor, OrderQuery, OrderSort
 from models.outcome import ImportState, SkipReason, WaitingReason
+from order_import.console.language import gettext_noop
 
 _AMOUNT = re.compile(r"-?\d{1,24}(\.\d{1,9})?", re.ASCII)
 
@@ -137,11 +138,11 @@ def read_filter(asked: Mapping[str, str], *, may_see_buyers: bool = True) -> Ord
             name = "number"
         if name not in FIELDS:
             errors["q"] = (
-                "There is no field “{name}”. There are: {fields}",
+                gettext_noop("There is no field “{name}”. There are: {fields}"),
                 {"name": name, "fields": ", ".join(FIELDS)},
             )
         elif effective[name] and effective[name] != value:
-            errors["q"] = ("“{name}” is asked for twice.", {"name": name})
+            errors["q"] = (gettext_noop("“{name}” is asked for twice."), {"name": name})
         else:
             effective[name] = value
     fields: dict[str, Any] = {}
@@ -153,7 +154,10 @@ def read_filter(asked: Mapping[str, str], *, may_see_buyers: bool = True) -> Ord
                 text, told = error.args
                 errors["q" if not values[name] else name] = (text, {"name": name, **told})
     if "buyer" in fields and not may_see_buyers:
-        errors["buyer" if values["buyer"] else "q"] = ("Only operators search by buyer.", {})
+        errors["buyer" if values["buyer"] else "q"] = (
+            gettext_noop("Only operators search by buyer."),
+            {},
+        )
     if asked.get("product") == "-":
         fields["product"] = ""
     query = OrderQuery(**({} if errors else fields))

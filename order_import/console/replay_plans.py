@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 from models.errors import BrokerUnavailable, TransientStorageError
 from models.replay import Replay, ReplayResult, Selection
+from order_import.console.language import gettext_noop
 from order_import.console.replay_port import PlannedOrder, ReplayPlan, ReplayScope, WhatIf
 from order_import.operations.assumptions import Assumptions
 from order_import.operations.replay import Summary, TopicMissing
@@ -82,10 +83,10 @@ def said(error: Exception) -> str:
     """Say why a replay was not begun."""
     match error:
         case TopicMissing():
-            return "A topic is missing; run: order-import init"
+            return gettext_noop("A topic is missing; run: order-import init")
         case BrokerUnavailable():
-            return "Kafka does not answer."
+            return gettext_noop("Kafka does not answer.")
         case TransientStorageError():
-            return "MongoDB does not answer."
+            return gettext_noop("MongoDB does not answer.")
         case _:
-            return "The replay was not begun."
+            return gettext_noop("The replay was not begun.")

@@ -17,6 +17,7 @@ from models.outcome import ImportState
 from order_import.console import urls
 from order_import.console.auth import principal_of
 from order_import.console.context import ConsoleContext
+from order_import.console.language import gettext_noop
 from order_import.console.order_filter import (
     CODES,
     SORTABLE,
@@ -62,9 +63,14 @@ async def orders(request: Request) -> Response:
         try:
             listed = await _list(context, asked.query, place, forward=before is None)
         except QueryTookTooLong:
-            errors["q"] = ("This takes too long. Narrow it, for example by dates.", {})
+            errors["q"] = (
+                gettext_noop("This takes too long. Narrow it, for example by dates."),
+                {},
+            )
         except TooManyToSort:
-            text = "This can sort {n} orders at most. Narrow it, for example by dates."
+            text = gettext_noop(
+                "This can sort {n} orders at most. Narrow it, for example by dates."
+            )
             errors["sort"] = (text, {"n": str(SORTABLE)})
     if asked.query.buyer is not None and place is None:
         await audit(request, "searched-buyer", "")

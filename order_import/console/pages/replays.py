@@ -9,6 +9,7 @@ from starlette.routing import BaseRoute
 
 from order_import.console import urls
 from order_import.console.auth import principal_of
+from order_import.console.language import gettext_noop
 from order_import.console.order_filter import OrderFilter, read_filter
 from order_import.console.ports import PortError
 from order_import.console.rendering import (
@@ -83,7 +84,7 @@ async def start(request: Request, form: FormData) -> Response:
     context = context_of(request)
     why = text_of(form, "why")
     if not why:
-        errors = {"why": "Say why, for those who look at this later."}
+        errors = {"why": gettext_noop("Say why, for those who look at this later.")}
         return await _plan_page(request, form, errors)
     try:
         scope, _ = await _scope_of(request, form)
