@@ -2,19 +2,19 @@
 
 from collections.abc import Mapping
 
-from models import labels as words
+from models import labels
 from models.amazon_order import AmazonStatus
 from models.outcome import ImportState
 from models.reference_data import CommerceStatus
 from models.replay import ALREADY_CREATED, NOT_RECEIVED
 
 REASONS: Mapping[str, str] = {
-    **words.REASONS,
+    **labels.REASONS,
     ALREADY_CREATED: "There is a Commerce order already",
     NOT_RECEIVED: "No such order was received.",
 }
 
-MISSING_DETAILS: Mapping[str, str] = dict(words.MISSING_DETAILS.items())
+MISSING_DETAILS: Mapping[str, str] = dict(labels.MISSING_DETAILS.items())
 
 OVERDUE = "overdue"
 """The name of the tile of orders that wait for details longer than an hour."""
