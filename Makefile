@@ -141,6 +141,11 @@ screenshots: $(INSTALLED) ## Retake the pictures of docs/how-to/console.md from 
 	@$(BIN)/python -m tests.browser.needs
 	@$(BIN)/python -m tests.browser.screenshots
 
+.PHONY: translations
+translations: $(INSTALLED) ## Bring the console's catalogs up to date with its texts; what is new then needs a translation
+	@$(BIN)/pybabel --quiet extract --output-file $(VENV)/messages.pot
+	@$(BIN)/pybabel --quiet update --input-file $(VENV)/messages.pot
+
 .PHONY: lock
 lock: $(INSTALLED) ## Update requirements/*.txt from pyproject.toml; UPGRADE=1 takes newer versions
 	@$(call GROUP,dev) > $(VENV)/dev.in

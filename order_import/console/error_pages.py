@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from models.errors import BrokerUnavailable, OrderImportError, TransientStorageError
+from order_import.console.language import gettext_noop
 from order_import.console.limits import RequestTooLarge
 from order_import.console.rendering import RequestRefused, error_page
 from order_import.operations.replay import TopicMissing
@@ -27,12 +28,14 @@ class Problem(NamedTuple):
 
 
 NOT_SO = Problem(
-    HTTPStatus.BAD_REQUEST, "This cannot be asked for.", "Go back, and try it from there."
+    HTTPStatus.BAD_REQUEST,
+    gettext_noop("This cannot be asked for."),
+    gettext_noop("Go back, and try it from there."),
 )
 _TOO_LONG = Problem(
     HTTPStatus.SERVICE_UNAVAILABLE,
-    "This took too long, and was given up.",
-    "Reload this page in a moment, or ask for less: one store, or some days.",
+    gettext_noop("This took too long, and was given up."),
+    gettext_noop("Reload this page in a moment, or ask for less: one store, or some days."),
 )
 
 PROBLEMS: Sequence[tuple[type[Exception], Problem]] = (
@@ -40,21 +43,29 @@ PROBLEMS: Sequence[tuple[type[Exception], Problem]] = (
         TransientStorageError,
         Problem(
             HTTPStatus.SERVICE_UNAVAILABLE,
-            "MongoDB does not answer.",
-            "Nothing is lost. Reload this page in a moment. If this stays, look at MongoDB.",
+            gettext_noop("MongoDB does not answer."),
+            gettext_noop(
+                "Nothing is lost. Reload this page in a moment. If this stays, look at MongoDB."
+            ),
         ),
     ),
     (
         BrokerUnavailable,
         Problem(
             HTTPStatus.SERVICE_UNAVAILABLE,
-            "Kafka does not answer.",
-            "Try again in a moment: doing it twice does no harm. Pages can be read meanwhile.",
+            gettext_noop("Kafka does not answer."),
+            gettext_noop(
+                "Try again in a moment: doing it twice does no harm. Pages can be read meanwhile."
+            ),
         ),
     ),
     (
         TopicMissing,
-        Problem(HTTPStatus.CONFLICT, "A topic is missing; run: order-import init", NOT_SO.advice),
+        Problem(
+            HTTPStatus.CONFLICT,
+            gettext_noop("A topic is missing; run: order-import init"),
+            NOT_SO.advice,
+        ),
     ),
     (QueryTookTooLong, _TOO_LONG),
     (TimeoutError, _TOO_LONG),
@@ -62,20 +73,22 @@ PROBLEMS: Sequence[tuple[type[Exception], Problem]] = (
         RequestTooLarge,
         Problem(
             HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-            "This is more than is taken at once.",
-            "Choose less, and do the rest after it.",
+            gettext_noop("This is more than is taken at once."),
+            gettext_noop("Choose less, and do the rest after it."),
         ),
     ),
 )
 """What is known to go wrong, by its exception."""
 
 UNKNOWN_PAGE = Problem(
-    HTTPStatus.NOT_FOUND, "There is no such page.", "Check the address, or begin at the dashboard."
+    HTTPStatus.NOT_FOUND,
+    gettext_noop("There is no such page."),
+    gettext_noop("Check the address, or begin at the dashboard."),
 )
 UNEXPECTED = Problem(
     HTTPStatus.INTERNAL_SERVER_ERROR,
-    "Something in this console broke.",
-    "It was logged. Reload this page; if this stays, tell whoever runs the console.",
+    gettext_noop("Something in this console broke."),
+    gettext_noop("It was logged. Reload this page; if this stays, tell whoever runs the console."),
 )
 
 

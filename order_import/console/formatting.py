@@ -2,22 +2,27 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal, localcontext
 from typing import Any
+
+from babel.numbers import format_currency, format_decimal
+from babel.units import format_unit
 
 from models.amazon_order import Buyer
 from models.labels import DECISIONS, FIELDS
-from models.money import Money
+from models.money import DIGITS, Money
 from models.reference_data import CommerceStatus
 from models.skus import visible_sku
-from order_import.console.language import Translate
+from order_import.console.language import Translator
 from order_import.console.words import MISSING_DETAILS, REASONS, STATES, STATUSES
 from storage.queries import OrderRow
 
 _NONE = "\N{EN DASH}"
 _DOT = "\N{BULLET}"
-_SWAPPED = str.maketrans(",.", ".,")
+_AMOUNT = "#,##0.00"
+_UNITS = (("day", 86_400), ("hour", 3_600), ("minute", 60))
 _PRODUCTS = 10
-"""How many products a decision's facts are shown of."""
+"""The most products whose facts are shown for a decision."""
 _CONTROL = dict.fromkeys([*range(32), *range(127, 160)], "�")
 del _CONTROL[10]
 
@@ -25,13 +30,13 @@ del _CONTROL[10]
 class Formatter:
     """Values in one language, at one moment."""
 
-    def __init__(self, language: str, words: Translate, now: datetime) -> None:
-        self._language = language
-        self._t = words
+    def __init__(self, texts: Translator, now: datetime) -> None:
+        self._locale = texts.locale
+        self._t = texts.gettext
         self.now = now
 
     def text(self, value: object) -> str:
-        """Give a text of others; no control character is in it."""
+        """Return a text that others wrote, with its control characters replaced."""
         return str(value).translate(_CONTROL)
 
     def sku(self, value: str) -> str:
@@ -39,23 +44,23 @@ class Formatter:
         return self.text(visible_sku(value))
 
     def minute(self, at: datetime | None) -> str:
-        """Give a time to the minute, in UTC."""
+        """Return a time to the minute, in UTC."""
         return _NONE if at is None else f"{at:%Y-%m-%d %H:%M}"
 
     def exact(self, at: datetime | None) -> str:
-        """Give a time to the millisecond, in UTC."""
+        """Return a time to the millisecond, in UTC."""
         return _NONE if at is None else f"{at:%Y-%m-%d %H:%M:%S}.{at.microsecond // 1000:03d}"
 
     def plain(self, number: float) -> str:
-        """Give a number with all its digits, as it can be typed in again."""
+        """Return a number with all its digits, as it can be typed in again."""
         return str(int(number)) if float(number).is_integer() else repr(number)
 
     def iso(self, at: datetime | None) -> str:
-        """Give a time for programs."""
+        """Return a time for programs."""
         return "" if at is None else at.isoformat(timespec="milliseconds")
 
     def ago(self, at: datetime | None) -> str:
-        """Say how long something is ago, or how soon it will be, in its largest unit."""
+        """Return how long ago or how soon a time is, in its largest unit."""
         if at is None:
             return _NONE
         seconds = int((self.now - at).total_seconds())
@@ -63,100 +68,100 @@ class Formatter:
         return self._t("{age} ago", age=size) if seconds >= 0 else self._t("in {age}", age=size)
 
     def seconds(self, seconds: float | None) -> str:
-        """Give a length of time in its largest unit."""
+        """Return a length of time in its largest unit."""
         if seconds is None:
             return _NONE
-        for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
-            if seconds >= 2 * length or (unit == "min" and seconds >= length):
-                return f"{int(seconds // length)} {self._t(unit)}"
-        whole = seconds == int(seconds) or seconds >= 10  # noqa: PLR2004 - two digits are enough
-        return f"{int(seconds)} s" if whole else f"{self._decimal(f'{seconds:.1f}')} s"
+        for unit, length in _UNITS:
+            if seconds >= 2 * length or (unit == "minute" and seconds >= length):
+                return self._unit(seconds // length, unit)
+        # Two digits are enough.
+        return self._unit(round(seconds, 1) if seconds < 10 else int(seconds), "second")  # noqa: PLR2004
 
     def number(self, value: float | None) -> str:
-        """Give a number with its thousands apart."""
+        """Return a number with its thousands separated."""
         if value is None:
             return _NONE
-        whole = float(value).is_integer()
-        return self._decimal(f"{int(value):,}" if whole else f"{value:,.2f}")
+        return format_decimal(value, locale=self._locale)
 
     def money(self, money: Money | None) -> str:
-        """Give an amount with its currency."""
+        """Return an amount with its currency."""
         if money is None:
             return _NONE
-        return f"{self._decimal(f'{money.amount:,f}')}\N{NO-BREAK SPACE}{money.currency}"
+        return self._amount(money.amount, money.currency)
 
     def buyer(self, name: str | None) -> str:
-        """Give a name masked: its initials, and nothing of its length."""
+        """Return a name masked: its initials, and no hint of its length."""
         if not name or not name.strip():
             return _NONE
         initials = [part[0].upper() for part in self.text(name).split()[:2]]
-        return " ".join(f"{one}{_DOT * 3}" for one in initials)
+        return " ".join(f"{initial}{_DOT * 3}" for initial in initials)
 
     def masked(self, buyer: Buyer | None) -> str:
-        """Give a buyer masked."""
+        """Return a buyer's name masked."""
         return self.buyer(None if buyer is None else buyer.name)
 
     def state(self, state: str) -> str:
-        """Give an import's state in a word."""
+        """Return an import's state in a word."""
         return self._t(STATES.get(state, state))
 
     def status(self, status: str | None) -> str:
-        """Give Amazon's or Commerce's status in words."""
+        """Return Amazon's or Commerce's status in words."""
         return _NONE if status is None else self._t(STATUSES.get(status, status))
 
     def reason(self, code: str) -> str:
-        """Give a code in words."""
+        """Return a code in words."""
         return self._t(REASONS.get(code, code))
 
     def reasons(self, codes: Iterable[str]) -> str:
-        """Give codes in words."""
+        """Return codes in words."""
         return "; ".join(self.reason(code) for code in codes)
 
     def missing(self, details: Iterable[str]) -> str:
         """Return the details that an order waits for in words."""
-        return ", ".join(self._t(MISSING_DETAILS.get(one, one)) for one in details)
+        return ", ".join(self._t(MISSING_DETAILS.get(detail, detail)) for detail in details)
 
     def decision(self, what: str) -> str:
-        """Give what a history tells."""
+        """Return the title of an entry of a history."""
         return self._t(DECISIONS.get(what, what))
 
     def note(self, row: OrderRow) -> str:
-        """Give the latest decision on an order in words."""
+        """Return the latest decision on an order in words."""
         line = row.line
         if line.order_number is not None:
             moved_on = line.commerce_status not in (None, CommerceStatus.PROCESSING)
             return (
                 self.status(line.commerce_status) if moved_on else self._t("Commerce order created")
             )
-        said = self.reasons(line.reasons)
+        reasons = self.reasons(line.reasons)
         if line.missing:
-            return f"{said}: {self.missing(line.missing)}"
-        return f"{said}: {', '.join(self.sku(sku) for sku in row.skus[:3])}" if row.skus else said
+            return f"{reasons}: {self.missing(line.missing)}"
+        skus = ", ".join(map(self.sku, row.skus[:3]))
+        return f"{reasons}: {skus}" if skus else reasons
 
     def facts(self, facts: Mapping[str, Any]) -> Sequence[str]:
-        """Say the facts a decision was taken on, each with its version."""
-        t, said = self._t, []
+        """Return the facts behind a decision, each with its version."""
+        t, lines = self._t, []
         if "from_store" in facts:
-            said.append(t("it waited for store {store}", store=self.text(facts["from_store"])))
+            lines.append(t("it waited for store {store}", store=self.text(facts["from_store"])))
         if "store_marketplace_id" in facts:
             differing = {
                 "its": self.text(facts["marketplace_id"]),
                 "store": self.text(facts["store_marketplace_id"]),
             }
-            said.append(t("marketplace {its}, not its store's {store}", **differing))
+            lines.append(t("marketplace {its}, not its store's {store}", **differing))
         if "store_updated_at" in facts:
-            said.append(t("store settings of {at}", at=self.minute(facts["store_updated_at"])))
+            lines.append(t("store settings of {at}", at=self.minute(facts["store_updated_at"])))
         if "import_amazon_orders" in facts:
-            said.append(t("import on") if facts["import_amazon_orders"] else t("import off"))
+            lines.append(t("import on") if facts["import_amazon_orders"] else t("import off"))
         if "import_non_amazon_orders" in facts:
             imported = facts["import_non_amazon_orders"]
             others = t("non-Amazon orders imported"), t("non-Amazon orders not imported")
-            said.append(others[not imported])
+            lines.append(others[not imported])
         products = facts.get("products", ())
         for product in products[:_PRODUCTS]:
             stock = (
                 t(
-                    "{n} salable, {held} held",
+                    "{n} salable, {reserved} reserved",
                     n=self.plain(product["salable_quantity"]),
                     held=product["reserved"],
                 )
@@ -165,10 +170,10 @@ class Formatter:
             )
             enabled = t("enabled") if product["enabled"] else t("disabled")
             as_of = t("as of {at}", at=self.minute(product["as_of"]))
-            said.append(f"{self.text(product['sku'])}: {enabled}, {stock}, {as_of}")
+            lines.append(f"{self.text(product['sku'])}: {enabled}, {stock}, {as_of}")
         if len(products) > _PRODUCTS:
-            said.append(t("and {n} more", n=len(products) - _PRODUCTS))
-        return [*said, *map(self._change, facts.get("changes", ()))]
+            lines.append(t("and {n} more", n=len(products) - _PRODUCTS))
+        return [*lines, *map(self._change, facts.get("changes", ()))]
 
     def _change(self, change: Mapping[str, Any]) -> str:
         """Return what an amendment changed, for example `line 1: quantity 3 → 1`."""
@@ -184,15 +189,26 @@ class Formatter:
             case bool():
                 return self._t("yes") if value else self._t("no")
             case {"amount": str(amount), "currency": str(currency)}:
-                return f"{self._decimal(amount)}\N{NO-BREAK SPACE}{currency}"
+                return self._amount(Decimal(amount), currency)
             case str() if value.removeprefix("-").replace(".", "", 1).isdecimal():
-                return self._decimal(value)
-            case "known" | "changed":
-                return self._t(value)
+                return self._amount(Decimal(value))
+            case "known":
+                return self._t("known")
+            case "changed":
+                return self._t("changed")
             case _:
                 return self.text(str(value))
 
-    def _decimal(self, text: str) -> str:
-        if self._language == "de":
-            return text.translate(_SWAPPED)
-        return text
+    def _amount(self, amount: Decimal, currency: str | None = None) -> str:
+        """Return an amount with all its digits, and at least those its currency has."""
+        # Exact also for the longest amounts, which have more digits than the default context.
+        with localcontext(prec=3 * DIGITS):
+            if currency is None:
+                return format_decimal(amount, _AMOUNT, self._locale, decimal_quantization=False)
+            pattern = f"{_AMOUNT}\N{NO-BREAK SPACE}¤¤"
+            return format_currency(
+                amount, currency, pattern, self._locale, decimal_quantization=False
+            )
+
+    def _unit(self, value: float, unit: str) -> str:
+        return format_unit(value, f"duration-{unit}", "short", locale=self._locale)

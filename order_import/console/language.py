@@ -1,17 +1,27 @@
-"""Languages: which one a visitor reads, and the words in it."""
+"""Languages: which one a visitor reads, and the console's texts in it.
 
-from collections.abc import Callable, Mapping
+The texts are in English in the code; `locale/` has a gettext catalog for each other language.
+"""
 
-from order_import.console.german import GERMAN
+from collections.abc import Mapping
+from functools import cache
+from io import BytesIO
+from pathlib import Path
+
+from babel import Locale
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+from babel.numbers import format_decimal
+from babel.support import NullTranslations, Translations
 
 LANGUAGES: Mapping[str, str] = {"en": "English", "de": "Deutsch"}
 """Each language's code, and what it calls itself."""
 
-Translate = Callable[..., str]
+CATALOG = str(Path(__file__).parent / "locale" / "{language}" / "LC_MESSAGES" / "messages.po")
 
 
 def preferred(accept_language: str) -> str:
-    """Give the language a browser asks for: the first we have, by weight; English if none."""
+    """Return the language a browser asks for: the first we have, by weight; English if none."""
     weighed: list[tuple[float, int, str]] = []
     for at, part in enumerate(accept_language[:500].split(",")):
         tag, _, weight = part.strip().partition(";q=")
@@ -23,12 +33,40 @@ def preferred(accept_language: str) -> str:
     return next((tag for _, _, tag in sorted(weighed) if tag in LANGUAGES), "en")
 
 
-def translator(language: str) -> Translate:
-    """Give what turns our English into a language. What has no translation stays English."""
-    catalogue = GERMAN if language == "de" else {}
+def gettext_noop(text: str) -> str:
+    """Return the text as it is. This marks a text that is translated where it is shown."""
+    return text
 
-    def translate(text: str, **values: object) -> str:
-        found = catalogue.get(text, text)
-        return found.format(**values) if values else found
 
-    return translate
+class Translator:
+    """The console's texts in one language. A text without a translation stays English."""
+
+    def __init__(self, language: str) -> None:
+        self.locale = Locale(language)
+        self._translations = NullTranslations() if language == "en" else _load(language)
+
+    def gettext(self, text: str, **values: object) -> str:
+        """Return a text in this language, with its values filled in."""
+        # The empty text is the key of the catalog's header.
+        translated = self._translations.gettext(text) if text else text
+        return translated.format(**values) if values else translated
+
+    def ngettext(self, singular: str, plural: str, count: int, **values: object) -> str:
+        """Return a text in the form that goes with a count, which is its value `n` by default."""
+        translated = self._translations.ngettext(singular, plural, count)
+        return translated.format(**{"n": format_decimal(count, locale=self.locale), **values})
+
+
+@cache
+def translator(language: str) -> Translator:
+    """Return the translator into a language."""
+    return Translator(language)
+
+
+def _load(language: str) -> Translations:
+    # Compiled here and not at build time: a catalog cannot be older than its source.
+    compiled = BytesIO()
+    with Path(CATALOG.format(language=language)).open("rb") as source:
+        write_mo(compiled, read_po(source))
+    compiled.seek(0)
+    return Translations(compiled)

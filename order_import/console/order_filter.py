@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 from models.amazon_order import AmazonStatus, FulfillmentChannel
 from models.order_query import Cursor, OrderQuery, OrderSort
 from models.outcome import REASON_CODES, ImportState
+from order_import.console.language import gettext_noop
 
 _EPOCH = datetime.fromtimestamp(0, UTC)
 _MILLISECOND = timedelta(milliseconds=1)
@@ -125,11 +126,11 @@ def read_filter(asked: Mapping[str, str], *, may_see_buyers: bool = True) -> Ord
             name = "number"
         if name not in FIELDS:
             errors["q"] = (
-                "There is no field “{name}”. There are: {fields}",
+                gettext_noop("There is no field “{name}”. There are: {fields}"),
                 {"name": name, "fields": ", ".join(FIELDS)},
             )
         elif effective[name] and effective[name] != value:
-            errors["q"] = ("“{name}” is asked for twice.", {"name": name})
+            errors["q"] = (gettext_noop("“{name}” is asked for twice."), {"name": name})
         else:
             effective[name] = value
     fields: dict[str, Any] = {}
@@ -141,7 +142,10 @@ def read_filter(asked: Mapping[str, str], *, may_see_buyers: bool = True) -> Ord
                 text, told = error.args
                 errors["q" if not values[name] else name] = (text, {"name": name, **told})
     if "buyer" in fields and not may_see_buyers:
-        errors["buyer" if values["buyer"] else "q"] = ("Only operators search by buyer.", {})
+        errors["buyer" if values["buyer"] else "q"] = (
+            gettext_noop("Only operators search by buyer."),
+            {},
+        )
     if asked.get("product") == "-":
         fields["product"] = ""
     query = OrderQuery(**fields)

@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 from collections.abc import Awaitable, Callable
+from functools import cache
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,9 @@ from starlette.routing import Route
 from order_import.console import formatting, urls
 from order_import.console.auth import KEYS, THEMES, is_from_here, is_ours, principal_of
 from order_import.console.context import ConsoleContext
-from order_import.console.language import LANGUAGES, translator
+from order_import.console.language import LANGUAGES, gettext_noop, translator
 from order_import.console.limits import parse_form
+from order_import.console.words import CONFIRMATIONS, NAVIGATION
 from storage.port import AuditEntry
 
 _DIRECTORY = Path(__file__).parent / "static"
@@ -50,18 +52,9 @@ _TEMPLATES = Path(__file__).parent / "templates"
 Page = Callable[[Request], Awaitable[Response]]
 Action = Callable[[Request, FormData], Awaitable[Response]]
 
-NAVIGATION = (
-    ("/", "Dashboard"),
-    ("/orders", "All orders"),
-    ("/blocked", "Blocked"),
-    ("/replays", "Replays"),
-    ("/dead-letters", "Dead letters"),
-    ("/health", "Health"),
-    ("/audit", "Audit"),
-)
 
-
-def _environment() -> Environment:
+@cache
+def _environment(language: str) -> Environment:
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATES),
         autoescape=True,
@@ -69,11 +62,15 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals.update(urls=urls, asset=asset_url, navigation=NAVIGATION)
+    texts = translator(language)
+    environment.globals.update(
+        urls=urls,
+        asset=asset_url,
+        navigation=NAVIGATION,
+        t=texts.gettext,
+        ngettext=texts.ngettext,
+    )
     return environment
-
-
-_ENVIRONMENT = _environment()
 
 
 def context_of(request: Request) -> ConsoleContext:
@@ -96,13 +93,12 @@ async def render(
     """Give a page. `frame` is false where the database cannot be asked for what frames it."""
     context, principal = context_of(request), principal_of(request)
     message = await context.blocked_stores() if frame and principal.user is not None else None
-    words = translator(principal.language)
     html = _rendered(
+        principal.language,
         template,
         {
             "principal": principal,
-            "t": words,
-            "format": formatting.Formatter(principal.language, words, context.now()),
+            "format": formatting.Formatter(translator(principal.language), context.now()),
             "languages": LANGUAGES,
             "themes": THEMES,
             "key_choices": KEYS,
@@ -110,7 +106,7 @@ async def render(
             "path": request.url.path,
             "here": _here(request),
             "signs_in": context.access.users is not None,
-            "flash": _FLASHES.get(request.query_params.get("done", "")),
+            "flash": CONFIRMATIONS.get(request.query_params.get("done", "")),
             **values,
         },
     )
@@ -121,9 +117,9 @@ def _here(request: Request) -> str:
     return request.url.path + (f"?{request.url.query}" if request.url.query else "")
 
 
-def _rendered(template: str, context: dict[str, Any]) -> str:
-    """Give a template filled in."""
-    return _ENVIRONMENT.get_template(template).render(context)
+def _rendered(language: str, template: str, context: dict[str, Any]) -> str:
+    """Return a template filled in."""
+    return _environment(language).get_template(template).render(context)
 
 
 def get(path: str, page: Page, *, from_here: bool = False) -> Route:
@@ -149,7 +145,9 @@ async def ask_first(request: Request) -> Response:
         request,
         HTTPStatus.FORBIDDEN,
         "This link comes from another site.",
-        "What it asks for is recorded, or costs much. Open it if it is what you want.",
+        gettext_noop(
+            "What it asks for is recorded, or costs much. Open it if it is what you want."
+        ),
         _here(request),
     )
 
@@ -195,7 +193,7 @@ async def refuse_cursor(request: Request) -> Response:
         request,
         HTTPStatus.BAD_REQUEST,
         "This address names no place in the list.",
-        "Begin at its first page.",
+        gettext_noop("Begin at its first page."),
         request.url.path,
     )
 
@@ -225,18 +223,3 @@ def raw_of(form: FormData, name: str) -> str:
     """Return a field's text as it came: a SKU may end with a blank."""
     value = form.get(name)
     return value if isinstance(value, str) else ""
-
-
-_FLASHES = {
-    "import-on": "Import is being turned on. It takes a moment to show.",
-    "import-off": "Import is being turned off. It takes a moment to show.",
-    "non-amazon-on": "Import of non-Amazon orders is being turned on. It takes a moment to show.",
-    "non-amazon-off": "Import of non-Amazon orders is being turned off. It takes a moment to show.",
-    "enabled": "The product is enabled. Orders that wait on it are judged again within moments.",
-    "matched": "The match was sent. Orders that wait on it are judged again within moments.",
-    "canceled": "Nothing more of this replay is sent.",
-    "redriven": "Redriven. Refused again, a message comes back as a new dead letter.",
-    "synced-store": "The blocked orders of this store are judged again now.",
-    "synced": "All blocked orders are judged again now.",
-    "replay-started": "The replay has started.",
-}

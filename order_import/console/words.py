@@ -1,14 +1,15 @@
-"""The words for codes, in English; `order_import.console.german` has them in German."""
+"""The words for codes, in English. Each value is translated where it is shown."""
 
 from collections.abc import Mapping
 
-from models import labels as words
+from models import labels
+from models.amazon_order import AmazonStatus
 from models.outcome import ImportState
 from models.reference_data import CommerceStatus
 
-REASONS = words.REASONS
+REASONS = labels.REASONS
 
-MISSING_DETAILS: Mapping[str, str] = dict(words.MISSING_DETAILS.items())
+MISSING_DETAILS: Mapping[str, str] = dict(labels.MISSING_DETAILS.items())
 
 OVERDUE = "overdue"
 """The name of the tile of orders that wait for details longer than an hour."""
@@ -31,9 +32,15 @@ STATE_MEANINGS: Mapping[str, str] = {
 }
 
 STATUSES: Mapping[str, str] = {
-    "PendingAvailability": "Pending availability",
-    "PartiallyShipped": "Partially shipped",
-    "InvoiceUnconfirmed": "Invoice unconfirmed",
+    AmazonStatus.PENDING_AVAILABILITY: "Pending availability",
+    AmazonStatus.PENDING: "Pending",
+    AmazonStatus.UNKNOWN: "Unknown",
+    AmazonStatus.UNFULFILLABLE: "Unfulfillable",
+    AmazonStatus.UNSHIPPED: "Unshipped",
+    AmazonStatus.PARTIALLY_SHIPPED: "Partially shipped",
+    AmazonStatus.INVOICE_UNCONFIRMED: "Invoice unconfirmed",
+    AmazonStatus.SHIPPED: "Shipped",
+    AmazonStatus.CANCELED: "Canceled",
     CommerceStatus.PROCESSING: "Processing",
     CommerceStatus.SHIPPED: "Shipped",
     CommerceStatus.COMPLETE: "Complete",
@@ -58,3 +65,29 @@ ACTIONS: Mapping[str, str] = {
     "synced": "asked for the next sync",
     "exported": "exported orders",
 }
+
+CONFIRMATIONS: Mapping[str, str] = {
+    "import-on": "Import is being turned on. It takes a moment to show.",
+    "import-off": "Import is being turned off. It takes a moment to show.",
+    "non-amazon-on": "Import of non-Amazon orders is being turned on. It takes a moment to show.",
+    "non-amazon-off": "Import of non-Amazon orders is being turned off. It takes a moment to show.",
+    "enabled": "The product is enabled. Orders that wait on it are judged again within moments.",
+    "matched": "The match was sent. Orders that wait on it are judged again within moments.",
+    "canceled": "Nothing more of this replay is sent.",
+    "redriven": "Redriven. Refused again, a message comes back as a new dead letter.",
+    "synced-store": "The blocked orders of this store are judged again now.",
+    "synced": "All blocked orders are judged again now.",
+    "replay-started": "The replay has started.",
+}
+"""What is said once something is done."""
+
+NAVIGATION: Mapping[str, str] = {
+    "/": "Dashboard",
+    "/orders": "All orders",
+    "/blocked": "Blocked",
+    "/replays": "Replays",
+    "/dead-letters": "Dead letters",
+    "/health": "Health",
+    "/audit": "Audit",
+}
+"""The pages in the head of each page, by address."""

@@ -74,7 +74,9 @@ async def dry_run(
     return await storage.snapshot(work)
 
 
-async def _select_keys(view: Snapshot, selection: Selection, stores: Mapping[str, Store]) -> list[str]:
+async def _select_keys(
+    view: Snapshot, selection: Selection, stores: Mapping[str, Store]
+) -> list[str]:
     allowing = tuple(
         store_id for store_id, store in stores.items() if store.import_non_amazon_orders
     )

@@ -91,5 +91,5 @@ async def test_the_list_and_the_page_of_an_order_say_what_it_waits_for() -> None
     [("en", "its lines, who ships it"), ("de", "ihre Positionen, wer sie versendet")],
 )
 def test_missing_details_are_said_in_the_visitors_language(language: str, said: str) -> None:
-    show = Formatter(language, translator(language), NOW)
+    show = Formatter(translator(language), NOW)
     assert show.missing((MissingDetail.LINES, MissingDetail.CHANNEL)) == said

@@ -19,6 +19,7 @@ from models.outcome import ImportState
 from models.reference_data import Listing
 from models.replay import Selection
 from order_import.console import urls
+from order_import.console.language import gettext_noop
 from order_import.console.rendering import (
     audit,
     context_of,
@@ -85,7 +86,7 @@ async def what_if(request: Request) -> Response:
     quantity = _quantity(asked.get("quantity", ""))
     if "ask" in asked or code == BlockerCode.DISABLED:
         if asked.get("quantity") and quantity is None:
-            error = "Expected a number of units, 0 or more."
+            error = gettext_noop("Expected a number of units, 0 or more.")
         else:
             assumed = {"enabled": "enabled" in asked or "ask" not in asked}
             if quantity is not None:
@@ -155,13 +156,15 @@ async def tell_match(request: Request, form: FormData) -> Response:
     asked["seller_sku"], typed = raw_of(form, "seller_sku"), raw_of(form, "sku")
     asked["sku"] = typed
     if not typed.strip():
-        return await _match_page(request, asked, {"sku": "Name a catalog SKU."})
+        return await _match_page(request, asked, {"sku": gettext_noop("Name a catalog SKU.")})
     there = await context.orders.products([typed, typed.strip()])
     sku = typed if typed in there else typed.strip()
     if sku not in there:
-        return await _match_page(request, asked, {"sku": "The catalog has no product of this SKU."})
+        return await _match_page(
+            request, asked, {"sku": gettext_noop("The catalog has no product of this SKU.")}
+        )
     if asked["store"] not in await context.reader.stores():
-        return await _match_page(request, asked, {"store": "Name a store."})
+        return await _match_page(request, asked, {"store": gettext_noop("Name a store.")})
     key = keys.listing_key(asked["store"], asked["seller_sku"])
     known = await context.orders.listing(key)
     at = context.now()
@@ -173,7 +176,7 @@ async def tell_match(request: Request, form: FormData) -> Response:
         )
         await context.publish([listing_message(listing)])
     except ValidationError:
-        return await _match_page(request, asked, {"sku": "This is no SKU."})
+        return await _match_page(request, asked, {"sku": gettext_noop("This is no SKU.")})
     await audit(request, "matched", key, f"→ {sku}")
     context.cache.forget()
     return redirect(_back(asked["back"]), "matched")

@@ -49,8 +49,7 @@ async def _export(
     if asked.errors:
         return await orders(request)
     await audit(request, "exported", name, asked.address_without_buyer())
-    words = translator("en")
-    shown = formatting.Formatter("en", words, context_of(request).now())
+    shown = formatting.Formatter(translator("en"), context_of(request).now())
 
     async def parts() -> AsyncIterator[str]:
         part = [",".join(_COLUMNS) + "\r\n"] if csv_head else []

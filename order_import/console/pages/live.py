@@ -43,9 +43,7 @@ async def live(request: Request) -> Response:
 
 async def _told(request: Request, store_id: str | None, since: datetime) -> AsyncIterator[str]:
     context = context_of(request)
-    shown = Formatter(
-        principal_of(request).language, translator(principal_of(request).language), context.now()
-    )
+    shown = Formatter(translator(principal_of(request).language), context.now())
     replay_id = request.query_params.get("replay")
     last = ""
     loop = asyncio.get_running_loop()

@@ -16,6 +16,7 @@ from models.outcome import REASON_CODES, ImportState
 from order_import.console import urls
 from order_import.console.auth import principal_of
 from order_import.console.context import ConsoleContext
+from order_import.console.language import gettext_noop
 from order_import.console.order_filter import (
     SORTS,
     OrderFilter,
@@ -58,7 +59,10 @@ async def orders(request: Request) -> Response:
         try:
             listed = await _list(context, asked.query, place, forward=before is None)
         except QueryTookTooLong:
-            errors["q"] = ("This takes too long. Narrow it, for example by dates.", {})
+            errors["q"] = (
+                gettext_noop("This takes too long. Narrow it, for example by dates."),
+                {},
+            )
     if asked.query.buyer is not None and place is None:
         await audit(request, "searched-buyer", "")
     newer, older = _neighbors(listed, place, asked.query.sort, forward=before is None)

@@ -11,6 +11,7 @@ from starlette.routing import BaseRoute
 from models.replay import Replay, Selection
 from order_import.console import urls
 from order_import.console.auth import principal_of
+from order_import.console.language import gettext_noop
 from order_import.console.order_filter import read_filter
 from order_import.console.rendering import (
     RequestRefused,
@@ -87,12 +88,14 @@ async def start(request: Request, form: FormData) -> Response:
     context = context_of(request)
     why = text_of(form, "why")
     if not why:
-        errors = {"why": "Say why, for those who look at this later."}
+        errors = {"why": gettext_noop("Say why, for those who look at this later.")}
         return await _plan_page(request, form, errors)
     selection, _ = await _select(request, form)
     keys = await select_keys(context.storage, selection)
     if not keys:
-        return await error_page(request, HTTPStatus.CONFLICT, "There is no order to replay.")
+        return await error_page(
+            request, HTTPStatus.CONFLICT, gettext_noop("There is no order to replay.")
+        )
     asked: dict[str, object] = {"by": "console"}
     if selection.state is not None:
         asked["state"] = selection.state.value
@@ -125,7 +128,7 @@ async def cancel_replay(request: Request, form: FormData) -> Response:
     del form
     context, replay_id = context_of(request), request.path_params["replay_id"]
     if not await cancel(context.storage, replay_id, context.now()):
-        return await error_page(request, HTTPStatus.CONFLICT, "It is over already.")
+        return await error_page(request, HTTPStatus.CONFLICT, gettext_noop("It is over already."))
     await audit(request, "replay-canceled", replay_id)
     return redirect(urls.replay(replay_id), "canceled")
 

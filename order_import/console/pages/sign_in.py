@@ -14,7 +14,7 @@ from starlette.routing import BaseRoute
 
 from order_import.console import urls
 from order_import.console.auth import KEYS, THEMES, cookie_name, hashed, principal_of, read_cookies
-from order_import.console.language import LANGUAGES
+from order_import.console.language import LANGUAGES, gettext_noop
 from order_import.console.rendering import audit, context_of, get, post, redirect, render, text_of
 from storage.port import AuditEntry, Session
 
@@ -78,7 +78,7 @@ async def signed_in(request: Request, form: FormData) -> Response:
     if not context.access.secure and request.client is not None:
         who.append(f"address {request.client.host}")  # a proxy's would be everybody's
     if _tries.refuses(*who):
-        line = "Too many tries. Wait five minutes."
+        line = gettext_noop("Too many tries. Wait five minutes.")
         return await _page(request, HTTPStatus.TOO_MANY_REQUESTS, line, wanted)
     _tries.begin(*who)
     password = form.get("password")
@@ -86,7 +86,7 @@ async def signed_in(request: Request, form: FormData) -> Response:
         given = password[:1_000] if isinstance(password, str) else ""
         user = await asyncio.to_thread(users.check, name, given)
     if user is None:
-        line = "Name and password do not fit."
+        line = gettext_noop("Name and password do not fit.")
         return await _page(request, HTTPStatus.UNAUTHORIZED, line, wanted)
     _tries.succeeded(*who)
     token, at = secrets.token_urlsafe(32), context.now()
