@@ -156,10 +156,10 @@ def listen(settings: Settings) -> socket.socket:
     return listening
 
 
-def free_port(host: str, wanted: int) -> int:
-    """Give the port that is wanted where it is free, else another."""
+def free_port(host: str, preferred: int) -> int:
+    """Give the port that is preferred where it is free, else another."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    for port in (wanted, 0):
+    for port in (preferred, 0):
         with socket.socket(family) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
@@ -167,7 +167,7 @@ def free_port(host: str, wanted: int) -> int:
             except OSError:
                 continue
             return int(probe.getsockname()[1])
-    return wanted
+    return preferred
 
 
 NAME = re.compile(r"[A-Za-z0-9._@-]{1,64}")

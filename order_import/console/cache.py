@@ -54,12 +54,12 @@ class Cache:
         """
         kept, at = self._kept.get(name), self._clock()
         if kept is not None:
-            found: T = kept.answer
+            answer: T = kept.answer
             if at < kept.until:
-                return found
+                return answer
             if kept.took > _SLOW and at - kept.asked_at < oldest:
                 self._renew(name, seconds, ask)
-                return found
+                return answer
         async with self._asking.setdefault(name, asyncio.Lock()):
             kept = self._kept.get(name)
             if kept is not None and self._clock() < kept.until:

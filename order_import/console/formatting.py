@@ -163,7 +163,7 @@ class Formatter:
                 t(
                     "{n} salable, {reserved} reserved",
                     n=self.plain(product["salable_quantity"]),
-                    held=product["reserved"],
+                    reserved=product["reserved"],
                 )
                 if product["manage_stock"]
                 else t("stock not managed")

@@ -100,8 +100,8 @@ class OrderFilter:
     def address(self, path: str = "/orders", **changed: str | None) -> str:
         """Give the address of this filter, with some fields changed."""
         fields = {"q": self.search, **self.values, **changed}
-        asked = {name: value for name, value in fields.items() if value}
-        return f"{path}?{urlencode(asked)}" if asked else path
+        params = {name: value for name, value in fields.items() if value}
+        return f"{path}?{urlencode(params)}" if params else path
 
     def address_without_buyer(self) -> str:
         """Give the address of this filter as it may be kept: what is asked of a buyer is masked."""
@@ -109,16 +109,16 @@ class OrderFilter:
         return masked.address(buyer="•••" if self.values["buyer"] else None)
 
 
-def read_filter(asked: Mapping[str, str], *, may_see_buyers: bool = True) -> OrderFilter:
+def read_filter(params: Mapping[str, str], *, may_see_buyers: bool = True) -> OrderFilter:
     """Read a filter from the fields of an address.
 
     Who may not see buyers may not search by them either: letter by letter it would tell them.
     """
     errors: dict[str, tuple[str, Mapping[str, str]]] = {}
-    search = asked.get("q", "").strip()[: 2 * _LONGEST]
-    values = {name: asked.get(name, "").strip()[:_LONGEST] for name in FIELDS}
+    search = params.get("q", "").strip()[: 2 * _LONGEST]
+    values = {name: params.get(name, "").strip()[:_LONGEST] for name in FIELDS}
     # It comes by a link, and is exactly the catalog's or Amazon's: a blank at its end is a part.
-    values["product"] = asked.get("product", "")[:_LONGEST]
+    values["product"] = params.get("product", "")[:_LONGEST]
     effective = dict(values)
     for match in _WORD.finditer(search):
         name, value = match[1], match[2] or match[3] or ""
@@ -139,14 +139,14 @@ def read_filter(asked: Mapping[str, str], *, may_see_buyers: bool = True) -> Ord
             try:
                 fields |= read(effective[name])
             except _BadValueError as error:
-                text, told = error.args
-                errors["q" if not values[name] else name] = (text, {"name": name, **told})
+                text, placeholders = error.args
+                errors["q" if not values[name] else name] = (text, {"name": name, **placeholders})
     if "buyer" in fields and not may_see_buyers:
         errors["buyer" if values["buyer"] else "q"] = (
             gettext_noop("Only operators search by buyer."),
             {},
         )
-    if asked.get("product") == "-":
+    if params.get("product") == "-":
         fields["product"] = ""
     query = OrderQuery(**fields)
     errors |= _errors_of_sort(query)
@@ -161,15 +161,15 @@ def _errors_of_sort(query: OrderQuery) -> dict[str, tuple[str, Mapping[str, str]
 
 
 def _one_of(field: str, kind: type[E]) -> Any:
-    known = {one.value.lower(): one for one in kind}
+    members = {member.value.lower(): member for member in kind}
 
     def read(text: str) -> dict[str, Any]:
-        if text.lower() not in known:
+        if text.lower() not in members:
             raise _BadValueError(
                 "“{value}” is no {name}. There are: {known}",
-                {"value": text, "known": ", ".join(one.value for one in kind)},
+                {"value": text, "known": ", ".join(member.value for member in kind)},
             )
-        return {field: known[text.lower()]}
+        return {field: members[text.lower()]}
 
     return read
 

@@ -106,7 +106,7 @@ class SecurityMiddleware:
                 may_pass = principal.user is not None or scope["path"].startswith(_SIGN_IN)
                 await (self._app if may_pass else _to_sign_in(scope))(scope, receive, send)
 
-    def _finish(self, scope: Scope, asked: Headers, headers: MutableHeaders) -> None:
+    def _finish(self, scope: Scope, request_headers: Headers, headers: MutableHeaders) -> None:
         for name, value in HEADERS.items():
             headers.setdefault(name, value)
         if not scope["path"].startswith("/static/"):
@@ -119,7 +119,7 @@ class SecurityMiddleware:
             return
         if principal.new_token is not None:
             headers.append("set-cookie", _cookie(access, "form", principal.new_token, "Lax"))
-        if cookie_name(access, HERE) not in read_cookies(asked):
+        if cookie_name(access, HERE) not in read_cookies(request_headers):
             headers.append("set-cookie", _cookie(access, HERE, "1", "Strict"))
 
     def _refuse(self, scope: Scope, headers: Headers) -> Response | None:
@@ -177,10 +177,10 @@ def _received(body: bytes, receive: Receive) -> Receive:
 def _to_sign_in(scope: Scope) -> Response:
     if scope["method"] != "GET":
         return PlainTextResponse("Please sign in.\n", HTTPStatus.UNAUTHORIZED)
-    wanted = scope["path"]
+    target = scope["path"]
     if scope["query_string"]:
-        wanted += "?" + scope["query_string"].decode("latin-1")
-    return RedirectResponse(f"/sign-in?next={quote(wanted, safe='')}", HTTPStatus.SEE_OTHER)
+        target += "?" + scope["query_string"].decode("latin-1")
+    return RedirectResponse(f"/sign-in?next={quote(target, safe='')}", HTTPStatus.SEE_OTHER)
 
 
 def _cookie(access: Access, name: str, value: str, same_site: str) -> str:

@@ -69,23 +69,23 @@ def replay(replay_id: str) -> str:
 
 def query(path: str, **fields: object) -> str:
     """Give a page with questions; those without an answer are left out."""
-    asked = {name: str(value) for name, value in fields.items() if value not in (None, "")}
-    return f"{path}?{urlencode(asked)}" if asked else path
+    params = {name: str(value) for name, value in fields.items() if value not in (None, "")}
+    return f"{path}?{urlencode(params)}" if params else path
 
 
-def in_commerce(known: Store | None, commerce_order_id: str, amazon_order_id: str) -> str | None:
+def in_commerce(store: Store | None, commerce_order_id: str, amazon_order_id: str) -> str | None:
     """Give where the store's Commerce shows an order; None where the store does not say."""
-    template = None if known is None else known.commerce_order_url
+    template = None if store is None else store.commerce_order_url
     return _filled(template, commerce_order_id=commerce_order_id, amazon_order_id=amazon_order_id)
 
 
 def in_seller_central(
-    known: Store | None, marketplace_id: str | None, amazon_order_id: str
+    store: Store | None, marketplace_id: str | None, amazon_order_id: str
 ) -> str | None:
     """Give where Seller Central shows an order: as the store says, or by its marketplace."""
-    if known is not None and known.seller_central_url is not None:
-        return _filled(known.seller_central_url, amazon_order_id=amazon_order_id)
-    host = _SELLER_CENTRAL.get((known.marketplace_id if known else marketplace_id) or "")
+    if store is not None and store.seller_central_url is not None:
+        return _filled(store.seller_central_url, amazon_order_id=amazon_order_id)
+    host = _SELLER_CENTRAL.get((store.marketplace_id if store else marketplace_id) or "")
     return None if host is None else f"https://{host}/orders-v3/order/{_part(amazon_order_id)}"
 
 

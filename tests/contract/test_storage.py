@@ -774,7 +774,7 @@ async def test_an_outbox_that_outgrows_a_document_is_too_large_and_nothing_is_st
     [
         ("checkpoints", {"_id": "amazon.orders:0"}),
         ("amazon_orders", {"_id": KEY}),
-        ("turns", {"_id": "stock"}),
+        ("locks", {"_id": "default"}),
         ("layout", {"_id": "layout", "version": 3}),
     ],
 )
@@ -890,7 +890,7 @@ async def test_orders_that_wait_on_a_fact_come_oldest_first_and_each_once(
 
 
 async def test_a_replay_is_kept_with_the_orders_of_each_step(storage: Tested) -> None:
-    replay = a_replay(selected=3, asked={"store_id": STORE})
+    replay = a_replay(selected=3, criteria={"store_id": STORE})
     parts = [ReplayPart("r", 0, ("s/1", "s/2")), ReplayPart("r", 1, ("s/3",))]
     await write(storage, replays=[replay], replay_parts=parts)
     assert await read(storage, lambda t: t.replay("r")) == replay

@@ -53,10 +53,10 @@ async def blocked(request: Request) -> Response:
     async def ask() -> Sequence[BlockedGroup]:
         return await context.reader.blocked_groups(store_id, _GROUPS * page + 1)
 
-    found = await context.cache.get(("groups", store_id, page), _FRESH, ask)
-    groups = found[_GROUPS * (page - 1) : _GROUPS * page]
+    rows = await context.cache.get(("groups", store_id, page), _FRESH, ask)
+    groups = rows[_GROUPS * (page - 1) : _GROUPS * page]
     counts = await context.counts()
-    per_store = {one: of.get(ImportState.BLOCKED, 0) for one, of in counts.items()}
+    per_store = {store: states.get(ImportState.BLOCKED, 0) for store, states in counts.items()}
     return await render(
         request,
         "blocked.html",
@@ -67,28 +67,28 @@ async def blocked(request: Request) -> Response:
         per_store=per_store,
         total=per_store.get(store_id, 0) if store_id else sum(per_store.values()),
         page=page,
-        is_cut=len(found) > _GROUPS * page and page < _PAGES,
+        is_cut=len(rows) > _GROUPS * page and page < _PAGES,
     )
 
 
 async def what_if(request: Request) -> Response:
     """Say what would be created if something were so. Nothing happens."""
     context = context_of(request)
-    asked = request.query_params
-    sku = asked.get("sku", "")
-    store_id = asked.get("store") or None
-    code = asked.get("code", "")
+    params = request.query_params
+    sku = params.get("sku", "")
+    store_id = params.get("store") or None
+    code = params.get("code", "")
     if not sku or code not in set(BlockerCode):
         return await error_page(request, HTTPStatus.NOT_FOUND, "There is no such group.")
     product = (await context.orders.products([sku])).get(sku)
     error, plan = None, None
     assumed: dict[str, Any] | None = None
-    quantity = _quantity(asked.get("quantity", ""))
-    if "ask" in asked or code == BlockerCode.DISABLED:
-        if asked.get("quantity") and quantity is None:
+    quantity = _quantity(params.get("quantity", ""))
+    if "ask" in params or code == BlockerCode.DISABLED:
+        if params.get("quantity") and quantity is None:
             error = gettext_noop("Expected a number of units, 0 or more.")
         else:
-            assumed = {"enabled": "enabled" in asked or "ask" not in asked}
+            assumed = {"enabled": "enabled" in params or "ask" not in params}
             if quantity is not None:
                 assumed["salable_quantity"] = quantity
             selection = Selection(store_id=store_id, reason=code, sku=sku)
@@ -114,21 +114,21 @@ async def match(request: Request) -> Response:
 
 
 async def _match_page(
-    request: Request, asked: Mapping[str, str], errors: Mapping[str, str]
+    request: Request, fields: Mapping[str, str], errors: Mapping[str, str]
 ) -> Response:
     context = context_of(request)
-    store_id, seller_sku = asked.get("store", ""), asked.get("seller_sku", "")
+    store_id, seller_sku = fields.get("store", ""), fields.get("seller_sku", "")
     stores = await context.stores()
     if not seller_sku:
         return await error_page(request, HTTPStatus.NOT_FOUND, "There is no such line.")
-    typed = asked.get("sku", "")
+    typed = fields.get("sku", "")
     store = stores.get(store_id)
-    known, waiting = None, None
+    listing, waiting = None, None
     if store is not None:
         query = OrderQuery(store_id=store_id, state=ImportState.BLOCKED, sku=seller_sku)
-        known = await context.orders.listing(keys.listing_key(store_id, seller_sku))
+        listing = await context.orders.listing(keys.listing_key(store_id, seller_sku))
         waiting = await context.orders.count(query, _COUNTED)
-    similar = await context.orders.similar_skus(seller_sku if known is None else known.sku)
+    similar = await context.orders.similar_skus(seller_sku if listing is None else listing.sku)
     like = await context.orders.skus_like(typed.strip() or seller_sku[:3], _SUGGESTED)
     return await render(
         request,
@@ -137,49 +137,49 @@ async def _match_page(
         store=store,
         stores=stores,
         seller_sku=seller_sku,
-        asin=asked.get("asin", ""),
+        asin=fields.get("asin", ""),
         typed=typed or next(iter(similar), ""),
         errors=errors,
-        listing=known,
+        listing=listing,
         similar=similar,
         suggested=dict.fromkeys((*similar, *like)),
         waiting=None if waiting == _COUNTED else waiting,
-        back=_back(asked.get("back", "")),
+        back=_back(fields.get("back", "")),
     )
 
 
 async def tell_match(request: Request, form: FormData) -> Response:
     """Tell the match."""
     context = context_of(request)
-    asked = {name: text_of(form, name) for name in ("store", "asin", "back")}
+    fields = {name: text_of(form, name) for name in ("store", "asin", "back")}
     # A blank at the end may be a part of it, but is more often one that was pasted with it.
-    asked["seller_sku"], typed = raw_of(form, "seller_sku"), raw_of(form, "sku")
-    asked["sku"] = typed
+    fields["seller_sku"], typed = raw_of(form, "seller_sku"), raw_of(form, "sku")
+    fields["sku"] = typed
     if not typed.strip():
-        return await _match_page(request, asked, {"sku": gettext_noop("Name a catalog SKU.")})
+        return await _match_page(request, fields, {"sku": gettext_noop("Name a catalog SKU.")})
     there = await context.orders.products([typed, typed.strip()])
     sku = typed if typed in there else typed.strip()
     if sku not in there:
         return await _match_page(
-            request, asked, {"sku": gettext_noop("The catalog has no product of this SKU.")}
+            request, fields, {"sku": gettext_noop("The catalog has no product of this SKU.")}
         )
-    if asked["store"] not in await context.reader.stores():
-        return await _match_page(request, asked, {"store": gettext_noop("Name a store.")})
-    key = keys.listing_key(asked["store"], asked["seller_sku"])
-    known = await context.orders.listing(key)
+    if fields["store"] not in await context.reader.stores():
+        return await _match_page(request, fields, {"store": gettext_noop("Name a store.")})
+    key = keys.listing_key(fields["store"], fields["seller_sku"])
+    previous = await context.orders.listing(key)
     at = context.now()
-    if known is not None:
-        at = max(at, known.updated_at + timedelta(milliseconds=1))
+    if previous is not None:
+        at = max(at, previous.updated_at + timedelta(milliseconds=1))
     try:
         listing = Listing(
-            store_id=asked["store"], seller_sku=asked["seller_sku"], sku=sku, updated_at=at
+            store_id=fields["store"], seller_sku=fields["seller_sku"], sku=sku, updated_at=at
         )
         await context.publish([listing_message(listing)])
     except ValidationError:
-        return await _match_page(request, asked, {"sku": gettext_noop("This is no SKU.")})
+        return await _match_page(request, fields, {"sku": gettext_noop("This is no SKU.")})
     await audit(request, "matched", key, f"→ {sku}")
     context.cache.forget()
-    return redirect(_back(asked["back"]), "matched")
+    return redirect(_back(fields["back"]), "matched")
 
 
 async def sync(request: Request, form: FormData) -> Response:

@@ -106,12 +106,12 @@ async def overview(request: Request) -> Response:
     )
     rows = [
         StoreRow(
-            one,
-            stores.get(one),
-            _tiles(one, counts.get(one, {})),
-            sum(counts.get(one, {}).values()),
+            store_id,
+            stores.get(store_id),
+            _tiles(store_id, counts.get(store_id, {})),
+            sum(counts.get(store_id, {}).values()),
         )
-        for one in sorted({*counts, *stores}, key=lambda one: (one not in stores, one))
+        for store_id in (*sorted(stores), *sorted(counts.keys() - stores.keys()))
     ]
     summed = {state: sum(of.get(state, 0) for of in counts.values()) for state in TILES}
     return await render(

@@ -45,15 +45,15 @@ async def _export(
     *,
     csv_head: bool,
 ) -> Response:
-    asked = read_filter(request.query_params, may_see_buyers=principal_of(request).can_edit)
-    if asked.errors:
+    order_filter = read_filter(request.query_params, may_see_buyers=principal_of(request).can_edit)
+    if order_filter.errors:
         return await orders(request)
-    await audit(request, "exported", name, asked.address_without_buyer())
+    await audit(request, "exported", name, order_filter.address_without_buyer())
     shown = formatting.Formatter(translator("en"), context_of(request).now())
 
     async def parts() -> AsyncIterator[str]:
         part = [",".join(_COLUMNS) + "\r\n"] if csv_head else []
-        async for row in context_of(request).orders.stream(asked.query):
+        async for row in context_of(request).orders.stream(order_filter.query):
             part.append(line(_values(row, shown)))
             if len(part) == 200:  # noqa: PLR2004 - a good size for the network
                 yield "".join(part)
@@ -114,7 +114,7 @@ def _csv_cell(value: object) -> str:
     if value is None:
         return ""
     shown = " ".join(map(str, value)) if isinstance(value, list) else str(value)
-    return _FORMULA.sub(lambda found: f"{found[1] or ''}'", shown)
+    return _FORMULA.sub(lambda match: f"{match[1] or ''}'", shown)
 
 
 def _json_line(values: list[object]) -> str:

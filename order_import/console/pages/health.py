@@ -57,12 +57,12 @@ async def audit(request: Request) -> Response:
         if place is None or not isinstance(place.at, datetime):
             return await refuse_cursor(request)
         before = (place.at, place.key)
-    found = await context_of(request).state.audit(before, _LISTED + 1)
+    entries = await context_of(request).state.audit(before, _LISTED + 1)
     return await render(
         request,
         "audit.html",
-        entries=found[:_LISTED],
-        more=len(found) > _LISTED,
+        entries=entries[:_LISTED],
+        more=len(entries) > _LISTED,
         actions=ACTIONS,
     )
 

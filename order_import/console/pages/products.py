@@ -26,17 +26,17 @@ async def enable(request: Request, form: FormData) -> Response:
     """Tell that a product is enabled. What Commerce tells next replaces it."""
     context = context_of(request)
     sku = raw_of(form, "sku")
-    known = (await context.orders.products([sku])).get(sku)
-    if known is None:
+    stored = (await context.orders.products([sku])).get(sku)
+    if stored is None:
         return await error_page(
             request, HTTPStatus.NOT_FOUND, "The catalog has no product of this SKU."
         )
     # The count stays Commerce's own and of its own time: a newer one would let go of what
     # Commerce has not counted yet.
-    at = known.product.as_of + timedelta(milliseconds=1)
-    told = known.product.model_copy(update={"enabled": True, "as_of": at})
-    if not known.product.enabled:
-        await context.publish([product_message(told)])
+    at = stored.product.as_of + timedelta(milliseconds=1)
+    enabled = stored.product.model_copy(update={"enabled": True, "as_of": at})
+    if not stored.product.enabled:
+        await context.publish([product_message(enabled)])
         await audit(request, "enabled", sku)
         await _until_told(request, sku)
     return redirect(urls.query("/blocked", store=text_of(form, "store") or None), "enabled")

@@ -71,7 +71,7 @@ async def signed_in(request: Request, form: FormData) -> Response:
     """Let somebody in who has the password."""
     context = context_of(request)
     users = context.access.users
-    name, wanted = text_of(form, "name")[:64], text_of(form, "next")
+    name, next_page = text_of(form, "name")[:64], text_of(form, "next")
     if users is None:
         return redirect("/")
     who = [f"name {name}"]
@@ -79,7 +79,7 @@ async def signed_in(request: Request, form: FormData) -> Response:
         who.append(f"address {request.client.host}")  # a proxy's would be everybody's
     if _tries.refuses(*who):
         line = gettext_noop("Too many tries. Wait five minutes.")
-        return await _page(request, HTTPStatus.TOO_MANY_REQUESTS, line, wanted)
+        return await _page(request, HTTPStatus.TOO_MANY_REQUESTS, line, next_page)
     _tries.begin(*who)
     password = form.get("password")
     async with _one_at_a_time:
@@ -87,7 +87,7 @@ async def signed_in(request: Request, form: FormData) -> Response:
         user = await asyncio.to_thread(users.check, name, given)
     if user is None:
         line = gettext_noop("Name and password do not fit.")
-        return await _page(request, HTTPStatus.UNAUTHORIZED, line, wanted)
+        return await _page(request, HTTPStatus.UNAUTHORIZED, line, next_page)
     _tries.succeeded(*who)
     token, at = secrets.token_urlsafe(32), context.now()
     await context.state.add_session(
@@ -101,7 +101,7 @@ async def signed_in(request: Request, form: FormData) -> Response:
         )
     )
     await context.state.record(AuditEntry(urls.new_id(), at, user.name, "signed-in", ""))
-    answer = redirect(wanted if urls.is_local(wanted) else "/")
+    answer = redirect(next_page if urls.is_local(next_page) else "/")
     _set(
         answer, context.access.secure, cookie_name(context.access, "session"), token, _LASTS.seconds
     )
@@ -136,9 +136,11 @@ async def prefer(request: Request, form: FormData) -> Response:
     return answer
 
 
-async def _page(request: Request, status: HTTPStatus, error: str | None, wanted: str) -> Response:
+async def _page(
+    request: Request, status: HTTPStatus, error: str | None, next_page: str
+) -> Response:
     return await render(
-        request, "sign_in.html", status=status, frame=False, error=error, wanted=wanted
+        request, "sign_in.html", status=status, frame=False, error=error, next_page=next_page
     )
 
 

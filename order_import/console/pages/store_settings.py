@@ -73,13 +73,11 @@ def _confirm(switch: Switch) -> Page:
         store = (await context.reader.stores()).get(store_id)
         if store is None:
             return await error_page(request, HTTPStatus.NOT_FOUND, "There is no such store.")
-        skipped = OrderQuery(
-            store_id=store_id, state=ImportState.SKIPPED, reason=switch.skips.value
-        )
-        counts, found = await asyncio.gather(
+        query = OrderQuery(store_id=store_id, state=ImportState.SKIPPED, reason=switch.skips.value)
+        counts, skipped = await asyncio.gather(
             context.counts(),
             context.orders.search(
-                skipped,
+                query,
                 None,
                 at=context.now(),
                 forward=True,
@@ -88,13 +86,13 @@ def _confirm(switch: Switch) -> Page:
                 at_least=50,
             ),
         )
-        is_all = found.reached is None and len(found.rows) < _COUNTED
+        is_all = skipped.reached is None and len(skipped.rows) < _COUNTED
         return await render(
             request,
             switch.template,
             store_id=store_id,
             store=store,
-            skipped=len(found.rows),
+            skipped=len(skipped.rows),
             skips_more=not is_all,
             blocked=counts.get(store_id, {}).get(ImportState.BLOCKED, 0),
         )
