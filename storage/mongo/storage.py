@@ -46,7 +46,7 @@ _OF_AN_EARLIER_VERSION = frozenset({85, 86, 11000})
 _OTHER = "is of another version; name an empty database, or another --data-dir for `up`"
 LAYOUT = 2
 """The version of the stored documents. A program reads only its own version."""
-_LEDGER = ("checkpoints", "amazon_orders", "commerce_orders", "locks")
+_LEDGER = ("checkpoints", "amazon_orders", "commerce_orders", "turns")
 """A database in which any of these has a document was used before."""
 
 CONFLICT_SECONDS = 3.0

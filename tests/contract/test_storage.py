@@ -774,7 +774,7 @@ async def test_an_outbox_that_outgrows_a_document_is_too_large_and_nothing_is_st
     [
         ("checkpoints", {"_id": "amazon.orders:0"}),
         ("amazon_orders", {"_id": KEY}),
-        ("locks", {"_id": "default"}),
+        ("turns", {"_id": "stock"}),
         ("layout", {"_id": "layout", "version": 3}),
     ],
 )
