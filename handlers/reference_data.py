@@ -37,9 +37,8 @@ def read_fact(message: Incoming, model: type[Fact], *, deletable: bool) -> FactM
     if value is None:
         key = (message.key or b"").decode(errors="replace")
         if not deletable or not key:
-            return FactMessage(
-                message, refusal=_refusal(DeadLetterCode.UNKNOWN_PAYLOAD, _NO_TOMBSTONE)
-            )
+            wrong = "key: expected what the null value deletes" if deletable else _EXPECTED_JSON
+            return FactMessage(message, refusal=_refusal(DeadLetterCode.UNKNOWN_PAYLOAD, wrong))
         if len(key) > MAX_KEY:
             too_long = f"key: expected at most {MAX_KEY} characters"
             return FactMessage(message, refusal=_refusal(DeadLetterCode.INVALID_MESSAGE, too_long))
@@ -59,7 +58,7 @@ def read_fact(message: Incoming, model: type[Fact], *, deletable: bool) -> FactM
         return FactMessage(message, refusal=_refusal(DeadLetterCode.MALFORMED_JSON, str(error)))
 
 
-_NO_TOMBSTONE = "value: expected JSON; this topic has no null values without a key"
+_EXPECTED_JSON = "value: expected JSON, not null"
 
 
 def _refusal(code: DeadLetterCode, message: str) -> Rejection:

@@ -44,9 +44,9 @@ from storage.port import R, Snapshot, Storage, Transaction
 _OF_AN_EARLIER_VERSION = frozenset({85, 86, 11000})
 """IndexOptionsConflict, IndexKeySpecsConflict, DuplicateKey."""
 _OTHER = "is of another version; name an empty database, or another --data-dir for `up`"
-LAYOUT = 2
+LAYOUT = 3
 """The version of the stored documents. A program reads only its own version."""
-_LEDGER = ("checkpoints", "amazon_orders", "commerce_orders", "turns")
+_LEDGER = ("checkpoints", "amazon_orders", "commerce_orders", "positions", "turns")
 """A database in which any of these has a document was used before."""
 
 CONFLICT_SECONDS = 3.0

@@ -46,7 +46,7 @@ from models.replay import ReplayAnswer, ReplayPart, ReplayResult, ReplayState
 from storage.documents.order_record import history_entry_from_document
 from storage.mongo.bulk_write import HISTORY_LENGTH
 from storage.mongo.driver import Driver
-from storage.mongo.storage import MongoStorage, open_storage
+from storage.mongo.storage import LAYOUT, MongoStorage, open_storage
 from storage.port import Storage, Transaction
 from tests.builders import (
     KEY,
@@ -774,14 +774,16 @@ async def test_an_outbox_that_outgrows_a_document_is_too_large_and_nothing_is_st
     [
         ("checkpoints", {"_id": "amazon.orders:0"}),
         ("amazon_orders", {"_id": KEY}),
+        ("positions", {"_id": "amazon.orders:0"}),
         ("turns", {"_id": "stock"}),
-        ("layout", {"_id": "layout", "version": 3}),
+        ("layout", {"_id": "layout", "version": LAYOUT - 1}),
+        ("layout", {"_id": "layout", "version": LAYOUT + 1}),
     ],
 )
 async def test_a_database_of_another_layout_is_refused_in_words(
     mongo_url: str, driver: Driver, collection: str, document: dict[str, Any]
 ) -> None:
-    name = f"t_layout_{driver.value}_{collection}"
+    name = f"t_layout_{driver.value}_{collection}_{document.get('version', '')}"
     async with open_storage(mongo_url, name, driver) as storage:
         await storage._database[collection].insert_one(document)
         for _ in range(2):

@@ -93,9 +93,11 @@ def _stock_commits() -> None:
     _reads_where_kafka_says()
     decide = TopicProcessor._decide
 
-    async def decide_or_go_on(self: TopicProcessor, batch: Sequence[ParsedMessage]) -> None:
+    async def decide_or_go_on(
+        self: TopicProcessor, batch: Sequence[ParsedMessage], **options: bool
+    ) -> None:
         try:
-            await decide(self, batch)
+            await decide(self, batch, **options)
         except RuntimeError:  # the agent is started again, and goes on with the next
             _skipped.update((one.source, one.end) for one in batch)
 
@@ -247,7 +249,7 @@ def _fails_once() -> None:
             raise RuntimeError("a decision that fails once")
         return await decide(self, *args)
 
-    _put(ImportPolicyHandler, "decide", fails)
+    _put(ImportPolicyHandler, "handle", fails)
 
 
 def _is_first() -> bool:

