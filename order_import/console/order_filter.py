@@ -1,4 +1,4 @@
-"""Places in a list as parts of an address."""
+"""The filter of orders, read from an address or written into one; and cursors in addresses."""
 
 import base64
 import json
@@ -21,7 +21,7 @@ _MILLISECOND = timedelta(milliseconds=1)
 
 
 def write_cursor(cursor: Cursor) -> str:
-    """Give a place in the list as a part of an address."""
+    """Return a cursor encoded for an address."""
     at: object = cursor.at
     if isinstance(at, datetime):
         at = (at - _EPOCH) // _MILLISECOND
@@ -30,20 +30,20 @@ def write_cursor(cursor: Cursor) -> str:
 
 
 def read_cursor(text: str) -> Cursor | None:
-    """Return the place that a part of an address names; None if it is none of ours."""
+    """Return a cursor from an address; None if it is invalid."""
     padded = text + "=" * (-len(text) % 4)
     try:
         match json.loads(base64.b64decode(padded, b"-_", validate=True)):
             case [at, str(key)]:
-                key.encode()  # JSON can name half a character, which no database takes
-                return Cursor(_place_of(at), key)
+                key.encode()  # JSON can contain a lone surrogate, which no database accepts
+                return Cursor(_read_place(at), key)
             case _:
                 return None
     except (ValueError, OverflowError, RecursionError):
         return None
 
 
-def _place_of(at: object) -> datetime | None:
+def _read_place(at: object) -> datetime | None:
     match at:
         case None:
             return None
@@ -76,15 +76,15 @@ E = TypeVar("E", bound=StrEnum)
 
 
 class _BadValueError(Exception):
-    """What a field says is none of what it can say; the text is ours, its values too."""
+    """A field's value is invalid. The arguments are a text and the values of its placeholders."""
 
 
 @dataclass(frozen=True, slots=True)
 class OrderFilter:
-    """A filter as asked for, and as understood.
+    """A filter as entered, and the query for it.
 
-    `values` are the fields by name, `search` what stands in the box. `errors` are by field, each
-    a text of ours and the values for it; while there are any, `query` asks for nothing.
+    `values` are the fields by name, `search` is the content of the search box. `errors` are by
+    field, each a text and the values of its placeholders; if there are any, `query` is empty.
     """
 
     search: str
@@ -94,17 +94,17 @@ class OrderFilter:
 
     @property
     def is_empty(self) -> bool:
-        """Whether all orders are asked for."""
+        """Whether no field restricts the orders."""
         return not any(value for name, value in self.values.items() if name != "sort")
 
     def address(self, path: str = "/orders", **changed: str | None) -> str:
-        """Give the address of this filter, with some fields changed."""
+        """Return the address of this filter, with some fields changed."""
         fields = {"q": self.search, **self.values, **changed}
         params = {name: value for name, value in fields.items() if value}
         return f"{path}?{urlencode(params)}" if params else path
 
     def address_without_buyer(self) -> str:
-        """Give the address of this filter as it may be kept: what is asked of a buyer is masked."""
+        """Return the address of this filter for the audit log, with the buyer masked."""
         masked = replace(self, search=_BUYER.sub("buyer:•••", self.search))
         return masked.address(buyer="•••" if self.values["buyer"] else None)
 
@@ -112,12 +112,13 @@ class OrderFilter:
 def read_filter(params: Mapping[str, str], *, may_see_buyers: bool = True) -> OrderFilter:
     """Read a filter from the fields of an address.
 
-    Who may not see buyers may not search by them either: letter by letter it would tell them.
+    Users who may not see buyers may not search by buyer either: they could guess a name
+    character by character.
     """
     errors: dict[str, tuple[str, Mapping[str, str]]] = {}
     search = params.get("q", "").strip()[: 2 * _LONGEST]
     values = {name: params.get(name, "").strip()[:_LONGEST] for name in FIELDS}
-    # It comes by a link, and is exactly the catalog's or Amazon's: a blank at its end is a part.
+    # Exactly the catalog's or Amazon's SKU, set by a link: a trailing blank belongs to it.
     values["product"] = params.get("product", "")[:_LONGEST]
     effective = dict(values)
     for match in _WORD.finditer(search):
@@ -192,7 +193,7 @@ def _moment(field: str, *, end: bool) -> Any:
         try:
             at = datetime.fromisoformat(text)
             at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
-            # A day as an end is meant with all its hours.
+            # As an end, a day includes all of its hours.
             at += timedelta(days=1 if end and _DAY.fullmatch(text) else 0)
         except (ValueError, OverflowError):
             at = datetime.min.replace(tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""The blocked orders by cause and product, what a fix would free, and matching a seller SKU."""
+"""The blocked orders by cause and product, what a fix would release, and matching a seller SKU."""
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
@@ -45,7 +45,7 @@ _COUNTED = 1_000
 
 
 async def blocked(request: Request) -> Response:
-    """Show the groups, the earliest ship-by date first, cause by cause."""
+    """Show the groups by cause, the earliest ship-by date first."""
     context = context_of(request)
     store_id = request.query_params.get("store") or None
     page = _page_of(request.query_params.get("page", ""))
@@ -72,7 +72,7 @@ async def blocked(request: Request) -> Response:
 
 
 async def what_if(request: Request) -> Response:
-    """Say what would be created if something were so. Nothing happens."""
+    """Show what would be created under an assumption, without changing anything."""
     context = context_of(request)
     params = request.query_params
     sku = params.get("sku", "")
@@ -109,7 +109,7 @@ async def what_if(request: Request) -> Response:
 
 
 async def match(request: Request) -> Response:
-    """Ask which catalog SKU a seller SKU is matched to."""
+    """Show the form that matches a seller SKU to a catalog SKU."""
     return await _match_page(request, request.query_params, {})
 
 
@@ -148,11 +148,11 @@ async def _match_page(
     )
 
 
-async def tell_match(request: Request, form: FormData) -> Response:
-    """Tell the match."""
+async def publish_match(request: Request, form: FormData) -> Response:
+    """Publish the match."""
     context = context_of(request)
     fields = {name: text_of(form, name) for name in ("store", "asin", "back")}
-    # A blank at the end may be a part of it, but is more often one that was pasted with it.
+    # A trailing blank may belong to the SKU, but more often it was pasted with it.
     fields["seller_sku"], typed = raw_of(form, "seller_sku"), raw_of(form, "sku")
     fields["sku"] = typed
     if not typed.strip():
@@ -183,7 +183,7 @@ async def tell_match(request: Request, form: FormData) -> Response:
 
 
 async def sync(request: Request, form: FormData) -> Response:
-    """Ask for the next sync now."""
+    """Request the next sync now."""
     context = context_of(request)
     store_id = text_of(form, "store") or None
     async with open_sender(context.settings) as send:
@@ -196,7 +196,7 @@ async def sync(request: Request, form: FormData) -> Response:
 
 
 def _by_cause(groups: Sequence[BlockedGroup]) -> list[tuple[BlockerCode, list[BlockedGroup]]]:
-    """Put groups under their cause; the cause with the most urgent group comes first."""
+    """Group by cause; the cause with the most urgent group comes first."""
     first = {group.code: at for at, group in reversed(list(enumerate(groups)))}
     in_order = sorted(groups, key=lambda group: first[group.code])
     return [(code, list(of)) for code, of in groupby(in_order, lambda group: group.code)]
@@ -223,6 +223,6 @@ ROUTES: list[BaseRoute] = [
     get("/blocked", blocked),
     get("/blocked/what-if", what_if, from_here=True),
     get("/match", match),
-    post("/match", tell_match),
+    post("/match", publish_match),
     post("/sync", sync),
 ]

@@ -1,4 +1,4 @@
-"""Live: server-sent events with a few numbers. Pages show them, and move nothing."""
+"""Live updates: server-sent events with a few numbers, which pages show in place."""
 
 import asyncio
 import json
@@ -24,12 +24,12 @@ from order_import.operations.replay import find_replay
 
 _PAUSE = 2.5
 _LONGEST = 900.0
-"""Seconds until a browser has to ask again: it does so by itself."""
+"""Seconds until the stream ends; the browser reconnects by itself."""
 _COUNTED = 1_000
 
 
 async def live(request: Request) -> Response:
-    """Tell the numbers of a store, or of all, and how many orders came since a page was made."""
+    """Stream the counts of a store or of all, and how many orders arrived since the page loaded."""
     store_id = request.query_params.get("store") or None
     try:
         since = to_utc(datetime.fromisoformat(request.query_params.get("since", "")))

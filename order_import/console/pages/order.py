@@ -29,9 +29,9 @@ from order_import.console.words import STATE_MEANINGS
 from storage.queries import OrderHistory
 
 _SHOWN_FOR = 120
-"""Seconds for which a buyer that was asked for is shown."""
+"""Seconds for which a buyer is shown on request."""
 _LINES, _BLOCKERS, _ENTRIES = 50, 25, 60
-"""How many of an order's lines, blockers and history its page shows: it can have a thousand."""
+"""The maximum numbers of lines, blockers and history entries on a page: there can be thousands."""
 _SECRET = secrets.token_bytes(32)
 
 
@@ -76,14 +76,14 @@ async def order(request: Request) -> Response:
         most_entries=_ENTRIES,
     )
     if shows_buyer:
-        # The tab may stay open, and nobody look at it: then it hides the buyer by itself.
+        # Hide the buyer again even in a tab that is left open.
         left = int(shown.partition(".")[0]) - int(context.now().timestamp()) + 1
         page.headers["refresh"] = f"{left}; url={urls.order_by_key(key)}"
     return page
 
 
 async def show_buyer(request: Request, form: FormData) -> Response:
-    """Show the buyer for a while; that it was shown is kept."""
+    """Show the buyer for a while, and record this in the audit log."""
     del form
     key = keys.order_key(request.path_params["store_id"], request.path_params["amazon_order_id"])
     await audit(request, "showed-buyer", key)
@@ -111,7 +111,7 @@ async def commerce_order(request: Request) -> Response:
 
 
 def _skus_of(order_history: OrderHistory) -> dict[str, str]:
-    """Give the catalog SKU of each line, as far as it is known."""
+    """Return the catalog SKU of each line, as far as it is known."""
     outcome = order_history.record.outcome
     if isinstance(outcome, Blocked):
         return {
@@ -131,7 +131,7 @@ def _address_of(to: Address | None) -> tuple[str | None, ...]:
 
 
 def _may_see(principal: Principal, key: str, shown: str, now: datetime) -> bool:
-    """Say whether this visitor has asked to see this buyer, not long ago."""
+    """Return whether this user requested this buyer a short time ago."""
     until, _, proof = shown.partition(".")
     if not principal.can_edit or not until.isdecimal() or len(until) > 12:  # noqa: PLR2004 - a time
         return False

@@ -1,4 +1,4 @@
-"""All orders: filtered, sorted, and paged by place."""
+"""All orders: filtered, sorted, and paged by cursor."""
 
 import asyncio
 from collections.abc import Sequence
@@ -38,12 +38,12 @@ from storage.queries import OrderRow, QueryTookTooLong
 PAGE = 50
 _COUNTED = 10_000
 _SEARCHED = 0.04
-"""For how many seconds orders are looked at one by one, until a page is given all the same."""
+"""For how many seconds orders are scanned, until an incomplete page is shown."""
 _FRESH = 10.0
 
 
 async def orders(request: Request) -> Response:
-    """Show one page of the orders that a filter asks for."""
+    """Show one page of the orders that match a filter."""
     context = context_of(request)
     can_edit = principal_of(request).can_edit
     order_filter = read_filter(request.query_params, may_see_buyers=can_edit)
@@ -94,7 +94,7 @@ async def orders(request: Request) -> Response:
 def _live_of(
     order_filter: OrderFilter, place: Cursor | None, context: ConsoleContext
 ) -> str | None:
-    """Give what tells how many new orders there are, where all of them would be on this page."""
+    """Return the stream that counts new orders, if this page would show all of them."""
     query = order_filter.query
     if order_filter.errors or place is not None or query != OrderQuery(store_id=query.store_id):
         return None
@@ -103,7 +103,7 @@ def _live_of(
 
 @dataclass(frozen=True, slots=True)
 class _Listed:
-    """A page of orders; where a search has stopped; how many there are in all, if known."""
+    """A page of orders, where its scan stopped, and the total if it is known."""
 
     rows: Sequence[OrderRow]
     reached: Cursor | None
@@ -133,7 +133,7 @@ async def _list(
 def _neighbors(
     listed: _Listed, place: Cursor | None, sort: OrderSort, *, forward: bool
 ) -> tuple[Cursor | None, Cursor | None]:
-    """Give where the pages before and after this one begin."""
+    """Return the cursors of the pages before and after this one."""
     rows = listed.rows
     on = None
     if listed.more and rows:
@@ -149,7 +149,7 @@ def _neighbors(
 
 
 async def _count(context: ConsoleContext, query: OrderQuery) -> int | None:
-    """Give how many orders there are: of states and stores they are counted already."""
+    """Return the number of orders; by state and store they are counted already."""
     by_state = OrderQuery(
         store_id=query.store_id, state=query.state, sort=query.sort, descending=query.descending
     )
