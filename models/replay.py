@@ -93,7 +93,7 @@ class RecordedAnswer:
 class Replay:
     """A replay: which orders, for whom, and how far it is.
 
-    `asked` describes the selection in words for people. `step` is the number of the next step,
+    `criteria` describes the selection in words for people. `step` is the number of the next step,
     `done` how many of the `selected` orders have an answer, and `results` counts these by result.
     `moved_at` is when the replay started or took its last step.
     """
@@ -102,7 +102,7 @@ class Replay:
     state: ReplayState
     who: str
     reason_text: str
-    asked: Mapping[str, object]
+    criteria: Mapping[str, object]
     selected: int
     started_at: datetime
     moved_at: datetime

@@ -240,7 +240,7 @@ def a_replay(**overrides: Any) -> Replay:
         "state": ReplayState.RUNNING,
         "who": "olga",
         "reason_text": "import was off",
-        "asked": {},
+        "criteria": {},
         "selected": 1,
         "started_at": NOW,
         "moved_at": NOW,

@@ -198,8 +198,8 @@ def _read_channel(value: object) -> FulfillmentChannel | None:
 
 
 def _is_non_amazon(text: str) -> bool:
-    letters = "".join(character for character in text.casefold() if character.isalpha())
-    return letters.startswith("nonamazon")
+    letters_only = "".join(character for character in text.casefold() if character.isalpha())
+    return letters_only.startswith("nonamazon")
 
 
 def _read_v0_sales_channel(value: object) -> SalesChannel | None:

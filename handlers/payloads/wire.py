@@ -172,22 +172,24 @@ def by_letters(*names: AbstractSet[str]) -> Mapping[str, str]:
     return {_letters_only(name): name for several in names for name in several}
 
 
-def find_misspelled(body: Object, known: AbstractSet[str], amazons: Mapping[str, str]) -> list[str]:
+def find_misspelled(
+    body: Object, expected: AbstractSet[str], amazons: Mapping[str, str]
+) -> list[str]:
     """Return Amazon's names that a body has only in a spelling that its form does not know.
 
     Args:
         body: An object of the payload.
-        known: The names that are read, or ignored on purpose.
+        expected: The names that are read, or ignored on purpose.
         amazons: Amazon's names by their letters.
     """
-    if body.keys() <= known:
+    if body.keys() <= expected:
         return []
     return [
         name
-        for unknown in body
-        if unknown not in known
-        and (name := amazons.get(_letters_only(unknown))) is not None
-        and not (name in known and name in body)
+        for unexpected in body
+        if unexpected not in expected
+        and (name := amazons.get(_letters_only(unexpected))) is not None
+        and not (name in expected and name in body)
     ]
 
 

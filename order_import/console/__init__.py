@@ -1,4 +1,4 @@
-"""The operators' pages: rendered here, readable without JavaScript, changing nothing by themselves.
+"""The operators' web console: rendered on the server, and readable without JavaScript.
 
-What is changed through them goes out as facts and commands on Kafka.
+It changes no order itself: it publishes reference data and commands to Kafka.
 """

@@ -1,4 +1,4 @@
-"""Access: who may come in, and how."""
+"""Who may use the console and under which names it is reached: users, roles, hosts, sockets."""
 
 import ipaddress
 import re
@@ -15,7 +15,7 @@ from order_import.settings import PREFIX, Settings, SettingsError, is_writable_b
 
 
 class Role(StrEnum):
-    """What somebody may do: look, or look and act."""
+    """What a user may do: read, or read and change."""
 
     VIEWER = "viewer"
     OPERATOR = "operator"
@@ -23,7 +23,7 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """Somebody with a password."""
+    """A user who signs in with a password."""
 
     name: str
     role: Role
@@ -31,23 +31,26 @@ class User:
 
 
 class Users:
-    """The users of one file."""
+    """The users of a users file."""
 
     def __init__(self, users: Mapping[str, User]) -> None:
         self._users = users
         self._hasher = PasswordHasher()
-        # A name that nobody has takes as long as a wrong password.
+        # An unknown name must take as long as a wrong password.
         self._nobody = self._hasher.hash("nobody has this password")
 
     def __len__(self) -> int:
         return len(self._users)
 
     def named(self, name: str) -> User | None:
-        """Give who has this name."""
+        """Return the user with this name."""
         return self._users.get(name)
 
     def check(self, name: str, password: str) -> User | None:
-        """Give who has this name and password. Takes a tenth of a second, whatever the answer."""
+        """Return the user with this name and password.
+
+        This takes a tenth of a second, whether the password is right or not.
+        """
         user = self._users.get(name)
         try:
             self._hasher.verify(self._nobody if user is None else user.password_hash, password)
@@ -58,9 +61,9 @@ class Users:
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """Who may come in, and how. Without users nobody signs in, and everybody is the operator.
+    """Who may use the console, and how. Without users nobody signs in: everybody is an operator.
 
-    `hosts` are the names this console answers to; empty for any. `secure` says that it is reached
+    `hosts` are the host names the console accepts; empty for any. `secure` is whether it is reached
     over TLS.
     """
 
@@ -73,11 +76,11 @@ _LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
 
 def access_of(settings: Settings) -> Access:
-    """Say who may come in.
+    """Return who may use the console.
 
     Raises:
-        SettingsError: Other machines reach it and nobody would have to sign in; or the file of
-            users cannot be read.
+        SettingsError: Other machines could reach the console without signing in, or the users
+            file cannot be read.
     """
     users = _users_of(settings)
     is_local = _is_loopback(settings.console_host)
@@ -100,9 +103,9 @@ def access_of(settings: Settings) -> Access:
 
 
 def address_of(settings: Settings) -> str:
-    """Give where a browser on this machine finds the console."""
+    """Return the console's address for a browser on this machine."""
     host = settings.console_host
-    if host in ("0.0.0.0", "::"):  # noqa: S104 - asked for, and only with users
+    if host in ("0.0.0.0", "::"):  # noqa: S104 - configured on purpose, and only with users
         host = "127.0.0.1"
     return f"http://{_bracketed(host)}:{settings.console_port}/"
 
@@ -137,10 +140,10 @@ def _is_loopback(host: str) -> bool:
 
 
 def listen(settings: Settings) -> socket.socket:
-    """Give the socket that the console listens on.
+    """Return the socket that the console listens on.
 
     Raises:
-        SettingsError: There it cannot listen.
+        SettingsError: The address cannot be bound.
     """
     family = socket.AF_INET6 if ":" in settings.console_host else socket.AF_INET
     listening = socket.socket(family)
@@ -156,10 +159,10 @@ def listen(settings: Settings) -> socket.socket:
     return listening
 
 
-def free_port(host: str, wanted: int) -> int:
-    """Give the port that is wanted where it is free, else another."""
+def free_port(host: str, preferred: int) -> int:
+    """Return the preferred port if it is free, otherwise another one."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    for port in (wanted, 0):
+    for port in (preferred, 0):
         with socket.socket(family) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
@@ -167,26 +170,26 @@ def free_port(host: str, wanted: int) -> int:
             except OSError:
                 continue
             return int(probe.getsockname()[1])
-    return wanted
+    return preferred
 
 
 NAME = re.compile(r"[A-Za-z0-9._@-]{1,64}")
 
 
 class UsersFileError(Exception):
-    """A line of the users file is wrong. The message names the line, and nothing in it."""
+    """A line of the users file is invalid. The message has its number and none of its text."""
 
 
 def hash_password(password: str) -> str:
-    """Give the argon2id hash of a password."""
+    """Return the argon2id hash of a password."""
     return PasswordHasher().hash(password)
 
 
 def read_users(text: str) -> Users:
-    """Read lines of `name:role:hash`; empty lines and those that begin with # are skipped.
+    """Read lines of `name:role:hash`, skipping empty lines and those that begin with #.
 
     Raises:
-        UsersFileError: A line is none of these, a name comes twice, or there is nobody.
+        UsersFileError: A line is invalid, a name occurs twice, or there are no users.
     """
     users: dict[str, User] = {}
     for number, raw in enumerate(text.splitlines(), 1):

@@ -51,7 +51,7 @@ _PAGES = (
 
 
 def build_app(context: ConsoleContext) -> Starlette:
-    """Return the application of a context."""
+    """Return the ASGI application for a context."""
     routes = [route for page in _PAGES for route in page.ROUTES]
     app = Starlette(
         routes=[*routes, Route("/static/{version}/{name}", static_file, methods=["GET"])],
@@ -66,13 +66,13 @@ async def serve_console(settings: Settings) -> None:
     """Serve until a signal.
 
     Raises:
-        SettingsError: As `access_of`, or where it is to listen is taken.
+        SettingsError: As `access_of`, or the address cannot be bound.
         OtherLayout: The database is of another version of this program.
     """
     access = access_of(settings)
     listening = listen(settings)
     async with open_context(settings, access) as context:
-        # Count before the first visitor asks: of very many orders that takes a while.
+        # Count before the first request: with very many orders this takes a while.
         counting = asyncio.create_task(_count_ahead(context))
         server = ConsoleServer(build_app(context))
         checking = asyncio.create_task(_check_layout(settings, server))
@@ -91,13 +91,13 @@ async def serve_console(settings: Settings) -> None:
 
 
 async def _count_ahead(context: ConsoleContext) -> None:
-    """Fill the cache. The next one who asks meets what goes wrong, and handles it."""
+    """Fill the cache. An error is ignored: the next request gets and handles it."""
     with contextlib.suppress(Exception):
         await context.counts()
 
 
 async def _check_layout(settings: Settings, server: ConsoleServer) -> None:
-    """Stop the server if the database is of another version; all else the pages tell."""
+    """Stop the server if the database is of another version; pages report all other errors."""
     async with connect_storage(settings) as storage:
         try:
             await storage.check_layout()

@@ -1,4 +1,4 @@
-"""A visit: who asks, in which language, and what proves that a form is from one of our pages."""
+"""Who sends a request, with which preferences, from which site, and with which CSRF token."""
 
 import hashlib
 import hmac
@@ -17,50 +17,50 @@ THEMES = ("auto", "light", "dark")
 KEYS = ("on", "off")
 LOCAL_OPERATOR = "local operator"
 HERE = "here"
-"""A cookie that browsers send only where one of our own pages, or a person, asks."""
+"""A cookie that browsers send only with requests from our own pages or from a person."""
 
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """One request's who and how. `user` is None for somebody who still has to sign in."""
+    """The user of a request, and their preferences. `user` is None before signing in."""
 
     user: str | None
     role: Role
     csrf: str
     new_token: str | None
-    """A cookie to set, where the browser had none yet."""
+    """The token of a cookie to set, if the browser had none yet."""
     language: str
     theme: str
     keys: str
-    """Whether single keys do something."""
+    """Whether keyboard shortcuts are `on` or `off`."""
 
     @property
     def can_edit(self) -> bool:
-        """Whether this visitor may change something."""
+        """Whether this user may change anything."""
         return self.user is not None and self.role is Role.OPERATOR
 
 
 def cookie_name(access: Access, name: str) -> str:
-    """Give a cookie's name: over TLS one that no neighbor of this host can set."""
+    """Return a cookie's name: over TLS, one that no other subdomain can set."""
     return f"__Host-{name}" if access.secure else name
 
 
 def hashed(token: str) -> str:
-    """Give what is kept of a token."""
+    """Return the hash under which a token is stored."""
     return hashlib.sha256(token.encode()).hexdigest()
 
 
 def principal_of(request: Request) -> Principal:
-    """Give the visit that the guard has let pass."""
+    """Return the principal that `SecurityMiddleware` stored in the request."""
     principal: Principal = request.state.principal
     return principal
 
 
 async def authenticate(context: ConsoleContext, headers: Headers) -> Principal:
-    """Say who asks.
+    """Return who sent a request.
 
     Raises:
-        StorageUnavailable: Sessions cannot be looked up.
+        StorageUnavailable: The session cannot be read.
     """
     cookies = read_cookies(headers)
     language = cookies.get("lang", "")
@@ -72,7 +72,7 @@ async def authenticate(context: ConsoleContext, headers: Headers) -> Principal:
     access = context.access
     token = cookies.get(cookie_name(access, "form"), "")
     new_token = None
-    if len(token) < 32:  # noqa: PLR2004 - what `token_urlsafe` gives, and no less
+    if len(token) < 32:  # noqa: PLR2004 - ours have 43 characters
         token = new_token = secrets.token_urlsafe(32)
     csrf = _csrf_of(token)
     if access.users is None:
@@ -92,25 +92,25 @@ async def authenticate(context: ConsoleContext, headers: Headers) -> Principal:
 
 
 def is_ours(principal: Principal, token: object) -> bool:
-    """Say whether a form carries the token of this visit."""
+    """Return whether a form carries this principal's token."""
     return isinstance(token, str) and hmac.compare_digest(token.encode(), principal.csrf.encode())
 
 
 def is_same_origin(headers: Headers) -> bool:
-    """Say whether the browser sends this from one of our own pages."""
+    """Return whether a form is sent by one of our own pages, or by no browser."""
     site = headers.get("sec-fetch-site")
     if site is not None:
         return site in ("same-origin", "none")
     origin = headers.get("origin")
     if origin is None:
-        return True  # no browser of this decade: the token has to do
+        return True  # not a current browser: the token must suffice
     return origin.partition("://")[2] == headers.get("host", "")
 
 
-def is_visit(headers: Headers) -> bool:
-    """Say whether a page is asked for by one of ours, by a person, or by no browser.
+def may_load_page(headers: Headers) -> bool:
+    """Return whether a page is requested by one of ours, by a person, or by no browser.
 
-    Other sites may link to a page, but load none as a picture, in a frame or in the background.
+    Other sites may link to a page, but not load it as an image, in a frame or in the background.
     """
     if headers.get("sec-fetch-site", "none") in ("same-origin", "none"):
         return True
@@ -119,10 +119,10 @@ def is_visit(headers: Headers) -> bool:
 
 
 def is_from_here(access: Access, headers: Headers) -> bool:
-    """Say whether a page of ours or a person asks, and no link of another site.
+    """Return whether the request comes from our own page or from a person, not from another site.
 
-    A browser that does not tell tells by its cookies: of another site's link it sends none that
-    are for this site alone.
+    A browser that sends neither header is recognized by its cookies: with a link from another
+    site, it sends no cookie that is `SameSite=Strict`.
     """
     if (site := headers.get("sec-fetch-site")) is not None:
         return site in ("same-origin", "none")
@@ -132,7 +132,7 @@ def is_from_here(access: Access, headers: Headers) -> bool:
 
 
 def read_cookies(headers: Headers) -> dict[str, str]:
-    """Give the cookies; none where the header cannot be read."""
+    """Return the cookies; none if the header cannot be parsed."""
     jar: SimpleCookie = SimpleCookie()
     try:
         jar.load(headers.get("cookie", ""))

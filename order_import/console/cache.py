@@ -1,4 +1,4 @@
-"""A small cache: what many pages ask at once is asked of the database once."""
+"""A small cache: pages that need the same answer at once share one query."""
 
 import asyncio
 import time
@@ -9,15 +9,15 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 _TIMES = 8.0
-"""An answer is kept for at least so many times as long as asking took."""
+"""An answer is kept for at least this many times the duration of its query."""
 _SLOW = 0.03
-"""Seconds from which on nobody waits for an answer that there is an older one of."""
+"""Seconds from which a query counts as slow: then an older answer is returned meanwhile."""
 _OLDEST = 120.0
-"""How old an answer may be, in seconds, to be given while a newer one is asked for."""
+"""The maximum age in seconds of an answer that is returned while it is refreshed."""
 
 
 _MOST = 1_000
-"""How many answers are kept."""
+"""The maximum number of answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +29,10 @@ class _Kept:
 
 
 class Cache:
-    """Keeps answers for a while. `clock` gives seconds.
+    """Keeps answers for a while. `clock` returns seconds.
 
-    What is quick to ask is never older than asked for. What took long is kept longer, and asked
-    for anew behind the back of those who look: they get the one before, some seconds older.
+    The answer of a fast query is never older than requested. That of a slow query is kept longer,
+    and refreshed in the background while callers still get the old one (stale-while-revalidate).
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -48,18 +48,18 @@ class Cache:
         ask: Callable[[], Awaitable[T]],
         oldest: float = _OLDEST,
     ) -> T:
-        """Give an answer that is no older than that; what took long may be older, up to `oldest`.
+        """Return an answer that is at most `seconds` old; of a slow query at most `oldest`.
 
-        An error is not kept.
+        An error is not cached.
         """
         kept, at = self._kept.get(name), self._clock()
         if kept is not None:
-            found: T = kept.answer
+            answer: T = kept.answer
             if at < kept.until:
-                return found
+                return answer
             if kept.took > _SLOW and at - kept.asked_at < oldest:
                 self._renew(name, seconds, ask)
-                return found
+                return answer
         async with self._asking.setdefault(name, asyncio.Lock()):
             kept = self._kept.get(name)
             if kept is not None and self._clock() < kept.until:
@@ -68,13 +68,13 @@ class Cache:
             return await self._ask(name, seconds, ask)
 
     def age(self, name: object) -> float:
-        """Give how many seconds old the kept answer is; 0 where there is none."""
+        """Return the age of an answer in seconds; 0 if there is none."""
         kept = self._kept.get(name)
         return 0.0 if kept is None else self._clock() - kept.asked_at
 
     def forget(self) -> None:
-        """Ask everything anew."""
-        self._kept = {}  # what is being asked now was asked too early, and lands in the old one
+        """Discard all answers."""
+        self._kept = {}  # queries in flight began too early: they fill the old dictionary
 
     async def _ask(self, name: object, seconds: float, ask: Callable[[], Awaitable[T]]) -> T:
         began, kept = self._clock(), self._kept
@@ -94,7 +94,7 @@ class Cache:
         async def renewed() -> None:
             try:
                 await self._ask(name, seconds, ask)
-            except Exception:  # noqa: BLE001 - whoever asks next meets it, and handles it
+            except Exception:  # noqa: BLE001 - the next caller gets and handles it
                 self._kept.pop(name, None)
             finally:
                 del self._renewing[name]

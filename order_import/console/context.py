@@ -27,15 +27,15 @@ from streams.clock import now
 
 _FRESH, _OLDEST, _OVERDUE_FRESH = 2.0, 15.0, 15.0
 _STALE = 5.0
-"""Seconds from which on the age of the counts is shown."""
+"""Seconds from which the age of the counts is shown."""
 
 
 @dataclass(frozen=True, slots=True)
 class ConsoleContext:
-    """What pages may ask, and the few things they may change.
+    """What pages may read, and the few things they may change.
 
-    `publish` raises BrokerUnavailable if Kafka does not answer; `check_health` never raises for a
-    server that does not answer.
+    `publish` raises BrokerUnavailable if Kafka does not answer; `check_health` reports a server
+    that does not answer, and does not raise.
     """
 
     settings: Settings
@@ -64,7 +64,7 @@ class ConsoleContext:
         return age if age > _STALE else None
 
     async def overdue_counts(self) -> Mapping[str, int]:
-        """Return how many orders of each store wait for details longer than an hour."""
+        """Return how many orders of each store have waited for details for more than an hour."""
 
         async def ask() -> Mapping[str, int]:
             return await self.reader.overdue_counts(self.now() - DETAILS_OVERDUE)
@@ -72,7 +72,7 @@ class ConsoleContext:
         return await self.cache.get("overdue", _OVERDUE_FRESH, ask)
 
     async def blocked_stores(self) -> Sequence[Store] | None:
-        """Return the stores that rule 19's message names; None if there are none to name."""
+        """Return the stores in rule 19's message; None if there are none."""
 
         async def ask() -> Sequence[Store]:
             # One blocked order per store is enough: counting them all would slow down every page.

@@ -1,4 +1,4 @@
-"""Error pages: whatever goes wrong, a page says what happened and what to do about it."""
+"""Error pages: each error has a page that says what happened and what to do about it."""
 
 from collections.abc import Sequence
 from http import HTTPStatus
@@ -20,7 +20,7 @@ log = structlog.get_logger(__name__)
 
 
 class Problem(NamedTuple):
-    """What happened, and what to do about it. Both are texts of ours."""
+    """What happened, and what to do about it. Both are texts of the console."""
 
     status: HTTPStatus
     line: str
@@ -78,7 +78,7 @@ PROBLEMS: Sequence[tuple[type[Exception], Problem]] = (
         ),
     ),
 )
-"""What is known to go wrong, by its exception."""
+"""The problems with pages of their own, by exception."""
 
 UNKNOWN_PAGE = Problem(
     HTTPStatus.NOT_FOUND,
@@ -93,7 +93,7 @@ UNEXPECTED = Problem(
 
 
 async def show_error(request: Request, error: Exception) -> Response:
-    """Return the page for an error; only its kind is shown or logged, never its text."""
+    """Return the page for an error. Only its class is shown or logged, never its text."""
     problem = problem_of(error)
     if problem is UNEXPECTED:
         kind = "/" + request.url.path.split("/", 2)[1]
@@ -109,7 +109,7 @@ async def show_error(request: Request, error: Exception) -> Response:
 
 
 def problem_of(error: Exception) -> Problem:
-    """Return what an error means to a visitor."""
+    """Return what an error means to a user."""
     if isinstance(error, HTTPException):
         if error.status_code == HTTPStatus.NOT_FOUND:
             return UNKNOWN_PAGE

@@ -1,4 +1,4 @@
-"""How values are shown: times, money, ages, a masked buyer, and codes in words."""
+"""Formatting of values for people: times, money, ages, masked buyers, and labels of codes."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -22,7 +22,7 @@ _DOT = "\N{BULLET}"
 _AMOUNT = "#,##0.00"
 _UNITS = (("day", 86_400), ("hour", 3_600), ("minute", 60))
 _PRODUCTS = 10
-"""The most products whose facts are shown for a decision."""
+"""The maximum number of products shown for a decision."""
 _CONTROL = dict.fromkeys([*range(32), *range(127, 160)], "�")
 del _CONTROL[10]
 
@@ -36,11 +36,11 @@ class Formatter:
         self.now = now
 
     def text(self, value: object) -> str:
-        """Return a text that others wrote, with its control characters replaced."""
+        """Return text from outside, with its control characters replaced."""
         return str(value).translate(_CONTROL)
 
     def sku(self, value: str) -> str:
-        """Return a SKU with everything visible that a reader would not see."""
+        """Return a SKU with its invisible characters made visible."""
         return self.text(visible_sku(value))
 
     def minute(self, at: datetime | None) -> str:
@@ -52,7 +52,7 @@ class Formatter:
         return _NONE if at is None else f"{at:%Y-%m-%d %H:%M:%S}.{at.microsecond // 1000:03d}"
 
     def plain(self, number: float) -> str:
-        """Return a number with all its digits, as it can be typed in again."""
+        """Return a number with all its digits, as an input field accepts it."""
         return str(int(number)) if float(number).is_integer() else repr(number)
 
     def iso(self, at: datetime | None) -> str:
@@ -68,7 +68,7 @@ class Formatter:
         return self._t("{age} ago", age=size) if seconds >= 0 else self._t("in {age}", age=size)
 
     def seconds(self, seconds: float | None) -> str:
-        """Return a length of time in its largest unit."""
+        """Return a duration in its largest unit."""
         if seconds is None:
             return _NONE
         for unit, length in _UNITS:
@@ -101,27 +101,27 @@ class Formatter:
         return self.buyer(None if buyer is None else buyer.name)
 
     def state(self, state: str) -> str:
-        """Return an import's state in a word."""
+        """Return the label of an import state."""
         return self._t(STATES.get(state, state))
 
     def status(self, status: str | None) -> str:
-        """Return Amazon's or Commerce's status in words."""
+        """Return the label of Amazon's or Commerce's status."""
         return _NONE if status is None else self._t(STATUSES.get(status, status))
 
     def reason(self, code: str) -> str:
-        """Return a code in words."""
+        """Return the label of a reason code."""
         return self._t(REASONS.get(code, code))
 
     def reasons(self, codes: Iterable[str]) -> str:
-        """Return codes in words."""
+        """Return the labels of reason codes."""
         return "; ".join(self.reason(code) for code in codes)
 
     def missing(self, details: Iterable[str]) -> str:
-        """Return the details that an order waits for in words."""
+        """Return the labels of the details that an order waits for."""
         return ", ".join(self._t(MISSING_DETAILS.get(detail, detail)) for detail in details)
 
     def decision(self, what: str) -> str:
-        """Return the title of an entry of a history."""
+        """Return the title of a history entry."""
         return self._t(DECISIONS.get(what, what))
 
     def note(self, row: OrderRow) -> str:
@@ -163,7 +163,7 @@ class Formatter:
                 t(
                     "{n} salable, {reserved} reserved",
                     n=self.plain(product["salable_quantity"]),
-                    held=product["reserved"],
+                    reserved=product["reserved"],
                 )
                 if product["manage_stock"]
                 else t("stock not managed")

@@ -1,6 +1,6 @@
-"""Languages: which one a visitor reads, and the console's texts in it.
+"""The language of a request, and the console's texts in it.
 
-The texts are in English in the code; `locale/` has a gettext catalog for each other language.
+The code has the English texts; `locale/` has a gettext catalog for each other language.
 """
 
 from collections.abc import Mapping
@@ -15,13 +15,13 @@ from babel.numbers import format_decimal
 from babel.support import NullTranslations, Translations
 
 LANGUAGES: Mapping[str, str] = {"en": "English", "de": "Deutsch"}
-"""Each language's code, and what it calls itself."""
+"""Each language's code and its own name for itself."""
 
 CATALOG = str(Path(__file__).parent / "locale" / "{language}" / "LC_MESSAGES" / "messages.po")
 
 
 def preferred(accept_language: str) -> str:
-    """Return the language a browser asks for: the first we have, by weight; English if none."""
+    """Return the available language that a browser prefers; English if there is none."""
     weighed: list[tuple[float, int, str]] = []
     for at, part in enumerate(accept_language[:500].split(",")):
         tag, _, weight = part.strip().partition(";q=")
@@ -34,7 +34,7 @@ def preferred(accept_language: str) -> str:
 
 
 def gettext_noop(text: str) -> str:
-    """Return the text as it is. This marks a text that is translated where it is shown."""
+    """Return the text unchanged. This marks a text that is translated when it is shown."""
     return text
 
 

@@ -1,4 +1,4 @@
-"""Limits: how much of a request is read, and how many requests are answered at once."""
+"""Limits on requests: their size, their duration, and how many are served at once."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -11,19 +11,19 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Receive
 
 MOST_BYTES = 256 * 1024
-"""How long a form may be."""
+"""The maximum size of a form."""
 
 
 MOST_FIELDS = 2_000
-"""How many fields a form may have."""
+"""The maximum number of fields in a form."""
 
 
 MOST_HEAD_BYTES = 16 * 1024
-"""How long the lines of a request's headers may be together."""
+"""The maximum size of all header lines of a request together."""
 
 
 MOST_QUERY_BYTES = 4_096
-"""How long a path, and a query string, may be; pages repeat them in their links."""
+"""The maximum size of a path, and of a query string: pages repeat both in their links."""
 
 
 _AT_ONCE = {
@@ -33,7 +33,7 @@ _AT_ONCE = {
     "/replays/new": 2,
     "/blocked/what-if": 2,
 }
-"""How many requests of a kind are answered at once: those that last, or that cost the database."""
+"""How many requests of a kind are served at once: of those that last or load the database."""
 
 
 _OTHERS_AT_ONCE = 200
@@ -45,16 +45,16 @@ _LASTING = frozenset({"/live", "/orders.csv", "/orders.jsonl"})
 _ANSWERED_WITHIN = 300.0
 
 
-class RequestTooLarge(Exception):  # noqa: N818 - a refusal, nothing is broken
-    """More was sent than is taken."""
+class RequestTooLarge(Exception):  # noqa: N818 - a rejection, nothing is broken
+    """The request is larger than the console accepts."""
 
 
 async def read_body(receive: Receive) -> bytes:
-    """Return a request's body by the bytes that really come, whatever its head says.
+    """Return a request's body, limited by the bytes received and not by its `Content-Length`.
 
     Raises:
-        RequestTooLarge: It is longer than a form may be; what follows is not read.
-        ClientDisconnect: It ended before it was whole.
+        RequestTooLarge: The body is larger than a form may be; the rest is not read.
+        ClientDisconnect: The client disconnected before the end of the body.
     """
     body = bytearray()
     while True:
@@ -69,10 +69,10 @@ async def read_body(receive: Receive) -> bytes:
 
 
 def parse_form(body: bytes) -> FormData:
-    """Return the fields of a form as browsers send it.
+    """Return the fields of a form in the encoding of browsers.
 
     Raises:
-        RequestTooLarge: It has more fields than are taken.
+        RequestTooLarge: The form has too many fields.
     """
     try:
         fields: list[tuple[str, Any]] = parse_qsl(
@@ -84,19 +84,19 @@ def parse_form(body: bytes) -> FormData:
 
 
 def seconds_for(path: str) -> float | None:
-    """Return for how many seconds a page may be worked on; None for one that is sent bit by bit."""
+    """Return the time limit of a page in seconds; None for a streamed one."""
     return None if path in _LASTING else _ANSWERED_WITHIN
 
 
 class Places:
-    """Counts what is being answered, by kind: what lasts long cannot shut the other pages out."""
+    """Limits concurrent requests by kind, so that long ones cannot block the other pages."""
 
     def __init__(self) -> None:
         self._taken: Counter[str] = Counter()
 
     @contextmanager
     def take(self, path: str) -> Iterator[bool]:
-        """Take a place for a request, given back at the end; False if there is none."""
+        """Reserve a place for a request until the block ends; yield False if none is free."""
         kind = path if path in _AT_ONCE else ""
         if self._taken[kind] >= _AT_ONCE.get(kind, _OTHERS_AT_ONCE):
             yield False

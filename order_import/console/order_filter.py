@@ -1,4 +1,4 @@
-"""Places in a list as parts of an address."""
+"""The filter of orders, read from an address or written into one; and cursors in addresses."""
 
 import base64
 import json
@@ -21,7 +21,7 @@ _MILLISECOND = timedelta(milliseconds=1)
 
 
 def write_cursor(cursor: Cursor) -> str:
-    """Give a place in the list as a part of an address."""
+    """Return a cursor encoded for an address."""
     at: object = cursor.at
     if isinstance(at, datetime):
         at = (at - _EPOCH) // _MILLISECOND
@@ -30,20 +30,20 @@ def write_cursor(cursor: Cursor) -> str:
 
 
 def read_cursor(text: str) -> Cursor | None:
-    """Return the place that a part of an address names; None if it is none of ours."""
+    """Return a cursor from an address; None if it is invalid."""
     padded = text + "=" * (-len(text) % 4)
     try:
         match json.loads(base64.b64decode(padded, b"-_", validate=True)):
             case [at, str(key)]:
-                key.encode()  # JSON can name half a character, which no database takes
-                return Cursor(_place_of(at), key)
+                key.encode()  # JSON can contain a lone surrogate, which no database accepts
+                return Cursor(_read_place(at), key)
             case _:
                 return None
     except (ValueError, OverflowError, RecursionError):
         return None
 
 
-def _place_of(at: object) -> datetime | None:
+def _read_place(at: object) -> datetime | None:
     match at:
         case None:
             return None
@@ -76,15 +76,15 @@ E = TypeVar("E", bound=StrEnum)
 
 
 class _BadValueError(Exception):
-    """What a field says is none of what it can say; the text is ours, its values too."""
+    """A field's value is invalid. The arguments are a text and the values of its placeholders."""
 
 
 @dataclass(frozen=True, slots=True)
 class OrderFilter:
-    """A filter as asked for, and as understood.
+    """A filter as entered, and the query for it.
 
-    `values` are the fields by name, `search` what stands in the box. `errors` are by field, each
-    a text of ours and the values for it; while there are any, `query` asks for nothing.
+    `values` are the fields by name, `search` is the content of the search box. `errors` are by
+    field, each a text and the values of its placeholders; if there are any, `query` is empty.
     """
 
     search: str
@@ -94,31 +94,32 @@ class OrderFilter:
 
     @property
     def is_empty(self) -> bool:
-        """Whether all orders are asked for."""
+        """Whether no field restricts the orders."""
         return not any(value for name, value in self.values.items() if name != "sort")
 
     def address(self, path: str = "/orders", **changed: str | None) -> str:
-        """Give the address of this filter, with some fields changed."""
+        """Return the address of this filter, with some fields changed."""
         fields = {"q": self.search, **self.values, **changed}
-        asked = {name: value for name, value in fields.items() if value}
-        return f"{path}?{urlencode(asked)}" if asked else path
+        params = {name: value for name, value in fields.items() if value}
+        return f"{path}?{urlencode(params)}" if params else path
 
     def address_without_buyer(self) -> str:
-        """Give the address of this filter as it may be kept: what is asked of a buyer is masked."""
+        """Return the address of this filter for the audit log, with the buyer masked."""
         masked = replace(self, search=_BUYER.sub("buyer:•••", self.search))
         return masked.address(buyer="•••" if self.values["buyer"] else None)
 
 
-def read_filter(asked: Mapping[str, str], *, may_see_buyers: bool = True) -> OrderFilter:
+def read_filter(params: Mapping[str, str], *, may_see_buyers: bool = True) -> OrderFilter:
     """Read a filter from the fields of an address.
 
-    Who may not see buyers may not search by them either: letter by letter it would tell them.
+    Users who may not see buyers may not search by buyer either: they could guess a name
+    character by character.
     """
     errors: dict[str, tuple[str, Mapping[str, str]]] = {}
-    search = asked.get("q", "").strip()[: 2 * _LONGEST]
-    values = {name: asked.get(name, "").strip()[:_LONGEST] for name in FIELDS}
-    # It comes by a link, and is exactly the catalog's or Amazon's: a blank at its end is a part.
-    values["product"] = asked.get("product", "")[:_LONGEST]
+    search = params.get("q", "").strip()[: 2 * _LONGEST]
+    values = {name: params.get(name, "").strip()[:_LONGEST] for name in FIELDS}
+    # Exactly the catalog's or Amazon's SKU, set by a link: a trailing blank belongs to it.
+    values["product"] = params.get("product", "")[:_LONGEST]
     effective = dict(values)
     for match in _WORD.finditer(search):
         name, value = match[1], match[2] or match[3] or ""
@@ -139,14 +140,14 @@ def read_filter(asked: Mapping[str, str], *, may_see_buyers: bool = True) -> Ord
             try:
                 fields |= read(effective[name])
             except _BadValueError as error:
-                text, told = error.args
-                errors["q" if not values[name] else name] = (text, {"name": name, **told})
+                text, placeholders = error.args
+                errors["q" if not values[name] else name] = (text, {"name": name, **placeholders})
     if "buyer" in fields and not may_see_buyers:
         errors["buyer" if values["buyer"] else "q"] = (
             gettext_noop("Only operators search by buyer."),
             {},
         )
-    if asked.get("product") == "-":
+    if params.get("product") == "-":
         fields["product"] = ""
     query = OrderQuery(**fields)
     errors |= _errors_of_sort(query)
@@ -161,15 +162,15 @@ def _errors_of_sort(query: OrderQuery) -> dict[str, tuple[str, Mapping[str, str]
 
 
 def _one_of(field: str, kind: type[E]) -> Any:
-    known = {one.value.lower(): one for one in kind}
+    members = {member.value.lower(): member for member in kind}
 
     def read(text: str) -> dict[str, Any]:
-        if text.lower() not in known:
+        if text.lower() not in members:
             raise _BadValueError(
                 "“{value}” is no {name}. There are: {known}",
-                {"value": text, "known": ", ".join(one.value for one in kind)},
+                {"value": text, "known": ", ".join(member.value for member in kind)},
             )
-        return {field: known[text.lower()]}
+        return {field: members[text.lower()]}
 
     return read
 
@@ -192,7 +193,7 @@ def _moment(field: str, *, end: bool) -> Any:
         try:
             at = datetime.fromisoformat(text)
             at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
-            # A day as an end is meant with all its hours.
+            # As an end, a day includes all of its hours.
             at += timedelta(days=1 if end and _DAY.fullmatch(text) else 0)
         except (ValueError, OverflowError):
             at = datetime.min.replace(tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""Static files: read once, sent with a name that changes with what is in them."""
+"""What all pages share: templates, static files, routes, error pages, redirects, the audit log."""
 
 import gzip
 import hashlib
@@ -31,12 +31,12 @@ _SMALL = {name: gzip.compress(data, 9, mtime=0) for name, data in _FILES.items()
 
 
 def asset_url(name: str) -> str:
-    """Give where a file is found."""
+    """Return the address of a static file, which changes with its content."""
     return f"/static/{_HASHES[name]}/{name}"
 
 
 async def static_file(request: Request) -> Response:
-    """Give a file; kept by browsers for as long as they like."""
+    """Send a static file, which browsers may cache forever."""
     name = request.path_params["name"]
     if _HASHES.get(name) != request.path_params["version"]:
         return PlainTextResponse("Not found.\n", 404)
@@ -74,13 +74,13 @@ def _environment(language: str) -> Environment:
 
 
 def context_of(request: Request) -> ConsoleContext:
-    """Give the desk."""
+    """Return the console's context."""
     context: ConsoleContext = request.app.state.context
     return context
 
 
-class RequestRefused(Exception):  # noqa: N818 - an answer to the visitor, nothing is broken
-    """What is asked for cannot be done. The message is one line for people."""
+class RequestRefused(Exception):  # noqa: N818 - an answer to the user, nothing is broken
+    """The request cannot be fulfilled. The message is one line for people."""
 
     def __init__(self, line: str, status: HTTPStatus = HTTPStatus.BAD_REQUEST) -> None:
         super().__init__(line)
@@ -90,7 +90,7 @@ class RequestRefused(Exception):  # noqa: N818 - an answer to the visitor, nothi
 async def render(
     request: Request, template: str, /, *, status: int = 200, frame: bool = True, **values: Any
 ) -> Response:
-    """Give a page. `frame` is false where the database cannot be asked for what frames it."""
+    """Return a page. Without `frame`, the database is not queried for the system message."""
     context, principal = context_of(request), principal_of(request)
     message = await context.blocked_stores() if frame and principal.user is not None else None
     html = _rendered(
@@ -118,14 +118,15 @@ def _here(request: Request) -> str:
 
 
 def _rendered(language: str, template: str, context: dict[str, Any]) -> str:
-    """Return a template filled in."""
+    """Return a rendered template."""
     return _environment(language).get_template(template).render(context)
 
 
 def get(path: str, page: Page, *, from_here: bool = False) -> Route:
-    """Give the route of a page that everybody may see who may come in.
+    """Return the route of a page for all users.
 
-    With `from_here` no link of another site opens it: it is kept in the audit list, or costs much.
+    With `from_here`, links from other sites do not open it directly: the page is recorded in the
+    audit log, or is expensive.
     """
 
     async def guarded(request: Request) -> Response:
@@ -135,12 +136,12 @@ def get(path: str, page: Page, *, from_here: bool = False) -> Route:
 
 
 def is_asked_here(request: Request) -> bool:
-    """Say whether one of our pages or a person asks, and no link of another site."""
+    """Return whether the request comes from our own page or a person, not from another site."""
     return is_from_here(context_of(request).access, request.headers)
 
 
 async def ask_first(request: Request) -> Response:
-    """Return a page that asks whether what a link of another site opens is really wanted."""
+    """Return a page that asks for confirmation before following a link from another site."""
     return await error_page(
         request,
         HTTPStatus.FORBIDDEN,
@@ -153,7 +154,10 @@ async def ask_first(request: Request) -> Response:
 
 
 def post(path: str, action: Action, *, viewers: bool = False) -> Route:
-    """Give the route of something that is done: by an operator, from a form of one of our pages."""
+    """Return the route of an action, sent by a form of one of our pages.
+
+    Only operators may perform it, unless `viewers` is set.
+    """
 
     async def guarded(request: Request) -> Response:
         principal = principal_of(request)
@@ -174,7 +178,7 @@ async def error_page(
     advice: str | None = None,
     link: str | None = None,
 ) -> Response:
-    """Return a page that says no, why, and what to do; `link` is where to do it."""
+    """Return a page that says what is wrong and what to do about it; `link` leads there."""
     return await render(
         request,
         "refused.html",
@@ -188,7 +192,7 @@ async def error_page(
 
 
 async def refuse_cursor(request: Request) -> Response:
-    """Return a page for an address that names no place in its list."""
+    """Return an error page for an address with an invalid cursor."""
     return await error_page(
         request,
         HTTPStatus.BAD_REQUEST,
@@ -199,14 +203,14 @@ async def refuse_cursor(request: Request) -> Response:
 
 
 def redirect(path: str, done: str | None = None) -> Response:
-    """Go on to a page, by GET; it says what was done."""
+    """Redirect to a page, which then confirms the action `done`."""
     if done is not None:
         path += ("&" if "?" in path else "?") + "done=" + quote(done)
     return RedirectResponse(path, HTTPStatus.SEE_OTHER)
 
 
 async def audit(request: Request, action: str, target: str, detail: str = "") -> None:
-    """Keep in the audit list what is done now."""
+    """Record an action in the audit log."""
     context, principal = context_of(request), principal_of(request)
     entry = AuditEntry(
         urls.new_id(), context.now(), principal.user or "nobody", action, target, detail[:500]
@@ -215,11 +219,11 @@ async def audit(request: Request, action: str, target: str, detail: str = "") ->
 
 
 def text_of(form: FormData, name: str) -> str:
-    """Give a field's text, without space around it."""
+    """Return a field's text without surrounding whitespace."""
     return raw_of(form, name).strip()
 
 
 def raw_of(form: FormData, name: str) -> str:
-    """Return a field's text as it came: a SKU may end with a blank."""
+    """Return a field's text unchanged: a SKU may end with a blank."""
     value = form.get(name)
     return value if isinstance(value, str) else ""

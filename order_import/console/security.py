@@ -1,4 +1,4 @@
-"""Limits: how much of a request is taken, and how many are answered at once."""
+"""The middleware in front of every page: limits, origin checks, sign-in and security headers."""
 
 import asyncio
 from http import HTTPStatus
@@ -16,7 +16,7 @@ from order_import.console.auth import (
     authenticate,
     cookie_name,
     is_same_origin,
-    is_visit,
+    may_load_page,
     read_cookies,
 )
 from order_import.console.context import ConsoleContext
@@ -51,7 +51,7 @@ HEADERS = {
 
 
 class SecurityMiddleware:
-    """Lets requests pass that may, and leaves a `Principal` in their state."""
+    """Rejects requests that may not pass, and adds a `Principal` to the state of the others."""
 
     def __init__(self, app: ASGIApp, context: ConsoleContext) -> None:
         self._app = app
@@ -59,7 +59,7 @@ class SecurityMiddleware:
         self._places = Places()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let a request pass, or answer it here."""
+        """Pass a request on, or answer it here."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -84,11 +84,11 @@ class SecurityMiddleware:
                 await self._answer(scope, headers, receive, send_guarded)
         except ClientDisconnect:
             pass
-        except Exception as error:  # noqa: BLE001 - each has its page, and none a line in a log
+        except Exception as error:  # noqa: BLE001 - each is shown as a page, none is lost
             page = await show_error(Request(scope), error)
             if not is_begun:
                 await page(scope, receive, send_guarded)
-            # Else it is left unfinished: the server cuts it off, so that it does not look whole.
+            # Otherwise leave it unfinished: the server aborts it, so it cannot look complete.
 
     async def _answer(self, scope: Scope, headers: Headers, receive: Receive, send: Send) -> None:
         with self._places.take(scope["path"]) as has_place:
@@ -106,7 +106,7 @@ class SecurityMiddleware:
                 may_pass = principal.user is not None or scope["path"].startswith(_SIGN_IN)
                 await (self._app if may_pass else _to_sign_in(scope))(scope, receive, send)
 
-    def _finish(self, scope: Scope, asked: Headers, headers: MutableHeaders) -> None:
+    def _finish(self, scope: Scope, request_headers: Headers, headers: MutableHeaders) -> None:
         for name, value in HEADERS.items():
             headers.setdefault(name, value)
         if not scope["path"].startswith("/static/"):
@@ -119,7 +119,7 @@ class SecurityMiddleware:
             return
         if principal.new_token is not None:
             headers.append("set-cookie", _cookie(access, "form", principal.new_token, "Lax"))
-        if cookie_name(access, HERE) not in read_cookies(asked):
+        if cookie_name(access, HERE) not in read_cookies(request_headers):
             headers.append("set-cookie", _cookie(access, HERE, "1", "Strict"))
 
     def _refuse(self, scope: Scope, headers: Headers) -> Response | None:
@@ -133,7 +133,7 @@ class SecurityMiddleware:
         if max(len(scope["query_string"]), len(scope["path"])) > MOST_QUERY_BYTES:
             return PlainTextResponse("Too long.\n", HTTPStatus.REQUEST_URI_TOO_LONG)
         if "transfer-encoding" in headers:
-            # Its length would be known at its end only, whatever Content-Length says beside it.
+            # The length would be known only at the end, whatever Content-Length says.
             return PlainTextResponse("Say how long it is.\n", HTTPStatus.LENGTH_REQUIRED)
         length = headers.get("content-length", "0")
         if not (length.isascii() and length.isdecimal()) or len(length) > _MOST_DIGITS:
@@ -149,7 +149,7 @@ class SecurityMiddleware:
     def _refuse_reading(self, scope: Scope, headers: Headers, length: int) -> Response | None:
         if length:
             return PlainTextResponse("This takes no body.\n", HTTPStatus.BAD_REQUEST)
-        if not scope["path"].startswith(_OPEN) and not is_visit(headers):
+        if not scope["path"].startswith(_OPEN) and not may_load_page(headers):
             return PlainTextResponse(_ELSEWHERE, HTTPStatus.FORBIDDEN)
         return None
 
@@ -165,7 +165,7 @@ class SecurityMiddleware:
 
 
 def _received(body: bytes, receive: Receive) -> Receive:
-    """Give a body that was received already, and after it what comes then."""
+    """Return a `receive` that replays a body already read, then continues with the original."""
     messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def received() -> Message:
@@ -177,10 +177,10 @@ def _received(body: bytes, receive: Receive) -> Receive:
 def _to_sign_in(scope: Scope) -> Response:
     if scope["method"] != "GET":
         return PlainTextResponse("Please sign in.\n", HTTPStatus.UNAUTHORIZED)
-    wanted = scope["path"]
+    target = scope["path"]
     if scope["query_string"]:
-        wanted += "?" + scope["query_string"].decode("latin-1")
-    return RedirectResponse(f"/sign-in?next={quote(wanted, safe='')}", HTTPStatus.SEE_OTHER)
+        target += "?" + scope["query_string"].decode("latin-1")
+    return RedirectResponse(f"/sign-in?next={quote(target, safe='')}", HTTPStatus.SEE_OTHER)
 
 
 def _cookie(access: Access, name: str, value: str, same_site: str) -> str:

@@ -1,4 +1,4 @@
-"""Addresses: of our pages, and of an order in Commerce and on Amazon."""
+"""Addresses of the console's pages, and of an order in Commerce and in Seller Central."""
 
 import secrets
 from datetime import datetime
@@ -37,65 +37,65 @@ _SELLER_CENTRAL = {
 
 
 def order(store_id: str, amazon_order_id: str) -> str:
-    """Give the page of an Amazon order."""
+    """Return the page of an Amazon order."""
     return f"/orders/{_part(store_id)}/{_part(amazon_order_id)}"
 
 
 def order_by_key(key: str) -> str:
-    """Give the page of the order of a `store/order`."""
+    """Return the page of the order with the key `store/order`."""
     store_id, _, amazon_order_id = key.partition("/")
     return order(store_id, amazon_order_id)
 
 
 def store(store_id: str) -> str:
-    """Give a store's dashboard."""
+    """Return a store's dashboard."""
     return f"/stores/{_part(store_id)}"
 
 
 def commerce(commerce_order_id: str) -> str:
-    """Give the page of a Commerce order."""
+    """Return the page of a Commerce order."""
     return f"/commerce/{_part(commerce_order_id)}"
 
 
 def dead_letter(dead_letter_id: str) -> str:
-    """Give the page of a dead letter."""
+    """Return the page of a dead letter."""
     return f"/dead-letters/{_part(dead_letter_id)}"
 
 
 def replay(replay_id: str) -> str:
-    """Give the page of a replay."""
+    """Return the page of a replay."""
     return f"/replays/{_part(replay_id)}"
 
 
 def query(path: str, **fields: object) -> str:
-    """Give a page with questions; those without an answer are left out."""
-    asked = {name: str(value) for name, value in fields.items() if value not in (None, "")}
-    return f"{path}?{urlencode(asked)}" if asked else path
+    """Return a path with a query string, without the empty fields."""
+    params = {name: str(value) for name, value in fields.items() if value not in (None, "")}
+    return f"{path}?{urlencode(params)}" if params else path
 
 
-def in_commerce(known: Store | None, commerce_order_id: str, amazon_order_id: str) -> str | None:
-    """Give where the store's Commerce shows an order; None where the store does not say."""
-    template = None if known is None else known.commerce_order_url
+def in_commerce(store: Store | None, commerce_order_id: str, amazon_order_id: str) -> str | None:
+    """Return the address of an order in the store's Commerce; None if the store has no template."""
+    template = None if store is None else store.commerce_order_url
     return _filled(template, commerce_order_id=commerce_order_id, amazon_order_id=amazon_order_id)
 
 
 def in_seller_central(
-    known: Store | None, marketplace_id: str | None, amazon_order_id: str
+    store: Store | None, marketplace_id: str | None, amazon_order_id: str
 ) -> str | None:
-    """Give where Seller Central shows an order: as the store says, or by its marketplace."""
-    if known is not None and known.seller_central_url is not None:
-        return _filled(known.seller_central_url, amazon_order_id=amazon_order_id)
-    host = _SELLER_CENTRAL.get((known.marketplace_id if known else marketplace_id) or "")
+    """Return the address of an order in Seller Central, by the store's template or marketplace."""
+    if store is not None and store.seller_central_url is not None:
+        return _filled(store.seller_central_url, amazon_order_id=amazon_order_id)
+    host = _SELLER_CENTRAL.get((store.marketplace_id if store else marketplace_id) or "")
     return None if host is None else f"https://{host}/orders-v3/order/{_part(amazon_order_id)}"
 
 
 def audit_after(at: datetime, entry_id: str) -> str:
-    """Give the audit list from an entry on."""
+    """Return the audit log after an entry."""
     return query("/audit", after=write_cursor(Cursor(at, entry_id)))
 
 
 def is_local(path: str) -> bool:
-    """Say whether an address stays on this console."""
+    """Return whether an address stays within this console."""
     if not path.startswith("/") or path.startswith("//"):
         return False
     try:
@@ -106,7 +106,7 @@ def is_local(path: str) -> bool:
 
 
 def new_id() -> str:
-    """Give an id that nobody can guess."""
+    """Return an id that nobody can guess."""
     return secrets.token_hex(12)
 
 
@@ -115,7 +115,7 @@ def _part(text: str) -> str:
 
 
 def _filled(template: str | None, **ids: str) -> str | None:
-    """Fill a store's template; only an address of the web is one."""
+    """Fill in a store's template; only an http(s) address is accepted."""
     if template is None:
         return None
     filled = template

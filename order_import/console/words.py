@@ -1,4 +1,4 @@
-"""The words for codes, in English. Each value is translated where it is shown."""
+"""English labels for codes. Each is translated when it is shown."""
 
 from collections.abc import Mapping
 
@@ -79,7 +79,7 @@ CONFIRMATIONS: Mapping[str, str] = {
     "synced": "All blocked orders are judged again now.",
     "replay-started": "The replay has started.",
 }
-"""What is said once something is done."""
+"""The message shown after an action."""
 
 NAVIGATION: Mapping[str, str] = {
     "/": "Dashboard",
@@ -90,4 +90,4 @@ NAVIGATION: Mapping[str, str] = {
     "/health": "Health",
     "/audit": "Audit",
 }
-"""The pages in the head of each page, by address."""
+"""The navigation of every page: labels by address."""

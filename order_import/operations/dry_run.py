@@ -151,11 +151,11 @@ class HypotheticalFacts(Facts):
         return self._stores
 
     @override
-    async def catalog(self, wanted: Collection[tuple[str, str]]) -> Catalog:
+    async def catalog(self, pairs: Collection[tuple[str, str]]) -> Catalog:
         """Return listings and products, minus the units that earlier orders would reserve."""
         await self.stores()
-        stored = await self._view.catalog(wanted)
-        listings = {keys.listing_key(*pair) for pair in wanted}
+        stored = await self._view.catalog(pairs)
+        listings = {keys.listing_key(*pair) for pair in pairs}
         matches = {
             listing: sku for listing, sku in self._assumed.matches.items() if listing in listings
         }

@@ -129,13 +129,13 @@ Send = Callable[[CommandMessage], Awaitable[None]]
 class Request:
     """An operator's request for a replay.
 
-    `asked` is stored beside the selection, for people: for example the names of its orders.
+    `criteria` is stored beside the selection, for people: for example the names of its orders.
     """
 
     selection: Selection
     who: str
     reason_text: str
-    asked: Mapping[str, object] = field(default_factory=dict)
+    criteria: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,7 +299,7 @@ def _new(request: Request, keys: Sequence[str], at: datetime) -> Replay:
         state=ReplayState.RUNNING,
         who=request.who,
         reason_text=request.reason_text,
-        asked={**criteria, **request.asked},
+        criteria={**criteria, **request.criteria},
         selected=len(keys),
         started_at=at,
         moved_at=at,

@@ -24,7 +24,7 @@ LONG_AGO = datetime.min.replace(tzinfo=UTC)
 def replay_to_document(replay: Replay) -> Document:
     """Return the fields of a replay without `_id`."""
     fields = {name: getattr(replay, name) for name in _REPLAY_FIELDS}
-    return fields | {"state": replay.state, "filter": dict(replay.asked)}
+    return fields | {"state": replay.state, "filter": dict(replay.criteria)}
 
 
 def replay_from_document(document: Document) -> Replay:
@@ -32,7 +32,7 @@ def replay_from_document(document: Document) -> Replay:
     return Replay(
         replay_id=document["_id"],
         state=ReplayState(document["state"]),
-        asked=document["filter"],
+        criteria=document["filter"],
         **{name: document[name] for name in _REPLAY_FIELDS},
     )
 

@@ -892,7 +892,7 @@ async def test_orders_that_wait_on_a_fact_come_oldest_first_and_each_once(
 
 
 async def test_a_replay_is_kept_with_the_orders_of_each_step(storage: Tested) -> None:
-    replay = a_replay(selected=3, asked={"store_id": STORE})
+    replay = a_replay(selected=3, criteria={"store_id": STORE})
     parts = [ReplayPart("r", 0, ("s/1", "s/2")), ReplayPart("r", 1, ("s/3",))]
     await write(storage, replays=[replay], replay_parts=parts)
     assert await read(storage, lambda t: t.replay("r")) == replay

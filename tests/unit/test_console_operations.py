@@ -138,15 +138,17 @@ async def test_a_replay_of_no_order_is_not_started() -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "scope"),
+    ("criteria", "scope"),
     [
         ({"by": "console"}, "all stores"),
         ({"store_id": "us", "since": NOW}, "store: us, since: 2026-11-23 12:00"),
         ({"by": "console", "orders": ["us/1", "us/2"]}, "us/1, us/2"),
     ],
 )
-def test_which_orders_a_replay_is_of_is_said_in_words(asked: dict[str, object], scope: str) -> None:
-    assert replays.describe_scope(a_replay(asked=asked)) == scope
+def test_which_orders_a_replay_is_of_is_said_in_words(
+    criteria: dict[str, object], scope: str
+) -> None:
+    assert replays.describe_scope(a_replay(criteria=criteria)) == scope
 
 
 def test_the_rate_of_a_replay_is_of_its_whole_time() -> None:

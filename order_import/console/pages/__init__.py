@@ -1,1 +1,1 @@
-"""The pages, one noun a file; each gives its routes."""
+"""The pages, one file for each noun, with its `ROUTES`."""

@@ -1,4 +1,4 @@
-"""The blocked orders by cause and product, what a fix would free, and matching a seller SKU."""
+"""The blocked orders by cause and product, what a fix would release, and matching a seller SKU."""
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
@@ -45,7 +45,7 @@ _COUNTED = 1_000
 
 
 async def blocked(request: Request) -> Response:
-    """Show the groups, the earliest ship-by date first, cause by cause."""
+    """Show the groups by cause, the earliest ship-by date first."""
     context = context_of(request)
     store_id = request.query_params.get("store") or None
     page = _page_of(request.query_params.get("page", ""))
@@ -53,10 +53,10 @@ async def blocked(request: Request) -> Response:
     async def ask() -> Sequence[BlockedGroup]:
         return await context.reader.blocked_groups(store_id, _GROUPS * page + 1)
 
-    found = await context.cache.get(("groups", store_id, page), _FRESH, ask)
-    groups = found[_GROUPS * (page - 1) : _GROUPS * page]
+    rows = await context.cache.get(("groups", store_id, page), _FRESH, ask)
+    groups = rows[_GROUPS * (page - 1) : _GROUPS * page]
     counts = await context.counts()
-    per_store = {one: of.get(ImportState.BLOCKED, 0) for one, of in counts.items()}
+    per_store = {store: states.get(ImportState.BLOCKED, 0) for store, states in counts.items()}
     return await render(
         request,
         "blocked.html",
@@ -67,28 +67,28 @@ async def blocked(request: Request) -> Response:
         per_store=per_store,
         total=per_store.get(store_id, 0) if store_id else sum(per_store.values()),
         page=page,
-        is_cut=len(found) > _GROUPS * page and page < _PAGES,
+        is_cut=len(rows) > _GROUPS * page and page < _PAGES,
     )
 
 
 async def what_if(request: Request) -> Response:
-    """Say what would be created if something were so. Nothing happens."""
+    """Show what would be created under an assumption, without changing anything."""
     context = context_of(request)
-    asked = request.query_params
-    sku = asked.get("sku", "")
-    store_id = asked.get("store") or None
-    code = asked.get("code", "")
+    params = request.query_params
+    sku = params.get("sku", "")
+    store_id = params.get("store") or None
+    code = params.get("code", "")
     if not sku or code not in set(BlockerCode):
         return await error_page(request, HTTPStatus.NOT_FOUND, "There is no such group.")
     product = (await context.orders.products([sku])).get(sku)
     error, plan = None, None
     assumed: dict[str, Any] | None = None
-    quantity = _quantity(asked.get("quantity", ""))
-    if "ask" in asked or code == BlockerCode.DISABLED:
-        if asked.get("quantity") and quantity is None:
+    quantity = _quantity(params.get("quantity", ""))
+    if "ask" in params or code == BlockerCode.DISABLED:
+        if params.get("quantity") and quantity is None:
             error = gettext_noop("Expected a number of units, 0 or more.")
         else:
-            assumed = {"enabled": "enabled" in asked or "ask" not in asked}
+            assumed = {"enabled": "enabled" in params or "ask" not in params}
             if quantity is not None:
                 assumed["salable_quantity"] = quantity
             selection = Selection(store_id=store_id, reason=code, sku=sku)
@@ -109,26 +109,26 @@ async def what_if(request: Request) -> Response:
 
 
 async def match(request: Request) -> Response:
-    """Ask which catalog SKU a seller SKU is matched to."""
+    """Show the form that matches a seller SKU to a catalog SKU."""
     return await _match_page(request, request.query_params, {})
 
 
 async def _match_page(
-    request: Request, asked: Mapping[str, str], errors: Mapping[str, str]
+    request: Request, fields: Mapping[str, str], errors: Mapping[str, str]
 ) -> Response:
     context = context_of(request)
-    store_id, seller_sku = asked.get("store", ""), asked.get("seller_sku", "")
+    store_id, seller_sku = fields.get("store", ""), fields.get("seller_sku", "")
     stores = await context.stores()
     if not seller_sku:
         return await error_page(request, HTTPStatus.NOT_FOUND, "There is no such line.")
-    typed = asked.get("sku", "")
+    typed = fields.get("sku", "")
     store = stores.get(store_id)
-    known, waiting = None, None
+    listing, waiting = None, None
     if store is not None:
         query = OrderQuery(store_id=store_id, state=ImportState.BLOCKED, sku=seller_sku)
-        known = await context.orders.listing(keys.listing_key(store_id, seller_sku))
+        listing = await context.orders.listing(keys.listing_key(store_id, seller_sku))
         waiting = await context.orders.count(query, _COUNTED)
-    similar = await context.orders.similar_skus(seller_sku if known is None else known.sku)
+    similar = await context.orders.similar_skus(seller_sku if listing is None else listing.sku)
     like = await context.orders.skus_like(typed.strip() or seller_sku[:3], _SUGGESTED)
     return await render(
         request,
@@ -137,53 +137,53 @@ async def _match_page(
         store=store,
         stores=stores,
         seller_sku=seller_sku,
-        asin=asked.get("asin", ""),
+        asin=fields.get("asin", ""),
         typed=typed or next(iter(similar), ""),
         errors=errors,
-        listing=known,
+        listing=listing,
         similar=similar,
         suggested=dict.fromkeys((*similar, *like)),
         waiting=None if waiting == _COUNTED else waiting,
-        back=_back(asked.get("back", "")),
+        back=_back(fields.get("back", "")),
     )
 
 
-async def tell_match(request: Request, form: FormData) -> Response:
-    """Tell the match."""
+async def publish_match(request: Request, form: FormData) -> Response:
+    """Publish the match."""
     context = context_of(request)
-    asked = {name: text_of(form, name) for name in ("store", "asin", "back")}
-    # A blank at the end may be a part of it, but is more often one that was pasted with it.
-    asked["seller_sku"], typed = raw_of(form, "seller_sku"), raw_of(form, "sku")
-    asked["sku"] = typed
+    fields = {name: text_of(form, name) for name in ("store", "asin", "back")}
+    # A trailing blank may belong to the SKU, but more often it was pasted with it.
+    fields["seller_sku"], typed = raw_of(form, "seller_sku"), raw_of(form, "sku")
+    fields["sku"] = typed
     if not typed.strip():
-        return await _match_page(request, asked, {"sku": gettext_noop("Name a catalog SKU.")})
+        return await _match_page(request, fields, {"sku": gettext_noop("Name a catalog SKU.")})
     there = await context.orders.products([typed, typed.strip()])
     sku = typed if typed in there else typed.strip()
     if sku not in there:
         return await _match_page(
-            request, asked, {"sku": gettext_noop("The catalog has no product of this SKU.")}
+            request, fields, {"sku": gettext_noop("The catalog has no product of this SKU.")}
         )
-    if asked["store"] not in await context.reader.stores():
-        return await _match_page(request, asked, {"store": gettext_noop("Name a store.")})
-    key = keys.listing_key(asked["store"], asked["seller_sku"])
-    known = await context.orders.listing(key)
+    if fields["store"] not in await context.reader.stores():
+        return await _match_page(request, fields, {"store": gettext_noop("Name a store.")})
+    key = keys.listing_key(fields["store"], fields["seller_sku"])
+    previous = await context.orders.listing(key)
     at = context.now()
-    if known is not None:
-        at = max(at, known.updated_at + timedelta(milliseconds=1))
+    if previous is not None:
+        at = max(at, previous.updated_at + timedelta(milliseconds=1))
     try:
         listing = Listing(
-            store_id=asked["store"], seller_sku=asked["seller_sku"], sku=sku, updated_at=at
+            store_id=fields["store"], seller_sku=fields["seller_sku"], sku=sku, updated_at=at
         )
         await context.publish([listing_message(listing)])
     except ValidationError:
-        return await _match_page(request, asked, {"sku": gettext_noop("This is no SKU.")})
+        return await _match_page(request, fields, {"sku": gettext_noop("This is no SKU.")})
     await audit(request, "matched", key, f"→ {sku}")
     context.cache.forget()
-    return redirect(_back(asked["back"]), "matched")
+    return redirect(_back(fields["back"]), "matched")
 
 
 async def sync(request: Request, form: FormData) -> Response:
-    """Ask for the next sync now."""
+    """Request the next sync now."""
     context = context_of(request)
     store_id = text_of(form, "store") or None
     async with open_sender(context.settings) as send:
@@ -196,7 +196,7 @@ async def sync(request: Request, form: FormData) -> Response:
 
 
 def _by_cause(groups: Sequence[BlockedGroup]) -> list[tuple[BlockerCode, list[BlockedGroup]]]:
-    """Put groups under their cause; the cause with the most urgent group comes first."""
+    """Group by cause; the cause with the most urgent group comes first."""
     first = {group.code: at for at, group in reversed(list(enumerate(groups)))}
     in_order = sorted(groups, key=lambda group: first[group.code])
     return [(code, list(of)) for code, of in groupby(in_order, lambda group: group.code)]
@@ -223,6 +223,6 @@ ROUTES: list[BaseRoute] = [
     get("/blocked", blocked),
     get("/blocked/what-if", what_if, from_here=True),
     get("/match", match),
-    post("/match", tell_match),
+    post("/match", publish_match),
     post("/sync", sync),
 ]

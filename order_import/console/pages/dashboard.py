@@ -1,4 +1,4 @@
-"""The last hours as a small picture: bars of what was received, and of what was created of it."""
+"""The dashboards of all stores and of one: counts by state, a chart of the last day, new orders."""
 
 import asyncio
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ _GAP = 3
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One hour's two bars, in the picture's units."""
+    """One hour's two bars, in the units of the chart."""
 
     at: datetime
     received: int
@@ -39,7 +39,7 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """The bars, and the tallest one's number."""
+    """The bars of all hours, the tallest bar's number, and the totals."""
 
     bars: Sequence[Bar]
     most: int
@@ -48,7 +48,7 @@ class Chart:
 
 
 def chart_of(hours: Sequence[Hour]) -> Chart:
-    """Give the picture of some hours; an hour with something is never invisible."""
+    """Return the chart of some hours; a count above zero always has a visible bar."""
     most = max([max(hour.received, hour.created) for hour in hours], default=0)
     step = WIDTH / max(len(hours), 1)
     half = (step - _GAP) / 2
@@ -81,7 +81,7 @@ TILES = tuple(
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """One number on a dashboard, and where it leads."""
+    """One number on a dashboard, and its link."""
 
     name: str
     count: int
@@ -90,7 +90,7 @@ class Tile:
 
 @dataclass(frozen=True, slots=True)
 class StoreRow:
-    """A store on the dashboard of all."""
+    """A store on the dashboard of all stores."""
 
     store_id: str
     store: Store | None
@@ -106,12 +106,12 @@ async def overview(request: Request) -> Response:
     )
     rows = [
         StoreRow(
-            one,
-            stores.get(one),
-            _tiles(one, counts.get(one, {})),
-            sum(counts.get(one, {}).values()),
+            store_id,
+            stores.get(store_id),
+            _tiles(store_id, counts.get(store_id, {})),
+            sum(counts.get(store_id, {}).values()),
         )
-        for one in sorted({*counts, *stores}, key=lambda one: (one not in stores, one))
+        for store_id in (*sorted(stores), *sorted(counts.keys() - stores.keys()))
     ]
     summed = {state: sum(of.get(state, 0) for of in counts.values()) for state in TILES}
     return await render(
@@ -155,7 +155,7 @@ async def _lately(request: Request, store_id: str | None) -> dict[str, Any]:
         return await context.orders.activity(store_id, until - timedelta(hours=23), until)
 
     activity = await context.cache.get(("activity", store_id), _FRESH, ask)
-    # One store's orders are read by purchase: its index begins with the store.
+    # Orders of one store are sorted by purchase date: that index begins with the store.
     recent = OrderQuery(store_id=store_id)
     if store_id is None:
         recent = replace(recent, sort=OrderSort.RECEIVED)
@@ -163,7 +163,7 @@ async def _lately(request: Request, store_id: str | None) -> dict[str, Any]:
     try:
         rows = await context.orders.page(recent, None, at=until, forward=True, limit=_RECENT)
     except QueryTookTooLong:
-        rows = None  # the numbers are there all the same
+        rows = None  # the page shows its numbers without them
     return {
         "chart": chart_of(activity.hours),
         "chart_size": (WIDTH, HEIGHT),

@@ -1,4 +1,4 @@
-"""Dead letters: by code, each masked, and redriven."""
+"""Dead letters: listed by code, shown masked, and redriven."""
 
 from http import HTTPStatus
 
@@ -28,7 +28,7 @@ _PREVIEW = 20_000
 
 
 async def dead_letters(request: Request) -> Response:
-    """Show the dead letters of one code, or of all."""
+    """Show the dead letters with one code, or with any."""
     context = context_of(request)
     code = request.query_params.get("code") or None
     code = code if code in set(DeadLetterCode) else None
@@ -42,7 +42,7 @@ async def dead_letters(request: Request) -> Response:
         code=code,
         shows_all=shows_all,
         counts=await context.dead_letters.counts(only_open=not shows_all),
-        codes=[(one.value, DEAD_LETTER_CAUSES[one]) for one in DeadLetterCode],
+        codes=[(member.value, DEAD_LETTER_CAUSES[member]) for member in DeadLetterCode],
         dead_letters=await context.dead_letters.find(listed),
         listed=_LISTED,
     )
@@ -68,9 +68,9 @@ async def dead_letter(request: Request) -> Response:
 
 
 async def redrive_selected(request: Request, form: FormData) -> Response:
-    """Redrive dead letters, each as it came."""
+    """Redrive dead letters with their original bytes."""
     context = context_of(request)
-    ids = [str(one) for one in form.getlist("dead_letter")][:1_000]
+    ids = [str(value) for value in form.getlist("dead_letter")][:1_000]
     if not ids:
         return await error_page(request, HTTPStatus.BAD_REQUEST, "Nothing was chosen.")
     plan = await plan_for_ids(context.dead_letters, context.settings, ids)

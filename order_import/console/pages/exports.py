@@ -1,4 +1,4 @@
-"""Exports: all orders that a filter asks for, streamed as CSV or as JSON lines."""
+"""Exports: all orders that match a filter, streamed as CSV or as JSON lines."""
 
 import csv
 import io
@@ -26,12 +26,12 @@ _COLUMNS = (
 
 
 async def as_csv(request: Request) -> Response:
-    """Send what is filtered as CSV, row by row."""
+    """Send the filtered orders as CSV."""
     return await _export(request, "orders.csv", "text/csv; charset=utf-8", _csv_line, csv_head=True)
 
 
 async def as_json_lines(request: Request) -> Response:
-    """Send what is filtered as JSON lines."""
+    """Send the filtered orders as JSON lines."""
     return await _export(
         request, "orders.jsonl", "application/x-ndjson", _json_line, csv_head=False
     )
@@ -45,15 +45,15 @@ async def _export(
     *,
     csv_head: bool,
 ) -> Response:
-    asked = read_filter(request.query_params, may_see_buyers=principal_of(request).can_edit)
-    if asked.errors:
+    order_filter = read_filter(request.query_params, may_see_buyers=principal_of(request).can_edit)
+    if order_filter.errors:
         return await orders(request)
-    await audit(request, "exported", name, asked.address_without_buyer())
+    await audit(request, "exported", name, order_filter.address_without_buyer())
     shown = formatting.Formatter(translator("en"), context_of(request).now())
 
     async def parts() -> AsyncIterator[str]:
         part = [",".join(_COLUMNS) + "\r\n"] if csv_head else []
-        async for row in context_of(request).orders.stream(asked.query):
+        async for row in context_of(request).orders.stream(order_filter.query):
             part.append(line(_values(row, shown)))
             if len(part) == 200:  # noqa: PLR2004 - a good size for the network
                 yield "".join(part)
@@ -61,7 +61,7 @@ async def _export(
         yield "".join(part)
 
     following = parts()
-    first = await anext(following)  # what fails before there is anything to send has its page
+    first = await anext(following)  # an error before the first part still gets an error page
 
     async def all_parts() -> AsyncIterator[str]:
         yield first
@@ -73,7 +73,7 @@ async def _export(
 
 
 def _values(row: OrderRow, shown: formatting.Formatter) -> list[object]:
-    """Give a row's columns. No buyer is among them: a file goes where nobody looks after it."""
+    """Return a row's columns. The buyer is not among them: nobody controls where a file goes."""
     line = row.line
     return [
         shown.iso(line.purchase_date) or None,
@@ -97,24 +97,24 @@ def _values(row: OrderRow, shown: formatting.Formatter) -> list[object]:
 
 
 def _csv_line(values: list[object]) -> str:
-    """Return one line; what a spreadsheet would take for a formula gets an apostrophe in front."""
+    """Return one line, with an apostrophe before anything a spreadsheet would read as a formula."""
     text = io.StringIO()
     csv.writer(text, quoting=csv.QUOTE_ALL).writerow([_csv_cell(value) for value in values])
     return text.getvalue()
 
 
 _SIGNS = r"=+\-@\u2212\uff1d\uff0b\uff0d\uff20\ufe66\ufe62\ufe63\ufe6b\u207a-\u207c\u208a-\u208c"
-"""What begins a formula: also the minus sign, and full-width, small, raised and lowered forms."""
+"""What begins a formula: also the minus sign, and full-width, small, super- and subscript forms."""
 _UNSEEN = r"\s\x00-\x1f\xad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff"
 _FORMULA = re.compile(rf"(\A|[,;|\t\r\n])(?=[{_UNSEEN}]*[{_SIGNS}])|\A(?=[\t\r\n])")
-"""Where one may begin: a spreadsheet that separates cells by `;` begins one inside of ours."""
+"""Where a formula may begin: also inside our cells, if a spreadsheet separates cells by `;`."""
 
 
 def _csv_cell(value: object) -> str:
     if value is None:
         return ""
     shown = " ".join(map(str, value)) if isinstance(value, list) else str(value)
-    return _FORMULA.sub(lambda found: f"{found[1] or ''}'", shown)
+    return _FORMULA.sub(lambda match: f"{match[1] or ''}'", shown)
 
 
 def _json_line(values: list[object]) -> str:

@@ -1,4 +1,4 @@
-"""Health: for people, and in one word for programs; and what was done through the console."""
+"""The health page, the probes for programs, and the audit log."""
 
 import asyncio
 from datetime import datetime
@@ -18,7 +18,7 @@ _LISTED = 100
 
 
 async def health(request: Request) -> Response:
-    """Show how the installation is doing."""
+    """Show the health of the installation."""
     context = context_of(request)
     report = await context.cache.get("health", _FRESH, context.check_health, oldest=_OLDEST)
     dead_letters = await context.dead_letters.counts(only_open=True) if report.mongo.answers else {}
@@ -34,13 +34,13 @@ async def health(request: Request) -> Response:
 
 
 async def healthz(request: Request) -> Response:
-    """Say that this process answers."""
+    """Answer the liveness probe."""
     del request
     return PlainTextResponse("ok\n")
 
 
 async def readyz(request: Request) -> Response:
-    """Say whether the database answers, without which there is nothing to show."""
+    """Answer the readiness probe: ready if the database answers."""
     try:
         async with asyncio.timeout(_READY_WITHIN):
             await context_of(request).reader.ping()
@@ -50,19 +50,19 @@ async def readyz(request: Request) -> Response:
 
 
 async def audit(request: Request) -> Response:
-    """Show what was done through the console, newest first."""
+    """Show the audit log, newest entries first."""
     before: tuple[datetime, str] | None = None
     if after := request.query_params.get("after"):
         place = read_cursor(after)
         if place is None or not isinstance(place.at, datetime):
             return await refuse_cursor(request)
         before = (place.at, place.key)
-    found = await context_of(request).state.audit(before, _LISTED + 1)
+    entries = await context_of(request).state.audit(before, _LISTED + 1)
     return await render(
         request,
         "audit.html",
-        entries=found[:_LISTED],
-        more=len(found) > _LISTED,
+        entries=entries[:_LISTED],
+        more=len(entries) > _LISTED,
         actions=ACTIONS,
     )
 

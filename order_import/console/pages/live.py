@@ -1,4 +1,4 @@
-"""Live: server-sent events with a few numbers. Pages show them, and move nothing."""
+"""Live updates: server-sent events with a few numbers, which pages show in place."""
 
 import asyncio
 import json
@@ -24,12 +24,12 @@ from order_import.operations.replay import find_replay
 
 _PAUSE = 2.5
 _LONGEST = 900.0
-"""Seconds until a browser has to ask again: it does so by itself."""
+"""Seconds until the stream ends; the browser reconnects by itself."""
 _COUNTED = 1_000
 
 
 async def live(request: Request) -> Response:
-    """Tell the numbers of a store, or of all, and how many orders came since a page was made."""
+    """Stream the counts of a store or of all, and how many orders arrived since the page loaded."""
     store_id = request.query_params.get("store") or None
     try:
         since = to_utc(datetime.fromisoformat(request.query_params.get("since", "")))
@@ -37,11 +37,11 @@ async def live(request: Request) -> Response:
         since = context_of(request).now()
     headers = {"x-accel-buffering": "no"}
     return StreamingResponse(
-        _told(request, store_id, since), media_type="text/event-stream", headers=headers
+        _events(request, store_id, since), media_type="text/event-stream", headers=headers
     )
 
 
-async def _told(request: Request, store_id: str | None, since: datetime) -> AsyncIterator[str]:
+async def _events(request: Request, store_id: str | None, since: datetime) -> AsyncIterator[str]:
     context = context_of(request)
     shown = Formatter(translator(principal_of(request).language), context.now())
     replay_id = request.query_params.get("replay")
@@ -89,7 +89,9 @@ async def _numbers(
     context = context_of(request)
     counts, overdue = await asyncio.gather(context.counts(), context.overdue_counts())
     chosen = [counts.get(store_id, {})] if store_id is not None else list(counts.values())
-    states = {one.value: sum(of.get(one, 0) for of in chosen) for one in ImportState}
+    states = {
+        state.value: sum(counted.get(state, 0) for counted in chosen) for state in ImportState
+    }
     fresh = await context.orders.received_since(store_id, since, _COUNTED)
     return {
         "fresh": fresh,

@@ -29,9 +29,9 @@ from order_import.console.words import STATE_MEANINGS
 from storage.queries import OrderHistory
 
 _SHOWN_FOR = 120
-"""Seconds for which a buyer that was asked for is shown."""
+"""Seconds for which a buyer is shown on request."""
 _LINES, _BLOCKERS, _ENTRIES = 50, 25, 60
-"""How many of an order's lines, blockers and history its page shows: it can have a thousand."""
+"""The maximum numbers of lines, blockers and history entries on a page: there can be thousands."""
 _SECRET = secrets.token_bytes(32)
 
 
@@ -39,11 +39,11 @@ async def order(request: Request) -> Response:
     """Show an Amazon order."""
     context, principal = context_of(request), principal_of(request)
     key = keys.order_key(request.path_params["store_id"], request.path_params["amazon_order_id"])
-    found = await context.reader.history(key)
-    if found is None:
+    order_history = await context.reader.history(key)
+    if order_history is None:
         return await error_page(request, HTTPStatus.NOT_FOUND, "No such order was received.")
-    record_, outcome = found.record, found.record.outcome
-    amazon = record_.order
+    record, outcome = order_history.record, order_history.record.outcome
+    amazon = record.order
     blockers = outcome.blockers if isinstance(outcome, Blocked) else ()
     shown = request.query_params.get("shown", "")
     shows_buyer = _may_see(principal, key, shown, context.now())
@@ -51,7 +51,7 @@ async def order(request: Request) -> Response:
         request,
         "order.html",
         key=key,
-        found=found,
+        order_history=order_history,
         order=amazon,
         state=outcome.state,
         meaning=STATE_MEANINGS[outcome.state],
@@ -59,31 +59,31 @@ async def order(request: Request) -> Response:
         missing=getattr(outcome, "missing", ()),
         blockers=blockers,
         products=await context.orders.products(
-            [one.sku for one in blockers[:_BLOCKERS] if one.sku]
+            [blocker.sku for blocker in blockers[:_BLOCKERS] if blocker.sku]
         ),
         is_blocked=isinstance(outcome, Blocked),
         is_imported=isinstance(outcome, Created),
         can_replay=isinstance(outcome, (Blocked, Skipped)),
         ended=isinstance(outcome, Withdrawn),
         seller_central=urls.in_seller_central(
-            found.store, amazon.marketplace_id, amazon.amazon_order_id
+            order_history.store, amazon.marketplace_id, amazon.amazon_order_id
         ),
         address=_address_of(amazon.ship_to),
         shows_buyer=shows_buyer,
-        skus=_skus_of(found),
+        skus=_skus_of(order_history),
         most_lines=_LINES,
         most_blockers=_BLOCKERS,
         most_entries=_ENTRIES,
     )
     if shows_buyer:
-        # The tab may stay open, and nobody look at it: then it hides the buyer by itself.
+        # Hide the buyer again even in a tab that is left open.
         left = int(shown.partition(".")[0]) - int(context.now().timestamp()) + 1
         page.headers["refresh"] = f"{left}; url={urls.order_by_key(key)}"
     return page
 
 
 async def show_buyer(request: Request, form: FormData) -> Response:
-    """Show the buyer for a while; that it was shown is kept."""
+    """Show the buyer for a while, and record this in the audit log."""
     del form
     key = keys.order_key(request.path_params["store_id"], request.path_params["amazon_order_id"])
     await audit(request, "showed-buyer", key)
@@ -95,27 +95,32 @@ async def show_buyer(request: Request, form: FormData) -> Response:
 async def commerce_order(request: Request) -> Response:
     """Show a Commerce order."""
     context = context_of(request)
-    found = await context.orders.commerce_order(request.path_params["commerce_order_id"])
-    if found is None:
+    commerce = await context.orders.commerce_order(request.path_params["commerce_order_id"])
+    if commerce is None:
         return await error_page(request, HTTPStatus.NOT_FOUND, "There is no such Commerce order.")
     stores = await context.reader.stores()
-    store = stores.get(found.store_id)
+    store = stores.get(commerce.store_id)
     return await render(
         request,
         "commerce.html",
-        commerce=found,
+        commerce=commerce,
         most_lines=_LINES,
         store=store,
-        outside=urls.in_commerce(store, found.commerce_order_id, found.amazon_order_id),
+        outside=urls.in_commerce(store, commerce.commerce_order_id, commerce.amazon_order_id),
     )
 
 
-def _skus_of(found: OrderHistory) -> dict[str, str]:
-    """Give the catalog SKU of each line, as far as it is known."""
-    outcome = found.record.outcome
+def _skus_of(order_history: OrderHistory) -> dict[str, str]:
+    """Return the catalog SKU of each line, as far as it is known."""
+    outcome = order_history.record.outcome
     if isinstance(outcome, Blocked):
-        return {line: one.sku for one in outcome.blockers if one.sku for line in one.order_item_ids}
-    lines = found.commerce_order.lines if found.commerce_order else ()
+        return {
+            line: blocker.sku
+            for blocker in outcome.blockers
+            if blocker.sku
+            for line in blocker.order_item_ids
+        }
+    lines = order_history.commerce_order.lines if order_history.commerce_order else ()
     return {line.item.order_item_id: line.sku for line in lines}
 
 
@@ -126,13 +131,13 @@ def _address_of(to: Address | None) -> tuple[str | None, ...]:
 
 
 def _may_see(principal: Principal, key: str, shown: str, now: datetime) -> bool:
-    """Say whether this visitor has asked to see this buyer, not long ago."""
+    """Return whether this user requested this buyer a short time ago."""
     until, _, proof = shown.partition(".")
     if not principal.can_edit or not until.isdecimal() or len(until) > 12:  # noqa: PLR2004 - a time
         return False
-    wanted = _proof(principal, key, int(until))
+    expected = _proof(principal, key, int(until))
     is_fresh = int(until) >= now.timestamp()
-    return is_fresh and hmac.compare_digest(wanted, proof.encode("ascii", "replace").decode())
+    return is_fresh and hmac.compare_digest(expected, proof.encode("ascii", "replace").decode())
 
 
 def _proof(principal: Principal, key: str, until: int) -> str:

@@ -1,4 +1,4 @@
-"""All orders: filtered, sorted, and paged by place."""
+"""All orders: filtered, sorted, and paged by cursor."""
 
 import asyncio
 from collections.abc import Sequence
@@ -38,18 +38,18 @@ from storage.queries import OrderRow, QueryTookTooLong
 PAGE = 50
 _COUNTED = 10_000
 _SEARCHED = 0.04
-"""For how many seconds orders are looked at one by one, until a page is given all the same."""
+"""For how many seconds orders are scanned, until an incomplete page is shown."""
 _FRESH = 10.0
 
 
 async def orders(request: Request) -> Response:
-    """Show one page of the orders that a filter asks for."""
+    """Show one page of the orders that match a filter."""
     context = context_of(request)
     can_edit = principal_of(request).can_edit
-    asked = read_filter(request.query_params, may_see_buyers=can_edit)
-    if asked.query.buyer is not None and not is_asked_here(request):
+    order_filter = read_filter(request.query_params, may_see_buyers=can_edit)
+    if order_filter.query.buyer is not None and not is_asked_here(request):
         return await ask_first(request)
-    errors = dict(asked.errors)
+    errors = dict(order_filter.errors)
     after, before = request.query_params.get("after"), request.query_params.get("before")
     place = read_cursor(after or before or "")
     if place is None and (after or before):
@@ -57,20 +57,20 @@ async def orders(request: Request) -> Response:
     listed = _Listed([], None, 0, more=False)
     if not errors:
         try:
-            listed = await _list(context, asked.query, place, forward=before is None)
+            listed = await _list(context, order_filter.query, place, forward=before is None)
         except QueryTookTooLong:
             errors["q"] = (
                 gettext_noop("This takes too long. Narrow it, for example by dates."),
                 {},
             )
-    if asked.query.buyer is not None and place is None:
+    if order_filter.query.buyer is not None and place is None:
         await audit(request, "searched-buyer", "")
-    newer, older = _neighbors(listed, place, asked.query.sort, forward=before is None)
+    newer, older = _neighbors(listed, place, order_filter.query.sort, forward=before is None)
     return await render(
         request,
         "orders.html",
         status=HTTPStatus.BAD_REQUEST if errors else HTTPStatus.OK,
-        asked=asked,
+        order_filter=order_filter,
         errors=errors,
         rows=listed.rows,
         count=listed.count,
@@ -78,30 +78,32 @@ async def orders(request: Request) -> Response:
         reached=listed.reached,
         is_at_first=place is None,
         stores=await context.stores(),
-        newer=asked.address(before=write_cursor(newer)) if newer else None,
-        older=asked.address(after=write_cursor(older)) if older else None,
+        newer=order_filter.address(before=write_cursor(newer)) if newer else None,
+        older=order_filter.address(after=write_cursor(older)) if older else None,
         sorts=SORTS,
         choices={
-            "state": [one.value for one in ImportState],
-            "status": [one.value for one in AmazonStatus],
-            "channel": [one.value for one in FulfillmentChannel],
+            "state": [state.value for state in ImportState],
+            "status": [status.value for status in AmazonStatus],
+            "channel": [channel.value for channel in FulfillmentChannel],
             "reason": REASON_CODES,
         },
-        live=_live_of(asked, place, context),
+        live=_live_of(order_filter, place, context),
     )
 
 
-def _live_of(asked: OrderFilter, place: Cursor | None, context: ConsoleContext) -> str | None:
-    """Give what tells how many new orders there are, where all of them would be on this page."""
-    query = asked.query
-    if asked.errors or place is not None or query != OrderQuery(store_id=query.store_id):
+def _live_of(
+    order_filter: OrderFilter, place: Cursor | None, context: ConsoleContext
+) -> str | None:
+    """Return the stream that counts new orders, if this page would show all of them."""
+    query = order_filter.query
+    if order_filter.errors or place is not None or query != OrderQuery(store_id=query.store_id):
         return None
     return urls.query("/live", store=query.store_id, since=context.now().isoformat())
 
 
 @dataclass(frozen=True, slots=True)
 class _Listed:
-    """A page of orders; where a search has stopped; how many there are in all, if known."""
+    """A page of orders, where its scan stopped, and the total if it is known."""
 
     rows: Sequence[OrderRow]
     reached: Cursor | None
@@ -112,26 +114,26 @@ class _Listed:
 async def _list(
     context: ConsoleContext, query: OrderQuery, place: Cursor | None, *, forward: bool
 ) -> _Listed:
-    asked: dict[str, Any] = {"at": context.now(), "forward": forward, "limit": PAGE + 1}
+    options: dict[str, Any] = {"at": context.now(), "forward": forward, "limit": PAGE + 1}
     reached: Cursor | None = None
     count: int | None
     if query.is_searched:
-        looked = await context.orders.search(query, place, seconds=_SEARCHED, **asked)
-        found, reached = looked.rows, looked.reached
-        is_all = place is None and reached is None and len(found) <= PAGE
-        count = len(found) if is_all else None
+        result = await context.orders.search(query, place, seconds=_SEARCHED, **options)
+        rows, reached = result.rows, result.reached
+        is_all = place is None and reached is None and len(rows) <= PAGE
+        count = len(rows) if is_all else None
     else:
-        found, count = await asyncio.gather(
-            context.orders.page(query, place, **asked), _count(context, query)
+        rows, count = await asyncio.gather(
+            context.orders.page(query, place, **options), _count(context, query)
         )
-    rows = found[:PAGE] if forward else found[-PAGE:]
-    return _Listed(rows, reached, count, more=len(found) > PAGE)
+    shown = rows[:PAGE] if forward else rows[-PAGE:]
+    return _Listed(shown, reached, count, more=len(rows) > PAGE)
 
 
 def _neighbors(
     listed: _Listed, place: Cursor | None, sort: OrderSort, *, forward: bool
 ) -> tuple[Cursor | None, Cursor | None]:
-    """Give where the pages before and after this one begin."""
+    """Return the cursors of the pages before and after this one."""
     rows = listed.rows
     on = None
     if listed.more and rows:
@@ -147,7 +149,7 @@ def _neighbors(
 
 
 async def _count(context: ConsoleContext, query: OrderQuery) -> int | None:
-    """Give how many orders there are: of states and stores they are counted already."""
+    """Return the number of orders; by state and store they are counted already."""
     by_state = OrderQuery(
         store_id=query.store_id, state=query.state, sort=query.sort, descending=query.descending
     )

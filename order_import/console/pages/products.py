@@ -1,4 +1,4 @@
-"""Products: enabling one that is disabled, as Commerce would tell it."""
+"""Products: enabling a disabled one with the message that Commerce would send."""
 
 import asyncio
 from datetime import timedelta
@@ -23,27 +23,27 @@ from order_import.operations.publish import product_message
 
 
 async def enable(request: Request, form: FormData) -> Response:
-    """Tell that a product is enabled. What Commerce tells next replaces it."""
+    """Publish a product as enabled. The next message from Commerce replaces this."""
     context = context_of(request)
     sku = raw_of(form, "sku")
-    known = (await context.orders.products([sku])).get(sku)
-    if known is None:
+    stored = (await context.orders.products([sku])).get(sku)
+    if stored is None:
         return await error_page(
             request, HTTPStatus.NOT_FOUND, "The catalog has no product of this SKU."
         )
-    # The count stays Commerce's own and of its own time: a newer one would let go of what
-    # Commerce has not counted yet.
-    at = known.product.as_of + timedelta(milliseconds=1)
-    told = known.product.model_copy(update={"enabled": True, "as_of": at})
-    if not known.product.enabled:
-        await context.publish([product_message(told)])
+    # Keep the quantity and very nearly the time of Commerce's own count: a newer time would release
+    # reservations that Commerce has not counted yet.
+    at = stored.product.as_of + timedelta(milliseconds=1)
+    enabled = stored.product.model_copy(update={"enabled": True, "as_of": at})
+    if not stored.product.enabled:
+        await context.publish([product_message(enabled)])
         await audit(request, "enabled", sku)
-        await _until_told(request, sku)
+        await _wait_until_enabled(request, sku)
     return redirect(urls.query("/blocked", store=text_of(form, "store") or None), "enabled")
 
 
-async def _until_told(request: Request, sku: str) -> None:
-    """Wait a moment for the worker, so that the next page shows what was asked for."""
+async def _wait_until_enabled(request: Request, sku: str) -> None:
+    """Wait a moment for the worker, so that the next page shows the change."""
     context = context_of(request)
     for _ in range(10):
         await asyncio.sleep(0.15)

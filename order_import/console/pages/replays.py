@@ -1,4 +1,4 @@
-"""Replays: what one would do, then as a job with a page of its own."""
+"""Replays: the dry run of one, the replay itself, and its progress."""
 
 from datetime import datetime, timedelta
 from http import HTTPStatus
@@ -38,25 +38,25 @@ from order_import.operations.replay import (
 _LISTED = 50
 _MOST_KEYS = 5_000
 _KEPT_KEYS, _NAMED_KEYS = 20, 3
-"""How many of the selected orders are kept with a replay, and how many of those are shown."""
+"""How many of the selected orders are stored with a replay, and how many of those are shown."""
 _BY_FIELD = frozenset({"store", "state", "reason", "product", "from", "to"})
-"""The fields of a filter that a replay understands itself; others are made a list of orders."""
+"""The filter fields that a replay supports itself; with any other, it gets a list of orders."""
 _MILLISECOND = timedelta(milliseconds=1)
 
 
 async def replays(request: Request) -> Response:
     """Show the newest replays."""
-    found = await newest_replays(context_of(request).storage, _LISTED)
-    return await render(request, "replays.html", replays=found, describe_scope=describe_scope)
+    newest = await newest_replays(context_of(request).storage, _LISTED)
+    return await render(request, "replays.html", replays=newest, describe_scope=describe_scope)
 
 
 async def dry_run_of_query(request: Request) -> Response:
-    """Say what a replay of a selection, of a group or of a filter would do."""
+    """Show what a replay of a selection, a group or a filter would do."""
     return await _plan_page(request, request.query_params, {})
 
 
 async def dry_run_of_form(request: Request, form: FormData) -> Response:
-    """The same for a selection that is too long for an address."""
+    """Show the same for a selection that is too long for an address."""
     if not form.getlist("order"):
         return await error_page(request, HTTPStatus.BAD_REQUEST, "Nothing was chosen.")
     return await _plan_page(request, form, {})
@@ -64,11 +64,11 @@ async def dry_run_of_form(request: Request, form: FormData) -> Response:
 
 async def _plan_page(
     request: Request,
-    asked: ImmutableMultiDict[str, str] | FormData,
+    params: ImmutableMultiDict[str, str] | FormData,
     errors: dict[str, str],
 ) -> Response:
     context = context_of(request)
-    selection, until = await _select(request, asked)
+    selection, until = await _select(request, params)
     return await render(
         request,
         "plan.html",
@@ -76,10 +76,10 @@ async def _plan_page(
         plan=await dry_run(context.storage, selection, context.now()),
         selection=selection,
         until=until,
-        fields=_fields_of(asked),
+        fields=_fields_of(params),
         errors=errors,
         stores=await context.stores(),
-        why=str(asked.get("why", "")),
+        why=str(params.get("why", "")),
     )
 
 
@@ -96,12 +96,12 @@ async def start(request: Request, form: FormData) -> Response:
         return await error_page(
             request, HTTPStatus.CONFLICT, gettext_noop("There is no order to replay.")
         )
-    asked: dict[str, object] = {"by": "console"}
+    criteria: dict[str, object] = {"by": "console"}
     if selection.state is not None:
-        asked["state"] = selection.state.value
+        criteria["state"] = selection.state.value
     if selection.keys is not None:
-        asked["orders"] = list(selection.keys[:_KEPT_KEYS])
-    replay_request = ReplayRequest(selection, principal_of(request).user or "", why[:500], asked)
+        criteria["orders"] = list(selection.keys[:_KEPT_KEYS])
+    replay_request = ReplayRequest(selection, principal_of(request).user or "", why[:500], criteria)
     async with open_sender(context.settings) as send:
         replay = await begin(context.storage, send, replay_request, keys, context.now())
     await audit(request, "replay-started", replay.replay_id, why)
@@ -109,7 +109,7 @@ async def start(request: Request, form: FormData) -> Response:
 
 
 async def replay_page(request: Request) -> Response:
-    """Show one replay: how far it is, and what came of it."""
+    """Show the progress and the results of a replay."""
     storage = context_of(request).storage
     replay = await find_replay(storage, request.path_params["replay_id"])
     if replay is None:
@@ -124,7 +124,7 @@ async def replay_page(request: Request) -> Response:
 
 
 async def cancel_replay(request: Request, form: FormData) -> Response:
-    """Stop a replay after the step it is in."""
+    """Cancel a replay after its current step."""
     del form
     context, replay_id = context_of(request), request.path_params["replay_id"]
     if not await cancel(context.storage, replay_id, context.now()):
@@ -134,13 +134,13 @@ async def cancel_replay(request: Request, form: FormData) -> Response:
 
 
 def describe_scope(replay: Replay) -> str:
-    """Return which orders a replay is of."""
+    """Return a description of the orders that a replay selects."""
     fields = [
         f"{name.removesuffix('_id')}: {_shown(value)}"
-        for name, value in replay.asked.items()
+        for name, value in replay.criteria.items()
         if name not in ("by", "orders")
     ]
-    orders = replay.asked.get("orders")
+    orders = replay.criteria.get("orders")
     if isinstance(orders, list) and orders:
         more = " …" if len(orders) > _NAMED_KEYS else ""
         fields.append(", ".join(map(str, orders[:_NAMED_KEYS])) + more)
@@ -152,21 +152,21 @@ def _shown(value: object) -> str:
 
 
 async def _select(
-    request: Request, asked: ImmutableMultiDict[str, str] | FormData
+    request: Request, params: ImmutableMultiDict[str, str] | FormData
 ) -> tuple[Selection, datetime | None]:
-    """Return the orders that are ticked, or those that are filtered, and the filter's end.
+    """Return the ticked or else the filtered orders, and the end of the filter.
 
-    The end of a filter is the first moment that is not meant; that of a selection is included.
+    The end of a filter is exclusive, that of a selection inclusive.
 
     Raises:
-        RequestRefused: The filter is wrong, or asks for too many orders to name.
+        RequestRefused: The filter is invalid, or matches too many orders to list.
     """
-    ticked = tuple(dict.fromkeys(str(key) for key in asked.getlist("order")))
+    ticked = tuple(dict.fromkeys(str(key) for key in params.getlist("order")))
     if any("/" not in key for key in ticked):
         raise RequestRefused("There is no such order.")
     if ticked:
         return Selection(keys=ticked[:_MOST_KEYS]), None
-    fields = {name: str(value) for name, value in asked.items()}
+    fields = {name: str(value) for name, value in params.items()}
     filtered = read_filter(fields, may_see_buyers=principal_of(request).can_edit)
     if filtered.errors:
         raise RequestRefused("The filter is wrong. Go back and mend it.")
@@ -195,11 +195,13 @@ async def _select(
 
 
 def _fields_of(
-    asked: ImmutableMultiDict[str, str] | FormData,
+    params: ImmutableMultiDict[str, str] | FormData,
 ) -> list[tuple[str, str]]:
-    """Give what names the orders, to be sent along when it is started."""
+    """Return the form fields that select the orders, for the form that starts the replay."""
     kept = {"csrf", "why"}
-    return [(name, str(value)) for name, value in asked.multi_items() if name not in kept and value]
+    return [
+        (name, str(value)) for name, value in params.multi_items() if name not in kept and value
+    ]
 
 
 ROUTES: list[BaseRoute] = [

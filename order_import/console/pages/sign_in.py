@@ -1,4 +1,4 @@
-"""Signing in and out, and what a browser remembers: language, light or dark, and keys."""
+"""Signing in and out, and the preferences kept by the browser: language, theme and shortcuts."""
 
 import asyncio
 import secrets
@@ -26,13 +26,13 @@ _YEAR = 365 * 24 * 3600
 
 
 class Tries:
-    """Counts failed tries: of one name, of one address, and of all together."""
+    """Counts failed attempts: by name, by address, and in total."""
 
     def __init__(self) -> None:
         self._failed: dict[str, deque[float]] = {}
 
     def refuses(self, *names: str) -> bool:
-        """Say whether one of them has failed too often lately."""
+        """Return whether one of them, or all together, failed too often recently."""
         since = time.monotonic() - _WITHIN
         for name in (*names, ""):
             failed = self._failed.get(name, deque())
@@ -43,14 +43,14 @@ class Tries:
         return False
 
     def begin(self, *names: str) -> None:
-        """Count a try as failed: those that are sent at once count before any is answered."""
+        """Count an attempt as failed until it succeeds: concurrent attempts count immediately."""
         if len(self._failed) > _MOST_NAMES:
             self._failed = {"": self._failed.get("", deque())}
         for name in (*names, ""):
             self._failed.setdefault(name, deque(maxlen=_ALL_TRIES)).append(time.monotonic())
 
     def succeeded(self, *names: str) -> None:
-        """Take back a try that was begun."""
+        """Uncount an attempt that succeeded."""
         for name in (*names, ""):
             if failed := self._failed.get(name):
                 failed.pop()
@@ -61,25 +61,25 @@ _one_at_a_time = asyncio.Semaphore(2)
 
 
 async def sign_in(request: Request) -> Response:
-    """Ask who it is."""
+    """Show the sign-in page."""
     if principal_of(request).user is not None:
         return redirect("/")
     return await _page(request, HTTPStatus.OK, None, request.query_params.get("next", ""))
 
 
 async def signed_in(request: Request, form: FormData) -> Response:
-    """Let somebody in who has the password."""
+    """Sign a user in, if the password is right."""
     context = context_of(request)
     users = context.access.users
-    name, wanted = text_of(form, "name")[:64], text_of(form, "next")
+    name, next_page = text_of(form, "name")[:64], text_of(form, "next")
     if users is None:
         return redirect("/")
     who = [f"name {name}"]
     if not context.access.secure and request.client is not None:
-        who.append(f"address {request.client.host}")  # a proxy's would be everybody's
+        who.append(f"address {request.client.host}")  # behind a proxy, all users have its address
     if _tries.refuses(*who):
         line = gettext_noop("Too many tries. Wait five minutes.")
-        return await _page(request, HTTPStatus.TOO_MANY_REQUESTS, line, wanted)
+        return await _page(request, HTTPStatus.TOO_MANY_REQUESTS, line, next_page)
     _tries.begin(*who)
     password = form.get("password")
     async with _one_at_a_time:
@@ -87,7 +87,7 @@ async def signed_in(request: Request, form: FormData) -> Response:
         user = await asyncio.to_thread(users.check, name, given)
     if user is None:
         line = gettext_noop("Name and password do not fit.")
-        return await _page(request, HTTPStatus.UNAUTHORIZED, line, wanted)
+        return await _page(request, HTTPStatus.UNAUTHORIZED, line, next_page)
     _tries.succeeded(*who)
     token, at = secrets.token_urlsafe(32), context.now()
     await context.state.add_session(
@@ -101,7 +101,7 @@ async def signed_in(request: Request, form: FormData) -> Response:
         )
     )
     await context.state.record(AuditEntry(urls.new_id(), at, user.name, "signed-in", ""))
-    answer = redirect(wanted if urls.is_local(wanted) else "/")
+    answer = redirect(next_page if urls.is_local(next_page) else "/")
     _set(
         answer, context.access.secure, cookie_name(context.access, "session"), token, _LASTS.seconds
     )
@@ -109,7 +109,7 @@ async def signed_in(request: Request, form: FormData) -> Response:
 
 
 async def sign_out(request: Request, form: FormData) -> Response:
-    """Forget a session."""
+    """End a session."""
     del form
     context = context_of(request)
     name = cookie_name(context.access, "session")
@@ -123,7 +123,7 @@ async def sign_out(request: Request, form: FormData) -> Response:
 
 
 async def prefer(request: Request, form: FormData) -> Response:
-    """Remember a language, a theme, or whether keys do something, in the browser alone."""
+    """Set a language, a theme, or shortcuts on or off, in cookies of this browser."""
     back = text_of(form, "back")
     answer = redirect(back if urls.is_local(back) else "/")
     secure = context_of(request).access.secure
@@ -136,9 +136,11 @@ async def prefer(request: Request, form: FormData) -> Response:
     return answer
 
 
-async def _page(request: Request, status: HTTPStatus, error: str | None, wanted: str) -> Response:
+async def _page(
+    request: Request, status: HTTPStatus, error: str | None, next_page: str
+) -> Response:
     return await render(
-        request, "sign_in.html", status=status, frame=False, error=error, wanted=wanted
+        request, "sign_in.html", status=status, frame=False, error=error, next_page=next_page
     )
 
 

@@ -1,4 +1,4 @@
-"""A store's settings that operators switch, after saying what that will do."""
+"""A store's settings that operators switch, after a page that shows the consequences."""
 
 import asyncio
 from dataclasses import dataclass
@@ -29,15 +29,15 @@ from order_import.console.rendering import (
 from order_import.operations.publish import store_message
 
 _COUNTED, _LOOKED = 1_000, 0.03
-"""How many skipped orders are counted, and for how many seconds."""
+"""How many skipped orders are counted at most, and for how many seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Switch:
     """A setting that is on or off.
 
-    `path` is where its page is below the store's, `skips` the code of orders that are skipped
-    while it is off. `action` is its name in the audit list, before `-on` and `-off`.
+    `path` is its page below the store's, and `skips` the reason for which orders are skipped while
+    it is off. `action` is its name in the audit log, without `-on` or `-off`.
     """
 
     field: str
@@ -67,19 +67,17 @@ _SWITCHES = (
 
 def _confirm(switch: Switch) -> Page:
     async def confirm(request: Request) -> Response:
-        """Say what turning the setting on or off will do, before it is done."""
+        """Show what turning the setting on or off will do, before it is done."""
         store_id = request.path_params["store_id"]
         context = context_of(request)
         store = (await context.reader.stores()).get(store_id)
         if store is None:
             return await error_page(request, HTTPStatus.NOT_FOUND, "There is no such store.")
-        skipped = OrderQuery(
-            store_id=store_id, state=ImportState.SKIPPED, reason=switch.skips.value
-        )
-        counts, found = await asyncio.gather(
+        query = OrderQuery(store_id=store_id, state=ImportState.SKIPPED, reason=switch.skips.value)
+        counts, skipped = await asyncio.gather(
             context.counts(),
             context.orders.search(
-                skipped,
+                query,
                 None,
                 at=context.now(),
                 forward=True,
@@ -88,13 +86,13 @@ def _confirm(switch: Switch) -> Page:
                 at_least=50,
             ),
         )
-        is_all = found.reached is None and len(found.rows) < _COUNTED
+        is_all = skipped.reached is None and len(skipped.rows) < _COUNTED
         return await render(
             request,
             switch.template,
             store_id=store_id,
             store=store,
-            skipped=len(found.rows),
+            skipped=len(skipped.rows),
             skips_more=not is_all,
             blocked=counts.get(store_id, {}).get(ImportState.BLOCKED, 0),
         )
@@ -116,14 +114,14 @@ def _switch(switch: Switch) -> Action:
         await context.publish([store_message(changed)])
         action = f"{switch.action}-on" if on else f"{switch.action}-off"
         await audit(request, action, store_id)
-        await _until_stored(request, changed)
+        await _wait_until_stored(request, changed)
         return redirect(urls.store(store_id), action)
 
     return publish
 
 
-async def _until_stored(request: Request, changed: Store) -> None:
-    """Wait a moment for the worker, so that the next page shows what was asked for."""
+async def _wait_until_stored(request: Request, changed: Store) -> None:
+    """Wait a moment for the worker, so that the next page shows the change."""
     context = context_of(request)
     for _ in range(10):
         await asyncio.sleep(0.15)

@@ -37,13 +37,13 @@ def remembered_port(file: Path) -> int:
 def remembered_ports(*memories: Path) -> list[int]:
     """Return a port for each file as `remembered_port` does, no two of them the same."""
     ports = []
-    with ExitStack() as held:
+    with ExitStack() as probes:
         for memory in memories:
             try:
                 probe = socket.create_server((HOST, int(memory.read_text())))
             except (OSError, ValueError, OverflowError):
                 probe = socket.create_server((HOST, 0))
-            ports.append(held.enter_context(probe).getsockname()[1])
+            ports.append(probes.enter_context(probe).getsockname()[1])
     for memory, port in zip(memories, ports, strict=True):
         memory.write_text(f"{port}\n")
     return ports
