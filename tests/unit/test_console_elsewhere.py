@@ -122,7 +122,7 @@ async def test_dry_runs_at_once_are_few_and_shut_no_page_out() -> None:
     begun, end = asyncio.Semaphore(0), asyncio.Event()
 
     class Slow(Quiet):
-        async def look(self, *_: object) -> None:
+        async def snapshot(self, *_: object) -> None:
             begun.release()
             await end.wait()
             raise BrokerUnavailable
