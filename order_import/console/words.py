@@ -61,7 +61,7 @@ ACTIONS: Mapping[str, str] = {
     "matched": "matched a seller SKU",
     "replay-started": "started a replay",
     "replay-canceled": "canceled a replay",
-    "redrove": "drove dead letters again",
+    "redrove": "redrove dead letters",
     "synced": "asked for the next sync",
     "exported": "exported orders",
 }

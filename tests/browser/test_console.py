@@ -221,7 +221,7 @@ def test_dead_letters_are_shown_masked_and_driven_again(site: Site, page: Page) 
     page.goto(f"{site.base}/dead-letters")
     page.locator("tbody tr", has_text="unknown-store").locator("a").first.click()
     expect(page.locator("pre")).to_contain_text("MarketplaceId")
-    page.get_by_role("button", name="Drive it again").click()
+    page.get_by_role("button", name="Redrive it").click()
     expect(page.locator(".flash")).to_contain_text("Redriven")
 
 

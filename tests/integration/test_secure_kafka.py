@@ -210,7 +210,7 @@ def wrong(broker: Broker) -> dict[str, tuple[str, dict[str, Any], str]]:
         "another authority": (
             "TLS",
             {"kafka_ssl_ca_file": broker.other_ca},
-            "of an authority that is not trusted",
+            "from an untrusted authority",
         ),
         "expired": ("EXPIRED", {}, "the broker's certificate has expired"),
         "no certificate of ours": (
