@@ -25,7 +25,7 @@ from tests.fakes.memory import MemoryStorage
 from tests.integration.kit import System
 from tests.integration.wire import item, key, order, product, store
 
-ROUNDS = int(os.environ.get("STOCK_ROUNDS", "60"))
+ROUNDS = int(os.environ.get("STOCK_ROUNDS", "40"))
 """How often units are fought for on a server; in memory, ten times as often."""
 SEED = 20_261_123
 HOT = {"HOT-1": 120, "HOT-2": 75, "HOT-3": 0}

@@ -33,7 +33,7 @@ from tests.model.messages import AnyMessage, Line, News, ProductGone, ProductTol
 from tests.model.reference_model import Model
 from tests.model.simulation import Simulation
 
-HISTORIES = int(os.environ.get("HISTORIES", "300"))
+HISTORIES = int(os.environ.get("HISTORIES", "200"))
 STORE = StoreTold("s1", 10, imports=True, fba_requires_stock=True, updated=1)
 ONE = (Line("i1", "a", 1),)
 # Hypothesis prefers plain choices and shrinks them; even ones reach further.

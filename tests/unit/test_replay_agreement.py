@@ -46,7 +46,7 @@ from tests.builders import (
 )
 from tests.unit.kit import World
 
-WORLDS = int(os.environ.get("REPLAY_WORLDS", "300"))
+WORLDS = int(os.environ.get("REPLAY_WORLDS", "200"))
 SEED = 20_261_124
 STORES = ("on", "off", "early", "lenient")
 SKUS = ("A", "B", "C", "D")
