@@ -99,9 +99,9 @@ async def _locks_taken(here: Installation) -> int:
     An earlier revision has one for each of two stages, through which an order goes in turn.
     """
     taken = [
-        int(one["taken"])
-        for locks in (here.database.locks, here.database.turns)
-        for one in await locks.find().to_list(None)
+        int(lock[field])
+        for locks, field in ((here.database.locks, "version"), (here.database.turns, "taken"))
+        for lock in await locks.find().to_list(None)
     ]
     return sum(taken) // max(1, len(taken))
 

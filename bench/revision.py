@@ -13,9 +13,9 @@ _PREPARE = """
 import asyncio
 from bench.installation import tell_facts
 from bench.workload import products, stores
-from order_import.bootstrap import connect_storage
+from order_import.clients import connect_storage
 from order_import.settings import Settings
-from order_import.operations.install import create_topics
+from order_import.topic_admin import create_topics
 
 async def main():
     settings = Settings()
