@@ -132,6 +132,7 @@ class BlockerCheckHandler(Handler[tuple[Incoming, Command | None]]):
                 answers.append(
                     unit_of_work.replay(record, unit_of_work.context_for(message), replay.replay_id)
                 )
+                await unit_of_work.order_decided()
         after = replay.advanced(answers, unit_of_work.at)
         unit_of_work.changes.answers.extend(
             RecordedAnswer(replay.replay_id, answer, unit_of_work.at) for answer in answers
@@ -157,6 +158,7 @@ async def _recheck(
         unit_of_work.recheck(
             unit_of_work.record(record.key) or record, unit_of_work.context_for(message)
         )
+        await unit_of_work.order_decided()
 
 
 def _continue(

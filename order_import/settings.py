@@ -77,7 +77,7 @@ class Settings(BaseSettings):
         "order_import"
     )
     """The database's name."""
-    mongo_driver: Driver = Driver.MOTOR
+    mongo_driver: Driver = Driver.PYMONGO
     """The MongoDB driver; see decision 0008 for why there are two."""
     mongo_tls: bool = False
     """Whether to connect to MongoDB over TLS."""

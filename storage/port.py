@@ -133,6 +133,14 @@ class Transaction(Snapshot, Protocol):
         """Return the dead letters with details of these orders that nobody has claimed yet."""
         ...
 
+    async def write_ahead(self, changes: ChangeSet) -> None:
+        """Begin to write some changes, and return while the database is still writing them.
+
+        What the transaction reads or writes next waits for it, and raises its errors: those of
+        `write`.
+        """
+        ...
+
     async def write(
         self, changes: ChangeSet, moves: Sequence[tuple[Checkpoint, Checkpoint]] = ()
     ) -> None:

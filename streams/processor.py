@@ -211,7 +211,6 @@ class TopicProcessor:
         """
         await self._outbox.publish(resumed=True)
         while batch := await self._next_batch():
-            self._on_room()
             try:
                 await self._decide(batch)
             except TransientStorageError:
@@ -273,11 +272,12 @@ class TopicProcessor:
 
         async def work(transaction: Transaction) -> None:
             nonlocal decided
-            unit_of_work = self._begin_unit_of_work(batch)
+            unit_of_work = self._begin_unit_of_work(batch, transaction)
             if parsed:
                 await self._handler.handle(parsed, unit_of_work, transaction)
+            self._on_room()  # The next batch is parsed while the database writes this one.
             moves = self._outbox.advance(_ends(batch, unit_of_work), unit_of_work.outgoing)
-            changes = unit_of_work.to_changes()
+            changes = unit_of_work.take_changes()
             changes.offset_resets.extend(resets)
             await transaction.write(changes, moves)
             decided = moves, unit_of_work.outgoing
@@ -311,7 +311,9 @@ class TopicProcessor:
         self._outbox.add(*decided)
         await self._outbox.publish()
 
-    def _begin_unit_of_work(self, batch: Sequence[ParsedMessage]) -> UnitOfWork:
+    def _begin_unit_of_work(
+        self, batch: Sequence[ParsedMessage], transaction: Transaction
+    ) -> UnitOfWork:
         """Return a unit of work with the dead letters of unreadable messages.
 
         It also knows which messages have an earlier part that was refused, because a message gets
@@ -322,7 +324,9 @@ class TopicProcessor:
             for source, checkpoint in self.checkpoints.items()
             if checkpoint.part_refused
         ]
-        unit_of_work = UnitOfWork(self._first.topic, self._now(), refused=refused)
+        unit_of_work = UnitOfWork(
+            self._first.topic, self._now(), refused=refused, write_ahead=transaction.write_ahead
+        )
         for item in batch:
             if item.message is not None and item.refusal is not None:
                 unit_of_work.dead_letter(item.message, item.refusal)

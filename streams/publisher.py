@@ -39,6 +39,8 @@ _BYTES_LEFT_OUT = (
 )
 _SEARCH_MARGIN = timedelta(seconds=30)
 """How much earlier than the first message's time the topics are searched: clocks differ."""
+_YIELD_AFTER = 16
+"""After how many messages other tasks may run."""
 _ORIGIN = tuple(f"__connect.errors.{part}" for part in ("topic", "partition", "offset"))
 
 
@@ -116,7 +118,9 @@ class Publisher:
     ) -> None:
         sent: list[tuple[str, asyncio.Future[Any]]] = []
         try:
-            for message in outgoing:
+            for number, message in enumerate(outgoing):
+                if number % _YIELD_AFTER == 0:
+                    await asyncio.sleep(0)  # The next batch's answers must not wait for all.
                 out = encode(_without_bytes(message) if mode is SendMode.WITHOUT_BYTES else message)
                 topic = self._prefix + out.topic
                 try:

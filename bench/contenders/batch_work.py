@@ -45,7 +45,7 @@ async def decide(
     async def work(transaction: Transaction) -> UnitOfWork:
         unit_of_work = UnitOfWork(topic, now())
         await handler.handle(read, unit_of_work, transaction)
-        await transaction.write(unit_of_work.to_changes())
+        await transaction.write(unit_of_work.take_changes())
         return unit_of_work
 
     unit_of_work = await storage.transact(work)

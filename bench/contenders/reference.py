@@ -115,7 +115,7 @@ class Loop(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is unty
                 for source, records in new.items()
                 for outbox in [tuple(unit_of_work.outgoing) if source is keeper else ()]
             ]
-            await transaction.write(unit_of_work.to_changes(), moves)
+            await transaction.write(unit_of_work.take_changes(), moves)
             return [after for _, after in moves]
 
         afters = await self._storage.transact(decide, keeper)

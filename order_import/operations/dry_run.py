@@ -116,7 +116,7 @@ async def _answers(
                 yield unit_of_work.replay(records[key], context, _DRY)
             else:
                 yield ReplayAnswer(key, ReplayResult.REFUSED, (ReplayReason(NOT_RECEIVED),))
-        facts.reserve(unit_of_work.stock.reserved)
+        facts.reserve(unit_of_work.stock.take_reserved())
         created += unit_of_work.created
 
 

@@ -167,9 +167,9 @@ class MongoStorage(MongoCheckpoints, Storage):
             transaction = self._transaction(session, exit_stack)
             try:
                 result = await work(transaction)
-                await _commit(session)
+                await _commit(await transaction.free_session())
             except BaseException:
-                transaction.failed()
+                await transaction.failed()
                 raise
             transaction.committed()
             return result

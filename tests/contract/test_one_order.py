@@ -99,7 +99,7 @@ class Worker:
             self.has_read.set()
             await self.may_write.wait()
             moves = [(before, before.moved(1, tuple(page.outgoing)))]
-            await transaction.write(page.to_changes(), moves)
+            await transaction.write(page.take_changes(), moves)
 
         while True:
             with contextlib.suppress(StorageBusy, DuplicateKey):  # as a processor: again at once

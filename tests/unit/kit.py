@@ -76,7 +76,7 @@ class World:
             moves = [
                 (before, before.moved(self._offsets[source.topic], tuple(unit_of_work.outgoing)))
             ]
-            await transaction.write(unit_of_work.to_changes(), moves)
+            await transaction.write(unit_of_work.take_changes(), moves)
             return unit_of_work.outgoing
 
         outgoing = await self.storage.transact(work)

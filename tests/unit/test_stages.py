@@ -563,7 +563,7 @@ async def test_messages_of_two_partitions_at_the_same_offset_are_refused_each() 
         await handler.handle(handler.parse(messages), unit_of_work, transaction)
 
     await MemoryStorage().transact(work)
-    dead_letters = unit_of_work.to_changes().dead_letters
+    dead_letters = unit_of_work.take_changes().dead_letters
     assert sorted((one.partition, one.offset, one.code) for one in dead_letters) == [
         (0, 7, DeadLetterCode.MALFORMED_JSON),
         (1, 7, DeadLetterCode.UNKNOWN_STORE),

@@ -125,13 +125,13 @@ async def _decide(storage: MemoryStorage, before: Checkpoint, message: Message) 
 
     async def work(transaction: Transaction) -> None:
         await handler.handle(handler.parse([message]), unit_of_work, transaction)
-        await transaction.write(unit_of_work.to_changes())
+        await transaction.write(unit_of_work.take_changes())
 
     await storage.transact(work)
     after = before.moved(message.offset + 1, tuple(unit_of_work.outgoing))
     for one in unit_of_work.outgoing:
         encode(one)
-    for operation in operations(unit_of_work.to_changes(), [(before, after)], "d", {}):
+    for operation in operations(unit_of_work.take_changes(), [(before, after)], "d", {}):
         for document in (getattr(operation, "_doc", None), getattr(operation, "_filter", None)):
             bson.encode(document or {})
     bson.encode({"outbox": [reference_to_document(one) for one in after.outbox]})
