@@ -58,7 +58,7 @@ WHOLE = {
     "console_sessions": "who is signed in; each one that signs in removes what has expired",
 }
 """Collections that may be read as a whole, and why."""
-BY_THE_STORAGE = {"committed", "failed"}
+BY_THE_STORAGE = {"committed", "failed", "free_session"}
 """What the storage itself calls of its transactions."""
 
 Names = dict[type, set[str]]
@@ -129,6 +129,7 @@ async def work(storage: Any, names: Names) -> None:
     async def first(transaction: Transaction) -> None:
         asked = Asked(transaction, names)
         await asked.lock()
+        await asked.write_ahead(ChangeSet())
         await asked.write(changes, [(checkpoint, checkpoint.moved(1, (an_event(),)))])
 
     await storage.transact(first, SOURCE)

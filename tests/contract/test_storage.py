@@ -724,9 +724,10 @@ TWICE: dict[str, dict[str, Any]] = {
 }
 
 
+@pytest.mark.parametrize("is_ahead", [False, True])
 @pytest.mark.parametrize("name", TWICE)
 async def test_what_is_there_already_is_named_and_all_of_its_transaction_is_lost(
-    storage: Tested, name: str
+    storage: Tested, name: str, *, is_ahead: bool
 ) -> None:
     await write(
         storage,
@@ -748,7 +749,10 @@ async def test_what_is_there_already_is_named_and_all_of_its_transaction_is_lost
     async def work(transaction: Transaction) -> None:
         await transaction.lock()
         await transaction.write(ChangeSet(), [(BEGINNING, BEGINNING.moved(5, ()))])
-        await transaction.write(ChangeSet(**more))
+        if is_ahead:
+            await transaction.write_ahead(ChangeSet(**more))
+        else:
+            await transaction.write(ChangeSet(**more))
 
     with pytest.raises(DuplicateKey, match=f"^{name}"):
         await storage.transact(work)
@@ -800,7 +804,7 @@ async def test_a_lost_position_stores_nothing_of_its_transaction(storage: Tested
 
     async def work(transaction: Transaction) -> None:
         await transaction.lock()
-        await transaction.write(ChangeSet(orders=[new(a_record())], events=[an_event()]))
+        await transaction.write_ahead(ChangeSet(orders=[new(a_record())], events=[an_event()]))
         await transaction.write(ChangeSet(), [(BEGINNING, BEGINNING.moved(5, ()))])
 
     with pytest.raises(Fenced):
@@ -808,11 +812,31 @@ async def test_a_lost_position_stores_nothing_of_its_transaction(storage: Tested
     assert await count(storage) == before
 
 
+async def test_what_is_written_ahead_is_read_and_changed_by_what_follows(storage: Tested) -> None:
+    """A session does one thing at a time: nothing may overtake the write."""
+    many = [new(a_record(order=an_order(amazon_order_id=f"1-{n}"))) for n in range(300)]
+    first = many[0].record
+
+    async def work(transaction: Transaction) -> None:
+        await transaction.lock()
+        await transaction.write_ahead(ChangeSet(orders=many))
+        assert await transaction.orders([first.key]) == {first.key: first}
+        for sequence in (5, 6):
+            changed = OrderWrite(replace(first, sequence=sequence), (), is_new=False, details=False)
+            await transaction.write_ahead(ChangeSet(orders=[changed]))
+
+    await storage.transact(work)
+    stored = await read(storage, lambda view: view.orders([one.record.key for one in many]))
+    assert len(stored) == len(many)
+    assert stored[first.key].sequence == 6
+
+
 async def test_work_that_fails_stores_nothing(storage: Tested) -> None:
     async def work(transaction: Transaction) -> None:
         await transaction.lock()
         await transaction.write(ChangeSet(orders=[new(a_record())], stores=[a_store()]))
         await transaction.write(ChangeSet(), [(BEGINNING, BEGINNING.moved(5, ()))])
+        await transaction.write_ahead(ChangeSet(events=[an_event()]))
         raise LookupError("of the work's own")
 
     with pytest.raises(LookupError):
