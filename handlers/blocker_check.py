@@ -139,7 +139,7 @@ class BlockerCheckHandler(Handler[tuple[Incoming, Command | None]]):
         )
         unit_of_work.changes.replays.append(after)
         if after.is_running:
-            unit_of_work.outgoing.append(step_command(after.replay_id, after.step))
+            unit_of_work.continue_with(step_command(after.replay_id, after.step))
 
 
 def step_command(replay_id: str, step: int) -> CommandMessage:
@@ -169,7 +169,7 @@ def _continue(
         return False
     last = checked[-1]
     after = OrderCursor.model_construct(purchase_date=last.order.purchase_date, key=last.key)
-    unit_of_work.outgoing.append(CommandMessage(key, command.model_copy(update={"after": after})))
+    unit_of_work.continue_with(CommandMessage(key, command.model_copy(update={"after": after})))
     return True
 
 

@@ -212,6 +212,10 @@ class UnitOfWork:
         for sku, units in counted:
             self.stock.reserve(sku, -units)
 
+    def continue_with(self, command: CommandMessage) -> None:
+        """Request the next step of a chain. It need not wait for the events of this one."""
+        self.outgoing.insert(0, command)
+
     def dead_letter(
         self, message: Incoming, refusal: Rejection, *, details_of: str | None = None
     ) -> None:

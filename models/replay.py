@@ -77,7 +77,7 @@ class ReplayAnswer:
 
 @dataclass(frozen=True, slots=True)
 class RecordedAnswer:
-    """An answer as it was given. The first answer of a replay for an order stands."""
+    """An answer as it was given. A replay gives each of its orders one answer."""
 
     replay_id: str
     answer: ReplayAnswer

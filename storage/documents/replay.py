@@ -61,9 +61,10 @@ def sync_id(scope: str) -> str:
 
 
 def answer_to_document(recorded: RecordedAnswer) -> Document:
-    """Return the fields of an answer without `_id`."""
+    """Return the document of an answer."""
     answer = recorded.answer
     return {
+        "_id": recorded.result_id,
         "replay_id": recorded.replay_id,
         "key": answer.key,
         "result": answer.result,

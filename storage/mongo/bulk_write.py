@@ -174,9 +174,7 @@ def _write_replays(batch: _Batch, changes: ChangeSet) -> None:
     for replay in changes.replays:
         batch.put("replays", replay.replay_id, replay_to_document(replay))
     for recorded in changes.answers:
-        # A step that runs twice finds its orders created already: keep the first answer.
-        answer = {"$setOnInsert": answer_to_document(recorded)}
-        batch.update("replay_results", recorded.result_id, answer, upsert=True)
+        batch.insert("replay_results", answer_to_document(recorded))
     for part in changes.replay_parts:
         batch.insert("replay_parts", replay_part_to_document(part))
     for scope, at in changes.synced.items():

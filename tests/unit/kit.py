@@ -83,8 +83,9 @@ class World:
         self.out += outgoing
         self._to_read += [one for one in outgoing if isinstance(one, CommandMessage)]
 
-    async def replay(self, *orders: str, replay_id: str = "r") -> list[Outgoing]:
+    async def replay(self, *orders: str, replay_id: str | None = None) -> list[Outgoing]:
         """Begin a replay of these `store/order`, and let it happen; give what was published."""
+        replay_id = replay_id or f"r-{len(self.storage.contents.kept_replays.replays)}"
         parts = [
             ReplayPart(replay_id, step, orders[start : start + blocker_check.STEP])
             for step, start in enumerate(range(0, len(orders), blocker_check.STEP))
