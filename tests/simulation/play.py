@@ -36,8 +36,7 @@ def one_at_a_time(
     async def play(world: World, workers: Workers) -> None:
         for one in told:
             world.tell(one)
-            if chance is not None:
-                await workers.trouble(chance)
+            await workers.trouble()
             await workers.settle()
 
     return _play(World(), weather, chance, play)
@@ -54,7 +53,7 @@ def all_at_once(
             world.tell(one)
             if chance.random() < 0.3:
                 await asyncio.sleep(chance.expovariate(1))
-            await workers.trouble(chance)
+            await workers.trouble()
         storm.calm = True
         await workers.settle()
 

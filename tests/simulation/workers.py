@@ -61,8 +61,11 @@ class Workers:
         for member, share in zip(self._members, shares, strict=True):
             member.begin(member.assign, share)
 
-    async def trouble(self, chance: Random) -> None:
-        """Now and then have them share anew, or one sleep while the others take its place."""
+    async def trouble(self) -> None:
+        """Have several share anew now and then, or one sleep while others take its place."""
+        chance = self._chance
+        if chance is None:
+            return
         if chance.random() < 0.1:
             self._usurp(chance)
             await self.rebalance()
