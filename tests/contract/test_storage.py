@@ -46,6 +46,7 @@ from models.replay import ReplayAnswer, ReplayPart, ReplayResult, ReplayState
 from storage.documents.order_record import history_entry_from_document
 from storage.mongo.bulk_write import HISTORY_LENGTH
 from storage.mongo.driver import Driver
+from storage.mongo.indexes import INDEXES
 from storage.mongo.storage import LAYOUT, MongoStorage, open_storage
 from storage.port import Storage, Transaction
 from tests.builders import (
@@ -1105,9 +1106,24 @@ async def test_a_due_sync_is_claimed_by_one_of_many(storage: Tested) -> None:
     assert claims.count(True) == 1
 
 
-async def test_preparing_twice_is_harmless(storage: Tested) -> None:
+async def test_preparing_again_changes_nothing_that_is_stored(storage: Tested) -> None:
     await storage.prepare()
+    before = a_record()
+    await write(storage, orders=[new(before, a_history_entry())], stores=[a_store()])
+    [taken] = await storage.claim([SOURCE])
+    kept = await count(storage), await indexes(storage)
     await storage.prepare()
+    assert (await count(storage), await indexes(storage)) == kept
+    assert await stored_order(storage) == before
+    assert await storage.checkpoint(SOURCE) == taken
+
+
+async def indexes(storage: Tested) -> dict[str, Any]:
+    """The indexes of each collection; in memory there are none."""
+    if isinstance(storage, MemoryStorage):
+        return {}
+    names = dict.fromkeys(index.collection for index in INDEXES)
+    return {name: await storage._database[name].index_information() for name in names}
 
 
 @pytest.mark.parametrize("driver", list(Driver))

@@ -132,7 +132,7 @@ def _check_stories(world: World, selected: list[str]) -> None:
 
 
 async def _a_world(chance: random.Random) -> World:
-    world = World()
+    world = World(judged=False)
     reserved = {sku: chance.randint(0, 3) for sku in SKUS}
     records = [_an_order(chance, number) for number in range(chance.randint(1, 14))]
     changes = ChangeSet(
