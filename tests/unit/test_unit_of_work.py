@@ -26,5 +26,5 @@ async def test_an_order_that_comes_again_after_it_was_written_ahead_is_added_to(
     assert world.transactions(TopicName.ORDERS) == 1, "a part was refused and decided again"
     assert world.order().received == 2
     history = world.storage.contents.histories[KEY]
-    assert [entry.what for entry in history] == ["created", "amended"]
+    assert [entry.what for entry in history] == ["created", "amended-up"]
     assert world.reserved() - before == 2 + len(others)
