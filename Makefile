@@ -119,12 +119,8 @@ format: $(INSTALLED) ## Format the code, and fix what Ruff can fix
 	@$(BIN)/ruff format .
 
 .PHONY: bench
-bench: $(BENCH_INSTALLED) ## Measure it against other ways to write it; writes docs/performance.md
+bench: $(BENCH_INSTALLED) ## Measure it against other designs, all parts or ARGS="contest latency"; writes docs/performance.md
 	@$(BENCH_VENV)/bin/python -m bench $(ARGS)
-
-.PHONY: bench-console
-bench-console: $(INSTALLED) ## Measure the console's pages at 1,000,000 orders (filled once, into .data/bench-console)
-	@$(BIN)/python -m bench.console
 
 ##@ Maintain
 
