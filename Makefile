@@ -129,8 +129,9 @@ docs: $(DOCS_INSTALLED) ## Build the documentation site into site/; open site/in
 	@NO_MKDOCS_2_WARNING=1 $(DOCS_VENV)/bin/mkdocs build --strict --quiet
 
 .PHONY: reference
-reference: $(INSTALLED) ## Write docs/reference from the code: settings, commands, contract
+reference: $(INSTALLED) ## Write docs/reference and docs/contract from the code
 	@$(BIN)/python -m order_import.devtools.reference
+	@$(BIN)/order-import contract --output docs/contract
 
 .PHONY: screenshots
 screenshots: $(INSTALLED) ## Retake the pictures of docs/how-to/console.md from the demo's orders; needs chromium

@@ -11,21 +11,13 @@ from rich.progress import Progress
 from bench.servers import screen
 from models import keys
 from models.amazon_order import AmazonOrder, AmazonStatus, Buyer, FulfillmentChannel, OrderItem
-from models.blockers import REMEDIES, Blocker, BlockerCode
+from models.blockers import Blocker
 from models.commerce_order import CommerceLine, CommerceOrder
 from models.messages import MessageRef
 from models.money import Money
 from models.order_record import HistoryEntry, OrderRecord
-from models.outcome import (
-    Blocked,
-    Created,
-    Outcome,
-    Skipped,
-    SkipReason,
-    Waiting,
-    WaitingReason,
-    Withdrawn,
-)
+from models.outcome import Blocked, Created, Outcome, Skipped, Waiting, Withdrawn
+from models.reasons import REMEDIES, BlockerCode, SkipReason, WaitingReason
 from models.reference_data import CommerceStatus, Product, Store
 from storage.documents.commerce_order import commerce_order_to_document
 from storage.documents.order_record import history_entry_to_document, order_to_document

@@ -13,19 +13,10 @@ import pytest
 
 from handlers import blocker_check
 from models import keys
-from models.blockers import BlockerCode
 from models.change_set import ChangeSet, OrderWrite
 from models.order_record import OrderRecord
-from models.outcome import (
-    Blocked,
-    Created,
-    Outcome,
-    Skipped,
-    SkipReason,
-    Waiting,
-    WaitingReason,
-    Withdrawn,
-)
+from models.outcome import Blocked, Created, Outcome, Skipped, Waiting, Withdrawn
+from models.reasons import BlockerCode, SkipReason, WaitingReason
 from models.replay import ReplayAnswer, Selection
 from order_import.operations import dry_run as plan
 from order_import.operations.dry_run import dry_run, select_keys
