@@ -5,6 +5,7 @@ import asyncio
 import time
 from collections.abc import Collection
 from dataclasses import fields
+from itertools import chain
 
 from bench.contenders.contender import CONTENDERS
 from bench.engine import build_engine
@@ -26,7 +27,7 @@ async def run(parts: Collection[str], options: Options, *, is_written: bool) -> 
             screen.print_exception(max_frames=5)
             failed.append(name)
             continue
-        for text in (*report.tables.values(), *report.bars):
+        for text in (*report.tables.values(), *chain(*report.rows.values()), *report.bars):
             screen.print(str(text), markup=False, highlight=False, soft_wrap=True)
         if is_written:
             write(report, on.engine)
