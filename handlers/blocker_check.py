@@ -17,13 +17,8 @@ from handlers.unit_of_work import UnitOfWork
 from models.commands import ALL_STORES, COMMAND, Command, OrderCursor, Recheck, ReplayStep, Sync
 from models.messages import CommandMessage, DeadLetterCode, Incoming, Rejection
 from models.order_record import OrderRecord
-from models.replay import (
-    NOT_RECEIVED,
-    RecordedAnswer,
-    ReplayAnswer,
-    ReplayReason,
-    ReplayResult,
-)
+from models.reasons import NOT_RECEIVED
+from models.replay import RecordedAnswer, ReplayAnswer, ReplayReason, ReplayResult
 from storage.port import Transaction
 
 STEP = 500

@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Protocol
 
 from models.amazon_order import AmazonStatus, FulfillmentChannel
-from models.blockers import REMEDIES, BlockerCode
 from models.checkpoint import OffsetReset
 from models.commerce_order import CommerceOrder
 from models.keys import order_key
@@ -15,6 +14,7 @@ from models.money import Money
 from models.order_query import Cursor, OrderQuery, OrderSort
 from models.order_record import HistoryEntry, OrderRecord
 from models.outcome import ImportState, MissingDetail
+from models.reasons import REMEDIES, BlockerCode
 from models.reference_data import CommerceStatus, Listing, StockedProduct, Store
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, NamedTuple
 import typer
 from rich.console import Console
 
-from models.labels import REASONS
+from models.reasons import REASONS
 from models.skus import visible_sku
 from order_import.bootstrap import connect_reader
 from order_import.cli.context import read_settings, run

@@ -9,9 +9,10 @@ from rich.table import Table
 from rich.text import Text
 
 from models.commerce_order import CommerceLine, CommerceOrder
-from models.labels import DECISIONS, FIELDS, MISSING_DETAILS, REASONS
+from models.labels import DECISIONS, FIELDS, MISSING_DETAILS
 from models.order_record import HistoryEntry
 from models.outcome import Blocked, ImportState, MissingDetail, Waiting
+from models.reasons import REASONS
 from models.reference_data import Store
 from models.skus import visible_sku
 from order_import.bootstrap import connect_reader

@@ -9,7 +9,8 @@ import typer
 
 from models.base import to_utc
 from models.order_query import OrderQuery
-from models.outcome import DETAILS_OVERDUE, REASON_CODES, ImportState
+from models.outcome import DETAILS_OVERDUE, ImportState
+from models.reasons import REASON_CODES
 from order_import.bootstrap import connect_reader
 from order_import.cli.context import read_settings, run
 from order_import.cli.output import (

@@ -11,10 +11,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from models.blockers import REMEDIES, BlockerCode
-from models.labels import REASONS
 from models.money import Money
 from models.outcome import ImportState
+from models.reasons import REASONS, REMEDIES, BlockerCode
 from models.reference_data import Store
 
 STATE_STYLES: Mapping[ImportState, str] = {

@@ -10,7 +10,7 @@ from typing import Annotated, NamedTuple
 
 import typer
 
-from models.outcome import REASON_CODES
+from models.reasons import REASON_CODES
 from models.replay import Replay, ReplayResult, ReplayState, Selection
 from order_import.bootstrap import connect_storage
 from order_import.cli.context import REFUSED, CommandRefused, read_settings, run

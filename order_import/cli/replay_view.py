@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from models.labels import REASONS
+from models.reasons import REASONS
 from models.replay import Replay, ReplayAnswer, ReplayReason, ReplayResult
 from order_import.cli.output import amount, cell, in_words, new_table, stderr
 from order_import.operations.replay import Ran, Summary

@@ -13,7 +13,8 @@ from urllib.parse import urlencode
 
 from models.amazon_order import AmazonStatus, FulfillmentChannel
 from models.order_query import Cursor, OrderQuery, OrderSort
-from models.outcome import REASON_CODES, ImportState
+from models.outcome import ImportState
+from models.reasons import REASON_CODES
 from order_import.console.language import gettext_noop
 
 _EPOCH = datetime.fromtimestamp(0, UTC)

@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 
-from models import labels
+from models import labels, reasons
 from models.amazon_order import AmazonStatus
 from models.outcome import ImportState
 from models.reference_data import CommerceStatus
 
-REASONS = labels.REASONS
+REASONS = reasons.REASONS
 
 MISSING_DETAILS: Mapping[str, str] = dict(labels.MISSING_DETAILS.items())
 

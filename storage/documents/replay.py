@@ -3,8 +3,8 @@
 from dataclasses import asdict
 from datetime import UTC, datetime
 
-from models.blockers import BlockerCode
-from models.outcome import ImportState, SkipReason, states_with
+from models.outcome import ImportState, states_with
+from models.reasons import BlockerCode, SkipReason
 from models.replay import (
     RecordedAnswer,
     Replay,

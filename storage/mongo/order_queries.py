@@ -10,10 +10,10 @@ from typing import NamedTuple
 from bson.decimal128 import Decimal128
 from pymongo.errors import ExecutionTimeout
 
-from models.blockers import BlockerCode
 from models.keys import depends_on_product
 from models.order_query import Cursor, OrderQuery, OrderSort
 from models.outcome import ImportState
+from models.reasons import BlockerCode
 from storage.documents.order_record import FIELDS, line_from_document
 from storage.documents.values import Document
 from storage.mongo.driver import Database

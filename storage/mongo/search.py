@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 from bson.decimal128 import Decimal128
 
-from models.blockers import BlockerCode
 from models.order_query import Cursor, OrderQuery
+from models.reasons import BlockerCode
 from storage.documents.values import Document
 from storage.mongo.order_queries import (
     BEGINNING,

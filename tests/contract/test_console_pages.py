@@ -12,10 +12,9 @@ import pytest_asyncio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.blockers import BlockerCode
 from models.change_set import ChangeSet, OrderWrite
 from models.messages import TopicPartition
-from models.outcome import REASON_CODES
+from models.reasons import REASON_CODES, BlockerCode
 from order_import.bootstrap import connect_storage
 from order_import.console.access import Access
 from order_import.console.app import build_app

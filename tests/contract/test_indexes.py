@@ -12,14 +12,14 @@ import pytest
 import pytest_asyncio
 
 from models.amazon_order import AmazonStatus, FulfillmentChannel
-from models.blockers import BlockerCode
 from models.change_set import ChangeSet, OrderWrite
 from models.checkpoint import OffsetReset
 from models.commands import OrderCursor
 from models.dead_letters import DeadLetterFilter, Redrive
 from models.messages import DeadLetterCode, TopicPartition
 from models.order_query import Cursor, OrderQuery, OrderSort
-from models.outcome import Created, ImportState, SkipReason, WaitingReason
+from models.outcome import Created, ImportState
+from models.reasons import BlockerCode, SkipReason, WaitingReason
 from models.reference_data import CommerceStatus
 from models.replay import RecordedAnswer, ReplayAnswer, ReplayResult, Selection
 from storage.mongo import order_queries

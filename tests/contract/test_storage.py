@@ -23,7 +23,6 @@ from models.amazon_order import (
     Package,
 )
 from models.base import to_utc
-from models.blockers import BlockerCode
 from models.change_set import ChangeSet, OrderWrite
 from models.checkpoint import Checkpoint, OffsetReset, Outgoing
 from models.commands import ALL_STORES, OrderCursor, Recheck, ReplayStep, Sync
@@ -31,16 +30,8 @@ from models.commerce_order import CommerceLine, CommerceOrder, Reservation
 from models.errors import DuplicateKey, Fenced, StorageBroken, TransactionTooLarge
 from models.messages import CommandMessage, TopicPartition
 from models.order_record import HistoryEntry, OrderRecord
-from models.outcome import (
-    Created,
-    MissingDetail,
-    Outcome,
-    Skipped,
-    SkipReason,
-    Waiting,
-    WaitingReason,
-    Withdrawn,
-)
+from models.outcome import Created, MissingDetail, Outcome, Skipped, Waiting, Withdrawn
+from models.reasons import BlockerCode, SkipReason, WaitingReason
 from models.reference_data import Catalog, CommerceStatus, OrderNumberSource, StockedProduct
 from models.replay import ReplayAnswer, ReplayPart, ReplayResult, ReplayState
 from storage.documents.order_record import history_entry_from_document

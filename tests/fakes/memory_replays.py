@@ -4,11 +4,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from models.blockers import BlockerCode
 from models.change_set import ChangeSet
 from models.errors import DuplicateKey
 from models.order_record import OrderRecord
-from models.outcome import Blocked, Skipped, SkipReason, Waiting, Withdrawn
+from models.outcome import Blocked, Skipped, Waiting, Withdrawn
+from models.reasons import BlockerCode, SkipReason
 from models.replay import RecordedAnswer, Replay, ReplayState, Selection
 from storage.documents.replay import LONG_AGO
 

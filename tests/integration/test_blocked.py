@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from models.blockers import REMEDIES, Blocker, BlockerCode
+from models.blockers import Blocker
 from models.change_set import ChangeSet, OrderWrite
 from models.money import Money
 from models.order_record import OrderRecord
-from models.outcome import Blocked, Skipped, SkipReason
+from models.outcome import Blocked, Skipped
+from models.reasons import REMEDIES, BlockerCode, SkipReason
 from models.topics import TopicName
 from order_import.devtools.embedded import EmbeddedServers
 from order_import.devtools.embedded.mongo import MongoEngine

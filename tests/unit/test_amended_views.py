@@ -77,7 +77,7 @@ def test_explain_tells_what_was_amended_and_what_the_order_is_now(
         "It has 1 of SKU-1 (the buyer requests cancellation); total 10.00 USD; address known; ",
         "reserves 1 of",
         "more units than before",
-        "the buyer asks to cancel",
+        "buyer requested cancellation",
         "Found cheaper",
         "total 40.00 → 10.00",
         "line item-1: quantity 3 → 1",
@@ -137,7 +137,7 @@ class OneOrder:
         (
             "en",
             (
-                "the buyer asks to cancel",
+                "buyer requested cancellation",
                 "asks to cancel: <bdi>Found cheaper</bdi>",
                 "warning: more units than before, not all reserved",
                 "line item-1: quantity 3 → 1",

@@ -7,9 +7,9 @@ from decimal import Decimal
 
 import pytest
 
-from models.blockers import REMEDIES, BlockerCode
 from models.money import Money
 from models.outcome import ImportState
+from models.reasons import REMEDIES, BlockerCode
 from models.reference_data import Store
 from order_import.__main__ import main
 from order_import.operations.health import system_message_of

@@ -16,21 +16,14 @@ from models.amazon_order import (
     FulfillmentChannel,
     OrderItem,
 )
-from models.blockers import REMEDIES, Blocker, BlockerCode
+from models.blockers import Blocker
 from models.checkpoint import OffsetReset
-from models.labels import MISSING_DETAILS, REASONS
+from models.labels import MISSING_DETAILS
 from models.messages import MessageRef, TopicPartition
 from models.money import Money
 from models.order_record import HistoryEntry, OrderRecord
-from models.outcome import (
-    DETAILS_OVERDUE,
-    Blocked,
-    ImportState,
-    MissingDetail,
-    SkipReason,
-    Waiting,
-    WaitingReason,
-)
+from models.outcome import DETAILS_OVERDUE, Blocked, ImportState, MissingDetail, Waiting
+from models.reasons import REASONS, REMEDIES, BlockerCode, SkipReason, WaitingReason
 from models.reference_data import CommerceStatus, Store
 from order_import.__main__ import main
 from order_import.cli.output import stdout
@@ -158,7 +151,7 @@ def test_rule_5_an_order_that_waits_says_for_what_in_the_list_and_in_explain(
     ]
     history = reader.histories["de/304-2"]
     reader.histories["de/304-2"] = replace(history, record=replace(history.record, outcome=outcome))
-    words = "its lines (lines), prices told after Pending (prices-after-pending)"
+    words = "its lines (lines), prices sent after Pending (prices-after-pending)"
     for command, said in ((("orders",), ": lines, prices-after-p"), (("explain", "304-2"), words)):
         assert leave(*command) == 0
         assert said in capsys.readouterr().out

@@ -7,8 +7,8 @@ from typing import Any
 
 import httpx
 
-from models.blockers import BlockerCode
 from models.order_query import OrderQuery
+from models.reasons import BlockerCode
 from models.reference_data import Listing, Product, StockedProduct, Store
 from models.topics import TopicName
 from order_import.operations.publish import Message

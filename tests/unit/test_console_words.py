@@ -14,9 +14,8 @@ from babel.messages.pofile import read_po
 
 from models import labels
 from models.amazon_order import AmazonStatus
-from models.blockers import REMEDIES, BlockerCode
 from models.money import Money
-from models.outcome import SkipReason, WaitingReason
+from models.reasons import REMEDIES, BlockerCode, SkipReason, WaitingReason
 from order_import.console import urls, words
 from order_import.console.error_pages import NOT_SO, PROBLEMS, UNEXPECTED, UNKNOWN_PAGE
 from order_import.console.formatting import Formatter

@@ -53,7 +53,7 @@ def resolved(document: Any, reference: str) -> Any:
 
 
 def test_the_committed_files_are_the_generated_ones() -> None:
-    """When this fails: order-import contract --output docs/contract."""
+    """When this fails: make reference."""
     assert committed() == dict(contract_files())
 
 

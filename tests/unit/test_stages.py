@@ -13,7 +13,8 @@ from handlers.blocker_check import STEP
 from handlers.unit_of_work import UnitOfWork
 from models.events import Event
 from models.messages import CommandMessage, DeadLetterCode, TopicPartition
-from models.outcome import Blocked, Created, Waiting, WaitingReason
+from models.outcome import Blocked, Created, Waiting
+from models.reasons import WaitingReason
 from models.reference_data import CommerceStatus
 from models.topics import TopicName
 from storage.port import Transaction

@@ -1,8 +1,8 @@
 """The unit of work: what is written ahead is written once."""
 
+from handlers import unit_of_work
 from models.topics import TopicName
 from tests.builders import KEY, a_document, a_product, a_store
-from tests.simulation.process import unit_of_work
 from tests.unit.kit import World
 
 OTHERS = [f"902-1111111-000000{n}" for n in range(2, 2 + 2 * unit_of_work.UNWRITTEN)]

@@ -13,9 +13,9 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from models import keys
-from models.blockers import REMEDIES, BlockerCode
 from models.order_query import OrderQuery
 from models.outcome import ImportState
+from models.reasons import REMEDIES, BlockerCode
 from models.reference_data import Listing
 from models.replay import Selection
 from order_import.console import urls

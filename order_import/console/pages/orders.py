@@ -12,7 +12,8 @@ from starlette.routing import BaseRoute
 
 from models.amazon_order import AmazonStatus, FulfillmentChannel
 from models.order_query import Cursor, OrderQuery, OrderSort
-from models.outcome import REASON_CODES, ImportState
+from models.outcome import ImportState
+from models.reasons import REASON_CODES
 from order_import.console import urls
 from order_import.console.auth import principal_of
 from order_import.console.context import ConsoleContext

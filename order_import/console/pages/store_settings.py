@@ -11,7 +11,8 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from models.order_query import OrderQuery
-from models.outcome import ImportState, SkipReason
+from models.outcome import ImportState
+from models.reasons import SkipReason
 from models.reference_data import Store
 from order_import.console import urls
 from order_import.console.rendering import (
