@@ -88,21 +88,21 @@ def read_v0_charges(item: Object) -> tuple[Charge, ...] | None:
     """
     if _V0_NAMES.isdisjoint(item):
         return () if has_amount(item.get("ItemPrice")) else None
-    told = _V0Charges.model_validate(item)
+    fields = _V0Charges.model_validate(item)
     charges = sum_charges(
         charge
         for kind, amount, tax in (
-            (ChargeKind.SHIPPING, told.shipping, told.shipping_tax),
-            (ChargeKind.GIFT_WRAP, told.gift_wrap, told.gift_wrap_tax),
-            (ChargeKind.COD, told.cod, None),
-            (ChargeKind.DISCOUNT, told.promotion, told.promotion_tax),
-            (ChargeKind.DISCOUNT, told.shipping_discount, told.shipping_discount_tax),
-            (ChargeKind.DISCOUNT, told.cod_discount, None),
+            (ChargeKind.SHIPPING, fields.shipping, fields.shipping_tax),
+            (ChargeKind.GIFT_WRAP, fields.gift_wrap, fields.gift_wrap_tax),
+            (ChargeKind.COD, fields.cod, None),
+            (ChargeKind.DISCOUNT, fields.promotion, fields.promotion_tax),
+            (ChargeKind.DISCOUNT, fields.shipping_discount, fields.shipping_discount_tax),
+            (ChargeKind.DISCOUNT, fields.cod_discount, None),
         )
         if (charge := _charge(kind, amount, tax)) is not None
     )
-    is_told = charges or has_amount(item.get("ItemPrice")) or any(vars(told).values())
-    return charges if is_told else None
+    is_known = charges or has_amount(item.get("ItemPrice")) or any(vars(fields).values())
+    return charges if is_known else None
 
 
 _V0_MODELS: Final = {"MarketplaceFacilitator": "MARKETPLACE_FACILITATOR"}
@@ -110,7 +110,7 @@ _V0_TAX: Final = frozenset({"TaxCollection", "IossNumber", "DeemedResellerCatego
 
 
 def read_v0_tax_collection(item: Object) -> TaxCollection | None:
-    """Return who collects the tax of an item of v0; None if that is not told."""
+    """Return who collects the tax of an item of v0; None if that is not proceeds."""
     if _V0_TAX.isdisjoint(item):
         return None
     model = _text(item, "TaxCollection", "Model")
@@ -176,17 +176,17 @@ def read_2026_charges(item: Object, subtotals: Object) -> Proceeds | None:
         if part.get("type") == _TAX
     )
     taxes = dict(_amounts(_parts(next(details, None)), "subtype", "value"))
-    told = _validate(subtotals, taxes)
-    tax = told.subtotals.get(_TAX)
-    charges = tuple(_charges_2026(told, {} if tax is None else told.taxes))
+    proceeds = _validate(subtotals, taxes)
+    tax = proceeds.subtotals.get(_TAX)
+    charges = tuple(_charges_2026(proceeds, {} if tax is None else proceeds.taxes))
     if tax is None:
         return Proceeds(sum_charges(charges), None)
-    others = (one.tax.amount.copy_negate() for one in charges if one.tax is not None)
+    others = (charge.tax.amount.copy_negate() for charge in charges if charge.tax is not None)
     on_price = exact_sum([tax.amount, *others])
     if not is_storable(on_price) or any(
-        one.tax is not None and one.tax.currency != tax.currency for one in charges
+        charge.tax is not None and charge.tax.currency != tax.currency for charge in charges
     ):
-        return Proceeds(sum_charges(_charges_2026(told, {})), tax)
+        return Proceeds(sum_charges(_charges_2026(proceeds, {})), tax)
     return Proceeds(sum_charges(charges), tax.model_copy(update={"amount": on_price}))
 
 
@@ -199,12 +199,12 @@ def read_2026_order_charges(order: Object) -> tuple[Charge, ...]:
     subtotals = find_subtotals(order.get("proceeds"))
     if subtotals.keys() <= _OF_ITEMS:
         return ()
-    told = _validate({name: subtotals[name] for name in subtotals.keys() - _OF_ITEMS}, {})
-    return sum_charges(_charges_2026(told, {}))
+    proceeds = _validate({name: subtotals[name] for name in subtotals.keys() - _OF_ITEMS}, {})
+    return sum_charges(_charges_2026(proceeds, {}))
 
 
 def read_2026_tax_collection(item: Object) -> TaxCollection | None:
-    """Return who collects the tax of an item of 2026-01-01; None if that is not told."""
+    """Return who collects the tax of an item of 2026-01-01; None if that is not proceeds."""
     tax, ioss_number = item.get("tax"), None
     if "fulfillment" in item:
         ioss_number = _text(item, "fulfillment", "shipping", "internationalShipping", "iossNumber")
@@ -228,8 +228,8 @@ def _charge(kind: ChargeKind, amount: Money | None, tax: Money | None) -> Charge
     return Charge.model_construct(kind=kind, amount=amount, tax=tax)
 
 
-def _charges_2026(told: _Proceeds, taxes: Mapping[str, Money | None]) -> Iterator[Charge]:
-    for name, amount in told.subtotals.items():
+def _charges_2026(proceeds: _Proceeds, taxes: Mapping[str, Money | None]) -> Iterator[Charge]:
+    for name, amount in proceeds.subtotals.items():
         if name not in {_ITEM, _TAX} and amount is not None:
             charge = _charge(_KINDS.get(name, ChargeKind.OTHER), amount, taxes.get(name))
             if charge is not None:

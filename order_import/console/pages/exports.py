@@ -116,7 +116,7 @@ def _details(order: AmazonOrder | None) -> list[object]:
     taxes = (priced.tax for priced in (*items, *charges))
     amounts = [
         (item.price for item in items),
-        *((one.amount for one in charges if one.kind is kind) for kind in ChargeKind),
+        *((charge.amount for charge in charges if charge.kind is kind) for kind in ChargeKind),
         taxes,
     ]
     sums = [_sum(parts, order.total.currency) for parts in amounts]
@@ -125,8 +125,8 @@ def _details(order: AmazonOrder | None) -> list[object]:
 
 def _sum(amounts: Iterable[Money | None], currency: str) -> Decimal | None:
     """Return the sum of the amounts in a currency; None if there are none."""
-    known = [money.amount for money in amounts if money is not None and money.currency == currency]
-    return exact_sum(known) if known else None
+    addends = [money.amount for money in amounts if money and money.currency == currency]
+    return exact_sum(addends) if addends else None
 
 
 def _csv_line(values: list[object]) -> str:
