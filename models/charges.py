@@ -36,7 +36,7 @@ class Charge(Value):
     tax: Money | None = None
 
 
-MAX_CHARGES = 20
+MAX_CHARGES = 10
 """The most charges of a line, and of an order besides those of its lines."""
 
 CODE_LENGTH = 64

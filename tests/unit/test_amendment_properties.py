@@ -233,12 +233,7 @@ def test_what_the_events_tell_adds_up_to_the_order(
             known = told_by(event)
             continue
         for change in event["changes"]:
-            at = change["field"], change["order_item_id"]
-            if at[0].startswith("charges"):
-                money_at = change["from"] or change["to"]
-                at = f"{at[0]} {money_at['currency']}", at[1]
-            if at[0] == "programs":
-                at = change["to"], None
+            at = place_of(change)
             if at[0] not in {"address", "currency"}:
                 assert change["from"] == known.get(at, 0 if at[0] == "quantity" else None)
             assert change["from"] != change["to"]
@@ -247,6 +242,14 @@ def test_what_the_events_tell_adds_up_to_the_order(
     for at, value in told_by(body).items():
         if at[0] != "buyer_requested_cancel":
             assert value == known.get(at), at
+
+
+def place_of(change: dict[str, Any]) -> tuple[str, str | None]:
+    """Where a change belongs in what is told: charges by currency, programs each by itself."""
+    field, item = change["field"], change["order_item_id"]
+    if field.startswith("charges"):
+        return f"{field} {(change['from'] or change['to'])['currency']}", item
+    return (change["to"] if field == "programs" else field), item
 
 
 def add_up(

@@ -162,7 +162,10 @@ def test_nothing_is_unexplained_if_amazon_tells_everything(
 ) -> None:
     total = price + shipping - off + (0 if inside else tax + on_it)
     fields = {
-        **{"ItemPrice": price, "ItemTax": tax, "ShippingPrice": shipping, "ShippingTax": on_it},
+        "ItemPrice": price,
+        "ItemTax": tax,
+        "ShippingPrice": shipping,
+        "ShippingTax": on_it,
         "PromotionDiscount": off,
     }
     body = {

@@ -113,10 +113,10 @@ def _details(order: AmazonOrder | None) -> list[object]:
     items = [item for item in order.items if item.quantity]
     charges = [charge for charge, _ in order.all_charges]
     prices_include_tax, unexplained = order.balance
-    taxes = (priced.tax for priced in (*items, *charges))
+    taxes = [priced.tax for priced in (*items, *charges)]
     amounts = [
-        (item.price for item in items),
-        *((charge.amount for charge in charges if charge.kind is kind) for kind in ChargeKind),
+        [item.price for item in items],
+        *([charge.amount for charge in charges if charge.kind is kind] for kind in ChargeKind),
         taxes,
     ]
     sums = [_sum(parts, order.total.currency) for parts in amounts]
