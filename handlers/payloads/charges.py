@@ -89,7 +89,10 @@ def read_v0_charges(item: Object) -> tuple[Charge, ...] | None:
     if _V0_NAMES.isdisjoint(item):
         return () if has_amount(item.get("ItemPrice")) else None
     fields = _V0Charges.model_validate(item)
-    charges = sum_charges(
+    amounts = [money for money in vars(fields).values() if money is not None]
+    if not any(money.amount for money in amounts):
+        return () if amounts or has_amount(item.get("ItemPrice")) else None
+    return sum_charges(
         charge
         for kind, amount, tax in (
             (ChargeKind.SHIPPING, fields.shipping, fields.shipping_tax),
@@ -101,8 +104,6 @@ def read_v0_charges(item: Object) -> tuple[Charge, ...] | None:
         )
         if (charge := _charge(kind, amount, tax)) is not None
     )
-    is_known = charges or has_amount(item.get("ItemPrice")) or any(vars(fields).values())
-    return charges if is_known else None
 
 
 _V0_MODELS: Final = {"MarketplaceFacilitator": "MARKETPLACE_FACILITATOR"}
@@ -170,24 +171,25 @@ def read_2026_charges(item: Object, subtotals: Object) -> Proceeds | None:
     """
     if subtotals.keys() <= {_ITEM, _TAX}:
         return None
-    details = (
-        part.get("detailedBreakdowns")
-        for part in _breakdowns(item.get("proceeds"))
-        if part.get("type") == _TAX
-    )
-    taxes = dict(_amounts(_parts(next(details, None)), "subtype", "value"))
-    proceeds = _validate(subtotals, taxes)
+    others = {name: subtotals[name] for name in subtotals if name != _ITEM}
+    proceeds = _validate(others, _find_taxes(item["proceeds"]))
     tax = proceeds.subtotals.get(_TAX)
     charges = tuple(_charges_2026(proceeds, {} if tax is None else proceeds.taxes))
-    if tax is None:
-        return Proceeds(sum_charges(charges), None)
-    others = (charge.tax.amount.copy_negate() for charge in charges if charge.tax is not None)
-    on_price = exact_sum([tax.amount, *others])
-    if not is_storable(on_price) or any(
-        charge.tax is not None and charge.tax.currency != tax.currency for charge in charges
-    ):
+    taxes = [charge.tax for charge in charges if charge.tax is not None]
+    if tax is None or not taxes:
+        return Proceeds(sum_charges(charges), tax)
+    on_price = exact_sum([tax.amount, *(part.amount.copy_negate() for part in taxes)])
+    if not is_storable(on_price) or any(part.currency != tax.currency for part in taxes):
         return Proceeds(sum_charges(_charges_2026(proceeds, {})), tax)
     return Proceeds(sum_charges(charges), tax.model_copy(update={"amount": on_price}))
+
+
+def _find_taxes(proceeds: Object) -> Object:
+    """Return the parts of the tax by the type that is taxed, not yet validated."""
+    for part in _breakdowns(proceeds):
+        if part.get("type") == _TAX and "detailedBreakdowns" in part:
+            return dict(_amounts(_parts(part["detailedBreakdowns"]), "subtype", "value"))
+    return {}
 
 
 def read_2026_order_charges(order: Object) -> tuple[Charge, ...]:
@@ -196,18 +198,21 @@ def read_2026_order_charges(order: Object) -> tuple[Charge, ...]:
     Raises:
         ValidationError: An amount does not match the schema; its path begins in the order.
     """
-    subtotals = find_subtotals(order.get("proceeds"))
+    proceeds = order.get("proceeds")
+    if not isinstance(proceeds, dict) or "breakdowns" not in proceeds:
+        return ()
+    subtotals = find_subtotals(proceeds)
     if subtotals.keys() <= _OF_ITEMS:
         return ()
-    proceeds = _validate({name: subtotals[name] for name in subtotals.keys() - _OF_ITEMS}, {})
-    return sum_charges(_charges_2026(proceeds, {}))
+    others = {name: subtotals[name] for name in subtotals if name not in _OF_ITEMS}
+    return sum_charges(_charges_2026(_validate(others, {}), {}))
 
 
 def read_2026_tax_collection(item: Object) -> TaxCollection | None:
     """Return who collects the tax of an item of 2026-01-01; None if that is not proceeds."""
-    tax, ioss_number = item.get("tax"), None
-    if "fulfillment" in item:
-        ioss_number = _text(item, "fulfillment", "shipping", "internationalShipping", "iossNumber")
+    tax, fulfillment, ioss_number = item.get("tax"), item.get("fulfillment"), None
+    if isinstance(fulfillment, dict) and "shipping" in fulfillment:
+        ioss_number = _text(fulfillment, "shipping", "internationalShipping", "iossNumber")
     if tax is None and ioss_number is None:
         return None
     return _tax_collection(

@@ -85,8 +85,11 @@ charged_bodies = st.builds(
 )
 
 
-def news_of(**sizes: int) -> st.SearchStrategy[list[AmazonOrder]]:
-    return st.one_of(st.lists(bodies, **sizes), st.lists(charged_bodies, **sizes))
+def news_of(*, max_size: int, min_size: int = 0) -> st.SearchStrategy[list[AmazonOrder]]:
+    some, charged = (
+        st.lists(one, min_size=min_size, max_size=max_size) for one in (bodies, charged_bodies)
+    )
+    return st.one_of(some, charged)
 
 
 AT_CREATION = an_order(

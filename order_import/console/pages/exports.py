@@ -107,17 +107,20 @@ def _values(row: OrderRow, shown: formatting.Formatter) -> list[object]:
 def _details(order: AmazonOrder | None) -> list[object]:
     if order is None:
         return [None] * 12
-    of_order = [order.shipping_service, list(order.programs), order.purchase_order_number]
+    of_order: list[object] = [
+        order.shipping_service,
+        list(order.programs),
+        order.purchase_order_number,
+    ]
     if order.total is None:
         return of_order + [None] * 9
     items = [item for item in order.items if item.quantity]
     charges = [charge for charge, _ in order.all_charges]
     prices_include_tax, unexplained = order.balance
-    taxes = [priced.tax for priced in (*items, *charges)]
-    amounts = [
+    amounts: list[list[Money | None]] = [
         [item.price for item in items],
         *([charge.amount for charge in charges if charge.kind is kind] for kind in ChargeKind),
-        taxes,
+        [*(item.tax for item in items), *(charge.tax for charge in charges)],
     ]
     sums = [_sum(parts, order.total.currency) for parts in amounts]
     return [*of_order, *sums, prices_include_tax, unexplained]
