@@ -39,7 +39,7 @@ class Charge(Value):
 MAX_CHARGES = 10
 """The most charges of a line, and of an order besides those of its lines."""
 
-CODE_LENGTH = 64
+CODE_LENGTH = 40
 _Code = Annotated[str, AfterValidator(lambda text: text[:CODE_LENGTH])]
 
 
@@ -71,10 +71,10 @@ def is_storable(amount: Decimal) -> bool:
     return len(amount.as_tuple().digits) <= DIGITS
 
 
-def sum_charges(charges: Iterable[Charge]) -> tuple[Charge, ...]:
+def sum_charges(charges: Iterable[Charge], *, stored: bool = True) -> tuple[Charge, ...]:
     """Return charges with one for each kind and currency, and without those of nothing.
 
-    Charges stay apart if their sum has too many digits.
+    Charges that are to be stored stay apart if their sum has too many digits.
     """
     sums: dict[tuple[ChargeKind, str, str | None], Charge] = {}
     apart: list[Charge] = []
@@ -86,19 +86,22 @@ def sum_charges(charges: Iterable[Charge]) -> tuple[Charge, ...]:
         tax_currency = None if charge.tax is None else charge.tax.currency
         key = charge.kind, currency, None if tax_currency == currency else tax_currency
         summed = _add(sums[key], charge) if key in sums else charge
-        if summed is None:
+        if stored and not _is_storable_charge(summed):
             apart.append(charge)
         else:
             sums[key] = summed
     return (*sums.values(), *apart)
 
 
-def _add(charge: Charge, other: Charge) -> Charge | None:
+def _is_storable_charge(charge: Charge) -> bool:
+    tax = charge.tax
+    return is_storable(charge.amount.amount) and (tax is None or is_storable(tax.amount))
+
+
+def _add(charge: Charge, other: Charge) -> Charge:
     amount = _add_money(charge.amount, other.amount)
     taxes = [tax for tax in (charge.tax, other.tax) if tax is not None]
     tax = reduce(_add_money, taxes[1:], taxes[0]) if taxes else None
-    if not is_storable(amount.amount) or (tax is not None and not is_storable(tax.amount)):
-        return None
     return Charge.model_construct(kind=charge.kind, amount=amount, tax=tax)
 
 

@@ -36,9 +36,9 @@ TITLE_LENGTH = 500
 ALL_TITLES = 100_000
 """Maximum length of all titles of an event: a thousand lines must fit into one message."""
 _NO_FACTS: Mapping[str, object] = MappingProxyType({})
-CHANGES_AT_ONCE = 1000
+CHANGES_AT_ONCE = 500
 """The most changes in one event; more changes become several events."""
-MAX_CHARGES = 1000
+MAX_CHARGES = 500
 """The most charges in one event; more are summed up over all lines."""
 
 
@@ -231,7 +231,10 @@ def _charges(order: CommerceOrder) -> list[dict[str, object]]:
     """Return the charges of an order as an event has them."""
     charges = order.all_charges
     if len(charges) > MAX_CHARGES:
-        charges = tuple((charge, None) for charge in sum_charges(charge for charge, _ in charges))
+        charges = tuple(
+            (charge, None)
+            for charge in sum_charges((charge for charge, _ in charges), stored=False)
+        )
     return [
         {"kind": charge.kind, "amount": charge.amount, "tax": charge.tax, "order_item_id": item_id}
         for charge, item_id in charges

@@ -229,13 +229,13 @@ def test_more_charges_than_an_event_may_have_are_summed_up_over_its_lines() -> N
     assert summed["charges"] == [
         {
             "kind": "shipping",
-            "amount": {"amount": "501.00", "currency": "USD"},
-            "tax": {"amount": "50.10", "currency": "USD"},
+            "amount": {"amount": "251.00", "currency": "USD"},
+            "tax": {"amount": "25.10", "currency": "USD"},
             "order_item_id": None,
         },
         {
             "kind": "gift-wrap",
-            "amount": {"amount": "1002.00", "currency": "USD"},
+            "amount": {"amount": "502.00", "currency": "USD"},
             "tax": None,
             "order_item_id": None,
         },

@@ -117,7 +117,7 @@ def _details(order: AmazonOrder | None) -> list[object]:
     items = [item for item in order.items if item.quantity]
     charges = [charge for charge, _ in order.all_charges]
     prices_include_tax, unexplained = order.balance
-    amounts: list[list[Money | None]] = [
+    amounts: list[Iterable[Money | None]] = [
         [item.price for item in items],
         *([charge.amount for charge in charges if charge.kind is kind] for kind in ChargeKind),
         [*(item.tax for item in items), *(charge.tax for charge in charges)],
