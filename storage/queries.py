@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from models.amazon_order import AmazonStatus, FulfillmentChannel
+from models.amazon_order import AmazonOrder, AmazonStatus, FulfillmentChannel
 from models.checkpoint import OffsetReset
 from models.commerce_order import CommerceOrder
 from models.keys import order_key
@@ -169,7 +169,11 @@ class QueryTookTooLong(Exception):  # noqa: N818 - the query was too wide, nothi
 
 @dataclass(frozen=True, slots=True)
 class OrderRow:
-    """An order as one row of a list. `skus` are the SKUs of its blockers."""
+    """An order as one row of a list. `skus` are the SKUs of its blockers.
+
+    `details` are only read for an export: prices, charges, and what belongs to the order, without
+    the buyer and the address.
+    """
 
     line: OrderLine
     buyer_name: str | None
@@ -178,6 +182,7 @@ class OrderRow:
     decided_at: datetime
     received_at: datetime
     latest_ship_date: datetime | None
+    details: AmazonOrder | None = None
 
     @property
     def key(self) -> str:

@@ -82,6 +82,11 @@ def make_commerce_order(
         replayed=replayed,
         created_at=context.at,
         address_known=is_address_known(order),
+        charges=order.charges,
+        programs=order.programs,
+        purchase_order_number=order.purchase_order_number,
+        latest_ship_date=order.latest_ship_date,
+        shipping_service=order.shipping_service,
     )
 
 

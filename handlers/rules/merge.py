@@ -40,7 +40,7 @@ _MERGED_APART = frozenset(
 _REPLACED = tuple(name for name in AmazonOrder.model_fields if name not in _MERGED_APART)
 """The fields that are replaced by their newest value."""
 
-_ORDER_DETAILS = frozenset({"total", "latest_ship_date"})
+_ORDER_DETAILS = frozenset({"total", "charges", "purchase_order_number", "latest_ship_date"})
 """Those of them that are details: a notification does not move the clock of a detail."""
 
 _NOTHING = AmazonOrder.model_construct(amazon_order_id="")
@@ -226,7 +226,7 @@ def _filled(newer: Address, older: Address) -> Address:
     return newer.model_copy(update=missing) if missing else newer
 
 
-_LINE_DETAILS = ("seller_sku", "asin", "title", "price", "tax")
+_LINE_DETAILS = ("seller_sku", "asin", "title", "price", "tax", "charges", "tax_collection")
 
 
 class MergedLines:

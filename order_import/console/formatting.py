@@ -9,7 +9,8 @@ from babel.numbers import format_currency, format_decimal
 from babel.units import format_unit
 
 from models.amazon_order import Buyer
-from models.labels import DECISIONS, FIELDS
+from models.charges import ChargeKind
+from models.labels import CHARGES, DECISIONS, FIELDS
 from models.money import DIGITS, Money
 from models.reference_data import CommerceStatus
 from models.skus import visible_sku
@@ -107,6 +108,10 @@ class Formatter:
     def status(self, status: str | None) -> str:
         """Return the label of Amazon's or Commerce's status."""
         return _NONE if status is None else self._t(STATUSES.get(status, status))
+
+    def charge(self, kind: ChargeKind) -> str:
+        """Return the label of a kind of charge."""
+        return self._t(CHARGES[kind])
 
     def reason(self, code: str) -> str:
         """Return the label of a reason code."""

@@ -24,6 +24,7 @@ from models.amazon_order import (
 )
 from models.base import to_utc
 from models.change_set import ChangeSet, OrderWrite
+from models.charges import Charge, ChargeKind, TaxCollection
 from models.checkpoint import Checkpoint, OffsetReset, Outgoing
 from models.commands import ALL_STORES, OrderCursor, Recheck, ReplayStep, Sync
 from models.commerce_order import CommerceLine, CommerceOrder, Reservation
@@ -194,7 +195,18 @@ def a_full_order(**overrides: Any) -> Any:
             an_item(quantity_shipped=1, buyer_requested_cancel=True),
             an_item(order_item_id="2", seller_sku=None, price=money("10.0", "EUR"), tax=None),
             an_item(order_item_id="3", price=money("0.1000", "JPY"), asin=None, title=None),
+            an_item(
+                order_item_id="4",
+                charges=(
+                    Charge(kind=ChargeKind.SHIPPING, amount=money("5.00"), tax=money("0.40")),
+                    Charge(kind=ChargeKind.DISCOUNT, amount=money("-1.0")),
+                ),
+                tax_collection=TaxCollection(scheme="IOSS", ioss_number="IM1"),
+            ),
+            an_item(order_item_id="5", charges=()),
         ),
+        "charges": (Charge(kind=ChargeKind.OTHER, amount=money("2.00")),),
+        "purchase_order_number": "PO-1",
         "items_expected": 3,
         "buyer_requested_cancel": True,
         "shipping_service": "Std",

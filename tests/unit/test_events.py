@@ -98,6 +98,8 @@ def test_a_created_event_says_what_the_contract_says() -> None:
         *("event_id", "event_type", "schema_version", "occurred_at", "store_id"),
         *("amazon_order_id", "sequence", "cause", "commerce_order_id", "order_number", "status"),
         *("currency", "total", "fulfillment_channel", "purchase_date", "lines"),
+        *("charges", "prices_include_tax", "unexplained", "programs", "purchase_order_number"),
+        *("latest_ship_date", "shipping_service"),
         *("buyer_requested_cancel", "address_known", "replayed"),
     }
     assert (created["total"], created["currency"]) == ("10.80", "USD")
@@ -111,6 +113,7 @@ def test_a_created_event_says_what_the_contract_says() -> None:
             "quantity": 1,
             "price": {"amount": "10.00", "currency": "USD"},
             "tax": {"amount": "0.80", "currency": "USD"},
+            "tax_collection": None,
             "buyer_requested_cancel": False,
         }
     ]

@@ -4,12 +4,16 @@ import csv
 import io
 import json
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
+from decimal import Decimal
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute
 
+from models.amazon_order import AmazonOrder
+from models.charges import ChargeKind, exact_sum
+from models.money import Money
 from order_import.console import formatting
 from order_import.console.auth import principal_of
 from order_import.console.language import translator
@@ -22,7 +26,10 @@ _COLUMNS = (
     *("purchase_date", "store_id", "amazon_order_id", "status", "fulfillment_channel"),
     *("total", "currency", "state", "reasons", "blocked_skus", "commerce_order_id"),
     *("order_number", "commerce_status", "latest_ship_date", "received_at", "decided_at", "note"),
+    *("shipping_service", "programs", "purchase_order_number", "price", "shipping", "gift_wrap"),
+    *("discount", "cod", "other", "tax", "prices_include_tax", "unexplained"),
 )
+"""Charges are sums over all lines, in the currency of the total."""
 
 
 async def as_csv(request: Request) -> Response:
@@ -93,7 +100,36 @@ def _values(row: OrderRow, shown: formatting.Formatter) -> list[object]:
         shown.iso(row.received_at),
         shown.iso(row.decided_at),
         shown.note(row),
+        *_details(row.details),
     ]
+
+
+def _details(order: AmazonOrder | None) -> list[object]:
+    if order is None:
+        return [None] * 12
+    of_order: list[object] = [
+        order.shipping_service,
+        list(order.programs),
+        order.purchase_order_number,
+    ]
+    if order.total is None:
+        return of_order + [None] * 9
+    items = [item for item in order.items if item.quantity]
+    charges = [charge for charge, _ in order.all_charges]
+    prices_include_tax, unexplained = order.balance
+    amounts: list[Iterable[Money | None]] = [
+        [item.price for item in items],
+        *([charge.amount for charge in charges if charge.kind is kind] for kind in ChargeKind),
+        [*(item.tax for item in items), *(charge.tax for charge in charges)],
+    ]
+    sums = [_sum(parts, order.total.currency) for parts in amounts]
+    return [*of_order, *sums, prices_include_tax, unexplained]
+
+
+def _sum(amounts: Iterable[Money | None], currency: str) -> Decimal | None:
+    """Return the sum of the amounts in a currency; None if there are none."""
+    addends = [money.amount for money in amounts if money and money.currency == currency]
+    return exact_sum(addends) if addends else None
 
 
 def _csv_line(values: list[object]) -> str:
@@ -113,12 +149,15 @@ _FORMULA = re.compile(rf"(\A|[,;|\t\r\n])(?=[{_UNSEEN}]*[{_SIGNS}])|\A(?=[\t\r\n
 def _csv_cell(value: object) -> str:
     if value is None:
         return ""
+    if isinstance(value, Decimal):
+        return f"{value:f}"  # a number, not a formula, also if it is negative
     shown = " ".join(map(str, value)) if isinstance(value, list) else str(value)
     return _FORMULA.sub(lambda match: f"{match[1] or ''}'", shown)
 
 
 def _json_line(values: list[object]) -> str:
-    return json.dumps(dict(zip(_COLUMNS, values, strict=True)), ensure_ascii=False) + "\n"
+    columns = dict(zip(_COLUMNS, values, strict=True))
+    return json.dumps(columns, ensure_ascii=False, default=lambda amount: f"{amount:f}") + "\n"
 
 
 ROUTES: list[BaseRoute] = [

@@ -12,7 +12,8 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from models import keys
-from models.amazon_order import Address
+from models.amazon_order import Address, AmazonOrder
+from models.charges import Charge
 from models.outcome import Blocked, Created, Skipped, Withdrawn
 from order_import.console import urls
 from order_import.console.auth import Principal, principal_of
@@ -71,6 +72,8 @@ async def order(request: Request) -> Response:
         address=_address_of(amazon.ship_to),
         shows_buyer=shows_buyer,
         skus=_skus_of(order_history),
+        charges=_charges_of(amazon),
+        unexplained=amazon.unexplained,
         most_lines=_LINES,
         most_blockers=_BLOCKERS,
         most_entries=_ENTRIES,
@@ -122,6 +125,12 @@ def _skus_of(order_history: OrderHistory) -> dict[str, str]:
         }
     lines = order_history.commerce_order.lines if order_history.commerce_order else ()
     return {line.item.order_item_id: line.sku for line in lines}
+
+
+def _charges_of(order: AmazonOrder) -> list[tuple[Charge, str | None]]:
+    """Return the charges, each with the seller SKU of its line, if it has one."""
+    skus = {item.order_item_id: item.seller_sku for item in order.items}
+    return [(charge, skus.get(item_id or "")) for charge, item_id in order.all_charges]
 
 
 def _address_of(to: Address | None) -> tuple[str | None, ...]:

@@ -17,7 +17,9 @@ Example = dict[str, Any]
 STORE, ORDER = "harbor-us", "111-0000001-0000001"
 KEY = keys.order_key(STORE, ORDER)
 COMMERCE_ORDER = keys.commerce_order_id(KEY)
-TOTAL = {"amount": "38.00", "currency": "USD"}
+PRICE = {"amount": "38.00", "currency": "USD"}
+SHIPPING = {"amount": "4.99", "currency": "USD"}
+TOTAL = {"amount": "42.99", "currency": "USD"}
 
 DOCUMENT: Example = {
     "store_id": STORE,
@@ -45,9 +47,12 @@ DOCUMENT: Example = {
             "asin": "B000000001",
             "title": "Blue mug",
             "quantity": 2,
-            "price": TOTAL,
+            "price": PRICE,
+            "charges": [{"kind": "shipping", "amount": SHIPPING}],
         }
     ],
+    "programs": ["PRIME"],
+    "shipping_service": "Standard",
 }
 
 V0_ORDER: Example = {
@@ -59,7 +64,9 @@ V0_ORDER: Example = {
         "FulfillmentChannel": "MFN",
         "MarketplaceId": "ATVPDKIKX0DER",
         "SalesChannel": "Amazon.com",
-        "OrderTotal": {"CurrencyCode": "USD", "Amount": "38.00"},
+        "ShipServiceLevel": "Standard",
+        "IsPrime": True,
+        "OrderTotal": {"CurrencyCode": "USD", "Amount": "42.99"},
     }
 }
 
@@ -73,6 +80,7 @@ V0_ITEMS: Example = {
                 "ASIN": "B000000001",
                 "QuantityOrdered": 2,
                 "ItemPrice": {"CurrencyCode": "USD", "Amount": "38.00"},
+                "ShippingPrice": {"CurrencyCode": "USD", "Amount": "4.99"},
             }
         ],
     }
@@ -90,8 +98,15 @@ ORDER_2026: Example = {
                 "orderItemId": "1",
                 "quantityOrdered": 2,
                 "product": {"sellerSku": "MUG-BLUE-US", "asin": "B000000001"},
+                "proceeds": {
+                    "breakdowns": [
+                        {"type": "ITEM", "subtotal": {"amount": "38.00", "currencyCode": "USD"}},
+                        {"type": "SHIPPING", "subtotal": {"amount": "4.99", "currencyCode": "USD"}},
+                    ]
+                },
             }
         ],
+        "proceeds": {"grandTotal": {"amount": "42.99", "currencyCode": "USD"}},
     }
 }
 
@@ -179,8 +194,9 @@ LINE: Example = {
     "asin": "B000000001",
     "title": "Blue mug",
     "quantity": 2,
-    "price": TOTAL,
+    "price": PRICE,
     "tax": None,
+    "tax_collection": None,
     "buyer_requested_cancel": False,
 }
 WHOLE: Example = {
@@ -188,10 +204,17 @@ WHOLE: Example = {
     "order_number": "000000007",
     "status": "processing",
     "currency": "USD",
-    "total": "38.00",
+    "total": "42.99",
     "fulfillment_channel": "MFN",
     "purchase_date": "2026-11-23T09:15:00Z",
     "lines": [LINE],
+    "charges": [{"kind": "shipping", "amount": SHIPPING, "tax": None, "order_item_id": "1"}],
+    "prices_include_tax": None,
+    "unexplained": None,
+    "programs": ["PRIME"],
+    "purchase_order_number": None,
+    "latest_ship_date": "2026-11-25T07:59:59Z",
+    "shipping_service": "Standard",
     "buyer_requested_cancel": False,
     "address_known": True,
 }
@@ -200,12 +223,12 @@ BODIES: Mapping[str, Example] = {
     "CommerceOrderCreated": {**WHOLE, "replayed": False},
     "CommerceOrderAmended": {
         **WHOLE,
-        "total": "19.00",
+        "total": "23.99",
         "lines": [{**LINE, "quantity": 1, "price": HALF}],
         "changes": [
-            {"field": "total", "order_item_id": None, "from": "38.00", "to": "19.00"},
+            {"field": "total", "order_item_id": None, "from": "42.99", "to": "23.99"},
             {"field": "quantity", "order_item_id": "1", "from": 2, "to": 1},
-            {"field": "price", "order_item_id": "1", "from": TOTAL, "to": HALF},
+            {"field": "price", "order_item_id": "1", "from": PRICE, "to": HALF},
         ],
     },
     "CommerceOrderCancellationRequested": {

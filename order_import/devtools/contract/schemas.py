@@ -27,8 +27,6 @@ COMMANDS: tuple[type[BaseModel], ...] = get_args(get_args(Command)[0])
 _NOT_READ = (
     "items_complete",
     "items_expected",
-    "shipping_service",
-    "programs",
     "packages",
     "is_notification",
     "clocks",
