@@ -85,6 +85,10 @@ browser: $(INSTALLED) ## Run the console's tests in a real browser; needs chromi
 	@$(BIN)/python -m tests.browser.needs axe
 	@$(PYTEST) tests/browser
 
+.PHONY: asyncapi
+asyncapi: $(INSTALLED) ## Check the contract with AsyncAPI's own parser; needs node and npm
+	@$(BIN)/python -m tests.asyncapi
+
 .PHONY: faults
 faults: $(INSTALLED) ## Break everything under load for an hour, check the result, write docs/faults.md; resumes where it stopped
 	@$(BIN)/python -m tests.faults.inprocess

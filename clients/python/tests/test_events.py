@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from order_import_client import (
     EVENT_TYPES,
     BlockerCode,
@@ -132,17 +133,24 @@ def test_an_order_of_today_has_no_charges_and_adds_up() -> None:
     assert event.sum_of_parts == event.total == Decimal("38.00")
 
 
-def test_lines_charges_and_the_rest_add_up_to_the_total() -> None:
+CHARGES = [
+    {"kind": "shipping", "amount": money("5.00"), "tax": money("0.75"), "order_item_id": None},
+    {"kind": "discount", "amount": money("-2.00"), "tax": None, "order_item_id": "1"},
+    {"kind": "gift-wrap", "amount": {"amount": "9", "currency": "EUR"}, "tax": None},
+]
+
+
+@pytest.mark.parametrize(("include", "total"), [(None, "45.07"), (False, "45.07"), (True, "40.90")])
+def test_lines_charges_and_the_rest_add_up_to_the_total(
+    *, include: bool | None, total: str
+) -> None:
     line = value_of("CommerceOrderCreated")["lines"][0] | {"tax": money("3.42")}
     event = make_event(
         CommerceOrderCreated,
-        total="45.17",
+        total=total,
         lines=[line, line | {"order_item_id": "2", "price": None, "tax": None}],
-        charges=[
-            {"kind": "shipping", "amount": money("5.00"), "tax": money("0.75")},
-            {"kind": "discount", "amount": money("-2.00"), "tax": None, "order_item_id": "1"},
-            {"kind": "gift-wrap", "amount": "0.10", "tax": "0.00"},
-        ],
+        charges=CHARGES,
+        prices_include_tax=include,
         unexplained="-0.10",
         programs=["PRIME"],
         purchase_order_number="PO-7",
@@ -151,6 +159,15 @@ def test_lines_charges_and_the_rest_add_up_to_the_total() -> None:
     assert event.sum_of_parts == event.total
     assert event.charges[1].order_item_id == "1"
     assert (event.programs, event.purchase_order_number) == (("PRIME",), "PO-7")
+
+
+def test_a_sum_is_not_rounded() -> None:
+    lines = [
+        value_of("CommerceOrderCreated")["lines"][0] | {"price": money(price)}
+        for price in ("12345678901234567890123456789012.25", "0.01")
+    ]
+    event = make_event(CommerceOrderCreated, lines=lines)
+    assert event.sum_of_parts == Decimal("12345678901234567890123456789012.26")
 
 
 def test_a_change_has_amounts_as_money_and_anything_else_as_it_is() -> None:

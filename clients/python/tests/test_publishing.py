@@ -5,6 +5,8 @@ from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 
 import pytest
+from pydantic import ValidationError
+
 from order_import_client import (
     CommerceStatus,
     Count,
@@ -20,7 +22,6 @@ from order_import_client import (
     order_message,
     remove_listing,
 )
-from pydantic import ValidationError
 
 AT = datetime(2026, 11, 23, 9, 20, tzinfo=UTC)
 PRICE = Price(amount=Decimal("38.00"), currency="USD")

@@ -7,7 +7,7 @@ type, becomes an `UnknownEvent` with the data as it was sent.
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from types import MappingProxyType
 from typing import Any, ClassVar
 
@@ -33,6 +33,8 @@ NOT_IMPORTED = "amazon.orders.not-imported"
 EVENT_TOPICS = (COMMERCE_ORDERS, BLOCKED, NOT_IMPORTED)
 """The topics with events, without the prefix of an installation."""
 
+_EXACT = 102
+"""More digits than any sum of an order's amounts has."""
 _NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
@@ -127,6 +129,15 @@ class Component(Received):
     quantity: int
 
 
+class TaxCollection(Received):
+    """Who collects the tax of a line, and under which scheme, in Amazon's words."""
+
+    model: str | None = None
+    responsible_party: str | None = None
+    scheme: str | None = None
+    ioss_number: str | None = None
+
+
 class Line(Received):
     """A line of a Commerce order. `price` and `tax` are for the whole line."""
 
@@ -138,18 +149,20 @@ class Line(Received):
     quantity: int
     price: Money | None = None
     tax: Money | None = None
+    tax_collection: TaxCollection | None = None
     buyer_requested_cancel: bool = False
     components: tuple[Component, ...] = ()
     """The products of a kit or multipack, as they were when the order was created."""
 
 
 class Charge(Received):
-    """What is paid besides the lines; a discount is negative. `tax` comes on top of `amount`."""
+    """What is paid besides the prices of the lines. The amount of a discount is negative."""
 
     kind: Open[ChargeKind | str]
-    amount: Money | Amount
-    tax: Money | Amount | None = None
+    amount: Money
+    tax: Money | None = None
     order_item_id: str | None = None
+    """The line, if the charge belongs to one."""
 
 
 class CommerceOrderBody(OrderEvent):
@@ -169,8 +182,10 @@ class CommerceOrderBody(OrderEvent):
     stock_id: str | None = None
     lines: tuple[Line, ...]
     charges: tuple[Charge, ...] = ()
-    unexplained: Money | Amount | None = None
-    """What `total` has more than all lines and charges, by Amazon's own numbers."""
+    prices_include_tax: bool | None = None
+    """Whether prices and charges include their taxes; if not, the taxes are added."""
+    unexplained: Amount | None = None
+    """The part of the total that lines and charges do not explain, by Amazon's own numbers."""
     programs: tuple[str, ...] = ()
     purchase_order_number: str | None = None
     buyer_requested_cancel: bool = False
@@ -178,23 +193,25 @@ class CommerceOrderBody(OrderEvent):
 
     @property
     def sum_of_parts(self) -> Decimal:
-        """What the lines, the charges and `unexplained` add up to, taxes included.
+        """The prices of the lines, the charges, their taxes, and what is unexplained.
 
-        It equals `total`, unless Amazon has left out a price.
+        It is the total, to the last digit, if Amazon has told one.
         """
-        lines = [amount for line in self.lines for amount in (line.price, line.tax)]
-        charges = [amount for charge in self.charges for amount in (charge.amount, charge.tax)]
-        return sum(map(_decimal, [*lines, *charges, self.unexplained]), Decimal(0))
-
-
-def _decimal(amount: Money | Decimal | None) -> Decimal:
-    match amount:
-        case None:
-            return Decimal(0)
-        case Money():
-            return amount.amount
-        case _:
-            return amount
+        priced = [
+            *((line.price, line.tax) for line in self.lines),
+            *((charge.amount, charge.tax) for charge in self.charges),
+        ]
+        amounts = [amount for amount, _ in priced]
+        taxes = [] if self.prices_include_tax else [tax for _, tax in priced]
+        with localcontext(prec=_EXACT):
+            return sum(
+                (
+                    money.amount
+                    for money in (*amounts, *taxes)
+                    if money is not None and money.currency == self.currency
+                ),
+                self.unexplained or Decimal(0),
+            )
 
 
 class CommerceOrderCreated(CommerceOrderBody):

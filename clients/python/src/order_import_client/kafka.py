@@ -17,6 +17,9 @@ from order_import_client.messages import Message
 _AT_ONCE = 200
 """How many messages are handled before the next commit, or sent before the next wait."""
 
+_LARGEST = 2 * 1024 * 1024
+"""The most bytes of a message that topics accept."""
+
 
 async def consume(
     handle: Callable[[Event], Awaitable[object]],
@@ -106,7 +109,7 @@ class Producer:
     async def __aenter__(self) -> Self:
         self._producer = AIOKafkaProducer(
             bootstrap_servers=self._servers,
-            **self._options,
+            **{"max_request_size": _LARGEST, **self._options},
             enable_idempotence=True,
             acks="all",
         )

@@ -7,7 +7,13 @@ from typing import Any
 from pydantic import Field
 
 from order_import_client.messages import Message
-from order_import_client.values import Amount, FulfillmentChannel, Moment, Published
+from order_import_client.values import (
+    Amount,
+    ChargeKind,
+    FulfillmentChannel,
+    Moment,
+    Published,
+)
 
 ORDERS = "amazon.orders"
 
@@ -64,6 +70,14 @@ class Address(Published):
     phone: str | None = None
 
 
+class OrderCharge(Published):
+    """What is paid besides the prices of the lines. The amount of a discount is negative."""
+
+    kind: ChargeKind
+    amount: Price
+    tax: Price | None = None
+
+
 class OrderItem(Published):
     """A line of an order. `price` and `tax` are for the whole line."""
 
@@ -75,6 +89,7 @@ class OrderItem(Published):
     quantity_shipped: int | None = None
     price: Price | None = None
     tax: Price | None = None
+    charges: tuple[OrderCharge, ...] | None = None
     buyer_requested_cancel: bool | None = None
     cancel_reason: str | None = None
 
@@ -95,7 +110,12 @@ class OrderDocument(Published):
     purchase_date: Moment | None = None
     last_update_date: Moment | None = None
     latest_ship_date: Moment | None = None
+    shipping_service: str | None = None
+    programs: tuple[str, ...] | None = None
+    purchase_order_number: str | None = None
     total: Price | None = None
+    charges: tuple[OrderCharge, ...] | None = None
+    """Charges that belong to no line."""
     buyer: Buyer | None = None
     ship_to: Address | None = None
     items: tuple[OrderItem, ...] | None = None
