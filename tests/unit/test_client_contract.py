@@ -78,7 +78,7 @@ def test_the_client_can_publish_every_field(name: str) -> None:
 
 def test_a_missing_field_would_be_seen() -> None:
     schema: Any = {"properties": {"lines": {"items": {"$ref": "#/$defs/EventLine"}}}}
-    root = {"$defs": {"EventLine": {"properties": {"sku": {}, "weight": {}}}}}
+    root: Any = {"$defs": {"EventLine": {"properties": {"sku": {}, "weight": {}}}}}
     assert [*missing(schema, root, client.CommerceOrderCreated)] == ["Line.weight"]
 
 

@@ -114,7 +114,7 @@ def test_a_type_is_described_in_words(schema: dict[str, Any], words: str) -> Non
 
 
 @pytest.mark.parametrize(("language", "title"), [("en", "Contract"), ("de", "Schnittstelle")])
-async def test_the_console_shows_it(language: str, title: str) -> None:
+async def test_the_console_shows_it_and_asks_no_server(language: str, title: str) -> None:
     async with a_client(a_context()) as client:
         page = await client.get("/contract", headers={"accept-language": language})
     assert page.status_code == 200

@@ -12,8 +12,8 @@ _PAGE = (Path(__file__).parents[1] / "contract.html").read_text(encoding="utf-8"
 
 
 async def contract(request: Request) -> Response:
-    """Show the topics, messages and fields."""
-    return await render(request, "contract.html", contract=_PAGE)
+    """Show the topics, messages and fields, also while no server answers."""
+    return await render(request, "contract.html", frame=False, contract=_PAGE)
 
 
 ROUTES: list[BaseRoute] = [get("/contract", contract)]
