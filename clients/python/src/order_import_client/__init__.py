@@ -46,6 +46,7 @@ from order_import_client.orders import (
     OrderCharge,
     OrderDocument,
     OrderItem,
+    OrderTaxCollection,
     Price,
     order_message,
 )
@@ -101,6 +102,7 @@ __all__ = [
     "OrderImportWithdrawn",
     "OrderItem",
     "OrderNumberSource",
+    "OrderTaxCollection",
     "OrderUpdate",
     "Price",
     "Product",

@@ -78,6 +78,15 @@ class OrderCharge(Published):
     tax: Price | None = None
 
 
+class OrderTaxCollection(Published):
+    """Who collects the tax of a line, and under which scheme, in Amazon's words."""
+
+    model: str | None = None
+    responsible_party: str | None = None
+    scheme: str | None = None
+    ioss_number: str | None = None
+
+
 class OrderItem(Published):
     """A line of an order. `price` and `tax` are for the whole line."""
 
@@ -90,6 +99,7 @@ class OrderItem(Published):
     price: Price | None = None
     tax: Price | None = None
     charges: tuple[OrderCharge, ...] | None = None
+    tax_collection: OrderTaxCollection | None = None
     buyer_requested_cancel: bool | None = None
     cancel_reason: str | None = None
 
