@@ -10,7 +10,12 @@ from typing import Any, Generic, Protocol, TypeVar
 from order_import_client.once import Effect, Progress
 
 TABLE = "order_import_progress"
-"""The default name of the table or collection."""
+"""The default name of the table."""
+
+_REPEATED = ("TransientTransactionError", "UnknownTransactionCommitResult")
+"""MongoDB's labels of errors after which a transaction is repeated."""
+_REPEATS_SECONDS = 120.0
+_PAUSE = 0.05
 
 
 class MemoryStore:
@@ -162,7 +167,22 @@ class MongoStore:
             await effect(progress, session)
             return True
 
-        started = self._collection.database.client.start_session()
-        session = await started if inspect.isawaitable(started) else started
-        async with session:
-            return bool(await session.with_transaction(work))
+        loop = asyncio.get_running_loop()
+        until = loop.time() + _REPEATS_SECONDS
+        while True:
+            started = self._collection.database.client.start_session()
+            session = await started if inspect.isawaitable(started) else started
+            async with session:
+                try:
+                    return bool(await session.with_transaction(work))
+                except Exception as error:
+                    # Motor passes on errors at the commit. Whether or not it was committed, the
+                    # progress says what is left to do.
+                    if loop.time() > until or not _may_repeat(error):
+                        raise
+            await asyncio.sleep(_PAUSE)
+
+
+def _may_repeat(error: Exception) -> bool:
+    has_label = getattr(error, "has_error_label", None)
+    return has_label is not None and any(map(has_label, _REPEATED))
