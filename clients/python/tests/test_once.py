@@ -237,6 +237,29 @@ async def test_one_event_at_once_is_handled_once(store: str) -> None:
         assert handled.sequences == [1]
 
 
+async def test_events_handled_at_once_have_transactions_of_their_own(tmp_path: Path) -> None:
+    """One connection has one transaction: the failure of one must not take the other with it."""
+    with closing(sqlite3.connect(tmp_path / "shop.db")) as connection:
+        connection.execute("CREATE TABLE orders (name TEXT)")
+
+        async def save(event: Event, cursor: sqlite3.Cursor) -> None:
+            assert isinstance(event, CommerceOrderCreated)
+            cursor.execute("INSERT INTO orders VALUES (?)", (event.order_number,))
+            for _ in range(3):
+                await asyncio.sleep(0)
+            if event.order_number == "fails":
+                raise HandlerFailedError
+
+        once = Once(SqlStore(connection), save)
+        events = [
+            created(order_number=name, amazon_order_id=name) for name in ("1", "fails", "2", "3")
+        ]
+        results = await asyncio.gather(*map(once, events), return_exceptions=True)
+        assert [result is True for result in results] == [True, False, True, True]
+        stored = connection.execute("SELECT name FROM orders ORDER BY name").fetchall()
+        assert stored == [("1",), ("2",), ("3",)]
+
+
 async def test_of_two_consumers_one_handles_an_event(tmp_path: Path) -> None:
     """The second reads the progress before the first commits, as PostgreSQL lets it."""
 
