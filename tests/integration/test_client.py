@@ -46,6 +46,7 @@ class Downstream:
     def __init__(self, system: System, directory: Path) -> None:
         self.system = system
         self.directory = directory
+        self.process: asyncio.subprocess.Process | None = None
 
     @asynccontextmanager
     async def running(self, program: str = "consume_orders.py") -> AsyncIterator[Any]:
@@ -60,6 +61,7 @@ class Downstream:
                 stdout=output,
                 stderr=output,
             )
+        self.process = process
         try:
             yield process
             assert process.returncode in {None, 0, -signal.SIGKILL}, log.read_text()
@@ -81,8 +83,15 @@ class Downstream:
         rows = self.query("SELECT id, status, total FROM orders")
         return {row: (status, Decimal(total)) for row, status, total in rows}
 
+    def is_alive(self) -> None:
+        """Fail at once, not when patience ends, if its program has ended by itself."""
+        log = self.directory / "consume_orders.py.log"
+        assert self.process is not None
+        assert self.process.returncode is None, log.read_text()
+
     async def has_handled(self, events: int) -> bool:
         """Say whether it has come this far: the sum of the sequences of all orders."""
+        self.is_alive()
         ((handled,),) = self.query("SELECT sum(last) FROM order_import_progress") or [(0,)]
         return (handled or 0) >= events
 
@@ -142,8 +151,12 @@ async def test_a_downstream_rebuilds_every_order_of_the_demo(
     topic = system.settings.topic_prefix + COMMERCE_ORDERS
 
     async def catches_up() -> None:
+        async def has_caught_up() -> bool:
+            downstream.is_alive()
+            return await has_read_all(system, admin)
+
         async with downstream.running():
-            await until(partial(has_read_all, system, admin))
+            await until(has_caught_up)
 
     # Everything once more, as after a crash of a publisher that had not yet noted what it sent.
     async with Producer(system.settings.kafka_bootstrap_servers) as producer:
