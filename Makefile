@@ -54,7 +54,7 @@ run: $(INSTALLED) ## Start everything on this machine, with sample traffic; Ctrl
 test: $(INSTALLED) ## Run all quick tests: unit, model, contract, integration, and a few faults of each kind
 	@# The longest tests begin first. The controls prove the checker of faults: `make proofs`.
 	@$(PYTEST) -n auto --no-loadscope-reorder --durations=25 \
-		--ignore tests/faults/test_controls.py tests/faults tests/integration tests/contract tests/model tests/unit
+		--ignore tests/faults/test_controls.py tests/faults tests/integration tests/contract tests/model tests/unit clients/python/tests
 
 .PHONY: proofs
 proofs: $(INSTALLED) ## Run for an hour what `make test` runs for seconds: random histories, replays, the last units, controls
@@ -66,7 +66,7 @@ proofs: $(INSTALLED) ## Run for an hour what `make test` runs for seconds: rando
 
 .PHONY: unit
 unit: $(INSTALLED) ## Run the tests that need no server
-	@$(PYTEST) tests/unit
+	@$(PYTEST) tests/unit clients/python/tests
 
 .PHONY: coverage
 coverage: $(INSTALLED) ## Measure which branches the unit and model tests reach; fail under a floor
@@ -84,6 +84,10 @@ contract: $(INSTALLED) ## Run the contract of every storage; TEST_MONGO=mongodb:
 browser: $(INSTALLED) ## Run the console's tests in a real browser; needs chromium and npm
 	@$(BIN)/python -m tests.browser.needs axe
 	@$(PYTEST) tests/browser
+
+.PHONY: asyncapi
+asyncapi: $(INSTALLED) ## Check the contract with AsyncAPI's own parser; needs node and npm
+	@$(BIN)/python -m tests.asyncapi
 
 .PHONY: faults
 faults: $(INSTALLED) ## Break everything under load for an hour, check the result, write docs/faults.md; resumes where it stopped

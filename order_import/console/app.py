@@ -16,6 +16,7 @@ from order_import.console.context import ConsoleContext, open_context
 from order_import.console.error_pages import show_error
 from order_import.console.pages import (
     blocked,
+    contract,
     dashboard,
     dead_letters,
     exports,
@@ -45,6 +46,7 @@ _PAGES = (
     replays,
     dead_letters,
     health,
+    contract,
     sign_in,
     live,
 )

@@ -89,5 +89,6 @@ NAVIGATION: Mapping[str, str] = {
     "/dead-letters": "Dead letters",
     "/health": "Health",
     "/audit": "Audit",
+    "/contract": "Contract",
 }
 """The navigation of every page: labels by address."""
