@@ -91,6 +91,8 @@ class Package(Value):
     carrier: str | None = None
     tracking_number: str | None = None
     shipped_at: UtcTime | None = None
+    delivered_at: UtcTime | None = None
+    """When Amazon reported that it was delivered."""
 
 
 class OrderItem(Value):
@@ -182,6 +184,7 @@ class AmazonOrder(Value):
     """When Amazon last changed the order: last update, else time of change, else event time.
     `None` for a body that only adds details (items, address, buyer): it is as new as the order."""
     latest_ship_date: UtcTime | None = None
+    latest_delivery_date: UtcTime | None = None
     total: Money | None = None
     charges: tuple[Charge, ...] = Field(default=(), max_length=MAX_CHARGES)
     """Charges that belong to no line."""

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from models.buyer_data import DEAD_LETTERS_KEPT
 from models.messages import DeadLetterCode, Header
 
 
@@ -14,7 +15,8 @@ class DeadLetter:
     `details_of` is set for an order's details (items, address, buyer) that came before the order
     and name no store: the order claims them when it comes. `cut` names the parts (`key`, `value`,
     `headers`) that are not kept whole. `last_offset` is set if one dead letter stands for several
-    messages, from `offset` on, that are invalid in Kafka's own format.
+    messages, from `offset` on, that are invalid in Kafka's own format. `erased_at` says when key,
+    value and headers were erased, because they may contain a buyer's data (rule 27).
     """
 
     topic: str
@@ -29,11 +31,17 @@ class DeadLetter:
     details_of: str | None = None
     cut: tuple[str, ...] = ()
     last_offset: int | None = None
+    erased_at: datetime | None = None
 
     @property
     def dead_letter_id(self) -> str:
         """`topic:partition:offset` of the message."""
         return f"{self.topic}:{self.partition}:{self.offset}"
+
+    @property
+    def expires_at(self) -> datetime:
+        """Until when the message's bytes are kept."""
+        return self.at + DEAD_LETTERS_KEPT
 
 
 COUNT_HEADER = "redrive-count"
@@ -76,7 +84,8 @@ class DeadLetterLine:
 
     `size` is the length of the value in bytes, None if there is none. `chain` is how often the
     message was redriven, as this dead letter or an earlier one. `claimed` are details that came
-    before their order and were claimed by it. `cut` names the parts that are not kept whole.
+    before their order and were claimed by it. `cut` names the parts that are not kept whole. Of
+    a dead letter that `is_erased`, no part is kept.
     """
 
     dead_letter_id: str
@@ -90,6 +99,7 @@ class DeadLetterLine:
     redriven: tuple[Redrive, ...]
     chain: int
     cut: tuple[str, ...] = ()
+    is_erased: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
+from models.buyer_data import RetentionReason
 from models.charges import ChargeKind
 from models.messages import DeadLetterCode
 from models.outcome import MissingDetail
@@ -13,6 +14,15 @@ MISSING_DETAILS: Mapping[MissingDetail, str] = {
     MissingDetail.PRICES: "prices sent after Pending",
 }
 """What a `details-pending` order waits for."""
+
+RETENTION_REASONS: Mapping[RetentionReason, str] = {
+    RetentionReason.OPEN: "the order is open",
+    RetentionReason.SHIPPED: "shipped, delivery unknown",
+    RetentionReason.DELIVERY_DUE: "shipped, the delivery window ends",
+    RetentionReason.DELIVERED: "delivered",
+    RetentionReason.ENDED: "canceled, withdrawn or skipped",
+}
+"""Why buyer data is still kept."""
 
 DECISIONS: Mapping[str, str] = {
     "received": "message received",

@@ -48,6 +48,10 @@ STOP_SECONDS_ALONE = 5.0
 """The same without MongoDB or Kafka: nothing can be finished then, and the next owner does it."""
 
 
+ERASURE_SECONDS = 60.0
+"""How often expired buyer data is looked for."""
+
+
 class StoppedByItself(Exception):  # noqa: N818 - a state of the world, not a mistake
     """The work ended although nothing requested it."""
 
@@ -81,6 +85,7 @@ async def run_worker(settings: Settings) -> int:
             asyncio.create_task(readiness.run()),
             asyncio.create_task(watch.run()),
             asyncio.create_task(_sync(settings, readiness, storage, work.publisher)),
+            asyncio.create_task(_erase_expired(readiness, storage)),
             asyncio.create_task(work.run()),
         ]
         for task in tasks:
@@ -192,6 +197,24 @@ async def _sync(
 ) -> None:
     await readiness.complete.wait()
     await run_sync_timer(settings.sync_interval, storage, publisher)
+
+
+async def _erase_expired(readiness: Readiness, storage: MongoStorage) -> None:
+    await readiness.complete.wait()
+    await run_erasure_timer(ERASURE_SECONDS, storage)
+
+
+async def run_erasure_timer(interval: float, storage: MongoStorage) -> None:
+    """Erase expired buyer data every `interval` seconds until canceled, in every worker."""
+    while True:
+        try:
+            orders, dead_letters = await storage.erase_expired(now())
+        except TransientStorageError:
+            log.warning("buyer-data-not-erased", remedy="none: it is erased an interval later")
+        else:
+            if orders or dead_letters:
+                log.info("buyer-data-erased", orders=orders, dead_letters=dead_letters)
+        await asyncio.sleep(interval)
 
 
 async def run_sync_timer(interval: float, storage: MongoStorage, publisher: Publisher) -> None:

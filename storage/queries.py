@@ -97,6 +97,15 @@ class Standing:
     unpublished: int
 
 
+@dataclass(frozen=True, slots=True)
+class BuyerDataCounts:
+    """How much buyer data should be erased by now, and how much of orders and dead letters soon."""
+
+    overdue: int
+    orders: int
+    dead_letters: int
+
+
 class Reader(Protocol):
     """Queries of the command line and of the console.
 
@@ -148,6 +157,10 @@ class Reader(Protocol):
 
         Groups without a ship-by date come last.
         """
+        ...
+
+    async def buyer_data_counts(self, overdue: datetime, until: datetime) -> BuyerDataCounts:
+        """Count the buyer data that expired before `overdue`, and that expires until `until`."""
         ...
 
     async def dead_letter_counts(self) -> Mapping[str, int]:

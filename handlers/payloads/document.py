@@ -111,6 +111,7 @@ class DocumentOrder(AmazonOrder):
     purchase_date: Time = None
     last_update_date: Time = None
     latest_ship_date: Time = None
+    latest_delivery_date: Time = None
     total: DocumentPrice = None
     charges: Annotated[_Charges, Field(max_length=MAX_CHARGES), LISTED, _SUMMED] = ()
     purchase_order_number: Text = None

@@ -97,6 +97,7 @@ class NotifiedOrder(AmazonOrder):
     purchase_date: TimeOrEpoch = None
     last_update_date: Moment
     latest_ship_date: TimeOrEpoch = None
+    latest_delivery_date: TimeOrEpoch = None
     items: NotifiedItems = ()
 
 
@@ -112,6 +113,7 @@ class OrderChange(NotifiedOrder):
         purchase_date=AliasPath(*_SUMMARY, "PurchaseDate"),
         last_update_date=_CHANGED,
         latest_ship_date=AliasPath(*_SUMMARY, "LatestShipDate"),
+        latest_delivery_date=AliasPath(*_SUMMARY, "LatestDeliveryDate"),
         items=AliasPath(*_SUMMARY, "OrderItems"),
         programs=AliasPath(*_SUMMARY, "OrderPrograms"),
     )

@@ -61,6 +61,9 @@ _SUBTOTALS = "proceeds.breakdowns"
 _REQUESTED = "cancellation.cancellationRequest.requester"
 """The key for whether the buyer asks to cancel an item."""
 
+_DELIVERED = "packageStatus.status"
+"""The key for the time at which a parcel is reported as delivered: that of the body."""
+
 _REPLACEMENT = "REPLACEMENT_ORIGINAL_ID"
 
 
@@ -161,10 +164,13 @@ class Address2026(Address):
 class Package2026(Package):
     """A parcel."""
 
-    model_config = named(tracking_number="trackingNumber", shipped_at="shipTime")
+    model_config = named(
+        tracking_number="trackingNumber", shipped_at="shipTime", delivered_at=_DELIVERED
+    )
     carrier: Text = None
     tracking_number: Text = None
     shipped_at: Time = None
+    delivered_at: Time = None
 
 
 class Order2026(AmazonOrder):
@@ -179,6 +185,7 @@ class Order2026(AmazonOrder):
         purchase_date="createdTime",
         last_update_date="lastUpdatedTime",
         latest_ship_date=AliasPath("fulfillment", "shipByWindow", "latestDateTime"),
+        latest_delivery_date=AliasPath("fulfillment", "deliverByWindow", "latestDateTime"),
         total=AliasPath("proceeds", "grandTotal"),
         purchase_order_number=AliasPath("buyer", "buyerPurchaseOrderNumber"),
         ship_to=AliasPath("recipient", "deliveryAddress"),
@@ -193,6 +200,7 @@ class Order2026(AmazonOrder):
     purchase_date: Time = None
     last_update_date: Time = None
     latest_ship_date: Time = None
+    latest_delivery_date: Time = None
     total: Price2026 = None
     purchase_order_number: Text = None
     buyer: Annotated[Annotated[Buyer2026, becomes(Buyer)] | None, BLANK, OPTIONAL] = None
@@ -250,6 +258,7 @@ def read_2026(body: Object) -> AmazonOrder:
     order = body | {
         "items_complete": bool(body.get("orderItems")),
         "items_expected": None,
+        "packages": _date_deliveries(body.get("packages"), body.get("lastUpdatedTime")),
         "charges": read_2026_order_charges(body),
         "is_notification": False,
         "clocks": Clocks(),
@@ -258,6 +267,23 @@ def read_2026(body: Object) -> AmazonOrder:
     if isinstance(programs, list) and _is_replacement(body.get("associatedOrders")):
         order["programs"] = [*programs, "REPLACEMENT"]
     return finish_order(Order2026.model_validate(order))
+
+
+def _date_deliveries(packages: object, at: object) -> object:
+    """Add the body's time to each delivered parcel: Amazon tells no time of delivery."""
+    if not isinstance(packages, list):
+        return packages
+    return [
+        package | {_DELIVERED: at}
+        if isinstance(package, dict) and _status_of(package) == "DELIVERED"
+        else package
+        for package in packages
+    ]
+
+
+def _status_of(package: Object) -> object:
+    status = package.get("packageStatus")
+    return status.get("status") if isinstance(status, dict) else None
 
 
 def _is_replacement(associated: object) -> bool:

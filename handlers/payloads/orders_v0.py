@@ -133,6 +133,7 @@ class V0Order(AmazonOrder):
         purchase_date="PurchaseDate",
         last_update_date="LastUpdateDate",
         latest_ship_date="LatestShipDate",
+        latest_delivery_date="LatestDeliveryDate",
         total="OrderTotal",
         purchase_order_number=AliasChoices(
             AliasPath("BuyerInfo", "PurchaseOrderNumber"), "PurchaseOrderNumber"
@@ -150,6 +151,7 @@ class V0Order(AmazonOrder):
     purchase_date: Time = None
     last_update_date: Time = None
     latest_ship_date: Time = None
+    latest_delivery_date: Time = None
     total: V0Price = None
     purchase_order_number: Text = None
     buyer: Annotated[Annotated[V0Buyer, becomes(Buyer)] | None, BLANK, OPTIONAL] = None

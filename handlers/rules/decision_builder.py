@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic_core import to_json
 
+from handlers.rules.retention import retain
 from models import keys
 from models.charges import sum_charges
 from models.commerce_order import CommerceOrder, Reservation
@@ -82,8 +83,9 @@ class DecisionBuilder:
             changes: The record's fields that change.
         """
         events, context = tuple(self._events), self._context
+        sequence = self._record.sequence + len(events)
         return Decision(
-            replace(self._record, sequence=self._record.sequence + len(events), **changes),
+            retain(replace(self._record, sequence=sequence, **changes), context.at),
             HistoryEntry(
                 context.at,
                 context.cause,

@@ -40,7 +40,9 @@ _MERGED_APART = frozenset(
 _REPLACED = tuple(name for name in AmazonOrder.model_fields if name not in _MERGED_APART)
 """The fields that are replaced by their newest value."""
 
-_ORDER_DETAILS = frozenset({"total", "charges", "purchase_order_number", "latest_ship_date"})
+_ORDER_DETAILS = frozenset(
+    {"total", "charges", "purchase_order_number", "latest_ship_date", "latest_delivery_date"}
+)
 """Those of them that are details: a notification does not move the clock of a detail."""
 
 _NOTHING = AmazonOrder.model_construct(amazon_order_id="")

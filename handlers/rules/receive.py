@@ -8,8 +8,10 @@ from handlers.rules.commerce_order import status_after, with_status
 from handlers.rules.decision_builder import DecisionBuilder
 from handlers.rules.import_policy import apply_import_policy, missing_details
 from handlers.rules.merge import merge, new_order, status_applies
+from handlers.rules.retention import without_buyer
 from handlers.rules.transitions import next_outcome, transition
 from models.amazon_order import AmazonOrder
+from models.buyer_data import Erased
 from models.commerce_order import CommerceOrder
 from models.decision import Decision
 from models.messages import MessageContext
@@ -43,6 +45,8 @@ def receive(
     if stored is None:
         record = _first_record(store_id, incoming, context)
         return _decide_import(record, None, store, catalog, number, context)
+    if isinstance(stored.buyer_data, Erased):
+        incoming = without_buyer(incoming)
     order = merge(stored.order, incoming)
     record = replace(stored, order=order, received=stored.received + 1)
     takes_status = status_applies(stored.order, incoming)

@@ -113,6 +113,7 @@ def dead_letter_as_json(view: DeadLetterView) -> dict[str, object]:
         "cut": view.is_cut,
         "redriven": view.redriven,
         "redrive_count": view.chain,
+        "erased_at": view.erased_at,
     }
     if view.raw is not None:
         data["value_base64"] = view.raw
@@ -130,6 +131,9 @@ def show_dead_letter(console: Console, view: DeadLetterView) -> None:
         console.print(cell(f"Header {name}: {value}"))
     for mark in view.redriven:
         console.print(cell(f"Redriven at {exact(mark.at)} UTC to {mark.to} (number {mark.count})"))
+    if view.erased_at is not None:
+        console.print(cell(f"Erased at {exact(view.erased_at)} UTC: it may have had buyer data"))
+        return
     if view.size is None:
         console.print("Value: none")
         return

@@ -9,8 +9,9 @@ from rich.table import Table
 from rich.text import Text
 
 from models.amazon_order import AmazonOrder
+from models.buyer_data import BuyerData, Erased, Retained
 from models.commerce_order import CommerceLine, CommerceOrder
-from models.labels import CHARGES, DECISIONS, FIELDS, MISSING_DETAILS
+from models.labels import CHARGES, DECISIONS, FIELDS, MISSING_DETAILS, RETENTION_REASONS
 from models.order_record import HistoryEntry
 from models.outcome import Blocked, ImportState, MissingDetail, Waiting
 from models.reasons import REASONS
@@ -57,6 +58,7 @@ def history_as_json(history: OrderHistory) -> dict[str, Any]:
         "received": record.received,
         "ignored": record.ignored,
         "received_at": record.received_at,
+        "buyer_data": record.buyer_data,
         "import": {
             "state": outcome.state,
             "reasons": _reasons(history),
@@ -172,10 +174,21 @@ def _header(history: OrderHistory) -> Table:
         ("Purchase order number", order.purchase_order_number),
         ("Total", amount(order.total)),
         ("Buyer requests cancellation", "yes" if order.buyer_requested_cancel else "no"),
+        ("Buyer data", _describe_buyer_data(record.buyer_data)),
         ("Messages", f"{record.received}, of which {record.ignored} changed nothing"),
     ):
         grid.add_row(name, cell(value))
     return grid
+
+
+def _describe_buyer_data(buyer_data: BuyerData | None) -> str | None:
+    match buyer_data:
+        case None:
+            return None
+        case Retained(expires_at, reason):
+            return f"kept until {moment(expires_at)} UTC ({RETENTION_REASONS[reason]})"
+        case Erased(at):
+            return f"erased at {moment(at)} UTC"
 
 
 def _settings(store: Store | None) -> str:

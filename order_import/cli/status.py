@@ -59,6 +59,7 @@ def health_as_json(health: Health) -> dict[str, object]:
         "blockers": health.blockers,
         "waiting_for_details_over_an_hour": health.overdue,
         "dead_letters": health.dead_letters,
+        "buyer_data": health.buyer_data,
         "offset_resets": [
             {
                 "topic": reset.source.topic,
@@ -115,6 +116,15 @@ def _show_orders(console: Console, health: Health) -> None:
     if health.dead_letters:
         counts = ", ".join(f"{count} {code}" for code, count in sorted(health.dead_letters.items()))
         console.print(f"Dead letters: {counts}")
+    if (expiring := health.buyer_data) is not None:
+        style = "bold red" if expiring.overdue else ""
+        console.print(
+            cell(
+                f"Buyer data: {expiring.overdue} overdue for erasure; in the next 7 days, that of "
+                f"{expiring.orders} orders and {expiring.dead_letters} dead letters is erased",
+                style,
+            )
+        )
     for reset in health.resets:
         console.print(cell(f"{moment(reset.at)} UTC: {_describe_reset(reset)}", "bold red"))
 

@@ -4,6 +4,7 @@ import base64
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -46,6 +47,7 @@ class DeadLetterView:
     raw: str | None
     redriven: tuple[Redrive, ...]
     chain: int
+    erased_at: datetime | None
 
     @property
     def text(self) -> str | None:
@@ -88,6 +90,7 @@ def view_of(kept: StoredDeadLetter, *, unmask: bool = False) -> DeadLetterView:
         raw=raw,
         redriven=kept.redriven,
         chain=kept.chain,
+        erased_at=dead_letter.erased_at,
     )
 
 

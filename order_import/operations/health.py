@@ -20,12 +20,15 @@ from order_import.bootstrap import connect_admin, connect_reader, group_of, why_
 from order_import.operations.install import TopicProblem, topic_problems
 from order_import.operations.lag import LagMeter, TopicLag
 from order_import.settings import ExposedFile, Settings, exposed_files
-from storage.queries import Reader, Standing
+from storage.queries import BuyerDataCounts, Reader, Standing
 from streams.clock import now
 
 T = TypeVar("T")
 
 _RESETS_SINCE, _MOST_RESETS = timedelta(days=30), 10
+BUYER_DATA_LATE = timedelta(minutes=5)
+"""After this time, buyer data that has expired and is still stored is overdue."""
+_EXPIRES_SOON = timedelta(days=7)
 _RATE_OVER = 1.0
 """Seconds over which the rate is measured."""
 
@@ -77,6 +80,8 @@ class Health:
     overdue: Mapping[str, int] = field(default_factory=dict)
     """How many orders wait for details longer than an hour, per store id."""
     dead_letters: Mapping[str, int] = field(default_factory=dict)
+    buyer_data: BuyerDataCounts | None = None
+    """How much buyer data is overdue for erasure, and how much expires in the next seven days."""
     resets: Sequence[OffsetReset] = ()
     """Checkpoints that were outside their logs in the last 30 days, newest first."""
     exposed_files: Sequence[ExposedFile] = ()
@@ -163,6 +168,8 @@ async def _count(health: Health, reader: Reader) -> None:
     health.blockers = await reader.blocker_counts()
     health.overdue = await reader.overdue_counts(now() - DETAILS_OVERDUE)
     health.dead_letters = await reader.dead_letter_counts()
+    at = now()
+    health.buyer_data = await reader.buyer_data_counts(at - BUYER_DATA_LATE, at + _EXPIRES_SOON)
 
 
 async def _gather(health: Health, reader: Reader, meter: LagMeter | None) -> None:

@@ -198,11 +198,13 @@ def _find_refusal(line: DeadLetterLine, exists: Mapping[str, bool], force: bool)
         return f"topic {line.topic} no longer exists"
     if line.code is DeadLetterCode.UNREADABLE:
         return "no message could be read: the stored bytes are in Kafka's own format"
+    if line.is_erased:
+        return "it was erased, as a buyer's data may be in it: send it again from its source"
     if line.cut:
         parts = " and ".join(line.cut)
         return f"only a part of its {parts} is stored: send it again from its source"
     if line.size is None and not line.has_key:
-        return "it has neither a key nor a value, or was emptied"
+        return "it has neither a key nor a value"
     if line.chain >= MOST_REDRIVES and not force:
         return f"redriven {line.chain} times already; if the cause is fixed, use --force"
     return None

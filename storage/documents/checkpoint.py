@@ -82,6 +82,7 @@ def dead_letter_to_document(dead_letter: DeadLetter) -> Document:
         "at": dead_letter.at,
         **present(
             details_of=dead_letter.details_of,
+            expires_at=dead_letter.expires_at if dead_letter.erased_at is None else None,
             cut=dead_letter.cut,
             last_offset=dead_letter.last_offset,
             redrive_count=count_redrives(dead_letter.headers, ()) or None,
@@ -129,4 +130,5 @@ def dead_letter_from_document(document: Document) -> DeadLetter:
         details_of=document.get("details_of"),
         cut=tuple(document.get("cut", ())),
         last_offset=document.get("last_offset"),
+        erased_at=document.get("erased_at"),
     )

@@ -19,6 +19,7 @@ from models.amazon_order import (
     SalesChannel,
 )
 from models.blockers import Blocker
+from models.buyer_data import BuyerData, Erased, Retained, RetentionReason
 from models.charges import Charge, ChargeKind, TaxCollection
 from models.messages import MessageRef
 from models.order_record import HistoryEntry, OrderRecord
@@ -49,6 +50,7 @@ _PLAIN = (
     "purchase_date",
     "last_update_date",
     "latest_ship_date",
+    "latest_delivery_date",
     "items_expected",
     "buyer_requested_cancel",
     "shipping_service",
@@ -113,6 +115,7 @@ def outcome_to_document(record: OrderRecord) -> Document:
         "sequence": record.sequence,
         "received": record.received,
         "ignored": record.ignored,
+        **present(buyer_data=_buyer_data_to_document(record.buyer_data)),
     }
 
 
@@ -129,7 +132,26 @@ def order_from_document(document: Document) -> OrderRecord:
         ignored=document["ignored"],
         received_at=document["received_at"],
         decided_at=imported["decided_at"],
+        buyer_data=_buyer_data_from_document(document.get("buyer_data")),
     )
+
+
+def _buyer_data_to_document(buyer_data: BuyerData | None) -> Document | None:
+    match buyer_data:
+        case None:
+            return None
+        case Retained(expires_at, reason):
+            return {"expires_at": expires_at, "reason": reason}
+        case Erased(at):
+            return {"erased_at": at}
+
+
+def _buyer_data_from_document(document: Document | None) -> BuyerData | None:
+    if document is None:
+        return None
+    if "erased_at" in document:
+        return Erased(document["erased_at"])
+    return Retained(document["expires_at"], RetentionReason(document["reason"]))
 
 
 def _reasons_to_document(outcome: Outcome) -> list[Any]:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 
 from pymongo import DeleteOne, InsertOne, UpdateMany, UpdateOne
 
+from models.buyer_data import Erased
 from models.change_set import ChangeSet, OrderWrite
 from models.checkpoint import Checkpoint
 from models.keys import listing_key
@@ -101,7 +102,9 @@ def operations(
         batch.put("offset_resets", reset["_id"], reset)
     for dead_letter in changes.dead_letters:
         # Not an insert: a recreated topic counts its offsets from 0 again.
-        batch.put("dead_letters", dead_letter.dead_letter_id, dead_letter_to_document(dead_letter))
+        fields = dead_letter_to_document(dead_letter)
+        written = {"$set": fields, "$unset": {"erased_at": ""}}
+        batch.update("dead_letters", dead_letter.dead_letter_id, written, upsert=True)
     for dead_letter_id in changes.claimed:
         claimed = {"$unset": {"details_of": ""}, "$set": {"claimed": True}}
         batch.update("dead_letters", dead_letter_id, claimed)
@@ -142,7 +145,10 @@ def _write_order(batch: _Batch, change: OrderWrite, earlier: list[Document]) -> 
         order_to_document(record, is_new=False) if change.details else outcome_to_document(record)
     )
     push = {"history": {"$each": history, "$slice": -HISTORY_LENGTH}}
-    batch.update("amazon_orders", record.key, {"$set": fields, "$push": push})
+    update = {"$set": fields, "$push": push}
+    if isinstance(record.buyer_data, Erased):
+        update["$unset"] = {"buyer": "", "ship_to": ""}
+    batch.update("amazon_orders", record.key, update)
 
 
 def _write_facts(batch: _Batch, changes: ChangeSet) -> None:

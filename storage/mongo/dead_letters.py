@@ -14,13 +14,14 @@ from storage.mongo.errors import translate_errors
 
 _LINE: Document = {
     **dict.fromkeys(("code", "topic", "at", "message", "redriven", "claimed", "cut"), 1),
+    "erased_at": 1,
     "redrive_count": 1,
     "size": {"$binarySize": "$value"},
     "key_size": {"$binarySize": "$key"},
 }
 """All but key, value and headers, which can be long and contain a buyer's data."""
 
-_OPEN: Document = {"redriven": {"$exists": False}, "claimed": {"$exists": False}}
+_OPEN: Document = {name: {"$exists": False} for name in ("redriven", "claimed", "erased_at")}
 
 
 class MongoDeadLetters:
@@ -138,4 +139,5 @@ def _line_from_document(document: Document) -> DeadLetterLine:
         redriven=redriven,
         chain=max([document.get("redrive_count", 0), *(redrive.count for redrive in redriven)]),
         cut=tuple(document.get("cut", ())),
+        is_erased="erased_at" in document,
     )

@@ -56,6 +56,12 @@ INDEXES = (
         "orders by receipt, and how many in each hour; the fields never change",
     ),
     Index(
+        "amazon_orders",
+        [("buyer_data.expires_at", 1)],
+        "the orders whose buyer data has expired, or expires soon",
+        only={"buyer_data.expires_at": {"$exists": True}},
+    ),
+    Index(
         "commerce_orders",
         [("created_at", 1), ("store_id", 1)],
         "how many Commerce orders were created in each hour; the fields never change",
@@ -94,6 +100,12 @@ INDEXES = (
         "dead_letters",
         [("code", 1), ("at", -1), ("_id", -1)],
         "dead letters by code, newest first; merged over codes",
+    ),
+    Index(
+        "dead_letters",
+        [("expires_at", 1)],
+        "the dead letters whose bytes have expired, or expire soon",
+        only={"expires_at": {"$exists": True}},
     ),
     Index("offset_resets", [("at", -1)], "checkpoints outside their logs, newest first"),
     Index("replays", [("state", 1), ("_id", -1)], "running replays, newest first"),

@@ -21,6 +21,7 @@ from storage.documents.order_record import (
 )
 from storage.documents.reference_data import store_from_document
 from storage.documents.values import Document
+from storage.mongo.buyer_data import count_expiring
 from storage.mongo.driver import Client, Driver, connected, maybe_await
 from storage.mongo.errors import translate_errors
 from storage.mongo.indexes import INDEXES
@@ -28,6 +29,7 @@ from storage.mongo.order_queries import commerce_orders_of, to_mongo
 from storage.mongo.statistics import blocked_group_from_document, blocked_groups_pipeline
 from storage.queries import (
     BlockedGroup,
+    BuyerDataCounts,
     OrderHistory,
     OrderLine,
     PublishedEvent,
@@ -138,6 +140,10 @@ class MongoReader(Reader):
         pipeline = blocked_groups_pipeline(store_id, limit)
         groups = await self._aggregate("amazon_orders", pipeline)
         return [blocked_group_from_document(group) for group in groups]
+
+    @override
+    async def buyer_data_counts(self, overdue: datetime, until: datetime) -> BuyerDataCounts:
+        return await count_expiring(self._database, overdue, until)
 
     @override
     async def dead_letter_counts(self) -> Mapping[str, int]:

@@ -21,6 +21,7 @@ from typing_extensions import override
 
 from models.errors import OtherLayout, StorageBroken, StorageBusy, StorageUnavailable
 from models.messages import TopicPartition
+from storage.mongo.buyer_data import erase_expired
 from storage.mongo.checkpoints import MongoCheckpoints
 from storage.mongo.driver import (
     Client,
@@ -44,7 +45,7 @@ from storage.port import R, Snapshot, Storage, Transaction
 _OF_AN_EARLIER_VERSION = frozenset({85, 86, 11000})
 """IndexOptionsConflict, IndexKeySpecsConflict, DuplicateKey."""
 _OTHER = "is of another version; name an empty database, or another --data-dir for `up`"
-LAYOUT = 3
+LAYOUT = 4
 """The version of the stored documents. A program reads only its own version."""
 _LEDGER = ("checkpoints", "amazon_orders", "commerce_orders", "positions", "turns")
 """A database in which any of these has a document was used before."""
@@ -173,6 +174,10 @@ class MongoStorage(MongoCheckpoints, Storage):
                 raise
             transaction.committed()
             return result
+
+    async def erase_expired(self, at: datetime) -> tuple[int, int]:
+        """Erase the buyer data that has expired; return of how many orders and dead letters."""
+        return await erase_expired(self._database, at)
 
     async def claim_sync(self, at: datetime, next_due: datetime) -> bool:
         """Return whether a sync is due at this moment: true for only one of all callers."""

@@ -153,6 +153,7 @@ async def work(storage: Any, names: Names) -> None:
     stored = await storage.checkpoint(SOURCE)
     await storage.trim_outbox(stored, ())
     await storage.pending_in_other_outboxes({(KEY, 1)}, [SOURCE])
+    await storage.erase_expired(NOW)
     await storage.claim_sync(NOW, NOW + timedelta(minutes=5))
 
 
@@ -218,6 +219,7 @@ async def operate(reader: Any) -> None:
     for store in (None, STORE):
         await reader.blocked_groups(store, 5)
     await reader.dead_letter_counts()
+    await reader.buyer_data_counts(NOW, NOW + timedelta(days=7))
     assert await reader.offset_resets(NOW - timedelta(days=1), 5) == [A_RESET]
     assert not await reader.offset_resets(NOW + timedelta(days=1), 5)
     await reader.standings()

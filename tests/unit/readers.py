@@ -14,6 +14,7 @@ from models.outcome import ImportState
 from models.reference_data import Store
 from storage.queries import (
     BlockedGroup,
+    BuyerDataCounts,
     OrderHistory,
     OrderLine,
     Reader,
@@ -85,6 +86,10 @@ class FakeReader(Reader):
     @override
     async def blocker_counts(self) -> Mapping[str, int]:
         return {}
+
+    @override
+    async def buyer_data_counts(self, overdue: datetime, until: datetime) -> BuyerDataCounts:
+        return BuyerDataCounts(0, 0, 0)
 
     @override
     async def dead_letter_counts(self) -> Mapping[str, int]:

@@ -30,7 +30,7 @@ from order_import.cli.output import stdout
 from order_import.cli.status import health_as_json, show_health
 from order_import.operations.health import Health, ServerHealth
 from order_import.operations.lag import TopicLag
-from storage.queries import OrderHistory, OrderLine, PublishedEvent
+from storage.queries import BuyerDataCounts, OrderHistory, OrderLine, PublishedEvent
 from streams.clock import now
 from tests.builders import a_block, a_blocker
 from tests.unit.readers import FakeReader, opened
@@ -305,6 +305,17 @@ def test_status_says_how_many_orders_wait_too_long_for_details(
     assert "Waiting for details for over an hour: 3 (de 2, us 1)" in shown
     assert "wait" not in (health.system_message or "")
     assert health_as_json(health)["waiting_for_details_over_an_hour"] == {"us": 1, "de": 2}
+
+
+def test_rule_27_status_shows_overdue_buyer_data_and_what_expires_soon(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    health = a_health()
+    health.buyer_data = BuyerDataCounts(overdue=0, orders=120, dead_letters=3)
+    show_health(stdout(), health, AT)
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "Buyer data: 0 overdue for erasure; in the next 7 days, that of 120 orders" in shown
+    assert health_as_json(health)["buyer_data"] == health.buyer_data
 
 
 def test_status_tells_what_kafka_deleted_before_it_was_read(

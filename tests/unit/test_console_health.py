@@ -7,6 +7,7 @@ import pytest
 from models.checkpoint import OffsetReset
 from models.messages import TopicPartition
 from order_import.operations.health import Health, ServerHealth
+from storage.queries import BuyerDataCounts
 from tests.unit.console_kit import NOW, a_client, a_context
 
 
@@ -16,6 +17,17 @@ async def lossy() -> Health:
     source = TopicPartition("amazon.orders", 1)
     resets = [OffsetReset(source, 1276, 2500, NOW), OffsetReset(source, 40, 0, NOW)]
     return Health(away, away, resets=resets)
+
+
+async def test_rule_27_the_health_page_shows_overdue_buyer_data_and_what_expires_soon() -> None:
+    async def late() -> Health:
+        away = ServerHealth("MongoDB", "here", None, "away")
+        return Health(away, away, buyer_data=BuyerDataCounts(2, 1_200, 3))
+
+    async with a_client(a_context(check_health=late)) as client:
+        page = await client.get("/health")
+    words = " ".join(re.sub(r"<[^>]+>", " ", page.text).split())
+    assert "Buyer data to erase 2 overdue; in the next 7 days 1,200 orders and 3 dead" in words
 
 
 @pytest.mark.parametrize("language", ["en", "de"])

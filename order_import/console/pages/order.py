@@ -13,6 +13,7 @@ from starlette.routing import BaseRoute
 
 from models import keys
 from models.amazon_order import Address, AmazonOrder
+from models.buyer_data import Erased
 from models.charges import Charge
 from models.outcome import Blocked, Created, Skipped, Withdrawn
 from order_import.console import urls
@@ -71,6 +72,7 @@ async def order(request: Request) -> Response:
         ),
         address=_address_of(amazon.ship_to),
         shows_buyer=shows_buyer,
+        erased_at=record.buyer_data.at if isinstance(record.buyer_data, Erased) else None,
         skus=_skus_of(order_history),
         charges=_charges_of(amazon),
         unexplained=amazon.unexplained,

@@ -49,6 +49,11 @@ _DESCRIPTIONS: Mapping[str, Schema] = {
         "description": "Newer wins, part by part; a part that was unknown is always accepted",
     },
     "latest_ship_date": _DATE_TIME,
+    "latest_delivery_date": {
+        **_DATE_TIME,
+        "description": "The end of the delivery window: the buyer of a shipped order is erased "
+        "30 days later",
+    },
     "total": {"description": "What the buyer pays for the whole order"},
     "buyer": {"description": "Personal data: never in an event, never in a log"},
     "ship_to": {"description": "Personal data: never in an event, never in a log"},

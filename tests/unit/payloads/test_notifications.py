@@ -70,6 +70,11 @@ def test_a_change_announces_and_never_has_all_items_prices_or_an_address() -> No
     )
 
 
+def test_rule_27_the_end_of_the_delivery_window_is_read() -> None:
+    told = order_of(change(LatestDeliveryDate="2026-11-25T07:59:59Z"))
+    assert told.latest_delivery_date == datetime(2026, 11, 25, 7, 59, 59, tzinfo=UTC)
+
+
 def test_a_change_encoded_twice_is_the_same_change() -> None:
     twice = as_bytes(json.dumps(change()))
 

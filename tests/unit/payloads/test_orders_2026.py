@@ -95,6 +95,19 @@ def test_an_order_is_read_whole() -> None:
     )
 
 
+def test_rule_27_the_delivery_window_and_delivered_parcels_are_read() -> None:
+    body = order()
+    window = {"latestDateTime": "2026-11-24T23:59:59Z"}
+    body["order"]["fulfillment"]["deliverByWindow"] = window
+    assert order_of(body).latest_delivery_date == datetime(2026, 11, 24, 23, 59, 59, tzinfo=UTC)
+    [parcel] = body["order"]["packages"]
+    parcel["packageStatus"]["status"] = "DELIVERED"
+    body["order"]["packages"] = [parcel, {"packageStatus": None}]
+    # Amazon tells no time of delivery: it is that of the body at the latest.
+    told = order_of(body)
+    assert [one.delivered_at for one in told.packages] == [told.last_update_date, None]
+
+
 def test_a_bare_order_is_read_as_a_wrapped_one() -> None:
     assert order_of(order()["order"]) == order_of(order())
 

@@ -102,6 +102,13 @@ def test_an_order_with_its_items_beside_is_read_whole() -> None:
     )
 
 
+def test_rule_27_the_end_of_the_delivery_window_is_read() -> None:
+    body = order()
+    body["payload"]["LatestDeliveryDate"] = "2026-11-25T07:59:59Z"
+    due = datetime(2026, 11, 25, 7, 59, 59, tzinfo=UTC)
+    assert order_of(body).latest_delivery_date == due
+
+
 def test_a_bare_order_is_read_as_one_in_a_payload() -> None:
     assert order_of(order()["payload"]) == order_of(order())
 

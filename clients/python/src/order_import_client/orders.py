@@ -120,6 +120,8 @@ class OrderDocument(Published):
     purchase_date: Moment | None = None
     last_update_date: Moment | None = None
     latest_ship_date: Moment | None = None
+    latest_delivery_date: Moment | None = None
+    """The end of the delivery window: how long the buyer is kept depends on it."""
     shipping_service: str | None = None
     programs: tuple[str, ...] | None = None
     purchase_order_number: str | None = None
