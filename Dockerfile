@@ -6,7 +6,8 @@ COPY requirements/worker.txt /src/
 RUN /opt/order-import/bin/pip install --require-hashes --only-binary :all: -r /src/worker.txt
 
 FROM python:3.11.14-slim-bookworm
-RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin order-import
+RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin order-import \
+  && install --directory --owner 10001 --mode 0700 /keys
 COPY --from=build /opt/order-import /opt/order-import
 # The program runs from its source, without order_import/devtools (.dockerignore): nothing is
 # built, and everything that is downloaded has a hash.

@@ -2,16 +2,20 @@
 
 import argparse
 import asyncio
+import os
 import time
 from collections.abc import Collection
 from dataclasses import fields
 from itertools import chain
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from bench.contenders.contender import CONTENDERS
 from bench.engine import build_engine
 from bench.plan import PARTS, Options
 from bench.report import write
 from bench.servers import screen, servers
+from order_import.buyer_keys import SETTING, create_key_file
 
 
 async def run(parts: Collection[str], options: Options, *, is_written: bool) -> list[str]:
@@ -68,13 +72,17 @@ def main() -> int:
     )
     is_written = not (arguments.no_write or arguments.quick or options.only)
     build_engine()
-    failed = asyncio.run(
-        run(
-            arguments.parts or list(PARTS),
-            options.quick() if arguments.quick else options,
-            is_written=is_written,
+    with TemporaryDirectory(prefix="order-import-bench-") as directory:
+        key_file = Path(directory, "buyer-keys.json")
+        create_key_file(key_file)
+        os.environ[SETTING] = str(key_file)
+        failed = asyncio.run(
+            run(
+                arguments.parts or list(PARTS),
+                options.quick() if arguments.quick else options,
+                is_written=is_written,
+            )
         )
-    )
     if failed:
         screen.print(f"[bold red]not measured: {', '.join(failed)}")
     return bool(failed)

@@ -12,6 +12,7 @@ from bench.servers import screen
 from models import keys
 from models.amazon_order import AmazonOrder, AmazonStatus, Buyer, FulfillmentChannel, OrderItem
 from models.blockers import Blocker
+from models.buyer_data import Retained, RetentionReason
 from models.commerce_order import CommerceLine, CommerceOrder
 from models.messages import MessageRef
 from models.money import Money
@@ -19,15 +20,22 @@ from models.order_record import HistoryEntry, OrderRecord
 from models.outcome import Blocked, Created, Outcome, Skipped, Waiting, Withdrawn
 from models.reasons import REMEDIES, BlockerCode, SkipReason, WaitingReason
 from models.reference_data import CommerceStatus, Product, Store
+from order_import.buyer_keys import read_buyer_keys
+from order_import.settings import Settings
+from storage.documents.buyer_data import buyer_to_documents
 from storage.documents.commerce_order import commerce_order_to_document
 from storage.documents.order_record import history_entry_to_document, order_to_document
 from storage.documents.reference_data import product_to_document, store_to_document
 from storage.documents.values import Document
+from storage.encryption import BuyerKeys
+from storage.mongo.buyer_data import KEYS_SUFFIX
 
 STORES = 8
 DAYS = 400
 BLOCKING = 40
 """How many products block orders."""
+KEPT = timedelta(days=DAYS + 30)
+"""Longer than in truth, so that every order has a buyer to show and to search."""
 _PIECE = 2_000
 _SHARES = (("created", 0.955), ("blocked", 0.01), ("waiting", 0.01), ("skipped", 0.02))
 _NAMES = ("Dana Muster", "Kim Beispiel", "Alex Example", "Robin Sample", "Sascha Probe")
@@ -40,31 +48,47 @@ async def fill(database: Database, count: int, at: datetime) -> None:
     """Write stores, products, orders and Commerce orders."""
     await database.stores.insert_many([_store(number, at) for number in range(STORES)])
     await database.products.insert_many([_product(number, at) for number in range(500)])
+    buyer_keys = read_buyer_keys(Settings())
+    keys_database = database.client[database.name + KEYS_SUFFIX]
     with Progress(console=screen, transient=True) as progress:
         bar = progress.add_task("orders written", total=count)
         for start in range(0, count, _PIECE):
             size = min(_PIECE, count - start)
-            pairs = list(_pairs(start, size, count, at))
-            await database.amazon_orders.insert_many([order for order, _ in pairs], ordered=False)
-            created = [commerce for _, commerce in pairs if commerce is not None]
+            triples = list(_orders(buyer_keys, start, size, count, at))
+            orders = [order for order, _, _ in triples]
+            await database.amazon_orders.insert_many(orders, ordered=False)
+            created = [commerce for _, commerce, _ in triples if commerce is not None]
             await database.commerce_orders.insert_many(created, ordered=False)
+            for collection, documents in zip(
+                (database.buyer_data, keys_database.buyer_keys),
+                zip(*(sealed for _, _, sealed in triples), strict=True),
+                strict=True,
+            ):
+                await collection.insert_many(documents, ordered=False)
             progress.advance(bar, size)
 
 
-def _pairs(
-    start: int, size: int, count: int, at: datetime
-) -> Iterator[tuple[Document, Document | None]]:
+def _orders(
+    buyer_keys: BuyerKeys, start: int, size: int, count: int, at: datetime
+) -> Iterator[tuple[Document, Document | None, tuple[Document, Document]]]:
+    """Yield orders, each with its Commerce order, its buyer data and the key of that."""
     source = random.Random(start)  # noqa: S311 - a workload, not a secret
     step = timedelta(days=DAYS) / count
     for number in range(start, start + size):
         # The last order of all is the newest one.
         received = at - step * (count - number)
-        yield _pair(source, number, received)
+        record, history = _record(source, number, received)
+        name = {"_id": record.key}
+        document = {**name, **order_to_document(record, is_new=True), "history": history}
+        sealed = buyer_to_documents(buyer_keys, record.key, record.order, at + KEPT)
+        outcome = record.outcome
+        commerce = _commerce_order(record) if isinstance(outcome, Created) else None
+        yield document, commerce, (name | sealed.data, name | sealed.key)
 
 
-def _pair(
+def _record(
     source: random.Random, number: int, received: datetime
-) -> tuple[Document, Document | None]:
+) -> tuple[OrderRecord, list[Document]]:
     store = source.randrange(STORES)
     store_id = f"store-{store}"
     order_id = f"{source.randrange(100, 400)}-{number:07d}-{source.randrange(10**7):07d}"
@@ -90,7 +114,6 @@ def _pair(
     )
     outcome = _outcome(source, store_id, order_id, sku, received)
     made = received + timedelta(milliseconds=source.randrange(40, 4_000))
-    key = keys.order_key(store_id, order_id)
     record = OrderRecord(
         store_id=store_id,
         order=order,
@@ -101,25 +124,29 @@ def _pair(
         ignored=0,
         received_at=received,
         decided_at=made,
+        buyer_data=Retained(received + KEPT, RetentionReason.OPEN),
     )
     cause = MessageRef(topic="amazon.orders", partition=0, offset=number)
     history = [
         history_entry_to_document(HistoryEntry(received, cause, what))
         for what in ("received", "created")
     ]
-    document = {"_id": key, **order_to_document(record, is_new=True), "history": history}
-    if not isinstance(outcome, Created):
-        return document, None
+    return record, history
+
+
+def _commerce_order(record: OrderRecord) -> Document:
+    order, made = record.order, record.decided_at
+    [item] = order.items
     commerce = CommerceOrder(
-        commerce_order_id=outcome.commerce_order_id,
-        order_number=order_id,
-        store_id=store_id,
-        amazon_order_id=order_id,
+        commerce_order_id=keys.commerce_order_id(record.key),
+        order_number=order.amazon_order_id,
+        store_id=record.store_id,
+        amazon_order_id=order.amazon_order_id,
         status=CommerceStatus.COMPLETE,
         fulfillment_channel=FulfillmentChannel.MFN,
-        purchase_date=order.purchase_date or received,
-        total=total,
-        lines=(CommerceLine(order.items[0], sku),),
+        purchase_date=order.purchase_date or record.received_at,
+        total=order.total,
+        lines=(CommerceLine(item, item.seller_sku or ""),),
         reservations=(),
         buyer_requested_cancel=False,
         replayed=False,
@@ -127,7 +154,7 @@ def _pair(
         acknowledged_at=None,
         updated_at=made,
     )
-    return document, commerce_order_to_document(commerce)
+    return commerce_order_to_document(commerce)
 
 
 def _outcome(

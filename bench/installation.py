@@ -21,6 +21,7 @@ from models.topics import TopicName
 from order_import.bootstrap import connect_storage, kafka_options, new_consumer
 from order_import.operations.install import create_topics
 from order_import.settings import PREFIX, Settings
+from storage.mongo.buyer_data import KEYS_SUFFIX
 from storage.port import Transaction
 
 
@@ -88,6 +89,7 @@ async def installation(
         yield here
     finally:
         await client.drop_database(settings.mongo_database)
+        await client.drop_database(settings.mongo_database + KEYS_SUFFIX)
         await client.close()
         await _delete_topics(settings)
 

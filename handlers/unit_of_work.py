@@ -11,7 +11,8 @@ from handlers.rules.receive import receive
 from handlers.rules.replay import replay_answer
 from models import keys
 from models.amazon_order import AmazonOrder
-from models.change_set import ChangeSet, OrderWrite
+from models.buyer_data import Erased
+from models.change_set import BuyerWrite, ChangeSet, OrderWrite
 from models.checkpoint import Outgoing
 from models.commands import Recheck
 from models.commerce_order import CommerceOrder
@@ -42,6 +43,7 @@ class _TrackedOrder:
     is_new: bool
     moved_from: str | None = None
     details: bool = False
+    buyer: BuyerWrite = BuyerWrite.NOTHING
     history: list[HistoryEntry] = field(default_factory=list)
 
 
@@ -177,6 +179,7 @@ class UnitOfWork:
         tracked = self._orders.setdefault(record.key, _TrackedOrder(record, is_new=True))
         self._keys[record.order.amazon_order_id] = record.key
         tracked.details = tracked.details or record.order is not tracked.record.order
+        tracked.buyer = max(tracked.buyer, _buyer_write(tracked, record))
         tracked.record = record
         self._changed[record.key] = tracked
         if decision.history is not None:
@@ -196,6 +199,7 @@ class UnitOfWork:
         self._changed.pop(record.key, None)
         if not tracked.is_new:
             tracked.moved_from, tracked.is_new = record.key, True
+            tracked.buyer = BuyerWrite.CONTENT
         self._orders[decision.record.key] = tracked
         self.add(decision)
 
@@ -277,17 +281,34 @@ class UnitOfWork:
                     tracked.is_new,
                     tracked.details,
                     tracked.moved_from,
+                    tracked.buyer,
                 )
             )
             tracked.history.clear()
             tracked.is_new = tracked.details = False
             tracked.moved_from = None
+            tracked.buyer = BuyerWrite.NOTHING
         orders = self._commerce_orders
         changes.new_commerce_orders = [orders[key] for key in self._new_commerce_orders]
         changes.changed_commerce_orders = [orders[key] for key in self._amended]
         for written in (self._changed, self._new_commerce_orders, self._amended):
             written.clear()
         return changes
+
+
+def _buyer_write(tracked: _TrackedOrder, record: OrderRecord) -> BuyerWrite:
+    """Return what of an order's buyer data another decision changes."""
+    before = tracked.record
+    if record.buyer_data is None:
+        return BuyerWrite.NOTHING
+    if (
+        record is before
+        or (isinstance(record.buyer_data, Erased) and not isinstance(before.buyer_data, Erased))
+        or before.order.buyer != record.order.buyer
+        or before.order.ship_to != record.order.ship_to
+    ):
+        return BuyerWrite.CONTENT
+    return BuyerWrite.NOTHING if record.buyer_data == before.buyer_data else BuyerWrite.EXPIRY
 
 
 def sku_pairs(store_id: str, order: AmazonOrder) -> set[tuple[str, str]]:

@@ -7,8 +7,9 @@ from models.reasons import BlockerCode
 
 
 class Blocker(Value):
-    """One cause, for one product of one order (rules 7 to 9).
+    """One cause, for one product of one order (rules 7 to 9), or for the whole order (rule 27).
 
+    A cause of the whole order has no SKU, no lines and no units. Otherwise
     `required` and `available` are units, over all lines of the order that need the product;
     `available` is `None` if the product is unknown or its stock is not managed. `similar_sku` is a
     SKU in the catalog that differs only by case, blanks or Unicode form, if there is one.

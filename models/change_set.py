@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import IntEnum
 
 from models.checkpoint import OffsetReset
 from models.commerce_order import CommerceOrder
@@ -12,12 +13,23 @@ from models.reference_data import Listing, Product, Store
 from models.replay import RecordedAnswer, Replay, ReplayPart
 
 
+class BuyerWrite(IntEnum):
+    """What a change of an order stores of its buyer data; a later member includes the former."""
+
+    NOTHING = 0
+    EXPIRY = 1
+    """Until when it is kept."""
+    CONTENT = 2
+    """The buyer and the address; or that they were erased."""
+
+
 @dataclass(frozen=True, slots=True)
 class OrderWrite:
     """An order to store: a new one, or one with additions to its history.
 
     `details` says whether anything besides the outcome has changed. `moved_from` is the key under
-    which a new order was stored before, with its history so far (rule 22).
+    which a new order was stored before, with its history so far (rule 22). `buyer` says what of the
+    buyer data is to be stored.
     """
 
     record: OrderRecord
@@ -25,6 +37,7 @@ class OrderWrite:
     is_new: bool
     details: bool
     moved_from: str | None = None
+    buyer: BuyerWrite = BuyerWrite.CONTENT
 
 
 @dataclass(slots=True)

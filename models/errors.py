@@ -6,6 +6,7 @@ OrderImportError
   |  x StorageBusy          another transaction is in the way: nothing was stored
   x StorageBroken           the database refuses, and would refuse again: stop
   |  x OtherLayout          the database belongs to another version of this program
+  |  x KeyMissing           the key file lacks a key that encrypted buyer data
   x TransactionTooLarge     above the limits of the database: try with less
   x DuplicateKey            a document with this key exists: find the message, and refuse it
   x BrokerUnavailable       no answer from Kafka: try again
@@ -35,6 +36,10 @@ class StorageBroken(OrderImportError):  # noqa: N818 - a state of the world, not
 
 class OtherLayout(StorageBroken):
     """The database belongs to another version of this program."""
+
+
+class KeyMissing(StorageBroken):
+    """Buyer data cannot be encrypted or decrypted with the keys that are there."""
 
 
 class TransactionTooLarge(OrderImportError):  # noqa: N818 - a state of the world, not a mistake

@@ -22,10 +22,10 @@ class OrderSort(StrEnum):
 class OrderQuery:
     """Which orders, and in which order. `None` matches all.
 
-    `number` is an Amazon order id or its beginning, `sku` a seller's or a catalog's SKU, and
-    `product` the catalog SKU of a blocker (empty: a blocker without a SKU). `overdue_since` selects
-    orders that have waited for details since then or longer. `keys` are `store/order`, for a
-    selection.
+    `number` is an Amazon order id or its beginning, `buyer` whole words of a buyer's name, `sku` a
+    seller's or a catalog's SKU, and `product` the catalog SKU of a blocker (empty: a blocker
+    without a SKU). `overdue_since` selects orders that have waited for details since then or
+    longer. `keys` are `store/order`, for a selection.
     """
 
     store_id: str | None = None
@@ -72,9 +72,11 @@ class OrderQuery:
     @property
     def is_searched(self) -> bool:
         """Whether a condition has no index, so that orders are read and checked one by one."""
-        if self.keys or self.number is not None or self.sort is OrderSort.SHIP_BY:
+        if self.keys or self.buyer is not None or self.number is not None:
             return False
-        words = (self.buyer, self.sku, self.status, self.channel, self.currency, self.reason)
+        if self.sort is OrderSort.SHIP_BY:
+            return False
+        words = (self.sku, self.status, self.channel, self.currency, self.reason)
         amounts = (self.total_min, self.total_max)
         return self.asks_for_a_blocker or any(value is not None for value in (*words, *amounts))
 

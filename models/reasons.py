@@ -5,11 +5,15 @@ from enum import StrEnum
 
 
 class BlockerCode(StrEnum):
-    """Why an order is blocked (rules 7 to 9). Reason codes never change; new ones may be added."""
+    """Why an order is blocked (rules 7 to 9 and 27).
+
+    Reason codes never change; new ones may be added.
+    """
 
     NOT_IN_CATALOG = "not-in-catalog"
     DISABLED = "disabled"
     OUT_OF_STOCK = "out-of-stock"
+    ADDRESS_ERASED = "address-erased"
 
 
 class WaitingReason(StrEnum):
@@ -46,6 +50,7 @@ REASONS: Mapping[str, str] = {
     BlockerCode.NOT_IN_CATALOG: "The item does not exist in the Commerce catalog",
     BlockerCode.DISABLED: "The item in the catalog is disabled",
     BlockerCode.OUT_OF_STOCK: "The ordered item is out of stock",
+    BlockerCode.ADDRESS_ERASED: "The buyer's address was erased before the import",
     WaitingReason.STORE_UNKNOWN: "Waiting for the store's settings",
     WaitingReason.STATUS_NOT_IMPORTABLE: "Waiting for a status that can be imported",
     WaitingReason.DETAILS_PENDING: "Waiting for the order's details",
@@ -66,5 +71,6 @@ REMEDIES: Mapping[BlockerCode, str] = {
     ),
     BlockerCode.DISABLED: "Enable the product.",
     BlockerCode.OUT_OF_STOCK: "Update the product's quantity and source options.",
+    BlockerCode.ADDRESS_ERASED: "Ship or cancel the order in Seller Central.",
 }
 """What an operator can do about a blocker, in Adobe's words."""

@@ -46,10 +46,12 @@ class Topic:
     """The maximum size of a message, or of one batch of messages, that the worker writes."""
 
 
-_PERSONAL = {"retention.ms": str(14 * _DAY_MS), "max.message.bytes": str(MAX_MESSAGE_BYTES)}
+_COMMANDS = {"retention.ms": str(14 * _DAY_MS), "max.message.bytes": str(MAX_MESSAGE_BYTES)}
+# Kafka deletes whole segments alone, and by default begins one a week.
+_PERSONAL = _COMMANDS | {"segment.ms": str(_DAY_MS)}
 _FACTS = {"cleanup.policy": "compact"}
 _KEPT = {"retention.ms": str(90 * _DAY_MS), "max.message.bytes": str(MAX_PUBLISHED_BYTES)}
-_REFUSED = {"retention.ms": str(14 * _DAY_MS), "max.message.bytes": str(MAX_PUBLISHED_BYTES)}
+_REFUSED = _PERSONAL | {"max.message.bytes": str(MAX_PUBLISHED_BYTES)}
 
 TOPICS = (
     Topic(TopicName.ORDERS, "Amazon order id (any key is accepted)", config=_PERSONAL),
@@ -61,7 +63,7 @@ TOPICS = (
         TopicName.COMMANDS,
         "store id, fact or replay id",
         partitions=1,
-        config=_PERSONAL,
+        config=_COMMANDS,
         writes=MAX_REQUEST_BYTES,
     ),
     Topic(TopicName.COMMERCE_ORDERS, "store/order", config=_KEPT, writes=MAX_PUBLISHED_BYTES),

@@ -24,6 +24,7 @@ from aiokafka.protocol.metadata import MetadataRequest
 
 from models.errors import BrokerUnavailable
 from models.topics import MAX_PUBLISHED_BYTES, MAX_REQUEST_BYTES
+from order_import.buyer_keys import find_buyer_keys, read_buyer_keys
 from order_import.errors import describe
 from order_import.kafka_token import TokenSource, TokenUnavailable
 from order_import.settings import Settings
@@ -132,24 +133,28 @@ def faust_credentials(settings: Settings) -> Any:
 
 def connect_storage(settings: Settings) -> AbstractAsyncContextManager[MongoStorage]:
     """Open the worker's storage, and close it at the end."""
-    return open_storage(*_database(settings), **_mongo_options(settings))
+    keys = find_buyer_keys(settings)
+    return open_storage(*_database(settings), keys, **_mongo_options(settings))
 
 
 def connect_reader(settings: Settings) -> AbstractAsyncContextManager[MongoReader]:
     """Open the operators' reader, and close it at the end."""
-    return open_reader(*_database(settings), **_mongo_options(settings))
+    keys = find_buyer_keys(settings)
+    return open_reader(*_database(settings), keys, **_mongo_options(settings))
 
 
 def connect_dead_letters(settings: Settings) -> AbstractAsyncContextManager[MongoDeadLetters]:
     """Open the dead letters, and close them at the end."""
-    return open_dead_letters(*_database(settings), **_mongo_options(settings))
+    keys = find_buyer_keys(settings)
+    return open_dead_letters(*_database(settings), keys, **_mongo_options(settings))
 
 
 def connect_console(
     settings: Settings,
 ) -> AbstractAsyncContextManager[tuple[MongoConsoleReader, MongoConsoleState]]:
     """Open the console's queries and its own collections, and close them at the end."""
-    return open_console(*_database(settings), **_mongo_options(settings))
+    keys = read_buyer_keys(settings)
+    return open_console(*_database(settings), keys, **_mongo_options(settings))
 
 
 def _database(settings: Settings) -> tuple[str, str, Driver]:

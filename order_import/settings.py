@@ -73,10 +73,10 @@ class Settings(BaseSettings):
 
     mongo_url: SecretStr = SecretStr("mongodb://127.0.0.1:27017/?replicaSet=rs0")
     """MongoDB's address. It must be a replica set of version 8.0 or newer."""
-    mongo_database: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,63}$")] = (
+    mongo_database: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,58}$")] = (
         "order_import"
     )
-    """The database's name."""
+    """The database's name. The data keys of buyer data are in another one, `…_keys`."""
     mongo_driver: Driver = Driver.PYMONGO
     """The MongoDB driver; see decision 0008 for why there are two."""
     mongo_tls: bool = False
@@ -85,6 +85,10 @@ class Settings(BaseSettings):
     """The certificate authorities to trust. Without it, the machine's own are trusted."""
     mongo_tls_cert_key_file: Path | None = None
     """The client certificate and its key, in one file."""
+
+    buyer_key_file: Path | None = None
+    """The file of the keys that encrypt buyer data. `init` creates it. The worker and the console
+    need it."""
 
     topic_prefix: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{0,64}$")] = ""
     """Text in front of the name of every topic and of the consumer group."""
@@ -196,6 +200,7 @@ class _FilesSource(PydanticBaseSettingsSource):
 
 
 _SECRET_FILES = (
+    "buyer_key_file",
     "console_users_file",
     "kafka_sasl_token_file",
     "kafka_ssl_key_file",

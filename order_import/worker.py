@@ -25,6 +25,7 @@ from order_import.bootstrap import (
     new_consumer,
     new_producer,
 )
+from order_import.buyer_keys import read_buyer_keys
 from order_import.errors import error_fields
 from order_import.liveness import Stalled, WorkerWatch, beat
 from order_import.readiness import Readiness, WorkerState
@@ -63,8 +64,9 @@ async def run_worker(settings: Settings) -> int:
     a server.
 
     Raises:
-        SettingsError: It cannot listen on the health port.
+        SettingsError: It cannot listen on the health port, or has no keys for buyer data.
     """
+    read_buyer_keys(settings)
     ended: asyncio.Future[BaseException | None] = asyncio.get_running_loop().create_future()
 
     def end(error: BaseException | None = None) -> None:
@@ -146,7 +148,8 @@ class _Work:
     async def _check_layout(self) -> None:
         while True:
             try:
-                return await self.storage.check_layout()
+                await self.storage.check_layout()
+                return await self.storage.vault.check_keys()
             except TransientStorageError:
                 await asyncio.sleep(1)
 

@@ -163,6 +163,10 @@ class Reader(Protocol):
         """Count the buyer data that expired before `overdue`, and that expires until `until`."""
         ...
 
+    async def used_keys(self) -> Sequence[str]:
+        """Return the ids of all keys with which buyer data was ever encrypted here."""
+        ...
+
     async def dead_letter_counts(self) -> Mapping[str, int]:
         """Return, per code, how many messages became dead letters."""
         ...
@@ -196,6 +200,7 @@ class OrderRow:
     received_at: datetime
     latest_ship_date: datetime | None
     details: AmazonOrder | None = None
+    buyer_erased_at: datetime | None = None
 
     @property
     def key(self) -> str:

@@ -14,6 +14,7 @@ from hypothesis import settings
 from xdist.scheduler import LoadScopeScheduling
 
 from models import keys
+from tests.keys import buyer_keys_in_use
 from tests.servers import CORES, ask_for, shared_servers
 
 # No deadline: the machine may be busy.
@@ -31,6 +32,8 @@ _SERVERS = pytest.StashKey[Path]()
 def pytest_configure(config: pytest.Config) -> None:
     told: dict[str, Any] | None = getattr(config, "workerinput", None)
     ending = config.stash[_ENDING] = ExitStack()
+    if told is None:
+        ending.enter_context(buyer_keys_in_use())
     # A worker of pytest-xdist asks the process above it.
     config.stash[_SERVERS] = (
         ending.enter_context(shared_servers()) if told is None else Path(told["servers"])

@@ -7,8 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from models import keys
-from models.amazon_order import AmazonOrder, FulfillmentChannel, OrderItem
+from models.amazon_order import AmazonOrder, AmazonStatus, FulfillmentChannel, OrderItem
 from models.blockers import Blocker
+from models.buyer_data import Erased
+from models.order_record import OrderRecord
 from models.reasons import REMEDIES, BlockerCode
 from models.reference_data import Catalog, StockedProduct, Store
 
@@ -56,6 +58,33 @@ def find_blockers(
             if applies(product, need.quantity, checks_stock):
                 blockers.append(_blocker(code, need, product, catalog))
     return tuple(sorted(blockers, key=lambda blocker: (blocker.sku or "", blocker.code)))
+
+
+def find_erased_address(record: OrderRecord) -> tuple[Blocker, ...]:
+    """Return the blocker of an order that the merchant is to ship to an erased address (rule 27).
+
+    An order that has already shipped needs no address.
+    """
+    order = record.order
+    if (
+        not isinstance(record.buyer_data, Erased)
+        or order.fulfillment_channel is not FulfillmentChannel.MFN
+        or order.status is AmazonStatus.SHIPPED
+    ):
+        return ()
+    code = BlockerCode.ADDRESS_ERASED
+    return (
+        Blocker(
+            code=code,
+            seller_sku=None,
+            sku=None,
+            asin=None,
+            order_item_ids=(),
+            required=0,
+            available=None,
+            remedy=REMEDIES[code],
+        ),
+    )
 
 
 def depends_on(

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from handlers.rules.blockers import Need, depends_on, find_blockers, sum_needs
+from handlers.rules.blockers import Need, depends_on, find_blockers, find_erased_address, sum_needs
 from handlers.rules.commerce_order import make_commerce_order, status_after, with_status
 from handlers.rules.decision_builder import DecisionBuilder
 from handlers.rules.import_policy import apply_import_policy
@@ -72,7 +72,7 @@ def check_blockers(
     `previous` is the outcome so far, None for a new order.
     """
     needs = sum_needs(record.order, record.store_id, catalog)
-    blockers = find_blockers(record.order, store, catalog, needs)
+    blockers = find_erased_address(record) + find_blockers(record.order, store, catalog, needs)
     facts = {**settings_used(record, store), "products": _products_used(catalog, needs)}
     if not blockers:
         return _create(record, previous, store, needs, number, context, facts, replayed=replayed)

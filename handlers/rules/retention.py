@@ -56,8 +56,7 @@ def retention(record: OrderRecord, at: datetime) -> Retained:
     elif order.status is AmazonStatus.SHIPPED:
         retained = _after_shipment(order, updated_at, at)
     else:
-        since = min(order.purchase_date or record.received_at, record.received_at)
-        retained = Retained(since + OPEN_AT_MOST, RetentionReason.OPEN)
+        retained = Retained(_open_since(record) + OPEN_AT_MOST, RetentionReason.OPEN)
     previous = record.buyer_data
     if not isinstance(previous, Retained) or previous.reason is not retained.reason:
         return retained
@@ -69,6 +68,17 @@ def retention(record: OrderRecord, at: datetime) -> Retained:
             return Retained(max(ends), retained.reason)
         case RetentionReason.OPEN | RetentionReason.DELIVERY_DUE:
             return retained
+
+
+def _open_since(record: OrderRecord) -> datetime:
+    """Return the purchase; the receipt if it is unknown, in the future, or too long before that.
+
+    An order that is received very late can still be imported, with its buyer.
+    """
+    purchased, received = record.order.purchase_date, record.received_at
+    if purchased is None or not received - OPEN_AT_MOST < purchased <= received:
+        return received
+    return purchased
 
 
 def _after_shipment(order: AmazonOrder, updated_at: datetime, at: datetime) -> Retained:

@@ -6,12 +6,15 @@ from collections.abc import Sequence
 import typer
 from pymongo.errors import ConfigurationError
 
-from models.errors import BrokerUnavailable, OrderImportError, TransientStorageError
+from models.errors import BrokerUnavailable, KeyMissing, OrderImportError, TransientStorageError
 from order_import.bootstrap import why_unreachable
+from order_import.buyer_keys import SETTING
 from order_import.cli import (
     blocked,
+    buyer_keys,
     console,
     dead_letters,
+    erase,
     explain,
     init,
     orders,
@@ -57,6 +60,7 @@ for command in (
     orders.orders,
     explain.explain,
     status.status,
+    erase.erase,
     blocked.blocked,
     replay.replay,
     sync.sync,
@@ -66,6 +70,7 @@ for command in (
 app.command("console-user")(console.console_user)
 app.add_typer(dead_letters.dead_letters)
 app.add_typer(replays.replays)
+app.add_typer(buyer_keys.buyer_keys)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -89,6 +94,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _leave(f"Kafka does not answer: {reason}{connection_hint()}", REFUSED)
     except TransientStorageError as error:
         _leave(f"MongoDB does not answer: {error}{connection_hint()}", REFUSED)
+    except KeyMissing as error:
+        _leave(f"{SETTING}: {error}", REFUSED)
     except OrderImportError as error:
         _leave(f"MongoDB refused: {error}", REFUSED)
     except Exception as error:  # noqa: BLE001 - its text may quote anything: print only the place

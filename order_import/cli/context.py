@@ -1,9 +1,11 @@
 """The settings and servers that commands use, their exit statuses, and how they run."""
 
 import asyncio
+import getpass
 import logging
 import os
 import re
+import socket
 from collections.abc import Coroutine, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -52,6 +54,15 @@ def run(work: Coroutine[Any, Any, T]) -> T:
     for name in _LIBRARIES:
         logging.getLogger(name).setLevel(logging.CRITICAL)
     return asyncio.run(work)
+
+
+def user_name() -> str:
+    """Return who runs this command, as replays and the audit log name people: user@host."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # the user id has no name, for example in a container
+        user = "unknown"
+    return f"{user}@{socket.gethostname()}"
 
 
 def connection_hint() -> str:

@@ -174,14 +174,15 @@ def _header(history: OrderHistory) -> Table:
         ("Purchase order number", order.purchase_order_number),
         ("Total", amount(order.total)),
         ("Buyer requests cancellation", "yes" if order.buyer_requested_cancel else "no"),
-        ("Buyer data", _describe_buyer_data(record.buyer_data)),
+        ("Buyer data", describe_buyer_data(record.buyer_data)),
         ("Messages", f"{record.received}, of which {record.ignored} changed nothing"),
     ):
         grid.add_row(name, cell(value))
     return grid
 
 
-def _describe_buyer_data(buyer_data: BuyerData | None) -> str | None:
+def describe_buyer_data(buyer_data: BuyerData | None) -> str | None:
+    """Return until when buyer data is kept, and why, or when it was erased."""
     match buyer_data:
         case None:
             return None
@@ -261,6 +262,10 @@ def _why(history: OrderHistory) -> Iterator[Text]:
         times = "once" if outcome.tried == 1 else f"{outcome.tried} times"
         yield cell(f"Since {moment(outcome.since)} UTC; checked {times}.")
         for blocker in outcome.blockers:
+            if not blocker.required:
+                yield cell(f"  {REASONS[blocker.code]} ({blocker.code})")
+                yield cell(f"    → {blocker.remedy}", "cyan")
+                continue
             sku = visible_sku(blocker.sku) if blocker.sku else "a line without a SKU"
             needs = f"needs {blocker.required}"
             if blocker.available is not None:

@@ -1,9 +1,7 @@
 """`replay`: check orders again on request, as a dry run or for real."""
 
 import asyncio
-import getpass
 import signal
-import socket
 from contextlib import aclosing
 from datetime import datetime
 from typing import Annotated, NamedTuple
@@ -13,7 +11,7 @@ import typer
 from models.reasons import REASON_CODES
 from models.replay import Replay, ReplayResult, ReplayState, Selection
 from order_import.bootstrap import connect_storage
-from order_import.cli.context import REFUSED, CommandRefused, read_settings, run
+from order_import.cli.context import REFUSED, CommandRefused, read_settings, run, user_name
 from order_import.cli.orders import parse_reason, parse_since
 from order_import.cli.output import print_json, stderr, stdout
 from order_import.cli.replay_view import (
@@ -188,7 +186,7 @@ async def _execute(
         keys = await select_keys(storage, selection)
         if not keys:
             raise CommandRefused(_NOTHING)
-        request = Request(selection, _who(), reason_text, criteria.details)
+        request = Request(selection, user_name(), reason_text, criteria.details)
         # From here on, Ctrl-C cancels the replay, which would continue without this command.
         interrupted = catch_interrupts() if wait else None
         async with open_sender(settings) as send:
@@ -220,11 +218,3 @@ async def watch(
                     stderr().print("Canceled; the current step is the last one.")
                     await cancel(storage, last.replay_id, now())
     return last
-
-
-def _who() -> str:
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError):  # the user id has no name, for example in a container
-        user = "unknown"
-    return f"{user}@{socket.gethostname()}"

@@ -64,6 +64,7 @@ ACTIONS: Mapping[str, str] = {
     "redrove": "redrove dead letters",
     "synced": "asked for the next sync",
     "exported": "exported orders",
+    "erased-buyer": "erased the buyer",
 }
 
 CONFIRMATIONS: Mapping[str, str] = {

@@ -18,6 +18,7 @@ from order_import.console.access import access_of, address_of, free_port
 from order_import.devtools.demo import run_demo
 from order_import.devtools.embedded import EmbeddedServers, MongoEngine
 from order_import.devtools.embedded.process import EmbeddedServerError, ServerProcess
+from order_import.devtools.embedded.servers import Addresses
 from order_import.operations.install import install
 from order_import.settings import PREFIX, Settings, load_settings
 
@@ -114,13 +115,7 @@ async def _run(settings: Settings, options: UpOptions, console: Console) -> None
         )
         addresses = await servers.start()
         stack.push_async_callback(servers.stop)
-        overrides: dict[str, str] = {}
-        if addresses.kafka_bootstrap is not None:
-            overrides["kafka_bootstrap_servers"] = addresses.kafka_bootstrap
-        if addresses.mongo_url is not None:
-            overrides["mongo_url"] = addresses.mongo_url
-        if "console_port" not in settings.model_fields_set:
-            overrides["console_port"] = str(free_port(settings.console_host, settings.console_port))
+        overrides = _overrides(settings, addresses, data_dir)
         settings = load_settings(**overrides)
         installed = await install(settings)
         if installed.topics or installed.indexes:
@@ -148,6 +143,20 @@ async def _run(settings: Settings, options: UpOptions, console: Console) -> None
                     task.cancel()
         except BaseExceptionGroup as group_error:
             raise group_error.exceptions[0] from None
+
+
+def _overrides(settings: Settings, addresses: Addresses, data_dir: Path) -> dict[str, str]:
+    """Return the settings that the started servers and the data directory determine."""
+    overrides: dict[str, str] = {}
+    if addresses.kafka_bootstrap is not None:
+        overrides["kafka_bootstrap_servers"] = addresses.kafka_bootstrap
+    if addresses.mongo_url is not None:
+        overrides["mongo_url"] = addresses.mongo_url
+    if "console_port" not in settings.model_fields_set:
+        overrides["console_port"] = str(free_port(settings.console_host, settings.console_port))
+    if settings.buyer_key_file is None:
+        overrides["buyer_key_file"] = str(data_dir / "buyer-keys.json")
+    return overrides
 
 
 def _export(overrides: dict[str, str]) -> None:

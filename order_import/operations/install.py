@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
@@ -9,7 +10,8 @@ from aiokafka.errors import TopicAlreadyExistsError, for_code
 
 from models.topics import TOPICS
 from order_import.bootstrap import broker_errors, connect_admin, connect_reader, connect_storage
-from order_import.settings import Settings
+from order_import.buyer_keys import SETTING, buyer_key_path, create_key_file, read_buyer_keys
+from order_import.settings import Settings, SettingsError
 
 _LIMIT = "max.message.bytes"
 _MISSING = "missing, or not visible to this Kafka user"
@@ -17,27 +19,49 @@ _MISSING = "missing, or not visible to this Kafka user"
 
 @dataclass(frozen=True, slots=True)
 class Installed:
-    """The topics and indexes that were created. Empty if all existed already."""
+    """The topics, indexes and key file that were created. Empty if all existed already."""
 
     topics: tuple[str, ...]
     indexes: tuple[str, ...]
     """Each as `collection.name`."""
+    key_file: Path | None = None
 
 
 async def install(settings: Settings) -> Installed:
-    """Create the missing topics and indexes. Harmless to repeat.
+    """Create the missing topics and indexes, and the key file. Harmless to repeat.
 
     Raises:
+        SettingsError: The key file is not named, is missing though it was used, or is not one.
         BrokerUnavailable: Kafka does not answer, or refuses.
         StorageUnavailable: MongoDB does not answer.
     """
+    key_file = await _create_key_file(settings)
     with broker_errors():
         topics = await create_topics(settings)
     async with connect_storage(settings) as storage, connect_reader(settings) as reader:
         before = set(await reader.indexes())
         await storage.prepare()
         created = set(await reader.indexes()) - before
-    return Installed(tuple(topics), tuple(sorted(created)))
+    return Installed(tuple(topics), tuple(sorted(created)), key_file)
+
+
+async def _create_key_file(settings: Settings) -> Path | None:
+    """Create the key file if it is missing, and return its path; None if it exists."""
+    path = buyer_key_path(settings)
+    if path.exists():
+        read_buyer_keys(settings)
+        return None
+    async with connect_reader(settings) as reader:
+        if await reader.used_keys():
+            raise SettingsError(
+                f"{SETTING}: {path} is missing, and buyer data of this database was encrypted "
+                "with it; restore it from its backup"
+            )
+    try:
+        create_key_file(path)
+    except OSError as error:
+        raise SettingsError(f"{SETTING}: cannot write {path}: {error.strerror}") from None
+    return path
 
 
 @dataclass(frozen=True, slots=True)

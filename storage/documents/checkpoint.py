@@ -1,13 +1,14 @@
 """Documents of checkpoints, outbox references, events, dead letters and offset resets."""
 
-from bson.binary import Binary
+from collections.abc import Mapping
+from typing import Any
 
 from models import keys
 from models.checkpoint import OffsetReset, Outgoing
 from models.commands import COMMAND
 from models.dead_letters import DeadLetter, count_redrives
 from models.events import EVENT_TYPES, Event
-from models.messages import CommandMessage, DeadLetterCode, Header, TopicPartition
+from models.messages import CommandMessage, DeadLetterCode, TopicPartition
 from storage.documents.order_record import cause_from_document, cause_to_document
 from storage.documents.values import Document, present
 
@@ -66,7 +67,7 @@ def event_from_document(document: Document) -> Event:
 
 
 def dead_letter_to_document(dead_letter: DeadLetter) -> Document:
-    """Return a dead letter's document, with the message's bytes unchanged."""
+    """Return a dead letter's document. The message's bytes are stored encrypted, elsewhere."""
     return {
         "_id": dead_letter.dead_letter_id,
         "topic": dead_letter.topic,
@@ -74,13 +75,10 @@ def dead_letter_to_document(dead_letter: DeadLetter) -> Document:
         "offset": dead_letter.offset,
         "code": dead_letter.code.value,
         "message": dead_letter.message,
-        "key": None if dead_letter.key is None else Binary(dead_letter.key),
-        "value": None if dead_letter.value is None else Binary(dead_letter.value),
-        "headers": [
-            [name, None if value is None else Binary(value)] for name, value in dead_letter.headers
-        ],
         "at": dead_letter.at,
+        "has_key": dead_letter.key is not None,
         **present(
+            size=None if dead_letter.value is None else len(dead_letter.value),
             details_of=dead_letter.details_of,
             expires_at=dead_letter.expires_at if dead_letter.erased_at is None else None,
             cut=dead_letter.cut,
@@ -109,23 +107,18 @@ def offset_reset_from_document(document: Document) -> OffsetReset:
     return OffsetReset(source, document["expected"], document["found"], document["at"])
 
 
-def headers_from_document(document: Document) -> tuple[Header, ...]:
-    """Return the headers of a stored dead letter."""
-    headers = document["headers"]
-    return tuple((name, None if value is None else bytes(value)) for name, value in headers)
-
-
-def dead_letter_from_document(document: Document) -> DeadLetter:
-    """Return a stored dead letter."""
+def dead_letter_from_document(document: Document, content: Mapping[str, Any]) -> DeadLetter:
+    """Return a stored dead letter; `content` is its decrypted bytes, empty if they are erased."""
+    headers = content.get("headers", ())
     return DeadLetter(
         topic=document["topic"],
         partition=document["partition"],
         offset=document["offset"],
         code=DeadLetterCode(document["code"]),
         message=document["message"],
-        key=document["key"],
-        value=document["value"],
-        headers=headers_from_document(document),
+        key=content.get("key"),
+        value=content.get("value"),
+        headers=tuple((name, None if value is None else bytes(value)) for name, value in headers),
         at=document["at"],
         details_of=document.get("details_of"),
         cut=tuple(document.get("cut", ())),

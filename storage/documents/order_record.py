@@ -1,14 +1,13 @@
 """`amazon_orders` documents: an order's record and its history to BSON and back, and its line."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from models.amazon_order import (
-    Address,
     AmazonOrder,
     AmazonStatus,
-    Buyer,
     CancelRequest,
     Clocks,
     Completeness,
@@ -35,6 +34,7 @@ from models.outcome import (
 )
 from models.reasons import BlockerCode, SkipReason, WaitingReason
 from models.reference_data import CommerceStatus
+from storage.documents.buyer_data import buyer_from_content
 from storage.documents.values import Document, money_from_document, money_to_document, present
 from storage.queries import OrderLine
 
@@ -66,6 +66,8 @@ _EMPTY_ITEM: Document = dict(OrderItem.model_construct(order_item_id="", quantit
 def order_to_document(record: OrderRecord, *, is_new: bool) -> Document:
     """Return all fields of a record without `history`, and without `_id` unless it is new.
 
+    The buyer and the address are not among them: they are stored encrypted, elsewhere.
+
     An update with them keeps stored fields that are absent now.
     """
     order = record.order
@@ -73,8 +75,6 @@ def order_to_document(record: OrderRecord, *, is_new: bool) -> Document:
     document |= present(
         total=money_to_document(order.total),
         charges=charges_to_document(order.charges) or None,
-        buyer=None if order.buyer is None else present(**vars(order.buyer)),
-        ship_to=None if order.ship_to is None else present(**vars(order.ship_to)),
         packages=[present(**vars(package)) for package in order.packages] or None,
     )
     document["items"] = [item_to_document(item) for item in order.items]
@@ -120,7 +120,10 @@ def outcome_to_document(record: OrderRecord) -> Document:
 
 
 def order_from_document(document: Document) -> OrderRecord:
-    """Return a stored record, without validation: it was validated before it was stored."""
+    """Return a stored record, without validation: it was validated before it was stored.
+
+    The buyer and the address are added by `with_buyer`.
+    """
     imported = document["import"]
     return OrderRecord(
         store_id=document["store_id"],
@@ -134,6 +137,17 @@ def order_from_document(document: Document) -> OrderRecord:
         decided_at=imported["decided_at"],
         buyer_data=_buyer_data_from_document(document.get("buyer_data")),
     )
+
+
+def with_buyer(record: OrderRecord, content: Document | None) -> OrderRecord:
+    """Return a stored record with its decrypted buyer data; without any, it was erased."""
+    if content is not None:
+        buyer, ship_to = buyer_from_content(content)
+        order = record.order.model_copy(update={"buyer": buyer, "ship_to": ship_to})
+        return replace(record, order=order)
+    if isinstance(record.buyer_data, Retained):
+        return replace(record, buyer_data=Erased(record.buyer_data.expires_at))
+    return record
 
 
 def _buyer_data_to_document(buyer_data: BuyerData | None) -> Document | None:
@@ -250,11 +264,8 @@ def _amazon_order_from_document(document: Document) -> AmazonOrder:
     for name, enum in _ENUMS.items():
         if fields[name] is not None:
             fields[name] = enum(fields[name])
-    buyer, ship_to = fields["buyer"], fields["ship_to"]
     fields |= {
         "total": money_from_document(fields["total"]),
-        "buyer": None if buyer is None else Buyer(**buyer),
-        "ship_to": None if ship_to is None else Address(**ship_to),
         "charges": charges_from_document(fields["charges"]),
         "items": tuple([item_from_document(item) for item in fields["items"]]),
         "programs": tuple(fields["programs"]),

@@ -2,13 +2,22 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from datetime import datetime
+from types import MappingProxyType
 
-from pymongo import DeleteOne, InsertOne, UpdateMany, UpdateOne
+from pymongo import DeleteOne, InsertOne, ReplaceOne, UpdateMany, UpdateOne
 
-from models.buyer_data import Erased
-from models.change_set import ChangeSet, OrderWrite
+from models.buyer_data import Erased, Retained
+from models.change_set import BuyerWrite, ChangeSet, OrderWrite
 from models.checkpoint import Checkpoint
+from models.errors import KeyMissing
 from models.keys import listing_key
+from storage.documents.buyer_data import (
+    SealedDocuments,
+    buyer_to_documents,
+    bytes_to_documents,
+    dead_letter_data_id,
+)
 from storage.documents.checkpoint import (
     checkpoint_id,
     dead_letter_to_document,
@@ -37,11 +46,14 @@ from storage.documents.replay import (
     sync_id,
 )
 from storage.documents.values import Document, present
+from storage.encryption import BuyerKeys
+from storage.mongo.buyer_data import KEYS_SUFFIX
 from storage.mongo.errors import Operation
 from storage.port import DEFAULT_STOCK
 
 HISTORY_LENGTH = 200
 """How many entries of an order's history are stored; the oldest are dropped first."""
+NO_DATA_KEYS: Mapping[str, bytes] = MappingProxyType({})
 
 
 class _Batch:
@@ -50,6 +62,8 @@ class _Batch:
     def __init__(self, database: str) -> None:
         self.writes: list[Operation] = []
         self._database = database
+        self._data = f"{database}.buyer_data"
+        self._data_keys = f"{database}{KEYS_SUFFIX}.buyer_keys"
 
     def insert(self, collection: str, document: Document) -> None:
         self.writes.append(InsertOne(document, namespace=f"{self._database}.{collection}"))
@@ -71,6 +85,22 @@ class _Batch:
         """Set fields of a document, and create it if it does not exist."""
         self.update(collection, key, {"$set": fields}, upsert=True)
 
+    def seal(self, key: str, documents: SealedDocuments) -> None:
+        """Store a content and its data key, whatever there was before."""
+        for document, namespace in zip(documents, (self._data, self._data_keys), strict=True):
+            self.writes.append(ReplaceOne({"_id": key}, document, upsert=True, namespace=namespace))
+
+    def set_expiry(self, key: str, expires_at: datetime) -> None:
+        """Set until when a content and its data key are kept, if they exist."""
+        update = {"$set": {"expires_at": expires_at}}
+        for namespace in (self._data, self._data_keys):
+            self.writes.append(UpdateOne({"_id": key}, update, namespace=namespace))
+
+    def erase(self, key: str) -> None:
+        """Delete a content and its data key."""
+        for namespace in (self._data_keys, self._data):
+            self.writes.append(DeleteOne({"_id": key}, namespace=namespace))
+
     def delete(self, collection: str, key: str) -> None:
         self.writes.append(DeleteOne({"_id": key}, namespace=f"{self._database}.{collection}"))
 
@@ -80,17 +110,21 @@ def operations(
     moves: Iterable[tuple[Checkpoint, Checkpoint]],
     database: str,
     histories: Mapping[str, list[Document]],
+    keys: BuyerKeys | None = None,
+    data_keys: Mapping[str, bytes] = NO_DATA_KEYS,
 ) -> list[Operation]:
     """Return the writes of a transaction. Each is for another document: order does not matter.
 
     The checkpoints come first, so that a fenced worker fails on them. `histories` are the stored
-    histories of orders that move from another store, by key.
+    histories of orders that move from another store, by key. `keys` encrypt buyer data and dead
+    letters; `data_keys` are those that have been used for orders before.
     """
     batch = _Batch(database)
     for before, after in moves:
         _move(batch, before, after)
     for change in changes.orders:
         _write_order(batch, change, histories.get(change.record.key, []))
+        _write_buyer(batch, change, keys, data_keys)
     for order in changes.new_commerce_orders:
         batch.insert("commerce_orders", commerce_order_to_document(order))
     for order in changes.changed_commerce_orders:
@@ -105,6 +139,8 @@ def operations(
         fields = dead_letter_to_document(dead_letter)
         written = {"$set": fields, "$unset": {"erased_at": ""}}
         batch.update("dead_letters", dead_letter.dead_letter_id, written, upsert=True)
+        data_id = dead_letter_data_id(dead_letter.dead_letter_id)
+        batch.seal(data_id, bytes_to_documents(_required(keys), dead_letter))
     for dead_letter_id in changes.claimed:
         claimed = {"$unset": {"details_of": ""}, "$set": {"claimed": True}}
         batch.update("dead_letters", dead_letter_id, claimed)
@@ -145,10 +181,33 @@ def _write_order(batch: _Batch, change: OrderWrite, earlier: list[Document]) -> 
         order_to_document(record, is_new=False) if change.details else outcome_to_document(record)
     )
     push = {"history": {"$each": history, "$slice": -HISTORY_LENGTH}}
-    update = {"$set": fields, "$push": push}
-    if isinstance(record.buyer_data, Erased):
-        update["$unset"] = {"buyer": "", "ship_to": ""}
-    batch.update("amazon_orders", record.key, update)
+    batch.update("amazon_orders", record.key, {"$set": fields, "$push": push})
+
+
+def _write_buyer(
+    batch: _Batch, change: OrderWrite, keys: BuyerKeys | None, data_keys: Mapping[str, bytes]
+) -> None:
+    record = change.record
+    if change.moved_from is not None:
+        batch.erase(change.moved_from)
+    match record.buyer_data, change.buyer:
+        case Retained(expires_at), BuyerWrite.CONTENT:
+            documents = buyer_to_documents(
+                _required(keys), record.key, record.order, expires_at, data_keys.get(record.key)
+            )
+            batch.seal(record.key, documents)
+        case Retained(expires_at), BuyerWrite.EXPIRY:
+            batch.set_expiry(record.key, expires_at)
+        case Erased(), BuyerWrite.CONTENT if not change.is_new:
+            batch.erase(record.key)
+        case _:
+            pass
+
+
+def _required(keys: BuyerKeys | None) -> BuyerKeys:
+    if keys is None:
+        raise KeyMissing("buyer data cannot be stored without its key file")
+    return keys
 
 
 def _write_facts(batch: _Batch, changes: ChangeSet) -> None:

@@ -6,6 +6,7 @@ from models.checkpoint import Checkpoint, Outgoing
 from models.commands import COMMAND
 from models.errors import Fenced
 from models.messages import CommandMessage, TopicPartition
+from storage.documents.buyer_data import dead_letter_data_id
 from storage.documents.checkpoint import (
     checkpoint_id,
     dead_letter_from_document,
@@ -14,6 +15,7 @@ from storage.documents.checkpoint import (
     reference_to_document,
 )
 from storage.documents.values import Document
+from storage.mongo.buyer_data import BuyerVault
 from storage.mongo.driver import Client, ClientSession, Database, maybe_await
 from storage.mongo.errors import translate_errors
 
@@ -30,9 +32,10 @@ _FIELDS = ("committed_offset", "epoch", "version", "part", "part_refused")
 class MongoCheckpoints:
     """See `storage.port.Storage` for what each method promises."""
 
-    def __init__(self, client: Client, database: Database) -> None:
+    def __init__(self, client: Client, database: Database, vault: BuyerVault) -> None:
         self._client = client
         self._database = database
+        self.vault = vault
         self._sessions: dict[TopicPartition, ClientSession] = {}
         self._former_sessions: list[Document] = []
 
@@ -119,13 +122,19 @@ class MongoCheckpoints:
         dead_letters = await self._by_id(
             "dead_letters", [ref["dead_letter"] for ref in references if "dead_letter" in ref]
         )
+        contents = await self.vault.contents([*map(dead_letter_data_id, dead_letters)])
         outgoing: list[Outgoing] = []
         for reference in references:
             match reference:
                 case {"event": event_id}:
                     outgoing.append(event_from_document(events[event_id]))
                 case {"dead_letter": dead_letter_id}:
-                    outgoing.append(dead_letter_from_document(dead_letters[dead_letter_id]))
+                    content = contents.get(dead_letter_data_id(dead_letter_id))
+                    outgoing.append(
+                        dead_letter_from_document(
+                            dead_letters[dead_letter_id], content.fields if content else {}
+                        )
+                    )
                 case {"command": command, "key": key}:
                     outgoing.append(CommandMessage(key, COMMAND.validate_json(command)))
                 case _:

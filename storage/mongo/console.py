@@ -8,6 +8,8 @@ from datetime import datetime
 from typing_extensions import override
 
 from storage.documents.values import Document
+from storage.encryption import BuyerKeys
+from storage.mongo.buyer_data import BuyerVault
 from storage.mongo.console_reader import MongoConsoleReader
 from storage.mongo.driver import Database, Driver, connected
 from storage.mongo.errors import translate_errors
@@ -59,8 +61,13 @@ class MongoConsoleState(ConsoleState):
 
 @asynccontextmanager
 async def open_console(
-    url: str, database: str, driver: Driver = Driver.MOTOR, **options: object
+    url: str,
+    database: str,
+    driver: Driver = Driver.MOTOR,
+    keys: BuyerKeys | None = None,
+    **options: object,
 ) -> AsyncIterator[tuple[MongoConsoleReader, MongoConsoleState]]:
     """Open both on a database, and close them at the end."""
     async with connected(url, driver, **options) as client:
-        yield MongoConsoleReader(client[database]), MongoConsoleState(client[database])
+        vault = BuyerVault(client, database, keys)
+        yield MongoConsoleReader(client[database], vault), MongoConsoleState(client[database])

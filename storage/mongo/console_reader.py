@@ -16,6 +16,7 @@ from models.skus import normalized_sku
 from storage.documents.commerce_order import commerce_order_from_document
 from storage.documents.reference_data import listing_from_document, product_from_document
 from storage.documents.values import Document
+from storage.mongo.buyer_data import BuyerVault
 from storage.mongo.driver import Database
 from storage.mongo.embedded import open_reads
 from storage.mongo.errors import translate_errors
@@ -33,6 +34,8 @@ from storage.mongo.statistics import read_activity
 from storage.queries import Activity, ConsoleReader, OrderRow, QueryTookTooLong, SearchedRows
 
 _BATCH = 500
+_NO_ORDER = ("",)
+"""The key of no order: a query without keys is for all orders."""
 _MOST_SIMILAR_SKUS = 5
 
 
@@ -81,9 +84,12 @@ class MongoCatalogReader:
 class MongoConsoleReader(MongoCatalogReader, ConsoleReader):
     """See the protocol for what each method returns."""
 
-    def __init__(self, database: Database, reads: OrderReads | None = None) -> None:
+    def __init__(
+        self, database: Database, vault: BuyerVault, reads: OrderReads | None = None
+    ) -> None:
         """Read by `reads`; without it, in the way that is best for the server."""
         super().__init__(database)
+        self._vault = vault
         self._chosen_reads = reads
 
     @override
@@ -91,13 +97,14 @@ class MongoConsoleReader(MongoCatalogReader, ConsoleReader):
         self, query: OrderQuery, cursor: Cursor | None, *, at: datetime, forward: bool, limit: int
     ) -> Sequence[OrderRow]:
         reads = await self._reads()
+        query = await self._with_keys(query)
         conditions = to_mongo(query, dates=False)
         orders: list[Document] = []
         for index_range in index_ranges(query, cursor, forward=forward):
             for part in await reads.split(index_range, conditions, at):
                 if len(orders) < limit:
                     orders += await reads.read(part, conditions, limit - len(orders))
-        rows = await read_rows(self._database, orders)
+        rows = await read_rows(self._database, self._vault, orders)
         return rows if forward else rows[::-1]
 
     @override
@@ -113,6 +120,7 @@ class MongoConsoleReader(MongoCatalogReader, ConsoleReader):
         at_least: int = 200,
     ) -> SearchedRows:
         reads = await self._reads()
+        query = await self._with_keys(query)
         is_from_oldest = query.descending != forward
         result = await search(
             partial(reads.read, fields=ROW_FIELDS | {"items.seller_sku": 1}),
@@ -125,14 +133,14 @@ class MongoConsoleReader(MongoCatalogReader, ConsoleReader):
             seconds=seconds,
             at_least=at_least,
         )
-        rows = await read_rows(self._database, result.documents)
+        rows = await read_rows(self._database, self._vault, result.documents)
         return SearchedRows(rows if forward else rows[::-1], result.reached)
 
     @override
     async def count(self, query: OrderQuery, at_most: int) -> int | None:
         reads = await self._reads()
         # A count has no order: use the indexes by state, also for orders as received.
-        query = replace(query, sort=OrderSort.PURCHASED)
+        query = replace(await self._with_keys(query), sort=OrderSort.PURCHASED)
         try:
             return await reads.count(to_mongo(query), at_most)
         except QueryTookTooLong:
@@ -140,6 +148,7 @@ class MongoConsoleReader(MongoCatalogReader, ConsoleReader):
 
     @override
     async def stream(self, query: OrderQuery) -> AsyncIterator[OrderRow]:
+        query = await self._with_keys(query)
         conditions = to_mongo(query, dates=False)
         for part in index_ranges(query, None, forward=True):
             orders = self._database.amazon_orders.find(part.with_filter(conditions), EXPORT_FIELDS)
@@ -148,10 +157,10 @@ class MongoConsoleReader(MongoCatalogReader, ConsoleReader):
                 async for document in orders.sort(part.sort).batch_size(_BATCH):
                     batch.append(document)
                     if len(batch) == _BATCH:
-                        for row in await read_rows(self._database, batch, exported=True):
+                        for row in await self._exported(batch):
                             yield row
                         batch = []
-            for row in await read_rows(self._database, batch, exported=True):
+            for row in await self._exported(batch):
                 yield row
 
     @override
@@ -175,6 +184,18 @@ class MongoConsoleReader(MongoCatalogReader, ConsoleReader):
     @override
     async def activity(self, store_id: str | None, since: datetime, until: datetime) -> Activity:
         return await read_activity(self._database, store_id, since, until)
+
+    async def _exported(self, orders: Sequence[Document]) -> Sequence[OrderRow]:
+        return await read_rows(self._database, None, orders, exported=True)
+
+    async def _with_keys(self, query: OrderQuery) -> OrderQuery:
+        """Return the query for the orders of a buyer, by their keys."""
+        if query.buyer is None:
+            return query
+        keys = await self._vault.find_orders(query.buyer)
+        if query.keys:
+            keys = sorted({*keys} & {*query.keys})
+        return replace(query, buyer=None, keys=tuple(keys) or _NO_ORDER)
 
     async def _reads(self) -> OrderReads:
         if self._chosen_reads is None:

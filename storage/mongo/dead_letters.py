@@ -6,9 +6,13 @@ from contextlib import asynccontextmanager
 from pymongo import UpdateOne
 
 from models.dead_letters import DeadLetterFilter, DeadLetterLine, Redrive, StoredDeadLetter
+from models.errors import KeyMissing
 from models.messages import DeadLetterCode
+from storage.documents.buyer_data import dead_letter_data_id
 from storage.documents.checkpoint import dead_letter_from_document
 from storage.documents.values import Document
+from storage.encryption import BuyerKeys
+from storage.mongo.buyer_data import BuyerVault
 from storage.mongo.driver import Client, Driver, connected, maybe_await
 from storage.mongo.errors import translate_errors
 
@@ -16,10 +20,10 @@ _LINE: Document = {
     **dict.fromkeys(("code", "topic", "at", "message", "redriven", "claimed", "cut"), 1),
     "erased_at": 1,
     "redrive_count": 1,
-    "size": {"$binarySize": "$value"},
-    "key_size": {"$binarySize": "$key"},
+    "size": 1,
+    "has_key": 1,
 }
-"""All but key, value and headers, which can be long and contain a buyer's data."""
+"""The fields of a line."""
 
 _OPEN: Document = {name: {"$exists": False} for name in ("redriven", "claimed", "erased_at")}
 
@@ -31,8 +35,10 @@ class MongoDeadLetters:
         StorageUnavailable: From every method: the database does not answer.
     """
 
-    def __init__(self, client: Client, database: str) -> None:
+    def __init__(self, client: Client, database: str, keys: BuyerKeys | None = None) -> None:
+        """Query a database; without `keys`, no bytes of a message can be read."""
         self._dead_letters = client[database].dead_letters
+        self._vault = BuyerVault(client, database, keys)
 
     async def counts(
         self, topic: str | None = None, *, only_open: bool = False
@@ -73,14 +79,24 @@ class MongoDeadLetters:
         return {document["_id"]: _line_from_document(document) for document in documents}
 
     async def dead_letters(self, ids: Collection[str]) -> Mapping[str, StoredDeadLetter]:
-        """Return the dead letters that exist of these ids, with their bytes."""
+        """Return the dead letters that exist of these ids, with their bytes.
+
+        Raises:
+            KeyMissing: The bytes cannot be decrypted.
+        """
+        if self._vault.keys is None:
+            raise KeyMissing("dead letters cannot be read without the key file of buyer data")
         with translate_errors():
             documents = await self._dead_letters.find(_with_ids(ids)).to_list(None)
+            data_ids = [dead_letter_data_id(document["_id"]) for document in documents]
+            contents = await self._vault.contents(data_ids)
         return {
             document["_id"]: StoredDeadLetter(
-                dead_letter_from_document(document), _redrives_from_document(document)
+                dead_letter_from_document(document, content.fields if content else {}),
+                _redrives_from_document(document),
             )
-            for document in documents
+            for document, data_id in zip(documents, data_ids, strict=True)
+            for content in (contents.get(data_id),)
         }
 
     async def mark_redriven(self, marks: Mapping[str, Redrive]) -> None:
@@ -108,11 +124,15 @@ class MongoDeadLetters:
 
 @asynccontextmanager
 async def open_dead_letters(
-    url: str, database: str, driver: Driver = Driver.MOTOR, **options: object
+    url: str,
+    database: str,
+    driver: Driver = Driver.MOTOR,
+    keys: BuyerKeys | None = None,
+    **options: object,
 ) -> AsyncIterator[MongoDeadLetters]:
     """Open the dead letters of a database, and close them at the end."""
     async with connected(url, driver, **options) as client:
-        yield MongoDeadLetters(client, database)
+        yield MongoDeadLetters(client, database, keys)
 
 
 def _with_ids(ids: Collection[str]) -> Document:
@@ -132,9 +152,9 @@ def _line_from_document(document: Document) -> DeadLetterLine:
         code=DeadLetterCode(document["code"]),
         topic=document["topic"],
         at=document["at"],
-        size=document["size"],
+        size=document.get("size"),
         message=document["message"],
-        has_key=document["key_size"] is not None,
+        has_key=document["has_key"],
         claimed=document.get("claimed", False),
         redriven=redriven,
         chain=max([document.get("redrive_count", 0), *(redrive.count for redrive in redriven)]),

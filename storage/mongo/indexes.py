@@ -6,13 +6,20 @@ from storage.documents.values import Document
 
 
 class Index(NamedTuple):
-    """An index of a collection. `only` limits it to some documents."""
+    """An index of a collection. `only` limits it to some documents.
+
+    Documents of one that `expires` are deleted when the time in its field has come. The worker does
+    this first, by its own clock; the server's is for an installation whose workers have stopped.
+    With `of_keys`, the collection is in the database of the data keys.
+    """
 
     collection: str
     keys: list[tuple[str, int]]
     serves: str
     unique: bool = False
     only: Document | None = None
+    expires: bool = False
+    of_keys: bool = False
 
 
 INDEXES = (
@@ -106,6 +113,27 @@ INDEXES = (
         [("expires_at", 1)],
         "the dead letters whose bytes have expired, or expire soon",
         only={"expires_at": {"$exists": True}},
+    ),
+    Index("buyer_data", [("expires_at", 1)], "buyer data that has expired", expires=True),
+    Index(
+        "buyer_keys",
+        [("expires_at", 1)],
+        "the keys of buyer data that has expired",
+        expires=True,
+        of_keys=True,
+    ),
+    Index(
+        "buyer_keys",
+        [("words", 1)],
+        "orders by the words of a buyer's name",
+        only={"words": {"$exists": True}},
+        of_keys=True,
+    ),
+    Index(
+        "buyer_keys",
+        [("wrapped_by", 1)],
+        "data keys that another key has wrapped",
+        of_keys=True,
     ),
     Index("offset_resets", [("at", -1)], "checkpoints outside their logs, newest first"),
     Index("replays", [("state", 1), ("_id", -1)], "running replays, newest first"),

@@ -21,6 +21,7 @@ from storage.documents.order_record import (
     line_from_document,
 )
 from storage.documents.values import Document
+from storage.mongo.buyer_data import BuyerVault, Content
 from storage.mongo.driver import Database
 from storage.mongo.errors import translate_errors
 from storage.queries import OrderRow, QueryTookTooLong
@@ -36,7 +37,7 @@ ROW_FIELDS: Document = dict.fromkeys(
         *FIELDS,
         "latest_ship_date",
         "received_at",
-        "buyer.name",
+        "buyer_data",
         "import.details_pending_since",
         "import.since",
         "import.decided_at",
@@ -82,8 +83,6 @@ def to_mongo(query: OrderQuery, *, dates: bool = True) -> Document:
         conditions["_id"] = {"$in": list(query.keys)}
     if query.number is not None:
         conditions["amazon_order_id"] = {"$gte": query.number, "$lt": query.number + _LAST}
-    if query.buyer is not None:
-        conditions["buyer.name"] = {"$regex": literal_pattern(query.buyer), "$options": "i"}
     limits = {"$gte": query.total_min, "$lte": query.total_max}
     amounts = {
         operator: Decimal128(str(limit)) for operator, limit in limits.items() if limit is not None
@@ -237,16 +236,34 @@ async def commerce_orders_of(
 
 
 async def read_rows(
-    database: Database, orders: Sequence[Document], *, exported: bool = False
+    database: Database,
+    vault: BuyerVault | None,
+    orders: Sequence[Document],
+    *,
+    exported: bool = False,
 ) -> list[OrderRow]:
-    """Return orders as rows, each with its Commerce order; exported ones with their details."""
+    """Return orders as rows, each with its Commerce order; exported ones with their details.
+
+    The names of buyers are in the `vault`; without it, rows have none.
+    """
     with translate_errors():
         commerce_orders = await commerce_orders_of(database, orders)
-    return [_row_from_document(order, commerce_orders, exported=exported) for order in orders]
+        with_buyer = [
+            order["_id"] for order in orders if "expires_at" in order.get("buyer_data", ())
+        ]
+        buyers = {} if vault is None else await vault.contents(with_buyer)
+    return [
+        _row_from_document(order, commerce_orders, buyers.get(order["_id"]), exported=exported)
+        for order in orders
+    ]
 
 
 def _row_from_document(
-    document: Document, commerce_orders: Mapping[str, Document], *, exported: bool
+    document: Document,
+    commerce_orders: Mapping[str, Document],
+    buyer: Content | None,
+    *,
+    exported: bool,
 ) -> OrderRow:
     imported = document["import"]
     skus = [
@@ -256,13 +273,14 @@ def _row_from_document(
     ]
     return OrderRow(
         line=line_from_document(document, commerce_orders),
-        buyer_name=(document.get("buyer") or {}).get("name"),
+        buyer_name=None if buyer is None else buyer.fields.get("buyer", {}).get("name"),
         skus=tuple(dict.fromkeys(skus)),
         since=imported.get("since"),
         decided_at=imported["decided_at"],
         received_at=document["received_at"],
         latest_ship_date=document.get("latest_ship_date"),
         details=details_from_document(document) if exported else None,
+        buyer_erased_at=document.get("buyer_data", {}).get("erased_at"),
     )
 
 

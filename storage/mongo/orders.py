@@ -9,6 +9,7 @@ from typing_extensions import override
 from models.checkpoint import OffsetReset
 from models.messages import TopicPartition
 from models.order_query import OrderQuery
+from models.order_record import OrderRecord
 from models.outcome import ImportState
 from models.reference_data import Store
 from storage.documents.checkpoint import offset_reset_from_document
@@ -18,11 +19,14 @@ from storage.documents.order_record import (
     history_entry_from_document,
     line_from_document,
     order_from_document,
+    with_buyer,
 )
 from storage.documents.reference_data import store_from_document
 from storage.documents.values import Document
-from storage.mongo.buyer_data import count_expiring
+from storage.encryption import BuyerKeys
+from storage.mongo.buyer_data import BuyerVault
 from storage.mongo.driver import Client, Driver, connected, maybe_await
+from storage.mongo.driver import Collection as MongoCollection
 from storage.mongo.errors import translate_errors
 from storage.mongo.indexes import INDEXES
 from storage.mongo.order_queries import commerce_orders_of, to_mongo
@@ -43,9 +47,11 @@ _NO_BODY = {"body": 0, "cause": 0}
 class MongoReader(Reader):
     """See the protocol for what each method returns."""
 
-    def __init__(self, client: Client, database: str) -> None:
+    def __init__(self, client: Client, database: str, keys: BuyerKeys | None = None) -> None:
+        """Read from a database; without `keys`, no buyer."""
         self._client = client
         self._database = client[database]
+        self._vault = BuyerVault(client, database, keys)
 
     @override
     async def ping(self) -> None:
@@ -56,10 +62,12 @@ class MongoReader(Reader):
     async def indexes(self) -> Collection[str]:
         with translate_errors():
             existing = set(await self._database.list_collection_names())
+            existing |= set(await self._vault.keys_database.list_collection_names())
             return {
                 f"{collection}.{name}"
-                for collection in {index.collection for index in INDEXES} & existing
-                for name in await self._database[collection].index_information()
+                for collection, of_keys in {(index.collection, index.of_keys) for index in INDEXES}
+                if collection in existing
+                for name in await self._collection(collection, of_keys).index_information()
                 if name != "_id_"
             }
 
@@ -90,7 +98,7 @@ class MongoReader(Reader):
             order = await self._database.amazon_orders.find_one({"_id": key})
             if order is None:
                 return None
-            record = order_from_document(order)
+            record = await self._with_buyer(order_from_document(order))
             history = tuple(map(history_entry_from_document, order.get("history", ())))
             ids = [event_id for entry in history for event_id in entry.events]
             events = await self._find("events", {"_id": {"$in": ids}}, _NO_BODY)
@@ -143,7 +151,11 @@ class MongoReader(Reader):
 
     @override
     async def buyer_data_counts(self, overdue: datetime, until: datetime) -> BuyerDataCounts:
-        return await count_expiring(self._database, overdue, until)
+        return await self._vault.count_expiring(overdue, until)
+
+    @override
+    async def used_keys(self) -> Sequence[str]:
+        return await self._vault.used_keys()
 
     @override
     async def dead_letter_counts(self) -> Mapping[str, int]:
@@ -168,6 +180,15 @@ class MongoReader(Reader):
             )
         return standings
 
+    def _collection(self, name: str, of_keys: bool) -> MongoCollection:
+        return (self._vault.keys_database if of_keys else self._database)[name]
+
+    async def _with_buyer(self, record: OrderRecord) -> OrderRecord:
+        if self._vault.keys is None:
+            return record
+        content = (await self._vault.contents([record.key])).get(record.key)
+        return with_buyer(record, None if content is None else content.fields)
+
     async def _find(
         self, collection: str, query: Document, fields: Document | None = None
     ) -> list[Document]:
@@ -186,11 +207,15 @@ class MongoReader(Reader):
 
 @asynccontextmanager
 async def open_reader(
-    url: str, database: str, driver: Driver = Driver.MOTOR, **options: object
+    url: str,
+    database: str,
+    driver: Driver = Driver.MOTOR,
+    keys: BuyerKeys | None = None,
+    **options: object,
 ) -> AsyncIterator[MongoReader]:
     """Open a reader of a database, and close it at the end."""
     async with connected(url, driver, **options) as client:
-        yield MongoReader(client, database)
+        yield MongoReader(client, database, keys)
 
 
 def _group_and_count(by: object) -> Document:

@@ -3,7 +3,6 @@
 So it ends when its time is over, knows how far it came, and can be continued from there.
 """
 
-import re
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
@@ -151,7 +150,6 @@ async def search(
 def matcher(query: OrderQuery) -> Callable[[Document], bool]:
     """Return a function that tells whether an order meets the conditions of `to_mongo`."""
     states = {state.value for state in query.states}
-    buyer = None if query.buyer is None else re.compile(re.escape(query.buyer), re.IGNORECASE)
 
     def matches(order: Document) -> bool:
         total = order.get("total") or {}
@@ -160,10 +158,6 @@ def matcher(query: OrderQuery) -> Callable[[Document], bool]:
             and query.status in (None, order.get("status"))
             and query.channel in (None, order.get("fulfillment_channel"))
             and query.currency in (None, total.get("currency"))
-            and (
-                buyer is None
-                or buyer.search((order.get("buyer") or {}).get("name") or "") is not None
-            )
             and _has_amount(query, total.get("amount"))
             and _has_reason(query, order["import"]["reasons"])
             and _has_sku(query, order)

@@ -21,7 +21,8 @@ from typing_extensions import override
 
 from models.errors import OtherLayout, StorageBroken, StorageBusy, StorageUnavailable
 from models.messages import TopicPartition
-from storage.mongo.buyer_data import erase_expired
+from storage.encryption import BuyerKeys
+from storage.mongo.buyer_data import BuyerVault
 from storage.mongo.checkpoints import MongoCheckpoints
 from storage.mongo.driver import (
     Client,
@@ -64,8 +65,9 @@ COMMIT_SECONDS = 10.0
 class MongoStorage(MongoCheckpoints, Storage):
     """See the port for what each method promises."""
 
-    def __init__(self, client: Client, database: str) -> None:
-        super().__init__(client, client[database])
+    def __init__(self, client: Client, database: str, keys: BuyerKeys | None = None) -> None:
+        """Store in a database; without `keys`, neither buyer data nor dead letters."""
+        super().__init__(client, client[database], BuyerVault(client, database, keys))
         self._locks = Locks()
         self.conflicts = 0
         """How many transactions conflicted with another one and were retried."""
@@ -73,19 +75,22 @@ class MongoStorage(MongoCheckpoints, Storage):
     @override
     async def prepare(self) -> None:
         await self.check_layout()
+        await self.vault.check_keys()
         with translate_errors():
-            for name in dict.fromkeys(index.collection for index in INDEXES):
+            for name, of_keys in dict.fromkeys((idx.collection, idx.of_keys) for idx in INDEXES):
+                database = self.vault.keys_database if of_keys else self._database
                 models = [
                     IndexModel(
                         index.keys,
                         unique=index.unique,
                         **({"partialFilterExpression": index.only} if index.only else {}),
+                        **({"expireAfterSeconds": 0} if index.expires else {}),
                     )
                     for index in INDEXES
                     if index.collection == name
                 ]
                 try:
-                    await self._database[name].create_indexes(models)
+                    await database[name].create_indexes(models)
                 except PyMongoError as error:
                     if codes_of(error) & _OF_AN_EARLIER_VERSION:
                         raise StorageBroken(f"collection {name} {_OTHER}") from None
@@ -152,7 +157,9 @@ class MongoStorage(MongoCheckpoints, Storage):
         self.conflicts += 1
 
     def _transaction(self, session: ClientSession, exit_stack: AsyncExitStack) -> MongoTransaction:
-        return MongoTransaction(self._client, self._database, session, self._locks, exit_stack)
+        return MongoTransaction(
+            self._client, self._database, session, self.vault, self._locks, exit_stack
+        )
 
     async def _session(self, source: TopicPartition | None) -> ClientSession:
         if source is None:
@@ -177,7 +184,7 @@ class MongoStorage(MongoCheckpoints, Storage):
 
     async def erase_expired(self, at: datetime) -> tuple[int, int]:
         """Erase the buyer data that has expired; return of how many orders and dead letters."""
-        return await erase_expired(self._database, at)
+        return await self.vault.erase_expired(at)
 
     async def claim_sync(self, at: datetime, next_due: datetime) -> bool:
         """Return whether a sync is due at this moment: true for only one of all callers."""
@@ -193,11 +200,15 @@ class MongoStorage(MongoCheckpoints, Storage):
 
 @asynccontextmanager
 async def open_storage(
-    url: str, database: str, driver: Driver = Driver.MOTOR, **options: object
+    url: str,
+    database: str,
+    driver: Driver = Driver.MOTOR,
+    keys: BuyerKeys | None = None,
+    **options: object,
 ) -> AsyncIterator[MongoStorage]:
     """Open the storage of a database, and close it at the end."""
     async with connected(url, driver, **options) as client:
-        yield MongoStorage(client, database)
+        yield MongoStorage(client, database, keys)
 
 
 async def _commit(session: ClientSession) -> None:

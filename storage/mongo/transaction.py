@@ -2,7 +2,7 @@
 
 from asyncio import Lock
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
@@ -10,6 +10,7 @@ from pymongo import ReturnDocument
 from pymongo.errors import ClientBulkWriteException
 from typing_extensions import override
 
+from models.buyer_data import Retained
 from models.change_set import ChangeSet
 from models.checkpoint import Checkpoint
 from models.commands import OrderCursor
@@ -19,9 +20,10 @@ from models.keys import listing_key
 from models.order_record import OrderRecord
 from models.reference_data import Catalog, Listing, StockedProduct, Store
 from models.skus import normalized_sku, pick_similar
+from storage.documents.buyer_data import dead_letter_data_id
 from storage.documents.checkpoint import dead_letter_from_document
 from storage.documents.commerce_order import commerce_order_from_document
-from storage.documents.order_record import order_from_document
+from storage.documents.order_record import order_from_document, with_buyer
 from storage.documents.reference_data import (
     listing_from_document,
     product_from_document,
@@ -29,6 +31,7 @@ from storage.documents.reference_data import (
 )
 from storage.documents.values import Document
 from storage.mongo.bulk_write import operations
+from storage.mongo.buyer_data import BuyerVault
 from storage.mongo.driver import Client, ClientSession, Database
 from storage.mongo.errors import Operation, WriteConflict, bulk_write_cause
 from storage.mongo.fact_cache import FactCache
@@ -51,11 +54,16 @@ class Locks:
 class MongoQueries(InSession):
     """See `storage.port.Transaction` for what each method promises."""
 
+    def __init__(self, database: Database, session: ClientSession, vault: BuyerVault) -> None:
+        super().__init__(database, session)
+        self._vault = vault
+        self._data_keys: dict[str, bytes] = {}
+
     async def orders_of(self, amazon_order_ids: Collection[str]) -> Mapping[str, OrderRecord]:
         """See the port."""
         query = with_ids(amazon_order_ids, "amazon_order_id")
-        documents = await self._find("amazon_orders", query, WITHOUT_HISTORY)
-        return {doc["amazon_order_id"]: order_from_document(doc) for doc in documents}
+        records = await self._records(await self._find("amazon_orders", query, WITHOUT_HISTORY))
+        return {record.order.amazon_order_id: record for record in records}
 
     async def commerce_orders(self, ids: Collection[str]) -> Mapping[str, CommerceOrder]:
         """See the port."""
@@ -140,7 +148,23 @@ class MongoQueries(InSession):
             query, WITHOUT_HISTORY, session=await self.free_session()
         )
         cursor = cursor.sort([("purchase_date", 1), ("_id", 1)]).limit(limit)
-        return [order_from_document(document) for document in await cursor.to_list(None)]
+        return await self._records(await cursor.to_list(None))
+
+    async def _records(self, documents: Iterable[Document]) -> list[OrderRecord]:
+        """Return stored orders with their buyers.
+
+        If a buyer's data is gone, it was erased on the database's own clock, or with its keys.
+        """
+        records = [order_from_document(document) for document in documents]
+        ids = [record.key for record in records if isinstance(record.buyer_data, Retained)]
+        if not ids or self._vault.keys is None:
+            return records
+        contents = await self._vault.contents(ids, await self.free_session())
+        self._data_keys |= {key: content.data_key for key, content in contents.items()}
+        return [
+            with_buyer(record, contents[record.key].fields if record.key in contents else None)
+            for record in records
+        ]
 
 
 class MongoTransaction(MongoQueries, MongoReplayQueries, Transaction):
@@ -151,10 +175,11 @@ class MongoTransaction(MongoQueries, MongoReplayQueries, Transaction):
         client: Client,
         database: Database,
         session: ClientSession,
+        vault: BuyerVault,
         locks: Locks,
         exit_stack: AsyncExitStack,
     ) -> None:
-        super().__init__(database, session)
+        super().__init__(database, session, vault)
         self._client = client
         self._locks = locks
         self._exit_stack = exit_stack
@@ -210,7 +235,7 @@ class MongoTransaction(MongoQueries, MongoReplayQueries, Transaction):
     @override
     async def orders(self, keys: Collection[str]) -> Mapping[str, OrderRecord]:
         documents = await self._find("amazon_orders", with_ids(keys), WITHOUT_HISTORY)
-        return {doc["_id"]: order_from_document(doc) for doc in documents}
+        return {record.key: record for record in await self._records(documents)}
 
     @override
     async def catalog(self, pairs: Collection[tuple[str, str]]) -> Catalog:
@@ -253,7 +278,13 @@ class MongoTransaction(MongoQueries, MongoReplayQueries, Transaction):
         if not cache.has_early_details:
             return ()
         documents = await self._find("dead_letters", with_ids(amazon_order_ids, "details_of"))
-        return [dead_letter_from_document(document) for document in documents]
+        ids = [dead_letter_data_id(document["_id"]) for document in documents]
+        contents = await self._vault.contents(ids, await self.free_session())
+        return [
+            dead_letter_from_document(document, content.fields)
+            for document in documents
+            if (content := contents.get(dead_letter_data_id(document["_id"]))) is not None
+        ]
 
     @override
     async def write_ahead(self, changes: ChangeSet) -> None:
@@ -272,7 +303,9 @@ class MongoTransaction(MongoQueries, MongoReplayQueries, Transaction):
     ) -> list[Operation]:
         histories = await self._take_moved(changes)
         self._written.append(changes)
-        return operations(changes, moves, self._database.name, histories)
+        return operations(
+            changes, moves, self._database.name, histories, self._vault.keys, self._data_keys
+        )
 
     async def _write(self, batch: list[Operation], session: ClientSession) -> None:
         if not batch:

@@ -13,10 +13,12 @@ import pytest
 import pytest_asyncio
 from bson.decimal128 import Decimal128
 
-from models.amazon_order import AmazonStatus
+from models.amazon_order import AmazonOrder, AmazonStatus, Buyer
 from models.order_query import OrderQuery, OrderSort
 from models.outcome import ImportState, MissingDetail
+from storage.documents.buyer_data import buyer_to_documents
 from storage.mongo import order_queries
+from storage.mongo.buyer_data import KEYS_SUFFIX, BuyerVault
 from storage.mongo.console import MongoConsoleState
 from storage.mongo.console_reader import MongoConsoleReader
 from storage.mongo.driver import Driver, maybe_await, open_client
@@ -25,11 +27,13 @@ from storage.mongo.orders import MongoReader
 from storage.mongo.statistics import blocked_groups_pipeline
 from storage.port import AuditEntry, Session
 from storage.queries import OrderRow
+from tests.keys import KEYS
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 ORDERS = 60
 INDEXED = (OrderSort.PURCHASED, OrderSort.RECEIVED)
 OVERDUE = NOW - timedelta(minutes=20)
+LATER = NOW + timedelta(days=20_000)
 
 
 def an_order(number: int) -> dict[str, Any]:
@@ -42,7 +46,7 @@ def an_order(number: int) -> dict[str, Any]:
         "received_at": NOW - timedelta(minutes=number // 4),
         "status": "Unshipped",
         "total": {"amount": Decimal128(f"{number}.50"), "currency": "EUR"},
-        "buyer": {"name": f"Buyer {number}"},
+        "buyer_data": {"expires_at": LATER, "reason": "open"},
         "items": [{"seller_sku": f"SKU-{number % 3}"}],
         "import": {"state": state.value, "reasons": [], "decided_at": NOW},
     }
@@ -70,6 +74,12 @@ def an_order(number: int) -> dict[str, Any]:
 async def database(mongo_url: str) -> AsyncIterator[Any]:
     client = open_client(mongo_url, Driver.PYMONGO)
     await client.console.amazon_orders.insert_many([an_order(number) for number in range(ORDERS)])
+    for number in range(ORDERS):
+        key = f"store-{number % 2}/{number:03d}"
+        buyer = AmazonOrder(amazon_order_id="-", buyer=Buyer(name=f"Buyer {number % 10} Álvarez"))
+        data, data_key = buyer_to_documents(KEYS, key, buyer, LATER)
+        await client.console.buyer_data.insert_one({"_id": key, **data})
+        await client[f"console{KEYS_SUFFIX}"].buyer_keys.insert_one({"_id": key, **data_key})
     yield client.console
     await maybe_await(client.close())
 
@@ -93,8 +103,9 @@ def reader(
     """Reads in the way chosen for the server; and in the way for MongoDB, which works on both."""
     monkeypatch.setattr(order_queries, "_READ_MS", 600_000)  # however slow the machine is
     monkeypatch.setattr(order_queries, "_COUNT_MS", 600_000)
+    vault = BuyerVault(database.client, database.name, KEYS)
     is_chosen = request.param == "as the server is"
-    return MongoConsoleReader(database, None if is_chosen else OrderReads(database))
+    return MongoConsoleReader(database, vault, None if is_chosen else OrderReads(database))
 
 
 SORTED = (
@@ -177,6 +188,8 @@ async def test_filters_of_page_count_and_stream_agree(reader: MongoConsoleReader
         OrderQuery(state=ImportState.BLOCKED, store_id="store-0"),
         OrderQuery(number="01"),
         OrderQuery(buyer="buyer 5"),
+        OrderQuery(buyer="buyer 5", sort=OrderSort.RECEIVED, state=ImportState.WAITING),
+        OrderQuery(buyer="buyer 5", sku="SKU-2", store_id="store-1"),
         OrderQuery(sku="SKU-2"),
         OrderQuery(keys=("store-0/000", "store-1/001")),
         OrderQuery(purchased_from=NOW - timedelta(days=3), purchased_to=NOW - timedelta(days=1)),
@@ -193,8 +206,6 @@ async def test_filters_of_page_count_and_stream_agree(reader: MongoConsoleReader
 
 
 SEARCHES = (
-    OrderQuery(buyer="BUYER 5"),
-    OrderQuery(buyer="buyer 5", sort=OrderSort.RECEIVED, state=ImportState.CREATED),
     OrderQuery(sku="SKU-2", descending=False),
     OrderQuery(sku="BLOCKS-1", store_id="store-0"),
     OrderQuery(reason="disabled"),
@@ -208,9 +219,9 @@ SEARCHES = (
     OrderQuery(total_min=Decimal(20), total_max=Decimal("40.5"), currency="EUR"),
     OrderQuery(status=AmazonStatus.UNSHIPPED, purchased_from=NOW - timedelta(days=3)),
     OrderQuery(overdue_since=OVERDUE, status=AmazonStatus.UNSHIPPED),
-    OrderQuery(overdue_since=OVERDUE, buyer="buyer 5", sort=OrderSort.RECEIVED),
+    OrderQuery(overdue_since=OVERDUE, sku="SKU-1", sort=OrderSort.RECEIVED),
     OrderQuery(overdue_since=OVERDUE, reason="details-pending"),
-    OrderQuery(buyer=".*"),
+    OrderQuery(sku=".*"),
 )
 
 
@@ -222,9 +233,9 @@ async def test_a_search_finds_what_the_database_finds_however_often_it_stops(
     database: Any, query: OrderQuery, seconds: float
 ) -> None:
     assert query.is_searched
-    reader = MongoConsoleReader(database)
+    reader = MongoConsoleReader(database, BuyerVault(database.client, database.name, None))
     expected = [row.key async for row in reader.stream(query)]
-    assert bool(expected) is (query.buyer != ".*")
+    assert bool(expected) is (query.sku != ".*")
     for forward in (True, False):
         found: list[str] = []
         cursor, stops = None, 0
@@ -245,6 +256,20 @@ async def test_a_search_finds_what_the_database_finds_however_often_it_stops(
 
 
 @pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize(
+    ("buyer", "count"),
+    [("5", 6), ("BUYER 5", 6), ("a\u0301lvarez 5", 6), ("Álvarez", ORDERS), ("buy", 0), (".*", 0)],
+)
+async def test_rule_27_a_buyer_is_found_by_whole_words(
+    reader: MongoConsoleReader, buyer: str, count: int
+) -> None:
+    query = OrderQuery(buyer=buyer)
+    page = await reader.page(query, None, at=NOW, forward=True, limit=1_000)
+    assert len(page) == count == await reader.count(query, 1_000)
+    assert all(row.buyer_name and "Buyer" in row.buyer_name for row in page)
+
+
+@pytest.mark.asyncio(loop_scope="module")
 async def test_a_blocker_described_without_its_code_finds_blocked_orders_alone(
     reader: MongoConsoleReader,
 ) -> None:
@@ -262,7 +287,7 @@ async def test_a_blocker_described_without_its_code_finds_blocked_orders_alone(
 async def test_a_search_that_has_no_time_left_says_how_far_it_came(
     reader: MongoConsoleReader,
 ) -> None:
-    query = OrderQuery(buyer="nobody is called so")
+    query = OrderQuery(sku="nothing is called so")
     looked = await reader.search(query, None, at=NOW, forward=True, limit=4, seconds=0, at_least=1)
     assert looked.reached is not None
     assert looked.reached.at == NOW - timedelta(hours=1)

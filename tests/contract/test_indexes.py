@@ -50,6 +50,7 @@ from tests.builders import (
     an_order,
 )
 from tests.contract.queries import Listening, Query, indexes_for
+from tests.keys import KEYS
 
 SOURCE = TopicPartition("amazon.orders", 0)
 WHOLE = {
@@ -81,7 +82,7 @@ class Asked:
 async def life(mongo_url: str) -> tuple[Listening, Names]:
     """All that is asked in one life of everybody, and what was called for it."""
     listening, names = Listening(), Names()
-    where: Any = (mongo_url, "indexes", Driver.PYMONGO)
+    where: Any = (mongo_url, "indexes", Driver.PYMONGO, KEYS)
     options: Any = {"event_listeners": [listening]}
     async with open_storage(*where, **options) as storage:
         await work(Asked(storage, names), names)
@@ -100,7 +101,8 @@ async def _use_the_console(where: Any, options: Any, names: Names) -> None:
         await look_around(Asked(console, names))
         database = console._database
         # Each server is read in a way of its own: ask in the way for MongoDB in any case.
-        await look_around(Asked(MongoConsoleReader(database, OrderReads(database)), names))
+        reads = OrderReads(database)
+        await look_around(Asked(MongoConsoleReader(database, console._vault, reads), names))
         await keep_state(Asked(state, names))
 
 
@@ -220,6 +222,7 @@ async def operate(reader: Any) -> None:
         await reader.blocked_groups(store, 5)
     await reader.dead_letter_counts()
     await reader.buyer_data_counts(NOW, NOW + timedelta(days=7))
+    assert await reader.used_keys() == [KEYS.current]
     assert await reader.offset_resets(NOW - timedelta(days=1), 5) == [A_RESET]
     assert not await reader.offset_resets(NOW + timedelta(days=1), 5)
     await reader.standings()

@@ -31,6 +31,7 @@ from streams.app import HANDLERS
 from tests.builders import KEY, NOW, Message, a_document, a_message, a_product, a_store
 from tests.contract.queries import Listening, Query
 from tests.fakes.memory import MemoryStorage
+from tests.keys import KEYS
 
 IMPLEMENTATIONS = ("memory", *Driver)
 TICKS = 50
@@ -117,7 +118,7 @@ async def storages(
     async with AsyncExitStack() as stack:
         opened: list[Storage] = [
             await stack.enter_async_context(
-                open_storage(mongo_url, database_name, Driver(request.param))
+                open_storage(mongo_url, database_name, Driver(request.param), keys=KEYS)
             )
             for _ in range(2)
         ]
@@ -167,8 +168,8 @@ async def test_without_locks_the_wake_up_is_lost(
 ) -> None:
     monkeypatch.setattr(MongoTransaction, "lock", _LocklessTransaction.lock)
     async with (
-        open_storage(mongo_url, database_name) as one,
-        open_storage(mongo_url, database_name) as other,
+        open_storage(mongo_url, database_name, keys=KEYS) as one,
+        open_storage(mongo_url, database_name, keys=KEYS) as other,
     ):
         await one.prepare()
         pair, fact, judgment = await _meet([one, other], name)
@@ -196,8 +197,8 @@ async def test_who_locks_one_stock_does_not_wait_for_another(
         await may_end.wait()
 
     async with (
-        open_storage(mongo_url, database_name) as storage,
-        open_storage(mongo_url, database_name) as elsewhere,
+        open_storage(mongo_url, database_name, keys=KEYS) as storage,
+        open_storage(mongo_url, database_name, keys=KEYS) as elsewhere,
         asyncio.TaskGroup() as group,
     ):
         # The first who has a lock inserts it, and a server may let others wait for its end.
@@ -220,14 +221,14 @@ async def test_who_locks_several_stocks_never_waits_in_a_circle(
         await transaction.stores()
 
     async with (
-        open_storage(mongo_url, database_name) as one,
-        open_storage(mongo_url, database_name) as other,
+        open_storage(mongo_url, database_name, keys=KEYS) as one,
+        open_storage(mongo_url, database_name, keys=KEYS) as other,
         asyncio.TaskGroup() as group,
     ):
         for storage in (one, other):
             for stocks in (("a", "b"), ("b", "a"), ("b", "c"), ("c", "a")) * 3:
                 group.create_task(storage.transact(partial(work, stocks)))
-    async with open_storage(mongo_url, database_name) as storage:
+    async with open_storage(mongo_url, database_name, keys=KEYS) as storage:
         taken = {one["_id"]: one["version"] async for one in storage._database.locks.find({})}
     assert taken == {"a": 18, "b": 18, "c": 12}
 
@@ -237,7 +238,9 @@ async def test_a_stage_locks_the_stock_before_it_reads_anything(
     mongo_url: str, database_name: str, topic: TopicName
 ) -> None:
     listening = Listening()
-    async with open_storage(mongo_url, database_name, event_listeners=[listening]) as storage:
+    async with open_storage(
+        mongo_url, database_name, event_listeners=[listening], keys=KEYS
+    ) as storage:
         told = {TopicName.STORES: a_store(), TopicName.PRODUCTS: a_product()}.get(topic)
         message = a_message(a_document() if told is None else told.model_dump(mode="json"))
         listening.heard.clear()

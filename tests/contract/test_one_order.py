@@ -46,6 +46,7 @@ from tests.builders import (
 )
 from tests.contract.test_storage import stored_order, stored_story
 from tests.fakes.memory import MemoryStorage
+from tests.keys import KEYS
 
 Tested = MemoryStorage | MongoStorage
 TYPO = f"typo/{ORDER}"
@@ -71,7 +72,9 @@ async def workers(
     name = f"t{uuid5(keys._NAMESPACE, request.node.nodeid).hex}"
     async with AsyncExitStack() as opened:
         parts = [
-            await opened.enter_async_context(open_storage(mongo_url, name, request.param))
+            await opened.enter_async_context(
+                open_storage(mongo_url, name, request.param, keys=KEYS)
+            )
             for _ in range(2)
         ]
         await parts[0].prepare()

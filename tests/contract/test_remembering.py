@@ -12,6 +12,7 @@ from storage.mongo.fact_cache import FactCache
 from storage.mongo.storage import MongoStorage, open_storage
 from storage.port import DEFAULT_STOCK, Transaction
 from tests.builders import a_product
+from tests.keys import KEYS
 
 SKU = "SKU-1"
 
@@ -22,8 +23,8 @@ async def processes(
 ) -> AsyncIterator[tuple[MongoStorage, MongoStorage]]:
     """Give two storages of one database, as two processes have them."""
     async with (
-        open_storage(mongo_url, database_name, Driver.PYMONGO) as one,
-        open_storage(mongo_url, database_name, Driver.MOTOR) as other,
+        open_storage(mongo_url, database_name, Driver.PYMONGO, keys=KEYS) as one,
+        open_storage(mongo_url, database_name, Driver.MOTOR, keys=KEYS) as other,
     ):
         await one.prepare()
         yield one, other

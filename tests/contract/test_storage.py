@@ -23,6 +23,7 @@ from models.amazon_order import (
     Package,
 )
 from models.base import to_utc
+from models.buyer_data import Retained, RetentionReason
 from models.change_set import ChangeSet, OrderWrite
 from models.charges import Charge, ChargeKind, TaxCollection
 from models.checkpoint import Checkpoint, OffsetReset, Outgoing
@@ -68,6 +69,7 @@ from tests.builders import (
 )
 from tests.contract.queries import Listening
 from tests.fakes.memory import MemoryStorage
+from tests.keys import KEYS
 
 Tested = MemoryStorage | MongoStorage
 SOURCE = TopicPartition("amazon.orders", 3)
@@ -81,7 +83,7 @@ async def storage(
     if request.param == "memory":
         yield MemoryStorage()
         return
-    async with open_storage(mongo_url, database_name, Driver(request.param)) as opened:
+    async with open_storage(mongo_url, database_name, Driver(request.param), keys=KEYS) as opened:
         await opened.prepare()
         yield opened
 
@@ -222,6 +224,7 @@ async def test_an_order_comes_back_as_it_was_in_each_outcome(
 ) -> None:
     record = a_record(
         order=a_full_order(),
+        buyer_data=Retained(later(1), RetentionReason.OPEN),
         outcome=outcome,
         depends_on=("product:SKU-1", f"store:{STORE}"),
         sequence=3,
@@ -262,7 +265,8 @@ async def test_rule_15_the_clocks_of_an_order_come_back_as_they_were(storage: Te
         listed_at=later(-1),
         cancel_request=CancelRequest(requested=False, at=None),
     )
-    record = a_record(order=a_full_order(clocks=clocks))
+    kept = Retained(later(1), RetentionReason.SHIPPED)
+    record = a_record(order=a_full_order(clocks=clocks), buyer_data=kept)
     await write(storage, orders=[new(record)])
     assert await stored_order(storage) == record
 
@@ -326,7 +330,8 @@ async def test_times_come_back_in_utc_to_the_millisecond(storage: Tested) -> Non
 
 
 async def test_a_judgment_changes_the_outcome_and_leaves_the_details(storage: Tested) -> None:
-    record = a_record(order=a_full_order())
+    kept = Retained(later(1), RetentionReason.OPEN)
+    record = a_record(order=a_full_order(), buyer_data=kept)
     await write(storage, orders=[new(record)])
     blocked = replace(record, outcome=a_block(), depends_on=("product:SKU-1",))
     await write(storage, orders=[checked(blocked)])
@@ -338,7 +343,9 @@ async def test_a_judgment_changes_the_outcome_and_leaves_the_details(storage: Te
 
 async def test_later_details_are_stored_and_when_it_was_received_stays(storage: Tested) -> None:
     await write(storage, orders=[new(a_record(order=an_order(items=(), total=None)))])
-    news = a_record(order=a_full_order(status=AmazonStatus.SHIPPED), received=2)
+    kept = Retained(later(1), RetentionReason.SHIPPED)
+    shipped = a_full_order(status=AmazonStatus.SHIPPED)
+    news = a_record(order=shipped, received=2, buyer_data=kept)
     change = OrderWrite(replace(news, received_at=later(9)), (), is_new=False, details=True)
     await write(storage, orders=[change])
     assert await stored_order(storage) == news
@@ -477,7 +484,7 @@ async def test_rule_7_nothing_is_looked_up_where_nothing_is_missing(
     mongo_url: str, driver: Driver
 ) -> None:
     listening = Listening()
-    where: Any = (mongo_url, f"t_similar_{driver.value}", driver)
+    where: Any = (mongo_url, f"t_similar_{driver.value}", driver, KEYS)
     async with open_storage(*where, event_listeners=[listening]) as storage:
         await storage.prepare()
         await write(storage, products=[a_product(), a_product(sku="SKU-2")])
@@ -769,7 +776,7 @@ async def test_an_outbox_that_outgrows_a_document_is_too_large_and_nothing_is_st
     mongo_url: str, driver: Driver
 ) -> None:
     """The processor then decides less at once, or waits until what is there is published."""
-    async with open_storage(mongo_url, f"t_outbox_{driver.value}", driver) as storage:
+    async with open_storage(mongo_url, f"t_outbox_{driver.value}", driver, keys=KEYS) as storage:
         outbox = tuple(a_command("k" * 290) for _ in range(30_000))
         with pytest.raises(TransactionTooLarge):
             await move(storage, BEGINNING, BEGINNING.moved(5, outbox))
@@ -792,7 +799,7 @@ async def test_a_database_of_another_layout_is_refused_in_words(
     mongo_url: str, driver: Driver, collection: str, document: dict[str, Any]
 ) -> None:
     name = f"t_layout_{driver.value}_{collection}_{document.get('version', '')}"
-    async with open_storage(mongo_url, name, driver) as storage:
+    async with open_storage(mongo_url, name, driver, keys=KEYS) as storage:
         await storage._database[collection].insert_one(document)
         for _ in range(2):
             with pytest.raises(
@@ -945,7 +952,12 @@ async def test_the_latest_sync_that_is_through_is_known(storage: Tested) -> None
 
 
 async def test_a_listing_gives_whole_records(storage: Tested) -> None:
-    record = a_record(order=a_full_order(), outcome=a_block(), depends_on=("product:SKU-1",))
+    record = a_record(
+        order=a_full_order(),
+        outcome=a_block(),
+        depends_on=("product:SKU-1",),
+        buyer_data=Retained(later(1), RetentionReason.OPEN),
+    )
     await write(storage, orders=[new(record, a_history_entry())])
     assert await read(storage, lambda t: t.orders_depending_on("product:SKU-1", None, 5)) == [
         record
@@ -1043,7 +1055,7 @@ async def second_of(storage: Tested) -> AsyncIterator[Tested]:
     if isinstance(storage, MemoryStorage):
         yield storage
     else:
-        yield MongoStorage(storage._client, storage._database.name)
+        yield MongoStorage(storage._client, storage._database.name, KEYS)
 
 
 async def test_of_two_transactions_that_take_a_lock_the_second_sees_the_first(
@@ -1134,7 +1146,7 @@ async def test_a_database_with_other_indexes_is_refused_in_words(
     mongo_url: str, driver: Driver
 ) -> None:
     """As one of an earlier version, which took an Amazon order once for each store."""
-    async with open_storage(mongo_url, f"t_earlier_{driver.value}", driver) as storage:
+    async with open_storage(mongo_url, f"t_earlier_{driver.value}", driver, keys=KEYS) as storage:
         await storage._database.amazon_orders.create_index([("amazon_order_id", 1)])
         with pytest.raises(StorageBroken, match="collection amazon_orders is of another version"):
             await storage.prepare()
@@ -1147,8 +1159,8 @@ async def test_a_transaction_its_dead_owner_left_open_does_not_keep_the_next_one
     """A worker killed in a transaction holds its checkpoint and its lock for a minute else."""
     database = f"t_left_open_{driver.value}"
     async with (
-        open_storage(mongo_url, database, driver) as killed,
-        open_storage(mongo_url, database, driver) as follower,
+        open_storage(mongo_url, database, driver, keys=KEYS) as killed,
+        open_storage(mongo_url, database, driver, keys=KEYS) as follower,
     ):
         await killed.prepare()
         [former] = await killed.claim([SOURCE])

@@ -13,6 +13,7 @@ from storage.mongo import storage as mongo
 from storage.mongo.driver import Driver
 from storage.mongo.storage import open_storage
 from storage.port import Transaction
+from tests.keys import KEYS
 from tests.waiting import PATIENCE
 
 SOURCE = TopicPartition("amazon.orders", 0)
@@ -34,8 +35,8 @@ async def test_a_partition_does_not_wait_for_ever_for_the_lock_of_a_dead_worker(
         await transaction.lock()
 
     async with (
-        open_storage(mongo_url, database_name, driver) as dead,
-        open_storage(mongo_url, database_name) as other,
+        open_storage(mongo_url, database_name, driver, keys=KEYS) as dead,
+        open_storage(mongo_url, database_name, keys=KEYS) as other,
     ):
         await other.prepare()
         await other.transact(work, SOURCE)
@@ -66,8 +67,8 @@ async def test_what_a_former_owner_began_after_it_had_lost_its_partition_is_ende
         await transaction.lock()
 
     async with (
-        open_storage(mongo_url, database_name, driver) as former,
-        open_storage(mongo_url, database_name) as owner,
+        open_storage(mongo_url, database_name, driver, keys=KEYS) as former,
+        open_storage(mongo_url, database_name, keys=KEYS) as owner,
     ):
         await owner.prepare()
         await former.claim([SOURCE])

@@ -14,6 +14,7 @@ from models.messages import TopicPartition
 from storage.mongo.driver import Driver
 from storage.mongo.storage import open_storage
 from storage.port import Transaction
+from tests.keys import KEYS
 
 SOURCE = TopicPartition("amazon.orders", 0)
 
@@ -50,7 +51,7 @@ async def test_whether_a_commit_took_place_is_asked_of_a_majority(
         await transaction.stores()
 
     async with open_storage(
-        mongo_url, database_name, driver, event_listeners=[listener]
+        mongo_url, database_name, driver, event_listeners=[listener], keys=KEYS
     ) as storage:
         await storage.prepare()
         await storage.claim([SOURCE])

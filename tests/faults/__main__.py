@@ -22,6 +22,7 @@ from tests.faults.campaigns.table import Campaign, Servers, table
 from tests.faults.cluster import Cluster
 from tests.faults.disk import SmallDisk
 from tests.faults.nursery import ROOT, Nursery
+from tests.keys import buyer_keys_in_use
 
 DATA = ROOT / ".data/faults"
 MONGO_PORTS = [27_717 + n for n in range(6)]
@@ -145,4 +146,5 @@ def _has_result(name: str) -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    with buyer_keys_in_use():
+        sys.exit(main())

@@ -10,6 +10,11 @@ from aiokafka.admin import AIOKafkaAdminClient
 from bson import json_util
 from pymongo import AsyncMongoClient
 
+from order_import.buyer_keys import read_buyer_keys
+from order_import.settings import Settings
+from storage.documents.buyer_data import dead_letter_data_id
+from storage.mongo.buyer_data import BuyerVault
+
 _COLLECTIONS = (
     "stores",
     "products",
@@ -23,6 +28,8 @@ _COLLECTIONS = (
     "replay_parts",
     "replay_results",
 )
+
+_SEALED = ("dead_letters",)
 
 
 async def dump_topics(bootstrap: str, prefix: str, directory: Path, life: int = 0) -> None:
@@ -62,16 +69,24 @@ async def _names(bootstrap: str, prefix: str) -> list[str]:
 
 
 async def dump_database(url: str, database: str, directory: Path) -> None:
-    """Write `mongo.jsonl`."""
+    """Write `mongo.jsonl`; dead letters with their bytes."""
     client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(url, tz_aware=True)
+    vault = BuyerVault(client, database, read_buyer_keys(Settings()))
     try:
         with (directory / "mongo.jsonl").open("w") as out:
             for name in _COLLECTIONS:
                 async for document in client[database][name].find({}):
-                    line = {"collection": name, "document": document}
+                    more = await _bytes_of(vault, document["_id"]) if name in _SEALED else {}
+                    line = {"collection": name, "document": document | more}
                     out.write(json_util.dumps(line) + "\n")
     finally:
         await client.close()
+
+
+async def _bytes_of(vault: BuyerVault, dead_letter_id: str) -> dict[str, Any]:
+    data_id = dead_letter_data_id(dead_letter_id)
+    content = (await vault.contents([data_id]))[data_id].fields
+    return {name: content[name] for name in ("key", "value", "headers")}
 
 
 def _message(record: Any, topic: str, life: int) -> dict[str, Any]:

@@ -19,8 +19,10 @@ from aiokafka.structs import ConsumerRecord
 from pydantic import SecretStr
 from pymongo import AsyncMongoClient
 
+from models.dead_letters import DeadLetter
+from models.order_record import OrderRecord
 from models.topics import TopicName
-from order_import.bootstrap import connect_storage, new_consumer, new_producer
+from order_import.bootstrap import connect_dead_letters, connect_storage, new_consumer, new_producer
 from order_import.devtools.embedded.servers import Addresses
 from order_import.operations.install import create_topics
 from order_import.settings import Settings
@@ -95,6 +97,18 @@ class System:
     def db(self) -> Any:
         """Its database."""
         return self.client[self.settings.mongo_database]
+
+    async def dead_letters(self) -> list[DeadLetter]:
+        """Return all dead letters, with their bytes."""
+        ids = [one["_id"] async for one in self.db.dead_letters.find({}).sort("offset")]
+        async with connect_dead_letters(self.settings) as dead_letters:
+            stored = await dead_letters.dead_letters(ids)
+        return [stored[dead_letter_id].dead_letter for dead_letter_id in ids]
+
+    async def stored_record(self, key: str) -> OrderRecord:
+        """Return an order with its buyer."""
+        async with connect_storage(self.settings) as storage:
+            return (await storage.transact(lambda transaction: transaction.orders({key})))[key]
 
     async def start_worker(self, *program: str, **settings: object) -> Worker:
         """Start a worker, or a program in its place, and go on at once."""

@@ -25,6 +25,7 @@ from tests.builders import a_record, an_order
 from tests.integration.commands import Commands
 from tests.integration.kit import System
 from tests.integration.wire import item, key, order, product, store
+from tests.keys import KEYS
 from tests.servers import ask_for
 
 ENGINES: tuple[MongoEngine, ...] = ("auto", "python")
@@ -49,8 +50,8 @@ async def database(
 ) -> AsyncIterator[tuple[MongoStorage, MongoReader]]:
     driver = Driver(request.param)
     async with (
-        open_storage(engine_url, database_name, driver) as storage,
-        open_reader(engine_url, database_name, driver) as reader,
+        open_storage(engine_url, database_name, driver, keys=KEYS) as storage,
+        open_reader(engine_url, database_name, driver, keys=KEYS) as reader,
     ):
         await storage.prepare()
         yield storage, reader

@@ -11,7 +11,6 @@ import pytest
 from models.dead_letters import StoredDeadLetter
 from models.topics import TopicName
 from order_import.operations.dead_letters import view_of
-from storage.documents.checkpoint import dead_letter_from_document
 from tests.integration.canary import EMAIL, NAME, PHONE, messages, signs_in
 from tests.integration.commands import Commands
 from tests.integration.kit import OUT, System
@@ -42,7 +41,7 @@ async def test_a_buyer_in_odd_messages_is_in_the_dead_letter_and_nowhere_else(
     assert await worker.stop() == 0, worker.log.read_text()
     assert not signs_in(worker.log.read_bytes())
 
-    kept = [dead_letter_from_document(one) async for one in system.db.dead_letters.find({})]
+    kept = await system.dead_letters()
     assert len(kept) > CANARIES / 2
     assert sum(bool(signs_in(one.value)) for one in kept) > CANARIES / 4
     for dead_letter in kept:

@@ -2,8 +2,10 @@
 
 import asyncio
 import json
+import stat
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -175,8 +177,27 @@ async def test_init_says_what_it_made(cli: Cli) -> None:
     assert "init-test.amazon.orders" in first["topics"]
     assert len(first["topics"]) == 10
     assert any(name.startswith("amazon_orders.") for name in first["indexes"])
-    assert await cli.json("init") == {"topics": [], "indexes": []}
+    assert await cli.json("init") == {"topics": [], "indexes": [], "key_file": None}
     assert "nothing to do" in await cli.text("init")
+
+
+async def test_rule_27_init_creates_the_keys_of_buyer_data_once(cli: Cli, tmp_path: Path) -> None:
+    path = tmp_path / "keys" / "buyer-keys.json"
+    cli.system.settings = cli.system.settings.model_copy(
+        update={"topic_prefix": "init-keys.", "mongo_database": "t_init_keys"}
+        | {"buyer_key_file": path}
+    )
+    assert (await cli.json("init"))["key_file"] == str(path)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    first = path.read_text()
+    assert (await cli.json("init"))["key_file"] is None
+    assert path.read_text() == first
+    # Without the file, buyer data is lost: new keys would hide that.
+    path.unlink()
+    told = await cli.text("init", status=2)
+    assert "is missing, and buyer data of this database was encrypted with it" in told
+    path.write_text('{"keys": ["c2hvcnQ="], "search": "c2hvcnQ="}')
+    assert "is not a file of keys" in await cli.text("init", status=2)
 
 
 async def test_a_topic_that_is_not_there_is_refused(cli: Cli) -> None:

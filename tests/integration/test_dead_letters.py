@@ -3,9 +3,12 @@
 import base64
 import json
 from collections import Counter
+from datetime import timedelta
 from typing import Any
 
 from models.topics import TopicName
+from order_import.bootstrap import connect_storage
+from streams.clock import now
 from tests.integration.commands import Commands
 from tests.integration.kit import System, only
 from tests.integration.wire import Document, key, order, product, store
@@ -172,7 +175,9 @@ async def test_without_a_worker_what_was_sent_is_not_read_yet(system: System) ->
     assert told["afterwards"] == {"taken": 0, "refused_again": {}, "unread": 1}
     missing = await commands.text("dead-letters", "redrive", "no:0:1", status=1)
     assert "there is no such dead letter" in missing
-    await system.db.dead_letters.update_one({}, {"$set": {"value": None, "key": None}})
     (dead_letter,) = await ids(commands)
-    emptied = await commands.json("dead-letters", "redrive", dead_letter, "--execute", status=1)
-    assert "emptied" in emptied["refused"][0]["why"]
+    async with connect_storage(system.settings) as storage:
+        assert await storage.erase_expired(now() + timedelta(days=31)) == (0, 1)
+    erased = await commands.json("dead-letters", "redrive", dead_letter, "--execute", status=1)
+    assert "erased" in erased["refused"][0]["why"]
+    assert "Erased at" in await commands.text("dead-letters", "show", dead_letter)

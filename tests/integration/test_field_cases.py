@@ -392,8 +392,6 @@ async def _dead_letters(system: System, steps: Sequence[Step]) -> dict[str, list
     """Say what was refused of each case."""
     cases = {message.value: step.case for step in steps for message in step.messages}
     refused: dict[str, list[str]] = defaultdict(list)
-    async for dead_letter in system.db.dead_letters.find({}):
-        refused[cases[dead_letter["value"]]].append(
-            f"{dead_letter['code']}: {dead_letter['message']}"
-        )
+    for dead_letter in await system.dead_letters():
+        refused[cases[dead_letter.value]].append(f"{dead_letter.code}: {dead_letter.message}")
     return {case: sorted(dead_letters) for case, dead_letters in refused.items()}

@@ -24,6 +24,7 @@ from tests.builders import NOW, STORE, a_message, a_product, a_store
 from tests.fakes.memory import MemoryStorage
 from tests.integration.kit import System
 from tests.integration.wire import item, key, order, product, store
+from tests.keys import KEYS
 
 ROUNDS = int(os.environ.get("STOCK_ROUNDS", "40"))
 """How often units are fought for on a server; in memory, ten times as often."""
@@ -48,8 +49,8 @@ async def test_rule_10_parallel_claimants_never_get_the_same_piece(
     database = f"claims_{driver.value}"
     # Two clients share no lock of this process: they are to each other as two workers are.
     async with (
-        open_storage(url, database, driver) as one,
-        open_storage(url, database, driver) as other,
+        open_storage(url, database, driver, keys=KEYS) as one,
+        open_storage(url, database, driver, keys=KEYS) as other,
     ):
         await one.prepare()
         for number in range(ROUNDS):

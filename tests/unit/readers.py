@@ -92,6 +92,10 @@ class FakeReader(Reader):
         return BuyerDataCounts(0, 0, 0)
 
     @override
+    async def used_keys(self) -> Sequence[str]:
+        return ()
+
+    @override
     async def dead_letter_counts(self) -> Mapping[str, int]:
         return {}
 

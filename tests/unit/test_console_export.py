@@ -97,11 +97,19 @@ def test_charges_are_columns_of_numbers_and_what_is_unexplained_is_one() -> None
         "tax": "2.20",
         "prices_include_tax": "True",
         "unexplained": "-3.90",
+        "buyer_erased_at": "",
     }
     line = json.loads(_json_line(values))
     assert list(line) == list(_COLUMNS)
     assert (line["discount"], line["cod"], line["unexplained"]) == ("-2.00", None, "-3.90")
     assert (line["prices_include_tax"], line["programs"]) == (True, ["PRIME", "BUSINESS"])
+
+
+def test_rule_27_a_row_says_when_its_buyer_was_erased() -> None:
+    shown = formatting.Formatter(translator("en"), NOW)
+    row = replace(a_row(), buyer_name=None, buyer_erased_at=NOW)
+    values = dict(zip(_COLUMNS, _values(row, shown), strict=True))
+    assert values["buyer_erased_at"] == shown.iso(NOW)
 
 
 def test_an_order_without_a_total_has_no_sums() -> None:

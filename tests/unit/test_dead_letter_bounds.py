@@ -19,6 +19,12 @@ from models.messages import DeadLetterCode, Header, Rejection, TopicPartition
 from models.topics import MAX_PUBLISHED_BYTES
 from order_import.operations.redrive import _find_refusal as why_not_redriven
 from order_import.settings import Settings
+from storage.documents.buyer_data import (
+    bytes_to_documents,
+    content_from_document,
+    data_key_from_document,
+    dead_letter_data_id,
+)
 from storage.documents.checkpoint import (
     checkpoint_id,
     dead_letter_from_document,
@@ -27,6 +33,7 @@ from storage.documents.checkpoint import (
 )
 from streams.messages import encode
 from tests.builders import NOW, Message, a_dead_letter
+from tests.keys import KEYS
 
 MIB = 1024 * 1024
 TOPIC = "amazon.orders"
@@ -58,10 +65,16 @@ def on_the_wire(key: bytes | None, value: bytes | None, headers: list[Header]) -
 @pytest.mark.parametrize("message", MESSAGES.values(), ids=MESSAGES.keys())
 def test_rule_28_what_is_kept_of_a_message_can_be_stored_and_sent(message: Message) -> None:
     dead_letter = to_dead_letter(TOPIC, message, REFUSAL, NOW)
-    document = dead_letter_to_document(dead_letter)
-    stored = bson.encode(document)
-    assert len(stored) < MAX_PUBLISHED_BYTES
-    assert dead_letter_from_document(bson.decode(stored, _AWARE)) == dead_letter
+    data, data_key = bytes_to_documents(KEYS, dead_letter)
+    data_id = dead_letter_data_id(dead_letter.dead_letter_id)
+    document, content, key = (
+        bson.decode(encoded, _AWARE)
+        for fields in (dead_letter_to_document(dead_letter), data, data_key)
+        if len(encoded := bson.encode({"_id": data_id} | fields)) < MAX_PUBLISHED_BYTES
+    )
+    decrypted = content_from_document(content, data_key_from_document(KEYS, key))
+    assert decrypted is not None
+    assert dead_letter_from_document(document, decrypted) == dead_letter
     out = encode(dead_letter)
     assert on_the_wire(out.key, out.value, out.headers) < MAX_PUBLISHED_BYTES
     assert all(name.encode() is not None for name, _ in out.headers)

@@ -6,15 +6,28 @@ from typing import Any
 
 import pytest
 
+from handlers.rules.blockers import find_erased_address
+from handlers.rules.check_order import check_order
 from handlers.rules.receive import receive
-from handlers.rules.retention import retain, retention
-from models.amazon_order import Address, AmazonStatus, Buyer, Package
+from handlers.rules.retention import retain, retention, without_buyer
+from models.amazon_order import Address, AmazonStatus, Buyer, FulfillmentChannel, Package
 from models.buyer_data import Erased, Retained, RetentionReason
 from models.decision import Decision
 from models.messages import MessageContext
 from models.outcome import Blocked, Created, Outcome, Skipped, Waiting, Withdrawn
 from models.reasons import SkipReason, WaitingReason
-from tests.builders import NOW, STORE, a_block, a_cause, a_dead_letter, a_record, a_store, an_order
+from tests.builders import (
+    NOW,
+    STORE,
+    a_block,
+    a_catalog,
+    a_cause,
+    a_dead_letter,
+    a_product,
+    a_record,
+    a_store,
+    an_order,
+)
 
 UPDATED = NOW - timedelta(days=2)
 PURCHASED = NOW - timedelta(days=10)
@@ -61,6 +74,11 @@ def test_rule_27_without_a_purchase_date_the_receipt_counts() -> None:
     assert kept(open_order, purchase_date=None).expires_at == RECEIVED + days(180)
     # A purchase in the future is a mistake: an order is received after its purchase.
     assert kept(open_order, purchase_date=NOW + days(900)).expires_at == RECEIVED + days(180)
+    # An order that was received that late can still be imported, with its buyer.
+    late = kept(open_order, purchase_date=RECEIVED - days(180))
+    assert late.expires_at == RECEIVED + days(180)
+    just = kept(open_order, purchase_date=RECEIVED - days(179))
+    assert just.expires_at == RECEIVED + days(1)
 
 
 @pytest.mark.parametrize("outcome", [CREATED, a_block()], ids=repr)
@@ -147,7 +165,7 @@ def test_an_order_without_a_buyer_has_nothing_to_erase() -> None:
 
 def test_buyer_data_that_has_expired_is_dropped_and_the_rest_of_the_order_stays() -> None:
     order = an_order(purchase_date=NOW - days(180), buyer=BUYER, ship_to=ADDRESS)
-    record = a_record(order=order)
+    record = a_record(order=order, received_at=NOW - days(179))
     before = retain(record, NOW - days(1))
     assert before.order is order
     erased = retain(before, NOW)
@@ -183,3 +201,28 @@ def test_erased_data_does_not_come_back_with_a_later_message() -> None:
     assert again.record.buyer_data == Erased(NOW - days(1))
     assert again.history is not None
     assert again.history.what == "ignored-unchanged"
+
+
+CATALOG = a_catalog(a_product())
+
+
+def test_rule_27_an_order_whose_address_was_erased_before_its_creation_is_blocked() -> None:
+    store = a_store(integrated_at=NOW - days(900))
+    sent = an_order(purchase_date=PURCHASED, buyer=BUYER, ship_to=ADDRESS)
+    first = receive(None, STORE, sent, store, None, CONTEXT)
+    assert first.record.outcome.reasons == ("not-in-catalog",)
+    erased = replace(first.record, order=without_buyer(first.record.order), buyer_data=Erased(NOW))
+    decision = check_order(erased, store, CATALOG, 1, CONTEXT)
+    assert decision is not None
+    assert decision.record.outcome.reasons == ("address-erased",)
+    assert [event.event_type for event in decision.events] == ["OrderImportBlocked"]
+    # It was shipped all the same: now nobody needs the address.
+    shipped = sent.model_copy(update={"status": SHIPPED})
+    again = receive(decision.record, STORE, shipped, store, None, CONTEXT, CATALOG)
+    assert isinstance(again.record.outcome, Created)
+
+
+def test_rule_27_what_amazon_ships_needs_no_address() -> None:
+    afn = an_order(fulfillment_channel=FulfillmentChannel.AFN)
+    assert not find_erased_address(a_record(order=afn, buyer_data=Erased(NOW)))
+    assert not find_erased_address(a_record())

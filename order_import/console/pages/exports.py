@@ -27,7 +27,7 @@ _COLUMNS = (
     *("total", "currency", "state", "reasons", "blocked_skus", "commerce_order_id"),
     *("order_number", "commerce_status", "latest_ship_date", "received_at", "decided_at", "note"),
     *("shipping_service", "programs", "purchase_order_number", "price", "shipping", "gift_wrap"),
-    *("discount", "cod", "other", "tax", "prices_include_tax", "unexplained"),
+    *("discount", "cod", "other", "tax", "prices_include_tax", "unexplained", "buyer_erased_at"),
 )
 """Charges are sums over all lines, in the currency of the total."""
 
@@ -80,7 +80,10 @@ async def _export(
 
 
 def _values(row: OrderRow, shown: formatting.Formatter) -> list[object]:
-    """Return a row's columns. The buyer is not among them: nobody controls where a file goes."""
+    """Return a row's columns.
+
+    The buyer is not among them, only whether it was erased: nobody controls where a file goes.
+    """
     line = row.line
     return [
         shown.iso(line.purchase_date) or None,
@@ -101,6 +104,7 @@ def _values(row: OrderRow, shown: formatting.Formatter) -> list[object]:
         shown.iso(row.decided_at),
         shown.note(row),
         *_details(row.details),
+        shown.iso(row.buyer_erased_at) or None,
     ]
 
 

@@ -20,6 +20,7 @@ from order_import.devtools.embedded.servers import Addresses
 from tests.faults.nursery import ROOT
 from tests.faults.wire.campaign import Campaign, Outcome
 from tests.integration.kit import open_system
+from tests.keys import buyer_keys_in_use
 
 DATA = ROOT / ".data/faults/wire"
 console = Console(highlight=False, soft_wrap=True)
@@ -83,4 +84,5 @@ def _keep(path: Path, outcome: Outcome, seed: int, seconds: float) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    with buyer_keys_in_use():
+        sys.exit(main())

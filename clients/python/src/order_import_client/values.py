@@ -70,6 +70,7 @@ class BlockerCode(StrEnum):
     NOT_IN_CATALOG = "not-in-catalog"
     DISABLED = "disabled"
     OUT_OF_STOCK = "out-of-stock"
+    ADDRESS_ERASED = "address-erased"
 
 
 class SkipReason(StrEnum):
