@@ -90,13 +90,14 @@ class BuyerVault:
         """
         if self.keys is None:
             raise KeyMissing("data keys cannot be wrapped without the key file")
+        others = {*await self.used_keys()} - {self.keys.current}
+        query: Document = {"wrapped_by": {"$in": sorted(others)}}
         rewrapped = 0
-        while True:
+        while others:
             with translate_errors():
-                query: Document = {"wrapped_by": {"$ne": self.keys.current}}
                 documents = await self._data_keys.find(query).limit(REWRAPPED_AT_ONCE).to_list(None)
                 if not documents:
-                    return rewrapped
+                    break
                 writes = [
                     # Not if a worker has replaced it meanwhile.
                     UpdateOne(
@@ -107,6 +108,7 @@ class BuyerVault:
                 ]
                 result = await self._data_keys.bulk_write(writes, ordered=False)
             rewrapped += result.modified_count
+        return rewrapped
 
     async def contents(
         self, ids: Collection[str], session: ClientSession | None = None
@@ -146,11 +148,11 @@ class BuyerVault:
             return [document["_id"] for document in await cursor.limit(MOST_FOUND).to_list(None)]
 
     async def find_dead_letters(self, texts: Collection[str]) -> list[str]:
-        """Return the ids of the dead letters in whose bytes any of some texts occurs.
+        """Return the ids of the dead letters in whose bytes any of some texts occurs, in any case.
 
         All bytes that are kept are decrypted for this, a few at a time.
         """
-        needles = [text.encode() for text in texts]
+        needles = [text.encode().lower() for text in texts]
         matching: list[str] = []
         last = ""
         while True:
@@ -250,6 +252,6 @@ def _erased_dead_letter(at: datetime) -> Document:
 
 
 def _parts(content: Document) -> list[bytes]:
-    """Return the bytes of a dead letter: value, key and the values of its headers."""
+    """Return the bytes of a dead letter in lower case: value, key and its headers' values."""
     values = [content["value"], content["key"], *(value for _, value in content["headers"])]
-    return [value for value in values if value is not None]
+    return [value.lower() for value in values if value is not None]

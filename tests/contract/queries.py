@@ -16,7 +16,19 @@ from pymongo.monitoring import (
 from storage.mongo.indexes import INDEXES, Index
 
 Document = dict[str, Any]
-_BOUNDING = {"$eq", "$in", "$gt", "$gte", "$lt", "$lte", "$type", "$elemMatch", "$ne", "$nin"}
+_BOUNDING = {
+    "$eq",
+    "$in",
+    "$gt",
+    "$gte",
+    "$lt",
+    "$lte",
+    "$type",
+    "$elemMatch",
+    "$ne",
+    "$nin",
+    "$all",
+}
 _SILENT = {
     *("hello", "ping", "insert", "getMore", "endSessions", "killCursors", "killSessions"),
     *("commitTransaction", "abortTransaction", "createIndexes", "listIndexes", "listCollections"),

@@ -22,6 +22,7 @@ from models.outcome import Created, ImportState
 from models.reasons import BlockerCode, SkipReason, WaitingReason
 from models.reference_data import CommerceStatus
 from models.replay import RecordedAnswer, ReplayAnswer, ReplayResult, Selection
+from storage.encryption import KEY_BYTES, BuyerKeys
 from storage.mongo import order_queries
 from storage.mongo.console import MongoConsoleState, open_console
 from storage.mongo.console_reader import MongoConsoleReader
@@ -93,7 +94,20 @@ async def life(mongo_url: str) -> tuple[Listening, Names]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(order_queries, "_READ_MS", 600_000)  # however slow the machine is
         await _use_the_console(where, options, names)
+    await _end_buyer_data(where, options)
     return listening, names
+
+
+async def _end_buyer_data(where: Any, options: Any) -> None:
+    """What is asked of buyer data alone: an erasure, and a new key."""
+    url, database, driver, _ = where
+    both = BuyerKeys([b"n" * KEY_BYTES, *KEYS.keys.values()], KEYS.search_key)
+    async with open_storage(url, database, driver, both, **options) as storage:
+        await storage.prepare()
+        await storage.vault.find_orders_by_email("dana@example.org")
+        dead_letters = await storage.vault.find_dead_letters(["malformed"])
+        await storage.vault.erase([KEY], dead_letters, NOW)
+        await storage.vault.rewrap()
 
 
 async def _use_the_console(where: Any, options: Any, names: Names) -> None:

@@ -15,7 +15,8 @@ import pytest
 
 from handlers.unit_of_work import UnitOfWork
 from models import keys
-from models.amazon_order import AmazonOrder
+from models.amazon_order import AmazonOrder, Buyer
+from models.buyer_data import Retained, RetentionReason
 from models.change_set import ChangeSet, OrderWrite
 from models.errors import DuplicateKey, StorageBusy
 from models.messages import DeadLetterCode, TopicPartition
@@ -285,7 +286,9 @@ async def test_rule_22_a_moved_order_is_stored_whole_and_its_old_key_is_gone(
 ) -> None:
     one, _ = workers
     told = a_history_entry(what="waiting")
-    was = waiting(buyer={"name": "Dana Muster"}, marketplace_id="MX")
+    kept = Retained(later(1), RetentionReason.OPEN)
+    buyer = Buyer(name="Dana Muster")
+    was = replace(waiting(buyer=buyer, marketplace_id="MX"), buyer_data=kept)
     await write(one, orders=[replace(new(was), history=(told,) * HISTORY_LENGTH)])
     order: AmazonOrder = was.order.model_copy(update={"store_id": STORE})
     moved = replace(

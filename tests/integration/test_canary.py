@@ -109,8 +109,7 @@ from pymongo.asynchronous import mongo_client
 async def refuse(self, models, **_):
     failed = {"idx": 0, "code": 121, "errmsg": TOLD, "op": {"insert": 1, "document": repr(models)}}
     raise ClientBulkWriteException({"error": None, "writeErrors": [failed]}, verbose=True)
-from motor import motor_asyncio
-motor_asyncio.AsyncIOMotorClient.bulk_write = refuse
+mongo_client.AsyncMongoClient.bulk_write = refuse
 """,
     "a read that the database refuses": """
 from pymongo.errors import OperationFailure
