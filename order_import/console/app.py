@@ -7,11 +7,14 @@ import signal
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.routing import Route
+from starlette.middleware.authentication import AuthenticationMiddleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.routing import Mount, Route
 
 from models.errors import OtherLayout, StorageBroken, TransientStorageError
 from order_import.bootstrap import connect_storage
 from order_import.console.access import access_of, listen
+from order_import.console.auth import SessionBackend
 from order_import.console.context import ConsoleContext, open_context
 from order_import.console.error_pages import show_error
 from order_import.console.pages import (
@@ -52,10 +55,27 @@ _PAGES = (
 
 def build_app(context: ConsoleContext) -> Starlette:
     """Return the ASGI application for a context."""
-    routes = [route for page in _PAGES for route in page.ROUTES]
+    access = context.access
+    pages = Mount(
+        "",
+        routes=[route for page in _PAGES for route in page.ROUTES],
+        middleware=[Middleware(AuthenticationMiddleware, backend=SessionBackend(context))],
+    )
     app = Starlette(
-        routes=[*routes, Route("/static/{version}/{name}", static_file, methods=["GET"])],
-        middleware=[Middleware(SecurityMiddleware, context=context)],
+        routes=[
+            Route("/static/{version}/{name}", static_file),
+            Route("/healthz", health.healthz),
+            Route("/readyz", health.readyz),
+            pages,
+        ],
+        middleware=[
+            Middleware(
+                TrustedHostMiddleware,
+                allowed_hosts=sorted(access.hosts) or ["*"],
+                www_redirect=False,
+            ),
+            Middleware(SecurityMiddleware, secure=access.secure),
+        ],
         exception_handlers={HTTPException: show_error},
     )
     app.state.context = context

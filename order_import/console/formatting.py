@@ -9,12 +9,13 @@ from babel.numbers import format_currency, format_decimal
 from babel.units import format_unit
 
 from models.amazon_order import Buyer
-from models.labels import DECISIONS, FIELDS
+from models.labels import DECISIONS, FIELDS, MISSING_DETAILS, REASONS
 from models.money import DIGITS, Money
+from models.outcome import MissingDetail
 from models.reference_data import CommerceStatus
 from models.skus import visible_sku
 from order_import.console.language import Translator
-from order_import.console.words import MISSING_DETAILS, REASONS, STATES, STATUSES
+from order_import.console.words import STATES, STATUSES
 from storage.queries import OrderRow
 
 _NONE = "\N{EN DASH}"
@@ -116,9 +117,9 @@ class Formatter:
         """Return the labels of reason codes."""
         return "; ".join(self.reason(code) for code in codes)
 
-    def missing(self, details: Iterable[str]) -> str:
+    def missing(self, details: Iterable[MissingDetail]) -> str:
         """Return the labels of the details that an order waits for."""
-        return ", ".join(self._t(MISSING_DETAILS.get(detail, detail)) for detail in details)
+        return ", ".join(self._t(MISSING_DETAILS[detail]) for detail in details)
 
     def decision(self, what: str) -> str:
         """Return the title of a history entry."""

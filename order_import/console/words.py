@@ -2,14 +2,9 @@
 
 from collections.abc import Mapping
 
-from models import labels
 from models.amazon_order import AmazonStatus
 from models.outcome import ImportState
 from models.reference_data import CommerceStatus
-
-REASONS = labels.REASONS
-
-MISSING_DETAILS: Mapping[str, str] = dict(labels.MISSING_DETAILS.items())
 
 OVERDUE = "overdue"
 """The name of the tile of orders that wait for details longer than an hour."""

@@ -56,7 +56,7 @@ PAGES = {
     "/blocked/what-if": ("sku", "store", "code", "ask", "enabled", "quantity"),
     "/match": ("store", "seller_sku", "sku", "asin", "back"),
     "/replays": ("done",),
-    "/replays/new": ("order", "q", *FIELDS, "why", "rate", "csrf"),
+    "/replays/new": ("order", "q", *FIELDS, "why", "rate"),
     "/replays/\x00": ("done",),
     "/dead-letters": ("code", "all", "done"),
     "/dead-letters/amazon.orders:0:7": (),

@@ -18,7 +18,13 @@ from models.blockers import REMEDIES, BlockerCode
 from models.money import Money
 from models.outcome import SkipReason, WaitingReason
 from order_import.console import urls, words
-from order_import.console.error_pages import NOT_SO, PROBLEMS, UNEXPECTED, UNKNOWN_PAGE
+from order_import.console.error_pages import (
+    PROBLEMS,
+    READ_ONLY,
+    UNEXPECTED,
+    UNKNOWN_PAGE,
+    RequestTooLarge,
+)
 from order_import.console.formatting import Formatter
 from order_import.console.language import CATALOG, preferred, translator
 from tests.builders import a_store
@@ -87,9 +93,9 @@ def test_a_translation_has_the_same_placeholders(german: Catalog) -> None:
         REMEDIES,
         words.ACTIONS,
         words.CONFIRMATIONS,
-        words.MISSING_DETAILS,
+        labels.MISSING_DETAILS,
         words.NAVIGATION,
-        words.REASONS,
+        labels.REASONS,
         words.STATES,
         words.STATE_MEANINGS,
         words.STATUSES,
@@ -100,14 +106,14 @@ def test_every_label_is_extracted(template: Catalog, table: Mapping[str, str]) -
 
 
 def test_every_error_page_is_extracted(template: Catalog) -> None:
-    for problem in (*(problem for _, problem in PROBLEMS), NOT_SO, UNEXPECTED, UNKNOWN_PAGE):
-        assert problem.line in template
-        assert problem.advice in template
+    for page in (*PROBLEMS.values(), READ_ONLY, RequestTooLarge(), UNEXPECTED, UNKNOWN_PAGE):
+        assert page.detail in template
+        assert not page.advice or page.advice in template
 
 
 def test_every_code_has_its_words() -> None:
     codes = {*BlockerCode, *WaitingReason, *SkipReason}
-    assert codes <= words.REASONS.keys()
+    assert codes <= labels.REASONS.keys()
     assert {*AmazonStatus} <= words.STATUSES.keys()
 
 

@@ -6,7 +6,7 @@ import secrets
 from datetime import datetime
 from http import HTTPStatus
 
-from starlette.datastructures import FormData
+from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
@@ -16,15 +16,9 @@ from models.amazon_order import Address
 from models.outcome import Blocked, Created, Skipped, Withdrawn
 from order_import.console import urls
 from order_import.console.auth import Principal, principal_of
-from order_import.console.rendering import (
-    audit,
-    context_of,
-    error_page,
-    get,
-    post,
-    redirect,
-    render,
-)
+from order_import.console.error_pages import ErrorPage
+from order_import.console.rendering import audit, context_of, redirect, render
+from order_import.console.routes import get, post
 from order_import.console.words import STATE_MEANINGS
 from storage.queries import OrderHistory
 
@@ -41,7 +35,7 @@ async def order(request: Request) -> Response:
     key = keys.order_key(request.path_params["store_id"], request.path_params["amazon_order_id"])
     order_history = await context.reader.history(key)
     if order_history is None:
-        return await error_page(request, HTTPStatus.NOT_FOUND, "No such order was received.")
+        raise ErrorPage("No such order was received.", HTTPStatus.NOT_FOUND)
     record, outcome = order_history.record, order_history.record.outcome
     amazon = record.order
     blockers = outcome.blockers if isinstance(outcome, Blocked) else ()
@@ -82,9 +76,8 @@ async def order(request: Request) -> Response:
     return page
 
 
-async def show_buyer(request: Request, form: FormData) -> Response:
+async def show_buyer(request: Request, _: QueryParams) -> Response:
     """Show the buyer for a while, and record this in the audit log."""
-    del form
     key = keys.order_key(request.path_params["store_id"], request.path_params["amazon_order_id"])
     await audit(request, "showed-buyer", key)
     until = int(context_of(request).now().timestamp()) + _SHOWN_FOR
@@ -97,7 +90,7 @@ async def commerce_order(request: Request) -> Response:
     context = context_of(request)
     commerce = await context.orders.commerce_order(request.path_params["commerce_order_id"])
     if commerce is None:
-        return await error_page(request, HTTPStatus.NOT_FOUND, "There is no such Commerce order.")
+        raise ErrorPage("There is no such Commerce order.", HTTPStatus.NOT_FOUND)
     stores = await context.reader.stores()
     store = stores.get(commerce.store_id)
     return await render(
@@ -141,7 +134,7 @@ def _may_see(principal: Principal, key: str, shown: str, now: datetime) -> bool:
 
 
 def _proof(principal: Principal, key: str, until: int) -> str:
-    text = f"{principal.user}\n{principal.csrf}\n{key}\n{until}"
+    text = f"{principal.user}\n{key}\n{until}"
     return hmac.new(_SECRET, text.encode(), hashlib.sha256).hexdigest()[:32]
 
 
