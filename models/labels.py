@@ -20,8 +20,8 @@ REASONS: Mapping[str, str] = {
     SkipReason.CANCELED: "Canceled on Amazon",
     SkipReason.NOT_SOLD_ON_AMAZON: "Not sold on Amazon",
     SkipReason.NOTHING_TO_IMPORT: "No line with a quantity",
-    ALREADY_CREATED: "There is a Commerce order already",
-    NOT_RECEIVED: "No such order was received.",
+    ALREADY_CREATED: "The Commerce order already exists",
+    NOT_RECEIVED: "This order has not been received.",
 }
 """Every code an order can have, and those for which a replay refuses one."""
 
@@ -29,16 +29,16 @@ MISSING_DETAILS: Mapping[MissingDetail, str] = {
     MissingDetail.STATUS: "its status",
     MissingDetail.CHANNEL: "who ships it",
     MissingDetail.LINES: "its lines",
-    MissingDetail.PRICES: "prices told after Pending",
+    MissingDetail.PRICES: "prices after Pending",
 }
 """What a `details-pending` order waits for."""
 
 DECISIONS: Mapping[str, str] = {
     "received": "message received",
-    "moved-to-store": "moved to the store that is named now",
-    "ignored-older": "older news, changes nothing",
-    "ignored-unchanged": "nothing new, changes nothing",
-    "judged": "asked the import policy again",
+    "moved-to-store": "moved to the store named now",
+    "ignored-older": "older message, no change",
+    "ignored-unchanged": "nothing new, no change",
+    "judged": "import policy checked again",
     "blocked": "blocked",
     "still-blocked": "still blocked",
     "created": "Commerce order created",

@@ -49,7 +49,7 @@ def foreign_link(request: Request) -> ErrorPage:
     return ErrorPage(
         "This link comes from another site.",
         HTTPStatus.FORBIDDEN,
-        gettext_noop("The page behind it is recorded or expensive. Open it if you want to."),
+        gettext_noop("Opening this page is recorded or takes a lot of work. Continue only if you meant to."),
         address_of_page(request),
     )
 
@@ -64,7 +64,7 @@ def unknown_cursor(request: Request) -> ErrorPage:
 
 
 _UNAVAILABLE = HTTPStatus.SERVICE_UNAVAILABLE
-_GO_BACK = gettext_noop("Go back, and try again from there.")
+_GO_BACK = gettext_noop("Go back and try again from there.")
 _TOO_LONG = ErrorPage(
     "This took too long and was stopped.",
     _UNAVAILABLE,
@@ -81,7 +81,7 @@ PROBLEMS: Mapping[type[Exception], ErrorPage] = {
     BrokerUnavailable: ErrorPage(
         "Kafka does not answer.",
         _UNAVAILABLE,
-        gettext_noop("Try again in a moment; repeating it does no harm. Pages still work."),
+        gettext_noop("Try again in a moment; repeating the action does no harm. You can still view pages."),
     ),
     TopicMissing: ErrorPage(
         "A topic is missing; run: order-import init", HTTPStatus.CONFLICT, _GO_BACK

@@ -143,13 +143,13 @@ class Formatter:
         """Return the facts behind a decision, each with its version."""
         t, lines = self._t, []
         if "from_store" in facts:
-            lines.append(t("it waited for store {store}", store=self.text(facts["from_store"])))
+            lines.append(t("waited for store {store}", store=self.text(facts["from_store"])))
         if "store_marketplace_id" in facts:
             differing = {
                 "its": self.text(facts["marketplace_id"]),
                 "store": self.text(facts["store_marketplace_id"]),
             }
-            lines.append(t("marketplace {its}, not its store's {store}", **differing))
+            lines.append(t("marketplace {its} differs from the store's {store}", **differing))
         if "store_updated_at" in facts:
             lines.append(t("store settings of {at}", at=self.minute(facts["store_updated_at"])))
         if "import_amazon_orders" in facts:

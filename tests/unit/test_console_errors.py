@@ -91,7 +91,7 @@ async def test_a_dashboard_whose_orders_take_too_long_shows_its_numbers() -> Non
 @pytest.mark.parametrize(
     ("asked", "line"),
     [
-        ("order=112-1", "There is no such order."),
+        ("order=112-1", "This order does not exist."),
         ("state=nonsense", "The filter is not valid. Go back and correct it."),
         ("number=1", "There are more than 5,000 orders. Narrow the filter."),
     ],

@@ -90,7 +90,7 @@ async def test_a_replay_is_planned_started_and_shown(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(replays, "open_sender", a_sender)
     async with a_site(storage=world.storage) as client:
         plan = await client.get("/replays/new", params={"order": keys})
-        assert "Looked at 4 Would be created 4" in text_of(plan)
+        assert "Checked 4 Would be created 4" in text_of(plan)
         form = {"order": keys}
         assert (await client.post("/replays", data=form)).status_code == 400
         started = await client.post("/replays", data=form | {"why": "import was off"})
@@ -105,7 +105,7 @@ async def test_a_replay_is_planned_started_and_shown(monkeypatch: pytest.MonkeyP
         listed = await client.get("/replays")
         assert f"{', '.join(keys[:3])} …" in text_of(listed)
         over = await client.post(f"{path}/cancel")
-    assert (over.status_code, "It is over already." in over.text) == (409, True)
+    assert (over.status_code, "The replay has already ended." in over.text) == (409, True)
 
 
 async def test_a_replay_that_is_watched_tells_how_far_it_is() -> None:
@@ -127,7 +127,7 @@ async def test_a_replay_of_no_order_is_not_started() -> None:
         plan = await client.get("/replays/new", params={"state": "blocked", "to": "2026-11-22"})
         assert "to 2026-11-23 00:00" in text_of(plan), "the first moment that is not meant"
         refused = await client.post("/replays", data={"state": "blocked", "why": "x"})
-    assert (refused.status_code, "There is no order to replay." in refused.text) == (409, True)
+    assert (refused.status_code, "There are no orders to replay." in refused.text) == (409, True)
 
 
 @pytest.mark.parametrize(
@@ -162,8 +162,8 @@ async def test_what_if_tells_what_would_be_created_and_what_would_still_block() 
     async with a_site(storage=world.storage) as client:
         short = text_of(await client.get("/blocked/what-if", params=asked))
         enough = await client.get("/blocked/what-if", params=asked | {"quantity": "7,5"})
-    assert "Would be created 0 Would stay blocked 1 Not touched 0" in short
-    assert "What would still block The ordered item is out of stock SKU-1 1" in short
+    assert "Would be created 0 Would stay blocked 1 Not affected 0" in short
+    assert "Remaining causes The ordered item is out of stock SKU-1 1" in short
     assert "Would be created 1 " in text_of(enough)
     assert 'name="quantity" inputmode="decimal" value="7.5"' in enough.text
 
@@ -176,7 +176,7 @@ async def test_a_dead_letter_is_shown_up_to_a_length_with_where_it_was_redriven(
     assert shown is not None
     assert unescape(shown[1]).startswith('{\n  "items": [\n')
     assert len(unescape(shown[1])) == 20_000
-    assert "The rest is cut off." in page.text
+    assert "The rest is not shown." in page.text
     assert "→ amazon.orders:0:9" in text_of(page)
     assert missing.status_code == 404
 

@@ -211,7 +211,7 @@ def test_the_products_of_a_decision_are_told() -> None:
         "as_of": NOW,
     }
     assert Formatter(translator("de"), NOW).facts({"products": [product]}) == [
-        "TENT: aktiviert, 7 verkäuflich, 2 zurückgehalten, Stand 2026-11-23 12:00"
+        "TENT: aktiviert, 7 verkäuflich, 2 reserviert, Stand 2026-11-23 12:00"
     ]
 
 

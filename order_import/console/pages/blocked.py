@@ -61,7 +61,7 @@ async def what_if(request: Request) -> Response:
     store_id = params.get("store") or None
     code = params.get("code", "")
     if not sku or code not in set(BlockerCode):
-        raise ErrorPage("There is no such group.", HTTPStatus.NOT_FOUND)
+        raise ErrorPage("This group does not exist.", HTTPStatus.NOT_FOUND)
     product = (await context.orders.products([sku])).get(sku)
     error, plan = None, None
     assumed: dict[str, Any] | None = None

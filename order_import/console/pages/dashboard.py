@@ -40,7 +40,7 @@ async def store_dashboard(request: Request) -> Response:
     context, store_id = context_of(request), request.path_params["store_id"]
     store = (await context.stores()).get(store_id)
     if store is None and store_id not in await context.counts():
-        raise ErrorPage("There is no such store.", HTTPStatus.NOT_FOUND)
+        raise ErrorPage("This store does not exist.", HTTPStatus.NOT_FOUND)
     return await render(request, "store.html", store=store, **await _values(request, store_id))
 
 

@@ -47,7 +47,7 @@ async def dead_letter(request: Request) -> Response:
     dead_letter_id = request.path_params["dead_letter_id"]
     stored = await context_of(request).dead_letters.dead_letters([dead_letter_id])
     if dead_letter_id not in stored:
-        raise ErrorPage("There is no such dead letter.", HTTPStatus.NOT_FOUND)
+        raise ErrorPage("This dead letter does not exist.", HTTPStatus.NOT_FOUND)
     view = view_of(stored[dead_letter_id])
     text, code = view.text, DeadLetterCode(view.code)
     return await render(

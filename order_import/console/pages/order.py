@@ -35,7 +35,7 @@ async def order(request: Request) -> Response:
     key = keys.order_key(request.path_params["store_id"], request.path_params["amazon_order_id"])
     order_history = await context.reader.history(key)
     if order_history is None:
-        raise ErrorPage("No such order was received.", HTTPStatus.NOT_FOUND)
+        raise ErrorPage("This order has not been received.", HTTPStatus.NOT_FOUND)
     record, outcome = order_history.record, order_history.record.outcome
     amazon = record.order
     blockers = outcome.blockers if isinstance(outcome, Blocked) else ()
@@ -90,7 +90,7 @@ async def commerce_order(request: Request) -> Response:
     context = context_of(request)
     commerce = await context.orders.commerce_order(request.path_params["commerce_order_id"])
     if commerce is None:
-        raise ErrorPage("There is no such Commerce order.", HTTPStatus.NOT_FOUND)
+        raise ErrorPage("This Commerce order does not exist.", HTTPStatus.NOT_FOUND)
     stores = await context.reader.stores()
     store = stores.get(commerce.store_id)
     return await render(

@@ -53,7 +53,7 @@ async def orders(request: Request) -> Response:
         try:
             listed = await _list(context, order_filter.query, place, forward=before is None)
         except QueryTookTooLong:
-            errors["q"] = (gettext_noop("This takes too long. Narrow it, for example by date."), {})
+            errors["q"] = (gettext_noop("This takes too long. Narrow the filter, for example by date."), {})
     if order_filter.query.buyer is not None and place is None:
         await audit(request, "searched-buyer", "")
     newer, older = _neighbors(listed, place, order_filter.query.sort, forward=before is None)

@@ -36,7 +36,7 @@ async def _match_page(request: Request, fields: QueryParams, errors: Mapping[str
     stores = await context.stores()
     store, seller_sku = stores.get(fields.get("store", "")), fields.get("seller_sku", "")
     if not seller_sku:
-        raise ErrorPage("There is no such line.", HTTPStatus.NOT_FOUND)
+        raise ErrorPage("This order line does not exist.", HTTPStatus.NOT_FOUND)
     typed = fields.get("sku", "")
     listing, waiting = None, None
     if store is not None:

@@ -81,7 +81,7 @@ async def start(request: Request, form: QueryParams) -> Response:
     selection, _ = await _select(request, form)
     keys = await select_keys(context.storage, selection)
     if not keys:
-        raise ErrorPage("There is no order to replay.", HTTPStatus.CONFLICT)
+        raise ErrorPage("There are no orders to replay.", HTTPStatus.CONFLICT)
     criteria: dict[str, object] = {"by": "console"}
     if selection.state is not None:
         criteria["state"] = selection.state.value
@@ -99,7 +99,7 @@ async def replay_page(request: Request) -> Response:
     storage = context_of(request).storage
     replay = await find_replay(storage, request.path_params["replay_id"])
     if replay is None:
-        raise ErrorPage("There is no such replay.", HTTPStatus.NOT_FOUND)
+        raise ErrorPage("This replay does not exist.", HTTPStatus.NOT_FOUND)
     return await render(
         request,
         "replay.html",
@@ -113,7 +113,7 @@ async def cancel_replay(request: Request, _: QueryParams) -> Response:
     """Cancel a replay after its current step."""
     context, replay_id = context_of(request), request.path_params["replay_id"]
     if not await cancel(context.storage, replay_id, context.now()):
-        raise ErrorPage("It is over already.", HTTPStatus.CONFLICT)
+        raise ErrorPage("The replay has already ended.", HTTPStatus.CONFLICT)
     await audit(request, "replay-canceled", replay_id)
     return redirect(urls.replay(replay_id), "canceled")
 
@@ -146,7 +146,7 @@ async def _select(request: Request, params: QueryParams) -> tuple[Selection, dat
     """
     ticked = tuple(dict.fromkeys(params.getlist("order")))
     if any("/" not in key for key in ticked):
-        raise ErrorPage("There is no such order.")
+        raise ErrorPage("This order does not exist.")
     if ticked:
         return Selection(keys=ticked[:_MOST_KEYS]), None
     filtered = read_filter(params, may_see_buyers=principal_of(request).can_edit)
@@ -172,7 +172,7 @@ async def _select(request: Request, params: QueryParams) -> tuple[Selection, dat
         if len(keys) > _MOST_KEYS:
             raise ErrorPage("There are more than 5,000 orders. Narrow the filter.")
     if not keys:
-        raise ErrorPage("There is no such order.")
+        raise ErrorPage("This order does not exist.")
     return Selection(keys=tuple(keys)), None
 
 

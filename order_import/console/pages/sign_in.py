@@ -79,7 +79,7 @@ async def signed_in(request: Request, form: QueryParams) -> Response:
     if not access.secure and request.client is not None:
         who.append(f"address {request.client.host}")  # behind a proxy, all users have its address
     if _tries.refuses(*who):
-        line = gettext_noop("Too many tries. Wait five minutes.")
+        line = gettext_noop("Too many attempts. Wait five minutes.")
         return await _page(request, HTTPStatus.TOO_MANY_REQUESTS, line, next_page)
     _tries.begin(*who)
     async with _few_at_a_time:

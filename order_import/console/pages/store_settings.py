@@ -57,7 +57,7 @@ async def _find(request: Request) -> tuple[Switch, Store]:
     if switch is None:
         raise HTTPException(HTTPStatus.NOT_FOUND)
     if store is None:
-        raise ErrorPage("There is no such store.", HTTPStatus.NOT_FOUND)
+        raise ErrorPage("This store does not exist.", HTTPStatus.NOT_FOUND)
     return switch, store
 
 
