@@ -49,7 +49,9 @@ def foreign_link(request: Request) -> ErrorPage:
     return ErrorPage(
         "This link comes from another site.",
         HTTPStatus.FORBIDDEN,
-        gettext_noop("Opening this page is recorded or takes a lot of work. Continue only if you meant to."),
+        gettext_noop(
+            "Opening this page is recorded or takes a lot of work. Continue only if you meant to."
+        ),
         address_of_page(request),
     )
 
@@ -81,7 +83,9 @@ PROBLEMS: Mapping[type[Exception], ErrorPage] = {
     BrokerUnavailable: ErrorPage(
         "Kafka does not answer.",
         _UNAVAILABLE,
-        gettext_noop("Try again in a moment; repeating the action does no harm. You can still view pages."),
+        gettext_noop(
+            "Try again in a moment; repeating the action does no harm. You can still view pages."
+        ),
     ),
     TopicMissing: ErrorPage(
         "A topic is missing; run: order-import init", HTTPStatus.CONFLICT, _GO_BACK

@@ -8,7 +8,6 @@ from typing import Any
 from babel.numbers import format_currency, format_decimal
 from babel.units import format_unit
 
-from models.amazon_order import Buyer
 from models.labels import DECISIONS, FIELDS, MISSING_DETAILS, REASONS
 from models.money import DIGITS, Money
 from models.outcome import MissingDetail
@@ -80,15 +79,11 @@ class Formatter:
 
     def number(self, value: float | None) -> str:
         """Return a number with its thousands separated."""
-        if value is None:
-            return _NONE
-        return format_decimal(value, locale=self._locale)
+        return _NONE if value is None else format_decimal(value, locale=self._locale)
 
     def money(self, money: Money | None) -> str:
         """Return an amount with its currency."""
-        if money is None:
-            return _NONE
-        return self._amount(money.amount, money.currency)
+        return _NONE if money is None else self._amount(money.amount, money.currency)
 
     def buyer(self, name: str | None) -> str:
         """Return a name masked: its initials, and no hint of its length."""
@@ -96,10 +91,6 @@ class Formatter:
             return _NONE
         initials = [part[0].upper() for part in self.text(name).split()[:2]]
         return " ".join(f"{initial}{_DOT * 3}" for initial in initials)
-
-    def masked(self, buyer: Buyer | None) -> str:
-        """Return a buyer's name masked."""
-        return self.buyer(None if buyer is None else buyer.name)
 
     def state(self, state: str) -> str:
         """Return the label of an import state."""

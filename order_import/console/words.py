@@ -62,10 +62,10 @@ ACTIONS: Mapping[str, str] = {
 }
 
 CONFIRMATIONS: Mapping[str, str] = {
-    "import-on": "Import is being turned on. The change appears in a moment.",
-    "import-off": "Import is being turned off. The change appears in a moment.",
-    "non-amazon-on": "Import of non-Amazon orders is being turned on. The change appears in a moment.",
-    "non-amazon-off": "Import of non-Amazon orders is being turned off. The change appears in a moment.",
+    "import-on": "Import is being turned on. This takes a moment.",
+    "import-off": "Import is being turned off. This takes a moment.",
+    "non-amazon-on": "Import of non-Amazon orders is being turned on. This takes a moment.",
+    "non-amazon-off": "Import of non-Amazon orders is being turned off. This takes a moment.",
     "enabled": "The product is enabled. Orders blocked by it are rechecked within moments.",
     "matched": "The match was saved. Orders blocked by it are rechecked within moments.",
     "canceled": "The replay is canceled. Its remaining orders are not replayed.",

@@ -7,7 +7,6 @@ from typing import Any
 from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute
 
 from models.blockers import REMEDIES, BlockerCode
 from models.outcome import ImportState
@@ -16,7 +15,6 @@ from order_import.console import urls
 from order_import.console.error_pages import ErrorPage
 from order_import.console.language import gettext_noop
 from order_import.console.rendering import audit, context_of, redirect, render
-from order_import.console.routes import get, post
 from order_import.operations.assumptions import Assumptions
 from order_import.operations.dry_run import dry_run
 from order_import.operations.replay import open_sender
@@ -124,10 +122,3 @@ def _quantity(text: str) -> float | None:
     except ValueError:
         return None
     return quantity if 0 <= quantity <= 1e9 else None  # noqa: PLR2004 - a plausible stock
-
-
-ROUTES: list[BaseRoute] = [
-    get("/blocked", blocked),
-    get("/blocked/what-if", what_if, from_here=True),
-    post("/sync", sync),
-]

@@ -7,13 +7,11 @@ from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute
 
 from models.order_query import OrderQuery, OrderSort
 from models.outcome import DETAILS_OVERDUE
 from order_import.console.error_pages import ErrorPage
 from order_import.console.rendering import context_of, render
-from order_import.console.routes import get
 from storage.queries import Activity, OrderRow, QueryTookTooLong
 
 _RECENT = 12
@@ -70,9 +68,3 @@ async def _values(request: Request, store_id: str | None) -> dict[str, Any]:
         "recent": recent,
         "loaded_at": now,
     }
-
-
-ROUTES: list[BaseRoute] = [
-    get("/", overview),
-    get("/stores/{store_id}", store_dashboard),
-]

@@ -5,14 +5,12 @@ from http import HTTPStatus
 from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute
 
 from models.dead_letters import DeadLetterFilter
 from models.labels import DEAD_LETTER_CAUSES, DEAD_LETTER_REMEDIES
 from models.messages import DeadLetterCode
 from order_import.console.error_pages import ErrorPage
 from order_import.console.rendering import audit, context_of, redirect, render
-from order_import.console.routes import get, post
 from order_import.operations.dead_letters import view_of
 from order_import.operations.redrive import plan_for_ids, redrive
 
@@ -73,10 +71,3 @@ async def redrive_selected(request: Request, form: QueryParams) -> Response:
     if refused := {**plan.refused, **done.refused}:
         return await render(request, "redriven.html", sent=len(done.sent), refused=refused)
     return redirect("/dead-letters", "redriven")
-
-
-ROUTES: list[BaseRoute] = [
-    get("/dead-letters", dead_letters),
-    get("/dead-letters/{dead_letter_id}", dead_letter),
-    post("/dead-letters/redrive", redrive_selected),
-]

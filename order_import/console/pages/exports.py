@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Callable, Mapping
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
-from starlette.routing import BaseRoute
 
 from order_import.console.auth import principal_of
 from order_import.console.formatting import Formatter
@@ -16,7 +15,6 @@ from order_import.console.language import translator
 from order_import.console.order_filter import read_filter
 from order_import.console.pages.orders import orders
 from order_import.console.rendering import audit, context_of
-from order_import.console.routes import get
 from storage.queries import OrderRow
 
 _COLUMNS: Mapping[str, Callable[[OrderRow, Formatter], object]] = {
@@ -106,9 +104,3 @@ def _csv_cell(value: object) -> str:
 
 def _json_line(values: list[object]) -> str:
     return json.dumps(dict(zip(_COLUMNS, values, strict=True)), ensure_ascii=False) + "\n"
-
-
-ROUTES: list[BaseRoute] = [
-    get("/orders.csv", as_csv, from_here=True),
-    get("/orders.jsonl", as_json_lines, from_here=True),
-]

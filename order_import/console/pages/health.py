@@ -5,7 +5,6 @@ from datetime import datetime
 
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
-from starlette.routing import BaseRoute
 
 from models.errors import TransientStorageError
 from models.order_query import Cursor
@@ -13,7 +12,6 @@ from order_import.console import urls
 from order_import.console.error_pages import unknown_cursor
 from order_import.console.order_filter import read_cursor, write_cursor
 from order_import.console.rendering import context_of, render
-from order_import.console.routes import get
 from order_import.console.words import ACTIONS
 
 _FRESH, _OLDEST = 3.0, 15.0
@@ -71,9 +69,3 @@ async def audit(request: Request) -> Response:
         older=urls.query("/audit", after=write_cursor(last)) if last else None,
         actions=ACTIONS,
     )
-
-
-ROUTES: list[BaseRoute] = [
-    get("/health", health),
-    get("/audit", audit),
-]

@@ -8,7 +8,6 @@ from functools import partial
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
-from starlette.routing import BaseRoute
 
 from models.base import to_utc
 from models.errors import OrderImportError
@@ -18,7 +17,6 @@ from order_import.console.context import ConsoleContext
 from order_import.console.formatting import Formatter
 from order_import.console.language import translator
 from order_import.console.rendering import context_of
-from order_import.console.routes import get
 from order_import.operations.replay import find_replay
 
 _PAUSE = 2.5
@@ -82,6 +80,3 @@ async def _replay_numbers(
         "progress": 100 * replay.done // max(replay.selected, 1),
         "over": not replay.is_running,
     }
-
-
-ROUTES: list[BaseRoute] = [get("/live", live)]

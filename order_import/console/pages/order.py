@@ -9,16 +9,13 @@ from http import HTTPStatus
 from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute
 
 from models import keys
-from models.amazon_order import Address
-from models.outcome import Blocked, Created, Skipped, Withdrawn
+from models.outcome import Blocked
 from order_import.console import urls
 from order_import.console.auth import Principal, principal_of
 from order_import.console.error_pages import ErrorPage
 from order_import.console.rendering import audit, context_of, redirect, render
-from order_import.console.routes import get, post
 from order_import.console.words import STATE_MEANINGS
 from storage.queries import OrderHistory
 
@@ -55,14 +52,9 @@ async def order(request: Request) -> Response:
         products=await context.orders.products(
             [blocker.sku for blocker in blockers[:_BLOCKERS] if blocker.sku]
         ),
-        is_blocked=isinstance(outcome, Blocked),
-        is_imported=isinstance(outcome, Created),
-        can_replay=isinstance(outcome, (Blocked, Skipped)),
-        ended=isinstance(outcome, Withdrawn),
         seller_central=urls.in_seller_central(
             order_history.store, amazon.marketplace_id, amazon.amazon_order_id
         ),
-        address=_address_of(amazon.ship_to),
         shows_buyer=shows_buyer,
         skus=_skus_of(order_history),
         most_lines=_LINES,
@@ -117,12 +109,6 @@ def _skus_of(order_history: OrderHistory) -> dict[str, str]:
     return {line.item.order_item_id: line.sku for line in lines}
 
 
-def _address_of(to: Address | None) -> tuple[str | None, ...]:
-    if to is None:
-        return ()
-    return (to.name, *to.lines, to.postal_code, to.city, to.region, to.country)
-
-
 def _may_see(principal: Principal, key: str, shown: str, now: datetime) -> bool:
     """Return whether this user requested this buyer a short time ago."""
     until, _, proof = shown.partition(".")
@@ -136,10 +122,3 @@ def _may_see(principal: Principal, key: str, shown: str, now: datetime) -> bool:
 def _proof(principal: Principal, key: str, until: int) -> str:
     text = f"{principal.user}\n{key}\n{until}"
     return hmac.new(_SECRET, text.encode(), hashlib.sha256).hexdigest()[:32]
-
-
-ROUTES: list[BaseRoute] = [
-    get("/orders/{store_id}/{amazon_order_id}", order),
-    post("/orders/{store_id}/{amazon_order_id}/buyer", show_buyer),
-    get("/commerce/{commerce_order_id}", commerce_order),
-]

@@ -8,7 +8,6 @@ from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute
 
 from models.amazon_order import AmazonStatus, FulfillmentChannel
 from models.order_query import Cursor, OrderQuery, OrderSort
@@ -26,7 +25,6 @@ from order_import.console.order_filter import (
     write_cursor,
 )
 from order_import.console.rendering import audit, context_of, render
-from order_import.console.routes import get
 from storage.queries import OrderRow, QueryTookTooLong
 
 PAGE = 50
@@ -53,7 +51,10 @@ async def orders(request: Request) -> Response:
         try:
             listed = await _list(context, order_filter.query, place, forward=before is None)
         except QueryTookTooLong:
-            errors["q"] = (gettext_noop("This takes too long. Narrow the filter, for example by date."), {})
+            errors["q"] = (
+                gettext_noop("This takes too long. Narrow the filter, for example by date."),
+                {},
+            )
     if order_filter.query.buyer is not None and place is None:
         await audit(request, "searched-buyer", "")
     newer, older = _neighbors(listed, place, order_filter.query.sort, forward=before is None)
@@ -151,6 +152,3 @@ async def _count(context: ConsoleContext, query: OrderQuery) -> int | None:
         for state, count in of.items()
         if query.store_id in (None, store_id) and query.state in (None, state)
     )
-
-
-ROUTES: list[BaseRoute] = [get("/orders", orders)]

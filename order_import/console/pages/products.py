@@ -8,7 +8,6 @@ from pydantic import ValidationError
 from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute
 
 from models import keys
 from models.order_query import OrderQuery
@@ -18,7 +17,6 @@ from order_import.console import urls
 from order_import.console.error_pages import ErrorPage
 from order_import.console.language import gettext_noop
 from order_import.console.rendering import audit, context_of, redirect, render
-from order_import.console.routes import get, post
 from order_import.operations.publish import listing_message, product_message
 
 _SUGGESTED, _COUNTED = 12, 1_000
@@ -114,10 +112,3 @@ async def enable(request: Request, form: QueryParams) -> Response:
 
         await context.wait_until(is_enabled)
     return redirect(urls.query("/blocked", store=form.get("store")), "enabled")
-
-
-ROUTES: list[BaseRoute] = [
-    get("/match", match),
-    post("/match", publish_match),
-    post("/products/enable", enable),
-]

@@ -6,16 +6,14 @@ from http import HTTPStatus
 from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute
 
 from models.replay import Replay, Selection
 from order_import.console import urls
-from order_import.console.auth import READ, principal_of
+from order_import.console.auth import principal_of
 from order_import.console.error_pages import ErrorPage
 from order_import.console.language import gettext_noop
 from order_import.console.order_filter import read_filter
 from order_import.console.rendering import audit, context_of, redirect, render
-from order_import.console.routes import get, post
 from order_import.operations.dry_run import dry_run, select_keys
 from order_import.operations.replay import Request as ReplayRequest
 from order_import.operations.replay import (
@@ -174,13 +172,3 @@ async def _select(request: Request, params: QueryParams) -> tuple[Selection, dat
     if not keys:
         raise ErrorPage("This order does not exist.")
     return Selection(keys=tuple(keys)), None
-
-
-ROUTES: list[BaseRoute] = [
-    get("/replays", replays),
-    get("/replays/new", dry_run_of_query, from_here=True),
-    post("/replays/new", dry_run_of_form, needs=READ),
-    post("/replays", start),
-    get("/replays/{replay_id}", replay_page),
-    post("/replays/{replay_id}/cancel", cancel_replay),
-]

@@ -10,13 +10,11 @@ from http import HTTPStatus
 from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute
 
 from order_import.console import urls
-from order_import.console.auth import KEYS, READ, THEMES, hashed, principal_of
+from order_import.console.auth import KEYS, THEMES, hashed, principal_of
 from order_import.console.language import LANGUAGES, gettext_noop
 from order_import.console.rendering import audit, context_of, redirect, render
-from order_import.console.routes import get, post
 from storage.port import AuditEntry, Session
 
 _LASTS = timedelta(hours=12)
@@ -131,11 +129,3 @@ async def _page(
 
 def _set(answer: Response, secure: bool, name: str, value: str, seconds: int) -> None:
     answer.set_cookie(name, value, max_age=seconds, secure=secure, httponly=True, samesite="lax")
-
-
-ROUTES: list[BaseRoute] = [
-    get("/sign-in", sign_in, needs=None),
-    post("/sign-in", signed_in, needs=None),
-    post("/sign-out", sign_out, needs=READ),
-    post("/preferences", prefer, needs=None),
-]

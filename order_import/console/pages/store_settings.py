@@ -9,7 +9,6 @@ from starlette.datastructures import QueryParams
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute
 
 from models.order_query import OrderQuery
 from models.outcome import ImportState, SkipReason
@@ -17,7 +16,6 @@ from models.reference_data import Store
 from order_import.console import urls
 from order_import.console.error_pages import ErrorPage
 from order_import.console.rendering import audit, context_of, redirect, render
-from order_import.console.routes import get, post
 from order_import.operations.publish import store_message
 
 _COUNTED, _LOOKED = 1_000, 0.03
@@ -100,9 +98,3 @@ async def publish(request: Request, form: QueryParams) -> Response:
 
     await context.wait_until(is_stored)
     return redirect(urls.store(store.store_id), action)
-
-
-ROUTES: list[BaseRoute] = [
-    get("/stores/{store_id}/{switch}", confirm),
-    post("/stores/{store_id}/{switch}", publish),
-]
