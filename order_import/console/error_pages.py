@@ -33,6 +33,13 @@ class ErrorPage(HTTPException):
         self.link = link
 
 
+class NotFound(ErrorPage):
+    """The page is of something that does not exist."""
+
+    def __init__(self, line: str) -> None:
+        super().__init__(line, HTTPStatus.NOT_FOUND)
+
+
 class RequestTooLarge(ErrorPage):
     """The request is larger than the console accepts."""
 

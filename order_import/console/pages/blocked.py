@@ -1,7 +1,6 @@
 """The blocked orders by cause and product, what a fix would release, and the next sync."""
 
 from collections.abc import Mapping, Sequence
-from http import HTTPStatus
 from typing import Any
 
 from starlette.datastructures import QueryParams
@@ -12,7 +11,7 @@ from models.blockers import REMEDIES, BlockerCode
 from models.outcome import ImportState
 from models.replay import Selection
 from order_import.console import urls
-from order_import.console.error_pages import ErrorPage
+from order_import.console.error_pages import NotFound
 from order_import.console.language import gettext_noop
 from order_import.console.rendering import audit, context_of, redirect, render
 from order_import.operations.assumptions import Assumptions
@@ -59,7 +58,7 @@ async def what_if(request: Request) -> Response:
     store_id = params.get("store") or None
     code = params.get("code", "")
     if not sku or code not in set(BlockerCode):
-        raise ErrorPage("This group does not exist.", HTTPStatus.NOT_FOUND)
+        raise NotFound("This group does not exist.")
     product = (await context.orders.products([sku])).get(sku)
     error, plan = None, None
     assumed: dict[str, Any] | None = None

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
-from http import HTTPStatus
 from typing import Any
 
 from starlette.requests import Request
@@ -10,7 +9,7 @@ from starlette.responses import Response
 
 from models.order_query import OrderQuery, OrderSort
 from models.outcome import DETAILS_OVERDUE
-from order_import.console.error_pages import ErrorPage
+from order_import.console.error_pages import NotFound
 from order_import.console.rendering import context_of, render
 from storage.queries import Activity, OrderRow, QueryTookTooLong
 
@@ -38,7 +37,7 @@ async def store_dashboard(request: Request) -> Response:
     context, store_id = context_of(request), request.path_params["store_id"]
     store = (await context.stores()).get(store_id)
     if store is None and store_id not in await context.counts():
-        raise ErrorPage("This store does not exist.", HTTPStatus.NOT_FOUND)
+        raise NotFound("This store does not exist.")
     return await render(request, "store.html", store=store, **await _values(request, store_id))
 
 

@@ -1,7 +1,5 @@
 """Dead letters: listed by code, shown masked, and redriven."""
 
-from http import HTTPStatus
-
 from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
@@ -9,7 +7,7 @@ from starlette.responses import Response
 from models.dead_letters import DeadLetterFilter
 from models.labels import DEAD_LETTER_CAUSES, DEAD_LETTER_REMEDIES
 from models.messages import DeadLetterCode
-from order_import.console.error_pages import ErrorPage
+from order_import.console.error_pages import ErrorPage, NotFound
 from order_import.console.rendering import audit, context_of, redirect, render
 from order_import.operations.dead_letters import view_of
 from order_import.operations.redrive import plan_for_ids, redrive
@@ -45,7 +43,7 @@ async def dead_letter(request: Request) -> Response:
     dead_letter_id = request.path_params["dead_letter_id"]
     stored = await context_of(request).dead_letters.dead_letters([dead_letter_id])
     if dead_letter_id not in stored:
-        raise ErrorPage("This dead letter does not exist.", HTTPStatus.NOT_FOUND)
+        raise NotFound("This dead letter does not exist.")
     view = view_of(stored[dead_letter_id])
     text, code = view.text, DeadLetterCode(view.code)
     return await render(

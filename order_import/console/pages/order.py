@@ -4,7 +4,6 @@ import hashlib
 import hmac
 import secrets
 from datetime import datetime
-from http import HTTPStatus
 
 from starlette.datastructures import QueryParams
 from starlette.requests import Request
@@ -14,7 +13,7 @@ from models import keys
 from models.outcome import Blocked
 from order_import.console import urls
 from order_import.console.auth import Principal, principal_of
-from order_import.console.error_pages import ErrorPage
+from order_import.console.error_pages import NotFound
 from order_import.console.rendering import audit, context_of, redirect, render
 from order_import.console.words import STATE_MEANINGS
 from storage.queries import OrderHistory
@@ -32,7 +31,7 @@ async def order(request: Request) -> Response:
     key = keys.order_key(request.path_params["store_id"], request.path_params["amazon_order_id"])
     order_history = await context.reader.history(key)
     if order_history is None:
-        raise ErrorPage("This order has not been received.", HTTPStatus.NOT_FOUND)
+        raise NotFound("This order has not been received.")
     record, outcome = order_history.record, order_history.record.outcome
     amazon = record.order
     blockers = outcome.blockers if isinstance(outcome, Blocked) else ()
@@ -82,7 +81,7 @@ async def commerce_order(request: Request) -> Response:
     context = context_of(request)
     commerce = await context.orders.commerce_order(request.path_params["commerce_order_id"])
     if commerce is None:
-        raise ErrorPage("This Commerce order does not exist.", HTTPStatus.NOT_FOUND)
+        raise NotFound("This Commerce order does not exist.")
     stores = await context.reader.stores()
     store = stores.get(commerce.store_id)
     return await render(

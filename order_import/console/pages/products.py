@@ -14,7 +14,7 @@ from models.order_query import OrderQuery
 from models.outcome import ImportState
 from models.reference_data import Listing
 from order_import.console import urls
-from order_import.console.error_pages import ErrorPage
+from order_import.console.error_pages import NotFound
 from order_import.console.language import gettext_noop
 from order_import.console.rendering import audit, context_of, redirect, render
 from order_import.operations.publish import listing_message, product_message
@@ -34,7 +34,7 @@ async def _match_page(request: Request, fields: QueryParams, errors: Mapping[str
     stores = await context.stores()
     store, seller_sku = stores.get(fields.get("store", "")), fields.get("seller_sku", "")
     if not seller_sku:
-        raise ErrorPage("This order line does not exist.", HTTPStatus.NOT_FOUND)
+        raise NotFound("This order line does not exist.")
     typed = fields.get("sku", "")
     listing, waiting = None, None
     if store is not None:
@@ -98,7 +98,7 @@ async def enable(request: Request, form: QueryParams) -> Response:
     sku = form.get("sku", "")
     stored = (await context.orders.products([sku])).get(sku)
     if stored is None:
-        raise ErrorPage(_NOT_IN_CATALOG, HTTPStatus.NOT_FOUND)
+        raise NotFound(_NOT_IN_CATALOG)
     if not stored.product.enabled:
         # Keep the quantity and very nearly the time of Commerce's own count: a newer time would
         # release reservations that Commerce has not counted yet.

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from models.replay import Replay, Selection
 from order_import.console import urls
 from order_import.console.auth import principal_of
-from order_import.console.error_pages import ErrorPage
+from order_import.console.error_pages import ErrorPage, NotFound
 from order_import.console.language import gettext_noop
 from order_import.console.order_filter import read_filter
 from order_import.console.rendering import audit, context_of, redirect, render
@@ -97,7 +97,7 @@ async def replay_page(request: Request) -> Response:
     storage = context_of(request).storage
     replay = await find_replay(storage, request.path_params["replay_id"])
     if replay is None:
-        raise ErrorPage("This replay does not exist.", HTTPStatus.NOT_FOUND)
+        raise NotFound("This replay does not exist.")
     return await render(
         request,
         "replay.html",

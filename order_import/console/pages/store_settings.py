@@ -14,7 +14,7 @@ from models.order_query import OrderQuery
 from models.outcome import ImportState, SkipReason
 from models.reference_data import Store
 from order_import.console import urls
-from order_import.console.error_pages import ErrorPage
+from order_import.console.error_pages import NotFound
 from order_import.console.rendering import audit, context_of, redirect, render
 from order_import.operations.publish import store_message
 
@@ -55,7 +55,7 @@ async def _find(request: Request) -> tuple[Switch, Store]:
     if switch is None:
         raise HTTPException(HTTPStatus.NOT_FOUND)
     if store is None:
-        raise ErrorPage("This store does not exist.", HTTPStatus.NOT_FOUND)
+        raise NotFound("This store does not exist.")
     return switch, store
 
 
