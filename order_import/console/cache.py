@@ -36,7 +36,7 @@ class Cache:
         self.forget()
 
     def forget(self) -> None:
-        """Discard all answers. Queries in flight began too early: nobody gets theirs from here."""
+        """Discard all answers, and do not keep those of queries that are still running."""
         self._kept: dict[object, _Kept] = {}
         self._asking: dict[object, asyncio.Task[Any]] = {}
 

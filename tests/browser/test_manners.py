@@ -215,7 +215,7 @@ def test_live_numbers_come_and_nothing_moves(site: Site, open_page: Open) -> Non
     site.command("send", "orders", "-", given=json.dumps(order))
     fresh = page.locator("[data-fresh]")
     expect(fresh).to_be_visible()
-    expect(fresh).to_contain_text("1 new, show")
+    expect(fresh).to_contain_text("Show 1 new")
     assert first.bounding_box() == place
 
 
@@ -279,7 +279,7 @@ def test_too_many_tries_are_refused(guarded_site: Site, open_page: Open) -> None
         page.get_by_label("Name").fill("nobody")
         page.get_by_label("Password").fill("wrong")
         page.get_by_role("button", name="Sign in").click()
-    expect(page.locator("#error-sign-in")).to_contain_text("Too many tries")
+    expect(page.locator("#error-sign-in")).to_contain_text("Too many attempts")
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The cache of the console: who asks at once shares an answer, and a slow one is refreshed."""
+"""The console's cache: concurrent requests share a query, and slow answers are refreshed."""
 
 import asyncio
 
@@ -26,7 +26,7 @@ class Source:
         return answer
 
 
-async def test_those_who_ask_at_once_share_one_query() -> None:
+async def test_concurrent_requests_share_one_query() -> None:
     source = Source()
     cache = Cache(lambda: source.now)
     answers = await asyncio.gather(*(cache.get("a", 1.0, source.ask) for _ in range(5)))
@@ -56,7 +56,7 @@ async def test_an_answer_of_a_slow_query_is_returned_while_it_is_refreshed() -> 
     assert await cache.get("a", 1.0, source.ask, oldest=60.0) == 3
 
 
-async def test_an_error_is_raised_for_all_who_wait_and_not_kept() -> None:
+async def test_an_error_reaches_all_waiting_requests_and_is_not_cached() -> None:
     source = Source()
     cache = Cache(lambda: source.now)
     source.error = TimeoutError()
@@ -79,12 +79,12 @@ async def test_a_query_that_began_before_a_change_is_forgotten_with_the_answers(
     assert await cache.get("a", 1.0, source.ask) == 2
 
 
-async def test_who_leaves_does_not_take_the_query_along() -> None:
+async def test_a_canceled_request_does_not_cancel_the_shared_query() -> None:
     source = Source()
     cache = Cache(lambda: source.now)
-    leaves, stays = (asyncio.create_task(cache.get("a", 1.0, source.ask)) for _ in range(2))
+    canceled, waiting = (asyncio.create_task(cache.get("a", 1.0, source.ask)) for _ in range(2))
     await asyncio.sleep(0)
-    leaves.cancel()
+    canceled.cancel()
     with pytest.raises(asyncio.CancelledError):
-        await leaves
-    assert (await stays, source.asked) == (1, 1)
+        await canceled
+    assert (await waiting, source.asked) == (1, 1)

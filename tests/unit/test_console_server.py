@@ -6,6 +6,7 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import httpx
 import pytest
@@ -175,13 +176,13 @@ class Held:
 
 
 def test_who_holds_most_connections_gives_way_and_what_is_answered_does_not() -> None:
-    busy = [Held("a", is_waiting=False)] * 1_000
+    busy: list[Any] = [Held("a", is_waiting=False)] * 1_000
     assert find_excess(busy, "a", 100.0) is None
-    own = [Held("a", 65.0 - at) for at in range(65)]
+    own: list[Any] = [Held("a", 65.0 - at) for at in range(65)]
     assert find_excess([*busy, *own], "a", 100.0) is own[-1]
     assert find_excess([*busy, *own], "b", 100.0) is None
     assert find_excess(own, "a", 65.5) is None  # some came just now
-    many = [Held(f"c{at % 20}") for at in range(256)]
+    many: list[Any] = [Held(f"c{at % 20}") for at in range(256)]
     assert find_excess([*own, *many], "b", 65.5) is own[-1]
 
 

@@ -1,4 +1,4 @@
-"""Who may do what: every address asks for a sign-in, and every action for an operator."""
+"""Who may do what: pages require signing in, and actions require an operator."""
 
 from datetime import timedelta
 
@@ -60,7 +60,7 @@ def a_site(state: object, token: str | None = None) -> httpx.AsyncClient:
 
 
 @pytest.mark.parametrize(("method", "path"), PLACES)
-async def test_nobody_passes_without_signing_in(method: str, path: str) -> None:
+async def test_an_address_requires_signing_in(method: str, path: str) -> None:
     async with a_site(Sessions()) as client:
         answer = await client.request(method, path)
     if path in FOR_ALL:
@@ -84,7 +84,7 @@ async def test_a_viewer_changes_nothing(path: str) -> None:
     "changes",
     [{"expires_at": NOW}, {"password": hashed("an earlier password's hash")}, {"user": "gone"}],
 )
-async def test_a_session_that_is_over_does_not_count(changes: dict[str, object]) -> None:
+async def test_an_expired_or_replaced_session_is_not_accepted(changes: dict[str, object]) -> None:
     class Gone(Sessions):
         async def session(self, session_id: str) -> Session | None:
             found = await super().session(session_id)
