@@ -231,7 +231,6 @@ class Session:
     session_id: str
     user: str
     password: str
-    csrf: str
     created_at: datetime
     expires_at: datetime
 

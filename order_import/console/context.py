@@ -1,5 +1,6 @@
 """What the console's pages use, opened once."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from order_import.bootstrap import (
 )
 from order_import.console.access import Access
 from order_import.console.cache import Cache
+from order_import.console.words import OVERDUE
 from order_import.operations.health import Health, check_health
 from order_import.operations.publish import Message, send_messages
 from order_import.settings import Settings
@@ -63,13 +65,34 @@ class ConsoleContext:
         age = self.cache.age("counts")
         return age if age > _STALE else None
 
-    async def overdue_counts(self) -> Mapping[str, int]:
-        """Return how many orders of each store have waited for details for more than an hour."""
+    async def numbers(self, store_id: str | None) -> Mapping[str, int]:
+        """Return how many orders of a store, or of all, there are.
+
+        The numbers are of all that were received, of each state, and of those that have waited for
+        details for more than an hour (`OVERDUE`).
+        """
 
         async def ask() -> Mapping[str, int]:
             return await self.reader.overdue_counts(self.now() - DETAILS_OVERDUE)
 
-        return await self.cache.get("overdue", _OVERDUE_FRESH, ask)
+        counts, overdue = await asyncio.gather(
+            self.counts(), self.cache.get("overdue", _OVERDUE_FRESH, ask)
+        )
+        stores = counts.keys() | overdue.keys() if store_id is None else {store_id}
+        states = {
+            state.value: sum(counts.get(store, {}).get(state, 0) for store in stores)
+            for state in ImportState
+        }
+        waiting = sum(overdue.get(store, 0) for store in stores)
+        return {"received": sum(states.values()), **states, OVERDUE: waiting}
+
+    async def wait_until(self, is_stored: Callable[[], Awaitable[bool]]) -> None:
+        """Wait a moment for the worker to store a change, so that the next page shows it."""
+        for _ in range(10):
+            await asyncio.sleep(0.15)
+            if await is_stored():
+                break
+        self.cache.forget()
 
     async def blocked_stores(self) -> Sequence[Store] | None:
         """Return the stores in rule 19's message; None if there are none."""

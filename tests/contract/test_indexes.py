@@ -287,7 +287,7 @@ async def look_around(console: Any) -> None:
 
 async def keep_state(state: Any) -> None:
     """What the console keeps of its own."""
-    await state.add_session(Session("s-1", "ann", "operator", "c", NOW, NOW))
+    await state.add_session(Session("s-1", "ann", "operator", NOW, NOW))
     await state.session("s-1")
     await state.end_session("s-1")
     await state.record(AuditEntry("a-1", NOW, "ann", "replay", KEY))

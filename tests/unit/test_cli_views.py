@@ -151,7 +151,7 @@ def test_rule_5_an_order_that_waits_says_for_what_in_the_list_and_in_explain(
     ]
     history = reader.histories["de/304-2"]
     reader.histories["de/304-2"] = replace(history, record=replace(history.record, outcome=outcome))
-    words = "its lines (lines), prices sent after Pending (prices-after-pending)"
+    words = "its lines (lines), prices after Pending (prices-after-pending)"
     for command, said in ((("orders",), ": lines, prices-after-p"), (("explain", "304-2"), words)):
         assert leave(*command) == 0
         assert said in capsys.readouterr().out
