@@ -1,6 +1,6 @@
 """The readers: queries for people. They change nothing and take no locks."""
 
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -15,7 +15,7 @@ from models.money import Money
 from models.order_query import Cursor, OrderQuery, OrderSort
 from models.order_record import HistoryEntry, OrderRecord
 from models.outcome import ImportState, MissingDetail
-from models.reference_data import CommerceStatus, Listing, StockedProduct, Store
+from models.reference_data import CommerceStatus, Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,84 +221,3 @@ class Activity:
     hours: Sequence[Hour]
     median_seconds: float | None
     p95_seconds: float | None
-
-
-class ConsoleReader(Protocol):
-    """Queries of the console alone.
-
-    Raises:
-        StorageUnavailable: From every method: the database does not answer.
-    """
-
-    async def page(
-        self, query: OrderQuery, cursor: Cursor | None, *, at: datetime, forward: bool, limit: int
-    ) -> Sequence[OrderRow]:
-        """Return orders after a place (or before it), always in the query's own order.
-
-        `at` is the present moment.
-
-        Raises:
-            QueryTookTooLong: A condition has no index, and there are too many orders.
-        """
-        ...
-
-    async def search(
-        self,
-        query: OrderQuery,
-        cursor: Cursor | None,
-        *,
-        at: datetime,
-        forward: bool,
-        limit: int,
-        seconds: float,
-        at_least: int = 200,
-    ) -> SearchedRows:
-        """Return orders as `page` does, for conditions that have no index.
-
-        The search ends when enough orders match; or after about so many seconds, if it has checked
-        at least so many orders. It always makes progress.
-
-        Raises:
-            QueryTookTooLong: Not even a small range could be read in time.
-        """
-        ...
-
-    async def count(self, query: OrderQuery, at_most: int) -> int | None:
-        """Count orders, but no further than `at_most`; None if that takes too long."""
-        ...
-
-    def stream(self, query: OrderQuery) -> AsyncIterator[OrderRow]:
-        """Return all matching orders, one after the other."""
-        ...
-
-    async def received_since(self, store_id: str | None, after: datetime, at_most: int) -> int:
-        """Count orders that were received after a moment, but no further than `at_most`."""
-        ...
-
-    async def blocked_stores(self, store_ids: Sequence[str]) -> Sequence[str]:
-        """Return those of these stores that have blocked orders, in the given order."""
-        ...
-
-    async def activity(self, store_id: str | None, since: datetime, until: datetime) -> Activity:
-        """Return what happened in the hours between."""
-        ...
-
-    async def commerce_order(self, commerce_order_id: str) -> CommerceOrder | None:
-        """Return a Commerce order."""
-        ...
-
-    async def products(self, skus: Sequence[str]) -> Mapping[str, StockedProduct]:
-        """Return the catalog products that exist of these SKUs."""
-        ...
-
-    async def skus_like(self, text: str, limit: int) -> Sequence[str]:
-        """Return catalog SKUs that begin with a text."""
-        ...
-
-    async def similar_skus(self, sku: str) -> Sequence[str]:
-        """Return catalog SKUs that differ only by case, blanks or Unicode form."""
-        ...
-
-    async def listing(self, key: str) -> Listing | None:
-        """Return what a `store/seller SKU` is matched to."""
-        ...

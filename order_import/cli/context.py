@@ -4,11 +4,13 @@ import asyncio
 import logging
 import os
 import re
-from collections.abc import Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
+from order_import.bootstrap import connect_database
 from order_import.settings import PREFIX, Settings, load_settings
+from storage.mongo.database import MongoDatabase
 
 REFUSED = 1
 """The command was refused, or found problems."""
@@ -52,6 +54,17 @@ def run(work: Coroutine[Any, Any, T]) -> T:
     for name in _LIBRARIES:
         logging.getLogger(name).setLevel(logging.CRITICAL)
     return asyncio.run(work)
+
+
+def query_database(ask: Callable[[MongoDatabase], Awaitable[T]]) -> T:
+    """Run a short command on the database of the settings, and return its answer."""
+    settings = read_settings()
+
+    async def work() -> T:
+        async with connect_database(settings) as database:
+            return await ask(database)
+
+    return run(work())
 
 
 def connection_hint() -> str:

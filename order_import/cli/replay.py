@@ -10,11 +10,10 @@ from typing import Annotated, NamedTuple
 
 import typer
 
-from models.outcome import REASON_CODES
 from models.replay import Replay, ReplayResult, ReplayState, Selection
 from order_import.bootstrap import connect_storage
 from order_import.cli.context import REFUSED, CommandRefused, read_settings, run
-from order_import.cli.orders import parse_reason, parse_since
+from order_import.cli.options import AsJson, OnlyReason, OnlyStore, Wait, parse_since
 from order_import.cli.output import print_json, stderr, stdout
 from order_import.cli.replay_view import (
     dry_run_as_json,
@@ -30,7 +29,6 @@ from order_import.operations.replay import (
     Ran,
     Request,
     Summary,
-    TopicMissing,
     begin,
     cancel,
     follow,
@@ -65,13 +63,8 @@ class Criteria(NamedTuple):
 
 
 def replay(
-    store: Annotated[str | None, typer.Option(metavar="ID", help="Only this store.")] = None,
-    reason: Annotated[
-        str | None,
-        typer.Option(
-            metavar="CODE", parser=parse_reason, help=f"Only one of {', '.join(REASON_CODES)}."
-        ),
-    ] = None,
+    store: OnlyStore = None,
+    reason: OnlyReason = None,
     sku: Annotated[
         str | None, typer.Option(metavar="SKU", help="Only blocked by this seller or catalog SKU.")
     ] = None,
@@ -97,9 +90,7 @@ def replay(
     reason_text: Annotated[
         str | None, typer.Option(metavar="T", help="Why; stored with the replay.")
     ] = None,
-    wait: Annotated[
-        bool, typer.Option("--wait/--no-wait", help="Wait until the worker has carried it out.")
-    ] = True,
+    wait: Wait = True,
     execute: Annotated[
         bool, typer.Option("--execute", help="Do it; without, it is a dry run.")
     ] = False,
@@ -110,7 +101,7 @@ def replay(
             help="What if: for example product:SKU:enabled=true,salable_quantity=20.",
         ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Check orders again against today's facts: blocked ones, and those skipped for a setting.
 
@@ -135,8 +126,6 @@ def replay(
             _print_dry_run(summary, assume or [], as_json)
     except BadAssumption as error:
         raise typer.BadParameter(str(error), param_hint="--assume") from None
-    except TopicMissing as error:
-        raise CommandRefused(f"topic {error} does not exist yet; run: order-import init") from None
     except OrderNotNamed as error:
         raise CommandRefused(str(error)) from None
 

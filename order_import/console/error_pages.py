@@ -13,7 +13,7 @@ from models.errors import BrokerUnavailable, OrderImportError, TransientStorageE
 from order_import.console.language import gettext_noop
 from order_import.console.limits import RequestTooLarge
 from order_import.console.rendering import RequestRefused, error_page
-from order_import.operations.replay import TopicMissing
+from order_import.operations.install import TopicMissing
 from storage.queries import QueryTookTooLong
 
 log = structlog.get_logger(__name__)

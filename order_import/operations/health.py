@@ -16,7 +16,7 @@ from models.labels import system_message
 from models.messages import TopicPartition
 from models.outcome import DETAILS_OVERDUE, ImportState
 from models.reference_data import Store
-from order_import.bootstrap import connect_admin, connect_reader, group_of, why_unreachable
+from order_import.bootstrap import connect_admin, connect_database, group_of, why_unreachable
 from order_import.operations.install import TopicProblem, topic_problems
 from order_import.operations.lag import LagMeter, TopicLag
 from order_import.settings import ExposedFile, Settings, exposed_files
@@ -108,7 +108,7 @@ async def check_health(
     Counting very many orders takes seconds; it can be left out.
     """
     async with AsyncExitStack() as stack:
-        reader = await stack.enter_async_context(connect_reader(settings))
+        reader = (await stack.enter_async_context(connect_database(settings))).reader
         mongo = await _probe("MongoDB", _mongo_hosts(settings), reader.ping)
         meter: LagMeter | None = None
 

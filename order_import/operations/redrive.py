@@ -17,6 +17,7 @@ from order_import.bootstrap import broker_errors, new_producer
 from order_import.operations.install import topic_exists
 from order_import.operations.publish import SendingBroke
 from order_import.settings import Settings
+from storage.mongo.database import MongoDatabase
 from storage.mongo.dead_letters import MongoDeadLetters
 from storage.queries import Reader
 from streams.clock import now
@@ -275,15 +276,11 @@ def by_topic_and_code(lines: Iterable[DeadLetterLine]) -> Mapping[tuple[str, str
 
 
 async def wait_for_outcome(
-    sent: Sequence[Sent], reader: Reader, dead_letters: MongoDeadLetters, within: float
+    sent: Sequence[Sent], database: MongoDatabase, within: float
 ) -> RedriveOutcome:
     """Wait until the worker has decided the messages sent, and return the outcome.
 
-    Args:
-        sent: The redriven dead letters.
-        reader: Reads the worker's progress.
-        dead_letters: Where new dead letters would be.
-        within: Seconds to wait for the worker, at most.
+    Waits at most `within` seconds.
 
     Raises:
         StorageUnavailable: The database does not answer.
@@ -291,14 +288,14 @@ async def wait_for_outcome(
     loop = asyncio.get_running_loop()
     deadline = loop.time() + within
     while True:
-        decided = await _find_decided(sent, reader)
+        decided = await _find_decided(sent, database.reader)
         if len(decided) == len(sent) or loop.time() >= deadline:
             break
         await asyncio.sleep(_POLL_SECONDS)
     refused: dict[str, DeadLetterCode] = {}
     for at in range(0, len(decided), _QUERY_SIZE):
         new_ids = [message.to for message in decided[at : at + _QUERY_SIZE]]
-        lines = await dead_letters.lines(new_ids)
+        lines = await database.dead_letters.lines(new_ids)
         refused |= {new_id: line.code for new_id, line in lines.items()}
     return RedriveOutcome(len(decided) - len(refused), refused, len(sent) - len(decided))
 

@@ -1,7 +1,6 @@
 """The reader on MongoDB: lists, counts and one order's history, each by an index."""
 
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 from typing_extensions import override
@@ -21,7 +20,7 @@ from storage.documents.order_record import (
 )
 from storage.documents.reference_data import store_from_document
 from storage.documents.values import Document
-from storage.mongo.driver import Client, Driver, connected, maybe_await
+from storage.mongo.driver import Client, maybe_await
 from storage.mongo.errors import translate_errors
 from storage.mongo.indexes import INDEXES
 from storage.mongo.order_queries import commerce_orders_of, to_mongo
@@ -176,15 +175,6 @@ class MongoReader(Reader):
     async def _count(self, collection: str, *stages: Document) -> dict[str, int]:
         groups = await self._aggregate(collection, [*stages])
         return {group["_id"]: group["count"] for group in groups}
-
-
-@asynccontextmanager
-async def open_reader(
-    url: str, database: str, driver: Driver = Driver.MOTOR, **options: object
-) -> AsyncIterator[MongoReader]:
-    """Open a reader of a database, and close it at the end."""
-    async with connected(url, driver, **options) as client:
-        yield MongoReader(client, database)
 
 
 def _group_and_count(by: object) -> Document:

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
+from types import SimpleNamespace
 
 from typing_extensions import override
 
@@ -112,6 +113,6 @@ class BrokenReader(FakeReader):
 
 
 @asynccontextmanager
-async def opened(reader: Reader) -> AsyncIterator[Reader]:
-    """Give a reader in place of a connected one."""
-    yield reader
+async def opened(reader: Reader) -> AsyncIterator[SimpleNamespace]:
+    """Give a database that has nothing but this reader."""
+    yield SimpleNamespace(reader=reader)

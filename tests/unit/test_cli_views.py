@@ -110,8 +110,7 @@ def a_history(store_id: str = "de") -> OrderHistory:
 @pytest.fixture
 def reader(monkeypatch: pytest.MonkeyPatch) -> FakeReader:
     reader = FakeReader([CREATED, BLOCKED], [a_history()])
-    for command in ("orders", "explain"):
-        monkeypatch.setattr(f"order_import.cli.{command}.connect_reader", lambda _: opened(reader))
+    monkeypatch.setattr("order_import.cli.context.connect_database", lambda _: opened(reader))
     return reader
 
 

@@ -17,7 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from models.errors import BrokerUnavailable, TransientStorageError
 from models.messages import TopicPartition
-from order_import.bootstrap import connect_reader
+from order_import.bootstrap import connect_database
 from order_import.cli.output import blockers_table, cell, orders_table
 from order_import.devtools.demo.catalog import INTEGRATED_BEFORE, make_stores
 from order_import.devtools.demo.traffic import Phase, make_phases
@@ -39,7 +39,8 @@ async def run_demo(settings: Settings, console: Console) -> None:
     """Send the sample traffic and show the results, until all is decided."""
     began = time.monotonic()
     retry = partial(_retry, console)
-    async with connect_reader(settings) as reader, AsyncExitStack() as stack:
+    async with connect_database(settings) as database, AsyncExitStack() as stack:
+        reader = database.reader
         meter = await retry(lambda: stack.enter_async_context(LagMeter(settings)))
         day = await retry(lambda: _day(reader))
         with_poison = not await retry(reader.dead_letter_counts)
