@@ -102,6 +102,22 @@ def new_producer(settings: Settings) -> AIOKafkaProducer:
     )
 
 
+@asynccontextmanager
+async def connect_producer(settings: Settings) -> AsyncIterator[AIOKafkaProducer]:
+    """Connect a producer, and close it at the end.
+
+    Raises:
+        BrokerUnavailable: Kafka does not answer, now or later.
+    """
+    with broker_errors():
+        producer = new_producer(settings)
+        try:
+            await producer.start()
+            yield producer
+        finally:
+            await producer.stop()
+
+
 def new_consumer(settings: Settings, topics: Sequence[str]) -> Consumer:
     """Return a consumer of all partitions that joins no group and commits no offsets."""
     return Consumer(*topics, **kafka_options(settings), client_id="order-import-reader")

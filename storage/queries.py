@@ -1,18 +1,15 @@
-"""The readers: queries for people. They change nothing and take no locks."""
+"""What people ask for: the rows, groups and histories that the readers return."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
 
 from models.amazon_order import AmazonStatus, FulfillmentChannel
 from models.blockers import REMEDIES, BlockerCode
-from models.checkpoint import OffsetReset
 from models.commerce_order import CommerceOrder
 from models.keys import order_key
-from models.messages import TopicPartition
 from models.money import Money
-from models.order_query import Cursor, OrderQuery, OrderSort
+from models.order_query import Cursor, OrderSort
 from models.order_record import HistoryEntry, OrderRecord
 from models.outcome import ImportState, MissingDetail
 from models.reference_data import CommerceStatus, Store
@@ -95,72 +92,6 @@ class Standing:
 
     committed_offset: int
     unpublished: int
-
-
-class Reader(Protocol):
-    """Queries of the command line and of the console.
-
-    Raises:
-        StorageUnavailable: From every method: the database does not answer.
-    """
-
-    async def ping(self) -> None:
-        """Return as soon as the database answers."""
-        ...
-
-    async def indexes(self) -> Collection[str]:
-        """Return the existing indexes, each as `collection.name`."""
-        ...
-
-    async def stores(self) -> Mapping[str, Store]:
-        """Return all stores by id."""
-        ...
-
-    async def list_orders(self, query: OrderQuery, limit: int) -> Sequence[OrderLine]:
-        """Return orders, newest purchase first; orders without a purchase date come last."""
-        ...
-
-    async def order_key(self, amazon_order_id: str) -> str | None:
-        """Return the `store/order` key of the order of this Amazon id (rule 22)."""
-        ...
-
-    async def history(self, key: str) -> OrderHistory | None:
-        """Return one order with its history; None if there is none of this `store/order`."""
-        ...
-
-    async def state_counts(self) -> Mapping[str, Mapping[ImportState, int]]:
-        """Return, per store id, how many orders are in each state."""
-        ...
-
-    async def overdue_counts(self, since: datetime) -> Mapping[str, int]:
-        """Return, per store id, how many orders have waited for details since then or longer.
-
-        An unknown purchase date is such a detail. Stores without such orders are left out.
-        """
-        ...
-
-    async def blocker_counts(self) -> Mapping[str, int]:
-        """Return, per blocker code, how many orders it blocks; an order can have several codes."""
-        ...
-
-    async def blocked_groups(self, store_id: str | None, limit: int) -> Sequence[BlockedGroup]:
-        """Return blocked orders by cause and product, the earliest ship-by date first.
-
-        Groups without a ship-by date come last.
-        """
-        ...
-
-    async def dead_letter_counts(self) -> Mapping[str, int]:
-        """Return, per code, how many messages became dead letters."""
-        ...
-
-    async def offset_resets(self, since: datetime, limit: int) -> Sequence[OffsetReset]:
-        """Return since then the checkpoints that were outside their logs, newest first."""
-        ...
-
-    async def standings(self) -> Mapping[TopicPartition, Standing]:
-        """Return the progress of every source partition that was ever read."""
-        ...
 
 
 class QueryTookTooLong(Exception):  # noqa: N818 - the query was too wide, nothing is broken

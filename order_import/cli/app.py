@@ -44,7 +44,7 @@ _EPILOG = (
 
 app = typer.Typer(
     name="order-import",
-    help="Amazon order events in, Commerce orders or import blocks out, each exactly once.",
+    help="Turn Amazon orders into Commerce orders, each exactly once.",
     epilog=_EPILOG,
     no_args_is_help=True,
     add_completion=False,

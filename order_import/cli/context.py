@@ -86,7 +86,7 @@ def find_local_stack() -> dict[str, str]:
     except OSError:
         return {}
     owner = _OWNER.search(text)
-    if owner is None or not _is_alive(int(owner[1])):
+    if owner is None or not is_alive(int(owner[1])):
         return {}
     return {name.lower(): value for name, value in _LINE.findall(text)}
 
@@ -111,7 +111,8 @@ def remove_addresses(data_dir: Path) -> None:
     (data_dir / _FILE).unlink(missing_ok=True)
 
 
-def _is_alive(process: int) -> bool:
+def is_alive(process: int) -> bool:
+    """Return whether a process runs."""
     try:
         os.kill(process, 0)
     except (ProcessLookupError, OverflowError):

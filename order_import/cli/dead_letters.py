@@ -211,16 +211,19 @@ def redrive_dead_letters(
         typer.Argument(metavar="ID…", help="The dead letters.", show_default=False),
     ] = None,
     every: Annotated[
-        bool, typer.Option("--all", help="All that were not redriven yet, oldest first.")
+        bool,
+        typer.Option(
+            "--all", help="All dead letters that have not been redriven yet, oldest first."
+        ),
     ] = False,
     code: Code = None,
     topic: Topic = None,
     force: Annotated[
         bool,
-        typer.Option("--force", help=f"Include those redriven {MOST_REDRIVES} times already."),
+        typer.Option("--force", help=f"Include those already redriven {MOST_REDRIVES} times."),
     ] = False,
     execute: Annotated[
-        bool, typer.Option("--execute", help="Do it; without, only show the plan.")
+        bool, typer.Option("--execute", help="Send them; without it, only the plan is shown.")
     ] = False,
     wait: Annotated[
         float,
@@ -228,9 +231,9 @@ def redrive_dead_letters(
     ] = 10,
     as_json: AsJson = False,
 ) -> None:
-    """Send dead letters to their topics again, byte for byte, after the cause was fixed.
+    """Send dead letters to their topics again, byte for byte, once the cause is fixed.
 
-    Without --execute it only shows the plan. A message that arrives twice changes nothing.
+    Without --execute, only the plan is shown. A message that arrives twice changes nothing.
     """
     ids = dead_letters or []
     if bool(ids) == every:

@@ -37,7 +37,7 @@ def orders(
         ),
     ] = None,
     overdue: Annotated[
-        bool, typer.Option("--overdue", help="Only those waiting for details for over an hour.")
+        bool, typer.Option("--overdue", help="Only orders waiting for details for over an hour.")
     ] = False,
     limit: Limit = 50,
     as_json: AsJson = False,

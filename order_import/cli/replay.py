@@ -66,19 +66,20 @@ def replay(
     store: OnlyStore = None,
     reason: OnlyReason = None,
     sku: Annotated[
-        str | None, typer.Option(metavar="SKU", help="Only blocked by this seller or catalog SKU.")
+        str | None,
+        typer.Option(metavar="SKU", help="Only orders blocked by this seller or catalog SKU."),
     ] = None,
     order: Annotated[
         list[str] | None,
-        typer.Option(metavar="ORDER", help="Only these: Amazon order id, or store/order."),
+        typer.Option(metavar="ORDER", help="Only this order: its Amazon order id, or store/order."),
     ] = None,
     since: Annotated[
         datetime | None,
-        typer.Option(metavar="TIME", parser=parse_since, help="Purchased since, in UTC."),
+        typer.Option(metavar="TIME", parser=parse_since, help="Purchased since this time, in UTC."),
     ] = None,
     until: Annotated[
         datetime | None,
-        typer.Option(metavar="TIME", parser=parse_since, help="Purchased until, in UTC."),
+        typer.Option(metavar="TIME", parser=parse_since, help="Purchased until this time, in UTC."),
     ] = None,
     from_topic: Annotated[
         bool,
@@ -88,25 +89,25 @@ def replay(
         ),
     ] = False,
     reason_text: Annotated[
-        str | None, typer.Option(metavar="T", help="Why; stored with the replay.")
+        str | None, typer.Option(metavar="T", help="The reason, stored with the replay.")
     ] = None,
     wait: Wait = True,
     execute: Annotated[
-        bool, typer.Option("--execute", help="Do it; without, it is a dry run.")
+        bool, typer.Option("--execute", help="Execute the replay; without it, this is a dry run.")
     ] = False,
     assume: Annotated[
         list[str] | None,
         typer.Option(
             metavar="FACT",
-            help="What if: for example product:SKU:enabled=true,salable_quantity=20.",
+            help="Assume a fact, for example product:SKU:enabled=true,salable_quantity=20.",
         ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Check orders again against today's facts: blocked ones, and those skipped for a setting.
+    """Recheck blocked orders, and orders that were skipped because of a setting.
 
-    Without --execute it is a dry run, which changes nothing. With it the worker carries out the
-    replay, even after this command has ended: see `replays`.
+    Without --execute, this is a dry run and changes nothing. With it, the worker carries out the
+    replay, even after this command has ended; see `replays`.
     """
     criteria = Criteria(store, reason, sku, order or [], since, until, from_topic)
     if criteria.orders and (reason or sku or since or until or from_topic):
@@ -206,7 +207,7 @@ async def watch(
             async for last in states:
                 show(last.done)
                 if interrupted.is_set() and last.is_running:
-                    stderr().print("Canceled; the current step is the last one.")
+                    stderr().print("Canceled. The current step will still finish.")
                     await cancel(storage, last.replay_id, now())
     return last
 

@@ -134,13 +134,7 @@ class Kind(StrEnum):
     ORDER_UPDATES = "order-updates"
 
 
-TOPICS: Mapping[Kind, TopicName] = {
-    Kind.ORDERS: TopicName.ORDERS,
-    Kind.PRODUCTS: TopicName.PRODUCTS,
-    Kind.LISTINGS: TopicName.LISTINGS,
-    Kind.STORES: TopicName.STORES,
-    Kind.ORDER_UPDATES: TopicName.ORDER_UPDATES,
-}
+TOPICS: Mapping[Kind, TopicName] = {kind: TopicName[kind.name] for kind in Kind}
 
 DELETABLE = frozenset({Kind.PRODUCTS, Kind.LISTINGS})
 """The kinds that a null value deletes."""
@@ -249,7 +243,7 @@ def send(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Publish orders, or the facts that decide about them.
+    """Publish orders, or the reference data that they are checked against.
 
     All files are read before anything is sent. Each document is sent byte for byte.
     """

@@ -125,7 +125,7 @@ def _describe_reset(reset: OffsetReset) -> str:
     if reset.lost is None:
         return (
             f"{place}: the topic was recreated, or lost its end; "
-            f"offset {reset.expected} was to be read next, {reset.found} was"
+            f"expected to continue at offset {reset.expected}, continued at {reset.found}"
         )
     return (
         f"{place}: Kafka deleted {reset.lost:,} offsets, from {reset.expected} to "

@@ -18,8 +18,8 @@ from order_import.settings import Settings
 from storage.mongo.console import MongoConsoleState
 from storage.mongo.console_reader import MongoConsoleReader
 from storage.mongo.dead_letters import MongoDeadLetters
+from storage.mongo.orders import MongoReader
 from storage.mongo.storage import MongoStorage
-from storage.queries import Reader
 from streams.clock import now
 
 _FRESH, _OLDEST, _OVERDUE_FRESH = 2.0, 15.0, 15.0
@@ -36,7 +36,7 @@ class ConsoleContext:
     """
 
     settings: Settings
-    reader: Reader
+    reader: MongoReader
     orders: MongoConsoleReader
     state: MongoConsoleState
     storage: MongoStorage

@@ -3,7 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
@@ -13,13 +13,13 @@ from models.dead_letters import COUNT_HEADER, DeadLetter, DeadLetterFilter, Dead
 from models.errors import BrokerUnavailable
 from models.messages import DeadLetterCode, Header, TopicPartition
 from models.topics import READ_TOPICS
-from order_import.bootstrap import broker_errors, new_producer
+from order_import.bootstrap import connect_producer
 from order_import.operations.install import topic_exists
 from order_import.operations.publish import SendingBroke
 from order_import.settings import Settings
 from storage.mongo.database import MongoDatabase
 from storage.mongo.dead_letters import MongoDeadLetters
-from storage.queries import Reader
+from storage.mongo.orders import MongoReader
 from streams.clock import now
 
 FROM_HEADER = "redriven-from"
@@ -116,13 +116,8 @@ async def plan_for_all(
         StorageUnavailable: The database does not answer.
         BrokerUnavailable: Kafka does not answer.
     """
-    still_open = DeadLetterFilter(
-        code=selection.code,
-        topic=selection.topic,
-        is_open=True,
-        oldest_first=True,
-        limit=min(selection.limit, MOST_AT_ONCE),
-    )
+    limit = min(selection.limit, MOST_AT_ONCE)
+    still_open = replace(selection, is_open=True, oldest_first=True, limit=limit)
     return await _plan(settings, await dead_letters.find(still_open), {}, force)
 
 
@@ -150,15 +145,10 @@ async def redrive(
     if not plan.dead_letters:
         return done
     try:
-        with broker_errors():
-            producer = new_producer(settings)
-            try:
-                await producer.start()
-                for part in _parts(plan.dead_letters):
-                    await _send_part(producer, part, dead_letters, done)
-                    progress(len(done.sent) + len(done.refused))
-            finally:
-                await producer.stop()
+        async with connect_producer(settings) as producer:
+            for part in _parts(plan.dead_letters):
+                await _send_part(producer, part, dead_letters, done)
+                progress(len(done.sent) + len(done.refused))
     except BrokerUnavailable as error:
         raise SendingBroke(str(error), len(done.sent)) from error
     return done
@@ -300,7 +290,7 @@ async def wait_for_outcome(
     return RedriveOutcome(len(decided) - len(refused), refused, len(sent) - len(decided))
 
 
-async def _find_decided(sent: Sequence[Sent], reader: Reader) -> Sequence[Sent]:
+async def _find_decided(sent: Sequence[Sent], reader: MongoReader) -> Sequence[Sent]:
     standings = await reader.standings()
     return [
         message

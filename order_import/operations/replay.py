@@ -24,7 +24,7 @@ from models.replay import (
     Selection,
 )
 from models.topics import TopicName
-from order_import.bootstrap import broker_errors, new_producer
+from order_import.bootstrap import broker_errors, connect_producer
 from order_import.operations.install import require_topic
 from order_import.settings import Settings
 from storage.port import Snapshot, Storage, Transaction
@@ -156,24 +156,19 @@ async def open_sender(settings: Settings) -> AsyncIterator[Send]:
         BrokerUnavailable: Kafka does not answer, now or when a command is sent.
     """
     await require_topic(settings, TopicName.COMMANDS)
-    producer = new_producer(settings)
+    async with connect_producer(settings) as producer:
 
-    async def send(command: CommandMessage) -> None:
-        message = encode(command)
-        with broker_errors():
-            await producer.send_and_wait(
-                settings.topic_prefix + message.topic,
-                key=message.key,
-                value=message.value,
-                headers=message.headers,
-            )
+        async def send(command: CommandMessage) -> None:
+            message = encode(command)
+            with broker_errors():
+                await producer.send_and_wait(
+                    settings.topic_prefix + message.topic,
+                    key=message.key,
+                    value=message.value,
+                    headers=message.headers,
+                )
 
-    try:
-        with broker_errors():
-            await producer.start()
         yield send
-    finally:
-        await producer.stop()
 
 
 async def begin(

@@ -13,16 +13,16 @@ from models.messages import TopicPartition
 from models.order_query import OrderQuery
 from models.outcome import ImportState
 from models.reference_data import Store
+from storage.mongo.orders import MongoReader
 from storage.queries import (
     BlockedGroup,
     OrderHistory,
     OrderLine,
-    Reader,
     Standing,
 )
 
 
-class FakeReader(Reader):
+class FakeReader(MongoReader):
     """Answers with what it was given, and remembers what it was asked."""
 
     def __init__(
@@ -113,6 +113,6 @@ class BrokenReader(FakeReader):
 
 
 @asynccontextmanager
-async def opened(reader: Reader) -> AsyncIterator[SimpleNamespace]:
+async def opened(reader: FakeReader) -> AsyncIterator[SimpleNamespace]:
     """Give a database that has nothing but this reader."""
     yield SimpleNamespace(reader=reader)

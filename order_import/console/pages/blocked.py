@@ -33,7 +33,7 @@ from order_import.console.rendering import (
 )
 from order_import.operations.assumptions import Assumptions
 from order_import.operations.dry_run import dry_run
-from order_import.operations.publish import listing_message
+from order_import.operations.publish import fact_message
 from order_import.operations.replay import open_sender
 from order_import.operations.sync import ask_for_sync
 from storage.queries import BlockedGroup
@@ -174,7 +174,7 @@ async def publish_match(request: Request, form: FormData) -> Response:
         listing = Listing(
             store_id=fields["store"], seller_sku=fields["seller_sku"], sku=sku, updated_at=at
         )
-        await context.publish([listing_message(listing)])
+        await context.publish([fact_message(listing)])
     except ValidationError:
         return await _match_page(request, fields, {"sku": gettext_noop("This is no SKU.")})
     await audit(request, "matched", key, f"→ {sku}")

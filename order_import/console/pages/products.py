@@ -19,7 +19,7 @@ from order_import.console.rendering import (
     redirect,
     text_of,
 )
-from order_import.operations.publish import product_message
+from order_import.operations.publish import fact_message
 
 
 async def enable(request: Request, form: FormData) -> Response:
@@ -36,7 +36,7 @@ async def enable(request: Request, form: FormData) -> Response:
     at = stored.product.as_of + timedelta(milliseconds=1)
     enabled = stored.product.model_copy(update={"enabled": True, "as_of": at})
     if not stored.product.enabled:
-        await context.publish([product_message(enabled)])
+        await context.publish([fact_message(enabled)])
         await audit(request, "enabled", sku)
         await _wait_until_enabled(request, sku)
     return redirect(urls.query("/blocked", store=text_of(form, "store") or None), "enabled")

@@ -26,7 +26,7 @@ from order_import.console.rendering import (
     render,
     text_of,
 )
-from order_import.operations.publish import store_message
+from order_import.operations.publish import fact_message
 
 _COUNTED, _LOOKED = 1_000, 0.03
 """How many skipped orders are counted at most, and for how many seconds."""
@@ -111,7 +111,7 @@ def _switch(switch: Switch) -> Action:
         on = text_of(form, "import") == "on"
         at = max(context.now(), store.updated_at + timedelta(milliseconds=1))
         changed = store.model_copy(update={switch.field: on, "updated_at": at})
-        await context.publish([store_message(changed)])
+        await context.publish([fact_message(changed)])
         action = f"{switch.action}-on" if on else f"{switch.action}-off"
         await audit(request, action, store_id)
         await _wait_until_stored(request, changed)
