@@ -12,7 +12,6 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.routing import Mount
 
 from models.errors import OtherLayout, StorageBroken, TransientStorageError
-from order_import.bootstrap import connect_storage
 from order_import.console.access import access_of, listen
 from order_import.console.auth import SessionBackend
 from order_import.console.context import ConsoleContext, open_context
@@ -57,7 +56,7 @@ async def serve_console(settings: Settings) -> None:
         # Count before the first request: with very many orders this takes a while.
         counting = asyncio.create_task(_count_ahead(context))
         server = ConsoleServer(build_app(context))
-        checking = asyncio.create_task(_check_layout(settings, server))
+        checking = asyncio.create_task(_check_layout(context, server))
         tune_gc()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -78,13 +77,12 @@ async def _count_ahead(context: ConsoleContext) -> None:
         await context.counts()
 
 
-async def _check_layout(settings: Settings, server: ConsoleServer) -> None:
+async def _check_layout(context: ConsoleContext, server: ConsoleServer) -> None:
     """Stop the server if the database is of another version; pages report all other errors."""
-    async with connect_storage(settings) as storage:
-        try:
-            await storage.check_layout()
-        except OtherLayout:
-            server.stop()
-            raise
-        except (TransientStorageError, StorageBroken):
-            pass
+    try:
+        await context.storage.check_layout()
+    except OtherLayout:
+        server.stop()
+        raise
+    except (TransientStorageError, StorageBroken):
+        pass

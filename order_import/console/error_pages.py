@@ -12,7 +12,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from models.errors import BrokerUnavailable, OrderImportError, TransientStorageError
 from order_import.console.language import gettext_noop
 from order_import.console.rendering import address_of_page, render
-from order_import.operations.replay import TopicMissing
+from order_import.operations.install import TopicMissing
 from storage.queries import QueryTookTooLong
 
 log = structlog.get_logger(__name__)

@@ -17,7 +17,7 @@ from order_import.console import urls
 from order_import.console.error_pages import NotFound
 from order_import.console.language import gettext_noop
 from order_import.console.rendering import audit, context_of, redirect, render
-from order_import.operations.publish import listing_message, product_message
+from order_import.operations.publish import fact_message
 
 _SUGGESTED, _COUNTED = 12, 1_000
 _MILLISECOND = timedelta(milliseconds=1)
@@ -81,7 +81,7 @@ async def publish_match(request: Request, form: QueryParams) -> Response:
         listing = Listing(store_id=store_id, seller_sku=seller_sku, sku=sku, updated_at=at)
     except ValidationError:
         return await _match_page(request, form, {"sku": gettext_noop("This is not a valid SKU.")})
-    await context.publish([listing_message(listing)])
+    await context.publish([fact_message(listing)])
     await audit(request, "matched", key, f"→ {sku}")
     context.cache.forget()
     return redirect(_back(form), "matched")
@@ -103,7 +103,7 @@ async def enable(request: Request, form: QueryParams) -> Response:
         # Keep the quantity and very nearly the time of Commerce's own count: a newer time would
         # release reservations that Commerce has not counted yet.
         update = {"enabled": True, "as_of": stored.product.as_of + _MILLISECOND}
-        await context.publish([product_message(stored.product.model_copy(update=update))])
+        await context.publish([fact_message(stored.product.model_copy(update=update))])
         await audit(request, "enabled", sku)
 
         async def is_enabled() -> bool:

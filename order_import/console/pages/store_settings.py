@@ -17,7 +17,7 @@ from models.reference_data import Store
 from order_import.console import urls
 from order_import.console.error_pages import NotFound
 from order_import.console.rendering import audit, context_of, redirect, render
-from order_import.operations.publish import store_message
+from order_import.operations.publish import fact_message
 
 _COUNTED, _LOOKED = 1_000, 0.03
 """How many skipped orders are counted at most, and for how many seconds."""
@@ -88,7 +88,7 @@ async def publish(request: Request, form: QueryParams) -> Response:
     on = form.get("import") == "on"
     at = max(context.now(), store.updated_at + timedelta(milliseconds=1))
     await context.publish(
-        [store_message(store.model_copy(update={switch.field: on, "updated_at": at}))]
+        [fact_message(store.model_copy(update={switch.field: on, "updated_at": at}))]
     )
     action = f"{switch.action}-on" if on else f"{switch.action}-off"
     await audit(request, action, store.store_id)
