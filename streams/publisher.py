@@ -20,13 +20,13 @@ from aiokafka.errors import (
     TopicAuthorizationFailedError,
     UnknownTopicOrPartitionError,
 )
-from tenacity import AsyncRetrying, retry_if_exception_type, wait_exponential_jitter
 
 from models.checkpoint import Outgoing
 from models.dead_letters import DeadLetter
 from models.events import Event
 from models.messages import Header
 from models.topics import MAX_PUBLISHED_BYTES
+from storage.retry import retry_outages
 from streams.messages import encode
 
 log = structlog.get_logger(__name__)
@@ -88,12 +88,7 @@ class Publisher:
         if not outgoing:
             return
         mode = SendMode.TOGETHER
-        retrying = AsyncRetrying(
-            retry=retry_if_exception_type((KafkaError, ConnectionError)),
-            wait=wait_exponential_jitter(multiplier=0.1, max=5, jitter=0.5),
-            reraise=True,
-        )
-        async for attempt in retrying:
+        async for attempt in retry_outages(KafkaError, ConnectionError):
             with attempt:
                 producer = await self._current()
                 try:
