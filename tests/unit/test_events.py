@@ -24,6 +24,7 @@ from tests.builders import (
     STORE,
     TRACE,
     a_block,
+    a_blocker,
     a_catalog,
     a_cause,
     a_commerce_order,
@@ -36,6 +37,7 @@ from tests.builders import (
     an_item,
     an_occasion,
     an_order,
+    later,
     money,
 )
 
@@ -146,6 +148,33 @@ def test_a_cancellation_request_names_who_asks_why_and_for_which_lines() -> None
     }
 
 
+def test_every_event_about_a_commerce_order_names_it() -> None:
+    of_order = {
+        event.event_type: body(event)["commerce_order_id"]
+        for event in every_event(a_record())
+        if "commerce_order_id" in body(event)
+    }
+    names = ("Created", "StatusChanged", "Amended", "CancellationRequested")
+    assert of_order == dict.fromkeys(
+        [*(f"CommerceOrder{name}" for name in names), "OrderImportReleased"],
+        a_commerce_order().commerce_order_id,
+    )
+
+
+def test_a_block_says_what_stands_in_the_way_of_how_much_and_until_when() -> None:
+    record = a_record(order=an_order(latest_ship_date=later(48)))
+    blocked = body(every_event(record)[4])
+    assert blocked["blockers"] == [a_blocker().model_dump(mode="json")]
+    assert blocked["total"] == {"amount": "10.80", "currency": "USD"}
+    assert blocked["purchase_date"] == "2026-06-15T09:30:00Z"
+    assert blocked["latest_ship_date"] == "2026-07-03T12:00:00Z"
+
+
+def test_an_order_that_is_not_imported_says_why() -> None:
+    *_, withdrawn, skipped = every_event(a_record())
+    assert (body(withdrawn)["reason"], body(skipped)["reason"]) == ("canceled", "import-disabled")
+
+
 def test_a_status_change_says_from_what_to_what() -> None:
     told = body(every_event(a_record())[1])
     assert (told["from"], told["to"]) == ("processing", "complete")
@@ -163,9 +192,9 @@ def test_the_same_decision_has_the_same_ids_and_bytes() -> None:
     first, second = every_event(a_record()), every_event(a_record())
     assert first == second
     assert len({event.event_id for event in first}) == len(first)
-    later = every_event(a_record(sequence=6))
-    assert later[0].event_id == first[0].event_id  # created only once, whatever came before
-    assert {one.event_id for one in later[1:]}.isdisjoint(one.event_id for one in first[1:])
+    others = every_event(a_record(sequence=6))
+    assert others[0].event_id == first[0].event_id  # created only once, whatever came before
+    assert {one.event_id for one in others[1:]}.isdisjoint(one.event_id for one in first[1:])
 
 
 def test_the_envelope_is_cloudevents_in_binary_mode() -> None:

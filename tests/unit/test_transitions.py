@@ -1,5 +1,6 @@
 """From the outcome so far and the policy's verdict to what follows: the whole table."""
 
+import json
 from typing import Any
 
 import pytest
@@ -123,6 +124,8 @@ def test_what_follows_from_a_verdict(
     decision = transitioned(previous, policy_result)
     assert decision.record.outcome == outcome
     assert event_types(decision) == events
+    reason = json.dumps(outcome.reasons[0]) if events else ""
+    assert all(f'"reason":{reason}'.encode() in event.body for event in decision.events)
     assert decision.record.sequence == 4 + len(events)
     assert decision.record.decided_at == (NOW if outcome == previous else later(1))
     assert decision.commerce_order is None
