@@ -71,7 +71,6 @@ def new_order(store_id: str, incoming: AmazonOrder) -> AmazonOrder:
     update: dict[str, object] = {
         **names,
         "items": lines.kept_items(),
-        "items_complete": incoming.items_complete and not lines.is_cut_off(),
         "buyer_requested_cancel": lines.is_cancel_requested(),
         "clocks": Clocks({}, lines.clocks_unlike(at), lines.listed_at, lines.cancel_request),
     }
@@ -223,7 +222,7 @@ def _filled(newer: Address, older: Address) -> Address:
         for field in Address.model_fields
         if not getattr(newer, field) and getattr(older, field)
     }
-    return newer.model_copy(update=missing) if missing else newer
+    return newer.model_copy(update=missing)
 
 
 _LINE_DETAILS = ("seller_sku", "asin", "title", "price", "tax")
@@ -233,7 +232,7 @@ class MergedLines:
     """The lines after a merge, and their clocks."""
 
     def __init__(self, stored: AmazonOrder, incoming: AmazonOrder, time: BodyTime) -> None:
-        self._stored, self._incoming, self._time = stored, incoming, time
+        self._incoming, self._time = incoming, time
         self._completeness = _completeness(stored, incoming)
         before = {item.order_item_id: item for item in stored.items}
         self.clocks = {name: stored.line_clock(name) for name in before}
@@ -260,8 +259,7 @@ class MergedLines:
         requests = {item.buyer_requested_cancel for item in items} - {None}
         if requests:
             return True in requests
-        of_all = self.cancel_request
-        return self._stored.buyer_requested_cancel if of_all is None else of_all.requested
+        return None if self.cancel_request is None else self.cancel_request.requested
 
     def kept_items(self) -> tuple[OrderItem, ...]:
         """Return the lines up to the limit, those with units first."""
