@@ -78,3 +78,13 @@ def test_rule_6_a_reason_stays_with_the_request_and_goes_with_it() -> None:
 def test_rule_6_lines_go_on_after_a_request_for_the_whole_order() -> None:
     order = merged(an_order(), of_all(True, 1), of_line(None, 2, quantity=3))
     assert [(item.quantity, item.buyer_requested_cancel) for item in order.items] == [(3, True)]
+
+
+def test_rule_6_a_request_for_a_line_without_units_is_none_for_the_rest_of_the_order() -> None:
+    other = an_item(order_item_id="item-2")
+    bodies = (
+        an_order(items=(an_item(buyer_requested_cancel=True), other)),
+        an_order(items=(an_item(quantity=0), other), last_update_date=later(1)),
+    )
+    for arrival in permutations(bodies):
+        assert merged(*arrival).buyer_requested_cancel is None
