@@ -42,9 +42,7 @@ def check_order(
     orders that were skipped or withdrawn.
     """
     match record.outcome:
-        case Created():
-            return None
-        case Skipped(SkipReason.CANCELED) | Withdrawn(SkipReason.CANCELED):
+        case Created() | Skipped(SkipReason.CANCELED) | Withdrawn(SkipReason.CANCELED):
             return None
         case Skipped() | Withdrawn() if not replayed:
             return None

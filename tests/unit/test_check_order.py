@@ -164,6 +164,8 @@ def test_other_causes_are_told_anew() -> None:
     assert [(event.event_type, event.sequence) for event in decision.events] == [
         ("OrderImportBlocked", 2)
     ]
+    assert decision.history is not None
+    assert decision.history.what == "blocked"
     assert isinstance(decision.record.outcome, Blocked)
     assert decision.record.outcome.since == NOW
 
@@ -181,6 +183,9 @@ def test_a_blocked_order_that_is_free_is_created_and_released() -> None:
 def test_an_order_that_is_ready_while_import_is_off_is_skipped() -> None:
     decision = checked(store=a_store(import_amazon_orders=False))
     assert decision.record.outcome == IMPORT_OFF
+    assert decision.history is not None
+    assert decision.history.what == "judged"
+    assert decision.history.facts["import_amazon_orders"] is False
 
 
 def test_a_blocked_order_is_not_released_while_import_is_off() -> None:
