@@ -141,7 +141,7 @@ def _causes(blocked: Blocked) -> set[tuple[str, str | None]]:
 
 def _products_used(catalog: Catalog, needs: Sequence[Need]) -> Sequence[Mapping[str, object]]:
     """Return the products that a decision is based on, with their versions."""
-    products = (catalog.products.get(need.sku or "") for need in needs[:MAX_PRODUCTS_KEPT])
+    skus = [need.sku for need in needs[:MAX_PRODUCTS_KEPT] if need.sku is not None]
     return [
         {
             "sku": product.product.sku,
@@ -151,6 +151,6 @@ def _products_used(catalog: Catalog, needs: Sequence[Need]) -> Sequence[Mapping[
             "reserved": product.reserved,
             "as_of": product.product.as_of,
         }
-        for product in products
+        for product in map(catalog.products.get, skus)
         if product is not None
     ]

@@ -103,6 +103,9 @@ def test_a_created_event_says_what_the_contract_says() -> None:
         *("buyer_requested_cancel", "address_known", "replayed"),
     }
     assert (created["total"], created["currency"]) == ("10.80", "USD")
+    assert (created["order_number"], created["status"]) == ("000000001", "processing")
+    assert created["fulfillment_channel"] == "MFN"
+    assert created["purchase_date"] == "2026-06-15T09:30:00Z"
     assert created["lines"] == [
         {
             "order_item_id": "item-1",
@@ -126,6 +129,16 @@ def test_an_amendment_is_the_whole_order_and_what_changed() -> None:
     assert amended["changes"] == [
         {"field": "total", "order_item_id": None, "from": None, "to": "10.80"}
     ]
+
+
+def test_each_line_says_whether_the_buyer_asks_to_cancel_it() -> None:
+    asked = (None, False, True)
+    items = [an_item(buyer_requested_cancel=requested) for requested in asked]
+    order = a_commerce_order(lines=tuple(CommerceLine(item, "SKU-1") for item in items))
+    log = DecisionBuilder(a_record(), an_occasion())
+    log.created(order)
+    lines = body(log.decide("created").events[0])["lines"]
+    assert [line["buyer_requested_cancel"] for line in lines] == [False, False, True]
 
 
 def test_a_line_that_is_gone_is_none_of_the_whole_order() -> None:

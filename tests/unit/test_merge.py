@@ -109,6 +109,21 @@ def test_items_told_apart_complete_an_order_whichever_comes_first() -> None:
     assert whole.last_update_date == NOW
 
 
+@pytest.mark.parametrize("first", [an_order(store_id=None), notified()], ids=["body", "news"])
+def test_the_first_message_of_any_form_makes_the_order_of_its_id_and_store(
+    first: AmazonOrder,
+) -> None:
+    order = new_order(STORE, first)
+    assert (order.amazon_order_id, order.store_id) == (ORDER, STORE)
+    assert order.status is AmazonStatus.UNSHIPPED
+
+
+def test_a_line_that_one_body_names_twice_is_one_line() -> None:
+    twice = (an_item(quantity=1), an_item(quantity=2))
+    for bodies in ((an_order(items=twice),), (HEAD, details(items=twice, items_complete=True))):
+        assert merged_from(*bodies).items == twice[1:]
+
+
 def test_a_page_of_items_with_more_to_come_is_not_all_of_them() -> None:
     first_page = details(items=(an_item(),), items_complete=False)
     last_page = details(items=(an_item(order_item_id="item-2"),), items_complete=True)
