@@ -14,8 +14,12 @@ from models.amazon_order import (
     AmazonOrder,
     AmazonStatus,
     Buyer,
+    Clocks,
     Completeness,
+    FulfillmentChannel,
     LineClock,
+    Package,
+    SalesChannel,
 )
 from tests.builders import NOW, ORDER, STORE, an_item, an_order, later, money
 
@@ -78,7 +82,10 @@ def test_a_status_that_was_never_told_is_taken_however_old_it_is() -> None:
 def test_an_older_status_is_compared_with_the_time_of_the_status_alone() -> None:
     pending = an_order(status=AmazonStatus.PENDING, last_update_date=later(-2))
     details_later = an_order(status=None, last_update_date=later(2))
-    assert merged_from(pending, details_later, an_order()).status is AmazonStatus.UNSHIPPED
+    unshipped = merged_from(pending, details_later, an_order())
+    assert unshipped.status is AmazonStatus.UNSHIPPED
+    shipped = an_order(status=AmazonStatus.SHIPPED, last_update_date=later(1))
+    assert merge(unshipped, shipped).status is AmazonStatus.SHIPPED
 
 
 def details(**overrides: Any) -> AmazonOrder:
@@ -163,6 +170,52 @@ def test_rule_15_each_detail_has_the_time_of_the_last_body_that_carried_it() -> 
     for order in permutations(bodies):
         stored = merged_from(*order)
         assert (stored.total, stored.ship_to) == (money("2"), Address(city="C"))
+
+
+@pytest.mark.parametrize(
+    ("name", "older", "newer"),
+    [
+        ("seller_id", "A", "B"),
+        ("marketplace_id", "A", "B"),
+        ("sales_channel", SalesChannel.AMAZON, SalesChannel.NON_AMAZON),
+        ("fulfillment_channel", FulfillmentChannel.AFN, FulfillmentChannel.MFN),
+        ("purchase_date", later(-9), later(-8)),
+        ("latest_ship_date", later(8), later(9)),
+        ("total", money("1"), money("2")),
+        ("buyer", Buyer(email="a@example.org"), Buyer(email="b@example.org")),
+        ("ship_to", Address(city="A"), Address(city="B")),
+        ("items_expected", 1, 0),
+        ("shipping_service", "A", "B"),
+        ("programs", ("A",), ("B",)),
+        ("packages", (Package(carrier="A"),), (Package(carrier="B"),)),
+    ],
+)
+def test_rule_15_a_field_has_its_newest_value_whatever_else_is_newer(
+    name: str, older: Any, newer: Any
+) -> None:
+    absent = () if isinstance(newer, tuple) else None
+    bodies = [
+        an_order(last_update_date=later(hours), items=(), items_complete=False, **{name: value})
+        for hours, value in ((1, older), (2, newer), (3, absent))
+    ]
+    for arrival in permutations(bodies):
+        assert getattr(merged_from(*arrival), name) == newer
+
+
+def test_bodies_without_any_time_or_status_are_put_together() -> None:
+    order = merged_from(details(buyer=Buyer(name="B")), ITEMS, details(total=money("1")))
+    assert (order.buyer, order.items, order.total) == (Buyer(name="B"), ITEMS.items, money("1"))
+    assert order.last_update_date is None
+
+
+def test_a_clock_is_stored_only_if_it_is_not_the_orders_own() -> None:
+    body = an_order(buyer=Buyer(name="B"), ship_to=Address(city="C"), seller_id="S")
+    for stored in (
+        merged_from(body),
+        merged_from(an_order(last_update_date=later(-1)), body),
+        merged_from(body, an_order(last_update_date=later(-1))),
+    ):
+        assert stored.clocks == Clocks(listed_at=NOW)
 
 
 def test_rule_15_quantities_belong_to_the_status_and_prices_to_the_lines() -> None:

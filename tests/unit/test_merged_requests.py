@@ -65,6 +65,19 @@ def test_rule_15_a_newer_request_for_the_whole_order_is_one_for_each_line(last: 
         assert [item.buyer_requested_cancel for item in merged(*arrival).items] == [last]
 
 
+@pytest.mark.parametrize("last", [True, False])
+def test_rule_15_the_newest_request_for_a_line_counts(last: bool) -> None:
+    bodies = (of_line(last, 1), of_line(not last, 2), of_line(last, 3), of_line(None, 4))
+    for arrival in permutations(bodies):
+        assert [item.buyer_requested_cancel for item in merged(*arrival).items] == [last]
+
+
+def test_rule_6_a_request_that_comes_before_the_lines_is_one_for_each_of_them() -> None:
+    request = WITHOUT.model_copy(update={"buyer_requested_cancel": True})
+    order = merged(request, of_line(None, 1))
+    assert [item.buyer_requested_cancel for item in order.items] == [True]
+
+
 def test_rule_6_a_reason_stays_with_the_request_and_goes_with_it() -> None:
     asked = of_line(True, 1, cancel_reason="Found cheaper")
     for again in (of_all(True, 2), of_line(True, 2)):
