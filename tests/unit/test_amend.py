@@ -75,6 +75,24 @@ def test_amounts_are_written_without_an_exponent() -> None:
     assert changes(amendment)[0] == ("total", None, None, "0.0000001")
 
 
+def test_more_units_are_reserved_if_all_of_them_are_available() -> None:
+    more = an_order(items=(an_item(), an_item(order_item_id="new", seller_sku="SKU-2", quantity=3)))
+    for stock, reserved in ((3, (Reservation("SKU-2", 3),)), (2, ())):
+        catalog = a_catalog(a_product(sku="SKU-2", salable_quantity=stock))
+        amendment = amend(a_commerce_order(), an_order(), more, more, catalog, NOW)
+        assert amendment.order.reservations == (Reservation("SKU-1", 1), *reserved)
+        assert (amendment.reserves, amendment.releases) == (reserved, ())
+        assert (amendment.has_grown, amendment.is_short) == (True, not reserved)
+
+
+def test_once_commerce_has_shipped_more_units_are_short() -> None:
+    shipped = a_commerce_order(status=CommerceStatus.SHIPPED)
+    amendment = amended(shipped, an_order(items=(an_item(quantity=2),)))
+    assert (amendment.has_grown, amendment.is_short) == (True, True)
+    assert amendment.order.reservations == shipped.reservations
+    assert not amended(shipped, an_order()).is_short
+
+
 def test_a_new_line_is_told_with_all_that_is_known_of_it() -> None:
     new = an_item(order_item_id="new", buyer_requested_cancel=True, cancel_reason="By mistake")
     amendment = amended(a_commerce_order(), an_order(items=(an_item(), new)))
