@@ -154,7 +154,7 @@ class _Merge:
 
     def _status(self) -> AmazonStatus | None:
         stored, incoming = self.stored, self.incoming
-        clock = None if stored.status is None else stored.updated_at("status")
+        clock = stored.updated_at("status")
         if status_applies(stored, incoming):
             again = incoming.status is stored.status
             self.fields["status"] = _later(clock, self.time.at) if again else self.time.at
