@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from handlers.rules.check_order import check_blockers, check_order
+from handlers.rules.check_order import MAX_PRODUCTS_KEPT, check_blockers, check_order
 from models import keys
 from models.amazon_order import AmazonStatus, FulfillmentChannel
 from models.commerce_order import Reservation
@@ -285,6 +285,16 @@ def test_an_order_that_the_policy_has_not_admitted_is_a_mistake_of_the_program(
     record = a_record(order=an_order(**{missing: None}))
     with pytest.raises(ValueError, match=f"order {KEY} has no channel or purchase date"):
         check_blockers(record, None, a_store(), CATALOG, 1, an_occasion())
+
+
+def test_the_history_keeps_only_the_first_products_of_an_order_of_many() -> None:
+    skus = [f"SKU-{number:03}" for number in range(MAX_PRODUCTS_KEPT + 1)]
+    items = tuple(an_item(order_item_id=sku, seller_sku=sku) for sku in skus)
+    catalog = a_catalog(*(a_product(sku=sku) for sku in skus))
+    history = checked(catalog, order=an_order(items=items)).history
+    assert history is not None
+    products: Any = history.facts["products"]
+    assert [product["sku"] for product in products] == skus[:MAX_PRODUCTS_KEPT]
 
 
 def test_the_story_keeps_the_facts_it_was_decided_by() -> None:

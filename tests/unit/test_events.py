@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -139,6 +140,17 @@ def test_each_line_says_whether_the_buyer_asks_to_cancel_it() -> None:
     log.created(order)
     lines = body(log.decide("created").events[0])["lines"]
     assert [line["buyer_requested_cancel"] for line in lines] == [False, False, True]
+
+
+@pytest.mark.parametrize(("lines", "length"), [(1, 500), (200, 500), (1000, 100)])
+def test_titles_are_cut_off_so_that_the_lines_of_any_order_fit_into_one_message(
+    lines: int, length: int
+) -> None:
+    line = CommerceLine(an_item(title="t" * 501), "SKU-1")
+    log = DecisionBuilder(a_record(), an_occasion())
+    log.created(a_commerce_order(lines=(line,) * lines))
+    titles = [line["title"] for line in body(log.decide("created").events[0])["lines"]]
+    assert titles == ["t" * length] * lines
 
 
 def test_a_line_that_is_gone_is_none_of_the_whole_order() -> None:
