@@ -198,8 +198,10 @@ def test_rule_15_a_field_has_its_newest_value_whatever_else_is_newer(
         an_order(last_update_date=later(hours), items=(), items_complete=False, **{name: value})
         for hours, value in ((1, older), (2, newer), (3, absent))
     ]
+    clock = "buyer.email" if name == "buyer" else name
     for arrival in permutations(bodies):
-        assert getattr(merged_from(*arrival), name) == newer
+        stored = merged_from(*arrival)
+        assert (getattr(stored, name), stored.updated_at(clock)) == (newer, later(2))
 
 
 def test_bodies_without_any_time_or_status_are_put_together() -> None:
@@ -318,6 +320,21 @@ def test_rule_15_a_buyer_is_put_together_too() -> None:
     ]
     for arrival in permutations(bodies):
         assert merged_from(*arrival).buyer == Buyer(name="B", email="new@example.org")
+
+
+def test_rule_15_each_part_of_a_buyer_has_its_own_time() -> None:
+    bodies = [
+        an_order(buyer=Buyer(name="A"), last_update_date=later(1)),
+        an_order(buyer=Buyer(name="B"), last_update_date=later(2)),
+        an_order(buyer=Buyer(email="b@example.org"), last_update_date=later(3)),
+    ]
+    for arrival in permutations(bodies):
+        assert merged_from(*arrival).buyer == Buyer(name="B", email="b@example.org")
+
+
+def test_an_order_keeps_the_store_that_it_was_routed_to() -> None:
+    newer = an_order(store_id="another", last_update_date=later(1))
+    assert merge(STORED, newer).store_id == STORE
 
 
 def test_an_order_that_grows_without_end_is_cut_off_and_never_complete() -> None:

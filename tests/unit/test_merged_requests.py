@@ -74,6 +74,7 @@ def test_rule_15_the_newest_request_for_a_line_counts(last: bool) -> None:
 
 def test_rule_6_a_request_that_comes_before_the_lines_is_one_for_each_of_them() -> None:
     request = WITHOUT.model_copy(update={"buyer_requested_cancel": True})
+    assert merged(request, WITHOUT).buyer_requested_cancel
     order = merged(request, of_line(None, 1))
     assert [item.buyer_requested_cancel for item in order.items] == [True]
 
