@@ -265,6 +265,21 @@ def test_rule_15_a_line_that_a_newer_list_of_all_lines_has_not_has_no_pieces(
         }
 
 
+def test_rule_15_older_pages_give_no_units_to_a_line_that_a_newer_list_leaves_out() -> None:
+    pages = [
+        an_order(
+            items=(an_item(order_item_id="item-2"),),
+            items_complete=False,
+            last_update_date=later(hours),
+        )
+        for hours in (1, 2)
+    ]
+    whole = an_order(last_update_date=later(3))
+    for arrival in permutations((*pages, whole)):
+        units = {item.order_item_id: item.quantity for item in merged_from(*arrival).items}
+        assert units == {"item-1": 1, "item-2": 0}
+
+
 def test_a_whole_order_with_fewer_pieces_than_amazon_counts_lists_not_all_lines() -> None:
     page = an_order(items=(an_item(order_item_id="item-2"),), items_expected=2)
     stored = merged_from(STORED, page.model_copy(update={"last_update_date": later(1)}))

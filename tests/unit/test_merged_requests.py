@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from handlers.rules.merge import merge, new_order
-from models.amazon_order import AmazonOrder
+from models.amazon_order import AmazonOrder, Completeness, LineClock
 from tests.builders import ORDER, STORE, an_item, an_order, later
 
 WITHOUT = an_order(items=(), items_complete=False)
@@ -77,6 +77,13 @@ def test_rule_6_a_request_that_comes_before_the_lines_is_one_for_each_of_them() 
     assert merged(request, WITHOUT).buyer_requested_cancel
     order = merged(request, of_line(None, 1))
     assert [item.buyer_requested_cancel for item in order.items] == [True]
+
+
+def test_rule_5_a_request_for_the_whole_order_completes_no_line() -> None:
+    announced = of_line(None, 1).model_copy(update={"is_notification": True})
+    for arrival in permutations((announced, of_all(True, 2))):
+        clock = merged(*arrival).line_clock("item-1")
+        assert clock == LineClock(later(1), later(2), None, Completeness.ANNOUNCED)
 
 
 def test_rule_6_a_reason_stays_with_the_request_and_goes_with_it() -> None:
