@@ -74,6 +74,15 @@ def test_canceled_is_final_whichever_time_it_has(status: AmazonStatus, hours: fl
         assert merged_from(*bodies).status is AmazonStatus.CANCELED
 
 
+def test_a_status_has_the_time_of_the_last_body_that_says_it() -> None:
+    canceled = [
+        an_order(status=AmazonStatus.CANCELED, last_update_date=later(hours)) for hours in (1, 2)
+    ]
+    others = [an_order(status=None, last_update_date=later(3)), an_order(last_update_date=later(4))]
+    for arrival in permutations((*canceled, *others)):
+        assert merged_from(*arrival).updated_at("status") == later(2)
+
+
 def test_a_status_that_was_never_told_is_taken_however_old_it_is() -> None:
     without = an_order(status=None, last_update_date=later(1))
     assert merged_from(without, an_order()).status is AmazonStatus.UNSHIPPED
@@ -278,6 +287,13 @@ def test_rule_15_older_pages_give_no_units_to_a_line_that_a_newer_list_leaves_ou
     for arrival in permutations((*pages, whole)):
         units = {item.order_item_id: item.quantity for item in merged_from(*arrival).items}
         assert units == {"item-1": 1, "item-2": 0}
+
+
+@pytest.mark.parametrize("absent", ["status", "last_update_date"])
+def test_an_order_without_a_status_or_a_time_may_list_all_lines(absent: str) -> None:
+    two = merged_from(an_order(items=(an_item(), an_item(order_item_id="item-2"))))
+    whole = an_order(**{"last_update_date": later(1), absent: None})
+    assert [item.quantity for item in merge(two, whole).items] == [1, 0]
 
 
 def test_a_whole_order_with_fewer_pieces_than_amazon_counts_lists_not_all_lines() -> None:
