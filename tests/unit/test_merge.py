@@ -229,6 +229,25 @@ def test_a_clock_is_stored_only_if_it_is_not_the_orders_own() -> None:
         assert stored.clocks == Clocks(listed_at=NOW)
 
 
+def test_every_field_that_has_a_value_has_a_clock_and_nothing_else_has_one() -> None:
+    body = an_order(
+        items_expected=1, buyer=Buyer(name="B"), ship_to=Address(city="C"), programs=("P",)
+    )
+    later_one = details(last_update_date=later(1), buyer_requested_cancel=False)
+    assert merged_from(body, later_one).clocks.fields == dict.fromkeys(
+        (
+            *("status", "fulfillment_channel", "purchase_date", "total", "items_expected"),
+            *("buyer.name", "ship_to", "programs"),
+        ),
+        NOW,
+    )
+
+
+def test_a_stored_order_is_no_notification_and_keeps_the_details_of_bodies() -> None:
+    stored = merge(STORED, notified(total=money("1"), latest_ship_date=later(9)))
+    assert (stored.is_notification, stored.total) == (False, money("10.80"))
+
+
 def test_rule_15_quantities_belong_to_the_status_and_prices_to_the_lines() -> None:
     body = an_order(items=(an_item(quantity=3, quantity_shipped=0),))
     change = notified(items=(announced(quantity=1, quantity_shipped=1),))

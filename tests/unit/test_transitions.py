@@ -145,5 +145,9 @@ def test_the_story_names_the_reason_and_the_settings_it_was_decided_by() -> None
     history = transitioned(None, OFF).history
     assert history is not None
     assert (history.what, history.reasons) == ("received", ("import-disabled",))
-    assert history.facts["import_amazon_orders"] is True
+    assert history.facts == {
+        "store_updated_at": a_store().updated_at,
+        "import_amazon_orders": True,
+        "integrated_at": a_store().integrated_at,
+    }
     assert len(history.events) == 1
