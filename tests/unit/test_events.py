@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -24,6 +25,7 @@ from tests.builders import (
     STORE,
     TRACE,
     a_block,
+    a_blocker,
     a_catalog,
     a_cause,
     a_commerce_order,
@@ -36,6 +38,7 @@ from tests.builders import (
     an_item,
     an_occasion,
     an_order,
+    later,
     money,
 )
 
@@ -103,6 +106,9 @@ def test_a_created_event_says_what_the_contract_says() -> None:
         *("buyer_requested_cancel", "address_known", "replayed"),
     }
     assert (created["total"], created["currency"]) == ("10.80", "USD")
+    assert (created["order_number"], created["status"]) == ("000000001", "processing")
+    assert created["fulfillment_channel"] == "MFN"
+    assert created["purchase_date"] == "2026-06-15T09:30:00Z"
     assert created["lines"] == [
         {
             "order_item_id": "item-1",
@@ -129,6 +135,41 @@ def test_an_amendment_is_the_whole_order_and_what_changed() -> None:
     ]
 
 
+def test_each_line_says_whether_the_buyer_asks_to_cancel_it() -> None:
+    asked = (None, False, True)
+    items = [an_item(buyer_requested_cancel=requested) for requested in asked]
+    order = a_commerce_order(lines=tuple(CommerceLine(item, "SKU-1") for item in items))
+    log = DecisionBuilder(a_record(), an_occasion())
+    log.created(order)
+    lines = body(log.decide("created").events[0])["lines"]
+    assert [line["buyer_requested_cancel"] for line in lines] == [False, False, True]
+
+
+@pytest.mark.parametrize(("lines", "length"), [(1, 500), (200, 500), (1000, 100)])
+def test_titles_are_cut_off_so_that_the_lines_of_any_order_fit_into_one_message(
+    lines: int, length: int
+) -> None:
+    line = CommerceLine(an_item(title="t" * 501), "SKU-1")
+    log = DecisionBuilder(a_record(), an_occasion())
+    log.created(a_commerce_order(lines=(line,) * lines))
+    titles = [line["title"] for line in body(log.decide("created").events[0])["lines"]]
+    assert titles == ["t" * length] * lines
+
+
+def test_an_amendment_of_very_many_changes_is_several_events() -> None:
+    changes = [
+        FieldChange(field="quantity", order_item_id=str(number), from_=1, to=0)
+        for number in range(1001)
+    ]
+    log = DecisionBuilder(a_record(), an_occasion())
+    log.amended(a_commerce_order(), changes)
+    events = [body(event) for event in log.decide("amended").events]
+    assert [len(event["changes"]) for event in events] == [1000, 1]
+    assert [event["changes"][0]["order_item_id"] for event in events] == ["0", "1000"]
+    assert [event["sequence"] for event in events] == [1, 2]
+    assert all(len(event["lines"]) == 1 for event in events)
+
+
 def test_a_line_that_is_gone_is_none_of_the_whole_order() -> None:
     gone = CommerceLine(an_item(order_item_id="item-2", quantity=0), "SKU-2")
     order = a_commerce_order(lines=(*a_commerce_order().lines, gone))
@@ -149,6 +190,33 @@ def test_a_cancellation_request_names_who_asks_why_and_for_which_lines() -> None
     }
 
 
+def test_every_event_about_a_commerce_order_names_it() -> None:
+    of_order = {
+        event.event_type: body(event)["commerce_order_id"]
+        for event in every_event(a_record())
+        if "commerce_order_id" in body(event)
+    }
+    names = ("Created", "StatusChanged", "Amended", "CancellationRequested")
+    assert of_order == dict.fromkeys(
+        [*(f"CommerceOrder{name}" for name in names), "OrderImportReleased"],
+        a_commerce_order().commerce_order_id,
+    )
+
+
+def test_a_block_says_what_stands_in_the_way_of_how_much_and_until_when() -> None:
+    record = a_record(order=an_order(latest_ship_date=later(48)))
+    blocked = body(every_event(record)[4])
+    assert blocked["blockers"] == [a_blocker().model_dump(mode="json")]
+    assert blocked["total"] == {"amount": "10.80", "currency": "USD"}
+    assert blocked["purchase_date"] == "2026-06-15T09:30:00Z"
+    assert blocked["latest_ship_date"] == "2026-07-03T12:00:00Z"
+
+
+def test_an_order_that_is_not_imported_says_why() -> None:
+    *_, withdrawn, skipped = every_event(a_record())
+    assert (body(withdrawn)["reason"], body(skipped)["reason"]) == ("canceled", "import-disabled")
+
+
 def test_a_status_change_says_from_what_to_what() -> None:
     told = body(every_event(a_record())[1])
     assert (told["from"], told["to"]) == ("processing", "complete")
@@ -166,9 +234,9 @@ def test_the_same_decision_has_the_same_ids_and_bytes() -> None:
     first, second = every_event(a_record()), every_event(a_record())
     assert first == second
     assert len({event.event_id for event in first}) == len(first)
-    later = every_event(a_record(sequence=6))
-    assert later[0].event_id == first[0].event_id  # created only once, whatever came before
-    assert {one.event_id for one in later[1:]}.isdisjoint(one.event_id for one in first[1:])
+    others = every_event(a_record(sequence=6))
+    assert others[0].event_id == first[0].event_id  # created only once, whatever came before
+    assert {one.event_id for one in others[1:]}.isdisjoint(one.event_id for one in first[1:])
 
 
 def test_the_envelope_is_cloudevents_in_binary_mode() -> None:
