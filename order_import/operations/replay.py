@@ -24,7 +24,7 @@ from models.replay import (
     Selection,
 )
 from models.topics import TopicName
-from order_import.bootstrap import broker_errors, new_producer
+from order_import.bootstrap import broker_errors, event_source, new_producer
 from order_import.operations.install import topic_exists
 from order_import.settings import Settings
 from storage.port import Snapshot, Storage, Transaction
@@ -162,9 +162,10 @@ async def open_sender(settings: Settings) -> AsyncIterator[Send]:
     if not await topic_exists(settings, TopicName.COMMANDS):
         raise TopicMissing(settings.topic_prefix + TopicName.COMMANDS)
     producer = new_producer(settings)
+    source = event_source(settings)
 
     async def send(command: CommandMessage) -> None:
-        message = encode(command)
+        message = encode(command, source)
         with broker_errors():
             await producer.send_and_wait(
                 settings.topic_prefix + message.topic,

@@ -270,6 +270,8 @@ BODIES: Mapping[str, Example] = {
 
 _AT = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
 _TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+_STATE = "congo=t61rcWkgMzE"
+_SOURCE = b"/order-import/default"
 _FOR_STORE = {"store-id": STORE}
 _CAUSE: Example = {"topic": "amazon.orders", "partition": 2, "offset": 41}
 
@@ -313,9 +315,9 @@ def event_example(event: type[EventBody]) -> Example:
             **BODIES[name],
         }
     )
-    cause = MessageRef(**_CAUSE, traceparent=_TRACE)
+    cause = MessageRef(**_CAUSE, traceparent=_TRACE, tracestate=_STATE)
     data = body.model_dump_json(by_alias=True).encode()
-    message = encode(Event(event_id, name, event.topic, KEY, 2, _AT, cause, data))
+    message = encode(Event(event_id, name, event.topic, KEY, 2, _AT, cause, data), _SOURCE)
     headers = {name: (value or b"").decode() for name, value in message.headers}
     return _example(json.loads(data), key=KEY, headers=headers)
 
@@ -333,7 +335,9 @@ def dead_letter_example() -> Example:
         headers=(("store-id", STORE.encode()),),
         at=_AT,
     )
-    headers = {name: (value or b"").decode() for name, value in encode(dead_letter).headers}
+    headers = {
+        name: (value or b"").decode() for name, value in encode(dead_letter, _SOURCE).headers
+    }
     return _example("{", key=ORDER, headers=headers)
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from models.events import EVENT_TYPES, EventBody
+from models.events import EVENT_TYPES, EventBody, schema_urn
 from models.messages import DeadLetterCode
 from order_import.devtools.contract.examples import (
     Example,
@@ -12,7 +12,6 @@ from order_import.devtools.contract.examples import (
     read_examples,
 )
 from order_import.devtools.contract.schemas import COMMANDS, FACTS, Schema
-from streams.messages import CE_SOURCE
 
 _MODELS = "https://github.com/amzn/selling-partner-api-models/blob/main"
 _V0 = f"{_MODELS}/models/orders-api-model/ordersV0.json"
@@ -21,7 +20,12 @@ _NOTIFICATIONS = f"{_MODELS}/schemas/notifications"
 
 _TEXT: Schema = {"type": "string"}
 _OPEN_HEADERS: Schema = {
-    "traceparent": {**_TEXT, "description": "W3C trace context; passed on to the events it causes"}
+    "traceparent": {**_TEXT, "description": "W3C trace context; passed on to the events it causes"},
+    "tracestate": {
+        **_TEXT,
+        "maxLength": 512,
+        "description": "W3C's vendor part of the trace context; passed on with traceparent",
+    },
 }
 
 
@@ -179,18 +183,27 @@ def _event_message(event: type[EventBody]) -> Message:
             "description": "The event_id; duplicates of an event have the same",
         },
         "ce_type": {"const": name},
-        "ce_source": {"const": CE_SOURCE.decode()},
+        "ce_source": {
+            **_TEXT,
+            "pattern": "^/order-import/[^/]+(/[^/]+)?$",
+            "description": "/order-import/ORDER_IMPORT_INSTALLATION, and the topic prefix if there "
+            "is one: ce_id is unique within it",
+        },
+        "ce_dataschema": {"const": schema_urn(name)},
         "ce_subject": {**_TEXT, "description": "store/order"},
         "ce_time": {**_TEXT, "format": "date-time"},
         "content-type": {"const": "application/json"},
     }
-    trace = {**_TEXT, "description": "W3C trace context, if the cause had one"}
+    trace: Schema = {
+        "traceparent": {**_TEXT, "description": "W3C trace context, if the cause had one"},
+        "tracestate": {**_TEXT, "description": "Its vendor part, if the cause had one"},
+    }
     return Message(
         name=name,
         summary=_summary(event),
         key="store/order",
         schema=name,
-        headers=_headers({**required, "traceparent": trace}, required=list(required)),
+        headers=_headers({**required, **trace}, required=list(required)),
         examples=(event_example(event),),
     )
 
@@ -206,7 +219,7 @@ def _dead_letter_message() -> Message:
             **_TEXT,
             "description": "The field and the expected value, never the input",
         },
-        "error-code": {"enum": [code.value for code in DeadLetterCode]},
+        "error-code": {"anyOf": [{"enum": [code.value for code in DeadLetterCode]}, _TEXT]},
     }
     redriven: Schema = {
         "redrive-count": {**_TEXT, "description": "How often it was redriven before"},
