@@ -15,7 +15,8 @@ TOPIC = "commerce.orders"
 def judged(tmp_path: Path, **second: str) -> Verdict:
     """The verdict on two events, the second with other headers."""
     evidence, verdict = Evidence(tmp_path), Verdict()
-    stored, messages = {}, []
+    stored: dict[str, object] = {}
+    messages: list[Message] = []
     for number in (1, 2):
         stored[str(number)] = {"key": "us/1", "sequence": number, "body": "{}"}
         headers = {

@@ -270,11 +270,23 @@ def documents(schema: Any, root: Any) -> st.SearchStrategy[Any]:
         case {"type": "string"}:
             return texts(schema)
         case _:
-            lowest, highest = schema.get("minimum", -9), schema.get("maximum", 10**9)
-            numbers = {"integer": st.integers, "number": st.floats}
-            others = {"boolean": st.booleans, "null": st.none}
-            kind = schema["type"]
-            return numbers[kind](lowest, highest) if kind in numbers else others[kind]()
+            return scalars(schema)
+
+
+def scalars(schema: Any) -> st.SearchStrategy[Any]:
+    """Values of a type that is neither a text nor made of others."""
+    lowest, highest = schema.get("minimum", -9), schema.get("maximum", 10**9)
+    match schema["type"]:
+        case "integer":
+            return st.integers(lowest, highest)
+        case "number":
+            return st.floats(lowest, highest)
+        case "boolean":
+            return st.booleans()
+        case "null":
+            return st.none()
+        case other:
+            raise AssertionError(f"no values of {other}")
 
 
 def texts(schema: Any) -> st.SearchStrategy[str]:
