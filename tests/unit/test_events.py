@@ -13,15 +13,19 @@ from handlers.rules.decision_builder import DecisionBuilder
 from models.amazon_order import Address, AmazonStatus, Buyer
 from models.commerce_order import CommerceLine
 from models.events import Event, FieldChange
-from models.messages import CommandMessage, header
+from models.messages import CommandMessage, header, message_ref
 from models.order_record import OrderRecord
 from models.reasons import SkipReason
 from models.reference_data import CommerceStatus
 from models.topics import TopicName
+from order_import.bootstrap import event_source
+from order_import.settings import SettingsError, load_settings
 from streams.messages import encode
 from tests.builders import (
     KEY,
     ORDER,
+    SOURCE,
+    STATE,
     STORE,
     TRACE,
     a_block,
@@ -47,7 +51,8 @@ PLANTED = "PERSONAL"
 
 def every_event(record: OrderRecord) -> tuple[Event, ...]:
     order = a_commerce_order(total=record.order.total)
-    log = DecisionBuilder(record, an_occasion(cause=a_cause(traceparent=TRACE)))
+    cause = a_cause(traceparent=TRACE, tracestate=STATE)
+    log = DecisionBuilder(record, an_occasion(cause=cause))
     log.created(order)
     log.status_changed(order, CommerceStatus.COMPLETE)
     log.amended(order, [FieldChange(field="total", from_=None, to="10.80")])
@@ -241,24 +246,78 @@ def test_the_same_decision_has_the_same_ids_and_bytes() -> None:
 
 def test_the_envelope_is_cloudevents_in_binary_mode() -> None:
     event = every_event(a_record())[0]
-    sent = encode(event)
+    sent = encode(event, SOURCE)
     assert (sent.topic, sent.key, sent.value) == ("commerce.orders", KEY.encode(), event.body)
     assert sent.headers == [
         ("ce_specversion", b"1.0"),
-        ("ce_id", event.event_id.encode()),
         ("ce_type", b"CommerceOrderCreated"),
-        ("ce_source", b"/order-import"),
+        ("ce_source", b"/order-import/test"),
+        ("ce_dataschema", b"urn:order-import:schema:CommerceOrderCreated:1"),
+        ("content-type", b"application/json"),
+        ("ce_id", event.event_id.encode()),
         ("ce_subject", KEY.encode()),
         ("ce_time", b"2026-07-01T12:00:00.000+00:00"),
-        ("content-type", b"application/json"),
         ("traceparent", TRACE.encode()),
+        ("tracestate", STATE.encode()),
     ]
-    assert "traceparent" not in dict(encode(an_event()).headers)
+    assert not {"traceparent", "tracestate"} & dict(encode(an_event(), SOURCE).headers).keys()
+
+
+@pytest.mark.parametrize(
+    ("settings", "source"),
+    [
+        ({}, b"/order-import/default"),
+        ({"installation": "staging"}, b"/order-import/staging"),
+        ({"installation": "eu-1", "topic_prefix": "shop."}, b"/order-import/eu-1/shop."),
+    ],
+)
+def test_the_source_of_events_names_the_installation_and_its_prefix(
+    settings: dict[str, str], source: bytes
+) -> None:
+    assert event_source(load_settings(**settings)) == source
+
+
+@pytest.mark.parametrize("name", ["a/b", "..", "a b", "ü", "x" * 65, "a%2F"])
+def test_an_installation_is_named_as_a_segment_of_a_path(name: str) -> None:
+    with pytest.raises(SettingsError, match="ORDER_IMPORT_INSTALLATION: "):
+        load_settings(installation=name)
+
+
+LONGEST = "a=" + "x" * 510
+
+
+@pytest.mark.parametrize(
+    ("trace", "state", "expected"),
+    [
+        (TRACE, STATE, STATE),
+        (TRACE, "0t@vendor/x=a b;c:d , b*=~", "0t@vendor/x=a b;c:d , b*=~"),
+        (TRACE, LONGEST[:258], LONGEST[:258]),
+        (TRACE, ",".join(f"k{n}=v" for n in range(32)), ",".join(f"k{n}=v" for n in range(32))),
+        (TRACE, ",".join(f"k{n}=v" for n in range(33)), None),
+        (TRACE, LONGEST, None),
+        (TRACE, ",".join(["a=" + "x" * 255] * 2), None),
+        (TRACE, "", None),
+        (TRACE, "a", None),
+        (TRACE, "A=1", None),
+        (TRACE, "a=1=2", None),
+        (TRACE, "a=1\n", None),
+        (TRACE, "a=ä", None),
+        (TRACE, "a=1,,b=2", None),
+        ("00-zz", STATE, None),
+        (None, STATE, None),
+    ],
+)
+def test_a_valid_trace_state_travels_with_the_trace_it_belongs_to(
+    trace: str | None, state: str, expected: str | None
+) -> None:
+    headers = [("tracestate", state.encode())]
+    headers += [] if trace is None else [("traceparent", trace.encode())]
+    assert message_ref("t", a_message({}, headers=tuple(headers))).tracestate == expected
 
 
 def test_a_dead_letter_is_the_message_as_it_came_with_the_reason_beside_it() -> None:
     dead_letter = a_dead_letter()
-    sent = encode(dead_letter)
+    sent = encode(dead_letter, SOURCE)
     assert (sent.topic, sent.key, sent.value) == (
         TopicName.DEAD_LETTER,
         b"key\xff",
@@ -274,9 +333,9 @@ def test_a_dead_letter_is_the_message_as_it_came_with_the_reason_beside_it() -> 
         ("__connect.errors.exception.message", b"expected JSON"),
         ("error-code", b"malformed-json"),
     ]
-    assert encode(a_dead_letter(value=None)).value is None
+    assert encode(a_dead_letter(value=None), SOURCE).value is None
     # Kafka's client takes no message of neither.
-    assert encode(a_dead_letter(key=None, value=None)).value == b""
+    assert encode(a_dead_letter(key=None, value=None), SOURCE).value == b""
 
 
 def test_the_last_header_of_a_name_counts_and_bytes_that_are_no_text_do_not() -> None:
@@ -315,6 +374,6 @@ def test_no_event_tells_anything_of_the_buyer(
     told: list[Any] = [*every_event(record), *decision.events]
     for event in told:
         assert not isinstance(event, CommandMessage)
-        assert PLANTED not in repr(encode(event))
+        assert PLANTED not in repr(encode(event, SOURCE))
     assert decision.history is not None
     assert PLANTED not in repr(decision.history)
