@@ -7,6 +7,7 @@ from rich.console import Console
 
 from order_import.cli.context import CommandRefused, read_settings, run, user_name
 from order_import.cli.explain import describe_buyer_data
+from order_import.cli.options import AsJson
 from order_import.cli.output import cell, print_json, stdout
 from order_import.operations.erase import Erasure, plan_erasure
 from order_import.operations.erase import erase as erase_all
@@ -29,7 +30,7 @@ def erase(
     execute: Annotated[
         bool, typer.Option("--execute", help="Do it; without, only show what would be erased.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Erase name, address, e-mail and phone of orders, and dead letters that name them.
 

@@ -6,7 +6,8 @@ from datetime import datetime
 
 from models.buyer_data import BuyerData
 from models.order_record import OrderRecord
-from order_import.bootstrap import connect_console, connect_storage
+from order_import.bootstrap import connect_database
+from order_import.buyer_keys import read_buyer_keys
 from order_import.operations.order_names import resolve_orders
 from order_import.settings import Settings
 from storage.mongo.storage import MongoStorage
@@ -33,10 +34,13 @@ async def plan_erasure(
 
     Raises:
         OrderNotNamed: No order has a name.
+        SettingsError: The file of keys is missing: without it, dead letters cannot be searched.
         KeyMissing: Buyer data was encrypted with another key.
         StorageUnavailable: The database does not answer.
     """
-    async with connect_storage(settings) as storage:
+    read_buyer_keys(settings)
+    async with connect_database(settings) as database:
+        storage = database.storage
         keys = [*await resolve_orders(storage, names, None)]
         if email is not None:
             keys += await storage.vault.find_orders_by_email(email)
@@ -56,13 +60,13 @@ async def erase(
     Raises:
         StorageUnavailable: The database does not answer. Repeat it: that is harmless.
     """
-    async with connect_storage(settings) as storage, connect_console(settings) as (_, state):
+    async with connect_database(settings) as database:
         # The record comes first: nothing is erased that is not accounted for.
         for target in (*erasure.orders, *erasure.dead_letters):
             entry_id = f"{at.isoformat()} {target}"
             entry = AuditEntry(entry_id, at, who, ERASED_BUYER, target, reason_text)
-            await state.record(entry)
-        await storage.vault.erase([*erasure.orders], erasure.dead_letters, at)
+            await database.console_state.record(entry)
+        await database.storage.vault.erase([*erasure.orders], erasure.dead_letters, at)
 
 
 async def _orders(storage: MongoStorage, keys: Sequence[str]) -> Mapping[str, OrderRecord]:

@@ -9,7 +9,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import TopicAlreadyExistsError, for_code
 
 from models.topics import TOPICS
-from order_import.bootstrap import broker_errors, connect_admin, connect_reader, connect_storage
+from order_import.bootstrap import broker_errors, connect_admin, connect_database
 from order_import.buyer_keys import SETTING, buyer_key_path, create_key_file, read_buyer_keys
 from order_import.settings import Settings, SettingsError
 
@@ -38,10 +38,10 @@ async def install(settings: Settings) -> Installed:
     key_file = await _create_key_file(settings)
     with broker_errors():
         topics = await create_topics(settings)
-    async with connect_storage(settings) as storage, connect_reader(settings) as reader:
-        before = set(await reader.indexes())
-        await storage.prepare()
-        created = set(await reader.indexes()) - before
+    async with connect_database(settings) as database:
+        before = set(await database.reader.indexes())
+        await database.storage.prepare()
+        created = set(await database.reader.indexes()) - before
     return Installed(tuple(topics), tuple(sorted(created)), key_file)
 
 
@@ -51,8 +51,8 @@ async def _create_key_file(settings: Settings) -> Path | None:
     if path.exists():
         read_buyer_keys(settings)
         return None
-    async with connect_reader(settings) as reader:
-        if await reader.used_keys():
+    async with connect_database(settings) as database:
+        if await database.reader.used_keys():
             raise SettingsError(
                 f"{SETTING}: {path} is missing, and buyer data of this database was encrypted "
                 "with it; restore it from its backup"
@@ -87,6 +87,21 @@ async def topic_exists(settings: Settings, topic: str) -> bool:
     with broker_errors():
         async with connect_admin(settings) as admin:
             return settings.topic_prefix + topic in set(await admin.list_topics())
+
+
+class TopicMissing(Exception):  # noqa: N818 - a state of the world, not a mistake
+    """A topic does not exist yet. The message is its name."""
+
+
+async def require_topic(settings: Settings, topic: str) -> None:
+    """Return if a topic exists.
+
+    Raises:
+        TopicMissing: It does not exist.
+        BrokerUnavailable: Kafka does not answer.
+    """
+    if not await topic_exists(settings, topic):
+        raise TopicMissing(settings.topic_prefix + topic)
 
 
 async def create_topics(settings: Settings) -> list[str]:

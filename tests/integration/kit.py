@@ -22,7 +22,7 @@ from pymongo import AsyncMongoClient
 from models.dead_letters import DeadLetter
 from models.order_record import OrderRecord
 from models.topics import TopicName
-from order_import.bootstrap import connect_dead_letters, connect_storage, new_consumer, new_producer
+from order_import.bootstrap import connect_database, connect_storage, new_consumer, new_producer
 from order_import.devtools.embedded.servers import Addresses
 from order_import.operations.install import create_topics
 from order_import.settings import Settings
@@ -101,8 +101,8 @@ class System:
     async def dead_letters(self) -> list[DeadLetter]:
         """Return all dead letters, with their bytes."""
         ids = [one["_id"] async for one in self.db.dead_letters.find({}).sort("offset")]
-        async with connect_dead_letters(self.settings) as dead_letters:
-            stored = await dead_letters.dead_letters(ids)
+        async with connect_database(self.settings) as database:
+            stored = await database.dead_letters.dead_letters(ids)
         return [stored[dead_letter_id].dead_letter for dead_letter_id in ids]
 
     async def stored_record(self, key: str) -> OrderRecord:

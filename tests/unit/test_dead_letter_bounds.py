@@ -32,7 +32,7 @@ from storage.documents.checkpoint import (
     reference_to_document,
 )
 from streams.messages import encode
-from tests.builders import NOW, Message, a_dead_letter
+from tests.builders import NOW, SOURCE, Message, a_dead_letter
 from tests.keys import KEYS
 
 MIB = 1024 * 1024
@@ -75,7 +75,7 @@ def test_rule_28_what_is_kept_of_a_message_can_be_stored_and_sent(message: Messa
     decrypted = content_from_document(content, data_key_from_document(KEYS, key))
     assert decrypted is not None
     assert dead_letter_from_document(document, decrypted) == dead_letter
-    out = encode(dead_letter)
+    out = encode(dead_letter, SOURCE)
     assert on_the_wire(out.key, out.value, out.headers) < MAX_PUBLISHED_BYTES
     assert all(name.encode() is not None for name, _ in out.headers)
 
