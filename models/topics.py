@@ -12,6 +12,8 @@ MAX_PUBLISHED_BYTES = 2 * MAX_MESSAGE_BYTES
 MAX_REQUEST_BYTES = 512 * 1024
 """Maximum size of one request to one partition: usually all messages of a batch."""
 _DAY_MS = 24 * 60 * 60 * 1000
+PERSONAL_KEPT_MS = 15 * _DAY_MS
+"""For how long a topic may keep buyer data: 14 days, and a day until its segment is complete."""
 
 
 class TopicName(StrEnum):
@@ -44,6 +46,8 @@ class Topic:
     config: dict[str, str] = field(default_factory=dict)
     writes: int = 0
     """The maximum size of a message, or of one batch of messages, that the worker writes."""
+    is_personal: bool = False
+    """Whether its messages may contain buyer data."""
 
 
 _COMMANDS = {"retention.ms": str(14 * _DAY_MS), "max.message.bytes": str(MAX_MESSAGE_BYTES)}
@@ -54,7 +58,12 @@ _KEPT = {"retention.ms": str(90 * _DAY_MS), "max.message.bytes": str(MAX_PUBLISH
 _REFUSED = _PERSONAL | {"max.message.bytes": str(MAX_PUBLISHED_BYTES)}
 
 TOPICS = (
-    Topic(TopicName.ORDERS, "Amazon order id (any key is accepted)", config=_PERSONAL),
+    Topic(
+        TopicName.ORDERS,
+        "Amazon order id (any key is accepted)",
+        config=_PERSONAL,
+        is_personal=True,
+    ),
     Topic(TopicName.STORES, "store id", partitions=1, config=_FACTS),
     Topic(TopicName.PRODUCTS, "catalog SKU", config=_FACTS),
     Topic(TopicName.LISTINGS, "store/seller SKU", config=_FACTS),
@@ -75,6 +84,7 @@ TOPICS = (
         partitions=1,
         config=_REFUSED,
         writes=MAX_PUBLISHED_BYTES,
+        is_personal=True,
     ),
 )
 

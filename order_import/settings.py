@@ -99,6 +99,9 @@ class Settings(BaseSettings):
     """The number of partitions of the topics that `init` creates."""
     topic_replication_factor: int = Field(default=1, ge=1, le=7)
     """The replication factor of the topics that `init` creates."""
+    allow_long_pii: bool = False
+    """Whether topics with buyer data may keep it for longer than 15 days. Otherwise `init` refuses
+    such topics, and `status` reports them."""
     consumer_group: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,64}$")] = (
         "order-import"
     )

@@ -10,6 +10,7 @@ from models.errors import BrokerUnavailable, KeyMissing, OrderImportError, Trans
 from order_import.bootstrap import why_unreachable
 from order_import.buyer_keys import SETTING
 from order_import.cli import (
+    audit,
     blocked,
     buyer_keys,
     console,
@@ -36,7 +37,7 @@ from order_import.cli.context import (
 )
 from order_import.errors import describe, list_places
 from order_import.logs import withhold_texts
-from order_import.operations.install import TopicMissing
+from order_import.operations.install import KeptTooLong, TopicMissing
 from order_import.settings import PREFIX, SettingsError
 
 _EPILOG = (
@@ -72,6 +73,7 @@ app.command("console-user")(console.console_user)
 app.add_typer(dead_letters.dead_letters)
 app.add_typer(replays.replays)
 app.add_typer(buyer_keys.buyer_keys)
+app.add_typer(audit.audit)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -88,7 +90,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _leave(str(error), BAD_USAGE)
     except ConfigurationError as error:
         _leave(f"{PREFIX}MONGO_URL: {_MONGO_URL} ({describe(error)})", BAD_USAGE)
-    except CommandRefused as error:
+    except (CommandRefused, KeptTooLong) as error:
         _leave(str(error), REFUSED)
     except TopicMissing as error:
         _leave(f"topic {error} does not exist yet; run: order-import init", REFUSED)
@@ -97,10 +99,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _leave(f"Kafka does not answer: {reason}{connection_hint()}", REFUSED)
     except TransientStorageError as error:
         _leave(f"MongoDB does not answer: {error}{connection_hint()}", REFUSED)
-    except KeyMissing as error:
-        _leave(f"{SETTING}: {error}", REFUSED)
     except OrderImportError as error:
-        _leave(f"MongoDB refused: {error}", REFUSED)
+        where = SETTING if isinstance(error, KeyMissing) else "MongoDB refused"
+        _leave(f"{where}: {error}", REFUSED)
     except Exception as error:  # noqa: BLE001 - its text may quote anything: print only the place
         _leave(f"broken: {describe(error)} at {', '.join(list_places(error))}", BROKEN)
 

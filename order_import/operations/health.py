@@ -17,7 +17,7 @@ from models.messages import TopicPartition
 from models.outcome import DETAILS_OVERDUE, ImportState
 from models.reference_data import Store
 from order_import.bootstrap import connect_admin, connect_database, group_of, why_unreachable
-from order_import.operations.install import TopicProblem, topic_problems
+from order_import.operations.install import TopicProblem, retention_problems, topic_problems
 from order_import.operations.lag import LagMeter, TopicLag
 from order_import.settings import ExposedFile, Settings, exposed_files
 from storage.mongo.orders import MongoReader
@@ -72,7 +72,8 @@ class Health:
     mongo: ServerHealth
     lag: Sequence[TopicLag] = ()
     topics: Sequence[TopicProblem] = ()
-    """Topics that are missing, or that do not accept messages as large as are written there."""
+    """Topics that are missing, that do not accept messages as large as are written there, or that
+    keep buyer data for too long."""
     rate: float | None = None
     """Messages decided per second, over all topics, in the last second."""
     states: Mapping[str, Mapping[ImportState, int]] = field(default_factory=dict)
@@ -129,7 +130,7 @@ async def check_health(
             kafka = replace(kafka, error=reason)
         health = Health(kafka, mongo, exposed_files=exposed_files(settings))
         if kafka.answers:
-            health.topics = await _ask_admin(settings, topic_problems, ())
+            health.topics = await _ask_admin(settings, _topic_problems, ())
             if lists_workers:
                 health.workers = await _ask_admin(settings, _members, None)
         if mongo.answers:
@@ -155,6 +156,11 @@ async def _ask_admin(
             return await ask(settings, admin)
     except Exception:  # noqa: BLE001 - it answered a moment ago, but no longer does
         return default
+
+
+async def _topic_problems(settings: Settings, admin: AIOKafkaAdminClient) -> Sequence[TopicProblem]:
+    problems = await topic_problems(settings, admin)
+    return [*problems, *await retention_problems(settings, admin)]
 
 
 async def _members(settings: Settings, admin: AIOKafkaAdminClient) -> Sequence[str] | None:
