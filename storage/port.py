@@ -245,3 +245,26 @@ class AuditEntry:
     action: str
     target: str
     detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AuditHead:
+    """Where the audit log ends: the number and the hash of its last entry."""
+
+    number: int
+    hash: str
+
+    def __str__(self) -> str:
+        return f"{self.number}:{self.hash}"
+
+
+@dataclass(frozen=True, slots=True)
+class AuditCheck:
+    """Whether the audit log is whole: its first number, its last entry in order, and a problem.
+
+    If it does not begin with 1, the entries before were deleted, perhaps because they were old.
+    """
+
+    first: int
+    head: AuditHead
+    problem: str | None

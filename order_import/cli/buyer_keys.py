@@ -1,14 +1,14 @@
 """`buyer-keys`: replace the key that buyer data is encrypted with."""
 
-from typing import Annotated
-
 import typer
 
-from order_import.bootstrap import connect_storage
+from order_import.bootstrap import connect_database
 from order_import.buyer_keys import add_key, buyer_key_path, read_buyer_keys, remove_old_keys
-from order_import.cli.context import CommandRefused, read_settings, run
+from order_import.cli.context import CommandRefused, audit, read_settings, run
+from order_import.cli.options import AsJson
 from order_import.cli.output import cell, print_json, stdout
 from order_import.settings import Settings
+from storage.encryption import BuyerKeys
 
 buyer_keys = typer.Typer(
     name="buyer-keys",
@@ -16,11 +16,9 @@ buyer_keys = typer.Typer(
     help="Replace the key that buyer data is encrypted with.",
 )
 
-_AS_JSON = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-
 
 @buyer_keys.command()
-def new(as_json: _AS_JSON = False) -> None:
+def new(as_json: AsJson = False) -> None:
     """Add a new first key to the key file. The earlier keys still decrypt.
 
     Copy the file to all machines and restart the workers and the console, then run rewrap.
@@ -42,12 +40,15 @@ def new(as_json: _AS_JSON = False) -> None:
 
 
 @buyer_keys.command()
-def rewrap(as_json: _AS_JSON = False) -> None:
-    """Wrap all data keys with the first key, and remove the other keys from the file."""
+def rewrap(as_json: AsJson = False) -> None:
+    """Wrap all data keys with the first key, and remove the other keys from the file.
+
+    It is recorded in the audit log.
+    """
     settings = read_settings()
     path = buyer_key_path(settings)
     keys = read_buyer_keys(settings)
-    rewrapped = run(_rewrap(settings))
+    rewrapped = run(_rewrap(settings, keys))
     try:
         removed = remove_old_keys(path, keys)
     except OSError as error:
@@ -58,6 +59,7 @@ def rewrap(as_json: _AS_JSON = False) -> None:
     stdout().print(cell(f"{rewrapped} data keys rewrapped, {removed} keys removed from {path}."))
 
 
-async def _rewrap(settings: Settings) -> int:
-    async with connect_storage(settings) as storage:
-        return await storage.vault.rewrap()
+async def _rewrap(settings: Settings, keys: BuyerKeys) -> int:
+    async with connect_database(settings) as database:
+        await audit(database, "replaced-key", keys.current)
+        return await database.storage.vault.rewrap()

@@ -5,6 +5,7 @@ import getpass
 import logging
 import os
 import re
+import secrets
 import socket
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from pathlib import Path
@@ -13,6 +14,8 @@ from typing import Any, TypeVar
 from order_import.bootstrap import connect_database
 from order_import.settings import PREFIX, Settings, load_settings
 from storage.mongo.database import MongoDatabase
+from storage.port import AuditEntry
+from streams.clock import now
 
 REFUSED = 1
 """The command was refused, or found problems."""
@@ -65,6 +68,12 @@ def user_name() -> str:
     except (KeyError, OSError):  # the user id has no name, for example in a container
         user = "unknown"
     return f"{user}@{socket.gethostname()}"
+
+
+async def audit(database: MongoDatabase, action: str, target: str) -> None:
+    """Record in the audit log what whoever runs this command does."""
+    entry = AuditEntry(secrets.token_hex(12), now(), user_name(), action, target)
+    await database.console_state.record(entry)
 
 
 def query_database(ask: Callable[[MongoDatabase], Awaitable[T]]) -> T:

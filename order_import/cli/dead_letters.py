@@ -6,11 +6,17 @@ from typing import Annotated, NamedTuple
 import typer
 from rich.console import Console
 
-from models.dead_letters import DeadLetterFilter, DeadLetterLine
+from models.dead_letters import DeadLetterFilter, DeadLetterLine, StoredDeadLetter
 from models.labels import DEAD_LETTER_CAUSES, DEAD_LETTER_REMEDIES
 from models.messages import DeadLetterCode
 from models.topics import READ_TOPICS
-from order_import.cli.context import REFUSED, CommandRefused, query_database, read_settings
+from order_import.cli.context import (
+    REFUSED,
+    CommandRefused,
+    audit,
+    query_database,
+    read_settings,
+)
 from order_import.cli.options import AsJson, Limit
 from order_import.cli.output import (
     add_row,
@@ -145,8 +151,18 @@ def show(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show one dead letter: its origin, its error and its content."""
-    stored = query_database(lambda database: database.dead_letters.dead_letters([dead_letter]))
+    """Show one dead letter: its origin, its error and its content.
+
+    With --unmask, it is recorded in the audit log.
+    """
+
+    async def load(database: MongoDatabase) -> Mapping[str, StoredDeadLetter]:
+        stored = await database.dead_letters.dead_letters([dead_letter])
+        if unmask and stored:
+            await audit(database, "showed-buyer", dead_letter)
+        return stored
+
+    stored = query_database(load)
     if dead_letter not in stored:
         raise CommandRefused(f"there is no dead letter {dead_letter}")
     view = view_of(stored[dead_letter], unmask=unmask)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import structlog
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
@@ -19,6 +20,8 @@ from order_import.console.formatting import Formatter
 from order_import.console.language import LANGUAGES, translator
 from order_import.console.words import CONFIRMATIONS, NAVIGATION
 from storage.port import AuditEntry
+
+log = structlog.get_logger(__name__)
 
 _STATIC = Path(__file__).parent / "static"
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -114,4 +117,13 @@ async def audit(request: Request, action: str, target: str, detail: str = "") ->
     """Record an action in the audit log."""
     context, user = context_of(request), principal_of(request).user
     entry = AuditEntry(urls.new_id(), context.now(), user or "nobody", action, target, detail[:500])
-    await context.state.record(entry)
+    await record(context, entry)
+
+
+async def record(context: ConsoleContext, entry: AuditEntry) -> None:
+    """Add an entry to the audit log, and log the hash that the log ends with from then on.
+
+    Whoever can change the database cannot change what was logged.
+    """
+    end = await context.state.record(entry)
+    log.info("audited", end=str(end))

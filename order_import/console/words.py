@@ -60,6 +60,8 @@ ACTIONS: Mapping[str, str] = {
     "synced": "requested a sync",
     "exported": "exported orders",
     "erased-buyer": "erased the buyer",
+    "claimed-buyer": "claimed the buyer for a program",
+    "replaced-key": "replaced the key of buyer data",
 }
 
 CONFIRMATIONS: Mapping[str, str] = {

@@ -90,25 +90,35 @@ class BuyerVault:
         """
         if self.keys is None:
             raise KeyMissing("data keys cannot be wrapped without the key file")
-        others = {*await self.used_keys()} - {self.keys.current}
-        query: Document = {"wrapped_by": {"$in": sorted(others)}}
         rewrapped = 0
-        while others:
+        while count := await self._rewrap_all(self.keys):
+            rewrapped += count
+        return rewrapped
+
+    async def _rewrap_all(self, keys: BuyerKeys) -> int:
+        rewrapped = 0
+        last = ""
+        while True:
+            query: Document = {"_id": {"$gt": last}}
             with translate_errors():
-                documents = await self._data_keys.find(query).limit(REWRAPPED_AT_ONCE).to_list(None)
+                # By id: an index of the keys would make every new order slower.
+                cursor = self._data_keys.find(query).sort([("_id", 1)]).limit(REWRAPPED_AT_ONCE)
+                documents = await cursor.to_list(None)
                 if not documents:
-                    break
+                    return rewrapped
+                last = documents[-1]["_id"]
                 writes = [
                     # Not if a worker has replaced it meanwhile.
                     UpdateOne(
                         {"_id": document["_id"], "data_key": document["data_key"]},
-                        {"$set": rewrap(self.keys, document)},
+                        {"$set": rewrap(keys, document)},
                     )
                     for document in documents
+                    if document["wrapped_by"] != keys.current
                 ]
-                result = await self._data_keys.bulk_write(writes, ordered=False)
-            rewrapped += result.modified_count
-        return rewrapped
+                if writes:
+                    result = await self._data_keys.bulk_write(writes, ordered=False)
+                    rewrapped += result.modified_count
 
     async def contents(
         self, ids: Collection[str], session: ClientSession | None = None

@@ -79,6 +79,7 @@ INDEXES = (
         "the products whose SKU looks like one that is missing",
     ),
     Index("console_audit", [("at", -1), ("_id", -1)], "what was done through the console"),
+    Index("console_audit", [("number", 1)], "the entries of the audit log in order", unique=True),
     Index(
         "commerce_orders",
         [("amazon_order_id", 1)],
@@ -127,12 +128,6 @@ INDEXES = (
         [("words", 1)],
         "orders by the words of a buyer's name",
         only={"words": {"$exists": True}},
-        of_keys=True,
-    ),
-    Index(
-        "buyer_keys",
-        [("wrapped_by", 1)],
-        "data keys that another key has wrapped",
         of_keys=True,
     ),
     Index("offset_resets", [("at", -1)], "checkpoints outside their logs, newest first"),

@@ -70,6 +70,8 @@ async def test_letters_are_listed_by_code_and_shown_without_the_buyer(system: Sy
     assert shown["value"]["buyer"] == {"name": "***", "email": "***"}
     open_ = await commands.json("dead-letters", "show", unknown, "--unmask")
     assert open_["value"] == homeless(1)
+    audited = [(row["action"], row["target"]) async for row in system.db.console_audit.find({})]
+    assert audited == [("showed-buyer", unknown)]
     assert json.loads(base64.b64decode(open_["value_base64"])) == homeless(1)
     garbage = await commands.text("dead-letters", "show", by_code["malformed-json"]["id"])
     assert r"\xff" in garbage

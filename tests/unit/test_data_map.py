@@ -29,7 +29,7 @@ from models.money import Money
 from models.order_record import HistoryEntry, OrderRecord
 from models.reference_data import Listing, Product, StockedProduct, Store
 from models.replay import RecordedAnswer, Replay, ReplayAnswer, ReplayPart
-from storage.port import AuditEntry, Session
+from storage.port import AuditEntry, AuditHead, Session
 
 PAGE = Path(__file__).parents[2] / "docs/data-map.md"
 CLASSES = {"personal", "business", "operational", "operator", "secret"}
@@ -40,7 +40,7 @@ STORED: tuple[Any, ...] = (
     *(Charge, TaxCollection, Money, OrderRecord, HistoryEntry, MessageRef, Blocker),
     *(CommerceOrder, CommerceLine, Reservation, Event, DeadLetter, Redrive, Checkpoint),
     *(OffsetReset, Store, Product, StockedProduct, Listing, Replay, ReplayPart, RecordedAnswer),
-    *(ReplayAnswer, Session, AuditEntry),
+    *(ReplayAnswer, Session, AuditEntry, AuditHead),
 )
 
 

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from order_import.console import urls
 from order_import.console.auth import KEYS, THEMES, hashed, principal_of
 from order_import.console.language import LANGUAGES, gettext_noop
-from order_import.console.rendering import audit, context_of, redirect, render
+from order_import.console.rendering import audit, context_of, record, redirect, render
 from storage.port import AuditEntry, Session
 
 _LASTS = timedelta(hours=12)
@@ -88,9 +88,9 @@ async def signed_in(request: Request, form: QueryParams) -> Response:
         return await _page(request, HTTPStatus.UNAUTHORIZED, line, next_page)
     _tries.succeeded(*who)
     token, at = secrets.token_urlsafe(32), context.now()
-    session = Session(hashed(token), user.name, hashed(user.password_hash), at, at + _LASTS)
+    session = Session(hashed(token), user.name, hashed(user.secret_hash), at, at + _LASTS)
     await context.state.add_session(session)
-    await context.state.record(AuditEntry(urls.new_id(), at, user.name, "signed-in", ""))
+    await record(context, AuditEntry(urls.new_id(), at, user.name, "signed-in", ""))
     answer = redirect(next_page if urls.is_local(next_page) else "/")
     _set(answer, access.secure, access.cookie_name("session"), token, _LASTS.seconds)
     return answer
