@@ -1,8 +1,11 @@
-"""How long the personal data of a buyer is kept, and why (rule 27)."""
+"""How long the personal data of a buyer is kept, and why (rule 27); and how a service gets it."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+
+from models.amazon_order import Address, Buyer
+from models.base import UtcTime, Value
 
 DEAD_LETTERS_KEPT = timedelta(days=30)
 """For how long the bytes of a dead letter are kept after its receipt."""
@@ -38,3 +41,17 @@ class Erased:
 
 
 BuyerData = Retained | Erased
+
+
+class ClaimedBuyer(Value):
+    """The buyer and the address of one order, for a service that claims them.
+
+    Personal data: keep it for no longer than `kept_until`, which a later update of the order may
+    move.
+    """
+
+    store_id: str
+    amazon_order_id: str
+    buyer: Buyer | None
+    ship_to: Address | None
+    kept_until: UtcTime

@@ -1,8 +1,10 @@
 """Who may use the console and under which names it is reached: users, roles, hosts, sockets."""
 
 import contextlib
+import hashlib
 import ipaddress
 import re
+import secrets
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,19 +18,23 @@ from order_import.settings import PREFIX, Settings, SettingsError, is_writable_b
 
 
 class Role(StrEnum):
-    """What a user may do: read, or read and change."""
+    """What a user may do."""
 
     VIEWER = "viewer"
+    """Read."""
     OPERATOR = "operator"
+    """Read and change, and see buyers."""
+    DOWNSTREAM = "downstream"
+    """A program: claim the buyers of orders, with a token. It cannot sign in."""
 
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A user who signs in with a password."""
+    """A person with a password, or a program with a token."""
 
     name: str
     role: Role
-    password_hash: str
+    secret_hash: str
 
 
 class Users:
@@ -39,19 +45,27 @@ class Users:
         self._hasher = PasswordHasher()
         # An unknown name must take as long as a wrong password.
         self._nobody = self._hasher.hash("nobody has this password")
+        self._programs = {
+            user.secret_hash: user for user in users.values() if user.role is Role.DOWNSTREAM
+        }
 
     def named(self, name: str) -> User | None:
-        """Return the user with this name."""
-        return self._users.get(name)
+        """Return the person with this name."""
+        user = self._users.get(name)
+        return None if user is None or user.role is Role.DOWNSTREAM else user
+
+    def with_token(self, token: str) -> User | None:
+        """Return the program with this token."""
+        return self._programs.get(hash_token(token))
 
     def check(self, name: str, password: str) -> User | None:
         """Return the user with this name and password.
 
         This takes a tenth of a second, whether the password is right or not.
         """
-        user = self._users.get(name)
+        user = self.named(name)
         try:
-            self._hasher.verify(self._nobody if user is None else user.password_hash, password)
+            self._hasher.verify(self._nobody if user is None else user.secret_hash, password)
         except (VerificationError, InvalidHashError):
             return None
         return user
@@ -164,6 +178,7 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 NAME = re.compile(r"[A-Za-z0-9._@-]{1,64}")
+_TOKEN_HASH = re.compile(r"sha256:[0-9a-f]{64}")
 
 
 class UsersFileError(Exception):
@@ -173,6 +188,16 @@ class UsersFileError(Exception):
 def hash_password(password: str) -> str:
     """Return the argon2id hash of a password."""
     return PasswordHasher().hash(password)
+
+
+def new_token() -> str:
+    """Return a token that nobody can guess."""
+    return secrets.token_urlsafe(32)
+
+
+def hash_token(token: str) -> str:
+    """Return the hash of a token. It may be fast: nobody can try all tokens."""
+    return "sha256:" + hashlib.sha256(token.encode()).hexdigest()
 
 
 def read_users(text: str) -> Users:
@@ -187,14 +212,16 @@ def read_users(text: str) -> Users:
         if not line or line.startswith("#"):
             continue
         name, _, rest = line.partition(":")
-        role, _, password_hash = rest.partition(":")
+        role, _, secret_hash = rest.partition(":")
         if not NAME.fullmatch(name) or role not in set(Role):
-            raise UsersFileError(f"line {number}: expected name:viewer|operator:hash")
-        if not password_hash.startswith("$argon2id$"):
+            raise UsersFileError(f"line {number}: expected name:{'|'.join(Role)}:hash")
+        if role == Role.DOWNSTREAM and not _TOKEN_HASH.fullmatch(secret_hash):
+            raise UsersFileError(f"line {number}: expected sha256: and the hash of a token")
+        if role != Role.DOWNSTREAM and not secret_hash.startswith("$argon2id$"):
             raise UsersFileError(f"line {number}: expected an argon2id hash")
         if name in users:
             raise UsersFileError(f"line {number}: this name is repeated")
-        users[name] = User(name, Role(role), password_hash)
+        users[name] = User(name, Role(role), secret_hash)
     if not users:
         raise UsersFileError("it has no users")
     return Users(users)

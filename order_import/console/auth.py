@@ -18,6 +18,7 @@ KEYS = ("on", "off")
 LOCAL_OPERATOR = "local operator"
 READ, EDIT = "read", "edit"
 _SCOPES = {Role.VIEWER: [READ], Role.OPERATOR: [READ, EDIT]}
+"""A program has none: its token opens no page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,7 @@ class SessionBackend(AuthenticationBackend):
             return None
         user = context.access.users.named(session.user)
         # A new password ends the sessions of the old one.
-        is_valid = user is not None and session.password == hashed(user.password_hash)
+        is_valid = user is not None and session.password == hashed(user.secret_hash)
         return user if is_valid else None
 
 

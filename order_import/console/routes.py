@@ -14,6 +14,7 @@ from order_import.console.auth import EDIT, READ, is_from_here
 from order_import.console.error_pages import RequestTooLarge, foreign_link
 from order_import.console.pages import (
     blocked,
+    buyers,
     contract,
     dashboard,
     dead_letters,
@@ -88,8 +89,9 @@ OPEN_ROUTES: Sequence[BaseRoute] = (
     Route("/static/{version}/{name}", static_file),
     Route("/healthz", health.healthz),
     Route("/readyz", health.readyz),
+    Route("/api/buyers/{order:path}", buyers.claim_buyer, methods=["GET"]),
 )
-"""The addresses that do not ask who sends the request."""
+"""The addresses that ask for no session: everybody's, and that of programs with a token."""
 
 ROUTES: Sequence[BaseRoute] = (
     get("/", dashboard.overview),

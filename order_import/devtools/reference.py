@@ -159,6 +159,9 @@ def _contract() -> Iterator[str]:
     for name, channel in document["channels"].items():
         yield f"## `{name}`"
         yield channel["description"]
+        if "bindings" not in channel:
+            yield "\n".join(_http_facts(channel))
+            continue
         yield "\n".join(_facts(channel))
         yield _table(
             ("Message", "Meaning"),
@@ -208,6 +211,18 @@ def _facts(channel: Mapping[str, Any]) -> Iterator[str]:
     if channel["x-personal-data"]:
         yield f"- Personal data: {channel['x-personal-data']}"
     yield f"- Errors: {channel['x-errors']}"
+
+
+def _http_facts(channel: Mapping[str, Any]) -> Iterator[str]:
+    yield f"- Address: `GET {channel['address']}`"
+    for name, words in channel["parameters"].items():
+        yield f"- `{name}`: {words['description']}"
+    request, answer = channel["messages"].values()
+    for name, header in request["headers"]["properties"].items():
+        yield f"- `{name}`: {header['description']}"
+    yield f"- Personal data: {channel['x-personal-data']}"
+    yield f"- Errors: {channel['x-errors']}"
+    yield f"- Answer: {_link(answer)}. {answer['summary']}"
 
 
 def _link(message: Mapping[str, Any]) -> str:

@@ -1,16 +1,25 @@
 """Rule 27 on real servers: a buyer is erased on request, and no message brings the buyer back."""
 
+import asyncio
 import json
+import re
 from typing import Any
 
+import pytest
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+
 from models.buyer_data import Erased
-from models.topics import TopicName
+from models.topics import MAX_PUBLISHED_BYTES, TopicName
 from streams.clock import now
+from tests.forks import run
 from tests.integration.commands import Commands
-from tests.integration.kit import System
+from tests.integration.kit import ROOT, System, environment
+from tests.integration.test_cold_start import free_port, lines
 from tests.integration.wire import key, order, product, store
 
 EMAIL = "jane@marker.example"
+DAY_MS = 24 * 60 * 60 * 1000
 
 
 async def test_rule_27_a_buyer_is_erased_on_request_and_the_order_stays(system: System) -> None:
@@ -74,3 +83,82 @@ async def _has_dead_letter(system: System) -> bool:
 async def _is_received_twice(system: System, name: str) -> bool:
     stored = await system.order(name)
     return bool(stored and stored["received"] == 2)
+
+
+@pytest.mark.parametrize(
+    ("config", "kept"),
+    [
+        ({"retention.ms": str(14 * DAY_MS)}, "for 21 days"),  # with Kafka's own segments of a week
+        ({"retention.ms": "-1", "segment.ms": str(DAY_MS)}, "forever"),
+        ({"cleanup.policy": "compact"}, "forever"),
+    ],
+)
+async def test_rule_27_a_topic_that_keeps_buyer_data_for_too_long_is_refused(
+    config: dict[str, str], kept: str, system: System, admin: AIOKafkaAdminClient
+) -> None:
+    commands = Commands(system)
+    assert "nothing to do" in await commands.text("init")
+    topic = system.settings.topic_prefix + TopicName.DEAD_LETTER
+    config |= {"max.message.bytes": str(MAX_PUBLISHED_BYTES)}
+    await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, config)])
+    line = f"topic {topic}: buyer data is kept there {kept}, and may be kept for 15 days"
+    assert line in await commands.text("init", status=1)
+    assert line in await commands.text("status", status=1)
+    allowed = Commands(system, ORDER_IMPORT_ALLOW_LONG_PII="true")
+    assert "nothing to do" in await allowed.text("init")
+    assert "buyer data is kept there" not in await allowed.text("status")
+
+
+async def test_a_program_claims_a_buyer_until_it_is_erased(system: System) -> None:
+    commands = Commands(system)
+    printed = await commands.text("console-user", "shop", "downstream")
+    (token,) = re.findall(r"^token: (\S+)$", printed, re.MULTILINE)
+    users = system.directory / "users"
+    users.write_text(re.sub(r"^token: .*$", "", printed, flags=re.MULTILINE))
+    users.chmod(0o600)
+    port = free_port()
+    console = await system.start_worker(
+        *("-m", "order_import", "console"), console_port=port, console_users_file=users
+    )
+    url = f"http://127.0.0.1:{port}"
+    await system.publish(TopicName.STORES, store(), key="us")
+    await system.publish(TopicName.PRODUCTS, product())
+    sent = order(1, purchase_date=now().isoformat(), last_update_date=now().isoformat())
+    async with system.worker():
+        await system.publish(TopicName.ORDERS, sent)
+        await system.becomes(key(sent), "created")
+    program = str(ROOT / "examples" / "claim_buyer.py")
+    env = environment(system.settings) | {"CONSOLE_URL": url, "CONSOLE_TOKEN": token}
+
+    async def claim(name: str) -> tuple[int, str, str]:
+        return await asyncio.to_thread(run, (program, name), env)
+
+    async def is_served() -> bool:
+        return (await claim("1-2-3"))[2] == "Not known yet.\n"
+
+    await system.eventually(is_served, "the console answers")
+    status, output, _ = await claim(sent["amazon_order_id"])
+    assert status == 0
+    claimed = json.loads(output)
+    assert claimed["buyer"]["email"] == EMAIL
+    assert claimed["ship_to"]["lines"] == ["1 Marker Street"]
+    erase = ("erase", "--order", key(sent), "--execute", "--reason-text", "asked")
+    await commands.text(*erase)
+    assert (await claim(key(sent)))[2] == "Erased.\n"
+    env["CONSOLE_TOKEN"] = "another"  # noqa: S105 - a wrong one
+    assert "status 401" in (await claim(key(sent)))[2]
+    assert await console.stop() == 0
+    assert EMAIL not in console.log.read_text()
+
+    rows = [row async for row in system.db.console_audit.find({}).sort("number")]
+    assert [(row["action"], row["detail"]) for row in rows] == [
+        ("claimed-buyer", ""),
+        ("erased-buyer", "asked"),
+        ("claimed-buyer", "erased"),
+    ]
+    ends = [line["end"] for line in lines(console, "audited")]
+    check = await commands.json("audit", "verify", "--expect", ends[0])
+    assert (check["first"], check["number"], check["problem"]) == (1, 3, None)
+    assert f"{check['number']}:{check['hash']}" == ends[-1]
+    await system.db.console_audit.update_one({"number": 2}, {"$set": {"user": "nobody"}})
+    assert "entry 2 was changed" in await commands.text("audit", "verify", status=1)

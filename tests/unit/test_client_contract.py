@@ -70,6 +70,11 @@ def test_the_client_has_every_field_of_an_event(name: str) -> None:
     assert [*missing(SCHEMAS[name], SCHEMAS[name], client.EVENT_TYPES[name])] == []
 
 
+def test_the_client_has_every_field_of_a_claimed_buyer() -> None:
+    schema = SCHEMAS["ClaimedBuyer"]
+    assert [*missing(schema, schema, client.ClaimedBuyer)] == []
+
+
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_the_client_can_publish_every_field(name: str) -> None:
     assert [*missing(SCHEMAS[name], SCHEMAS[name], PUBLISHED[name])] == []

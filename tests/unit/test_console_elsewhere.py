@@ -102,7 +102,7 @@ async def test_a_browser_that_does_not_say_from_where_it_asks_is_recognized_by_i
     users = read_users(f"olga:operator:{hash_password('a good password')}")
     olga = users.named("olga")
     assert olga is not None
-    password = hashed(olga.password_hash)
+    password = hashed(olga.secret_hash)
     state = State()
     state.sessions[hashed("token")] = Session(
         hashed("token"), "olga", password, NOW, NOW + timedelta(hours=1)

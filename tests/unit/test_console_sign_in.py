@@ -38,7 +38,7 @@ class Sessions(Quiet):
             if session_id == hashed(name):
                 user = USERS.named(name)
                 assert user is not None
-                password, until = hashed(user.password_hash), NOW + timedelta(hours=1)
+                password, until = hashed(user.secret_hash), NOW + timedelta(hours=1)
                 fields = {"password": password, "expires_at": until} | self.changes
                 return Session(session_id, name, created_at=NOW, **fields)  # type: ignore[arg-type]  # by name
         return None

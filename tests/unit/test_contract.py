@@ -8,13 +8,20 @@ from typing import Any
 import pytest
 from jsonschema import Draft7Validator, Draft202012Validator
 
+import order_import_client as client
 from handlers.payloads import read_payload
+from models.buyer_data import ClaimedBuyer
 from models.commands import COMMAND
 from models.messages import DeadLetterCode
 from models.reference_data import Listing, OrderUpdate, Product, Store
 from models.topics import READ_TOPICS, TOPICS, TopicName
 from order_import.__main__ import main
-from order_import.devtools.contract.document import ASYNCAPI, asyncapi_document, contract_files
+from order_import.devtools.contract.document import (
+    ASYNCAPI,
+    BUYERS,
+    asyncapi_document,
+    contract_files,
+)
 from order_import.devtools.contract.schemas import standalone_schemas
 
 COMMITTED = Path(__file__).parents[2] / "docs" / "contract"
@@ -95,7 +102,8 @@ def test_every_reference_leads_somewhere() -> None:
 
 def test_every_topic_is_there_as_the_table_has_it() -> None:
     channels = DOCUMENT["channels"]
-    assert list(channels) == [topic.name.value for topic in TOPICS] == [*TopicName]
+    assert list(channels) == [*(topic.name.value for topic in TOPICS), BUYERS]
+    assert [topic.name for topic in TOPICS] == [*TopicName]
     for topic in TOPICS:
         channel = channels[topic.name]
         assert channel["address"] == topic.name
@@ -113,7 +121,7 @@ def test_every_topic_is_there_as_the_table_has_it() -> None:
 def test_the_operations_are_what_the_worker_does() -> None:
     operations = DOCUMENT["operations"]
     received = {name for name, one in operations.items() if one["action"] == "receive"}
-    assert received == {f"receive.{name}" for name in READ_TOPICS}
+    assert received == {f"receive.{name}" for name in (*READ_TOPICS, BUYERS)}
     sent = {name for name, one in operations.items() if one["action"] == "send"}
     assert sent == {
         f"send.{name}"
@@ -124,12 +132,24 @@ def test_the_operations_are_what_the_worker_does() -> None:
     }
     for operation in operations.values():
         channel = resolved(DOCUMENT, operation["channel"]["$ref"])
-        assert len(operation["messages"]) == len(channel["messages"])
+        replies = operation.get("reply", {}).get("messages", [])
+        assert len(operation["messages"]) + len(replies) == len(channel["messages"])
 
 
 def test_every_message_is_on_a_topic() -> None:
-    used = {name for channel in DOCUMENT["channels"].values() for name in channel["messages"]}
+    used = {name for topic in TopicName for name in DOCUMENT["channels"][topic]["messages"]}
     assert used == set(MESSAGES)
+
+
+def test_a_claimed_buyer_is_what_its_schema_says() -> None:
+    channel = DOCUMENT["channels"][BUYERS]
+    assert channel["address"] == "/api/buyers/{order}"
+    (example,) = channel["messages"]["ClaimedBuyer"]["examples"]
+    answer = ClaimedBuyer.model_validate(example["payload"])
+    schema = Draft202012Validator(standalone_schemas()["ClaimedBuyer"])
+    assert schema.is_valid(json.loads(answer.model_dump_json()))
+    assert not schema.is_valid(example["payload"] | {"kept_until": None})
+    assert client.ClaimedBuyer.model_validate(example["payload"]).kept_until == answer.kept_until
 
 
 @pytest.mark.parametrize("name", MESSAGES)
@@ -148,7 +168,7 @@ def test_every_json_schema_is_one_and_allows_the_examples(name: str) -> None:
     schema = standalone_schemas()[name]
     Draft202012Validator.check_schema(schema)
     validator = Draft202012Validator(schema)
-    for example in MESSAGES[name]["examples"]:
+    for example in (MESSAGES | DOCUMENT["channels"][BUYERS]["messages"])[name]["examples"]:
         validator.validate(example["payload"])
     assert not validator.is_valid({})
     assert not validator.is_valid([])
@@ -245,8 +265,8 @@ def test_every_dead_letter_code_is_explained() -> None:
 
 
 def test_a_message_says_what_compatibility_it_keeps() -> None:
-    for topic, channel in DOCUMENT["channels"].items():
-        for name in channel["messages"]:
+    for topic in TopicName:
+        for name in DOCUMENT["channels"][topic]["messages"]:
             promise = MESSAGES[name].get("x-compatibility")
             if topic == TopicName.DEAD_LETTER:
                 assert promise is None

@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 GUIDES = {
     "docs/how-to/publish.md": ["publish_order.py"],
-    "docs/how-to/consume.md": ["consume_orders.py", "acknowledge_orders.py"],
+    "docs/how-to/consume.md": ["consume_orders.py", "claim_buyer.py", "acknowledge_orders.py"],
 }
 MOST_LINES = 15
 """What a consumer may take, without its imports."""

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from enum import StrEnum
 from typing import Any
 
+from models.buyer_data import ClaimedBuyer
 from models.events import EVENT_TYPES
 
 Schema = Mapping[str, Any]
@@ -24,7 +25,7 @@ class Compatibility(StrEnum):
     """Besides, what is sent now fits every released schema."""
 
 
-_EVENTS = frozenset(event.__name__ for event in EVENT_TYPES)
+_WRITTEN = frozenset([*(event.__name__ for event in EVENT_TYPES), ClaimedBuyer.__name__])
 
 _ANNOTATIONS = frozenset({"$schema", "$id", "$defs", "title", "description", "default"})
 _LIMITS: Mapping[str, Callable[[Any, Any], bool]] = {
@@ -38,8 +39,8 @@ _KNOWN = _ANNOTATIONS | _LIMITS.keys() | _COMPARED
 
 
 def compatibility_of(name: str) -> Compatibility:
-    """Return the promise for a message: in full for events, for others that they are accepted."""
-    return Compatibility.FULL if name in _EVENTS else Compatibility.BACKWARD
+    """Return the promise for a message: in full if others read it, else that it is accepted."""
+    return Compatibility.FULL if name in _WRITTEN else Compatibility.BACKWARD
 
 
 def find_breaks(released: Mapping[str, Schema], present: Mapping[str, Schema]) -> list[str]:

@@ -2,8 +2,11 @@
 
 import json
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
+from models.amazon_order import Address, Buyer
+from models.buyer_data import ClaimedBuyer
 from models.events import SCHEMA_VERSION
 from models.labels import DEAD_LETTER_CAUSES
 from models.messages import DeadLetterCode
@@ -17,6 +20,23 @@ from order_import.devtools.contract.schemas import (
 from order_import.settings import Settings
 
 ASYNCAPI = "asyncapi.json"
+BUYERS = "buyers"
+"""The one channel that is no topic: the console answers there, over HTTP."""
+_HTTP_BINDING = "0.3.0"
+_CLAIMED = ClaimedBuyer(
+    store_id="fjordlight-de",
+    amazon_order_id="304-1111111-0000001",
+    buyer=Buyer(name="Ada Example", email="x1y2z3@marketplace.amazon.de"),
+    ship_to=Address(
+        name="Ada Example",
+        lines=("Musterstrasse 1",),
+        city="Berlin",
+        postal_code="10115",
+        country="DE",
+        phone="030 123456",
+    ),
+    kept_until=datetime(2026, 12, 23, 9, 30, tzinfo=UTC),
+)
 
 _DESCRIPTION = (
     "Amazon orders arrive on Kafka; each becomes a Commerce order, or is blocked with all reasons. "
@@ -62,10 +82,11 @@ def asyncapi_document() -> dict[str, Any]:
             "license": {"name": "Apache-2.0"},
         },
         "defaultContentType": "application/json",
-        "channels": {topic.name.value: _channel(topic) for topic in TOPICS},
+        "channels": {topic.name.value: _channel(topic) for topic in TOPICS} | {BUYERS: _buyers()},
         "operations": {
             name: operation for topic in TOPICS for name, operation in _operations(topic).items()
-        },
+        }
+        | {f"receive.{BUYERS}": _claim()},
         "components": {
             "messages": messages(),
             "schemas": component_schemas(),
@@ -97,6 +118,55 @@ def _channel(topic: Topic) -> dict[str, Any]:
         "x-read-by": words["read_by"],
         "x-personal-data": words.get("personal_data"),
         "x-errors": _describe_errors(topic),
+    }
+
+
+def _buyers() -> dict[str, Any]:
+    """Return the channel by which a program gets the buyer of an order (rule 27)."""
+    words = WORDS[BUYERS]
+    return {
+        "address": words["address"],
+        "description": words["description"],
+        "parameters": {"order": {"description": words["order"]}},
+        "messages": {
+            "ClaimBuyer": {
+                "name": "ClaimBuyer",
+                "summary": words["request"],
+                "headers": {
+                    "type": "object",
+                    "properties": {
+                        "authorization": {"type": "string", "description": words["authorization"]}
+                    },
+                    "required": ["authorization"],
+                },
+                "payload": {"type": "null"},
+            },
+            "ClaimedBuyer": {
+                "name": "ClaimedBuyer",
+                "summary": words["answer"],
+                "contentType": "application/json",
+                "payload": {"$ref": "#/components/schemas/ClaimedBuyer"},
+                "bindings": {"http": {"statusCode": 200, "bindingVersion": _HTTP_BINDING}},
+                "examples": [{"payload": _CLAIMED.model_dump(mode="json")}],
+            },
+        },
+        "x-personal-data": words["personal_data"],
+        "x-errors": words["errors"],
+    }
+
+
+def _claim() -> dict[str, Any]:
+    channel = {"$ref": f"#/channels/{BUYERS}"}
+    return {
+        "action": "receive",
+        "channel": channel,
+        "summary": "The console answers with the buyer of an order.",
+        "bindings": {"http": {"method": "GET", "bindingVersion": _HTTP_BINDING}},
+        "messages": [{"$ref": f"#/channels/{BUYERS}/messages/ClaimBuyer"}],
+        "reply": {
+            "channel": channel,
+            "messages": [{"$ref": f"#/channels/{BUYERS}/messages/ClaimedBuyer"}],
+        },
     }
 
 

@@ -9,6 +9,7 @@ from pydantic.json_schema import models_json_schema
 
 from handlers.payloads.document import AMAZONS, SAYS, DocumentOrder
 from models.amazon_order import AmazonStatus
+from models.buyer_data import ClaimedBuyer
 from models.commands import Command
 from models.events import EVENT_TYPES, schema_urn
 from models.reference_data import Listing, OrderUpdate, Product, Store
@@ -22,6 +23,10 @@ DOCUMENT = "OrderDocument"
 
 FACTS: tuple[type[BaseModel], ...] = (Store, Product, Listing, OrderUpdate)
 COMMANDS: tuple[type[BaseModel], ...] = get_args(get_args(Command)[0])
+ANSWERS: tuple[type[BaseModel], ...] = (ClaimedBuyer,)
+"""What the console answers to programs, over HTTP."""
+
+_MODELS = (*FACTS, *EVENT_TYPES, *COMMANDS, *ANSWERS)
 
 _NOT_READ = (
     "items_complete",
@@ -79,7 +84,7 @@ def component_schemas() -> dict[str, Schema]:
 def standalone_schemas() -> dict[str, Schema]:
     """Return a self-contained JSON Schema of draft 2020-12 per message."""
     every = _schemas("#/$defs/{model}")
-    named = [DOCUMENT, *(model.__name__ for model in (*FACTS, *EVENT_TYPES, *COMMANDS))]
+    named = [DOCUMENT, *(model.__name__ for model in _MODELS)]
     schemas = {}
     for name in named:
         needed = _reachable(every[name], every)
@@ -98,7 +103,7 @@ def _schemas(template: str) -> dict[str, Schema]:
     read[DOCUMENT] = _document(read.pop(DocumentOrder.__name__))
     read[OrderUpdate.__name__]["anyOf"] = _NAMES_ONE_ORDER
     written = _open_enumerations(_definitions([*EVENT_TYPES], "serialization", template))
-    written |= _definitions([*COMMANDS], "serialization", template)
+    written |= _definitions([*COMMANDS, *ANSWERS], "serialization", template)
     for command in COMMANDS:  # told apart by their tag
         schema = written[command.__name__]
         schema["required"] = ["command", *schema.get("required", [])]
@@ -106,7 +111,7 @@ def _schemas(template: str) -> dict[str, Schema]:
         if read[name] != written[name]:
             raise AssertionError(f"two schemas are called {name}")
     every = read | written
-    roots = [DOCUMENT, *(model.__name__ for model in (*FACTS, *EVENT_TYPES, *COMMANDS))]
+    roots = [DOCUMENT, *(model.__name__ for model in _MODELS)]
     needed = set(roots).union(*(_reachable(every[name], every) for name in roots))
     return {name: every[name] for name in sorted(needed)}
 

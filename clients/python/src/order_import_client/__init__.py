@@ -1,5 +1,14 @@
-"""A client of the Amazon order import: typed events, handled once and in order, and facts."""
+"""A client of the Amazon order import: events handled once and in order, buyers, and facts."""
 
+from order_import_client.buyers import (
+    BuyerErased,
+    Buyers,
+    BuyerUnknown,
+    ClaimedAddress,
+    ClaimedBuyer,
+    ClaimedPerson,
+    ClaimRefused,
+)
 from order_import_client.events import (
     BLOCKED,
     COMMERCE_ORDERS,
@@ -70,8 +79,15 @@ __all__ = [
     "Blocker",
     "BlockerCode",
     "Buyer",
+    "BuyerErased",
+    "BuyerUnknown",
+    "Buyers",
     "Charge",
     "ChargeKind",
+    "ClaimRefused",
+    "ClaimedAddress",
+    "ClaimedBuyer",
+    "ClaimedPerson",
     "CommerceOrderAmended",
     "CommerceOrderBody",
     "CommerceOrderCancellationRequested",
