@@ -63,6 +63,11 @@ proofs: $(INSTALLED) ## Run for an hour what `make test` runs for seconds: rando
 	@WIRE_HISTORIES=200 STOCK_ROUNDS=10000 CANARIES=1000 $(PYTEST) -s --timeout 36000 \
 		tests/integration/test_histories.py tests/integration/test_stock.py \
 		tests/integration/test_canary.py tests/faults/test_controls.py
+	@$(MAKE) --no-print-directory canaries
+
+.PHONY: canaries
+canaries: $(INSTALLED) ## Prove that nothing personal of 10,000 orders can be read after the end, byte by byte
+	@CANARY_ORDERS=10000 $(PYTEST) -s --timeout 36000 tests/integration/test_nothing_is_left.py
 
 .PHONY: unit
 unit: $(INSTALLED) ## Run the tests that need no server
