@@ -6,6 +6,7 @@ import time
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from itertools import groupby
 from typing import Any
 
@@ -252,6 +253,6 @@ def _within_log(
 
 
 async def _retry(call: Callable[..., Awaitable[R]], *arguments: object) -> R:
-    retrying = retry_outages(TransientStorageError, before_sleep=log_retry)
-    result: R = await retrying(call, *arguments)
-    return result
+    return await retry_outages(
+        partial(call, *arguments), TransientStorageError, before_sleep=log_retry
+    )

@@ -284,19 +284,25 @@ class TopicProcessor:
         # A single message cannot be halved, but the server may have more room in a while.
         is_smallest = not self._halves(batch)
         transient = (TransientStorageError, *((TransactionTooLarge,) if is_smallest else ()))
-        retrying = retry_outages(*transient, stop=lambda _: self._draining, before_sleep=log_retry)
-        async for attempt in retrying:
-            with attempt:
-                before = decided
-                # A commit without an answer may have happened: the stored checkpoint tells.
-                if decided is None or not await self._has_moved(batch[0].source):
-                    try:
-                        await self._storage.transact(work, self._first)
-                    except (Fenced, DuplicateKey):
-                        # The conflict may be with that very commit, before a majority has it.
-                        if before is None or attempt.retry_state.attempt_number > _MAX_CHECKS:
-                            raise
-                        raise StorageUnavailable("a commit without an answer") from None
+        attempts = 0
+
+        async def transact() -> None:
+            nonlocal attempts
+            attempts += 1
+            before = decided
+            # A commit without an answer may have happened: the stored checkpoint tells.
+            if decided is None or not await self._has_moved(batch[0].source):
+                try:
+                    await self._storage.transact(work, self._first)
+                except (Fenced, DuplicateKey):
+                    # The conflict may be with that very commit, before a majority has it.
+                    if before is None or attempts > _MAX_CHECKS:
+                        raise
+                    raise StorageUnavailable("a commit without an answer") from None
+
+        await retry_outages(
+            transact, *transient, stop=lambda _: self._draining, before_sleep=log_retry
+        )
         if decided is None:
             raise AssertionError("a committed transaction has decided")
         for reset in resets:

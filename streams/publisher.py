@@ -90,25 +90,30 @@ class Publisher:
         if not outgoing:
             return
         mode = SendMode.TOGETHER
-        async for attempt in retry_outages(KafkaError, ConnectionError):
-            with attempt:
-                producer = await self._current()
-                try:
-                    if resumed or attempt.retry_state.attempt_number > 1:
-                        outgoing = await drop_already_published(
-                            outgoing, self._new_consumer, self._prefix
-                        )
-                    await self._send(producer, outgoing, mode)
-                except _UndeliveredError as failed:
-                    _log(failed, attempt.retry_state.attempt_number)
-                    await self._discard(producer)
-                    if isinstance(failed.error, _TOO_LARGE):
-                        mode = SendMode(min(mode + 1, SendMode.WITHOUT_BYTES))
-                    raise failed.error from None
-                except (KafkaError, ConnectionError) as error:
-                    _log(_UndeliveredError(error, None), attempt.retry_state.attempt_number)
-                    await self._discard(producer)
-                    raise
+        attempts = 0
+
+        async def send() -> None:
+            nonlocal outgoing, mode, attempts
+            attempts += 1
+            producer = await self._current()
+            try:
+                if resumed or attempts > 1:
+                    outgoing = await drop_already_published(
+                        outgoing, self._new_consumer, self._prefix
+                    )
+                await self._send(producer, outgoing, mode)
+            except _UndeliveredError as failed:
+                _log(failed, attempts)
+                await self._discard(producer)
+                if isinstance(failed.error, _TOO_LARGE):
+                    mode = SendMode(min(mode + 1, SendMode.WITHOUT_BYTES))
+                raise failed.error from None
+            except (KafkaError, ConnectionError) as error:
+                _log(_UndeliveredError(error, None), attempts)
+                await self._discard(producer)
+                raise
+
+        await retry_outages(send, KafkaError, ConnectionError)
 
     async def _send(
         self, producer: AIOKafkaProducer, outgoing: Sequence[Outgoing], mode: SendMode

@@ -10,6 +10,7 @@ paid once per batch.
 import asyncio
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
@@ -192,11 +193,8 @@ class LedgerConsumer(FaustConsumer):
         self, sources: Collection[TopicPartition]
     ) -> Mapping[TopicPartition, LogBounds]:
         # A long broker outage must not stop the worker. A stop or the next rebalance cancels this.
-        retrying = retry_outages(KafkaTimeoutError)
-        bounds: Mapping[TopicPartition, LogBounds] = await retrying(
-            self._thread.log_bounds, [TP(*source) for source in sources]
-        )
-        return bounds
+        partitions = [TP(*source) for source in sources]
+        return await retry_outages(partial(self._thread.log_bounds, partitions), KafkaTimeoutError)
 
     async def wait_empty(self) -> None:
         """Finish the current batches and commit their offsets, before partitions are released."""

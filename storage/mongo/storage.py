@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
+from functools import partial
 
 from pymongo import IndexModel, ReturnDocument
 from pymongo.errors import (
@@ -102,15 +103,15 @@ class MongoStorage(MongoCheckpoints, Storage):
     async def transact(
         self, work: Callable[[Transaction], Awaitable[R]], source: TopicPartition | None = None
     ) -> R:
-        retrying = retry_conflicts(
-            is_conflict,
-            has_limit=source is not None,
-            after=lambda _: self._count_conflict(),
-        )
         with translate_errors(in_transaction=True):
             session = await self._session(source)
             try:
-                return await retrying(self._transact_once, work, session)
+                return await retry_conflicts(
+                    partial(self._transact_once, work, session),
+                    is_conflict,
+                    has_limit=source is not None,
+                    after=lambda _: self._count_conflict(),
+                )
             except Exception as error:
                 if is_conflict(error):
                     await self._end_former_owners()
@@ -187,11 +188,14 @@ async def _commit(session: ClientSession) -> None:
         PyMongoError: Nothing is stored.
     """
     attempts = 0
+
+    async def commit_once() -> None:
+        nonlocal attempts
+        attempts += 1
+        await session.commit_transaction()
+
     try:
-        async for attempt in retry_commit(_is_unknown):
-            with attempt:
-                attempts += 1
-                await session.commit_transaction()
+        await retry_commit(commit_once, _is_unknown)
     except PyMongoError as error:
         # A restarted server knows no transaction, even one that it has stored. And the error of a
         # second attempt can be a result of the first one.
