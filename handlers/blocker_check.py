@@ -18,7 +18,7 @@ from models.commands import ALL_STORES, COMMAND, Command, OrderCursor, Recheck, 
 from models.messages import CommandMessage, DeadLetterCode, Incoming, Rejection
 from models.order_record import OrderRecord
 from models.reasons import NOT_RECEIVED
-from models.replay import RecordedAnswer, ReplayAnswer, ReplayReason, ReplayResult
+from models.replay import ReplayAnswer, ReplayReason, ReplayResult, answers_to_record
 from storage.port import Transaction
 
 STEP = 500
@@ -130,7 +130,7 @@ class BlockerCheckHandler(Handler[tuple[Incoming, Command | None]]):
                 await unit_of_work.order_decided()
         after = replay.advanced(answers, unit_of_work.at)
         unit_of_work.changes.answers.extend(
-            RecordedAnswer(replay.replay_id, answer, unit_of_work.at) for answer in answers
+            answers_to_record(replay.replay_id, replay.step, answers, unit_of_work.at)
         )
         unit_of_work.changes.replays.append(after)
         if after.is_running:

@@ -9,7 +9,7 @@ from models.dead_letters import DeadLetter
 from models.events import Event
 from models.order_record import HistoryEntry, OrderRecord
 from models.reference_data import Listing, Product, Store
-from models.replay import RecordedAnswer, Replay, ReplayPart
+from models.replay import RecordedAnswers, Replay, ReplayPart
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +47,8 @@ class ChangeSet:
     events: list[Event] = field(default_factory=list)
     offset_resets: list[OffsetReset] = field(default_factory=list)
     replays: list[Replay] = field(default_factory=list)
-    answers: list[RecordedAnswer] = field(default_factory=list)
-    """The answers of replays for orders. An answer that is already stored stays."""
+    answers: list[RecordedAnswers] = field(default_factory=list)
+    """The answers of replays for orders. Answers that are already stored stay."""
     replay_parts: list[ReplayPart] = field(default_factory=list)
     synced: dict[str, datetime] = field(default_factory=dict)
     """When the completed syncs were requested, per store or `ALL_STORES`."""

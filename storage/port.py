@@ -13,7 +13,7 @@ from models.dead_letters import DeadLetter
 from models.messages import TopicPartition
 from models.order_record import OrderRecord
 from models.reference_data import Catalog, Listing, StockedProduct, Store
-from models.replay import RecordedAnswer, Replay, Selection
+from models.replay import RecordedAnswers, Replay, Selection
 
 R = TypeVar("R")
 
@@ -77,9 +77,9 @@ class Snapshot(Facts, Protocol):
         ...
 
     async def answers(
-        self, replay_id: str, after: RecordedAnswer | None, limit: int
-    ) -> Sequence[RecordedAnswer]:
-        """Return the answers of a replay, sorted by order key, after the given one."""
+        self, replay_id: str, after: RecordedAnswers | None, limit: int
+    ) -> Sequence[RecordedAnswers]:
+        """Return so many parts of a replay's answers, as they were given, after the given one."""
         ...
 
 

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from itertools import chain
 
 from handlers.blocker_check import STEP, step_command
 from models.change_set import ChangeSet
@@ -15,7 +16,7 @@ from models.keys import replay_id as make_replay_id
 from models.messages import CommandMessage
 from models.money import Money
 from models.replay import (
-    RecordedAnswer,
+    RecordedAnswers,
     Replay,
     ReplayAnswer,
     ReplayPart,
@@ -113,7 +114,7 @@ class Summary:
 
 
 _PARTS_AT_ONCE = 100
-_ANSWERS_AT_ONCE = 1_000
+_PARTS_READ_AT_ONCE = 10
 _POLL_SECONDS = 0.1
 
 
@@ -259,11 +260,11 @@ async def sum_up(storage: Storage, replay_id: str) -> Summary:
 
     async def work(view: Snapshot) -> Summary:
         summary = Summary()
-        after: RecordedAnswer | None = None
-        while answers := await view.answers(replay_id, after, _ANSWERS_AT_ONCE):
-            for recorded in answers:
-                summary.add(recorded.answer)
-            after = answers[-1]
+        after: RecordedAnswers | None = None
+        while parts := await view.answers(replay_id, after, _PARTS_READ_AT_ONCE):
+            for answer in chain.from_iterable(part.answers for part in parts):
+                summary.add(answer)
+            after = parts[-1]
         return summary
 
     return await storage.snapshot(work)

@@ -30,7 +30,7 @@ from storage.documents.reference_data import (
     store_to_document,
 )
 from storage.documents.replay import (
-    answer_to_document,
+    answers_to_document,
     replay_part_to_document,
     replay_to_document,
     sync_id,
@@ -174,7 +174,7 @@ def _write_replays(batch: _Batch, changes: ChangeSet) -> None:
     for replay in changes.replays:
         batch.put("replays", replay.replay_id, replay_to_document(replay))
     for recorded in changes.answers:
-        batch.insert("replay_results", answer_to_document(recorded))
+        batch.insert("replay_results", answers_to_document(recorded))
     for part in changes.replay_parts:
         batch.insert("replay_parts", replay_part_to_document(part))
     for scope, at in changes.synced.items():

@@ -39,7 +39,7 @@ from storage.retry import retry_commit, retry_conflicts
 _OF_AN_EARLIER_VERSION = frozenset({85, 86, 11000})
 """IndexOptionsConflict, IndexKeySpecsConflict, DuplicateKey."""
 _OTHER = "is of another version; name an empty database, or another --data-dir for `up`"
-LAYOUT = 3
+LAYOUT = 4
 """The version of the stored documents. A program reads only its own version."""
 _LEDGER = ("checkpoints", "amazon_orders", "commerce_orders", "positions", "turns")
 """A database in which any of these has a document was used before."""

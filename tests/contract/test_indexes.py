@@ -21,7 +21,7 @@ from models.order_query import Cursor, OrderQuery, OrderSort
 from models.outcome import Created, ImportState
 from models.reasons import BlockerCode, SkipReason, WaitingReason
 from models.reference_data import CommerceStatus
-from models.replay import RecordedAnswer, ReplayAnswer, ReplayResult, Selection
+from models.replay import RecordedAnswers, ReplayAnswer, ReplayResult, Selection
 from storage.mongo import order_queries
 from storage.mongo.console import MongoConsoleState
 from storage.mongo.console_reader import MongoConsoleReader
@@ -63,6 +63,7 @@ BY_THE_STORAGE = {"committed", "failed", "free_session"}
 """What the storage itself calls of its transactions."""
 
 Names = dict[type, set[str]]
+ANSWERED = RecordedAnswers("r-1", 0, 0, (ReplayAnswer(KEY, ReplayResult.CREATED),), NOW)
 A_RESET = OffsetReset(SOURCE, 3, 9, NOW)
 
 
@@ -138,7 +139,7 @@ async def work(storage: Any, names: Names) -> None:
             claimed=[a_dead_letter().dead_letter_id],
             deleted_products=["SKU-1"],
             deleted_listings=[f"{STORE}/SELLER"],
-            answers=[RecordedAnswer("r-1", ReplayAnswer(KEY, ReplayResult.CREATED, ()), NOW)],
+            answers=[ANSWERED],
         )
         await asked.write(again)
 
@@ -185,7 +186,7 @@ async def select(asked: Any) -> None:
     await asked.synced(None)
     for running in (True, False):
         await asked.replays(running=running, limit=5)
-    for after in (None, RecordedAnswer("r-1", ReplayAnswer(KEY, ReplayResult.CREATED, ()), NOW)):
+    for after in (None, ANSWERED):
         await asked.answers("r-1", after, 10)
 
 

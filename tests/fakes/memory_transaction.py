@@ -16,7 +16,7 @@ from models.errors import DuplicateKey, Fenced
 from models.order_record import OrderRecord
 from models.outcome import Blocked
 from models.reference_data import Catalog, CommerceStatus, Listing, Product, StockedProduct, Store
-from models.replay import RecordedAnswer, Replay, Selection, part_id
+from models.replay import RecordedAnswers, Replay, Selection, part_id
 from models.skus import pick_similar
 from storage.mongo.bulk_write import HISTORY_LENGTH
 from storage.port import DEFAULT_STOCK, R, Transaction
@@ -157,8 +157,8 @@ class MemoryTransaction(Transaction):
 
     @override
     async def answers(
-        self, replay_id: str, after: RecordedAnswer | None, limit: int
-    ) -> Sequence[RecordedAnswer]:
+        self, replay_id: str, after: RecordedAnswers | None, limit: int
+    ) -> Sequence[RecordedAnswers]:
         return self._draft.kept_replays.answers_of(replay_id, after, limit)
 
     @override

@@ -61,8 +61,8 @@ async def test_the_dry_run_and_the_execution_agree_in_any_world(
         assert [one.key for one in planned] == selected
         before = world.storage.contents.copy()
         await _execute(world, selected)
-        done = world.storage.contents.kept_replays.answers
-        assert [done[f"r/{key}"].answer for key in selected] == planned, f"world {number}"
+        done = world.storage.contents.kept_replays.answers_by_order("r")
+        assert [done[key] for key in selected] == planned, f"world {number}"
         made = world.storage.contents.commerce_orders.keys() - before.commerce_orders.keys()
         assert len(made) == summary.counts["created"], f"world {number}"
         _check_stories(world, selected)
@@ -114,8 +114,9 @@ async def _execute(world: World, selected: list[str], replay_id: str = "r") -> N
 
 def _check_stories(world: World, selected: list[str]) -> None:
     contents = world.storage.contents
+    answers = contents.kept_replays.answers_by_order("r")
     for key in selected:
-        answer = contents.kept_replays.answers[f"r/{key}"].answer
+        answer = answers[key]
         codes = {why.code for why in answer.reasons}
         if codes & {"already-created", "canceled", "not-received"}:
             continue  # the judgment leaves these alone: nothing happened to them
