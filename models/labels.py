@@ -19,7 +19,7 @@ DECISIONS: Mapping[str, str] = {
     "moved-to-store": "moved to the store named now",
     "ignored-older": "older message, no change",
     "ignored-unchanged": "nothing new, no change",
-    "judged": "import policy checked again",
+    "rechecked": "import policy checked again",
     "blocked": "blocked",
     "still-blocked": "still blocked",
     "created": "Commerce order created",

@@ -48,7 +48,7 @@ def check_order(
             else:
                 outcome = next_outcome(record.outcome, policy_result) or record.outcome
                 decision = transition(
-                    record, record.outcome, outcome, context, what="judged", store=store
+                    record, record.outcome, outcome, context, what="rechecked", store=store
                 )
                 same = outcome == record.outcome
             # Skip unchanged results: periodic syncs would evict the useful history entries.
