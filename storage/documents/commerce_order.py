@@ -3,7 +3,7 @@
 from models.amazon_order import FulfillmentChannel
 from models.commerce_order import CommerceLine, CommerceOrder, Reservation
 from models.reference_data import CommerceStatus
-from storage.documents.order_record import (
+from storage.documents.order_item import (
     charges_from_document,
     charges_to_document,
     item_from_document,
