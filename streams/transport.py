@@ -29,9 +29,9 @@ from typing_extensions import override
 from models.messages import TopicPartition
 from storage.retry import retry_outages
 from streams.assignment import LogBounds, PartitionAssignment
+from streams.batch import Batch
 from streams.consumer import METADATA_SECONDS, Consumer
 from streams.decoding import Record
-from streams.processor import Batch
 
 PEEK_SECONDS = 0.02
 """How long to wait for messages while the processors of other partitions are full."""

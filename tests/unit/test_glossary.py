@@ -41,7 +41,7 @@ KEPT = {
         "models/checkpoint.py",
         "order_import/cli/status.py",
         "storage/documents/checkpoint.py",
-        "streams/processor.py",
+        "streams/batch.py",
     ),
 }
 """The old names that are part of a contract, and the files that need them."""

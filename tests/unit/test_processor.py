@@ -26,8 +26,9 @@ from models.messages import (
 from storage import retry
 from storage.port import Transaction
 from streams import processor as processor_module
+from streams.batch import Batch
 from streams.decoding import Record
-from streams.processor import Batch, TopicProcessor
+from streams.processor import TopicProcessor
 from tests.builders import NOW, a_command, a_dead_letter, a_message
 from tests.fakes.memory import MemoryStorage
 from tests.waiting import PATIENCE
