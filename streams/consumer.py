@@ -42,7 +42,7 @@ _METADATA_TIMEOUT = 5.0
 
 
 class Consumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka has no types
-    """Reads committed messages. Unreadable bytes become a `decoding.Record` with a refusal.
+    """Reads committed messages. Unreadable bytes become an `Incoming` with a refusal.
 
     An offset outside the log is reset to the oldest message. Other options are aiokafka's.
     """

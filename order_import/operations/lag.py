@@ -11,12 +11,11 @@ from typing import Self
 
 from aiokafka import TopicPartition as KafkaPartition
 
-from models.messages import TopicPartition
+from models.messages import Incoming, TopicPartition
 from models.topics import READ_TOPICS
 from order_import.bootstrap import broker_errors, connect_admin, new_consumer
 from order_import.settings import Settings
 from storage.queries import Standing
-from streams.decoding import Record
 
 _TIMEOUT = 10.0
 _RECORDS_TIMEOUT = 2.0
@@ -185,7 +184,7 @@ def _sum_up(
     )
 
 
-def _sent_at(record: Record) -> datetime | None:
+def _sent_at(record: Incoming) -> datetime | None:
     """Return when a record was sent; None if its timestamp is invalid or it is unreadable."""
     if record.refusal is not None or not 0 <= record.timestamp <= _MAX_TIMESTAMP_MS:
         return None

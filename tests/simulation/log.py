@@ -45,9 +45,8 @@ class Log:
         """Add a message at the end of its key's partition."""
         source = self.place(topic, message.key)
         partition, at = self.partitions[source], int(self._now().timestamp() * 1000)
-        partition.append(
-            message._replace(offset=len(partition), partition=source.partition, timestamp=at)
-        )
+        place = {"partition": source.partition, "offset": len(partition)}
+        partition.append(message._replace(**place, last_offset=len(partition), timestamp=at))
         self.wake()
 
     def wake(self) -> None:
