@@ -13,11 +13,8 @@ from handlers.payloads.fields import (
     LISTED,
     MAX_UNITS,
     Channel,
-    Flag,
     Moment,
     Programs,
-    Quantity,
-    SellerSku,
     Status,
     StoreId,
     Text,
@@ -25,7 +22,7 @@ from handlers.payloads.fields import (
     count_units,
     is_blank,
 )
-from handlers.payloads.wire import Object, becomes, finish_order, named
+from handlers.payloads.wire import Object, WireItem, becomes, finish_order, named
 from models.amazon_order import AmazonOrder, Clocks, OrderItem
 
 _CHANGE: Final = ("Payload", "OrderChangeNotification")
@@ -62,7 +59,7 @@ _NOT_NOTIFIED: Object = {
 """The fields that no notification has, whatever else its envelope holds."""
 
 
-class NotifiedItem(OrderItem):
+class NotifiedItem(WireItem):
     """An item of either notification."""
 
     model_config = named(
@@ -72,10 +69,6 @@ class NotifiedItem(OrderItem):
         quantity_shipped="QuantityShipped",
         buyer_requested_cancel="IsBuyerRequestedCancel",
     )
-    seller_sku: SellerSku = None
-    quantity: Quantity
-    quantity_shipped: Quantity | None = None
-    buyer_requested_cancel: Flag = None
 
 
 NotifiedItems = Annotated[
