@@ -11,7 +11,7 @@ from mmap import mmap
 from struct import Struct
 from typing import NamedTuple
 
-from aiokafka.record.util import calc_crc32c
+from aiokafka.record.util import calc_crc32c, decode_varint_py
 
 from models.messages import DeadLetterCode, Header, Incoming, Rejection, TopicPartition
 from models.topics import MAX_MESSAGE_BYTES
@@ -28,7 +28,6 @@ _CHECKED_FROM = 21
 _FORMAT = 2
 _CODEC, _APPEND_TIME, _TRANSACTIONAL, _CONTROL = 0x07, 0x08, 0x10, 0x20
 _Bytes = bytes | memoryview | mmap
-_MORE, _BITS_OF_VARINT = 0x80, 64
 _BEFORE_KEY = 32
 """An upper bound for the bytes of a record before its key."""
 
@@ -255,18 +254,11 @@ def _locate_records(batch: _Batch, data: bytes | mmap) -> Iterator[tuple[int, in
 
 def _varint(data: _Bytes, at: int) -> tuple[int, int]:
     """Decode a zigzag varint; return the number and the position after it."""
-    byte = data[at]
-    if not byte & _MORE:
-        return byte >> 1 ^ -(byte & 1), at + 1
-    number, bits = byte & 0x7F, 7
-    while byte & _MORE:
-        at += 1
-        if bits > _BITS_OF_VARINT:
-            raise _Malformed("numbers of at most 64 bits")
-        byte = data[at]
-        number |= (byte & 0x7F) << bits
-        bits += 7
-    return number >> 1 ^ -(number & 1), at + 1
+    try:
+        decoded: tuple[int, int] = decode_varint_py(data, at)  # the one in C reads beyond the end
+    except ValueError:
+        raise _Malformed("numbers of at most 64 bits") from None
+    return decoded
 
 
 def _bounds(data: bytes | mmap, at: int) -> tuple[int, int]:
