@@ -18,7 +18,7 @@ from models.outcome import DETAILS_OVERDUE, ImportState
 from models.reference_data import Store
 from order_import.bootstrap import connect_admin, connect_database, group_of, why_unreachable
 from order_import.operations.install import TopicProblem, topic_problems
-from order_import.operations.lag import LagMeter, TopicLag
+from order_import.operations.lag import LagMeter, TopicLag, open_lag_meter
 from order_import.settings import ExposedFile, Settings, exposed_files
 from storage.mongo.orders import MongoReader
 from storage.queries import Standing
@@ -116,7 +116,7 @@ async def check_health(
         async def ping_kafka() -> None:
             nonlocal meter
             if meter is None:
-                meter = await stack.enter_async_context(LagMeter(settings))
+                meter = await stack.enter_async_context(open_lag_meter(settings))
             await meter.ping()
 
         kafka = await _probe("Kafka", settings.kafka_bootstrap_servers, ping_kafka)

@@ -10,7 +10,6 @@ from aiokafka import TopicPartition
 
 from models.messages import DeadLetterCode, Incoming, Rejection
 from order_import.operations.lag import LagMeter
-from order_import.settings import Settings
 
 DAMAGED = Rejection(code=DeadLetterCode.UNREADABLE, message="record: expected all its fields")
 SENT = datetime(2026, 11, 18, 11, 6, 40, tzinfo=UTC)
@@ -65,8 +64,8 @@ class OldestRecords:
 async def test_what_has_no_time_of_its_own_has_no_age_and_hides_no_other(
     records: Sequence[Incoming | None], oldest: datetime | None
 ) -> None:
-    meter: Any = LagMeter(Settings())
-    meter._consumer = OldestRecords(records)
+    consumer: Any = OldestRecords(records)
+    meter: Any = LagMeter((), None, consumer)
     undecided = {TopicPartition("amazon.orders", at): range(1) for at in range(len(records))}
     found = await meter._oldest(undecided)
     assert min(found.values(), default=None) == oldest

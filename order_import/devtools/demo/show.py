@@ -22,7 +22,7 @@ from order_import.cli.output import blockers_table, cell, orders_table
 from order_import.devtools.demo.catalog import INTEGRATED_BEFORE, make_stores
 from order_import.devtools.demo.traffic import Phase, make_phases
 from order_import.operations.health import system_message_of
-from order_import.operations.lag import LagMeter
+from order_import.operations.lag import LagMeter, open_lag_meter
 from order_import.settings import Settings
 from order_import_client.kafka import Producer
 from storage.mongo.orders import MongoReader
@@ -44,7 +44,7 @@ async def run_demo(settings: Settings, console: Console) -> None:
     retry = partial(_retry, console)
     async with connect_database(settings) as database, AsyncExitStack() as stack:
         reader = database.reader
-        meter = await retry(lambda: stack.enter_async_context(LagMeter(settings)))
+        meter = await retry(lambda: stack.enter_async_context(open_lag_meter(settings)))
         day = await retry(lambda: _day(reader))
         with_poison = not await retry(reader.dead_letter_counts)
         view = _View(console, reader, meter)
