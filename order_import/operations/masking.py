@@ -69,8 +69,8 @@ def _is_item(text: str) -> bool:
     return re.fullmatch(r"\d{14}", text, re.ASCII) is not None or _is_sku(text)
 
 
-def _is_key(text: str) -> bool:
-    """Return whether a text is a message key: of a store, an order, a product or a listing."""
+def key_has_form(text: str) -> bool:
+    """Return whether a message's key may be shown: of a store, order, product or listing."""
     store, slash, rest = text.partition("/")
     return any(form(text) for form in (_is_store, _is_order, _is_sku)) or (
         bool(slash) and _is_store(store) and (_is_order(rest) or _is_sku(rest))
@@ -153,7 +153,7 @@ _HEADERS: Mapping[str, Form] = {
     "ce_id": _is_id,
     "ce_source": _is_machine_name,
     "ce_specversion": _is_version,
-    "ce_subject": _is_key,
+    "ce_subject": key_has_form,
     "ce_time": _is_date,
     "ce_type": _is_machine_name,
     "redrive-count": _is_number,
@@ -181,11 +181,6 @@ def header_has_form(name: str, text: str) -> bool:
     """Return whether a header's text may be shown."""
     form = _HEADERS.get(name)
     return form is not None and form(text)
-
-
-def key_has_form(text: str) -> bool:
-    """Return whether a message's key may be shown."""
-    return _is_key(text)
 
 
 MASK = "***"

@@ -7,7 +7,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import TypeVar
 
@@ -67,14 +67,11 @@ async def _retry(console: Console, call: Callable[[], Awaitable[T]]) -> T:
 
 async def _day(reader: MongoReader) -> datetime:
     """Return the day of the orders: the day before the demo's first run."""
-    store = (await reader.stores()).get(_first_store_id())
+    first, _ = make_stores(now())
+    store = (await reader.stores()).get(first.store_id)
     if store is not None:
         return store.integrated_at + INTEGRATED_BEFORE
     return now().replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=1)
-
-
-def _first_store_id() -> str:
-    return make_stores(datetime(2000, 1, 1, tzinfo=UTC))[0].store_id
 
 
 async def _send(settings: Settings, console: Console, phase: Phase) -> None:
