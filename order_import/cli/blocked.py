@@ -45,12 +45,8 @@ def blocked(
 
     message, groups = query_database(load)
     if as_json:
-        print_json(
-            {
-                "system_message": message,
-                "groups": [asdict(group) | {"remedy": group.remedy} for group in groups],
-            }
-        )
+        as_dicts = [asdict(group) | {"remedy": group.remedy} for group in groups]
+        print_json({"system_message": message, "groups": as_dicts})
         return
     console = stdout()
     print_system_message(console, message)
