@@ -104,11 +104,7 @@ class WireOrder(AmazonOrder):
 
 
 def address_lines(first: str) -> BeforeValidator:
-    """Collect an address's numbered lines under the name they share.
-
-    Args:
-        first: The shared name, for example `AddressLine` of `AddressLine1` to `AddressLine3`.
-    """
+    """Collect an address's numbered lines, `AddressLine1` to `AddressLine3`, as `AddressLine`."""
     names = [f"{first}{number}" for number in (1, 2, 3)]
 
     def collected(value: object) -> object:
@@ -147,9 +143,7 @@ def with_currency(body: Object, name: str) -> Object | None:
     Amazon's schemas require neither field of money. A missing currency is the one that all other
     amounts of the order share; if there are several, or none, it would be a guess.
 
-    Args:
-        body: An order that could not be read.
-        name: The name of the currency field.
+    `name` is that of the currency field.
     """
     currencies = [money.get(name) for money in _amounts_in(body)]
     distinct = {

@@ -28,13 +28,9 @@ _STABLE_SECONDS = 60.0
 
 
 async def supervise(command: str, log: Path, lock: int, report: Callable[[str], None]) -> None:
-    """Run a command of this program until canceled, and restart it when it ends.
+    """Run `worker` or `console` until canceled; report when it ends, and restart it.
 
-    Args:
-        command: `worker` or `console`.
-        log: The file for its output.
-        lock: The data directory's lock, which the process inherits.
-        report: Called with one line for each restart.
+    The process inherits the data directory's lock, and writes to the log.
     """
     loop = asyncio.get_running_loop()
     pause = _FIRST_PAUSE

@@ -54,10 +54,7 @@ async def send_messages(
 ) -> int:
     """Send messages in order, and return how many were sent.
 
-    Args:
-        settings: The installation.
-        messages: The messages.
-        progress: Called with the number acknowledged so far.
+    `progress` is called with the number acknowledged so far.
 
     Raises:
         SendingBroke: Kafka does not answer; messages in flight may still arrive.

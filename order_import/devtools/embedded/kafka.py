@@ -115,14 +115,9 @@ class KafkaServer:
         self.process = ServerProcess("Kafka", directory / "kafka.log", quotes_start=True)
 
     async def start(self, lock: int, report: Callable[[str], None]) -> str:
-        """Start the broker, and wait until clients can use it.
+        """Start the broker, wait until clients can use it, and return its bootstrap address.
 
-        Args:
-            lock: The data directory's lock, which the server inherits.
-            report: Called when a download starts.
-
-        Returns:
-            Its bootstrap address.
+        The server inherits the data directory's lock. `report` is called when a download starts.
 
         Raises:
             EmbeddedServerError: It cannot run; the message says why.
