@@ -1,6 +1,6 @@
 """What the codes are called in English, in Adobe's words if there are any."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from models.charges import ChargeKind
 from models.messages import DeadLetterCode
@@ -120,14 +120,3 @@ FIELDS: Mapping[str, str] = {
     "buyer_requested_cancel": "buyer asks to cancel",
 }
 """What the fields that an amendment changes are called."""
-
-
-def system_message(store_names: Iterable[str]) -> str | None:
-    """Return rule 19's message for stores that have blocked orders; None if there are none."""
-    names = ", ".join(store_names)
-    if not names:
-        return None
-    return (
-        "Your Amazon store(s) has orders that cannot be imported into Commerce. "
-        f"See Recent Orders in the store dashboard(s): {names}"
-    )
