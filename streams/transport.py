@@ -224,12 +224,7 @@ class LedgerConsumer(FaustConsumer):
 
     def _new_offset(self, tp: TP) -> int | None:
         # It is 0 also while events of an earlier owner are unpublished.
-        return (
-            self.transport.partition_assignment.published().get(
-                TopicPartition(tp.topic, tp.partition)
-            )
-            or None
-        )
+        return self.transport.partition_assignment.published().get(TopicPartition(*tp)) or None
 
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
         """Do nothing: every batch knows its start and end, so there are no gaps."""

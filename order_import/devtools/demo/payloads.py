@@ -10,6 +10,8 @@ from models.amazon_order import AmazonStatus, FulfillmentChannel, SalesChannel
 from order_import.devtools.demo.orders import DemoOrder, Format, Line
 
 Body = dict[str, Any]
+Message = Body | str
+"""A message's value, as JSON or its text."""
 
 _DETAILS_AFTER = timedelta(minutes=2)
 """How long after the purchase Amazon sends the details."""
@@ -28,34 +30,34 @@ _BUYERS: Final = ("Ada Sample", "Ben Beispiel", "Cleo Example", "Dana Muster", "
 """Invented names. The database stores them; no event, log or table ever shows one."""
 
 
-def first_messages(order: DemoOrder) -> list[bytes]:
+def first_messages(order: DemoOrder) -> list[Message]:
     """Return the first messages of an order, in the order they are sent."""
-    messages: list[bytes] = []
+    messages: list[Message] = []
     if order.announced:
         messages.append(order_change(order, order.status, order.purchased + timedelta(minutes=1)))
     match order.format:
         case Format.DOCUMENT:
-            messages.append(_encode(_document(order)))
+            messages.append(_document(order))
         case Format.V0:
-            messages.append(_encode({"payload": _v0(order) | {"OrderItems": _v0_items(order)}}))
+            messages.append({"payload": _v0(order) | {"OrderItems": _v0_items(order)}})
         case Format.V0_ITEMS_AFTER:
-            messages += [_encode({"payload": _v0(order)}), _encode(_v0_items_body(order))]
+            messages += [{"payload": _v0(order)}, _v0_items_body(order)]
         case Format.V0_ITEMS_BEFORE:
-            messages += [_encode(_v0_items_body(order)), _encode({"payload": _v0(order)})]
+            messages += [_v0_items_body(order), {"payload": _v0(order)}]
         case Format.API_2026:
-            messages.append(_encode({"order": _2026(order)}))
+            messages.append({"order": _2026(order)})
         case Format.ANNOUNCED:
             pass
     return messages
 
 
-def polled_messages(order: DemoOrder, at: datetime) -> list[bytes]:
+def polled_messages(order: DemoOrder, at: datetime) -> list[Message]:
     """Return the messages of a later poll of Orders API v0: the order, then its items."""
     body = _v0(order) | {"LastUpdateDate": _time(at)}
-    return [_encode({"payload": body}), _encode(_v0_items_body(order))]
+    return [{"payload": body}, _v0_items_body(order)]
 
 
-def order_change(order: DemoOrder, status: AmazonStatus, at: datetime) -> bytes:
+def order_change(order: DemoOrder, status: AmazonStatus, at: datetime) -> Message:
     """Return an ORDER_CHANGE; every third one is encoded twice, as some queues do."""
     shipped = status is AmazonStatus.SHIPPED
     body = {
@@ -90,9 +92,7 @@ def order_change(order: DemoOrder, status: AmazonStatus, at: datetime) -> bytes:
             }
         },
     }
-    if int(order.order_id[-1]) % 3 == 0:
-        return _encode(json.dumps(body))
-    return _encode(body)
+    return json.dumps(json.dumps(body)) if int(order.order_id[-1]) % 3 == 0 else body
 
 
 def _document(order: DemoOrder) -> Body:
@@ -260,7 +260,3 @@ def _2026_money(amount: Decimal, order: DemoOrder) -> Mapping[str, str]:
 
 def _time(at: datetime) -> str:
     return f"{at:%Y-%m-%dT%H:%M:%S}Z"
-
-
-def _encode(body: object) -> bytes:
-    return json.dumps(body, ensure_ascii=False).encode()
