@@ -5,8 +5,8 @@ The machine may be slow or busy, so requests that are not answered in time are r
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import AsyncExitStack, contextmanager
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack, nullcontext
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TypeVar
@@ -18,7 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from models.errors import BrokerUnavailable, TransientStorageError
 from models.messages import TopicPartition
 from order_import.bootstrap import broker_errors, connect_database, kafka_options
-from order_import.cli.output import blockers_table, cell, orders_table
+from order_import.cli.output import blockers_table, cell, orders_table, print_system_message
 from order_import.devtools.demo.catalog import INTEGRATED_BEFORE, make_stores
 from order_import.devtools.demo.traffic import Phase, make_phases
 from order_import.operations.health import system_message_of
@@ -99,7 +99,8 @@ class _View:
 
     async def watch(self) -> None:
         """Wait until every message is decided and published."""
-        with self._live() as live:
+        live_tables = Live(console=self._console, auto_refresh=False, transient=True)
+        with live_tables if self._console.is_terminal else nullcontext() as live:
             decided, at = await self._decided(), time.monotonic()
             printed_at = at
             while True:
@@ -118,14 +119,6 @@ class _View:
                     self._console.print(cell(f"  {_describe_lag(standings, lag)}"))
                     printed_at = time.monotonic()
                 await asyncio.sleep(_PAUSE)
-
-    @contextmanager
-    def _live(self) -> Iterator[Live | None]:
-        if not self._console.is_terminal:
-            yield None
-            return
-        with Live(console=self._console, auto_refresh=False, transient=True) as live:
-            yield live
 
     async def _decided(self) -> int:
         standings = await self._reader.standings()
@@ -153,9 +146,7 @@ async def _sum_up(console: Console, reader: MongoReader, seconds: float) -> None
         console.print(blockers_table(blockers))
     codes = ", ".join(f"{count} {code}" for code, count in sorted(dead_letters.items()))
     console.print(cell(f"Dead letters: {codes or 'none'}"))
-    message = system_message_of(stores, counts)
-    if message is not None:
-        console.print(cell(message, "bold white on red"))
+    print_system_message(console, system_message_of(stores, counts))
     console.print("Now try, in a second terminal:")
     for hint in (
         "order-import status",
