@@ -7,7 +7,7 @@ decoder fails for the whole batch at every attempt, and it decompresses a batch 
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import structlog
@@ -321,6 +321,7 @@ async def _offsets_at(
     consumer: Any, partitions: Sequence[KafkaPartition], at: datetime
 ) -> dict[KafkaPartition, int]:
     """Return the offset of the first message since a time, of partitions that have one."""
-    timestamp = max(round(at.timestamp() * 1000), 0)
+    # Rounded down: Kafka's time of a message sent in the same millisecond is.
+    timestamp = max((at - datetime.fromtimestamp(0, UTC)) // timedelta(milliseconds=1), 0)
     offsets = await consumer.offsets_for_times(dict.fromkeys(partitions, timestamp))
     return {partition: start.offset for partition, start in offsets.items() if start is not None}

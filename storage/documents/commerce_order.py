@@ -52,9 +52,10 @@ def commerce_progress_to_document(order: CommerceOrder) -> Document:
 
 def commerce_order_from_document(document: Document) -> CommerceOrder:
     """Return a stored Commerce order."""
+    stored = {"address_known": False} | document  # the first documents do not have it
     fields = {
-        **{name: document[name] for name in (*_ONCE, *_CHANGING)},
-        **{name: document[name] for name in _KEPT if name in document},
+        **{name: stored[name] for name in (*_ONCE, *_CHANGING)},
+        **{name: stored[name] for name in _KEPT if name in stored},
         "commerce_order_id": document["_id"],
         "status": CommerceStatus(document["status"]),
         "fulfillment_channel": FulfillmentChannel(document["fulfillment_channel"]),
