@@ -207,8 +207,8 @@ _PERSONAL = (
 
 _NOT_PERSONAL = frozenset({"marketplacename", "channelname"})
 _FIELD_NAME = re.compile(r"[A-Za-z_$@][\w.$-]{0,63}", re.ASCII)
-_FIELD_IN_TEXT = re.compile(r'("[A-Za-z_$@][\w.$-]{0,63}")(?=\s*:)', re.ASCII)
-_ESCAPED = re.compile(r"\\x[0-9a-f]{2}")
+_KEPT_IN_TEXT = re.compile(r'("[A-Za-z_$@][\w.$-]{0,63}"(?=\s*:)|\\x[0-9a-f]{2})', re.ASCII)
+"""A field name, or an escaped byte."""
 
 
 def masked(value: Any, field: str = "", *, is_personal: bool = False) -> Any:
@@ -245,16 +245,8 @@ def masked_text(text: str) -> str:
 
     Escaped bytes such as `\xff` are kept.
     """
-    parts = _FIELD_IN_TEXT.split(text)
-    return "".join(part if at % 2 else _mask_part(part) for at, part in enumerate(parts))
-
-
-def _mask_part(text: str) -> str:
-    masked_parts, at = [], 0
-    for escaped in _ESCAPED.finditer(text):
-        masked_parts += [_mask_letters(text[at : escaped.start()]), escaped[0]]
-        at = escaped.end()
-    return "".join([*masked_parts, _mask_letters(text[at:])])
+    parts = _KEPT_IN_TEXT.split(text)
+    return "".join(part if at % 2 else _mask_letters(part) for at, part in enumerate(parts))
 
 
 def _mask_letters(text: str) -> str:
