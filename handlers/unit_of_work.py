@@ -9,11 +9,11 @@ from handlers.dead_letters import to_dead_letter
 from handlers.rules.check_order import check_order
 from handlers.rules.receive import receive
 from handlers.rules.replay import replay_answer
+from handlers.rules.unblocking import request_rechecks
 from models import keys
 from models.amazon_order import AmazonOrder
 from models.change_set import ChangeSet, OrderWrite
 from models.checkpoint import Outgoing
-from models.commands import Recheck
 from models.commerce_order import CommerceOrder
 from models.dead_letters import DeadLetter
 from models.decision import Decision
@@ -248,8 +248,8 @@ class UnitOfWork:
         """
         changed = set(facts)
         here = {fact for tracked in self._orders.values() for fact in tracked.record.depends_on}
-        for fact in sorted({*await transaction.facts_depended_on(changed), *(here & changed)}):
-            self.outgoing.append(CommandMessage(fact, Recheck(fact=fact)))
+        stored = await transaction.facts_depended_on(changed)
+        self.outgoing.extend(request_rechecks(changed, {*here, *stored}))
 
     async def request_recheck_of_released(self, transaction: Transaction) -> None:
         """Request that the orders waiting for released products are checked again.

@@ -19,7 +19,8 @@ from models.errors import TransientStorageError
 from models.messages import TopicPartition
 from storage.port import R, Storage, Transaction
 from storage.retry import log_retry, retry_outages
-from streams.processor import MAX_WEIGHT, Batch, TopicProcessor, log_reset
+from streams.batch import Batch, log_reset
+from streams.processor import MAX_WEIGHT, TopicProcessor
 from streams.publisher import Publisher
 from streams.watchdog import Progress
 

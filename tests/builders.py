@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any, Self
 
 from models import keys
 from models.amazon_order import AmazonOrder, AmazonStatus, FulfillmentChannel, OrderItem
@@ -17,6 +17,7 @@ from models.messages import (
     CommandMessage,
     DeadLetterCode,
     Header,
+    Incoming,
     MessageContext,
     MessageRef,
     Rejection,
@@ -35,6 +36,7 @@ from models.reference_data import (
     Store,
 )
 from models.replay import Replay, ReplayState
+from models.topics import TopicName
 
 STORE = "store-1"
 ORDER = "902-1111111-0000001"
@@ -47,24 +49,21 @@ SOURCE = b"/order-import/test"
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
-class Message(NamedTuple):
+class Message(Incoming):
     """A message as a consumer gives it."""
 
-    offset: int
-    value: bytes | None
-    key: bytes | None = None
-    headers: tuple[Header, ...] = ()
-    partition: int = 0
-    refusal: Rejection | None = None
-    timestamp: int = 0
-
-    @property
-    def size(self) -> int:
-        return len(self.value or b"")
-
-    @property
-    def last_offset(self) -> int:
-        return self.offset
+    def __new__(
+        cls,
+        offset: int,
+        value: bytes | None,
+        key: bytes | None = None,
+        headers: tuple[Header, ...] = (),
+        partition: int = 0,
+        refusal: Rejection | None = None,
+        timestamp: int = 0,
+    ) -> Self:
+        fields = (TopicName.ORDERS, partition, offset, timestamp, key, value, headers)
+        return super().__new__(cls, *fields, len(value or b""), offset, refusal)
 
 
 def later(hours: float) -> datetime:

@@ -6,7 +6,6 @@ A new blocker needs a code with its texts in `models/reasons.py`, and a check he
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from models import keys
 from models.amazon_order import AmazonOrder, FulfillmentChannel, OrderItem
 from models.blockers import Blocker
 from models.reasons import REMEDIES, BlockerCode
@@ -56,23 +55,6 @@ def find_blockers(
             if applies(product, need.quantity, checks_stock):
                 blockers.append(_blocker(code, need, product, catalog))
     return tuple(sorted(blockers, key=lambda blocker: (blocker.sku or "", blocker.code)))
-
-
-def depends_on(
-    store_id: str, needs: Sequence[Need], blockers: Sequence[Blocker]
-) -> tuple[str, ...]:
-    """Return the keys of all facts whose change may unblock the order (rule 12)."""
-    blocked = {blocker.sku for blocker in blockers}
-    waits = {keys.depends_on_store(store_id)}
-    for need in needs:
-        if need.sku in blocked and need.sku is not None:
-            waits.add(keys.depends_on_product(need.sku))
-            waits.update(
-                keys.depends_on_listing(keys.listing_key(store_id, item.seller_sku))
-                for item in need.items
-                if item.seller_sku is not None
-            )
-    return tuple(sorted(waits))
 
 
 def _is_not_in_catalog(product: StockedProduct | None, _required: int, _stock: bool) -> bool:

@@ -3,11 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from handlers.rules.blockers import Need, depends_on, find_blockers, sum_needs
+from handlers.rules.blockers import Need, find_blockers, sum_needs
 from handlers.rules.commerce_order import make_commerce_order, status_after, with_status
 from handlers.rules.decision_builder import DecisionBuilder
 from handlers.rules.import_policy import apply_import_policy
 from handlers.rules.transitions import next_outcome, settings_used, transition
+from handlers.rules.unblocking import depends_on
 from models.decision import Decision
 from models.messages import MessageContext
 from models.order_record import OrderRecord
@@ -48,7 +49,7 @@ def check_order(
             else:
                 outcome = next_outcome(record.outcome, policy_result) or record.outcome
                 decision = transition(
-                    record, record.outcome, outcome, context, what="judged", store=store
+                    record, record.outcome, outcome, context, what="rechecked", store=store
                 )
                 same = outcome == record.outcome
             # Skip unchanged results: periodic syncs would evict the useful history entries.

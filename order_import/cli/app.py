@@ -70,11 +70,7 @@ app.add_typer(replays.replays)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run one command and exit with its status.
-
-    Args:
-        arguments: The command's arguments; those of the process if omitted.
-    """
+    """Run one command, by default with the process's arguments, and exit with its status."""
     if arguments is None:
         withhold_texts()
     try:

@@ -12,7 +12,7 @@ from models.amazon_order import AmazonOrder
 from models.commerce_order import CommerceLine, CommerceOrder
 from models.labels import CHARGES, DECISIONS, FIELDS, MISSING_DETAILS
 from models.order_record import HistoryEntry
-from models.outcome import Blocked, ImportState, MissingDetail, Waiting
+from models.outcome import Blocked, MissingDetail, Waiting
 from models.reasons import REASONS
 from models.reference_data import Store
 from models.skus import visible_sku
@@ -30,16 +30,9 @@ from order_import.cli.output import (
     print_json,
     stdout,
 )
+from order_import.console.words import STATE_MEANINGS, STATES
 from storage.mongo.database import MongoDatabase
 from storage.queries import OrderHistory
-
-STATES: Mapping[ImportState, str] = {
-    ImportState.WAITING: "Waiting: nothing can be decided yet",
-    ImportState.SKIPPED: "Skipped: not imported",
-    ImportState.BLOCKED: "Blocked: cannot be imported into Commerce yet",
-    ImportState.CREATED: "Created: there is a Commerce order",
-    ImportState.WITHDRAWN: "Withdrawn: will not be imported any more",
-}
 
 _PERSONAL = {"buyer", "ship_to", "packages"}
 _BOOKKEEPING = {"clocks", "is_notification"}
@@ -155,7 +148,7 @@ def show_history(console: Console, history: OrderHistory) -> None:
     if (charges := _charges(history.record.order)) is not None:
         console.print(charges)
     console.print()
-    console.print(cell(STATES[state], STATE_STYLES[state]))
+    console.print(cell(f"{STATES[state]}. {STATE_MEANINGS[state]}", STATE_STYLES[state]))
     for line in _why(history):
         console.print(line)
     if history.commerce_order is not None:

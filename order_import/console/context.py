@@ -68,10 +68,7 @@ class ConsoleContext:
         The numbers are of all that were received, of each state, and of those that have waited for
         details for more than an hour (`OVERDUE`).
         """
-
-        async def ask() -> Mapping[str, int]:
-            return await self.reader.overdue_counts(self.now() - DETAILS_OVERDUE)
-
+        ask = partial(self.reader.overdue_counts, self.now() - DETAILS_OVERDUE)
         counts, overdue = await asyncio.gather(
             self.counts(), self.cache.get("overdue", _OVERDUE_FRESH, ask)
         )

@@ -1,12 +1,12 @@
 """Assumptions: hypothetical facts for a dry run that asks which orders a fix would release."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import Field, TypeAdapter
+from pydantic import BeforeValidator, Field, TypeAdapter
 
 from models.base import Sku, UtcTime
 from models.keys import listing_key
@@ -72,55 +72,40 @@ def parse_assumptions(texts: Iterable[str]) -> Assumptions:
 
 
 def _parse_fields(
-    text: str, assignments: Iterable[str], parsers: Mapping[str, Callable[[str], Any]]
+    text: str, assignments: Iterable[str], forms: Mapping[str, TypeAdapter[Any]]
 ) -> dict[str, Any]:
     fields: dict[str, Any] = {}
     for assignment in assignments:
         name, equals, value = assignment.partition("=")
         if not equals:
             raise BadAssumption(f"{text}: {name or 'after the last comma'}: expected field=value")
-        if name not in parsers:
-            raise BadAssumption(f"{text}: {name}: expected one of {', '.join(parsers)}")
+        if name not in forms:
+            raise BadAssumption(f"{text}: {name}: expected one of {', '.join(forms)}")
         try:
-            fields[name] = parsers[name](value)
+            fields[name] = forms[name].validate_python(value)
         except ValueError:
             raise BadAssumption(f"{text}: {name}: expected {_EXPECTED_VALUES[name]}") from None
     return fields
 
 
-def _boolean(value: str) -> bool:
-    return ("false", "true").index(value) == 1
-
-
-def _sku(value: str) -> str:
-    return _SKU.validate_python(value)
-
-
-def _quantity(value: str) -> float:
-    return _QUANTITY.validate_python(value)
-
-
-def _time(value: str) -> datetime:
-    return _TIME.validate_python(value)
-
-
-_SKU: TypeAdapter[str] = TypeAdapter(Sku)
-_TIME: TypeAdapter[datetime] = TypeAdapter(UtcTime)
-_QUANTITY: TypeAdapter[float] = TypeAdapter(
+_BOOLEAN: TypeAdapter[Any] = TypeAdapter(Annotated[bool, BeforeValidator(("false", "true").index)])
+_SKU: TypeAdapter[Any] = TypeAdapter(Sku)
+_TIME: TypeAdapter[Any] = TypeAdapter(UtcTime)
+_QUANTITY: TypeAdapter[Any] = TypeAdapter(
     Annotated[float, Field(ge=-1e12, le=1e12, allow_inf_nan=False)]
 )
 
-_PRODUCT = {"enabled": _boolean, "manage_stock": _boolean, "salable_quantity": _quantity}
+_PRODUCT = {"enabled": _BOOLEAN, "manage_stock": _BOOLEAN, "salable_quantity": _QUANTITY}
 _STORE = {
-    "import_amazon_orders": _boolean,
-    "import_non_amazon_orders": _boolean,
-    "fba_requires_stock": _boolean,
-    "integrated_at": _time,
+    "import_amazon_orders": _BOOLEAN,
+    "import_non_amazon_orders": _BOOLEAN,
+    "fba_requires_stock": _BOOLEAN,
+    "integrated_at": _TIME,
 }
-_LISTING = {"sku": _sku}
+_LISTING = {"sku": _SKU}
 
 _EXPECTED_VALUES = {
-    **{name: "true or false" for name, parse in (_PRODUCT | _STORE).items() if parse is _boolean},
+    **{name: "true or false" for name, form in (_PRODUCT | _STORE).items() if form is _BOOLEAN},
     "salable_quantity": "a number of units",
     "integrated_at": "a date-time such as 2026-01-01T00:00:00Z",
     "sku": "a catalog SKU",

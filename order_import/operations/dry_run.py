@@ -47,12 +47,7 @@ async def dry_run(
 ) -> Summary:
     """Return what a replay would do. Reads a snapshot without locking, and changes nothing.
 
-    Args:
-        storage: Where orders and facts are.
-        selection: Which orders.
-        at: The current time.
-        assumed: Hypothetical facts, which take precedence.
-        report: Called with each order's answer, in the order of the checks.
+    Assumed facts take precedence. `report` is called with each answer, in the order of the checks.
 
     Raises:
         StorageUnavailable: The database does not answer.

@@ -78,11 +78,6 @@ class Summary:
         ]
 
     @property
-    def counts(self) -> dict[str, int]:
-        """The number of orders by result."""
-        return {result.value: self.orders[result] for result in ReplayResult}
-
-    @property
     def largest_causes(self) -> list[tuple[str, str | None, CauseTotal]]:
         """What blocks, by code and SKU, the cause of most orders first."""
         causes = [(code, sku, total) for (code, sku), total in self.causes.items()]

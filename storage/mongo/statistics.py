@@ -112,9 +112,9 @@ def blocked_group_from_document(document: Document) -> BlockedGroup:
         asins=_distinct(document["asins"]),
         orders=document["orders"],
         value=tuple(sorted(money, key=lambda value: value.currency)),
-        oldest_purchase=document["purchased"],
-        earliest_ship_by=document["ship_by"],
-        since=document["since"],
+        oldest_purchase_date=document["purchased"],
+        earliest_ship_date=document["ship_by"],
+        blocked_since=document["since"],
         tried=document["tried"],
     )
 

@@ -11,7 +11,7 @@ import pytest
 from models.topics import TopicName
 from order_import.bootstrap import connect_database
 from order_import.cli.send import cut_documents
-from order_import.operations.lag import LagMeter
+from order_import.operations.lag import open_lag_meter
 from tests.integration.kit import ROOT, System, environment
 
 EXAMPLES = ROOT / "examples"
@@ -64,7 +64,7 @@ class Cli:
 
     async def decided(self) -> bool:
         settings = self.system.settings
-        async with connect_database(settings) as database, LagMeter(settings) as meter:
+        async with connect_database(settings) as database, open_lag_meter(settings) as meter:
             standings = await database.reader.standings()
             return not sum(one.total for one in await meter.measure(standings))
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from order_import.bootstrap import connect_database
 from order_import.cli.send import TOPICS, Kind, cut_documents, make_key
-from order_import.operations.lag import LagMeter
+from order_import.operations.lag import open_lag_meter
 from order_import.operations.publish import Message, send_messages
 from tests.integration.commands import Commands
 from tests.integration.kit import ROOT, System
@@ -265,7 +265,7 @@ async def test_every_case_gives_what_is_right(system: System) -> None:
     async with (
         system.worker(),
         connect_database(system.settings) as database,
-        LagMeter(system.settings) as meter,
+        open_lag_meter(system.settings) as meter,
     ):
 
         async def all_is_decided() -> bool:

@@ -55,7 +55,7 @@ async def test_rule_4_what_was_blocked_before_import_was_off_is_released_when_it
     off = store("r4b", import_amazon_orders=False, updated_at="2026-01-02T00:00:00Z")
     await ask.tell(running, off, product("R4B"))
     await ask.replay(running, blocked)
-    await running.eventually(lambda: ask.tells(running, blocked, "judged"), "it is replayed")
+    await running.eventually(lambda: ask.tells(running, blocked, "rechecked"), "it is replayed")
     assert await running.state_of(key(blocked)) == "blocked"
     await ask.tell(running, store("r4b", updated_at="2026-01-03T00:00:00Z"))
     await running.becomes(key(blocked), "created")
@@ -149,7 +149,7 @@ async def test_rule_14_a_replay_creates_once_and_refuses_what_may_not_be(running
     await ask.send(running, last)
     await running.becomes(key(last), "waiting")
     await ask.replay(running, last)
-    await running.eventually(lambda: ask.tells(running, last, "judged"), "all are replayed")
+    await running.eventually(lambda: ask.tells(running, last, "rechecked"), "all are replayed")
     assert await ask.events(running, disabled) == ["OrderImportSkipped", "CommerceOrderCreated"]
     assert await ask.reasons(running, canceled) == ["canceled"]
     assert await ask.reasons(running, early) == ["before-integration"]

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from handlers.rules.blockers import depends_on, find_blockers, sum_needs
+from handlers.rules.blockers import find_blockers, sum_needs
+from handlers.rules.unblocking import depends_on
 from models.amazon_order import FulfillmentChannel
 from models.blockers import Blocker
 from models.reasons import REMEDIES, BlockerCode

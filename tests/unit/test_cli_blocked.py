@@ -29,9 +29,9 @@ OUT = BlockedGroup(
         Money(amount=Decimal("1234567890123456789.10"), currency="EUR"),
         Money(amount=Decimal("7.00"), currency="USD"),
     ),
-    oldest_purchase=AT,
-    earliest_ship_by=None,
-    since=AT,
+    oldest_purchase_date=AT,
+    earliest_ship_date=None,
+    blocked_since=AT,
     tried=4,
 )
 GONE = BlockedGroup(
@@ -42,9 +42,9 @@ GONE = BlockedGroup(
     asins=("B7",),
     orders=1,
     value=(),
-    oldest_purchase=None,
-    earliest_ship_by=None,
-    since=AT,
+    oldest_purchase_date=None,
+    earliest_ship_date=None,
+    blocked_since=AT,
     tried=1,
 )
 MESSAGE = (

@@ -28,7 +28,7 @@ from models.reference_data import CommerceStatus, Store
 from order_import.__main__ import main
 from order_import.cli.output import stdout
 from order_import.cli.status import health_as_json, show_health
-from order_import.operations.health import Health, ServerHealth
+from order_import.operations.health import Health, ServerHealth, system_message_of
 from order_import.operations.lag import TopicLag
 from storage.queries import OrderHistory, OrderLine, PublishedEvent
 from streams.clock import now
@@ -275,12 +275,12 @@ def a_health() -> Health:
 
 def test_the_system_message_has_adobes_words() -> None:
     health = a_health()
-    assert health.system_message == (
+    assert system_message_of(health.stores, health.states) == (
         "Your Amazon store(s) has orders that cannot be imported into Commerce. "
         "See Recent Orders in the store dashboard(s): Nordlicht, Harbor & Pine"
     )
     health.states = {"de": {ImportState.CREATED: 5, ImportState.BLOCKED: 0}}
-    assert health.system_message is None
+    assert system_message_of(health.stores, health.states) is None
 
 
 def test_status_shows_lag_age_and_remedy(capsys: pytest.CaptureFixture[str]) -> None:
@@ -302,7 +302,7 @@ def test_status_says_how_many_orders_wait_too_long_for_details(
     show_health(stdout(), health, AT)
     shown = capsys.readouterr().out
     assert "Waiting for details for over an hour: 3 (de 2, us 1)" in shown
-    assert "wait" not in (health.system_message or "")
+    assert "wait" not in (system_message_of(health.stores, health.states) or "")
     assert health_as_json(health)["waiting_for_details_over_an_hour"] == {"us": 1, "de": 2}
 
 

@@ -98,9 +98,9 @@ def a_group(sku: str, similar: str) -> BlockedGroup:
         asins=(),
         orders=1,
         value=(),
-        oldest_purchase=NOW,
-        earliest_ship_by=NOW,
-        since=NOW,
+        oldest_purchase_date=NOW,
+        earliest_ship_date=NOW,
+        blocked_since=NOW,
         tried=1,
     )
 

@@ -17,7 +17,7 @@ from models.change_set import ChangeSet, OrderWrite
 from models.order_record import OrderRecord
 from models.outcome import Blocked, Created, Outcome, Skipped, Waiting, Withdrawn
 from models.reasons import SkipReason, WaitingReason
-from models.replay import ReplayAnswer, Selection
+from models.replay import ReplayAnswer, ReplayResult, Selection
 from order_import.operations import dry_run as plan
 from order_import.operations.dry_run import dry_run, select_keys
 from storage.port import Transaction
@@ -64,7 +64,7 @@ async def test_the_dry_run_and_the_execution_agree_in_any_world(
         done = world.storage.contents.kept_replays.answers_by_order("r")
         assert [done[key] for key in selected] == planned, f"world {number}"
         made = world.storage.contents.commerce_orders.keys() - before.commerce_orders.keys()
-        assert len(made) == summary.counts["created"], f"world {number}"
+        assert len(made) == summary.orders[ReplayResult.CREATED], f"world {number}"
         _check_stories(world, selected)
         seen.update(f"{one.result} {why.code}" for one in planned for why in one.reasons)
         seen.update(one.result.value for one in planned)

@@ -1,6 +1,7 @@
 """The blocked orders by cause and product, what a fix would release, and the next sync."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from starlette.datastructures import QueryParams
@@ -29,10 +30,7 @@ async def blocked(request: Request) -> Response:
     context = context_of(request)
     store_id = request.query_params.get("store") or None
     page = _page_of(request.query_params.get("page", ""))
-
-    async def ask() -> Sequence[BlockedGroup]:
-        return await context.reader.blocked_groups(store_id, _GROUPS * page + 1)
-
+    ask = partial(context.reader.blocked_groups, store_id, _GROUPS * page + 1)
     rows = await context.cache.get(("groups", store_id, page), _FRESH, ask)
     groups = rows[_GROUPS * (page - 1) : _GROUPS * page]
     counts = await context.counts()
