@@ -5,7 +5,7 @@ into the outbox in the same transaction: other messages are processed in between
 loses no step.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
 from typing_extensions import override
@@ -52,12 +52,13 @@ class BlockerCheckHandler(Handler[tuple[Incoming, Command | None]]):
         transaction: Transaction,
     ) -> None:
         """Take one step for each command."""
-        await unit_of_work.lock(transaction)
         for message, command in parsed:
             match command:
                 case None:
+                    await unit_of_work.lock_stocks(transaction, ())
                     unit_of_work.dead_letter(message, _NO_COMMAND)
                 case Recheck():
+                    await _lock_for(command.fact, unit_of_work, transaction)
                     waiting = await transaction.orders_depending_on(
                         command.fact, command.after, STEP
                     )
@@ -77,6 +78,10 @@ class BlockerCheckHandler(Handler[tuple[Incoming, Command | None]]):
     ) -> None:
         """Complete what Commerce has shipped, then check blocked orders; one step at a time."""
         key = command.store_id or ALL_STORES
+        if command.store_id is None:
+            await unit_of_work.lock_all(transaction)
+        else:
+            await unit_of_work.lock_stores(transaction, {command.store_id})
         if command.after is None:
             shipped = await transaction.shipped_commerce_orders(command.store_id, STEP)
             records = await transaction.orders({order.key for order in shipped})
@@ -108,6 +113,7 @@ class BlockerCheckHandler(Handler[tuple[Incoming, Command | None]]):
         transaction: Transaction,
     ) -> None:
         """Check the orders of one step of a replay, and record the answer for each."""
+        await unit_of_work.lock_stocks(transaction, ())
         replay = await transaction.replay(command.replay_id)
         if replay is None:
             unit_of_work.dead_letter(message, _NO_REPLAY)
@@ -116,6 +122,7 @@ class BlockerCheckHandler(Handler[tuple[Incoming, Command | None]]):
             return  # canceled, or a repeated command
         keys = await transaction.replay_part(replay.replay_id, replay.step)
         stored = await transaction.orders(keys)
+        await _lock_for_orders(stored.values(), unit_of_work, transaction)
         await unit_of_work.prepare(transaction, stored.values())
         answers: list[ReplayAnswer] = []
         for key in keys:
@@ -142,12 +149,32 @@ def step_command(replay_id: str, step: int) -> CommandMessage:
     return CommandMessage(replay_id, ReplayStep(replay_id=replay_id, step=step))
 
 
+async def _lock_for(fact: str, unit_of_work: UnitOfWork, transaction: Transaction) -> None:
+    """Lock the stocks of the orders that are most likely to depend on a fact."""
+    kind, _, key = fact.partition(":")
+    owner = key.partition("/")[0]
+    match kind:
+        case "store" | "listing":
+            await unit_of_work.lock_stores(transaction, {owner})
+        case "stock":
+            await unit_of_work.lock_stocks(transaction, {owner})
+        case _:
+            await unit_of_work.lock_stocks(transaction, ())
+
+
+async def _lock_for_orders(
+    records: Iterable[OrderRecord], unit_of_work: UnitOfWork, transaction: Transaction
+) -> None:
+    await unit_of_work.lock_stores(transaction, {record.store_id for record in records})
+
+
 async def _recheck(
     records: Sequence[OrderRecord],
     message: Incoming,
     unit_of_work: UnitOfWork,
     transaction: Transaction,
 ) -> None:
+    await _lock_for_orders(records, unit_of_work, transaction)
     await unit_of_work.prepare(transaction, records)
     for record in records:
         unit_of_work.recheck(

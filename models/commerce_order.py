@@ -5,7 +5,7 @@ from datetime import datetime
 
 from models.amazon_order import FulfillmentChannel, OrderItem, order_balance, order_charges
 from models.charges import Balance, Charge
-from models.keys import order_key
+from models.keys import DEFAULT_STOCK, order_key
 from models.money import Money
 from models.reference_data import CommerceStatus
 
@@ -35,8 +35,9 @@ class CommerceOrder:
     removed when it is canceled, reduced when it is amended, and removed product by product as
     Commerce's own count includes them. `acknowledged_at` is when Commerce first sent an update of
     the order, `updated_at` when it last did. `grown_at` is when more units were last reserved: the
-    order is not acknowledged until Commerce sends an update from then on. `charges` are those that
-    belong to no line.
+    order is not acknowledged until Commerce sends an update from then on. `stock_id` is the stock
+    that it reserves in, even if its store has another one by now. `charges` are those that belong
+    to no line.
     """
 
     commerce_order_id: str
@@ -52,6 +53,7 @@ class CommerceOrder:
     buyer_requested_cancel: bool
     replayed: bool
     created_at: datetime
+    stock_id: str = DEFAULT_STOCK
     address_known: bool = False
     charges: tuple[Charge, ...] = ()
     programs: tuple[str, ...] = ()

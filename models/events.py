@@ -80,6 +80,7 @@ class CommerceOrderBody(EventBody):
     currency: str | None
     total: Amount | None
     fulfillment_channel: FulfillmentChannel
+    stock_id: str = Field(description="The stock that it reserves in")
     purchase_date: UtcTime
     lines: tuple[EventLine, ...] = Field(description="Lines of at least one unit")
     charges: tuple[EventCharge, ...] = Field(

@@ -5,6 +5,7 @@ A single piece of it, as of a moment, is a fact.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from typing import Self
 
@@ -35,6 +36,9 @@ class Store(Value):
         description="Also import orders that Amazon only ships (multi-channel fulfillment)",
     )
     order_number_source: OrderNumberSource = OrderNumberSource.COMMERCE
+    stock_id: Identifier = Field(
+        default=keys.DEFAULT_STOCK, description="The stock that the store sells from"
+    )
     fba_requires_stock: bool = True
     commerce_order_url: str | None = Field(
         default=None, description="Template with {commerce_order_id} and {amazon_order_id}"
@@ -45,32 +49,78 @@ class Store(Value):
     updated_at: UtcTime
 
 
+class StockItem(Value):
+    """How many units of a product Commerce has in one stock, from `commerce.stock`."""
+
+    stock_id: Identifier
+    sku: Sku
+    salable_quantity: float = Field(ge=-1e12, le=1e12, allow_inf_nan=False)
+    as_of: UtcTime = Field(description="When Commerce counted the salable quantity")
+
+    @property
+    def key(self) -> str:
+        """`stock/SKU`."""
+        return keys.stock_item_key(self.stock_id, self.sku)
+
+
 class Product(Value):
     """A product of the Commerce catalog, from `commerce.products`."""
 
     sku: Sku
     name: str | None = None
     enabled: bool
+    disabled_for: tuple[Identifier, ...] = Field(
+        default=(), description="Ids of the stores for which the product is disabled"
+    )
     manage_stock: bool = True
-    salable_quantity: float = Field(ge=-1e12, le=1e12, allow_inf_nan=False)
+    salable_quantity: float | None = Field(
+        default=None,
+        ge=-1e12,
+        le=1e12,
+        allow_inf_nan=False,
+        description="Of the stock `default`. Not needed if `commerce.stock` has it",
+    )
     as_of: UtcTime = Field(description="When Commerce counted the salable quantity")
+
+    def is_enabled_for(self, store_id: str) -> bool:
+        """Return whether a store may sell the product (rule 8)."""
+        return self.enabled and store_id not in self.disabled_for
+
+    @property
+    def stock_item(self) -> StockItem | None:
+        """Its units in the stock `default`; None if it comes without a quantity."""
+        if self.salable_quantity is None:
+            return None
+        return StockItem.model_construct(
+            stock_id=keys.DEFAULT_STOCK,
+            sku=self.sku,
+            salable_quantity=self.salable_quantity,
+            as_of=self.as_of,
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class StockedProduct:
-    """A product as last received, and how many of its units are reserved (rule 10)."""
+    """A product in one stock: as last counted there, and how many units are reserved (rule 10).
+
+    A product that was never counted in the stock has no units there.
+    """
 
     product: Product
     reserved: int
+    salable_quantity: float = 0.0
+    counted_at: datetime | None = None
 
     def with_reserved(self, units: int) -> "StockedProduct":
         """Return the product with this many more units reserved."""
-        return StockedProduct(self.product, self.reserved + units)
+        return StockedProduct(
+            self.product, self.reserved + units, self.salable_quantity, self.counted_at
+        )
 
     @property
     def available(self) -> float:
         """Units available to the next order."""
-        return self.product.salable_quantity - self.reserved
+        return self.salable_quantity - self.reserved
 
 
 class Listing(Value):
@@ -116,7 +166,7 @@ class OrderUpdate(Value):
 
 @dataclass(frozen=True, slots=True)
 class Catalog:
-    """Listings and products.
+    """Listings, and products with their units in one stock.
 
     `matches` has the catalog SKU of each `store/seller SKU`; a seller SKU without a match stands
     for the catalog SKU of the same name. A product that is missing from `products` is not in the
@@ -131,3 +181,9 @@ class Catalog:
     def catalog_sku(self, store_id: str, seller_sku: str) -> str:
         """Return the catalog SKU that a seller SKU stands for."""
         return self.matches.get(keys.listing_key(store_id, seller_sku), seller_sku)
+
+
+def stock_of(stores: Mapping[str, Store], store_id: str) -> str:
+    """Return the stock of a store; an unknown store counts as one of the stock `default`."""
+    store = stores.get(store_id)
+    return keys.DEFAULT_STOCK if store is None else store.stock_id

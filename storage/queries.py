@@ -8,7 +8,7 @@ from typing import Protocol
 from models.amazon_order import AmazonOrder, AmazonStatus, FulfillmentChannel
 from models.checkpoint import OffsetReset
 from models.commerce_order import CommerceOrder
-from models.keys import order_key
+from models.keys import DEFAULT_STOCK, order_key
 from models.messages import TopicPartition
 from models.money import Money
 from models.order_query import Cursor, OrderQuery, OrderSort
@@ -46,11 +46,12 @@ class BlockedGroup:
 
     `sku` is the catalog's; it is None if Amazon named no SKU. `value` is the sum of the orders'
     totals, per currency. `since` is when the first of them was blocked, and `tried` is the highest
-    number of checks of one of them. `similar_sku` is as in a blocker.
+    number of checks of one of them. `stock_id` and `similar_sku` are as in a blocker.
     """
 
     code: BlockerCode
     sku: str | None
+    stock_id: str | None
     similar_sku: str | None
     seller_skus: tuple[str, ...]
     asins: tuple[str, ...]
@@ -292,8 +293,10 @@ class ConsoleReader(Protocol):
         """Return a Commerce order."""
         ...
 
-    async def products(self, skus: Sequence[str]) -> Mapping[str, StockedProduct]:
-        """Return the catalog products that exist of these SKUs."""
+    async def products(
+        self, skus: Sequence[str], stock_id: str = DEFAULT_STOCK
+    ) -> Mapping[str, StockedProduct]:
+        """Return the catalog products that exist of these SKUs, with their units in one stock."""
         ...
 
     async def skus_like(self, text: str, limit: int) -> Sequence[str]:

@@ -5,6 +5,7 @@ A new blocker needs a code with its texts in `models/reasons.py`, and a check he
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from models import keys
 from models.amazon_order import AmazonOrder, FulfillmentChannel, OrderItem
@@ -27,6 +28,14 @@ class Need:
     def quantity(self) -> int:
         """Units, over all lines."""
         return sum(item.quantity for item in self.items)
+
+
+class Demand(NamedTuple):
+    """The units that an order of a store needs of a product, and whether stock counts for it."""
+
+    store_id: str
+    required: int
+    checks_stock: bool
 
 
 def sum_needs(order: AmazonOrder, store_id: str, catalog: Catalog) -> tuple[Need, ...]:
@@ -52,47 +61,47 @@ def find_blockers(
     checks_stock = order.fulfillment_channel is FulfillmentChannel.MFN or store.fba_requires_stock
     for need in needs:
         product = None if need.sku is None else catalog.products.get(need.sku)
+        demand = Demand(store.store_id, need.quantity, checks_stock)
         for code, applies in _CHECKS.items():
-            if applies(product, need.quantity, checks_stock):
-                blockers.append(_blocker(code, need, product, catalog))
+            if applies(product, demand):
+                blockers.append(_blocker(code, need, product, store, catalog))
     return tuple(sorted(blockers, key=lambda blocker: (blocker.sku or "", blocker.code)))
 
 
-def depends_on(
-    store_id: str, needs: Sequence[Need], blockers: Sequence[Blocker]
-) -> tuple[str, ...]:
+def depends_on(store: Store, needs: Sequence[Need], blockers: Sequence[Blocker]) -> tuple[str, ...]:
     """Return the keys of all facts whose change may unblock the order (rule 12)."""
     blocked = {blocker.sku for blocker in blockers}
-    waits = {keys.depends_on_store(store_id)}
+    waits = {keys.depends_on_store(store.store_id)}
     for need in needs:
         if need.sku in blocked and need.sku is not None:
             waits.add(keys.depends_on_product(need.sku))
+            waits.add(keys.depends_on_stock(store.stock_id, need.sku))
             waits.update(
-                keys.depends_on_listing(keys.listing_key(store_id, item.seller_sku))
+                keys.depends_on_listing(keys.listing_key(store.store_id, item.seller_sku))
                 for item in need.items
                 if item.seller_sku is not None
             )
     return tuple(sorted(waits))
 
 
-def _is_not_in_catalog(product: StockedProduct | None, _required: int, _stock: bool) -> bool:
+def _is_not_in_catalog(product: StockedProduct | None, _demand: Demand) -> bool:
     return product is None
 
 
-def _is_disabled(product: StockedProduct | None, _required: int, _stock: bool) -> bool:
-    return product is not None and not product.product.enabled
+def _is_disabled(product: StockedProduct | None, demand: Demand) -> bool:
+    return product is not None and not product.product.is_enabled_for(demand.store_id)
 
 
-def _is_out_of_stock(product: StockedProduct | None, required: int, checks_stock: bool) -> bool:
+def _is_out_of_stock(product: StockedProduct | None, demand: Demand) -> bool:
     return (
         product is not None
-        and checks_stock
+        and demand.checks_stock
         and product.product.manage_stock
-        and product.available < required
+        and product.available < demand.required
     )
 
 
-_CHECKS: dict[BlockerCode, Callable[[StockedProduct | None, int, bool], bool]] = {
+_CHECKS: dict[BlockerCode, Callable[[StockedProduct | None, Demand], bool]] = {
     BlockerCode.NOT_IN_CATALOG: _is_not_in_catalog,
     BlockerCode.DISABLED: _is_disabled,
     BlockerCode.OUT_OF_STOCK: _is_out_of_stock,
@@ -100,7 +109,11 @@ _CHECKS: dict[BlockerCode, Callable[[StockedProduct | None, int, bool], bool]] =
 
 
 def _blocker(
-    code: BlockerCode, need: Need, product: StockedProduct | None, catalog: Catalog
+    code: BlockerCode,
+    need: Need,
+    product: StockedProduct | None,
+    store: Store,
+    catalog: Catalog,
 ) -> Blocker:
     items = sorted(need.items, key=lambda item: item.order_item_id)
     managed = product is not None and product.product.manage_stock
@@ -113,5 +126,6 @@ def _blocker(
         required=need.quantity,
         available=product.available if product is not None and managed else None,
         remedy=REMEDIES[code],
+        stock_id=store.stock_id if code is BlockerCode.OUT_OF_STOCK else None,
         similar_sku=catalog.similar.get(need.sku or "") if product is None else None,
     )

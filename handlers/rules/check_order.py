@@ -9,6 +9,7 @@ from handlers.rules.decision_builder import DecisionBuilder
 from handlers.rules.import_policy import apply_import_policy
 from handlers.rules.transitions import next_outcome, settings_used, transition
 from models.decision import Decision
+from models.keys import DEFAULT_STOCK
 from models.messages import MessageContext
 from models.order_record import OrderRecord
 from models.outcome import Admitted, Blocked, Created, Outcome, Skipped, Waiting, Withdrawn
@@ -73,7 +74,9 @@ def check_blockers(
     """
     needs = sum_needs(record.order, record.store_id, catalog)
     blockers = find_blockers(record.order, store, catalog, needs)
-    facts = {**settings_used(record, store), "products": _products_used(catalog, needs)}
+    facts = {**settings_used(record, store), "products": _products_used(store, catalog, needs)}
+    if store.stock_id != DEFAULT_STOCK:
+        facts["stock_id"] = store.stock_id
     if not blockers:
         return _create(record, previous, store, needs, number, context, facts, replayed=replayed)
     before = previous if isinstance(previous, Blocked) else None
@@ -91,7 +94,7 @@ def check_blockers(
         outcome.reasons,
         facts,
         outcome=outcome,
-        depends_on=depends_on(record.store_id, needs, blockers),
+        depends_on=depends_on(store, needs, blockers),
         decided_at=context.at,
     )
 
@@ -128,22 +131,24 @@ def _create(
     )
 
 
-def _causes(blocked: Blocked) -> set[tuple[str, str | None]]:
-    """Return what makes two blocks the same (rule 13): the codes and their products."""
-    return {(blocker.code.value, blocker.sku) for blocker in blocked.blockers}
+def _causes(blocked: Blocked) -> set[tuple[str, str | None, str | None]]:
+    """Return what makes two blocks the same (rule 13): the codes, their products and stocks."""
+    return {(each.code.value, each.sku, each.stock_id) for each in blocked.blockers}
 
 
-def _products_used(catalog: Catalog, needs: Sequence[Need]) -> Sequence[Mapping[str, object]]:
+def _products_used(
+    store: Store, catalog: Catalog, needs: Sequence[Need]
+) -> Sequence[Mapping[str, object]]:
     """Return the products that a decision is based on, with their versions."""
     products = (catalog.products.get(need.sku or "") for need in needs[:MAX_PRODUCTS_KEPT])
     return [
         {
             "sku": product.product.sku,
-            "enabled": product.product.enabled,
+            "enabled": product.product.is_enabled_for(store.store_id),
             "manage_stock": product.product.manage_stock,
-            "salable_quantity": product.product.salable_quantity,
+            "salable_quantity": product.salable_quantity,
             "reserved": product.reserved,
-            "as_of": product.product.as_of,
+            "as_of": product.counted_at or product.product.as_of,
         }
         for product in products
         if product is not None

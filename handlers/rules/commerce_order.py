@@ -44,7 +44,7 @@ def make_commerce_order(
 
     Merchant-fulfilled orders start as processing and reserve every line, also units that are
     already shipped; orders fulfilled by Amazon are complete and reserve nothing. `number` is the
-    next free order number.
+    next free order number of the store's stock.
 
     Raises:
         ValueError: The order is not ready; the policy was not applied.
@@ -64,7 +64,7 @@ def make_commerce_order(
         order_number=(
             order.amazon_order_id
             if store.order_number_source is OrderNumberSource.AMAZON
-            else f"{number:09d}"
+            else _order_number(store.stock_id, number)
         ),
         store_id=record.store_id,
         amazon_order_id=order.amazon_order_id,
@@ -81,6 +81,7 @@ def make_commerce_order(
         buyer_requested_cancel=any(line.item.buyer_requested_cancel for _, line in lines),
         replayed=replayed,
         created_at=context.at,
+        stock_id=store.stock_id,
         address_known=is_address_known(order),
         charges=order.charges,
         programs=order.programs,
@@ -88,6 +89,11 @@ def make_commerce_order(
         latest_ship_date=order.latest_ship_date,
         shipping_service=order.shipping_service,
     )
+
+
+def _order_number(stock_id: str, number: int) -> str:
+    """Return a number that no order of another stock has: each stock counts its own."""
+    return f"{number:09d}" if stock_id == keys.DEFAULT_STOCK else f"{stock_id}-{number:09d}"
 
 
 def is_address_known(order: AmazonOrder) -> bool:

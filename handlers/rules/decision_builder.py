@@ -182,6 +182,7 @@ class DecisionBuilder:
             currency=order.currency,
             total=None if order.total is None else format(order.total.amount, "f"),
             fulfillment_channel=order.fulfillment_channel,
+            stock_id=order.stock_id,
             purchase_date=order.purchase_date,
             lines=lines,
             charges=_charges(order),

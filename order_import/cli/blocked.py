@@ -6,6 +6,7 @@ from typing import Annotated, NamedTuple
 import typer
 from rich.console import Console
 
+from models.keys import DEFAULT_STOCK
 from models.reasons import REASONS
 from models.skus import visible_sku
 from order_import.bootstrap import connect_reader
@@ -62,6 +63,7 @@ def blocked_as_json(blocked: Blocked) -> dict[str, object]:
             {
                 "code": group.code,
                 "sku": group.sku,
+                "stock_id": group.stock_id,
                 "similar_sku": group.similar_sku,
                 "seller_skus": group.seller_skus,
                 "asins": group.asins,
@@ -114,9 +116,14 @@ def show_groups(console: Console, groups: Sequence[BlockedGroup]) -> None:
 
 
 def _sku(group: BlockedGroup) -> str | None:
-    if group.sku is None or group.similar_sku is None:
-        return None if group.sku is None else visible_sku(group.sku)
-    return f"{visible_sku(group.sku)}\nthe catalog has {visible_sku(group.similar_sku)}"
+    if group.sku is None:
+        return None
+    lines = [visible_sku(group.sku)]
+    if group.stock_id not in {None, DEFAULT_STOCK}:
+        lines.append(f"in stock {group.stock_id}")
+    if group.similar_sku is not None:
+        lines.append(f"the catalog has {visible_sku(group.similar_sku)}")
+    return "\n".join(lines)
 
 
 _MAX_NAMES = 4

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from models.amazon_order import AmazonOrder
 from models.commerce_order import CommerceLine, CommerceOrder
+from models.keys import DEFAULT_STOCK
 from models.labels import CHARGES, DECISIONS, FIELDS, MISSING_DETAILS
 from models.order_record import HistoryEntry
 from models.outcome import Blocked, ImportState, MissingDetail, Waiting
@@ -252,6 +253,8 @@ def _why(history: OrderHistory) -> Iterator[Text]:
             needs = f"needs {blocker.required}"
             if blocker.available is not None:
                 needs += f", {blocker.available:g} available"
+            if blocker.stock_id not in {None, DEFAULT_STOCK}:
+                needs += f" in stock {blocker.stock_id}"
             yield cell(f"  {sku}: {REASONS[blocker.code]} ({blocker.code}; {needs})")
             if blocker.similar_sku is not None:
                 yield cell(f"    The catalog has {visible_sku(blocker.similar_sku)}.")

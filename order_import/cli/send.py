@@ -129,6 +129,7 @@ class Kind(StrEnum):
 
     ORDERS = "orders"
     PRODUCTS = "products"
+    STOCK = "stock"
     LISTINGS = "listings"
     STORES = "stores"
     ORDER_UPDATES = "order-updates"
@@ -137,12 +138,13 @@ class Kind(StrEnum):
 TOPICS: Mapping[Kind, TopicName] = {
     Kind.ORDERS: TopicName.ORDERS,
     Kind.PRODUCTS: TopicName.PRODUCTS,
+    Kind.STOCK: TopicName.STOCK,
     Kind.LISTINGS: TopicName.LISTINGS,
     Kind.STORES: TopicName.STORES,
     Kind.ORDER_UPDATES: TopicName.ORDER_UPDATES,
 }
 
-DELETABLE = frozenset({Kind.PRODUCTS, Kind.LISTINGS})
+DELETABLE = frozenset({Kind.PRODUCTS, Kind.STOCK, Kind.LISTINGS})
 """The kinds that a null value deletes."""
 
 _ORDER_ID_NAMES = ("amazon_order_id", "AmazonOrderId", "amazonOrderId", "orderId")
@@ -198,6 +200,10 @@ def _required(document: Document, name: str) -> str:
     return value
 
 
+def _stock_item_key(document: Document) -> str:
+    return keys.stock_item_key(_required(document, "stock_id"), _required(document, "sku"))
+
+
 def _listing_key(document: Document) -> str:
     return keys.listing_key(_required(document, "store_id"), _required(document, "seller_sku"))
 
@@ -217,6 +223,7 @@ def _update_key(document: Document) -> str:
 _FACT_KEYS: Mapping[Kind, Callable[[Document], str]] = {
     Kind.PRODUCTS: lambda document: _required(document, "sku"),
     Kind.STORES: lambda document: _required(document, "store_id"),
+    Kind.STOCK: _stock_item_key,
     Kind.LISTINGS: _listing_key,
     Kind.ORDER_UPDATES: _update_key,
 }
@@ -242,7 +249,11 @@ def send(
     ] = None,
     delete: Annotated[
         list[str] | None,
-        typer.Option(metavar="KEY", help="Delete a product (SKU) or a listing (store/seller SKU)."),
+        typer.Option(
+            metavar="KEY",
+            help="Delete a product (SKU), its units in a stock (stock/SKU) or a listing "
+            "(store/seller SKU).",
+        ),
     ] = None,
     raw: Annotated[
         bool, typer.Option("--raw", help="Send each file as one message, whatever its content.")

@@ -162,6 +162,8 @@ class Formatter:
             imported = facts["import_non_amazon_orders"]
             others = t("non-Amazon orders imported"), t("non-Amazon orders not imported")
             lines.append(others[not imported])
+        if "stock_id" in facts:
+            lines.append(t("stock {stock}", stock=self.text(facts["stock_id"])))
         products = facts.get("products", ())
         for product in products[:_PRODUCTS]:
             stock = (

@@ -23,6 +23,7 @@ def commerce_order_to_document(order: CommerceOrder) -> Document:
         purchase_date=order.purchase_date,
         replayed=order.replayed,
         created_at=order.created_at,
+        stock_id=order.stock_id,
     ) | commerce_progress_to_document(order)
 
 
@@ -72,6 +73,7 @@ def commerce_order_from_document(document: Document) -> CommerceOrder:
         buyer_requested_cancel=document["buyer_requested_cancel"],
         replayed=document["replayed"],
         created_at=document["created_at"],
+        stock_id=document["stock_id"],
         address_known=document.get("address_known", False),
         charges=charges_from_document(document.get("charges", ())),
         programs=tuple(document.get("programs", ())),

@@ -166,6 +166,7 @@ def blocker_from_document(document: Document) -> Blocker:
     """Return a stored blocker."""
     return Blocker.model_construct(
         **{
+            "stock_id": None,
             **document,
             "code": BlockerCode(document["code"]),
             "order_item_ids": tuple(document["order_item_ids"]),

@@ -43,6 +43,7 @@ from tests.builders import (
     a_store,
     an_order,
     later,
+    stocked,
 )
 from tests.contract.test_storage import stored_order, stored_story
 from tests.fakes.memory import MemoryStorage
@@ -169,7 +170,7 @@ def waiting(store_id: str = "typo", **order: Any) -> OrderRecord:
     )
 
 
-STORES = {"stores": [a_store(), a_store(store_id="store-2")], "products": [a_product()]}
+STORES = {"stores": [a_store(), a_store(store_id="store-2")], **stocked(a_product())}
 
 
 @pytest.mark.parametrize("meet", [one_overtakes, at_once])

@@ -1,7 +1,7 @@
 """What the storage promises, asked of every implementation alike."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -29,6 +29,7 @@ from models.checkpoint import Checkpoint, OffsetReset, Outgoing
 from models.commands import ALL_STORES, OrderCursor, Recheck, ReplayStep, Sync
 from models.commerce_order import CommerceLine, CommerceOrder, Reservation
 from models.errors import DuplicateKey, Fenced, StorageBroken, TransactionTooLarge
+from models.keys import DEFAULT_STOCK
 from models.messages import CommandMessage, TopicPartition
 from models.order_record import HistoryEntry, OrderRecord
 from models.outcome import Created, MissingDetail, Outcome, Skipped, Waiting, Withdrawn
@@ -42,6 +43,7 @@ from storage.mongo.indexes import INDEXES
 from storage.mongo.storage import LAYOUT, MongoStorage, open_storage
 from storage.port import Storage, Transaction
 from tests.builders import (
+    INTEGRATED,
     KEY,
     NOW,
     ORDER,
@@ -59,12 +61,15 @@ from tests.builders import (
     a_product,
     a_record,
     a_replay,
+    a_stock_item,
     a_store,
     an_event,
     an_item,
     an_order,
+    in_stock,
     later,
     money,
+    stocked,
 )
 from tests.contract.queries import Listening
 from tests.fakes.memory import MemoryStorage
@@ -415,10 +420,10 @@ async def test_facts_come_back_as_they_were(storage: Tested) -> None:
     )
     product = a_product(name=None, manage_stock=False, salable_quantity=2.5, enabled=False)
     listing = a_listing(seller_sku="a/b")
-    await write(storage, stores=[plain, full], products=[product], listings=[listing])
+    await write(storage, stores=[plain, full], **stocked(product), listings=[listing])
     assert await read(storage, lambda t: t.stores()) == {STORE: plain, "store-2": full}
     products = await read(storage, lambda t: t.products({"SKU-1", "SKU-9"}))
-    assert products == {"SKU-1": StockedProduct(product, 0)}
+    assert products == {"SKU-1": in_stock(product, 0)}
     listed = await read(storage, lambda t: t.listings({f"{STORE}/a/b", "x/y"}))
     assert listed == {f"{STORE}/a/b": listing}
 
@@ -427,9 +432,10 @@ async def test_a_fact_told_again_takes_the_place_of_the_old_one(storage: Tested)
     await write(storage, stores=[a_store()], products=[a_product()], listings=[a_listing()])
     store, product = a_store(name="Other"), a_product(salable_quantity=3, as_of=NOW)
     listing = a_listing(sku="SKU-2")
-    await write(storage, stores=[store], products=[product], listings=[listing])
+    await write(storage, stores=[store], **stocked(product), listings=[listing])
     assert await read(storage, lambda t: t.stores()) == {STORE: store}
-    assert (await read(storage, lambda t: t.products({"SKU-1"})))["SKU-1"].product == product
+    products = await read(storage, lambda t: t.products({"SKU-1"}))
+    assert products == {"SKU-1": in_stock(product, 0)}
     assert list((await read(storage, lambda t: t.listings({f"{STORE}/SELLER"}))).values()) == [
         listing
     ]
@@ -486,7 +492,7 @@ async def test_rule_7_nothing_is_looked_up_where_nothing_is_missing(
             before = len(listening.heard)
             await read(storage, partial(_catalog, wanted))
             asked.append(len(listening.heard) - before)
-    assert asked == [2, 3], "listings and products, and what looks alike"
+    assert asked == [3, 4], "listings, products and their units, and what looks alike"
 
 
 async def test_asking_for_nothing_gives_nothing(storage: Tested) -> None:
@@ -506,47 +512,96 @@ HELD = {"SKU-1"}
 
 
 async def test_held_pieces_are_counted_up_and_down(storage: Tested) -> None:
-    await write(storage, products=[a_product(), a_product(sku="SKU-2")])
-    await write(storage, reserved={"SKU-1": 5, "SKU-2": 1})
-    await write(storage, reserved={"SKU-1": -2, "SKU-2": 0})
+    await write(storage, **stocked(a_product(), a_product(sku="SKU-2")))
+    await write(storage, reserved={DEFAULT_STOCK: {"SKU-1": 5, "SKU-2": 1}})
+    await write(storage, reserved={DEFAULT_STOCK: {"SKU-1": -2, "SKU-2": 0}})
     products = await read(storage, lambda t: t.products({"SKU-1", "SKU-2"}))
     assert {sku: product.reserved for sku, product in products.items()} == {"SKU-1": 3, "SKU-2": 1}
 
 
 async def test_a_new_count_and_what_it_frees_are_written_together(storage: Tested) -> None:
-    await write(storage, products=[a_product()])
-    await write(storage, reserved={"SKU-1": 5})
+    await write(storage, **stocked(a_product()))
+    await write(storage, reserved={DEFAULT_STOCK: {"SKU-1": 5}})
     recounted = a_product(salable_quantity=6, as_of=NOW)
-    await write(storage, products=[recounted], reserved={"SKU-1": -4})
+    await write(storage, **stocked(recounted), reserved={DEFAULT_STOCK: {"SKU-1": -4}})
     products = await read(storage, lambda t: t.products(HELD))
-    assert products == {"SKU-1": StockedProduct(recounted, 1)}
+    assert products == {"SKU-1": in_stock(recounted, 1)}
 
 
 async def test_a_deleted_product_is_out_of_the_catalog_and_keeps_its_count_and_holds(
     storage: Tested,
 ) -> None:
-    await write(storage, products=[a_product(as_of=NOW)])
-    await write(storage, reserved={"SKU-1": 4})
+    await write(storage, **stocked(a_product(as_of=NOW)))
+    await write(storage, reserved={DEFAULT_STOCK: {"SKU-1": 4}})
     await write(storage, deleted_products=["SKU-1"])
     assert await read(storage, lambda t: t.products(HELD)) == {}
     assert (await read(storage, lambda t: t.catalog({(STORE, "SKU-1")}))).products == {}
     kept = (await read(storage, lambda t: t.product_versions(HELD)))["SKU-1"]
-    assert (kept.product.as_of, kept.reserved) == (NOW, 4)
-    await write(storage, reserved={"SKU-1": -1})
+    assert kept.as_of == NOW
+    await write(storage, reserved={DEFAULT_STOCK: {"SKU-1": -1}})
     again = a_product(as_of=later(1), salable_quantity=8)
-    await write(storage, products=[again])
-    assert await read(storage, lambda t: t.products(HELD)) == {"SKU-1": StockedProduct(again, 3)}
+    await write(storage, **stocked(again))
+    assert await read(storage, lambda t: t.products(HELD)) == {"SKU-1": in_stock(again, 3)}
 
 
 async def test_a_product_told_and_deleted_at_once_keeps_what_was_told(storage: Tested) -> None:
     await write(storage, products=[a_product(as_of=NOW)], deleted_products=["SKU-1"])
     assert await read(storage, lambda t: t.products(HELD)) == {}
     kept = (await read(storage, lambda t: t.product_versions(HELD)))["SKU-1"]
-    assert kept.product.as_of == NOW
+    assert kept.as_of == NOW
+
+
+async def in_each(stock_id: str, transaction: Transaction) -> Mapping[str, StockedProduct]:
+    return await transaction.products(HELD, stock_id)
+
+
+async def test_each_stock_has_units_of_its_own(storage: Tested) -> None:
+    """Also of a product that was never counted there: its stock may not be managed."""
+    north = a_stock_item(stock_id="north", salable_quantity=2.5, as_of=NOW)
+    await write(storage, **stocked(a_product()))
+    await write(storage, stock_items=[north])
+    await write(storage, reserved={"north": {"SKU-1": 2}, "south": {"SKU-1": 3}})
+    await write(storage, reserved={DEFAULT_STOCK: {"SKU-1": 1}, "south": {"SKU-1": 1}})
+    units = [
+        (await read(storage, partial(in_each, stock_id)))["SKU-1"]
+        for stock_id in (DEFAULT_STOCK, "north", "south", "west")
+    ]
+    found = [(one.salable_quantity, one.reserved, one.counted_at) for one in units]
+    assert found == [(10, 1, INTEGRATED), (2.5, 2, NOW), (0, 4, None), (0, 0, None)]
+    kept = await read(storage, lambda t: t.stock_items({"north/SKU-1", "south/SKU-1", "x/y"}))
+    assert kept == {"north/SKU-1": north}
+
+
+async def test_a_deleted_count_leaves_no_units_and_keeps_its_time_and_holds(
+    storage: Tested,
+) -> None:
+    await write(storage, **stocked(a_product()), deleted_stock_items=["north/SKU-1"])
+    assert await read(storage, lambda t: t.stock_items({"north/SKU-1"})) == {}
+    item = a_stock_item(as_of=NOW)
+    await write(storage, stock_items=[item], reserved={"north": {"SKU-1": 2}})
+    await write(storage, deleted_stock_items=["north/SKU-1"])
+    there = (await read(storage, lambda t: t.products(HELD, "north")))["SKU-1"]
+    assert (there.salable_quantity, there.reserved, there.counted_at) == (0, 2, NOW)
+    assert await read(storage, lambda t: t.stock_items({"north/SKU-1"})) == {"north/SKU-1": item}
+    await write(storage, stock_items=[a_stock_item(salable_quantity=7, as_of=later(1))])
+    assert (await read(storage, lambda t: t.products(HELD, "north")))["SKU-1"].available == 5
+
+
+async def test_each_stock_counts_its_order_numbers(storage: Tested) -> None:
+    orders = [commerce(n, stock_id=stock) for n, stock in enumerate(("north", "north", "default"))]
+
+    async def work(transaction: Transaction) -> Mapping[str, int]:
+        numbers = await transaction.lock({"north", "south", DEFAULT_STOCK})
+        await transaction.write(ChangeSet(new_commerce_orders=orders))
+        orders.clear()
+        return numbers
+
+    await storage.transact(work)
+    assert await storage.transact(work) == {"north": 2, "south": 0, DEFAULT_STOCK: 1}
 
 
 async def test_deleting_or_holding_a_product_never_told_makes_none(storage: Tested) -> None:
-    await write(storage, deleted_products=["SKU-1"], reserved={"SKU-2": 3})
+    await write(storage, deleted_products=["SKU-1"], reserved={DEFAULT_STOCK: {"SKU-2": 3}})
     assert await read(storage, lambda t: t.product_versions({"SKU-1", "SKU-2"})) == {}
 
 
@@ -1049,13 +1104,13 @@ async def second_of(storage: Tested) -> AsyncIterator[Tested]:
 async def test_of_two_transactions_that_take_a_lock_the_second_sees_the_first(
     storage: Tested,
 ) -> None:
-    await write(storage, products=[a_product()])
+    await write(storage, **stocked(a_product()))
 
     async def take_one(transaction: Transaction) -> int:
         await transaction.lock()
         reserved: int = (await transaction.products(HELD))["SKU-1"].reserved
         await asyncio.sleep(0)
-        await transaction.write(ChangeSet(reserved={"SKU-1": 1}))
+        await transaction.write(ChangeSet(reserved={DEFAULT_STOCK: {"SKU-1": 1}}))
         return reserved
 
     async with second_of(storage) as second:
@@ -1066,7 +1121,7 @@ async def test_of_two_transactions_that_take_a_lock_the_second_sees_the_first(
 
 async def test_order_numbers_are_unique_however_many_are_given_at_once(storage: Tested) -> None:
     async def create(transaction: Transaction, number: int) -> int:
-        given = await transaction.lock() + 1
+        given = (await transaction.lock())[DEFAULT_STOCK] + 1
         order = commerce(number, order_number=f"{given:09d}")
         await transaction.write(ChangeSet(new_commerce_orders=[order]))
         return given

@@ -20,7 +20,7 @@ from order_import.devtools.embedded.servers import Addresses
 from storage.mongo.driver import Driver
 from storage.mongo.storage import open_storage
 from storage.port import Storage, Transaction
-from tests.builders import NOW, STORE, a_message, a_product, a_store
+from tests.builders import NOW, STORE, a_message, a_product, a_store, stocked
 from tests.fakes.memory import MemoryStorage
 from tests.integration.kit import System
 from tests.integration.wire import item, key, order, product, store
@@ -102,7 +102,7 @@ async def _claim(storages: Sequence[Storage], number: int, source: random.Random
     async def tell(transaction: Transaction) -> None:
         await transaction.lock()
         product = a_product(sku=sku, salable_quantity=units)
-        await transaction.write(ChangeSet(stores=[a_store()], products=[product]))
+        await transaction.write(ChangeSet(stores=[a_store()], **stocked(product)))
 
     await storages[0].transact(tell)
     await asyncio.gather(
@@ -147,7 +147,7 @@ def _hot_orders() -> list[dict[str, object]]:
 
 
 async def _held(system: System) -> dict[str, int]:
-    return {one["_id"]: one.get("reserved", 0) async for one in system.db.products.find({})}
+    return {one["sku"]: one.get("reserved", 0) async for one in system.db.stock_items.find({})}
 
 
 async def _assert_not_oversold(system: System) -> None:

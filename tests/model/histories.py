@@ -13,6 +13,7 @@ MISTYPED = ("s3", "s4")
 ORDERS = ("o1", "o2", "o3", "o4", "o5")
 SKUS = ("a", "b", "c")
 CATALOG = ("a", "b", "x")
+STOCKS = ("default", "default", "north")
 INTEGRATED = 10
 LATEST = 9
 """The last moment of an update, a count or a setting; ever so often two have the same."""
@@ -26,7 +27,14 @@ def history(source: Random, length: tuple[int, int] = (5, 26)) -> list[m.AnyMess
     if source.random() < 0.85:
         told.append(m.StoreTold("s1", INTEGRATED, imports=True, fba_requires_stock=True, updated=1))
         told.append(
-            m.StoreTold("s2", INTEGRATED, imports=True, fba_requires_stock=False, updated=1)
+            m.StoreTold(
+                "s2",
+                INTEGRATED,
+                imports=True,
+                fba_requires_stock=False,
+                updated=1,
+                stock=source.choice(STOCKS),
+            )
         )
     told += [_product(source) for _ in range(source.randint(0, 5))]
     coming: list[m.News] = []
@@ -247,8 +255,21 @@ def _product(source: Random, _told: Sequence[m.AnyMessage] = ()) -> m.ProductTol
         source.choice(CATALOG),
         enabled=source.random() < 0.8,
         managed=source.random() < 0.85,
-        quantity=source.randint(0, 4),
+        quantity=source.randint(0, 4) if source.random() < 0.9 else None,
         as_of=source.choice((*range(LATEST + 1), AFTER_ALL)),
+        disabled_for=(source.choice(STORES),) if source.random() < 0.1 else (),
+    )
+
+
+def _counted(source: Random, told: Sequence[m.AnyMessage]) -> m.StockTold:
+    """What one stock has of a product, mostly newer than all before."""
+    counts = [one.as_of for one in told if isinstance(one, (m.ProductTold, m.StockTold))]
+    newest = max(counts, default=0) + 1
+    return m.StockTold(
+        source.choice(("default", "north", "north")),
+        source.choice(CATALOG),
+        source.randint(0, 5),
+        as_of=newest if source.random() < 0.7 else source.randint(0, LATEST),
     )
 
 
@@ -259,7 +280,7 @@ def _restocked(source: Random, told: Sequence[m.AnyMessage]) -> m.ProductTold:
         source.choice(CATALOG),
         enabled=source.random() < 0.9,
         managed=source.random() < 0.9,
-        quantity=source.randint(0, 6),
+        quantity=source.randint(0, 6) if source.random() < 0.9 else None,
         as_of=max(counts, default=0) + 1,
     )
 
@@ -275,6 +296,7 @@ def _store(source: Random, told: Sequence[m.AnyMessage]) -> m.StoreTold:
         fba_requires_stock=source.random() < 0.6,
         updated=newest if source.random() < 0.8 else source.randint(0, LATEST),
         imports_others=source.random() < 0.4,
+        stock=source.choice(STOCKS),
     )
 
 
@@ -304,6 +326,8 @@ _KINDS: tuple[Callable[[Random, Sequence[m.AnyMessage]], m.AnyMessage], ...] = (
     *(_restocked,) * 3,
     *(_product,) * 2,
     lambda source, _: m.ProductGone(source.choice(CATALOG)),
+    *(_counted,) * 4,
+    lambda source, _: m.StockGone(source.choice(STOCKS), source.choice(CATALOG)),
     *(_store,) * 3,
     *(_listing,) * 2,
     lambda source, _: m.ListingGone(source.choice(STORES), source.choice(SKUS)),

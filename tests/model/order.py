@@ -73,6 +73,8 @@ class Order:
     commerce: str | None = None
     made: dict[str, Made] = field(default_factory=dict)
     made_total: int | None = None
+    stock: str = ""
+    """The stock that its Commerce order reserves in."""
     addressed: bool = False
     kept: dict[str, int] = field(default_factory=dict)
     """The units that are reserved until Commerce has counted them, if the merchant ships."""
@@ -113,7 +115,7 @@ class Order:
         made = {name: line for name, line in self.made.items() if line.quantity}
         lines = {(name, *vars(line).values()) for name, line in made.items()}
         asked = any(line.asked for line in made.values())
-        return self.commerce, self.made_total, self.addressed, asked, frozenset(lines)
+        return self.commerce, self.stock, self.made_total, self.addressed, asked, frozenset(lines)
 
     @property
     def known(self) -> tuple[object, ...]:

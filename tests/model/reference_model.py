@@ -15,8 +15,8 @@ from tests.model.end import End
 from tests.model.order import Made, Order
 
 READY = {"MFN": {"Unshipped", "PartiallyShipped", "Shipped"}, "AFN": {"Shipped"}}
-Blocker = tuple[str, str | None, int, float | None]
-"""Code, SKU, units needed and units available."""
+Blocker = tuple[str, str | None, int, float | None, str | None]
+"""Code, SKU, units needed, units available, and the stock that has not enough."""
 ENDS = {"Canceled": "canceled", "Shipped": "complete"}
 FORWARD = {"processing": {"shipped", "complete", "canceled"}, "shipped": {"complete"}}
 NOW = (builders.NOW - m.START) // timedelta(minutes=1)
@@ -29,6 +29,8 @@ class Model:
         self.stores: dict[str, m.StoreTold] = {}
         self.products: dict[str, m.ProductTold] = {}
         self.gone: set[str] = set()
+        self.counts: dict[tuple[str, str], tuple[int, int]] = {}
+        """What was last counted of a product in a stock, and when."""
         self.listings: dict[str, m.ListingTold] = {}
         self.orders: dict[str, Order] = {}
 
@@ -42,6 +44,8 @@ class Model:
                 self._sync(store)
             case m.ReplayAsked(store, name):
                 self._replay(self.orders.get(f"{store}/{name}"))
+            case m.ProductTold() | m.ProductGone() | m.StockTold() | m.StockGone():
+                self._learn_of_product(told)
             case _:
                 self._learn(told)
 
@@ -51,15 +55,6 @@ class Model:
             case m.StoreTold(store=store) if _newer(fact.updated, self.stores.get(store)):
                 self.stores[store] = fact
                 self._rejudge(f"store:{store}")
-            case m.ProductTold(sku=sku):
-                last = self.products.get(sku)
-                if last is None or fact.as_of >= last.as_of:
-                    self.products[sku] = fact
-                    self.gone.discard(sku)
-                    self._rejudge(f"product:{sku}")
-            case m.ProductGone(sku):
-                self.gone.add(sku)
-                self._rejudge(f"product:{sku}")
             case m.ListingTold(store=store, seller=seller):
                 if _newer(fact.updated, self.listings.get(f"{store}/{seller}")):
                     self.listings[f"{store}/{seller}"] = fact
@@ -69,6 +64,47 @@ class Model:
                 self._rejudge(f"listing:{store}/{seller}")
             case _:
                 pass  # older than what is known
+
+    def _learn_of_product(
+        self, fact: m.ProductTold | m.ProductGone | m.StockTold | m.StockGone
+    ) -> None:
+        match fact:
+            case m.ProductTold(sku=sku):
+                last = self.products.get(sku)
+                is_newer = last is None or fact.as_of >= last.as_of
+                if is_newer:
+                    self.products[sku] = fact
+                    self.gone.discard(sku)
+                is_counted = fact.quantity is not None and self._count(
+                    "default", sku, fact.quantity, fact.as_of
+                )
+                if is_newer or is_counted:
+                    self._rejudge(f"product:{sku}")
+            case m.StockTold(stock, sku, quantity, as_of):
+                if self._count(stock, sku, quantity, as_of):
+                    self._rejudge(_stock_fact(stock, sku))
+            case m.StockGone(stock, sku):
+                if (stock, sku) in self.counts:
+                    self.counts[stock, sku] = 0, self.counts[stock, sku][1]
+                self._rejudge(_stock_fact(stock, sku))
+            case m.ProductGone(sku):
+                self.gone.add(sku)
+                self._rejudge(f"product:{sku}")
+
+    def _count(self, stock: str, sku: str, quantity: int, as_of: int) -> bool:
+        """Rule 23: keep the newest count, and say whether it is this one."""
+        last = self.counts.get((stock, sku))
+        is_newer = last is None or as_of >= last[1]
+        if is_newer:
+            self.counts[stock, sku] = quantity, as_of
+        return is_newer
+
+    def _stock_of(self, store: str) -> str:
+        """Rule 23: an unknown store counts as one of the stock `default`."""
+        return self.stores[store].stock if store in self.stores else "default"
+
+    def _available(self, stock: str, sku: str) -> float:
+        return self.counts.get((stock, sku), (0, 0))[0] - self.reserved(stock, sku)
 
     def _replay(self, order: Order | None) -> None:
         """Rule 14."""
@@ -133,7 +169,7 @@ class Model:
             order.kept[sku] = min(order.kept[sku], needed[sku])
         for sku, units in (needed - before).items():
             product = None if sku in self.gone else self.products.get(sku)
-            if product and (not product.managed or product.quantity - self.reserved(sku) >= units):
+            if product and (not product.managed or self._available(order.stock, sku) >= units):
                 order.kept[sku] = order.kept.get(sku, 0) + units
                 order.acknowledged, order.grown = None, True
 
@@ -200,7 +236,7 @@ class Model:
                 sku = self._sku(order.store, line.seller)
                 needs[sku] = needs.get(sku, 0) + line.quantity
         blockers = {one for sku in needs for one in self._blockers(order, sku, needs[sku])}
-        causes = frozenset((code, sku) for code, sku, _, _ in blockers)
+        causes = frozenset((code, sku, stock) for code, sku, _, _, stock in blockers)
         if not blockers:
             self._create(order, needs, replayed=replayed)
             return
@@ -210,26 +246,29 @@ class Model:
         order.waits = {f"store:{order.store}"}
         for line in order.lines.values():
             sku = self._sku(order.store, line.seller)
-            if line.quantity and sku in {cause for _, cause in causes} - {None}:
+            if line.quantity and sku in {cause for _, cause, _ in causes} - {None}:
                 order.waits |= {f"product:{sku}", f"listing:{order.store}/{line.seller}"}
+                order.waits.add(_stock_fact(self._stock_of(order.store), sku or ""))
 
     def _blockers(self, order: Order, sku: str | None, needed: int) -> Iterator[Blocker]:
         product = None if sku is None or sku in self.gone else self.products.get(sku)
         if sku is None or product is None:
-            yield "not-in-catalog", sku, needed, None
+            yield "not-in-catalog", sku, needed, None, None
             return
-        available = product.quantity - self.reserved(sku)
+        stock = self._stock_of(order.store)
+        available = self._available(stock, sku)
         told = available if product.managed else None
-        if not product.enabled:
-            yield "disabled", sku, needed, told
+        if not product.enabled or order.store in product.disabled_for:
+            yield "disabled", sku, needed, told, None
         counts = order.channel == "MFN" or self.stores[order.store].fba_requires_stock
         if counts and product.managed and available < needed:
-            yield "out-of-stock", sku, needed, told
+            yield "out-of-stock", sku, needed, told, stock
 
     def _create(self, order: Order, needs: dict[str | None, int], *, replayed: bool) -> None:
         merchant, was_blocked = order.channel == "MFN", order.state == "blocked"
         order.state, order.reasons, order.waits = "created", frozenset(), set()
         order.commerce = "processing" if merchant else "complete"
+        order.stock = self._stock_of(order.store)
         order.kept = {sku or "": needed for sku, needed in needs.items()} if merchant else {}
         order.made = {
             item: Made(self._sku(order.store, line.seller) or "", line.quantity, line.price, False)
@@ -262,16 +301,22 @@ class Model:
         return {
             sku: units
             for sku, units in order.kept.items()
-            if order.acknowledged is None or order.acknowledged > self.products[sku].as_of
+            if order.acknowledged is None or not self._counts(order, sku, order.acknowledged)
         }
 
-    def reserved(self, sku: str) -> int:
-        return sum(self._holds(order).get(sku, 0) for order in self.orders.values())
+    def _counts(self, order: Order, sku: str, acknowledged: int) -> bool:
+        counted = self.counts.get((order.stock, sku))
+        return counted is not None and acknowledged <= counted[1]
+
+    def reserved(self, stock: str, sku: str) -> int:
+        return sum(
+            self._holds(order).get(sku, 0) for order in self.orders.values() if order.stock == stock
+        )
 
     def _released_skus(self, reserved: dict[str, int], order: Order) -> None:
         now = self._holds(order)
         for sku in sorted(sku for sku, units in reserved.items() if now.get(sku, 0) < units):
-            self._rejudge(f"product:{sku}")
+            self._rejudge(_stock_fact(order.stock, sku))
 
     def _hear_of(self, told: m.UpdateTold) -> None:
         order = self.orders.get(f"{told.store}/{told.order}")
@@ -310,9 +355,18 @@ class Model:
                 key: (order.state, _told(order), order.status, order.commerce, order.ignored)
                 for key, order in self.orders.items()
             },
-            reserved={sku: self.reserved(sku) for sku in self.products if self.reserved(sku)},
+            reserved={
+                f"{stock}/{sku}": units
+                for sku in self.products
+                for stock in {order.stock for order in self.orders.values()}
+                if (units := self.reserved(stock, sku))
+            },
             events={key: tuple(one.events) for key, one in self.orders.items() if one.events},
         )
+
+
+def _stock_fact(stock: str, sku: str) -> str:
+    return f"product:{sku}" if stock == "default" else f"stock:{stock}/{sku}"
 
 
 def _told(order: Order) -> frozenset[object]:

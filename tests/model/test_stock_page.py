@@ -17,6 +17,8 @@ from tests.model.messages import (
     News,
     ProductGone,
     ProductTold,
+    StockGone,
+    StockTold,
     StoreTold,
     UpdateTold,
 )
@@ -27,6 +29,7 @@ from tests.simulation.world import World
 
 PAGE = Path(__file__).parents[2] / "docs" / "stock.md"
 OPEN = StoreTold("s", 0, imports=True, fba_requires_stock=True, updated=1)
+SECOND = replace(OPEN, store="s2")
 
 
 class Row(NamedTuple):
@@ -62,34 +65,47 @@ def test_rule_10_the_page_on_stock_tells_the_truth(rows: list[Row]) -> None:
 async def _play(rows: list[Row]) -> None:
     world, model, orders = World(), Model(), dict[str, News]()
     workers = Workers(world)
-    for row in [None, *rows]:
-        message = OPEN if row is None else read_message(row.message, orders)
+    played: list[Row | StoreTold] = [OPEN, SECOND, *rows]
+    for row in played:
+        message = read_message(row.message, orders) if isinstance(row, Row) else row
         world.tell(message)
         model.take(message)
         await workers.settle()
         assert world.judge() == model.end(), world.violations
-        if row is None:
+        if not isinstance(row, Row):
             continue
         contents = world.database.contents
-        product = contents.products["P"]
+        product = contents.stocked("P")
         states = ", ".join(
-            f"{key.removeprefix('s/')} {type(record.outcome).__name__.lower()}"
-            for key, record in sorted(contents.orders.items())
+            f"{key.partition('/')[2]} {type(record.outcome).__name__.lower()}"
+            for key, record in sorted(contents.orders.items(), key=_name)
         )
-        told = product.product.salable_quantity
-        assert Row(row.message, told, product.reserved, product.available, states) == row
+        counted = product.salable_quantity
+        assert Row(row.message, counted, product.reserved, product.available, states) == row
     await workers.end()
 
 
-def read_message(message: str, orders: dict[str, News]) -> AnyMessage:
+def _name(order: tuple[str, object]) -> str:
+    return order[0].partition("/")[2]
+
+
+def read_message(text: str, orders: dict[str, News]) -> AnyMessage:
     """Make a message of a row's first cell. Orders are purchased in the order they come."""
+    message = text.removesuffix(" in the second store")
+    store = "s" if message == text else "s2"
+    if found := re.fullmatch(r"count (\d+) at (.+) in (\w+)", message):
+        return StockTold(found[3], "P", int(found[1]), _minutes(found[2]))
+    if found := re.fullmatch(r"(\w+) is forgotten", message):
+        return StockGone(found[1], "P")
+    if found := re.fullmatch(r"the second store sells from (\w+)", message):
+        return replace(SECOND, stock=found[1], updated=2)
     if found := re.fullmatch(r"count (\d+) at (.+)", message):
         return ProductTold("P", True, True, int(found[1]), _minutes(found[2]))
     if found := re.fullmatch(r"(\w) needs (\d+)( from Amazon)?", message):
         name, lines = found[1], (Line("1", "P", int(found[2])),)
         status, channel = ("Shipped", "AFN") if found[3] else ("Unshipped", "MFN")
         bought = len(orders) + 1
-        orders[name] = News("s", name, "document", status, channel, bought, 1, None, lines, True)
+        orders[name] = News(store, name, "document", status, channel, bought, 1, None, lines, True)
         return orders[name]
     if found := re.fullmatch(r"(\w) needs (\d+) now", message):
         known = orders[found[1]]
@@ -98,7 +114,7 @@ def read_message(message: str, orders: dict[str, News]) -> AnyMessage:
         return orders[found[1]]
     if found := re.fullmatch(r"Commerce (has|ships) (\w) at (.+)", message):
         status = {"has": "processing", "ships": "shipped"}[found[1]]
-        return UpdateTold("s", found[2], status, _minutes(found[3]))
+        return UpdateTold(store, found[2], status, _minutes(found[3]))
     if found := re.fullmatch(r"(\w) is canceled", message):
         return replace(orders[found[1]], status="Canceled", updated=99)
     if message == "deleted":

@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 
+from models.keys import DEFAULT_STOCK
 from models.order_query import OrderQuery
 from models.reasons import BlockerCode
 from models.reference_data import Listing, Product, StockedProduct, Store
@@ -65,7 +66,9 @@ class Catalog:
     async def skus_like(self, text: str, _: int) -> Sequence[str]:
         return [one for one in self.skus if one.startswith(text)]
 
-    async def products(self, skus: Sequence[str]) -> Mapping[str, StockedProduct]:
+    async def products(
+        self, skus: Sequence[str], _stock_id: str = DEFAULT_STOCK
+    ) -> Mapping[str, StockedProduct]:
         there = [sku for sku in skus if sku in self.skus]
         return {sku: StockedProduct(a_product(sku=sku, enabled=False), 0) for sku in there}
 
@@ -91,6 +94,7 @@ def shown(page: httpx.Response) -> str:
 
 def a_group(sku: str, similar: str) -> BlockedGroup:
     return BlockedGroup(
+        stock_id=None,
         code=BlockerCode.NOT_IN_CATALOG,
         sku=sku,
         similar_sku=similar,

@@ -14,6 +14,7 @@ import pytest
 from handlers import blocker_check
 from models import keys
 from models.change_set import ChangeSet, OrderWrite
+from models.keys import DEFAULT_STOCK
 from models.order_record import OrderRecord
 from models.outcome import Blocked, Created, Outcome, Skipped, Waiting, Withdrawn
 from models.reasons import SkipReason, WaitingReason
@@ -34,6 +35,7 @@ from tests.builders import (
     an_item,
     an_order,
     later,
+    stocked,
 )
 from tests.unit.kit import World
 
@@ -134,15 +136,17 @@ async def _a_world(chance: random.Random) -> World:
             a_store(store_id="early", integrated_at=later(-300)),
             a_store(store_id="lenient", fba_requires_stock=False),
         ],
-        products=[
-            a_product(
-                sku=sku,
-                enabled=chance.random() < 0.8,
-                manage_stock=chance.random() < 0.8,
-                salable_quantity=chance.randint(0, 12),
+        **stocked(
+            *(
+                a_product(
+                    sku=sku,
+                    enabled=chance.random() < 0.8,
+                    manage_stock=chance.random() < 0.8,
+                    salable_quantity=chance.randint(0, 12),
+                )
+                for sku in SKUS[:-1]
             )
-            for sku in SKUS[:-1]
-        ],
+        ),
         listings=[
             a_listing(store_id=store, seller_sku="S", sku=chance.choice(SKUS)) for store in STORES
         ],
@@ -153,7 +157,7 @@ async def _a_world(chance: random.Random) -> World:
             for one in records
             if isinstance(one.outcome, Created)
         ],
-        reserved=reserved,
+        reserved={DEFAULT_STOCK: reserved},
     )
 
     async def work(transaction: Transaction) -> None:

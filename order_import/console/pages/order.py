@@ -3,6 +3,8 @@
 import hashlib
 import hmac
 import secrets
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from http import HTTPStatus
 
@@ -13,10 +15,13 @@ from starlette.routing import BaseRoute
 
 from models import keys
 from models.amazon_order import Address, AmazonOrder
+from models.blockers import Blocker
 from models.charges import Charge
+from models.keys import DEFAULT_STOCK
 from models.outcome import Blocked, Created, Skipped, Withdrawn
 from order_import.console import urls
 from order_import.console.auth import Principal, principal_of
+from order_import.console.context import ConsoleContext
 from order_import.console.rendering import (
     audit,
     context_of,
@@ -59,9 +64,7 @@ async def order(request: Request) -> Response:
         reason=getattr(outcome, "reason", None),
         missing=getattr(outcome, "missing", ()),
         blockers=blockers,
-        products=await context.orders.products(
-            [blocker.sku for blocker in blockers[:_BLOCKERS] if blocker.sku]
-        ),
+        counted=await _counted(context, blockers[:_BLOCKERS]),
         is_blocked=isinstance(outcome, Blocked),
         is_imported=isinstance(outcome, Created),
         can_replay=isinstance(outcome, (Blocked, Skipped)),
@@ -83,6 +86,23 @@ async def order(request: Request) -> Response:
         left = int(shown.partition(".")[0]) - int(context.now().timestamp()) + 1
         page.headers["refresh"] = f"{left}; url={urls.order_by_key(key)}"
     return page
+
+
+async def _counted(
+    context: ConsoleContext, blockers: Sequence[Blocker]
+) -> Mapping[tuple[str, str | None], datetime]:
+    """Return when the products of blockers were last counted, by SKU and stock."""
+    skus: defaultdict[str | None, list[str]] = defaultdict(list)
+    for blocker in blockers:
+        if blocker.sku is not None:
+            skus[blocker.stock_id].append(blocker.sku)
+    return {
+        (sku, stock_id): product.counted_at or product.product.as_of
+        for stock_id, of_stock in skus.items()
+        for sku, product in (
+            await context.orders.products(of_stock, stock_id or DEFAULT_STOCK)
+        ).items()
+    }
 
 
 async def show_buyer(request: Request, form: FormData) -> Response:

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
+from models.reference_data import StockedProduct
 from order_import.console import urls
 from order_import.console.rendering import (
     audit,
@@ -31,15 +32,19 @@ async def enable(request: Request, form: FormData) -> Response:
         return await error_page(
             request, HTTPStatus.NOT_FOUND, "The catalog has no product of this SKU."
         )
-    # Keep the quantity and very nearly the time of Commerce's own count: a newer time would release
-    # reservations that Commerce has not counted yet.
+    # Without a quantity, the product's last count stays.
     at = stored.product.as_of + timedelta(milliseconds=1)
-    enabled = stored.product.model_copy(update={"enabled": True, "as_of": at})
-    if not stored.product.enabled:
+    changes = {"enabled": True, "disabled_for": (), "as_of": at}
+    enabled = stored.product.model_copy(update=changes)
+    if not _is_enabled(stored):
         await context.publish([product_message(enabled)])
         await audit(request, "enabled", sku)
         await _wait_until_enabled(request, sku)
     return redirect(urls.query("/blocked", store=text_of(form, "store") or None), "enabled")
+
+
+def _is_enabled(product: StockedProduct) -> bool:
+    return product.product.enabled and not product.product.disabled_for
 
 
 async def _wait_until_enabled(request: Request, sku: str) -> None:
@@ -48,7 +53,7 @@ async def _wait_until_enabled(request: Request, sku: str) -> None:
     for _ in range(10):
         await asyncio.sleep(0.15)
         now = (await context.orders.products([sku])).get(sku)
-        if now is None or now.product.enabled:
+        if now is None or _is_enabled(now):
             break
     context.cache.forget()
 

@@ -55,6 +55,13 @@ CHANNELS: Mapping[TopicName, Channel] = {
         (WORKER,),
         ("Product", "ProductDeleted"),
     ),
+    TopicName.STOCK: Channel(
+        "How many units of a product Commerce has in a stock. A managed product has none in a "
+        "stock in which it was never counted. An older `as_of` changes nothing.",
+        (UPSTREAM,),
+        (WORKER,),
+        ("StockItem", "StockItemDeleted"),
+    ),
     TopicName.LISTINGS: Channel(
         "The catalog SKU of a seller SKU. A seller SKU without a listing is matched to the catalog "
         "SKU of the same name. An older `updated_at` changes nothing.",

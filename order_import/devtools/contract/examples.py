@@ -161,6 +161,7 @@ STORE_TOLD: Example = {
     "import_amazon_orders": True,
     "import_non_amazon_orders": False,
     "order_number_source": "commerce",
+    "stock_id": "default",
     "updated_at": "2026-11-01T00:00:00Z",
 }
 
@@ -170,6 +171,13 @@ PRODUCT: Example = {
     "enabled": True,
     "manage_stock": True,
     "salable_quantity": 10,
+    "as_of": "2026-11-23T09:00:00Z",
+}
+
+STOCK_ITEM: Example = {
+    "stock_id": "north",
+    "sku": "MUG-BLUE",
+    "salable_quantity": 4,
     "as_of": "2026-11-23T09:00:00Z",
 }
 
@@ -206,6 +214,7 @@ WHOLE: Example = {
     "currency": "USD",
     "total": "42.99",
     "fulfillment_channel": "MFN",
+    "stock_id": "default",
     "purchase_date": "2026-11-23T09:15:00Z",
     "lines": [LINE],
     "charges": [{"kind": "shipping", "amount": SHIPPING, "tax": None, "order_item_id": "1"}],
@@ -253,6 +262,7 @@ BODIES: Mapping[str, Example] = {
                 "required": 2,
                 "available": 1,
                 "remedy": "Update the product's quantity and source options.",
+                "stock_id": "default",
             }
         ],
         "purchase_date": "2026-11-23T09:15:00Z",
@@ -287,6 +297,8 @@ def read_examples() -> Mapping[str, Sequence[Example]]:
         "Store": [_example(STORE_TOLD, key=STORE)],
         "Product": [_example(PRODUCT, key="MUG-BLUE")],
         "ProductDeleted": [_example(None, key="MUG-BLUE")],
+        "StockItem": [_example(STOCK_ITEM, key="north/MUG-BLUE")],
+        "StockItemDeleted": [_example(None, key="north/MUG-BLUE")],
         "Listing": [_example(LISTING, key=f"{STORE}/MUG-BLUE-US")],
         "ListingRemoved": [_example(None, key=f"{STORE}/MUG-BLUE-US")],
         "OrderUpdate": [_example(UPDATE, key=COMMERCE_ORDER)],

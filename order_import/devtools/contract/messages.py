@@ -132,6 +132,7 @@ def _fact_messages() -> list[Message]:
     keys = {
         "Store": "The store id",
         "Product": "The catalog SKU",
+        "StockItem": "stock_id/SKU",
         "Listing": "store/seller SKU",
         "OrderUpdate": "The Commerce order id",
     }
@@ -144,6 +145,13 @@ def _fact_messages() -> list[Message]:
         ),
         _read(
             "ProductDeleted", "A null value deletes the product.", "The catalog SKU", null, headers
+        ),
+        _read(
+            "StockItemDeleted",
+            "A null value forgets the quantity: the stock has no units of the product.",
+            "stock_id/SKU",
+            null,
+            headers,
         ),
         _read(
             "ListingRemoved",

@@ -34,8 +34,10 @@ from order_import_client.facts import (
     OrderNumberSource,
     OrderUpdate,
     Product,
+    StockItem,
     Store,
     delete_product,
+    delete_stock_item,
     remove_listing,
 )
 from order_import_client.messages import Message
@@ -109,10 +111,12 @@ __all__ = [
     "Progress",
     "SkipReason",
     "SqlStore",
+    "StockItem",
     "Store",
     "TaxCollection",
     "UnknownEvent",
     "delete_product",
+    "delete_stock_item",
     "order_message",
     "read_event",
     "remove_listing",
