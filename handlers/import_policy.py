@@ -59,7 +59,7 @@ class ImportPolicyHandler(Handler[Orders]):
         ]
         stores = {order.amazon_order_id: store_id for store_id, order, _ in routed}
         await unit_of_work.lock_stores(transaction, set(stores.values()))
-        if any(letter.details_of for letter in unit_of_work.changes.dead_letters):
+        if any(each.details_of for each in unit_of_work.changes.dead_letters):
             # The order may come for a store of any stock, and looks for its details.
             await unit_of_work.lock_all(transaction)
         # A new order claims the details that were received before it.

@@ -271,13 +271,15 @@ class MongoTransaction(MongoQueries, MongoReplayQueries, Transaction):
         missing = [sku for sku in skus if sku not in cached]
         documents = await self._find("products", with_ids(missing))
         cached |= dict.fromkeys(missing)
-        found = {doc["_id"]: product_from_document(doc) for doc in documents if not doc["deleted"]}
+        existing = {
+            doc["_id"]: product_from_document(doc) for doc in documents if not doc["deleted"]
+        }
         items = await self._find(
-            "stock_items", with_ids([stock_item_key(stock_id, sku) for sku in found])
+            "stock_items", with_ids([stock_item_key(stock_id, sku) for sku in existing])
         )
         item_of = {item["sku"]: item for item in items}
         cached |= {
-            sku: stocked_product(product, item_of.get(sku)) for sku, product in found.items()
+            sku: stocked_product(product, item_of.get(sku)) for sku, product in existing.items()
         }
         return {sku: product for sku in skus if (product := cached[sku]) is not None}
 

@@ -33,6 +33,7 @@ from tests.builders import (
     KEY,
     NOW,
     Message,
+    a_commerce_order,
     a_document,
     a_message,
     a_product,
@@ -244,8 +245,10 @@ async def test_orders_of_two_stocks_are_decided_at_the_same_time(
 ) -> None:
     """One is held before its commit; the other is decided and stored meanwhile."""
     stores = [a_store(), a_store(store_id="store-2", stock_id="north")]
-    # The first event creates its collection, and a server lets others conflict with that.
-    before = ChangeSet(stores=stores, events=[an_event()], **stocked(a_product()))
+    before = ChangeSet(stores=stores, **stocked(a_product()))
+    # The first documents create a collection, and make an index one of lists: once, with conflicts.
+    before.events.append(an_event())
+    before.new_commerce_orders.append(a_commerce_order(amazon_order_id="902-3"))
     before.stock_items.append(a_stock_item())
     south = a_message(a_document())
     north = a_message(a_document(store_id="store-2", amazon_order_id="902-2"))

@@ -5,7 +5,7 @@ The transactions here take no locks: what they promise may not depend on that.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -63,10 +63,10 @@ async def workers(
         yield storage, storage
         return
 
-    async def no_lock(self: MongoTransaction, _stocks: object = ()) -> int:
+    async def no_lock(self: MongoTransaction, _stocks: object = ()) -> Mapping[str, int]:
         # The embedded server takes no bulk write as a first command.
         await self.orders({"nobody/nothing"})
-        return 0
+        return {}
 
     monkeypatch.setattr(MongoTransaction, "lock", no_lock)
     name = f"t{uuid5(keys._NAMESPACE, request.node.nodeid).hex}"

@@ -126,7 +126,7 @@ def _check_stories(world: World, selected: list[str]) -> None:
 
 async def _a_world(chance: random.Random) -> World:
     world = World(judged=False)
-    reserved = {sku: chance.randint(0, 3) for sku in SKUS}
+    reserved = {sku: chance.randint(0, 3) for sku in SKUS[:-1]}
     records = [_an_order(chance, number) for number in range(chance.randint(1, 14))]
     changes = ChangeSet(
         orders=[OrderWrite(one, (), is_new=True, details=True) for one in records],
