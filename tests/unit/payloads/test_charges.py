@@ -228,6 +228,8 @@ def test_the_document_has_charges_of_lines_and_of_the_order() -> None:
     assert order.items[0].charges == (charge("shipping", "5.99"),)
     assert order.items[0].tax_collection == TaxCollection(scheme="IOSS")
     assert order.items[1].charges is None
+    body["items"][1] |= {"charges": []}
+    assert order_of(body).items[1].charges == ()
     assert (order.purchase_order_number, order.programs) == ("PO-4711", ("BUSINESS",))
     wrong = body | {"charges": [{"kind": "gold", "amount": {"amount": "1", "currency": "EUR"}}]}
     assert refused(wrong)[1].startswith("charges[0].kind: ")
