@@ -98,7 +98,12 @@ async def test_what_is_held_in_one_stock_is_not_counted_in_another(
     await _tell(one, enabled=True, stocks=("other",))
     for stock in (DEFAULT_STOCK, "other"):
         await _product(one, stock)
-    await _reserve(one, 2)
+
+    async def reserve(transaction: Transaction) -> None:
+        await transaction.lock({DEFAULT_STOCK, "other"})
+        await transaction.write(ChangeSet(reserved={DEFAULT_STOCK: {SKU: 2}}))
+
+    await one.transact(reserve)
     assert [(await _product(one, stock)).reserved for stock in (DEFAULT_STOCK, "other")] == [2, 0]
 
 

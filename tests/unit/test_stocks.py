@@ -1,6 +1,7 @@
 """Rule 23: stock is Commerce's stock. Each store sells from one, and each counts for itself."""
 
 import json
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import pytest
@@ -13,13 +14,17 @@ from order_import.operations.assumptions import parse_assumptions
 from order_import.operations.dry_run import dry_run
 from tests.builders import (
     NOW,
+    ORDER,
     a_document,
+    a_listing,
     a_message,
     a_product,
     a_stock_item,
     a_store,
+    an_update,
     later,
 )
+from tests.fakes.memory_transaction import MemoryTransaction
 from tests.unit.kit import World
 
 NORTH = "store-2"
@@ -196,3 +201,69 @@ async def test_rule_23_what_if_asks_about_one_stock(
     await world.tell(TopicName.ORDERS, an_order_of(NORTH, "1", units=3))
     summary = await dry_run(world.storage, Selection(), NOW, parse_assumptions(assumed))
     assert dict(summary.orders) == {result: 1}
+
+
+@pytest.fixture
+def locked(monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """The stocks that were locked since the set was last cleared."""
+    stocks: set[str] = set()
+    lock = MemoryTransaction.lock
+
+    async def noted(transaction: MemoryTransaction, wanted: Collection[str]) -> Mapping[str, int]:
+        stocks.update(wanted)
+        return await lock(transaction, wanted)
+
+    monkeypatch.setattr(MemoryTransaction, "lock", noted)
+    return stocks
+
+
+_ITEM = {"OrderItemId": "1", "SellerSKU": "SKU-1", "QuantityOrdered": 1}
+DETAILS = {"payload": {"AmazonOrderId": "9", "OrderItems": [_ITEM]}}
+
+
+@pytest.mark.parametrize(
+    ("topic", "message", "stocks"),
+    [
+        (TopicName.ORDERS, an_order_of("store-1", "2"), {"default"}),
+        (TopicName.ORDERS, an_order_of(NORTH, "2"), {"north"}),
+        (TopicName.ORDERS, an_order_of("not-known", "2"), {"default"}),
+        (TopicName.ORDERS, DETAILS, {"default", "north"}),
+        (TopicName.STOCK, told(a_stock_item()), {"north"}),
+        (TopicName.LISTINGS, told(a_listing(store_id=NORTH)), {"north"}),
+        (TopicName.ORDER_UPDATES, told(an_update("shipped", store_id=NORTH)), {"north"}),
+        (TopicName.PRODUCTS, told(a_product(as_of=later(1))), {"default", "north"}),
+        (
+            TopicName.STORES,
+            told(a_store(stock_id="south", updated_at=later(1))),
+            {"default", "north", "south"},
+        ),
+        (TopicName.COMMANDS, {"command": "recheck", "fact": "stock:north/SKU-1"}, {"north"}),
+        (TopicName.COMMANDS, {"command": "recheck", "fact": f"store:{NORTH}"}, {"north"}),
+        (
+            TopicName.COMMANDS,
+            {"command": "sync", "store_id": NORTH, "requested_at": "2026-07-01T00:00:00Z"},
+            {"north"},
+        ),
+    ],
+)
+async def test_rule_23_a_transaction_locks_the_stocks_that_it_needs(
+    topic: TopicName, message: dict[str, Any], stocks: set[str], locked: set[str]
+) -> None:
+    world = await a_world()
+    await world.tell(TopicName.ORDERS, an_order_of(NORTH, ORDER))
+    locked.clear()
+    await world.tell(topic, message)
+    assert locked == stocks
+
+
+async def test_rule_23_an_order_is_amended_under_the_lock_of_its_own_stock_too(
+    locked: set[str],
+) -> None:
+    world = await a_world()
+    await world.tell(TopicName.ORDERS, an_order_of(NORTH, "1", units=2))
+    await world.tell(TopicName.STORES, told(a_store(store_id=NORTH, updated_at=later(0))))
+    locked.clear()
+    fewer = an_order_of(NORTH, "1", last_update_date=later(1))
+    await world.tell(TopicName.ORDERS, fewer)
+    assert locked == {"default", "north"}
+    assert world.reserved(stock_id="north") == 1
