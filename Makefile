@@ -39,7 +39,7 @@ endif
 help: ## List these commands
 	@awk 'BEGIN { FS = ":.*## " } \
 		/^##@/ { printf "\n%s\n", substr($$0, 5) } \
-		/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+		/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: install
 install: $(INSTALLED) ## Make .venv with the order-import command
@@ -136,6 +136,10 @@ docs: $(DOCS_INSTALLED) ## Build the documentation site into site/; open site/in
 reference: $(INSTALLED) ## Write docs/reference and docs/contract from the code
 	@$(BIN)/python -m order_import.devtools.reference
 	@$(BIN)/order-import contract --output docs/contract
+
+.PHONY: contract-release
+contract-release: $(INSTALLED) ## Keep the present schemas as a released set of the contract, which never changes
+	@$(BIN)/python -m order_import.devtools.contract.released
 
 .PHONY: screenshots
 screenshots: $(INSTALLED) ## Retake the pictures of docs/how-to/console.md from the demo's orders; needs chromium

@@ -19,6 +19,11 @@ from models.topics import TopicName
 SCHEMA_VERSION = 1
 
 
+def schema_urn(name: str) -> str:
+    """Return the identifier of a message's JSON Schema, with its version: its `$id`."""
+    return f"urn:order-import:schema:{name}:{SCHEMA_VERSION}"
+
+
 class EventCause(Value):
     """The Kafka message that caused an event."""
 

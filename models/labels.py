@@ -10,16 +10,16 @@ MISSING_DETAILS: Mapping[MissingDetail, str] = {
     MissingDetail.STATUS: "its status",
     MissingDetail.CHANNEL: "who ships it",
     MissingDetail.LINES: "its lines",
-    MissingDetail.PRICES: "prices sent after Pending",
+    MissingDetail.PRICES: "prices after Pending",
 }
 """What a `details-pending` order waits for."""
 
 DECISIONS: Mapping[str, str] = {
     "received": "message received",
-    "moved-to-store": "moved to the store that the message names",
-    "ignored-older": "older than what is known, changes nothing",
-    "ignored-unchanged": "nothing new, changes nothing",
-    "judged": "checked by the import policy again",
+    "moved-to-store": "moved to the store named now",
+    "ignored-older": "older message, no change",
+    "ignored-unchanged": "nothing new, no change",
+    "judged": "import policy checked again",
     "blocked": "blocked",
     "still-blocked": "still blocked",
     "created": "Commerce order created",

@@ -55,8 +55,8 @@ REASONS: Mapping[str, str] = {
     SkipReason.CANCELED: "Canceled on Amazon",
     SkipReason.NOT_SOLD_ON_AMAZON: "Not sold on Amazon",
     SkipReason.NOTHING_TO_IMPORT: "No line with a quantity",
-    ALREADY_CREATED: "There is already a Commerce order",
-    NOT_RECEIVED: "No such order was received.",
+    ALREADY_CREATED: "The Commerce order already exists",
+    NOT_RECEIVED: "This order has not been received.",
 }
 """What each code says, in Adobe's words if there are any."""
 

@@ -4,7 +4,7 @@ import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, Self
+from typing import Annotated, Literal, NamedTuple, Self
 
 import structlog
 from pydantic import (
@@ -15,8 +15,7 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
-from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from storage.mongo.driver import Driver
 
@@ -86,6 +85,10 @@ class Settings(BaseSettings):
     mongo_tls_cert_key_file: Path | None = None
     """The client certificate and its key, in one file."""
 
+    installation: Annotated[
+        str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._~-]{0,63}$")
+    ] = "default"
+    """The name of this installation in the `ce_source` of its events, for example `staging`."""
     topic_prefix: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{0,64}$")] = ""
     """Text in front of the name of every topic and of the consumer group."""
     topic_partitions: int = Field(default=4, ge=1, le=512)
@@ -126,19 +129,6 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """The lowest level that is logged."""
 
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Read the environment, then the files named by `*_FILE` variables."""
-        del dotenv_settings, file_secret_settings
-        return (init_settings, env_settings, _FilesSource(settings_cls))
-
     @model_validator(mode="after")
     def _credentials_are_whole(self) -> Self:
         if not self.kafka_security_protocol.startswith("SASL"):
@@ -164,7 +154,7 @@ def load_settings(**overrides: object) -> Settings:
         SettingsError: A setting is invalid; the message names it and says what was expected.
     """
     try:
-        return Settings(**overrides)  # type: ignore[arg-type]  # checked by pydantic itself
+        return Settings(**(dict(_read_files()) | overrides))  # type: ignore[arg-type]  # checked by pydantic itself
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         name = "_".join(str(part) for part in first["loc"]).upper()
@@ -172,27 +162,18 @@ def load_settings(**overrides: object) -> Settings:
         raise SettingsError(f"{where}{first['msg'].removeprefix('Value error, ')}") from None
 
 
-class _FilesSource(PydanticBaseSettingsSource):
-    """Reads the files named by `*_FILE` variables, as container platforms mount secrets."""
-
-    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
-        """Return a setting's value from its file; None if no file is named."""
-        del field
-        path = os.environ.get(f"{PREFIX}{field_name.upper()}_FILE")
-        if not path or f"{field_name}_file" in self.settings_cls.model_fields:
-            return None, field_name, False
+def _read_files() -> Iterator[tuple[str, str]]:
+    """Yield the settings in files that `*_FILE` variables name; the variable itself wins."""
+    for name in Settings.model_fields:
+        variable = f"{PREFIX}{name}".upper()
+        path = os.environ.get(f"{variable}_FILE")
+        if not path or f"{name}_file" in Settings.model_fields or os.environ.get(variable):
+            continue
         try:
-            return Path(path).read_text(encoding="utf-8").strip(), field_name, False
-        except OSError as error:
-            raise ValueError(f"cannot read {path}: {error.strerror}") from error
-
-    def __call__(self) -> dict[str, Any]:
-        """Return all settings that come from files."""
-        values = {
-            name: self.get_field_value(field, name)[0]
-            for name, field in self.settings_cls.model_fields.items()
-        }
-        return {name: value for name, value in values.items() if value is not None}
+            yield name, Path(path).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "expected UTF-8 text"
+            raise SettingsError(f"{variable}_FILE: cannot read {path}: {reason}") from None
 
 
 _SECRET_FILES = (

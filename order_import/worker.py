@@ -18,8 +18,8 @@ from models.commands import ALL_STORES, Sync
 from models.errors import TransientStorageError
 from models.messages import CommandMessage
 from order_import.bootstrap import (
-    connect_reader,
-    connect_storage,
+    connect_database,
+    event_source,
     faust_credentials,
     group_of,
     new_consumer,
@@ -70,17 +70,18 @@ async def run_worker(settings: Settings) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, end)
     async with AsyncExitStack() as stack:
-        storage = await stack.enter_async_context(connect_storage(settings))
-        reader = await stack.enter_async_context(connect_reader(settings))
-        readiness = Readiness(settings, reader)
-        work = _build(settings, storage, readiness, Path(stack.enter_context(_scratch())), end)
+        database = await stack.enter_async_context(connect_database(settings))
+        readiness = Readiness(settings, database.reader)
+        work = _build(
+            settings, database.storage, readiness, Path(stack.enter_context(_scratch())), end
+        )
         watch = WorkerWatch(settings, work.partition_assignment)
         await stack.enter_async_context(serve_health(settings, readiness, watch))
         tasks = [
             asyncio.create_task(beat(settings.stall_seconds, BROKEN)),
             asyncio.create_task(readiness.run()),
             asyncio.create_task(watch.run()),
-            asyncio.create_task(_sync(settings, readiness, storage, work.publisher)),
+            asyncio.create_task(_sync(settings, readiness, database.storage, work.publisher)),
             asyncio.create_task(work.run()),
         ]
         for task in tasks:
@@ -162,7 +163,10 @@ def _build(
     """Create the worker's parts. Nothing is connected yet."""
     prefix = settings.topic_prefix
     publisher = Publisher(
-        lambda: new_producer(settings), lambda topics: new_consumer(settings, topics), prefix
+        lambda: new_producer(settings),
+        lambda topics: new_consumer(settings, topics),
+        prefix,
+        event_source(settings),
     )
     handlers = {prefix + name: handler for name, handler in HANDLERS.items()}
     partition_assignment = PartitionAssignment(

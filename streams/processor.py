@@ -9,7 +9,6 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 import structlog
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_exponential_jitter
 
 from handlers.handler import Handler
 from handlers.unit_of_work import UnitOfWork
@@ -17,13 +16,13 @@ from models.checkpoint import Checkpoint, OffsetReset, Outgoing
 from models.errors import (
     DuplicateKey,
     Fenced,
-    StorageBusy,
     StorageUnavailable,
     TransactionTooLarge,
     TransientStorageError,
 )
 from models.messages import DeadLetterCode, Incoming, Rejection, TopicPartition
 from storage.port import Storage, Transaction
+from storage.retry import log_retry, retry_outages
 from streams.outbox import End, Outbox
 from streams.publisher import Publisher
 from streams.watchdog import Progress
@@ -285,13 +284,7 @@ class TopicProcessor:
         # A single message cannot be halved, but the server may have more room in a while.
         is_smallest = not self._halves(batch)
         transient = (TransientStorageError, *((TransactionTooLarge,) if is_smallest else ()))
-        retrying = AsyncRetrying(
-            retry=retry_if_exception_type(transient),
-            wait=_pause,
-            stop=lambda _: self._draining,
-            before_sleep=log_retry,
-            reraise=True,
-        )
+        retrying = retry_outages(*transient, stop=lambda _: self._draining, before_sleep=log_retry)
         async for attempt in retrying:
             with attempt:
                 before = decided
@@ -406,19 +399,3 @@ def _refuse(item: ParsedMessage, error: DuplicateKey) -> ParsedMessage:
     expected = f"{error.collection}: expected no document yet with the message's key"
     refusal = Rejection(code=DeadLetterCode.ALREADY_STORED, message=expected)
     return item._replace(parsed=None, refusal=refusal)
-
-
-_BACKOFF = wait_exponential_jitter(multiplier=0.1, max=5, jitter=0.5)
-
-
-def _pause(state: RetryCallState) -> float:
-    """Return the seconds until the next attempt: 0 if the database answers but is busy."""
-    error = state.outcome.exception() if state.outcome is not None else None
-    return 0 if isinstance(error, StorageBusy) else _BACKOFF(state)
-
-
-def log_retry(state: RetryCallState) -> None:
-    """Log a database retry: the attempts 1, 2, 4, 8 and so on."""
-    error = state.outcome.exception() if state.outcome is not None else None
-    if state.attempt_number & (state.attempt_number - 1) == 0:
-        log.warning("storage-unavailable", error=str(error), attempt=state.attempt_number)

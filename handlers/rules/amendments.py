@@ -140,11 +140,13 @@ def amend(
     if scope is _Scope.ALL:
         lines += _new_lines(order, now, catalog)
         lines.sort(key=lambda line: line.item.order_item_id)
-    amended_lines = [_amend_line(line, items.get(line.item.order_item_id), scope) for line in lines]
-    pairs = [(line.item, amended.item) for line, amended in zip(lines, amended_lines, strict=True)]
+    amended_lines = [
+        (line, _amend_line(line, items.get(line.item.order_item_id), scope)) for line in lines
+    ]
+    pairs = [(line.item, amended_line.item) for line, amended_line in amended_lines]
     amended = replace(
         order,
-        lines=tuple(amended_lines),
+        lines=tuple(line for _, line in amended_lines),
         total=_amend_detail(order.total, now.total, scope),
         charges=_amend_detail(order.charges or None, now.charges or None, scope) or (),
         purchase_order_number=_amend_detail(
@@ -208,8 +210,8 @@ def _shipped_items(now: AmazonOrder, incoming: AmazonOrder) -> Mapping[str, Orde
     ):
         for shipped in incoming.items:
             item, units = items.get(shipped.order_item_id), shipped.quantity_shipped
-            if item is not None and units is not None and units < item.quantity:
-                update = {"quantity": units}
+            if item is not None and units is not None:
+                update = {"quantity": min(units, item.quantity)}
                 items[item.order_item_id] = item.model_copy(update=update)
     return items
 

@@ -35,9 +35,7 @@ def check_order(
     orders that were skipped or withdrawn.
     """
     match record.outcome:
-        case Created():
-            return None
-        case Skipped(SkipReason.CANCELED) | Withdrawn(SkipReason.CANCELED):
+        case Created() | Skipped(SkipReason.CANCELED) | Withdrawn(SkipReason.CANCELED):
             return None
         case Skipped() | Withdrawn() if not replayed:
             return None
@@ -140,7 +138,7 @@ def _products_used(
     store: Store, catalog: Catalog, needs: Sequence[Need]
 ) -> Sequence[Mapping[str, object]]:
     """Return the products that a decision is based on, with their versions."""
-    products = (catalog.products.get(need.sku or "") for need in needs[:MAX_PRODUCTS_KEPT])
+    skus = [need.sku for need in needs[:MAX_PRODUCTS_KEPT] if need.sku is not None]
     return [
         {
             "sku": product.product.sku,
@@ -150,6 +148,6 @@ def _products_used(
             "reserved": product.reserved,
             "as_of": product.counted_at or product.product.as_of,
         }
-        for product in products
+        for product in map(catalog.products.get, skus)
         if product is not None
     ]

@@ -17,10 +17,11 @@ from models.outcome import Blocked, ImportState, MissingDetail, Waiting
 from models.reasons import REASONS
 from models.reference_data import Store
 from models.skus import visible_sku
-from order_import.bootstrap import connect_reader
-from order_import.cli.context import CommandRefused, read_settings, run
+from order_import.cli.context import CommandRefused, query_database
+from order_import.cli.options import AsJson
 from order_import.cli.output import (
     STATE_STYLES,
+    add_row,
     amount,
     cell,
     exact,
@@ -30,7 +31,7 @@ from order_import.cli.output import (
     print_json,
     stdout,
 )
-from order_import.settings import Settings
+from storage.mongo.database import MongoDatabase
 from storage.queries import OrderHistory
 
 STATES: Mapping[ImportState, str] = {
@@ -46,9 +47,31 @@ _BOOKKEEPING = {"clocks", "is_notification"}
 """Fields that only serve to tell newer messages from older ones."""
 
 
-def history_as_json(history: OrderHistory) -> dict[str, Any]:
+def explain(
+    order: Annotated[
+        str, typer.Argument(metavar="ORDER", help="The Amazon order id, or store/order.")
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Show one order's whole history: its messages, the decisions, their facts and reasons."""
+
+    async def find(database: MongoDatabase) -> OrderHistory | None:
+        reader = database.reader
+        key = order if "/" in order else await reader.order_key(order)
+        return None if key is None else await reader.history(key)
+
+    history = query_database(find)
+    if history is None:
+        raise CommandRefused(f"no order {order} was received")
+    if as_json:
+        print_json(_as_json(history))
+    else:
+        show_history(stdout(), history)
+
+
+def _as_json(history: OrderHistory) -> dict[str, Any]:
     """Return an order and its history for JSON output, in the contract's names."""
-    record = history.record
+    record, order = history.record, history.commerce_order
     outcome = record.outcome
     return {
         "store_id": record.store_id,
@@ -66,7 +89,7 @@ def history_as_json(history: OrderHistory) -> dict[str, Any]:
             "tried": outcome.tried if isinstance(outcome, Blocked) else None,
             "decided_at": record.decided_at,
         },
-        "commerce_order": _commerce_order(history.commerce_order),
+        "commerce_order": order and _commerce_order(order),
         "history": [_entry(entry, history) for entry in history.history],
     }
 
@@ -85,9 +108,7 @@ def _balance(order: AmazonOrder | CommerceOrder) -> dict[str, object]:
     return {"prices_include_tax": prices_include_tax, "unexplained": text}
 
 
-def _commerce_order(order: CommerceOrder | None) -> dict[str, object] | None:
-    if order is None:
-        return None
+def _commerce_order(order: CommerceOrder) -> dict[str, object]:
     return {
         "commerce_order_id": order.commerce_order_id,
         "order_number": order.order_number,
@@ -153,14 +174,12 @@ def show_history(console: Console, history: OrderHistory) -> None:
 
 def _header(history: OrderHistory) -> Table:
     order, record = history.record.order, history.record
-    store = record.store_id
-    if history.store is not None:
-        store = f"{history.store.name} ({record.store_id})"
+    name = f"{history.store.name} ({record.store_id})" if history.store else record.store_id
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="dim")
     grid.add_column(overflow="fold")
-    for name, value in (
-        ("Store", store),
+    for label, value in (
+        ("Store", name),
         ("Settings now", _settings(history.store)),
         ("Amazon status", order.status),
         ("Channel", order.fulfillment_channel),
@@ -175,7 +194,7 @@ def _header(history: OrderHistory) -> Table:
         ("Buyer requests cancellation", "yes" if order.buyer_requested_cancel else "no"),
         ("Messages", f"{record.received}, of which {record.ignored} changed nothing"),
     ):
-        grid.add_row(name, cell(value))
+        grid.add_row(label, cell(value))
     return grid
 
 
@@ -213,15 +232,10 @@ def _items(history: OrderHistory) -> Table:
     columns = ("Seller SKU", "ASIN", "Quantity", "Shipped", "Price", "Tax", "Cancel request")
     table = new_table(*columns, right=("Price", "Tax"))
     for item in history.record.order.items:
-        table.add_row(
-            cell(item.seller_sku),
-            cell(item.asin),
-            cell(item.quantity),
-            cell(item.quantity_shipped),
-            cell(amount(item.price)),
-            cell(amount(item.tax)),
-            cell((item.cancel_reason or "yes") if item.buyer_requested_cancel else None),
-        )
+        request = (item.cancel_reason or "yes") if item.buyer_requested_cancel else None
+        shipped, price = item.quantity_shipped, amount(item.price)
+        tax = amount(item.tax)
+        add_row(table, item.seller_sku, item.asin, item.quantity, shipped, price, tax, request)
     if not history.record.order.items:
         table.add_row("no lines known yet")
     return table
@@ -232,14 +246,10 @@ def _charges(order: AmazonOrder) -> Table | None:
     skus = {item.order_item_id: item.seller_sku for item in order.items}
     table = new_table("Charge", "Seller SKU", "Amount", "Tax", right=("Amount", "Tax"))
     for charge, order_item_id in order.all_charges:
-        table.add_row(
-            cell(CHARGES[charge.kind]),
-            cell(skus.get(order_item_id or "")),
-            cell(amount(charge.amount)),
-            cell(amount(charge.tax)),
-        )
+        seller_sku = skus.get(order_item_id or "")
+        add_row(table, CHARGES[charge.kind], seller_sku, amount(charge.amount), amount(charge.tax))
     if order.unexplained is not None:
-        table.add_row(cell("Unexplained"), cell(None), cell(amount(order.unexplained)), cell(None))
+        add_row(table, "Unexplained", None, amount(order.unexplained), None)
     return table if table.row_count else None
 
 
@@ -272,12 +282,13 @@ def _history(history: OrderHistory) -> Table:
         decision = DECISIONS.get(entry.what, entry.what)
         if entry.reasons:
             decision += f"\n{in_words(entry.reasons)} ({', '.join(entry.reasons)})"
-        table.add_row(
-            cell(exact(entry.at)),
-            cell(f"{cause.topic}\npartition {cause.partition}, offset {cause.offset}"),
-            cell(decision),
-            cell("\n".join(_facts(entry.facts)) or None),
-            cell("\n".join(_events(entry, history)) or None),
+        add_row(
+            table,
+            exact(entry.at),
+            f"{cause.topic}\npartition {cause.partition}, offset {cause.offset}",
+            decision,
+            "\n".join(_facts(entry.facts)),
+            "\n".join(_events(entry, history)),
         )
     return table
 
@@ -340,25 +351,3 @@ def _value(value: object) -> str:
             return f"{number} {currency}"
         case _:
             return str(value)
-
-
-def explain(
-    order: Annotated[
-        str, typer.Argument(metavar="ORDER", help="The Amazon order id, or store/order.")
-    ],
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-) -> None:
-    """Show one order's whole history: its messages, the decisions, their facts and reasons."""
-    history = run(_find(read_settings(), order))
-    if history is None:
-        raise CommandRefused(f"no order {order} was received")
-    if as_json:
-        print_json(history_as_json(history))
-    else:
-        show_history(stdout(), history)
-
-
-async def _find(settings: Settings, order: str) -> OrderHistory | None:
-    async with connect_reader(settings) as reader:
-        key = order if "/" in order else await reader.order_key(order)
-        return None if key is None else await reader.history(key)

@@ -312,6 +312,7 @@ def cause_to_document(cause: MessageRef) -> Document:
         partition=cause.partition,
         offset=cause.offset,
         traceparent=cause.traceparent,
+        tracestate=cause.tracestate,
     )
 
 

@@ -48,6 +48,7 @@ from tests.builders import (
     NOW,
     ORDER,
     PURCHASED,
+    STATE,
     STORE,
     TRACE,
     a_block,
@@ -350,12 +351,15 @@ async def test_later_details_are_stored_and_when_it_was_received_stays(storage: 
 
 
 async def test_the_story_is_kept_in_its_order_with_its_facts(storage: Tested) -> None:
-    first = a_history_entry(cause=a_cause(traceparent=TRACE), facts={"store_updated_at": NOW})
+    first = a_history_entry(
+        cause=a_cause(traceparent=TRACE, tracestate=STATE), facts={"store_updated_at": NOW}
+    )
     second = a_history_entry(what="blocked", reasons=("disabled",), events=("e1", "e2"))
     await write(storage, orders=[new(a_record(), first)])
     await write(storage, orders=[checked(a_record(), second)])
     assert list(await stored_story(storage)) == [first, second]
-    assert (await stored_story(storage))[0].cause.traceparent == TRACE
+    cause = (await stored_story(storage))[0].cause
+    assert (cause.traceparent, cause.tracestate) == (TRACE, STATE)
 
 
 async def test_the_story_is_capped_and_the_oldest_go_first(storage: Tested) -> None:
@@ -672,7 +676,7 @@ async def test_taking_a_partition_up_fences_its_former_owner_off(storage: Tested
 FIRST = keys.event_id(KEY, "CommerceOrderCreated", None)
 """Of an event that happens once: it does not tell its place in the sequence."""
 OUTBOX: tuple[Outgoing, ...] = (
-    an_event(event_id=FIRST, cause=a_cause(traceparent=TRACE)),
+    an_event(event_id=FIRST, cause=a_cause(traceparent=TRACE, tracestate=STATE)),
     a_command(KEY),
     a_dead_letter(),
     CommandMessage("product:SKU-1", Recheck(fact="product:SKU-1")),
@@ -703,7 +707,8 @@ async def test_what_is_to_go_out_comes_back_whole_and_in_its_order(storage: Test
     await with_outbox(storage)
     stored = await storage.checkpoint(SOURCE)
     assert stored.outbox == OUTBOX
-    assert stored.outbox[0].cause.traceparent == TRACE  # type: ignore[union-attr]
+    cause = stored.outbox[0].cause  # type: ignore[union-attr]
+    assert (cause.traceparent, cause.tracestate) == (TRACE, STATE)
 
 
 async def test_published_is_marked_for_the_position_it_is_said_of(storage: Tested) -> None:

@@ -32,7 +32,7 @@ from tests.model.reference_model import end_of
 from tests.simulation.play import Ended, all_at_once, one_at_a_time
 from tests.simulation.weather import Storm
 
-HISTORIES = int(os.environ.get("HISTORIES", "200"))
+HISTORIES = int(os.environ.get("HISTORIES", "120"))
 STORE = StoreTold("s1", 10, imports=True, fba_requires_stock=True, updated=1)
 ONE = (Line("i1", "a", 1),)
 # Hypothesis prefers plain choices and shrinks them; even ones reach further.

@@ -68,7 +68,7 @@ def a_history() -> OrderHistory:
 @pytest.fixture
 def explained(monkeypatch: pytest.MonkeyPatch) -> FakeReader:
     reader = FakeReader(histories=[a_history()])
-    monkeypatch.setattr("order_import.cli.explain.connect_reader", lambda _: opened(reader))
+    monkeypatch.setattr("order_import.cli.context.connect_database", lambda _: opened(reader))
     return reader
 
 

@@ -27,7 +27,8 @@ ORDERS = list(DOCUMENT["channels"]["amazon.orders"]["messages"])
 def committed() -> dict[str, str]:
     return {
         str(file.relative_to(COMMITTED)): file.read_text(encoding="utf-8")
-        for file in COMMITTED.rglob("*.json")
+        for pattern in ("*.json", "schemas/*.json")
+        for file in COMMITTED.glob(pattern)
     }
 
 
@@ -158,7 +159,9 @@ def test_every_example_of_an_order_is_read(name: str) -> None:
     for example in MESSAGES[name]["examples"]:
         reading = read_payload(json.dumps(example["payload"]).encode())
         assert reading.refusal is None
-        assert [order.amazon_order_id for order in reading.orders] == ["111-0000001-0000001"]
+        assert [order.amazon_order_id for order in reading.orders] == MESSAGES[name][
+            "x-example-keys"
+        ]
 
 
 @pytest.mark.parametrize(
@@ -239,7 +242,19 @@ def test_no_event_names_a_field_of_a_buyer() -> None:
 def test_every_dead_letter_code_is_explained() -> None:
     assert set(DOCUMENT["x-dead-letter-codes"]) == set(DeadLetterCode)
     headers = MESSAGES["DeadLetter"]["headers"]["properties"]
-    assert headers["error-code"]["enum"] == [*DeadLetterCode]
+    assert headers["error-code"]["anyOf"][0]["enum"] == [*DeadLetterCode]
+
+
+def test_a_message_says_what_compatibility_it_keeps() -> None:
+    for topic, channel in DOCUMENT["channels"].items():
+        for name in channel["messages"]:
+            promise = MESSAGES[name].get("x-compatibility")
+            if topic == TopicName.DEAD_LETTER:
+                assert promise is None
+            else:
+                assert promise == (
+                    "BACKWARD_TRANSITIVE" if topic in READ_TOPICS else "FULL_TRANSITIVE"
+                )
 
 
 def leave(*arguments: str) -> int:

@@ -99,7 +99,10 @@ def test_a_text_is_escaped() -> None:
         ),
         ({"type": "array", "items": {"type": "string"}}, "list of string"),
         ({"enum": ["a", "b"], "type": "string"}, "<code>a</code>, <code>b</code>"),
-        ({"anyOf": [{"enum": ["a"]}, {"type": "string"}]}, "<code>a</code> or string"),
+        (
+            {"anyOf": [{"enum": ["a", "b"]}, {"type": "string"}]},
+            "<code>a</code>, <code>b</code>; others may follow",
+        ),
         ({"const": "<1>"}, "<code>&lt;1&gt;</code>"),
         ({"type": "integer", "minimum": 1}, "integer, at least <code>1</code>"),
         (

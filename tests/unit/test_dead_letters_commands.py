@@ -4,6 +4,7 @@ import json
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from typing_extensions import override
@@ -65,8 +66,8 @@ class FakeDeadLetters(MongoDeadLetters):
 
 
 @asynccontextmanager
-async def opened(dead_letters: FakeDeadLetters) -> AsyncIterator[FakeDeadLetters]:
-    yield dead_letters
+async def opened(dead_letters: FakeDeadLetters) -> AsyncIterator[SimpleNamespace]:
+    yield SimpleNamespace(dead_letters=dead_letters, reader=None)
 
 
 @pytest.fixture
@@ -86,9 +87,7 @@ def dead_letters(monkeypatch: pytest.MonkeyPatch) -> FakeDeadLetters:
     async def is_there(_settings: Settings, _topic: str) -> bool:
         return True
 
-    monkeypatch.setattr(
-        "order_import.cli.dead_letters.connect_dead_letters", lambda _: opened(dead_letters)
-    )
+    monkeypatch.setattr("order_import.cli.context.connect_database", lambda _: opened(dead_letters))
     monkeypatch.setattr(redrive, "topic_exists", is_there)
     return dead_letters
 

@@ -17,6 +17,7 @@ from storage.mongo.bulk_write import HISTORY_LENGTH
 from streams.messages import encode
 from tests.builders import (
     ORDER,
+    SOURCE,
     STORE,
     a_commerce_order,
     a_message,
@@ -98,7 +99,7 @@ def test_its_creation_and_its_amendment_can_be_published(made: CommerceOrder) ->
     amended = [one for one in decision.events if one.event_type == "CommerceOrderAmended"]
     assert len(amended) == 28, "500 changes are told at once"
     for event in (*log.decide("created").events, *decision.events):
-        assert len(encode(event).value or b"") < MAX_PUBLISHED_BYTES
+        assert len(encode(event, SOURCE).value or b"") < MAX_PUBLISHED_BYTES
     kept = decision.history.facts["changes"] if decision.history else ()
     assert isinstance(kept, list)
     assert len(kept) == MAX_CHANGES_KEPT

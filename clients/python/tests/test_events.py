@@ -44,7 +44,8 @@ def money(amount: str) -> dict[str, str]:
 def test_every_type_is_read_as_its_class(kind: str) -> None:
     event = make_event(EVENT_TYPES[kind], sequence=3)
     assert (type(event).__name__, event.event_type, event.sequence) == (kind, kind, 3)
-    assert event.envelope.source == "/order-import"
+    assert event.envelope.source == "/order-import/default"
+    assert event.envelope.dataschema == f"urn:order-import:schema:{kind}:1"
     assert event.envelope.event_id == event.event_id
     assert event.envelope.topic == event.topic
     assert event.key == "harbor-us/111-0000001-0000001"

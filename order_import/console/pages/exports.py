@@ -4,64 +4,116 @@ import csv
 import io
 import json
 import re
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from decimal import Decimal
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
-from starlette.routing import BaseRoute
 
 from models.amazon_order import AmazonOrder
 from models.charges import ChargeKind, exact_sum
 from models.money import Money
-from order_import.console import formatting
 from order_import.console.auth import principal_of
+from order_import.console.formatting import Formatter
 from order_import.console.language import translator
 from order_import.console.order_filter import read_filter
 from order_import.console.pages.orders import orders
-from order_import.console.rendering import audit, context_of, get
+from order_import.console.rendering import audit, context_of
 from storage.queries import OrderRow
 
-_COLUMNS = (
-    *("purchase_date", "store_id", "amazon_order_id", "status", "fulfillment_channel"),
-    *("total", "currency", "state", "reasons", "blocked_skus", "commerce_order_id"),
-    *("order_number", "commerce_status", "latest_ship_date", "received_at", "decided_at", "note"),
-    *("shipping_service", "programs", "purchase_order_number", "price", "shipping", "gift_wrap"),
-    *("discount", "cod", "other", "tax", "prices_include_tax", "unexplained"),
-)
-"""Charges are sums over all lines, in the currency of the total."""
+Column = Callable[[OrderRow, Formatter], object]
+
+
+def _of_order(value: Callable[[AmazonOrder], object]) -> Column:
+    """Return a column of what is only read for exports."""
+    return lambda row, _: row.details and value(row.details)
+
+
+def _sum_of(amounts: Callable[[AmazonOrder], Iterable[Money | None]]) -> Column:
+    """Return a column of the sum over all lines, in the currency of the total."""
+
+    def add(order: AmazonOrder) -> Decimal | None:
+        currency = order.total and order.total.currency
+        addends = [money.amount for money in amounts(order) if money and money.currency == currency]
+        return exact_sum(addends) if addends else None
+
+    return _of_order(add)
+
+
+def _charges(kind: ChargeKind) -> Column:
+    return _sum_of(
+        lambda order: [charge.amount for charge, _ in order.all_charges if charge.kind is kind]
+    )
+
+
+def _prices(order: AmazonOrder) -> list[Money | None]:
+    return [item.price for item in order.items if item.quantity]
+
+
+def _taxes(order: AmazonOrder) -> list[Money | None]:
+    of_prices = [item.tax for item in order.items if item.quantity]
+    return [*of_prices, *(charge.tax for charge, _ in order.all_charges)]
+
+
+_COLUMNS: Mapping[str, Column] = {
+    "purchase_date": lambda row, shown: shown.iso(row.line.purchase_date) or None,
+    "store_id": lambda row, _: row.line.store_id,
+    "amazon_order_id": lambda row, _: row.line.amazon_order_id,
+    "status": lambda row, _: row.line.status,
+    "fulfillment_channel": lambda row, _: row.line.channel,
+    "total": lambda row, _: row.line.total and f"{row.line.total.amount:f}",
+    "currency": lambda row, _: row.line.total and row.line.total.currency,
+    "state": lambda row, _: row.line.state,
+    "reasons": lambda row, _: list(row.line.reasons),
+    "blocked_skus": lambda row, _: list(row.skus),
+    "commerce_order_id": lambda row, _: row.line.commerce_order_id,
+    "order_number": lambda row, _: row.line.order_number,
+    "commerce_status": lambda row, _: row.line.commerce_status,
+    "latest_ship_date": lambda row, shown: shown.iso(row.latest_ship_date) or None,
+    "received_at": lambda row, shown: shown.iso(row.received_at),
+    "decided_at": lambda row, shown: shown.iso(row.decided_at),
+    "note": lambda row, shown: shown.note(row),
+    "shipping_service": _of_order(lambda order: order.shipping_service),
+    "programs": _of_order(lambda order: list(order.programs)),
+    "purchase_order_number": _of_order(lambda order: order.purchase_order_number),
+    "price": _sum_of(_prices),
+    "shipping": _charges(ChargeKind.SHIPPING),
+    "gift_wrap": _charges(ChargeKind.GIFT_WRAP),
+    "discount": _charges(ChargeKind.DISCOUNT),
+    "cod": _charges(ChargeKind.COD),
+    "other": _charges(ChargeKind.OTHER),
+    "tax": _sum_of(_taxes),
+    "prices_include_tax": _of_order(lambda order: order.balance.prices_include_tax),
+    "unexplained": _of_order(lambda order: order.balance.unexplained),
+}
+"""The columns. The buyer is not among them: nobody controls where a file goes."""
 
 
 async def as_csv(request: Request) -> Response:
     """Send the filtered orders as CSV."""
-    return await _export(request, "orders.csv", "text/csv; charset=utf-8", _csv_line, csv_head=True)
+    head = ",".join(_COLUMNS) + "\r\n"
+    return await _export(request, "orders.csv", "text/csv; charset=utf-8", _csv_line, head)
 
 
 async def as_json_lines(request: Request) -> Response:
     """Send the filtered orders as JSON lines."""
-    return await _export(
-        request, "orders.jsonl", "application/x-ndjson", _json_line, csv_head=False
-    )
+    return await _export(request, "orders.jsonl", "application/x-ndjson", _json_line)
 
 
 async def _export(
-    request: Request,
-    name: str,
-    kind: str,
-    line: Callable[[list[object]], str],
-    *,
-    csv_head: bool,
+    request: Request, name: str, kind: str, line: Callable[[list[object]], str], head: str = ""
 ) -> Response:
+    context = context_of(request)
     order_filter = read_filter(request.query_params, may_see_buyers=principal_of(request).can_edit)
     if order_filter.errors:
         return await orders(request)
     await audit(request, "exported", name, order_filter.address_without_buyer())
-    shown = formatting.Formatter(translator("en"), context_of(request).now())
+    shown = Formatter(translator("en"), context.now())
 
     async def parts() -> AsyncIterator[str]:
-        part = [",".join(_COLUMNS) + "\r\n"] if csv_head else []
-        async for row in context_of(request).orders.stream(order_filter.query):
-            part.append(line(_values(row, shown)))
+        part = [head]
+        async for row in context.orders.stream(order_filter.query):
+            part.append(line([column(row, shown) for column in _COLUMNS.values()]))
             if len(part) == 200:  # noqa: PLR2004 - a good size for the network
                 yield "".join(part)
                 part.clear()
@@ -77,59 +129,6 @@ async def _export(
 
     headers = {"content-disposition": f'attachment; filename="{name}"'}
     return StreamingResponse(all_parts(), media_type=kind, headers=headers)
-
-
-def _values(row: OrderRow, shown: formatting.Formatter) -> list[object]:
-    """Return a row's columns. The buyer is not among them: nobody controls where a file goes."""
-    line = row.line
-    return [
-        shown.iso(line.purchase_date) or None,
-        line.store_id,
-        line.amazon_order_id,
-        line.status,
-        line.channel,
-        None if line.total is None else f"{line.total.amount:f}",
-        None if line.total is None else line.total.currency,
-        line.state,
-        list(line.reasons),
-        list(row.skus),
-        line.commerce_order_id,
-        line.order_number,
-        line.commerce_status,
-        shown.iso(row.latest_ship_date) or None,
-        shown.iso(row.received_at),
-        shown.iso(row.decided_at),
-        shown.note(row),
-        *_details(row.details),
-    ]
-
-
-def _details(order: AmazonOrder | None) -> list[object]:
-    if order is None:
-        return [None] * 12
-    of_order: list[object] = [
-        order.shipping_service,
-        list(order.programs),
-        order.purchase_order_number,
-    ]
-    if order.total is None:
-        return of_order + [None] * 9
-    items = [item for item in order.items if item.quantity]
-    charges = [charge for charge, _ in order.all_charges]
-    prices_include_tax, unexplained = order.balance
-    amounts: list[Iterable[Money | None]] = [
-        [item.price for item in items],
-        *([charge.amount for charge in charges if charge.kind is kind] for kind in ChargeKind),
-        [*(item.tax for item in items), *(charge.tax for charge in charges)],
-    ]
-    sums = [_sum(parts, order.total.currency) for parts in amounts]
-    return [*of_order, *sums, prices_include_tax, unexplained]
-
-
-def _sum(amounts: Iterable[Money | None], currency: str) -> Decimal | None:
-    """Return the sum of the amounts in a currency; None if there are none."""
-    addends = [money.amount for money in amounts if money and money.currency == currency]
-    return exact_sum(addends) if addends else None
 
 
 def _csv_line(values: list[object]) -> str:
@@ -158,9 +157,3 @@ def _csv_cell(value: object) -> str:
 def _json_line(values: list[object]) -> str:
     columns = dict(zip(_COLUMNS, values, strict=True))
     return json.dumps(columns, ensure_ascii=False, default=lambda amount: f"{amount:f}") + "\n"
-
-
-ROUTES: list[BaseRoute] = [
-    get("/orders.csv", as_csv, from_here=True),
-    get("/orders.jsonl", as_json_lines, from_here=True),
-]

@@ -72,6 +72,8 @@ def _kinds(schema: Schema) -> Iterator[Markup]:
             names = [name for option in options for name in option["required"]]
             joined = Markup(" or ").join(map(_code, names))
             yield Markup("object with {}").format(joined)
+        case {"anyOf": [{"enum": list(values)}, {"type": "string"}]}:
+            yield Markup(", ").join(map(_code, values)) + "; others may follow"
         case {"anyOf": list(options)} | {"oneOf": list(options)}:
             yield from map(describe_type, options)
         case {"type": "array"}:

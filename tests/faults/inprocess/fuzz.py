@@ -18,13 +18,13 @@ from models.checkpoint import Checkpoint
 from models.dead_letters import DeadLetter
 from models.messages import DeadLetterCode, TopicPartition
 from models.topics import TopicName
-from order_import.devtools.contract.examples import read_examples
+from order_import.devtools.contract.messages import read_examples
 from storage.documents.checkpoint import reference_to_document
 from storage.mongo.bulk_write import operations
 from storage.port import Transaction
 from streams.app import HANDLERS
 from streams.messages import encode
-from tests.builders import NOW, Message
+from tests.builders import NOW, SOURCE, Message
 from tests.fakes.memory import MemoryStorage
 
 TOPICS: Mapping[str, TopicName] = {
@@ -60,6 +60,7 @@ ODD_HEADERS: Sequence[tuple[str, bytes | None]] = (
     ("store-id", b"\0"), ("store-id", b"nobody"), ("store-id", b"x" * 70_000), ("", b""),
     ("traceparent", b"00-zz"), ("traceparent", b"\xff"), ("traceparent", None),
     ("traceparent", b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"),
+    ("tracestate", b"a=1"), ("tracestate", b"\xff"), ("tracestate", b"a" * 9000),
     ("error-code", b"malformed-json"), ("__connect.errors.topic", b"elsewhere"), ("ce_id", b"1"),
     ("h" * 10_000, b"\0" * 10_000),
 )  # fmt: skip
@@ -130,7 +131,7 @@ async def _decide(storage: MemoryStorage, before: Checkpoint, message: Message) 
     await storage.transact(work)
     after = before.moved(message.offset + 1, tuple(unit_of_work.outgoing))
     for one in unit_of_work.outgoing:
-        encode(one)
+        encode(one, SOURCE)
     for operation in operations(unit_of_work.take_changes(), [(before, after)], "d", {}):
         for document in (getattr(operation, "_doc", None), getattr(operation, "_filter", None)):
             bson.encode(document or {})
@@ -153,10 +154,11 @@ def _wrong(message: Message, dead_letters: Sequence[DeadLetter]) -> str | None:
 
 def _input(chance: Random, offset: int) -> Input:
     name = chance.choice(list(TOPICS))
-    (example,) = read_examples()[name]
-    payload, key = example["payload"], example["x-key"].encode()
+    example = read_examples()[name]
+    payload = example.payload
+    key: bytes | None = example.key.encode()
     headers: list[tuple[str, Any]] = [
-        (header, value.encode()) for header, value in example.get("headers", {}).items()
+        (header, value.encode()) for header, value in example.headers.items()
     ]
     value = None if payload is None else _value(payload, chance)
     if chance.random() < 0.15:

@@ -49,13 +49,18 @@ class Envelope:
 
     @property
     def source(self) -> str:
-        """The installation that sent it, `ce_source`."""
+        """The installation that sent it, `ce_source`: an `event_id` is unique within it."""
         return self.headers.get("ce_source", "")
 
     @property
     def event_id(self) -> str:
         """The event's id, `ce_id`: a duplicate has the same."""
         return self.headers.get("ce_id", "")
+
+    @property
+    def dataschema(self) -> str:
+        """The JSON Schema of its value and that schema's version, `ce_dataschema`."""
+        return self.headers.get("ce_dataschema", "")
 
     @property
     def traceparent(self) -> str | None:
