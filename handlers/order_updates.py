@@ -10,7 +10,7 @@ from handlers.rules.order_updates import apply_update
 from handlers.unit_of_work import UnitOfWork
 from models import keys
 from models.messages import DeadLetterCode, Incoming, Rejection
-from models.reference_data import OrderUpdate
+from models.reference_data import OrderUpdate, counts_orders_from
 from storage.port import Transaction
 
 _NO_SUCH_ORDER = Rejection(
@@ -35,7 +35,7 @@ class OrderUpdatesHandler(Handler[FactMessage[OrderUpdate]]):
         """Update Commerce orders, and release what is canceled or already counted."""
         order_ids = {_commerce_order_id(update.fact) for update in parsed if update.fact}
         await unit_of_work.lock_stocks(transaction, await transaction.likely_stocks(order_ids))
-        unit_of_work.stock.stores = await transaction.stores()  # to guess the next batch's stocks
+        unit_of_work.stock.stores = await transaction.stores()
         orders = await transaction.commerce_orders(order_ids)
         await unit_of_work.lock_stocks(transaction, {order.stock_id for order in orders.values()})
         records = await transaction.orders({order.key for order in orders.values()})
@@ -61,7 +61,12 @@ class OrderUpdatesHandler(Handler[FactMessage[OrderUpdate]]):
                 continue
             context = unit_of_work.context_for(update.message)
             decision = apply_update(
-                record, order, update.fact, counted_as_of[order.stock_id], context
+                record,
+                order,
+                update.fact,
+                counted_as_of[order.stock_id],
+                counts_orders_from(unit_of_work.stock.stores, order.store_id),
+                context,
             )
             if decision is not None:
                 unit_of_work.add(decision)

@@ -16,7 +16,7 @@ from handlers.unit_of_work import UnitOfWork
 from models import keys
 from models.commands import MAX_KEY
 from models.messages import DeadLetterCode, Incoming, Rejection
-from models.reference_data import Listing, Product, StockItem, Store
+from models.reference_data import Listing, Product, StockItem, Store, counts_orders_from
 from storage.port import Transaction
 
 Fact = TypeVar("Fact", bound=BaseModel)
@@ -201,8 +201,8 @@ async def _count(
 ) -> set[str]:
     """Keep the newest counts, and return the facts that they change.
 
-    A count already includes what Commerce has acknowledged by then, so those units are no longer
-    reserved (rule 10).
+    A count already leaves out what Commerce has acknowledged by then, or shipped, or completed, as
+    its store says, so those units are no longer reserved (rules 10 and 26).
     """
     stored = await transaction.stock_items({update.fact.key for update in parsed if update.fact})
     changed, deleted = _newest(
@@ -218,9 +218,11 @@ async def _count(
     counted_as_of: defaultdict[str, dict[str, datetime]] = defaultdict(dict)
     for item in changed.values():
         counted_as_of[item.stock_id][item.sku] = item.as_of
+    stores = await transaction.stores()
     for stock_id, as_of in counted_as_of.items():
-        for order in await transaction.acknowledged_orders_reserving(as_of.keys(), stock_id):
-            kept, counted = release_counted(order, as_of)
+        for order in await transaction.counted_orders(as_of.keys(), stock_id):
+            counts_from = counts_orders_from(stores, order.store_id)
+            kept, counted = release_counted(order, as_of, counts_from)
             if counted:
                 unit_of_work.track((), (order,))
                 unit_of_work.save_commerce_order(

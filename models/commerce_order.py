@@ -7,7 +7,7 @@ from models.amazon_order import FulfillmentChannel, OrderItem, order_balance, or
 from models.charges import Balance, Charge
 from models.keys import DEFAULT_STOCK, order_key
 from models.money import Money
-from models.reference_data import CommerceStatus
+from models.reference_data import CommerceStatus, CountsOrdersFrom
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +35,10 @@ class CommerceOrder:
     removed when it is canceled, reduced when it is amended, and removed product by product as
     Commerce's own count includes them. `acknowledged_at` is when Commerce first sent an update of
     the order, `updated_at` when it last did. `grown_at` is when more units were last reserved: the
-    order is not acknowledged until Commerce sends an update from then on. `stock_id` is the stock
-    that it reserves in, even if its store has another one by now. `charges` are those that belong
-    to no line.
+    order is not acknowledged until Commerce sends an update from then on. `shipped_at` is when
+    Commerce shipped it, by its own update; `completed_at` when it became complete, whoever said so.
+    `stock_id` is the stock that it reserves in, even if its store has another one by now. `charges`
+    are those that belong to no line.
     """
 
     commerce_order_id: str
@@ -63,11 +64,30 @@ class CommerceOrder:
     acknowledged_at: datetime | None = None
     updated_at: datetime | None = None
     grown_at: datetime | None = None
+    shipped_at: datetime | None = None
+    completed_at: datetime | None = None
 
     @property
     def key(self) -> str:
         """`store/order` of its Amazon order."""
         return order_key(self.store_id, self.amazon_order_id)
+
+    def counted_from(self, setting: CountsOrdersFrom) -> datetime | None:
+        """Return from when on Commerce's counts leave its units out; None if not yet (rule 26)."""
+        match setting:
+            case CountsOrdersFrom.ACKNOWLEDGED:
+                return self.acknowledged_at
+            case CountsOrdersFrom.SHIPPED:
+                if self.acknowledged_at is None or self.shipped_at is None:
+                    return None
+                return max(self.acknowledged_at, self.shipped_at)
+            case CountsOrdersFrom.NEVER:
+                return self.completed_at
+
+    @property
+    def may_be_counted(self) -> bool:
+        """Whether Commerce's counts may leave its units out by now, whatever its store's setting."""
+        return self.acknowledged_at is not None or self.completed_at is not None
 
     @property
     def currency(self) -> str | None:

@@ -22,6 +22,14 @@ class OrderNumberSource(StrEnum):
     AMAZON = "amazon"
 
 
+class CountsOrdersFrom(StrEnum):
+    """When Commerce's count leaves out the units of an order (rule 26)."""
+
+    ACKNOWLEDGED = "acknowledged"
+    SHIPPED = "shipped"
+    NEVER = "never"
+
+
 class Store(Value):
     """An Amazon store and its settings, from `commerce.stores`."""
 
@@ -38,6 +46,14 @@ class Store(Value):
     order_number_source: OrderNumberSource = OrderNumberSource.COMMERCE
     stock_id: Identifier = Field(
         default=keys.DEFAULT_STOCK, description="The stock that the store sells from"
+    )
+    commerce_counts_orders_from: CountsOrdersFrom = Field(
+        default=CountsOrdersFrom.ACKNOWLEDGED,
+        description=(
+            "From when on Commerce's counts leave out the units of an order: from its first update "
+            "of the order; from its shipment, if Commerce makes no reservation for it; or never "
+            "before the order is complete"
+        ),
     )
     fba_requires_stock: bool = True
     commerce_order_url: str | None = Field(
@@ -181,6 +197,12 @@ class Catalog:
     def catalog_sku(self, store_id: str, seller_sku: str) -> str:
         """Return the catalog SKU that a seller SKU stands for."""
         return self.matches.get(keys.listing_key(store_id, seller_sku), seller_sku)
+
+
+def counts_orders_from(stores: Mapping[str, Store], store_id: str) -> CountsOrdersFrom:
+    """Return from when on Commerce counts a store's orders."""
+    store = stores.get(store_id)
+    return CountsOrdersFrom.ACKNOWLEDGED if store is None else store.commerce_counts_orders_from
 
 
 def stock_of(stores: Mapping[str, Store], store_id: str) -> str:

@@ -61,12 +61,12 @@ class Snapshot(Facts, Protocol):
         """Return the last counts of these `stock/SKU` keys, deleted ones too."""
         ...
 
-    async def acknowledged_orders_reserving(
+    async def counted_orders(
         self, skus: Collection[str], stock_id: str = DEFAULT_STOCK
     ) -> Sequence[CommerceOrder]:
-        """Return Commerce orders that Commerce acknowledged and that still reserve these SKUs.
+        """Return Commerce orders that still reserve these SKUs, and that counts may leave out.
 
-        They are those that reserve in one stock.
+        They are those that reserve in one stock, and are acknowledged or complete.
         """
         ...
 

@@ -117,7 +117,7 @@ def _create(
     onward = status_after(record.order.status, order.status)
     if onward is not None:  # seen first as shipped: processing, then complete
         builder.status_changed(order, onward)
-        order, _ = with_status(order, onward)
+        order, _ = with_status(order, onward, context.at)
     return builder.decide(
         "created",
         facts=facts,

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from handlers.rules.blockers import Need
 from models import keys
@@ -108,9 +109,11 @@ def status_after(amazon: AmazonStatus | None, current: CommerceStatus) -> Commer
 
 
 def with_status(
-    order: CommerceOrder, to: CommerceStatus
+    order: CommerceOrder, to: CommerceStatus, at: datetime
 ) -> tuple[CommerceOrder, tuple[Reservation, ...]]:
     """Return a Commerce order with a new status, and the units that it releases (rule 16)."""
     if to is CommerceStatus.CANCELED:
         return replace(order, status=to, reservations=()), order.reservations
+    if to is CommerceStatus.COMPLETE:
+        return replace(order, status=to, completed_at=at), ()
     return replace(order, status=to), ()

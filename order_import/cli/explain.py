@@ -115,6 +115,8 @@ def _commerce_order(order: CommerceOrder) -> dict[str, object]:
         "status": order.status,
         "created_at": order.created_at,
         "acknowledged_at": order.acknowledged_at,
+        "shipped_at": order.shipped_at,
+        "completed_at": order.completed_at,
         "replayed": order.replayed,
         "total": order.total,
         "charges": order.charges,

@@ -13,7 +13,7 @@ from models import keys
 from models.keys import DEFAULT_STOCK
 from models.messages import MessageContext, MessageRef
 from models.reasons import NOT_RECEIVED
-from models.reference_data import Catalog, StockedProduct, Store
+from models.reference_data import Catalog, StockedProduct, Store, counts_orders_from
 from models.replay import ReplayAnswer, ReplayReason, ReplayResult, Selection
 from models.topics import TopicName
 from order_import.operations.assumptions import Assumptions, BadAssumption
@@ -190,8 +190,10 @@ class HypotheticalFacts(Facts):
         }
         as_of = dict.fromkeys(quantities, self._at)
         counted: Counter[str] = Counter()
-        for order in await self._view.acknowledged_orders_reserving(as_of.keys(), stock_id):
-            for reservation in release_counted(order, as_of)[1]:
+        stores = await self.stores()
+        for order in await self._view.counted_orders(as_of.keys(), stock_id):
+            counts_from = counts_orders_from(stores, order.store_id)
+            for reservation in release_counted(order, as_of, counts_from)[1]:
                 counted[reservation.sku] += reservation.quantity
         return {
             sku: StockedProduct(

@@ -37,6 +37,8 @@ def commerce_progress_to_document(order: CommerceOrder) -> Document:
         latest_ship_date=order.latest_ship_date,
         shipping_service=order.shipping_service,
         grown_at=order.grown_at,
+        shipped_at=order.shipped_at,
+        completed_at=order.completed_at,
     )
     return document | {
         "status": order.status,
@@ -47,6 +49,7 @@ def commerce_progress_to_document(order: CommerceOrder) -> Document:
         ],
         "buyer_requested_cancel": order.buyer_requested_cancel,
         "address_known": order.address_known,
+        "may_be_counted": order.may_be_counted,
         "acknowledged_at": order.acknowledged_at,
         "updated_at": order.updated_at,
     }
@@ -83,4 +86,6 @@ def commerce_order_from_document(document: Document) -> CommerceOrder:
         acknowledged_at=document["acknowledged_at"],
         updated_at=document["updated_at"],
         grown_at=document.get("grown_at"),
+        shipped_at=document.get("shipped_at"),
+        completed_at=document.get("completed_at"),
     )

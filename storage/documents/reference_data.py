@@ -1,6 +1,7 @@
 """`stores`, `products`, `stock_items` and `listings` documents."""
 
 from models.reference_data import (
+    CountsOrdersFrom,
     Listing,
     OrderNumberSource,
     Product,
@@ -20,7 +21,9 @@ def store_to_document(store: Store) -> Document:
 def store_from_document(document: Document) -> Store:
     """Return a stored store."""
     source = OrderNumberSource(document["order_number_source"])
-    return Store.model_construct(**(document | {"order_number_source": source}))
+    counts_from = CountsOrdersFrom(document["commerce_counts_orders_from"])
+    enumerations = {"order_number_source": source, "commerce_counts_orders_from": counts_from}
+    return Store.model_construct(**(document | enumerations))
 
 
 def product_to_document(product: Product) -> Document:

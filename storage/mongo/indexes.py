@@ -75,8 +75,8 @@ INDEXES = (
     Index(
         "commerce_orders",
         [("reservations.sku", 1)],
-        "acknowledged Commerce orders that still reserve a product",
-        only={"acknowledged_at": {"$type": "date"}},
+        "Commerce orders that still reserve a product, and that its counts may leave out",
+        only={"may_be_counted": True},
     ),
     Index(
         "commerce_orders",

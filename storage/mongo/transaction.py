@@ -120,7 +120,7 @@ class MongoQueries(InSession):
             commerce_order_from_document(doc) for doc in await cursor.limit(limit).to_list(None)
         ]
 
-    async def acknowledged_orders_reserving(
+    async def counted_orders(
         self, skus: Collection[str], stock_id: str = DEFAULT_STOCK
     ) -> Sequence[CommerceOrder]:
         """See the port."""
@@ -128,7 +128,7 @@ class MongoQueries(InSession):
             return ()
         query = {
             "reservations.sku": {"$in": list(skus)},
-            "acknowledged_at": {"$type": "date"},
+            "may_be_counted": True,
             "stock_id": stock_id,
         }
         return [

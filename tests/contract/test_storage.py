@@ -34,7 +34,13 @@ from models.messages import CommandMessage, TopicPartition
 from models.order_record import HistoryEntry, OrderRecord
 from models.outcome import Created, MissingDetail, Outcome, Skipped, Waiting, Withdrawn
 from models.reasons import BlockerCode, SkipReason, WaitingReason
-from models.reference_data import Catalog, CommerceStatus, OrderNumberSource, StockedProduct
+from models.reference_data import (
+    Catalog,
+    CommerceStatus,
+    CountsOrdersFrom,
+    OrderNumberSource,
+    StockedProduct,
+)
 from models.replay import ReplayAnswer, ReplayPart, ReplayResult, ReplayState
 from storage.documents.order_record import history_entry_from_document
 from storage.mongo.bulk_write import HISTORY_LENGTH
@@ -418,6 +424,7 @@ async def test_facts_come_back_as_they_were(storage: Tested) -> None:
         seller_id="A2",
         import_amazon_orders=False,
         order_number_source=OrderNumberSource.AMAZON,
+        commerce_counts_orders_from=CountsOrdersFrom.SHIPPED,
         fba_requires_stock=False,
         commerce_order_url="https://c/{commerce_order_id}",
         seller_central_url="https://s/{amazon_order_id}",
@@ -1054,7 +1061,7 @@ def commerce(number: int, **overrides: Any) -> CommerceOrder:
     return a_commerce_order(amazon_order_id=f"902-{number}", **overrides)
 
 
-async def test_holders_are_acknowledged_orders_that_hold_one_of_the_products(
+async def test_counted_are_acknowledged_or_complete_orders_that_hold_one_of_the_products(
     storage: Tested,
 ) -> None:
     orders = [
@@ -1065,12 +1072,14 @@ async def test_holders_are_acknowledged_orders_that_hold_one_of_the_products(
         commerce(3, acknowledged_at=NOW, reservations=(Reservation("SKU-9", 1),)),
         commerce(4, acknowledged_at=NOW, reservations=()),
         commerce(5),
+        commerce(6, completed_at=NOW),
+        commerce(7, shipped_at=NOW),
     ]
     await write(storage, new_commerce_orders=orders)
     wanted = {"SKU-1", "SKU-2", "SKU-3"}
-    found = await read(storage, lambda t: t.acknowledged_orders_reserving(wanted))
-    assert sorted(one.amazon_order_id for one in found) == ["902-1", "902-2"]
-    assert not await read(storage, lambda t: t.acknowledged_orders_reserving(()))
+    found = await read(storage, lambda t: t.counted_orders(wanted))
+    assert sorted(one.amazon_order_id for one in found) == ["902-1", "902-2", "902-6"]
+    assert not await read(storage, lambda t: t.counted_orders(()))
 
 
 async def test_shipped_commerce_orders_are_given_for_one_store_or_all_up_to_a_limit(

@@ -146,13 +146,13 @@ class MemoryTransaction(Transaction):
         ][:limit]
 
     @override
-    async def acknowledged_orders_reserving(
+    async def counted_orders(
         self, skus: Collection[str], stock_id: str = DEFAULT_STOCK
     ) -> Sequence[CommerceOrder]:
         return [
             order
             for order in self._draft.commerce_orders.values()
-            if order.acknowledged_at is not None
+            if order.may_be_counted
             and order.stock_id == stock_id
             and any(reservation.sku in skus for reservation in order.reservations)
         ]

@@ -17,6 +17,7 @@ STOCKS = ("default", "default", "north")
 INTEGRATED = 10
 LATEST = 9
 """The last moment of an update, a count or a setting; ever so often two have the same."""
+COUNTS_FROM = ("acknowledged", "acknowledged", "acknowledged", "shipped", "never")
 AFTER_ALL = 7_000_000
 """A moment after all decisions, whenever that is: what Commerce says then is of all of them."""
 
@@ -25,7 +26,16 @@ def history(source: Random, length: tuple[int, int] = (5, 26)) -> list[m.AnyMess
     """Mostly a store and products first, then whatever comes; now and then the same again."""
     told: list[m.AnyMessage] = []
     if source.random() < 0.85:
-        told.append(m.StoreTold("s1", INTEGRATED, imports=True, fba_requires_stock=True, updated=1))
+        told.append(
+            m.StoreTold(
+                "s1",
+                INTEGRATED,
+                imports=True,
+                fba_requires_stock=True,
+                updated=1,
+                counts=source.choice(COUNTS_FROM),
+            )
+        )
         told.append(
             m.StoreTold(
                 "s2",
@@ -34,6 +44,7 @@ def history(source: Random, length: tuple[int, int] = (5, 26)) -> list[m.AnyMess
                 fba_requires_stock=False,
                 updated=1,
                 stock=source.choice(STOCKS),
+                counts=source.choice(COUNTS_FROM),
             )
         )
     told += [_product(source) for _ in range(source.randint(0, 5))]
@@ -287,8 +298,8 @@ def _restocked(source: Random, told: Sequence[m.AnyMessage]) -> m.ProductTold:
 
 def _store(source: Random, told: Sequence[m.AnyMessage]) -> m.StoreTold:
     store = source.choice((*STORES, *STORES, MISTYPED[0]))
-    updates = [one.updated for one in told if isinstance(one, m.StoreTold) and one.store == store]
-    newest = max(updates, default=0) + 1
+    earlier = [one for one in told if isinstance(one, m.StoreTold) and one.store == store]
+    newest = max((one.updated for one in earlier), default=0) + 1
     return m.StoreTold(
         store,
         source.choice((INTEGRATED, INTEGRATED, INTEGRATED, INTEGRATED, INTEGRATED, 25)),
@@ -297,6 +308,8 @@ def _store(source: Random, told: Sequence[m.AnyMessage]) -> m.StoreTold:
         updated=newest if source.random() < 0.8 else source.randint(0, LATEST),
         imports_others=source.random() < 0.4,
         stock=source.choice(STOCKS),
+        # Always the same: the end does not show what was counted before it changed.
+        counts=earlier[0].counts if earlier else source.choice(COUNTS_FROM),
     )
 
 

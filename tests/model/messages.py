@@ -73,6 +73,8 @@ class StoreTold:
     imports_others: bool = False
     """Whether it imports orders that were not sold on Amazon."""
     stock: str = "default"
+    counts: str = "acknowledged"
+    """From when on Commerce's counts leave out an order's units."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +197,7 @@ def wire(told: AnyMessage) -> Wire:
         case News():
             return Wire(TopicName.ORDERS, told.order, _BODIES[told.form](told), told.store)
         case StoreTold(
-            store, integrated, imports, fba_requires_stock, updated, imports_others, stock
+            store, integrated, imports, fba_requires_stock, updated, imports_others, stock, counts
         ):
             body = {
                 "store_id": store,
@@ -206,6 +208,7 @@ def wire(told: AnyMessage) -> Wire:
                 "import_non_amazon_orders": imports_others,
                 "fba_requires_stock": fba_requires_stock,
                 "stock_id": stock,
+                "commerce_counts_orders_from": counts,
                 "updated_at": _time(updated),
             }
             return Wire(TopicName.STORES, store, body)

@@ -77,8 +77,10 @@ class Order:
     """The stock that its Commerce order reserves in."""
     addressed: bool = False
     kept: dict[str, int] = field(default_factory=dict)
-    """The units that are reserved until Commerce has counted them, if the merchant ships."""
+    """The units that are reserved, if the merchant ships."""
     acknowledged: int | None = None
+    shipped: int | None = None
+    completed: int | None = None
     grown: bool = False
     heard: int | None = None
     events: list[EventFacts] = field(default_factory=list)

@@ -97,7 +97,27 @@ class Model:
         is_newer = last is None or as_of >= last[1]
         if is_newer:
             self.counts[stock, sku] = quantity, as_of
+            for order in self.orders.values():
+                if order.stock == stock:
+                    self._count_out(order, sku)
         return is_newer
+
+    def _count_out(self, order: Order, sku: str) -> None:
+        """Rules 10 and 26: what Commerce's count leaves out by now is no longer reserved."""
+        counted, since = self.counts.get((order.stock, sku)), self._counted_from(order)
+        if counted is not None and since is not None and since <= counted[1]:
+            order.kept.pop(sku, None)
+
+    def _counted_from(self, order: Order) -> int | None:
+        """Rule 26."""
+        match self.stores[order.store].counts:
+            case "never":
+                return order.completed
+            case "shipped":
+                times = order.acknowledged, order.shipped
+                return None if None in times else max(at for at in times if at is not None)
+            case _:
+                return order.acknowledged
 
     def _stock_of(self, store: str) -> str:
         """Rule 23: an unknown store counts as one of the stock `default`."""
@@ -132,7 +152,7 @@ class Model:
             ends = ENDS.get(news.status or "", "") if moves else ""
             is_canceled = order.commerce == "canceled" or order.status == "Canceled"
             self._amend(order, address, is_canceled=is_canceled)
-            self._move(order, ends)  # rules 16 and 17
+            self._move(order, ends, self.now)  # rules 16 and 17
         self._released_skus(reserved, order)
         order.ignored += order.known == known  # rule 15
 
@@ -282,31 +302,23 @@ class Model:
         if was_blocked:
             order.events.append(("OrderImportReleased", None))
         if order.status == "Shipped":
-            self._move(order, "complete")
+            self._move(order, "complete", self.now)
 
     def _sku(self, store: str, seller: str | None) -> str | None:
         listing = self.listings.get(f"{store}/{seller}")
         return seller if listing is None else listing.sku
 
-    def _move(self, order: Order, to: str) -> None:
+    def _move(self, order: Order, to: str, at: int) -> None:
         """Rules 16 and 17."""
         if order.commerce is not None and to in FORWARD.get(order.commerce, set()):
             order.events.append(("CommerceOrderStatusChanged", (order.commerce, to)))
             order.commerce = to
+            if to == "complete":
+                order.completed = at
 
     def _holds(self, order: Order) -> dict[str, int]:
-        """Rule 10, always worked out anew."""
-        if order.commerce in {None, "canceled"}:
-            return {}
-        return {
-            sku: units
-            for sku, units in order.kept.items()
-            if order.acknowledged is None or not self._counts(order, sku, order.acknowledged)
-        }
-
-    def _counts(self, order: Order, sku: str, acknowledged: int) -> bool:
-        counted = self.counts.get((order.stock, sku))
-        return counted is not None and acknowledged <= counted[1]
+        """Rule 10."""
+        return {} if order.commerce in {None, "canceled"} else dict(order.kept)
 
     def reserved(self, stock: str, sku: str) -> int:
         return sum(
@@ -325,10 +337,14 @@ class Model:
         if order.heard is not None and told.at < order.heard:
             return
         reserved = self._holds(order)
-        self._move(order, told.status)
+        self._move(order, told.status, told.at)
         order.heard = told.at
         if order.acknowledged is None and (not order.grown or told.at >= self.now):
             order.acknowledged = told.at
+        if order.shipped is None and told.status in {"shipped", "complete"}:
+            order.shipped = told.at
+        for sku in list(order.kept):
+            self._count_out(order, sku)
         if told.status == "shipped" and order.status != "Canceled":  # rule 17
             order.status = "Shipped"
         self._released_skus(reserved, order)
@@ -337,7 +353,7 @@ class Model:
         """Rules 12 and 17."""
         for order in self.orders.values():
             if order.store == store and order.commerce == "shipped":
-                self._move(order, "complete")
+                self._move(order, "complete", self.now)
         self._judge_again([one for one in self.orders.values() if one.store == store])
 
     def _rejudge(self, fact: str) -> None:

@@ -10,6 +10,8 @@ from typing import NamedTuple
 import pytest
 from _pytest.mark import ParameterSet
 
+from models.reference_data import StockedProduct
+from tests.builders import a_product
 from tests.model.histories import AFTER_ALL
 from tests.model.messages import (
     AnyMessage,
@@ -29,6 +31,7 @@ from tests.simulation.world import World
 
 PAGE = Path(__file__).parents[2] / "docs" / "stock.md"
 OPEN = StoreTold("s", 0, imports=True, fba_requires_stock=True, updated=1)
+NOTHING = StockedProduct(a_product(sku="P"), 0)
 SECOND = replace(OPEN, store="s2")
 
 
@@ -75,7 +78,7 @@ async def _play(rows: list[Row]) -> None:
         if not isinstance(row, Row):
             continue
         contents = world.database.contents
-        product = contents.stocked("P")
+        product = contents.stocked("P") if contents.products else NOTHING
         states = ", ".join(
             f"{key.partition('/')[2]} {type(record.outcome).__name__.lower()}"
             for key, record in sorted(contents.orders.items(), key=_name)
@@ -115,6 +118,10 @@ def read_message(text: str, orders: dict[str, News]) -> AnyMessage:
     if found := re.fullmatch(r"Commerce (has|ships) (\w) at (.+)", message):
         status = {"has": "processing", "ships": "shipped"}[found[1]]
         return UpdateTold(store, found[2], status, _minutes(found[3]))
+    if found := re.fullmatch(r"Amazon says (\w) is shipped", message):
+        return replace(orders[found[1]], status="Shipped", updated=98)
+    if found := re.fullmatch(r"Commerce counts orders from (\w+)", message):
+        return replace(OPEN, counts=found[1], updated=2)
     if found := re.fullmatch(r"(\w) is canceled", message):
         return replace(orders[found[1]], status="Canceled", updated=99)
     if message == "deleted":

@@ -18,7 +18,7 @@ from models.commerce_order import CommerceOrder
 from models.events import Event
 from models.order_record import OrderRecord
 from models.outcome import Blocked, Created
-from models.reference_data import CommerceStatus
+from models.reference_data import CommerceStatus, CountsOrdersFrom
 from models.topics import TopicName
 from tests.fakes.memory_contents import Contents
 
@@ -115,20 +115,27 @@ def _holds(
     if order.fulfillment_channel is FulfillmentChannel.AFN:
         return {}, {}
     needs, most, is_plain = _needs_over_time(order, events)
-    acknowledged = order.acknowledged_at
-    reserved = {
-        sku for sku in most if acknowledged is None or _is_not_counted(contents, order, sku)
-    }
+    counts_from = contents.stores[order.store_id].commerce_counts_orders_from
+    reserved = {sku for sku in most if _is_not_counted(contents, order, sku, counts_from)}
     now = {sku: units for sku, units in needs.items() if units and sku in reserved}
+    if is_plain and counts_from is CountsOrdersFrom.NEVER:
+        return now, most  # completed by Amazon: held until the next count, whenever the last was
     return (now, now) if is_plain else ({}, {sku: most[sku] for sku in reserved})
 
 
-def _is_not_counted(contents: Contents, order: CommerceOrder, sku: str) -> bool:
+def _is_not_counted(
+    contents: Contents, order: CommerceOrder, sku: str, counts_from: CountsOrdersFrom
+) -> bool:
     """Whether Commerce has not counted since. Of a product that there is not, nothing is held."""
-    if sku not in contents.products or order.acknowledged_at is None:
+    since = {
+        CountsOrdersFrom.ACKNOWLEDGED: [order.acknowledged_at],
+        CountsOrdersFrom.SHIPPED: [order.acknowledged_at, order.shipped_at],
+        CountsOrdersFrom.NEVER: [order.completed_at],
+    }[counts_from]
+    if sku not in contents.products or None in since:
         return sku in contents.products
     counted_at = contents.stocked(sku, order.stock_id).counted_at
-    return counted_at is None or order.acknowledged_at > counted_at
+    return counted_at is None or any(at > counted_at for at in since if at is not None)
 
 
 def _needs_over_time(

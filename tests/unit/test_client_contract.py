@@ -14,7 +14,7 @@ from handlers.payloads import read_payload
 from models import keys
 from models.events import EVENT_TYPES
 from models.reasons import BlockerCode, SkipReason
-from models.reference_data import CommerceStatus, OrderNumberSource
+from models.reference_data import CommerceStatus, CountsOrdersFrom, OrderNumberSource
 from models.topics import TopicName
 from order_import.devtools.contract.document import asyncapi_document
 from order_import.devtools.contract.schemas import standalone_schemas
@@ -95,6 +95,7 @@ def test_the_client_knows_every_event_and_no_other() -> None:
         (SkipReason, client.SkipReason),
         (CommerceStatus, client.CommerceStatus),
         (OrderNumberSource, client.OrderNumberSource),
+        (CountsOrdersFrom, client.CountsOrdersFrom),
     ],
 )
 def test_the_client_knows_every_value(ours: Any, theirs: Any) -> None:

@@ -29,6 +29,7 @@ from order_import_client.events import (
     read_event,
 )
 from order_import_client.facts import (
+    CountsOrdersFrom,
     Count,
     Listing,
     OrderNumberSource,
@@ -82,6 +83,7 @@ __all__ = [
     "CommerceStatus",
     "Component",
     "Count",
+    "CountsOrdersFrom",
     "Envelope",
     "Event",
     "EventCause",

@@ -43,6 +43,14 @@ class OrderNumberSource(StrEnum):
     AMAZON = "amazon"
 
 
+class CountsOrdersFrom(StrEnum):
+    """When Commerce's count leaves out the units of an order."""
+
+    ACKNOWLEDGED = "acknowledged"
+    SHIPPED = "shipped"
+    NEVER = "never"
+
+
 class Store(Fact):
     """An Amazon store and its settings. Orders from before `integrated_at` are not imported."""
 
@@ -57,6 +65,9 @@ class Store(Fact):
     import_non_amazon_orders: bool = False
     order_number_source: OrderNumberSource = OrderNumberSource.COMMERCE
     stock_id: str = "default"
+    commerce_counts_orders_from: CountsOrdersFrom = CountsOrdersFrom.ACKNOWLEDGED
+    """From the first update of an order; from its shipment, if the shop makes no reservation for
+    it; or never before it is complete."""
     fba_requires_stock: bool = True
     commerce_order_url: str | None = None
     seller_central_url: str | None = None
