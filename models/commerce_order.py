@@ -1,5 +1,6 @@
 """Commerce orders: the orders in Commerce, their lines, and the units they reserve."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -7,7 +8,7 @@ from models.amazon_order import FulfillmentChannel, OrderItem, order_balance, or
 from models.charges import Balance, Charge
 from models.keys import DEFAULT_STOCK, order_key
 from models.money import Money
-from models.reference_data import CommerceStatus, CountsOrdersFrom
+from models.reference_data import CommerceStatus, Component, CountsOrdersFrom, Match, units_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,10 +21,29 @@ class Reservation:
 
 @dataclass(frozen=True, slots=True)
 class CommerceLine:
-    """A line of a Commerce order: the Amazon line and the catalog product it stands for."""
+    """A line of a Commerce order: the Amazon line and what it stood for when it became one.
+
+    That is a catalog SKU or, of a kit or multipack, its components.
+    """
 
     item: OrderItem
-    sku: str
+    match: Match
+
+    @property
+    def sku(self) -> str | None:
+        """The catalog SKU; None of a kit or multipack."""
+        return self.match if isinstance(self.match, str) else None
+
+    @property
+    def components(self) -> tuple[Component, ...]:
+        """The components of a kit or multipack."""
+        return () if isinstance(self.match, str) else self.match
+
+    @property
+    def units(self) -> Iterable[tuple[str, int]]:
+        """The catalog SKUs that the line needs, each with the units of all its pieces."""
+        quantity = self.item.quantity
+        return ((sku, units * quantity) for sku, units in units_of(self.match))
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,8 @@ from collections.abc import Iterable, Mapping
 from models.charges import ChargeKind
 from models.messages import DeadLetterCode
 from models.outcome import MissingDetail
+from models.reference_data import Match, units_of
+from models.skus import visible_sku
 
 MISSING_DETAILS: Mapping[MissingDetail, str] = {
     MissingDetail.STATUS: "its status",
@@ -124,3 +126,10 @@ def system_message(store_names: Iterable[str]) -> str | None:
         "Your Amazon store(s) has orders that cannot be imported into Commerce. "
         f"See Recent Orders in the store dashboard(s): {names}"
     )
+
+
+def describe_match(match: Match) -> str:
+    """Return what a seller SKU stands for: a catalog SKU, or `6 × MUG + 1 × LID`."""
+    if isinstance(match, str):
+        return visible_sku(match)
+    return " + ".join(f"{units} × {visible_sku(sku)}" for sku, units in units_of(match))

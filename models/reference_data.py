@@ -3,7 +3,7 @@
 A single piece of it, as of a moment, is a fact.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -139,13 +139,55 @@ class StockedProduct:
         return self.salable_quantity - self.reserved
 
 
+MAX_SKU_BYTES = 512
+"""As many as one SKU may have: a thousand kits fit into the message that a thousand products fit into."""
+
+
+class Component(Value):
+    """A product of a kit or multipack, and how many units of it one piece contains."""
+
+    sku: Sku
+    quantity: int = Field(ge=1, le=10_000)
+
+
+Match = str | tuple[Component, ...]
+"""What a seller SKU stands for: a catalog SKU, or the components of a kit or multipack."""
+
+
+def units_of(match: Match) -> Iterable[tuple[str, int]]:
+    """Return the catalog SKUs that a seller SKU stands for, each with its units in one piece."""
+    if isinstance(match, str):
+        return ((match, 1),)
+    return ((component.sku, component.quantity) for component in match)
+
+
 class Listing(Value):
-    """Which catalog SKU a seller SKU of a store is matched to, from `commerce.listings`."""
+    """What a seller SKU of a store stands for, from `commerce.listings`."""
 
     store_id: Identifier
     seller_sku: Sku
-    sku: Sku
+    sku: Sku | None = Field(default=None, description="The catalog SKU, if it is one unit of it")
+    components: tuple[Component, ...] = Field(
+        default=(),
+        max_length=20,
+        description="The products of a kit or multipack, instead of `sku`",
+    )
     updated_at: UtcTime
+
+    @model_validator(mode="after")
+    def _stands_for_something(self) -> Self:
+        if (self.sku is None) == (not self.components):
+            raise ValueError("either sku or components must be given")
+        if len({component.sku for component in self.components}) < len(self.components):
+            raise ValueError("components must have different SKUs")
+        if sum(len(component.sku.encode()) for component in self.components) > MAX_SKU_BYTES:
+            raise ValueError(f"the SKUs of components must have at most {MAX_SKU_BYTES} bytes")
+        return self
+
+    @property
+    def match(self) -> Match:
+        """What it stands for."""
+        return self.components if self.sku is None else self.sku
 
     @property
     def key(self) -> str:
@@ -184,18 +226,18 @@ class OrderUpdate(Value):
 class Catalog:
     """Listings, and products with their units in one stock.
 
-    `matches` has the catalog SKU of each `store/seller SKU`; a seller SKU without a match stands
-    for the catalog SKU of the same name. A product that is missing from `products` is not in the
+    `matches` has what each `store/seller SKU` stands for; a seller SKU without a match stands for
+    the catalog SKU of the same name. A product that is missing from `products` is not in the
     catalog; `similar` has, for some of these, a similar SKU that is in the catalog (see
     `models.skus`).
     """
 
-    matches: Mapping[str, str]
+    matches: Mapping[str, Match]
     products: Mapping[str, StockedProduct]
     similar: Mapping[str, str] = field(default_factory=dict)
 
-    def catalog_sku(self, store_id: str, seller_sku: str) -> str:
-        """Return the catalog SKU that a seller SKU stands for."""
+    def match(self, store_id: str, seller_sku: str) -> Match:
+        """Return what a seller SKU stands for."""
         return self.matches.get(keys.listing_key(store_id, seller_sku), seller_sku)
 
 

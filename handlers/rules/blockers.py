@@ -3,31 +3,35 @@
 A new blocker needs a code with its texts in `models/reasons.py`, and a check here, in `_CHECKS`.
 """
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import NamedTuple
 
 from models import keys
-from models.amazon_order import AmazonOrder, FulfillmentChannel, OrderItem
+from models.amazon_order import MAX_LINES, AmazonOrder, FulfillmentChannel, OrderItem
 from models.blockers import Blocker
 from models.reasons import REMEDIES, BlockerCode
-from models.reference_data import Catalog, StockedProduct, Store
+from models.reference_data import Catalog, StockedProduct, Store, units_of
+
+
+MAX_NAMED = 2 * MAX_LINES
+"""How many lines all blockers of an order name: as many as without kits. More might not fit into
+one message."""
 
 
 @dataclass(frozen=True, slots=True)
 class Need:
     """What an order needs of one catalog product, over all its lines (rule 9).
 
-    `sku` is None for lines without a seller SKU: Amazon did not say what was bought.
+    `sku` is None for lines without a seller SKU: Amazon did not say what was bought. `quantity` are
+    the units over all these lines, and over the pieces of kits and multipacks (rule 24).
     """
 
     sku: str | None
     items: tuple[OrderItem, ...]
-
-    @property
-    def quantity(self) -> int:
-        """Units, over all lines."""
-        return sum(item.quantity for item in self.items)
+    quantity: int
 
 
 class Demand(NamedTuple):
@@ -41,13 +45,21 @@ class Demand(NamedTuple):
 def sum_needs(order: AmazonOrder, store_id: str, catalog: Catalog) -> tuple[Need, ...]:
     """Sum up an order's lines per catalog product; lines without units are ignored (rule 5)."""
     lines: dict[str | None, list[OrderItem]] = {}
+    units: Counter[str | None] = Counter()
     for item in order.items:
         if item.quantity:
-            sku = (
-                None if item.seller_sku is None else catalog.catalog_sku(store_id, item.seller_sku)
-            )
-            lines.setdefault(sku, []).append(item)
-    return tuple(Need(sku, tuple(items)) for sku, items in lines.items())
+            for sku, in_one_piece in _units_of(item, store_id, catalog):
+                lines.setdefault(sku, []).append(item)
+                units[sku] += in_one_piece * item.quantity
+    return tuple(Need(sku, tuple(items), units[sku]) for sku, items in lines.items())
+
+
+def _units_of(
+    item: OrderItem, store_id: str, catalog: Catalog
+) -> Iterable[tuple[str | None, int]]:
+    if item.seller_sku is None:
+        return ((None, 1),)
+    return units_of(catalog.match(store_id, item.seller_sku))
 
 
 def find_blockers(
@@ -55,7 +67,7 @@ def find_blockers(
 ) -> tuple[Blocker, ...]:
     """Return every blocker of every line, not only the first; none if the order can be created.
 
-    The result does not depend on the order of the lines.
+    The result does not depend on the order of the lines. Together they name `MAX_NAMED` lines.
     """
     blockers: list[Blocker] = []
     checks_stock = order.fulfillment_channel is FulfillmentChannel.MFN or store.fba_requires_stock
@@ -65,7 +77,11 @@ def find_blockers(
         for code, applies in _CHECKS.items():
             if applies(product, demand):
                 blockers.append(_blocker(code, need, product, store, catalog))
-    return tuple(sorted(blockers, key=lambda blocker: (blocker.sku or "", blocker.code)))
+    blockers.sort(key=lambda blocker: (blocker.sku or "", blocker.code))
+    named = accumulate(len(blocker.order_item_ids) for blocker in blockers)
+    return tuple(
+        blocker for blocker, lines in zip(blockers, named, strict=True) if lines <= MAX_NAMED
+    )
 
 
 def depends_on(store: Store, needs: Sequence[Need], blockers: Sequence[Blocker]) -> tuple[str, ...]:

@@ -76,7 +76,9 @@ def check_blockers(
     if store.stock_id != DEFAULT_STOCK:
         facts["stock_id"] = store.stock_id
     if not blockers:
-        return _create(record, previous, store, needs, number, context, facts, replayed=replayed)
+        return _create(
+            record, previous, store, catalog, needs, number, context, facts, replayed=replayed
+        )
     before = previous if isinstance(previous, Blocked) else None
     outcome = Blocked(
         blockers,
@@ -101,6 +103,7 @@ def _create(
     record: OrderRecord,
     previous: Outcome | None,
     store: Store,
+    catalog: Catalog,
     needs: Sequence[Need],
     number: int,
     context: MessageContext,
@@ -108,7 +111,7 @@ def _create(
     *,
     replayed: bool,
 ) -> Decision:
-    order = make_commerce_order(record, store, needs, number, context, replayed=replayed)
+    order = make_commerce_order(record, store, catalog, needs, number, context, replayed=replayed)
     builder = DecisionBuilder(record, context)
     builder.created(order)
     if isinstance(previous, Blocked):

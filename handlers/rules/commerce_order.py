@@ -10,7 +10,7 @@ from models.amazon_order import AmazonOrder, AmazonStatus, FulfillmentChannel
 from models.commerce_order import CommerceLine, CommerceOrder, Reservation
 from models.messages import MessageContext
 from models.order_record import OrderRecord
-from models.reference_data import CommerceStatus, OrderNumberSource, Store
+from models.reference_data import Catalog, CommerceStatus, OrderNumberSource, Store
 
 _FORWARD = {
     CommerceStatus.PROCESSING: frozenset(
@@ -35,6 +35,7 @@ def may_become(current: CommerceStatus, to: CommerceStatus) -> bool:
 def make_commerce_order(
     record: OrderRecord,
     store: Store,
+    catalog: Catalog,
     needs: Sequence[Need],
     number: int,
     context: MessageContext,
@@ -55,10 +56,9 @@ def make_commerce_order(
         raise ValueError(f"order {record.key} has no channel or purchase date")
     merchant_ships = order.fulfillment_channel is FulfillmentChannel.MFN
     lines = [
-        CommerceLine(item, need.sku)
-        for need in needs
-        if need.sku is not None
-        for item in need.items
+        CommerceLine(item, catalog.match(record.store_id, item.seller_sku))
+        for item in order.items
+        if item.quantity and item.seller_sku is not None
     ]
     return CommerceOrder(
         commerce_order_id=keys.commerce_order_id(record.key),

@@ -161,6 +161,7 @@ class DecisionBuilder:
                 "order_item_id": item.order_item_id,
                 "seller_sku": item.seller_sku,
                 "sku": line.sku,
+                "components": line.components,
                 "asin": item.asin,
                 "title": None if item.title is None else item.title[:title_length],
                 "quantity": item.quantity,

@@ -82,7 +82,8 @@ def release_counted(
 def _units_by_sku(order: CommerceOrder) -> Counter[str]:
     units: Counter[str] = Counter()
     for line in order.lines:
-        units[line.sku] += line.item.quantity
+        for sku, quantity in line.units:
+            units[sku] += quantity
     return units
 
 

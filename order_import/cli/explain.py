@@ -11,7 +11,7 @@ from rich.text import Text
 from models.amazon_order import AmazonOrder
 from models.commerce_order import CommerceLine, CommerceOrder
 from models.keys import DEFAULT_STOCK
-from models.labels import CHARGES, DECISIONS, FIELDS, MISSING_DETAILS
+from models.labels import CHARGES, DECISIONS, FIELDS, MISSING_DETAILS, describe_match
 from models.order_record import HistoryEntry
 from models.outcome import Blocked, ImportState, MissingDetail, Waiting
 from models.reasons import REASONS
@@ -128,7 +128,11 @@ def _commerce_order(order: CommerceOrder) -> dict[str, object]:
         "buyer_requested_cancel": order.buyer_requested_cancel,
         "address_known": order.address_known,
         "lines": [
-            {"sku": line.sku, **line.item.model_dump(mode="json", exclude={"title"})}
+            {
+                "sku": line.sku,
+                "components": line.components,
+                **line.item.model_dump(mode="json", exclude={"title"}),
+            }
             for line in order.lines
         ],
         "reservations": order.reservations,
@@ -227,7 +231,7 @@ def _describe(order: CommerceOrder) -> str:
 
 def _line(line: CommerceLine) -> str:
     request = " (the buyer requests cancellation)" if line.item.buyer_requested_cancel else ""
-    return f"{line.item.quantity} of {line.sku}{request}"
+    return f"{line.item.quantity} of {describe_match(line.match)}{request}"
 
 
 def _items(history: OrderHistory) -> Table:

@@ -2,13 +2,14 @@
 
 from models.amazon_order import FulfillmentChannel
 from models.commerce_order import CommerceLine, CommerceOrder, Reservation
-from models.reference_data import CommerceStatus
+from models.reference_data import CommerceStatus, Match
 from storage.documents.order_record import (
     charges_from_document,
     charges_to_document,
     item_from_document,
     item_to_document,
 )
+from storage.documents.reference_data import components_from_document
 from storage.documents.values import Document, money_from_document, money_to_document, present
 
 
@@ -42,7 +43,9 @@ def commerce_progress_to_document(order: CommerceOrder) -> Document:
     )
     return document | {
         "status": order.status,
-        "lines": [{"sku": line.sku} | item_to_document(line.item) for line in order.lines],
+        "lines": [
+            _match_to_document(line.match) | item_to_document(line.item) for line in order.lines
+        ],
         "reservations": [
             {"sku": reservation.sku, "quantity": reservation.quantity}
             for reservation in order.reservations
@@ -67,7 +70,8 @@ def commerce_order_from_document(document: Document) -> CommerceOrder:
         purchase_date=document["purchase_date"],
         total=money_from_document(document.get("total")),
         lines=tuple(
-            CommerceLine(item_from_document(line), line["sku"]) for line in document["lines"]
+            CommerceLine(item_from_document(line), _match_from_document(line))
+            for line in document["lines"]
         ),
         reservations=tuple(
             Reservation(reservation["sku"], reservation["quantity"])
@@ -89,3 +93,13 @@ def commerce_order_from_document(document: Document) -> CommerceOrder:
         shipped_at=document.get("shipped_at"),
         completed_at=document.get("completed_at"),
     )
+
+
+def _match_to_document(match: Match) -> Document:
+    if isinstance(match, str):
+        return {"sku": match}
+    return {"components": [dict(component) for component in match]}
+
+
+def _match_from_document(line: Document) -> Match:
+    return line["sku"] if "sku" in line else components_from_document(line["components"])

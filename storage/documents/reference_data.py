@@ -1,6 +1,9 @@
 """`stores`, `products`, `stock_items` and `listings` documents."""
 
+from collections.abc import Sequence
+
 from models.reference_data import (
+    Component,
     CountsOrdersFrom,
     Listing,
     OrderNumberSource,
@@ -64,9 +67,17 @@ def stocked_product(product: Product, item: Document | None) -> StockedProduct:
 
 def listing_to_document(listing: Listing) -> Document:
     """Return the fields of a listing without `_id`."""
-    return dict(listing)
+    components = [dict(component) for component in listing.components]
+    return {**dict(listing), "components": components}
 
 
 def listing_from_document(document: Document) -> Listing:
     """Return a stored listing."""
-    return Listing.model_construct(**document)
+    return Listing.model_construct(
+        **{**document, "components": components_from_document(document["components"])}
+    )
+
+
+def components_from_document(documents: Sequence[Document]) -> tuple[Component, ...]:
+    """Return stored components."""
+    return tuple(Component.model_construct(**document) for document in documents)

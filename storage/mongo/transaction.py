@@ -17,7 +17,15 @@ from models.commerce_order import CommerceOrder
 from models.dead_letters import DeadLetter
 from models.keys import DEFAULT_STOCK, listing_key, stock_item_key
 from models.order_record import OrderRecord
-from models.reference_data import Catalog, Listing, Product, StockedProduct, StockItem, Store
+from models.reference_data import (
+    Catalog,
+    Listing,
+    Product,
+    StockedProduct,
+    StockItem,
+    Store,
+    units_of,
+)
 from models.skus import normalized_sku, pick_similar
 from storage.documents.checkpoint import dead_letter_from_document
 from storage.documents.commerce_order import commerce_order_from_document
@@ -257,8 +265,9 @@ class MongoTransaction(MongoQueries, MongoReplayQueries, Transaction):
     ) -> Catalog:
         cache = self._caches.get(stock_id) or FactCache()
         listings = await self._listings({listing_key(*pair) for pair in pairs}, cache)
-        matches = {key: listing.sku for key, listing in listings.items()}
-        skus = {matches.get(listing_key(*pair), pair[1]) for pair in pairs}
+        matches = {key: listing.match for key, listing in listings.items()}
+        found = {matches.get(listing_key(*pair), pair[1]) for pair in pairs}
+        skus = {sku for match in found for sku, _ in units_of(match)}
         products = await self.products(skus, stock_id)
         return Catalog(matches, products, await self._similar_skus(skus - products.keys()))
 

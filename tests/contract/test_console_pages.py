@@ -54,7 +54,7 @@ PAGES = {
     "/commerce/\x00": (),
     "/blocked": ("store", "page", "done"),
     "/blocked/what-if": ("sku", "store", "code", "ask", "enabled", "quantity"),
-    "/match": ("store", "seller_sku", "sku", "asin", "back"),
+    "/match": ("store", "seller_sku", "sku", "units", "asin", "back"),
     "/replays": ("done",),
     "/replays/new": ("order", "q", *FIELDS, "why", "rate"),
     "/replays/\x00": ("done",),

@@ -37,6 +37,7 @@ from models.reasons import BlockerCode, SkipReason, WaitingReason
 from models.reference_data import (
     Catalog,
     CommerceStatus,
+    Component,
     CountsOrdersFrom,
     OrderNumberSource,
     StockedProduct,
@@ -84,6 +85,8 @@ from tests.fakes.memory import MemoryStorage
 Tested = MemoryStorage | MongoStorage
 SOURCE = TopicPartition("amazon.orders", 3)
 IMPLEMENTATIONS = ("memory", *Driver)
+
+KIT = (Component(sku="SKU-1", quantity=2), Component(sku="SKU-2", quantity=1))
 
 
 @pytest.fixture(params=IMPLEMENTATIONS)
@@ -378,7 +381,7 @@ async def test_the_story_is_capped_and_the_oldest_go_first(storage: Tested) -> N
 async def test_a_commerce_order_comes_back_as_it_was(storage: Tested) -> None:
     item = an_item(price=money("10.10", "EUR"), tax=None, seller_sku="a/b")
     order = a_commerce_order(
-        lines=(CommerceLine(item, "SKU-1"), CommerceLine(an_item(order_item_id="2"), "SKU-2")),
+        lines=(CommerceLine(item, "SKU-1"), CommerceLine(an_item(order_item_id="2"), KIT)),
         reservations=(Reservation("SKU-1", 1), Reservation("SKU-2", 3)),
         fulfillment_channel=FulfillmentChannel.AFN,
         buyer_requested_cancel=True,
@@ -394,6 +397,8 @@ async def test_a_commerce_order_comes_back_as_it_was(storage: Tested) -> None:
         status=CommerceStatus.SHIPPED,
         reservations=(),
         acknowledged_at=NOW,
+        shipped_at=later(1),
+        completed_at=later(2),
         updated_at=later(1),
     )
     await write(storage, changed_commerce_orders=[moved])
@@ -430,13 +435,13 @@ async def test_facts_come_back_as_they_were(storage: Tested) -> None:
         seller_central_url="https://s/{amazon_order_id}",
     )
     product = a_product(name=None, manage_stock=False, salable_quantity=2.5, enabled=False)
-    listing = a_listing(seller_sku="a/b")
-    await write(storage, stores=[plain, full], **stocked(product), listings=[listing])
+    listing, kit = a_listing(seller_sku="a/b"), a_listing(sku=None, components=KIT)
+    await write(storage, stores=[plain, full], **stocked(product), listings=[listing, kit])
     assert await read(storage, lambda t: t.stores()) == {STORE: plain, "store-2": full}
     products = await read(storage, lambda t: t.products({"SKU-1", "SKU-9"}))
     assert products == {"SKU-1": in_stock(product, 0)}
-    listed = await read(storage, lambda t: t.listings({f"{STORE}/a/b", "x/y"}))
-    assert listed == {f"{STORE}/a/b": listing}
+    listed = await read(storage, lambda t: t.listings({f"{STORE}/a/b", kit.key, "x/y"}))
+    assert listed == {f"{STORE}/a/b": listing, kit.key: kit}
 
 
 async def test_a_fact_told_again_takes_the_place_of_the_old_one(storage: Tested) -> None:
@@ -465,6 +470,18 @@ async def test_the_catalog_follows_listings_and_takes_a_sku_without_one_by_its_n
     catalog = await read(storage, lambda t: t.catalog(wanted))
     assert catalog.matches == {}
     assert set(catalog.products) == {"SELLER", "SKU-2"}
+
+
+async def test_rule_24_the_catalog_has_the_components_of_a_kit(storage: Tested) -> None:
+    products = [a_product(sku=sku) for sku in ("SKU-1", "SKU-2", "SELLER")]
+    await write(storage, products=products, listings=[a_listing(sku=None, components=KIT)])
+    wanted = {(STORE, "SELLER")}
+    catalog = await read(storage, lambda t: t.catalog(wanted))
+    assert catalog.matches == {f"{STORE}/SELLER": KIT}
+    assert set(catalog.products) == {"SKU-1", "SKU-2"}
+    await write(storage, listings=[a_listing()])
+    catalog = await read(storage, lambda t: t.catalog(wanted))
+    assert catalog.matches == {f"{STORE}/SELLER": "SKU-1"}
 
 
 async def test_rule_7_a_catalog_says_which_skus_look_like_those_it_has_not(storage: Tested) -> None:

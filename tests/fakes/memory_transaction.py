@@ -24,6 +24,7 @@ from models.reference_data import (
     StockedProduct,
     StockItem,
     Store,
+    units_of,
 )
 from models.replay import RecordedAnswer, Replay, Selection, part_id
 from models.skus import pick_similar
@@ -84,8 +85,9 @@ class MemoryTransaction(Transaction):
         self, pairs: Collection[tuple[str, str]], stock_id: str = DEFAULT_STOCK
     ) -> Catalog:
         listings = await self.listings({keys.listing_key(*pair) for pair in pairs})
-        matches = {key: listing.sku for key, listing in listings.items()}
-        skus = {matches.get(keys.listing_key(*pair), pair[1]) for pair in pairs}
+        matches = {key: listing.match for key, listing in listings.items()}
+        found = {matches.get(keys.listing_key(*pair), pair[1]) for pair in pairs}
+        skus = {sku for match in found for sku, _ in units_of(match)}
         products = await self.products(skus, stock_id)
         there = self._draft.products.keys() - self._draft.deleted.keys()
         return Catalog(matches, products, pick_similar(skus - products.keys(), there))

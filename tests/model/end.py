@@ -48,13 +48,19 @@ def facts_of(body: dict[str, Any]) -> EventFacts:
 def _whole(body: dict[str, Any]) -> tuple[object, ...]:
     lines = {
         (
-            *(one["order_item_id"], one["sku"], one["quantity"]),
+            *(one["order_item_id"], _stands_for(one), one["quantity"]),
             *(_plain(one["price"]), one["buyer_requested_cancel"]),
         )
         for one in body["lines"]
     }
     flags = body["address_known"], body["buyer_requested_cancel"]
     return body["status"], body["stock_id"], _plain(body["total"]), *flags, frozenset(lines)
+
+
+def _stands_for(line: dict[str, Any]) -> object:
+    parts = tuple((one["sku"], one["quantity"]) for one in line["components"])
+    assert (line["sku"] is None) == bool(parts)
+    return line["sku"] or parts
 
 
 def _plain(value: object) -> object:

@@ -315,8 +315,16 @@ def _store(source: Random, told: Sequence[m.AnyMessage]) -> m.StoreTold:
 
 def _listing(source: Random, _told: Sequence[m.AnyMessage]) -> m.ListingTold:
     return m.ListingTold(
-        source.choice(STORES), source.choice(SKUS), source.choice(CATALOG), source.randint(0, 9)
+        source.choice(STORES), source.choice(SKUS), _stands_for(source), source.randint(0, 9)
     )
+
+
+def _stands_for(source: Random) -> str | tuple[tuple[str, int], ...]:
+    """A product, or a kit or multipack of one to three."""
+    if source.random() < 0.6:
+        return source.choice(CATALOG)
+    skus = source.sample(CATALOG, source.choice((1, 1, 2, 3)))
+    return tuple((sku, source.choice((1, 1, 2, 3))) for sku in skus)
 
 
 def _update(source: Random, told: Sequence[m.AnyMessage]) -> m.UpdateTold:
@@ -342,7 +350,7 @@ _KINDS: tuple[Callable[[Random, Sequence[m.AnyMessage]], m.AnyMessage], ...] = (
     *(_counted,) * 4,
     lambda source, _: m.StockGone(source.choice(STOCKS), source.choice(CATALOG)),
     *(_store,) * 3,
-    *(_listing,) * 2,
+    *(_listing,) * 3,
     lambda source, _: m.ListingGone(source.choice(STORES), source.choice(SKUS)),
     *(_update,) * 4,
     *(_replay,) * 2,

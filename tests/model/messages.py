@@ -111,7 +111,8 @@ class StockGone:
 class ListingTold:
     store: str
     seller: str
-    sku: str
+    stands_for: str | tuple[tuple[str, int], ...]
+    """A SKU, or those of a kit with the units of each in one piece."""
     updated: int
 
 
@@ -174,6 +175,11 @@ def renamed(told: AnyMessage, prefix: str) -> AnyMessage:
         names["stock"] = prefix + told.stock  # type: ignore[union-attr]
     if isinstance(told, ProductTold):
         return replace(told, **names, disabled_for=tuple(prefix + one for one in told.disabled_for))
+    if isinstance(told, ListingTold):
+        match = told.stands_for
+        if isinstance(match, str):
+            return replace(told, **names, stands_for=prefix + match)
+        return replace(told, **names, stands_for=tuple((prefix + sku, n) for sku, n in match))
     if isinstance(told, News) and told.lines is not None:
         lines = [line._replace(seller=line.seller and prefix + line.seller) for line in told.lines]
         return replace(told, **names, lines=tuple(lines))
@@ -184,13 +190,16 @@ def wire(told: AnyMessage) -> Wire:
     match told:
         case ProductTold() | ProductGone() | StockTold() | StockGone():
             return _product_wire(told)
-        case ListingTold(store, seller, sku, updated):
+        case ListingTold(store, seller, match, updated):
             body: dict[str, Any] = {
                 "store_id": store,
                 "seller_sku": seller,
-                "sku": sku,
                 "updated_at": _time(updated),
             }
+            if isinstance(match, str):
+                body["sku"] = match
+            else:
+                body["components"] = [{"sku": sku, "quantity": n} for sku, n in match]
             return Wire(TopicName.LISTINGS, f"{store}/{seller}", body)
         case ListingGone(store, seller):
             return Wire(TopicName.LISTINGS, f"{store}/{seller}", None)

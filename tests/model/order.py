@@ -51,9 +51,9 @@ class Message(NamedTuple):
 
 @dataclass
 class Made:
-    """A line of a Commerce order: `sku` is what it stood for when it became one."""
+    """A line of a Commerce order, and what it stood for when it became one."""
 
-    sku: str
+    stands_for: str | tuple[tuple[str, int], ...]
     quantity: int
     price: int | None
     asked: bool

@@ -10,7 +10,7 @@ from datetime import timedelta
 
 from tests import builders
 from tests.model import messages as m
-from tests.model.amended import amend_order, pieces_of
+from tests.model.amended import amend_order, pieces_of, units_of
 from tests.model.end import End
 from tests.model.order import Made, Order
 
@@ -169,8 +169,8 @@ class Model:
         if not is_canceled and order.commerce != "complete":
             for item, line in order.lines.items():
                 if line.quantity and line.seller is not None and item not in order.made:
-                    sku = self._sku(order.store, line.seller) or ""
-                    order.made[item] = Made(sku, 0, None, asked=False)
+                    match = self._match(order.store, line.seller) or ""
+                    order.made[item] = Made(match, 0, None, asked=False)
         changes = set(amend_order(order, address, is_canceled=is_canceled))
         if order.commerce == "processing":
             self._reserve(order, before)
@@ -249,12 +249,12 @@ class Model:
         order.waits = {f"store:{order.store}"} if reason == "store-unknown" else set()
 
     def _check(self, order: Order, *, replayed: bool) -> None:
-        """Rules 7 to 11 and 13."""
+        """Rules 7 to 11, 13 and 24."""
         needs: dict[str | None, int] = {}
         for line in order.lines.values():
-            if line.quantity:
-                sku = self._sku(order.store, line.seller)
-                needs[sku] = needs.get(sku, 0) + line.quantity
+            for sku, in_one in units_of(self._match(order.store, line.seller)):
+                if line.quantity:
+                    needs[sku] = needs.get(sku, 0) + in_one * line.quantity
         blockers = {one for sku in needs for one in self._blockers(order, sku, needs[sku])}
         causes = frozenset((code, sku, stock) for code, sku, _, _, stock in blockers)
         if not blockers:
@@ -265,10 +265,10 @@ class Model:
         order.state, order.reasons = "blocked", causes
         order.waits = {f"store:{order.store}"}
         for line in order.lines.values():
-            sku = self._sku(order.store, line.seller)
-            if line.quantity and sku in {cause for _, cause, _ in causes} - {None}:
-                order.waits |= {f"product:{sku}", f"listing:{order.store}/{line.seller}"}
-                order.waits.add(_stock_fact(self._stock_of(order.store), sku or ""))
+            for sku, _ in units_of(self._match(order.store, line.seller)):
+                if line.quantity and sku in {cause for _, cause, _ in causes} - {None}:
+                    order.waits |= {f"product:{sku}", f"listing:{order.store}/{line.seller}"}
+                    order.waits.add(_stock_fact(self._stock_of(order.store), sku or ""))
 
     def _blockers(self, order: Order, sku: str | None, needed: int) -> Iterator[Blocker]:
         product = None if sku is None or sku in self.gone else self.products.get(sku)
@@ -291,7 +291,7 @@ class Model:
         order.stock = self._stock_of(order.store)
         order.kept = {sku or "": needed for sku, needed in needs.items()} if merchant else {}
         order.made = {
-            item: Made(self._sku(order.store, line.seller) or "", line.quantity, line.price, False)
+            item: Made(self._match(order.store, line.seller) or "", line.quantity, line.price, False)
             for item, line in order.lines.items()
             if line.quantity
         }
@@ -304,9 +304,9 @@ class Model:
         if order.status == "Shipped":
             self._move(order, "complete", self.now)
 
-    def _sku(self, store: str, seller: str | None) -> str | None:
+    def _match(self, store: str, seller: str | None) -> str | tuple[tuple[str, int], ...] | None:
         listing = self.listings.get(f"{store}/{seller}")
-        return seller if listing is None else listing.sku
+        return seller if listing is None else listing.stands_for
 
     def _move(self, order: Order, to: str, at: int) -> None:
         """Rules 16 and 17."""

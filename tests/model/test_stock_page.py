@@ -16,6 +16,7 @@ from tests.model.histories import AFTER_ALL
 from tests.model.messages import (
     AnyMessage,
     Line,
+    ListingTold,
     News,
     ProductGone,
     ProductTold,
@@ -104,15 +105,20 @@ def read_message(text: str, orders: dict[str, News]) -> AnyMessage:
         return replace(SECOND, stock=found[1], updated=2)
     if found := re.fullmatch(r"count (\d+) at (.+)", message):
         return ProductTold("P", True, True, int(found[1]), _minutes(found[2]))
-    if found := re.fullmatch(r"(\w) needs (\d+)( from Amazon)?", message):
-        name, lines = found[1], (Line("1", "P", int(found[2])),)
-        status, channel = ("Shipped", "AFN") if found[3] else ("Unshipped", "MFN")
+    if found := re.fullmatch(r"a (pack|set) is (\d+)( and 1 of Q)?", message):
+        parts = (("P", int(found[2])), *([("Q", 1)] if found[3] else []))
+        return ListingTold("s", found[1], parts, int(found[2]))
+    if found := re.fullmatch(r"Q is counted as (\d+) at (.+)", message):
+        return ProductTold("Q", True, True, int(found[1]), _minutes(found[2]))
+    if found := re.fullmatch(r"(\w) needs (\d+)(?: (pack|set)s?)?( from Amazon)?", message):
+        name, lines = found[1], (Line("1", found[3] or "P", int(found[2])),)
+        status, channel = ("Shipped", "AFN") if found[4] else ("Unshipped", "MFN")
         bought = len(orders) + 1
         orders[name] = News(store, name, "document", status, channel, bought, 1, None, lines, True)
         return orders[name]
     if found := re.fullmatch(r"(\w) needs (\d+) now", message):
         known = orders[found[1]]
-        lines = (Line("1", "P", int(found[2])),)
+        lines = tuple(line._replace(quantity=int(found[2])) for line in known.lines or ())
         orders[found[1]] = replace(known, updated=(known.updated or 0) + 1, lines=lines)
         return orders[found[1]]
     if found := re.fullmatch(r"Commerce (has|ships) (\w) at (.+)", message):

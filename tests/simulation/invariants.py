@@ -18,7 +18,7 @@ from models.commerce_order import CommerceOrder
 from models.events import Event
 from models.order_record import OrderRecord
 from models.outcome import Blocked, Created
-from models.reference_data import CommerceStatus, CountsOrdersFrom
+from models.reference_data import CommerceStatus, CountsOrdersFrom, Match
 from models.topics import TopicName
 from tests.fakes.memory_contents import Contents
 
@@ -142,20 +142,26 @@ def _needs_over_time(
     order: CommerceOrder, events: Sequence[Event]
 ) -> tuple[Counter[str], Counter[str], bool]:
     """Return what is needed now, the most that ever was, and if it only shrank, before shipping."""
-    skus = {line.item.order_item_id: line.sku for line in order.lines}
+    lines = {line.item.order_item_id: _parts(line.match) for line in order.lines}
     needs, most, is_plain = Counter[str](), Counter[str](), True
     for event in sorted(events, key=lambda one: one.sequence):
         body = json.loads(event.body)
         if "lines" in body:
             needs = Counter()
             for line in body["lines"]:
-                needs[skus[line["order_item_id"]]] += line["quantity"]
+                for sku, in_one in lines[line["order_item_id"]]:
+                    needs[sku] += in_one * line["quantity"]
             most |= needs
         for change in body.get("changes", ()):
             grows = change["field"] == "quantity" and change["to"] > change["from"]
             is_plain = is_plain and not grows
         is_plain = is_plain and body.get("to") != "shipped"
     return needs, most, is_plain
+
+
+def _parts(match: Match) -> list[tuple[str, int]]:
+    """Rule 24: the products of one piece."""
+    return [(match, 1)] if isinstance(match, str) else [(one.sku, one.quantity) for one in match]
 
 
 def _may_be_imported(contents: Contents, record: OrderRecord) -> bool:
@@ -191,7 +197,8 @@ def _true_blockers(contents: Contents, record: OrderRecord) -> list[str]:
         if item.quantity and item.seller_sku is None:
             return ["a line without a SKU"]
         listing = contents.listings.get(f"{record.store_id}/{item.seller_sku}")
-        needs[listing.sku if listing else item.seller_sku or ""] += item.quantity
+        for sku, in_one in _parts(listing.match if listing else item.seller_sku or ""):
+            needs[sku] += in_one * item.quantity
     amazon_ships = record.order.fulfillment_channel is FulfillmentChannel.AFN
     store = contents.stores[record.store_id]
     asks_stock = not amazon_ships or store.fba_requires_stock

@@ -17,6 +17,7 @@ from models.blockers import Blocker
 from models.charges import Charge
 from models.keys import DEFAULT_STOCK
 from models.outcome import Blocked
+from models.reference_data import Match
 from order_import.console import urls
 from order_import.console.auth import Principal, principal_of
 from order_import.console.context import ConsoleContext
@@ -60,7 +61,7 @@ async def order(request: Request) -> Response:
             order_history.store, amazon.marketplace_id, amazon.amazon_order_id
         ),
         shows_buyer=shows_buyer,
-        skus=_skus_of(order_history),
+        matches=_matches_of(order_history),
         charges=_charges_of(amazon),
         unexplained=amazon.unexplained,
         most_lines=_LINES,
@@ -118,8 +119,8 @@ async def commerce_order(request: Request) -> Response:
     )
 
 
-def _skus_of(order_history: OrderHistory) -> dict[str, str]:
-    """Return the catalog SKU of each line, as far as it is known."""
+def _matches_of(order_history: OrderHistory) -> dict[str, Match]:
+    """Return what each line stands for, as far as it is known; of a blocked one, a product."""
     outcome = order_history.record.outcome
     if isinstance(outcome, Blocked):
         return {
@@ -129,7 +130,7 @@ def _skus_of(order_history: OrderHistory) -> dict[str, str]:
             for line in blocker.order_item_ids
         }
     lines = order_history.commerce_order.lines if order_history.commerce_order else ()
-    return {line.item.order_item_id: line.sku for line in lines}
+    return {line.item.order_item_id: line.match for line in lines}
 
 
 def _charges_of(order: AmazonOrder) -> list[tuple[Charge, str | None]]:

@@ -1,8 +1,9 @@
 """Products: matching a seller SKU to one, and enabling a disabled one as Commerce would."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from http import HTTPStatus
+from typing import Any
 
 from pydantic import ValidationError
 from starlette.datastructures import QueryParams
@@ -10,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from models import keys
+from models.labels import describe_match
 from models.order_query import OrderQuery
 from models.outcome import ImportState
 from models.reference_data import Listing, StockedProduct
@@ -21,6 +23,8 @@ from order_import.operations.publish import fact_message
 
 _SUGGESTED, _COUNTED = 12, 1_000
 _MILLISECOND = timedelta(milliseconds=1)
+_BAD_SKU = {"sku": gettext_noop("This is not a valid SKU.")}
+_BAD_UNITS = {"units": gettext_noop("Expected a whole number from 1 to 10,000.")}
 _NOT_IN_CATALOG = gettext_noop("The catalog has no product with this SKU.")
 
 
@@ -41,7 +45,9 @@ async def _match_page(request: Request, fields: QueryParams, errors: Mapping[str
         query = OrderQuery(store_id=store.store_id, state=ImportState.BLOCKED, sku=seller_sku)
         listing = await context.orders.listing(keys.listing_key(store.store_id, seller_sku))
         waiting = await context.orders.count(query, _COUNTED)
-    similar = await context.orders.similar_skus(seller_sku if listing is None else listing.sku)
+    similar: Sequence[str] = ()
+    if listing is None or listing.sku is not None:
+        similar = await context.orders.similar_skus(seller_sku if listing is None else listing.sku)
     like = await context.orders.skus_like(typed.strip() or seller_sku[:3], _SUGGESTED)
     return await render(
         request,
@@ -52,6 +58,7 @@ async def _match_page(request: Request, fields: QueryParams, errors: Mapping[str
         seller_sku=seller_sku,
         asin=fields.get("asin", ""),
         typed=typed or next(iter(similar), ""),
+        units=fields.get("units", "1"),
         errors=errors,
         listing=listing,
         similar=similar,
@@ -77,12 +84,17 @@ async def publish_match(request: Request, form: QueryParams) -> Response:
     at = context.now()
     if previous is not None:
         at = max(at, previous.updated_at + _MILLISECOND)
+    units = form.get("units", "1")
+    match: dict[str, Any] = {"sku": sku}
+    if units != "1":
+        match = {"components": [{"sku": sku, "quantity": units}]}
     try:
-        listing = Listing(store_id=store_id, seller_sku=seller_sku, sku=sku, updated_at=at)
-    except ValidationError:
-        return await _match_page(request, form, {"sku": gettext_noop("This is not a valid SKU.")})
+        listing = Listing(store_id=store_id, seller_sku=seller_sku, updated_at=at, **match)
+    except ValidationError as error:
+        is_number = any("quantity" in each["loc"] for each in error.errors())
+        return await _match_page(request, form, _BAD_UNITS if is_number else _BAD_SKU)
     await context.publish([fact_message(listing)])
-    await audit(request, "matched", key, f"→ {sku}")
+    await audit(request, "matched", key, f"→ {describe_match(listing.match)}")
     context.cache.forget()
     return redirect(_back(form), "matched")
 

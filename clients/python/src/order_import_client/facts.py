@@ -118,14 +118,23 @@ class StockItem(Fact):
         return f"{self.stock_id}/{self.sku}"
 
 
+class ListingComponent(Published):
+    """A product of a kit or multipack, and how many units of it one piece contains."""
+
+    sku: str
+    quantity: int = Field(ge=1)
+
+
 class Listing(Fact):
-    """The catalog SKU that a seller SKU of a store stands for."""
+    """What a seller SKU of a store stands for: a catalog SKU, or components."""
 
     topic: ClassVar[str] = LISTINGS
 
     store_id: str
     seller_sku: str
-    sku: str
+    sku: str | None = None
+    components: tuple[ListingComponent, ...] = ()
+    """The products of a kit or multipack, instead of `sku`."""
     updated_at: Moment
 
     @property

@@ -22,6 +22,7 @@ _LINE = {
     "order_item_id": "1",
     "seller_sku": "MUG-BLUE-US",
     "sku": "MUG-BLUE",
+    "components": [],
     "asin": "B000000001",
     "title": "Blue mug",
     "quantity": 2,
