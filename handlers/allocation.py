@@ -1,8 +1,10 @@
 """The running stock balance while the orders of one transaction are checked."""
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 
+from models.commerce_order import PendingReservation
 from models.reference_data import Catalog, StockedProduct, Store, stock_of
 from storage.port import Facts
 
@@ -37,6 +39,10 @@ class _Stock:
         """Reserve units of a product; release them if the quantity is negative."""
         for units in (self.reserved, self.unwritten):
             units[sku] = units.get(sku, 0) + quantity
+        self.adjust(sku, quantity)
+
+    def adjust(self, sku: str, quantity: int) -> None:
+        """Let the catalog have so many more units reserved."""
         if (product := self._products.get(sku)) is not None:
             self._products[sku] = product.with_reserved(quantity)
 
@@ -84,6 +90,19 @@ class StockAllocator:
     def add_products(self, stock_id: str, products: Mapping[str, StockedProduct]) -> None:
         """Add stored products of a stock, less what the decisions so far reserve of them."""
         self._stocks[stock_id].add_products(products)
+
+    @contextmanager
+    def without(self, pending: PendingReservation | None) -> Iterator[None]:
+        """Leave out of the catalog, for one decision, what its own order reserves."""
+        if pending is None:
+            yield
+            return
+        stock = self._stocks[pending.stock_id]
+        for reservation in pending.reservations:
+            stock.adjust(reservation.sku, -reservation.quantity)
+        yield
+        for reservation in pending.reservations:
+            stock.adjust(reservation.sku, reservation.quantity)
 
     def take_reserved(self) -> dict[str, dict[str, int]]:
         """Return the units reserved since the last call, per stock and SKU."""

@@ -5,7 +5,7 @@ into the outbox in the same transaction: other messages are processed in between
 loses no step.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 
 from typing_extensions import override
@@ -13,7 +13,8 @@ from typing_extensions import override
 from handlers.handler import Handler
 from handlers.payloads.json_text import parse_json
 from handlers.rules.order_updates import complete_shipped
-from handlers.unit_of_work import UnitOfWork
+from handlers.rules.pending import LAPSES_AFTER, lapse
+from handlers.unit_of_work import UnitOfWork, pending_stocks
 from models.commands import ALL_STORES, COMMAND, Command, OrderCursor, Recheck, ReplayStep, Sync
 from models.messages import CommandMessage, DeadLetterCode, Incoming, Rejection
 from models.order_record import OrderRecord
@@ -76,7 +77,10 @@ class BlockerCheckHandler(Handler[tuple[Incoming, Command | None]]):
         unit_of_work: UnitOfWork,
         transaction: Transaction,
     ) -> None:
-        """Complete what Commerce has shipped, then check blocked orders; one step at a time."""
+        """Complete what Commerce has shipped, end what lapses, then check blocked orders.
+
+        One step at a time.
+        """
         key = command.store_id or ALL_STORES
         if command.store_id is None:
             await unit_of_work.lock_all(transaction)
@@ -92,7 +96,15 @@ class BlockerCheckHandler(Handler[tuple[Incoming, Command | None]]):
                 )
                 if decision is not None:
                     unit_of_work.add(decision)
-            if len(shipped) == STEP:
+            silent = await transaction.pending_reservations(
+                command.store_id, unit_of_work.at - LAPSES_AFTER, STEP
+            )
+            await unit_of_work.lock_stocks(transaction, pending_stocks(silent))
+            unit_of_work.track(silent)
+            for record in silent:
+                unit_of_work.add(lapse(record, unit_of_work.context_for(message)))
+            await unit_of_work.request_recheck_of_released(transaction)
+            if STEP in {len(shipped), len(silent)}:
                 unit_of_work.outgoing.append(CommandMessage(key, command))
                 return
         blocked = await transaction.blocked_orders(command.store_id, command.after, STEP)
@@ -135,6 +147,7 @@ class BlockerCheckHandler(Handler[tuple[Incoming, Command | None]]):
                     unit_of_work.replay(record, unit_of_work.context_for(message), replay.replay_id)
                 )
                 await unit_of_work.order_decided()
+        await unit_of_work.request_recheck_of_released(transaction)
         after = replay.advanced(answers, unit_of_work.at)
         unit_of_work.changes.answers.extend(
             RecordedAnswer(replay.replay_id, answer, unit_of_work.at) for answer in answers
@@ -163,9 +176,10 @@ async def _lock_for(fact: str, unit_of_work: UnitOfWork, transaction: Transactio
 
 
 async def _lock_for_orders(
-    records: Iterable[OrderRecord], unit_of_work: UnitOfWork, transaction: Transaction
+    records: Collection[OrderRecord], unit_of_work: UnitOfWork, transaction: Transaction
 ) -> None:
     await unit_of_work.lock_stores(transaction, {record.store_id for record in records})
+    await unit_of_work.lock_stocks(transaction, pending_stocks(records))
 
 
 async def _recheck(

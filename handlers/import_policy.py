@@ -14,7 +14,7 @@ from handlers.order_routing import Orders, named_stores, route
 from handlers.payloads import ParseResult, read_payload
 from handlers.rules.amendments import may_amend, products_to_grow_by
 from handlers.rules.stores import move_to_store
-from handlers.unit_of_work import UnitOfWork, sku_pairs
+from handlers.unit_of_work import UnitOfWork, pending_stocks, sku_pairs
 from models.amazon_order import AmazonOrder
 from models.messages import Incoming, MessageContext
 from models.order_record import OrderRecord
@@ -108,9 +108,8 @@ async def _load(
             amended.setdefault(record.outcome.commerce_order_id, []).append((record, order))
     commerce_orders = await transaction.commerce_orders(amended.keys())
     unit_of_work.track((), commerce_orders.values())
-    await unit_of_work.lock_stocks(
-        transaction, {commerce_order.stock_id for commerce_order in commerce_orders.values()}
-    )
+    stocks = {commerce_order.stock_id for commerce_order in commerce_orders.values()}
+    await unit_of_work.lock_stocks(transaction, stocks | pending_stocks(stored.values()))
     await unit_of_work.stock.load(transaction, pairs)
     # A reservation stays in the stock it was made in, even if the store has another one by now.
     grown: dict[str, tuple[set[str], set[tuple[str, str]]]] = {}

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from handlers.allocation import StockAllocator
 from handlers.dead_letters import to_dead_letter
 from handlers.rules.check_order import check_order
+from handlers.rules.pending import with_pending_reservation
 from handlers.rules.receive import receive
 from handlers.rules.replay import replay_answer
 from models import keys
@@ -16,7 +17,7 @@ from models.amazon_order import AmazonOrder
 from models.change_set import ChangeSet, OrderWrite
 from models.checkpoint import Outgoing
 from models.commands import Recheck
-from models.commerce_order import CommerceOrder
+from models.commerce_order import CommerceOrder, PendingReservation
 from models.dead_letters import DeadLetter
 from models.decision import Decision
 from models.keys import DEFAULT_STOCK
@@ -160,34 +161,41 @@ class UnitOfWork:
         stock_id = (
             self.stock.stock_of(store_id) if commerce_order is None else commerce_order.stock_id
         )
-        self.add(
-            receive(
+        store, catalog = self.stock.stores.get(store_id), self.stock.catalog(stock_id)
+        with self.stock.without(None if record is None else record.pending_reservation):
+            decision = receive(
                 record,
                 store_id,
                 incoming,
-                self.stock.stores.get(store_id),
+                store,
                 commerce_order,
                 context,
-                self.stock.catalog(stock_id),
+                catalog,
                 self._next_number(stock_id),
             )
-        )
+            decision = with_pending_reservation(decision, store, catalog, context.at)
+        self.add(decision)
 
     def recheck(
         self, record: OrderRecord, context: MessageContext, *, replay_id: str | None = None
     ) -> Decision | None:
         """Check an order again with current data. Its history names the replay, if there is one."""
         stock_id = self.stock.stock_of(record.store_id)
-        decision = check_order(
-            record,
-            self.stock.stores.get(record.store_id),
-            self.stock.catalog(stock_id),
-            self._next_number(stock_id),
-            context,
-            replayed=replay_id is not None,
-        )
-        if decision is None:
-            return None
+        store, catalog = self.stock.stores.get(record.store_id), self.stock.catalog(stock_id)
+        with self.stock.without(record.pending_reservation):
+            decision = check_order(
+                record,
+                store,
+                catalog,
+                self._next_number(stock_id),
+                context,
+                replayed=replay_id is not None,
+            )
+            if decision is None:
+                return None
+            pending = record.pending_reservation
+            news_at = context.at if pending is None else pending.news_at
+            decision = with_pending_reservation(decision, store, catalog, news_at)
         if decision.history is not None and replay_id is not None:
             facts = {**decision.history.facts, "replay_id": replay_id}
             decision = replace(decision, history=replace(decision.history, facts=facts))
@@ -205,21 +213,37 @@ class UnitOfWork:
     def add(self, decision: Decision) -> None:
         """Add a decision about one order."""
         record = decision.record
-        tracked = self._orders.setdefault(record.key, _TrackedOrder(record, is_new=True))
+        tracked = self._orders.get(record.key)
+        pending = None if tracked is None else tracked.record.pending_reservation
+        if tracked is None:
+            tracked = self._orders[record.key] = _TrackedOrder(record, is_new=True)
         self._keys[record.order.amazon_order_id] = record.key
         tracked.details = tracked.details or record.order is not tracked.record.order
         tracked.record = record
         self._changed[record.key] = tracked
         if decision.history is not None:
             tracked.history.append(decision.history)
-        if (order := decision.commerce_order) is not None:
-            self.save_commerce_order(order)
-            for reservation in decision.reserves:
-                self.stock.reserve(order.stock_id, reservation.sku, reservation.quantity)
-            for reservation in decision.releases:
-                self.stock.reserve(order.stock_id, reservation.sku, -reservation.quantity)
+        if decision.commerce_order is not None:
+            self.save_commerce_order(decision.commerce_order)
+        self._reserve(decision, pending)
         self.changes.events.extend(decision.events)
         self.outgoing.extend(decision.events)
+
+    def _reserve(self, decision: Decision, pending: PendingReservation | None) -> None:
+        """Reserve and release units; a Commerce order takes over what its order had reserved."""
+        units: Counter[tuple[str, str]] = Counter()
+        for before_or_now, sign in ((pending, -1), (decision.record.pending_reservation, 1)):
+            if before_or_now is not None:
+                for each in before_or_now.reservations:
+                    units[before_or_now.stock_id, each.sku] += sign * each.quantity
+        if (order := decision.commerce_order) is not None:
+            for each in decision.reserves:
+                units[order.stock_id, each.sku] += each.quantity
+            for each in decision.releases:
+                units[order.stock_id, each.sku] -= each.quantity
+        for (stock_id, sku), quantity in units.items():
+            if quantity:
+                self.stock.reserve(stock_id, sku, quantity)
 
     def move(self, record: OrderRecord, decision: Decision) -> None:
         """Add a decision that moves an order to another store (rule 22)."""
@@ -319,6 +343,15 @@ class UnitOfWork:
         for written in (self._changed, self._new_commerce_orders, self._amended):
             written.clear()
         return changes
+
+
+def pending_stocks(records: Iterable[OrderRecord]) -> set[str]:
+    """Return the stocks in which orders reserve units before they can be imported (rule 25)."""
+    return {
+        record.pending_reservation.stock_id
+        for record in records
+        if record.pending_reservation is not None
+    }
 
 
 def all_stocks(stores: Mapping[str, Store]) -> set[str]:

@@ -20,6 +20,18 @@ class Reservation:
 
 
 @dataclass(frozen=True, slots=True)
+class PendingReservation:
+    """Units that an order reserves in one stock before it can be imported (rule 25).
+
+    `news_at` is when its last message was received: without news, it lapses.
+    """
+
+    stock_id: str
+    reservations: tuple[Reservation, ...]
+    news_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class CommerceLine:
     """A line of a Commerce order: the Amazon line and what it stood for when it became one.
 

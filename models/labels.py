@@ -33,6 +33,7 @@ DECISIONS: Mapping[str, str] = {
     "commerce-complete": "Commerce says complete",
     "commerce-canceled": "Commerce says canceled",
     "completed-at-sync": "completed by the sync",
+    "pending-reservation-lapsed": "pending too long without news, reservation released",
     "cancellation-requested": "buyer requested cancellation",
     "amended": "Commerce order amended",
     "amended-up": "Commerce order amended; warning: more units than before",

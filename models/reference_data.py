@@ -47,6 +47,10 @@ class Store(Value):
     stock_id: Identifier = Field(
         default=keys.DEFAULT_STOCK, description="The stock that the store sells from"
     )
+    reserve_pending: bool = Field(
+        default=False,
+        description="Reserve the units of merchant-fulfilled orders while Amazon has them Pending",
+    )
     commerce_counts_orders_from: CountsOrdersFrom = Field(
         default=CountsOrdersFrom.ACKNOWLEDGED,
         description=(

@@ -151,6 +151,12 @@ class Transaction(Snapshot, Protocol):
         """Return Commerce orders that are shipped and not complete."""
         ...
 
+    async def pending_reservations(
+        self, store_id: str | None, before: datetime, limit: int
+    ) -> Sequence[OrderRecord]:
+        """Return orders that reserve units while they are pending, without news since a moment."""
+        ...
+
     async def details_of(self, amazon_order_ids: Collection[str]) -> Sequence[DeadLetter]:
         """Return the dead letters with details of these orders that nobody has claimed yet."""
         ...

@@ -88,6 +88,7 @@ def _as_json(history: OrderHistory) -> dict[str, Any]:
             "since": outcome.since if isinstance(outcome, Blocked) else None,
             "tried": outcome.tried if isinstance(outcome, Blocked) else None,
             "decided_at": record.decided_at,
+            "reserves": record.pending_reservation,
         },
         "commerce_order": order and _commerce_order(order),
         "history": [_entry(entry, history) for entry in history.history],

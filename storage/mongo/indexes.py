@@ -52,6 +52,12 @@ INDEXES = (
     ),
     Index(
         "amazon_orders",
+        [("import.reserves.news_at", 1)],
+        "the orders that reserve units while they are pending, the longest without news first",
+        only={"import.reserves.news_at": {"$exists": True}},
+    ),
+    Index(
+        "amazon_orders",
         [("received_at", 1), ("_id", 1), ("store_id", 1)],
         "orders by receipt, and how many in each hour; the fields never change",
     ),

@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from pymongo import ReturnDocument
 from pymongo.errors import ClientBulkWriteException
@@ -127,6 +128,19 @@ class MongoQueries(InSession):
         return [
             commerce_order_from_document(doc) for doc in await cursor.limit(limit).to_list(None)
         ]
+
+    async def pending_reservations(
+        self, store_id: str | None, before: datetime, limit: int
+    ) -> Sequence[OrderRecord]:
+        """See the port."""
+        query: Document = {"import.reserves.news_at": {"$lt": before}}
+        if store_id is not None:
+            query["store_id"] = store_id
+        cursor = self._database.amazon_orders.find(
+            query, WITHOUT_HISTORY, session=await self.free_session()
+        )
+        cursor = cursor.sort("import.reserves.news_at", 1).limit(limit)
+        return [order_from_document(document) for document in await cursor.to_list(None)]
 
     async def counted_orders(
         self, skus: Collection[str], stock_id: str = DEFAULT_STOCK

@@ -174,6 +174,7 @@ async def ask(asked: Any) -> None:
             await asked.blocked_orders(store, after, 10)
     for store in (None, STORE):
         await asked.shipped_commerce_orders(store, 10)
+        await asked.pending_reservations(store, NOW, 10)
     await asked.counted_orders({"SKU-1"})
     await asked.details_of({ORDER})
     await asked.replay_part("r-1", 0)

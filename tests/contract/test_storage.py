@@ -27,7 +27,7 @@ from models.change_set import ChangeSet, OrderWrite
 from models.charges import Charge, ChargeKind, TaxCollection
 from models.checkpoint import Checkpoint, OffsetReset, Outgoing
 from models.commands import ALL_STORES, OrderCursor, Recheck, ReplayStep, Sync
-from models.commerce_order import CommerceLine, CommerceOrder, Reservation
+from models.commerce_order import CommerceLine, CommerceOrder, PendingReservation, Reservation
 from models.errors import DuplicateKey, Fenced, StorageBroken, TransactionTooLarge
 from models.keys import DEFAULT_STOCK
 from models.messages import CommandMessage, TopicPartition
@@ -429,6 +429,7 @@ async def test_facts_come_back_as_they_were(storage: Tested) -> None:
         seller_id="A2",
         import_amazon_orders=False,
         order_number_source=OrderNumberSource.AMAZON,
+        reserve_pending=True,
         commerce_counts_orders_from=CountsOrdersFrom.SHIPPED,
         fba_requires_stock=False,
         commerce_order_url="https://c/{commerce_order_id}",
@@ -1097,6 +1098,31 @@ async def test_counted_are_acknowledged_or_complete_orders_that_hold_one_of_the_
     found = await read(storage, lambda t: t.counted_orders(wanted))
     assert sorted(one.amazon_order_id for one in found) == ["902-1", "902-2", "902-6"]
     assert not await read(storage, lambda t: t.counted_orders(()))
+
+
+async def test_rule_25_pending_reservations_come_back_those_longest_without_news_first(
+    storage: Tested,
+) -> None:
+    def reserving(number: int, at: float, store: str = STORE) -> OrderRecord:
+        order = an_order(amazon_order_id=f"902-{number}", store_id=store)
+        units = (Reservation("SKU-1", number), Reservation("SKU-2", 1))
+        pending = PendingReservation("north", units, later(at))
+        return a_record(order=order, store_id=store, pending_reservation=pending)
+
+    records = [reserving(1, 3), reserving(2, 1), reserving(3, 2, "store-2"), a_record()]
+    await write(storage, orders=[new(record) for record in records])
+
+    async def found(store: str | None, before: float, limit: int = 9) -> list[OrderRecord]:
+        orders = await read(
+            storage, lambda t: t.pending_reservations(store, later(before), limit)
+        )
+        return list(orders)
+
+    assert await found(None, 4) == [records[1], records[2], records[0]]
+    assert await found(None, 4, limit=1) == [records[1]]
+    assert await found(STORE, 3) == [records[1]]
+    await write(storage, orders=[checked(replace(records[1], pending_reservation=None))])
+    assert await found(STORE, 3) == []
 
 
 async def test_shipped_commerce_orders_are_given_for_one_store_or_all_up_to_a_limit(

@@ -148,6 +148,19 @@ class MemoryTransaction(Transaction):
         ][:limit]
 
     @override
+    async def pending_reservations(
+        self, store_id: str | None, before: datetime, limit: int
+    ) -> Sequence[OrderRecord]:
+        waiting = [
+            (pending.news_at, record)
+            for record in self._draft.orders.values()
+            if (pending := record.pending_reservation) is not None
+            and pending.news_at < before
+            and store_id in {None, record.store_id}
+        ]
+        return [record for _, record in sorted(waiting, key=lambda each: each[0])][:limit]
+
+    @override
     async def counted_orders(
         self, skus: Collection[str], stock_id: str = DEFAULT_STOCK
     ) -> Sequence[CommerceOrder]:

@@ -34,6 +34,7 @@ def history(source: Random, length: tuple[int, int] = (5, 26)) -> list[m.AnyMess
                 fba_requires_stock=True,
                 updated=1,
                 counts=source.choice(COUNTS_FROM),
+                reserves=source.random() < 0.4,
             )
         )
         told.append(
@@ -45,6 +46,7 @@ def history(source: Random, length: tuple[int, int] = (5, 26)) -> list[m.AnyMess
                 updated=1,
                 stock=source.choice(STOCKS),
                 counts=source.choice(COUNTS_FROM),
+                reserves=source.random() < 0.4,
             )
         )
     told += [_product(source) for _ in range(source.randint(0, 5))]
@@ -310,6 +312,7 @@ def _store(source: Random, told: Sequence[m.AnyMessage]) -> m.StoreTold:
         stock=source.choice(STOCKS),
         # Always the same: the end does not show what was counted before it changed.
         counts=earlier[0].counts if earlier else source.choice(COUNTS_FROM),
+        reserves=source.random() < 0.4,
     )
 
 

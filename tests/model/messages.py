@@ -75,6 +75,8 @@ class StoreTold:
     stock: str = "default"
     counts: str = "acknowledged"
     """From when on Commerce's counts leave out an order's units."""
+    reserves: bool = False
+    """Whether it reserves for pending orders."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,20 +207,19 @@ def wire(told: AnyMessage) -> Wire:
             return Wire(TopicName.LISTINGS, f"{store}/{seller}", None)
         case News():
             return Wire(TopicName.ORDERS, told.order, _BODIES[told.form](told), told.store)
-        case StoreTold(
-            store, integrated, imports, fba_requires_stock, updated, imports_others, stock, counts
-        ):
+        case StoreTold(store):
             body = {
                 "store_id": store,
                 "name": store,
                 "marketplace_id": f"MARKET-{store}",
-                "integrated_at": _time(integrated),
-                "import_amazon_orders": imports,
-                "import_non_amazon_orders": imports_others,
-                "fba_requires_stock": fba_requires_stock,
-                "stock_id": stock,
-                "commerce_counts_orders_from": counts,
-                "updated_at": _time(updated),
+                "integrated_at": _time(told.integrated),
+                "import_amazon_orders": told.imports,
+                "import_non_amazon_orders": told.imports_others,
+                "fba_requires_stock": told.fba_requires_stock,
+                "stock_id": told.stock,
+                "commerce_counts_orders_from": told.counts,
+                "reserve_pending": told.reserves,
+                "updated_at": _time(told.updated),
             }
             return Wire(TopicName.STORES, store, body)
         case UpdateTold(store, order, status, at):

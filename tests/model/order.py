@@ -78,6 +78,9 @@ class Order:
     addressed: bool = False
     kept: dict[str, int] = field(default_factory=dict)
     """The units that are reserved, if the merchant ships."""
+    held: dict[str, int] = field(default_factory=dict)
+    """The units that it reserves while it is pending, in `held_in`."""
+    held_in: str = ""
     acknowledged: int | None = None
     shipped: int | None = None
     completed: int | None = None
@@ -90,6 +93,11 @@ class Order:
     @property
     def key(self) -> str:
         return f"{self.store}/{self.name}"
+
+    @property
+    def stocks(self) -> set[str]:
+        """The stocks in which it may reserve."""
+        return {self.stock, self.held_in}
 
     @property
     def channel(self) -> str | None:

@@ -12,7 +12,7 @@ from tests import builders
 from tests.model import messages as m
 from tests.model.amended import amend_order, pieces_of, units_of
 from tests.model.end import End
-from tests.model.order import Made, Order
+from tests.model.order import PENDING, Made, Order
 
 READY = {"MFN": {"Unshipped", "PartiallyShipped", "Shipped"}, "AFN": {"Shipped"}}
 Blocker = tuple[str, str | None, int, float | None, str | None]
@@ -129,7 +129,9 @@ class Model:
     def _replay(self, order: Order | None) -> None:
         """Rule 14."""
         if order and order.state != "created" and order.reasons != {"canceled"}:
+            reserved = self._holds(order)
             self._settle(order, replayed=True)
+            self._released_skus(reserved, order)
 
     def _receive(self, news: m.News) -> None:
         order = next((one for one in self.orders.values() if one.name == news.order), None)
@@ -184,7 +186,7 @@ class Model:
 
     def _reserve(self, order: Order, before: Counter[str]) -> None:
         """Rule 10: no more than is needed; what is needed more only if all of it is available."""
-        order.kept, needed = self._holds(order), pieces_of(order)
+        needed = pieces_of(order)
         for sku in order.kept:
             order.kept[sku] = min(order.kept[sku], needed[sku])
         for sku, units in (needed - before).items():
@@ -243,18 +245,50 @@ class Model:
             self._becomes(order, state, reason)
             if state == "skipped":
                 order.events.append(("OrderImportSkipped", reason))
+        if order.commerce is None:
+            self._hold(order)
+
+    def _hold(self, order: Order) -> None:
+        """Rule 25: all or none; then it keeps what it still needs until it is created."""
+        store = self.stores.get(order.store)
+        if not (store and store.reserves and order.state == "waiting" and order.channel == "MFN"):
+            order.held = {}
+            return
+        needs = self._needs(order)
+        waits_for_payment = (
+            order.status in PENDING
+            and order.reasons == {"status-not-importable"}
+            and order.missing <= {"prices-after-pending"}
+            and needs
+            and store.imports
+        )
+        if waits_for_payment and not any(
+            code != "out-of-stock" or order.held_in != stock or order.held.get(sku or "", 0) < units
+            for needed, amount in needs.items()
+            for code, sku, units, _, stock in self._blockers(order, needed, amount)
+        ):
+            order.held = {sku or "": units for sku, units in needs.items()}
+            order.held_in = store.stock
+        else:
+            less = {sku: min(units, needs.get(sku, 0)) for sku, units in order.held.items()}
+            order.held = {sku: units for sku, units in less.items() if units}
+
+    def _needs(self, order: Order) -> dict[str | None, int]:
+        """Rules 9 and 24."""
+        needs: dict[str | None, int] = {}
+        for line in order.lines.values():
+            for sku, in_one in units_of(self._match(order.store, line.seller)):
+                if line.quantity:
+                    needs[sku] = needs.get(sku, 0) + in_one * line.quantity
+        return needs
 
     def _becomes(self, order: Order, state: str, reason: str) -> None:
         order.state, order.reasons = state, frozenset({reason})
         order.waits = {f"store:{order.store}"} if reason == "store-unknown" else set()
 
     def _check(self, order: Order, *, replayed: bool) -> None:
-        """Rules 7 to 11, 13 and 24."""
-        needs: dict[str | None, int] = {}
-        for line in order.lines.values():
-            for sku, in_one in units_of(self._match(order.store, line.seller)):
-                if line.quantity:
-                    needs[sku] = needs.get(sku, 0) + in_one * line.quantity
+        """Rules 7 to 11 and 13."""
+        needs = self._needs(order)
         blockers = {one for sku in needs for one in self._blockers(order, sku, needs[sku])}
         causes = frozenset((code, sku, stock) for code, sku, _, _, stock in blockers)
         if not blockers:
@@ -277,6 +311,8 @@ class Model:
             return
         stock = self._stock_of(order.store)
         available = self._available(stock, sku)
+        if order.held_in == stock:  # rule 25: its own units are there for it
+            available += order.held.get(sku, 0)
         told = available if product.managed else None
         if not product.enabled or order.store in product.disabled_for:
             yield "disabled", sku, needed, told, None
@@ -289,6 +325,7 @@ class Model:
         order.state, order.reasons, order.waits = "created", frozenset(), set()
         order.commerce = "processing" if merchant else "complete"
         order.stock = self._stock_of(order.store)
+        order.held = {}
         order.kept = {sku or "": needed for sku, needed in needs.items()} if merchant else {}
         order.made = {
             item: Made(self._match(order.store, line.seller) or "", line.quantity, line.price, False)
@@ -316,19 +353,20 @@ class Model:
             if to == "complete":
                 order.completed = at
 
-    def _holds(self, order: Order) -> dict[str, int]:
-        """Rule 10."""
-        return {} if order.commerce in {None, "canceled"} else dict(order.kept)
+    def _holds(self, order: Order) -> dict[tuple[str, str], int]:
+        """Rules 10 and 25: what an order reserves, by stock and SKU."""
+        if order.commerce is None:
+            return {(order.held_in, sku): units for sku, units in order.held.items()}
+        kept = {} if order.commerce == "canceled" else order.kept
+        return {(order.stock, sku): units for sku, units in kept.items()}
 
     def reserved(self, stock: str, sku: str) -> int:
-        return sum(
-            self._holds(order).get(sku, 0) for order in self.orders.values() if order.stock == stock
-        )
+        return sum(self._holds(order).get((stock, sku), 0) for order in self.orders.values())
 
-    def _released_skus(self, reserved: dict[str, int], order: Order) -> None:
+    def _released_skus(self, reserved: dict[tuple[str, str], int], order: Order) -> None:
         now = self._holds(order)
-        for sku in sorted(sku for sku, units in reserved.items() if now.get(sku, 0) < units):
-            self._rejudge(_stock_fact(order.stock, sku))
+        for place in sorted(one for one, units in reserved.items() if now.get(one, 0) < units):
+            self._rejudge(_stock_fact(*place))
 
     def _hear_of(self, told: m.UpdateTold) -> None:
         order = self.orders.get(f"{told.store}/{told.order}")
@@ -374,7 +412,7 @@ class Model:
             reserved={
                 f"{stock}/{sku}": units
                 for sku in self.products
-                for stock in {order.stock for order in self.orders.values()}
+                for stock in {one for order in self.orders.values() for one in order.stocks}
                 if (units := self.reserved(stock, sku))
             },
             events={key: tuple(one.events) for key, one in self.orders.items() if one.events},

@@ -128,6 +128,15 @@ def read_message(text: str, orders: dict[str, News]) -> AnyMessage:
         return replace(orders[found[1]], status="Shipped", updated=98)
     if found := re.fullmatch(r"Commerce counts orders from (\w+)", message):
         return replace(OPEN, counts=found[1], updated=2)
+    if message == "the store reserves for pending orders":
+        return replace(OPEN, reserves=True, updated=2)
+    if found := re.fullmatch(r"(\w) needs (\d+), pending", message):
+        read_message(f"{found[1]} needs {found[2]}", orders)
+        orders[found[1]] = replace(orders[found[1]], status="Pending")
+        return orders[found[1]]
+    if found := re.fullmatch(r"(\w) is paid", message):
+        known = orders[found[1]]
+        return replace(known, status="Unshipped", updated=(known.updated or 0) + 1)
     if found := re.fullmatch(r"(\w) is canceled", message):
         return replace(orders[found[1]], status="Canceled", updated=99)
     if message == "deleted":

@@ -17,7 +17,7 @@ from models.amazon_order import (
 from models.commerce_order import CommerceOrder
 from models.events import Event
 from models.order_record import OrderRecord
-from models.outcome import Blocked, Created
+from models.outcome import Blocked, Created, Waiting
 from models.reference_data import CommerceStatus, CountsOrdersFrom, Match
 from models.topics import TopicName
 from tests.fakes.memory_contents import Contents
@@ -40,6 +40,11 @@ def check_stock(contents: Contents) -> None:
         )
         assert within, f"{order.key} holds {reservations}, not {least} to {most}"
         reserved.update({(order.stock_id, sku): units for sku, units in reservations.items()})
+    for record in contents.orders.values():
+        if (pending := record.pending_reservation) is not None:
+            assert isinstance(record.outcome, Waiting), f"{record.key} reserves and does not wait"
+            held = {each.sku: each.quantity for each in pending.reservations}
+            reserved.update({(pending.stock_id, sku): units for sku, units in held.items()})
     places = [(key, *key.partition("/")[::2]) for key in contents.stock_items]
     counted = {(stock_id, sku): contents.stock_items[key] for key, stock_id, sku in places}
     for place in counted.keys() | reserved.keys():

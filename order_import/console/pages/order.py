@@ -62,6 +62,7 @@ async def order(request: Request) -> Response:
         ),
         shows_buyer=shows_buyer,
         matches=_matches_of(order_history),
+        pending=record.pending_reservation,
         charges=_charges_of(amazon),
         unexplained=amazon.unexplained,
         most_lines=_LINES,

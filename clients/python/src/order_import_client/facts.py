@@ -65,6 +65,7 @@ class Store(Fact):
     import_non_amazon_orders: bool = False
     order_number_source: OrderNumberSource = OrderNumberSource.COMMERCE
     stock_id: str = "default"
+    reserve_pending: bool = False
     commerce_counts_orders_from: CountsOrdersFrom = CountsOrdersFrom.ACKNOWLEDGED
     """From the first update of an order; from its shipment, if the shop makes no reservation for
     it; or never before it is complete."""
