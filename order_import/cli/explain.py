@@ -114,6 +114,7 @@ def _commerce_order(order: CommerceOrder) -> dict[str, object]:
         "commerce_order_id": order.commerce_order_id,
         "order_number": order.order_number,
         "status": order.status,
+        "stock_id": order.stock_id,
         "created_at": order.created_at,
         "acknowledged_at": order.acknowledged_at,
         "shipped_at": order.shipped_at,

@@ -73,6 +73,55 @@ async def test_rule_10_parallel_claimants_never_get_the_same_piece(
         assert one.conflicts + other.conflicts > 0, "no two transactions met: nothing was tried"
 
 
+@pytest.mark.parametrize(("stocks", "meet"), [(("default", "north"), False), (("north",) * 2, True)])
+async def test_rule_23_two_workers_on_two_stocks_never_meet(
+    addresses: Addresses, stocks: Sequence[str], *, meet: bool
+) -> None:
+    """Half of all lines are for one hot product. On one stock, the control, they do meet."""
+    url, database = addresses.mongo_url or "", f"stocks_{len(set(stocks))}"
+    async with open_storage(url, database) as one, open_storage(url, database) as other:
+        await one.prepare()
+        await one.transact(_tell_of_two_stores)
+        for storage in (one, other):
+            await storage.transact(_read_stores)
+        before = one.conflicts, other.conflicts
+        await asyncio.gather(
+            *(
+                _judge_all(storage, worker, STOCKS[stock])
+                for worker, (storage, stock) in enumerate(zip((one, other), stocks, strict=True))
+            )
+        )
+        conflicts = one.conflicts + other.conflicts - sum(before)
+    assert bool(conflicts) is meet, conflicts
+
+
+async def _tell_of_two_stores(transaction: Transaction) -> None:
+    await transaction.lock(STOCKS)
+    skus = ("HOT", *(f"SKU-{n}" for n in range(ROUNDS)))
+    counts = [
+        a_stock_item(stock_id=stock, sku=sku, salable_quantity=ROUNDS)
+        for stock in STOCKS
+        for sku in skus
+    ]
+    products = [a_product(sku=sku, salable_quantity=None) for sku in skus]
+    stores = [a_store(), a_store(store_id=NORTH, seller_id="A2", stock_id="north")]
+    await transaction.write(ChangeSet(stores=stores, products=products, stock_items=counts))
+
+
+async def _read_stores(transaction: Transaction) -> None:
+    """Let a worker know which stocks there are: until then, it locks the stock `default` too."""
+    await transaction.lock(STOCKS)
+    await transaction.stores()
+
+
+async def _judge_all(storage: Storage, worker: int, store_id: str) -> None:
+    for number in range(2 * ROUNDS):
+        sku = "HOT" if number % 2 else f"SKU-{number // 2}"
+        claimant = 10_000 * worker + number
+        document = order(claimant, items=[item(sku)]) | {"store_id": store_id}
+        await _decide(storage, worker, claimant, document)
+
+
 async def test_rule_10_two_workers_never_hold_more_of_a_hot_product_than_was_told(
     system: System,
 ) -> None:
