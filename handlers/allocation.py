@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 
 from models.commerce_order import PendingReservation
-from models.reference_data import Catalog, StockedProduct, Store, stock_of
+from models.reference_data import Catalog, Match, StockedProduct, Store, stock_of
 from storage.port import Facts
 
 
@@ -17,7 +17,7 @@ class _Stock:
         """Units that the decisions reserve (positive) or release (negative), per catalog SKU."""
         self.unwritten: dict[str, int] = {}
         """Those of them that are not written yet."""
-        self._matches: dict[str, str] = {}
+        self._matches: dict[str, Match] = {}
         self._products: dict[str, StockedProduct] = {}
         self._similar: dict[str, str] = {}
         self.catalog = Catalog(self._matches, self._products, self._similar)

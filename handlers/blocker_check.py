@@ -77,36 +77,15 @@ class BlockerCheckHandler(Handler[tuple[Incoming, Command | None]]):
         unit_of_work: UnitOfWork,
         transaction: Transaction,
     ) -> None:
-        """Complete what Commerce has shipped, end what lapses, then check blocked orders.
-
-        One step at a time.
-        """
+        """Finish what is due, then check blocked orders; one step at a time."""
         key = command.store_id or ALL_STORES
         if command.store_id is None:
             await unit_of_work.lock_all(transaction)
         else:
             await unit_of_work.lock_stores(transaction, {command.store_id})
-        if command.after is None:
-            shipped = await transaction.shipped_commerce_orders(command.store_id, STEP)
-            records = await transaction.orders({order.key for order in shipped})
-            unit_of_work.track(records.values(), shipped)
-            for order in shipped:
-                decision = complete_shipped(
-                    records[order.key], order, unit_of_work.context_for(message)
-                )
-                if decision is not None:
-                    unit_of_work.add(decision)
-            silent = await transaction.pending_reservations(
-                command.store_id, unit_of_work.at - LAPSES_AFTER, STEP
-            )
-            await unit_of_work.lock_stocks(transaction, pending_stocks(silent))
-            unit_of_work.track(silent)
-            for record in silent:
-                unit_of_work.add(lapse(record, unit_of_work.context_for(message)))
-            await unit_of_work.request_recheck_of_released(transaction)
-            if STEP in {len(shipped), len(silent)}:
-                unit_of_work.outgoing.append(CommandMessage(key, command))
-                return
+        if command.after is None and await _finish_due(command, message, unit_of_work, transaction):
+            unit_of_work.outgoing.append(CommandMessage(key, command))
+            return
         blocked = await transaction.blocked_orders(command.store_id, command.after, STEP)
         await _recheck(blocked, message, unit_of_work, transaction)
         if _continue(unit_of_work, key, command, blocked):
@@ -155,6 +134,29 @@ class BlockerCheckHandler(Handler[tuple[Incoming, Command | None]]):
         unit_of_work.changes.replays.append(after)
         if after.is_running:
             unit_of_work.continue_with(step_command(after.replay_id, after.step))
+
+
+async def _finish_due(
+    command: Sync, message: Incoming, unit_of_work: UnitOfWork, transaction: Transaction
+) -> bool:
+    """Complete what Commerce has shipped and end pending reservations without news.
+
+    Returns whether more may be left.
+    """
+    context = unit_of_work.context_for(message)
+    shipped = await transaction.shipped_commerce_orders(command.store_id, STEP)
+    records = await transaction.orders({order.key for order in shipped})
+    silent_since = unit_of_work.at - LAPSES_AFTER
+    silent = await transaction.pending_reservations(command.store_id, silent_since, STEP)
+    await unit_of_work.lock_stocks(transaction, pending_stocks(silent))
+    unit_of_work.track((*records.values(), *silent), shipped)
+    decisions = [complete_shipped(records[order.key], order, context) for order in shipped]
+    decisions += [lapse(record, context) for record in silent]
+    for decision in decisions:
+        if decision is not None:
+            unit_of_work.add(decision)
+    await unit_of_work.request_recheck_of_released(transaction)
+    return STEP in {len(shipped), len(silent)}
 
 
 def step_command(replay_id: str, step: int) -> CommandMessage:

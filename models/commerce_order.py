@@ -118,7 +118,7 @@ class CommerceOrder:
 
     @property
     def may_be_counted(self) -> bool:
-        """Whether Commerce's counts may leave its units out by now, whatever its store's setting."""
+        """Whether Commerce's counts may leave its units out, whatever its store's setting."""
         return self.acknowledged_at is not None or self.completed_at is not None
 
     @property

@@ -130,7 +130,7 @@ def system_message(store_names: Iterable[str]) -> str | None:
 
 
 def describe_match(match: Match) -> str:
-    """Return what a seller SKU stands for: a catalog SKU, or `6 × MUG + 1 × LID`."""
+    """Return what a seller SKU stands for: a catalog SKU, or `6 MUG + 1 LID`."""
     if isinstance(match, str):
         return visible_sku(match)
-    return " + ".join(f"{units} × {visible_sku(sku)}" for sku, units in units_of(match))
+    return " + ".join(f"{units} {visible_sku(sku)}" for sku, units in units_of(match))

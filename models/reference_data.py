@@ -144,7 +144,8 @@ class StockedProduct:
 
 
 MAX_SKU_BYTES = 512
-"""As many as one SKU may have: a thousand kits fit into the message that a thousand products fit into."""
+"""The most bytes of all SKUs of a kit: as many as one SKU may have, so that an order of a thousand
+kits fits into a message as well."""
 
 
 class Component(Value):

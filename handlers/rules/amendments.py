@@ -105,7 +105,7 @@ def products_to_grow_by(
     One body may name the SKU of a new line, and the other its units.
     """
     lines = {line.item.order_item_id: line for line in order.lines}
-    skus, seller_skus = set(), set()
+    skus, seller_skus = set[str](), set[str]()
     for item in (*stored.items, *incoming.items):
         line = lines.get(item.order_item_id)
         if line is None and item.seller_sku is not None:

@@ -15,7 +15,6 @@ from models.blockers import Blocker
 from models.reasons import REMEDIES, BlockerCode
 from models.reference_data import Catalog, StockedProduct, Store, units_of
 
-
 MAX_NAMED = 2 * MAX_LINES
 """How many lines all blockers of an order name: as many as without kits. More might not fit into
 one message."""
@@ -54,9 +53,7 @@ def sum_needs(order: AmazonOrder, store_id: str, catalog: Catalog) -> tuple[Need
     return tuple(Need(sku, tuple(items), units[sku]) for sku, items in lines.items())
 
 
-def _units_of(
-    item: OrderItem, store_id: str, catalog: Catalog
-) -> Iterable[tuple[str | None, int]]:
+def _units_of(item: OrderItem, store_id: str, catalog: Catalog) -> Iterable[tuple[str | None, int]]:
     if item.seller_sku is None:
         return ((None, 1),)
     return units_of(catalog.match(store_id, item.seller_sku))

@@ -44,9 +44,7 @@ def apply_update(
     shipped = order.shipped_at
     if shipped is None and update.status in _SHIPPED:
         shipped = update.at
-    moved = replace(
-        moved, acknowledged_at=acknowledged, shipped_at=shipped, updated_at=update.at
-    )
+    moved = replace(moved, acknowledged_at=acknowledged, shipped_at=shipped, updated_at=update.at)
     moved, counted = release_counted(moved, counted_as_of, counts_from)
     amazon = record.order
     if update.status is CommerceStatus.SHIPPED and amazon.status is not AmazonStatus.CANCELED:

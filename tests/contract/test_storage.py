@@ -1113,9 +1113,7 @@ async def test_rule_25_pending_reservations_come_back_those_longest_without_news
     await write(storage, orders=[new(record) for record in records])
 
     async def found(store: str | None, before: float, limit: int = 9) -> list[OrderRecord]:
-        orders = await read(
-            storage, lambda t: t.pending_reservations(store, later(before), limit)
-        )
+        orders = await read(storage, lambda t: t.pending_reservations(store, later(before), limit))
         return list(orders)
 
     assert await found(None, 4) == [records[1], records[2], records[0]]

@@ -73,7 +73,9 @@ async def test_rule_10_parallel_claimants_never_get_the_same_piece(
         assert one.conflicts + other.conflicts > 0, "no two transactions met: nothing was tried"
 
 
-@pytest.mark.parametrize(("stocks", "meet"), [(("default", "north"), False), (("north",) * 2, True)])
+@pytest.mark.parametrize(
+    ("stocks", "meet"), [(("default", "north"), False), (("north",) * 2, True)]
+)
 async def test_rule_23_two_workers_on_two_stocks_never_meet(
     addresses: Addresses, stocks: Sequence[str], *, meet: bool
 ) -> None:
@@ -200,12 +202,12 @@ async def _claim(storages: Sequence[Storage], number: int, source: random.Random
         names = [key(one) for one in documents]
         after = await transaction.orders(names)
         made = [isinstance(after[name].outcome, Created) for name in names]
-        for stock, store in STOCKS.items():
+        for stock, owner in STOCKS.items():
             products = await transaction.products([sku, other], stock)
             mine = [
                 (2 if seller_sku != sku else 1, is_made)
                 for (each, seller_sku), is_made in zip(claims, made, strict=True)
-                if each == store
+                if each == owner
             ]
             where = f"round {number}, stock {stock}, seed {SEED}"
             taken = sum(needed for needed, is_made in mine if is_made)

@@ -224,6 +224,11 @@ class Model:
         unchanged: bool = False,
         resold: bool = False,
     ) -> None:
+        self._decide(order, replayed=replayed, unchanged=unchanged, resold=resold)
+        if order.commerce is None:
+            self._hold(order)
+
+    def _decide(self, order: Order, *, replayed: bool, unchanged: bool, resold: bool) -> None:
         state, reason = self._policy(order)
         # Rules 4 and 21: what a setting skips or keeps back does not change with the setting.
         settings = {"import-disabled"} | (set() if resold else {"not-sold-on-amazon"})
@@ -245,8 +250,6 @@ class Model:
             self._becomes(order, state, reason)
             if state == "skipped":
                 order.events.append(("OrderImportSkipped", reason))
-        if order.commerce is None:
-            self._hold(order)
 
     def _hold(self, order: Order) -> None:
         """Rule 25: all or none; then it keeps what it still needs until it is created."""
@@ -328,7 +331,9 @@ class Model:
         order.held = {}
         order.kept = {sku or "": needed for sku, needed in needs.items()} if merchant else {}
         order.made = {
-            item: Made(self._match(order.store, line.seller) or "", line.quantity, line.price, False)
+            item: Made(
+                self._match(order.store, line.seller) or "", line.quantity, line.price, False
+            )
             for item, line in order.lines.items()
             if line.quantity
         }

@@ -1,7 +1,7 @@
 """Every table of docs/stock.md is played, and every number in it compared."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -97,52 +97,82 @@ def read_message(text: str, orders: dict[str, News]) -> AnyMessage:
     """Make a message of a row's first cell. Orders are purchased in the order they come."""
     message = text.removesuffix(" in the second store")
     store = "s" if message == text else "s2"
-    if found := re.fullmatch(r"count (\d+) at (.+) in (\w+)", message):
-        return StockTold(found[3], "P", int(found[1]), _minutes(found[2]))
-    if found := re.fullmatch(r"(\w+) is forgotten", message):
-        return StockGone(found[1], "P")
-    if found := re.fullmatch(r"the second store sells from (\w+)", message):
-        return replace(SECOND, stock=found[1], updated=2)
-    if found := re.fullmatch(r"count (\d+) at (.+)", message):
-        return ProductTold("P", True, True, int(found[1]), _minutes(found[2]))
-    if found := re.fullmatch(r"a (pack|set) is (\d+)( and 1 of Q)?", message):
-        parts = (("P", int(found[2])), *([("Q", 1)] if found[3] else []))
-        return ListingTold("s", found[1], parts, int(found[2]))
-    if found := re.fullmatch(r"Q is counted as (\d+) at (.+)", message):
-        return ProductTold("Q", True, True, int(found[1]), _minutes(found[2]))
-    if found := re.fullmatch(r"(\w) needs (\d+)(?: (pack|set)s?)?( from Amazon)?", message):
-        name, lines = found[1], (Line("1", found[3] or "P", int(found[2])),)
-        status, channel = ("Shipped", "AFN") if found[4] else ("Unshipped", "MFN")
-        bought = len(orders) + 1
-        orders[name] = News(store, name, "document", status, channel, bought, 1, None, lines, True)
-        return orders[name]
-    if found := re.fullmatch(r"(\w) needs (\d+) now", message):
-        known = orders[found[1]]
-        lines = tuple(line._replace(quantity=int(found[2])) for line in known.lines or ())
-        orders[found[1]] = replace(known, updated=(known.updated or 0) + 1, lines=lines)
-        return orders[found[1]]
-    if found := re.fullmatch(r"Commerce (has|ships) (\w) at (.+)", message):
-        status = {"has": "processing", "ships": "shipped"}[found[1]]
-        return UpdateTold(store, found[2], status, _minutes(found[3]))
-    if found := re.fullmatch(r"Amazon says (\w) is shipped", message):
-        return replace(orders[found[1]], status="Shipped", updated=98)
-    if found := re.fullmatch(r"Commerce counts orders from (\w+)", message):
-        return replace(OPEN, counts=found[1], updated=2)
-    if message == "the store reserves for pending orders":
-        return replace(OPEN, reserves=True, updated=2)
-    if found := re.fullmatch(r"(\w) needs (\d+), pending", message):
-        read_message(f"{found[1]} needs {found[2]}", orders)
-        orders[found[1]] = replace(orders[found[1]], status="Pending")
-        return orders[found[1]]
-    if found := re.fullmatch(r"(\w) is paid", message):
-        known = orders[found[1]]
-        return replace(known, status="Unshipped", updated=(known.updated or 0) + 1)
-    if found := re.fullmatch(r"(\w) is canceled", message):
-        return replace(orders[found[1]], status="Canceled", updated=99)
-    if message == "deleted":
-        return ProductGone("P")
-    assert message == "FBA needs no stock"
-    return replace(OPEN, fba_requires_stock=False, updated=2)
+    for pattern, read in _MESSAGES.items():
+        if found := re.fullmatch(pattern, message):
+            return read(store, orders, *found.groups())
+    raise AssertionError(f"{text}: not known here")
+
+
+def _bought(
+    store: str, orders: dict[str, News], name: str, units: str, what: str | None, how: str | None
+) -> News:
+    status, channel = _HOW[how]
+    lines, number = (Line("1", what or "P", int(units)),), len(orders) + 1
+    orders[name] = News(store, name, "document", status, channel, number, 1, None, lines, True)
+    return orders[name]
+
+
+def _changed(orders: dict[str, News], name: str, units: str) -> News:
+    known = orders[name]
+    lines = tuple(line._replace(quantity=int(units)) for line in known.lines or ())
+    orders[name] = replace(known, updated=(known.updated or 0) + 1, lines=lines)
+    return orders[name]
+
+
+def _told_later(orders: dict[str, News], name: str, status: str, updated: int) -> News:
+    return replace(orders[name], status=status, updated=updated)
+
+
+def _listed(_store: str, _orders: object, name: str, units: str, other: str | None) -> ListingTold:
+    parts = (("P", int(units)), *([("Q", 1)] if other else []))
+    return ListingTold("s", name, parts, int(units))
+
+
+_HOW = {
+    None: ("Unshipped", "MFN"),
+    " from Amazon": ("Shipped", "AFN"),
+    ", pending": ("Pending", "MFN"),
+}
+"""Status and channel of an order that comes."""
+_UPDATES = {"has": "processing", "ships": "shipped"}
+
+_MESSAGES: dict[str, Callable[..., AnyMessage]] = {
+    r"count (\d+) at (.+) in (\w+)": lambda _store, _orders, units, at, stock: StockTold(
+        stock, "P", int(units), _minutes(at)
+    ),
+    r"count (\d+) at (.+)": lambda _store, _orders, units, at: ProductTold(
+        "P", True, True, int(units), _minutes(at)
+    ),
+    r"Q is counted as (\d+) at (.+)": lambda _store, _orders, units, at: ProductTold(
+        "Q", True, True, int(units), _minutes(at)
+    ),
+    r"deleted": lambda _store, _orders: ProductGone("P"),
+    r"(\w+) is forgotten": lambda _store, _orders, stock: StockGone(stock, "P"),
+    r"a (pack|set) is (\d+)( and 1 of Q)?": _listed,
+    r"the second store sells from (\w+)": lambda _store, _orders, stock: replace(
+        SECOND, stock=stock, updated=2
+    ),
+    r"FBA needs no stock": lambda _store, _orders: replace(
+        OPEN, fba_requires_stock=False, updated=2
+    ),
+    r"Commerce counts orders from (\w+)": lambda _store, _orders, counts: replace(
+        OPEN, counts=counts, updated=2
+    ),
+    r"the store reserves for pending orders": lambda _store, _orders: replace(
+        OPEN, reserves=True, updated=2
+    ),
+    r"(\w) needs (\d+)(?: (pack|set)s?)?( from Amazon|, pending)?": _bought,
+    r"(\w) needs (\d+) now": lambda _store, orders, *change: _changed(orders, *change),
+    r"(\w) is paid": lambda _store, orders, name: _told_later(orders, name, "Unshipped", 97),
+    r"Amazon says (\w) is shipped": lambda _store, orders, name: _told_later(
+        orders, name, "Shipped", 98
+    ),
+    r"(\w) is canceled": lambda _store, orders, name: _told_later(orders, name, "Canceled", 99),
+    r"Commerce (has|ships) (\w) at (.+)": lambda store, _orders, what, name, at: UpdateTold(
+        store, name, _UPDATES[what], _minutes(at)
+    ),
+}
+"""What a row may say, and how it is told."""
 
 
 def _minutes(clock: str) -> int:

@@ -43,8 +43,9 @@ def check_stock(contents: Contents) -> None:
     for record in contents.orders.values():
         if (pending := record.pending_reservation) is not None:
             assert isinstance(record.outcome, Waiting), f"{record.key} reserves and does not wait"
-            held = {each.sku: each.quantity for each in pending.reservations}
-            reserved.update({(pending.stock_id, sku): units for sku, units in held.items()})
+            reserved.update(
+                {(pending.stock_id, each.sku): each.quantity for each in pending.reservations}
+            )
     places = [(key, *key.partition("/")[::2]) for key in contents.stock_items]
     counted = {(stock_id, sku): contents.stock_items[key] for key, stock_id, sku in places}
     for place in counted.keys() | reserved.keys():

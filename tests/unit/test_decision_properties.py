@@ -142,15 +142,15 @@ def is_blocked(item: OrderItem, order: AmazonOrder, store: Store, catalog: Catal
         return False
     if item.seller_sku is None:
         return True
-    sku = catalog.catalog_sku(STORE, item.seller_sku)
-    if sku not in catalog.products:
+    sku = catalog.match(STORE, item.seller_sku)
+    if not isinstance(sku, str) or sku not in catalog.products:
         return True
     there = catalog.products[sku]
     known: Product = there.product
     needed = sum(
         other.quantity
         for other in order.items
-        if other.seller_sku is not None and catalog.catalog_sku(STORE, other.seller_sku) == sku
+        if other.seller_sku is not None and catalog.match(STORE, other.seller_sku) == sku
     )
     looks = known.manage_stock and (order.fulfillment_channel == "MFN" or store.fba_requires_stock)
     return not known.enabled or (looks and there.salable_quantity - there.reserved < needed)

@@ -1,6 +1,6 @@
 """Products: matching a seller SKU to one, and enabling a disabled one as Commerce would."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import timedelta
 from http import HTTPStatus
 from typing import Any
@@ -45,9 +45,8 @@ async def _match_page(request: Request, fields: QueryParams, errors: Mapping[str
         query = OrderQuery(store_id=store.store_id, state=ImportState.BLOCKED, sku=seller_sku)
         listing = await context.orders.listing(keys.listing_key(store.store_id, seller_sku))
         waiting = await context.orders.count(query, _COUNTED)
-    similar: Sequence[str] = ()
-    if listing is None or listing.sku is not None:
-        similar = await context.orders.similar_skus(seller_sku if listing is None else listing.sku)
+    matched = seller_sku if listing is None else listing.sku
+    similar = () if matched is None else await context.orders.similar_skus(matched)
     like = await context.orders.skus_like(typed.strip() or seller_sku[:3], _SUGGESTED)
     return await render(
         request,

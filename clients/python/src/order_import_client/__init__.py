@@ -29,8 +29,8 @@ from order_import_client.events import (
     read_event,
 )
 from order_import_client.facts import (
-    CountsOrdersFrom,
     Count,
+    CountsOrdersFrom,
     Listing,
     ListingComponent,
     OrderNumberSource,
