@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from models.charges import ChargeKind
 from models.messages import DeadLetterCode
 from models.outcome import MissingDetail
+from models.reference_data import Match, units_of
+from models.skus import visible_sku
 
 MISSING_DETAILS: Mapping[MissingDetail, str] = {
     MissingDetail.STATUS: "its status",
@@ -31,6 +33,7 @@ DECISIONS: Mapping[str, str] = {
     "commerce-complete": "Commerce says complete",
     "commerce-canceled": "Commerce says canceled",
     "completed-at-sync": "completed by the sync",
+    "pending-reservation-lapsed": "pending too long without news, reservation released",
     "cancellation-requested": "buyer requested cancellation",
     "amended": "Commerce order amended",
     "amended-up": "Commerce order amended; warning: more units than before",
@@ -120,3 +123,10 @@ FIELDS: Mapping[str, str] = {
     "buyer_requested_cancel": "buyer asks to cancel",
 }
 """What the fields that an amendment changes are called."""
+
+
+def describe_match(match: Match) -> str:
+    """Return what a seller SKU stands for: a catalog SKU, or `6 MUG + 1 LID`."""
+    if isinstance(match, str):
+        return visible_sku(match)
+    return " + ".join(f"{units} {visible_sku(sku)}" for sku, units in units_of(match))

@@ -43,11 +43,12 @@ class BlockedGroup:
 
     `sku` is the catalog's; it is None if Amazon named no SKU. `value` is the sum of the orders'
     totals, per currency. `blocked_since` is when the first of them was blocked, and `tried` is the
-    highest number of checks of one of them. `similar_sku` is as in a blocker.
+    highest number of checks of one of them. `stock_id` and `similar_sku` are as in a blocker.
     """
 
     code: BlockerCode
     sku: str | None
+    stock_id: str | None
     similar_sku: str | None
     seller_skus: tuple[str, ...]
     asins: tuple[str, ...]

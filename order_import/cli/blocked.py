@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from models.keys import DEFAULT_STOCK
 from models.reasons import REASONS
 from models.skus import visible_sku
 from order_import.cli.context import query_database
@@ -90,9 +91,14 @@ def _show(console: Console, groups: Sequence[BlockedGroup]) -> None:
 
 
 def _sku(group: BlockedGroup) -> str | None:
-    if group.sku is None or group.similar_sku is None:
-        return None if group.sku is None else visible_sku(group.sku)
-    return f"{visible_sku(group.sku)}\nthe catalog has {visible_sku(group.similar_sku)}"
+    if group.sku is None:
+        return None
+    lines = [visible_sku(group.sku)]
+    if group.stock_id not in {None, DEFAULT_STOCK}:
+        lines.append(f"in stock {group.stock_id}")
+    if group.similar_sku is not None:
+        lines.append(f"the catalog has {visible_sku(group.similar_sku)}")
+    return "\n".join(lines)
 
 
 def _list_some(names: Sequence[str]) -> str:

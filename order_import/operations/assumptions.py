@@ -8,13 +8,13 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, TypeAdapter
 
-from models.base import Sku, UtcTime
-from models.keys import listing_key
+from models.base import Identifier, Sku, UtcTime
+from models.keys import DEFAULT_STOCK, listing_key
 from models.reference_data import Product, Store
 
 _FORM = re.compile(r"(?P<kind>[a-z]+):(?P<name>.+?):(?P<fields>[A-Za-z_]+=.*)")
 _EXPECTED = (
-    "expected product:SKU:field=value, store:ID:field=value or "
+    "expected product:SKU:field=value, stock:ID/SKU:quantity=number, store:ID:field=value or "
     "listing:STORE/SELLERSKU:sku=CATALOGSKU; several fields are joined by commas"
 )
 
@@ -25,16 +25,30 @@ class BadAssumption(ValueError):  # noqa: N818 - an answer, not a mistake of the
 
 @dataclass(slots=True)
 class Assumptions:
-    """Hypothetical facts: fields of products and stores by id, and SKUs by listing key."""
+    """Hypothetical facts: fields of products and stores by id, and SKUs by listing key.
+
+    `stock` are quantities by stock and SKU.
+    """
 
     products: dict[str, dict[str, Any]] = field(default_factory=dict)
     stores: dict[str, dict[str, Any]] = field(default_factory=dict)
     matches: dict[str, str] = field(default_factory=dict)
+    stock: dict[tuple[str, str], float] = field(default_factory=dict)
 
     def product(self, sku: str, stored: Product | None, at: datetime) -> Product:
         """Return a product as assumed. An unknown one is enabled, with managed stock of zero."""
-        base = stored or Product(sku=sku, enabled=True, salable_quantity=0, as_of=at)
-        return base.model_copy(update=self.products[sku])
+        base = stored or Product(sku=sku, enabled=True, as_of=at)
+        return base.model_copy(update=self.products.get(sku, {}))
+
+    def quantities(self, stock_id: str) -> dict[str, float]:
+        """Return the assumed quantities of a stock, by SKU. A product's is that of `default`."""
+        of_products = {
+            sku: fields["salable_quantity"]
+            for sku, fields in self.products.items()
+            if "salable_quantity" in fields
+        }
+        of_stock = {sku: units for (stock, sku), units in self.stock.items() if stock == stock_id}
+        return (of_products if stock_id == DEFAULT_STOCK else {}) | of_stock
 
     def store(self, stored: Store) -> Store:
         """Return a store as assumed."""
@@ -57,6 +71,12 @@ def parse_assumptions(texts: Iterable[str]) -> Assumptions:
             case "product":
                 values = _parse_fields(text, fields.split(","), _PRODUCT)
                 assumed.products.setdefault(name, {}).update(values)
+            case "stock":
+                stock_id, slash, sku = name.partition("/")
+                if not (stock_id and slash and sku):
+                    raise BadAssumption(f"{text}: {name}: expected STOCK/SKU")
+                values = _parse_fields(text, [fields], _STOCK)
+                assumed.stock[stock_id, sku] = values["quantity"]
             case "store":
                 values = _parse_fields(text, fields.split(","), _STORE)
                 assumed.stores.setdefault(name, {}).update(values)
@@ -67,7 +87,7 @@ def parse_assumptions(texts: Iterable[str]) -> Assumptions:
                 values = _parse_fields(text, [fields], _LISTING)
                 assumed.matches[listing_key(store_id, seller_sku)] = values["sku"]
             case _:
-                raise BadAssumption(f"{text}: {kind}: expected product, store or listing")
+                raise BadAssumption(f"{text}: {kind}: expected product, stock, store or listing")
     return assumed
 
 
@@ -90,23 +110,28 @@ def _parse_fields(
 
 _BOOLEAN: TypeAdapter[Any] = TypeAdapter(Annotated[bool, BeforeValidator(("false", "true").index)])
 _SKU: TypeAdapter[Any] = TypeAdapter(Sku)
+_STOCK_ID: TypeAdapter[Any] = TypeAdapter(Identifier)
 _TIME: TypeAdapter[Any] = TypeAdapter(UtcTime)
 _QUANTITY: TypeAdapter[Any] = TypeAdapter(
     Annotated[float, Field(ge=-1e12, le=1e12, allow_inf_nan=False)]
 )
 
 _PRODUCT = {"enabled": _BOOLEAN, "manage_stock": _BOOLEAN, "salable_quantity": _QUANTITY}
+_STOCK = {"quantity": _QUANTITY}
 _STORE = {
     "import_amazon_orders": _BOOLEAN,
     "import_non_amazon_orders": _BOOLEAN,
     "fba_requires_stock": _BOOLEAN,
     "integrated_at": _TIME,
+    "stock_id": _STOCK_ID,
 }
 _LISTING = {"sku": _SKU}
 
 _EXPECTED_VALUES = {
     **{name: "true or false" for name, form in (_PRODUCT | _STORE).items() if form is _BOOLEAN},
     "salable_quantity": "a number of units",
+    "quantity": "a number of units",
+    "stock_id": "the id of a stock",
     "integrated_at": "a date-time such as 2026-01-01T00:00:00Z",
     "sku": "a catalog SKU",
 }

@@ -134,7 +134,7 @@ _FIELDS: tuple[tuple[Form, str], ...] = (
         notification_type notification_level command status order_status order_item_status
         fulfillment_status fulfillment_channel fulfilled_by fulfillment_type order_type
         order_change_type change_reason order_programs programs order_number_source enabled
-        manage_stock
+        commerce_counts_orders_from manage_stock
         """,
     ),
 )

@@ -17,6 +17,7 @@ from models.amazon_order import (
     SalesChannel,
 )
 from models.blockers import Blocker
+from models.commerce_order import PendingReservation, Reservation
 from models.messages import MessageRef
 from models.order_record import HistoryEntry, OrderRecord
 from models.outcome import (
@@ -108,6 +109,8 @@ def outcome_to_document(record: OrderRecord) -> Document:
             imported["tried"] = tried
         case _:
             pass
+    if record.pending_reservation is not None:
+        imported["reserves"] = _pending_to_document(record.pending_reservation)
     return {
         "import": imported,
         "sequence": record.sequence,
@@ -129,7 +132,24 @@ def order_from_document(document: Document) -> OrderRecord:
         ignored=document["ignored"],
         received_at=document["received_at"],
         decided_at=imported["decided_at"],
+        pending_reservation=_pending_from_document(imported.get("reserves")),
     )
+
+
+def _pending_to_document(pending: PendingReservation) -> Document:
+    reservations = [{"sku": each.sku, "quantity": each.quantity} for each in pending.reservations]
+    return {
+        "stock_id": pending.stock_id,
+        "reservations": reservations,
+        "news_at": pending.news_at,
+    }
+
+
+def _pending_from_document(document: Document | None) -> PendingReservation | None:
+    if document is None:
+        return None
+    reservations = tuple(Reservation(**each) for each in document["reservations"])
+    return PendingReservation(document["stock_id"], reservations, document["news_at"])
 
 
 def _reasons_to_document(outcome: Outcome) -> list[Any]:
@@ -166,6 +186,7 @@ def blocker_from_document(document: Document) -> Blocker:
     """Return a stored blocker."""
     return Blocker.model_construct(
         **{
+            "stock_id": None,
             **document,
             "code": BlockerCode(document["code"]),
             "order_item_ids": tuple(document["order_item_ids"]),

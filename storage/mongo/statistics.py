@@ -107,6 +107,7 @@ def blocked_group_from_document(document: Document) -> BlockedGroup:
     return BlockedGroup(
         code=BlockerCode(cause["code"]),
         sku=cause["sku"],
+        stock_id=cause["stock_id"],
         similar_sku=document["similar_sku"],
         seller_skus=_distinct(document["seller_skus"]),
         asins=_distinct(document["asins"]),
@@ -137,6 +138,7 @@ _SKU = {"$ifNull": ["$reason.sku", None]}
 _CAUSE: Document = {
     "code": "$reason.code",
     "sku": _SKU,
+    "stock_id": {"$ifNull": ["$reason.stock_id", None]},
     # Lines without a SKU are told apart by what else is known of them.
     "asin": {
         "$cond": [{"$eq": [_SKU, None]}, {"$ifNull": ["$reason.asin", None]}, None],
@@ -155,7 +157,7 @@ _PER_CURRENCY: Document = {
     "asins": {"$addToSet": "$reason.asin"},
 }
 
-_CAUSE_AGAIN: Document = {"code": "$_id.code", "sku": "$_id.sku", "asin": "$_id.asin"}
+_CAUSE_AGAIN: Document = {name: f"$_id.{name}" for name in _CAUSE}
 
 _PER_CAUSE: Document = {
     "orders": {"$sum": "$orders"},

@@ -105,9 +105,10 @@ class MongoStorage(MongoCheckpoints, Storage):
     ) -> R:
         with translate_errors(in_transaction=True):
             session = await self._session(source)
+            stocks = set[str]()
             try:
                 return await retry_conflicts(
-                    partial(self._transact_once, work, session),
+                    partial(self._transact_once, work, session, stocks),
                     is_conflict,
                     has_limit=source is not None,
                     after=lambda _: self._count_conflict(),
@@ -128,15 +129,19 @@ class MongoStorage(MongoCheckpoints, Storage):
             session = await maybe_await(self._client.start_session(snapshot=True))
             try:
                 async with AsyncExitStack() as exit_stack:
-                    return await work(self._transaction(session, exit_stack))
+                    return await work(self._transaction(session, exit_stack, set()))
             finally:
                 await maybe_await(session.end_session())
 
     def _count_conflict(self) -> None:
         self.conflicts += 1
 
-    def _transaction(self, session: ClientSession, exit_stack: AsyncExitStack) -> MongoTransaction:
-        return MongoTransaction(self._client, self._database, session, self._locks, exit_stack)
+    def _transaction(
+        self, session: ClientSession, exit_stack: AsyncExitStack, stocks: set[str]
+    ) -> MongoTransaction:
+        return MongoTransaction(
+            self._client, self._database, session, self._locks, exit_stack, stocks
+        )
 
     async def _session(self, source: TopicPartition | None) -> ClientSession:
         if source is None:
@@ -146,10 +151,14 @@ class MongoStorage(MongoCheckpoints, Storage):
         return self._sessions[source]
 
     async def _transact_once(
-        self, work: Callable[[Transaction], Awaitable[R]], session: ClientSession
+        self,
+        work: Callable[[Transaction], Awaitable[R]],
+        session: ClientSession,
+        stocks: set[str],
     ) -> R:
+        """Run `work` once. `stocks` are those that earlier attempts have needed."""
         async with AsyncExitStack() as exit_stack, in_transaction(session):
-            transaction = self._transaction(session, exit_stack)
+            transaction = self._transaction(session, exit_stack, stocks)
             try:
                 result = await work(transaction)
                 await _commit(await transaction.free_session())

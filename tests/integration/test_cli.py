@@ -174,7 +174,7 @@ async def test_init_says_what_it_made(cli: Cli) -> None:
     )
     first = await cli.json("init")
     assert "init-test.amazon.orders" in first["topics"]
-    assert len(first["topics"]) == 10
+    assert len(first["topics"]) == 11
     assert any(name.startswith("amazon_orders.") for name in first["indexes"])
     assert await cli.json("init") == {"topics": [], "indexes": []}
     assert "nothing to do" in await cli.text("init")

@@ -181,7 +181,16 @@ CASES: Mapping[str, Case] = {
             )
         }
     ),
-    "39": Case({"field-us/111-3900001-0000001": imported("60.00: 1 C39-MUG 60.00", "1 C39-MUG")}),
+    "39": Case(
+        {
+            "field-us/111-3900001-0000001": (
+                "processing 60.00: 1 of 6 C39-MUG 60.00; holds 6 C39-MUG",
+                "blocked: out-of-stock C39-MUG",
+                "created 60.00: 1 of 6 C39-MUG 60.00",
+                "released",
+            )
+        }
+    ),
     "40": Case(
         {},
         [
@@ -365,11 +374,16 @@ def _whole(order: Mapping[str, Any]) -> str:
 
 def _lines(lines: Sequence[Mapping[str, Any]]) -> str:
     words = [
-        f"{line['quantity']} {line['sku']} {_amount(line.get('price'))}"
+        f"{line['quantity']} {_stands_for(line)} {_amount(line.get('price'))}"
         + (f" tax {_amount(line['tax'])}" if line.get("tax") else "")
         for line in lines
     ]
     return ", ".join(sorted(words))
+
+
+def _stands_for(line: Mapping[str, Any]) -> str:
+    parts = (f"{one['quantity']} {one['sku']}" for one in line.get("components", ()))
+    return line.get("sku") or f"of {' and '.join(parts)}"
 
 
 def _change(change: Mapping[str, Any]) -> str:

@@ -108,7 +108,7 @@ async def test_rule_12_many_waiting_orders_are_freed_oldest_first_as_far_as_the_
     numbered = running.db.commerce_orders.find({"store_id": "many"}).sort("order_number", 1)
     in_order = [document["purchase_date"] async for document in numbered]
     assert in_order == sorted(in_order)
-    assert (await running.db.products.find_one({"_id": "MANY"}))["reserved"] == IN_STOCK
+    assert (await running.db.stock_items.find_one({"sku": "MANY"}))["reserved"] == IN_STOCK
 
 
 async def test_rule_13_a_block_is_told_again_only_when_it_is_another_block(
@@ -204,7 +204,7 @@ async def test_rule_16_a_cancellation_withdraws_the_order_or_cancels_what_was_cr
     assert await ask.events(running, blocked) == ["OrderImportBlocked", "OrderImportWithdrawn"]
     assert await ask.events(running, waiting) == []
     assert await ask.status(running, created) == "canceled"
-    assert (await running.db.products.find_one({"_id": "R16"}))["reserved"] == 1
+    assert (await running.db.stock_items.find_one({"sku": "R16"}))["reserved"] == 1
 
 
 async def test_rule_17_a_commerce_order_goes_forward_only_and_is_completed_at_the_sync(

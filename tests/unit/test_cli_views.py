@@ -228,6 +228,16 @@ def test_rule_7_explain_shows_what_cannot_be_seen_of_a_sku_and_what_the_catalog_
     assert reasons[0]["similar_sku"] == "C25-größe"
 
 
+def test_rule_23_explain_names_the_stock_that_has_not_enough(
+    reader: FakeReader, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = reader.histories["de/304-2"]
+    record = replace(found.record, outcome=a_block(a_blocker(stock_id="north", available=1.0)))
+    reader.histories["de/304-2"] = replace(found, record=record)
+    assert leave("explain", "304-2") == 0
+    assert "1 available in stock north" in capsys.readouterr().out
+
+
 @pytest.mark.usefixtures("reader")
 @pytest.mark.parametrize("form", [(), ("--json",)])
 def test_explain_never_shows_the_buyer(

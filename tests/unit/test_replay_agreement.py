@@ -14,6 +14,7 @@ import pytest
 from handlers import blocker_check
 from models import keys
 from models.change_set import ChangeSet, OrderWrite
+from models.keys import DEFAULT_STOCK
 from models.order_record import OrderRecord
 from models.outcome import Blocked, Created, Outcome, Skipped, Waiting, Withdrawn
 from models.reasons import SkipReason, WaitingReason
@@ -34,6 +35,7 @@ from tests.builders import (
     an_item,
     an_order,
     later,
+    stocked,
 )
 from tests.unit.kit import World
 
@@ -125,7 +127,7 @@ def _check_stories(world: World, selected: list[str]) -> None:
 
 async def _a_world(chance: random.Random) -> World:
     world = World(judged=False)
-    reserved = {sku: chance.randint(0, 3) for sku in SKUS}
+    reserved = {sku: chance.randint(0, 3) for sku in SKUS[:-1]}
     records = [_an_order(chance, number) for number in range(chance.randint(1, 14))]
     changes = ChangeSet(
         orders=[OrderWrite(one, (), is_new=True, details=True) for one in records],
@@ -135,15 +137,17 @@ async def _a_world(chance: random.Random) -> World:
             a_store(store_id="early", integrated_at=later(-300)),
             a_store(store_id="lenient", fba_requires_stock=False),
         ],
-        products=[
-            a_product(
-                sku=sku,
-                enabled=chance.random() < 0.8,
-                manage_stock=chance.random() < 0.8,
-                salable_quantity=chance.randint(0, 12),
+        **stocked(
+            *(
+                a_product(
+                    sku=sku,
+                    enabled=chance.random() < 0.8,
+                    manage_stock=chance.random() < 0.8,
+                    salable_quantity=chance.randint(0, 12),
+                )
+                for sku in SKUS[:-1]
             )
-            for sku in SKUS[:-1]
-        ],
+        ),
         listings=[
             a_listing(store_id=store, seller_sku="S", sku=chance.choice(SKUS)) for store in STORES
         ],
@@ -154,7 +158,7 @@ async def _a_world(chance: random.Random) -> World:
             for one in records
             if isinstance(one.outcome, Created)
         ],
-        reserved=reserved,
+        reserved={DEFAULT_STOCK: reserved},
     )
 
     async def work(transaction: Transaction) -> None:
