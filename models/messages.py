@@ -100,6 +100,11 @@ class Incoming(Protocol):
         ...
 
     @property
+    def timestamp(self) -> int:
+        """When it was sent, in milliseconds since 1970; negative if it does not say so."""
+        ...
+
+    @property
     def headers(self) -> Headers:
         """The headers; a name may occur more than once."""
         ...

@@ -31,6 +31,7 @@ from storage.mongo.console import MongoConsoleState, open_console
 from storage.mongo.console_reader import MongoConsoleReader
 from storage.mongo.dead_letters import MongoDeadLetters, open_dead_letters
 from storage.mongo.driver import Driver
+from storage.mongo.inspection import MongoInspection, open_inspection
 from storage.mongo.orders import MongoReader, open_reader
 from storage.mongo.storage import MongoStorage, open_storage
 from streams.consumer import Consumer
@@ -138,6 +139,11 @@ def connect_storage(settings: Settings) -> AbstractAsyncContextManager[MongoStor
 def connect_reader(settings: Settings) -> AbstractAsyncContextManager[MongoReader]:
     """Open the operators' reader, and close it at the end."""
     return open_reader(*_database(settings), **_mongo_options(settings))
+
+
+def connect_inspection(settings: Settings) -> AbstractAsyncContextManager[MongoInspection]:
+    """Open the inspection of the database, and close it at the end."""
+    return open_inspection(*_database(settings), **_mongo_options(settings))
 
 
 def connect_dead_letters(settings: Settings) -> AbstractAsyncContextManager[MongoDeadLetters]:

@@ -68,6 +68,19 @@ class BlockedGroup:
 
 
 @dataclass(frozen=True, slots=True)
+class BlockedSummary:
+    """All blocked orders together. The dates are None if no order is blocked, or none has one.
+
+    `value` is the sum of the orders' totals, per currency. `since` is when the one that has been
+    blocked for longest was blocked.
+    """
+
+    value: tuple[Money, ...]
+    since: datetime | None
+    earliest_ship_by: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class PublishedEvent:
     """An event that was published for an order, without its body."""
 
@@ -148,6 +161,10 @@ class Reader(Protocol):
 
         Groups without a ship-by date come last.
         """
+        ...
+
+    async def blocked_summary(self) -> BlockedSummary:
+        """Return what all blocked orders are worth, and the dates of the most urgent ones."""
         ...
 
     async def dead_letter_counts(self) -> Mapping[str, int]:

@@ -13,6 +13,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wai
 
 from handlers.handler import Handler
 from handlers.unit_of_work import UnitOfWork
+from models.change_set import ChangeSet
 from models.checkpoint import Checkpoint, OffsetReset, Outgoing
 from models.errors import (
     DuplicateKey,
@@ -24,6 +25,7 @@ from models.errors import (
 )
 from models.messages import DeadLetterCode, Incoming, Rejection, TopicPartition
 from storage.port import Storage, Transaction
+from streams.observer import UNOBSERVED, Observer
 from streams.outbox import End, Outbox
 from streams.publisher import Publisher
 from streams.watchdog import Progress
@@ -97,8 +99,10 @@ class TopicProcessor:
         now: Callable[[], datetime],
         on_room: Callable[[], None] = lambda: None,
         max_weight: int = MAX_WEIGHT,
+        observer: Observer = UNOBSERVED,
     ) -> None:
-        self._outbox = Outbox(checkpoints, storage, publisher)
+        self._outbox = Outbox(checkpoints, storage, publisher, observer.published)
+        self._observer = observer
         self._handler = handler
         self._storage = storage
         self._now = now
@@ -233,6 +237,7 @@ class TopicProcessor:
         try:
             await self._decide_at_once(batch)
         except TransactionTooLarge as error:
+            self._observer.failed(error)
             halves = self._halves(batch)
             if not halves:  # it was retried until the processor was drained
                 raise StorageUnavailable(str(error)) from None
@@ -241,6 +246,7 @@ class TopicProcessor:
             for half in halves:
                 await self._decide(half)
         except DuplicateKey as error:
+            self._observer.failed(error)
             log.warning(
                 "duplicate-key",
                 topic=self._first.topic,
@@ -268,11 +274,13 @@ class TopicProcessor:
 
     async def _decide_at_once(self, batch: Sequence[ParsedMessage]) -> None:
         decided: Decided | None = None
+        changes = ChangeSet()
+        began = time.monotonic()
         resets = _offset_resets(batch, self._now())
         parsed = [item.parsed for item in batch if item.parsed is not None]
 
         async def work(transaction: Transaction) -> None:
-            nonlocal decided
+            nonlocal changes, decided
             unit_of_work = self._begin_unit_of_work(batch)
             if parsed:
                 await self._handler.handle(parsed, unit_of_work, transaction)
@@ -289,7 +297,7 @@ class TopicProcessor:
             retry=retry_if_exception_type(transient),
             wait=_pause,
             stop=lambda _: self._draining,
-            before_sleep=log_retry,
+            before_sleep=self._report_retry,
             reraise=True,
         )
         async for attempt in retrying:
@@ -308,8 +316,18 @@ class TopicProcessor:
             raise AssertionError("a committed transaction has decided")
         for reset in resets:
             log_reset(reset)
+        messages = [
+            (item.source, item.message)
+            for item in batch
+            if item.message is not None and not item.part
+        ]
+        self._observer.committed(self._first.topic, messages, changes, time.monotonic() - began)
         self._outbox.add(*decided)
         await self._outbox.publish()
+
+    def _report_retry(self, state: RetryCallState) -> None:
+        self._observer.failed(state.outcome.exception() if state.outcome is not None else None)
+        log_retry(state)
 
     def _begin_unit_of_work(self, batch: Sequence[ParsedMessage]) -> UnitOfWork:
         """Return a unit of work with the dead letters of unreadable messages.

@@ -53,6 +53,7 @@ class Message(NamedTuple):
     headers: tuple[Header, ...] = ()
     partition: int = 0
     refusal: Rejection | None = None
+    timestamp: int = -1
 
     @property
     def size(self) -> int:

@@ -24,6 +24,7 @@ class Taken(NamedTuple):
     value: bytes | None
     headers: Headers = ()
     refusal: None = None
+    timestamp: int = -1
 
     @property
     def size(self) -> int:

@@ -25,9 +25,15 @@ from storage.mongo.driver import Client, Driver, connected, maybe_await
 from storage.mongo.errors import translate_errors
 from storage.mongo.indexes import INDEXES
 from storage.mongo.order_queries import commerce_orders_of, to_mongo
-from storage.mongo.statistics import blocked_group_from_document, blocked_groups_pipeline
+from storage.mongo.statistics import (
+    blocked_group_from_document,
+    blocked_groups_pipeline,
+    blocked_summary_from_documents,
+    blocked_summary_pipeline,
+)
 from storage.queries import (
     BlockedGroup,
+    BlockedSummary,
     OrderHistory,
     OrderLine,
     PublishedEvent,
@@ -138,6 +144,11 @@ class MongoReader(Reader):
         pipeline = blocked_groups_pipeline(store_id, limit)
         groups = await self._aggregate("amazon_orders", pipeline)
         return [blocked_group_from_document(group) for group in groups]
+
+    @override
+    async def blocked_summary(self) -> BlockedSummary:
+        groups = await self._aggregate("amazon_orders", blocked_summary_pipeline())
+        return blocked_summary_from_documents(groups)
 
     @override
     async def dead_letter_counts(self) -> Mapping[str, int]:

@@ -216,6 +216,7 @@ async def operate(reader: Any) -> None:
         await reader.list_orders(OrderQuery(store_id=store, overdue_since=NOW), 50)
     for store in (None, STORE):
         await reader.blocked_groups(store, 5)
+    await reader.blocked_summary()
     await reader.dead_letter_counts()
     assert await reader.offset_resets(NOW - timedelta(days=1), 5) == [A_RESET]
     assert not await reader.offset_resets(NOW + timedelta(days=1), 5)

@@ -14,6 +14,7 @@ from models.outcome import ImportState
 from models.reference_data import Store
 from storage.queries import (
     BlockedGroup,
+    BlockedSummary,
     OrderHistory,
     OrderLine,
     Reader,
@@ -33,7 +34,9 @@ class FakeReader(Reader):
         blocked: Mapping[str, int] | None = None,
         overdue: Mapping[str, int] | None = None,
         resets: Sequence[OffsetReset] = (),
+        summary: BlockedSummary | None = None,
     ) -> None:
+        self.summary = summary or BlockedSummary((), None, None)
         self.resets = resets
         self.lines = lines
         self.groups = groups
@@ -85,6 +88,10 @@ class FakeReader(Reader):
     @override
     async def blocker_counts(self) -> Mapping[str, int]:
         return {}
+
+    @override
+    async def blocked_summary(self) -> BlockedSummary:
+        return self.summary
 
     @override
     async def dead_letter_counts(self) -> Mapping[str, int]:

@@ -1,0 +1,132 @@
+"""Inspect a database without changing it: its server, its layout, its indexes, its permissions."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+
+from storage.documents.values import Document
+from storage.mongo.driver import Client, Driver, connected
+from storage.mongo.errors import translate_errors
+from storage.mongo.indexes import INDEXES, Index
+
+_READ_WRITE = frozenset({"find", "insert", "update", "remove", "createIndex", "createCollection"})
+"""What the program does in its database; all of it is in MongoDB's role `readWrite`."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerInfo:
+    """A MongoDB server: its version, its replica set if it is in one, and the time on its clock."""
+
+    version: str
+    replica_set: str | None
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class IndexProblem:
+    """An index, as `collection.name`, that is missing or not as this version needs it."""
+
+    index: str
+    problem: str
+
+
+class MongoInspection:
+    """Questions about a database. None of them writes.
+
+    Raises:
+        OrderImportError: From every method: MongoDB does not answer, or refuses.
+    """
+
+    def __init__(self, client: Client, database: str) -> None:
+        self._client = client
+        self._database = client[database]
+
+    async def server(self) -> ServerInfo:
+        """Return what the server says about itself."""
+        with translate_errors():
+            hello = await self._client.admin.command("hello")
+            build = await self._client.admin.command("buildInfo")
+        return ServerInfo(str(build["version"]), hello.get("setName"), hello["localTime"])
+
+    async def layout(self) -> int | None:
+        """Return the version of the stored layout; None if the database is empty."""
+        with translate_errors():
+            layout = await self._database.layout.find_one({"_id": "layout"})
+        return None if layout is None else int(layout["version"])
+
+    async def index_problems(self) -> Sequence[IndexProblem]:
+        """Return the indexes that are missing, that differ, and that nothing uses."""
+        problems: list[IndexProblem] = []
+        with translate_errors():
+            collections = await self._database.list_collection_names()
+            for name in dict.fromkeys(index.collection for index in INDEXES):
+                existing = (
+                    await self._database[name].index_information() if name in collections else {}
+                )
+                problems += _compare(name, existing)
+        return problems
+
+    async def missing_permissions(self) -> Sequence[str] | None:
+        """Return the actions that the user lacks; None if the server does not check users."""
+        with translate_errors():
+            status = await self._client.admin.command("connectionStatus", showPrivileges=True)
+        info = status["authInfo"]
+        if not info.get("authenticatedUsers"):
+            return None
+        allowed = {
+            action
+            for privilege in info.get("authenticatedUserPrivileges", ())
+            if _is_about(privilege["resource"], self._database.name)
+            for action in privilege["actions"]
+        }
+        return [] if "anyAction" in allowed else sorted(_READ_WRITE - allowed)
+
+
+def _is_about(resource: Document, database: str) -> bool:
+    if resource.get("anyResource"):
+        return True
+    # An empty name stands for any database, and for any collection.
+    return resource.get("db") in {"", database} and resource.get("collection") == ""
+
+
+def _compare(collection: str, existing: Document) -> list[IndexProblem]:
+    problems = []
+    needed = {_name(index): index for index in INDEXES if index.collection == collection}
+    for name, index in needed.items():
+        problem = "is missing" if name not in existing else _difference(index, existing[name])
+        if problem is not None:
+            problems.append(IndexProblem(f"{collection}.{name}", problem))
+    problems += [
+        IndexProblem(f"{collection}.{name}", UNKNOWN)
+        for name in sorted(existing.keys() - needed.keys() - {"_id_"})
+    ]
+    return problems
+
+
+UNKNOWN = "is not one of this program's"
+"""The problem of an index that only costs time at each write."""
+
+
+def _name(index: Index) -> str:
+    """Return the name that MongoDB gives the index by default."""
+    return "_".join(f"{field}_{direction}" for field, direction in index.keys)
+
+
+def _difference(index: Index, existing: Document) -> str | None:
+    expected: Document = {"unique": index.unique, "partialFilterExpression": index.only}
+    differing = [
+        option
+        for option, value in expected.items()
+        if (existing.get(option) or None) != (value or None)
+    ]
+    return f"differs in {', '.join(differing)}" if differing else None
+
+
+@asynccontextmanager
+async def open_inspection(
+    url: str, database: str, driver: Driver = Driver.MOTOR, **options: object
+) -> AsyncIterator[MongoInspection]:
+    """Open an inspection of a database, and close it at the end."""
+    async with connected(url, driver, **options) as client:
+        yield MongoInspection(client, database)
