@@ -6,8 +6,7 @@ import typer
 
 from order_import.cli.context import REFUSED, read_settings, run
 from order_import.cli.output import cell, print_json, stdout
-from order_import.operations.preflight import Finding, Level, check_installation
-from order_import.settings import Settings
+from order_import.operations.preflight import Level, check_installation
 
 _STYLES = {Level.OK: "green", Level.WARNING: "yellow", Level.FAULT: "bold red"}
 _WIDTH = max(map(len, Level))
@@ -20,7 +19,7 @@ def check(
 
     Prints one line for each check. Exit status 1 if one of them is a fault.
     """
-    findings = run(_collect(read_settings()))
+    findings = run(check_installation(read_settings()))
     if as_json:
         print_json({"findings": findings})
     else:
@@ -32,7 +31,3 @@ def check(
             console.print(cell(line, _STYLES[finding.level]), soft_wrap=True)
     if any(finding.level is Level.FAULT for finding in findings):
         raise typer.Exit(REFUSED)
-
-
-async def _collect(settings: Settings) -> list[Finding]:
-    return [finding async for finding in check_installation(settings)]

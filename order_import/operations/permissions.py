@@ -10,6 +10,7 @@ from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.conn import create_conn
+from aiokafka.errors import GroupAuthorizationFailedError
 from aiokafka.protocol.admin import ApiVersionRequest
 from aiokafka.protocol.api import Request, RequestStruct, Response
 from aiokafka.protocol.types import Array, Boolean, Int16, Int32, Schema, String
@@ -110,7 +111,10 @@ class Broker:
 
 async def group_operations(admin: AIOKafkaAdminClient, group: str) -> frozenset[int]:
     """Return what the user may do on a consumer group; nothing if it is not visible."""
-    answers = await admin.describe_consumer_groups([group], include_authorized_operations=True)
+    try:
+        answers = await admin.describe_consumer_groups([group], include_authorized_operations=True)
+    except GroupAuthorizationFailedError:
+        return frozenset()
     ((code, *_, bits),) = [described for answer in answers for described in answer.groups]
     return frozenset() if code else _operations(bits)
 

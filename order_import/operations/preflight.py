@@ -30,7 +30,7 @@ from order_import.operations.permissions import (
     group_operations,
 )
 from order_import.settings import PREFIX, Settings, exposed_files, is_writable_by_others
-from storage.mongo.inspection import UNKNOWN, MongoInspection
+from storage.mongo.inspection import IndexState, MongoInspection
 from storage.mongo.storage import LAYOUT
 from streams.clock import now
 
@@ -63,21 +63,19 @@ class Finding:
     remedy: str = ""
 
 
-async def check_installation(settings: Settings) -> AsyncIterator[Finding]:
-    """Yield a finding for each check. A server that does not answer is a finding."""
-    yield Finding(Level.OK, "settings", "all are valid")
-    for finding in _check_files(settings):
-        yield finding
+async def check_installation(settings: Settings) -> Sequence[Finding]:
+    """Return a finding for each check. A server that does not answer is a finding."""
+    findings = [Finding(Level.OK, "settings", "all are valid"), *_check_files(settings)]
     for name, check in (("Kafka", _check_kafka), ("MongoDB", _check_mongodb)):
         try:
             async with asyncio.timeout(_TIMEOUT):
-                findings = [finding async for finding in check(settings)]
+                async for finding in check(settings):
+                    findings.append(finding)  # noqa: PERF401 - those before an error count, too
         except TimeoutError:
-            findings = [Finding(Level.FAULT, name, "no answer in time")]
+            findings.append(Finding(Level.FAULT, name, "no answer in time"))
         except (KafkaError, OrderImportError, OSError) as error:
-            findings = [Finding(Level.FAULT, name, f"does not answer: {describe(error)}")]
-        for finding in findings:
-            yield finding
+            findings.append(Finding(Level.FAULT, name, f"does not answer: {describe(error)}"))
+    return findings
 
 
 _FILES = (
@@ -207,7 +205,7 @@ async def _check_permissions(
     """Check what the user may do on the topics and the group of the worker."""
     topics = {settings.topic_prefix + topic.name: topic for topic in TOPICS}
     allowed = await broker.topic_operations(list(topics))
-    findings = []
+    findings: list[Finding] = []
     for name, operations in allowed.items():
         needed = {Operation.READ, Operation.DESCRIBE}
         if topics[name].writes:
@@ -251,8 +249,12 @@ async def _check_mongodb(settings: Settings) -> AsyncIterator[Finding]:
             f"differs from MongoDB's by {skew:.1f} s",
             "" if skew <= _MAX_SKEW else "synchronize the clocks",
         )
-        for check in (_check_access, _check_layout, _check_indexes):
-            for finding in await check(inspection):
+        for finding in await _check_access(inspection):
+            yield finding
+        layout = await inspection.layout()
+        yield _check_layout(layout)
+        if layout is not None:
+            for finding in await _check_indexes(inspection):
                 yield finding
 
 
@@ -267,21 +269,25 @@ async def _check_access(inspection: MongoInspection) -> Sequence[Finding]:
     return [Finding(Level.OK, "MongoDB's permissions", "readWrite is granted")]
 
 
-async def _check_layout(inspection: MongoInspection) -> Sequence[Finding]:
-    layout = await inspection.layout()
+def _check_layout(layout: int | None) -> Finding:
     if layout is None:
-        return [Finding(Level.FAULT, "database", "is empty", _RUN_INIT)]
+        return Finding(Level.FAULT, "database", "is empty", _RUN_INIT)
     if layout != LAYOUT:
         text = f"has layout {layout}, and this version needs {LAYOUT}"
-        return [Finding(Level.FAULT, "database", text, "use the version that it belongs to")]
-    return [Finding(Level.OK, "database", f"has layout {layout}")]
+        return Finding(Level.FAULT, "database", text, "use the version that it belongs to")
+    return Finding(Level.OK, "database", f"has layout {layout}")
+
+
+_INDEX_FINDINGS = {
+    IndexState.MISSING: (Level.FAULT, "is missing", _RUN_INIT),
+    IndexState.DIFFERENT: (Level.FAULT, "has other options", f"drop it, and {_RUN_INIT}"),
+    IndexState.UNKNOWN: (Level.WARNING, "is not one of this program's", "drop it if unused"),
+}
 
 
 async def _check_indexes(inspection: MongoInspection) -> Sequence[Finding]:
-    findings = [
-        Finding(Level.WARNING, f"index {problem.index}", problem.problem, "drop it if unused")
-        if problem.problem == UNKNOWN
-        else Finding(Level.FAULT, f"index {problem.index}", problem.problem, _RUN_INIT)
-        for problem in await inspection.index_problems()
-    ]
+    findings = []
+    for problem in await inspection.index_problems():
+        level, text, remedy = _INDEX_FINDINGS[problem.state]
+        findings.append(Finding(level, f"index {problem.index}", text, remedy))
     return findings or [Finding(Level.OK, "indexes", "all exist")]

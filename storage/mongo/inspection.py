@@ -1,9 +1,11 @@
 """Inspect a database without changing it: its server, its layout, its indexes, its permissions."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
+from typing import Any
 
 from storage.documents.values import Document
 from storage.mongo.driver import Client, Driver, connected
@@ -23,12 +25,22 @@ class ServerInfo:
     at: datetime
 
 
+class IndexState(StrEnum):
+    """What is wrong with an index."""
+
+    MISSING = "missing"
+    DIFFERENT = "different"
+    """It has the name of one of this program's indexes, and other options."""
+    UNKNOWN = "unknown"
+    """It is not one of this program's, and only costs time at each write."""
+
+
 @dataclass(frozen=True, slots=True)
 class IndexProblem:
-    """An index, as `collection.name`, that is missing or not as this version needs it."""
+    """An index, as `collection.name`, that is not as this version needs it."""
 
     index: str
-    problem: str
+    state: IndexState
 
 
 class MongoInspection:
@@ -90,22 +102,19 @@ def _is_about(resource: Document, database: str) -> bool:
     return resource.get("db") in {"", database} and resource.get("collection") == ""
 
 
-def _compare(collection: str, existing: Document) -> list[IndexProblem]:
+def _compare(collection: str, existing: Mapping[str, Any]) -> list[IndexProblem]:
     problems = []
     needed = {_name(index): index for index in INDEXES if index.collection == collection}
     for name, index in needed.items():
-        problem = "is missing" if name not in existing else _difference(index, existing[name])
-        if problem is not None:
-            problems.append(IndexProblem(f"{collection}.{name}", problem))
+        if name not in existing:
+            problems.append(IndexProblem(f"{collection}.{name}", IndexState.MISSING))
+        elif _options(index) != _options_of(existing[name]):
+            problems.append(IndexProblem(f"{collection}.{name}", IndexState.DIFFERENT))
     problems += [
-        IndexProblem(f"{collection}.{name}", UNKNOWN)
+        IndexProblem(f"{collection}.{name}", IndexState.UNKNOWN)
         for name in sorted(existing.keys() - needed.keys() - {"_id_"})
     ]
     return problems
-
-
-UNKNOWN = "is not one of this program's"
-"""The problem of an index that only costs time at each write."""
 
 
 def _name(index: Index) -> str:
@@ -113,14 +122,12 @@ def _name(index: Index) -> str:
     return "_".join(f"{field}_{direction}" for field, direction in index.keys)
 
 
-def _difference(index: Index, existing: Document) -> str | None:
-    expected: Document = {"unique": index.unique, "partialFilterExpression": index.only}
-    differing = [
-        option
-        for option, value in expected.items()
-        if (existing.get(option) or None) != (value or None)
-    ]
-    return f"differs in {', '.join(differing)}" if differing else None
+def _options(index: Index) -> tuple[bool, Document]:
+    return index.unique, index.only or {}
+
+
+def _options_of(existing: Mapping[str, Any]) -> tuple[bool, Document]:
+    return bool(existing.get("unique")), dict(existing.get("partialFilterExpression") or {})
 
 
 @asynccontextmanager

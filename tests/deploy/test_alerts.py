@@ -125,6 +125,12 @@ def test_the_rules_are_valid() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.parametrize("name", ["prometheus.yml", "prometheus-local.yml"])
+def test_the_configurations_are_valid(name: str) -> None:
+    done = _promtool("check", "config", str(RULES.parent / name))
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_an_alert_fires_or_not(case: Case, tmp_path: Path) -> None:
     assert _run(case, case.fires, tmp_path) == ""

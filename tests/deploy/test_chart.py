@@ -72,7 +72,7 @@ def test_the_manifests_are_the_golden_ones(case: str) -> None:
 @pytest.mark.parametrize("version", KUBERNETES)
 @pytest.mark.parametrize("case", CASES)
 def test_the_manifests_are_valid(case: str, version: str) -> None:
-    schema = SCHEMAS / "v{{ .NormalizedKubernetesVersion }}-local-strict"
+    schema = SCHEMAS / "{{ .NormalizedKubernetesVersion }}-local-strict"
     done = subprocess.run(
         [
             *(go_tool("kubeconform"), "-strict", "-summary", "-kubernetes-version", version),

@@ -9,6 +9,7 @@ import pytest
 import yaml
 from prometheus_client import CollectorRegistry
 
+from order_import import __version__
 from order_import.devtools.dashboards import DASHBOARDS, DIRECTORY, dashboard_files
 from order_import.metrics.exposition import new_registry
 from order_import.metrics.installation import InstallationMetrics
@@ -101,6 +102,23 @@ def test_the_runbook_lists_every_metric() -> None:
         if name.startswith("order_import_")
     }
     assert listed == ours
+
+
+def test_the_chart_is_of_this_version() -> None:
+    chart = yaml.safe_load((ROOT / "deploy" / "helm" / "Chart.yaml").read_text(encoding="utf-8"))
+    assert chart["version"] == chart["appVersion"] == __version__
+
+
+def test_what_compose_mounts_is_there() -> None:
+    compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
+    mounts = [
+        mount.partition(":")[0]
+        for service in compose["services"].values()
+        for mount in service.get("volumes", ())
+        if mount.startswith("./")
+    ]
+    assert len(mounts) == 5
+    assert [mount for mount in mounts if not (ROOT / mount).exists()] == []
 
 
 @pytest.mark.parametrize("name", dashboard_files())
