@@ -11,12 +11,19 @@ from typing import Any
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.conn import create_conn
 from aiokafka.errors import GroupAuthorizationFailedError
-from aiokafka.protocol.admin import ApiVersionRequest
+from aiokafka.protocol.admin import (
+    ApiVersionRequest,
+    DescribeGroupsRequest_v3,
+    DescribeGroupsResponse_v3,
+)
 from aiokafka.protocol.api import Request, RequestStruct, Response
 from aiokafka.protocol.types import Array, Boolean, Int16, Int32, Schema, String
 
 from order_import.bootstrap import kafka_options
 from order_import.settings import Settings
+
+# aiokafka reads the response as one of version 2, which has no permissions at its end.
+DescribeGroupsRequest_v3.RESPONSE_TYPE = DescribeGroupsResponse_v3
 
 
 class Operation(IntEnum):

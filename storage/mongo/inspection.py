@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
@@ -59,7 +59,9 @@ class MongoInspection:
         with translate_errors():
             hello = await self._client.admin.command("hello")
             build = await self._client.admin.command("buildInfo")
-        return ServerInfo(str(build["version"]), hello.get("setName"), hello["localTime"])
+        # A command's reply has times without a zone; they are in UTC.
+        at = hello["localTime"].replace(tzinfo=UTC)
+        return ServerInfo(str(build["version"]), hello.get("setName"), at)
 
     async def layout(self) -> int | None:
         """Return the version of the stored layout; None if the database is empty."""

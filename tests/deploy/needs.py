@@ -1,5 +1,6 @@
 """What the tests of `deploy/` need of this machine; `python -m tests.deploy.needs chart`."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -14,8 +15,7 @@ _GO = {
     "helm": "helm.sh/helm/v3/cmd/helm@v3.22.0",
     "kubeconform": "github.com/yannh/kubeconform/cmd/kubeconform@v0.8.0",
 }
-SCHEMAS = Path(kubernetes_validate.__file__).parent / "kubernetes-json-schema"
-"""The schemas of Kubernetes' own kinds, from the package."""
+_SCHEMAS = Path(kubernetes_validate.__file__).parent / "kubernetes-json-schema"
 
 
 class NeedMissingError(Exception):
@@ -45,6 +45,25 @@ def go_tool(name: str) -> str:
         if subprocess.run([go, "install", module], env=environment, check=False).returncode:
             raise NeedMissingError(f"{module} could not be built by Go")
     return str(program)
+
+
+def schemas(version: str) -> Path:
+    """Give the directory of the schemas of Kubernetes' own kinds, from the Python package.
+
+    There they refer to each other by the addresses of a server; kubeconform reads files.
+    """
+    directory = _CACHE / f"schemas-{kubernetes_validate.__version__}" / version
+    if not directory.exists():
+        making = directory.with_suffix(".making")
+        shutil.rmtree(making, ignore_errors=True)
+        making.mkdir(parents=True)
+        for path in (_SCHEMAS / f"v{version}-local-strict").glob("*.json"):
+            schema = json.loads(path.read_text(encoding="utf-8"))
+            schema.pop("$id", None)
+            text = json.dumps(schema).replace("/api/_definitions.json", "_definitions.json")
+            (making / path.name).write_text(text, encoding="utf-8")
+        making.rename(directory)
+    return directory
 
 
 def custom_kinds() -> Path:

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from order_import.settings import PREFIX, Settings
-from tests.deploy.needs import SCHEMAS, custom_kinds, go_tool
+from tests.deploy.needs import custom_kinds, go_tool, schemas
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -72,12 +72,14 @@ def test_the_manifests_are_the_golden_ones(case: str) -> None:
 @pytest.mark.parametrize("version", KUBERNETES)
 @pytest.mark.parametrize("case", CASES)
 def test_the_manifests_are_valid(case: str, version: str) -> None:
-    schema = SCHEMAS / "{{ .NormalizedKubernetesVersion }}-local-strict"
     done = subprocess.run(
         [
             *(go_tool("kubeconform"), "-strict", "-summary", "-kubernetes-version", version),
             *("-skip", ",".join(CUSTOM)),
-            *("-schema-location", f"{schema}/{{{{ .ResourceKind }}}}{{{{ .KindSuffix }}}}.json"),
+            *(
+                "-schema-location",
+                f"{schemas(version)}/{{{{ .ResourceKind }}}}{{{{ .KindSuffix }}}}.json",
+            ),
         ],
         input=render(case, version),
         capture_output=True,
