@@ -10,7 +10,7 @@ from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.conn import create_conn
-from aiokafka.errors import GroupAuthorizationFailedError
+from aiokafka.errors import GroupAuthorizationFailedError, GroupCoordinatorNotAvailableError
 from aiokafka.protocol.admin import (
     ApiVersionRequest,
     DescribeGroupsRequest_v3,
@@ -18,6 +18,7 @@ from aiokafka.protocol.admin import (
 )
 from aiokafka.protocol.api import Request, RequestStruct, Response
 from aiokafka.protocol.types import Array, Boolean, Int16, Int32, Schema, String
+from tenacity import retry, retry_if_exception_type, wait_fixed
 
 from order_import.bootstrap import kafka_options
 from order_import.settings import Settings
@@ -116,8 +117,12 @@ class Broker:
         return {topic: _operations(bits) for code, topic, _, _, bits in response.topics if not code}
 
 
+@retry(retry=retry_if_exception_type(GroupCoordinatorNotAvailableError), wait=wait_fixed(0.2))
 async def group_operations(admin: AIOKafkaAdminClient, group: str) -> frozenset[int]:
-    """Return what the user may do on a consumer group; nothing if it is not visible."""
+    """Return what the user may do on a consumer group; nothing if it is not visible.
+
+    A new cluster first has to create its topic of offsets: then this waits.
+    """
     try:
         answers = await admin.describe_consumer_groups([group], include_authorized_operations=True)
     except GroupAuthorizationFailedError:

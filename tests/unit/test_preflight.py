@@ -185,11 +185,8 @@ async def test_a_key_that_cannot_be_read_and_a_users_file_that_others_can_write_
         console_users_file=users,
     )
 
-    async def nothing(_: Settings) -> Any:
-        for finding in ():
-            yield finding
-
-    monkeypatch.setattr(preflight, "_check_mongodb", nothing)
+    inspection: Any = Inspection()
+    monkeypatch.setattr(preflight, "connect_inspection", lambda _: opened(inspection))
     faults = {
         finding.subject: finding.text
         for finding in await check_installation(settings)
