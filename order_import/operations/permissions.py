@@ -10,7 +10,13 @@ from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.conn import create_conn
-from aiokafka.errors import GroupAuthorizationFailedError, GroupCoordinatorNotAvailableError
+from aiokafka.errors import (
+    GroupAuthorizationFailedError,
+    GroupCoordinatorNotAvailableError,
+    GroupLoadInProgressError,
+    NotCoordinatorForGroupError,
+    for_code,
+)
 from aiokafka.protocol.admin import (
     ApiVersionRequest,
     DescribeGroupsRequest_v3,
@@ -117,18 +123,30 @@ class Broker:
         return {topic: _operations(bits) for code, topic, _, _, bits in response.topics if not code}
 
 
-@retry(retry=retry_if_exception_type(GroupCoordinatorNotAvailableError), wait=wait_fixed(0.2))
+_NOT_YET = (
+    GroupCoordinatorNotAvailableError,
+    GroupLoadInProgressError,
+    NotCoordinatorForGroupError,
+)
+
+
+@retry(retry=retry_if_exception_type(_NOT_YET), wait=wait_fixed(0.2))
 async def group_operations(admin: AIOKafkaAdminClient, group: str) -> frozenset[int]:
     """Return what the user may do on a consumer group; nothing if it is not visible.
 
-    A new cluster first has to create its topic of offsets: then this waits.
+    A new cluster first has to create its topic of offsets, and to load it: then this waits.
+
+    Raises:
+        KafkaError: Kafka does not answer.
     """
     try:
         answers = await admin.describe_consumer_groups([group], include_authorized_operations=True)
+        ((code, *_, bits),) = [described for answer in answers for described in answer.groups]
+        if code:
+            raise for_code(code)
     except GroupAuthorizationFailedError:
         return frozenset()
-    ((code, *_, bits),) = [described for answer in answers for described in answer.groups]
-    return frozenset() if code else _operations(bits)
+    return _operations(bits)
 
 
 def _operations(bits: int) -> frozenset[int]:
