@@ -51,6 +51,11 @@ async def test_what_is_not_as_init_makes_it_is_found(
 
     await system.eventually(is_gone, "the topics are deleted")
     await admin.create_topics([NewTopic(stores, 3, 1, topic_configs={"cleanup.policy": "compact"})])
+
+    async def is_back() -> bool:
+        return stores in await admin.list_topics()
+
+    await system.eventually(is_back, "the topic is created again")
     await system.db.offset_resets.drop_index("at_-1")
     await system.db.replays.create_index("who")
     faults = await found(system.settings, Level.FAULT)
