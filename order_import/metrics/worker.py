@@ -129,7 +129,7 @@ class WorkerMetrics(Observer):
         self._messages.labels(name, "refused").inc(refused)
         self._messages.labels(name, "decided").inc(max(0, len(messages) - refused))
         _add(self._decisions, Count(map(_outcome, changes.orders)))
-        _add(self._dead_letters, Count((letter.code,) for letter in changes.dead_letters))
+        _add(self._dead_letters, Count((dead_letter.code,) for dead_letter in changes.dead_letters))
         _add(self._replayed, Count((recorded.answer.result,) for recorded in changes.answers))
         now_ms = self._now().timestamp() * 1000
         observe = self._decision_delay.labels(name).observe
