@@ -140,12 +140,8 @@ format: $(INSTALLED) ## Format the code, and fix what Ruff can fix
 	@$(BIN)/ruff format .
 
 .PHONY: bench
-bench: $(BENCH_INSTALLED) ## Measure it against other ways to write it; writes docs/performance.md
+bench: $(BENCH_INSTALLED) ## Measure it against other designs, all parts or ARGS="contest latency"; writes docs/performance.md
 	@$(BENCH_VENV)/bin/python -m bench $(ARGS)
-
-.PHONY: bench-console
-bench-console: $(INSTALLED) ## Measure the console's pages at 1,000,000 orders (filled once, into .data/bench-console)
-	@$(BIN)/python -m bench.console
 
 ##@ Maintain
 
@@ -154,8 +150,9 @@ docs: $(DOCS_INSTALLED) ## Build the documentation site into site/; open site/in
 	@NO_MKDOCS_2_WARNING=1 $(DOCS_VENV)/bin/mkdocs build --strict --quiet
 
 .PHONY: reference
-reference: $(INSTALLED) ## Write docs/reference from the code: settings, commands, contract
+reference: $(INSTALLED) ## Write docs/reference and docs/contract from the code
 	@$(BIN)/python -m order_import.devtools.reference
+	@$(BIN)/order-import contract --output docs/contract
 
 .PHONY: dashboards
 dashboards: $(INSTALLED) ## Write Grafana's dashboards into deploy/observability from the code

@@ -1,4 +1,4 @@
-"""A database of very many orders, written as the storage would have written them."""
+"""A database of very many orders, as the storage would have written them."""
 
 import random
 from collections.abc import Iterator
@@ -6,26 +6,18 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from pymongo import AsyncMongoClient
 from rich.progress import Progress
 
+from bench.servers import screen
 from models import keys
 from models.amazon_order import AmazonOrder, AmazonStatus, Buyer, FulfillmentChannel, OrderItem
-from models.blockers import REMEDIES, Blocker, BlockerCode
+from models.blockers import Blocker
 from models.commerce_order import CommerceLine, CommerceOrder
 from models.messages import MessageRef
 from models.money import Money
 from models.order_record import HistoryEntry, OrderRecord
-from models.outcome import (
-    Blocked,
-    Created,
-    Outcome,
-    Skipped,
-    SkipReason,
-    Waiting,
-    WaitingReason,
-    Withdrawn,
-)
+from models.outcome import Blocked, Created, Outcome, Skipped, Waiting, Withdrawn
+from models.reasons import REMEDIES, BlockerCode, SkipReason, WaitingReason
 from models.reference_data import CommerceStatus, Product, Store
 from storage.documents.commerce_order import commerce_order_to_document
 from storage.documents.order_record import history_entry_to_document, order_to_document
@@ -35,7 +27,7 @@ from storage.documents.values import Document
 STORES = 8
 DAYS = 400
 BLOCKING = 40
-"""How many products stand in the way of orders."""
+"""How many products block orders."""
 _PIECE = 2_000
 _SHARES = (("created", 0.955), ("blocked", 0.01), ("waiting", 0.01), ("skipped", 0.02))
 _NAMES = ("Dana Muster", "Kim Beispiel", "Alex Example", "Robin Sample", "Sascha Probe")
@@ -44,23 +36,18 @@ _CURRENCIES = ("EUR", "EUR", "EUR", "USD", "USD", "GBP", "SEK", "PLN")
 Database = Any
 
 
-async def fill(client: AsyncMongoClient[Document], database: str, count: int, at: datetime) -> None:
-    """Write stores, products, orders and Commerce orders; what is there already stays."""
-    target = client[database]
-    there = await target.amazon_orders.estimated_document_count()
-    if there >= count:
-        return
-    if not there:
-        await target.stores.insert_many([_store(number, at) for number in range(STORES)])
-        await target.products.insert_many([_product(number, at) for number in range(500)])
-    with Progress() as progress:
-        bar = progress.add_task("orders written", total=count, completed=there)
-        for start in range(there, count, _PIECE):
+async def fill(database: Database, count: int, at: datetime) -> None:
+    """Write stores, products, orders and Commerce orders."""
+    await database.stores.insert_many([_store(number, at) for number in range(STORES)])
+    await database.products.insert_many([_product(number, at) for number in range(500)])
+    with Progress(console=screen, transient=True) as progress:
+        bar = progress.add_task("orders written", total=count)
+        for start in range(0, count, _PIECE):
             size = min(_PIECE, count - start)
-            found = list(_pairs(start, size, count, at))
-            await target.amazon_orders.insert_many([order for order, _ in found], ordered=False)
-            made = [commerce for _, commerce in found if commerce is not None]
-            await target.commerce_orders.insert_many(made, ordered=False)
+            pairs = list(_pairs(start, size, count, at))
+            await database.amazon_orders.insert_many([order for order, _ in pairs], ordered=False)
+            created = [commerce for _, commerce in pairs if commerce is not None]
+            await database.commerce_orders.insert_many(created, ordered=False)
             progress.advance(bar, size)
 
 

@@ -1,6 +1,6 @@
-"""The contest: one job, several ways to write it, in turns, the clock from outside.
+"""The contest: several programs do the same job, and are timed from outside.
 
-Each run has a fresh installation and the same input.
+Each run has a new installation and the same input.
 """
 
 import asyncio
@@ -19,8 +19,8 @@ from models.topics import TopicName
 class Result:
     """One run.
 
-    CPU is in microseconds per order, from the first event on, so that a start costs nobody.
-    `transactions` are those in which orders were decided.
+    CPU is in microseconds per order, from the first event on, so that starting costs nothing.
+    `transactions` are those that decided orders.
     """
 
     name: str
@@ -53,7 +53,7 @@ async def compete(
     count: int,
     progress: Callable[[int], None] = lambda _: None,
 ) -> Result:
-    """Run a contender over the orders that are in Kafka already.
+    """Run a contender on the orders that are already in Kafka.
 
     Raises:
         NotAsItShouldBe: It did not do the job.
@@ -73,7 +73,7 @@ async def compete(
                 last_out = await events_out(here, count, process, look)
             worker, kafka, mongo = used.per_order(count)
             memory = resident_mb(process.pid)
-            told = await check(here, count, contender.group)
+            produced = await check(here, count, contender.group)
     except (NotAsItShouldBe, TimeoutError) as error:
         tail = log.read_text(errors="replace")[-3000:] if log.exists() else ""
         raise NotAsItShouldBe(f"{contender.name}: {error}\n{tail}") from error
@@ -81,10 +81,10 @@ async def compete(
         contender.name,
         count,
         last_out - await first_in(here),
-        told.events[TopicName.COMMERCE_ORDERS],
-        told.events[TopicName.BLOCKED],
-        told.events[TopicName.NOT_IMPORTED],
-        told.copies,
+        produced.events[TopicName.COMMERCE_ORDERS],
+        produced.events[TopicName.BLOCKED],
+        produced.events[TopicName.NOT_IMPORTED],
+        produced.copies,
         worker,
         mongo,
         kafka,
@@ -94,9 +94,9 @@ async def compete(
 
 
 async def _locks_taken(here: Installation) -> int:
-    """Give how many transactions took a lock, which all do that decide.
+    """Return how many transactions took a lock, which each deciding transaction does.
 
-    An earlier revision has one for each of two stages, through which an order goes in turn.
+    An earlier revision has two locks, one for each of the two stages of an order.
     """
     taken = [
         int(lock[field])
@@ -107,7 +107,7 @@ async def _locks_taken(here: Installation) -> int:
 
 
 class _Used:
-    """CPU time of the process and of the servers since the first event."""
+    """The CPU time of the process and of the servers since the first event."""
 
     def __init__(self, here: Installation, pid: int) -> None:
         self._here = here
@@ -116,12 +116,12 @@ class _Used:
         self._out = 0
 
     def begin(self, out: int) -> None:
-        """Take the first event as the beginning."""
+        """Begin at the first event."""
         if out and self._began is None:
             self._began, self._out = self._now(), out
 
     def per_order(self, count: int) -> tuple[float, float, float]:
-        """Give the microseconds of process, Kafka and MongoDB for each order since then."""
+        """Return the microseconds of the process, Kafka and MongoDB for each order since then."""
         if self._began is None or count <= self._out:
             return 0.0, 0.0, 0.0
         worker, kafka, mongo = (

@@ -1,9 +1,9 @@
-"""The Rust server of MongoDB's protocol: built once, and kept in the machine's cache."""
+"""The Rust server of MongoDB's protocol, built once into the machine's cache."""
 
 import shutil
 import subprocess
 
-from bench.servers import console
+from bench.servers import screen
 from order_import.devtools.embedded.jars import cache_dir, locked_cache
 
 CRATE, VERSION = "secantus-mdb", "0.5.3-beta.196"
@@ -11,21 +11,21 @@ BINARY = "secantusd-rs"
 
 
 def build_engine() -> bool:
-    """Build it where it is missing, which takes minutes; say aloud if it cannot be had.
+    """Build the server if it is missing, which takes minutes; print why if it cannot be built.
 
     Returns:
-        Whether it is there.
+        Whether the machine has it.
     """
     if shutil.which(cache_dir() / "bin" / BINARY) or shutil.which(BINARY):
         return True
     cargo = shutil.which("cargo")
     if cargo is None:
-        console.print(
+        screen.print(
             f"[bold red]No {BINARY}, and no cargo to build it with: MongoDB is the Python engine, "
-            "five to fifteen times slower. Ratios will be other ones."
+            "five to fifteen times slower. Ratios will differ."
         )
         return False
-    console.print(f"building {BINARY} {VERSION} (once, about 7 minutes on 2 cores)")
+    screen.print(f"building {BINARY} {VERSION} (once, about 7 minutes on 2 cores)")
     with locked_cache() as cache:
         built = subprocess.run(
             [
@@ -35,5 +35,5 @@ def build_engine() -> bool:
             check=False,
         )
     if built.returncode:
-        console.print(f"[bold red]{BINARY} could not be built: MongoDB is the Python engine.")
+        screen.print(f"[bold red]{BINARY} could not be built: MongoDB is the Python engine.")
     return not built.returncode

@@ -1,4 +1,4 @@
-"""The floors: what the same bytes and the same documents cost with no work between them."""
+"""The floors: what the same bytes and the same documents cost without any work in between."""
 
 import asyncio
 import time
@@ -16,7 +16,7 @@ from order_import.bootstrap import new_consumer
 
 
 async def kafka_floor(done: Installation, empty: Installation) -> float:
-    """Read again all that a run read, and publish all that it published; give the seconds."""
+    """Read and publish what a run read and published; return the seconds it took."""
     out = {
         name: [Record(one.key or b"", one.value or b"") for one in await read_all(done, name)]
         for name in OUT
@@ -30,11 +30,11 @@ async def kafka_floor(done: Installation, empty: Installation) -> float:
 
 
 async def mongo_floor(done: Installation, empty: Installation, batch: int) -> float:
-    """Write all that a run stored, in transactions of its size; give the seconds.
+    """Write what a run stored, in transactions of the same size; return the seconds it took.
 
-    An order is inserted, with its events and its Commerce order beside it.
+    Each order is inserted with its events and its Commerce order.
     """
-    kept: dict[str, list[dict[str, Any]]] = {
+    stored: dict[str, list[dict[str, Any]]] = {
         name: await done.database[name].find().to_list(None)
         for name in ("amazon_orders", "commerce_orders", "events")
     }
@@ -42,7 +42,7 @@ async def mongo_floor(done: Installation, empty: Installation, batch: int) -> fl
         empty.settings.mongo_url.get_secret_value(), w="majority", journal=True
     )
     database = empty.settings.mongo_database
-    parts = [iter(_inserts(kept[name], f"{database}.{name}")) for name in kept]
+    parts = [iter(_inserts(stored[name], f"{database}.{name}")) for name in stored]
     started = time.perf_counter()
     try:
         while writes := [write for part in parts for write in islice(part, batch)]:

@@ -1,103 +1,110 @@
-"""What an order costs with more partitions, more workers, and products everybody wants.
+"""What an order costs with more partitions, with more workers, and with contended products.
 
-The cost is CPU, of the worker, of MongoDB and of Kafka, per order: on two cores that all share,
-rates tell little of it. Where workers are compared rates count too.
+The cost is the CPU time per order of the worker, MongoDB and Kafka: on two cores that all of them
+share, rates say little about it. For several workers the rates count too.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
-from bench.installation import Installation, installation, tell_facts
-from bench.records import keep
+from bench.installation import Installation, installation, store_facts
+from bench.report import Bar, Report, at_least
 from bench.servers import Servers
-from bench.working import Cost, tell, working
+from bench.working import Cost, show, working
 from bench.workload import HOT_PRODUCTS, hot_demand, orders, products, stores
 
 PARTITIONS = (1, 4, 16, 64)
 HOT = ", half of all lines on 20 products"
 _ENOUGH = 0.9
-"""The part of what is asked for of a hot product that there is: the last orders go without."""
+"""How much of the demand for a hot product is in stock: the last orders are blocked."""
+_LEAST = ((2, "two", 1.0), (4, "four", 0.95))
+"""The least rate of several workers on hot products, compared with one."""
 
 
-class Oversold(Exception):  # noqa: N818 - the verdict itself
-    """A product was promised more often than it is there."""
+class Oversold(Exception):  # noqa: N818 - it is the result itself
+    """More units of a product are reserved than there are."""
 
 
-async def with_partitions(on: Servers, count: int, asked: Mapping[str, Any]) -> list[Cost]:
-    """Give the cost for each number of partitions per topic."""
-    found: list[Cost] = []
+async def with_partitions(on: Servers, count: int) -> Report:
+    """Measure the cost for each number of partitions per topic."""
+    costs: list[Cost] = []
     for number in PARTITIONS:
         async with (
             installation(on, f"p{number}", partitions=number) as here,
             working(here, f"p{number}") as workers,
         ):
             name = f"{number} partition{'s' if number > 1 else ''}"
-            found.append(await workers.do(name, list(orders(count)), count))
-        tell(found[-1])
-        keep("partitions", found, whole=number == PARTITIONS[-1], asked=asked, engine=on.engine)
-    return found
+            costs.append(await workers.do(name, list(orders(count)), count))
+        show(costs[-1])
+    return Report({"partitions": to_markdown(costs)})
 
 
-async def with_workers(
-    on: Servers, count: int, rounds: int, asked: Mapping[str, Any]
-) -> list[Cost]:
-    """Give the cost with one, two and four workers, in turns; also where stock is contended."""
-    found: list[Cost] = []
+async def with_workers(on: Servers, count: int, rounds: int) -> Report:
+    """Measure the cost with one, two and four workers alternately, also for contended stock."""
+    costs: list[Cost] = []
     plan = [
-        (turn, workers, hot)
-        for turn in range(1, rounds + 1)
+        (round_number, workers, hot)
+        for round_number in range(1, rounds + 1)
         for hot in (True, False)
-        for workers in ((1, 2, 4) if turn % 2 else (4, 2, 1))
+        for workers in ((1, 2, 4) if round_number % 2 else (4, 2, 1))
     ]
-    for at, (turn, number, hot) in enumerate(plan):
+    for round_number, number, hot in plan:
         name = f"{number} worker{'s' if number > 1 else ''}{HOT if hot else ''}"
-        async with installation(on, f"w{turn}{number}{hot:d}", facts=False) as here:
-            told = products(hot_demand(count, _ENOUGH)) if hot else products()
-            await tell_facts(here.settings, stores(), told)
-            async with working(here, f"w{turn}{number}{hot:d}", number=number) as workers:
-                found.append(await workers.do(name, list(orders(count, hot=hot)), count))
+        label = f"w{round_number}{number}{hot:d}"
+        async with installation(on, label, facts=False) as here:
+            catalog = products(hot_demand(count, _ENOUGH)) if hot else products()
+            await store_facts(here.settings, stores(), catalog)
+            async with working(here, label, number=number) as workers:
+                costs.append(await workers.do(name, list(orders(count, hot=hot)), count))
             if hot:
-                await _nothing_is_oversold(here)
-        tell(found[-1])
-        keep("workers", found, whole=at == len(plan) - 1, asked=asked, engine=on.engine)
-    return found
+                await _check_stock(here)
+        show(costs[-1])
+    return Report({"workers": to_markdown(costs)}, list(find_bars(costs)))
 
 
-async def _nothing_is_oversold(here: Installation) -> None:
-    """Add up what all Commerce orders hold of the hot products.
+def find_bars(costs: Sequence[Cost]) -> Iterator[Bar]:
+    """Compare the rates of several workers on hot products with that of one."""
+    for number, word, least in _LEAST:
+        one = [cost for cost in costs if cost.name == "1 worker" + HOT]
+        several = [cost for cost in costs if cost.name == f"{number} workers{HOT}"]
+        values = [more.rate / first.rate for first, more in zip(one, several, strict=True)]
+        conflicts = sum(cost.aborted for cost in several)
+        orders_in_all = sum(cost.orders for cost in several)
+        detail = f"{conflicts:,} conflicts in {orders_in_all:,} orders, nothing oversold"
+        yield at_least(f"{word} workers on hot products, to one", least, values, detail)
+
+
+async def _check_stock(here: Installation) -> None:
+    """Add up what all Commerce orders reserve of the hot products.
 
     Raises:
-        Oversold: It is more than there is, or nothing ran out and so nothing was tried.
+        Oversold: It is more than there is, or nothing ran out, so nothing was proved.
     """
     hot = {f"SKU-{number}" for number in HOT_PRODUCTS}
     reserved = dict.fromkeys(hot, 0)
-    async for one in here.database.commerce_orders.find({}, {"reservations": 1}):
-        for reservation in one["reservations"]:
+    async for order in here.database.commerce_orders.find({}, {"reservations": 1}):
+        for reservation in order["reservations"]:
             if reservation["sku"] in hot:
                 reserved[reservation["sku"]] += reservation["quantity"]
     ran_out = await here.database.amazon_orders.count_documents(
         {"import.state": "blocked", "import.reasons.code": "out-of-stock"}
     )
     async for product in here.database.products.find({"_id": {"$in": sorted(hot)}}):
-        there, sku = product["salable_quantity"], product["_id"]
-        if reserved[sku] > there or reserved[sku] != product["reserved"]:
-            raise Oversold(
-                f"{sku}: {reserved[sku]} reserved, {product['reserved']} counted, {there} there"
-            )
+        quantity, sku = product["salable_quantity"], product["_id"]
+        if reserved[sku] > quantity or reserved[sku] != product["reserved"]:
+            counts = (reserved[sku], product["reserved"], quantity)
+            raise Oversold(f"{sku}: {counts} are reserved, counted as reserved, and in stock")
     if not ran_out:
-        raise Oversold("nothing ran out: it was not tried")
+        raise Oversold("nothing ran out, so nothing was proved")
 
 
-_SHOWN = "the one with the middle rate, of two the quicker"
-
-
-def as_markdown(found: Sequence[Cost]) -> str:
-    """Give the table; the last columns compare with the first line."""
-    names = list(dict.fromkeys(one.name for one in found))
-    first = _median([one for one in found if one.name == names[0]])
-    rounds = len(found) // len(names)
+def to_markdown(costs: Sequence[Cost]) -> str:
+    """Return the table: the median run of each kind, compared with the first kind."""
+    names = list(dict.fromkeys(cost.name for cost in costs))
+    runs = [[cost for cost in costs if cost.name == name] for name in names]
+    medians = [sorted(same, key=lambda cost: cost.rate)[len(same) // 2] for same in runs]
+    rounds = f"; the run with the median rate of {len(runs[0])}" if len(runs[0]) > 1 else ""
     rows = [
-        f"{found[0].orders:,} orders each{f', {rounds} rounds in turns; {_SHOWN}' * (rounds > 1)}.",
+        f"{costs[0].orders:,} orders each{rounds}.",
         "",
         (
             "| what | orders/s | CPU µs an order: worker / Mongo / Kafka | all | of the first "
@@ -105,16 +112,10 @@ def as_markdown(found: Sequence[Cost]) -> str:
         ),
         "|---|---:|---:|---:|---:|---:|---:|",
     ]
-    for name in names:
-        one = _median([cost for cost in found if cost.name == name])
-        rows.append(
-            f"| {one.name} | {one.rate:,.0f} | {one.worker:,.0f} / {one.mongo:,.0f} / "
-            f"{one.kafka:,.0f} | {one.total:,.0f} | {one.total / first.total:.2f} "
-            f"| {one.aborted:,} | {one.memory:,.0f} |"
-        )
+    rows += [
+        f"| {cost.name} | {cost.rate:,.0f} | {cost.worker:,.0f} / {cost.mongo:,.0f} / "
+        f"{cost.kafka:,.0f} | {cost.total:,.0f} | {cost.total / medians[0].total:.2f} "
+        f"| {cost.aborted:,} | {cost.memory:,.0f} |"
+        for cost in medians
+    ]
     return "\n".join(rows)
-
-
-def _median(found: Sequence[Cost]) -> Cost:
-    """Give the run with the middle rate."""
-    return sorted(found, key=lambda one: one.rate)[len(found) // 2]

@@ -1,4 +1,4 @@
-"""An installation for one measurement: topics of its own, a database of its own, facts in it."""
+"""An installation for one measurement, with its own topics, database and reference data."""
 
 import asyncio
 import os
@@ -26,7 +26,7 @@ from storage.port import Transaction
 
 @dataclass(frozen=True)
 class Installation:
-    """Its settings, and the servers it is on."""
+    """Its settings, its servers and its database."""
 
     settings: Settings
     servers: Servers
@@ -34,25 +34,25 @@ class Installation:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The environment its programs run in."""
-        told = {
+        """The environment that its programs run in."""
+        variables = {
             "KAFKA_BOOTSTRAP_SERVERS": self.settings.kafka_bootstrap_servers,
             "MONGO_URL": self.settings.mongo_url.get_secret_value(),
             "MONGO_DATABASE": self.settings.mongo_database,
             "TOPIC_PREFIX": self.settings.topic_prefix,
             "TOPIC_PARTITIONS": str(self.settings.topic_partitions),
             "LOG_LEVEL": "warning",
-            # A sync judges all that is blocked anew: in the midst of a part it would be its cost.
+            # A sync checks all blocked orders: a part that it interrupts would pay for it.
             "SYNC_INTERVAL": "86400",
         }
-        return {**os.environ, **{PREFIX + name: value for name, value in told.items()}}
+        return {**os.environ, **{PREFIX + name: value for name, value in variables.items()}}
 
     def topic(self, name: TopicName) -> str:
-        """Give a topic's full name."""
+        """Return a topic's full name."""
         return self.settings.topic_prefix + name
 
     async def feed(self, records: Iterable[Record]) -> int:
-        """Put orders into Kafka; give how many."""
+        """Publish orders; return how many."""
         return await publish(self.settings, self.topic(TopicName.ORDERS), records)
 
 
@@ -65,7 +65,7 @@ async def installation(
     facts: bool = True,
     revision: str | None = None,
 ) -> AsyncIterator[Installation]:
-    """Make an installation, of a revision if one is named, and remove it afterwards."""
+    """Create an installation, for an earlier revision if one is named, and delete it afterwards."""
     settings = Settings(
         kafka_bootstrap_servers=on.kafka,
         mongo_url=on.mongo,
@@ -74,7 +74,7 @@ async def installation(
         topic_partitions=partitions,
     )
     await create_topics(settings)
-    await _topics_are_led(settings)
+    await _wait_for_leaders(settings)
     client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(on.mongo, tz_aware=True)
     try:
         here = Installation(settings, on, client[settings.mongo_database])
@@ -84,7 +84,7 @@ async def installation(
             async with connect_storage(settings) as storage:
                 await storage.prepare()
             if facts:
-                await tell_facts(settings, stores(), products())
+                await store_facts(settings, stores(), products())
         yield here
     finally:
         await client.drop_database(settings.mongo_database)
@@ -92,16 +92,16 @@ async def installation(
         await _delete_topics(settings)
 
 
-async def tell_facts(
-    settings: Settings, told_stores: Iterable[Record], told_products: Iterable[Record]
+async def store_facts(
+    settings: Settings, new_stores: Iterable[Record], new_products: Iterable[Record]
 ) -> None:
-    """Store facts as their stages do, without the way through Kafka."""
-    changes = ChangeSet(stores=[Store.model_validate_json(one.value) for one in told_stores])
-    waiting = iter(told_products)
+    """Store reference data as its handlers do, without Kafka."""
+    changes = ChangeSet(stores=[Store.model_validate_json(one.value) for one in new_stores])
+    to_store = iter(new_products)
     async with connect_storage(settings) as storage:
         while True:
             changes.products = [
-                Product.model_validate_json(one.value) for one in islice(waiting, 1000)
+                Product.model_validate_json(one.value) for one in islice(to_store, 1000)
             ]
             if not changes.products and not changes.stores:
                 return
@@ -115,21 +115,20 @@ async def tell_facts(
             changes = ChangeSet()
 
 
-async def _topics_are_led(settings: Settings) -> None:
-    """Wait until every partition has a leader that answers: a new one has none for a moment."""
+async def _wait_for_leaders(settings: Settings) -> None:
+    """Wait until every partition has a leader: a new one has none for a moment."""
     admin = AIOKafkaAdminClient(**kafka_options(settings), client_id="order-import-bench")
     await admin.start()
     try:
         names = [settings.topic_prefix + name for name in TopicName]
         while True:
-            told = await admin.describe_topics(names)
-            partitions = [topic["partitions"] for topic in told]
-            if all(partitions) and all(one["leader"] >= 0 for there in partitions for one in there):
+            topics = [topic["partitions"] for topic in await admin.describe_topics(names)]
+            if all(topics) and all(one["leader"] >= 0 for topic in topics for one in topic):
                 break
             await asyncio.sleep(0.1)
     finally:
         await admin.close()
-    # What the controller knows the broker learns a moment later: it answers for all of them then.
+    # The broker learns of its leaderships later than the controller: wait until it answers too.
     consumer = new_consumer(settings, names)
     await consumer.start()
     try:
@@ -142,7 +141,7 @@ async def _delete_topics(settings: Settings) -> None:
     admin = AIOKafkaAdminClient(**kafka_options(settings), client_id="order-import-bench")
     await admin.start()
     try:
-        there = await admin.list_topics()
-        await admin.delete_topics([one for one in there if one.startswith(settings.topic_prefix)])
+        names = await admin.list_topics()
+        await admin.delete_topics([one for one in names if one.startswith(settings.topic_prefix)])
     finally:
         await admin.close()

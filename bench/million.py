@@ -1,34 +1,35 @@
-"""One worker's way to a million orders: what an order costs on it, and how much memory it takes.
+"""What an order costs, and how much memory the worker has, on the way to a million orders.
 
-At 10,000, 100,000 and 1,000,000 stored orders, which the worker itself has stored, it is given
-three portions more, each by itself, and what they cost is counted.
+One worker stores 10,000, 100,000 and 1,000,000 orders. After each of them it gets three more
+portions, one after the other, whose cost is measured.
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from rich.progress import Progress
 
 from bench.installation import installation
 from bench.processes import resident_mb
-from bench.records import keep
-from bench.servers import Servers, console
-from bench.working import WARM, Cost, Working, tell, working
-from bench.workload import orders
+from bench.report import Bar, Report, at_most
+from bench.servers import Servers, screen
+from bench.working import WARM, Cost, Working, show, working
+from bench.workload import Record, orders
 
 STORED = (10_000, 100_000, 1_000_000)
 PORTION = 10_000
 PORTIONS = 3
 _EVERY_SECONDS = 5.0
+_DAY = 86_400  # seconds
+_LOADS = ((1, "as measured"), (10, "10 times"), (1_000, "1,000 times"))
 
 
 @dataclass(frozen=True)
 class Stage:
-    """So many orders stored: the cost of portions from here on, and what was taken up to here.
+    """The cost of portions after so many stored orders, and what the processes have by then.
 
-    Memory is resident, disk is what the servers' directories have, both in MB.
+    Memory is resident memory, disk is the size of the servers' directories, both in MB.
     """
 
     stored: int
@@ -40,24 +41,23 @@ class Stage:
 
     @property
     def total(self) -> float:
-        """All CPU per order, over all portions."""
+        """The CPU per order of all processes, over all portions."""
         return sum(one.total for one in self.portions) / len(self.portions)
 
 
 @dataclass(frozen=True)
 class Way:
-    """The whole way. `memory` are pairs of orders done and MB, some seconds apart."""
+    """All stages. `memory` is the most the worker had at any time, in MB."""
 
     stages: Sequence[Stage]
-    memory: Sequence[tuple[int, float]]
+    memory: float
     seconds: float
 
 
-async def measure(on: Servers, most: int, asked: Mapping[str, Any]) -> list[Way]:
-    """Go as far as asked."""
+async def measure(on: Servers, most: int) -> Report:
+    """Store so many orders."""
     stages: list[Stage] = []
-    memory: list[tuple[int, float]] = []
-    way = Way(stages, memory, 0.0)
+    memory = [0.0]
     began = time.monotonic()
     sizes = [one for one in STORED if one <= most] or [most]
     async with installation(on, "million") as here, working(here, "million") as workers:
@@ -73,21 +73,42 @@ async def measure(on: Servers, most: int, asked: Mapping[str, Any]) -> list[Way]
                 name = f"{stored:,} stored, portion {number + 1}"
                 portions.append(await workers.do(name, list(_orders(at, PORTION)), PORTION))
                 at += PORTION
-                tell(portions[-1])
+                show(portions[-1])
             stages.append(Stage(stored, *taken, portions))
-            way = Way(stages, memory, time.monotonic() - began)
-            keep("million", [way], whole=False, asked=asked, engine=on.engine)
-            console.print(f"{stored:,} stored: {resident:,.0f} MB resident", highlight=False)
-        kept = await here.database.amazon_orders.estimated_document_count()
-        if kept != at:
-            raise AssertionError(f"{kept:,} orders are stored, and not {at:,}")
-        keep("million", [way], asked=asked, engine=on.engine)
-    return [way]
+            screen.print(f"{stored:,} stored: {resident:,.0f} MB resident", highlight=False)
+        count = await here.database.amazon_orders.estimated_document_count()
+        if count != at:
+            raise AssertionError(f"{count:,} orders are stored instead of {at:,}")
+    way = Way(stages, max(memory), time.monotonic() - began)
+    tables = {"million": to_markdown(way)}
+    if len(stages) > 1:
+        tables["scaling"] = _to_scaling_table(stages)
+    return Report(tables, list(find_bars(way)))
 
 
-async def _fill(workers: Working, start: int, count: int, memory: list[tuple[int, float]]) -> None:
+def find_bars(way: Way) -> Iterator[Bar]:
+    """Compare a million stored orders with ten and a hundred thousand."""
+    stages = {stage.stored: stage for stage in way.stages}
+    if 1_000_000 not in stages:
+        return
+    few, many, last = stages[10_000], stages[100_000], stages[1_000_000]
+    yield at_most(
+        "cost per order at 1,000,000 stored, to 10,000",
+        1.15,
+        [last.total / few.total],
+        f"{last.total:,.0f} µs to {few.total:,.0f} µs",
+    )
+    yield at_most(
+        "memory after 1,000,000 orders, to 100,000",
+        1.1,
+        [last.memory / many.memory],
+        f"{last.memory:,.0f} MB to {many.memory:,.0f} MB",
+    )
+
+
+async def _fill(workers: Working, start: int, count: int, memory: list[float]) -> None:
     looked = 0.0
-    with Progress(console=console, transient=True) as progress:
+    with Progress(console=screen, transient=True) as progress:
         bar = progress.add_task(f"to {start + count:,} orders", total=count)
 
         def look(out: int) -> None:
@@ -95,22 +116,22 @@ async def _fill(workers: Working, start: int, count: int, memory: list[tuple[int
             progress.update(bar, completed=out - start)
             if time.monotonic() - looked > _EVERY_SECONDS:
                 looked = time.monotonic()
-                memory.append((out, workers.memory))
+                memory.append(workers.memory)
 
-        tell(await workers.do(f"to {start + count:,}", _orders(start, count), count, look))
+        show(await workers.do(f"to {start + count:,}", _orders(start, count), count, look))
 
 
-def _orders(start: int, count: int) -> Any:
+def _orders(start: int, count: int) -> Iterable[Record]:
     return orders(count, seed=start + 1, start=start)
 
 
-def as_markdown(way: Way) -> str:
-    """Give the table; the last columns compare with the first line."""
+def to_markdown(way: Way) -> str:
+    """Return the table: each stage, compared with the first one."""
     first = way.stages[0]
     rows = [
         (
-            f"One worker did all of it, in {way.seconds / 60:.0f} minutes. Each line is of "
-            f"{PORTIONS} portions of {PORTION:,} orders; the spread is theirs."
+            f"One worker did everything, in {way.seconds / 60:.0f} minutes. Each row is of "
+            f"{PORTIONS} portions of {PORTION:,} orders, and so is its spread."
         ),
         "",
         (
@@ -134,16 +155,46 @@ def as_markdown(way: Way) -> str:
             f"| {stage.total / first.total:.2f} | {stage.memory:,.0f} | {stage.mongo_memory:,.0f} "
             f"| {stage.mongo_disk:,.0f} / {stage.kafka_disk:,.0f} |"
         )
-    if way.memory:
-        most = max(mb for _, mb in way.memory)
-        rows += ["", f"The most that the worker had at any time it was looked at: {most:,.0f} MB."]
+    rows += ["", f"The most that the worker had at any time: {way.memory:,.0f} MB."]
     return "\n".join(rows)
 
 
-def way_of(told: dict[str, Any]) -> Way:
-    """Give a way as it was kept."""
-    stages = [
-        Stage(**{**one, "portions": [Cost(**cost) for cost in one["portions"]]})
-        for one in told["stages"]
+def _to_scaling_table(stages: Sequence[Stage]) -> str:
+    """Return the table of `docs/scaling.md`: ten and a thousand times the measured load.
+
+    Cost and rate are those of the last stage; disk is what an order has added since the first one.
+    """
+    first, last = stages[0], stages[-1]
+    portions = last.portions
+    rate = sum(one.orders for one in portions) / sum(one.seconds for one in portions)
+    cpu = [
+        sum(getattr(one, part) for one in portions) / len(portions)
+        for part in ("worker", "mongo", "kafka")
     ]
-    return Way(stages, [(out, mb) for out, mb in told["memory"]], told["seconds"])
+    orders = last.stored - first.stored
+    disk = [
+        (getattr(last, part) - getattr(first, part)) / orders * 1e6
+        for part in ("mongo_disk", "kafka_disk")
+    ]
+    rows = [
+        (
+            f"{rate:,.0f} orders/s with one worker and {last.stored:,} orders stored, all servers "
+            f"on the same cores; {cpu[0]:,.0f} µs of CPU an order in the worker, {cpu[1]:,.0f} in "
+            f"the database, {cpu[2]:,.0f} in Kafka; {disk[0] / 1000:,.1f} kB an order on the "
+            f"database's disk, {disk[1] / 1000:,.1f} kB on Kafka's, one copy of each."
+        ),
+        "",
+        (
+            "| load | orders/s | orders a day | cores: worker / MongoDB / Kafka "
+            "| disk a day: MongoDB / Kafka |"
+        ),
+        "|---|---:|---:|---:|---:|",
+    ]
+    for times, title in _LOADS:
+        cores = " / ".join(f"{times * rate * one / 1e6:,.1f}" for one in cpu)
+        daily = " / ".join(f"{times * rate * _DAY * one / 1e9:,.0f}" for one in disk)
+        rows.append(
+            f"| {title} | {times * rate:,.0f} | {times * rate * _DAY / 1e6:,.0f} million "
+            f"| {cores} | {daily} GB |"
+        )
+    return "\n".join(rows)

@@ -6,8 +6,8 @@ from html import escape
 _WIDTH, _ROW, _LABELS, _ROOM = 760, 34, 330, 80
 
 
-def bars(rates: Sequence[tuple[str, float]]) -> str:
-    """Draw one bar per title; the first is ours and is colored."""
+def draw_rates(rates: Sequence[tuple[str, float]]) -> str:
+    """Draw one bar per title; the first one is this program's and is colored."""
     most = max(rate for _, rate in rates)
     height = _ROW * len(rates) + 16
     parts = [

@@ -1,16 +1,15 @@
-"""The parts of a run: what each measures, and with how much."""
+"""The parts of the bench: what each measures, and how much."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from bench import catalog, growth, latency, million, profile, release, rounds
-from bench.contest import Result
-from bench.records import Record
+from bench import catalog, console, growth, latency, million, profile, recheck, rounds
+from bench.report import Report
 from bench.servers import Servers
 
 _QUICK = 20
-"""By how much a quick run is smaller."""
+"""How many times smaller a quick run is."""
 
 
 @dataclass(frozen=True)
@@ -18,15 +17,16 @@ class Options:
     """How much of everything.
 
     Attributes:
-        orders: Of each round of the contest.
-        rounds: Of the contest, and of the comparison of one worker with two.
-        portion: Orders for each number of partitions or workers, and for the profile; half as
-            many are blocked and released.
-        most: Orders stored, at most.
-        seconds: Of the latency's flow.
-        replayed: Orders skipped and replayed.
-        products: Of the catalog load.
-        only: Contenders; all if empty.
+        orders: In each round of the contest.
+        rounds: Of the contest, and of the comparison of one worker with several.
+        portion: Orders for each number of workers, and for the profile; half as many for each
+            number of partitions, and for the release of blocked orders.
+        most: Orders stored in the end, by the worker and for the console.
+        seconds: How long latency is measured.
+        replayed: Orders skipped and then replayed.
+        products: Products in the catalog load.
+        rate: Orders per second while latency is measured.
+        only: Names of contenders; empty for all.
     """
 
     orders: int = 100_000
@@ -40,7 +40,7 @@ class Options:
     only: tuple[str, ...] = ()
 
     def quick(self) -> "Options":
-        """Give a run that only shows that all works."""
+        """Return a smaller run, which only shows that everything works."""
         return Options(
             orders=self.orders // _QUICK,
             rounds=1,
@@ -49,82 +49,27 @@ class Options:
             seconds=self.seconds // 6,
             replayed=self.replayed // _QUICK,
             products=self.products // _QUICK,
+            rate=self.rate,
             only=self.only,
         )
 
 
 class Part(NamedTuple):
-    """A part: its name, what it takes of the options, its limit in minutes, and its work.
+    """A part: its time limit in minutes, and its work."""
 
-    What was kept of a part that was broken off is given to it.
-    """
-
-    name: str
-    asked: Callable[[Options], Mapping[str, Any]]
     minutes: float
-    measure: Callable[[Servers, Options, Mapping[str, Any], Record | None], Awaitable[Any]]
+    measure: Callable[[Servers, Options], Awaitable[Report]]
 
 
-async def _contest(
-    on: Servers, told: Options, asked: Mapping[str, Any], had: Record | None
-) -> Sequence[Result]:
-    results = [Result(**one) for one in had["results"]] if had else []
-    return await rounds.measure(on, told.orders, told.rounds, asked, told.only, results)
-
-
-PARTS = (
-    Part(
-        "contest",
-        lambda told: {"orders": told.orders, "rounds": told.rounds, "only": list(told.only)},
-        90,
-        _contest,
-    ),
-    Part(
-        "latency",
-        lambda told: {"rate": told.rate, "seconds": told.seconds},
-        6,
-        lambda on, told, asked, _: latency.measure(on, told.rate, told.seconds, asked),
-    ),
-    Part(
-        "workers",
-        lambda told: {"orders": told.portion, "rounds": told.rounds},
-        20,
-        lambda on, told, asked, _: growth.with_workers(on, told.portion, told.rounds, asked),
-    ),
-    Part(
-        "release",
-        lambda told: {"orders": told.portion // 2},
-        5,
-        lambda on, told, asked, _: release.release(on, told.portion // 2, asked),
-    ),
-    Part(
-        "replay",
-        lambda told: {"orders": told.replayed, "fresh": told.portion},
-        15,
-        lambda on, told, asked, _: release.replay(on, told.replayed, told.portion, asked),
-    ),
-    Part(
-        "million",
-        lambda told: {"most": told.most},
-        40,
-        lambda on, told, asked, _: million.measure(on, told.most, asked),
-    ),
-    Part(
-        "partitions",
-        lambda told: {"orders": told.portion // 2},
-        8,
-        lambda on, told, asked, _: growth.with_partitions(on, told.portion // 2, asked),
-    ),
-    Part(
-        "catalog",
-        lambda told: {"products": told.products},
-        30,
-        lambda on, told, asked, _: catalog.measure(on, told.products, asked),
-    ),
-    Part(
-        "profile",
-        lambda told: {"orders": told.portion},
-        5,
-        lambda on, told, asked, _: profile.measure(on, told.portion, asked),
-    ),
-)
+PARTS = {
+    "contest": Part(90, lambda on, size: rounds.measure(on, size.orders, size.rounds, size.only)),
+    "latency": Part(6, lambda on, size: latency.measure(on, size.rate, size.seconds)),
+    "workers": Part(20, lambda on, size: growth.with_workers(on, size.portion, size.rounds)),
+    "release": Part(5, lambda on, size: recheck.release(on, size.portion // 2)),
+    "replay": Part(15, lambda on, size: recheck.replay(on, size.replayed, size.portion)),
+    "million": Part(40, lambda on, size: million.measure(on, size.most)),
+    "partitions": Part(8, lambda on, size: growth.with_partitions(on, size.portion // 2)),
+    "catalog": Part(30, lambda on, size: catalog.measure(on, size.products)),
+    "console": Part(40, lambda on, size: console.measure(on, size.most)),
+    "profile": Part(5, lambda on, size: profile.measure(on, size.portion)),
+}

@@ -1,4 +1,4 @@
-"""Processes: the CPU time and the memory they took, as Linux tells it."""
+"""Processes, their CPU time and their memory, as Linux reports them."""
 
 import asyncio
 import os
@@ -13,7 +13,7 @@ _STOP_SECONDS = 60
 
 
 def cpu_seconds(pid: int) -> float:
-    """Give the CPU time of a process so far, all threads; 0 for one that is gone."""
+    """Return the CPU time of a process with all its threads; 0 if it has ended."""
     try:
         fields = _stat(pid)
     except FileNotFoundError:
@@ -22,7 +22,7 @@ def cpu_seconds(pid: int) -> float:
 
 
 def resident_mb(pid: int) -> float:
-    """Give how much memory a process has, in MB."""
+    """Return the resident memory of a process, in MB."""
     for line in Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines():
         if line.startswith("VmRSS:"):
             return int(line.split()[1]) / 1024
@@ -30,7 +30,7 @@ def resident_mb(pid: int) -> float:
 
 
 def descendant(of: int, word: str) -> int:
-    """Give the process farthest below another whose command line has a word.
+    """Return the deepest descendant of a process whose command line contains a word.
 
     Raises:
         LookupError: There is none.
@@ -59,7 +59,7 @@ def _command(pid: int) -> str:
 async def running(
     command: Sequence[str], environment: Mapping[str, str], log: Path, code: Path
 ) -> AsyncIterator[asyncio.subprocess.Process]:
-    """Have this Python run some code for a while; SIGTERM ends it, and SIGKILL if it will not."""
+    """Run some code with this Python; stop it with SIGTERM, or SIGKILL after a minute."""
     with log.open("ab") as output:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
@@ -86,5 +86,5 @@ def _pids() -> Iterator[int]:
 
 
 def _stat(pid: int) -> list[str]:
-    # The name may hold blanks: what counts begins after its last parenthesis.
+    # The name may contain blanks: the fields begin after its last parenthesis.
     return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()

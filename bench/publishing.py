@@ -1,4 +1,4 @@
-"""Publishing the input: whole record batches, for it is not what is measured."""
+"""Publishing the input in whole record batches, because this is not what is measured."""
 
 import asyncio
 from collections.abc import Iterable
@@ -12,7 +12,7 @@ from order_import.bootstrap import kafka_options
 from order_import.settings import Settings
 
 _BATCH_BYTES = 256 * 1024
-_TURN = 500
+_YIELD_EVERY = 500
 
 
 async def publish(
@@ -21,10 +21,10 @@ async def publish(
     """Send records, each to its key's partition, and return when the broker has all of them.
 
     Args:
-        settings: Where Kafka is.
+        settings: The address of Kafka.
         topic: The topic's full name.
         records: What to send.
-        yielding: Whether others may work in between, where there are very many.
+        yielding: Whether other tasks may run in between, if there are very many records.
 
     Returns:
         How many there were.
@@ -47,7 +47,7 @@ async def publish(
                 open_batches[partition] = producer.create_batch()
                 _append(open_batches[partition], record)
             count += 1
-            if yielding and not count % _TURN:
+            if yielding and not count % _YIELD_EVERY:
                 await asyncio.sleep(0)
         for partition, batch in open_batches.items():
             sent.append(await producer.send_batch(batch, topic, partition=partition))

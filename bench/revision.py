@@ -1,4 +1,4 @@
-"""This program as it was at a git revision: its code, and what its code prepares."""
+"""This program at an earlier git revision: its code, and the installation that code prepares."""
 
 import io
 import subprocess
@@ -7,7 +7,7 @@ import tarfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from bench.records import DIRECTORY, ROOT
+from bench.report import DIRECTORY, ROOT
 
 _PREPARE = """
 import asyncio
@@ -30,7 +30,7 @@ asyncio.run(main())
 
 
 def check_out(revision: str | None) -> Path:
-    """Check out a revision, if it is not yet, and return its directory; without one, ours."""
+    """Return a directory with a revision's code; for None, the present one."""
     if revision is None:
         return ROOT
     directory = DIRECTORY / revision
@@ -48,7 +48,7 @@ def check_out(revision: str | None) -> Path:
 
 
 def prepare(revision: str, environment: Mapping[str, str]) -> None:
-    """Make a revision's topics and indexes, and store the facts of the workload."""
+    """Create a revision's topics and indexes, and store the workload's reference data."""
     subprocess.run(
         [sys.executable, "-c", _PREPARE],
         cwd=check_out(revision),

@@ -1,4 +1,4 @@
-"""The servers of a run: Kafka and the MongoDB protocol, on a directory that is thrown away."""
+"""The servers of a part: Kafka and MongoDB's protocol, in a temporary directory."""
 
 import logging
 import os
@@ -13,16 +13,16 @@ from rich.console import Console
 from bench.processes import cpu_seconds, descendant
 from order_import.devtools.embedded.servers import EmbeddedServers
 
-console = Console(width=120)
+screen = Console(width=120)
 _CACHE = "8G"
-"""Some half of a usual server's memory, as MongoDB takes it: a million orders fit."""
-# A new topic's partitions have no leader for a moment: it tries again, and says so each time.
+"""About half of a usual server's memory, as MongoDB takes it: a million orders fit."""
+# A new topic's partitions have no leader for a moment; the client logs each retry.
 logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
 
 
 @dataclass(frozen=True)
 class Servers:
-    """Where they answer, which MongoDB engine it is, and their processes."""
+    """Their addresses, the engine of the MongoDB protocol, and their processes."""
 
     kafka: str
     mongo: str
@@ -32,11 +32,11 @@ class Servers:
     mongo_pid: int
 
     def cpu(self) -> tuple[float, float]:
-        """Give the CPU seconds of Kafka and of MongoDB so far."""
+        """Return the CPU seconds that Kafka and MongoDB have used."""
         return cpu_seconds(self.kafka_pid), cpu_seconds(self.mongo_pid)
 
     def disk(self) -> tuple[float, float]:
-        """Give how much MongoDB and Kafka have on disk, in MB."""
+        """Return how much MongoDB and Kafka have on disk, in MB."""
         return _size(self.directory / "mongo"), _size(self.directory / "kafka")
 
 
@@ -46,15 +46,15 @@ def _size(directory: Path) -> float:
 
 @asynccontextmanager
 async def servers() -> AsyncIterator[Servers]:
-    """Run both. The Rust engine is taken if the machine has it, else the Python one, said aloud."""
+    """Run both, with the Rust engine if the machine has it."""
     with tempfile.TemporaryDirectory(prefix="order-import-bench-") as directory:
         path = Path(directory)
-        embedded = EmbeddedServers(path, mongo_cache=_CACHE, report=console.print)
+        embedded = EmbeddedServers(path, mongo_cache=_CACHE, report=screen.print)
         addresses = await embedded.start()
         try:
             engine = (path / "mongo" / "engine").read_text(encoding="utf-8").strip()
             if engine != "rust":
-                console.print("[bold]secantusd-rs is not here: MongoDB is the slower Python engine")
+                screen.print("[bold]secantusd-rs is missing: MongoDB is the slower Python engine")
             yield Servers(
                 addresses.kafka_bootstrap or "",
                 addresses.mongo_url or "",

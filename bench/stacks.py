@@ -1,8 +1,8 @@
-"""What part of the work a sampled stack belongs to.
+"""Which part of the work a sampled stack belongs to.
 
-The innermost frame that says something decides: a model made while a payload is read is `decode`,
-one made for an event is `encode`. Frames that say nothing, like a library's helpers, are passed
-over on the way out.
+The innermost frame with a part decides: a model that is built while a payload is read is `decode`,
+one that is built for an event is `encode`. Frames without a part, such as a library's helpers, are
+skipped on the way out.
 """
 
 import sys
@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from bench.records import ROOT
+from bench.report import ROOT
 
 PARTS = {
     "decode": "payloads to orders, commands and facts",
@@ -21,7 +21,7 @@ PARTS = {
     "encode": "events to JSON and headers",
     "publish": "the processors' publication and the Kafka producer",
     "Faust": "Faust and its consumer",
-    "rest": "the event loop, threads, freeing memory, and what belongs to none",
+    "rest": "the event loop, threads, freeing memory, and everything else",
 }
 
 _READS = frozenset({"find", "find_one", "_find", "to_list", "next", "_refresh", "distinct"})
@@ -40,7 +40,7 @@ _PYDANTIC = {
 
 
 class Frame(NamedTuple):
-    """A function and its file, relative to the project or to the place packages are in."""
+    """A function and its file, relative to the project or to the folder of packages."""
 
     function: str
     file: str
@@ -57,12 +57,12 @@ class Stack(NamedTuple):
 
 
 def read_stacks(raw: Path) -> Sequence[Stack]:
-    """Read what the profiler wrote: a line for each stack, its frames joined by semicolons."""
+    """Read the profiler's output: a line for each stack, its frames separated by semicolons."""
     return list(_stacks(raw.read_text(encoding="utf-8").splitlines()))
 
 
 def by_part(stacks: Sequence[Stack]) -> Mapping[str, float]:
-    """Give each part's share of all samples."""
+    """Return each part's share of all samples."""
     counted: Counter[str] = Counter()
     for stack in stacks:
         counted[part_of(stack.frames)] += stack.seen
@@ -70,7 +70,7 @@ def by_part(stacks: Sequence[Stack]) -> Mapping[str, float]:
 
 
 def part_of(frames: Sequence[Frame]) -> str:
-    """Give the part that the innermost telling frame belongs to."""
+    """Return the part of the innermost frame that has one."""
     for frame in reversed(frames):
         part = _part(frame)
         if part is not None:
@@ -78,10 +78,8 @@ def part_of(frames: Sequence[Frame]) -> str:
     return "rest"
 
 
-def top_functions(
-    stacks: Sequence[Stack], most: int, *, inclusive: bool = False
-) -> Sequence[tuple[str, float, float]]:
-    """Give the functions with the largest share of their own, and the share with all they call."""
+def top_functions(stacks: Sequence[Stack], most: int) -> Sequence[tuple[str, float, float]]:
+    """Return the functions with the largest share, their own and with everything they call."""
     own: Counter[str] = Counter()
     whole: Counter[str] = Counter()
     for stack in stacks:
@@ -89,19 +87,19 @@ def top_functions(
         for frame in set(map(str, stack.frames)):
             whole[frame] += stack.seen
     total = max(1, own.total())
-    ranked = (whole if inclusive else own).most_common(most)
+    ranked = own.most_common(most)
     return [(name, own[name] / total, whole[name] / total) for name, _ in ranked]
 
 
 def _stacks(lines: Collection[str]) -> Iterator[Stack]:
     for line in lines:
-        told, _, count = line.rpartition(" ")
-        frames = [_frame(one) for one in told.split(";")]
+        frames_text, _, count = line.rpartition(" ")
+        frames = [_frame(one) for one in frames_text.split(";")]
         yield Stack([one for one in frames if one is not None], int(count))
 
 
-def _frame(told: str) -> Frame | None:
-    function, _, place = told.partition(" (")
+def _frame(text: str) -> Frame | None:
+    function, _, place = text.partition(" (")
     file = place.partition(":")[0].rstrip(")")
     if not file:
         return None
@@ -152,8 +150,6 @@ def _part_in_streams(function: str, name: str) -> str | None:
             return "publish" if "publish" in function else None
         case "decoding.py" | "decompression.py":
             return "decode"
-        case "agents.py":
-            return "Faust"
         case _:
             return "decide"
 

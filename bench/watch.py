@@ -1,4 +1,4 @@
-"""Watching from outside: when the last event was out, and whether all of it is right."""
+"""Watching from outside: when the last event is out, and whether everything is right."""
 
 import asyncio
 import time
@@ -16,16 +16,16 @@ from order_import.bootstrap import kafka_options, new_consumer
 
 OUT = (TopicName.COMMERCE_ORDERS, TopicName.BLOCKED, TopicName.NOT_IMPORTED)
 _POLL = 0.05
-_POSITIONS_WITHIN = 20.0
+_CHECKPOINTS_WITHIN = 20.0
 
 
-class NotAsItShouldBe(Exception):  # noqa: N818 - it says of a contender that it did not do the job
-    """A contender ended by itself, or did something else than was asked."""
+class NotAsItShouldBe(Exception):  # noqa: N818 - it is about a contender that did not do the job
+    """A contender exited, or its results are wrong."""
 
 
 @dataclass(frozen=True)
 class Produced:
-    """What came out: events per topic, and how many of them were copies."""
+    """The events per topic, and how many of them were copies."""
 
     events: Counter[str]
     copies: int
@@ -37,45 +37,45 @@ async def events_out(
     process: Process,
     progress: Callable[[int], None] = lambda _: None,
 ) -> float:
-    """Wait until there are so many events; give the moment.
+    """Wait until there are so many events; return the time.
 
     Raises:
-        NotAsItShouldBe: The process ended before.
+        NotAsItShouldBe: The process exited before.
     """
     consumer = new_consumer(here.settings, [here.topic(name) for name in OUT])
     await consumer.start()
     try:
         partitions = consumer.assignment()
-        consumer.pause(*partitions)  # nothing is fetched: the log's ends tell how many there are
+        consumer.pause(*partitions)  # fetch nothing: the ends of the log say how many there are
         while True:
             out = sum((await consumer.end_offsets(partitions)).values())
             progress(out)
             if out >= count:
                 return time.time()
             if process.returncode is not None:
-                raise NotAsItShouldBe(f"it ended by itself, status {process.returncode}")
+                raise NotAsItShouldBe(f"it exited with {process.returncode}")
             await asyncio.sleep(_POLL)
     finally:
         await consumer.stop()
 
 
 async def first_in(here: Installation) -> float:
-    """Give the moment at which the first batch was begun, as the orders remember it."""
-    found = await here.database.amazon_orders.find_one({}, sort=[("received_at", 1)])
-    return float(found["received_at"].timestamp())
+    """Return when the first batch was begun, which the orders have recorded."""
+    order = await here.database.amazon_orders.find_one({}, sort=[("received_at", 1)])
+    return float(order["received_at"].timestamp())
 
 
 async def check(here: Installation, count: int, group: str | None) -> Produced:
-    """Read what came out and what is stored.
+    """Compare what was published and what is stored with the orders.
 
     Args:
-        here: Where.
+        here: The installation.
         count: How many orders there were.
-        group: The consumer group whose offsets are the checkpoint, None for the ledger.
+        group: The consumer group whose offsets are its checkpoint; None if the ledger has it.
 
     Raises:
-        NotAsItShouldBe: An order has no event, is stored in the middle, or a checkpoint stands
-        still.
+        NotAsItShouldBe: An order has no event, is not stored, or the checkpoints do not move to
+            the end.
     """
     events: Counter[str] = Counter()
     seen: set[tuple[str, bytes | None]] = set()
@@ -90,7 +90,7 @@ async def check(here: Installation, count: int, group: str | None) -> Produced:
     created = await here.database.commerce_orders.count_documents({})
     if stored != count or created < events[TopicName.COMMERCE_ORDERS] * 0.9:
         raise NotAsItShouldBe(f"stored {stored}, created {created}")
-    deadline = time.monotonic() + _POSITIONS_WITHIN
+    deadline = time.monotonic() + _CHECKPOINTS_WITHIN
     while await _checkpoint(here, group) < count:
         if time.monotonic() > deadline:
             raise NotAsItShouldBe("its checkpoints did not move to the end")
@@ -99,7 +99,7 @@ async def check(here: Installation, count: int, group: str | None) -> Produced:
 
 
 async def read_all(here: Installation, name: TopicName) -> list[Any]:
-    """Read a topic from its beginning to its end as it is now."""
+    """Read a topic from its beginning to its present end."""
     consumer = new_consumer(here.settings, [here.topic(name)])
     await consumer.start()
     try:
@@ -115,11 +115,11 @@ async def read_all(here: Installation, name: TopicName) -> list[Any]:
 
 
 async def _checkpoint(here: Installation, group: str | None) -> int:
-    """Give how many orders are behind the checkpoint, over all partitions."""
+    """Return how many orders the checkpoints of all partitions have passed."""
     topic = here.topic(TopicName.ORDERS)
     if group is None:
         decided = 0
-        # The second pair is the name of both in earlier revisions.
+        # The second pair has the names of earlier revisions.
         for collection, field in (("checkpoints", "committed_offset"), ("positions", "decided_to")):
             async for checkpoint in here.database[collection].find():
                 if checkpoint["_id"].startswith(f"{topic}:"):

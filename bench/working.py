@@ -1,4 +1,4 @@
-"""Workers at work: orders are put in, and what they cost until the last event is out is counted."""
+"""Workers at work: orders are published, and their cost is measured until the last event is out."""
 
 import asyncio
 import time
@@ -16,7 +16,7 @@ from bench.contenders.contender import OURS, Contender
 from bench.installation import Installation
 from bench.processes import cpu_seconds, resident_mb, running
 from bench.revision import check_out
-from bench.servers import console
+from bench.servers import screen
 from bench.watch import events_out
 from bench.workload import Record, orders
 from order_import.bootstrap import kafka_options
@@ -24,19 +24,19 @@ from order_import.bootstrap import kafka_options
 R = TypeVar("R")
 
 WARM = 500
-"""Orders that are done before anything is measured, so that no start is in it."""
+"""Orders that are decided before anything is measured, so that no start is included."""
 _WARM_START = 90_000_000
 _JOINED_WITHIN = 60.0
 _PIECE = 10_000
 _AHEAD = 60_000
-"""How many orders may wait in Kafka, of very many that are put in while workers work."""
+"""How many orders may be in Kafka at once, if very many are published while workers work."""
 
 
 @dataclass(frozen=True)
 class Cost:
     """CPU in microseconds per order, memory of all workers in MB.
 
-    `aborted` counts MongoDB transactions that met another one and were done again.
+    `aborted` counts MongoDB transactions that met a conflict and were repeated.
     """
 
     name: str
@@ -50,25 +50,25 @@ class Cost:
 
     @property
     def rate(self) -> float:
-        """Orders per second, from the first one put in to the last event out."""
+        """Orders per second, from the first one published to the last event out."""
         return self.orders / self.seconds
 
     @property
     def total(self) -> float:
-        """All CPU per order."""
+        """The CPU per order of all processes."""
         return self.worker + self.mongo + self.kafka
 
 
-async def fed(feeding: asyncio.Task[Any], coming_out: Coroutine[Any, Any, R]) -> R:
-    """Give what comes out of what is fed. A feeder that fails says so at once."""
-    coming = asyncio.ensure_future(coming_out)
+async def result_of(waiting: Coroutine[Any, Any, R], feeding: asyncio.Task[Any]) -> R:
+    """Return what is waited for; if the feeding fails, raise its error immediately."""
+    waiter = asyncio.ensure_future(waiting)
     try:
-        await asyncio.wait({feeding, coming}, return_when=asyncio.FIRST_EXCEPTION)
+        await asyncio.wait({feeding, waiter}, return_when=asyncio.FIRST_EXCEPTION)
         if feeding.done():
             feeding.result()
-        return await coming
+        return await waiter
     finally:
-        coming.cancel()
+        waiter.cancel()
 
 
 class Working:
@@ -82,7 +82,7 @@ class Working:
 
     @property
     def memory(self) -> float:
-        """What all workers have, in MB."""
+        """The memory of all workers, in MB."""
         return sum(resident_mb(one.pid) for one in self.processes)
 
     async def do(
@@ -92,8 +92,8 @@ class Working:
         count: int,
         look: Callable[[int], None] = lambda _: None,
     ) -> Cost:
-        """Put orders in, wait for all their events, and give what it cost."""
-        wanted = self.out + count
+        """Publish orders, wait for all their events, and return what they cost."""
+        goal = self.out + count
 
         def seen(out: int) -> None:
             self.out = out
@@ -102,7 +102,7 @@ class Working:
         feeding = asyncio.create_task(self._feed(records, self.out))
         before, aborted, began = self._used(), await self.aborted(), time.time()
         try:
-            ended = await fed(feeding, events_out(self.here, wanted, self.processes[0], seen))
+            ended = await result_of(events_out(self.here, goal, self.processes[0], seen), feeding)
         finally:
             feeding.cancel()
         worker, kafka, mongo = (
@@ -113,14 +113,14 @@ class Working:
             name, count, ended - began, worker, mongo, kafka, self.memory, aborted=conflicts
         )
 
-    async def until(self, wanted: int) -> float:
-        """Wait for so many events in all; give the moment."""
-        return await events_out(self.here, wanted, self.processes[0])
+    async def until(self, count: int) -> float:
+        """Wait for so many events in total; return the time."""
+        return await events_out(self.here, count, self.processes[0])
 
     async def aborted(self) -> int:
-        """Give how many transactions the database has aborted so far."""
-        told = await self.here.database.client.admin.command("serverStatus")
-        return int(told.get("transactions", {}).get("totalAborted", 0))
+        """Return how many transactions the database has aborted so far."""
+        status = await self.here.database.client.admin.command("serverStatus")
+        return int(status.get("transactions", {}).get("totalAborted", 0))
 
     async def _feed(self, records: Iterable[Record], done: int) -> None:
         fed = done
@@ -137,7 +137,7 @@ class Working:
 async def working(
     here: Installation, name: str, *, number: int = 1, contender: Contender = OURS
 ) -> AsyncIterator[Working]:
-    """Run workers; when this is entered they have done their first orders."""
+    """Run workers, which have decided their first orders when this is entered."""
     async with AsyncExitStack() as stack:
         processes = [
             await stack.enter_async_context(
@@ -151,13 +151,13 @@ async def working(
             for one in range(number)
         ]
         await _joined(here, number)
-        found = Working(here, processes)
-        await found.do("warm", list(orders(WARM, seed=99, start=_WARM_START)), WARM)
-        yield found
+        workers = Working(here, processes)
+        await workers.do("warm", list(orders(WARM, seed=99, start=_WARM_START)), WARM)
+        yield workers
 
 
 async def _joined(here: Installation, number: int) -> None:
-    """Wait until so many workers share the partitions, and no hand-over is under way."""
+    """Wait until so many workers share the partitions and no rebalance is in progress."""
     settings = here.settings
     admin = AIOKafkaAdminClient(**kafka_options(settings), client_id="order-import-bench")
     await admin.start()
@@ -166,8 +166,8 @@ async def _joined(here: Installation, number: int) -> None:
             while True:
                 group = settings.topic_prefix + settings.consumer_group
                 with suppress(GroupCoordinatorNotAvailableError):
-                    (told,) = await admin.describe_consumer_groups([group])
-                    _, _, state, _, _, members, *_ = told.groups[0]
+                    (answer,) = await admin.describe_consumer_groups([group])
+                    _, _, state, _, _, members, *_ = answer.groups[0]
                     if state == "Stable" and len(members) == number:
                         return
                 await asyncio.sleep(0.2)
@@ -175,9 +175,9 @@ async def _joined(here: Installation, number: int) -> None:
         await admin.close()
 
 
-def tell(cost: Cost) -> None:
-    """Print what something cost."""
-    console.print(
+def show(cost: Cost) -> None:
+    """Print a cost."""
+    screen.print(
         f"{cost.name}: {cost.rate:,.0f} orders/s, CPU µs an order: worker {cost.worker:,.0f}, "
         f"mongo {cost.mongo:,.0f}, kafka {cost.kafka:,.0f}; {cost.memory:,.0f} MB; "
         f"{cost.aborted} conflicts",
@@ -186,6 +186,6 @@ def tell(cost: Cost) -> None:
 
 
 def _pieces(records: Iterable[Record]) -> Iterator[Sequence[Record]]:
-    waiting = iter(records)
-    while piece := list(islice(waiting, _PIECE)):
+    rest = iter(records)
+    while piece := list(islice(rest, _PIECE)):
         yield piece

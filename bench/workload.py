@@ -12,7 +12,7 @@ SKIPPED_SHARE = 0.02
 _PLENTY = 10_000_000
 _FIRST_PURCHASE = datetime.fromisoformat("2026-11-02T10:00:00+00:00")
 HOT_PRODUCTS = range(1, 21)
-"""The products that half of all lines ask for, where stock is contended. None is disabled."""
+"""The products of half of all lines if stock is contended. None of them is disabled."""
 
 
 class Record(NamedTuple):
@@ -23,7 +23,7 @@ class Record(NamedTuple):
 
 
 def stores() -> Iterator[Record]:
-    """Give the stores."""
+    """Yield the stores."""
     for number in range(STORES):
         yield _record(
             f"store-{number}",
@@ -38,16 +38,16 @@ def stores() -> Iterator[Record]:
 
 
 def hot_demand(count: int, share: float) -> int:
-    """Give this share of the pieces that so many orders want of each of the hot products."""
-    lines, pieces = 2.5, 2  # of an order, and of a line, on average
-    return round(count * lines / 2 / len(HOT_PRODUCTS) * pieces * share)
+    """Return a share of the units of each hot product that so many orders need."""
+    lines, units = 2.5, 2  # of an order, and of a line, on average
+    return round(count * lines / 2 / len(HOT_PRODUCTS) * units * share)
 
 
 def products(hot_quantity: int = _PLENTY, *, count: int = PRODUCTS) -> Iterator[Record]:
-    """Give the products; some are disabled, so that some 8 % of the orders are blocked.
+    """Yield the products; some are disabled, so that about 8 % of the orders are blocked.
 
     Args:
-        hot_quantity: How many pieces there are of each of `HOT_PRODUCTS`.
+        hot_quantity: The salable quantity of each of `HOT_PRODUCTS`.
         count: How many products.
     """
     for number in range(count):
@@ -64,15 +64,15 @@ def products(hot_quantity: int = _PLENTY, *, count: int = PRODUCTS) -> Iterator[
 
 
 def orders(count: int, seed: int = 1, *, start: int = 0, hot: bool = False) -> Iterator[Record]:
-    """Give orders of one to four lines; 2 % were purchased before their store was connected.
+    """Yield orders of one to four lines; 2 % were purchased before their store was integrated.
 
-    They are purchased one a second.
+    One is purchased each second.
 
     Args:
         count: How many.
-        seed: What the random choices begin with.
-        start: The number of the first one; numbers make the orders' ids.
-        hot: Whether half of all lines ask for `HOT_PRODUCTS`.
+        seed: The seed of the random choices.
+        start: The number of the first one; the ids contain the numbers.
+        hot: Whether half of all lines are of `HOT_PRODUCTS`.
     """
     source = random.Random(seed)  # noqa: S311 - a workload, not a secret
     for number in range(start, start + count):
@@ -106,7 +106,7 @@ def orders(count: int, seed: int = 1, *, start: int = 0, hot: bool = False) -> I
 
 
 def change(record: Record, **fields: object) -> Record:
-    """Give a message with other values for some fields; another `sku` is another key."""
+    """Return the message with some fields changed; a changed `sku` changes the key."""
     value = {**json.loads(record.value), **fields}
     return _record(str(fields.get("sku", record.key.decode())), value)
 

@@ -14,8 +14,10 @@ class StockAllocator:
 
     def __init__(self) -> None:
         self.stores: Mapping[str, Store] = {}
-        self.reserved: dict[str, int] = {}
+        self._reserved: dict[str, int] = {}
         """Units that the decisions reserve (positive) or release (negative), per catalog SKU."""
+        self._unwritten: dict[str, int] = {}
+        """Those of them that are not written yet."""
         self.released_skus: set[str] = set()
         """The products of which a decision releases units, even if another reserves as many."""
         self._matches: dict[str, str] = {}
@@ -38,12 +40,18 @@ class StockAllocator:
         """Add stored products, less what the decisions so far reserve of them."""
         for sku, product in products.items():
             if sku not in self._products:
-                reserved = self.reserved.get(sku, 0)
+                reserved = self._reserved.get(sku, 0)
                 self._products[sku] = product.with_reserved(reserved) if reserved else product
+
+    def take_reserved(self) -> dict[str, int]:
+        """Return the units reserved since the last call."""
+        taken, self._unwritten = self._unwritten, {}
+        return taken
 
     def reserve(self, sku: str, quantity: int) -> None:
         """Reserve units of a product; release them if the quantity is negative."""
-        self.reserved[sku] = self.reserved.get(sku, 0) + quantity
+        for units in (self._reserved, self._unwritten):
+            units[sku] = units.get(sku, 0) + quantity
         if quantity < 0:
             self.released_skus.add(sku)
         if (product := self._products.get(sku)) is not None:

@@ -17,13 +17,8 @@ from handlers.unit_of_work import UnitOfWork
 from models.commands import ALL_STORES, COMMAND, Command, OrderCursor, Recheck, ReplayStep, Sync
 from models.messages import CommandMessage, DeadLetterCode, Incoming, Rejection
 from models.order_record import OrderRecord
-from models.replay import (
-    NOT_RECEIVED,
-    RecordedAnswer,
-    ReplayAnswer,
-    ReplayReason,
-    ReplayResult,
-)
+from models.reasons import NOT_RECEIVED
+from models.replay import RecordedAnswer, ReplayAnswer, ReplayReason, ReplayResult
 from storage.port import Transaction
 
 STEP = 500
@@ -132,13 +127,14 @@ class BlockerCheckHandler(Handler[tuple[Incoming, Command | None]]):
                 answers.append(
                     unit_of_work.replay(record, unit_of_work.context_for(message), replay.replay_id)
                 )
+                await unit_of_work.order_decided()
         after = replay.advanced(answers, unit_of_work.at)
         unit_of_work.changes.answers.extend(
             RecordedAnswer(replay.replay_id, answer, unit_of_work.at) for answer in answers
         )
         unit_of_work.changes.replays.append(after)
         if after.is_running:
-            unit_of_work.outgoing.append(step_command(after.replay_id, after.step))
+            unit_of_work.continue_with(step_command(after.replay_id, after.step))
 
 
 def step_command(replay_id: str, step: int) -> CommandMessage:
@@ -157,6 +153,7 @@ async def _recheck(
         unit_of_work.recheck(
             unit_of_work.record(record.key) or record, unit_of_work.context_for(message)
         )
+        await unit_of_work.order_decided()
 
 
 def _continue(
@@ -167,7 +164,7 @@ def _continue(
         return False
     last = checked[-1]
     after = OrderCursor.model_construct(purchase_date=last.order.purchase_date, key=last.key)
-    unit_of_work.outgoing.append(CommandMessage(key, command.model_copy(update={"after": after})))
+    unit_of_work.continue_with(CommandMessage(key, command.model_copy(update={"after": after})))
     return True
 
 

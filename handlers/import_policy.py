@@ -71,6 +71,7 @@ class ImportPolicyHandler(Handler[Orders]):
         )
         for store_id, order, context in routed:
             _receive(store_id, order, unit_of_work, context)
+            await unit_of_work.order_decided()
         await unit_of_work.request_recheck_of_released(transaction)
 
 

@@ -1,6 +1,6 @@
 """The unit of work: what the messages of one transaction decide, collected to be stored at once."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -30,15 +30,17 @@ from models.outcome import Created
 from models.replay import ReplayAnswer
 from storage.port import Facts, Transaction
 
+UNWRITTEN = 250
+"""How many orders are decided before their changes are written ahead."""
+
 
 @dataclass(slots=True)
 class _TrackedOrder:
-    """An order of this unit of work: its current state, and what of it is to be stored."""
+    """An order of this unit of work: its current state, and what of it is to be written."""
 
     record: OrderRecord
     is_new: bool
     moved_from: str | None = None
-    changed: bool = False
     details: bool = False
     history: list[HistoryEntry] = field(default_factory=list)
 
@@ -49,6 +51,8 @@ class UnitOfWork:
     `stock` has the reference data that orders are checked against, with what the decisions so far
     reserve. `last_number` is the last order number assigned. `refused` are the messages, by
     partition and offset, for which an earlier part has already added the dead letter.
+    `write_ahead` begins to write the changes so far, so that the database works while the next
+    orders are decided.
     """
 
     def __init__(
@@ -58,20 +62,24 @@ class UnitOfWork:
         *,
         last_number: int = 0,
         refused: Collection[tuple[int, int]] = (),
+        write_ahead: Callable[[ChangeSet], Awaitable[None]] | None = None,
     ) -> None:
         self.topic = topic
         self.at = at
         self.outgoing: list[Outgoing] = []
         self.stock = StockAllocator()
-        self.changes = ChangeSet(reserved=self.stock.reserved)
+        self.changes = ChangeSet()
         """Handlers add changed reference data, and the results of replays and syncs, here."""
         self.refused = set(refused)
+        self._write_ahead = write_ahead
         self._last_number = last_number
         self._orders: dict[str, _TrackedOrder] = {}
         self._keys: dict[str, str] = {}
         self._commerce_orders: dict[str, CommerceOrder] = {}
-        self._created: set[str] = set()
-        self._amended: set[str] = set()
+        self._created = 0
+        self._changed: dict[str, _TrackedOrder] = {}
+        self._new_commerce_orders: dict[str, None] = {}
+        self._amended: dict[str, None] = {}
 
     async def lock(self, transaction: Transaction) -> None:
         """Lock the stock before anything is read, then read the stores."""
@@ -109,7 +117,7 @@ class UnitOfWork:
     @property
     def created(self) -> int:
         """How many Commerce orders have been created so far."""
-        return len(self._created)
+        return self._created
 
     def context_for(self, message: Incoming) -> MessageContext:
         """Return the context of a decision about a message of this batch."""
@@ -161,7 +169,7 @@ class UnitOfWork:
 
     @property
     def _next_number(self) -> int:
-        return self._last_number + len(self._created) + 1
+        return self._last_number + self._created + 1
 
     def add(self, decision: Decision) -> None:
         """Add a decision about one order."""
@@ -169,7 +177,8 @@ class UnitOfWork:
         tracked = self._orders.setdefault(record.key, _TrackedOrder(record, is_new=True))
         self._keys[record.order.amazon_order_id] = record.key
         tracked.details = tracked.details or record.order is not tracked.record.order
-        tracked.record, tracked.changed = record, True
+        tracked.record = record
+        self._changed[record.key] = tracked
         if decision.history is not None:
             tracked.history.append(decision.history)
         if decision.commerce_order is not None:
@@ -184,6 +193,7 @@ class UnitOfWork:
     def move(self, record: OrderRecord, decision: Decision) -> None:
         """Add a decision that moves an order to another store (rule 22)."""
         tracked = self._orders.pop(record.key)
+        self._changed.pop(record.key, None)
         if not tracked.is_new:
             tracked.moved_from, tracked.is_new = record.key, True
         self._orders[decision.record.key] = tracked
@@ -193,11 +203,18 @@ class UnitOfWork:
         self, order: CommerceOrder, *, counted: Iterable[tuple[str, int]] = ()
     ) -> None:
         """Add a new or changed Commerce order; `counted` are units it no longer reserves."""
-        is_tracked = order.commerce_order_id in self._commerce_orders
-        (self._amended if is_tracked else self._created).add(order.commerce_order_id)
+        if order.commerce_order_id not in self._commerce_orders:
+            self._new_commerce_orders[order.commerce_order_id] = None
+            self._created += 1
+        elif order.commerce_order_id not in self._new_commerce_orders:
+            self._amended[order.commerce_order_id] = None
         self._commerce_orders[order.commerce_order_id] = order
         for sku, units in counted:
             self.stock.reserve(sku, -units)
+
+    def continue_with(self, command: CommandMessage) -> None:
+        """Request the next step of a chain. It need not wait for the events of this one."""
+        self.outgoing.insert(0, command)
 
     def dead_letter(
         self, message: Incoming, refusal: Rejection, *, details_of: str | None = None
@@ -243,24 +260,33 @@ class UnitOfWork:
         skus = self.stock.released_skus
         await self.request_recheck(transaction, map(keys.depends_on_product, skus))
 
-    def to_changes(self) -> ChangeSet:
-        """Return everything that is to be stored."""
-        changes = self.changes
-        changes.orders = [
-            OrderWrite(
-                tracked.record,
-                tuple(tracked.history),
-                tracked.is_new,
-                tracked.details,
-                tracked.moved_from,
+    async def order_decided(self) -> None:
+        """Write the changes so far ahead if they are enough. Handlers call it after each order."""
+        if self._write_ahead is not None and len(self._changed) >= UNWRITTEN:
+            await self._write_ahead(self.take_changes())
+
+    def take_changes(self) -> ChangeSet:
+        """Return everything that is to be stored and was not returned before."""
+        changes, self.changes = self.changes, ChangeSet()
+        changes.reserved = self.stock.take_reserved()
+        for tracked in self._changed.values():
+            changes.orders.append(
+                OrderWrite(
+                    tracked.record,
+                    tuple(tracked.history),
+                    tracked.is_new,
+                    tracked.details,
+                    tracked.moved_from,
+                )
             )
-            for tracked in self._orders.values()
-            if tracked.changed
-        ]
-        changes.new_commerce_orders = [self._commerce_orders[key] for key in self._created]
-        changes.changed_commerce_orders = [
-            self._commerce_orders[key] for key in self._amended - self._created
-        ]
+            tracked.history.clear()
+            tracked.is_new = tracked.details = False
+            tracked.moved_from = None
+        orders = self._commerce_orders
+        changes.new_commerce_orders = [orders[key] for key in self._new_commerce_orders]
+        changes.changed_commerce_orders = [orders[key] for key in self._amended]
+        for written in (self._changed, self._new_commerce_orders, self._amended):
+            written.clear()
         return changes
 
 

@@ -1,28 +1,9 @@
 """Why an order cannot become a Commerce order, and what an operator can do about it."""
 
-from enum import StrEnum
-
 from pydantic import Field
 
 from models.base import Value
-
-
-class BlockerCode(StrEnum):
-    """The cause of a block. These codes never change."""
-
-    NOT_IN_CATALOG = "not-in-catalog"
-    DISABLED = "disabled"
-    OUT_OF_STOCK = "out-of-stock"
-
-
-REMEDIES = {
-    BlockerCode.NOT_IN_CATALOG: (
-        "Create the product in your Commerce catalog and match it to the Amazon listing."
-    ),
-    BlockerCode.DISABLED: "Enable the product.",
-    BlockerCode.OUT_OF_STOCK: "Update the product's quantity and source options.",
-}
-"""What to do, in Adobe's words (rules 7, 8, 9)."""
+from models.reasons import BlockerCode
 
 
 class Blocker(Value):

@@ -11,7 +11,7 @@ from models.base import UtcTime, Value
 from models.blockers import Blocker
 from models.messages import MessageRef
 from models.money import Amount, Money
-from models.outcome import SkipReason
+from models.reasons import SkipReason
 from models.reference_data import CommerceStatus
 from models.topics import TopicName
 

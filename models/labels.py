@@ -2,43 +2,23 @@
 
 from collections.abc import Iterable, Mapping
 
-from models.blockers import BlockerCode
 from models.messages import DeadLetterCode
-from models.outcome import MissingDetail, SkipReason, WaitingReason
-from models.replay import ALREADY_CREATED, NOT_RECEIVED
-
-REASONS: Mapping[str, str] = {
-    BlockerCode.NOT_IN_CATALOG: "The item does not exist in the Commerce catalog",
-    BlockerCode.DISABLED: "The item in the catalog is disabled",
-    BlockerCode.OUT_OF_STOCK: "The ordered item is out of stock",
-    WaitingReason.STORE_UNKNOWN: "Waiting for the store's settings",
-    WaitingReason.STATUS_NOT_IMPORTABLE: "Waiting for a status that can be imported",
-    WaitingReason.DETAILS_PENDING: "Waiting for the order's details",
-    WaitingReason.PURCHASE_DATE_UNKNOWN: "Waiting for the purchase date",
-    SkipReason.IMPORT_DISABLED: "Import was off; manage it in Seller Central",
-    SkipReason.BEFORE_INTEGRATION: "Purchased before the store was integrated",
-    SkipReason.CANCELED: "Canceled on Amazon",
-    SkipReason.NOT_SOLD_ON_AMAZON: "Not sold on Amazon",
-    SkipReason.NOTHING_TO_IMPORT: "No line with a quantity",
-    ALREADY_CREATED: "There is a Commerce order already",
-    NOT_RECEIVED: "No such order was received.",
-}
-"""Every code an order can have, and those for which a replay refuses one."""
+from models.outcome import MissingDetail
 
 MISSING_DETAILS: Mapping[MissingDetail, str] = {
     MissingDetail.STATUS: "its status",
     MissingDetail.CHANNEL: "who ships it",
     MissingDetail.LINES: "its lines",
-    MissingDetail.PRICES: "prices told after Pending",
+    MissingDetail.PRICES: "prices after Pending",
 }
 """What a `details-pending` order waits for."""
 
 DECISIONS: Mapping[str, str] = {
     "received": "message received",
-    "moved-to-store": "moved to the store that is named now",
-    "ignored-older": "older news, changes nothing",
-    "ignored-unchanged": "nothing new, changes nothing",
-    "judged": "asked the import policy again",
+    "moved-to-store": "moved to the store named now",
+    "ignored-older": "older message, no change",
+    "ignored-unchanged": "nothing new, no change",
+    "judged": "import policy checked again",
     "blocked": "blocked",
     "still-blocked": "still blocked",
     "created": "Commerce order created",
@@ -49,8 +29,8 @@ DECISIONS: Mapping[str, str] = {
     "commerce-shipped": "Commerce says shipped",
     "commerce-complete": "Commerce says complete",
     "commerce-canceled": "Commerce says canceled",
-    "completed-at-sync": "completed at the sync",
-    "cancellation-requested": "the buyer asks to cancel",
+    "completed-at-sync": "completed by the sync",
+    "cancellation-requested": "buyer requested cancellation",
     "amended": "Commerce order amended",
     "amended-up": "Commerce order amended; warning: more units than before",
     "amended-short": "Commerce order amended; warning: more units than before, not all reserved",
@@ -60,22 +40,22 @@ DECISIONS: Mapping[str, str] = {
 DEAD_LETTER_CAUSES: Mapping[DeadLetterCode, str] = {
     DeadLetterCode.MALFORMED_JSON: "Not JSON, or not UTF-8",
     DeadLetterCode.UNKNOWN_PAYLOAD: (
-        "JSON, but in no accepted form, or it says nothing that is read"
+        "JSON, but in no accepted form, or without any field that is read"
     ),
     DeadLetterCode.INVALID_ORDER: "A field of an order is missing or wrong; the message names it",
     DeadLetterCode.INVALID_MESSAGE: (
         "A field of a store, product, listing or order update is missing or wrong; "
         "the message names it"
     ),
-    DeadLetterCode.UNKNOWN_STORE: "Nothing names the store",
-    DeadLetterCode.STORE_MISMATCH: "Another store has the order already; the message names both",
-    DeadLetterCode.TOO_LARGE: "Above the limit",
+    DeadLetterCode.UNKNOWN_STORE: "No store is named, and none can be found",
+    DeadLetterCode.STORE_MISMATCH: "Another store already has the order; the message names both",
+    DeadLetterCode.TOO_LARGE: "The message is above the size limit",
     DeadLetterCode.ALREADY_STORED: (
-        "What it would make is in the database already, and nothing says where it came from"
+        "The document that it would create is already in the database, and its origin is unknown"
     ),
-    DeadLetterCode.UNREADABLE: "Damaged, or compressed in a way that cannot be undone",
+    DeadLetterCode.UNREADABLE: "Damaged, or compressed in a way that cannot be decompressed",
 }
-"""The usual cause of each refusal."""
+"""The usual cause of each dead letter."""
 
 DEAD_LETTER_REMEDIES: Mapping[DeadLetterCode, str] = {
     DeadLetterCode.MALFORMED_JSON: "Fix the sender, and let it send JSON in UTF-8.",
@@ -96,7 +76,7 @@ DEAD_LETTER_REMEDIES: Mapping[DeadLetterCode, str] = {
         "Let the sender send it again. Its topic, partition and offset say where it lies in Kafka."
     ),
 }
-"""What to do about it."""
+"""What to do about each dead letter."""
 
 FIELDS: Mapping[str, str] = {
     "total": "total",

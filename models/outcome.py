@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import ClassVar
 
-from models.blockers import Blocker, BlockerCode
+from models.blockers import Blocker
+from models.reasons import BlockerCode, SkipReason, WaitingReason
 
 
 class ImportState(StrEnum):
@@ -17,15 +18,6 @@ class ImportState(StrEnum):
     BLOCKED = "blocked"
     CREATED = "created"
     WITHDRAWN = "withdrawn"
-
-
-class WaitingReason(StrEnum):
-    """Why nothing can be decided yet. It is recorded, without an event."""
-
-    STORE_UNKNOWN = "store-unknown"
-    STATUS_NOT_IMPORTABLE = "status-not-importable"
-    DETAILS_PENDING = "details-pending"
-    PURCHASE_DATE_UNKNOWN = "purchase-date-unknown"
 
 
 DETAILS_OVERDUE = timedelta(hours=1)
@@ -39,22 +31,6 @@ class MissingDetail(StrEnum):
     CHANNEL = "channel"
     LINES = "lines"
     PRICES = "prices-after-pending"
-
-
-class SkipReason(StrEnum):
-    """Why an order is not imported."""
-
-    IMPORT_DISABLED = "import-disabled"
-    BEFORE_INTEGRATION = "before-integration"
-    CANCELED = "canceled"
-    NOT_SOLD_ON_AMAZON = "not-sold-on-amazon"
-    NOTHING_TO_IMPORT = "nothing-to-import"
-
-
-REASON_CODES = tuple(
-    code.value for codes in (BlockerCode, WaitingReason, SkipReason) for code in codes
-)
-"""Every code an order can have."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,12 +9,6 @@ from enum import StrEnum
 from models.money import Money
 from models.outcome import ImportState
 
-ALREADY_CREATED = "already-created"
-"""Refused: a Commerce order exists, and stays forever (rule 18)."""
-
-NOT_RECEIVED = "not-received"
-"""Refused: no order with this key was ever received."""
-
 
 class ReplayState(StrEnum):
     """The state of a replay."""
@@ -77,7 +71,7 @@ class ReplayAnswer:
 
 @dataclass(frozen=True, slots=True)
 class RecordedAnswer:
-    """An answer as it was given. The first answer of a replay for an order stands."""
+    """An answer as it was given. A replay gives each of its orders one answer."""
 
     replay_id: str
     answer: ReplayAnswer

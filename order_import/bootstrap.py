@@ -27,13 +27,8 @@ from models.topics import MAX_PUBLISHED_BYTES, MAX_REQUEST_BYTES
 from order_import.errors import describe
 from order_import.kafka_token import TokenSource, TokenUnavailable
 from order_import.settings import Settings
-from storage.mongo.console import MongoConsoleState, open_console
-from storage.mongo.console_reader import MongoConsoleReader
-from storage.mongo.dead_letters import MongoDeadLetters, open_dead_letters
-from storage.mongo.driver import Driver
-from storage.mongo.inspection import MongoInspection, open_inspection
-from storage.mongo.orders import MongoReader, open_reader
-from storage.mongo.storage import MongoStorage, open_storage
+from storage.mongo.database import MongoDatabase, open_database
+from storage.mongo.storage import MongoStorage
 from streams.consumer import Consumer
 
 # Only `init` creates topics. By default, a broker creates any topic that a client requests metadata
@@ -107,6 +102,22 @@ def new_producer(settings: Settings) -> AIOKafkaProducer:
     )
 
 
+@asynccontextmanager
+async def connect_producer(settings: Settings) -> AsyncIterator[AIOKafkaProducer]:
+    """Connect a producer, and close it at the end.
+
+    Raises:
+        BrokerUnavailable: Kafka does not answer, now or later.
+    """
+    with broker_errors():
+        producer = new_producer(settings)
+        try:
+            await producer.start()
+            yield producer
+        finally:
+            await producer.stop()
+
+
 def new_consumer(settings: Settings, topics: Sequence[str]) -> Consumer:
     """Return a consumer of all partitions that joins no group and commits no offsets."""
     return Consumer(*topics, **kafka_options(settings), client_id="order-import-reader")
@@ -131,35 +142,24 @@ def faust_credentials(settings: Settings) -> Any:
             )
 
 
-def connect_storage(settings: Settings) -> AbstractAsyncContextManager[MongoStorage]:
-    """Open the worker's storage, and close it at the end."""
-    return open_storage(*_database(settings), **_mongo_options(settings))
+def connect_database(settings: Settings) -> AbstractAsyncContextManager[MongoDatabase]:
+    """Open the database, and close it at the end."""
+    options: dict[str, Any] = {}
+    if settings.mongo_tls:
+        options["tls"] = True
+        if settings.mongo_tls_ca_file is not None:
+            options["tlsCAFile"] = str(settings.mongo_tls_ca_file)
+        if settings.mongo_tls_cert_key_file is not None:
+            options["tlsCertificateKeyFile"] = str(settings.mongo_tls_cert_key_file)
+    url = settings.mongo_url.get_secret_value()
+    return open_database(url, settings.mongo_database, settings.mongo_driver, **options)
 
 
-def connect_reader(settings: Settings) -> AbstractAsyncContextManager[MongoReader]:
-    """Open the operators' reader, and close it at the end."""
-    return open_reader(*_database(settings), **_mongo_options(settings))
-
-
-def connect_inspection(settings: Settings) -> AbstractAsyncContextManager[MongoInspection]:
-    """Open the inspection of the database, and close it at the end."""
-    return open_inspection(*_database(settings), **_mongo_options(settings))
-
-
-def connect_dead_letters(settings: Settings) -> AbstractAsyncContextManager[MongoDeadLetters]:
-    """Open the dead letters, and close them at the end."""
-    return open_dead_letters(*_database(settings), **_mongo_options(settings))
-
-
-def connect_console(
-    settings: Settings,
-) -> AbstractAsyncContextManager[tuple[MongoConsoleReader, MongoConsoleState]]:
-    """Open the console's queries and its own collections, and close them at the end."""
-    return open_console(*_database(settings), **_mongo_options(settings))
-
-
-def _database(settings: Settings) -> tuple[str, str, Driver]:
-    return settings.mongo_url.get_secret_value(), settings.mongo_database, settings.mongo_driver
+@asynccontextmanager
+async def connect_storage(settings: Settings) -> AsyncIterator[MongoStorage]:
+    """Open the database for its storage alone."""
+    async with connect_database(settings) as database:
+        yield database.storage
 
 
 def _password(settings: Settings) -> str | None:
@@ -169,17 +169,6 @@ def _password(settings: Settings) -> str | None:
 
 def _token_source(settings: Settings) -> TokenSource:
     return TokenSource(settings.kafka_sasl_token_file, settings.kafka_sasl_token_command)
-
-
-def _mongo_options(settings: Settings) -> dict[str, Any]:
-    options: dict[str, Any] = {}
-    if settings.mongo_tls:
-        options["tls"] = True
-        if settings.mongo_tls_ca_file is not None:
-            options["tlsCAFile"] = str(settings.mongo_tls_ca_file)
-        if settings.mongo_tls_cert_key_file is not None:
-            options["tlsCertificateKeyFile"] = str(settings.mongo_tls_cert_key_file)
-    return options
 
 
 def _ssl_context(settings: Settings) -> ssl.SSLContext | None:

@@ -20,7 +20,7 @@ from order_import.bootstrap import connect_admin, group_of, why_unreachable
 from order_import.errors import describe
 from order_import.operations.install import TopicProblem, topic_problems
 from order_import.settings import Settings
-from storage.queries import Reader
+from storage.mongo.orders import MongoReader
 
 log = structlog.get_logger(__name__)
 
@@ -78,7 +78,7 @@ class Readiness:
     `mongodb` and `kafka` say why a server is unavailable; None while it answers.
     """
 
-    def __init__(self, settings: Settings, reader: Reader) -> None:
+    def __init__(self, settings: Settings, reader: MongoReader) -> None:
         self._settings = settings
         self._reader = reader
         self._admin: AIOKafkaAdminClient | None = None

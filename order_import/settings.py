@@ -4,7 +4,7 @@ import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, Self
+from typing import Annotated, Literal, NamedTuple, Self
 
 import structlog
 from pydantic import (
@@ -15,8 +15,7 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
-from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from storage.mongo.driver import Driver
 
@@ -77,7 +76,7 @@ class Settings(BaseSettings):
         "order_import"
     )
     """The database's name."""
-    mongo_driver: Driver = Driver.MOTOR
+    mongo_driver: Driver = Driver.PYMONGO
     """The MongoDB driver; see decision 0008 for why there are two."""
     mongo_tls: bool = False
     """Whether to connect to MongoDB over TLS."""
@@ -128,19 +127,6 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """The lowest level that is logged."""
 
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Read the environment, then the files named by `*_FILE` variables."""
-        del dotenv_settings, file_secret_settings
-        return (init_settings, env_settings, _FilesSource(settings_cls))
-
     @model_validator(mode="after")
     def _credentials_are_whole(self) -> Self:
         if not self.kafka_security_protocol.startswith("SASL"):
@@ -166,7 +152,7 @@ def load_settings(**overrides: object) -> Settings:
         SettingsError: A setting is invalid; the message names it and says what was expected.
     """
     try:
-        return Settings(**overrides)  # type: ignore[arg-type]  # checked by pydantic itself
+        return Settings(**(dict(_read_files()) | overrides))  # type: ignore[arg-type]  # checked by pydantic itself
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         name = "_".join(str(part) for part in first["loc"]).upper()
@@ -174,27 +160,18 @@ def load_settings(**overrides: object) -> Settings:
         raise SettingsError(f"{where}{first['msg'].removeprefix('Value error, ')}") from None
 
 
-class _FilesSource(PydanticBaseSettingsSource):
-    """Reads the files named by `*_FILE` variables, as container platforms mount secrets."""
-
-    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
-        """Return a setting's value from its file; None if no file is named."""
-        del field
-        path = os.environ.get(f"{PREFIX}{field_name.upper()}_FILE")
-        if not path or f"{field_name}_file" in self.settings_cls.model_fields:
-            return None, field_name, False
+def _read_files() -> Iterator[tuple[str, str]]:
+    """Yield the settings in files that `*_FILE` variables name; the variable itself wins."""
+    for name in Settings.model_fields:
+        variable = f"{PREFIX}{name}".upper()
+        path = os.environ.get(f"{variable}_FILE")
+        if not path or f"{name}_file" in Settings.model_fields or os.environ.get(variable):
+            continue
         try:
-            return Path(path).read_text(encoding="utf-8").strip(), field_name, False
-        except OSError as error:
-            raise ValueError(f"cannot read {path}: {error.strerror}") from error
-
-    def __call__(self) -> dict[str, Any]:
-        """Return all settings that come from files."""
-        values = {
-            name: self.get_field_value(field, name)[0]
-            for name, field in self.settings_cls.model_fields.items()
-        }
-        return {name: value for name, value in values.items() if value is not None}
+            yield name, Path(path).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "expected UTF-8 text"
+            raise SettingsError(f"{variable}_FILE: cannot read {path}: {reason}") from None
 
 
 _SECRET_FILES = (

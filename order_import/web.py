@@ -5,7 +5,7 @@ import os
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any, Protocol, TypeVar
+from typing import Any
 
 import h11
 import structlog
@@ -130,25 +130,6 @@ _GRACE_SECONDS = 1.0
 _STOP_SECONDS = 5
 
 
-class Connection(Protocol):
-    """The properties of a connection that decide whether it is closed."""
-
-    @property
-    def address(self) -> str:
-        """The client's address."""
-
-    @property
-    def is_waiting(self) -> bool:
-        """Whether it waits for a request to arrive completely."""
-
-    @property
-    def waits_since(self) -> float:
-        """When it began to wait, by the loop's clock."""
-
-
-C = TypeVar("C", bound=Connection)
-
-
 class BoundedProtocol(H11Protocol):
     """One connection. Too many idle ones are closed, the oldest first, to keep room for others."""
 
@@ -156,21 +137,16 @@ class BoundedProtocol(H11Protocol):
         super().__init__(*arguments, **named)
         self._request_due = _Deadline()
         self._answer_due = _Deadline()
-        self._waits_since = 0.0
+        self.waits_since = 0.0  # by the loop's clock
 
     @property
     def address(self) -> str:
-        """See the protocol."""
+        """The client's address."""
         return self.client[0] if self.client is not None else ""
 
     @property
-    def waits_since(self) -> float:
-        """See the protocol."""
-        return self._waits_since
-
-    @property
     def is_waiting(self) -> bool:
-        """See the protocol."""
+        """Whether it waits for a request to arrive completely."""
         cycle: RequestResponseCycle | None = self.cycle
         return self._is_arriving or cycle is None or cycle.response_complete
 
@@ -212,7 +188,7 @@ class BoundedProtocol(H11Protocol):
         super().resume_writing()
 
     def _expect_request(self) -> None:
-        self._waits_since = self.loop.time()
+        self.waits_since = self.loop.time()
         self._request_due.set(_REQUEST_TIMEOUT, self.transport.abort)
 
 
@@ -236,7 +212,9 @@ class _Deadline:
             self._timer = None
 
 
-def find_excess(connections: Sequence[C], newcomer: str, now: float) -> C | None:
+def find_excess(
+    connections: Sequence[BoundedProtocol], newcomer: str, now: float
+) -> BoundedProtocol | None:
     """Return the connection to close if too many wait: the oldest of the address with the most."""
     waiting = [connection for connection in connections if connection.is_waiting]
     of_newcomer = [

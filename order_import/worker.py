@@ -18,8 +18,7 @@ from models.commands import ALL_STORES, Sync
 from models.errors import TransientStorageError
 from models.messages import CommandMessage
 from order_import.bootstrap import (
-    connect_reader,
-    connect_storage,
+    connect_database,
     faust_credentials,
     group_of,
     new_consumer,
@@ -72,13 +71,12 @@ async def run_worker(settings: Settings) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, end)
     async with AsyncExitStack() as stack:
-        storage = await stack.enter_async_context(connect_storage(settings))
-        reader = await stack.enter_async_context(connect_reader(settings))
-        readiness = Readiness(settings, reader)
+        database = await stack.enter_async_context(connect_database(settings))
+        readiness = Readiness(settings, database.reader)
         registry = new_registry()
         metrics = WorkerMetrics(registry, settings.topic_prefix, now)
         data_dir = Path(stack.enter_context(_scratch()))
-        work = _build(settings, storage, readiness, data_dir, end, metrics)
+        work = _build(settings, database.storage, readiness, data_dir, end, metrics)
         watch = WorkerWatch(settings, work.partition_assignment)
         registry.register(WorkerGauges(readiness, watch, settings.topic_prefix))
         await stack.enter_async_context(serve_health(settings, readiness, watch, registry))
@@ -86,7 +84,7 @@ async def run_worker(settings: Settings) -> int:
             asyncio.create_task(beat(settings.stall_seconds, BROKEN)),
             asyncio.create_task(readiness.run()),
             asyncio.create_task(watch.run()),
-            asyncio.create_task(_sync(settings, readiness, storage, work.publisher)),
+            asyncio.create_task(_sync(settings, readiness, database.storage, work.publisher)),
             asyncio.create_task(work.run()),
         ]
         for task in tasks:

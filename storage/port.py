@@ -133,6 +133,14 @@ class Transaction(Snapshot, Protocol):
         """Return the dead letters with details of these orders that nobody has claimed yet."""
         ...
 
+    async def write_ahead(self, changes: ChangeSet) -> None:
+        """Begin to write some changes, and return while the database is still writing them.
+
+        What the transaction reads or writes next waits for it, and raises its errors: those of
+        `write`.
+        """
+        ...
+
     async def write(
         self, changes: ChangeSet, moves: Sequence[tuple[Checkpoint, Checkpoint]] = ()
     ) -> None:
@@ -223,7 +231,6 @@ class Session:
     session_id: str
     user: str
     password: str
-    csrf: str
     created_at: datetime
     expires_at: datetime
 
@@ -238,31 +245,3 @@ class AuditEntry:
     action: str
     target: str
     detail: str = ""
-
-
-class ConsoleState(Protocol):
-    """The console's own collections.
-
-    Raises:
-        StorageUnavailable: From every method: the database does not answer.
-    """
-
-    async def session(self, session_id: str) -> Session | None:
-        """Return a session, expired or not."""
-        ...
-
-    async def add_session(self, session: Session) -> None:
-        """Add a session, and delete the sessions that have expired before it began."""
-        ...
-
-    async def end_session(self, session_id: str) -> None:
-        """Delete a session; harmless to repeat."""
-        ...
-
-    async def record(self, entry: AuditEntry) -> None:
-        """Add an entry."""
-        ...
-
-    async def audit(self, before: tuple[datetime, str] | None, limit: int) -> Sequence[AuditEntry]:
-        """Return entries, newest first, before a place in the list."""
-        ...

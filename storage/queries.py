@@ -1,21 +1,18 @@
-"""The readers: queries for people. They change nothing and take no locks."""
+"""What people ask for: the rows, groups and histories that the readers return."""
 
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
 
 from models.amazon_order import AmazonStatus, FulfillmentChannel
-from models.blockers import REMEDIES, BlockerCode
-from models.checkpoint import OffsetReset
 from models.commerce_order import CommerceOrder
 from models.keys import order_key
-from models.messages import TopicPartition
 from models.money import Money
-from models.order_query import Cursor, OrderQuery, OrderSort
+from models.order_query import Cursor, OrderSort
 from models.order_record import HistoryEntry, OrderRecord
 from models.outcome import ImportState, MissingDetail
-from models.reference_data import CommerceStatus, Listing, StockedProduct, Store
+from models.reasons import REMEDIES, BlockerCode
+from models.reference_data import CommerceStatus, Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,76 +107,6 @@ class Standing:
     unpublished: int
 
 
-class Reader(Protocol):
-    """Queries of the command line and of the console.
-
-    Raises:
-        StorageUnavailable: From every method: the database does not answer.
-    """
-
-    async def ping(self) -> None:
-        """Return as soon as the database answers."""
-        ...
-
-    async def indexes(self) -> Collection[str]:
-        """Return the existing indexes, each as `collection.name`."""
-        ...
-
-    async def stores(self) -> Mapping[str, Store]:
-        """Return all stores by id."""
-        ...
-
-    async def list_orders(self, query: OrderQuery, limit: int) -> Sequence[OrderLine]:
-        """Return orders, newest purchase first; orders without a purchase date come last."""
-        ...
-
-    async def order_key(self, amazon_order_id: str) -> str | None:
-        """Return the `store/order` key of the order of this Amazon id (rule 22)."""
-        ...
-
-    async def history(self, key: str) -> OrderHistory | None:
-        """Return one order with its history; None if there is none of this `store/order`."""
-        ...
-
-    async def state_counts(self) -> Mapping[str, Mapping[ImportState, int]]:
-        """Return, per store id, how many orders are in each state."""
-        ...
-
-    async def overdue_counts(self, since: datetime) -> Mapping[str, int]:
-        """Return, per store id, how many orders have waited for details since then or longer.
-
-        An unknown purchase date is such a detail. Stores without such orders are left out.
-        """
-        ...
-
-    async def blocker_counts(self) -> Mapping[str, int]:
-        """Return, per blocker code, how many orders it blocks; an order can have several codes."""
-        ...
-
-    async def blocked_groups(self, store_id: str | None, limit: int) -> Sequence[BlockedGroup]:
-        """Return blocked orders by cause and product, the earliest ship-by date first.
-
-        Groups without a ship-by date come last.
-        """
-        ...
-
-    async def blocked_summary(self) -> BlockedSummary:
-        """Return what all blocked orders are worth, and the dates of the most urgent ones."""
-        ...
-
-    async def dead_letter_counts(self) -> Mapping[str, int]:
-        """Return, per code, how many messages became dead letters."""
-        ...
-
-    async def offset_resets(self, since: datetime, limit: int) -> Sequence[OffsetReset]:
-        """Return since then the checkpoints that were outside their logs, newest first."""
-        ...
-
-    async def standings(self) -> Mapping[TopicPartition, Standing]:
-        """Return the progress of every source partition that was ever read."""
-        ...
-
-
 class QueryTookTooLong(Exception):  # noqa: N818 - the query was too wide, nothing is broken
     """A query without an index ran out of its time. A narrower query may succeed."""
 
@@ -238,84 +165,3 @@ class Activity:
     hours: Sequence[Hour]
     median_seconds: float | None
     p95_seconds: float | None
-
-
-class ConsoleReader(Protocol):
-    """Queries of the console alone.
-
-    Raises:
-        StorageUnavailable: From every method: the database does not answer.
-    """
-
-    async def page(
-        self, query: OrderQuery, cursor: Cursor | None, *, at: datetime, forward: bool, limit: int
-    ) -> Sequence[OrderRow]:
-        """Return orders after a place (or before it), always in the query's own order.
-
-        `at` is the present moment.
-
-        Raises:
-            QueryTookTooLong: A condition has no index, and there are too many orders.
-        """
-        ...
-
-    async def search(
-        self,
-        query: OrderQuery,
-        cursor: Cursor | None,
-        *,
-        at: datetime,
-        forward: bool,
-        limit: int,
-        seconds: float,
-        at_least: int = 200,
-    ) -> SearchedRows:
-        """Return orders as `page` does, for conditions that have no index.
-
-        The search ends when enough orders match; or after about so many seconds, if it has checked
-        at least so many orders. It always makes progress.
-
-        Raises:
-            QueryTookTooLong: Not even a small range could be read in time.
-        """
-        ...
-
-    async def count(self, query: OrderQuery, at_most: int) -> int | None:
-        """Count orders, but no further than `at_most`; None if that takes too long."""
-        ...
-
-    def stream(self, query: OrderQuery) -> AsyncIterator[OrderRow]:
-        """Return all matching orders, one after the other."""
-        ...
-
-    async def received_since(self, store_id: str | None, after: datetime, at_most: int) -> int:
-        """Count orders that were received after a moment, but no further than `at_most`."""
-        ...
-
-    async def blocked_stores(self, store_ids: Sequence[str]) -> Sequence[str]:
-        """Return those of these stores that have blocked orders, in the given order."""
-        ...
-
-    async def activity(self, store_id: str | None, since: datetime, until: datetime) -> Activity:
-        """Return what happened in the hours between."""
-        ...
-
-    async def commerce_order(self, commerce_order_id: str) -> CommerceOrder | None:
-        """Return a Commerce order."""
-        ...
-
-    async def products(self, skus: Sequence[str]) -> Mapping[str, StockedProduct]:
-        """Return the catalog products that exist of these SKUs."""
-        ...
-
-    async def skus_like(self, text: str, limit: int) -> Sequence[str]:
-        """Return catalog SKUs that begin with a text."""
-        ...
-
-    async def similar_skus(self, sku: str) -> Sequence[str]:
-        """Return catalog SKUs that differ only by case, blanks or Unicode form."""
-        ...
-
-    async def listing(self, key: str) -> Listing | None:
-        """Return what a `store/seller SKU` is matched to."""
-        ...

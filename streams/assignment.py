@@ -10,7 +10,6 @@ from itertools import groupby
 from typing import Any
 
 import structlog
-from tenacity import AsyncRetrying, retry_if_exception_type, wait_exponential_jitter
 
 from handlers.handler import Handler
 from models.change_set import ChangeSet
@@ -18,8 +17,9 @@ from models.checkpoint import Checkpoint, OffsetReset
 from models.errors import TransientStorageError
 from models.messages import TopicPartition
 from storage.port import R, Storage, Transaction
+from storage.retry import log_retry, retry_outages
 from streams.observer import UNOBSERVED, Observer
-from streams.processor import MAX_WEIGHT, Batch, TopicProcessor, log_reset, log_retry
+from streams.processor import MAX_WEIGHT, Batch, TopicProcessor, log_reset
 from streams.publisher import Publisher
 from streams.watchdog import Progress
 
@@ -257,11 +257,6 @@ def _within_log(
 
 
 async def _retry(call: Callable[..., Awaitable[R]], *arguments: object) -> R:
-    retrying = AsyncRetrying(
-        retry=retry_if_exception_type(TransientStorageError),
-        wait=wait_exponential_jitter(multiplier=0.1, max=5, jitter=0.5),
-        before_sleep=log_retry,
-        reraise=True,
-    )
+    retrying = retry_outages(TransientStorageError, before_sleep=log_retry)
     result: R = await retrying(call, *arguments)
     return result

@@ -16,12 +16,13 @@ class Observer:
         self,
         topic: str,
         messages: Sequence[tuple[TopicPartition, Incoming]],
-        changes: ChangeSet,
+        written: Sequence[ChangeSet],
         seconds: float,
     ) -> None:
         """A transaction was committed, after some seconds; it decided the rest of these messages.
 
-        Called before anything of it is published.
+        `written` are its changes, in the parts in which they were written. Called before anything
+        of it is published.
         """
 
     def failed(self, error: BaseException | None) -> None:

@@ -3,13 +3,13 @@
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
 import structlog
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_exponential_jitter
+from tenacity import RetryCallState
 
 from handlers.handler import Handler
 from handlers.unit_of_work import UnitOfWork
@@ -18,13 +18,13 @@ from models.checkpoint import Checkpoint, OffsetReset, Outgoing
 from models.errors import (
     DuplicateKey,
     Fenced,
-    StorageBusy,
     StorageUnavailable,
     TransactionTooLarge,
     TransientStorageError,
 )
 from models.messages import DeadLetterCode, Incoming, Rejection, TopicPartition
 from storage.port import Storage, Transaction
+from storage.retry import log_retry, retry_outages
 from streams.observer import UNOBSERVED, Observer
 from streams.outbox import End, Outbox
 from streams.publisher import Publisher
@@ -215,7 +215,6 @@ class TopicProcessor:
         """
         await self._outbox.publish(resumed=True)
         while batch := await self._next_batch():
-            self._on_room()
             try:
                 await self._decide(batch)
             except TransientStorageError:
@@ -274,31 +273,35 @@ class TopicProcessor:
 
     async def _decide_at_once(self, batch: Sequence[ParsedMessage]) -> None:
         decided: Decided | None = None
-        changes = ChangeSet()
+        written: list[ChangeSet] = []
         began = time.monotonic()
         resets = _offset_resets(batch, self._now())
         parsed = [item.parsed for item in batch if item.parsed is not None]
 
         async def work(transaction: Transaction) -> None:
-            nonlocal changes, decided
-            unit_of_work = self._begin_unit_of_work(batch)
+            nonlocal decided
+            written.clear()
+
+            async def write_ahead(changes: ChangeSet) -> None:
+                written.append(changes)
+                await transaction.write_ahead(changes)
+
+            unit_of_work = self._begin_unit_of_work(batch, write_ahead)
             if parsed:
                 await self._handler.handle(parsed, unit_of_work, transaction)
+            self._on_room()  # The next batch is parsed while the database writes this one.
             moves = self._outbox.advance(_ends(batch, unit_of_work), unit_of_work.outgoing)
-            changes = unit_of_work.to_changes()
+            changes = unit_of_work.take_changes()
             changes.offset_resets.extend(resets)
+            written.append(changes)
             await transaction.write(changes, moves)
             decided = moves, unit_of_work.outgoing
 
         # A single message cannot be halved, but the server may have more room in a while.
         is_smallest = not self._halves(batch)
         transient = (TransientStorageError, *((TransactionTooLarge,) if is_smallest else ()))
-        retrying = AsyncRetrying(
-            retry=retry_if_exception_type(transient),
-            wait=_pause,
-            stop=lambda _: self._draining,
-            before_sleep=self._report_retry,
-            reraise=True,
+        retrying = retry_outages(
+            *transient, stop=lambda _: self._draining, before_sleep=self._report_retry
         )
         async for attempt in retrying:
             with attempt:
@@ -321,7 +324,7 @@ class TopicProcessor:
             for item in batch
             if item.message is not None and not item.part
         ]
-        self._observer.committed(self._first.topic, messages, changes, time.monotonic() - began)
+        self._observer.committed(self._first.topic, messages, written, time.monotonic() - began)
         self._outbox.add(*decided)
         await self._outbox.publish()
 
@@ -329,7 +332,11 @@ class TopicProcessor:
         self._observer.failed(state.outcome.exception() if state.outcome is not None else None)
         log_retry(state)
 
-    def _begin_unit_of_work(self, batch: Sequence[ParsedMessage]) -> UnitOfWork:
+    def _begin_unit_of_work(
+        self,
+        batch: Sequence[ParsedMessage],
+        write_ahead: Callable[[ChangeSet], Awaitable[None]],
+    ) -> UnitOfWork:
         """Return a unit of work with the dead letters of unreadable messages.
 
         It also knows which messages have an earlier part that was refused, because a message gets
@@ -340,7 +347,9 @@ class TopicProcessor:
             for source, checkpoint in self.checkpoints.items()
             if checkpoint.part_refused
         ]
-        unit_of_work = UnitOfWork(self._first.topic, self._now(), refused=refused)
+        unit_of_work = UnitOfWork(
+            self._first.topic, self._now(), refused=refused, write_ahead=write_ahead
+        )
         for item in batch:
             if item.message is not None and item.refusal is not None:
                 unit_of_work.dead_letter(item.message, item.refusal)
@@ -420,19 +429,3 @@ def _refuse(item: ParsedMessage, error: DuplicateKey) -> ParsedMessage:
     expected = f"{error.collection}: expected no document yet with the message's key"
     refusal = Rejection(code=DeadLetterCode.ALREADY_STORED, message=expected)
     return item._replace(parsed=None, refusal=refusal)
-
-
-_BACKOFF = wait_exponential_jitter(multiplier=0.1, max=5, jitter=0.5)
-
-
-def _pause(state: RetryCallState) -> float:
-    """Return the seconds until the next attempt: 0 if the database answers but is busy."""
-    error = state.outcome.exception() if state.outcome is not None else None
-    return 0 if isinstance(error, StorageBusy) else _BACKOFF(state)
-
-
-def log_retry(state: RetryCallState) -> None:
-    """Log a database retry: the attempts 1, 2, 4, 8 and so on."""
-    error = state.outcome.exception() if state.outcome is not None else None
-    if state.attempt_number & (state.attempt_number - 1) == 0:
-        log.warning("storage-unavailable", error=str(error), attempt=state.attempt_number)

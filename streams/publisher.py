@@ -20,13 +20,13 @@ from aiokafka.errors import (
     TopicAuthorizationFailedError,
     UnknownTopicOrPartitionError,
 )
-from tenacity import AsyncRetrying, retry_if_exception_type, wait_exponential_jitter
 
 from models.checkpoint import Outgoing
 from models.dead_letters import DeadLetter
 from models.events import Event
 from models.messages import Header
 from models.topics import MAX_PUBLISHED_BYTES
+from storage.retry import retry_outages
 from streams.messages import encode
 
 log = structlog.get_logger(__name__)
@@ -39,6 +39,8 @@ _BYTES_LEFT_OUT = (
 )
 _SEARCH_MARGIN = timedelta(seconds=30)
 """How much earlier than the first message's time the topics are searched: clocks differ."""
+_YIELD_AFTER = 16
+"""After how many messages other tasks may run."""
 _ORIGIN = tuple(f"__connect.errors.{part}" for part in ("topic", "partition", "offset"))
 
 
@@ -86,12 +88,7 @@ class Publisher:
         if not outgoing:
             return
         mode = SendMode.TOGETHER
-        retrying = AsyncRetrying(
-            retry=retry_if_exception_type((KafkaError, ConnectionError)),
-            wait=wait_exponential_jitter(multiplier=0.1, max=5, jitter=0.5),
-            reraise=True,
-        )
-        async for attempt in retrying:
+        async for attempt in retry_outages(KafkaError, ConnectionError):
             with attempt:
                 producer = await self._current()
                 try:
@@ -116,7 +113,9 @@ class Publisher:
     ) -> None:
         sent: list[tuple[str, asyncio.Future[Any]]] = []
         try:
-            for message in outgoing:
+            for number, message in enumerate(outgoing):
+                if number % _YIELD_AFTER == 0:
+                    await asyncio.sleep(0)  # The next batch's answers must not wait for all.
                 out = encode(_without_bytes(message) if mode is SendMode.WITHOUT_BYTES else message)
                 topic = self._prefix + out.topic
                 try:

@@ -24,10 +24,10 @@ from faust.transport.drivers.aiokafka import (
 from faust.transport.drivers.aiokafka import Consumer as FaustConsumer
 from faust.transport.drivers.aiokafka import Transport as FaustTransport
 from faust.types import TP
-from tenacity import AsyncRetrying, retry_if_exception_type
 from typing_extensions import override
 
 from models.messages import TopicPartition
+from storage.retry import retry_outages
 from streams.assignment import LogBounds, PartitionAssignment
 from streams.consumer import METADATA_SECONDS, Consumer
 from streams.decoding import Record
@@ -192,7 +192,7 @@ class LedgerConsumer(FaustConsumer):
         self, sources: Collection[TopicPartition]
     ) -> Mapping[TopicPartition, LogBounds]:
         # A long broker outage must not stop the worker. A stop or the next rebalance cancels this.
-        retrying = AsyncRetrying(retry=retry_if_exception_type(KafkaTimeoutError), reraise=True)
+        retrying = retry_outages(KafkaTimeoutError)
         bounds: Mapping[TopicPartition, LogBounds] = await retrying(
             self._thread.log_bounds, [TP(*source) for source in sources]
         )

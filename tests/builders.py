@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from models import keys
 from models.amazon_order import AmazonOrder, AmazonStatus, FulfillmentChannel, OrderItem
-from models.blockers import REMEDIES, Blocker, BlockerCode
+from models.blockers import Blocker
 from models.commands import Recheck
 from models.commerce_order import CommerceLine, CommerceOrder, Reservation
 from models.dead_letters import DeadLetter
@@ -23,7 +23,8 @@ from models.messages import (
 )
 from models.money import Money
 from models.order_record import HistoryEntry, OrderRecord
-from models.outcome import Blocked, Waiting, WaitingReason
+from models.outcome import Blocked, Waiting
+from models.reasons import REMEDIES, BlockerCode, WaitingReason
 from models.reference_data import (
     Catalog,
     CommerceStatus,

@@ -1,4 +1,4 @@
-"""What every contender without a ledger does with a batch: one transaction, no position in it."""
+"""What every contender without a ledger does with a batch: one transaction without a checkpoint."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -15,8 +15,8 @@ from streams.messages import Outbound, encode
 HANDLERS: dict[TopicName, Handler[Any]] = {TopicName.ORDERS: ImportPolicyHandler()}
 
 
-class Taken(NamedTuple):
-    """A message, for frameworks that have a form of their own for it."""
+class Message(NamedTuple):
+    """A message, for frameworks with a class of their own for it."""
 
     partition: int
     offset: int
@@ -33,20 +33,20 @@ class Taken(NamedTuple):
 
     @property
     def last_offset(self) -> int:
-        """Its own: it is one that can be read."""
+        """Its own offset, because it is one message that can be read."""
         return self.offset
 
 
 async def decide(
     handler: Handler[Any], storage: Storage, topic: str, messages: Sequence[Incoming]
 ) -> list[Outbound]:
-    """Read, decide and store a batch of one topic; give what is to be published."""
-    read = handler.parse(messages)
+    """Parse, decide and store a batch of one topic; return the messages to publish."""
+    parsed = handler.parse(messages)
 
     async def work(transaction: Transaction) -> UnitOfWork:
         unit_of_work = UnitOfWork(topic, now())
-        await handler.handle(read, unit_of_work, transaction)
-        await transaction.write(unit_of_work.to_changes())
+        await handler.handle(parsed, unit_of_work, transaction)
+        await transaction.write(unit_of_work.take_changes())
         return unit_of_work
 
     unit_of_work = await storage.transact(work)

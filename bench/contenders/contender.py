@@ -1,12 +1,12 @@
-"""Who takes part, and what each does not promise."""
+"""The contenders, and the guarantees that each one lacks."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 GROUP = "contender"
-"""The consumer group of those that keep their position in Kafka, behind the topics' prefix."""
+"""The consumer group of those that commit their offsets to Kafka, without the topic prefix."""
 REVISION = "f08a8a3"
-"""The git revision of this program that it is compared with: progress is a ratio of one run."""
+"""The earlier git revision of this program that it is compared with."""
 _WORKER = ("-m", "order_import", "worker")
 
 
@@ -15,13 +15,13 @@ class Contender:
     """A program.
 
     Attributes:
-        name: What the command line calls it.
-        title: What the table calls it.
-        command: What Python is to run.
-        group: The consumer group that holds its position; None where the ledger does.
-        share: The part of all orders it gets; its rate is counted from those.
+        name: Its name on the command line.
+        title: Its name in the tables.
+        command: Python's arguments.
+        group: The consumer group that has its offsets; None if the ledger has them.
+        share: The share of all orders it gets; its rate is of those.
         lacks: The guarantees it does not give.
-        revision: The git revision whose code it is; None for the code that is here.
+        revision: The git revision of its code; None for the present code.
     """
 
     name: str
@@ -34,7 +34,7 @@ class Contender:
 
 
 _NO_OUTBOX = (
-    "After a crash between commit and publication its events are never told; "
+    "after a crash between commit and publication, its events are never published; "
     "no fence against a second owner"
 )
 
@@ -51,7 +51,7 @@ CONTENDERS = (
         ("-m", "bench.contenders.reference"),
         None,
         1,
-        "none: ledger, fence and outbox are the same. No hand-over in good order",
+        "none: ledger, fence and outbox are the same; no clean handover of partitions",
     ),
     Contender(
         "faust",

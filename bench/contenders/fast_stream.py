@@ -1,4 +1,4 @@
-"""FastStream: a batch subscriber per stage. It commits a batch's offsets when its handler ends."""
+"""FastStream: a batch subscriber per handler, which commits a batch's offsets when it returns."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -19,25 +19,25 @@ from order_import.settings import Settings, load_settings
 from storage.port import Storage
 
 
-async def _as_it_came(message: Any) -> Any:
+async def _undecoded(message: Any) -> Any:
     return message.body
 
 
 def build_broker(settings: Settings, storage: Storage) -> Any:
-    """Give a broker with a subscriber for each stage."""
+    """Return a broker with a subscriber for each handler."""
     broker = KafkaBroker(
         settings.kafka_bootstrap_servers,
         enable_idempotence=True,
         acks="all",
         linger_ms=0,
         logger=None,
-        decoder=_as_it_came,
+        decoder=_undecoded,
     )
 
     def subscriber(topic: str, handler: Handler[Any]) -> Callable[[Any], Awaitable[None]]:
         async def handle(message: KafkaMessage) -> None:
             records: Sequence[Incoming] = message.raw_message
-            # One batch on Kafka has one key and one set of headers: each message goes alone.
+            # A batch has one key and one set of headers, so each message is published by itself.
             sent = [
                 await broker.publish(
                     outgoing.value,

@@ -1,4 +1,4 @@
-"""Ordinary Faust, as its guide has it: `async for`, a transaction per event, `topic.send`."""
+"""Ordinary Faust, as in its guide: `async for`, a transaction per event, `topic.send`."""
 
 import asyncio
 import tempfile
@@ -7,7 +7,7 @@ from typing import Any
 import faust
 import uvloop
 
-from bench.contenders.batch_work import HANDLERS, Taken, decide
+from bench.contenders.batch_work import HANDLERS, Message, decide
 from bench.contenders.contender import GROUP
 from bench.contenders.until_stopped import until_stopped
 from models.topics import TopicName
@@ -17,7 +17,7 @@ from storage.port import Storage
 
 
 def build_app(settings: Settings, storage: Storage, data_dir: str) -> faust.App:
-    """Give an app with an agent for each stage."""
+    """Return an app with an agent for each handler."""
     app = faust.App(
         settings.topic_prefix + GROUP,
         broker=f"kafka://{settings.kafka_bootstrap_servers}",
@@ -40,8 +40,8 @@ def build_app(settings: Settings, storage: Storage, data_dir: str) -> faust.App:
         async def agent(stream: Any) -> None:
             async for event in stream.events():
                 message = event.message
-                taken = Taken(message.partition, message.offset, message.key, message.value)
-                for outgoing in await decide(handler, storage, message.topic, [taken]):
+                one = Message(message.partition, message.offset, message.key, message.value)
+                for outgoing in await decide(handler, storage, message.topic, [one]):
                     await out[outgoing.topic].send(
                         key=outgoing.key, value=outgoing.value, headers=dict(outgoing.headers)
                     )

@@ -1,6 +1,6 @@
-"""Quix Streams: a batching sink per stage, flushed and committed with each checkpoint.
+"""Quix Streams: a batching sink per handler, flushed and committed with each checkpoint.
 
-Its loop is not asynchronous: the storage runs on an event loop beside it.
+Its loop is not asynchronous: the storage runs on an event loop of its own.
 """
 
 from contextlib import ExitStack
@@ -10,7 +10,7 @@ import uvloop
 from quixstreams import Application
 from quixstreams.sinks import BatchingSink, SinkBatch
 
-from bench.contenders.batch_work import HANDLERS, Taken, decide
+from bench.contenders.batch_work import HANDLERS, Message, decide
 from bench.contenders.contender import GROUP
 from handlers.handler import Handler
 from order_import.bootstrap import connect_storage
@@ -18,13 +18,13 @@ from order_import.settings import Settings, load_settings
 from storage.port import Storage
 
 _CHECKPOINT = 5000
-"""Messages per checkpoint. A sink is given one partition at a time: of so many, spread over the
-partitions of a topic, batches become about as large as those of the others."""
+"""Messages per checkpoint. A sink gets one partition at a time: with so many messages over all
+partitions of a topic, its batches become about as large as those of the others."""
 _CHECKPOINT_SECONDS = 0.3
 
 
-class StageSink(BatchingSink):  # type: ignore[misc]  # Quix is not there where types are checked
-    """Decides the batches of one stage."""
+class HandlerSink(BatchingSink):  # type: ignore[misc]  # Quix is missing where types are checked
+    """Decides the batches of one handler."""
 
     def __init__(
         self, handler: Handler[Any], storage: Storage, loop: Any, producer: Any, prefix: str
@@ -37,8 +37,8 @@ class StageSink(BatchingSink):  # type: ignore[misc]  # Quix is not there where 
         self._prefix = prefix
 
     def write(self, batch: SinkBatch) -> None:
-        """Decide and store a batch, and have what it tells delivered."""
-        messages = [Taken(batch.partition, item.offset, item.key, item.value) for item in batch]
+        """Decide and store a batch, and publish its messages."""
+        messages = [Message(batch.partition, item.offset, item.key, item.value) for item in batch]
         outgoing = self._loop.run_until_complete(
             decide(self._handler, self._storage, batch.topic, messages)
         )
@@ -75,7 +75,7 @@ def main(settings: Settings) -> None:
             topic = app.topic(
                 settings.topic_prefix + name, key_deserializer="bytes", value_deserializer="bytes"
             )
-            sink = StageSink(handler, storage, loop, producer, settings.topic_prefix)
+            sink = HandlerSink(handler, storage, loop, producer, settings.topic_prefix)
             app.dataframe(topic).sink(sink)
         app.run()
 

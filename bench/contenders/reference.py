@@ -1,7 +1,7 @@
-"""The reference: a plain aiokafka loop, written by hand, with all of our guarantees.
+"""The reference: a plain aiokafka loop, written by hand, with all of this program's guarantees.
 
-It polls, decodes, runs one transaction that moves the ledger's positions, publishes and commits,
-one after the other. What a poll gives of one topic is one transaction.
+It polls, parses, runs one transaction that moves the ledger's checkpoints, publishes and commits,
+one step after the other. All messages of a poll are one transaction.
 """
 
 import asyncio
@@ -43,7 +43,7 @@ class Loop(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is unty
         }
         self._storage = storage
         self._producer = producer
-        self._positions: dict[TopicPartition, Checkpoint] = {}
+        self._checkpoints: dict[TopicPartition, Checkpoint] = {}
         self._consumer = AIOKafkaConsumer(
             **kafka_options(settings),
             group_id=f"{settings.topic_prefix}reference",
@@ -52,29 +52,29 @@ class Loop(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is unty
         )
 
     async def on_partitions_assigned(self, assigned: Collection[KafkaPartition]) -> None:
-        """Take them up when their first records are there."""
+        """Do nothing: they are claimed with their first records."""
 
     async def on_partitions_revoked(self, revoked: Collection[KafkaPartition]) -> None:
-        """Forget partitions; the ledger fences off what is still under way."""
+        """Forget partitions; the ledger fences off what is still in progress."""
         for partition in revoked:
-            self._positions.pop(TopicPartition(*partition), None)
+            self._checkpoints.pop(TopicPartition(*partition), None)
 
-    async def _take_up(self, sources: Sequence[TopicPartition]) -> None:
-        """Take partitions up where the ledger says; what was left unpublished goes out first."""
+    async def _claim(self, sources: Sequence[TopicPartition]) -> None:
+        """Claim partitions, publish their outboxes, and seek to their checkpoints."""
         if not sources:
             return
-        for position in await self._storage.claim(sources):
-            left = await drop_already_published(
-                position.outbox,
+        for checkpoint in await self._storage.claim(sources):
+            unpublished = await drop_already_published(
+                checkpoint.outbox,
                 lambda topics: new_consumer(self._settings, topics),
                 self._settings.topic_prefix,
             )
-            await self._publish(left)
-            self._consumer.seek(KafkaPartition(*position.source), position.committed_offset)
-            self._positions[position.source] = position
+            await self._publish(unpublished)
+            self._consumer.seek(KafkaPartition(*checkpoint.source), checkpoint.committed_offset)
+            self._checkpoints[checkpoint.source] = checkpoint
 
     async def run(self) -> None:
-        """Work for ever."""
+        """Work forever."""
         self._consumer.subscribe(list(self._handlers), listener=self)
         await self._consumer.start()
         try:
@@ -90,32 +90,32 @@ class Loop(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is unty
             await self._consumer.stop()
 
     async def _work(self, topic: str, polled: Mapping[KafkaPartition, Sequence[Any]]) -> None:
-        """Decide what a poll gave of one topic, in one transaction."""
+        """Decide the messages of one topic in one transaction."""
         batches = {TopicPartition(*partition): records for partition, records in polled.items()}
-        await self._take_up([source for source in batches if source not in self._positions])
-        previous = {source: self._positions[source] for source in batches}
+        await self._claim([source for source in batches if source not in self._checkpoints])
+        previous = {source: self._checkpoints[source] for source in batches}
         new = {
             source: [one for one in records if one.offset >= previous[source].committed_offset]
             for source, records in batches.items()
-            # What begins later was read before the seek, and is read again from there.
+            # Records that begin later were read before the seek, and are read again.
             if records[0].offset <= previous[source].committed_offset
         }
         new = {source: records for source, records in new.items() if records}
         if not new:
             return
         handler = self._handlers[topic]
-        read = [one for records in new.values() for one in handler.parse(records)]
+        parsed = [one for records in new.values() for one in handler.parse(records)]
         keeper = next(iter(new))
 
         async def decide(transaction: Transaction) -> Sequence[Checkpoint]:
             unit_of_work = UnitOfWork(topic, now())
-            await handler.handle(read, unit_of_work, transaction)
+            await handler.handle(parsed, unit_of_work, transaction)
             moves = [
                 (before := previous[source], before.moved(records[-1].offset + 1, outbox))
                 for source, records in new.items()
                 for outbox in [tuple(unit_of_work.outgoing) if source is keeper else ()]
             ]
-            await transaction.write(unit_of_work.to_changes(), moves)
+            await transaction.write(unit_of_work.take_changes(), moves)
             return [after for _, after in moves]
 
         afters = await self._storage.transact(decide, keeper)
@@ -123,7 +123,7 @@ class Loop(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is unty
         await self._consumer.commit(
             {KafkaPartition(*after.source): after.committed_offset for after in afters}
         )
-        self._positions |= {after.source: after for after in afters}
+        self._checkpoints |= {after.source: after for after in afters}
 
     async def _publish(self, outgoing: Sequence[Any]) -> None:
         sent = [
@@ -138,10 +138,10 @@ class Loop(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is unty
         await asyncio.gather(*sent)
 
     async def _mark(self) -> None:
-        for source, position in list(self._positions.items()):
-            if position.outbox:
-                await self._storage.trim_outbox(position)
-                self._positions[source] = replace(position, outbox=())
+        for source, checkpoint in list(self._checkpoints.items()):
+            if checkpoint.outbox:
+                await self._storage.trim_outbox(checkpoint)
+                self._checkpoints[source] = replace(checkpoint, outbox=())
 
 
 async def main() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 
 async def until_stopped(*work: Coroutine[Any, Any, None]) -> None:
-    """Run until a signal; an exception of any of the work ends it all."""
+    """Run until a signal, or until any of the work raises an exception."""
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

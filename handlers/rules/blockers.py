@@ -1,7 +1,6 @@
 """The blocker check: what keeps an admitted order from becoming a Commerce order (rules 7 to 11).
 
-A new blocker needs a code and a remedy in `models/blockers.py`, a check here, and its line in
-`_CHECKS`.
+A new blocker needs a code with its texts in `models/reasons.py`, and a check here, in `_CHECKS`.
 """
 
 from collections.abc import Callable, Sequence
@@ -9,7 +8,8 @@ from dataclasses import dataclass
 
 from models import keys
 from models.amazon_order import AmazonOrder, FulfillmentChannel, OrderItem
-from models.blockers import REMEDIES, Blocker, BlockerCode
+from models.blockers import Blocker
+from models.reasons import REMEDIES, BlockerCode
 from models.reference_data import Catalog, StockedProduct, Store
 
 

@@ -11,16 +11,8 @@ from handlers.rules.transitions import next_outcome, settings_used, transition
 from models.decision import Decision
 from models.messages import MessageContext
 from models.order_record import OrderRecord
-from models.outcome import (
-    Admitted,
-    Blocked,
-    Created,
-    Outcome,
-    Skipped,
-    SkipReason,
-    Waiting,
-    Withdrawn,
-)
+from models.outcome import Admitted, Blocked, Created, Outcome, Skipped, Waiting, Withdrawn
+from models.reasons import SkipReason
 from models.reference_data import Catalog, Store
 
 MAX_PRODUCTS_KEPT = 50

@@ -27,7 +27,8 @@ from models.events import (
 )
 from models.messages import MessageContext
 from models.order_record import HistoryEntry, OrderRecord
-from models.outcome import Blocked, SkipReason
+from models.outcome import Blocked
+from models.reasons import SkipReason
 from models.reference_data import CommerceStatus
 
 TITLE_LENGTH = 500

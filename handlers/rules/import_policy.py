@@ -10,14 +10,8 @@ from models.amazon_order import (
     OrderItem,
     SalesChannel,
 )
-from models.outcome import (
-    Admitted,
-    MissingDetail,
-    Skipped,
-    SkipReason,
-    Waiting,
-    WaitingReason,
-)
+from models.outcome import Admitted, MissingDetail, Skipped, Waiting
+from models.reasons import SkipReason, WaitingReason
 from models.reference_data import Store
 
 _READY = {

@@ -14,7 +14,8 @@ from models.commerce_order import CommerceOrder
 from models.decision import Decision
 from models.messages import MessageContext
 from models.order_record import OrderRecord
-from models.outcome import Admitted, Blocked, Created, Waiting, WaitingReason
+from models.outcome import Admitted, Blocked, Created, Waiting
+from models.reasons import WaitingReason
 from models.reference_data import Catalog, Store
 
 UNDECIDED = Waiting(WaitingReason.STORE_UNKNOWN)

@@ -4,17 +4,10 @@ from handlers.rules.import_policy import apply_import_policy
 from models.blockers import Blocker
 from models.decision import Decision
 from models.order_record import OrderRecord
-from models.outcome import (
-    Admitted,
-    Blocked,
-    Created,
-    Skipped,
-    SkipReason,
-    Waiting,
-    Withdrawn,
-)
+from models.outcome import Admitted, Blocked, Created, Skipped, Waiting, Withdrawn
+from models.reasons import ALREADY_CREATED, SkipReason
 from models.reference_data import Store
-from models.replay import ALREADY_CREATED, ReplayAnswer, ReplayReason, ReplayResult
+from models.replay import ReplayAnswer, ReplayReason, ReplayResult
 
 
 def refusal_code(record: OrderRecord, store: Store | None) -> str | None:

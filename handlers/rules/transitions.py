@@ -8,17 +8,8 @@ from models.decision import Decision
 from models.keys import depends_on_store
 from models.messages import MessageContext
 from models.order_record import OrderRecord
-from models.outcome import (
-    Admitted,
-    Blocked,
-    Created,
-    Outcome,
-    Skipped,
-    SkipReason,
-    Waiting,
-    WaitingReason,
-    Withdrawn,
-)
+from models.outcome import Admitted, Blocked, Created, Outcome, Skipped, Waiting, Withdrawn
+from models.reasons import SkipReason, WaitingReason
 from models.reference_data import Store
 
 

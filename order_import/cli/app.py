@@ -34,6 +34,7 @@ from order_import.cli.context import (
 )
 from order_import.errors import describe, list_places
 from order_import.logs import withhold_texts
+from order_import.operations.install import TopicMissing
 from order_import.settings import PREFIX, SettingsError
 
 _EPILOG = (
@@ -44,7 +45,7 @@ _EPILOG = (
 
 app = typer.Typer(
     name="order-import",
-    help="Amazon order events in, Commerce orders or import blocks out, each exactly once.",
+    help="Turn Amazon orders into Commerce orders, each exactly once.",
     epilog=_EPILOG,
     no_args_is_help=True,
     add_completion=False,
@@ -86,6 +87,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _leave(f"{PREFIX}MONGO_URL: {_MONGO_URL} ({describe(error)})", BAD_USAGE)
     except CommandRefused as error:
         _leave(str(error), REFUSED)
+    except TopicMissing as error:
+        _leave(f"topic {error} does not exist yet; run: order-import init", REFUSED)
     except BrokerUnavailable as error:
         reason = run(why_unreachable(read_settings())) or error
         _leave(f"Kafka does not answer: {reason}{connection_hint()}", REFUSED)

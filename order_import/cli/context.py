@@ -4,11 +4,13 @@ import asyncio
 import logging
 import os
 import re
-from collections.abc import Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
+from order_import.bootstrap import connect_database
 from order_import.settings import PREFIX, Settings, load_settings
+from storage.mongo.database import MongoDatabase
 
 REFUSED = 1
 """The command was refused, or found problems."""
@@ -54,6 +56,17 @@ def run(work: Coroutine[Any, Any, T]) -> T:
     return asyncio.run(work)
 
 
+def query_database(ask: Callable[[MongoDatabase], Awaitable[T]]) -> T:
+    """Run a short command on the database of the settings, and return its answer."""
+    settings = read_settings()
+
+    async def work() -> T:
+        async with connect_database(settings) as database:
+            return await ask(database)
+
+    return run(work())
+
+
 def connection_hint() -> str:
     """Return a hint if neither a setting nor a running `up` names a server; otherwise empty."""
     if load_settings().model_fields_set & _SERVERS or find_local_stack():
@@ -73,7 +86,7 @@ def find_local_stack() -> dict[str, str]:
     except OSError:
         return {}
     owner = _OWNER.search(text)
-    if owner is None or not _is_alive(int(owner[1])):
+    if owner is None or not is_alive(int(owner[1])):
         return {}
     return {name.lower(): value for name, value in _LINE.findall(text)}
 
@@ -98,7 +111,8 @@ def remove_addresses(data_dir: Path) -> None:
     (data_dir / _FILE).unlink(missing_ok=True)
 
 
-def _is_alive(process: int) -> bool:
+def is_alive(process: int) -> bool:
+    """Return whether a process runs."""
     try:
         os.kill(process, 0)
     except (ProcessLookupError, OverflowError):

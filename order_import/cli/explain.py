@@ -9,15 +9,17 @@ from rich.table import Table
 from rich.text import Text
 
 from models.commerce_order import CommerceLine, CommerceOrder
-from models.labels import DECISIONS, FIELDS, MISSING_DETAILS, REASONS
+from models.labels import DECISIONS, FIELDS, MISSING_DETAILS
 from models.order_record import HistoryEntry
 from models.outcome import Blocked, ImportState, MissingDetail, Waiting
+from models.reasons import REASONS
 from models.reference_data import Store
 from models.skus import visible_sku
-from order_import.bootstrap import connect_reader
-from order_import.cli.context import CommandRefused, read_settings, run
+from order_import.cli.context import CommandRefused, query_database
+from order_import.cli.options import AsJson
 from order_import.cli.output import (
     STATE_STYLES,
+    add_row,
     amount,
     cell,
     exact,
@@ -27,7 +29,7 @@ from order_import.cli.output import (
     print_json,
     stdout,
 )
-from order_import.settings import Settings
+from storage.mongo.database import MongoDatabase
 from storage.queries import OrderHistory
 
 STATES: Mapping[ImportState, str] = {
@@ -43,9 +45,31 @@ _BOOKKEEPING = {"clocks", "is_notification"}
 """Fields that only serve to tell newer messages from older ones."""
 
 
-def history_as_json(history: OrderHistory) -> dict[str, Any]:
+def explain(
+    order: Annotated[
+        str, typer.Argument(metavar="ORDER", help="The Amazon order id, or store/order.")
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Show one order's whole history: its messages, the decisions, their facts and reasons."""
+
+    async def find(database: MongoDatabase) -> OrderHistory | None:
+        reader = database.reader
+        key = order if "/" in order else await reader.order_key(order)
+        return None if key is None else await reader.history(key)
+
+    history = query_database(find)
+    if history is None:
+        raise CommandRefused(f"no order {order} was received")
+    if as_json:
+        print_json(_as_json(history))
+    else:
+        show_history(stdout(), history)
+
+
+def _as_json(history: OrderHistory) -> dict[str, Any]:
     """Return an order and its history for JSON output, in the contract's names."""
-    record = history.record
+    record, order = history.record, history.commerce_order
     outcome = record.outcome
     return {
         "store_id": record.store_id,
@@ -62,7 +86,7 @@ def history_as_json(history: OrderHistory) -> dict[str, Any]:
             "tried": outcome.tried if isinstance(outcome, Blocked) else None,
             "decided_at": record.decided_at,
         },
-        "commerce_order": _commerce_order(history.commerce_order),
+        "commerce_order": order and _commerce_order(order),
         "history": [_entry(entry, history) for entry in history.history],
     }
 
@@ -75,9 +99,7 @@ def _reasons(history: OrderHistory) -> list[object]:
     return [] if reason is None else [reason.value]
 
 
-def _commerce_order(order: CommerceOrder | None) -> dict[str, object] | None:
-    if order is None:
-        return None
+def _commerce_order(order: CommerceOrder) -> dict[str, object]:
     return {
         "commerce_order_id": order.commerce_order_id,
         "order_number": order.order_number,
@@ -135,14 +157,12 @@ def show_history(console: Console, history: OrderHistory) -> None:
 
 def _header(history: OrderHistory) -> Table:
     order, record = history.record.order, history.record
-    store = record.store_id
-    if history.store is not None:
-        store = f"{history.store.name} ({record.store_id})"
+    name = f"{history.store.name} ({record.store_id})" if history.store else record.store_id
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="dim")
     grid.add_column(overflow="fold")
-    for name, value in (
-        ("Store", store),
+    for label, value in (
+        ("Store", name),
         ("Settings now", _settings(history.store)),
         ("Amazon status", order.status),
         ("Channel", order.fulfillment_channel),
@@ -154,7 +174,7 @@ def _header(history: OrderHistory) -> Table:
         ("Buyer requests cancellation", "yes" if order.buyer_requested_cancel else "no"),
         ("Messages", f"{record.received}, of which {record.ignored} changed nothing"),
     ):
-        grid.add_row(name, cell(value))
+        grid.add_row(label, cell(value))
     return grid
 
 
@@ -192,14 +212,9 @@ def _items(history: OrderHistory) -> Table:
     columns = ("Seller SKU", "ASIN", "Quantity", "Shipped", "Price", "Cancel request")
     table = new_table(*columns, right=("Price",))
     for item in history.record.order.items:
-        table.add_row(
-            cell(item.seller_sku),
-            cell(item.asin),
-            cell(item.quantity),
-            cell(item.quantity_shipped),
-            cell(amount(item.price)),
-            cell((item.cancel_reason or "yes") if item.buyer_requested_cancel else None),
-        )
+        request = (item.cancel_reason or "yes") if item.buyer_requested_cancel else None
+        shipped, price = item.quantity_shipped, amount(item.price)
+        add_row(table, item.seller_sku, item.asin, item.quantity, shipped, price, request)
     if not history.record.order.items:
         table.add_row("no lines known yet")
     return table
@@ -232,12 +247,13 @@ def _history(history: OrderHistory) -> Table:
         decision = DECISIONS.get(entry.what, entry.what)
         if entry.reasons:
             decision += f"\n{in_words(entry.reasons)} ({', '.join(entry.reasons)})"
-        table.add_row(
-            cell(exact(entry.at)),
-            cell(f"{cause.topic}\npartition {cause.partition}, offset {cause.offset}"),
-            cell(decision),
-            cell("\n".join(_facts(entry.facts)) or None),
-            cell("\n".join(_events(entry, history)) or None),
+        add_row(
+            table,
+            exact(entry.at),
+            f"{cause.topic}\npartition {cause.partition}, offset {cause.offset}",
+            decision,
+            "\n".join(_facts(entry.facts)),
+            "\n".join(_events(entry, history)),
         )
     return table
 
@@ -300,25 +316,3 @@ def _value(value: object) -> str:
             return f"{number} {currency}"
         case _:
             return str(value)
-
-
-def explain(
-    order: Annotated[
-        str, typer.Argument(metavar="ORDER", help="The Amazon order id, or store/order.")
-    ],
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-) -> None:
-    """Show one order's whole history: its messages, the decisions, their facts and reasons."""
-    history = run(_find(read_settings(), order))
-    if history is None:
-        raise CommandRefused(f"no order {order} was received")
-    if as_json:
-        print_json(history_as_json(history))
-    else:
-        show_history(stdout(), history)
-
-
-async def _find(settings: Settings, order: str) -> OrderHistory | None:
-    async with connect_reader(settings) as reader:
-        key = order if "/" in order else await reader.order_key(order)
-        return None if key is None else await reader.history(key)

@@ -1,16 +1,13 @@
 """`init`: create topics and indexes."""
 
-from typing import Annotated
-
-import typer
-
 from order_import.cli.context import read_settings, run
+from order_import.cli.options import AsJson
 from order_import.cli.output import print_json, stdout
 from order_import.operations.install import install
 
 
 def init(
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Create the missing topics and indexes. Harmless to repeat."""
     installed = run(install(read_settings()))

@@ -3,18 +3,19 @@
 import json
 import shutil
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 from pydantic_core import to_jsonable_python
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
-from models.blockers import REMEDIES, BlockerCode
-from models.labels import REASONS
 from models.money import Money
 from models.outcome import ImportState
+from models.reasons import REASONS, REMEDIES, BlockerCode
 from models.reference_data import Store
 
 STATE_STYLES: Mapping[ImportState, str] = {
@@ -55,6 +56,11 @@ def new_table(*columns: str, title: str | None = None, right: tuple[str, ...] = 
     return table
 
 
+def add_row(table: Table, *values: object) -> None:
+    """Add a row; values that are not cells yet are made cells."""
+    table.add_row(*(value if isinstance(value, Text) else cell(value) for value in values))
+
+
 def cell(value: object, style: str = "") -> Text:
     """Return a cell: a dash for an unknown value, and no control characters for the terminal."""
     text = "-" if value is None or value == "" else str(value)
@@ -63,6 +69,24 @@ def cell(value: object, style: str = "") -> Text:
         for character in text
     )
     return Text(printable, style=style)
+
+
+def print_system_message(console: Console, message: str | None) -> None:
+    """Print rule 19's message, if there is one."""
+    if message is not None:
+        console.print(cell(message, "bold white on red"))
+        console.print()
+
+
+@contextmanager
+def progress_bar(
+    console: Console, name: str, total: int, *, hidden: bool
+) -> Iterator[Callable[[int], None]]:
+    """Show a progress bar; yield a function to call with how much is done."""
+    columns = (TextColumn(name), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, disable=hidden, transient=True) as progress:
+        bar = progress.add_task("", total=total)
+        yield lambda done: progress.update(bar, completed=done)
 
 
 def moment(at: datetime | None) -> str | None:
@@ -92,9 +116,9 @@ def orders_table(
     states = [state.value for state in ImportState]
     table = new_table("Store", *states, title="Orders", right=tuple(states))
     for store, in_state in sorted(counts.items()):
-        name = f"{stores[store].name} ({store})" if store in stores else store
-        table.add_row(
-            cell(name),
+        add_row(
+            table,
+            f"{stores[store].name} ({store})" if store in stores else store,
             *(
                 cell(in_state.get(state, 0), STATE_STYLES[state] if in_state.get(state) else "dim")
                 for state in ImportState
@@ -110,10 +134,8 @@ def blockers_table(blockers: Mapping[str, int]) -> Table:
     table = new_table("Cause", "Orders", "Remedy", title="Blocked orders", right=("Orders",))
     for code in BlockerCode:
         if blockers.get(code):
-            table.add_row(
-                cell(f"{REASONS[code]} ({code})"),
-                cell(blockers[code]),
-                cell(REMEDIES[code], "cyan"),
+            add_row(
+                table, f"{REASONS[code]} ({code})", blockers[code], cell(REMEDIES[code], "cyan")
             )
     return table
 

@@ -10,11 +10,10 @@ from typing import Annotated, NamedTuple
 
 import typer
 
-from models.outcome import REASON_CODES
 from models.replay import Replay, ReplayResult, ReplayState, Selection
 from order_import.bootstrap import connect_storage
 from order_import.cli.context import REFUSED, CommandRefused, read_settings, run
-from order_import.cli.orders import parse_reason, parse_since
+from order_import.cli.options import AsJson, OnlyReason, OnlyStore, Wait, parse_since
 from order_import.cli.output import print_json, stderr, stdout
 from order_import.cli.replay_view import (
     dry_run_as_json,
@@ -30,7 +29,6 @@ from order_import.operations.replay import (
     Ran,
     Request,
     Summary,
-    TopicMissing,
     begin,
     cancel,
     follow,
@@ -65,27 +63,23 @@ class Criteria(NamedTuple):
 
 
 def replay(
-    store: Annotated[str | None, typer.Option(metavar="ID", help="Only this store.")] = None,
-    reason: Annotated[
-        str | None,
-        typer.Option(
-            metavar="CODE", parser=parse_reason, help=f"Only one of {', '.join(REASON_CODES)}."
-        ),
-    ] = None,
+    store: OnlyStore = None,
+    reason: OnlyReason = None,
     sku: Annotated[
-        str | None, typer.Option(metavar="SKU", help="Only blocked by this seller or catalog SKU.")
+        str | None,
+        typer.Option(metavar="SKU", help="Only orders blocked by this seller or catalog SKU."),
     ] = None,
     order: Annotated[
         list[str] | None,
-        typer.Option(metavar="ORDER", help="Only these: Amazon order id, or store/order."),
+        typer.Option(metavar="ORDER", help="Only this order: its Amazon order id, or store/order."),
     ] = None,
     since: Annotated[
         datetime | None,
-        typer.Option(metavar="TIME", parser=parse_since, help="Purchased since, in UTC."),
+        typer.Option(metavar="TIME", parser=parse_since, help="Purchased since this time, in UTC."),
     ] = None,
     until: Annotated[
         datetime | None,
-        typer.Option(metavar="TIME", parser=parse_since, help="Purchased until, in UTC."),
+        typer.Option(metavar="TIME", parser=parse_since, help="Purchased until this time, in UTC."),
     ] = None,
     from_topic: Annotated[
         bool,
@@ -95,27 +89,25 @@ def replay(
         ),
     ] = False,
     reason_text: Annotated[
-        str | None, typer.Option(metavar="T", help="Why; stored with the replay.")
+        str | None, typer.Option(metavar="T", help="The reason, stored with the replay.")
     ] = None,
-    wait: Annotated[
-        bool, typer.Option("--wait/--no-wait", help="Wait until the worker has carried it out.")
-    ] = True,
+    wait: Wait = True,
     execute: Annotated[
-        bool, typer.Option("--execute", help="Do it; without, it is a dry run.")
+        bool, typer.Option("--execute", help="Execute the replay; without it, this is a dry run.")
     ] = False,
     assume: Annotated[
         list[str] | None,
         typer.Option(
             metavar="FACT",
-            help="What if: for example product:SKU:enabled=true,salable_quantity=20.",
+            help="Assume a fact, for example product:SKU:enabled=true,salable_quantity=20.",
         ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Check orders again against today's facts: blocked ones, and those skipped for a setting.
+    """Recheck blocked orders, and orders that were skipped because of a setting.
 
-    Without --execute it is a dry run, which changes nothing. With it the worker carries out the
-    replay, even after this command has ended: see `replays`.
+    Without --execute, this is a dry run and changes nothing. With it, the worker carries out the
+    replay, even after this command has ended; see `replays`.
     """
     criteria = Criteria(store, reason, sku, order or [], since, until, from_topic)
     if criteria.orders and (reason or sku or since or until or from_topic):
@@ -135,8 +127,6 @@ def replay(
             _print_dry_run(summary, assume or [], as_json)
     except BadAssumption as error:
         raise typer.BadParameter(str(error), param_hint="--assume") from None
-    except TopicMissing as error:
-        raise CommandRefused(f"topic {error} does not exist yet; run: order-import init") from None
     except OrderNotNamed as error:
         raise CommandRefused(str(error)) from None
 
@@ -217,7 +207,7 @@ async def watch(
             async for last in states:
                 show(last.done)
                 if interrupted.is_set() and last.is_running:
-                    stderr().print("Canceled; the current step is the last one.")
+                    stderr().print("Canceled. The current step will still finish.")
                     await cancel(storage, last.replay_id, now())
     return last
 

@@ -5,11 +5,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from models.labels import REASONS
+from models.reasons import REASONS
 from models.replay import Replay, ReplayAnswer, ReplayReason, ReplayResult
-from order_import.cli.output import amount, cell, in_words, new_table, stderr
+from order_import.cli.output import add_row, amount, cell, in_words, new_table, progress_bar, stderr
 from order_import.operations.replay import Ran, Summary
 
 _PLANNED = {
@@ -111,7 +110,8 @@ def show_replays(console: Console, replays: Iterable[Replay]) -> None:
     columns = ("Replay", "State", "Who", "Reason", "Orders", "Done", "Created", "Blocked")
     table = new_table(*columns, right=columns[4:])
     for replay in replays:
-        values = (
+        add_row(
+            table,
             replay.replay_id,
             replay.state,
             replay.who,
@@ -121,7 +121,6 @@ def show_replays(console: Console, replays: Iterable[Replay]) -> None:
             replay.results.get(ReplayResult.CREATED, 0),
             replay.results.get(ReplayResult.BLOCKED, 0),
         )
-        table.add_row(*map(cell, values))
     console.print(table)
 
 
@@ -157,13 +156,8 @@ def _show_causes(console: Console, summary: Summary) -> None:
     table = new_table(*columns, right=columns[2:])
     for code, sku, cause in summary.largest_causes:
         available = None if cause.available is None else f"{cause.available:g}"
-        table.add_row(
-            cell(f"{REASONS.get(code, code)} ({code})"),
-            cell(sku),
-            cell(cause.orders),
-            cell(cause.required),
-            cell(available),
-        )
+        name = f"{REASONS.get(code, code)} ({code})"
+        add_row(table, name, sku, cause.orders, cause.required, available)
     console.print(table)
 
 
@@ -202,10 +196,8 @@ def show_progress(selected: int, *, quiet: bool) -> Iterator[Callable[[int], Non
     With `quiet`, only a lack of progress is reported.
     """
     console = stderr()
-    columns = (TextColumn("replaying"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     on_terminal = console.is_terminal and not quiet
-    with Progress(*columns, console=console, disable=not on_terminal, transient=True) as progress:
-        bar = progress.add_task("", total=selected)
+    with progress_bar(console, "replaying", selected, hidden=not on_terminal) as update:
         loop = asyncio.get_running_loop()
         last = -1
         moved = printed = loop.time()
@@ -218,8 +210,8 @@ def show_progress(selected: int, *, quiet: bool) -> Iterator[Callable[[int], Non
                 moved, warned = at, False
             elif at - moved > _WARN_SECONDS and not warned:
                 warned = True
-                progress.console.print(_NO_PROGRESS)
-            progress.update(bar, completed=done)
+                console.print(_NO_PROGRESS)
+            update(done)
             if not (quiet or on_terminal) and done != last and at - printed > _LINE_SECONDS:
                 printed = at
                 console.print(f"{done} of {selected} carried out")

@@ -1,22 +1,20 @@
 """`replays`: list, watch and cancel replays, wherever they were started."""
 
-from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 
 from models.replay import Replay
-from order_import.bootstrap import connect_storage
-from order_import.cli.context import CommandRefused, read_settings, run
+from order_import.cli.context import CommandRefused, query_database
+from order_import.cli.options import AsJson
 from order_import.cli.output import print_json, stdout
 from order_import.cli.replay import catch_interrupts, print_ran, watch
 from order_import.cli.replay_view import show_replays
 from order_import.operations.replay import Ran, cancel, find_replay, newest_replays, sum_up
-from order_import.settings import Settings
+from storage.mongo.database import MongoDatabase
 from streams.clock import now
 
 ReplayId = Annotated[str, typer.Argument(metavar="REPLAY", help="Its id in `replays list`.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 replays = typer.Typer(name="replays", help="List, watch and cancel replays.", no_args_is_help=True)
 
@@ -27,7 +25,7 @@ def list_replays(
     as_json: AsJson = False,
 ) -> None:
     """List replays, newest first."""
-    newest = run(_list(read_settings(), limit))
+    newest = query_database(lambda database: newest_replays(database.storage, limit))
     if as_json:
         print_json(newest)
     elif newest:
@@ -39,36 +37,32 @@ def list_replays(
 @replays.command("watch")
 def watch_replay(replay_id: ReplayId, as_json: AsJson = False) -> None:
     """Show a replay's progress until it is over, then its result. Ctrl-C cancels the replay."""
-    print_ran(run(_watch(read_settings(), replay_id, quiet=as_json)), as_json)
+
+    async def work(database: MongoDatabase) -> Ran:
+        storage, replay = database.storage, await _find(database, replay_id)
+        replay = await watch(storage, replay, catch_interrupts(), quiet=as_json)
+        return Ran(replay, await sum_up(storage, replay_id))
+
+    print_ran(query_database(work), as_json)
 
 
 @replays.command("cancel")
 def cancel_replay(replay_id: ReplayId) -> None:
     """Stop a replay after its current step."""
-    replay = run(_cancel(read_settings(), replay_id))
-    stdout().print(f"Canceled after {replay.done} of {replay.selected} orders.")
 
-
-async def _list(settings: Settings, limit: int) -> Sequence[Replay]:
-    async with connect_storage(settings) as storage:
-        return await newest_replays(storage, limit)
-
-
-async def _watch(settings: Settings, replay_id: str, *, quiet: bool) -> Ran:
-    async with connect_storage(settings) as storage:
-        replay = await find_replay(storage, replay_id)
-        if replay is None:
-            raise CommandRefused(f"there is no replay {replay_id}")
-        replay = await watch(storage, replay, catch_interrupts(), quiet=quiet)
-        return Ran(replay, await sum_up(storage, replay_id))
-
-
-async def _cancel(settings: Settings, replay_id: str) -> Replay:
-    async with connect_storage(settings) as storage:
-        canceled = await cancel(storage, replay_id, now())
-        replay = await find_replay(storage, replay_id)
-        if replay is None:
-            raise CommandRefused(f"there is no replay {replay_id}")
+    async def work(database: MongoDatabase) -> Replay:
+        canceled = await cancel(database.storage, replay_id, now())
+        replay = await _find(database, replay_id)
         if not canceled:
             raise CommandRefused(f"replay {replay_id} is over: {replay.state}")
         return replay
+
+    replay = query_database(work)
+    stdout().print(f"Canceled after {replay.done} of {replay.selected} orders.")
+
+
+async def _find(database: MongoDatabase, replay_id: str) -> Replay:
+    replay = await find_replay(database.storage, replay_id)
+    if replay is None:
+        raise CommandRefused(f"there is no replay {replay_id}")
+    return replay

@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from handlers.payloads.json_text import BLANK, looks_like_object, parse_json, with_whole_letters
 from models import keys
 from models.topics import MAX_MESSAGE_BYTES, TopicName
 from order_import.cli.context import CommandRefused, read_settings, run
-from order_import.cli.output import print_json, stderr, stdout
-from order_import.operations.install import topic_exists
+from order_import.cli.options import AsJson
+from order_import.cli.output import print_json, progress_bar, stderr, stdout
+from order_import.operations.install import require_topic
 from order_import.operations.publish import Message, SendingBroke, send_messages
 from order_import.settings import Settings
 
@@ -134,13 +134,7 @@ class Kind(StrEnum):
     ORDER_UPDATES = "order-updates"
 
 
-TOPICS: Mapping[Kind, TopicName] = {
-    Kind.ORDERS: TopicName.ORDERS,
-    Kind.PRODUCTS: TopicName.PRODUCTS,
-    Kind.LISTINGS: TopicName.LISTINGS,
-    Kind.STORES: TopicName.STORES,
-    Kind.ORDER_UPDATES: TopicName.ORDER_UPDATES,
-}
+TOPICS: Mapping[Kind, TopicName] = {kind: TopicName[kind.name] for kind in Kind}
 
 DELETABLE = frozenset({Kind.PRODUCTS, Kind.LISTINGS})
 """The kinds that a null value deletes."""
@@ -247,9 +241,9 @@ def send(
     raw: Annotated[
         bool, typer.Option("--raw", help="Send each file as one message, whatever its content.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Publish orders, or the facts that decide about them.
+    """Publish orders, or the reference data that they are checked against.
 
     All files are read before anything is sent. Each document is sent byte for byte.
     """
@@ -262,7 +256,7 @@ def send(
         raise typer.BadParameter("standard input can only be read once", param_hint="FILE…")
     settings = read_settings()
     messages = [
-        Message(TOPICS[kind], _key(kind, document, raw=raw), document.raw, store)
+        Message(TOPICS[kind], None if raw else make_key(kind, document), document.raw, store)
         for document in _documents(files or [], raw=raw)
     ]
     messages += [Message(TOPICS[kind], key, None) for key in deleted]
@@ -285,23 +279,12 @@ def _documents(files: list[str], *, raw: bool) -> Iterator[Document]:
             yield document
 
 
-def _key(kind: Kind, document: Document, *, raw: bool) -> str | None:
-    return None if raw else make_key(kind, document)
-
-
 async def _send(settings: Settings, topic: str, messages: list[Message]) -> int:
-    if not await topic_exists(settings, topic):
-        raise CommandRefused(
-            f"topic {settings.topic_prefix}{topic} does not exist yet; run: order-import init"
-        )
-    columns = (TextColumn("sending"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    quiet = len(messages) <= _SHOWS_PROGRESS_FROM
-    with Progress(*columns, console=stderr(), disable=quiet, transient=True) as progress:
-        bar = progress.add_task("", total=len(messages))
+    await require_topic(settings, topic)
+    hidden = len(messages) <= _SHOWS_PROGRESS_FROM
+    with progress_bar(stderr(), "sending", len(messages), hidden=hidden) as progress:
         try:
-            return await send_messages(
-                settings, messages, lambda sent: progress.update(bar, completed=sent)
-            )
+            return await send_messages(settings, messages, progress)
         except SendingBroke as error:
             raise CommandRefused(
                 f"Kafka does not answer: {error}; {error.sent} of {len(messages)} messages were "

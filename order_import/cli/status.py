@@ -1,7 +1,6 @@
 """`status`: the health of the whole installation."""
 
 from datetime import datetime
-from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -11,7 +10,9 @@ from rich.text import Text
 from models.checkpoint import OffsetReset
 from models.outcome import ImportState
 from order_import.cli.context import REFUSED, connection_hint, read_settings, run
+from order_import.cli.options import AsJson
 from order_import.cli.output import (
+    add_row,
     ago,
     blockers_table,
     cell,
@@ -19,6 +20,7 @@ from order_import.cli.output import (
     new_table,
     orders_table,
     print_json,
+    print_system_message,
     stdout,
 )
 from order_import.operations.health import Health, ServerHealth, check_health
@@ -26,7 +28,7 @@ from streams.clock import now
 
 
 def status(
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Show health, lag, rate, orders by state, and problems to solve. Takes about a second."""
     health = run(check_health(read_settings()))
@@ -77,9 +79,7 @@ def health_as_json(health: Health) -> dict[str, object]:
 
 def show_health(console: Console, health: Health, at: datetime) -> None:
     """Print the health for people; `at` is the current time."""
-    if health.system_message is not None:
-        console.print(cell(health.system_message, "bold white on red"))
-        console.print()
+    print_system_message(console, health.system_message)
     for server in (health.kafka, health.mongo):
         console.print(_server_line(server))
     for exposed in health.exposed_files:
@@ -124,8 +124,8 @@ def _describe_reset(reset: OffsetReset) -> str:
     place = f"{reset.source.topic}:{reset.source.partition}"
     if reset.lost is None:
         return (
-            f"{place}: the topic was created anew, or lost its end; "
-            f"offset {reset.expected} was to be read next, {reset.found} was"
+            f"{place}: the topic was recreated, or lost its end; "
+            f"expected to continue at offset {reset.expected}, continued at {reset.found}"
         )
     return (
         f"{place}: Kafka deleted {reset.lost:,} offsets, from {reset.expected} to "
@@ -144,7 +144,7 @@ def _lag_table(health: Health) -> Table:
     table = new_table(*columns, title="Lag", right=columns[1:])
     for topic in health.lag:
         if topic.exists:
-            table.add_row(cell(topic.topic), cell(topic.undecided), cell(topic.unpublished))
+            add_row(table, topic.topic, topic.undecided, topic.unpublished)
         else:
             table.add_row(cell(topic.topic), "missing; run: order-import init", "")
     return table

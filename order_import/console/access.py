@@ -1,5 +1,6 @@
 """Who may use the console and under which names it is reached: users, roles, hosts, sockets."""
 
+import contextlib
 import ipaddress
 import re
 import socket
@@ -9,7 +10,7 @@ from enum import StrEnum
 from urllib.parse import urlsplit
 
 from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatchError
+from argon2.exceptions import InvalidHashError, VerificationError
 
 from order_import.settings import PREFIX, Settings, SettingsError, is_writable_by_others
 
@@ -39,9 +40,6 @@ class Users:
         # An unknown name must take as long as a wrong password.
         self._nobody = self._hasher.hash("nobody has this password")
 
-    def __len__(self) -> int:
-        return len(self._users)
-
     def named(self, name: str) -> User | None:
         """Return the user with this name."""
         return self._users.get(name)
@@ -54,7 +52,7 @@ class Users:
         user = self._users.get(name)
         try:
             self._hasher.verify(self._nobody if user is None else user.password_hash, password)
-        except (VerifyMismatchError, VerificationError, InvalidHashError):
+        except (VerificationError, InvalidHashError):
             return None
         return user
 
@@ -71,6 +69,10 @@ class Access:
     hosts: frozenset[str]
     secure: bool
 
+    def cookie_name(self, name: str) -> str:
+        """Return the name of a cookie: over TLS, one that no other subdomain can set."""
+        return f"__Host-{name}" if self.secure else name
+
 
 _LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
@@ -82,24 +84,20 @@ def access_of(settings: Settings) -> Access:
         SettingsError: Other machines could reach the console without signing in, or the users
             file cannot be read.
     """
-    users = _users_of(settings)
-    is_local = _is_loopback(settings.console_host)
-    if users is None and not is_local:
+    users, host = _users_of(settings), settings.console_host
+    url = urlsplit(settings.console_public_url or "")
+    name = (url.hostname or "").lower()
+    if users is None and not _is_loopback(host):
         raise SettingsError(
             f"{PREFIX}CONSOLE_USERS_FILE: expected, since other machines reach the console at "
-            f"{PREFIX}CONSOLE_HOST={settings.console_host}"
+            f"{PREFIX}CONSOLE_HOST={host}"
         )
-    hosts: set[str] = {*_LOCAL_NAMES, _bracketed(settings.console_host)} if is_local else set()
-    is_secure = False
-    if settings.console_public_url is not None:
-        url = urlsplit(settings.console_public_url)
-        is_secure = url.scheme == "https"
-        hosts |= {(url.hostname or "").lower(), *_LOCAL_NAMES}
-        if users is None and url.hostname not in {"localhost", "127.0.0.1", "::1"}:
-            raise SettingsError(
-                f"{PREFIX}CONSOLE_USERS_FILE: expected with {PREFIX}CONSOLE_PUBLIC_URL"
-            )
-    return Access(users, frozenset(hosts), is_secure)
+    if users is None and name and not _is_loopback(name):
+        raise SettingsError(f"{PREFIX}CONSOLE_USERS_FILE: expected with {PREFIX}CONSOLE_PUBLIC_URL")
+    hosts: set[str] = {*_LOCAL_NAMES, _bracketed(host)} if _is_loopback(host) else set()
+    if name:
+        hosts |= {_bracketed(name), *_LOCAL_NAMES}
+    return Access(users, frozenset(hosts), url.scheme == "https")
 
 
 def address_of(settings: Settings) -> str:
@@ -123,18 +121,17 @@ def _users_of(settings: Settings) -> Users | None:
     try:
         return read_users(file.read_text(encoding="utf-8"))
     except OSError as error:
-        raise SettingsError(f"{PREFIX}CONSOLE_USERS_FILE: {error.strerror}") from None
+        reason = error.strerror
     except UnicodeDecodeError:
-        raise SettingsError(f"{PREFIX}CONSOLE_USERS_FILE: is no text") from None
+        reason = "expected text in UTF-8"
     except UsersFileError as error:
-        raise SettingsError(f"{PREFIX}CONSOLE_USERS_FILE: {error}") from None
+        reason = str(error)
+    raise SettingsError(f"{PREFIX}CONSOLE_USERS_FILE: {reason}")
 
 
 def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
     try:
-        return ipaddress.ip_address(host).is_loopback
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
 
@@ -145,32 +142,25 @@ def listen(settings: Settings) -> socket.socket:
     Raises:
         SettingsError: The address cannot be bound.
     """
-    family = socket.AF_INET6 if ":" in settings.console_host else socket.AF_INET
-    listening = socket.socket(family)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listening.bind((settings.console_host, settings.console_port))
+        return _listen(settings.console_host, settings.console_port)
     except OSError as error:
-        listening.close()
         raise SettingsError(
-            f"{PREFIX}CONSOLE_HOST, {PREFIX}CONSOLE_PORT: cannot listen on "
-            f"{settings.console_host}:{settings.console_port}: {error.strerror}"
+            f"{PREFIX}CONSOLE_HOST, {PREFIX}CONSOLE_PORT: cannot listen: {error.strerror}"
         ) from None
-    return listening
 
 
 def free_port(host: str, preferred: int) -> int:
     """Return the preferred port if it is free, otherwise another one."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     for port in (preferred, 0):
-        with socket.socket(family) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((host, port))
-            except OSError:
-                continue
+        with contextlib.suppress(OSError), _listen(host, port) as probe:
             return int(probe.getsockname()[1])
     return preferred
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), family=family)
 
 
 NAME = re.compile(r"[A-Za-z0-9._@-]{1,64}")
@@ -203,8 +193,8 @@ def read_users(text: str) -> Users:
         if not password_hash.startswith("$argon2id$"):
             raise UsersFileError(f"line {number}: expected an argon2id hash")
         if name in users:
-            raise UsersFileError(f"line {number}: this name came before")
+            raise UsersFileError(f"line {number}: this name is repeated")
         users[name] = User(name, Role(role), password_hash)
     if not users:
-        raise UsersFileError("it names nobody")
+        raise UsersFileError("it has no users")
     return Users(users)

@@ -8,56 +8,37 @@ from functools import partial
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.routing import Route
+from starlette.middleware.authentication import AuthenticationMiddleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.routing import Mount
 
 from models.errors import OtherLayout, StorageBroken, TransientStorageError
-from order_import.bootstrap import connect_storage
 from order_import.console.access import access_of, listen
+from order_import.console.auth import SessionBackend
 from order_import.console.context import ConsoleContext, open_context
 from order_import.console.error_pages import show_error
 from order_import.console.metrics import read_metrics
-from order_import.console.pages import (
-    blocked,
-    dashboard,
-    dead_letters,
-    exports,
-    health,
-    live,
-    order,
-    orders,
-    products,
-    replays,
-    sign_in,
-    store_settings,
-)
-from order_import.console.rendering import static_file
+from order_import.console.routes import OPEN_ROUTES, ROUTES
 from order_import.console.security import SecurityMiddleware
 from order_import.settings import Settings
 from order_import.web import ConsoleServer, serve_metrics
 from order_import.worker import tune_gc
 
-_PAGES = (
-    dashboard,
-    store_settings,
-    orders,
-    exports,
-    order,
-    blocked,
-    products,
-    replays,
-    dead_letters,
-    health,
-    sign_in,
-    live,
-)
-
 
 def build_app(context: ConsoleContext) -> Starlette:
     """Return the ASGI application for a context."""
-    routes = [route for page in _PAGES for route in page.ROUTES]
+    access = context.access
+    authentication = Middleware(AuthenticationMiddleware, backend=SessionBackend(context))
     app = Starlette(
-        routes=[*routes, Route("/static/{version}/{name}", static_file, methods=["GET"])],
-        middleware=[Middleware(SecurityMiddleware, context=context)],
+        routes=[*OPEN_ROUTES, Mount("", routes=ROUTES, middleware=[authentication])],
+        middleware=[
+            Middleware(
+                TrustedHostMiddleware,
+                allowed_hosts=sorted(access.hosts) or ["*"],
+                www_redirect=False,
+            ),
+            Middleware(SecurityMiddleware, secure=access.secure),
+        ],
         exception_handlers={HTTPException: show_error},
     )
     app.state.context = context
@@ -77,7 +58,7 @@ async def serve_console(settings: Settings) -> None:
         # Count before the first request: with very many orders this takes a while.
         counting = asyncio.create_task(_count_ahead(context))
         server = ConsoleServer(build_app(context))
-        checking = asyncio.create_task(_check_layout(settings, server))
+        checking = asyncio.create_task(_check_layout(context, server))
         tune_gc()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -99,13 +80,12 @@ async def _count_ahead(context: ConsoleContext) -> None:
         await context.counts()
 
 
-async def _check_layout(settings: Settings, server: ConsoleServer) -> None:
+async def _check_layout(context: ConsoleContext, server: ConsoleServer) -> None:
     """Stop the server if the database is of another version; pages report all other errors."""
-    async with connect_storage(settings) as storage:
-        try:
-            await storage.check_layout()
-        except OtherLayout:
-            server.stop()
-            raise
-        except (TransientStorageError, StorageBroken):
-            pass
+    try:
+        await context.storage.check_layout()
+    except OtherLayout:
+        server.stop()
+        raise
+    except (TransientStorageError, StorageBroken):
+        pass

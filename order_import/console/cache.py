@@ -3,8 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 T = TypeVar("T")
 
@@ -14,14 +13,11 @@ _SLOW = 0.03
 """Seconds from which a query counts as slow: then an older answer is returned meanwhile."""
 _OLDEST = 120.0
 """The maximum age in seconds of an answer that is returned while it is refreshed."""
-
-
 _MOST = 1_000
 """The maximum number of answers."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Kept:
+class _Kept(NamedTuple):
     answer: Any
     took: float
     asked_at: float
@@ -37,9 +33,12 @@ class Cache:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
+        self.forget()
+
+    def forget(self) -> None:
+        """Discard all answers, and do not keep those of queries that are still running."""
         self._kept: dict[object, _Kept] = {}
-        self._asking: dict[object, asyncio.Lock] = {}
-        self._renewing: dict[object, asyncio.Task[None]] = {}
+        self._asking: dict[object, asyncio.Task[Any]] = {}
 
     async def get(
         self,
@@ -53,50 +52,38 @@ class Cache:
         An error is not cached.
         """
         kept, at = self._kept.get(name), self._clock()
-        if kept is not None:
-            answer: T = kept.answer
-            if at < kept.until:
-                return answer
-            if kept.took > _SLOW and at - kept.asked_at < oldest:
-                self._renew(name, seconds, ask)
-                return answer
-        async with self._asking.setdefault(name, asyncio.Lock()):
-            kept = self._kept.get(name)
-            if kept is not None and self._clock() < kept.until:
-                asked_meanwhile: T = kept.answer
-                return asked_meanwhile
-            return await self._ask(name, seconds, ask)
+        answer: T
+        if kept is not None and at < kept.until:
+            answer = kept.answer
+            return answer
+        asking = self._asking.get(name)
+        if asking is None:
+            asking = asyncio.create_task(self._ask(name, seconds, ask))
+            self._asking[name] = asking
+            # The next caller gets and handles an error that no caller waits for.
+            asking.add_done_callback(lambda done: done.cancelled() or done.exception())
+        if kept is not None and kept.took > _SLOW and at - kept.asked_at < oldest:
+            answer = kept.answer
+        else:
+            answer = await asyncio.shield(asking)
+        return answer
 
     def age(self, name: object) -> float:
         """Return the age of an answer in seconds; 0 if there is none."""
         kept = self._kept.get(name)
         return 0.0 if kept is None else self._clock() - kept.asked_at
 
-    def forget(self) -> None:
-        """Discard all answers."""
-        self._kept = {}  # queries in flight began too early: they fill the old dictionary
-
     async def _ask(self, name: object, seconds: float, ask: Callable[[], Awaitable[T]]) -> T:
-        began, kept = self._clock(), self._kept
-        answer = await ask()
+        began, kept, asking = self._clock(), self._kept, self._asking
+        try:
+            answer = await ask()
+        except BaseException:
+            kept.pop(name, None)
+            raise
+        finally:
+            asking.pop(name, None)
         took = self._clock() - began
         if len(kept) >= _MOST:
             kept.clear()
-            self._asking.clear()
-        until = self._clock() + max(seconds, _TIMES * took)
-        kept[name] = _Kept(answer, took, began, until)
+        kept[name] = _Kept(answer, took, began, self._clock() + max(seconds, _TIMES * took))
         return answer
-
-    def _renew(self, name: object, seconds: float, ask: Callable[[], Awaitable[T]]) -> None:
-        if name in self._renewing:
-            return
-
-        async def renewed() -> None:
-            try:
-                await self._ask(name, seconds, ask)
-            except Exception:  # noqa: BLE001 - the next caller gets and handles it
-                self._kept.pop(name, None)
-            finally:
-                del self._renewing[name]
-
-        self._renewing[name] = asyncio.create_task(renewed())

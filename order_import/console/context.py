@@ -1,5 +1,6 @@
 """What the console's pages use, opened once."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -9,20 +10,18 @@ from functools import partial
 from models.errors import TransientStorageError
 from models.outcome import DETAILS_OVERDUE, ImportState
 from models.reference_data import Store
-from order_import.bootstrap import (
-    connect_console,
-    connect_dead_letters,
-    connect_reader,
-    connect_storage,
-)
+from order_import.bootstrap import connect_database
 from order_import.console.access import Access
 from order_import.console.cache import Cache
+from order_import.console.words import OVERDUE
 from order_import.operations.health import Health, check_health
 from order_import.operations.publish import Message, send_messages
 from order_import.settings import Settings
+from storage.mongo.console import MongoConsoleState
+from storage.mongo.console_reader import MongoConsoleReader
 from storage.mongo.dead_letters import MongoDeadLetters
-from storage.port import ConsoleState, Storage
-from storage.queries import ConsoleReader, Reader
+from storage.mongo.orders import MongoReader
+from storage.mongo.storage import MongoStorage
 from streams.clock import now
 
 _FRESH, _OLDEST, _OVERDUE_FRESH = 2.0, 15.0, 15.0
@@ -39,10 +38,10 @@ class ConsoleContext:
     """
 
     settings: Settings
-    reader: Reader
-    orders: ConsoleReader
-    state: ConsoleState
-    storage: Storage
+    reader: MongoReader
+    orders: MongoConsoleReader
+    state: MongoConsoleState
+    storage: MongoStorage
     dead_letters: MongoDeadLetters
     publish: Callable[[Sequence[Message]], Awaitable[int]]
     check_health: Callable[[], Awaitable[Health]]
@@ -58,11 +57,6 @@ class ConsoleContext:
         """Return the orders per state per store, some seconds old at most."""
         return await self.cache.get("counts", _FRESH, self.reader.state_counts)
 
-    def counts_age(self) -> float | None:
-        """Return how many seconds old the counts are; None if they are fresh."""
-        age = self.cache.age("counts")
-        return age if age > _STALE else None
-
     async def overdue_counts(self) -> Mapping[str, int]:
         """Return how many orders of each store have waited for details for more than an hour."""
 
@@ -70,6 +64,34 @@ class ConsoleContext:
             return await self.reader.overdue_counts(self.now() - DETAILS_OVERDUE)
 
         return await self.cache.get("overdue", _OVERDUE_FRESH, ask)
+
+    def counts_age(self) -> float | None:
+        """Return how many seconds old the counts are; None if they are fresh."""
+        age = self.cache.age("counts")
+        return age if age > _STALE else None
+
+    async def numbers(self, store_id: str | None) -> Mapping[str, int]:
+        """Return how many orders of a store, or of all, there are.
+
+        The numbers are of all that were received, of each state, and of those that have waited for
+        details for more than an hour (`OVERDUE`).
+        """
+        counts, overdue = await asyncio.gather(self.counts(), self.overdue_counts())
+        stores = counts.keys() | overdue.keys() if store_id is None else {store_id}
+        states = {
+            state.value: sum(counts.get(store, {}).get(state, 0) for store in stores)
+            for state in ImportState
+        }
+        waiting = sum(overdue.get(store, 0) for store in stores)
+        return {"received": sum(states.values()), **states, OVERDUE: waiting}
+
+    async def wait_until(self, is_stored: Callable[[], Awaitable[bool]]) -> None:
+        """Wait a moment for the worker to store a change, so that the next page shows it."""
+        for _ in range(10):
+            await asyncio.sleep(0.15)
+            if await is_stored():
+                break
+        self.cache.forget()
 
     async def blocked_stores(self) -> Sequence[Store] | None:
         """Return the stores in rule 19's message; None if there are none."""
@@ -89,19 +111,14 @@ class ConsoleContext:
 @asynccontextmanager
 async def open_context(settings: Settings, access: Access) -> AsyncIterator[ConsoleContext]:
     """Open what the pages use, and close it at the end."""
-    async with (
-        connect_reader(settings) as reader,
-        connect_console(settings) as (orders, state),
-        connect_dead_letters(settings) as dead_letters,
-        connect_storage(settings) as storage,
-    ):
+    async with connect_database(settings) as database:
         yield ConsoleContext(
             settings=settings,
-            reader=reader,
-            orders=orders,
-            state=state,
-            storage=storage,
-            dead_letters=dead_letters,
+            reader=database.reader,
+            orders=database.console_reader,
+            state=database.console_state,
+            storage=database.storage,
+            dead_letters=database.dead_letters,
             publish=partial(send_messages, settings),
             check_health=partial(check_health, settings, counts_orders=False, lists_workers=True),
             access=access,

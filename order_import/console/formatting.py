@@ -8,13 +8,14 @@ from typing import Any
 from babel.numbers import format_currency, format_decimal
 from babel.units import format_unit
 
-from models.amazon_order import Buyer
-from models.labels import DECISIONS, FIELDS
+from models.labels import DECISIONS, FIELDS, MISSING_DETAILS
 from models.money import DIGITS, Money
+from models.outcome import MissingDetail
+from models.reasons import REASONS
 from models.reference_data import CommerceStatus
 from models.skus import visible_sku
 from order_import.console.language import Translator
-from order_import.console.words import MISSING_DETAILS, REASONS, STATES, STATUSES
+from order_import.console.words import STATES, STATUSES
 from storage.queries import OrderRow
 
 _NONE = "\N{EN DASH}"
@@ -79,15 +80,11 @@ class Formatter:
 
     def number(self, value: float | None) -> str:
         """Return a number with its thousands separated."""
-        if value is None:
-            return _NONE
-        return format_decimal(value, locale=self._locale)
+        return _NONE if value is None else format_decimal(value, locale=self._locale)
 
     def money(self, money: Money | None) -> str:
         """Return an amount with its currency."""
-        if money is None:
-            return _NONE
-        return self._amount(money.amount, money.currency)
+        return _NONE if money is None else self._amount(money.amount, money.currency)
 
     def buyer(self, name: str | None) -> str:
         """Return a name masked: its initials, and no hint of its length."""
@@ -95,10 +92,6 @@ class Formatter:
             return _NONE
         initials = [part[0].upper() for part in self.text(name).split()[:2]]
         return " ".join(f"{initial}{_DOT * 3}" for initial in initials)
-
-    def masked(self, buyer: Buyer | None) -> str:
-        """Return a buyer's name masked."""
-        return self.buyer(None if buyer is None else buyer.name)
 
     def state(self, state: str) -> str:
         """Return the label of an import state."""
@@ -116,9 +109,9 @@ class Formatter:
         """Return the labels of reason codes."""
         return "; ".join(self.reason(code) for code in codes)
 
-    def missing(self, details: Iterable[str]) -> str:
+    def missing(self, details: Iterable[MissingDetail]) -> str:
         """Return the labels of the details that an order waits for."""
-        return ", ".join(self._t(MISSING_DETAILS.get(detail, detail)) for detail in details)
+        return ", ".join(self._t(MISSING_DETAILS[detail]) for detail in details)
 
     def decision(self, what: str) -> str:
         """Return the title of a history entry."""
@@ -142,13 +135,13 @@ class Formatter:
         """Return the facts behind a decision, each with its version."""
         t, lines = self._t, []
         if "from_store" in facts:
-            lines.append(t("it waited for store {store}", store=self.text(facts["from_store"])))
+            lines.append(t("waited for store {store}", store=self.text(facts["from_store"])))
         if "store_marketplace_id" in facts:
             differing = {
                 "its": self.text(facts["marketplace_id"]),
                 "store": self.text(facts["store_marketplace_id"]),
             }
-            lines.append(t("marketplace {its}, not its store's {store}", **differing))
+            lines.append(t("marketplace {its} differs from the store's {store}", **differing))
         if "store_updated_at" in facts:
             lines.append(t("store settings of {at}", at=self.minute(facts["store_updated_at"])))
         if "import_amazon_orders" in facts:

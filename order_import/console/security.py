@@ -1,40 +1,35 @@
-"""The middleware in front of every page: limits, origin checks, sign-in and security headers."""
+"""The middleware in front of every page: limits, the defense against forged requests, headers."""
 
 import asyncio
 from http import HTTPStatus
-from urllib.parse import quote
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from order_import.console.access import Access
-from order_import.console.auth import (
-    HERE,
-    Principal,
-    authenticate,
-    cookie_name,
-    is_same_origin,
-    may_load_page,
-    read_cookies,
-)
-from order_import.console.context import ConsoleContext
-from order_import.console.error_pages import show_error
-from order_import.console.limits import (
-    MOST_BYTES,
-    MOST_HEAD_BYTES,
-    MOST_QUERY_BYTES,
-    Places,
-    read_body,
-    seconds_for,
-)
+from order_import.console.auth import is_from_here, may_load_page
+from order_import.console.error_pages import RequestTooLarge, show_error
 
+MOST_BYTES = 256 * 1024
+"""The maximum size of a form."""
+MOST_HEAD_BYTES = 16 * 1024
+"""The maximum size of all header lines of a request together."""
+MOST_QUERY_BYTES = 4_096
+"""The maximum size of a path, and of a query string: pages repeat both in their links."""
+_AT_ONCE = {
+    "/live": 200,
+    "/orders.csv": 4,
+    "/orders.jsonl": 4,
+    "/replays/new": 2,
+    "/blocked/what-if": 2,
+}
+"""How many requests of a kind are served at once: of those that last or load the database."""
+_OTHERS_AT_ONCE = 200
+_STREAMED = frozenset({"/live", "/orders.csv", "/orders.jsonl"})
+_ANSWERED_WITHIN = 300.0
 _OPEN = ("/static/", "/healthz", "/readyz")
-_SIGN_IN = ("/sign-in", "/preferences")
 _FORM = "application/x-www-form-urlencoded"
-_ELSEWHERE = "Not from one of our pages.\n"
-_MOST_DIGITS = 9
 
 HEADERS = {
     "content-security-policy": (
@@ -47,41 +42,43 @@ HEADERS = {
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
     "permissions-policy": "camera=(), geolocation=(), microphone=(), payment=()",
+    "cache-control": "no-store",
 }
+"""Sent with each response that does not have them already."""
 
 
 class SecurityMiddleware:
-    """Rejects requests that may not pass, and adds a `Principal` to the state of the others."""
+    """Rejects requests that may not pass, and answers every error with a page.
 
-    def __init__(self, app: ASGIApp, context: ConsoleContext) -> None:
+    `secure` is whether the console is reached over TLS.
+    """
+
+    def __init__(self, app: ASGIApp, *, secure: bool) -> None:
         self._app = app
-        self._context = context
-        self._places = Places()
+        self._headers = dict(HEADERS)
+        if secure:
+            self._headers["strict-transport-security"] = "max-age=31536000"
+        self._places = {path: asyncio.Semaphore(most) for path, most in _AT_ONCE.items()}
+        self._other_places = asyncio.Semaphore(_OTHERS_AT_ONCE)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or answer it here."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        headers = Headers(scope=scope)
         is_begun = False
 
         async def send_guarded(message: Message) -> None:
             nonlocal is_begun
             if message["type"] == "http.response.start":
                 is_begun = True
-                self._finish(scope, headers, MutableHeaders(scope=message))
+                headers = MutableHeaders(scope=message)
+                for name, value in self._headers.items():
+                    headers.setdefault(name, value)
             await send(message)
 
         try:
-            if (refusal := self._refuse(scope, headers)) is not None:
-                await refusal(scope, receive, send_guarded)
-            elif scope["path"].startswith(_OPEN):
-                await self._app(scope, receive, send_guarded)
-            else:
-                if scope["method"] == "POST":
-                    receive = _received(await read_body(receive), receive)
-                await self._answer(scope, headers, receive, send_guarded)
+            await self._answer(scope, receive, send_guarded)
         except ClientDisconnect:
             pass
         except Exception as error:  # noqa: BLE001 - each is shown as a page, none is lost
@@ -90,78 +87,68 @@ class SecurityMiddleware:
                 await page(scope, receive, send_guarded)
             # Otherwise leave it unfinished: the server aborts it, so it cannot look complete.
 
-    async def _answer(self, scope: Scope, headers: Headers, receive: Receive, send: Send) -> None:
-        with self._places.take(scope["path"]) as has_place:
-            if not has_place:
-                busy = PlainTextResponse(
-                    "Too much is asked for at once. Try again in a moment.\n",
-                    HTTPStatus.SERVICE_UNAVAILABLE,
-                    {"retry-after": "2"},
-                )
-                await busy(scope, receive, send)
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if (refusal := _refuse(scope)) is not None:
+            await refusal(scope, receive, send)
+        elif (path := scope["path"]).startswith(_OPEN):
+            await self._app(scope, receive, send)
+        else:
+            if scope["method"] == "POST":  # a form that arrives slowly must not take a place
+                receive = _received(await read_body(receive), receive)
+            places = self._places.get(path, self._other_places)
+            if places.locked():
+                await _busy()(scope, receive, send)
                 return
-            async with asyncio.timeout(seconds_for(scope["path"])):
-                principal = await authenticate(self._context, headers)
-                scope.setdefault("state", {})["principal"] = principal
-                may_pass = principal.user is not None or scope["path"].startswith(_SIGN_IN)
-                await (self._app if may_pass else _to_sign_in(scope))(scope, receive, send)
+            async with places, asyncio.timeout(None if path in _STREAMED else _ANSWERED_WITHIN):
+                await self._app(scope, receive, send)
 
-    def _finish(self, scope: Scope, request_headers: Headers, headers: MutableHeaders) -> None:
-        for name, value in HEADERS.items():
-            headers.setdefault(name, value)
-        if not scope["path"].startswith("/static/"):
-            headers.setdefault("cache-control", "no-store")
-        access = self._context.access
-        if access.secure:
-            headers.setdefault("strict-transport-security", "max-age=31536000")
-        principal: Principal | None = scope.get("state", {}).get("principal")
-        if principal is None:
-            return
-        if principal.new_token is not None:
-            headers.append("set-cookie", _cookie(access, "form", principal.new_token, "Lax"))
-        if cookie_name(access, HERE) not in read_cookies(request_headers):
-            headers.append("set-cookie", _cookie(access, HERE, "1", "Strict"))
 
-    def _refuse(self, scope: Scope, headers: Headers) -> Response | None:
-        hosts = self._context.access.hosts
-        if hosts and _name_of(headers.get("host", "")) not in hosts:
-            return PlainTextResponse("This console does not go by that name.\n", 400)
-        if sum(len(name) + len(value) + 4 for name, value in headers.raw) > MOST_HEAD_BYTES:
-            return PlainTextResponse(
-                "Too much of a head.\n", HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
-            )
-        if max(len(scope["query_string"]), len(scope["path"])) > MOST_QUERY_BYTES:
-            return PlainTextResponse("Too long.\n", HTTPStatus.REQUEST_URI_TOO_LONG)
-        if "transfer-encoding" in headers:
-            # The length would be known only at the end, whatever Content-Length says.
-            return PlainTextResponse("Say how long it is.\n", HTTPStatus.LENGTH_REQUIRED)
-        length = headers.get("content-length", "0")
-        if not (length.isascii() and length.isdecimal()) or len(length) > _MOST_DIGITS:
-            return PlainTextResponse("Too much.\n", HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
-        match scope["method"]:
-            case "GET" | "HEAD":
-                return self._refuse_reading(scope, headers, int(length))
-            case "POST":
-                return self._refuse_form(headers, int(length))
-            case _:
-                return PlainTextResponse("Method not allowed.\n", HTTPStatus.METHOD_NOT_ALLOWED)
+def _busy() -> Response:
+    line = "Too many requests at once. Try again in a moment.\n"
+    return PlainTextResponse(line, HTTPStatus.SERVICE_UNAVAILABLE, {"retry-after": "2"})
 
-    def _refuse_reading(self, scope: Scope, headers: Headers, length: int) -> Response | None:
-        if length:
-            return PlainTextResponse("This takes no body.\n", HTTPStatus.BAD_REQUEST)
-        if not scope["path"].startswith(_OPEN) and not may_load_page(headers):
-            return PlainTextResponse(_ELSEWHERE, HTTPStatus.FORBIDDEN)
-        return None
 
-    def _refuse_form(self, headers: Headers, length: int) -> Response | None:
-        if length > MOST_BYTES:
-            return PlainTextResponse("Too much.\n", HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
-        if not is_same_origin(headers):
-            return PlainTextResponse(_ELSEWHERE, HTTPStatus.FORBIDDEN)
-        kind = headers.get("content-type", _FORM).partition(";")[0].strip().lower()
-        if kind != _FORM:
-            return PlainTextResponse("Not a form.\n", HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
-        return None
+def _refuse(scope: Scope) -> Response | None:
+    """Return the answer to a request that may not pass; None for all others."""
+    headers, is_form = Headers(scope=scope), scope["method"] == "POST"
+    head = sum(len(name) + len(value) + 4 for name, value in headers.raw)
+    address = max(len(scope["query_string"]), len(scope["path"]))
+    length = int(headers.get("content-length", "0"))  # the server lets only digits pass
+    kind = headers.get("content-type", _FORM).partition(";")[0].strip().lower()
+    is_trusted = is_from_here(headers) if is_form else may_load_page(headers)
+    refusals = (
+        (head > MOST_HEAD_BYTES, 431, "The headers are too large."),
+        (address > MOST_QUERY_BYTES, 414, "The address is too long."),
+        # Its length would be known only at the end, whatever Content-Length says.
+        ("transfer-encoding" in headers, 411, "A Content-Length is required."),
+        (length > MOST_BYTES, 413, "The form is too large."),
+        (length > 0 and not is_form, 400, "This request takes no body."),
+        (not is_trusted, 403, "This request does not come from one of our pages."),
+        (is_form and kind != _FORM, 415, "Expected a form."),
+    )
+    return next(
+        (PlainTextResponse(f"{line}\n", status) for applies, status, line in refusals if applies),
+        None,
+    )
+
+
+async def read_body(receive: Receive) -> bytes:
+    """Return a request's body, limited by the bytes received and not by its `Content-Length`.
+
+    Raises:
+        RequestTooLarge: The body is larger than a form may be; the rest is not read.
+        ClientDisconnect: The client disconnected before the end of the body.
+    """
+    body = bytearray()
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        body += message.get("body", b"")
+        if len(body) > MOST_BYTES:
+            raise RequestTooLarge
+        if not message.get("more_body", False):
+            return bytes(body)
 
 
 def _received(body: bytes, receive: Receive) -> Receive:
@@ -172,25 +159,3 @@ def _received(body: bytes, receive: Receive) -> Receive:
         return messages.pop() if messages else await receive()
 
     return received
-
-
-def _to_sign_in(scope: Scope) -> Response:
-    if scope["method"] != "GET":
-        return PlainTextResponse("Please sign in.\n", HTTPStatus.UNAUTHORIZED)
-    target = scope["path"]
-    if scope["query_string"]:
-        target += "?" + scope["query_string"].decode("latin-1")
-    return RedirectResponse(f"/sign-in?next={quote(target, safe='')}", HTTPStatus.SEE_OTHER)
-
-
-def _cookie(access: Access, name: str, value: str, same_site: str) -> str:
-    secure = "; Secure" if access.secure else ""
-    named = f"{cookie_name(access, name)}={value}"
-    return f"{named}; Path=/; HttpOnly; SameSite={same_site}{secure}"
-
-
-def _name_of(host: str) -> str:
-    name = host.lower()
-    if name.startswith("["):
-        return name.partition("]")[0] + "]"
-    return name.rpartition(":")[0] if ":" in name else name

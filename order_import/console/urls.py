@@ -1,12 +1,9 @@
 """Addresses of the console's pages, and of an order in Commerce and in Seller Central."""
 
 import secrets
-from datetime import datetime
 from urllib.parse import quote, urlencode, urlsplit
 
-from models.order_query import Cursor
 from models.reference_data import Store
-from order_import.console.order_filter import write_cursor
 
 _SELLER_CENTRAL = {
     "A2EUQ1WTGCTBG2": "sellercentral.amazon.ca",
@@ -87,11 +84,6 @@ def in_seller_central(
         return _filled(store.seller_central_url, amazon_order_id=amazon_order_id)
     host = _SELLER_CENTRAL.get((store.marketplace_id if store else marketplace_id) or "")
     return None if host is None else f"https://{host}/orders-v3/order/{_part(amazon_order_id)}"
-
-
-def audit_after(at: datetime, entry_id: str) -> str:
-    """Return the audit log after an entry."""
-    return query("/audit", after=write_cursor(Cursor(at, entry_id)))
 
 
 def is_local(path: str) -> bool:

@@ -2,14 +2,9 @@
 
 from collections.abc import Mapping
 
-from models import labels
 from models.amazon_order import AmazonStatus
 from models.outcome import ImportState
 from models.reference_data import CommerceStatus
-
-REASONS = labels.REASONS
-
-MISSING_DETAILS: Mapping[str, str] = dict(labels.MISSING_DETAILS.items())
 
 OVERDUE = "overdue"
 """The name of the tile of orders that wait for details longer than an hour."""
@@ -25,10 +20,10 @@ STATES: Mapping[str, str] = {
 
 STATE_MEANINGS: Mapping[str, str] = {
     ImportState.WAITING: "Nothing can be decided yet.",
-    ImportState.SKIPPED: "Not imported. It is managed in Seller Central.",
+    ImportState.SKIPPED: "Not imported. Manage it in Seller Central.",
     ImportState.BLOCKED: "It cannot be imported into Commerce yet.",
-    ImportState.CREATED: "There is a Commerce order.",
-    ImportState.WITHDRAWN: "It will not be imported any more.",
+    ImportState.CREATED: "The Commerce order exists.",
+    ImportState.WITHDRAWN: "It will no longer be imported.",
 }
 
 STATUSES: Mapping[str, str] = {
@@ -51,8 +46,8 @@ STATUSES: Mapping[str, str] = {
 ACTIONS: Mapping[str, str] = {
     "signed-in": "signed in",
     "signed-out": "signed out",
-    "showed-buyer": "looked at the buyer",
-    "searched-buyer": "searched by a buyer's name",
+    "showed-buyer": "viewed the buyer",
+    "searched-buyer": "searched by buyer name",
     "import-on": "turned import on",
     "import-off": "turned import off",
     "non-amazon-on": "turned import of non-Amazon orders on",
@@ -62,21 +57,21 @@ ACTIONS: Mapping[str, str] = {
     "replay-started": "started a replay",
     "replay-canceled": "canceled a replay",
     "redrove": "redrove dead letters",
-    "synced": "asked for the next sync",
+    "synced": "requested a sync",
     "exported": "exported orders",
 }
 
 CONFIRMATIONS: Mapping[str, str] = {
-    "import-on": "Import is being turned on. It takes a moment to show.",
-    "import-off": "Import is being turned off. It takes a moment to show.",
-    "non-amazon-on": "Import of non-Amazon orders is being turned on. It takes a moment to show.",
-    "non-amazon-off": "Import of non-Amazon orders is being turned off. It takes a moment to show.",
-    "enabled": "The product is enabled. Orders that wait on it are judged again within moments.",
-    "matched": "The match was sent. Orders that wait on it are judged again within moments.",
-    "canceled": "Nothing more of this replay is sent.",
-    "redriven": "Redriven. Refused again, a message comes back as a new dead letter.",
-    "synced-store": "The blocked orders of this store are judged again now.",
-    "synced": "All blocked orders are judged again now.",
+    "import-on": "Import is being turned on. This takes a moment.",
+    "import-off": "Import is being turned off. This takes a moment.",
+    "non-amazon-on": "Import of non-Amazon orders is being turned on. This takes a moment.",
+    "non-amazon-off": "Import of non-Amazon orders is being turned off. This takes a moment.",
+    "enabled": "The product is enabled. Orders blocked by it are rechecked within moments.",
+    "matched": "The match was saved. Orders blocked by it are rechecked within moments.",
+    "canceled": "The replay is canceled. Its remaining orders are not replayed.",
+    "redriven": "Redriven. A message that is rejected again becomes a new dead letter.",
+    "synced-store": "The blocked orders of this store are being rechecked.",
+    "synced": "All blocked orders are being rechecked.",
     "replay-started": "The replay has started.",
 }
 """The message shown after an action."""

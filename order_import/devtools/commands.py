@@ -29,7 +29,8 @@ def up(
         ),
     ] = None,
     exit_when_done: Annotated[
-        bool, typer.Option("--exit-when-done", help="With --demo: stop once all is decided.")
+        bool,
+        typer.Option("--exit-when-done", help="With --demo, stop once every order is decided."),
     ] = False,
     mongo_engine: Annotated[
         MongoEngine, typer.Option(help="Which embedded MongoDB server.", hidden=True)

@@ -8,9 +8,9 @@ from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 from typing_extensions import override
 
-from models.blockers import BlockerCode
 from models.messages import DeadLetterCode
 from models.outcome import ImportState
+from models.reasons import BlockerCode
 from order_import.metrics.exposition import PREFIX
 from order_import.operations.health import Health
 from storage.queries import BlockedSummary

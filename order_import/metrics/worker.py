@@ -2,7 +2,7 @@
 
 from collections import Counter as Count
 from collections import deque
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import product
 
@@ -11,11 +11,11 @@ from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 from typing_extensions import override
 
-from models.blockers import BlockerCode
 from models.change_set import ChangeSet, OrderWrite
 from models.errors import DuplicateKey, StorageBusy, TransactionTooLarge
 from models.messages import DeadLetterCode, Incoming, TopicPartition
-from models.outcome import ImportState, SkipReason, WaitingReason
+from models.outcome import ImportState
+from models.reasons import BlockerCode, SkipReason, WaitingReason
 from models.replay import ReplayResult
 from models.topics import READ_TOPICS
 from order_import.liveness import WorkerWatch
@@ -119,18 +119,22 @@ class WorkerMetrics(Observer):
         self,
         topic: str,
         messages: Sequence[tuple[TopicPartition, Incoming]],
-        changes: ChangeSet,
+        written: Sequence[ChangeSet],
         seconds: float,
     ) -> None:
         name = topic.removeprefix(self._prefix)
         self._transactions.labels(_COMMITTED).inc()
         self._transaction_seconds.labels(name).observe(seconds)
-        refused = len(changes.dead_letters)
+        # An order that came again after it was written ahead is in two parts, and counts once.
+        orders = {write.record.key: write for part in written for write in part.orders}
+        dead_letters = [one for part in written for one in part.dead_letters]
+        answers = [one.answer for part in written for one in part.answers]
+        refused = len(dead_letters)
         self._messages.labels(name, "refused").inc(refused)
         self._messages.labels(name, "decided").inc(max(0, len(messages) - refused))
-        _add(self._decisions, Count(map(_outcome, changes.orders)))
-        _add(self._dead_letters, Count((dead_letter.code,) for dead_letter in changes.dead_letters))
-        _add(self._replayed, Count((recorded.answer.result,) for recorded in changes.answers))
+        _add(self._decisions, map(_outcome, orders.values()))
+        _add(self._dead_letters, ((one.code,) for one in dead_letters))
+        _add(self._replayed, ((answer.result,) for answer in answers))
         now_ms = self._now().timestamp() * 1000
         observe = self._decision_delay.labels(name).observe
         for source, message in messages:
@@ -166,8 +170,9 @@ def _outcome(write: OrderWrite) -> tuple[str, str]:
             return outcome.state, SEVERAL
 
 
-def _add(counter: Counter, counts: Mapping[tuple[str, ...], int]) -> None:
-    for labels, count in counts.items():
+def _add(counter: Counter, events: Iterable[tuple[str, ...]]) -> None:
+    """Count events by their labels; looking a label up for each one would take longer."""
+    for labels, count in Count(events).items():
         counter.labels(*labels).inc(count)
 
 

@@ -11,14 +11,9 @@ from handlers.rules.reservations import release_counted
 from handlers.unit_of_work import UnitOfWork
 from models import keys
 from models.messages import MessageContext, MessageRef
+from models.reasons import NOT_RECEIVED
 from models.reference_data import Catalog, StockedProduct, Store
-from models.replay import (
-    NOT_RECEIVED,
-    ReplayAnswer,
-    ReplayReason,
-    ReplayResult,
-    Selection,
-)
+from models.replay import ReplayAnswer, ReplayReason, ReplayResult, Selection
 from models.topics import TopicName
 from order_import.operations.assumptions import Assumptions, BadAssumption
 from order_import.operations.replay import Summary
@@ -116,7 +111,7 @@ async def _answers(
                 yield unit_of_work.replay(records[key], context, _DRY)
             else:
                 yield ReplayAnswer(key, ReplayResult.REFUSED, (ReplayReason(NOT_RECEIVED),))
-        facts.reserve(unit_of_work.stock.reserved)
+        facts.reserve(unit_of_work.stock.take_reserved())
         created += unit_of_work.created
 
 

@@ -16,11 +16,12 @@ from models.labels import system_message
 from models.messages import TopicPartition
 from models.outcome import DETAILS_OVERDUE, ImportState
 from models.reference_data import Store
-from order_import.bootstrap import connect_admin, connect_reader, group_of, why_unreachable
+from order_import.bootstrap import connect_admin, connect_database, group_of, why_unreachable
 from order_import.operations.install import TopicProblem, topic_problems
 from order_import.operations.lag import LagMeter, TopicLag
 from order_import.settings import ExposedFile, Settings, exposed_files
-from storage.queries import Reader, Standing
+from storage.mongo.orders import MongoReader
+from storage.queries import Standing
 from streams.clock import now
 
 T = TypeVar("T")
@@ -108,7 +109,7 @@ async def check_health(
     Counting very many orders takes seconds; it can be left out.
     """
     async with AsyncExitStack() as stack:
-        reader = await stack.enter_async_context(connect_reader(settings))
+        reader = (await stack.enter_async_context(connect_database(settings))).reader
         mongo = await _probe("MongoDB", _mongo_hosts(settings), reader.ping)
         meter: LagMeter | None = None
 
@@ -157,7 +158,7 @@ async def _members(settings: Settings, admin: AIOKafkaAdminClient) -> Sequence[s
     return [str(member[1]) for member in members]
 
 
-async def _count(health: Health, reader: Reader) -> None:
+async def _count(health: Health, reader: MongoReader) -> None:
     health.stores = await reader.stores()
     health.states = await reader.state_counts()
     health.blockers = await reader.blocker_counts()
@@ -165,7 +166,7 @@ async def _count(health: Health, reader: Reader) -> None:
     health.dead_letters = await reader.dead_letter_counts()
 
 
-async def _gather(health: Health, reader: Reader, meter: LagMeter | None) -> None:
+async def _gather(health: Health, reader: MongoReader, meter: LagMeter | None) -> None:
     health.resets = await reader.offset_resets(now() - _RESETS_SINCE, _MOST_RESETS)
     began, before = time.monotonic(), await reader.standings()
     if meter is not None:

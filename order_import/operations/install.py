@@ -8,7 +8,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import TopicAlreadyExistsError, for_code
 
 from models.topics import TOPICS
-from order_import.bootstrap import broker_errors, connect_admin, connect_reader, connect_storage
+from order_import.bootstrap import broker_errors, connect_admin, connect_database
 from order_import.settings import Settings
 
 _LIMIT = "max.message.bytes"
@@ -33,10 +33,10 @@ async def install(settings: Settings) -> Installed:
     """
     with broker_errors():
         topics = await create_topics(settings)
-    async with connect_storage(settings) as storage, connect_reader(settings) as reader:
-        before = set(await reader.indexes())
-        await storage.prepare()
-        created = set(await reader.indexes()) - before
+    async with connect_database(settings) as database:
+        before = set(await database.reader.indexes())
+        await database.storage.prepare()
+        created = set(await database.reader.indexes()) - before
     return Installed(tuple(topics), tuple(sorted(created)))
 
 
@@ -63,6 +63,21 @@ async def topic_exists(settings: Settings, topic: str) -> bool:
     with broker_errors():
         async with connect_admin(settings) as admin:
             return settings.topic_prefix + topic in set(await admin.list_topics())
+
+
+class TopicMissing(Exception):  # noqa: N818 - a state of the world, not a mistake
+    """A topic does not exist yet. The message is its name."""
+
+
+async def require_topic(settings: Settings, topic: str) -> None:
+    """Return if a topic exists.
+
+    Raises:
+        TopicMissing: It does not exist.
+        BrokerUnavailable: Kafka does not answer.
+    """
+    if not await topic_exists(settings, topic):
+        raise TopicMissing(settings.topic_prefix + topic)
 
 
 async def create_topics(settings: Settings) -> list[str]:

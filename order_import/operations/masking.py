@@ -215,32 +215,33 @@ _FIELD_IN_TEXT = re.compile(r'("[A-Za-z_$@][\w.$-]{0,63}")(?=\s*:)', re.ASCII)
 _ESCAPED = re.compile(r"\\x[0-9a-f]{2}")
 
 
-def masked(value: Any, field: str = "") -> Any:
+def masked(value: Any, field: str = "", *, is_personal: bool = False) -> Any:
     """Return a JSON value with everything masked that may be personal data.
 
     Field names, true, false and null are shown, and the values of well-known fields that have the
-    form of their field.
+    form of their field, unless they are inside a field that `is_personal`.
 
     Raises:
         RecursionError: The value is nested too deeply.
     """
-    plain = _normalize(field)
+    is_personal = is_personal or _is_personal(field)
     match value:
-        case dict() if _is_personal(plain):
-            return {masked_name(name): _hidden(part) for name, part in value.items()}
         case dict():
-            return {masked_name(name): masked(part, name) for name, part in value.items()}
+            return {
+                masked_name(name): masked(part, name, is_personal=is_personal)
+                for name, part in value.items()
+            }
         case list():
-            return [_hidden(part) if _is_personal(plain) else masked(part, field) for part in value]
+            return [masked(part, field, is_personal=is_personal) for part in value]
         case None | bool():
             return value
-        case str() if looks_like_object(value) and not _is_personal(plain):
+        case str() if looks_like_object(value) and not is_personal:
             try:
                 return masked(parse_json(value))  # the content of an envelope
             except ValueError:
                 return MASK
         case _:
-            return value if field_has_form(field, value) else MASK
+            return value if field_has_form(field, value) and not is_personal else MASK
 
 
 def masked_text(text: str) -> str:
@@ -264,22 +265,11 @@ def _mask_letters(text: str) -> str:
     return "".join("x" if character.isalnum() else character for character in text)
 
 
-def _is_personal(plain: str) -> bool:
+def _is_personal(field: str) -> bool:
+    plain = _normalize(field)
     return plain not in _NOT_PERSONAL and any(part in plain for part in _PERSONAL)
 
 
 def masked_name(name: str) -> str:
     """Return a name if it looks like a field or header name; otherwise mask it."""
     return name if _FIELD_NAME.fullmatch(name) else MASK
-
-
-def _hidden(value: Any) -> Any:
-    match value:
-        case dict():
-            return {masked_name(name): _hidden(part) for name, part in value.items()}
-        case list():
-            return [_hidden(part) for part in value]
-        case None | bool():
-            return value
-        case _:
-            return MASK

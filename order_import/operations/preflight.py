@@ -16,7 +16,7 @@ from models.errors import OrderImportError
 from models.topics import TOPICS, Topic
 from order_import.bootstrap import (
     connect_admin,
-    connect_inspection,
+    connect_database,
     group_of,
     kafka_options,
     why_unreachable,
@@ -228,7 +228,8 @@ def _missing(subject: str, operations: set[Operation]) -> Iterator[Finding]:
 
 
 async def _check_mongodb(settings: Settings) -> AsyncIterator[Finding]:
-    async with connect_inspection(settings) as inspection:
+    async with connect_database(settings) as database:
+        inspection = database.inspection
         server = await inspection.server()
         yield Finding(Level.OK, "MongoDB", "answers")
         major = server.version.partition(".")[0]

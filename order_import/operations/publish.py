@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 from models import keys
 from models.errors import BrokerUnavailable
-from models.reference_data import Listing, Product, Store
+from models.reference_data import Listing, OrderUpdate, Product, Store
 from models.topics import TopicName
-from order_import.bootstrap import broker_errors, new_producer
+from order_import.bootstrap import connect_producer
 from order_import.settings import Settings
 
 _AT_ONCE = 500
@@ -25,24 +25,18 @@ class Message(NamedTuple):
     """For the `store-id` header."""
 
 
-def store_message(store: Store) -> Message:
-    """Return the message that publishes a store's settings, all of them."""
-    value = store.model_dump_json(exclude_none=True).encode()
-    return Message(TopicName.STORES, store.store_id, value)
-
-
-def listing_message(listing: Listing) -> Message:
-    """Return the message that publishes which catalog SKU a seller SKU is matched to."""
-    value = listing.model_dump_json(exclude_none=True).encode()
-    return Message(
-        TopicName.LISTINGS, keys.listing_key(listing.store_id, listing.seller_sku), value
-    )
-
-
-def product_message(product: Product) -> Message:
-    """Return the message that publishes a product, as Commerce would."""
-    value = product.model_dump_json(exclude_none=True).encode()
-    return Message(TopicName.PRODUCTS, product.sku, value)
+def fact_message(fact: Store | Product | Listing | OrderUpdate) -> Message:
+    """Return the message that publishes a fact, all of it."""
+    value = fact.model_dump_json(exclude_none=True).encode()
+    match fact:
+        case Store(store_id=store_id):
+            return Message(TopicName.STORES, store_id, value)
+        case Product(sku=sku):
+            return Message(TopicName.PRODUCTS, sku, value)
+        case Listing(store_id=store_id, seller_sku=seller_sku):
+            return Message(TopicName.LISTINGS, keys.listing_key(store_id, seller_sku), value)
+        case OrderUpdate(commerce_order_id=order_id):
+            return Message(TopicName.ORDER_UPDATES, order_id, value)
 
 
 class SendingBroke(BrokerUnavailable):
@@ -70,26 +64,21 @@ async def send_messages(
     """
     sent = 0
     try:
-        with broker_errors():
-            producer = new_producer(settings)
-            try:
-                await producer.start()
-                for at in range(0, len(messages), _AT_ONCE):
-                    deliveries = [
-                        await producer.send(
-                            settings.topic_prefix + message.topic,
-                            key=_key(message),
-                            value=message.value,
-                            headers=_headers(message),
-                        )
-                        for message in messages[at : at + _AT_ONCE]
-                    ]
-                    for delivery in asyncio.as_completed(deliveries):
-                        await delivery
-                        sent += 1
-                    progress(sent)
-            finally:
-                await producer.stop()
+        async with connect_producer(settings) as producer:
+            for at in range(0, len(messages), _AT_ONCE):
+                deliveries = [
+                    await producer.send(
+                        settings.topic_prefix + message.topic,
+                        key=_key(message),
+                        value=message.value,
+                        headers=_headers(message),
+                    )
+                    for message in messages[at : at + _AT_ONCE]
+                ]
+                for delivery in asyncio.as_completed(deliveries):
+                    await delivery
+                    sent += 1
+                progress(sent)
     except BrokerUnavailable as error:
         raise SendingBroke(str(error), sent) from error
     return sent

@@ -3,7 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
@@ -13,12 +13,13 @@ from models.dead_letters import COUNT_HEADER, DeadLetter, DeadLetterFilter, Dead
 from models.errors import BrokerUnavailable
 from models.messages import DeadLetterCode, Header, TopicPartition
 from models.topics import READ_TOPICS
-from order_import.bootstrap import broker_errors, new_producer
+from order_import.bootstrap import connect_producer
 from order_import.operations.install import topic_exists
 from order_import.operations.publish import SendingBroke
 from order_import.settings import Settings
+from storage.mongo.database import MongoDatabase
 from storage.mongo.dead_letters import MongoDeadLetters
-from storage.queries import Reader
+from storage.mongo.orders import MongoReader
 from streams.clock import now
 
 FROM_HEADER = "redriven-from"
@@ -115,13 +116,8 @@ async def plan_for_all(
         StorageUnavailable: The database does not answer.
         BrokerUnavailable: Kafka does not answer.
     """
-    still_open = DeadLetterFilter(
-        code=selection.code,
-        topic=selection.topic,
-        is_open=True,
-        oldest_first=True,
-        limit=min(selection.limit, MOST_AT_ONCE),
-    )
+    limit = min(selection.limit, MOST_AT_ONCE)
+    still_open = replace(selection, is_open=True, oldest_first=True, limit=limit)
     return await _plan(settings, await dead_letters.find(still_open), {}, force)
 
 
@@ -149,15 +145,10 @@ async def redrive(
     if not plan.dead_letters:
         return done
     try:
-        with broker_errors():
-            producer = new_producer(settings)
-            try:
-                await producer.start()
-                for part in _parts(plan.dead_letters):
-                    await _send_part(producer, part, dead_letters, done)
-                    progress(len(done.sent) + len(done.refused))
-            finally:
-                await producer.stop()
+        async with connect_producer(settings) as producer:
+            for part in _parts(plan.dead_letters):
+                await _send_part(producer, part, dead_letters, done)
+                progress(len(done.sent) + len(done.refused))
     except BrokerUnavailable as error:
         raise SendingBroke(str(error), len(done.sent)) from error
     return done
@@ -275,15 +266,11 @@ def by_topic_and_code(lines: Iterable[DeadLetterLine]) -> Mapping[tuple[str, str
 
 
 async def wait_for_outcome(
-    sent: Sequence[Sent], reader: Reader, dead_letters: MongoDeadLetters, within: float
+    sent: Sequence[Sent], database: MongoDatabase, within: float
 ) -> RedriveOutcome:
     """Wait until the worker has decided the messages sent, and return the outcome.
 
-    Args:
-        sent: The redriven dead letters.
-        reader: Reads the worker's progress.
-        dead_letters: Where new dead letters would be.
-        within: Seconds to wait for the worker, at most.
+    Waits at most `within` seconds.
 
     Raises:
         StorageUnavailable: The database does not answer.
@@ -291,19 +278,19 @@ async def wait_for_outcome(
     loop = asyncio.get_running_loop()
     deadline = loop.time() + within
     while True:
-        decided = await _find_decided(sent, reader)
+        decided = await _find_decided(sent, database.reader)
         if len(decided) == len(sent) or loop.time() >= deadline:
             break
         await asyncio.sleep(_POLL_SECONDS)
     refused: dict[str, DeadLetterCode] = {}
     for at in range(0, len(decided), _QUERY_SIZE):
         new_ids = [message.to for message in decided[at : at + _QUERY_SIZE]]
-        lines = await dead_letters.lines(new_ids)
+        lines = await database.dead_letters.lines(new_ids)
         refused |= {new_id: line.code for new_id, line in lines.items()}
     return RedriveOutcome(len(decided) - len(refused), refused, len(sent) - len(decided))
 
 
-async def _find_decided(sent: Sequence[Sent], reader: Reader) -> Sequence[Sent]:
+async def _find_decided(sent: Sequence[Sent], reader: MongoReader) -> Sequence[Sent]:
     standings = await reader.standings()
     return [
         message

@@ -24,8 +24,8 @@ from models.replay import (
     Selection,
 )
 from models.topics import TopicName
-from order_import.bootstrap import broker_errors, new_producer
-from order_import.operations.install import topic_exists
+from order_import.bootstrap import broker_errors, connect_producer
+from order_import.operations.install import require_topic
 from order_import.settings import Settings
 from storage.port import Snapshot, Storage, Transaction
 from streams.messages import encode
@@ -117,10 +117,6 @@ _ANSWERS_AT_ONCE = 1_000
 _POLL_SECONDS = 0.1
 
 
-class TopicMissing(Exception):  # noqa: N818 - a state of the world, not a mistake
-    """The topic of commands does not exist yet. The message is its name."""
-
-
 Send = Callable[[CommandMessage], Awaitable[None]]
 """Publishes a command; returns once Kafka has it."""
 
@@ -159,26 +155,20 @@ async def open_sender(settings: Settings) -> AsyncIterator[Send]:
         TopicMissing: The topic of commands does not exist.
         BrokerUnavailable: Kafka does not answer, now or when a command is sent.
     """
-    if not await topic_exists(settings, TopicName.COMMANDS):
-        raise TopicMissing(settings.topic_prefix + TopicName.COMMANDS)
-    producer = new_producer(settings)
+    await require_topic(settings, TopicName.COMMANDS)
+    async with connect_producer(settings) as producer:
 
-    async def send(command: CommandMessage) -> None:
-        message = encode(command)
-        with broker_errors():
-            await producer.send_and_wait(
-                settings.topic_prefix + message.topic,
-                key=message.key,
-                value=message.value,
-                headers=message.headers,
-            )
+        async def send(command: CommandMessage) -> None:
+            message = encode(command)
+            with broker_errors():
+                await producer.send_and_wait(
+                    settings.topic_prefix + message.topic,
+                    key=message.key,
+                    value=message.value,
+                    headers=message.headers,
+                )
 
-    try:
-        with broker_errors():
-            await producer.start()
         yield send
-    finally:
-        await producer.stop()
 
 
 async def begin(

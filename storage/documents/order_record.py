@@ -18,7 +18,7 @@ from models.amazon_order import (
     Package,
     SalesChannel,
 )
-from models.blockers import Blocker, BlockerCode
+from models.blockers import Blocker
 from models.messages import MessageRef
 from models.order_record import HistoryEntry, OrderRecord
 from models.outcome import (
@@ -28,11 +28,10 @@ from models.outcome import (
     MissingDetail,
     Outcome,
     Skipped,
-    SkipReason,
     Waiting,
-    WaitingReason,
     Withdrawn,
 )
+from models.reasons import BlockerCode, SkipReason, WaitingReason
 from models.reference_data import CommerceStatus
 from storage.documents.values import Document, money_from_document, money_to_document, present
 from storage.queries import OrderLine

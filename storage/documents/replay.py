@@ -3,8 +3,8 @@
 from dataclasses import asdict
 from datetime import UTC, datetime
 
-from models.blockers import BlockerCode
-from models.outcome import ImportState, SkipReason, states_with
+from models.outcome import ImportState, states_with
+from models.reasons import BlockerCode, SkipReason
 from models.replay import (
     RecordedAnswer,
     Replay,
@@ -61,9 +61,10 @@ def sync_id(scope: str) -> str:
 
 
 def answer_to_document(recorded: RecordedAnswer) -> Document:
-    """Return the fields of an answer without `_id`."""
+    """Return the document of an answer."""
     answer = recorded.answer
     return {
+        "_id": recorded.result_id,
         "replay_id": recorded.replay_id,
         "key": answer.key,
         "result": answer.result,

@@ -1,8 +1,9 @@
 """The writes of one transaction as one bulk write over all collections: one round trip."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
-from pymongo import DeleteOne, InsertOne, UpdateOne
+from pymongo import DeleteOne, InsertOne, UpdateMany, UpdateOne
 
 from models.change_set import ChangeSet, OrderWrite
 from models.checkpoint import Checkpoint
@@ -59,6 +60,11 @@ class _Batch:
         query = key if isinstance(key, dict) else {"_id": key}
         namespace = f"{self._database}.{collection}"
         self.writes.append(UpdateOne(query, update, upsert=upsert, namespace=namespace))
+
+    def update_all(self, collection: str, ids: list[str], update: Document) -> None:
+        """Update several documents alike: one operation costs the server half of many."""
+        namespace = f"{self._database}.{collection}"
+        self.writes.append(UpdateMany({"_id": {"$in": ids}}, update, namespace=namespace))
 
     def put(self, collection: str, key: str, fields: Document) -> None:
         """Set fields of a document, and create it if it does not exist."""
@@ -147,9 +153,14 @@ def _write_facts(batch: _Batch, changes: ChangeSet) -> None:
     }
     for sku in changes.deleted_products:
         updates.setdefault(sku, {}).setdefault("$set", {})["deleted"] = True
+    skus_by_units: defaultdict[int, list[str]] = defaultdict(list)
     for sku, units in changes.reserved.items():
-        if units:
-            updates.setdefault(sku, {})["$inc"] = {"reserved": units}
+        if units and sku in updates:
+            updates[sku]["$inc"] = {"reserved": units}
+        elif units:
+            skus_by_units[units].append(sku)
+    for units, skus in skus_by_units.items():
+        batch.update_all("products", skus, {"$inc": {"reserved": units}})
     for sku, update in updates.items():
         batch.update("products", sku, update, upsert="as_of" in update.get("$set", {}))
     for listing in changes.listings:
@@ -163,9 +174,7 @@ def _write_replays(batch: _Batch, changes: ChangeSet) -> None:
     for replay in changes.replays:
         batch.put("replays", replay.replay_id, replay_to_document(replay))
     for recorded in changes.answers:
-        # A step that runs twice finds its orders created already: keep the first answer.
-        answer = {"$setOnInsert": answer_to_document(recorded)}
-        batch.update("replay_results", recorded.result_id, answer, upsert=True)
+        batch.insert("replay_results", answer_to_document(recorded))
     for part in changes.replay_parts:
         batch.insert("replay_parts", replay_part_to_document(part))
     for scope, at in changes.synced.items():

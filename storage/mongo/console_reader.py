@@ -6,8 +6,6 @@ from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
-from typing_extensions import override
-
 from models.commerce_order import CommerceOrder
 from models.order_query import Cursor, OrderQuery, OrderSort
 from models.outcome import ImportState
@@ -29,17 +27,126 @@ from storage.mongo.order_queries import (
 )
 from storage.mongo.search import search
 from storage.mongo.statistics import read_activity
-from storage.queries import Activity, ConsoleReader, OrderRow, QueryTookTooLong, SearchedRows
+from storage.queries import Activity, OrderRow, QueryTookTooLong, SearchedRows
 
 _BATCH = 500
 _MOST_SIMILAR_SKUS = 5
 
 
-class MongoCatalogReader:
-    """See `ConsoleReader` for what each method returns."""
+class MongoConsoleReader:
+    """Queries of the console alone.
 
-    def __init__(self, database: Database) -> None:
+    Raises:
+        StorageUnavailable: From every method: the database does not answer.
+    """
+
+    def __init__(self, database: Database, reads: OrderReads | None = None) -> None:
+        """Read by `reads`; without it, in the way that is best for the server."""
         self._database = database
+        self._chosen_reads = reads
+
+    async def page(
+        self, query: OrderQuery, cursor: Cursor | None, *, at: datetime, forward: bool, limit: int
+    ) -> Sequence[OrderRow]:
+        """Return orders after a place (or before it), always in the query's own order.
+
+        `at` is the present moment.
+
+        Raises:
+            QueryTookTooLong: A condition has no index, and there are too many orders.
+        """
+        reads = await self._reads()
+        conditions = to_mongo(query, dates=False)
+        orders: list[Document] = []
+        for index_range in index_ranges(query, cursor, forward=forward):
+            for part in await reads.split(index_range, conditions, at):
+                if len(orders) < limit:
+                    orders += await reads.read(part, conditions, limit - len(orders))
+        rows = await read_rows(self._database, orders)
+        return rows if forward else rows[::-1]
+
+    async def search(
+        self,
+        query: OrderQuery,
+        cursor: Cursor | None,
+        *,
+        at: datetime,
+        forward: bool,
+        limit: int,
+        seconds: float,
+        at_least: int = 200,
+    ) -> SearchedRows:
+        """Return orders as `page` does, for conditions that have no index.
+
+        The search ends when enough orders match; or after about so many seconds, if it has checked
+        at least so many orders. It always makes progress.
+
+        Raises:
+            QueryTookTooLong: Not even a small range could be read in time.
+        """
+        reads = await self._reads()
+        is_from_oldest = query.descending != forward
+        result = await search(
+            partial(reads.read, fields=ROW_FIELDS | {"items.seller_sku": 1}),
+            query,
+            cursor,
+            at=at,
+            oldest=await reads.oldest(query.sort, at) if is_from_oldest else None,
+            forward=forward,
+            limit=limit,
+            seconds=seconds,
+            at_least=at_least,
+        )
+        rows = await read_rows(self._database, result.documents)
+        return SearchedRows(rows if forward else rows[::-1], result.reached)
+
+    async def count(self, query: OrderQuery, at_most: int) -> int | None:
+        """Count orders, but no further than `at_most`; None if that takes too long."""
+        reads = await self._reads()
+        # A count has no order: use the indexes by state, also for orders as received.
+        query = replace(query, sort=OrderSort.PURCHASED)
+        try:
+            return await reads.count(to_mongo(query), at_most)
+        except QueryTookTooLong:
+            return None
+
+    async def stream(self, query: OrderQuery) -> AsyncIterator[OrderRow]:
+        """Return all matching orders, one after the other."""
+        conditions = to_mongo(query, dates=False)
+        for part in index_ranges(query, None, forward=True):
+            orders = self._database.amazon_orders.find(part.with_filter(conditions), ROW_FIELDS)
+            batch: list[Document] = []
+            with translate_errors():
+                async for document in orders.sort(part.sort).batch_size(_BATCH):
+                    batch.append(document)
+                    if len(batch) == _BATCH:
+                        for row in await read_rows(self._database, batch):
+                            yield row
+                        batch = []
+            for row in await read_rows(self._database, batch):
+                yield row
+
+    async def received_since(self, store_id: str | None, after: datetime, at_most: int) -> int:
+        """Count orders that were received after a moment, but no further than `at_most`."""
+        query: Document = {"received_at": {"$gt": after}}
+        if store_id is not None:
+            query["store_id"] = store_id
+        with translate_errors():
+            return await self._database.amazon_orders.count_documents(query, limit=at_most)
+
+    async def blocked_stores(self, store_ids: Sequence[str]) -> Sequence[str]:
+        """Return those of these stores that have blocked orders, in the given order."""
+        orders = self._database.amazon_orders
+        blocked = {"import.state": ImportState.BLOCKED.value}
+        with translate_errors():
+            examples = await asyncio.gather(
+                *(orders.find_one({"store_id": id_, **blocked}, {"_id": 1}) for id_ in store_ids)
+            )
+        return [id_ for id_, order in zip(store_ids, examples, strict=True) if order is not None]
+
+    async def activity(self, store_id: str | None, since: datetime, until: datetime) -> Activity:
+        """Return what happened in the hours between."""
+        return await read_activity(self._database, store_id, since, until)
 
     async def commerce_order(self, commerce_order_id: str) -> CommerceOrder | None:
         """Return a Commerce order."""
@@ -63,7 +170,7 @@ class MongoCatalogReader:
         return [document["_id"] for document in documents]
 
     async def similar_skus(self, sku: str) -> Sequence[str]:
-        """Return catalog SKUs that look alike."""
+        """Return catalog SKUs that differ only by case, blanks or Unicode form."""
         query = {"normalized_sku": normalized_sku(sku), "deleted": False}
         with translate_errors():
             cursor = self._database.products.find(query, {"_id": 1}).limit(_MOST_SIMILAR_SKUS)
@@ -75,105 +182,6 @@ class MongoCatalogReader:
         with translate_errors():
             document = await self._database.listings.find_one({"_id": key})
         return None if document is None else listing_from_document(document)
-
-
-class MongoConsoleReader(MongoCatalogReader, ConsoleReader):
-    """See the protocol for what each method returns."""
-
-    def __init__(self, database: Database, reads: OrderReads | None = None) -> None:
-        """Read by `reads`; without it, in the way that is best for the server."""
-        super().__init__(database)
-        self._chosen_reads = reads
-
-    @override
-    async def page(
-        self, query: OrderQuery, cursor: Cursor | None, *, at: datetime, forward: bool, limit: int
-    ) -> Sequence[OrderRow]:
-        reads = await self._reads()
-        conditions = to_mongo(query, dates=False)
-        orders: list[Document] = []
-        for index_range in index_ranges(query, cursor, forward=forward):
-            for part in await reads.split(index_range, conditions, at):
-                if len(orders) < limit:
-                    orders += await reads.read(part, conditions, limit - len(orders))
-        rows = await read_rows(self._database, orders)
-        return rows if forward else rows[::-1]
-
-    @override
-    async def search(
-        self,
-        query: OrderQuery,
-        cursor: Cursor | None,
-        *,
-        at: datetime,
-        forward: bool,
-        limit: int,
-        seconds: float,
-        at_least: int = 200,
-    ) -> SearchedRows:
-        reads = await self._reads()
-        is_from_oldest = query.descending != forward
-        result = await search(
-            partial(reads.read, fields=ROW_FIELDS | {"items.seller_sku": 1}),
-            query,
-            cursor,
-            at=at,
-            oldest=await reads.oldest(query.sort, at) if is_from_oldest else None,
-            forward=forward,
-            limit=limit,
-            seconds=seconds,
-            at_least=at_least,
-        )
-        rows = await read_rows(self._database, result.documents)
-        return SearchedRows(rows if forward else rows[::-1], result.reached)
-
-    @override
-    async def count(self, query: OrderQuery, at_most: int) -> int | None:
-        reads = await self._reads()
-        # A count has no order: use the indexes by state, also for orders as received.
-        query = replace(query, sort=OrderSort.PURCHASED)
-        try:
-            return await reads.count(to_mongo(query), at_most)
-        except QueryTookTooLong:
-            return None
-
-    @override
-    async def stream(self, query: OrderQuery) -> AsyncIterator[OrderRow]:
-        conditions = to_mongo(query, dates=False)
-        for part in index_ranges(query, None, forward=True):
-            orders = self._database.amazon_orders.find(part.with_filter(conditions), ROW_FIELDS)
-            batch: list[Document] = []
-            with translate_errors():
-                async for document in orders.sort(part.sort).batch_size(_BATCH):
-                    batch.append(document)
-                    if len(batch) == _BATCH:
-                        for row in await read_rows(self._database, batch):
-                            yield row
-                        batch = []
-            for row in await read_rows(self._database, batch):
-                yield row
-
-    @override
-    async def received_since(self, store_id: str | None, after: datetime, at_most: int) -> int:
-        query: Document = {"received_at": {"$gt": after}}
-        if store_id is not None:
-            query["store_id"] = store_id
-        with translate_errors():
-            return await self._database.amazon_orders.count_documents(query, limit=at_most)
-
-    @override
-    async def blocked_stores(self, store_ids: Sequence[str]) -> Sequence[str]:
-        orders = self._database.amazon_orders
-        blocked = {"import.state": ImportState.BLOCKED.value}
-        with translate_errors():
-            examples = await asyncio.gather(
-                *(orders.find_one({"store_id": id_, **blocked}, {"_id": 1}) for id_ in store_ids)
-            )
-        return [id_ for id_, order in zip(store_ids, examples, strict=True) if order is not None]
-
-    @override
-    async def activity(self, store_id: str | None, since: datetime, until: datetime) -> Activity:
-        return await read_activity(self._database, store_id, since, until)
 
     async def _reads(self) -> OrderReads:
         if self._chosen_reads is None:

@@ -1,7 +1,6 @@
 """Dead letters on MongoDB, for people: lists, counts, and the mark of a redrive."""
 
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Collection, Mapping, Sequence
 
 from pymongo import UpdateOne
 
@@ -9,7 +8,7 @@ from models.dead_letters import DeadLetterFilter, DeadLetterLine, Redrive, Store
 from models.messages import DeadLetterCode
 from storage.documents.checkpoint import dead_letter_from_document
 from storage.documents.values import Document
-from storage.mongo.driver import Client, Driver, connected, maybe_await
+from storage.mongo.driver import Client, maybe_await
 from storage.mongo.errors import translate_errors
 
 _LINE: Document = {
@@ -103,15 +102,6 @@ class MongoDeadLetters:
         with translate_errors():
             cursor = await maybe_await(self._dead_letters.aggregate(list(stages)))
             return await cursor.to_list(None)
-
-
-@asynccontextmanager
-async def open_dead_letters(
-    url: str, database: str, driver: Driver = Driver.MOTOR, **options: object
-) -> AsyncIterator[MongoDeadLetters]:
-    """Open the dead letters of a database, and close them at the end."""
-    async with connected(url, driver, **options) as client:
-        yield MongoDeadLetters(client, database)
 
 
 def _with_ids(ids: Collection[str]) -> Document:

@@ -11,7 +11,7 @@ from enum import Enum, auto
 from typing import Any
 
 from bson.errors import BSONError
-from pymongo import DeleteOne, InsertOne, UpdateOne
+from pymongo import DeleteOne, InsertOne, UpdateMany, UpdateOne
 from pymongo.errors import (
     ClientBulkWriteException,
     ConfigurationError,
@@ -30,7 +30,7 @@ from models.errors import (
 )
 from storage.documents.values import Document
 
-Operation = InsertOne[Document] | UpdateOne | DeleteOne
+Operation = InsertOne[Document] | UpdateOne | UpdateMany | DeleteOne
 """What a bulk write of ours consists of."""
 
 NO_SUCH_TRANSACTION = 251

@@ -1,14 +1,13 @@
 """Inspect a database without changing it: its server, its layout, its indexes, its permissions."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
 from storage.documents.values import Document
-from storage.mongo.driver import Client, Driver, connected
+from storage.mongo.driver import Client
 from storage.mongo.errors import translate_errors
 from storage.mongo.indexes import INDEXES, Index
 
@@ -130,12 +129,3 @@ def _options(index: Index) -> tuple[bool, Document]:
 
 def _options_of(existing: Mapping[str, Any]) -> tuple[bool, Document]:
     return bool(existing.get("unique")), dict(existing.get("partialFilterExpression") or {})
-
-
-@asynccontextmanager
-async def open_inspection(
-    url: str, database: str, driver: Driver = Driver.MOTOR, **options: object
-) -> AsyncIterator[MongoInspection]:
-    """Open an inspection of a database, and close it at the end."""
-    async with connected(url, driver, **options) as client:
-        yield MongoInspection(client, database)

@@ -10,10 +10,10 @@ from typing import NamedTuple
 from bson.decimal128 import Decimal128
 from pymongo.errors import ExecutionTimeout
 
-from models.blockers import BlockerCode
 from models.keys import depends_on_product
 from models.order_query import Cursor, OrderQuery, OrderSort
 from models.outcome import ImportState
+from models.reasons import BlockerCode
 from storage.documents.order_record import FIELDS, line_from_document
 from storage.documents.values import Document
 from storage.mongo.driver import Database
@@ -134,7 +134,7 @@ def index_ranges(query: OrderQuery, cursor: Cursor | None, *, forward: bool) -> 
     elif cursor.at is not None:
         conditions = [
             {field: cursor.at, "_id": {beyond: cursor.key}},
-            {field: {**(bounds or {"$gte": BEGINNING}), **_beyond(cursor.at, direction, bounds)}},
+            {field: tightest_bounds(bounds or {"$gte": BEGINNING}, {beyond: cursor.at})},
             *(undated if forward else ()),
         ]
     else:
@@ -294,13 +294,16 @@ def _purchase_dates(query: OrderQuery) -> Document:
     return bounds
 
 
-def _beyond(at: datetime, direction: int, bounds: Document) -> Document:
-    """Return the bound that a place adds to a range; none if it lies outside of the range."""
-    if direction > 0:
-        low = bounds.get("$gte")
-        return {} if low is not None and low > at else {"$gt": at, "$gte": at}
-    high = bounds.get("$lt")
-    return {} if high is not None and high < at else {"$lt": at}
+def tightest_bounds(*bounds: Document) -> Document:
+    """Return the bounds that several bounds of one field amount to."""
+    tightest: Document = {}
+    for operators in bounds:
+        for operator, at in operators.items():
+            choose = max if operator in {"$gt", "$gte"} else min
+            tightest[operator] = choose(tightest.get(operator, at), at)
+    if "$gt" in tightest and "$gte" in tightest:
+        del tightest["$gte" if tightest["$gt"] >= tightest["$gte"] else "$gt"]
+    return tightest
 
 
 def _with_reasons(query: OrderQuery) -> Document:

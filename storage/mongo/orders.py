@@ -1,10 +1,7 @@
 """The reader on MongoDB: lists, counts and one order's history, each by an index."""
 
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-
-from typing_extensions import override
 
 from models.checkpoint import OffsetReset
 from models.messages import TopicPartition
@@ -21,7 +18,7 @@ from storage.documents.order_record import (
 )
 from storage.documents.reference_data import store_from_document
 from storage.documents.values import Document
-from storage.mongo.driver import Client, Driver, connected, maybe_await
+from storage.mongo.driver import Client, maybe_await
 from storage.mongo.errors import translate_errors
 from storage.mongo.indexes import INDEXES
 from storage.mongo.order_queries import commerce_orders_of, to_mongo
@@ -37,27 +34,30 @@ from storage.queries import (
     OrderHistory,
     OrderLine,
     PublishedEvent,
-    Reader,
     Standing,
 )
 
 _NO_BODY = {"body": 0, "cause": 0}
 
 
-class MongoReader(Reader):
-    """See the protocol for what each method returns."""
+class MongoReader:
+    """Queries of the command line and of the console. They change nothing and take no locks.
+
+    Raises:
+        StorageUnavailable: From every method: the database does not answer.
+    """
 
     def __init__(self, client: Client, database: str) -> None:
         self._client = client
         self._database = client[database]
 
-    @override
     async def ping(self) -> None:
+        """Return as soon as the database answers."""
         with translate_errors():
             await self._client.admin.command("ping")
 
-    @override
     async def indexes(self) -> Collection[str]:
+        """Return the existing indexes, each as `collection.name`."""
         with translate_errors():
             existing = set(await self._database.list_collection_names())
             return {
@@ -67,13 +67,13 @@ class MongoReader(Reader):
                 if name != "_id_"
             }
 
-    @override
     async def stores(self) -> Mapping[str, Store]:
+        """Return all stores by id."""
         documents = await self._find("stores", {})
         return {document["_id"]: store_from_document(document) for document in documents}
 
-    @override
     async def list_orders(self, query: OrderQuery, limit: int) -> Sequence[OrderLine]:
+        """Return orders, newest purchase first; orders without a purchase date come last."""
         with translate_errors():
             cursor = self._database.amazon_orders.find(to_mongo(query), FIELDS)
             cursor = cursor.sort([("purchase_date", -1), ("_id", -1)]).limit(limit)
@@ -81,15 +81,15 @@ class MongoReader(Reader):
             commerce_orders = await commerce_orders_of(self._database, orders)
         return [line_from_document(order, commerce_orders) for order in orders]
 
-    @override
     async def order_key(self, amazon_order_id: str) -> str | None:
+        """Return the `store/order` key of the order of this Amazon id (rule 22)."""
         query = {"amazon_order_id": amazon_order_id}
         with translate_errors():
             order = await self._database.amazon_orders.find_one(query, {"_id": 1})
         return None if order is None else str(order["_id"])
 
-    @override
     async def history(self, key: str) -> OrderHistory | None:
+        """Return one order with its history; None if there is none of this `store/order`."""
         with translate_errors():
             order = await self._database.amazon_orders.find_one({"_id": key})
             if order is None:
@@ -111,8 +111,8 @@ class MongoReader(Reader):
             store=store_from_document(store) if store else None,
         )
 
-    @override
     async def state_counts(self) -> Mapping[str, Mapping[ImportState, int]]:
+        """Return, per store id, how many orders are in each state."""
         counts: dict[str, dict[ImportState, int]] = {}
         by = {"store_id": "$store_id", "state": "$import.state"}
         # Every order matches: with a condition, MongoDB uses an index, and counts by it alone.
@@ -122,13 +122,16 @@ class MongoReader(Reader):
             counts_of_store[ImportState(group["_id"]["state"])] = group["count"]
         return counts
 
-    @override
     async def overdue_counts(self, since: datetime) -> Mapping[str, int]:
+        """Return, per store id, how many orders have waited for details since then or longer.
+
+        An unknown purchase date is such a detail. Stores without such orders are left out.
+        """
         overdue = {"$match": {"import.details_pending_since": {"$lte": since}}}
         return await self._count("amazon_orders", overdue, _group_and_count("$store_id"))
 
-    @override
     async def blocker_counts(self) -> Mapping[str, int]:
+        """Return, per blocker code, how many orders it blocks; an order can have several codes."""
         codes = {"$map": {"input": "$import.reasons", "in": "$$this.code"}}
         return await self._count(
             "amazon_orders",
@@ -139,31 +142,34 @@ class MongoReader(Reader):
             _group_and_count("$code"),
         )
 
-    @override
     async def blocked_groups(self, store_id: str | None, limit: int) -> Sequence[BlockedGroup]:
+        """Return blocked orders by cause and product, the earliest ship-by date first.
+
+        Groups without a ship-by date come last.
+        """
         pipeline = blocked_groups_pipeline(store_id, limit)
         groups = await self._aggregate("amazon_orders", pipeline)
         return [blocked_group_from_document(group) for group in groups]
 
-    @override
     async def blocked_summary(self) -> BlockedSummary:
+        """Return what all blocked orders are worth, and the dates of the most urgent ones."""
         groups = await self._aggregate("amazon_orders", blocked_summary_pipeline())
         return blocked_summary_from_documents(groups)
 
-    @override
     async def dead_letter_counts(self) -> Mapping[str, int]:
+        """Return, per code, how many messages became dead letters."""
         any_code = {"$match": {"code": {"$gt": ""}}}
         return await self._count("dead_letters", any_code, _group_and_count("$code"))
 
-    @override
     async def offset_resets(self, since: datetime, limit: int) -> Sequence[OffsetReset]:
+        """Return since then the checkpoints that were outside their logs, newest first."""
         with translate_errors():
             cursor = self._database.offset_resets.find({"at": {"$gte": since}})
             documents = await cursor.sort([("at", -1)]).limit(limit).to_list(None)
         return [offset_reset_from_document(document) for document in documents]
 
-    @override
     async def standings(self) -> Mapping[TopicPartition, Standing]:
+        """Return the progress of every source partition that was ever read."""
         fields = {"committed_offset": 1, "unpublished": {"$size": "$outbox"}}
         standings = {}
         for document in await self._aggregate("checkpoints", [{"$project": fields}]):
@@ -187,15 +193,6 @@ class MongoReader(Reader):
     async def _count(self, collection: str, *stages: Document) -> dict[str, int]:
         groups = await self._aggregate(collection, [*stages])
         return {group["_id"]: group["count"] for group in groups}
-
-
-@asynccontextmanager
-async def open_reader(
-    url: str, database: str, driver: Driver = Driver.MOTOR, **options: object
-) -> AsyncIterator[MongoReader]:
-    """Open a reader of a database, and close it at the end."""
-    async with connected(url, driver, **options) as client:
-        yield MongoReader(client, database)
 
 
 def _group_and_count(by: object) -> Document:

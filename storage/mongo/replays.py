@@ -13,16 +13,13 @@ from storage.documents.replay import (
     sync_id,
 )
 from storage.documents.values import Document
-from storage.mongo.driver import ClientSession, Database
+from storage.mongo.session import InSession
 
 _KEYS_AT_ONCE = 10_000
 
 
-class MongoReplayQueries:
+class MongoReplayQueries(InSession):
     """See `storage.port.Snapshot` for what each method promises."""
-
-    _database: Database
-    _session: ClientSession
 
     async def select_orders(self, selection: Selection) -> Sequence[str]:
         """See the port."""
@@ -41,27 +38,27 @@ class MongoReplayQueries:
     async def replay(self, replay_id: str) -> Replay | None:
         """See the port."""
         query = {"_id": replay_id}
-        document = await self._database.replays.find_one(query, session=self._session)
+        document = await self._database.replays.find_one(query, session=await self.free_session())
         return None if document is None else replay_from_document(document)
 
     async def replays(self, *, running: bool, limit: int) -> Sequence[Replay]:
         """See the port."""
         query = {"state": ReplayState.RUNNING.value} if running else {}
-        cursor = self._database.replays.find(query, session=self._session)
+        cursor = self._database.replays.find(query, session=await self.free_session())
         cursor = cursor.sort([("_id", -1)]).limit(limit)
         return [replay_from_document(document) for document in await cursor.to_list(None)]
 
     async def replay_part(self, replay_id: str, step: int) -> Sequence[str]:
         """See the port."""
         document = await self._database.replay_parts.find_one(
-            {"_id": part_id(replay_id, step)}, session=self._session
+            {"_id": part_id(replay_id, step)}, session=await self.free_session()
         )
         return () if document is None else document["keys"]
 
     async def synced(self, store_id: str | None) -> datetime | None:
         """See the port."""
         document = await self._database.timers.find_one(
-            {"_id": sync_id(store_id or ALL_STORES)}, session=self._session
+            {"_id": sync_id(store_id or ALL_STORES)}, session=await self.free_session()
         )
         return None if document is None else document["requested_at"]
 
@@ -72,12 +69,12 @@ class MongoReplayQueries:
         start = f"{replay_id}/" if after is None else after.result_id
         # "0" is the character after the slash: this matches all ids with the replay's prefix.
         query = {"_id": {"$gt": start, "$lt": f"{replay_id}0"}}
-        cursor = self._database.replay_results.find(query, session=self._session)
+        cursor = self._database.replay_results.find(query, session=await self.free_session())
         cursor = cursor.sort([("_id", 1)]).limit(limit)
         return [answer_from_document(document) for document in await cursor.to_list(None)]
 
     async def _dated_keys(self, query: Document) -> list[Document]:
         cursor = self._database.amazon_orders.find(
-            query, {"purchase_date": 1}, session=self._session
+            query, {"purchase_date": 1}, session=await self.free_session()
         )
         return await cursor.to_list(None)

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 from bson.decimal128 import Decimal128
 
-from models.blockers import BlockerCode
 from models.order_query import Cursor, OrderQuery
+from models.reasons import BlockerCode
 from storage.documents.values import Document
 from storage.mongo.order_queries import (
     BEGINNING,
@@ -20,6 +20,7 @@ from storage.mongo.order_queries import (
     IndexRange,
     index_ranges,
     indexed_conditions,
+    tightest_bounds,
 )
 
 FIRST_WIDTH = timedelta(hours=1)
@@ -80,7 +81,7 @@ class TimeSlices:
         outer: Document = {}
         if not self._is_over:
             outer = {"$gte" if self._descends else "$lt": farther}
-        bounds = _tightest(self._bounds, self._inner, outer)
+        bounds = tightest_bounds(self._bounds, self._inner, outer)
         self._inner = {"$lt" if self._descends else "$gte": farther}
         self.reached = farther
         return IndexRange({**self._part.condition, self._field: bounds}, self._part.sort)
@@ -179,18 +180,6 @@ def _shift(at: datetime, by: timedelta) -> datetime:
         return at + by
     except OverflowError:
         return _END if by > timedelta(0) else BEGINNING
-
-
-def _tightest(*bounds: Document) -> Document:
-    """Return the bounds that several bounds of one field amount to."""
-    tightest: dict[str, Any] = {}
-    for operators in bounds:
-        for operator, at in operators.items():
-            choose = max if operator in {"$gt", "$gte"} else min
-            tightest[operator] = choose(tightest.get(operator, at), at)
-    if "$gt" in tightest and "$gte" in tightest:
-        del tightest["$gte" if tightest["$gt"] >= tightest["$gte"] else "$gt"]
-    return tightest
 
 
 def _has_amount(query: OrderQuery, stored: Decimal128 | None) -> bool:

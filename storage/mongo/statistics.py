@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
-from models.blockers import BlockerCode
 from models.keys import order_key
 from models.outcome import ImportState
+from models.reasons import BlockerCode
 from storage.documents.values import Document, money_from_document
 from storage.mongo.driver import Collection, Database, maybe_await
 from storage.mongo.embedded import of_store

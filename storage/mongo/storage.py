@@ -10,13 +10,6 @@ from pymongo.errors import (
     DuplicateKeyError,
     PyMongoError,
 )
-from tenacity import (
-    AsyncRetrying,
-    retry_if_exception,
-    stop_after_delay,
-    stop_never,
-    wait_exponential_jitter,
-)
 from typing_extensions import override
 
 from models.errors import OtherLayout, StorageBroken, StorageBusy, StorageUnavailable
@@ -40,6 +33,7 @@ from storage.mongo.errors import (
 from storage.mongo.indexes import INDEXES
 from storage.mongo.transaction import Locks, MongoTransaction
 from storage.port import R, Snapshot, Storage, Transaction
+from storage.retry import retry_commit, retry_conflicts
 
 _OF_AN_EARLIER_VERSION = frozenset({85, 86, 11000})
 """IndexOptionsConflict, IndexKeySpecsConflict, DuplicateKey."""
@@ -49,15 +43,7 @@ LAYOUT = 3
 _LEDGER = ("checkpoints", "amazon_orders", "commerce_orders", "positions", "turns")
 """A database in which any of these has a document was used before."""
 
-CONFLICT_SECONDS = 3.0
-"""For how long a partition's transaction is retried while another one conflicts with it.
-
-The conflict may come from a crashed worker's open transaction, which ends only when its partitions
-are claimed. Give up after this time, so that this worker can release its own partitions.
-"""
 _UNKNOWN = "UnknownTransactionCommitResult"
-COMMIT_SECONDS = 10.0
-"""For how long a commit without an answer is repeated, before the checkpoint is read."""
 
 
 class MongoStorage(MongoCheckpoints, Storage):
@@ -116,12 +102,10 @@ class MongoStorage(MongoCheckpoints, Storage):
     async def transact(
         self, work: Callable[[Transaction], Awaitable[R]], source: TopicPartition | None = None
     ) -> R:
-        retrying = AsyncRetrying(
-            retry=retry_if_exception(is_conflict),
-            stop=stop_never if source is None else stop_after_delay(CONFLICT_SECONDS),
-            wait=wait_exponential_jitter(multiplier=0.002, max=0.25, jitter=0.01),
+        retrying = retry_conflicts(
+            is_conflict,
+            has_limit=source is not None,
             after=lambda _: self._count_conflict(),
-            reraise=True,
         )
         with translate_errors(in_transaction=True):
             session = await self._session(source)
@@ -167,9 +151,9 @@ class MongoStorage(MongoCheckpoints, Storage):
             transaction = self._transaction(session, exit_stack)
             try:
                 result = await work(transaction)
-                await _commit(session)
+                await _commit(await transaction.free_session())
             except BaseException:
-                transaction.failed()
+                await transaction.failed()
                 raise
             transaction.committed()
             return result
@@ -202,15 +186,9 @@ async def _commit(session: ClientSession) -> None:
         StorageUnavailable: The result stays unknown: only the checkpoint shows what is stored.
         PyMongoError: Nothing is stored.
     """
-    retrying = AsyncRetrying(
-        retry=retry_if_exception(_is_unknown),
-        stop=stop_after_delay(COMMIT_SECONDS),
-        wait=wait_exponential_jitter(multiplier=0.05, max=1, jitter=0.05),
-        reraise=True,
-    )
     attempts = 0
     try:
-        async for attempt in retrying:
+        async for attempt in retry_commit(_is_unknown):
             with attempt:
                 attempts += 1
                 await session.commit_transaction()

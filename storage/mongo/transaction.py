@@ -30,9 +30,10 @@ from storage.documents.reference_data import (
 from storage.documents.values import Document
 from storage.mongo.bulk_write import operations
 from storage.mongo.driver import Client, ClientSession, Database
-from storage.mongo.errors import WriteConflict, bulk_write_cause
+from storage.mongo.errors import Operation, WriteConflict, bulk_write_cause
 from storage.mongo.fact_cache import FactCache
 from storage.mongo.replays import MongoReplayQueries
+from storage.mongo.session import InSession
 from storage.port import DEFAULT_STOCK, Transaction
 
 
@@ -47,11 +48,8 @@ class Locks:
     caches: defaultdict[str, FactCache] = field(default_factory=lambda: defaultdict(FactCache))
 
 
-class MongoQueries:
+class MongoQueries(InSession):
     """See `storage.port.Transaction` for what each method promises."""
-
-    _database: Database
-    _session: ClientSession
 
     async def orders_of(self, amazon_order_ids: Collection[str]) -> Mapping[str, OrderRecord]:
         """See the port."""
@@ -80,7 +78,9 @@ class MongoQueries:
         if not facts:
             return ()
         depended_on = await self._database.amazon_orders.distinct(
-            "import.depends_on", {"import.depends_on": {"$in": list(facts)}}, session=self._session
+            "import.depends_on",
+            {"import.depends_on": {"$in": list(facts)}},
+            session=await self.free_session(),
         )
         return set(depended_on) & set(facts)
 
@@ -106,7 +106,7 @@ class MongoQueries:
         query: Document = {"status": "shipped"}
         if store_id is not None:
             query["store_id"] = store_id
-        cursor = self._database.commerce_orders.find(query, session=self._session)
+        cursor = self._database.commerce_orders.find(query, session=await self.free_session())
         return [
             commerce_order_from_document(doc) for doc in await cursor.limit(limit).to_list(None)
         ]
@@ -125,7 +125,7 @@ class MongoQueries:
     ) -> list[Document]:
         if query is None:
             return []
-        cursor = self._database[collection].find(query, fields, session=self._session)
+        cursor = self._database[collection].find(query, fields, session=await self.free_session())
         return await cursor.to_list(None)
 
     async def _oldest_first(
@@ -136,7 +136,9 @@ class MongoQueries:
             later: Document = {"$ne": None} if date is None else {"$gt": date}
             same_date = {"purchase_date": date, "_id": {"$gt": after.key}}
             query = {"$and": [query, {"$or": [{"purchase_date": later}, same_date]}]}
-        cursor = self._database.amazon_orders.find(query, WITHOUT_HISTORY, session=self._session)
+        cursor = self._database.amazon_orders.find(
+            query, WITHOUT_HISTORY, session=await self.free_session()
+        )
         cursor = cursor.sort([("purchase_date", 1), ("_id", 1)]).limit(limit)
         return [order_from_document(document) for document in await cursor.to_list(None)]
 
@@ -152,9 +154,8 @@ class MongoTransaction(MongoQueries, MongoReplayQueries, Transaction):
         locks: Locks,
         exit_stack: AsyncExitStack,
     ) -> None:
+        super().__init__(database, session)
         self._client = client
-        self._database = database
-        self._session = session
         self._locks = locks
         self._exit_stack = exit_stack
         self._cache: FactCache | None = None
@@ -167,8 +168,9 @@ class MongoTransaction(MongoQueries, MongoReplayQueries, Transaction):
             if cache is self._cache:
                 cache.committed(version, self._written)
 
-    def failed(self) -> None:
-        """Clear the caches: the transaction was rolled back, or its result is unknown."""
+    async def failed(self) -> None:
+        """Clear the caches: the transaction is rolled back, or its result is unknown."""
+        await self._end_background()
         for cache, _ in self._caches:
             cache.forget()
 
@@ -185,7 +187,7 @@ class MongoTransaction(MongoQueries, MongoReplayQueries, Transaction):
                 {"$inc": {"version": 1}},
                 upsert=True,
                 return_document=ReturnDocument.AFTER,
-                session=self._session,
+                session=await self.free_session(),
             )
             if lock is None:
                 raise AssertionError("an upsert returns the document")
@@ -244,7 +246,9 @@ class MongoTransaction(MongoQueries, MongoReplayQueries, Transaction):
         if cache.has_early_details is None:
             dead_letters = self._database.dead_letters
             query = {"details_of": {"$exists": True}}
-            example = await dead_letters.find_one(query, {"_id": 1}, session=self._session)
+            example = await dead_letters.find_one(
+                query, {"_id": 1}, session=await self.free_session()
+            )
             cache.has_early_details = example is not None
         if not cache.has_early_details:
             return ()
@@ -252,20 +256,33 @@ class MongoTransaction(MongoQueries, MongoReplayQueries, Transaction):
         return [dead_letter_from_document(document) for document in documents]
 
     @override
+    async def write_ahead(self, changes: ChangeSet) -> None:
+        batch = await self._to_operations(changes)
+        await self._in_background(self._write(batch, await self.free_session()))
+
+    @override
     async def write(
         self, changes: ChangeSet, moves: Sequence[tuple[Checkpoint, Checkpoint]] = ()
     ) -> None:
+        batch = await self._to_operations(changes, moves)
+        await self._write(batch, await self.free_session())
+
+    async def _to_operations(
+        self, changes: ChangeSet, moves: Sequence[tuple[Checkpoint, Checkpoint]] = ()
+    ) -> list[Operation]:
         histories = await self._take_moved(changes)
-        batch = operations(changes, moves, self._database.name, histories)
         self._written.append(changes)
+        return operations(changes, moves, self._database.name, histories)
+
+    async def _write(self, batch: list[Operation], session: ClientSession) -> None:
         if not batch:
             return
         if not self._caches:
             # The first command of a transaction has a read concern, and the embedded database
             # refuses one on a bulk write. After a lock, another command was the first.
-            await self._database.checkpoints.find_one({"_id": ""}, session=self._session)
+            await self._database.checkpoints.find_one({"_id": ""}, session=session)
         try:
-            await self._client.bulk_write(batch, ordered=False, session=self._session)
+            await self._client.bulk_write(batch, ordered=False, session=session)
         except ClientBulkWriteException as error:
             raise bulk_write_cause(error, batch) from None
 
@@ -279,7 +296,7 @@ class MongoTransaction(MongoQueries, MongoReplayQueries, Transaction):
         for change in changes.orders:
             if change.moved_from is not None:
                 moved = await self._database.amazon_orders.find_one_and_delete(
-                    {"_id": change.moved_from}, {"history": 1}, session=self._session
+                    {"_id": change.moved_from}, {"history": 1}, session=await self.free_session()
                 )
                 if moved is None:
                     raise WriteConflict("an order has moved to another store")

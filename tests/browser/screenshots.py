@@ -70,7 +70,7 @@ def take(browser: Browser, base: str) -> None:
 def replay_something(page: Page, base: str) -> None:
     """Replay what was skipped while import was off, so that there is something to see."""
     page.goto(f"{base}/replays/new?reason=import-disabled")
-    why = page.get_by_label("Reason, for those who look at this later")
+    why = page.get_by_label("Reason (shown in the audit log)")
     if why.count():
         why.fill("Import is on again: bring in what was skipped")
         page.get_by_role("button", name="Start the replay").click()

@@ -47,7 +47,7 @@ def test_import_is_turned_off_and_on_after_a_question(site: Site, page: Page) ->
         page.goto(f"{site.base}/stores/harbor-us")
         toggle = page.locator("a.toggle[href$='/import']")
         toggle.click()
-        expect(page.get_by_role("heading", name="What it will do")).to_be_visible()
+        expect(page.get_by_role("heading", name="What will happen")).to_be_visible()
         page.get_by_role("button", name=f"Turn import {was}").click()
         until_switched(page, toggle, wanted)
     page.goto(f"{site.base}/audit")
@@ -62,7 +62,7 @@ def test_import_of_non_amazon_orders_is_turned_on_and_off_after_a_question(
         page.goto(f"{site.base}/stores/harbor-us")
         toggle = page.locator("a.toggle[href$='/import-non-amazon']")
         toggle.click()
-        expect(page.get_by_role("heading", name="What it will do")).to_be_visible()
+        expect(page.get_by_role("heading", name="What will happen")).to_be_visible()
         page.get_by_role("button", name=f"Turn {action}").click()
         until_switched(page, toggle, wanted)
     page.goto(f"{site.base}/audit")
@@ -85,7 +85,7 @@ def test_orders_are_filtered_by_a_link_that_can_be_kept(site: Site, page: Page) 
 def test_a_wrong_filter_says_so_under_its_box(site: Site, page: Page) -> None:
     page.goto(f"{site.base}/orders?q=color:red&min=much")
     expect(page.locator("#error-q")).to_contain_text("There is no field “color”")
-    expect(page.locator("#error-min")).to_contain_text("“much” is no amount")
+    expect(page.locator("#error-min")).to_contain_text("“much” is not valid here. Expected: 19.99")
     expect(page.locator("#search")).to_have_attribute("aria-invalid", "true")
 
 
@@ -121,7 +121,7 @@ def test_the_order_number_leads_to_commerce_or_to_seller_central(site: Site, pag
     )
     expect(number).to_have_attribute("target", "_blank")
     page.locator("td.note a").first.click()
-    expect(page.locator("main")).to_contain_text("It is read-only here")
+    expect(page.locator("main")).to_contain_text("It is view-only here")
 
 
 def test_a_buyer_is_masked_until_shown_and_that_is_recorded(site: Site, page: Page) -> None:
@@ -135,7 +135,7 @@ def test_a_buyer_is_masked_until_shown_and_that_is_recorded(site: Site, page: Pa
     assert 0 < int(seconds) <= 121
     assert page.url.startswith(site.base + url)
     page.goto(f"{site.base}/audit")
-    expect(page.locator("tbody tr").first).to_contain_text("looked at the buyer")
+    expect(page.locator("tbody tr").first).to_contain_text("viewed the buyer")
     assert "Dana" not in page.content()
 
 
@@ -153,9 +153,9 @@ def test_exports_hold_what_is_filtered_and_no_buyer(site: Site, open_page: Open)
 def test_a_chosen_selection_is_replayed_after_a_dry_run(site: Site, page: Page) -> None:
     page.goto(f"{site.base}/orders?reason=import-disabled&store=harbor-us")
     page.locator("td.pick input").first.check()
-    page.get_by_role("button", name="What would a replay of the chosen do?").click()
+    page.get_by_role("button", name="Preview a replay of the selected orders").click()
     expect(page.locator(".tile.created .count").first).to_have_text("1")
-    why = page.get_by_label("Reason, for those who look at this later")
+    why = page.get_by_label("Reason (shown in the audit log)")
     why.fill("they were <b>wanted</b> after all")
     page.get_by_role("button", name="Start the replay").click()
     expect(page.locator("main")).to_contain_text("they were <b>wanted</b> after all")
@@ -175,14 +175,14 @@ def test_a_chosen_selection_is_replayed_after_a_dry_run(site: Site, page: Page) 
 
 def test_a_replay_of_nothing_chosen_is_none(site: Site, page: Page) -> None:
     page.goto(f"{site.base}/orders?store=harbor-us")
-    page.get_by_role("button", name="What would a replay of the chosen do?").click()
-    expect(page.locator("main")).to_contain_text("Nothing was chosen.")
+    page.get_by_role("button", name="Preview a replay of the selected orders").click()
+    expect(page.locator("main")).to_contain_text("Nothing was selected.")
 
 
 def test_a_replay_without_a_reason_is_not_started(site: Site, open_page: Open) -> None:
     page = open_page(java_script_enabled=False)
     page.goto(f"{site.base}/replays/new?state=blocked")
-    page.get_by_label("Reason, for those who look at this later").fill("   ")
+    page.get_by_label("Reason (shown in the audit log)").fill("   ")
     page.get_by_role("button", name="Start the replay").click()
     expect(page.locator("#error-why")).to_be_visible()
 
@@ -207,7 +207,7 @@ def test_a_match_frees_orders(site: Site, page: Page) -> None:
     expect(page.locator("#error-sku")).to_be_visible()
     page.get_by_label("Catalog SKU").fill("TENT-MOSS-S")
     page.get_by_role("button", name="Match").click()
-    expect(page.locator(".flash")).to_contain_text("The match was sent")
+    expect(page.locator(".flash")).to_contain_text("The match was saved")
     group = f"{site.base}/orders?reason=not-in-catalog&product={seller_sku}&store=nordlicht-de"
 
     def is_free() -> bool:
@@ -221,7 +221,7 @@ def test_dead_letters_are_shown_masked_and_driven_again(site: Site, page: Page) 
     page.goto(f"{site.base}/dead-letters")
     page.locator("tbody tr", has_text="unknown-store").locator("a").first.click()
     expect(page.locator("pre")).to_contain_text("MarketplaceId")
-    page.get_by_role("button", name="Redrive it").click()
+    page.get_by_role("button", name="Redrive").click()
     expect(page.locator(".flash")).to_contain_text("Redriven")
 
 

@@ -35,7 +35,7 @@ def ask_until_a_fix_frees(page: Page, cause: Locator) -> tuple[str, int]:
     for at in range(cause.locator("tbody tr").count()):
         row = cause.locator("tbody tr").nth(at)
         sku = row.locator("a.sku").inner_text()
-        row.get_by_role("link", name="What if fixed?").click()
+        row.get_by_role("link", name="What if…").click()
         would_be = number_of(page, ".tile.created .count")
         if would_be:
             return sku, would_be
@@ -83,8 +83,8 @@ def test_from_the_message_to_the_mended_product_the_replay_and_an_order(
 
     # Replay what is left, with a reason.
     page.goto(f"{site.base}/blocked?store=nordlicht-de")
-    page.get_by_role("link", name="What would a replay of all do?").click()
-    page.get_by_label("Reason, for those who look at this later").fill("after the mended product")
+    page.get_by_role("link", name="Preview a replay of all").click()
+    page.get_by_label("Reason (shown in the audit log)").fill("after the mended product")
     page.get_by_role("button", name="Start the replay").click()
     # The page of the replay is there: what is on its way cannot be loaded again.
     expect(page.locator("main")).to_contain_text("after the mended product")
@@ -117,10 +117,10 @@ def test_from_the_message_to_the_mended_product_the_replay_and_an_order(
 def test_a_running_replay_is_canceled(site: Site, page: Page) -> None:
     with site.worker_paused():  # else it is over before anybody can cancel it
         page.goto(f"{site.base}/replays/new?state=blocked")
-        page.get_by_label("Reason, for those who look at this later").fill("to be canceled")
+        page.get_by_label("Reason (shown in the audit log)").fill("to be canceled")
         page.get_by_role("button", name="Start the replay").click()
         page.get_by_role("button", name="Cancel").click()
-        expect(page.locator(".flash")).to_contain_text("Nothing more of this replay is sent")
+        expect(page.locator(".flash")).to_contain_text("The replay is canceled")
         expect(page.locator(".job-canceled")).to_be_visible()
         orders, decided = (number_of(page, tile(at)) for at in (1, 2))
         assert decided < orders
@@ -130,7 +130,7 @@ def test_a_running_replay_is_canceled(site: Site, page: Page) -> None:
 
 def test_the_next_sync_is_asked_for(site: Site, page: Page) -> None:
     page.goto(f"{site.base}/blocked")
-    page.get_by_role("button", name="Next sync now").click()
-    expect(page.locator(".flash")).to_contain_text("judged again")
+    page.get_by_role("button", name="Sync now").click()
+    expect(page.locator(".flash")).to_contain_text("being rechecked")
     page.goto(f"{site.base}/audit")
-    expect(page.locator("tbody tr").first).to_contain_text("asked for the next sync")
+    expect(page.locator("tbody tr").first).to_contain_text("requested a sync")

@@ -60,7 +60,7 @@ def test_a_server_that_does_not_answer_is_named_calmly(
         page.goto(f"{site.base}/orders")  # reading needs no Kafka
         expect(page.locator("tbody tr").first).to_be_visible()
         page.goto(f"{site.base}/blocked")
-        page.get_by_role("button", name="Next sync now").click()
+        page.get_by_role("button", name="Sync now").click()
         expect(page.locator("main")).to_contain_text("Kafka does not answer.")
     page.goto(f"{site.base}/health")
     name = "MongoDB" if lost == "mongo" else "Kafka"

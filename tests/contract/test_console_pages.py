@@ -12,10 +12,9 @@ import pytest_asyncio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.blockers import BlockerCode
 from models.change_set import ChangeSet, OrderWrite
 from models.messages import TopicPartition
-from models.outcome import REASON_CODES
+from models.reasons import REASON_CODES, BlockerCode
 from order_import.bootstrap import connect_storage
 from order_import.console.access import Access
 from order_import.console.app import build_app
@@ -56,7 +55,7 @@ PAGES = {
     "/blocked/what-if": ("sku", "store", "code", "ask", "enabled", "quantity"),
     "/match": ("store", "seller_sku", "sku", "asin", "back"),
     "/replays": ("done",),
-    "/replays/new": ("order", "q", *FIELDS, "why", "rate", "csrf"),
+    "/replays/new": ("order", "q", *FIELDS, "why", "rate"),
     "/replays/\x00": ("done",),
     "/dead-letters": ("code", "all", "done"),
     "/dead-letters/amazon.orders:0:7": (),
@@ -171,7 +170,7 @@ async def test_an_odd_cursor_is_refused_on_every_page(
     for text in filter(None, ODD_CURSORS):
         answer = await client.get(f"{field}={quote(text)}")
         assert answer.status_code == 400, text
-        assert "This address names no place in the list." in answer.text
+        assert "This address is not a place in the list." in answer.text
 
 
 @pytest.mark.asyncio(loop_scope="module")

@@ -280,7 +280,7 @@ async def test_what_was_received_since_is_counted_no_further_than_asked(
 @pytest.mark.asyncio(loop_scope="module")
 async def test_sessions_end_and_the_audit_list_is_read_newest_first(database: Any) -> None:
     state = MongoConsoleState(database)
-    session = Session("hash", "olga", "password", "csrf", NOW, NOW + timedelta(hours=1))
+    session = Session("hash", "olga", "password", NOW, NOW + timedelta(hours=1))
     await state.add_session(session)
     assert await state.session("hash") == session
     await state.end_session("hash")

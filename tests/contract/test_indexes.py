@@ -12,25 +12,27 @@ import pytest
 import pytest_asyncio
 
 from models.amazon_order import AmazonStatus, FulfillmentChannel
-from models.blockers import BlockerCode
 from models.change_set import ChangeSet, OrderWrite
 from models.checkpoint import OffsetReset
 from models.commands import OrderCursor
 from models.dead_letters import DeadLetterFilter, Redrive
 from models.messages import DeadLetterCode, TopicPartition
 from models.order_query import Cursor, OrderQuery, OrderSort
-from models.outcome import Created, ImportState, SkipReason, WaitingReason
+from models.outcome import Created, ImportState
+from models.reasons import BlockerCode, SkipReason, WaitingReason
 from models.reference_data import CommerceStatus
 from models.replay import RecordedAnswer, ReplayAnswer, ReplayResult, Selection
 from storage.mongo import order_queries
-from storage.mongo.console import MongoConsoleState, open_console
+from storage.mongo.console import MongoConsoleState
 from storage.mongo.console_reader import MongoConsoleReader
-from storage.mongo.dead_letters import MongoDeadLetters, open_dead_letters
+from storage.mongo.database import open_database
+from storage.mongo.dead_letters import MongoDeadLetters
 from storage.mongo.driver import Driver
 from storage.mongo.indexes import INDEXES, Index
+from storage.mongo.inspection import MongoInspection
 from storage.mongo.order_queries import SORT_FIELD, OrderReads
-from storage.mongo.orders import MongoReader, open_reader
-from storage.mongo.storage import MongoStorage, open_storage
+from storage.mongo.orders import MongoReader
+from storage.mongo.storage import LAYOUT, MongoStorage
 from storage.mongo.transaction import MongoTransaction
 from storage.port import AuditEntry, Session, Transaction
 from tests.builders import (
@@ -58,7 +60,7 @@ WHOLE = {
     "console_sessions": "who is signed in; each one that signs in removes what has expired",
 }
 """Collections that may be read as a whole, and why."""
-BY_THE_STORAGE = {"committed", "failed"}
+BY_THE_STORAGE = {"committed", "failed", "free_session"}
 """What the storage itself calls of its transactions."""
 
 Names = dict[type, set[str]]
@@ -83,25 +85,19 @@ async def life(mongo_url: str) -> tuple[Listening, Names]:
     listening, names = Listening(), Names()
     where: Any = (mongo_url, "indexes", Driver.PYMONGO)
     options: Any = {"event_listeners": [listening]}
-    async with open_storage(*where, **options) as storage:
-        await work(Asked(storage, names), names)
-    async with open_reader(*where, **options) as reader:
-        await operate(Asked(reader, names))
-    async with open_dead_letters(*where, **options) as dead_letters:
-        await handle_letters(Asked(dead_letters, names))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(order_queries, "_READ_MS", 600_000)  # however slow the machine is
-        await _use_the_console(where, options, names)
+    async with open_database(*where, **options) as database:
+        await work(Asked(database.storage, names), names)
+        await operate(Asked(database.reader, names))
+        await handle_letters(Asked(database.dead_letters, names))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(order_queries, "_READ_MS", 600_000)  # however slow the machine is
+            await look_around(Asked(database.console_reader, names))
+            # Each server is read in a way of its own: ask in the way for MongoDB in any case.
+            orders = database.console_reader._database
+            await look_around(Asked(MongoConsoleReader(orders, OrderReads(orders)), names))
+            await keep_state(Asked(database.console_state, names))
+        await inspect_database(Asked(database.inspection, names))
     return listening, names
-
-
-async def _use_the_console(where: Any, options: Any, names: Names) -> None:
-    async with open_console(*where, **options) as (console, state):
-        await look_around(Asked(console, names))
-        database = console._database
-        # Each server is read in a way of its own: ask in the way for MongoDB in any case.
-        await look_around(Asked(MongoConsoleReader(database, OrderReads(database)), names))
-        await keep_state(Asked(state, names))
 
 
 async def work(storage: Any, names: Names) -> None:
@@ -129,6 +125,7 @@ async def work(storage: Any, names: Names) -> None:
     async def first(transaction: Transaction) -> None:
         asked = Asked(transaction, names)
         await asked.lock()
+        await asked.write_ahead(ChangeSet())
         await asked.write(changes, [(checkpoint, checkpoint.moved(1, (an_event(),)))])
 
     await storage.transact(first, SOURCE)
@@ -192,6 +189,14 @@ async def select(asked: Any) -> None:
         await asked.replays(running=running, limit=5)
     for after in (None, RecordedAnswer("r-1", ReplayAnswer(KEY, ReplayResult.CREATED, ()), NOW)):
         await asked.answers("r-1", after, 10)
+
+
+async def inspect_database(inspection: Any) -> None:
+    """All that the preflight asks for."""
+    assert (await inspection.server()).replica_set is not None
+    assert await inspection.layout() == LAYOUT
+    assert not await inspection.index_problems()
+    await inspection.missing_permissions()
 
 
 async def operate(reader: Any) -> None:
@@ -287,7 +292,7 @@ async def look_around(console: Any) -> None:
 
 async def keep_state(state: Any) -> None:
     """What the console keeps of its own."""
-    await state.add_session(Session("s-1", "ann", "operator", "c", NOW, NOW))
+    await state.add_session(Session("s-1", "ann", "operator", NOW, NOW))
     await state.session("s-1")
     await state.end_session("s-1")
     await state.record(AuditEntry("a-1", NOW, "ann", "replay", KEY))
@@ -314,6 +319,7 @@ async def test_everything_that_can_be_asked_was_asked(life: tuple[Listening, Nam
         MongoDeadLetters,
         MongoConsoleReader,
         MongoConsoleState,
+        MongoInspection,
     )
     for room in rooms:
         methods = {

@@ -86,7 +86,7 @@ class Party:
             self.has_read.set()
             await self.may_commit.wait()
             moves = [(before, before.moved(1, tuple(page.outgoing)))]
-            await transaction.write(page.to_changes(), moves)
+            await transaction.write(page.take_changes(), moves)
 
         await self.storage.transact(work)
 

@@ -20,7 +20,8 @@ from models.change_set import ChangeSet, OrderWrite
 from models.errors import DuplicateKey, StorageBusy
 from models.messages import DeadLetterCode, TopicPartition
 from models.order_record import OrderRecord
-from models.outcome import Created, Waiting, WaitingReason
+from models.outcome import Created, Waiting
+from models.reasons import WaitingReason
 from models.topics import TopicName
 from storage.mongo.bulk_write import HISTORY_LENGTH
 from storage.mongo.driver import Driver
@@ -99,7 +100,7 @@ class Worker:
             self.has_read.set()
             await self.may_write.wait()
             moves = [(before, before.moved(1, tuple(page.outgoing)))]
-            await transaction.write(page.to_changes(), moves)
+            await transaction.write(page.take_changes(), moves)
 
         while True:
             with contextlib.suppress(StorageBusy, DuplicateKey):  # as a processor: again at once

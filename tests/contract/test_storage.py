@@ -23,7 +23,6 @@ from models.amazon_order import (
     Package,
 )
 from models.base import to_utc
-from models.blockers import BlockerCode
 from models.change_set import ChangeSet, OrderWrite
 from models.checkpoint import Checkpoint, OffsetReset, Outgoing
 from models.commands import ALL_STORES, OrderCursor, Recheck, ReplayStep, Sync
@@ -31,21 +30,14 @@ from models.commerce_order import CommerceLine, CommerceOrder, Reservation
 from models.errors import DuplicateKey, Fenced, StorageBroken, TransactionTooLarge
 from models.messages import CommandMessage, TopicPartition
 from models.order_record import HistoryEntry, OrderRecord
-from models.outcome import (
-    Created,
-    MissingDetail,
-    Outcome,
-    Skipped,
-    SkipReason,
-    Waiting,
-    WaitingReason,
-    Withdrawn,
-)
+from models.outcome import Created, MissingDetail, Outcome, Skipped, Waiting, Withdrawn
+from models.reasons import BlockerCode, SkipReason, WaitingReason
 from models.reference_data import Catalog, CommerceStatus, OrderNumberSource, StockedProduct
 from models.replay import ReplayAnswer, ReplayPart, ReplayResult, ReplayState
 from storage.documents.order_record import history_entry_from_document
 from storage.mongo.bulk_write import HISTORY_LENGTH
 from storage.mongo.driver import Driver
+from storage.mongo.indexes import INDEXES
 from storage.mongo.storage import LAYOUT, MongoStorage, open_storage
 from storage.port import Storage, Transaction
 from tests.builders import (
@@ -724,9 +716,10 @@ TWICE: dict[str, dict[str, Any]] = {
 }
 
 
+@pytest.mark.parametrize("is_ahead", [False, True])
 @pytest.mark.parametrize("name", TWICE)
 async def test_what_is_there_already_is_named_and_all_of_its_transaction_is_lost(
-    storage: Tested, name: str
+    storage: Tested, name: str, *, is_ahead: bool
 ) -> None:
     await write(
         storage,
@@ -748,7 +741,10 @@ async def test_what_is_there_already_is_named_and_all_of_its_transaction_is_lost
     async def work(transaction: Transaction) -> None:
         await transaction.lock()
         await transaction.write(ChangeSet(), [(BEGINNING, BEGINNING.moved(5, ()))])
-        await transaction.write(ChangeSet(**more))
+        if is_ahead:
+            await transaction.write_ahead(ChangeSet(**more))
+        else:
+            await transaction.write(ChangeSet(**more))
 
     with pytest.raises(DuplicateKey, match=f"^{name}"):
         await storage.transact(work)
@@ -800,7 +796,7 @@ async def test_a_lost_position_stores_nothing_of_its_transaction(storage: Tested
 
     async def work(transaction: Transaction) -> None:
         await transaction.lock()
-        await transaction.write(ChangeSet(orders=[new(a_record())], events=[an_event()]))
+        await transaction.write_ahead(ChangeSet(orders=[new(a_record())], events=[an_event()]))
         await transaction.write(ChangeSet(), [(BEGINNING, BEGINNING.moved(5, ()))])
 
     with pytest.raises(Fenced):
@@ -808,11 +804,31 @@ async def test_a_lost_position_stores_nothing_of_its_transaction(storage: Tested
     assert await count(storage) == before
 
 
+async def test_what_is_written_ahead_is_read_and_changed_by_what_follows(storage: Tested) -> None:
+    """A session does one thing at a time: nothing may overtake the write."""
+    many = [new(a_record(order=an_order(amazon_order_id=f"1-{n}"))) for n in range(300)]
+    first = many[0].record
+
+    async def work(transaction: Transaction) -> None:
+        await transaction.lock()
+        await transaction.write_ahead(ChangeSet(orders=many))
+        assert await transaction.orders([first.key]) == {first.key: first}
+        for sequence in (5, 6):
+            changed = OrderWrite(replace(first, sequence=sequence), (), is_new=False, details=False)
+            await transaction.write_ahead(ChangeSet(orders=[changed]))
+
+    await storage.transact(work)
+    stored = await read(storage, lambda view: view.orders([one.record.key for one in many]))
+    assert len(stored) == len(many)
+    assert stored[first.key].sequence == 6
+
+
 async def test_work_that_fails_stores_nothing(storage: Tested) -> None:
     async def work(transaction: Transaction) -> None:
         await transaction.lock()
         await transaction.write(ChangeSet(orders=[new(a_record())], stores=[a_store()]))
         await transaction.write(ChangeSet(), [(BEGINNING, BEGINNING.moved(5, ()))])
+        await transaction.write_ahead(ChangeSet(events=[an_event()]))
         raise LookupError("of the work's own")
 
     with pytest.raises(LookupError):
@@ -1081,9 +1097,24 @@ async def test_a_due_sync_is_claimed_by_one_of_many(storage: Tested) -> None:
     assert claims.count(True) == 1
 
 
-async def test_preparing_twice_is_harmless(storage: Tested) -> None:
+async def test_preparing_again_changes_nothing_that_is_stored(storage: Tested) -> None:
     await storage.prepare()
+    before = a_record()
+    await write(storage, orders=[new(before, a_history_entry())], stores=[a_store()])
+    [taken] = await storage.claim([SOURCE])
+    kept = await count(storage), await indexes(storage)
     await storage.prepare()
+    assert (await count(storage), await indexes(storage)) == kept
+    assert await stored_order(storage) == before
+    assert await storage.checkpoint(SOURCE) == taken
+
+
+async def indexes(storage: Tested) -> dict[str, Any]:
+    """The indexes of each collection; in memory there are none."""
+    if isinstance(storage, MemoryStorage):
+        return {}
+    names = dict.fromkeys(index.collection for index in INDEXES)
+    return {name: await storage._database[name].index_information() for name in names}
 
 
 @pytest.mark.parametrize("driver", list(Driver))

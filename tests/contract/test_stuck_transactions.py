@@ -8,6 +8,7 @@ from pymongo.errors import OperationFailure
 
 from models.errors import StorageBusy, StorageUnavailable
 from models.messages import TopicPartition
+from storage import retry
 from storage.mongo import errors as mongo_errors
 from storage.mongo import storage as mongo
 from storage.mongo.driver import Driver
@@ -22,7 +23,7 @@ SOURCE = TopicPartition("amazon.orders", 0)
 async def test_a_partition_does_not_wait_for_ever_for_the_lock_of_a_dead_worker(
     driver: Driver, mongo_url: str, database_name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mongo, "CONFLICT_SECONDS", 0.3)
+    monkeypatch.setattr(retry, "CONFLICT_SECONDS", 0.3)
     taken, ended = asyncio.Event(), asyncio.Event()
 
     async def hang(transaction: Transaction) -> None:
@@ -54,7 +55,7 @@ async def test_a_partition_does_not_wait_for_ever_for_the_lock_of_a_dead_worker(
 async def test_what_a_former_owner_began_after_it_had_lost_its_partition_is_ended(
     driver: Driver, mongo_url: str, database_name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mongo, "CONFLICT_SECONDS", 0.3)
+    monkeypatch.setattr(retry, "CONFLICT_SECONDS", 0.3)
     taken = asyncio.Event()
 
     async def hang(transaction: Transaction) -> None:

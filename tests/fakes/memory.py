@@ -17,15 +17,10 @@ from tests.fakes.memory_transaction import MemoryTransaction
 
 
 class MemoryStorage(Storage):
-    """One transaction after the other, each on a copy that becomes the contents, or does not.
-
-    `conflicts_ahead` says how often the work of coming transactions is thrown away and done
-    again, as if another transaction had been quicker.
-    """
+    """One transaction after the other, each on a copy that becomes the contents, or does not."""
 
     def __init__(self) -> None:
         self.contents = Contents()
-        self.conflicts_ahead = 0
         self._one_at_a_time = Lock()
         self._sync_due: datetime | None = None
 
@@ -38,13 +33,10 @@ class MemoryStorage(Storage):
         self, work: Callable[[Transaction], Awaitable[R]], source: TopicPartition | None = None
     ) -> R:
         async with self._one_at_a_time:
-            while True:
-                draft = self.contents.copy()
-                result = await work(MemoryTransaction(draft))
-                if not self.conflicts_ahead:
-                    self.contents = draft
-                    return result
-                self.conflicts_ahead -= 1
+            draft = self.contents.copy()
+            result = await work(MemoryTransaction(draft))
+            self.contents = draft
+            return result
 
     @override
     async def snapshot(self, work: Callable[[Snapshot], Awaitable[R]]) -> R:

@@ -4,10 +4,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from models.blockers import BlockerCode
 from models.change_set import ChangeSet
+from models.errors import DuplicateKey
 from models.order_record import OrderRecord
-from models.outcome import Blocked, Skipped, SkipReason, Waiting, Withdrawn
+from models.outcome import Blocked, Skipped, Waiting, Withdrawn
+from models.reasons import BlockerCode, SkipReason
 from models.replay import RecordedAnswer, Replay, ReplayState, Selection
 from storage.documents.replay import LONG_AGO
 
@@ -32,7 +33,9 @@ class KeptReplays:
         self.replays |= {replay.replay_id: replay for replay in changes.replays}
         self.parts |= {part.part_id: part.keys for part in changes.replay_parts}
         for recorded in changes.answers:
-            self.answers.setdefault(recorded.result_id, recorded)
+            if recorded.result_id in self.answers:
+                raise DuplicateKey("replay_results", recorded.result_id)
+            self.answers[recorded.result_id] = recorded
         for scope, at in changes.synced.items():
             self.synced[scope] = max(at, self.synced.get(scope, at))
 

@@ -162,6 +162,10 @@ class MemoryTransaction(Transaction):
         return self._draft.kept_replays.answers_of(replay_id, after, limit)
 
     @override
+    async def write_ahead(self, changes: ChangeSet) -> None:
+        await self.write(changes)
+
+    @override
     async def write(
         self, changes: ChangeSet, moves: Sequence[tuple[Checkpoint, Checkpoint]] = ()
     ) -> None:

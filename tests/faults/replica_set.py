@@ -27,7 +27,7 @@ NONE = "no answer"
 RETRYABLE = frozenset({91, 189, 262, 10107, 11602})
 _UNKNOWN_COMMIT = RETRYABLE | {50, 64}
 _LONG = 16
-"""More commits than are asked for within `storage.mongo.storage.COMMIT_SECONDS`."""
+"""More commits than are asked for within `storage.retry.COMMIT_SECONDS`."""
 
 
 class When(StrEnum):

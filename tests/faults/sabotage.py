@@ -18,10 +18,10 @@ from pymongo import UpdateOne
 
 from handlers.import_policy import ImportPolicyHandler
 from handlers.rules import blockers
-from models.blockers import BlockerCode
 from models.errors import StorageUnavailable
 from models.events import Event
 from models.messages import TopicPartition
+from models.reasons import BlockerCode
 from storage.documents.checkpoint import checkpoint_id
 from storage.mongo import bulk_write as writes
 from storage.mongo import storage as mongo

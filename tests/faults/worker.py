@@ -22,6 +22,7 @@ from typing import Any
 import uvloop
 from aiokafka import AIOKafkaProducer
 
+from handlers import unit_of_work
 from handlers.blocker_check import BlockerCheckHandler
 from models.commands import Recheck, ReplayStep
 from order_import import worker as product
@@ -107,7 +108,7 @@ def _wrap(owner: Any, name: str, wrapper: Callable[..., Awaitable[Any]]) -> None
 
 
 def _carries_out(kind: type) -> Condition:
-    """Whether `BlockerCheckHandler.decide(self, read, …)` has such a command at hand."""
+    """Whether `BlockerCheckHandler.handle(self, parsed, …)` has such a command at hand."""
 
     def so(args: tuple[Any, ...]) -> bool:
         return isinstance(args[1][0][1], kind)
@@ -119,6 +120,7 @@ STEPS: dict[str, Callable[[Trap], None]] = {
     "after poll": lambda t: t.call(PartitionAssignment, "dispatch"),
     "before the transaction": lambda t: t.before(mongo.MongoStorage, "transact"),
     "in the transaction, lock taken": lambda t: t.after(MongoTransaction, "lock"),
+    "in the transaction, writing ahead": lambda t: t.after(MongoTransaction, "write_ahead"),
     "in the transaction, written": lambda t: t.after(MongoTransaction, "write"),
     "in the transaction, before commit": lambda t: t.before(mongo, "_commit"),
     "while committing": lambda t: t.during(mongo, "_commit"),
@@ -130,8 +132,8 @@ STEPS: dict[str, Callable[[Trap], None]] = {
     "after the mark": lambda t: t.after(mongo.MongoStorage, "trim_outbox"),
     "in a rebalance, taking up": lambda t: t.after(mongo.MongoStorage, "claim"),
     "in a rebalance, handing over": lambda t: t.before(PartitionAssignment, "drain"),
-    "in a release": lambda t: t.after(BlockerCheckHandler, "decide", _carries_out(Recheck)),
-    "in a replay": lambda t: t.after(BlockerCheckHandler, "decide", _carries_out(ReplayStep)),
+    "in a release": lambda t: t.after(BlockerCheckHandler, "handle", _carries_out(Recheck)),
+    "in a replay": lambda t: t.after(BlockerCheckHandler, "handle", _carries_out(ReplayStep)),
 }
 """Every step by name, in the order of a batch's life."""
 
@@ -166,6 +168,7 @@ def main() -> int:
                 raise AttributeError(f"{module.__name__} has no clock any more")
             module.now = _jumping_clock  # type: ignore[attr-defined]
     sabotage.apply(os.environ)
+    unit_of_work.UNWRITTEN = 2  # The load comes in small batches.
     settings = load_settings()
     with logging_to_stderr(settings):
         status: int = uvloop.run(product.run_worker(settings))

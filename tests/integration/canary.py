@@ -7,7 +7,7 @@ from random import Random
 from typing import Any
 
 from models.topics import TopicName
-from order_import.devtools.contract.examples import read_examples
+from order_import.devtools.contract.messages import read_examples
 from tests.builders import Message
 from tests.faults.inprocess import fuzz
 
@@ -36,8 +36,8 @@ def messages(seed: int, count: int) -> Iterator[tuple[TopicName, Message]]:
     chance = Random(seed)
     for number in range(count):
         kind = chance.choice([*_ORDERS * 3, *fuzz.TOPICS])
-        (example,) = read_examples()[kind]
-        payload = deepcopy(example["payload"])
+        example = read_examples()[kind]
+        payload = deepcopy(example.payload)
         if kind in _ORDERS:
             payload = with_buyer(payload, chance)
         if isinstance(payload, dict) and chance.random() < 0.7:

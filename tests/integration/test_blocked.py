@@ -9,17 +9,19 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from models.blockers import REMEDIES, Blocker, BlockerCode
+from models.blockers import Blocker
 from models.change_set import ChangeSet, OrderWrite
 from models.money import Money
 from models.order_record import OrderRecord
-from models.outcome import Blocked, Skipped, SkipReason
+from models.outcome import Blocked, Skipped
+from models.reasons import REMEDIES, BlockerCode, SkipReason
 from models.topics import TopicName
 from order_import.devtools.embedded import EmbeddedServers
 from order_import.devtools.embedded.mongo import MongoEngine
+from storage.mongo.database import open_database
 from storage.mongo.driver import Driver
-from storage.mongo.orders import MongoReader, open_reader
-from storage.mongo.storage import MongoStorage, open_storage
+from storage.mongo.orders import MongoReader
+from storage.mongo.storage import MongoStorage
 from tests.builders import a_record, an_order
 from tests.integration.commands import Commands
 from tests.integration.kit import System
@@ -47,12 +49,9 @@ async def database(
     request: pytest.FixtureRequest, engine_url: str, database_name: str
 ) -> AsyncIterator[tuple[MongoStorage, MongoReader]]:
     driver = Driver(request.param)
-    async with (
-        open_storage(engine_url, database_name, driver) as storage,
-        open_reader(engine_url, database_name, driver) as reader,
-    ):
-        await storage.prepare()
-        yield storage, reader
+    async with open_database(engine_url, database_name, driver) as database:
+        await database.storage.prepare()
+        yield database.storage, database.reader
 
 
 def at(day: int) -> datetime:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from models.topics import TopicName
-from order_import.bootstrap import connect_reader
+from order_import.bootstrap import connect_database
 from order_import.cli.send import cut_documents
 from order_import.operations.lag import LagMeter
 from tests.integration.kit import ROOT, System, environment
@@ -64,8 +64,9 @@ class Cli:
 
     async def decided(self) -> bool:
         settings = self.system.settings
-        async with connect_reader(settings) as reader, LagMeter(settings) as meter:
-            return not sum(one.total for one in await meter.measure(await reader.standings()))
+        async with connect_database(settings) as database, LagMeter(settings) as meter:
+            standings = await database.reader.standings()
+            return not sum(one.total for one in await meter.measure(standings))
 
 
 @pytest.fixture

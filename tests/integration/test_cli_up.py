@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 
-from models.blockers import BlockerCode
 from models.messages import DeadLetterCode
-from models.outcome import ImportState, SkipReason, WaitingReason
+from models.outcome import ImportState
+from models.reasons import BlockerCode, SkipReason, WaitingReason
 from order_import.cli.context import DATA_DIR_VARIABLE
 from order_import.devtools.demo.catalog import Catalog, make_stores
 from order_import.devtools.demo.orders import Change, Day

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from order_import.bootstrap import connect_reader
+from order_import.bootstrap import connect_database
 from order_import.cli.send import TOPICS, Kind, cut_documents, make_key
 from order_import.operations.lag import LagMeter
 from order_import.operations.publish import Message, send_messages
@@ -247,12 +247,12 @@ async def test_every_case_gives_what_is_right(system: System) -> None:
     rounds = read_rounds()
     async with (
         system.worker(),
-        connect_reader(system.settings) as reader,
+        connect_database(system.settings) as database,
         LagMeter(system.settings) as meter,
     ):
 
         async def all_is_decided() -> bool:
-            lag = await meter.measure(await reader.standings())
+            lag = await meter.measure(await database.reader.standings())
             return not any(topic.total for topic in lag)
 
         for number, steps in enumerate(rounds):

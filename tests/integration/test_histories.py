@@ -22,7 +22,7 @@ from tests.integration.kit import OUT, System
 from tests.model.end import End, events_by_order
 from tests.model.histories import history
 from tests.model.messages import START, AnyMessage, ReplayAsked, begun, renamed, wire
-from tests.model.reference_model import Model
+from tests.model.reference_model import end_of
 
 HISTORIES = int(os.environ.get("WIRE_HISTORIES", "10"))
 SEED = 20_261_123
@@ -51,19 +51,13 @@ async def test_histories_on_real_servers_end_as_the_model_says(system: System) -
     finally:
         await consumer.stop()
     end = await _end(system)
+    minute = (now() - START) // timedelta(minutes=1)
     for number, told in enumerate(histories):
-        assert _part(end, f"h{number}-") == _expected(told), f"history {number}, seed {SEED}"
+        assert _part(end, f"h{number}-") == end_of(told, minute), f"history {number}, seed {SEED}"
 
 
 def _history(number: int) -> list[AnyMessage]:
     return [renamed(told, f"h{number}-") for told in history(Random(SEED + number), LENGTH)]
-
-
-def _expected(history_told: list[AnyMessage]) -> End:
-    model = Model((now() - START) // timedelta(minutes=1))
-    for told in history_told:
-        model.take(told)
-    return model.end()
 
 
 async def _publish(system: System, told: AnyMessage) -> None:

@@ -130,7 +130,7 @@ async def _decide(
         unit_of_work = UnitOfWork(before.source.topic, NOW)
         await handler.handle(read, unit_of_work, transaction)
         await transaction.write(
-            unit_of_work.to_changes(), [(before, before.moved(1, tuple(unit_of_work.outgoing)))]
+            unit_of_work.take_changes(), [(before, before.moved(1, tuple(unit_of_work.outgoing)))]
         )
 
     await storage.transact(work)

@@ -6,17 +6,16 @@ from dataclasses import dataclass
 from typing import Any
 
 EventFacts = tuple[str, object]
+OrderEnd = tuple[str, frozenset[object], str | None, str | None, int]
+"""Import state, reasons and what is waited for, Amazon's status, the Commerce order's status, and
+how many messages changed nothing."""
 
 
 @dataclass(frozen=True)
 class End:
-    """How a history ends.
+    """How a history ends: its orders by key, units by SKU, and the events of each order."""
 
-    `orders` by key: import state, reasons and what is waited for, Amazon's status, the Commerce
-    order's status, and how many messages changed nothing.
-    """
-
-    orders: dict[str, tuple[str, frozenset[object], str | None, str | None, int]]
+    orders: dict[str, OrderEnd]
     reserved: dict[str, int]
     events: dict[str, tuple[EventFacts, ...]]
 

@@ -5,7 +5,7 @@ decisions is used. `tests/model/test_histories.py` compares the two.
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
 
 from tests import builders
@@ -323,3 +323,11 @@ def _told(order: Order) -> frozenset[object]:
 
 def _newer(updated: int, last: m.StoreTold | m.ListingTold | None) -> bool:
     return last is None or updated >= last.updated
+
+
+def end_of(told: Iterable[m.AnyMessage], now: int = NOW) -> End:
+    """Say how it ends, if all that follows from a message happens before the next is told."""
+    model = Model(now)
+    for one in told:
+        model.take(one)
+    return model.end()

@@ -1,12 +1,10 @@
 """Every table of docs/stock.md is played, and every number in it compared."""
 
-import asyncio
 import re
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
-from random import Random
 from typing import NamedTuple
 
 import pytest
@@ -23,7 +21,9 @@ from tests.model.messages import (
     UpdateTold,
 )
 from tests.model.reference_model import Model
-from tests.model.simulation import Simulation
+from tests.simulation.clock import run
+from tests.simulation.workers import Workers
+from tests.simulation.world import World
 
 PAGE = Path(__file__).parents[2] / "docs" / "stock.md"
 OPEN = StoreTold("s", 0, imports=True, fba_requires_stock=True, updated=1)
@@ -56,32 +56,29 @@ def examples() -> Iterator[ParameterSet]:
 
 @pytest.mark.parametrize("rows", list(examples()))
 def test_rule_10_the_page_on_stock_tells_the_truth(rows: list[Row]) -> None:
-    asyncio.run(_play(rows))
+    assert run(_play(rows)) == (None, [])
 
 
 async def _play(rows: list[Row]) -> None:
-    simulation, model, orders = Simulation(Random(1)), Model(), dict[str, News]()
-    try:
-        await _tell(simulation, model, OPEN)
-        for row in rows:
-            await _tell(simulation, model, read_message(row.message, orders))
-            contents = simulation.storage.contents
-            product = contents.products["P"]
-            states = ", ".join(
-                f"{key.removeprefix('s/')} {type(record.outcome).__name__.lower()}"
-                for key, record in sorted(contents.orders.items())
-            )
-            told = product.product.salable_quantity
-            assert Row(row.message, told, product.reserved, product.available, states) == row
-    finally:
-        await simulation.close()
-
-
-async def _tell(simulation: Simulation, model: Model, told: AnyMessage) -> None:
-    await simulation.publish(told)
-    await simulation.settle()
-    model.take(told)
-    assert simulation.end() == model.end()
+    world, model, orders = World(), Model(), dict[str, News]()
+    workers = Workers(world)
+    for row in [None, *rows]:
+        message = OPEN if row is None else read_message(row.message, orders)
+        world.tell(message)
+        model.take(message)
+        await workers.settle()
+        assert world.judge() == model.end(), world.violations
+        if row is None:
+            continue
+        contents = world.database.contents
+        product = contents.products["P"]
+        states = ", ".join(
+            f"{key.removeprefix('s/')} {type(record.outcome).__name__.lower()}"
+            for key, record in sorted(contents.orders.items())
+        )
+        told = product.product.salable_quantity
+        assert Row(row.message, told, product.reserved, product.available, states) == row
+    await workers.end()
 
 
 def read_message(message: str, orders: dict[str, News]) -> AnyMessage:

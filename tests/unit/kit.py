@@ -1,15 +1,15 @@
-"""A small world for the stages: they decide over memory, and what goes out to us comes back in."""
+"""A small world for the handlers: a worker decides what is told, and reads what it says itself."""
 
-from collections import Counter
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
+from typing_extensions import override
+
 from handlers import blocker_check
-from handlers.handler import Handler
-from handlers.unit_of_work import UnitOfWork
 from models import keys
 from models.change_set import ChangeSet
-from models.checkpoint import Checkpoint, Outgoing
+from models.checkpoint import Outgoing
 from models.commerce_order import CommerceOrder
 from models.dead_letters import DeadLetter
 from models.decision import Decision
@@ -18,73 +18,84 @@ from models.messages import CommandMessage, TopicPartition
 from models.order_record import OrderRecord
 from models.replay import ReplayPart
 from models.topics import TopicName
-from storage.port import Transaction
-from streams.app import HANDLERS
 from streams.messages import encode
 from streams.processor import MAX_WEIGHT
+from streams.publisher import Publisher
 from tests.builders import KEY, NOW, Message, a_message, a_replay
-from tests.fakes.memory import MemoryStorage
+from tests.simulation import world as simulation
+from tests.simulation.database import ProcessStorage
+from tests.simulation.power import Power
+from tests.simulation.process import Process
 
 
 def event_types(decision: Decision | None) -> list[str]:
     return [] if decision is None else [event.event_type for event in decision.events]
 
 
-class World:
-    """Every stage, each topic with one partition. `out` is all that was ever published."""
+class Recorder(Publisher):
+    """Keeps what is published, in place of Kafka."""
 
-    def __init__(self, *, attentive: bool = True) -> None:
-        self.storage = MemoryStorage()
+    def __init__(self) -> None:
         self.out: list[Outgoing] = []
-        self.steps = Counter[str]()
+        self.unread: list[CommandMessage] = []
+        """What the program has said to itself."""
+
+    @override
+    async def publish(self, outgoing: Sequence[Outgoing], *, resumed: bool = False) -> None:
+        self.out += outgoing
+        self.unread += [one for one in outgoing if isinstance(one, CommandMessage)]
+
+
+class World:
+    """A worker, each topic with one partition. `out` is all that was ever published.
+
+    What it has said to itself it reads at once, or if it is not `attentive`, when it is told to.
+    It is `judged` by the invariants, unless a test stores what could not have come about.
+    """
+
+    def __init__(self, *, attentive: bool = True, judged: bool = True) -> None:
         self.now = NOW
+        self.simulated = simulation.World(partitions={}, now=lambda: self.now)
+        self.storage = ProcessStorage(self.simulated.database, Power())
         self._attentive = attentive
-        self._offsets = Counter[str]()
-        self._to_read: list[Outgoing] = []
+        self._judged = judged
+        self._published = Recorder()
+        self._worker = Process(self.simulated, max_weight=MAX_WEIGHT, publisher=self._published)
 
     async def tell(self, topic: str, *values: Any) -> list[Outgoing]:
         """Tell a batch, and let everything happen that follows; give what was published."""
-        told = [one if isinstance(one, Message) else a_message(one) for one in values]
         before = len(self.out)
-        await self._batch(topic, told)
+        await self._decide(topic, *values)
         if self._attentive:
             await self.read_own()
         return self.out[before:]
 
     async def read_own(self) -> None:
         """Read what this program has said to itself, each message in a batch of its own."""
-        while self._to_read:
-            message = encode(self._to_read.pop(0))
-            await self._batch(message.topic, [a_message(message.value, key=message.key)])
+        while self._published.unread:
+            message = encode(self._published.unread.pop(0))
+            await self._decide(message.topic, a_message(message.value, key=message.key))
 
-    async def _batch(self, topic: str, told: Sequence[Message]) -> None:
+    async def _decide(self, topic: str, *values: Any) -> None:
         source = TopicPartition(topic, 0)
-        messages = [one._replace(offset=self._offsets[topic] + n) for n, one in enumerate(told)]
-        self._offsets[topic] += len(messages)
-        handler = HANDLERS[TopicName(topic)]
-        read = list(handler.parse(messages))
-        alone = [one for one in read if handler.weight(one) > MAX_WEIGHT]
-        for together in [[one] for one in alone] or [read]:
-            self.steps[topic] += 1
-            await self._step(handler, together, source)
+        for one in values:
+            self.simulated.log.append(topic, one if isinstance(one, Message) else a_message(one))
+        await self._worker.assign([source])
+        self._worker.deliver(source)
+        while not self._worker.has_finished(source):
+            if self._worker.failure is not None:
+                raise self._worker.failure
+            await asyncio.sleep(0)
+        await self._worker.drain()
+        assert not (self._judged and self.simulated.violations), self.simulated.violations
 
-    async def _step(self, handler: Handler[Any], read: Any, source: TopicPartition) -> None:
-        async def work(transaction: Transaction) -> Sequence[Outgoing]:
-            unit_of_work = UnitOfWork(source.topic, self.now)
-            await handler.handle(read, unit_of_work, transaction)
-            before = self.storage.contents.checkpoints.get(source, Checkpoint(source, 0))
-            moves = [
-                (before, before.moved(self._offsets[source.topic], tuple(unit_of_work.outgoing)))
-            ]
-            await transaction.write(unit_of_work.to_changes(), moves)
-            return unit_of_work.outgoing
+    def transactions(self, topic: str) -> int:
+        """How many transactions the messages of a topic took."""
+        return self.storage.contents.checkpoints[TopicPartition(topic, 0)].version
 
-        outgoing = await self.storage.transact(work)
-        self.out += outgoing
-        self._to_read += [one for one in outgoing if isinstance(one, CommandMessage)]
-
-    async def replay(self, *orders: str, replay_id: str = "r") -> list[Outgoing]:
+    async def replay(self, *orders: str, replay_id: str | None = None) -> list[Outgoing]:
         """Begin a replay of these `store/order`, and let it happen; give what was published."""
+        replay_id = replay_id or f"r-{len(self.storage.contents.kept_replays.replays)}"
         parts = [
             ReplayPart(replay_id, step, orders[start : start + blocker_check.STEP])
             for step, start in enumerate(range(0, len(orders), blocker_check.STEP))
@@ -102,6 +113,10 @@ class World:
 
     def reserved(self, sku: str = "SKU-1") -> int:
         return self.storage.contents.products[sku].reserved
+
+    @property
+    def out(self) -> list[Outgoing]:
+        return self._published.out
 
     @property
     def events(self) -> list[str]:

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
+from types import SimpleNamespace
 
 from typing_extensions import override
 
@@ -12,17 +13,17 @@ from models.messages import TopicPartition
 from models.order_query import OrderQuery
 from models.outcome import ImportState
 from models.reference_data import Store
+from storage.mongo.orders import MongoReader
 from storage.queries import (
     BlockedGroup,
     BlockedSummary,
     OrderHistory,
     OrderLine,
-    Reader,
     Standing,
 )
 
 
-class FakeReader(Reader):
+class FakeReader(MongoReader):
     """Answers with what it was given, and remembers what it was asked."""
 
     def __init__(
@@ -119,6 +120,6 @@ class BrokenReader(FakeReader):
 
 
 @asynccontextmanager
-async def opened(reader: Reader) -> AsyncIterator[Reader]:
-    """Give a reader in place of a connected one."""
-    yield reader
+async def opened(**parts: object) -> AsyncIterator[SimpleNamespace]:
+    """Give a database that has nothing but these parts."""
+    yield SimpleNamespace(**parts)

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from models.amazon_order import Completeness
-from models.outcome import Created, MissingDetail, Waiting, WaitingReason
+from models.outcome import Created, MissingDetail, Waiting
+from models.reasons import WaitingReason
 from models.reference_data import CommerceStatus
 from models.topics import TopicName
 from tests.builders import KEY, ORDER, STORE, a_message, a_product, a_store, money

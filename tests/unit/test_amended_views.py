@@ -62,7 +62,9 @@ def a_history() -> OrderHistory:
 @pytest.fixture
 def explained(monkeypatch: pytest.MonkeyPatch) -> FakeReader:
     reader = FakeReader(histories=[a_history()])
-    monkeypatch.setattr("order_import.cli.explain.connect_reader", lambda _: opened(reader))
+    monkeypatch.setattr(
+        "order_import.cli.context.connect_database", lambda _: opened(reader=reader)
+    )
     return reader
 
 
@@ -77,7 +79,7 @@ def test_explain_tells_what_was_amended_and_what_the_order_is_now(
         "It has 1 of SKU-1 (the buyer requests cancellation); total 10.00 USD; address known; ",
         "reserves 1 of",
         "more units than before",
-        "the buyer asks to cancel",
+        "buyer requested cancellation",
         "Found cheaper",
         "total 40.00 → 10.00",
         "line item-1: quantity 3 → 1",
@@ -137,7 +139,7 @@ class OneOrder:
         (
             "en",
             (
-                "the buyer asks to cancel",
+                "buyer requested cancellation",
                 "asks to cancel: <bdi>Found cheaper</bdi>",
                 "warning: more units than before, not all reserved",
                 "line item-1: quantity 3 → 1",

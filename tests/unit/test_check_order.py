@@ -9,15 +9,8 @@ from models import keys
 from models.amazon_order import AmazonStatus, FulfillmentChannel
 from models.commerce_order import Reservation
 from models.decision import Decision
-from models.outcome import (
-    Blocked,
-    Created,
-    Skipped,
-    SkipReason,
-    Waiting,
-    WaitingReason,
-    Withdrawn,
-)
+from models.outcome import Blocked, Created, Skipped, Waiting, Withdrawn
+from models.reasons import SkipReason, WaitingReason
 from models.reference_data import CommerceStatus, OrderNumberSource
 from tests.builders import (
     KEY,

@@ -7,9 +7,9 @@ from decimal import Decimal
 
 import pytest
 
-from models.blockers import REMEDIES, BlockerCode
 from models.money import Money
 from models.outcome import ImportState
+from models.reasons import REMEDIES, BlockerCode
 from models.reference_data import Store
 from order_import.__main__ import main
 from order_import.operations.health import system_message_of
@@ -56,7 +56,9 @@ MESSAGE = (
 @pytest.fixture
 def reader(monkeypatch: pytest.MonkeyPatch) -> FakeReader:
     reader = FakeReader(groups=[OUT, GONE], known_stores=[STORE], blocked={"unknown": 1, "de": 12})
-    monkeypatch.setattr("order_import.cli.blocked.connect_reader", lambda _: opened(reader))
+    monkeypatch.setattr(
+        "order_import.cli.context.connect_database", lambda _: opened(reader=reader)
+    )
     return reader
 
 
@@ -119,7 +121,7 @@ def test_without_blocked_orders_there_is_no_message(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     empty = FakeReader(known_stores=[STORE])
-    monkeypatch.setattr("order_import.cli.blocked.connect_reader", lambda _: opened(empty))
+    monkeypatch.setattr("order_import.cli.context.connect_database", lambda _: opened(reader=empty))
     assert leave("blocked") == 0
     assert capsys.readouterr().out == "No blocked orders.\n"
 

@@ -16,21 +16,14 @@ from models.amazon_order import (
     FulfillmentChannel,
     OrderItem,
 )
-from models.blockers import REMEDIES, Blocker, BlockerCode
+from models.blockers import Blocker
 from models.checkpoint import OffsetReset
-from models.labels import MISSING_DETAILS, REASONS
+from models.labels import MISSING_DETAILS
 from models.messages import MessageRef, TopicPartition
 from models.money import Money
 from models.order_record import HistoryEntry, OrderRecord
-from models.outcome import (
-    DETAILS_OVERDUE,
-    Blocked,
-    ImportState,
-    MissingDetail,
-    SkipReason,
-    Waiting,
-    WaitingReason,
-)
+from models.outcome import DETAILS_OVERDUE, Blocked, ImportState, MissingDetail, Waiting
+from models.reasons import REASONS, REMEDIES, BlockerCode, SkipReason, WaitingReason
 from models.reference_data import CommerceStatus, Store
 from order_import.__main__ import main
 from order_import.cli.output import stdout
@@ -110,8 +103,9 @@ def a_history(store_id: str = "de") -> OrderHistory:
 @pytest.fixture
 def reader(monkeypatch: pytest.MonkeyPatch) -> FakeReader:
     reader = FakeReader([CREATED, BLOCKED], [a_history()])
-    for command in ("orders", "explain"):
-        monkeypatch.setattr(f"order_import.cli.{command}.connect_reader", lambda _: opened(reader))
+    monkeypatch.setattr(
+        "order_import.cli.context.connect_database", lambda _: opened(reader=reader)
+    )
     return reader
 
 
@@ -158,7 +152,7 @@ def test_rule_5_an_order_that_waits_says_for_what_in_the_list_and_in_explain(
     ]
     history = reader.histories["de/304-2"]
     reader.histories["de/304-2"] = replace(history, record=replace(history.record, outcome=outcome))
-    words = "its lines (lines), prices told after Pending (prices-after-pending)"
+    words = "its lines (lines), prices after Pending (prices-after-pending)"
     for command, said in ((("orders",), ": lines, prices-after-p"), (("explain", "304-2"), words)):
         assert leave(*command) == 0
         assert said in capsys.readouterr().out
@@ -323,7 +317,8 @@ def test_status_tells_what_kafka_deleted_before_it_was_read(
     show_health(stdout(), health, AT)
     shown = " ".join(capsys.readouterr().out.split())
     assert "amazon.orders:1: Kafka deleted 1,224 offsets, from 1276 to 2499, before" in shown
-    assert "amazon.orders:1: the topic was created anew, or lost its end; offset 40" in shown
+    assert "amazon.orders:1: the topic was recreated, or lost its end; expected" in shown
+    assert "expected to continue at offset 40, continued at 0" in shown
     told: Any = health_as_json(health)["offset_resets"]
     assert [one["lost"] for one in told] == [1224, None]
 

@@ -46,8 +46,8 @@ async def test_every_page_says_what_happened_and_what_to_do(
             answer = await client.get(path)
     shown = answer.text
     assert answer.status_code == status
-    known = [problem for kind, problem in PROBLEMS if isinstance(error, kind)]
-    assert known[0].advice in shown if known else "Something in this console broke." in shown
+    known = [page for kind, page in PROBLEMS.items() if isinstance(error, kind)]
+    assert known[0].advice in shown if known else "Something went wrong in the console." in shown
     assert answer.headers["content-type"].startswith("text/html")
     assert "default-src 'none'" in answer.headers["content-security-policy"]
     for text in (shown, str(logged)):
@@ -85,15 +85,15 @@ async def test_a_dashboard_whose_orders_take_too_long_shows_its_numbers() -> Non
         answer = await client.get("/")
     assert answer.status_code == 200
     assert "4,711" in answer.text
-    assert "This took too long, and was given up." in answer.text
+    assert "This took too long and was stopped." in answer.text
 
 
 @pytest.mark.parametrize(
     ("asked", "line"),
     [
-        ("order=112-1", "There is no such order."),
-        ("state=nonsense", "The filter is wrong. Go back and mend it."),
-        ("number=1", "These are more than 5,000 orders. Narrow the filter."),
+        ("order=112-1", "This order does not exist."),
+        ("state=nonsense", "The filter is not valid. Go back and correct it."),
+        ("number=1", "There are more than 5,000 orders. Narrow the filter."),
     ],
 )
 async def test_a_replay_that_cannot_be_asked_for_says_why(asked: str, line: str) -> None:

@@ -6,6 +6,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from hypothesis import given
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from models.amazon_order import AmazonStatus, FulfillmentChannel
 from models.order_query import Cursor, OrderQuery, OrderSort
 from models.outcome import ImportState
-from order_import.console.order_filter import read_cursor, read_filter, write_cursor
+from order_import.console.order_filter import FIELDS, read_cursor, read_filter, write_cursor
 from storage.mongo.order_queries import index_ranges, to_mongo
 from storage.mongo.search import TimeSlices
 
@@ -89,9 +90,16 @@ def test_an_address_is_read_back_as_it_was() -> None:
 
 
 @given(st.text(max_size=60))
-def test_no_text_breaks_the_filter_or_the_cursor(text: str) -> None:
-    read_filter({"q": text, "min": text, "from": text, "to": text, "sort": text})
-    read_cursor(text)
+def test_any_text_in_a_filter_is_read_back_from_its_address(text: str) -> None:
+    found = read_filter(dict.fromkeys(("q", *FIELDS), text))
+    assert read_filter(dict(parse_qsl(urlsplit(found.address()).query))) == found
+    assert not found.errors or found.query == OrderQuery()
+
+
+@given(st.text(max_size=60))
+def test_any_text_is_a_cursor_or_none(text: str) -> None:
+    cursor = read_cursor(text)
+    assert cursor is None or read_cursor(write_cursor(cursor)) == cursor
 
 
 @given(

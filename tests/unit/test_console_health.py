@@ -32,5 +32,5 @@ async def test_the_health_page_tells_what_kafka_deleted_before_it_was_read(langu
         }[language]
     )
     assert " ".join(told[1]).endswith(
-        {"en": "40 0 topic created anew", "de": "40 0 Topic neu angelegt"}[language]
+        {"en": "40 0 topic was recreated", "de": "40 0 Topic neu angelegt"}[language]
     )

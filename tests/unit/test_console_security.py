@@ -7,7 +7,6 @@ from starlette.datastructures import Headers
 
 from order_import.console.access import (
     Access,
-    Role,
     UsersFileError,
     access_of,
     address_of,
@@ -15,13 +14,11 @@ from order_import.console.access import (
     hash_password,
     read_users,
 )
-from order_import.console.auth import Principal, is_ours, is_same_origin
+from order_import.console.auth import is_from_here
 from order_import.console.pages.sign_in import Tries
-from order_import.console.security import _name_of
 from order_import.console.urls import is_local
 from order_import.settings import SettingsError, load_settings
-
-VISIT = Principal("olga", Role.OPERATOR, "token", None, "en", "auto", "on")
+from tests.unit.console_kit import a_client, a_context
 
 
 def test_users_are_read_from_lines_and_checked_by_password() -> None:
@@ -48,14 +45,19 @@ def test_beyond_this_machine_nobody_serves_without_users() -> None:
         access_of(load_settings(console_public_url="https://orders.example"))
 
 
-def test_on_this_machine_it_answers_to_its_own_names_only() -> None:
+async def test_on_this_machine_it_answers_to_its_own_names_only() -> None:
     access = access_of(load_settings())
     assert access == Access(None, frozenset({"localhost", "127.0.0.1", "[::1]"}), secure=False)
-    assert [_name_of(host) for host in ("LocalHost:8080", "[::1]:80", "evil.example")] == [
-        "localhost",
-        "[::1]",
-        "evil.example",
-    ]
+    async with a_client(a_context(access=access)) as client:
+        for host, status in (
+            ("LocalHost:8080", 200),
+            ("[::1]:80", 200),
+            ("evil.example", 400),
+            ("localhost.evil.example", 400),
+            ("", 400),
+        ):
+            answer = await client.get("/healthz", headers={"host": host})
+            assert answer.status_code == status, host
 
 
 def test_its_address_is_one_that_a_browser_can_open() -> None:
@@ -74,16 +76,14 @@ def test_its_address_is_one_that_a_browser_can_open() -> None:
         ({"origin": "http://a.example", "host": "a.example"}, True),
         ({"origin": "http://b.example", "host": "a.example"}, False),
         ({"origin": "null", "host": "a.example"}, False),
+        ({"referer": "http://a.example/orders", "host": "a.example"}, True),
+        ({"referer": "http://a.example.evil/orders", "host": "a.example"}, False),
+        ({"cookie": "session=token"}, False),
         ({}, True),
     ],
 )
 def test_a_form_of_another_site_is_refused(headers: dict[str, str], is_same: bool) -> None:
-    assert is_same_origin(Headers(headers)) is is_same
-
-
-def test_a_form_needs_the_token_of_its_visit() -> None:
-    assert is_ours(VISIT, "token")
-    assert not any(is_ours(VISIT, one) for one in ("", "Token", None, "tökén"))
+    assert is_from_here(Headers(headers)) is is_same
 
 
 def test_after_five_tries_a_name_waits_and_others_do_not() -> None:

@@ -77,7 +77,7 @@ async def test_a_switch_changes_its_setting_alone_and_is_recorded(
         for action in actions:
             page = await client.get(f"{HAS_STORE}/{path}")
             assert page.status_code == 200
-            fields = dict(re.findall(r'name="(csrf|import)" value="([^"]*)"', page.text))
+            fields = dict(re.findall(r'name="(import)" value="([^"]*)"', page.text))
             done = await client.post(f"{HAS_STORE}/{path}", data=fields)
             assert done.headers["location"] == f"{HAS_STORE}?done={action}"
             assert getattr(world.store, field) is action.endswith("-on")
@@ -87,12 +87,24 @@ async def test_a_switch_changes_its_setting_alone_and_is_recorded(
     assert world.store.model_copy(update={"updated_at": was.updated_at}) == was
 
 
-async def test_a_form_without_its_token_changes_nothing() -> None:
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"sec-fetch-site": "cross-site"},
+        {"sec-fetch-site": "same-site", "origin": "http://other.console"},
+        {"origin": "http://evil.example"},
+        {"referer": "http://evil.example/console"},
+        {"cookie": "lang=en"},
+    ],
+)
+async def test_a_form_from_another_site_changes_nothing(headers: dict[str, str]) -> None:
     world = OneStore()
     async with a_site(world) as client:
-        answer = await client.post(f"{HAS_STORE}/import-non-amazon", data={"import": "on"})
+        form = {"import": "on"}
+        answer = await client.post(f"{HAS_STORE}/import-non-amazon", data=form, headers=headers)
     assert answer.status_code == 403
     assert not world.store.import_non_amazon_orders
+    assert world.audit == []
 
 
 @pytest.mark.parametrize("path", ["import", "import-non-amazon"])

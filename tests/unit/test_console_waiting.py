@@ -10,7 +10,8 @@ import httpx
 import pytest
 
 from models.order_query import OrderQuery
-from models.outcome import ImportState, MissingDetail, Waiting, WaitingReason
+from models.outcome import ImportState, MissingDetail, Waiting
+from models.reasons import WaitingReason
 from models.reference_data import Store
 from order_import.console.formatting import Formatter
 from order_import.console.language import translator
@@ -83,7 +84,7 @@ async def test_a_dashboard_has_a_tile_of_orders_that_wait_too_long_and_it_leads_
 async def test_the_list_and_the_page_of_an_order_say_what_it_waits_for() -> None:
     async with a_site(World()) as client:
         for path in ("/orders", f"/orders/{STORE}/{ORDER}"):
-            assert "its lines, prices told after Pending" in (await client.get(path)).text
+            assert "its lines, prices after Pending" in (await client.get(path)).text
 
 
 @pytest.mark.parametrize(

@@ -12,13 +12,18 @@ import pytest
 from babel.messages.catalog import Catalog
 from babel.messages.pofile import read_po
 
-from models import labels
+from models import labels, reasons
 from models.amazon_order import AmazonStatus
-from models.blockers import REMEDIES, BlockerCode
 from models.money import Money
-from models.outcome import SkipReason, WaitingReason
+from models.reasons import REMEDIES, BlockerCode, SkipReason, WaitingReason
 from order_import.console import urls, words
-from order_import.console.error_pages import NOT_SO, PROBLEMS, UNEXPECTED, UNKNOWN_PAGE
+from order_import.console.error_pages import (
+    PROBLEMS,
+    READ_ONLY,
+    UNEXPECTED,
+    UNKNOWN_PAGE,
+    RequestTooLarge,
+)
 from order_import.console.formatting import Formatter
 from order_import.console.language import CATALOG, preferred, translator
 from tests.builders import a_store
@@ -87,9 +92,9 @@ def test_a_translation_has_the_same_placeholders(german: Catalog) -> None:
         REMEDIES,
         words.ACTIONS,
         words.CONFIRMATIONS,
-        words.MISSING_DETAILS,
+        labels.MISSING_DETAILS,
         words.NAVIGATION,
-        words.REASONS,
+        reasons.REASONS,
         words.STATES,
         words.STATE_MEANINGS,
         words.STATUSES,
@@ -100,14 +105,14 @@ def test_every_label_is_extracted(template: Catalog, table: Mapping[str, str]) -
 
 
 def test_every_error_page_is_extracted(template: Catalog) -> None:
-    for problem in (*(problem for _, problem in PROBLEMS), NOT_SO, UNEXPECTED, UNKNOWN_PAGE):
-        assert problem.line in template
-        assert problem.advice in template
+    for page in (*PROBLEMS.values(), READ_ONLY, RequestTooLarge(), UNEXPECTED, UNKNOWN_PAGE):
+        assert page.detail in template
+        assert not page.advice or page.advice in template
 
 
 def test_every_code_has_its_words() -> None:
     codes = {*BlockerCode, *WaitingReason, *SkipReason}
-    assert codes <= words.REASONS.keys()
+    assert codes <= reasons.REASONS.keys()
     assert {*AmazonStatus} <= words.STATUSES.keys()
 
 
@@ -205,7 +210,7 @@ def test_the_products_of_a_decision_are_told() -> None:
         "as_of": NOW,
     }
     assert Formatter(translator("de"), NOW).facts({"products": [product]}) == [
-        "TENT: aktiviert, 7 verkäuflich, 2 zurückgehalten, Stand 2026-11-23 12:00"
+        "TENT: aktiviert, 7 verkäuflich, 2 reserviert, Stand 2026-11-23 12:00"
     ]
 
 

@@ -1,8 +1,7 @@
 """`dead-letters` as people use it: what is printed, and what is bad usage."""
 
 import json
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 import pytest
@@ -15,6 +14,7 @@ from order_import.operations import redrive
 from order_import.settings import Settings
 from storage.mongo.dead_letters import MongoDeadLetters
 from tests.builders import NOW, a_dead_letter
+from tests.unit.readers import opened
 
 LINE = DeadLetterLine(
     dead_letter_id="amazon.orders:0:7",
@@ -64,11 +64,6 @@ class FakeDeadLetters(MongoDeadLetters):
         raise AssertionError("a dry run marks nothing")
 
 
-@asynccontextmanager
-async def opened(dead_letters: FakeDeadLetters) -> AsyncIterator[FakeDeadLetters]:
-    yield dead_letters
-
-
 @pytest.fixture
 def dead_letters(monkeypatch: pytest.MonkeyPatch) -> FakeDeadLetters:
     marked = replace(
@@ -87,7 +82,8 @@ def dead_letters(monkeypatch: pytest.MonkeyPatch) -> FakeDeadLetters:
         return True
 
     monkeypatch.setattr(
-        "order_import.cli.dead_letters.connect_dead_letters", lambda _: opened(dead_letters)
+        "order_import.cli.context.connect_database",
+        lambda _: opened(dead_letters=dead_letters, reader=None),
     )
     monkeypatch.setattr(redrive, "topic_exists", is_there)
     return dead_letters

@@ -211,7 +211,7 @@ def test_a_page_never_gives_away_more_than_is_salable(
         assert (decision.commerce_order is None) is not isinstance(decision.record.outcome, Created)
     salable = {product.sku: product.salable_quantity for product in known}
     assert all(units <= salable[sku] for sku, units in taken.items())
-    changes = unit_of_work.to_changes()
+    changes = unit_of_work.take_changes()
     assert changes.reserved == dict(taken)
     numbers = [order.order_number for order in changes.new_commerce_orders]
     assert len(set(numbers)) == len(numbers)

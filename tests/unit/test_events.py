@@ -14,7 +14,7 @@ from models.commerce_order import CommerceLine
 from models.events import Event, FieldChange
 from models.messages import CommandMessage, header
 from models.order_record import OrderRecord
-from models.outcome import SkipReason
+from models.reasons import SkipReason
 from models.reference_data import CommerceStatus
 from models.topics import TopicName
 from streams.messages import encode

@@ -59,3 +59,18 @@ def test_other_secrets_are_looked_at_too(tmp_path: Path, monkeypatch: pytest.Mon
         "ORDER_IMPORT_KAFKA_SSL_KEY_FILE",
         "ORDER_IMPORT_MONGO_URL_FILE",
     ]
+
+
+@pytest.mark.parametrize("content", [None, b"\xff"])
+def test_a_secret_that_cannot_be_read_is_refused_by_name(
+    content: bytes | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secret = tmp_path / "mongo"
+    if content is not None:
+        secret.write_bytes(content)
+    monkeypatch.setenv("ORDER_IMPORT_MONGO_URL_FILE", str(secret))
+    line = f"^ORDER_IMPORT_MONGO_URL_FILE: cannot read {secret}: [^\n]+$"
+    with pytest.raises(SettingsError, match=line):
+        load_settings()
+    monkeypatch.setenv("ORDER_IMPORT_MONGO_URL", "mongodb://db/")
+    assert load_settings().mongo_url.get_secret_value() == "mongodb://db/"

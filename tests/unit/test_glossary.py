@@ -58,6 +58,9 @@ TEXTS = (
     "To what",
     "You may look, but not change.",
     "Its story",
+    "judged again",
+    "created anew",
+    "were not told",
 )
 """What the console used to say."""
 

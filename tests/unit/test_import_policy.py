@@ -7,7 +7,8 @@ import pytest
 
 from handlers.rules.import_policy import apply_import_policy
 from models.amazon_order import AmazonStatus, FulfillmentChannel, SalesChannel
-from models.outcome import Admitted, Skipped, SkipReason, Waiting, WaitingReason
+from models.outcome import Admitted, Skipped, Waiting
+from models.reasons import SkipReason, WaitingReason
 from models.reference_data import Store
 from tests.builders import INTEGRATED, a_store, an_item, an_order, later
 

@@ -14,11 +14,12 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from typing_extensions import override
 
-from models.blockers import BlockerCode
+from handlers.unit_of_work import UNWRITTEN
 from models.checkpoint import Checkpoint, OffsetReset
 from models.errors import DuplicateKey, StorageBusy, StorageUnavailable, TransactionTooLarge
 from models.messages import DeadLetterCode, TopicPartition
 from models.outcome import ImportState
+from models.reasons import BlockerCode
 from models.topics import TopicName
 from order_import import __version__
 from order_import.console.metrics import read_metrics
@@ -119,6 +120,19 @@ async def test_a_worker_counts_messages_decisions_and_dead_letters() -> None:
     assert worker.value("decisions_total", outcome="waiting", reason="store-unknown") == 2
     assert worker.value("transactions_total", result="committed") == 1
     assert worker.value("transaction_seconds_count", topic="amazon.orders") == 1
+
+
+async def test_what_is_written_ahead_counts_too_and_an_order_once_a_transaction() -> None:
+    worker = Worker()
+    count = UNWRITTEN + 1
+    orders = [a_document(amazon_order_id=f"902-{at}") for at in range(count)]
+    again = a_document(amazon_order_id="902-0", last_update_date="2026-07-02T12:00:00Z")
+    worker.enqueue(b"no json", *orders, again)
+    await worker.run()
+    assert worker.value("transactions_total", result="committed") == 1
+    assert worker.value("decisions_total", outcome="waiting", reason="store-unknown") == count
+    assert worker.value("messages_total", topic="amazon.orders", result="refused") == 1
+    assert worker.value("dead_letters_total", code="malformed-json") == 1
 
 
 async def test_delays_count_from_the_timestamp_in_kafka_to_the_commit_and_to_the_publication() -> (

@@ -27,6 +27,7 @@ from models.errors import (
     StorageUnavailable,
     TransactionTooLarge,
 )
+from storage import retry
 from storage.mongo import storage as mongo
 from storage.mongo.errors import (
     Meaning,
@@ -221,7 +222,7 @@ async def commit(session: Any) -> None:
 async def test_a_commit_whose_result_stays_unknown_is_asked_for_with_pauses_and_not_for_ever(
     code: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mongo, "COMMIT_SECONDS", 0.3)
+    monkeypatch.setattr(retry, "COMMIT_SECONDS", 0.3)
     session = Session(OperationFailure(CANARY, code, {"errorLabels": [UNKNOWN]}))
     with pytest.raises(StorageUnavailable) as met:
         await commit(session)

@@ -7,7 +7,8 @@ import pytest
 from models.amazon_order import AmazonStatus
 from models.dead_letters import DeadLetter
 from models.messages import DeadLetterCode
-from models.outcome import Created, Skipped, SkipReason, Waiting, WaitingReason, Withdrawn
+from models.outcome import Created, Skipped, Waiting, Withdrawn
+from models.reasons import SkipReason, WaitingReason
 from models.topics import TopicName
 from tests.builders import (
     KEY,

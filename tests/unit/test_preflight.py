@@ -47,7 +47,7 @@ class Inspection:
 async def findings(monkeypatch: pytest.MonkeyPatch, **changed: Any) -> dict[str, Finding]:
     """What is found of a database, by subject, without Kafka."""
     inspection: Any = Inspection(**changed)
-    monkeypatch.setattr(preflight, "connect_inspection", lambda _: opened(inspection))
+    monkeypatch.setattr(preflight, "connect_database", lambda _: opened(inspection=inspection))
     return {finding.subject: finding async for finding in preflight._check_mongodb(Settings())}
 
 
@@ -186,7 +186,7 @@ async def test_a_key_that_cannot_be_read_and_a_users_file_that_others_can_write_
     )
 
     inspection: Any = Inspection()
-    monkeypatch.setattr(preflight, "connect_inspection", lambda _: opened(inspection))
+    monkeypatch.setattr(preflight, "connect_database", lambda _: opened(inspection=inspection))
     faults = {
         finding.subject: finding.text
         for finding in await check_installation(settings)

@@ -23,6 +23,7 @@ from models.messages import (
     Rejection,
     TopicPartition,
 )
+from storage import retry
 from storage.port import Transaction
 from streams import processor as processor_module
 from streams.decoding import Record
@@ -308,7 +309,7 @@ class Trailing(Silent):
 async def test_a_commit_that_a_majority_sees_only_later_is_decided_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(processor_module, "_pause", lambda _: 0)
+    monkeypatch.setattr(retry, "_outage_pause", lambda _: 0)
     kit = Kit(Trailing(3))
     running = asyncio.create_task(kit.processor.run())
     kit.processor.enqueue(SOURCE, a_batch(0, 2))
@@ -320,7 +321,7 @@ async def test_a_commit_that_a_majority_sees_only_later_is_decided_once(
 
 
 async def test_one_that_is_never_seen_is_a_lost_position(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(processor_module, "_pause", lambda _: 0)
+    monkeypatch.setattr(retry, "_outage_pause", lambda _: 0)
     kit = Kit(Trailing(1000))
     running = asyncio.create_task(kit.processor.run())
     kit.processor.enqueue(SOURCE, a_batch(0, 2))

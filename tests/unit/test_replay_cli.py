@@ -66,7 +66,7 @@ def test_a_dry_run_is_told_to_people() -> None:
     assert (
         "  us/blocked  out-of-stock A (needs 2, 1 available); not-in-catalog B (needs 1)" in lines
     )
-    assert "  1 already-created: There is a Commerce order already" in lines
+    assert "  1 already-created: The Commerce order already exists" in lines
 
 
 def test_a_summary_is_told_to_programs() -> None:

@@ -10,15 +10,8 @@ import pytest
 from models.change_set import ChangeSet, OrderWrite
 from models.commerce_order import CommerceOrder
 from models.order_record import OrderRecord
-from models.outcome import (
-    Created,
-    ImportState,
-    Skipped,
-    SkipReason,
-    Waiting,
-    WaitingReason,
-    Withdrawn,
-)
+from models.outcome import Created, ImportState, Skipped, Waiting, Withdrawn
+from models.reasons import SkipReason, WaitingReason
 from models.reference_data import Listing, Product, Store
 from models.replay import ReplayAnswer, ReplayReason, ReplayResult, Selection
 from order_import.operations import dry_run as plan

@@ -9,19 +9,10 @@ import pytest
 
 from handlers.rules.import_policy import apply_import_policy
 from models.amazon_order import AmazonStatus
-from models.blockers import BlockerCode
 from models.events import Event
 from models.messages import CommandMessage
-from models.outcome import (
-    Admitted,
-    Blocked,
-    Created,
-    Skipped,
-    SkipReason,
-    Waiting,
-    WaitingReason,
-    Withdrawn,
-)
+from models.outcome import Admitted, Blocked, Created, Skipped, Waiting, Withdrawn
+from models.reasons import BlockerCode, SkipReason, WaitingReason
 from models.reference_data import CommerceStatus
 from models.topics import TopicName
 from tests.builders import (

@@ -4,15 +4,8 @@ from typing import Any
 
 import pytest
 
-from models.outcome import (
-    Blocked,
-    Created,
-    Skipped,
-    SkipReason,
-    Waiting,
-    WaitingReason,
-    Withdrawn,
-)
+from models.outcome import Blocked, Created, Skipped, Waiting, Withdrawn
+from models.reasons import SkipReason, WaitingReason
 from models.replay import Selection
 from models.topics import TopicName
 from order_import.operations.dry_run import select_keys

@@ -13,7 +13,8 @@ from handlers.blocker_check import STEP
 from handlers.unit_of_work import UnitOfWork
 from models.events import Event
 from models.messages import CommandMessage, DeadLetterCode, TopicPartition
-from models.outcome import Blocked, Created, Waiting, WaitingReason
+from models.outcome import Blocked, Created, Waiting
+from models.reasons import WaitingReason
 from models.reference_data import CommerceStatus
 from models.topics import TopicName
 from storage.port import Transaction
@@ -366,9 +367,9 @@ async def test_a_job_of_many_orders_goes_in_steps() -> None:
     await world.tell(STORES, told(a_store()))
     many = [a_document(amazon_order_id=f"{number:05}") for number in range(1200)]
     await world.tell(ORDERS, *many)
-    assert world.steps[COMMANDS] == 0
+    assert not any(isinstance(one, CommandMessage) for one in world.out)
     await world.tell(PRODUCTS, told(a_product(salable_quantity=1100)))
-    assert world.steps[COMMANDS] == -(-1200 // STEP)
+    assert world.transactions(COMMANDS) == -(-1200 // STEP)
     outcomes = [type(record.outcome) for record in world.storage.contents.orders.values()]
     assert outcomes == [Created] * 1100 + [Blocked] * 100
     numbers = [one.order_number for one in world.storage.contents.commerce_orders.values()]
@@ -515,10 +516,10 @@ async def test_rule_12_an_order_that_waits_for_what_is_freed_is_created_whatever
 
 async def test_a_batch_that_meets_a_conflict_is_decided_once() -> None:
     world = await a_world()
-    world.storage.conflicts_ahead = 2
+    world.simulated.database.conflicts_ahead = 2
     out = await world.tell(ORDERS, a_document())
     canceled = a_document(status="Canceled", last_update_date="2026-07-02T00:00Z")
-    world.storage.conflicts_ahead = 2
+    world.simulated.database.conflicts_ahead = 2
     out += await world.tell(ORDERS, canceled)
     assert [one.event_type for one in out if isinstance(one, Event)] == [
         "CommerceOrderCreated",
@@ -530,10 +531,10 @@ async def test_a_batch_that_meets_a_conflict_is_decided_once() -> None:
 
 async def test_a_dead_letter_of_an_offset_that_comes_again_takes_its_place() -> None:
     world = await a_world()
-    nonsense = a_message(b"nonsense", offset=0)
+    nonsense, source = a_message(b"nonsense"), TopicPartition(COMMANDS, 0)
     for _ in range(2):  # as after a topic was made anew
-        world._offsets[COMMANDS] = 0
-        world.storage.contents.checkpoints.pop(TopicPartition(COMMANDS, 0), None)
+        world.simulated.log.partitions[source].clear()
+        world.storage.contents.checkpoints.pop(source, None)
         await world.tell(COMMANDS, nonsense)
     assert len(world.storage.contents.dead_letters) == 1
 
@@ -563,7 +564,7 @@ async def test_messages_of_two_partitions_at_the_same_offset_are_refused_each() 
         await handler.handle(handler.parse(messages), unit_of_work, transaction)
 
     await MemoryStorage().transact(work)
-    dead_letters = unit_of_work.to_changes().dead_letters
+    dead_letters = unit_of_work.take_changes().dead_letters
     assert sorted((one.partition, one.offset, one.code) for one in dead_letters) == [
         (0, 7, DeadLetterCode.MALFORMED_JSON),
         (1, 7, DeadLetterCode.UNKNOWN_STORE),

@@ -6,16 +6,8 @@ import pytest
 
 from handlers.rules.transitions import next_outcome, transition
 from models.decision import Decision
-from models.outcome import (
-    Admitted,
-    Created,
-    Outcome,
-    Skipped,
-    SkipReason,
-    Waiting,
-    WaitingReason,
-    Withdrawn,
-)
+from models.outcome import Admitted, Created, Outcome, Skipped, Waiting, Withdrawn
+from models.reasons import SkipReason, WaitingReason
 from tests.builders import NOW, STORE, a_block, a_record, a_store, an_occasion, later
 from tests.unit.kit import event_types
 

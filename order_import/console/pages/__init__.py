@@ -1,1 +1,1 @@
-"""The pages, one file for each noun, with its `ROUTES`."""
+"""The pages, one file for each noun; `routes` has their addresses."""

@@ -1,24 +1,14 @@
 """Dead letters: listed by code, shown masked, and redriven."""
 
-from http import HTTPStatus
-
-from starlette.datastructures import FormData
+from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute
 
 from models.dead_letters import DeadLetterFilter
 from models.labels import DEAD_LETTER_CAUSES, DEAD_LETTER_REMEDIES
 from models.messages import DeadLetterCode
-from order_import.console.rendering import (
-    audit,
-    context_of,
-    error_page,
-    get,
-    post,
-    redirect,
-    render,
-)
+from order_import.console.error_pages import ErrorPage, NotFound
+from order_import.console.rendering import audit, context_of, redirect, render
 from order_import.operations.dead_letters import view_of
 from order_import.operations.redrive import plan_for_ids, redrive
 
@@ -53,7 +43,7 @@ async def dead_letter(request: Request) -> Response:
     dead_letter_id = request.path_params["dead_letter_id"]
     stored = await context_of(request).dead_letters.dead_letters([dead_letter_id])
     if dead_letter_id not in stored:
-        return await error_page(request, HTTPStatus.NOT_FOUND, "There is no such dead letter.")
+        raise NotFound("This dead letter does not exist.")
     view = view_of(stored[dead_letter_id])
     text, code = view.text, DeadLetterCode(view.code)
     return await render(
@@ -67,22 +57,15 @@ async def dead_letter(request: Request) -> Response:
     )
 
 
-async def redrive_selected(request: Request, form: FormData) -> Response:
+async def redrive_selected(request: Request, form: QueryParams) -> Response:
     """Redrive dead letters with their original bytes."""
     context = context_of(request)
-    ids = [str(value) for value in form.getlist("dead_letter")][:1_000]
+    ids = form.getlist("dead_letter")[:1_000]
     if not ids:
-        return await error_page(request, HTTPStatus.BAD_REQUEST, "Nothing was chosen.")
+        raise ErrorPage("Nothing was selected.")
     plan = await plan_for_ids(context.dead_letters, context.settings, ids)
     done = await redrive(plan, context.dead_letters, context.settings)
     await audit(request, "redrove", ", ".join(ids[:5]), f"{len(done.sent)} / {len(ids)}")
     if refused := {**plan.refused, **done.refused}:
         return await render(request, "redriven.html", sent=len(done.sent), refused=refused)
     return redirect("/dead-letters", "redriven")
-
-
-ROUTES: list[BaseRoute] = [
-    get("/dead-letters", dead_letters),
-    get("/dead-letters/{dead_letter_id}", dead_letter),
-    post("/dead-letters/redrive", redrive_selected),
-]

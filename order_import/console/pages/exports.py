@@ -4,57 +4,66 @@ import csv
 import io
 import json
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
-from starlette.routing import BaseRoute
 
-from order_import.console import formatting
 from order_import.console.auth import principal_of
+from order_import.console.formatting import Formatter
 from order_import.console.language import translator
 from order_import.console.order_filter import read_filter
 from order_import.console.pages.orders import orders
-from order_import.console.rendering import audit, context_of, get
+from order_import.console.rendering import audit, context_of
 from storage.queries import OrderRow
 
-_COLUMNS = (
-    *("purchase_date", "store_id", "amazon_order_id", "status", "fulfillment_channel"),
-    *("total", "currency", "state", "reasons", "blocked_skus", "commerce_order_id"),
-    *("order_number", "commerce_status", "latest_ship_date", "received_at", "decided_at", "note"),
-)
+_COLUMNS: Mapping[str, Callable[[OrderRow, Formatter], object]] = {
+    "purchase_date": lambda row, shown: shown.iso(row.line.purchase_date) or None,
+    "store_id": lambda row, _: row.line.store_id,
+    "amazon_order_id": lambda row, _: row.line.amazon_order_id,
+    "status": lambda row, _: row.line.status,
+    "fulfillment_channel": lambda row, _: row.line.channel,
+    "total": lambda row, _: row.line.total and f"{row.line.total.amount:f}",
+    "currency": lambda row, _: row.line.total and row.line.total.currency,
+    "state": lambda row, _: row.line.state,
+    "reasons": lambda row, _: list(row.line.reasons),
+    "blocked_skus": lambda row, _: list(row.skus),
+    "commerce_order_id": lambda row, _: row.line.commerce_order_id,
+    "order_number": lambda row, _: row.line.order_number,
+    "commerce_status": lambda row, _: row.line.commerce_status,
+    "latest_ship_date": lambda row, shown: shown.iso(row.latest_ship_date) or None,
+    "received_at": lambda row, shown: shown.iso(row.received_at),
+    "decided_at": lambda row, shown: shown.iso(row.decided_at),
+    "note": lambda row, shown: shown.note(row),
+}
+"""The columns. The buyer is not among them: nobody controls where a file goes."""
 
 
 async def as_csv(request: Request) -> Response:
     """Send the filtered orders as CSV."""
-    return await _export(request, "orders.csv", "text/csv; charset=utf-8", _csv_line, csv_head=True)
+    head = ",".join(_COLUMNS) + "\r\n"
+    return await _export(request, "orders.csv", "text/csv; charset=utf-8", _csv_line, head)
 
 
 async def as_json_lines(request: Request) -> Response:
     """Send the filtered orders as JSON lines."""
-    return await _export(
-        request, "orders.jsonl", "application/x-ndjson", _json_line, csv_head=False
-    )
+    return await _export(request, "orders.jsonl", "application/x-ndjson", _json_line)
 
 
 async def _export(
-    request: Request,
-    name: str,
-    kind: str,
-    line: Callable[[list[object]], str],
-    *,
-    csv_head: bool,
+    request: Request, name: str, kind: str, line: Callable[[list[object]], str], head: str = ""
 ) -> Response:
+    context = context_of(request)
     order_filter = read_filter(request.query_params, may_see_buyers=principal_of(request).can_edit)
     if order_filter.errors:
         return await orders(request)
     await audit(request, "exported", name, order_filter.address_without_buyer())
-    shown = formatting.Formatter(translator("en"), context_of(request).now())
+    shown = Formatter(translator("en"), context.now())
 
     async def parts() -> AsyncIterator[str]:
-        part = [",".join(_COLUMNS) + "\r\n"] if csv_head else []
-        async for row in context_of(request).orders.stream(order_filter.query):
-            part.append(line(_values(row, shown)))
+        part = [head]
+        async for row in context.orders.stream(order_filter.query):
+            part.append(line([column(row, shown) for column in _COLUMNS.values()]))
             if len(part) == 200:  # noqa: PLR2004 - a good size for the network
                 yield "".join(part)
                 part.clear()
@@ -70,30 +79,6 @@ async def _export(
 
     headers = {"content-disposition": f'attachment; filename="{name}"'}
     return StreamingResponse(all_parts(), media_type=kind, headers=headers)
-
-
-def _values(row: OrderRow, shown: formatting.Formatter) -> list[object]:
-    """Return a row's columns. The buyer is not among them: nobody controls where a file goes."""
-    line = row.line
-    return [
-        shown.iso(line.purchase_date) or None,
-        line.store_id,
-        line.amazon_order_id,
-        line.status,
-        line.channel,
-        None if line.total is None else f"{line.total.amount:f}",
-        None if line.total is None else line.total.currency,
-        line.state,
-        list(line.reasons),
-        list(row.skus),
-        line.commerce_order_id,
-        line.order_number,
-        line.commerce_status,
-        shown.iso(row.latest_ship_date) or None,
-        shown.iso(row.received_at),
-        shown.iso(row.decided_at),
-        shown.note(row),
-    ]
 
 
 def _csv_line(values: list[object]) -> str:
@@ -119,9 +104,3 @@ def _csv_cell(value: object) -> str:
 
 def _json_line(values: list[object]) -> str:
     return json.dumps(dict(zip(_COLUMNS, values, strict=True)), ensure_ascii=False) + "\n"
-
-
-ROUTES: list[BaseRoute] = [
-    get("/orders.csv", as_csv, from_here=True),
-    get("/orders.jsonl", as_json_lines, from_here=True),
-]

@@ -5,11 +5,13 @@ from datetime import datetime
 
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
-from starlette.routing import BaseRoute
 
 from models.errors import TransientStorageError
-from order_import.console.order_filter import read_cursor
-from order_import.console.rendering import context_of, get, refuse_cursor, render
+from models.order_query import Cursor
+from order_import.console import urls
+from order_import.console.error_pages import unknown_cursor
+from order_import.console.order_filter import read_cursor, write_cursor
+from order_import.console.rendering import context_of, render
 from order_import.console.words import ACTIONS
 
 _FRESH, _OLDEST = 3.0, 15.0
@@ -33,9 +35,8 @@ async def health(request: Request) -> Response:
     )
 
 
-async def healthz(request: Request) -> Response:
+async def healthz(_: Request) -> Response:
     """Answer the liveness probe."""
-    del request
     return PlainTextResponse("ok\n")
 
 
@@ -54,22 +55,17 @@ async def audit(request: Request) -> Response:
     before: tuple[datetime, str] | None = None
     if after := request.query_params.get("after"):
         place = read_cursor(after)
-        if place is None or not isinstance(place.at, datetime):
-            return await refuse_cursor(request)
+        if place is None or place.at is None:
+            raise unknown_cursor(request)
         before = (place.at, place.key)
     entries = await context_of(request).state.audit(before, _LISTED + 1)
+    last = None
+    if len(entries) > _LISTED:
+        last = Cursor(entries[_LISTED - 1].at, entries[_LISTED - 1].entry_id)
     return await render(
         request,
         "audit.html",
         entries=entries[:_LISTED],
-        more=len(entries) > _LISTED,
+        older=urls.query("/audit", after=write_cursor(last)) if last else None,
         actions=ACTIONS,
     )
-
-
-ROUTES: list[BaseRoute] = [
-    get("/health", health),
-    get("/healthz", healthz),
-    get("/readyz", readyz),
-    get("/audit", audit),
-]

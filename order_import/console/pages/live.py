@@ -8,18 +8,15 @@ from functools import partial
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
-from starlette.routing import BaseRoute
 
 from models.base import to_utc
 from models.errors import OrderImportError
-from models.outcome import ImportState
 from models.replay import ReplayResult
 from order_import.console.auth import principal_of
 from order_import.console.context import ConsoleContext
 from order_import.console.formatting import Formatter
 from order_import.console.language import translator
-from order_import.console.rendering import context_of, get
-from order_import.console.words import OVERDUE
+from order_import.console.rendering import context_of
 from order_import.operations.replay import find_replay
 
 _PAUSE = 2.5
@@ -54,7 +51,9 @@ async def _events(request: Request, store_id: str | None, since: datetime) -> As
             if replay_id:
                 numbers = await _replay_numbers(context, replay_id, shown)
             else:
-                numbers = await _numbers(request, store_id, since, shown)
+                counts = await context.numbers(store_id)
+                numbers = {name: shown.number(count) for name, count in counts.items()}
+                numbers["fresh"] = await context.orders.received_since(store_id, since, _COUNTED)
             text = json.dumps(numbers)
             if text != last:
                 last = text
@@ -81,26 +80,3 @@ async def _replay_numbers(
         "progress": 100 * replay.done // max(replay.selected, 1),
         "over": not replay.is_running,
     }
-
-
-async def _numbers(
-    request: Request, store_id: str | None, since: datetime, shown: Formatter
-) -> dict[str, object]:
-    context = context_of(request)
-    counts, overdue = await asyncio.gather(context.counts(), context.overdue_counts())
-    chosen = [counts.get(store_id, {})] if store_id is not None else list(counts.values())
-    states = {
-        state.value: sum(counted.get(state, 0) for counted in chosen) for state in ImportState
-    }
-    fresh = await context.orders.received_since(store_id, since, _COUNTED)
-    return {
-        "fresh": fresh,
-        "received": shown.number(sum(states.values())),
-        **{state: shown.number(count) for state, count in states.items()},
-        OVERDUE: shown.number(
-            sum(overdue.values()) if store_id is None else overdue.get(store_id, 0)
-        ),
-    }
-
-
-ROUTES: list[BaseRoute] = [get("/live", live)]

@@ -4,27 +4,17 @@ import hashlib
 import hmac
 import secrets
 from datetime import datetime
-from http import HTTPStatus
 
-from starlette.datastructures import FormData
+from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute
 
 from models import keys
-from models.amazon_order import Address
-from models.outcome import Blocked, Created, Skipped, Withdrawn
+from models.outcome import Blocked
 from order_import.console import urls
 from order_import.console.auth import Principal, principal_of
-from order_import.console.rendering import (
-    audit,
-    context_of,
-    error_page,
-    get,
-    post,
-    redirect,
-    render,
-)
+from order_import.console.error_pages import NotFound
+from order_import.console.rendering import audit, context_of, redirect, render
 from order_import.console.words import STATE_MEANINGS
 from storage.queries import OrderHistory
 
@@ -41,7 +31,7 @@ async def order(request: Request) -> Response:
     key = keys.order_key(request.path_params["store_id"], request.path_params["amazon_order_id"])
     order_history = await context.reader.history(key)
     if order_history is None:
-        return await error_page(request, HTTPStatus.NOT_FOUND, "No such order was received.")
+        raise NotFound("This order has not been received.")
     record, outcome = order_history.record, order_history.record.outcome
     amazon = record.order
     blockers = outcome.blockers if isinstance(outcome, Blocked) else ()
@@ -61,14 +51,9 @@ async def order(request: Request) -> Response:
         products=await context.orders.products(
             [blocker.sku for blocker in blockers[:_BLOCKERS] if blocker.sku]
         ),
-        is_blocked=isinstance(outcome, Blocked),
-        is_imported=isinstance(outcome, Created),
-        can_replay=isinstance(outcome, (Blocked, Skipped)),
-        ended=isinstance(outcome, Withdrawn),
         seller_central=urls.in_seller_central(
             order_history.store, amazon.marketplace_id, amazon.amazon_order_id
         ),
-        address=_address_of(amazon.ship_to),
         shows_buyer=shows_buyer,
         skus=_skus_of(order_history),
         most_lines=_LINES,
@@ -82,9 +67,8 @@ async def order(request: Request) -> Response:
     return page
 
 
-async def show_buyer(request: Request, form: FormData) -> Response:
+async def show_buyer(request: Request, _: QueryParams) -> Response:
     """Show the buyer for a while, and record this in the audit log."""
-    del form
     key = keys.order_key(request.path_params["store_id"], request.path_params["amazon_order_id"])
     await audit(request, "showed-buyer", key)
     until = int(context_of(request).now().timestamp()) + _SHOWN_FOR
@@ -97,7 +81,7 @@ async def commerce_order(request: Request) -> Response:
     context = context_of(request)
     commerce = await context.orders.commerce_order(request.path_params["commerce_order_id"])
     if commerce is None:
-        return await error_page(request, HTTPStatus.NOT_FOUND, "There is no such Commerce order.")
+        raise NotFound("This Commerce order does not exist.")
     stores = await context.reader.stores()
     store = stores.get(commerce.store_id)
     return await render(
@@ -124,12 +108,6 @@ def _skus_of(order_history: OrderHistory) -> dict[str, str]:
     return {line.item.order_item_id: line.sku for line in lines}
 
 
-def _address_of(to: Address | None) -> tuple[str | None, ...]:
-    if to is None:
-        return ()
-    return (to.name, *to.lines, to.postal_code, to.city, to.region, to.country)
-
-
 def _may_see(principal: Principal, key: str, shown: str, now: datetime) -> bool:
     """Return whether this user requested this buyer a short time ago."""
     until, _, proof = shown.partition(".")
@@ -141,12 +119,5 @@ def _may_see(principal: Principal, key: str, shown: str, now: datetime) -> bool:
 
 
 def _proof(principal: Principal, key: str, until: int) -> str:
-    text = f"{principal.user}\n{principal.csrf}\n{key}\n{until}"
+    text = f"{principal.user}\n{key}\n{until}"
     return hmac.new(_SECRET, text.encode(), hashlib.sha256).hexdigest()[:32]
-
-
-ROUTES: list[BaseRoute] = [
-    get("/orders/{store_id}/{amazon_order_id}", order),
-    post("/orders/{store_id}/{amazon_order_id}/buyer", show_buyer),
-    get("/commerce/{commerce_order_id}", commerce_order),
-]

@@ -8,14 +8,15 @@ from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute
 
 from models.amazon_order import AmazonStatus, FulfillmentChannel
 from models.order_query import Cursor, OrderQuery, OrderSort
-from models.outcome import REASON_CODES, ImportState
+from models.outcome import ImportState
+from models.reasons import REASON_CODES
 from order_import.console import urls
-from order_import.console.auth import principal_of
+from order_import.console.auth import is_from_here, principal_of
 from order_import.console.context import ConsoleContext
+from order_import.console.error_pages import foreign_link, unknown_cursor
 from order_import.console.language import gettext_noop
 from order_import.console.order_filter import (
     SORTS,
@@ -24,15 +25,7 @@ from order_import.console.order_filter import (
     read_filter,
     write_cursor,
 )
-from order_import.console.rendering import (
-    ask_first,
-    audit,
-    context_of,
-    get,
-    is_asked_here,
-    refuse_cursor,
-    render,
-)
+from order_import.console.rendering import audit, context_of, render
 from storage.queries import OrderRow, QueryTookTooLong
 
 PAGE = 50
@@ -47,20 +40,20 @@ async def orders(request: Request) -> Response:
     context = context_of(request)
     can_edit = principal_of(request).can_edit
     order_filter = read_filter(request.query_params, may_see_buyers=can_edit)
-    if order_filter.query.buyer is not None and not is_asked_here(request):
-        return await ask_first(request)
+    if order_filter.query.buyer is not None and not is_from_here(request.headers):
+        raise foreign_link(request)
     errors = dict(order_filter.errors)
     after, before = request.query_params.get("after"), request.query_params.get("before")
     place = read_cursor(after or before or "")
     if place is None and (after or before):
-        return await refuse_cursor(request)
+        raise unknown_cursor(request)
     listed = _Listed([], None, 0, more=False)
     if not errors:
         try:
             listed = await _list(context, order_filter.query, place, forward=before is None)
         except QueryTookTooLong:
             errors["q"] = (
-                gettext_noop("This takes too long. Narrow it, for example by dates."),
+                gettext_noop("This takes too long. Narrow the filter, for example by date."),
                 {},
             )
     if order_filter.query.buyer is not None and place is None:
@@ -135,17 +128,12 @@ def _neighbors(
 ) -> tuple[Cursor | None, Cursor | None]:
     """Return the cursors of the pages before and after this one."""
     rows = listed.rows
-    on = None
-    if listed.more and rows:
-        on = rows[-1 if forward else 0].cursor(sort)
-    elif listed.reached is not None:
-        on = listed.reached
-    back = place
-    if rows and place is not None:
-        back = rows[0 if forward else -1].cursor(sort)
-    elif rows and not forward:
-        back = rows[-1].cursor(sort)
-    return (back, on) if forward else (on, back)
+    first, last = (rows[at].cursor(sort) if rows else None for at in (0, -1))
+    on, back = (last, first) if forward else (first, last)
+    if place is None and forward:
+        back = None  # this is the first page
+    on = on if listed.more else listed.reached
+    return (back or place, on) if forward else (on, back or place)
 
 
 async def _count(context: ConsoleContext, query: OrderQuery) -> int | None:
@@ -165,6 +153,3 @@ async def _count(context: ConsoleContext, query: OrderQuery) -> int | None:
         for state, count in of.items()
         if query.store_id in (None, store_id) and query.state in (None, state)
     )
-
-
-ROUTES: list[BaseRoute] = [get("/orders", orders)]

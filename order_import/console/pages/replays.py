@@ -3,27 +3,17 @@
 from datetime import datetime, timedelta
 from http import HTTPStatus
 
-from starlette.datastructures import FormData, ImmutableMultiDict
+from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute
 
 from models.replay import Replay, Selection
 from order_import.console import urls
 from order_import.console.auth import principal_of
+from order_import.console.error_pages import ErrorPage, NotFound
 from order_import.console.language import gettext_noop
 from order_import.console.order_filter import read_filter
-from order_import.console.rendering import (
-    RequestRefused,
-    audit,
-    context_of,
-    error_page,
-    get,
-    post,
-    redirect,
-    render,
-    text_of,
-)
+from order_import.console.rendering import audit, context_of, redirect, render
 from order_import.operations.dry_run import dry_run, select_keys
 from order_import.operations.replay import Request as ReplayRequest
 from order_import.operations.replay import (
@@ -55,18 +45,14 @@ async def dry_run_of_query(request: Request) -> Response:
     return await _plan_page(request, request.query_params, {})
 
 
-async def dry_run_of_form(request: Request, form: FormData) -> Response:
+async def dry_run_of_form(request: Request, form: QueryParams) -> Response:
     """Show the same for a selection that is too long for an address."""
     if not form.getlist("order"):
-        return await error_page(request, HTTPStatus.BAD_REQUEST, "Nothing was chosen.")
+        raise ErrorPage("Nothing was selected.")
     return await _plan_page(request, form, {})
 
 
-async def _plan_page(
-    request: Request,
-    params: ImmutableMultiDict[str, str] | FormData,
-    errors: dict[str, str],
-) -> Response:
+async def _plan_page(request: Request, params: QueryParams, errors: dict[str, str]) -> Response:
     context = context_of(request)
     selection, until = await _select(request, params)
     return await render(
@@ -76,26 +62,24 @@ async def _plan_page(
         plan=await dry_run(context.storage, selection, context.now()),
         selection=selection,
         until=until,
-        fields=_fields_of(params),
+        # For the form that starts the replay.
+        fields=[(name, text) for name, text in params.multi_items() if name != "why" and text],
         errors=errors,
         stores=await context.stores(),
-        why=str(params.get("why", "")),
+        why=params.get("why", ""),
     )
 
 
-async def start(request: Request, form: FormData) -> Response:
+async def start(request: Request, form: QueryParams) -> Response:
     """Start a replay, with a reason."""
     context = context_of(request)
-    why = text_of(form, "why")
+    why = form.get("why", "").strip()
     if not why:
-        errors = {"why": gettext_noop("Say why, for those who look at this later.")}
-        return await _plan_page(request, form, errors)
+        return await _plan_page(request, form, {"why": gettext_noop("Enter a reason.")})
     selection, _ = await _select(request, form)
     keys = await select_keys(context.storage, selection)
     if not keys:
-        return await error_page(
-            request, HTTPStatus.CONFLICT, gettext_noop("There is no order to replay.")
-        )
+        raise ErrorPage("There are no orders to replay.", HTTPStatus.CONFLICT)
     criteria: dict[str, object] = {"by": "console"}
     if selection.state is not None:
         criteria["state"] = selection.state.value
@@ -113,7 +97,7 @@ async def replay_page(request: Request) -> Response:
     storage = context_of(request).storage
     replay = await find_replay(storage, request.path_params["replay_id"])
     if replay is None:
-        return await error_page(request, HTTPStatus.NOT_FOUND, "There is no such replay.")
+        raise NotFound("This replay does not exist.")
     return await render(
         request,
         "replay.html",
@@ -123,12 +107,11 @@ async def replay_page(request: Request) -> Response:
     )
 
 
-async def cancel_replay(request: Request, form: FormData) -> Response:
+async def cancel_replay(request: Request, _: QueryParams) -> Response:
     """Cancel a replay after its current step."""
-    del form
     context, replay_id = context_of(request), request.path_params["replay_id"]
     if not await cancel(context.storage, replay_id, context.now()):
-        return await error_page(request, HTTPStatus.CONFLICT, gettext_noop("It is over already."))
+        raise ErrorPage("The replay has already ended.", HTTPStatus.CONFLICT)
     await audit(request, "replay-canceled", replay_id)
     return redirect(urls.replay(replay_id), "canceled")
 
@@ -151,25 +134,22 @@ def _shown(value: object) -> str:
     return f"{value:%Y-%m-%d %H:%M}" if isinstance(value, datetime) else str(value)
 
 
-async def _select(
-    request: Request, params: ImmutableMultiDict[str, str] | FormData
-) -> tuple[Selection, datetime | None]:
+async def _select(request: Request, params: QueryParams) -> tuple[Selection, datetime | None]:
     """Return the ticked or else the filtered orders, and the end of the filter.
 
     The end of a filter is exclusive, that of a selection inclusive.
 
     Raises:
-        RequestRefused: The filter is invalid, or matches too many orders to list.
+        ErrorPage: The filter is invalid, or matches too many orders to list.
     """
-    ticked = tuple(dict.fromkeys(str(key) for key in params.getlist("order")))
+    ticked = tuple(dict.fromkeys(params.getlist("order")))
     if any("/" not in key for key in ticked):
-        raise RequestRefused("There is no such order.")
+        raise ErrorPage("This order does not exist.")
     if ticked:
         return Selection(keys=ticked[:_MOST_KEYS]), None
-    fields = {name: str(value) for name, value in params.items()}
-    filtered = read_filter(fields, may_see_buyers=principal_of(request).can_edit)
+    filtered = read_filter(params, may_see_buyers=principal_of(request).can_edit)
     if filtered.errors:
-        raise RequestRefused("The filter is wrong. Go back and mend it.")
+        raise ErrorPage("The filter is not valid. Go back and correct it.")
     query = filtered.query
     used = {name for name, value in filtered.values.items() if value and name != "sort"}
     is_plain = not filtered.search and query.asin is None and query.product != ""
@@ -188,27 +168,7 @@ async def _select(
     async for row in context_of(request).orders.stream(query):
         keys.append(row.key)
         if len(keys) > _MOST_KEYS:
-            raise RequestRefused("These are more than 5,000 orders. Narrow the filter.")
+            raise ErrorPage("There are more than 5,000 orders. Narrow the filter.")
     if not keys:
-        raise RequestRefused("There is no such order.")
+        raise ErrorPage("This order does not exist.")
     return Selection(keys=tuple(keys)), None
-
-
-def _fields_of(
-    params: ImmutableMultiDict[str, str] | FormData,
-) -> list[tuple[str, str]]:
-    """Return the form fields that select the orders, for the form that starts the replay."""
-    kept = {"csrf", "why"}
-    return [
-        (name, str(value)) for name, value in params.multi_items() if name not in kept and value
-    ]
-
-
-ROUTES: list[BaseRoute] = [
-    get("/replays", replays),
-    get("/replays/new", dry_run_of_query, from_here=True),
-    post("/replays/new", dry_run_of_form, viewers=True),
-    post("/replays", start),
-    get("/replays/{replay_id}", replay_page),
-    post("/replays/{replay_id}/cancel", cancel_replay),
-]

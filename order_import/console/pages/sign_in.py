@@ -7,15 +7,14 @@ from collections import deque
 from datetime import timedelta
 from http import HTTPStatus
 
-from starlette.datastructures import FormData
+from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute
 
 from order_import.console import urls
-from order_import.console.auth import KEYS, THEMES, cookie_name, hashed, principal_of, read_cookies
+from order_import.console.auth import KEYS, THEMES, hashed, principal_of
 from order_import.console.language import LANGUAGES, gettext_noop
-from order_import.console.rendering import audit, context_of, get, post, redirect, render, text_of
+from order_import.console.rendering import audit, context_of, redirect, render
 from storage.port import AuditEntry, Session
 
 _LASTS = timedelta(hours=12)
@@ -57,82 +56,66 @@ class Tries:
 
 
 _tries = Tries()
-_one_at_a_time = asyncio.Semaphore(2)
+_few_at_a_time = asyncio.Semaphore(2)
 
 
 async def sign_in(request: Request) -> Response:
     """Show the sign-in page."""
-    if principal_of(request).user is not None:
+    if principal_of(request).is_authenticated:
         return redirect("/")
     return await _page(request, HTTPStatus.OK, None, request.query_params.get("next", ""))
 
 
-async def signed_in(request: Request, form: FormData) -> Response:
+async def signed_in(request: Request, form: QueryParams) -> Response:
     """Sign a user in, if the password is right."""
     context = context_of(request)
-    users = context.access.users
-    name, next_page = text_of(form, "name")[:64], text_of(form, "next")
-    if users is None:
+    access = context.access
+    name, next_page = form.get("name", "").strip()[:64], form.get("next", "")
+    if access.users is None:
         return redirect("/")
     who = [f"name {name}"]
-    if not context.access.secure and request.client is not None:
+    if not access.secure and request.client is not None:
         who.append(f"address {request.client.host}")  # behind a proxy, all users have its address
     if _tries.refuses(*who):
-        line = gettext_noop("Too many tries. Wait five minutes.")
+        line = gettext_noop("Too many attempts. Wait five minutes.")
         return await _page(request, HTTPStatus.TOO_MANY_REQUESTS, line, next_page)
     _tries.begin(*who)
-    password = form.get("password")
-    async with _one_at_a_time:
-        given = password[:1_000] if isinstance(password, str) else ""
-        user = await asyncio.to_thread(users.check, name, given)
+    async with _few_at_a_time:
+        password = form.get("password", "")[:1_000]
+        user = await asyncio.to_thread(access.users.check, name, password)
     if user is None:
-        line = gettext_noop("Name and password do not fit.")
+        line = gettext_noop("Wrong name or password.")
         return await _page(request, HTTPStatus.UNAUTHORIZED, line, next_page)
     _tries.succeeded(*who)
     token, at = secrets.token_urlsafe(32), context.now()
-    await context.state.add_session(
-        Session(
-            hashed(token),
-            user.name,
-            hashed(user.password_hash),
-            secrets.token_hex(32),
-            at,
-            at + _LASTS,
-        )
-    )
+    session = Session(hashed(token), user.name, hashed(user.password_hash), at, at + _LASTS)
+    await context.state.add_session(session)
     await context.state.record(AuditEntry(urls.new_id(), at, user.name, "signed-in", ""))
     answer = redirect(next_page if urls.is_local(next_page) else "/")
-    _set(
-        answer, context.access.secure, cookie_name(context.access, "session"), token, _LASTS.seconds
-    )
+    _set(answer, access.secure, access.cookie_name("session"), token, _LASTS.seconds)
     return answer
 
 
-async def sign_out(request: Request, form: FormData) -> Response:
+async def sign_out(request: Request, _: QueryParams) -> Response:
     """End a session."""
-    del form
     context = context_of(request)
-    name = cookie_name(context.access, "session")
-    token = read_cookies(request.headers).get(name)
+    name = context.access.cookie_name("session")
+    token = request.cookies.get(name)
     if token is not None and context.access.users is not None:
         await context.state.end_session(hashed(token))
         await audit(request, "signed-out", "")
     answer = redirect("/sign-in")
-    answer.delete_cookie(name, secure=context.access.secure, httponly=True, samesite="strict")
+    answer.delete_cookie(name, secure=context.access.secure, httponly=True)
     return answer
 
 
-async def prefer(request: Request, form: FormData) -> Response:
+async def prefer(request: Request, form: QueryParams) -> Response:
     """Set a language, a theme, or shortcuts on or off, in cookies of this browser."""
-    back = text_of(form, "back")
+    back = form.get("back", "")
     answer = redirect(back if urls.is_local(back) else "/")
-    secure = context_of(request).access.secure
-    if (language := text_of(form, "lang")) in LANGUAGES:
-        _set(answer, secure, "lang", language, _YEAR)
-    if (theme := text_of(form, "theme")) in THEMES:
-        _set(answer, secure, "theme", theme, _YEAR)
-    if (keys := text_of(form, "keys")) in KEYS:
-        _set(answer, secure, "keys", keys, _YEAR)
+    for name, choices in (("lang", LANGUAGES), ("theme", THEMES), ("keys", KEYS)):
+        if (choice := form.get(name, "")) in choices:
+            _set(answer, context_of(request).access.secure, name, choice, _YEAR)
     return answer
 
 
@@ -145,14 +128,4 @@ async def _page(
 
 
 def _set(answer: Response, secure: bool, name: str, value: str, seconds: int) -> None:
-    answer.set_cookie(
-        name, value, max_age=seconds, secure=secure, httponly=True, samesite="lax", path="/"
-    )
-
-
-ROUTES: list[BaseRoute] = [
-    get("/sign-in", sign_in),
-    post("/sign-in", signed_in, viewers=True),
-    post("/sign-out", sign_out, viewers=True),
-    post("/preferences", prefer, viewers=True),
-]
+    answer.set_cookie(name, value, max_age=seconds, secure=secure, httponly=True, samesite="lax")

@@ -1,16 +1,16 @@
-// All of it is an extra: every page works without. Nothing here moves what is on the page.
+// Optional: every page works without it, and nothing here moves what is on the page.
 (() => {
   "use strict";
   document.documentElement.classList.add("script");
   const $ = (selector) => document.querySelector(selector);
   const all = (selector) => [...document.querySelectorAll(selector)];
 
-  // Numbers come in by themselves; new rows only when asked for.
+  // Numbers update by themselves; new rows appear only on request.
   const source = $("[data-stream]");
   const fresh = $("[data-fresh]");
   const words = fresh ? fresh.textContent : "";
   let stream = null;
-  let leaves = false; // whoever is on the way to another page is not called back
+  let leaves = false; // do not reload a page that is being left
   const put = (numbers) => {
     for (const place of all("[data-live]")) {
       const value = numbers[place.dataset.live];
@@ -42,7 +42,7 @@
   });
   listen();
 
-  // Choosing rows: all of them, or from one to another with Shift.
+  // Select rows: all of them, or a range with Shift.
   const boxes = () => all("tbody .pick input");
   const every = $("[data-all]");
   if (every) every.addEventListener("change", () => boxes().forEach((box) => (box.checked = every.checked)));

@@ -6,9 +6,8 @@ from typing import Any
 
 from models.labels import DEAD_LETTER_CAUSES
 from models.messages import DeadLetterCode
-from models.topics import READ_TOPICS, TOPICS, Topic
-from order_import.devtools.contract.channels import CHANNELS, WORKER, describe_errors
-from order_import.devtools.contract.messages import Message, messages
+from models.topics import READ_TOPICS, TOPICS, Topic, TopicName
+from order_import.devtools.contract.messages import KAFKA_BINDING, WORDS, messages
 from order_import.devtools.contract.schemas import (
     DIALECT,
     VERSION,
@@ -18,13 +17,20 @@ from order_import.devtools.contract.schemas import (
 from order_import.settings import Settings
 
 ASYNCAPI = "asyncapi.json"
-_BINDING = "0.5.0"
-_TEXT = {"type": "string"}
 
 _DESCRIPTION = (
     "Amazon orders arrive on Kafka; each becomes a Commerce order, or is blocked with all reasons. "
     "Addresses are without the prefix that an installation may put before all topics. Fields may "
     "be added to any message; none is removed, and none changes its type."
+)
+
+_READ_ERRORS = (
+    "A message that cannot be read becomes a dead letter on order-import.dead-letter, with a code "
+    "and the bytes unchanged; its partition continues. Unknown fields are ignored."
+)
+_WRITTEN_ERRORS = (
+    "At least once. A duplicate may arrive after a crash; it has the same ce_id, by which "
+    "consumers drop it. Events of one order arrive in the order of their sequence."
 )
 
 
@@ -54,7 +60,7 @@ def asyncapi_document() -> dict[str, Any]:
             name: operation for topic in TOPICS for name, operation in _operations(topic).items()
         },
         "components": {
-            "messages": {name: _message(message) for name, message in sorted(messages().items())},
+            "messages": messages(),
             "schemas": component_schemas(),
         },
         "x-dead-letter-codes": {code.value: DEAD_LETTER_CAUSES[code] for code in DeadLetterCode},
@@ -64,28 +70,35 @@ def asyncapi_document() -> dict[str, Any]:
 
 
 def _channel(topic: Topic) -> dict[str, Any]:
-    channel = CHANNELS[topic.name]
+    words = WORDS["topics"][topic.name]
     default = Settings.model_fields["topic_partitions"].default
     return {
         "address": topic.name.value,
-        "description": channel.description,
-        "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in channel.messages},
+        "description": words["description"],
+        "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in words["messages"]},
         "bindings": {
             "kafka": {
                 "partitions": topic.partitions or default,
                 "topicConfiguration": _configuration(topic),
-                "bindingVersion": _BINDING,
+                "bindingVersion": KAFKA_BINDING,
             }
         },
         "x-key": topic.key,
         "x-partitions": (
             "fixed" if topic.partitions else "ORDER_IMPORT_TOPIC_PARTITIONS when it is created"
         ),
-        "x-written-by": list(channel.written_by),
-        "x-read-by": list(channel.read_by),
-        "x-personal-data": channel.personal,
-        "x-errors": describe_errors(topic.name),
+        "x-written-by": words["written_by"],
+        "x-read-by": words["read_by"],
+        "x-personal-data": words.get("personal_data"),
+        "x-errors": _describe_errors(topic),
     }
+
+
+def _describe_errors(topic: Topic) -> str:
+    """Return how errors and duplicates of a topic's messages are handled."""
+    if topic.name is TopicName.DEAD_LETTER:
+        return "At least once: a duplicate has the same topic, partition and offset in its headers."
+    return _READ_ERRORS if topic.name in READ_TOPICS else _WRITTEN_ERRORS
 
 
 def _configuration(topic: Topic) -> dict[str, Any]:
@@ -100,10 +113,12 @@ def _configuration(topic: Topic) -> dict[str, Any]:
 
 def _operations(topic: Topic) -> dict[str, Any]:
     """Return the worker's operations on a topic."""
-    channel = CHANNELS[topic.name]
+    words = WORDS["topics"][topic.name]
     name = topic.name.value
     reference = {"channel": {"$ref": f"#/channels/{name}"}}
-    references = [{"$ref": f"#/channels/{name}/messages/{message}"} for message in channel.messages]
+    references = [
+        {"$ref": f"#/channels/{name}/messages/{message}"} for message in words["messages"]
+    ]
     operations: dict[str, Any] = {}
     if topic.name in READ_TOPICS:
         group = Settings.model_fields["consumer_group"].default
@@ -113,13 +128,13 @@ def _operations(topic: Topic) -> dict[str, Any]:
             "summary": f"The worker reads {name}.",
             "bindings": {
                 "kafka": {
-                    "groupId": {**_TEXT, "const": group},
-                    "bindingVersion": _BINDING,
+                    "groupId": {"type": "string", "const": group},
+                    "bindingVersion": KAFKA_BINDING,
                 }
             },
             "messages": references,
         }
-    if WORKER in channel.written_by:
+    if "worker" in words["written_by"]:
         operations[f"send.{name}"] = {
             "action": "send",
             **reference,
@@ -131,26 +146,3 @@ def _operations(topic: Topic) -> dict[str, Any]:
 
 def _to_json(document: object) -> str:
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
-
-
-def _message(message: Message) -> dict[str, Any]:
-    schema = message.schema
-    payload = {"$ref": f"#/components/schemas/{schema}"} if isinstance(schema, str) else schema
-    link = message.documented_at
-    return {
-        "name": message.name,
-        "title": message.name,
-        "summary": message.summary,
-        "contentType": message.content_type,
-        "headers": message.headers,
-        "payload": payload,
-        "bindings": {
-            "kafka": {"key": {**_TEXT, "description": message.key}, "bindingVersion": _BINDING}
-        },
-        **({"externalDocs": {"url": link}} if link else {}),
-        "examples": [
-            {name: value for name, value in example.items() if name != "x-key"}
-            for example in message.examples
-        ],
-        "x-example-keys": [example["x-key"] for example in message.examples],
-    }

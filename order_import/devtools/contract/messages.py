@@ -1,206 +1,155 @@
-"""The messages of the contract, each with its payload, headers and examples."""
+"""The messages of the contract: their words, headers and schemas, and an example of each.
 
-from dataclasses import dataclass
-from typing import Any
+The examples are the files of `examples/`, with the key and headers that they have on Kafka.
+"""
 
-from models.events import EVENT_TYPES, EventBody
-from models.messages import DeadLetterCode
-from order_import.devtools.contract.examples import (
-    Example,
-    dead_letter_example,
-    event_example,
-    read_examples,
-)
+import json
+import tomllib
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from models import keys
+from models.checkpoint import Outgoing
+from models.commands import Recheck, ReplayStep, Sync
+from models.dead_letters import DeadLetter
+from models.events import EVENT_TYPES, Event, EventBody
+from models.messages import CommandMessage, DeadLetterCode, MessageRef
+from order_import.cli.send import TOPICS, cut_documents, make_key
 from order_import.devtools.contract.schemas import COMMANDS, FACTS, Schema
-from streams.messages import CE_SOURCE
+from streams.messages import CE_SOURCE, encode
 
-_MODELS = "https://github.com/amzn/selling-partner-api-models/blob/main"
-_V0 = f"{_MODELS}/models/orders-api-model/ordersV0.json"
-_V2026 = f"{_MODELS}/models/orders-api-model/orders_2026-01-01.json"
-_NOTIFICATIONS = f"{_MODELS}/schemas/notifications"
+WORDS: Mapping[str, Any] = tomllib.loads(
+    Path(__file__).with_name("words.toml").read_text(encoding="utf-8")
+)
+KAFKA_BINDING = "0.5.0"
+
+_EXAMPLES = Path(__file__).parents[3] / "examples"
+_AT = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
+_TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+_STORE = "fjordlight-de"
 
 _TEXT: Schema = {"type": "string"}
 _OPEN_HEADERS: Schema = {
     "traceparent": {**_TEXT, "description": "W3C trace context; passed on to the events it causes"}
 }
+_ORDER_HEADERS: Schema = {
+    **_OPEN_HEADERS,
+    "store-id": {
+        **_TEXT,
+        "description": "The store of the orders; it takes precedence over the body",
+    },
+}
+_JSON: Schema = {"content-type": {"const": "application/json"}}
+_ORDER_KEY = "The Amazon order id, which keeps updates of one order in order; any key is accepted"
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
-    """A message of the contract. `schema` is a name in `components.schemas`, or a schema."""
-
-    name: str
-    summary: str
-    key: str
-    schema: str | Schema
-    headers: Schema
-    examples: tuple[Example, ...]
-    content_type: str = "application/json"
-    documented_at: str | None = None
-
-
-def messages() -> dict[str, Message]:
-    """Return all messages by name."""
-    all_messages = [
-        *_order_messages(),
-        *_fact_messages(),
-        *_internal_messages(),
-        *(_event_message(event) for event in EVENT_TYPES),
-        _dead_letter_message(),
-    ]
-    return {message.name: message for message in all_messages}
-
-
-def _order_messages() -> list[Message]:
-    kinds: list[tuple[str, str, str | Schema, str | None]] = [
-        (
-            "OrderDocument",
-            (
-                "The project's own order document, with at least one of store_id, status and "
-                "items. Money is a decimal string."
-            ),
-            "OrderDocument",
-            None,
-        ),
-        (
-            "OrdersApiV0Order",
-            (
-                "Orders API v0 as Amazon sends it: getOrder in its `payload` or bare, with "
-                "`OrderItems` beside the order's own fields or absent, or a getOrders page."
-            ),
-            _any_of("payload", "AmazonOrderId", "Orders"),
-            _V0,
-        ),
-        (
-            "OrdersApiV0Details",
-            (
-                "A getOrderItems, getOrderAddress or getOrderBuyerInfo body of Orders API v0. It "
-                "completes the order whose `AmazonOrderId` it names, whichever arrives first."
-            ),
-            _any_of("payload", "AmazonOrderId"),
-            _V0,
-        ),
-        (
-            "OrdersApi2026Order",
-            "Orders API 2026-01-01: getOrder in its `order`, a bare order, or a searchOrders page.",
-            _any_of("order", "orderId", "orders"),
-            _V2026,
-        ),
-        (
-            "OrderChangeNotification",
-            (
-                "The ORDER_CHANGE notification, also if it is encoded twice, as a JSON string. It "
-                "announces and updates orders; alone it never creates a Commerce order."
-            ),
-            _notification("ORDER_CHANGE"),
-            f"{_NOTIFICATIONS}/OrderChangeNotification.json",
-        ),
-        (
-            "OrderStatusChangeNotification",
-            "The retired ORDER_STATUS_CHANGE notification, accepted the same way.",
-            _notification("ORDER_STATUS_CHANGE"),
-            "https://developer-docs.amazon.com/sp-api/docs/notification-type-values",
-        ),
-        (
-            "NotificationEnvelope",
-            (
-                "An AWS envelope that contains a notification: an EventBridge event (`detail`), an "
-                "SNS message (`Message`), an SQS record (`body` or `Body`), or a Lambda event of "
-                "such `Records`, each of which is read by itself. Envelopes may be nested."
-            ),
-            _any_of("detail", "Message", "body", "Body", "Records"),
-            "https://developer-docs.amazon.com/sp-api/docs/notifications-api",
-        ),
-    ]
-    headers = _headers(
-        {
-            **_OPEN_HEADERS,
-            "store-id": {
-                **_TEXT,
-                "description": "The store of the orders; it takes precedence over the body",
-            },
+def messages() -> dict[str, dict[str, Any]]:
+    """Return each message as the AsyncAPI document describes it, by name."""
+    facts, commands = ({model.__name__ for model in models} for models in (FACTS, COMMANDS))
+    summaries = {model.__name__: _summary(model) for model in (*FACTS, *COMMANDS, *EVENT_TYPES)}
+    described: dict[str, dict[str, Any]] = {}
+    for name, words in WORDS["messages"].items():
+        is_fact = name in facts or "deletes" in words
+        described[name] = {
+            "summary": words.get("summary") or summaries[name],
+            "headers": _headers(_OPEN_HEADERS if is_fact else _ORDER_HEADERS),
+            "payload": _payload(name, words),
+            "key": words.get("key", _ORDER_KEY),
+            **({"externalDocs": {"url": link}} if (link := words.get("documented_at")) else {}),
         }
-    )
-    key = "The Amazon order id, which keeps updates of one order in order; any key is accepted"
-    return [
-        _read(name, summary, key, schema, headers, documented_at=link)
-        for name, summary, schema, link in kinds
-    ]
-
-
-def _fact_messages() -> list[Message]:
-    keys = {
-        "Store": "The store id",
-        "Product": "The catalog SKU",
-        "Listing": "store/seller SKU",
-        "OrderUpdate": "The Commerce order id",
+    for name in commands:
+        described[name] = {"headers": _headers(_JSON), "key": "store id, fact or replay id"}
+    for event in EVENT_TYPES:
+        described[event.__name__] = {"headers": _event_headers(event), "key": "store/order"}
+    described["DeadLetter"] = {
+        "summary": "A message that was refused: its original key, value and headers, and the "
+        "reason.",
+        "contentType": "application/octet-stream",
+        "headers": _dead_letter_headers(),
+        "payload": {"description": "The original bytes, unchanged; any bytes, or none"},
+        "key": "As received",
     }
-    headers = _headers(_OPEN_HEADERS)
-    null: Schema = {"type": "null"}
-    return [
-        *(
-            _read(fact.__name__, _summary(fact), keys[fact.__name__], fact.__name__, headers)
-            for fact in FACTS
-        ),
-        _read(
-            "ProductDeleted", "A null value deletes the product.", "The catalog SKU", null, headers
-        ),
-        _read(
-            "ListingRemoved",
-            "A null value removes the match.",
-            "store/seller SKU",
-            null,
-            headers,
-        ),
-    ]
+    examples = read_examples()
+    return {
+        name: _message(name, {"summary": summaries.get(name), **fields}, examples[name])
+        for name, fields in sorted(described.items())
+    }
 
 
-def _internal_messages() -> list[Message]:
-    return [
-        *(
-            _read(
-                command.__name__,
-                _summary(command),
-                "store id, fact or replay id",
-                command.__name__,
-                _headers({"content-type": {"const": "application/json"}}),
-            )
-            for command in COMMANDS
-        ),
-    ]
+def _message(name: str, fields: Mapping[str, Any], example: "Example") -> dict[str, Any]:
+    key = {**_TEXT, "description": fields["key"]}
+    return {
+        "name": name,
+        "title": name,
+        "contentType": "application/json",
+        "payload": {"$ref": f"#/components/schemas/{name}"},
+        **{field: value for field, value in fields.items() if field != "key"},
+        "bindings": {"kafka": {"key": key, "bindingVersion": KAFKA_BINDING}},
+        "examples": [
+            {
+                **({"headers": example.headers} if example.headers else {}),
+                "payload": example.payload,
+            }
+        ],
+        "x-example-keys": [example.key],
+    }
 
 
-def _event_message(event: type[EventBody]) -> Message:
-    name = event.__name__
+def _payload(name: str, words: Mapping[str, Any]) -> Schema:
+    match words:
+        case {"any_of": fields}:
+            return {"type": "object", "anyOf": [{"required": [field]} for field in fields]}
+        case {"notification": kind}:
+            return {
+                "type": "object",
+                "required": ["NotificationType", "Payload"],
+                "properties": {"NotificationType": {"const": kind}, "Payload": {"type": "object"}},
+            }
+        case {"deletes": _}:
+            return {"type": "null"}
+        case _:
+            return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _summary(model: type[Any]) -> str:
+    return (model.__doc__ or "").strip().splitlines()[0]
+
+
+def _headers(optional: Schema, required: Schema | None = None) -> Schema:
+    return {
+        "type": "object",
+        "properties": {**(required or {}), **optional},
+        **({"required": list(required)} if required else {}),
+    }
+
+
+def _event_headers(event: type[EventBody]) -> Schema:
     required: Schema = {
         "ce_specversion": {"const": "1.0"},
         "ce_id": {
             **_TEXT,
             "description": "The event_id; duplicates of an event have the same",
         },
-        "ce_type": {"const": name},
+        "ce_type": {"const": event.__name__},
         "ce_source": {"const": CE_SOURCE.decode()},
         "ce_subject": {**_TEXT, "description": "store/order"},
         "ce_time": {**_TEXT, "format": "date-time"},
-        "content-type": {"const": "application/json"},
+        **_JSON,
     }
     trace = {**_TEXT, "description": "W3C trace context, if the cause had one"}
-    return Message(
-        name=name,
-        summary=_summary(event),
-        key="store/order",
-        schema=name,
-        headers=_headers({**required, "traceparent": trace}, required=list(required)),
-        examples=(event_example(event),),
-    )
+    return _headers({"traceparent": trace}, required)
 
 
-def _dead_letter_message() -> Message:
+def _dead_letter_headers() -> Schema:
     prefix = "__connect.errors."
+    number = {**_TEXT, "pattern": "^[0-9]+$"}
     required: Schema = {
         f"{prefix}topic": {**_TEXT, "description": "Where the message came from"},
-        f"{prefix}partition": {**_TEXT, "pattern": "^[0-9]+$"},
-        f"{prefix}offset": {**_TEXT, "pattern": "^[0-9]+$"},
+        f"{prefix}partition": number,
+        f"{prefix}offset": number,
         f"{prefix}exception.class.name": {"const": "Refusal"},
         f"{prefix}exception.message": {
             **_TEXT,
@@ -208,58 +157,85 @@ def _dead_letter_message() -> Message:
         },
         "error-code": {"enum": [code.value for code in DeadLetterCode]},
     }
-    redriven: Schema = {
+    optional: Schema = {
         "redrive-count": {**_TEXT, "description": "How often it was redriven before"},
         "redriven-from": {**_TEXT, "description": "topic:partition:offset it was redriven from"},
         "last-offset": {
-            **_TEXT,
-            "pattern": "^[0-9]+$",
+            **number,
             "description": "The offset of the last message, if it represents several",
         },
     }
-    return Message(
-        name="DeadLetter",
-        summary="A message that was refused: its original key, value and headers, and the reason.",
-        key="As received",
-        schema={"description": "The original bytes, unchanged; any bytes, or none"},
-        headers=_headers({**required, **redriven}, required=list(required)),
-        examples=(dead_letter_example(),),
-        content_type="application/octet-stream",
+    return _headers(optional, required)
+
+
+class Example(NamedTuple):
+    """A message on Kafka. Its payload is parsed; of a dead letter it is a text."""
+
+    key: str
+    payload: Any
+    headers: Mapping[str, str]
+
+
+@cache
+def read_examples() -> Mapping[str, Example]:
+    """Return the example of each message by its name."""
+    examples = {name: _as_sent(outgoing) for name, outgoing in _written().items()}
+    kinds = {topic: kind for kind, topic in TOPICS.items()}
+    for topic, channel in WORDS["topics"].items():
+        for name in channel["messages"]:
+            words = WORDS["messages"].get(name, {})
+            if file := words.get("example"):
+                document = next(cut_documents(file, (_EXAMPLES / file).read_bytes()))
+                headers = {"store-id": words["store"]} if "store" in words else {}
+                key = make_key(kinds[topic], document) or ""
+                examples[name] = Example(key, document.body, headers)
+            elif kept := words.get("deletes"):
+                examples[name] = examples[kept]._replace(payload=None)
+    return examples
+
+
+def _written() -> dict[str, Outgoing]:
+    """Return the examples of the messages that this program writes."""
+    fact = keys.depends_on_product("LAMP")
+    return {
+        "Recheck": CommandMessage(fact, Recheck(fact=fact)),
+        "Sync": CommandMessage(_STORE, Sync(store_id=_STORE, requested_at=_AT)),
+        "ReplayStep": CommandMessage("2026-11-23-1", ReplayStep(replay_id="2026-11-23-1", step=0)),
+        **{event.__name__: _read_event(event) for event in EVENT_TYPES},
+        "DeadLetter": DeadLetter(
+            topic="amazon.orders",
+            partition=1,
+            offset=42,
+            code=DeadLetterCode.MALFORMED_JSON,
+            message="expected JSON: EOF while parsing an object at line 1 column 1",
+            key=b"304-1111111-0000005",
+            value=b"{",
+            headers=(("store-id", _STORE.encode()),),
+            at=_AT,
+        ),
+    }
+
+
+def _read_event(event: type[EventBody]) -> Event:
+    name = event.__name__
+    body = event.model_validate_json((_EXAMPLES / "events" / f"{name}.json").read_bytes())
+    return Event(
+        event_id=body.event_id,
+        event_type=name,
+        topic=event.topic,
+        key=keys.order_key(body.store_id, body.amazon_order_id),
+        sequence=body.sequence,
+        occurred_at=body.occurred_at,
+        cause=MessageRef(**body.cause.model_dump(), traceparent=_TRACE),
+        body=body.model_dump_json(by_alias=True).encode(),
     )
 
 
-def _read(
-    name: str,
-    summary: str,
-    key: str,
-    schema: str | Schema,
-    headers: Schema,
-    *,
-    documented_at: str | None = None,
-) -> Message:
-    examples = tuple(read_examples().get(name, ()))
-    return Message(name, summary, key, schema, headers, examples, documented_at=documented_at)
-
-
-def _summary(model: type[Any]) -> str:
-    return (model.__doc__ or "").strip().splitlines()[0]
-
-
-def _headers(properties: Schema, required: list[str] | None = None) -> Schema:
-    return {
-        "type": "object",
-        "properties": properties,
-        **({"required": required} if required else {}),
-    }
-
-
-def _any_of(*names: str) -> Schema:
-    return {"type": "object", "anyOf": [{"required": [name]} for name in names]}
-
-
-def _notification(kind: str) -> Schema:
-    return {
-        "type": "object",
-        "required": ["NotificationType", "Payload"],
-        "properties": {"NotificationType": {"const": kind}, "Payload": {"type": "object"}},
-    }
+def _as_sent(outgoing: Outgoing) -> Example:
+    message = encode(outgoing)
+    value = (message.value or b"").decode()
+    return Example(
+        key=(message.key or b"").decode(),
+        payload=value if isinstance(outgoing, DeadLetter) else json.loads(value),
+        headers={name: (header or b"").decode() for name, header in message.headers},
+    )

@@ -1,13 +1,12 @@
 """The demo's two stores, their catalog and their listings."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import product
 from typing import Final
 
-from models.keys import listing_key
 from models.reference_data import Listing, OrderNumberSource, Product, Store
 
 INTEGRATED_BEFORE: Final = timedelta(days=30)
@@ -174,21 +173,6 @@ def make_seller_sku(store: DemoStore, article: Article) -> str:
     if int(article.asin[-2:]) % 2:
         return article.sku
     return f"{store.store_id.rpartition('-')[2].upper()}-{article.sku}"
-
-
-def as_facts(values: Sequence[Store | Product | Listing]) -> Mapping[str, bytes]:
-    """Return facts by their key on Kafka."""
-    return {_key(value): value.model_dump_json(exclude_none=True).encode() for value in values}
-
-
-def _key(value: Store | Product | Listing) -> str:
-    match value:
-        case Store():
-            return value.store_id
-        case Product():
-            return value.sku
-        case Listing():
-            return listing_key(value.store_id, value.seller_sku)
 
 
 def _asin(family: int, variant: int) -> str:

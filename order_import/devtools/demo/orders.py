@@ -1,16 +1,18 @@
 """The demo's orders of a day, which together show every outcome of the rules."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
+from typing import Any
 
 from models.amazon_order import AmazonStatus, FulfillmentChannel, SalesChannel
 from order_import.devtools.demo.catalog import Article, Catalog, DemoStore, make_seller_sku
 
-MFN, AFN = FulfillmentChannel.MFN, FulfillmentChannel.AFN
+Recipe = tuple[int, Mapping[str, Any]]
+"""How many orders, and the arguments of `Day._order` for them."""
 
 
 class Format(StrEnum):
@@ -79,6 +81,11 @@ class DemoOrder:
         return sum((line.price for line in self.lines), Decimal(0))
 
 
+_UNANNOUNCED: dict[str, Any] = {"announced": False}
+_POLLED = _UNANNOUNCED | {"status": AmazonStatus.PENDING, "format": Format.V0_ITEMS_AFTER}
+"""An order from a poll: Pending, with lines that have no prices yet."""
+
+
 class Day:
     """Generates the orders of one day, which depend only on the day and the seed."""
 
@@ -94,124 +101,106 @@ class Day:
 
     def orders(self) -> list[DemoOrder]:
         """Return all orders by time of purchase."""
-        orders = [*self._created(), *self._blocked(), *self._waiting(), *self._skipped()]
+        orders = [
+            self._order(**recipe)
+            for recipes in (self._created, self._blocked, self._waiting, self._skipped)
+            for count, recipe in recipes()
+            for _ in range(count)
+        ]
         return sorted(orders, key=lambda order: (order.purchased, order.order_id))
 
-    def _created(self) -> list[DemoOrder]:
-        changes = {Change.CANCELED: 8, Change.SHIPPED: 30, Change.COMMERCE_SHIPPED: 5}
-        return [
-            *(self._order() for _ in range(180)),
-            *(self._order(status=AmazonStatus.PARTIALLY_SHIPPED) for _ in range(10)),
-            *(self._order(status=AmazonStatus.SHIPPED) for _ in range(15)),
-            *(self._order(channel=AFN, status=AmazonStatus.SHIPPED) for _ in range(40)),
-            *(replace(self._order(), cancel_requested=True) for _ in range(3)),
-            *(
-                replace(self._order(), change=change)
-                for change, n in changes.items()
-                for _ in range(n)
-            ),
-            *(self._polled(Change.PAID) for _ in range(6)),
-            *(replace(self._order(), change=Change.CANCEL_REQUESTED) for _ in range(4)),
-            *(self._partly_canceled() for _ in range(4)),
-        ]
+    def _created(self) -> Sequence[Recipe]:
+        return (
+            (180, {}),
+            (10, {"status": AmazonStatus.PARTIALLY_SHIPPED}),
+            (15, {"status": AmazonStatus.SHIPPED}),
+            (40, {"status": AmazonStatus.SHIPPED, "channel": FulfillmentChannel.AFN}),
+            (3, {"cancel_requested": True}),
+            (8, {"change": Change.CANCELED}),
+            (30, {"change": Change.SHIPPED}),
+            (5, {"change": Change.COMMERCE_SHIPPED}),
+            (6, _POLLED | {"change": Change.PAID}),
+            (4, {"change": Change.CANCEL_REQUESTED}),
+            (4, {"change": Change.PARTLY_CANCELED, "units": 3}),
+        )
 
-    def _polled(self, change: Change | None) -> DemoOrder:
-        """Return an order from a poll: Pending, with lines that have no prices yet."""
-        order = self._order(status=AmazonStatus.PENDING)
-        return replace(order, format=Format.V0_ITEMS_AFTER, announced=False, change=change)
-
-    def _partly_canceled(self) -> DemoOrder:
-        order = self._order()
-        lines = (replace(order.lines[0], quantity=3), *order.lines[1:])
-        return replace(order, lines=lines, change=Change.PARTLY_CANCELED)
-
-    def _blocked(self) -> list[DemoOrder]:
+    def _blocked(self) -> Sequence[Recipe]:
         catalog = self._catalog
         missing, disabled, out = catalog.missing, catalog.disabled, catalog.out_of_stock
-        causes: list[tuple[int, tuple[Sequence[Article], ...]]] = [
-            (14, (missing,)),
-            (10, (disabled,)),
-            (12, (out,)),
-            (4, (catalog.disabled_and_out,)),
-            (3, (missing, out)),
-            (3, (missing, disabled)),
-            (2, (missing, disabled, out)),
-            (6, (catalog.enabled_later,)),
-        ]
-        return [
-            *(
-                self._order(articles=[self._pick(articles) for articles in groups])
-                for n, groups in causes
-                for _ in range(n)
-            ),
-            *(
-                replace(self._order(articles=[self._pick(out)]), change=Change.CANCELED)
-                for _ in range(5)
-            ),
-        ]
-
-    def _waiting(self) -> list[DemoOrder]:
-        pending = AmazonStatus.PENDING
-        unknown_store = replace(
-            self._stores[0],
-            store=self._stores[0].store.model_copy(update={"store_id": "alpenstern-at"}),
+        return (
+            (14, {"articles": [missing]}),
+            (10, {"articles": [disabled]}),
+            (12, {"articles": [out]}),
+            (4, {"articles": [catalog.disabled_and_out]}),
+            (3, {"articles": [missing, out]}),
+            (3, {"articles": [missing, disabled]}),
+            (2, {"articles": [missing, disabled, out]}),
+            (6, {"articles": [catalog.enabled_later]}),
+            (5, {"articles": [out], "change": Change.CANCELED}),
         )
-        return [
-            *(self._order(channel=AFN) for _ in range(12)),
-            *(self._order(status=pending) for _ in range(15)),
-            *(self._polled(None) for _ in range(4)),
-            *(replace(self._order(status=pending), change=Change.CANCELED) for _ in range(4)),
-            *(replace(self._order(), format=Format.ANNOUNCED, announced=True) for _ in range(8)),
-            *(
-                # An announcement would contain the date.
-                replace(order, format=Format.DOCUMENT, announced=False, has_purchase_date=False)
-                for order in (self._order() for _ in range(3))
-            ),
-            *(replace(self._order(), store=unknown_store, announced=False) for _ in range(4)),
-        ]
 
-    def _skipped(self) -> list[DemoOrder]:
-        empty = [replace(line, quantity=0) for line in self._lines(self._stores[0], [])]
-        return [
-            *(self._order(status=AmazonStatus.CANCELED) for _ in range(10)),
-            *(
-                replace(order, purchased=order.purchased - timedelta(days=31), announced=False)
-                for order in (self._order() for _ in range(6))
-            ),
-            *(replace(self._order(), lines=tuple(empty), format=Format.DOCUMENT) for _ in range(3)),
-            *(
-                replace(self._order(store=self._stores[1]), while_import_is_off=True)
-                for _ in range(8)
-            ),
-            *(
-                # Amazon sends no ORDER_CHANGE for orders of other channels that it only ships.
-                replace(order, sold_on=SalesChannel.NON_AMAZON, announced=False)
-                for order in (
-                    self._order(channel=AFN, status=AmazonStatus.SHIPPED) for _ in range(5)
-                )
-            ),
-        ]
+    def _waiting(self) -> Sequence[Recipe]:
+        pending = {"status": AmazonStatus.PENDING}
+        unknown = self._stores[0].store.model_copy(update={"store_id": "alpenstern-at"})
+        return (
+            (12, {"channel": FulfillmentChannel.AFN}),
+            (15, pending),
+            (4, _POLLED),
+            (4, pending | {"change": Change.CANCELED}),
+            (8, {"format": Format.ANNOUNCED, "announced": True}),
+            # An announcement would contain the date.
+            (3, _UNANNOUNCED | {"format": Format.DOCUMENT, "has_purchase_date": False}),
+            (4, _UNANNOUNCED | {"store": replace(self._stores[0], store=unknown)}),
+        )
+
+    def _skipped(self) -> Sequence[Recipe]:
+        empty = tuple(replace(line, quantity=0) for line in self._lines(self._stores[0], []))
+        by_amazon = {"status": AmazonStatus.SHIPPED, "channel": FulfillmentChannel.AFN}
+        return (
+            (10, {"status": AmazonStatus.CANCELED}),
+            (6, _UNANNOUNCED | {"days_ago": 31}),
+            (3, {"format": Format.DOCUMENT, "lines": empty}),
+            (8, {"seller": self._stores[1], "while_import_is_off": True}),
+            # Amazon sends no ORDER_CHANGE for orders of other channels that it only ships.
+            (5, _UNANNOUNCED | by_amazon | {"sold_on": SalesChannel.NON_AMAZON}),
+        )
 
     def _order(
         self,
         *,
-        store: DemoStore | None = None,
-        channel: FulfillmentChannel = MFN,
-        status: AmazonStatus = AmazonStatus.UNSHIPPED,
-        articles: Sequence[Article] = (),
+        articles: Sequence[Sequence[Article]] = (),
+        seller: DemoStore | None = None,
+        units: int | None = None,
+        days_ago: int = 0,
+        **fields: Any,
     ) -> DemoOrder:
-        seller = store or self._stores[self._chance.random() < 1 / 3]
+        """Return an order.
+
+        Args:
+            articles: One article of each group is ordered, beside healthy ones.
+            seller: Its store; by default, one of the two.
+            units: The quantity of its first line.
+            days_ago: How many days before the day it was purchased.
+            fields: Its other fields, in place of usual ones.
+        """
+        ordered = [self._pick(group) for group in articles]
+        seller = seller or self._stores[self._chance.random() < 1 / 3]
         formats = [format_ for format_ in Format if format_ is not Format.ANNOUNCED]
-        return DemoOrder(
+        day = self._day - timedelta(days=days_ago)
+        order = DemoOrder(
             store=seller,
             order_id=f"{seller.id_prefix}-{self._digits()}-{self._digits()}",
-            purchased=self._day + timedelta(seconds=self._chance.randrange(20 * 3600)),
-            channel=channel,
-            status=status,
-            lines=self._lines(seller, articles),
+            purchased=day + timedelta(seconds=self._chance.randrange(20 * 3600)),
+            channel=FulfillmentChannel.MFN,
+            status=AmazonStatus.UNSHIPPED,
+            lines=self._lines(seller, ordered),
             format=self._pick(formats),
             announced=self._chance.random() < 1 / 4,
         )
+        if units is not None:
+            first = replace(order.lines[0], quantity=units)
+            order = replace(order, lines=(first, *order.lines[1:]))
+        return replace(order, **fields)
 
     def _lines(self, store: DemoStore, articles: Sequence[Article]) -> tuple[Line, ...]:
         """Return lines of these articles, filled up to one to three with healthy ones."""

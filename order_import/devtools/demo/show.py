@@ -17,7 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from models.errors import BrokerUnavailable, TransientStorageError
 from models.messages import TopicPartition
-from order_import.bootstrap import connect_reader
+from order_import.bootstrap import connect_database
 from order_import.cli.output import blockers_table, cell, orders_table
 from order_import.devtools.demo.catalog import INTEGRATED_BEFORE, make_stores
 from order_import.devtools.demo.traffic import Phase, make_phases
@@ -25,7 +25,8 @@ from order_import.operations.health import system_message_of
 from order_import.operations.lag import LagMeter
 from order_import.operations.publish import send_messages
 from order_import.settings import Settings
-from storage.queries import Reader, Standing
+from storage.mongo.orders import MongoReader
+from storage.queries import Standing
 from streams.clock import now
 
 T = TypeVar("T")
@@ -39,7 +40,8 @@ async def run_demo(settings: Settings, console: Console) -> None:
     """Send the sample traffic and show the results, until all is decided."""
     began = time.monotonic()
     retry = partial(_retry, console)
-    async with connect_reader(settings) as reader, AsyncExitStack() as stack:
+    async with connect_database(settings) as database, AsyncExitStack() as stack:
+        reader = database.reader
         meter = await retry(lambda: stack.enter_async_context(LagMeter(settings)))
         day = await retry(lambda: _day(reader))
         with_poison = not await retry(reader.dead_letter_counts)
@@ -61,7 +63,7 @@ async def _retry(console: Console, call: Callable[[], Awaitable[T]]) -> T:
             await asyncio.sleep(_RETRY_SECONDS)
 
 
-async def _day(reader: Reader) -> datetime:
+async def _day(reader: MongoReader) -> datetime:
     """Return the day of the orders: the day before the demo's first run."""
     store = (await reader.stores()).get(_first_store_id())
     if store is not None:
@@ -88,7 +90,7 @@ async def _send(settings: Settings, console: Console, phase: Phase) -> None:
 class _View:
     """Watches until nothing is undecided, and shows the orders if the output is a terminal."""
 
-    def __init__(self, console: Console, reader: Reader, meter: LagMeter) -> None:
+    def __init__(self, console: Console, reader: MongoReader, meter: LagMeter) -> None:
         self._console = console
         self._reader = reader
         self._meter = meter
@@ -139,7 +141,7 @@ def _describe_lag(standings: Mapping[TopicPartition, Standing], lag: int) -> str
     return f"{lag} messages to go" if standings else f"{lag} messages wait for the worker to start"
 
 
-async def _sum_up(console: Console, reader: Reader, seconds: float) -> None:
+async def _sum_up(console: Console, reader: MongoReader, seconds: float) -> None:
     stores, counts = await reader.stores(), await reader.state_counts()
     dead_letters, blockers = await reader.dead_letter_counts(), await reader.blocker_counts()
     orders = sum(sum(states.values()) for states in counts.values())

@@ -1,7 +1,7 @@
 """The demo's traffic in phases: each is decided before the next, so the result is fixed."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -10,10 +10,10 @@ from models.amazon_order import AmazonStatus
 from models.commands import COMMAND, Sync
 from models.reference_data import CommerceStatus, OrderUpdate
 from models.topics import TopicName
-from order_import.devtools.demo.catalog import Catalog, DemoStore, as_facts, make_stores
+from order_import.devtools.demo.catalog import Catalog, DemoStore, make_stores
 from order_import.devtools.demo.orders import Change, Day, DemoOrder, Format
 from order_import.devtools.demo.payloads import first_messages, order_change, polled_messages
-from order_import.operations.publish import Message
+from order_import.operations.publish import Message, fact_message
 
 _LATER = timedelta(hours=21)
 """The time of day at which orders change."""
@@ -53,18 +53,18 @@ def make_phases(day: datetime, requested_at: datetime, *, with_poison: bool) -> 
     changes = [message for order in rest for message in _change(order, day + _LATER)]
     if with_poison:
         changes.append(_for_wrong_store(rest, stores))
-    enabled = _facts(TopicName.PRODUCTS, as_facts(catalog.products_enabled_later()))
+    enabled = map(fact_message, catalog.products_enabled_later())
     return [
         Phase(
             "the catalog and the stores",
             [
-                *_facts(TopicName.STORES, as_facts([stores[0].store, off])),
-                *_facts(TopicName.PRODUCTS, as_facts(catalog.products())),
-                *_facts(TopicName.LISTINGS, as_facts(catalog.listings(stores))),
+                *map(fact_message, (stores[0].store, off)),
+                *map(fact_message, catalog.products()),
+                *map(fact_message, catalog.listings(stores)),
             ],
         ),
         Phase("orders while one store has import off", list(_first(early))),
-        Phase("import is on again", _facts(TopicName.STORES, as_facts([stores[1].store]))),
+        Phase("import is on again", [fact_message(stores[1].store)]),
         Phase("the orders of the day", [*_first(rest), *(_poison(stores) if with_poison else ())]),
         Phase("the changes of the day, and some products are enabled", [*changes, *enabled]),
         Phase("the next sync", [_sync(requested_at)]),
@@ -99,8 +99,7 @@ def _change(order: DemoOrder, at: datetime) -> Iterator[Message]:
             update = OrderUpdate(
                 commerce_order_id=keys.commerce_order_id(key), status=CommerceStatus.SHIPPED, at=at
             )
-            value = update.model_dump_json(exclude_none=True).encode()
-            yield Message(TopicName.ORDER_UPDATES, update.commerce_order_id, value)
+            yield fact_message(update)
         case None:
             pass
 
@@ -138,10 +137,6 @@ def _poison(stores: Sequence[DemoStore]) -> list[Message]:
         json.dumps(document | {"items": [{"title": "x" * _TOO_LARGE}]}).encode(),
     ]
     return [Message(TopicName.ORDERS, None, body) for body in bodies]
-
-
-def _facts(topic: TopicName, facts: Mapping[str, bytes]) -> list[Message]:
-    return [Message(topic, key, value) for key, value in facts.items()]
 
 
 def _sync(requested_at: datetime) -> Message:

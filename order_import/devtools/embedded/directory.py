@@ -7,6 +7,7 @@ import stat
 from collections.abc import Callable
 from pathlib import Path
 
+from order_import.cli.context import is_alive
 from order_import.devtools.embedded.process import EmbeddedServerError
 
 _LAST_RUN_TIMEOUT = 120.0
@@ -50,25 +51,21 @@ class DataDirectory:
         Raises:
             EmbeddedServerError: It is not writable, or another run has locked it.
         """
+        lock = -1
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             lock = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
             _make_private(self.path)
-        except OSError as error:
-            raise EmbeddedServerError(
-                f"cannot write the data directory {self.path}: {error.strerror}"
-            ) from error
-        try:
             await self._lock(lock, report)
             os.ftruncate(lock, 0)
             os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
-        except OSError as error:
-            os.close(lock)
-            raise EmbeddedServerError(
-                f"cannot write the data directory {self.path}: {error.strerror}"
-            ) from error
-        except BaseException:
-            os.close(lock)
+        except BaseException as error:
+            if lock >= 0:
+                os.close(lock)
+            if isinstance(error, OSError):
+                raise EmbeddedServerError(
+                    f"cannot write the data directory {self.path}: {error.strerror}"
+                ) from error
             raise
         self.lock = lock
 
@@ -84,7 +81,9 @@ class DataDirectory:
         is_reported = False
         while not _try_lock(lock):
             holder = os.pread(lock, 32, 0).decode().strip()
-            if _is_alive(holder) or asyncio.get_running_loop().time() > deadline:
+            # A lock without a process id is about to change.
+            is_held = holder.isdigit() and is_alive(int(holder))
+            if is_held or asyncio.get_running_loop().time() > deadline:
                 raise EmbeddedServerError(
                     f"the data directory {self.path} is in use by process {holder or 'unknown'}"
                 )
@@ -113,17 +112,4 @@ def _try_lock(lock: int) -> bool:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
-    return True
-
-
-def _is_alive(holder: str) -> bool:
-    """Return whether a process runs; a lock without a process id is about to change."""
-    if not holder.isdigit():
-        return False
-    try:
-        os.kill(int(holder), 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
     return True

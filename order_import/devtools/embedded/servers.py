@@ -5,13 +5,14 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 from order_import.devtools.embedded.directory import DataDirectory
 from order_import.devtools.embedded.kafka import KafkaServer
 from order_import.devtools.embedded.mongo import CACHE_SIZE, MongoEngine, MongoServer
 from order_import.devtools.embedded.process import ServerProcess
 
+T = TypeVar("T")
 _REPORT_SECONDS = 10.0
 
 
@@ -69,15 +70,22 @@ class EmbeddedServers:
         """
         await self._directory.acquire(self._report)
         try:
+            kafka = mongo = None
             async with asyncio.TaskGroup() as group:
-                kafka = group.create_task(self._report_while("Kafka", self._start_kafka()))
-                mongo = group.create_task(self._report_while("MongoDB", self._start_mongo()))
+                if self._kafka is not None:
+                    starting = self._kafka.start(self.lock, self._report)
+                    kafka = group.create_task(self._report_while("Kafka", starting))
+                if self._mongo is not None:
+                    starting = self._mongo.start(self.lock)
+                    mongo = group.create_task(self._report_while("MongoDB", starting))
         except BaseException as error:
             await self.stop()
             if isinstance(error, BaseExceptionGroup):
                 raise error.exceptions[0] from None
             raise
-        return Addresses(kafka.result(), mongo.result())
+        return Addresses(
+            None if kafka is None else kafka.result(), None if mongo is None else mongo.result()
+        )
 
     async def watch(self) -> None:
         """Wait until `stop`.
@@ -105,9 +113,7 @@ class EmbeddedServers:
     ) -> None:
         await self.stop()
 
-    async def _report_while(
-        self, name: str, starting: Coroutine[Any, Any, str | None]
-    ) -> str | None:
+    async def _report_while(self, name: str, starting: Coroutine[Any, Any, T]) -> T:
         """Wait for a start, and report repeatedly that it takes long."""
         task = asyncio.create_task(starting)
         try:
@@ -117,16 +123,6 @@ class EmbeddedServers:
         finally:
             task.cancel()
             await asyncio.wait([task])
-
-    async def _start_kafka(self) -> str | None:
-        if self._kafka is None:
-            return None
-        return await self._kafka.start(self._directory.lock, self._report)
-
-    async def _start_mongo(self) -> str | None:
-        if self._mongo is None:
-            return None
-        return await self._mongo.start(self._directory.lock)
 
     def _processes(self) -> list[ServerProcess]:
         return [server.process for server in (self._kafka, self._mongo) if server is not None]

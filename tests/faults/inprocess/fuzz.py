@@ -18,7 +18,7 @@ from models.checkpoint import Checkpoint
 from models.dead_letters import DeadLetter
 from models.messages import DeadLetterCode, TopicPartition
 from models.topics import TopicName
-from order_import.devtools.contract.examples import read_examples
+from order_import.devtools.contract.messages import read_examples
 from storage.documents.checkpoint import reference_to_document
 from storage.mongo.bulk_write import operations
 from storage.port import Transaction
@@ -125,13 +125,13 @@ async def _decide(storage: MemoryStorage, before: Checkpoint, message: Message) 
 
     async def work(transaction: Transaction) -> None:
         await handler.handle(handler.parse([message]), unit_of_work, transaction)
-        await transaction.write(unit_of_work.to_changes())
+        await transaction.write(unit_of_work.take_changes())
 
     await storage.transact(work)
     after = before.moved(message.offset + 1, tuple(unit_of_work.outgoing))
     for one in unit_of_work.outgoing:
         encode(one)
-    for operation in operations(unit_of_work.to_changes(), [(before, after)], "d", {}):
+    for operation in operations(unit_of_work.take_changes(), [(before, after)], "d", {}):
         for document in (getattr(operation, "_doc", None), getattr(operation, "_filter", None)):
             bson.encode(document or {})
     bson.encode({"outbox": [reference_to_document(one) for one in after.outbox]})
@@ -153,10 +153,11 @@ def _wrong(message: Message, dead_letters: Sequence[DeadLetter]) -> str | None:
 
 def _input(chance: Random, offset: int) -> Input:
     name = chance.choice(list(TOPICS))
-    (example,) = read_examples()[name]
-    payload, key = example["payload"], example["x-key"].encode()
+    example = read_examples()[name]
+    payload = example.payload
+    key: bytes | None = example.key.encode()
     headers: list[tuple[str, Any]] = [
-        (header, value.encode()) for header, value in example.get("headers", {}).items()
+        (header, value.encode()) for header, value in example.headers.items()
     ]
     value = None if payload is None else _value(payload, chance)
     if chance.random() < 0.15:

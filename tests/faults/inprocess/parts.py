@@ -7,11 +7,12 @@ from functools import partial
 from random import Random
 from typing import Any
 
-from tests.faults.inprocess.crashes import CRASH, FAIL, points, run, two_points
-from tests.faults.inprocess.database import Broken
+from tests.faults.inprocess.crashes import points, run, two_points
 from tests.faults.inprocess.fuzz import fuzz
 from tests.faults.inprocess.scenarios import scenarios
-from tests.faults.inprocess.simulation import simulate
+from tests.faults.inprocess.worlds import simulate
+from tests.simulation.database import Broken
+from tests.simulation.weather import CRASH, FAIL
 
 SEEDS, PAIRS, INPUTS, AT_ONCE = 10_000, 3_000, 100_000, 500
 TRIES = 300

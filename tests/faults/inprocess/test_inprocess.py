@@ -9,17 +9,18 @@ from random import Random
 
 import pytest
 
-from tests.faults.inprocess.crashes import CRASH, FAIL, points, run, two_points
-from tests.faults.inprocess.database import Broken
+from tests.faults.inprocess.crashes import points, run, two_points
 from tests.faults.inprocess.fuzz import fuzz
 from tests.faults.inprocess.parts import TRIES
 from tests.faults.inprocess.scenarios import scenarios
-from tests.faults.inprocess.simulation import simulate
+from tests.faults.inprocess.worlds import simulate
 from tests.faults.nursery import ROOT
+from tests.simulation.database import Broken
+from tests.simulation.weather import CRASH, FAIL
 
 EVERY, SEEDS, PAIRS, INPUTS = 3, 100, 100, 3_000
 """A crash at each third step; `make faults-inprocess` has them all."""
-MET = {"step", "crash", "failure", "hand-over", "usurper"}
+MET = {"step", "crash", "failure", "hand-over", "usurper", "fenced off"}
 
 
 @pytest.mark.parametrize("name", scenarios())
@@ -57,7 +58,7 @@ def test_in_no_world_by_seed_is_anything_lost_doubled_oversold_or_left_behind() 
 
 def test_a_seed_is_the_same_world_step_by_step_in_every_process() -> None:
     """Otherwise a printed seed would repeat nothing."""
-    program = "from tests.faults.inprocess.simulation import simulate as s; print(s(7).digest)"
+    program = "from tests.faults.inprocess.worlds import simulate as s; print(s(7).digest)"
     digests = {
         subprocess.run(
             [sys.executable, "-c", program],

@@ -60,6 +60,13 @@ JSON = st.recursive(
     max_leaves=30,
 )
 
+CODES = {
+    DeadLetterCode.MALFORMED_JSON,
+    DeadLetterCode.UNKNOWN_PAYLOAD,
+    DeadLetterCode.INVALID_ORDER,
+    DeadLetterCode.UNKNOWN_STORE,
+    DeadLetterCode.TOO_LARGE,
+}
 MARKER = "Zaphod-Beeblebrox-Marker"
 
 MESSAGES = [json.loads(path.read_bytes()) for path in [*SAMPLES, *AMAZONS]]
@@ -93,8 +100,18 @@ def sound(reading: ParseResult) -> None:
         assert type(order) is AmazonOrder
         assert AmazonOrder.model_validate(order.model_dump()) == order
     if reading.refusal is not None:
+        assert reading.refusal.code in CODES
         assert reading.refusal.message
         assert reading.refusal.message.splitlines() == [reading.refusal.message]
+
+
+def is_json(value: bytes, errors: str) -> bool:
+    """Ask another reader."""
+    try:
+        json.loads(value.decode(errors=errors))
+    except ValueError:
+        return False
+    return True
 
 
 @given(st.binary())
@@ -147,11 +164,20 @@ def test_a_payload_in_any_envelopes_gives_a_reading(
 
 
 @given(st.sampled_from([as_bytes(message) for message in MESSAGES]), st.data())
-def test_a_payload_with_broken_bytes_gives_a_reading(value: bytes, data: st.DataObject) -> None:
+def test_a_payload_with_broken_bytes_is_malformed_where_it_is_no_json_any_more(
+    value: bytes, data: st.DataObject
+) -> None:
     at = data.draw(st.integers(0, len(value) - 1))
     broken = value[:at] + data.draw(st.binary(max_size=3)) + value[at + 1 :]
 
-    sound(read_payload(broken))
+    reading = read_payload(broken)
+
+    sound(reading)
+    code = reading.refusal and reading.refusal.code
+    is_read = code is not DeadLetterCode.MALFORMED_JSON
+    # Half a letter alone may be read all the same.
+    assert is_json(broken, "strict") <= is_read <= is_json(broken, "replace")
+    assert is_read or not reading.orders
 
 
 @settings(max_examples=500)

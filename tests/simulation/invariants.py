@@ -4,8 +4,8 @@ Worked out from what is stored, by the rules' text and not by the program's own 
 """
 
 import json
-from collections import Counter
-from collections.abc import Mapping
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from models.amazon_order import (
@@ -16,6 +16,7 @@ from models.amazon_order import (
     SalesChannel,
 )
 from models.commerce_order import CommerceOrder
+from models.events import Event
 from models.order_record import OrderRecord
 from models.outcome import Blocked, Created
 from models.reference_data import CommerceStatus, StockedProduct
@@ -28,9 +29,12 @@ _READY = {"MFN": {"Unshipped", "PartiallyShipped", "Shipped"}, "AFN": {"Shipped"
 def check_stock(contents: Contents) -> None:
     """At any moment: what is counted as held is what the Commerce orders hold by rule 10."""
     reserved: Counter[str] = Counter()
+    events = defaultdict(list)
+    for event in contents.events.values():
+        events[event.key].append(event)
     for order in contents.commerce_orders.values():
         reservations = {reservation.sku: reservation.quantity for reservation in order.reservations}
-        least, most = _holds(contents, order)
+        least, most = _holds(contents, order, events[order.key])
         within = least.keys() <= reservations.keys() and all(
             0 < units <= most.get(sku, 0) and units >= least.get(sku, 0)
             for sku, units in reservations.items()
@@ -95,7 +99,9 @@ def check_taken(before: Mapping[str, StockedProduct], after: Mapping[str, Stocke
             assert stocked.available >= 0, f"{sku} is oversold: {stocked.available}"
 
 
-def _holds(contents: Contents, order: CommerceOrder) -> tuple[dict[str, int], dict[str, int]]:
+def _holds(
+    contents: Contents, order: CommerceOrder, events: Sequence[Event]
+) -> tuple[dict[str, int], dict[str, int]]:
     """Return the least and the most that an order may hold: what it needs, as long as it holds.
 
     What was freed or taken after Commerce had shipped, or while units were missing, is not seen
@@ -105,7 +111,7 @@ def _holds(contents: Contents, order: CommerceOrder) -> tuple[dict[str, int], di
         return {}, {}
     if order.fulfillment_channel is FulfillmentChannel.AFN:
         return {}, {}
-    needs, most, is_plain = _needs_over_time(contents, order)
+    needs, most, is_plain = _needs_over_time(order, events)
     acknowledged = order.acknowledged_at
     reserved = {
         sku for sku in most if acknowledged is None or _is_not_counted(contents, sku, acknowledged)
@@ -121,13 +127,13 @@ def _is_not_counted(contents: Contents, sku: str, acknowledged: datetime) -> boo
 
 
 def _needs_over_time(
-    contents: Contents, order: CommerceOrder
+    order: CommerceOrder, events: Sequence[Event]
 ) -> tuple[Counter[str], Counter[str], bool]:
     """Return what is needed now, the most that ever was, and if it only shrank, before shipping."""
     skus = {line.item.order_item_id: line.sku for line in order.lines}
-    told = [json.loads(one.body) for one in contents.events.values() if one.key == order.key]
     needs, most, is_plain = Counter[str](), Counter[str](), True
-    for body in sorted(told, key=lambda one: int(one["sequence"])):
+    for event in sorted(events, key=lambda one: one.sequence):
+        body = json.loads(event.body)
         if "lines" in body:
             needs = Counter()
             for line in body["lines"]:

@@ -1,28 +1,35 @@
-"""The log, the database and the processes over them; telling, settling and judging."""
+"""What stays when processes go: a log and a database; what comes in, and how it ends."""
 
-import asyncio
 import json
+from collections.abc import Callable, Mapping
+from datetime import datetime
 
 from models.checkpoint import Checkpoint
 from models.messages import TopicPartition
 from models.topics import READ_TOPICS
-from tests.faults.inprocess import judge
-from tests.faults.inprocess.database import Broken, Database
-from tests.faults.inprocess.log import Log
-from tests.faults.inprocess.process import EXPECTED, Process
+from tests.builders import Message
 from tests.model.end import End
 from tests.model.messages import AnyMessage, ReplayAsked, begun, wire
-
-PATIENCE = 900.0
-"""Seconds of the world's own time within which it comes to rest, or never."""
+from tests.simulation import clock, judge
+from tests.simulation.database import Broken, Database
+from tests.simulation.log import PARTITIONS, Log
 
 
 class World:
-    """What stays when processes go."""
+    """A log and a database that any number of processes share.
 
-    def __init__(self, broken: frozenset[Broken] = frozenset()) -> None:
+    `broken` is what the program does wrong in it; `violations` is what was found wrong.
+    """
+
+    def __init__(
+        self,
+        broken: frozenset[Broken] = frozenset(),
+        partitions: Mapping[str, int] = PARTITIONS,
+        now: Callable[[], datetime] = clock.now,
+    ) -> None:
+        self.clock = now
         self.database = Database(broken=broken)
-        self.log = Log()
+        self.log = Log(partitions, now)
         self.sources = [one for one in self.log.partitions if one.topic in set(READ_TOPICS)]
         self.violations: list[str] = self.database.violations
         self._told: list[AnyMessage] = []
@@ -33,8 +40,8 @@ class World:
             self.database.contents.kept_replays.write(begun(told))
         topic, key, value, store = wire(told)
         body = None if value is None else json.dumps(value).encode()
-        headers = [("store-id", store.encode())] if store else []
-        self.log.append(topic, key.encode(), body, headers)
+        headers = (("store-id", store.encode()),) if store else ()
+        self.log.append(topic, Message(0, body, key.encode(), headers))
         self._told.append(told)
 
     def is_done(self, source: TopicPartition) -> bool:
@@ -42,24 +49,10 @@ class World:
         stored = self.database.contents.checkpoints.get(source, Checkpoint(source, 0))
         return stored.committed_offset == len(self.log.partitions[source]) and not stored.outbox
 
-    async def bury(self, process: Process) -> None:
-        """End a process, and see what it ended with."""
-        process.power.cut()
-        await process.power.ended()
-        if process.failure is not None and not isinstance(process.failure, EXPECTED):
-            self.violations.append(f"a worker ended with {process.failure!r}")
-            process.failure = None
-
     def judge(self) -> End | None:
         """Judge the world at rest; give how it ended, if it can be told."""
         try:
-            judge.check_heard(self.database.contents, self._told)
-            return judge.end(self.database.contents, self.log)
+            return judge.end_of(self.database.contents, self.log, self._told)
         except AssertionError as wrong:
             self.violations.append(str(wrong))
             return None
-
-
-async def soon() -> None:
-    """Let everything happen that can happen now, and what follows a moment later."""
-    await asyncio.sleep(0.2)

@@ -19,8 +19,8 @@ from storage.port import DEFAULT_STOCK, R, Snapshot, Transaction
 from tests.fakes.memory import MemoryStorage
 from tests.fakes.memory_contents import Contents
 from tests.fakes.memory_transaction import MemoryTransaction
-from tests.faults.inprocess.power import Power
-from tests.model.invariants import check_stock, check_taken
+from tests.simulation.invariants import check_stock, check_taken
+from tests.simulation.power import Power
 
 Table = dict[Any, Any]
 
@@ -50,6 +50,8 @@ class Database:
     violations: list[str] = field(default_factory=list)
     read_to: dict[TopicPartition, int] = field(default_factory=dict)
     """What was ever handed to a processor, for the control that acknowledges it."""
+    conflicts_ahead: int = 0
+    """How many of the next commits are too late."""
 
     def commit(self, base: Contents, draft: Contents, locks: Mapping[str, int]) -> None:
         """Store what a draft has that its base had not, and count its locks on.
@@ -57,6 +59,9 @@ class Database:
         Raises:
             Conflict: One of these documents was written since, or one of its locks taken.
         """
+        if self.conflicts_ahead:
+            self.conflicts_ahead -= 1
+            raise Conflict
         if any(self.locks[stock] != count for stock, count in locks.items()):
             raise Conflict
         stored = self.contents.copy()
@@ -78,7 +83,7 @@ def _tables(contents: Contents) -> Iterator[Table]:
 
 
 def _merge(before: Table, after: Table, now: Table) -> None:
-    for key in before.keys() | after.keys():
+    for key in before | after:
         if before.get(key) is after.get(key):
             continue
         if now.get(key) is not before.get(key):
@@ -100,17 +105,17 @@ class _Steps:
         self._broken = broken
 
     def __getattr__(self, name: str) -> Callable[..., Awaitable[Any]]:
-        async def call(*told: Any) -> Any:
+        async def call(*told: Any, **named: Any) -> Any:
             await self._power.step(f"storage.{name}")
             if name == "lock" and Broken.NO_LOCKS not in self._broken:
                 self.locks.update(*told or [{DEFAULT_STOCK}])
-            if name == "write":
+            if name.startswith("write"):
                 self.written.append((name, told))
-                if Broken.NO_COMPARE in self._broken:
-                    changes, moves = told
-                    self._draft.checkpoints |= {after.source: after for _, after in moves}
-                    told = (changes,)
-            return await getattr(MemoryTransaction(self._draft), name)(*told)
+            if name == "write" and Broken.NO_COMPARE in self._broken:
+                changes, moves = told
+                self._draft.checkpoints |= {after.source: after for _, after in moves}
+                told = (changes,)
+            return await getattr(MemoryTransaction(self._draft), name)(*told, **named)
 
         return call
 
@@ -122,7 +127,7 @@ class ProcessStorage(MemoryStorage):
         self,
         database: Database,
         power: Power,
-        publish: Callable[[Sequence[Outgoing]], Awaitable[None]],
+        publish: Callable[[Sequence[Outgoing]], Awaitable[None]] | None = None,
     ) -> None:
         self._database = database
         self._power = power
@@ -149,7 +154,7 @@ class ProcessStorage(MemoryStorage):
             draft = base.copy()
             steps = _Steps(draft, self._power, broken)
             result = await work(cast(Transaction, steps))
-            if Broken.EARLY in broken and source is not None:
+            if Broken.EARLY in broken and source is not None and self._publish is not None:
                 moved = [
                     one.outbox
                     for one in draft.checkpoints.values()

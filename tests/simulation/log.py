@@ -1,58 +1,53 @@
 """Kafka's twin: partitions of messages, a producer and a consumer as the publisher uses them."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, NamedTuple
 from zlib import crc32
 
 from aiokafka.errors import KafkaError, OutOfOrderSequenceNumber, ProducerClosed
 
 from models.messages import TopicPartition
-from models.topics import TOPICS
-from tests.faults.inprocess import clock
-from tests.faults.inprocess.power import Power
-from tests.model.simulation import PARTITIONS
+from models.topics import READ_TOPICS, TOPICS, TopicName
+from tests.builders import Message
+from tests.simulation import clock
+from tests.simulation.power import Power
 
 Headers = Sequence[tuple[str, bytes]]
-
-
-class Record(NamedTuple):
-    """A message as a consumer gives it."""
-
-    offset: int
-    key: bytes | None
-    value: bytes | None
-    headers: tuple[tuple[str, bytes], ...]
-    timestamp: int
-    partition: int
-    refusal: None = None
-
-    @property
-    def size(self) -> int:
-        return len(self.value or b"")
-
-    @property
-    def last_offset(self) -> int:
-        return self.offset
+PARTITIONS: Mapping[str, int] = {
+    **dict.fromkeys(READ_TOPICS, 2),
+    TopicName.STORES: 1,
+    TopicName.COMMANDS: 1,
+}
 
 
 class Log:
     """All topics. What is in it stays, whoever crashes."""
 
-    def __init__(self) -> None:
-        self.partitions: dict[TopicPartition, list[Record]] = {
+    def __init__(
+        self, counts: Mapping[str, int] = PARTITIONS, now: Callable[[], datetime] = clock.now
+    ) -> None:
+        self.partitions: dict[TopicPartition, list[Message]] = {
             TopicPartition(topic.name, number): []
             for topic in TOPICS
-            for number in range(PARTITIONS.get(topic.name, 1))
+            for number in range(counts.get(topic.name, 1))
         }
+        self._counts = counts
+        self._now = now
         self._waiting: list[asyncio.Future[None]] = []
 
-    def append(self, topic: str, key: bytes | None, value: bytes | None, headers: Headers) -> None:
+    def place(self, topic: str, key: bytes | None) -> TopicPartition:
+        """Give the partition of a key."""
+        return TopicPartition(topic, crc32(key or b"") % self._counts.get(topic, 1))
+
+    def append(self, topic: str, message: Message) -> None:
         """Add a message at the end of its key's partition."""
-        source = place(topic, key)
-        partition = self.partitions[source]
-        at = int(clock.now().timestamp() * 1000)
-        partition.append(Record(len(partition), key, value, tuple(headers), at, source.partition))
+        source = self.place(topic, message.key)
+        partition, at = self.partitions[source], int(self._now().timestamp() * 1000)
+        partition.append(
+            message._replace(offset=len(partition), partition=source.partition, timestamp=at)
+        )
         self.wake()
 
     def wake(self) -> None:
@@ -69,18 +64,11 @@ class Log:
         await future
 
 
-def place(topic: str, key: bytes | None) -> TopicPartition:
-    """Give the partition of a key."""
-    return TopicPartition(topic, crc32(key or b"") % PARTITIONS.get(topic, 1))  # type: ignore[call-overload]
-
-
 class Sent(NamedTuple):
     """A message on its way, and whom to tell."""
 
     topic: str
-    key: bytes | None
-    value: bytes | None
-    headers: Headers
+    message: Message
     told: "asyncio.Future[None]"
 
 
@@ -120,13 +108,14 @@ class Producer:
         told = asyncio.get_running_loop().create_future()
         self._pending[told] = None
         told.add_done_callback(lambda done: self._pending.pop(done, None))
-        self._on_the_way.put_nowait(Sent(topic, key, value, headers, told))
+        message = Message(0, value, key, tuple(headers))
+        self._on_the_way.put_nowait(Sent(topic, message, told))
         return told
 
     async def _run(self) -> None:
         while True:
             sent = await self._on_the_way.get()
-            source = place(sent.topic, sent.key)
+            source = self._log.place(sent.topic, sent.message.key)
             try:
                 if source in self._gaps:
                     raise OutOfOrderSequenceNumber
@@ -135,7 +124,7 @@ class Producer:
                 except KafkaError:
                     self._gaps.add(source)
                     raise
-                self._log.append(sent.topic, sent.key, sent.value, sent.headers)
+                self._log.append(sent.topic, sent.message)
                 await self._power.step("kafka.acknowledged")
             except KafkaError as error:
                 sent.told.set_exception(error)
@@ -201,11 +190,11 @@ class Consumer:
 
     async def getmany(
         self, *partitions: TopicPartition, timeout_ms: int
-    ) -> dict[TopicPartition, list[Record]]:
+    ) -> dict[TopicPartition, list[Message]]:
         """Read some of what there is."""
         await self._power.step("kafka.read")
         del timeout_ms  # what is asked for is there
-        found: dict[TopicPartition, list[Record]] = {}
+        found: dict[TopicPartition, list[Message]] = {}
         for one in partitions:
             found[one] = self._log.partitions[one][self._at[one] :][:3]
             self._at[one] += len(found[one])

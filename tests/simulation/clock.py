@@ -1,19 +1,19 @@
 """A clock that costs nothing: when nobody has anything to do, it is the next moment at once."""
 
 import asyncio
-import random
 import selectors
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextvars import ContextVar
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from structlog.testing import capture_logs
 from typing_extensions import override
 
 from tests.builders import NOW
-from tests.faults.inprocess.power import Power
+from tests.simulation.power import Power
 
+T = TypeVar("T")
 OWNER: ContextVar[Power | None] = ContextVar("OWNER", default=None)
 """The process that the running code belongs to."""
 
@@ -54,16 +54,12 @@ def now() -> datetime:
     return NOW + timedelta(milliseconds=int(asyncio.get_running_loop().time() * 1000))
 
 
-def play(coroutine: Coroutine[Any, Any, list[str]], seed: int) -> list[str]:
-    """Run in a time of its own; give the violations found, a logged error is one too.
-
-    What the program leaves to chance is the seed's.
-    """
-    random.seed(seed)
+def run(coroutine: Coroutine[Any, Any, T]) -> tuple[T, Sequence[str]]:
+    """Run in a time of its own; give the result, and each error that was logged."""
     with capture_logs() as logged, asyncio.Runner(loop_factory=VirtualLoop) as runner:
-        violations = runner.run(coroutine)
+        result = runner.run(coroutine)
     errors = {str(one["event"]) for one in logged if one["log_level"] == "error"}
-    return [*violations, *(f"logged: {error}" for error in sorted(errors))]
+    return result, [f"logged: {error}" for error in sorted(errors)]
 
 
 def _owned(

@@ -1,4 +1,4 @@
-"""A process's power. When it is cut, nothing that the process still does has an effect."""
+"""A process has power, and a weather. What it still does without power has no effect."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -8,13 +8,20 @@ Weather = Callable[["Power", str], Awaitable[None]]
 """What comes over a process at a step: nothing, a delay, an error, or the end."""
 
 
+async def calm(_power: "Power", _what: str) -> None:
+    """Nothing comes over a process, but that others go on meanwhile."""
+    await asyncio.sleep(0)
+
+
 class Power:
     """Every step of a process towards the outside goes through here."""
 
-    def __init__(self, weather: Weather, name: str = "worker") -> None:
+    def __init__(self, weather: Weather = calm, name: str = "worker") -> None:
         self.is_cut = False
         self.name = name
         self.on_cut: list[Callable[[], None]] = []
+        self.asleep_until = 0.0
+        """While it is stopped, it does nothing, and does not know."""
         self._weather = weather
         self._tasks: dict[asyncio.Task[Any], None] = {}
 
@@ -24,6 +31,9 @@ class Power:
         Raises:
             CancelledError: The power is cut.
         """
+        pause = self.asleep_until and self.asleep_until - asyncio.get_running_loop().time()
+        if pause > 0:
+            await asyncio.sleep(pause)
         if not self.is_cut:
             await self._weather(self, what)
         if self.is_cut:

@@ -5,52 +5,53 @@ from collections.abc import Callable, Collection, Coroutine, Iterable
 from random import Random
 from typing import Any
 
-from aiokafka.errors import KafkaError
-
-from models.errors import Fenced
+from handlers import unit_of_work
 from models.messages import TopicPartition
 from streams.app import HANDLERS
-from streams.assignment import DrainTimeout, LogBounds, PartitionAssignment
+from streams.assignment import LogBounds, PartitionAssignment
 from streams.processor import Batch
 from streams.publisher import Publisher
-from tests.faults.inprocess import clock
-from tests.faults.inprocess.database import Database, ProcessStorage
-from tests.faults.inprocess.log import Log, connect
-from tests.faults.inprocess.power import Power, Weather
+from tests.simulation import clock
+from tests.simulation.database import ProcessStorage
+from tests.simulation.log import connect
+from tests.simulation.power import Power, Weather, calm
+from tests.simulation.world import World
 
-EXPECTED = (Fenced, DrainTimeout, KafkaError)
-"""What a worker may end with: another has its place, or its reader has no answer."""
+# The worlds are small: write ahead after a few orders.
+unit_of_work.UNWRITTEN = 2
 
 
 class Process:
-    """Wired as the worker wires it. `chance` makes it read messages twice and too early."""
+    """Wired as the worker wires it. `chance` makes it read messages twice and too early.
+
+    A small `max_weight` has it meet what several partitions and transactions do together.
+    """
 
     def __init__(
         self,
-        database: Database,
-        log: Log,
-        weather: Weather,
+        world: World,
+        weather: Weather = calm,
         name: str = "worker",
         chance: Random | None = None,
+        max_weight: int = 4,
+        publisher: Publisher | None = None,
     ) -> None:
         self.power = Power(weather, name)
         self.failure: BaseException | None = None
-        self._database = database
-        self._log = log
+        self._database = world.database
+        self._log = world.log
         self._chance = chance
         self._read_to: dict[TopicPartition, int] = {}
-        new_producer, new_consumer = connect(log, self.power)
-        self._publisher = Publisher(new_producer, new_consumer, "")
-        storage = ProcessStorage(database, self.power, self._publisher.publish)
+        publisher = publisher or Publisher(*connect(world.log, self.power), "")
+        storage = ProcessStorage(world.database, self.power, publisher.publish)
         stages = {str(name): stage for name, stage in HANDLERS.items()}
         self.partition_assignment = PartitionAssignment(
             stages,
             storage,
-            self._publisher,
-            clock.now,
+            publisher,
+            world.clock,
             self._fail,
-            # Small, so that what several partitions and stages do together is met here too.
-            max_weight=4,
+            max_weight=max_weight,
         )
 
     def start(self) -> None:
@@ -107,10 +108,11 @@ class Process:
                 continue
             for source in sorted(await self.partition_assignment.wait_for_room(unread, 0.5)):
                 if source in self._read_to:
-                    self._deliver(source)
+                    self.deliver(source)
             await asyncio.sleep(0)
 
-    def _deliver(self, source: TopicPartition) -> None:
+    def deliver(self, source: TopicPartition) -> None:
+        """Read some of what is new of a partition, all of it but for `chance`."""
         log, at = self._log.partitions[source], self._read_to[source]
         start, end = at, len(log)
         if self._chance is not None:

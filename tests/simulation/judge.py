@@ -1,4 +1,4 @@
-"""What must be true at rest: stored, told, and nothing else."""
+"""What must be true of a world at rest: stored, told, and nothing else; and how it ended."""
 
 import json
 from collections import defaultdict
@@ -6,20 +6,20 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from models.amazon_order import AmazonStatus
+from models.outcome import Blocked, Skipped, Waiting, Withdrawn
 from models.topics import TopicName
 from streams.messages import encode
 from tests.fakes.memory_contents import Contents
-from tests.faults.inprocess.log import Log
-from tests.model.end import End
-from tests.model.invariants import check_nothing_is_left, check_stock
+from tests.model.end import End, OrderEnd, events_by_order
 from tests.model.messages import START, AnyMessage, News, ProductTold, StoreTold
-from tests.model.simulation import end_of
+from tests.simulation.invariants import check_nothing_is_left, check_nothing_is_lost, check_stock
+from tests.simulation.log import Log
 
 OUT = (TopicName.COMMERCE_ORDERS, TopicName.BLOCKED, TopicName.NOT_IMPORTED)
 _ORIGIN = tuple(f"__connect.errors.{part}" for part in ("topic", "partition", "offset"))
 
 
-def end(contents: Contents, log: Log) -> End:
+def end_of(contents: Contents, log: Log, told: Sequence[AnyMessage]) -> End:
     """Judge what is stored and what is on Kafka, each event once; say how it ended.
 
     Raises:
@@ -27,16 +27,18 @@ def end(contents: Contents, log: Log) -> End:
     """
     check_stock(contents)
     check_nothing_is_left(contents)
+    check_nothing_is_lost(contents, sum(isinstance(one, News) for one in told))
+    _check_heard(contents, told)
     _check_letters(contents, log)
-    return end_of(contents, _told(log))
+    events = events_by_order(_events(log))
+    kept = events_by_order(event.body for event in contents.events.values())
+    assert events == kept, "what is kept is what was told"
+    reserved = {sku: one.reserved for sku, one in contents.products.items() if one.reserved}
+    return End(_orders(contents), reserved, events)
 
 
-def check_heard(contents: Contents, told: Sequence[AnyMessage]) -> None:
-    """Of everything that was told, what is newest is what is known (rule 15).
-
-    Raises:
-        AssertionError: A message has had no effect.
-    """
+def _check_heard(contents: Contents, told: Sequence[AnyMessage]) -> None:
+    """Of everything that was told, what is newest is what is known (rule 15)."""
     for one in told:
         match one:
             case News(store, order, form, updated=updated) if form != "items":
@@ -63,7 +65,28 @@ def _is_known(told: int | None, known: datetime | None) -> bool:
     return told is None or (known is not None and known >= START + timedelta(minutes=told))
 
 
-def _told(log: Log) -> list[bytes]:
+def _orders(contents: Contents) -> dict[str, OrderEnd]:
+    status_of = {one.key: one.status.value for one in contents.commerce_orders.values()}
+    orders = {}
+    for key, record in contents.orders.items():
+        outcome, status = record.outcome, record.order.status
+        reasons: frozenset[object] = frozenset()
+        if isinstance(outcome, Blocked):
+            reasons = frozenset((one.code.value, one.sku) for one in outcome.blockers)
+        elif isinstance(outcome, Waiting | Skipped | Withdrawn):
+            missing = outcome.missing if isinstance(outcome, Waiting) else ()
+            reasons = frozenset({outcome.reason.value, *(detail.value for detail in missing)})
+        orders[key] = (
+            type(outcome).__name__.lower(),
+            reasons,
+            None if status is None else status.value,
+            status_of.get(key),
+            record.ignored,
+        )
+    return orders
+
+
+def _events(log: Log) -> list[bytes]:
     """Give the events as a consumer takes them that drops copies by their id."""
     bodies: dict[bytes, bytes] = {}
     for source, records in log.partitions.items():
@@ -71,7 +94,7 @@ def _told(log: Log) -> list[bytes]:
             continue
         last: dict[bytes | None, int] = defaultdict(int)
         for record in records:
-            name, body = dict(record.headers)["ce_id"], record.value or b""
+            name, body = dict(record.headers)["ce_id"] or b"", record.value or b""
             if name in bodies:
                 assert bodies[name] == body, f"{name.decode()} came with other bytes"
                 continue
@@ -87,7 +110,7 @@ def _check_letters(contents: Contents, log: Log) -> None:
     for source, records in log.partitions.items():
         for record in records if source.topic == TopicName.DEAD_LETTER else ():
             headers = dict(record.headers)
-            name = ":".join(headers[part].decode() for part in _ORIGIN)
+            name = ":".join((headers[part] or b"").decode() for part in _ORIGIN)
             came = record.key, record.value
             assert found.setdefault(name, came) == came, f"{name} has other bytes"
     kept = contents.dead_letters

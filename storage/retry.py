@@ -1,0 +1,92 @@
+"""The retry policy: what the worker tries again, with which pauses, and for how long.
+
+A server that does not answer is asked again for as long as it takes. Transactions that conflict,
+and a commit without an answer, are repeated for some seconds: after that, the caller knows better.
+Pauses grow exponentially and are jittered, so that workers do not try again all at once.
+"""
+
+from collections.abc import Callable
+
+import structlog
+from tenacity import (
+    AsyncRetrying,
+    RetryCallState,
+    retry_if_exception,
+    retry_if_exception_type,
+    stop_after_delay,
+    stop_never,
+    wait_exponential_jitter,
+)
+
+from models.errors import StorageBusy
+
+log = structlog.get_logger(__name__)
+
+CONFLICT_SECONDS = 3.0
+"""For how long a partition's transaction is retried while another one conflicts with it.
+
+The conflict may come from a crashed worker's open transaction, which ends only when its partitions
+are claimed. Give up after this time, so that this worker can release its own partitions.
+"""
+COMMIT_SECONDS = 10.0
+"""For how long a commit without an answer is repeated, before the checkpoint is read."""
+
+_OUTAGE_PAUSE = wait_exponential_jitter(multiplier=0.1, max=5, jitter=0.5)
+_CONFLICT_PAUSE = wait_exponential_jitter(multiplier=0.002, max=0.25, jitter=0.01)
+_COMMIT_PAUSE = wait_exponential_jitter(multiplier=0.05, max=1, jitter=0.05)
+
+
+def retry_outages(
+    *errors: type[Exception],
+    stop: Callable[[RetryCallState], bool] = stop_never,
+    before_sleep: Callable[[RetryCallState], None] | None = None,
+) -> AsyncRetrying:
+    """Retry while a server does not answer, until `stop`; then raise the last error."""
+    return AsyncRetrying(
+        retry=retry_if_exception_type(errors),
+        wait=_outage_pause,
+        stop=stop,
+        before_sleep=before_sleep,
+        reraise=True,
+    )
+
+
+def retry_conflicts(
+    is_conflict: Callable[[BaseException], bool],
+    *,
+    has_limit: bool,
+    after: Callable[[RetryCallState], None],
+) -> AsyncRetrying:
+    """Retry a transaction that conflicts with another one; without a limit, until it does not."""
+    return AsyncRetrying(
+        retry=retry_if_exception(is_conflict),
+        wait=_CONFLICT_PAUSE,
+        stop=stop_after_delay(CONFLICT_SECONDS) if has_limit else stop_never,
+        after=after,
+        reraise=True,
+    )
+
+
+def retry_commit(is_unknown: Callable[[BaseException], bool]) -> AsyncRetrying:
+    """Retry a commit while its result is unknown: a commit happens once at most."""
+    return AsyncRetrying(
+        retry=retry_if_exception(is_unknown),
+        wait=_COMMIT_PAUSE,
+        stop=stop_after_delay(COMMIT_SECONDS),
+        reraise=True,
+    )
+
+
+def log_retry(state: RetryCallState) -> None:
+    """Log a database retry: the attempts 1, 2, 4, 8 and so on."""
+    if state.attempt_number & (state.attempt_number - 1) == 0:
+        log.warning("storage-unavailable", error=str(_error(state)), attempt=state.attempt_number)
+
+
+def _outage_pause(state: RetryCallState) -> float:
+    """Return the seconds until the next attempt: 0 if the database answers but is busy."""
+    return 0 if isinstance(_error(state), StorageBusy) else _OUTAGE_PAUSE(state)
+
+
+def _error(state: RetryCallState) -> BaseException | None:
+    return None if state.outcome is None else state.outcome.exception()
