@@ -127,13 +127,13 @@ class WorkerMetrics(Observer):
         self._transaction_seconds.labels(name).observe(seconds)
         # An order that came again after it was written ahead is in two parts, and counts once.
         orders = {write.record.key: write for part in written for write in part.orders}
-        dead_letters = [one for part in written for one in part.dead_letters]
-        answers = [one.answer for part in written for one in part.answers]
+        dead_letters = [dead_letter for part in written for dead_letter in part.dead_letters]
+        answers = [recorded.answer for part in written for recorded in part.answers]
         refused = len(dead_letters)
         self._messages.labels(name, "refused").inc(refused)
         self._messages.labels(name, "decided").inc(max(0, len(messages) - refused))
         _add(self._decisions, map(_outcome, orders.values()))
-        _add(self._dead_letters, ((one.code,) for one in dead_letters))
+        _add(self._dead_letters, ((dead_letter.code,) for dead_letter in dead_letters))
         _add(self._replayed, ((answer.result,) for answer in answers))
         now_ms = self._now().timestamp() * 1000
         observe = self._decision_delay.labels(name).observe
@@ -171,7 +171,7 @@ def _outcome(write: OrderWrite) -> tuple[str, str]:
 
 
 def _add(counter: Counter, events: Iterable[tuple[str, ...]]) -> None:
-    """Count events by their labels; looking a label up for each one would take longer."""
+    """Count events by their labels; looking labels up for each would take longer."""
     for labels, count in Count(events).items():
         counter.labels(*labels).inc(count)
 
