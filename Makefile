@@ -54,7 +54,7 @@ observe: $(INSTALLED) ## The same, with Debian's Prometheus beside it at 127.0.0
 	@mkdir -p .data/prometheus
 	@prometheus --config.file=deploy/observability/prometheus-local.yml \
 		--storage.tsdb.path=.data/prometheus --web.listen-address=127.0.0.1:9090 \
-		2> .data/prometheus.log & trap "kill $$!" EXIT; \
+		2> .data/prometheus.log & trap "kill $$! 2>/dev/null || true" EXIT; \
 	echo "Prometheus at http://127.0.0.1:9090, with the alerts at /alerts"; \
 	ORDER_IMPORT_WORKER_HEALTH_PORT=9464 ORDER_IMPORT_CONSOLE_METRICS_PORT=9465 \
 		$(BIN)/order-import up --demo
