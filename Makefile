@@ -39,7 +39,7 @@ endif
 help: ## List these commands
 	@awk 'BEGIN { FS = ":.*## " } \
 		/^##@/ { printf "\n%s\n", substr($$0, 5) } \
-		/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+		/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: install
 install: $(INSTALLED) ## Make .venv with the order-import command
@@ -65,7 +65,7 @@ observe: $(INSTALLED) ## The same, with Debian's Prometheus beside it at 127.0.0
 test: $(INSTALLED) ## Run all quick tests: unit, model, contract, integration, and a few faults of each kind
 	@# The longest tests begin first. The controls prove the checker of faults: `make proofs`.
 	@$(PYTEST) -n auto --no-loadscope-reorder --durations=25 \
-		--ignore tests/faults/test_controls.py tests/faults tests/integration tests/contract tests/model tests/unit
+		--ignore tests/faults/test_controls.py tests/faults tests/integration tests/contract tests/model tests/unit clients/python/tests
 
 .PHONY: proofs
 proofs: $(INSTALLED) ## Run for an hour what `make test` runs for seconds: random histories, replays, the last units, controls
@@ -77,7 +77,7 @@ proofs: $(INSTALLED) ## Run for an hour what `make test` runs for seconds: rando
 
 .PHONY: unit
 unit: $(INSTALLED) ## Run the tests that need no server
-	@$(PYTEST) tests/unit
+	@$(PYTEST) tests/unit clients/python/tests
 
 .PHONY: coverage
 coverage: $(INSTALLED) ## Measure which branches the unit and model tests reach; fail under a floor
@@ -95,6 +95,10 @@ contract: $(INSTALLED) ## Run the contract of every storage; TEST_MONGO=mongodb:
 browser: $(INSTALLED) ## Run the console's tests in a real browser; needs chromium and npm
 	@$(BIN)/python -m tests.browser.needs axe
 	@$(PYTEST) tests/browser
+
+.PHONY: asyncapi
+asyncapi: $(INSTALLED) ## Check the contract with AsyncAPI's own parser; needs node and npm
+	@$(BIN)/python -m tests.asyncapi
 
 .PHONY: faults
 faults: $(INSTALLED) ## Break everything under load for an hour, check the result, write docs/faults.md; resumes where it stopped
@@ -161,6 +165,10 @@ dashboards: $(INSTALLED) ## Write Grafana's dashboards into deploy/observability
 .PHONY: sbom
 sbom: $(INSTALLED) ## Write dist/sbom.json, the CycloneDX bill of materials of the worker's lock
 	@$(BIN)/python -m tests.deploy.sbom
+
+.PHONY: contract-release
+contract-release: $(INSTALLED) ## Keep the present schemas as a released set of the contract, which never changes
+	@$(BIN)/python -m order_import.devtools.contract.released
 
 .PHONY: screenshots
 screenshots: $(INSTALLED) ## Retake the pictures of docs/how-to/console.md from the demo's orders; needs chromium

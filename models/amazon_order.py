@@ -1,6 +1,6 @@
 """An Amazon order in one form, whatever payload it came in."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum, StrEnum
@@ -9,6 +9,7 @@ from typing import Annotated, NamedTuple
 from pydantic import AfterValidator, Field
 
 from models.base import Identifier, UtcTime, Value
+from models.charges import MAX_CHARGES, UNKNOWN_BALANCE, Balance, Charge, TaxCollection, balance
 from models.money import Money
 
 
@@ -93,7 +94,10 @@ class Package(Value):
 
 
 class OrderItem(Value):
-    """One line of an order. `price` and `tax` are for the whole line, not for one unit."""
+    """One line of an order. `price` and `tax` are for the whole line, not for one unit.
+
+    `tax` is the tax on the price alone, as far as Amazon splits it: each charge has its own.
+    """
 
     order_item_id: str = Field(min_length=1, max_length=128)
     seller_sku: str | None = Field(default=None, min_length=1, max_length=128)
@@ -103,6 +107,9 @@ class OrderItem(Value):
     quantity_shipped: int | None = Field(default=None, ge=0, le=1_000_000)
     price: Money | None = None
     tax: Money | None = None
+    charges: tuple[Charge, ...] | None = Field(default=None, max_length=MAX_CHARGES)
+    """Besides the price; None as long as they are unknown."""
+    tax_collection: TaxCollection | None = None
     buyer_requested_cancel: bool | None = None
     """Whether the buyer asks to cancel this line (rule 6); None if that is unknown."""
     cancel_reason: Annotated[str, AfterValidator(lambda text: text[:REASON_LENGTH])] | None = None
@@ -127,7 +134,7 @@ class LineClock(NamedTuple):
     request_at: datetime | None
     """When it was last known whether the buyer asks to cancel the line."""
     details_at: datetime | None
-    """SKU, title, price and tax; None while only notifications have named the line."""
+    """SKU, title, price, tax and charges; None while only notifications have named the line."""
     completeness: Completeness
 
 
@@ -176,6 +183,10 @@ class AmazonOrder(Value):
     `None` for a body that only adds details (items, address, buyer): it is as new as the order."""
     latest_ship_date: UtcTime | None = None
     total: Money | None = None
+    charges: tuple[Charge, ...] = Field(default=(), max_length=MAX_CHARGES)
+    """Charges that belong to no line."""
+    purchase_order_number: Text | None = None
+    """The buyer's own number, which a business wants to see on its invoice."""
     buyer: Buyer | None = None
     ship_to: Address | None = None
     items: tuple[OrderItem, ...] = Field(default=(), max_length=MAX_LINES)
@@ -208,3 +219,52 @@ class AmazonOrder(Value):
         if listed_at is not None and (counted_at is None or counted_at < listed_at):
             return None
         return self.items_expected
+
+    @property
+    def balance(self) -> Balance:
+        """How lines with units and charges add up to the total."""
+        return order_balance(self.total, self.items, self.charges)
+
+    @property
+    def unexplained(self) -> Money | None:
+        """What people are shown of the balance: nothing as long as no price is known."""
+        unexplained = self.balance.unexplained
+        if unexplained is None or self.total is None:
+            return None
+        if all(item.price is None for item in self.items):
+            return None
+        return Money.model_construct(amount=unexplained, currency=self.total.currency)
+
+    @property
+    def all_charges(self) -> tuple[tuple[Charge, str | None], ...]:
+        """The charges of lines with units, each with its line's id, and those of the order."""
+        return order_charges(self.items, self.charges)
+
+
+def order_balance(
+    total: Money | None, items: Iterable[OrderItem], charges: Iterable[Charge]
+) -> Balance:
+    """Return how an order's lines with units and its charges add up to its total."""
+    if total is None:
+        return UNKNOWN_BALANCE
+    priced: list[tuple[Money | None, Money | None]] = []
+    for item in items:
+        if item.quantity:
+            priced.append((item.price, item.tax))
+            if item.charges:
+                priced += [(charge.amount, charge.tax) for charge in item.charges]
+    priced += [(charge.amount, charge.tax) for charge in charges]
+    return balance(total, priced)
+
+
+def order_charges(
+    items: Iterable[OrderItem], charges: Iterable[Charge]
+) -> tuple[tuple[Charge, str | None], ...]:
+    """Return the charges of an order's lines with units, each with its line, and its own."""
+    of_lines = [
+        (charge, item.order_item_id)
+        for item in items
+        if item.charges and item.quantity
+        for charge in item.charges
+    ]
+    return (*of_lines, *((charge, None) for charge in charges))

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from models.amazon_order import FulfillmentChannel, OrderItem
+from models.amazon_order import FulfillmentChannel, OrderItem, order_balance, order_charges
+from models.charges import Balance, Charge
 from models.keys import order_key
 from models.money import Money
 from models.reference_data import CommerceStatus
@@ -34,7 +35,8 @@ class CommerceOrder:
     removed when it is canceled, reduced when it is amended, and removed product by product as
     Commerce's own count includes them. `acknowledged_at` is when Commerce first sent an update of
     the order, `updated_at` when it last did. `grown_at` is when more units were last reserved: the
-    order is not acknowledged until Commerce sends an update from then on.
+    order is not acknowledged until Commerce sends an update from then on. `charges` are those that
+    belong to no line.
     """
 
     commerce_order_id: str
@@ -51,6 +53,11 @@ class CommerceOrder:
     replayed: bool
     created_at: datetime
     address_known: bool = False
+    charges: tuple[Charge, ...] = ()
+    programs: tuple[str, ...] = ()
+    purchase_order_number: str | None = None
+    latest_ship_date: datetime | None = None
+    shipping_service: str | None = None
     acknowledged_at: datetime | None = None
     updated_at: datetime | None = None
     grown_at: datetime | None = None
@@ -69,3 +76,13 @@ class CommerceOrder:
             line.item.price.currency for line in self.lines if line.item.price is not None
         }
         return currencies.pop() if len(currencies) == 1 else None
+
+    @property
+    def balance(self) -> Balance:
+        """How lines with units and charges add up to the total."""
+        return order_balance(self.total, [line.item for line in self.lines], self.charges)
+
+    @property
+    def all_charges(self) -> tuple[tuple[Charge, str | None], ...]:
+        """The charges of lines with units, each with its line's id, and those of the order."""
+        return order_charges([line.item for line in self.lines], self.charges)

@@ -9,6 +9,7 @@ from pydantic import ConfigDict, Field
 from models.amazon_order import FulfillmentChannel
 from models.base import UtcTime, Value
 from models.blockers import Blocker
+from models.charges import Charge, TaxCollection
 from models.messages import MessageRef
 from models.money import Amount, Money
 from models.reasons import SkipReason
@@ -16,6 +17,11 @@ from models.reference_data import CommerceStatus
 from models.topics import TopicName
 
 SCHEMA_VERSION = 1
+
+
+def schema_urn(name: str) -> str:
+    """Return the identifier of a message's JSON Schema, with its version: its `$id`."""
+    return f"urn:order-import:schema:{name}:{SCHEMA_VERSION}"
 
 
 class EventCause(Value):
@@ -43,6 +49,14 @@ class EventBody(Value):
     cause: EventCause
 
 
+class EventCharge(Charge):
+    """A charge besides the prices of the lines. The amount of a discount is negative."""
+
+    order_item_id: str | None = Field(
+        default=None, description="The line, if the charge belongs to one"
+    )
+
+
 class EventLine(Value):
     """A line of a Commerce order. `price` and `tax` are for the whole line."""
 
@@ -53,7 +67,10 @@ class EventLine(Value):
     title: str | None
     quantity: int
     price: Money | None
-    tax: Money | None
+    tax: Money | None = Field(description="The tax on the price; a charge has its own")
+    tax_collection: TaxCollection | None = Field(
+        description="Who collects the tax, and under which scheme. Null: the seller, or unknown"
+    )
     buyer_requested_cancel: bool = Field(description="Whether the buyer asks to cancel this line")
 
 
@@ -70,6 +87,24 @@ class CommerceOrderBody(EventBody):
     fulfillment_channel: FulfillmentChannel
     purchase_date: UtcTime
     lines: tuple[EventLine, ...] = Field(description="Lines of at least one unit")
+    charges: tuple[EventCharge, ...] = Field(
+        description="Shipping, discounts and the like. Prices of the lines + amounts of the "
+        "charges + unexplained = total; unless prices_include_tax, plus the taxes of both"
+    )
+    prices_include_tax: bool | None = Field(
+        description="Whether prices and charges include their taxes, as far as the total shows it; "
+        "null if no tax or no total is known"
+    )
+    unexplained: Amount | None = Field(
+        description="The part of the total that lines and charges do not explain, in the currency "
+        "of the total; null if there is none, or no total is known"
+    )
+    programs: tuple[str, ...] = Field(
+        description="PRIME, BUSINESS, REPLACEMENT and other programs of Amazon"
+    )
+    purchase_order_number: str | None = Field(description="The buyer's own number of the order")
+    latest_ship_date: UtcTime | None
+    shipping_service: str | None = Field(description="The service level, in Amazon's words")
     buyer_requested_cancel: bool = Field(
         description="Whether the buyer asks to cancel a line, or all"
     )
@@ -89,8 +124,10 @@ class FieldChange(Value):
     model_config = ConfigDict(populate_by_name=True)
 
     field: str = Field(
-        description="total, currency, address_known, address; for a line: quantity, price, tax, "
-        "buyer_requested_cancel. Others may follow"
+        description="total, currency, address_known, address, purchase_order_number, "
+        "latest_ship_date, shipping_service, programs (an added one); for a line: quantity, price, "
+        "tax, buyer_requested_cancel; for a line or the order: charges.KIND, charges.KIND.tax. "
+        "Others may follow"
     )
     order_item_id: str | None = Field(
         default=None, description="The line, if the field belongs to one"

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
+from models.charges import ChargeKind
 from models.messages import DeadLetterCode
 from models.outcome import MissingDetail
 
@@ -78,6 +79,15 @@ DEAD_LETTER_REMEDIES: Mapping[DeadLetterCode, str] = {
 }
 """What to do about each dead letter."""
 
+CHARGES: Mapping[ChargeKind, str] = {
+    ChargeKind.SHIPPING: "Shipping",
+    ChargeKind.GIFT_WRAP: "Gift wrap",
+    ChargeKind.DISCOUNT: "Discount",
+    ChargeKind.COD: "COD fee",
+    ChargeKind.OTHER: "Other charges",
+}
+"""What the kinds of charges are called."""
+
 FIELDS: Mapping[str, str] = {
     "total": "total",
     "currency": "currency",
@@ -86,6 +96,20 @@ FIELDS: Mapping[str, str] = {
     "quantity": "quantity",
     "price": "price",
     "tax": "tax",
+    "charges.shipping": "shipping",
+    "charges.shipping.tax": "tax on shipping",
+    "charges.gift-wrap": "gift wrap",
+    "charges.gift-wrap.tax": "tax on gift wrap",
+    "charges.discount": "discount",
+    "charges.discount.tax": "tax on the discount",
+    "charges.cod": "COD fee",
+    "charges.cod.tax": "tax on the COD fee",
+    "charges.other": "other charges",
+    "charges.other.tax": "tax on other charges",
+    "programs": "program",
+    "purchase_order_number": "purchase order number",
+    "latest_ship_date": "ship by",
+    "shipping_service": "shipping service",
     "buyer_requested_cancel": "buyer asks to cancel",
 }
 """What the fields that an amendment changes are called."""

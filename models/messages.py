@@ -28,12 +28,13 @@ class CommandMessage:
 
 @dataclass(frozen=True, slots=True)
 class MessageRef:
-    """The Kafka message that caused a decision. `traceparent` is W3C's, if there is one."""
+    """The Kafka message that caused a decision, with W3C's trace context if it has one."""
 
     topic: str
     partition: int
     offset: int
     traceparent: str | None = field(default=None, compare=False)
+    tracestate: str | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,11 @@ Header = tuple[str, bytes | None]
 
 
 _TRACEPARENT = re.compile("[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+_VENDOR = r"[a-z0-9][a-z0-9_*/@-]{0,255}=[ -+\--<>-~]{0,255}[!-+\--<>-~]"
+_TRACESTATE = re.compile(rf"{_VENDOR}(?:[ \t]*,[ \t]*{_VENDOR}){{0,31}}")
+_TRACESTATE_LENGTH = 512
+"""The length that W3C asks everyone to pass on, and the most that is stored."""
+
 Headers = Sequence[Header]
 
 
@@ -137,8 +143,15 @@ def header(message: Incoming, name: str) -> str | None:
 
 
 def message_ref(topic: str, message: Incoming) -> MessageRef:
-    """Return the reference to a message, with its trace."""
+    """Return the reference to a message, with its trace context unless that is invalid."""
     trace = header(message, "traceparent") if message.headers else None
-    if trace is not None and not _TRACEPARENT.fullmatch(trace):
-        trace = None
-    return MessageRef(topic, message.partition, message.offset, trace)
+    if trace is None or not _TRACEPARENT.fullmatch(trace):
+        return MessageRef(topic, message.partition, message.offset)
+    return MessageRef(topic, message.partition, message.offset, trace, _tracestate(message))
+
+
+def _tracestate(message: Incoming) -> str | None:
+    state = header(message, "tracestate")
+    if state is None or len(state) > _TRACESTATE_LENGTH or not _TRACESTATE.fullmatch(state):
+        return None
+    return state

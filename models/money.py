@@ -20,10 +20,12 @@ def _finite(amount: Decimal) -> Decimal:
     return amount
 
 
+_Text = Annotated[str, StringConstraints(pattern=r"^-?[0-9]+(\.[0-9]+)?$")]
+
 Amount = Annotated[
     Decimal,
     AfterValidator(_finite),
-    PlainSerializer(lambda amount: format(amount, "f"), return_type=str, when_used="json"),
+    PlainSerializer(lambda amount: format(amount, "f"), return_type=_Text, when_used="json"),
 ]
 """A decimal number, written as a string in JSON and never as a float."""
 

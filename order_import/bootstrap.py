@@ -60,6 +60,12 @@ def group_of(settings: Settings) -> str:
     return settings.topic_prefix + settings.consumer_group
 
 
+def event_source(settings: Settings) -> bytes:
+    """Return the `ce_source` of an installation's events, which makes their ids unique."""
+    prefix = settings.topic_prefix
+    return f"/order-import/{settings.installation}{prefix and '/'}{prefix}".encode()
+
+
 @asynccontextmanager
 async def connect_admin(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
     """Connect an admin client, and close it at the end.

@@ -85,6 +85,10 @@ class Settings(BaseSettings):
     mongo_tls_cert_key_file: Path | None = None
     """The client certificate and its key, in one file."""
 
+    installation: Annotated[
+        str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._~-]{0,63}$")
+    ] = "default"
+    """The name of this installation in the `ce_source` of its events, for example `staging`."""
     topic_prefix: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{0,64}$")] = ""
     """Text in front of the name of every topic and of the consumer group."""
     topic_partitions: int = Field(default=4, ge=1, le=512)

@@ -19,6 +19,7 @@ from models.errors import TransientStorageError
 from models.messages import CommandMessage
 from order_import.bootstrap import (
     connect_database,
+    event_source,
     faust_credentials,
     group_of,
     new_consumer,
@@ -167,7 +168,10 @@ def _build(
     """Create the worker's parts. Nothing is connected yet."""
     prefix = settings.topic_prefix
     publisher = Publisher(
-        lambda: new_producer(settings), lambda topics: new_consumer(settings, topics), prefix
+        lambda: new_producer(settings),
+        lambda topics: new_consumer(settings, topics),
+        prefix,
+        event_source(settings),
     )
     handlers = {prefix + name: handler for name, handler in HANDLERS.items()}
     partition_assignment = PartitionAssignment(

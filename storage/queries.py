@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from models.amazon_order import AmazonStatus, FulfillmentChannel
+from models.amazon_order import AmazonOrder, AmazonStatus, FulfillmentChannel
 from models.commerce_order import CommerceOrder
 from models.keys import order_key
 from models.money import Money
@@ -113,7 +113,11 @@ class QueryTookTooLong(Exception):  # noqa: N818 - the query was too wide, nothi
 
 @dataclass(frozen=True, slots=True)
 class OrderRow:
-    """An order as one row of a list. `skus` are the SKUs of its blockers."""
+    """An order as one row of a list. `skus` are the SKUs of its blockers.
+
+    `details` are only read for an export: prices, charges, and what belongs to the order, without
+    the buyer and the address.
+    """
 
     line: OrderLine
     buyer_name: str | None
@@ -122,6 +126,7 @@ class OrderRow:
     decided_at: datetime
     received_at: datetime
     latest_ship_date: datetime | None
+    details: AmazonOrder | None = None
 
     @property
     def key(self) -> str:

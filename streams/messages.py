@@ -1,15 +1,15 @@
 """Encode outgoing messages: the topic, key, value and headers of each on Kafka."""
 
+from functools import cache
 from typing import NamedTuple
 
 from models.checkpoint import Outgoing
 from models.commands import COMMAND
 from models.dead_letters import DeadLetter
-from models.events import Event
+from models.events import Event, schema_urn
 from models.messages import CommandMessage, Header
 from models.topics import TopicName
 
-CE_SOURCE = b"/order-import"
 _JSON: Header = ("content-type", b"application/json")
 
 
@@ -22,12 +22,20 @@ class Outbound(NamedTuple):
     headers: list[Header]
 
 
-def encode(outgoing: Outgoing) -> Outbound:
-    """Encode a message: an event as CloudEvents 1.0 in binary mode, others as they are read."""
+def encode(outgoing: Outgoing, source: bytes) -> Outbound:
+    """Encode a message: an event as CloudEvents 1.0 in binary mode, others as they are read.
+
+    Args:
+        outgoing: The message.
+        source: The `ce_source` of events: the installation.
+    """
     match outgoing:
         case Event():
             return Outbound(
-                outgoing.topic, outgoing.key.encode(), outgoing.body, _event_headers(outgoing)
+                outgoing.topic,
+                outgoing.key.encode(),
+                outgoing.body,
+                _event_headers(outgoing, source),
             )
         case CommandMessage(key, command):
             return Outbound(TopicName.COMMANDS, key.encode(), COMMAND.dump_json(command), [_JSON])
@@ -41,18 +49,31 @@ def encode(outgoing: Outgoing) -> Outbound:
             )
 
 
-def _event_headers(event: Event) -> list[Header]:
-    trace = event.cause.traceparent
-    return [
-        ("ce_specversion", b"1.0"),
+def _event_headers(event: Event, source: bytes) -> list[Header]:
+    headers = [
+        *_type_headers(event.event_type, source),
         ("ce_id", event.event_id.encode()),
-        ("ce_type", event.event_type.encode()),
-        ("ce_source", CE_SOURCE),
         ("ce_subject", event.key.encode()),
         ("ce_time", event.occurred_at.isoformat(timespec="milliseconds").encode()),
-        _JSON,
-        *([] if trace is None else [("traceparent", trace.encode())]),
     ]
+    cause = event.cause
+    if cause.traceparent is not None:
+        headers.append(("traceparent", cause.traceparent.encode()))
+        if cause.tracestate is not None:
+            headers.append(("tracestate", cause.tracestate.encode()))
+    return headers
+
+
+@cache
+def _type_headers(event_type: str, source: bytes) -> tuple[Header, ...]:
+    """Return the headers that all events of a type have."""
+    return (
+        ("ce_specversion", b"1.0"),
+        ("ce_type", event_type.encode()),
+        ("ce_source", source),
+        ("ce_dataschema", schema_urn(event_type).encode()),
+        _JSON,
+    )
 
 
 def _error_headers(dead_letter: DeadLetter) -> list[Header]:

@@ -25,7 +25,7 @@ from models.checkpoint import Outgoing
 from models.dead_letters import DeadLetter
 from models.events import Event
 from models.messages import Header
-from models.topics import MAX_PUBLISHED_BYTES
+from models.topics import MAX_PUBLISHED_BYTES, TopicName
 from storage.retry import retry_outages
 from streams.messages import encode
 
@@ -61,10 +61,12 @@ class Publisher:
         new_producer: Callable[[], AIOKafkaProducer],
         new_consumer: Callable[[Sequence[str]], AIOKafkaConsumer],
         topic_prefix: str,
+        source: bytes,
     ) -> None:
         self._new_producer = new_producer
         self._new_consumer = new_consumer
         self._prefix = topic_prefix
+        self._source = source
         self._producer: AIOKafkaProducer | None = None
         self._renewing = asyncio.Lock()
 
@@ -116,7 +118,9 @@ class Publisher:
             for number, message in enumerate(outgoing):
                 if number % _YIELD_AFTER == 0:
                     await asyncio.sleep(0)  # The next batch's answers must not wait for all.
-                out = encode(_without_bytes(message) if mode is SendMode.WITHOUT_BYTES else message)
+                if mode is SendMode.WITHOUT_BYTES:
+                    message = _without_bytes(message)  # noqa: PLW2901
+                out = encode(message, self._source)
                 topic = self._prefix + out.topic
                 try:
                     delivery = await producer.send(
@@ -190,7 +194,7 @@ async def drop_already_published(
     public = [message for message in outgoing if isinstance(message, Event | DeadLetter)]
     if not public:
         return list(outgoing)
-    topics = {topic_prefix + encode(message).topic for message in public}
+    topics = {topic_prefix + _topic(message) for message in public}
     since = min(_decided_at(message) for message in public) - _SEARCH_MARGIN
     consumer = new_consumer(sorted(topics))
     await consumer.start()
@@ -201,8 +205,7 @@ async def drop_already_published(
     return [
         message
         for message in outgoing
-        if not isinstance(message, Event | DeadLetter)
-        or _identity(encode(message).headers) not in published
+        if not isinstance(message, Event | DeadLetter) or _identity(message) not in published
     ]
 
 
@@ -220,7 +223,7 @@ async def _read_identities(consumer: AIOKafkaConsumer, since: datetime) -> set[t
     identities: set[tuple[bytes, ...]] = set()
     while unread:
         for records in (await consumer.getmany(*unread, timeout_ms=1000)).values():
-            identities.update(_identity(record.headers) for record in records)
+            identities.update(_published_identity(record.headers) for record in records)
         unread = {
             partition
             for partition in unread
@@ -233,8 +236,19 @@ def _decided_at(message: Event | DeadLetter) -> datetime:
     return message.occurred_at if isinstance(message, Event) else message.at
 
 
-def _identity(headers: Sequence[Header]) -> tuple[bytes, ...]:
+def _topic(message: Event | DeadLetter) -> str:
+    return message.topic if isinstance(message, Event) else TopicName.DEAD_LETTER
+
+
+def _identity(message: Event | DeadLetter) -> tuple[bytes, ...]:
     """Return what identifies a message: its event id, or the origin of a dead letter."""
+    if isinstance(message, Event):
+        return (message.event_id.encode(),)
+    return tuple(str(part).encode() for part in (message.topic, message.partition, message.offset))
+
+
+def _published_identity(headers: Sequence[Header]) -> tuple[bytes, ...]:
+    """Return the identity of a published message, from its headers."""
     values = dict(headers)
     if _ORIGIN[-1] in values:
         return tuple(values.get(name) or b"" for name in _ORIGIN)

@@ -42,6 +42,8 @@ KEY = f"{STORE}/{ORDER}"
 INTEGRATED = datetime(2026, 6, 1, tzinfo=UTC)
 PURCHASED = datetime(2026, 6, 15, 9, 30, tzinfo=UTC)
 NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)
+STATE = "congo=t61rcWkgMzE"
+SOURCE = b"/order-import/test"
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 

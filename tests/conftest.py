@@ -74,7 +74,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Mix the kinds of tests, file by file: some need a core, and some wait for servers."""
     kinds: dict[str, list[list[pytest.Item]]] = {}
     for file, tests in groupby(items, key=lambda item: item.path):
-        kind = file.relative_to(config.rootpath / "tests").parts[0]
+        kind = file.relative_to(config.rootpath).parts[1]
         kinds.setdefault(file.name if file.name == _LONGEST else kind, []).append([*tests])
     # What waits long does not come last: unit tests, which are short, fill up the end.
     mixed = [

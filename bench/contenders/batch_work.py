@@ -50,4 +50,4 @@ async def decide(
         return unit_of_work
 
     unit_of_work = await storage.transact(work)
-    return [encode(message) for message in unit_of_work.outgoing]
+    return [encode(message, b"/order-import/bench") for message in unit_of_work.outgoing]

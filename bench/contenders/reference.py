@@ -20,7 +20,13 @@ from handlers.handler import Handler
 from handlers.unit_of_work import UnitOfWork
 from models.checkpoint import Checkpoint
 from models.messages import TopicPartition
-from order_import.bootstrap import connect_storage, kafka_options, new_consumer, new_producer
+from order_import.bootstrap import (
+    connect_storage,
+    event_source,
+    kafka_options,
+    new_consumer,
+    new_producer,
+)
 from order_import.settings import Settings, load_settings
 from storage.mongo.storage import MongoStorage
 from storage.port import Transaction
@@ -41,6 +47,7 @@ class Loop(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is unty
         self._handlers: dict[str, Handler[Any]] = {
             settings.topic_prefix + name: handler for name, handler in HANDLERS.items()
         }
+        self._source = event_source(settings)
         self._storage = storage
         self._producer = producer
         self._checkpoints: dict[TopicPartition, Checkpoint] = {}
@@ -126,6 +133,7 @@ class Loop(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is unty
         self._checkpoints |= {after.source: after for after in afters}
 
     async def _publish(self, outgoing: Sequence[Any]) -> None:
+        encoded = [encode(message, self._source) for message in outgoing]
         sent = [
             await self._producer.send(
                 self._settings.topic_prefix + message.topic,
@@ -133,7 +141,7 @@ class Loop(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is unty
                 value=message.value,
                 headers=message.headers,
             )
-            for message in map(encode, outgoing)
+            for message in encoded
         ]
         await asyncio.gather(*sent)
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from typing import Annotated, Final, NamedTuple
 
-from pydantic import FailFast
+from pydantic import AfterValidator, FailFast, Field
 
 from handlers.payloads.fields import (
     BLANK,
@@ -14,11 +14,13 @@ from handlers.payloads.fields import (
     Amount,
     Channel,
     Flag,
+    Programs,
     Quantity,
     SellerSku,
     SoldOn,
     Status,
     StoreId,
+    Text,
     Time,
     is_blank,
 )
@@ -34,6 +36,7 @@ from handlers.payloads.wire import (
     spelling_expected,
 )
 from models.amazon_order import Address, AmazonOrder, Buyer, Clocks, OrderItem
+from models.charges import MAX_CHARGES, Charge, ChargeKind, TaxCollection, negative, sum_charges
 from models.money import Money
 
 MARKS = frozenset({"amazon_order_id", "purchase_date", "fulfillment_channel"})
@@ -41,8 +44,6 @@ MARKS = frozenset({"amazon_order_id", "purchase_date", "fulfillment_channel"})
 
 _NOT_IN_DOCUMENT: Object = {
     "items_expected": None,
-    "shipping_service": None,
-    "programs": (),
     "packages": (),
     "is_notification": False,
     "clocks": Clocks(),
@@ -59,6 +60,28 @@ class DocumentMoney(Money):
 DocumentPrice = Annotated[Annotated[DocumentMoney, becomes(Money)] | None, PRICED]
 
 
+class DocumentCharge(Charge):
+    """A charge. A discount may be written with or without its sign."""
+
+    amount: Annotated[DocumentMoney, becomes(Money)]
+    tax: DocumentPrice = None
+
+
+def _sum_charges(charges: tuple[Charge, ...] | None) -> tuple[Charge, ...] | None:
+    return None if charges is None else sum_charges(map(_signed, charges))
+
+
+def _signed(charge: Charge) -> Charge:
+    if charge.kind is not ChargeKind.DISCOUNT:
+        return charge
+    tax = None if charge.tax is None else negative(charge.tax)
+    return charge.model_copy(update={"amount": negative(charge.amount), "tax": tax})
+
+
+_Charges = tuple[Annotated[DocumentCharge, becomes(Charge)], ...]
+_SUMMED = AfterValidator(_sum_charges)
+
+
 class DocumentItem(OrderItem):
     """A line of the document."""
 
@@ -67,6 +90,8 @@ class DocumentItem(OrderItem):
     quantity_shipped: Quantity | None = None
     price: DocumentPrice = None
     tax: DocumentPrice = None
+    charges: Annotated[_Charges | None, Field(max_length=MAX_CHARGES), BLANK, _SUMMED] = None
+    tax_collection: Annotated[TaxCollection | None, BLANK, OPTIONAL] = None
     buyer_requested_cancel: Flag = None
 
 
@@ -87,6 +112,10 @@ class DocumentOrder(AmazonOrder):
     last_update_date: Time = None
     latest_ship_date: Time = None
     total: DocumentPrice = None
+    charges: Annotated[_Charges, Field(max_length=MAX_CHARGES), LISTED, _SUMMED] = ()
+    purchase_order_number: Text = None
+    shipping_service: Text = None
+    programs: Programs = ()
     buyer: Annotated[Buyer | None, BLANK, OPTIONAL] = None
     ship_to: Annotated[Annotated[DocumentAddress, becomes(Address)] | None, BLANK, OPTIONAL] = None
     items: Annotated[

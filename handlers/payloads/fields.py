@@ -6,7 +6,7 @@ Every error raised here says what was expected, and never quotes the value.
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import (
     AfterValidator,
@@ -278,10 +278,14 @@ Asin = Annotated[str | None, PlainValidator(_read_asin, json_schema_input_type=s
 Reason = Annotated[str | None, PlainValidator(_read_reason, json_schema_input_type=str | None)]
 """The same, with lengths of their own."""
 
-SellerSku = Annotated[str | None, PlainValidator(_read_sku, json_schema_input_type=str | None)]
+_SkuText = Annotated[str, Field(max_length=_SKU_LIMIT)]
+SellerSku = Annotated[str | None, PlainValidator(_read_sku, json_schema_input_type=_SkuText | None)]
 """A seller SKU; None if blank: the line then has no SKU."""
 
-Flag = Annotated[bool | None, PlainValidator(_read_flag, json_schema_input_type=bool | str | None)]
+Flag = Annotated[
+    bool | None,
+    PlainValidator(_read_flag, json_schema_input_type=bool | Literal["true", "false", ""] | None),
+]
 """A boolean, or the string `true` or `false` in any case; None if null or blank."""
 
 Status = Annotated[
@@ -290,12 +294,17 @@ Status = Annotated[
 """An order status in any API's spelling; an unknown one is `Unknown`."""
 
 Channel = Annotated[
-    FulfillmentChannel | None, PlainValidator(_read_channel, json_schema_input_type=str | None)
+    FulfillmentChannel | None,
+    PlainValidator(
+        _read_channel, json_schema_input_type=Literal["MFN", "AFN", "MERCHANT", "AMAZON"] | None
+    ),
 ]
 """MFN or AFN, or MERCHANT or AMAZON. Anything else is refused: it would be unclear who ships."""
 
+_SoldOnText = Annotated[str, Field(pattern="^(Amazon|Non-Amazon|$)")]
 SoldOn = Annotated[
-    SalesChannel | None, PlainValidator(_read_sales_channel, json_schema_input_type=str | None)
+    SalesChannel | None,
+    PlainValidator(_read_sales_channel, json_schema_input_type=_SoldOnText | None),
 ]
 """Amazon or Non-Amazon; the rest, as in `Amazon.de` or `Non-Amazon US`, does not matter."""
 

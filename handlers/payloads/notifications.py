@@ -48,6 +48,8 @@ _NOT_NOTIFIED: Object = {
     "items_complete": False,
     "items_expected": None,
     "total": None,
+    "charges": (),
+    "purchase_order_number": None,
     "buyer": None,
     "ship_to": None,
     "shipping_service": None,

@@ -14,12 +14,17 @@ from pydantic import (
     WrapValidator,
 )
 
+from handlers.payloads.charges import (
+    Price2026,
+    find_subtotals,
+    read_2026_charges,
+    read_2026_order_charges,
+    read_2026_tax_collection,
+)
 from handlers.payloads.fields import (
     BLANK,
     LISTED,
     OPTIONAL,
-    PRICED,
-    Amount,
     Asin,
     Channel,
     ChannelName,
@@ -31,7 +36,6 @@ from handlers.payloads.fields import (
     StoreId,
     Text,
     Time,
-    has_amount,
 )
 from handlers.payloads.wire import (
     ORDER_2026,
@@ -58,16 +62,6 @@ _REQUESTED = "cancellation.cancellationRequest.requester"
 """The key for whether the buyer asks to cancel an item."""
 
 _REPLACEMENT = "REPLACEMENT_ORIGINAL_ID"
-
-
-class Money2026(Money):
-    """An amount; `amount` is a string."""
-
-    model_config = named(currency="currencyCode")
-    amount: Amount
-
-
-Price2026 = Annotated[Annotated[Money2026, becomes(Money)] | None, PRICED]
 
 
 class Item2026(OrderItem):
@@ -98,20 +92,6 @@ class Item2026(OrderItem):
     cancel_reason: Reason = None
 
 
-def _subtotals(item: dict[Any, Any]) -> Object:
-    proceeds = item.get("proceeds")
-    breakdowns = proceeds.get("breakdowns") if isinstance(proceeds, dict) else None
-    if not isinstance(breakdowns, list):
-        return {}
-    return {
-        kind: subtotal
-        for part in breakdowns
-        if isinstance(part, dict)
-        and isinstance(kind := part.get("type"), str)
-        and has_amount(subtotal := part.get("subtotal"))
-    }
-
-
 def _is_requested(item: dict[Any, Any]) -> bool | None:
     """Return whether the buyer asks to cancel; None without that block."""
     cancellation = item.get("cancellation")
@@ -137,13 +117,20 @@ def _units_left(item: dict[Any, Any]) -> Object:
 def _read_item(value: object, read: ValidatorFunctionWrapHandler) -> object:
     if not isinstance(value, dict):
         return read(value)
-    subtotals = _subtotals(value)
-    put = {_SUBTOTALS: subtotals, _REQUESTED: _is_requested(value)} | _units_left(value)
+    subtotals = find_subtotals(value.get("proceeds"))
+    proceeds = read_2026_charges(value, subtotals)
+    put = {
+        _SUBTOTALS: subtotals,
+        _REQUESTED: _is_requested(value),
+        "charges": proceeds.charges if proceeds else () if subtotals else None,
+        "tax_collection": read_2026_tax_collection(value),
+    } | _units_left(value)
     item: OrderItem = read(value | put)
-    if item.price is None or "ITEM" in subtotals:
-        return item
-    line = Money(amount=item.price.amount * item.quantity, currency=item.price.currency)
-    return item.model_copy(update={"price": line})
+    update: dict[str, object] = {} if proceeds is None else {"tax": proceeds.tax}
+    if item.price is not None and "ITEM" not in subtotals:
+        amount = item.price.amount * item.quantity
+        update["price"] = Money(amount=amount, currency=item.price.currency)
+    return item.model_copy(update=update) if update else item
 
 
 class Buyer2026(Buyer):
@@ -193,6 +180,7 @@ class Order2026(AmazonOrder):
         last_update_date="lastUpdatedTime",
         latest_ship_date=AliasPath("fulfillment", "shipByWindow", "latestDateTime"),
         total=AliasPath("proceeds", "grandTotal"),
+        purchase_order_number=AliasPath("buyer", "buyerPurchaseOrderNumber"),
         ship_to=AliasPath("recipient", "deliveryAddress"),
         items="orderItems",
         shipping_service=AliasPath("fulfillment", "fulfillmentServiceLevel"),
@@ -206,6 +194,7 @@ class Order2026(AmazonOrder):
     last_update_date: Time = None
     latest_ship_date: Time = None
     total: Price2026 = None
+    purchase_order_number: Text = None
     buyer: Annotated[Annotated[Buyer2026, becomes(Buyer)] | None, BLANK, OPTIONAL] = None
     ship_to: Annotated[
         Annotated[Address2026, becomes(Address), address_lines("addressLine")] | None,
@@ -261,6 +250,7 @@ def read_2026(body: Object) -> AmazonOrder:
     order = body | {
         "items_complete": bool(body.get("orderItems")),
         "items_expected": None,
+        "charges": read_2026_order_charges(body),
         "is_notification": False,
         "clocks": Clocks(),
     }

@@ -8,14 +8,19 @@ for personal data, the SKU of an item.
 from itertools import chain
 from typing import Annotated, Final
 
-from pydantic import AliasPath, FailFast
+from pydantic import (
+    AliasChoices,
+    AliasPath,
+    FailFast,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 
+from handlers.payloads.charges import V0Price, read_v0_charges, read_v0_tax_collection
 from handlers.payloads.fields import (
     BLANK,
     LISTED,
     OPTIONAL,
-    PRICED,
-    Amount,
     Asin,
     Channel,
     Flag,
@@ -43,7 +48,6 @@ from handlers.payloads.wire import (
     spelling_expected,
 )
 from models.amazon_order import Address, AmazonOrder, Buyer, Clocks, OrderItem
-from models.money import Money
 
 MARKS = frozenset({"AmazonOrderId", "OrderStatus", "PurchaseDate", "OrderItems"})
 """A body with any of these names is meant to be an order, or details of one."""
@@ -54,16 +58,6 @@ _PROGRAMS = {
     "IsBusinessOrder": "BUSINESS",
     "IsReplacementOrder": "REPLACEMENT",
 }
-
-
-class V0Money(Money):
-    """An amount; `Amount` is a string."""
-
-    model_config = named(amount="Amount", currency="CurrencyCode")
-    amount: Amount
-
-
-V0Price = Annotated[Annotated[V0Money, becomes(Money)] | None, PRICED]
 
 
 class V0Item(OrderItem):
@@ -90,6 +84,13 @@ class V0Item(OrderItem):
     tax: V0Price = None
     buyer_requested_cancel: Flag = None
     cancel_reason: Reason = None
+
+
+def _read_item(value: object, read: ValidatorFunctionWrapHandler) -> object:
+    if not isinstance(value, dict):
+        return read(value)
+    put = {"charges": read_v0_charges(value), "tax_collection": read_v0_tax_collection(value)}
+    return read(value | put)
 
 
 class V0Buyer(Buyer):
@@ -133,6 +134,9 @@ class V0Order(AmazonOrder):
         last_update_date="LastUpdateDate",
         latest_ship_date="LatestShipDate",
         total="OrderTotal",
+        purchase_order_number=AliasChoices(
+            AliasPath("BuyerInfo", "PurchaseOrderNumber"), "PurchaseOrderNumber"
+        ),
         buyer="BuyerInfo",
         ship_to="ShippingAddress",
         items="OrderItems",
@@ -147,13 +151,18 @@ class V0Order(AmazonOrder):
     last_update_date: Time = None
     latest_ship_date: Time = None
     total: V0Price = None
+    purchase_order_number: Text = None
     buyer: Annotated[Annotated[V0Buyer, becomes(Buyer)] | None, BLANK, OPTIONAL] = None
     ship_to: Annotated[
         Annotated[V0Address, becomes(Address), address_lines("AddressLine")] | None,
         BLANK,
         OPTIONAL,
     ] = None
-    items: Annotated[tuple[Annotated[V0Item, becomes(OrderItem)], ...], FailFast(), LISTED] = ()
+    items: Annotated[
+        tuple[Annotated[V0Item, becomes(OrderItem), WrapValidator(_read_item)], ...],
+        FailFast(),
+        LISTED,
+    ] = ()
     shipping_service: Text = None
 
 
@@ -168,6 +177,7 @@ SAYS: Final = (
     "BuyerInfo",
     "BuyerName",
     "BuyerEmail",
+    "PurchaseOrderNumber",
 )
 """A body has at least one of these; without them, it says nothing that is read."""
 
@@ -216,6 +226,7 @@ def read_v0(body: Object) -> AmazonOrder:
     order = body | {
         "items_complete": bool(body.get("OrderItems")) and not body.get("NextToken"),
         "items_expected": count_units(body),
+        "charges": (),
         "programs": [name for flag, name in _PROGRAMS.items() if is_true(body.get(flag))],
         "packages": (),
         "is_notification": False,

@@ -9,21 +9,30 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import IntEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
+
+from pydantic_core import to_jsonable_python
 
 from handlers.rules.commerce_order import is_address_known
 from handlers.rules.reservations import reserve_amended
 from models.amazon_order import AmazonOrder, AmazonStatus, OrderItem
+from models.charges import Charge, charge_amounts
 from models.commerce_order import CommerceLine, CommerceOrder, Reservation
 from models.events import FieldChange
 from models.money import Money
 from models.reference_data import Catalog, CommerceStatus
 
+Detail = TypeVar("Detail")
+
 NO_CATALOG = Catalog({}, {})
 """For a message that adds no units: nothing has to be reserved."""
 
-_LINE_FIELDS = ("seller_sku", "quantity", "price", "tax", "buyer_requested_cancel")
+_LINE_FIELDS = ("seller_sku", "quantity", "price", "tax", "charges", "buyer_requested_cancel")
 """The fields of an Amazon line that its Commerce order follows."""
+_DETAILS = ("total", "purchase_order_number")
+"""The fields of an order that are details, as prices are. Its charges are others."""
+_SHIPPING = ("latest_ship_date", "shipping_service")
+"""The fields of an order that only matter until it is complete."""
 
 
 class CancellationRequest(NamedTuple):
@@ -72,8 +81,12 @@ def may_amend(stored: AmazonOrder, incoming: AmazonOrder) -> bool:
     left_out = (item for name, item in lines.items() if name not in items)
     return (
         incoming.status in {AmazonStatus.CANCELED, AmazonStatus.SHIPPED}
-        or _is_new(stored.total, incoming.total)
-        or _is_new(stored.ship_to, incoming.ship_to)
+        or any(
+            _is_new(getattr(stored, name), getattr(incoming, name))
+            for name in ("ship_to", *_DETAILS, *_SHIPPING)
+        )
+        or _has_new(stored.charges, incoming.charges)
+        or _has_new(stored.programs, incoming.programs)
         or _is_new(stored.buyer_requested_cancel, incoming.buyer_requested_cancel)
         or (incoming.items_complete and any(item.quantity for item in left_out))
         or any(
@@ -127,16 +140,22 @@ def amend(
     if scope is _Scope.ALL:
         lines += _new_lines(order, now, catalog)
         lines.sort(key=lambda line: line.item.order_item_id)
-    amended_lines = [_amend_line(line, items.get(line.item.order_item_id), scope) for line in lines]
-    pairs = [(line.item, amended.item) for line, amended in zip(lines, amended_lines, strict=True)]
+    amended_lines = [
+        (line, _amend_line(line, items.get(line.item.order_item_id), scope)) for line in lines
+    ]
+    pairs = [(line.item, amended_line.item) for line, amended_line in amended_lines]
     amended = replace(
         order,
-        lines=tuple(amended_lines),
-        total=_amend_money(order.total, now.total, scope),
+        lines=tuple(line for _, line in amended_lines),
+        total=_amend_detail(order.total, now.total, scope),
+        charges=_amend_detail(order.charges or None, now.charges or None, scope) or (),
+        purchase_order_number=_amend_detail(
+            order.purchase_order_number, now.purchase_order_number, scope
+        ),
         buyer_requested_cancel=any(
             item.buyer_requested_cancel and item.quantity for _, item in pairs
         ),
-        address_known=order.address_known or (scope is _Scope.ALL and is_address_known(now)),
+        **(_until_complete(order, now) if scope is _Scope.ALL else {}),
     )
     changes = [*_order_changes(order, amended), *_address_change(order, before, now, scope)]
     for pair in pairs:
@@ -157,6 +176,22 @@ def _is_new(stored: object, incoming: object) -> bool:
     return incoming is not None and incoming != stored
 
 
+def _has_new(stored: tuple[object, ...], incoming: tuple[object, ...]) -> bool:
+    return bool(incoming) and incoming != stored
+
+
+def _until_complete(order: CommerceOrder, now: AmazonOrder) -> dict[str, Any]:
+    """Return the fields of an order that are amended until it is complete.
+
+    Amazon's forms name different programs: one that was named stays.
+    """
+    return {
+        "address_known": order.address_known or is_address_known(now),
+        "programs": tuple(dict.fromkeys((*order.programs, *now.programs))),
+        **{name: getattr(now, name) or getattr(order, name) for name in _SHIPPING},
+    }
+
+
 def _scope(order: CommerceOrder, now: AmazonOrder) -> _Scope:
     if order.status is CommerceStatus.CANCELED or now.status is AmazonStatus.CANCELED:
         return _Scope.FIRST_DETAILS
@@ -175,8 +210,8 @@ def _shipped_items(now: AmazonOrder, incoming: AmazonOrder) -> Mapping[str, Orde
     ):
         for shipped in incoming.items:
             item, units = items.get(shipped.order_item_id), shipped.quantity_shipped
-            if item is not None and units is not None and units < item.quantity:
-                update = {"quantity": units}
+            if item is not None and units is not None:
+                update = {"quantity": min(units, item.quantity)}
                 items[item.order_item_id] = item.model_copy(update=update)
     return items
 
@@ -187,7 +222,8 @@ def _new_lines(order: CommerceOrder, now: AmazonOrder, catalog: Catalog) -> Iter
     Without a seller SKU, Amazon has not yet said what was bought.
     """
     existing = {line.item.order_item_id for line in order.lines}
-    empty = {"quantity": 0, **dict.fromkeys(("price", "tax", "buyer_requested_cancel"))}
+    unknown = ("price", "tax", "charges", "tax_collection", "buyer_requested_cancel")
+    empty = {"quantity": 0, **dict.fromkeys(unknown)}
     for item in now.items:
         if item.quantity and item.seller_sku is not None and item.order_item_id not in existing:
             sku = catalog.catalog_sku(order.store_id, item.seller_sku)
@@ -204,8 +240,11 @@ def _amend_line(line: CommerceLine, item: OrderItem | None, scope: _Scope) -> Co
     units = item_units if scope is _Scope.ALL else old.quantity
     update: dict[str, object] = {"quantity": units}
     if item is not None and units and item_units:
-        update["price"] = _amend_money(old.price, item.price, scope)
-        update["tax"] = _amend_money(old.tax, item.tax, scope)
+        update["price"] = _amend_detail(old.price, item.price, scope)
+        update["tax"] = _amend_detail(old.tax, item.tax, scope)
+        if item.charges is not None:
+            update["charges"] = _amend_detail(old.charges or None, item.charges, scope)
+        update["tax_collection"] = item.tax_collection or old.tax_collection
         requested = item.buyer_requested_cancel
         if requested and not old.buyer_requested_cancel and scope is not _Scope.FIRST_DETAILS:
             update |= {"buyer_requested_cancel": True, "cancel_reason": item.cancel_reason}
@@ -214,7 +253,7 @@ def _amend_line(line: CommerceLine, item: OrderItem | None, scope: _Scope) -> Co
     return replace(line, item=old.model_copy(update=update))
 
 
-def _amend_money(old: Money | None, new: Money | None, scope: _Scope) -> Money | None:
+def _amend_detail(old: Detail | None, new: Detail | None, scope: _Scope) -> Detail | None:
     if new is None or new == old or (old is not None and scope is _Scope.FIRST_DETAILS):
         return old
     return new
@@ -225,6 +264,18 @@ def _order_changes(old: CommerceOrder, now: CommerceOrder) -> Iterable[FieldChan
         yield FieldChange(field="total", from_=_amount(old.total), to=_amount(now.total))
     if old.currency != now.currency:
         yield FieldChange(field="currency", from_=old.currency, to=now.currency)
+    for field in ("purchase_order_number", *_SHIPPING):
+        from_, to = getattr(old, field), getattr(now, field)
+        if from_ != to:
+            yield FieldChange(field=field, from_=_text(from_), to=_text(to))
+    for program in now.programs[len(old.programs) :]:
+        yield FieldChange(field="programs", from_=None, to=program)
+    yield from _charge_changes(old.charges, now.charges, None)
+
+
+def _text(value: datetime | str | None) -> str | None:
+    """Return a value as it is written in an event."""
+    return to_jsonable_python(value) if isinstance(value, datetime) else value
 
 
 def _amount(money: Money | None) -> str | None:
@@ -248,10 +299,23 @@ def _line_changes(old: OrderItem, now: OrderItem) -> Iterable[FieldChange]:
         from_, to = getattr(old, field), getattr(now, field)
         if from_ != to:
             yield FieldChange(field=field, order_item_id=now.order_item_id, from_=from_, to=to)
+    yield from _charge_changes(old.charges or (), now.charges or (), now.order_item_id)
     if old.buyer_requested_cancel and not now.buyer_requested_cancel:
         yield FieldChange(
             field="buyer_requested_cancel", order_item_id=now.order_item_id, from_=True, to=False
         )
+
+
+def _charge_changes(
+    old: tuple[Charge, ...], now: tuple[Charge, ...], order_item_id: str | None
+) -> Iterable[FieldChange]:
+    if old == now:
+        return
+    before, after = charge_amounts(old), charge_amounts(now)
+    for key in dict.fromkeys((*before, *after)):
+        from_, to = before.get(key), after.get(key)
+        if from_ != to:
+            yield FieldChange(field=key[0], order_item_id=order_item_id, from_=from_, to=to)
 
 
 def _requests(pairs: Iterable[tuple[OrderItem, OrderItem]]) -> tuple[CancellationRequest, ...]:

@@ -34,9 +34,7 @@ def check_order(
     orders that were skipped or withdrawn.
     """
     match record.outcome:
-        case Created():
-            return None
-        case Skipped(SkipReason.CANCELED) | Withdrawn(SkipReason.CANCELED):
+        case Created() | Skipped(SkipReason.CANCELED) | Withdrawn(SkipReason.CANCELED):
             return None
         case Skipped() | Withdrawn() if not replayed:
             return None
@@ -135,7 +133,7 @@ def _causes(blocked: Blocked) -> set[tuple[str, str | None]]:
 
 def _products_used(catalog: Catalog, needs: Sequence[Need]) -> Sequence[Mapping[str, object]]:
     """Return the products that a decision is based on, with their versions."""
-    products = (catalog.products.get(need.sku or "") for need in needs[:MAX_PRODUCTS_KEPT])
+    skus = [need.sku for need in needs[:MAX_PRODUCTS_KEPT] if need.sku is not None]
     return [
         {
             "sku": product.product.sku,
@@ -145,6 +143,6 @@ def _products_used(catalog: Catalog, needs: Sequence[Need]) -> Sequence[Mapping[
             "reserved": product.reserved,
             "as_of": product.product.as_of,
         }
-        for product in products
+        for product in map(catalog.products.get, skus)
         if product is not None
     ]

@@ -54,7 +54,7 @@ def make_commerce_order(
         raise ValueError(f"order {record.key} has no channel or purchase date")
     merchant_ships = order.fulfillment_channel is FulfillmentChannel.MFN
     lines = [
-        (item.order_item_id, CommerceLine(item, need.sku))
+        CommerceLine(item, need.sku)
         for need in needs
         if need.sku is not None
         for item in need.items
@@ -72,16 +72,21 @@ def make_commerce_order(
         fulfillment_channel=order.fulfillment_channel,
         purchase_date=order.purchase_date,
         total=order.total,
-        lines=tuple(line for _, line in sorted(lines, key=lambda pair: pair[0])),
+        lines=tuple(sorted(lines, key=lambda line: line.item.order_item_id)),
         reservations=(
             tuple(Reservation(need.sku, need.quantity) for need in needs if need.sku is not None)
             if merchant_ships
             else ()
         ),
-        buyer_requested_cancel=any(line.item.buyer_requested_cancel for _, line in lines),
+        buyer_requested_cancel=any(line.item.buyer_requested_cancel for line in lines),
         replayed=replayed,
         created_at=context.at,
         address_known=is_address_known(order),
+        charges=order.charges,
+        programs=order.programs,
+        purchase_order_number=order.purchase_order_number,
+        latest_ship_date=order.latest_ship_date,
+        shipping_service=order.shipping_service,
     )
 
 

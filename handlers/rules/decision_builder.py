@@ -8,6 +8,7 @@ from typing import Any
 from pydantic_core import to_json
 
 from models import keys
+from models.charges import sum_charges
 from models.commerce_order import CommerceOrder, Reservation
 from models.decision import Decision
 from models.events import (
@@ -36,8 +37,10 @@ TITLE_LENGTH = 500
 ALL_TITLES = 100_000
 """Maximum length of all titles of an event: a thousand lines must fit into one message."""
 _NO_FACTS: Mapping[str, object] = MappingProxyType({})
-CHANGES_AT_ONCE = 1000
+CHANGES_AT_ONCE = 500
 """The most changes in one event; more changes become several events."""
+MAX_CHARGES = 500
+"""The most charges in one event; more are summed up over all lines."""
 
 
 class DecisionBuilder:
@@ -163,11 +166,14 @@ class DecisionBuilder:
                 "quantity": item.quantity,
                 "price": item.price,
                 "tax": item.tax,
+                "tax_collection": item.tax_collection,
                 "buyer_requested_cancel": bool(item.buyer_requested_cancel),
             }
             for line in order.lines
             if (item := line.item).quantity
         ]
+        order_balance = order.balance
+        unexplained = order_balance.unexplained
         self._add(
             body_type,
             commerce_order_id=order.commerce_order_id,
@@ -178,6 +184,13 @@ class DecisionBuilder:
             fulfillment_channel=order.fulfillment_channel,
             purchase_date=order.purchase_date,
             lines=lines,
+            charges=_charges(order),
+            prices_include_tax=order_balance.prices_include_tax,
+            unexplained=None if unexplained is None else format(unexplained, "f"),
+            programs=order.programs,
+            purchase_order_number=order.purchase_order_number,
+            latest_ship_date=order.latest_ship_date,
+            shipping_service=order.shipping_service,
             buyer_requested_cancel=order.buyer_requested_cancel,
             address_known=order.address_known,
             **fields,
@@ -213,3 +226,17 @@ class DecisionBuilder:
                 body=to_json(body),
             )
         )
+
+
+def _charges(order: CommerceOrder) -> list[dict[str, object]]:
+    """Return the charges of an order as an event has them."""
+    charges = order.all_charges
+    if len(charges) > MAX_CHARGES:
+        charges = tuple(
+            (charge, None)
+            for charge in sum_charges((charge for charge, _ in charges), stored=False)
+        )
+    return [
+        {"kind": charge.kind, "amount": charge.amount, "tax": charge.tax, "order_item_id": item_id}
+        for charge, item_id in charges
+    ]

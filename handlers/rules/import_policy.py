@@ -51,7 +51,7 @@ def apply_import_policy(order: AmazonOrder, store: Store | None) -> Admitted | W
 
 
 def _status_may_be_ready(order: AmazonOrder) -> bool:
-    """Return False only if the status rules the order out forevery channel it may have."""
+    """Return False only if the status rules the order out for every channel it may have."""
     if order.status is None:
         return True
     channels = (

@@ -40,7 +40,7 @@ _MERGED_APART = frozenset(
 _REPLACED = tuple(name for name in AmazonOrder.model_fields if name not in _MERGED_APART)
 """The fields that are replaced by their newest value."""
 
-_ORDER_DETAILS = frozenset({"total", "latest_ship_date"})
+_ORDER_DETAILS = frozenset({"total", "charges", "purchase_order_number", "latest_ship_date"})
 """Those of them that are details: a notification does not move the clock of a detail."""
 
 _NOTHING = AmazonOrder.model_construct(amazon_order_id="")
@@ -71,7 +71,6 @@ def new_order(store_id: str, incoming: AmazonOrder) -> AmazonOrder:
     update: dict[str, object] = {
         **names,
         "items": lines.kept_items(),
-        "items_complete": incoming.items_complete and not lines.is_cut_off(),
         "buyer_requested_cancel": lines.is_cancel_requested(),
         "clocks": Clocks({}, lines.clocks_unlike(at), lines.listed_at, lines.cancel_request),
     }
@@ -90,9 +89,9 @@ def status_applies(stored: AmazonOrder, incoming: AmazonOrder) -> bool:
     if AmazonStatus.CANCELED in {incoming.status, stored.status}:
         return incoming.status is AmazonStatus.CANCELED
     at, clock = incoming.last_update_date, stored.updated_at("status")
-    if at is None or clock is None or at == clock:
+    if at is None or clock is None:
         return incoming.status.rank >= stored.status.rank
-    return at > clock
+    return (at, incoming.status.rank) >= (clock, stored.status.rank)
 
 
 def merge(stored: AmazonOrder, incoming: AmazonOrder) -> AmazonOrder:
@@ -122,7 +121,7 @@ class _Merge:
             old, new = getattr(stored, name), getattr(incoming, name)
             if old is not None or new is not None:
                 time = self.details_time if name in _ORDER_DETAILS else self.time
-                update[name], _ = self._take(name, old, new, time)
+                update[name] = self._take(name, old, new, time)
         update["status"] = self._status()
         update["buyer"] = self._buyer()
         update["ship_to"] = self._address()
@@ -142,20 +141,20 @@ class _Merge:
         )
         return stored.model_copy(update=update)
 
-    def _take(self, name: str, old: object, new: object, time: BodyTime) -> tuple[object, bool]:
-        """Return the newer value, and whether it is the new one; record its clock."""
+    def _take(self, name: str, old: object, new: object, time: BodyTime) -> object:
+        """Return the newer value; record its clock."""
         clock = self.stored.updated_at(name)
         if _is_absent(new):
             if not _is_absent(old):
                 self.fields[name] = clock
-            return old, False
+            return old
         taken = _is_absent(old) or time.reaches(clock)
         self.fields[name] = time.at if taken else clock
-        return (new if taken else old), taken
+        return new if taken else old
 
     def _status(self) -> AmazonStatus | None:
         stored, incoming = self.stored, self.incoming
-        clock = None if stored.status is None else stored.updated_at("status")
+        clock = stored.updated_at("status")
         if status_applies(stored, incoming):
             again = incoming.status is stored.status
             self.fields["status"] = _later(clock, self.time.at) if again else self.time.at
@@ -174,7 +173,7 @@ class _Merge:
                 getattr(stored, name, None),
                 getattr(incoming, name, None),
                 self.details_time,
-            )[0]
+            )
             for name in Buyer.model_fields
         }
         return (stored or Buyer()).model_copy(update=update)
@@ -182,10 +181,10 @@ class _Merge:
     def _address(self) -> Address | None:
         """Return the newer address, completed from the older one if both may be the same place."""
         stored, incoming = self.stored.ship_to, self.incoming.ship_to
-        _, taken = self._take("ship_to", stored, incoming, self.details_time)
+        newest = self._take("ship_to", stored, incoming, self.details_time)
         if stored is None or incoming is None:
             return stored or incoming
-        newer, older = (incoming, stored) if taken else (stored, incoming)
+        newer, older = (incoming, stored) if newest is incoming else (stored, incoming)
         return _filled(newer, older) if _may_be_one_place(newer, older) else newer
 
 
@@ -214,7 +213,7 @@ def _may_be_one_place(newer: Address, older: Address) -> bool:
 
 def _normalized(value: str | tuple[str, ...]) -> object:
     words = (value,) if isinstance(value, str) else value
-    return [" ".join(word.split()).casefold() for word in words]
+    return [word.casefold().split() for word in words]
 
 
 def _filled(newer: Address, older: Address) -> Address:
@@ -223,17 +222,17 @@ def _filled(newer: Address, older: Address) -> Address:
         for field in Address.model_fields
         if not getattr(newer, field) and getattr(older, field)
     }
-    return newer.model_copy(update=missing) if missing else newer
+    return newer.model_copy(update=missing)
 
 
-_LINE_DETAILS = ("seller_sku", "asin", "title", "price", "tax")
+_LINE_DETAILS = ("seller_sku", "asin", "title", "price", "tax", "charges", "tax_collection")
 
 
 class MergedLines:
     """The lines after a merge, and their clocks."""
 
     def __init__(self, stored: AmazonOrder, incoming: AmazonOrder, time: BodyTime) -> None:
-        self._stored, self._incoming, self._time = stored, incoming, time
+        self._incoming, self._time = incoming, time
         self._completeness = _completeness(stored, incoming)
         before = {item.order_item_id: item for item in stored.items}
         self.clocks = {name: stored.line_clock(name) for name in before}
@@ -260,8 +259,7 @@ class MergedLines:
         requests = {item.buyer_requested_cancel for item in items} - {None}
         if requests:
             return True in requests
-        of_all = self.cancel_request
-        return self._stored.buyer_requested_cancel if of_all is None else of_all.requested
+        return None if self.cancel_request is None else self.cancel_request.requested
 
     def kept_items(self) -> tuple[OrderItem, ...]:
         """Return the lines up to the limit, those with units first."""
@@ -284,7 +282,7 @@ class MergedLines:
 
     def is_cut_off(self) -> bool:
         """Return whether there are more lines with units than an order may have."""
-        return len(self.items) > MAX_LINES < sum(1 for item in self.items.values() if item.quantity)
+        return sum(item.quantity > 0 for item in self.items.values()) > MAX_LINES
 
     def _merge(self, before: dict[str, OrderItem], item: OrderItem) -> tuple[str, OrderItem]:
         name = item.order_item_id

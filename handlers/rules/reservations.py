@@ -18,9 +18,9 @@ class Reserved(NamedTuple):
     """
 
     order: CommerceOrder
+    is_short: bool
     reserves: tuple[Reservation, ...] = ()
     releases: tuple[Reservation, ...] = ()
-    is_short: bool = False
 
 
 def reserve_amended(
@@ -36,7 +36,7 @@ def reserve_amended(
     needed, needs = _units_by_sku(before), _units_by_sku(amended)
     extra = {sku: needs[sku] - needed[sku] for sku in needs if needs[sku] > needed[sku]}
     if before.status is not CommerceStatus.PROCESSING:
-        return Reserved(amended, is_short=bool(extra))
+        return Reserved(amended, bool(extra))
     kept = {
         reservation.sku: min(reservation.quantity, needs[reservation.sku])
         for reservation in before.reservations
@@ -58,7 +58,7 @@ def reserve_amended(
     )
     if reserves:
         order = replace(order, acknowledged_at=None, grown_at=at)
-    return Reserved(order, reserves, releases, len(reserves) < len(extra))
+    return Reserved(order, len(reserves) < len(extra), reserves, releases)
 
 
 def release_counted(

@@ -59,13 +59,10 @@ def transition(
     `what` is the code for the order's history.
     """
     builder = DecisionBuilder(record, context)
-    match outcome:
-        case Skipped(reason) if outcome != previous:
-            builder.skipped(reason)
-        case Withdrawn(reason) if isinstance(previous, Blocked):
-            builder.withdrawn(reason)
-        case _:
-            pass
+    if isinstance(outcome, Skipped) and outcome != previous:
+        builder.skipped(outcome.reason)
+    if isinstance(outcome, Withdrawn) and isinstance(previous, Blocked):
+        builder.withdrawn(outcome.reason)
     return builder.decide(
         what,
         outcome.reasons,

@@ -8,8 +8,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from models.amazon_order import AmazonOrder
 from models.commerce_order import CommerceLine, CommerceOrder
-from models.labels import DECISIONS, FIELDS, MISSING_DETAILS
+from models.labels import CHARGES, DECISIONS, FIELDS, MISSING_DETAILS
 from models.order_record import HistoryEntry
 from models.outcome import Blocked, ImportState, MissingDetail, Waiting
 from models.reasons import REASONS
@@ -75,6 +76,7 @@ def _as_json(history: OrderHistory) -> dict[str, Any]:
         "store_id": record.store_id,
         "store": history.store,
         **record.order.model_dump(mode="json", exclude=_PERSONAL | _BOOKKEEPING | {"store_id"}),
+        **_balance(record.order),
         "received": record.received,
         "ignored": record.ignored,
         "received_at": record.received_at,
@@ -99,6 +101,12 @@ def _reasons(history: OrderHistory) -> list[object]:
     return [] if reason is None else [reason.value]
 
 
+def _balance(order: AmazonOrder | CommerceOrder) -> dict[str, object]:
+    prices_include_tax, unexplained = order.balance
+    text = None if unexplained is None else f"{unexplained:f}"
+    return {"prices_include_tax": prices_include_tax, "unexplained": text}
+
+
 def _commerce_order(order: CommerceOrder) -> dict[str, object]:
     return {
         "commerce_order_id": order.commerce_order_id,
@@ -108,6 +116,12 @@ def _commerce_order(order: CommerceOrder) -> dict[str, object]:
         "acknowledged_at": order.acknowledged_at,
         "replayed": order.replayed,
         "total": order.total,
+        "charges": order.charges,
+        **_balance(order),
+        "programs": order.programs,
+        "purchase_order_number": order.purchase_order_number,
+        "latest_ship_date": order.latest_ship_date,
+        "shipping_service": order.shipping_service,
         "buyer_requested_cancel": order.buyer_requested_cancel,
         "address_known": order.address_known,
         "lines": [
@@ -138,6 +152,8 @@ def show_history(console: Console, history: OrderHistory) -> None:
     console.print(_header(history))
     console.print()
     console.print(_items(history))
+    if (charges := _charges(history.record.order)) is not None:
+        console.print(charges)
     console.print()
     console.print(cell(STATES[state], STATE_STYLES[state]))
     for line in _why(history):
@@ -170,6 +186,9 @@ def _header(history: OrderHistory) -> Table:
         ("Purchased (UTC)", moment(order.purchase_date)),
         ("Last update (UTC)", moment(order.last_update_date)),
         ("Ship by (UTC)", moment(order.latest_ship_date)),
+        ("Shipping service", order.shipping_service),
+        ("Programs", ", ".join(order.programs)),
+        ("Purchase order number", order.purchase_order_number),
         ("Total", amount(order.total)),
         ("Buyer requests cancellation", "yes" if order.buyer_requested_cancel else "no"),
         ("Messages", f"{record.received}, of which {record.ignored} changed nothing"),
@@ -209,15 +228,28 @@ def _line(line: CommerceLine) -> str:
 
 
 def _items(history: OrderHistory) -> Table:
-    columns = ("Seller SKU", "ASIN", "Quantity", "Shipped", "Price", "Cancel request")
-    table = new_table(*columns, right=("Price",))
+    columns = ("Seller SKU", "ASIN", "Quantity", "Shipped", "Price", "Tax", "Cancel request")
+    table = new_table(*columns, right=("Price", "Tax"))
     for item in history.record.order.items:
         request = (item.cancel_reason or "yes") if item.buyer_requested_cancel else None
         shipped, price = item.quantity_shipped, amount(item.price)
-        add_row(table, item.seller_sku, item.asin, item.quantity, shipped, price, request)
+        tax = amount(item.tax)
+        add_row(table, item.seller_sku, item.asin, item.quantity, shipped, price, tax, request)
     if not history.record.order.items:
         table.add_row("no lines known yet")
     return table
+
+
+def _charges(order: AmazonOrder) -> Table | None:
+    """Return a table of the charges and the unexplained part; None if there is neither."""
+    skus = {item.order_item_id: item.seller_sku for item in order.items}
+    table = new_table("Charge", "Seller SKU", "Amount", "Tax", right=("Amount", "Tax"))
+    for charge, order_item_id in order.all_charges:
+        seller_sku = skus.get(order_item_id or "")
+        add_row(table, CHARGES[charge.kind], seller_sku, amount(charge.amount), amount(charge.tax))
+    if order.unexplained is not None:
+        add_row(table, "Unexplained", None, amount(order.unexplained), None)
+    return table if table.row_count else None
 
 
 def _why(history: OrderHistory) -> Iterator[Text]:

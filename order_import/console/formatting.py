@@ -8,7 +8,8 @@ from typing import Any
 from babel.numbers import format_currency, format_decimal
 from babel.units import format_unit
 
-from models.labels import DECISIONS, FIELDS, MISSING_DETAILS
+from models.charges import ChargeKind
+from models.labels import CHARGES, DECISIONS, FIELDS, MISSING_DETAILS
 from models.money import DIGITS, Money
 from models.outcome import MissingDetail
 from models.reasons import REASONS
@@ -100,6 +101,10 @@ class Formatter:
     def status(self, status: str | None) -> str:
         """Return the label of Amazon's or Commerce's status."""
         return _NONE if status is None else self._t(STATUSES.get(status, status))
+
+    def charge(self, kind: ChargeKind) -> str:
+        """Return the label of a kind of charge."""
+        return self._t(CHARGES[kind])
 
     def reason(self, code: str) -> str:
         """Return the label of a reason code."""

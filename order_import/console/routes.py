@@ -14,6 +14,7 @@ from order_import.console.auth import EDIT, READ, is_from_here
 from order_import.console.error_pages import RequestTooLarge, foreign_link
 from order_import.console.pages import (
     blocked,
+    contract,
     dashboard,
     dead_letters,
     exports,
@@ -118,6 +119,7 @@ ROUTES: Sequence[BaseRoute] = (
     get("/dead-letters/{dead_letter_id}", dead_letters.dead_letter),
     get("/health", health.health),
     get("/audit", health.audit),
+    get("/contract", contract.contract),
     get("/live", live.live),
     get("/sign-in", sign_in.sign_in, needs=None),
     post("/sign-in", sign_in.signed_in, needs=None),

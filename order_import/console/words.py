@@ -84,5 +84,6 @@ NAVIGATION: Mapping[str, str] = {
     "/dead-letters": "Dead letters",
     "/health": "Health",
     "/audit": "Audit",
+    "/contract": "Contract",
 }
 """The navigation of every page: labels by address."""

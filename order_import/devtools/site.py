@@ -13,11 +13,12 @@ _PAGES = {
     "CHANGELOG.md": "changelog.md",
     "SECURITY.md": "security.md",
 }
+_CONTRACT = "order_import/console/contract.html"
 _LINK = re.compile(r"(?<=\]\()(?!https?:|#)([^)#]+)")
 
 
 def on_files(files: Files, /, *, config: MkDocsConfig) -> Files:
-    """Add the pages that live at the top of the repository, and the list of decisions."""
+    """Add the pages from outside of docs/, the list of decisions, and the contract's page."""
     root = Path(config.config_file_path).parent
     for source, page in _PAGES.items():
         text = _LINK.sub(_inside, (root / source).read_text(encoding="utf-8"))
@@ -27,6 +28,9 @@ def on_files(files: Files, /, *, config: MkDocsConfig) -> Files:
         title = file.read_text(encoding="utf-8").partition("\n")[0].removeprefix("# ")
         lines.append(f"- [{title}]({file.name})")
     files.append(File.generated(config, "decisions/index.md", content="\n".join(lines)))
+    contract = (root / _CONTRACT).read_text(encoding="utf-8")
+    page = f"# Contract, field by field\n\n<div>\n{contract}</div>\n"
+    files.append(File.generated(config, "contract/index.md", content=page))
     return files
 
 

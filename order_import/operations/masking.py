@@ -149,6 +149,7 @@ _HEADERS: Mapping[str, Form] = {
     "store-id": _is_store,
     "content-type": _like(r"[a-z]+/[a-z0-9.+-]{1,60}(?:; ?charset=[A-Za-z0-9-]{1,20})?"),
     "traceparent": _like(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}"),
+    "ce_dataschema": _is_machine_name,
     "ce_id": _is_id,
     "ce_source": _is_machine_name,
     "ce_specversion": _is_version,

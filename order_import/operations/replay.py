@@ -24,7 +24,7 @@ from models.replay import (
     Selection,
 )
 from models.topics import TopicName
-from order_import.bootstrap import broker_errors, connect_producer
+from order_import.bootstrap import broker_errors, connect_producer, event_source
 from order_import.operations.install import require_topic
 from order_import.settings import Settings
 from storage.port import Snapshot, Storage, Transaction
@@ -156,10 +156,11 @@ async def open_sender(settings: Settings) -> AsyncIterator[Send]:
         BrokerUnavailable: Kafka does not answer, now or when a command is sent.
     """
     await require_topic(settings, TopicName.COMMANDS)
+    source = event_source(settings)
     async with connect_producer(settings) as producer:
 
         async def send(command: CommandMessage) -> None:
-            message = encode(command)
+            message = encode(command, source)
             with broker_errors():
                 await producer.send_and_wait(
                     settings.topic_prefix + message.topic,

@@ -3,7 +3,12 @@
 from models.amazon_order import FulfillmentChannel
 from models.commerce_order import CommerceLine, CommerceOrder, Reservation
 from models.reference_data import CommerceStatus
-from storage.documents.order_record import item_from_document, item_to_document
+from storage.documents.order_record import (
+    charges_from_document,
+    charges_to_document,
+    item_from_document,
+    item_to_document,
+)
 from storage.documents.values import Document, money_from_document, money_to_document, present
 
 
@@ -23,7 +28,15 @@ def commerce_order_to_document(order: CommerceOrder) -> Document:
 
 def commerce_progress_to_document(order: CommerceOrder) -> Document:
     """Return the fields that change after creation."""
-    document = present(total=money_to_document(order.total), grown_at=order.grown_at)
+    document = present(
+        total=money_to_document(order.total),
+        charges=charges_to_document(order.charges) or None,
+        programs=order.programs,
+        purchase_order_number=order.purchase_order_number,
+        latest_ship_date=order.latest_ship_date,
+        shipping_service=order.shipping_service,
+        grown_at=order.grown_at,
+    )
     return document | {
         "status": order.status,
         "lines": [{"sku": line.sku} | item_to_document(line.item) for line in order.lines],
@@ -60,6 +73,11 @@ def commerce_order_from_document(document: Document) -> CommerceOrder:
         replayed=document["replayed"],
         created_at=document["created_at"],
         address_known=document.get("address_known", False),
+        charges=charges_from_document(document.get("charges", ())),
+        programs=tuple(document.get("programs", ())),
+        purchase_order_number=document.get("purchase_order_number"),
+        latest_ship_date=document.get("latest_ship_date"),
+        shipping_service=document.get("shipping_service"),
         acknowledged_at=document["acknowledged_at"],
         updated_at=document["updated_at"],
         grown_at=document.get("grown_at"),

@@ -1,6 +1,6 @@
 """`amazon_orders` documents: an order's record and its history to BSON and back, and its line."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -19,6 +19,7 @@ from models.amazon_order import (
     SalesChannel,
 )
 from models.blockers import Blocker
+from models.charges import Charge, ChargeKind, TaxCollection
 from models.messages import MessageRef
 from models.order_record import HistoryEntry, OrderRecord
 from models.outcome import (
@@ -52,6 +53,7 @@ _PLAIN = (
     "buyer_requested_cancel",
     "shipping_service",
     "programs",
+    "purchase_order_number",
 )
 """Fields of an order that are stored as they are."""
 _EMPTY_ORDER: Document = dict(AmazonOrder.model_construct(amazon_order_id=""))
@@ -68,6 +70,7 @@ def order_to_document(record: OrderRecord, *, is_new: bool) -> Document:
     document = present(**{name: getattr(order, name) for name in _PLAIN})
     document |= present(
         total=money_to_document(order.total),
+        charges=charges_to_document(order.charges) or None,
         buyer=None if order.buyer is None else present(**vars(order.buyer)),
         ship_to=None if order.ship_to is None else present(**vars(order.ship_to)),
         packages=[present(**vars(package)) for package in order.packages] or None,
@@ -172,18 +175,52 @@ def blocker_from_document(document: Document) -> Blocker:
 
 def item_to_document(item: OrderItem) -> Document:
     """Return a line of an order as it is stored."""
-    return present(
-        **(
-            vars(item)
-            | {"price": money_to_document(item.price), "tax": money_to_document(item.tax)}
-        )
-    )
+    fields = vars(item) | {
+        "price": money_to_document(item.price),
+        "tax": money_to_document(item.tax),
+    }
+    if item.charges is not None:
+        fields["charges"] = charges_to_document(item.charges)
+    if item.tax_collection is not None:
+        fields["tax_collection"] = present(**vars(item.tax_collection))
+    return present(**fields)
 
 
 def item_from_document(document: Document) -> OrderItem:
     """Return a stored line of an order."""
-    money = {name: money_from_document(document.get(name)) for name in ("price", "tax")}
-    return OrderItem.model_construct(**(_EMPTY_ITEM | document | money))
+    fields = {
+        **_EMPTY_ITEM,
+        **document,
+        "price": money_from_document(document.get("price")),
+        "tax": money_from_document(document.get("tax")),
+    }
+    if "charges" in document:
+        fields["charges"] = charges_from_document(document["charges"])
+    if "tax_collection" in document:
+        fields["tax_collection"] = TaxCollection.model_construct(**document["tax_collection"])
+    return OrderItem.model_construct(**fields)
+
+
+def charges_to_document(charges: Iterable[Charge]) -> list[Document]:
+    """Return charges as they are stored."""
+    return [
+        present(
+            kind=charge.kind,
+            amount=money_to_document(charge.amount),
+            tax=money_to_document(charge.tax),
+        )
+        for charge in charges
+    ]
+
+
+def charges_from_document(documents: Iterable[Document]) -> tuple[Charge, ...]:
+    """Return stored charges."""
+    return tuple([_charge_from_document(document) for document in documents])
+
+
+def _charge_from_document(document: Document) -> Charge:
+    money = {name: money_from_document(document.get(name)) for name in ("amount", "tax")}
+    return Charge.model_construct(**(document | money | {"kind": ChargeKind(document["kind"])}))
 
 
 def _amazon_order_from_document(document: Document) -> AmazonOrder:
@@ -196,6 +233,7 @@ def _amazon_order_from_document(document: Document) -> AmazonOrder:
         "total": money_from_document(fields["total"]),
         "buyer": None if buyer is None else Buyer(**buyer),
         "ship_to": None if ship_to is None else Address(**ship_to),
+        "charges": charges_from_document(fields["charges"]),
         "items": tuple([item_from_document(item) for item in fields["items"]]),
         "programs": tuple(fields["programs"]),
         "packages": tuple(Package(**package) for package in fields["packages"]),
@@ -273,6 +311,7 @@ def cause_to_document(cause: MessageRef) -> Document:
         partition=cause.partition,
         offset=cause.offset,
         traceparent=cause.traceparent,
+        tracestate=cause.tracestate,
     )
 
 
@@ -297,6 +336,29 @@ FIELDS = dict.fromkeys(
     1,
 )
 """The fields of an order that its line needs."""
+
+
+DETAIL_FIELDS = dict.fromkeys(
+    (
+        *("items.quantity", "items.price", "items.tax", "items.charges", "charges"),
+        *("programs", "purchase_order_number", "shipping_service"),
+    ),
+    1,
+)
+"""The fields of an order that an export needs besides those of its row."""
+
+
+def details_from_document(document: Document) -> AmazonOrder:
+    """Return an order with `DETAIL_FIELDS` and its total alone."""
+    return AmazonOrder.model_construct(
+        amazon_order_id=document["amazon_order_id"],
+        total=money_from_document(document.get("total")),
+        items=tuple(item_from_document(item) for item in document.get("items", ())),
+        charges=charges_from_document(document.get("charges", ())),
+        programs=tuple(document.get("programs", ())),
+        purchase_order_number=document.get("purchase_order_number"),
+        shipping_service=document.get("shipping_service"),
+    )
 
 
 def line_from_document(document: Document, commerce_orders: Mapping[str, Document]) -> OrderLine:

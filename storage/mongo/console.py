@@ -1,13 +1,16 @@
 """The console's own collections on MongoDB: sessions and actions."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from datetime import datetime
 
 from storage.documents.values import Document
 from storage.mongo.driver import Database
 from storage.mongo.errors import translate_errors
 from storage.port import AuditEntry, Session
+
+_FIELDS = {field.name: 1 for field in fields(Session)}
+"""Another version may have stored more: its sessions go on."""
 
 
 class MongoConsoleState:
@@ -24,15 +27,15 @@ class MongoConsoleState:
     async def session(self, session_id: str) -> Session | None:
         """Return a session, expired or not."""
         with translate_errors():
-            document = await self._sessions.find_one({"_id": session_id})
+            document = await self._sessions.find_one({"_id": session_id}, _FIELDS)
         return None if document is None else Session(document.pop("_id"), **document)
 
     async def add_session(self, session: Session) -> None:
         """Add a session, and delete the sessions that have expired before it began."""
-        fields = asdict(session)
+        document = asdict(session)
         with translate_errors():
             await self._sessions.delete_many({"expires_at": {"$lt": session.created_at}})
-            await self._sessions.insert_one({"_id": fields.pop("session_id"), **fields})
+            await self._sessions.insert_one({"_id": document.pop("session_id"), **document})
 
     async def end_session(self, session_id: str) -> None:
         """Delete a session; harmless to repeat."""

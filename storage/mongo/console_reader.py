@@ -18,6 +18,7 @@ from storage.mongo.driver import Database
 from storage.mongo.embedded import open_reads
 from storage.mongo.errors import translate_errors
 from storage.mongo.order_queries import (
+    EXPORT_FIELDS,
     ROW_FIELDS,
     OrderReads,
     index_ranges,
@@ -114,16 +115,16 @@ class MongoConsoleReader:
         """Return all matching orders, one after the other."""
         conditions = to_mongo(query, dates=False)
         for part in index_ranges(query, None, forward=True):
-            orders = self._database.amazon_orders.find(part.with_filter(conditions), ROW_FIELDS)
+            orders = self._database.amazon_orders.find(part.with_filter(conditions), EXPORT_FIELDS)
             batch: list[Document] = []
             with translate_errors():
                 async for document in orders.sort(part.sort).batch_size(_BATCH):
                     batch.append(document)
                     if len(batch) == _BATCH:
-                        for row in await read_rows(self._database, batch):
+                        for row in await read_rows(self._database, batch, exported=True):
                             yield row
                         batch = []
-            for row in await read_rows(self._database, batch):
+            for row in await read_rows(self._database, batch, exported=True):
                 yield row
 
     async def received_since(self, store_id: str | None, after: datetime, at_most: int) -> int:

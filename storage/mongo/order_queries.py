@@ -14,7 +14,12 @@ from models.keys import depends_on_product
 from models.order_query import Cursor, OrderQuery, OrderSort
 from models.outcome import ImportState
 from models.reasons import BlockerCode
-from storage.documents.order_record import FIELDS, line_from_document
+from storage.documents.order_record import (
+    DETAIL_FIELDS,
+    FIELDS,
+    details_from_document,
+    line_from_document,
+)
 from storage.documents.values import Document
 from storage.mongo.driver import Database
 from storage.mongo.errors import translate_errors
@@ -39,6 +44,8 @@ ROW_FIELDS: Document = dict.fromkeys(
     1,
 )
 """The fields of an order that its row needs."""
+EXPORT_FIELDS: Document = ROW_FIELDS | DETAIL_FIELDS
+"""The fields of an order that its row in an export needs."""
 
 BEGINNING = datetime(1, 1, 1, tzinfo=UTC)
 """Earlier than every date: a condition `>= BEGINNING` means that there is a date."""
@@ -229,14 +236,18 @@ async def commerce_orders_of(
     return {document["_id"]: document for document in await cursor.to_list(None)}
 
 
-async def read_rows(database: Database, orders: Sequence[Document]) -> list[OrderRow]:
-    """Return orders as rows, each with its Commerce order."""
+async def read_rows(
+    database: Database, orders: Sequence[Document], *, exported: bool = False
+) -> list[OrderRow]:
+    """Return orders as rows, each with its Commerce order; exported ones with their details."""
     with translate_errors():
         commerce_orders = await commerce_orders_of(database, orders)
-    return [_row_from_document(order, commerce_orders) for order in orders]
+    return [_row_from_document(order, commerce_orders, exported=exported) for order in orders]
 
 
-def _row_from_document(document: Document, commerce_orders: Mapping[str, Document]) -> OrderRow:
+def _row_from_document(
+    document: Document, commerce_orders: Mapping[str, Document], *, exported: bool
+) -> OrderRow:
     imported = document["import"]
     skus = [
         reason["sku"]
@@ -251,6 +262,7 @@ def _row_from_document(document: Document, commerce_orders: Mapping[str, Documen
         decided_at=imported["decided_at"],
         received_at=document["received_at"],
         latest_ship_date=document.get("latest_ship_date"),
+        details=details_from_document(document) if exported else None,
     )
 
 

@@ -282,6 +282,8 @@ async def test_sessions_end_and_the_audit_list_is_read_newest_first(database: An
     state = MongoConsoleState(database)
     session = Session("hash", "olga", "password", NOW, NOW + timedelta(hours=1))
     await state.add_session(session)
+    more = {"$set": {"of_another_version": 1}}
+    await database.console_sessions.update_one({"_id": "hash"}, more)
     assert await state.session("hash") == session
     await state.end_session("hash")
     assert await state.session("hash") is None

@@ -24,6 +24,7 @@ from models.amazon_order import (
 )
 from models.base import to_utc
 from models.change_set import ChangeSet, OrderWrite
+from models.charges import Charge, ChargeKind, TaxCollection
 from models.checkpoint import Checkpoint, OffsetReset, Outgoing
 from models.commands import ALL_STORES, OrderCursor, Recheck, ReplayStep, Sync
 from models.commerce_order import CommerceLine, CommerceOrder, Reservation
@@ -45,6 +46,7 @@ from tests.builders import (
     NOW,
     ORDER,
     PURCHASED,
+    STATE,
     STORE,
     TRACE,
     a_block,
@@ -194,7 +196,18 @@ def a_full_order(**overrides: Any) -> Any:
             an_item(quantity_shipped=1, buyer_requested_cancel=True),
             an_item(order_item_id="2", seller_sku=None, price=money("10.0", "EUR"), tax=None),
             an_item(order_item_id="3", price=money("0.1000", "JPY"), asin=None, title=None),
+            an_item(
+                order_item_id="4",
+                charges=(
+                    Charge(kind=ChargeKind.SHIPPING, amount=money("5.00"), tax=money("0.40")),
+                    Charge(kind=ChargeKind.DISCOUNT, amount=money("-1.0")),
+                ),
+                tax_collection=TaxCollection(scheme="IOSS", ioss_number="IM1"),
+            ),
+            an_item(order_item_id="5", charges=()),
         ),
+        "charges": (Charge(kind=ChargeKind.OTHER, amount=money("2.00")),),
+        "purchase_order_number": "PO-1",
         "items_expected": 3,
         "buyer_requested_cancel": True,
         "shipping_service": "Std",
@@ -333,12 +346,15 @@ async def test_later_details_are_stored_and_when_it_was_received_stays(storage: 
 
 
 async def test_the_story_is_kept_in_its_order_with_its_facts(storage: Tested) -> None:
-    first = a_history_entry(cause=a_cause(traceparent=TRACE), facts={"store_updated_at": NOW})
+    first = a_history_entry(
+        cause=a_cause(traceparent=TRACE, tracestate=STATE), facts={"store_updated_at": NOW}
+    )
     second = a_history_entry(what="blocked", reasons=("disabled",), events=("e1", "e2"))
     await write(storage, orders=[new(a_record(), first)])
     await write(storage, orders=[checked(a_record(), second)])
     assert list(await stored_story(storage)) == [first, second]
-    assert (await stored_story(storage))[0].cause.traceparent == TRACE
+    cause = (await stored_story(storage))[0].cause
+    assert (cause.traceparent, cause.tracestate) == (TRACE, STATE)
 
 
 async def test_the_story_is_capped_and_the_oldest_go_first(storage: Tested) -> None:
@@ -605,7 +621,7 @@ async def test_taking_a_partition_up_fences_its_former_owner_off(storage: Tested
 FIRST = keys.event_id(KEY, "CommerceOrderCreated", None)
 """Of an event that happens once: it does not tell its place in the sequence."""
 OUTBOX: tuple[Outgoing, ...] = (
-    an_event(event_id=FIRST, cause=a_cause(traceparent=TRACE)),
+    an_event(event_id=FIRST, cause=a_cause(traceparent=TRACE, tracestate=STATE)),
     a_command(KEY),
     a_dead_letter(),
     CommandMessage("product:SKU-1", Recheck(fact="product:SKU-1")),
@@ -636,7 +652,8 @@ async def test_what_is_to_go_out_comes_back_whole_and_in_its_order(storage: Test
     await with_outbox(storage)
     stored = await storage.checkpoint(SOURCE)
     assert stored.outbox == OUTBOX
-    assert stored.outbox[0].cause.traceparent == TRACE  # type: ignore[union-attr]
+    cause = stored.outbox[0].cause  # type: ignore[union-attr]
+    assert (cause.traceparent, cause.tracestate) == (TRACE, STATE)
 
 
 async def test_published_is_marked_for_the_position_it_is_said_of(storage: Tested) -> None:

@@ -49,6 +49,9 @@ def events(evidence: Evidence, verdict: Verdict) -> None:
     """I5, I6, I9: what was decided is told, nothing else is, in order, copies byte for byte."""
     stored = evidence.database["events"]
     _sequences(evidence, verdict)
+    sources = {m.headers["ce_source"] for topic in OUT for m in evidence.topics[topic]}
+    if len(sources) > 1:  # an id is unique within its source alone
+        verdict.add("invented", f"events of one installation name {sorted(sources)}")
     seen: Counter[str] = Counter()
     for topic in OUT:
         last: dict[tuple[str, int], int] = defaultdict(int)
@@ -56,7 +59,12 @@ def events(evidence: Evidence, verdict: Verdict) -> None:
             event_id, key = message.headers["ce_id"].decode(), message.headers["ce_subject"]
             seen[event_id] += 1
             kept = stored.get(event_id)
-            if kept is None or kept["body"].encode() != message.value:
+            schema = f":{message.headers['ce_type'].decode()}:".encode()
+            if (
+                kept is None
+                or kept["body"].encode() != message.value
+                or schema not in message.headers["ce_dataschema"]
+            ):
                 verdict.add("invented", f"event {event_id} is not the one that is stored")
             elif seen[event_id] == 1:
                 stream = (key.decode(), message.life)

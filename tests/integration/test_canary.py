@@ -104,14 +104,12 @@ async def _search_console(system: System, dead_letters: list[str]) -> None:
 
 BREAKING = {
     "a write that the database refuses": """
+from pymongo import AsyncMongoClient
 from pymongo.errors import ClientBulkWriteException
-from storage.mongo.transaction import MongoTransaction
-from pymongo.asynchronous import mongo_client
 async def refuse(self, models, **_):
     failed = {"idx": 0, "code": 121, "errmsg": TOLD, "op": {"insert": 1, "document": repr(models)}}
     raise ClientBulkWriteException({"error": None, "writeErrors": [failed]}, verbose=True)
-from motor import motor_asyncio
-motor_asyncio.AsyncIOMotorClient.bulk_write = refuse
+AsyncMongoClient.bulk_write = refuse
 """,
     "a read that the database refuses": """
 from pymongo.errors import OperationFailure

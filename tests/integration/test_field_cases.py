@@ -86,15 +86,30 @@ CASES: Mapping[str, Case] = {
     "08e": Case({}),  # the order of 08a, told again
     "08d": Case({"field-us/111-0800004-0000004": imported("12.00: 1 C08 12.00", "1 C08")}),
     "09": Case({"field-us/S02-0900001-0000001": ("skipped: not-sold-on-amazon",) * 2}),
-    "12": Case({"field-us/111-1200001-0000001": imported("None: 1 C12 None", "1 C12")}),
-    "14": Case({"field-de/304-1400001-0000001": imported("48.46: 2 C14 40.00 tax 6.39", "2 C14")}),
+    "12": Case(
+        {"field-us/111-1200001-0000001": imported("None: 1 C12 None; REPLACEMENT", "1 C12")}
+    ),
+    "14": Case(
+        {
+            "field-de/304-1400001-0000001": imported(
+                "48.46: 2 C14 40.00 tax 6.39, shipping 5.99, gift-wrap 4.47, discount -2.00",
+                "2 C14",
+            )
+        }
+    ),
     "16": Case(
         {
             "field-us/111-1600001-0000001": imported("10.00: 1 C16 10.00", "1 C16"),
             "field-us/111-1600002-0000002": imported("None: 1 C16 None", "1 C16"),
         }
     ),
-    "17": Case({"field-de/304-1700001-0000001": imported("100.00: 10 C17 100.00", "10 C17")}),
+    "17": Case(
+        {
+            "field-de/304-1700001-0000001": imported(
+                "100.00: 10 C17 100.00; BUSINESS PO-4711", "10 C17"
+            )
+        }
+    ),
     "21": Case(
         {
             order: imported("10.00: 1 C21 10.00", "1 C21")
@@ -207,8 +222,10 @@ CASES: Mapping[str, Case] = {
     "66": Case(
         {
             "field-us/111-6600001-0000001": (
-                *imported("10.00: 1 C66 10.00", "1 C66"),
+                "processing 10.00: 1 C66 10.00; PO-1; holds 1 C66",
+                "created 10.00: 1 C66 10.00",
                 "amended 10.00: 1 C66 10.00: address_known False to True",
+                "amended 10.00: 1 C66 10.00; PO-1: purchase_order_number None to PO-1",
             )
         }
     ),
@@ -304,9 +321,9 @@ async def _stored(system: System, order: Any) -> str:
             for reservation in commerce["reservations"]
         )
     )
-    total = _amount(commerce.get("total"))
-    return (
-        f"{commerce['status']} {total}: {_lines(commerce['lines'])}; holds {reserved or 'nothing'}"
+    charges = [one for line in commerce["lines"] for one in line.get("charges", ())]
+    return f"{commerce['status']} {_whole(commerce | {'charges': charges})}; holds " + (
+        reserved or "nothing"
     )
 
 
@@ -321,12 +338,12 @@ async def _published(system: System) -> dict[str, tuple[str, ...]]:
 def _in_words(event: Mapping[str, Any]) -> str:
     match event["event_type"]:
         case "CommerceOrderCreated":
-            return f"created {event['total']}: {_lines(event['lines'])}"
+            return f"created {_whole(event)}"
         case "CommerceOrderStatusChanged":
             return f"{event['from']} to {event['to']}"
         case "CommerceOrderAmended":
             changed = ", ".join(_change(one) for one in event["changes"])
-            return f"amended {event['total']}: {_lines(event['lines'])}: {changed}"
+            return f"amended {_whole(event)}: {changed}"
         case "CommerceOrderCancellationRequested":
             return f"cancellation of {', '.join(event['order_item_ids'])} requested"
         case "OrderImportBlocked":
@@ -336,6 +353,14 @@ def _in_words(event: Mapping[str, Any]) -> str:
         case _:
             state = event["event_type"].removeprefix("OrderImport").lower()
             return f"{state}: {event['reason']}"
+
+
+def _whole(order: Mapping[str, Any]) -> str:
+    """Say what an order is: total, lines, charges, and what else belongs to it."""
+    charges = [f", {one['kind']} {_amount(one['amount'])}" for one in order["charges"]]
+    more = " ".join([*order.get("programs", ()), order.get("purchase_order_number") or ""]).strip()
+    lines = _lines(order["lines"]) + "".join(charges)
+    return f"{_amount(order.get('total'))}: {lines}" + (f"; {more}" if more else "")
 
 
 def _lines(lines: Sequence[Mapping[str, Any]]) -> str:

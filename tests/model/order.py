@@ -123,9 +123,16 @@ class Order:
         return (
             *(self.status, self.channel, self.sold_on, self.purchase, self.total, self.address),
             *(self.lines, self.missing, not self.lines and asked[0], counted[0]),
-            any(one.news.has_all_lines for one in self.told),
+            *(any(one.news.has_all_lines for one in self.told), self.charged),
             *(self.state, self.reasons, len(self.events)),
         )
+
+    @property
+    def charged(self) -> set[str]:
+        """The lines whose charges are known: one of Amazon's prices says that there are none."""
+        bodies = [one.news for one in self.told if one.news.form in {"v0", "items"}]
+        lines = [line for news in bodies for line in news.lines or ()]
+        return {line.item for line in lines if line.price is not None}
 
     @property
     def judged_by(self) -> tuple[object, ...]:

@@ -9,6 +9,7 @@ from models.amazon_order import AmazonStatus
 from models.outcome import Blocked, Skipped, Waiting, Withdrawn
 from models.topics import TopicName
 from streams.messages import encode
+from tests.builders import SOURCE
 from tests.fakes.memory_contents import Contents
 from tests.model.end import End, OrderEnd, events_by_order
 from tests.model.messages import START, AnyMessage, News, ProductTold, StoreTold
@@ -116,4 +117,4 @@ def _check_letters(contents: Contents, log: Log) -> None:
     kept = contents.dead_letters
     assert found.keys() == kept.keys(), f"dead letters: {sorted(found)}, kept {sorted(kept)}"
     for name, dead_letter in kept.items():
-        assert found[name] == encode(dead_letter)[1:3], f"{name} has other bytes"
+        assert found[name] == encode(dead_letter, SOURCE)[1:3], f"{name} has other bytes"

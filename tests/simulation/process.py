@@ -11,6 +11,7 @@ from streams.app import HANDLERS
 from streams.assignment import LogBounds, PartitionAssignment
 from streams.processor import Batch
 from streams.publisher import Publisher
+from tests.builders import SOURCE
 from tests.simulation import clock
 from tests.simulation.database import ProcessStorage
 from tests.simulation.log import connect
@@ -42,7 +43,7 @@ class Process:
         self._log = world.log
         self._chance = chance
         self._read_to: dict[TopicPartition, int] = {}
-        publisher = publisher or Publisher(*connect(world.log, self.power), "")
+        publisher = publisher or Publisher(*connect(world.log, self.power), "", SOURCE)
         storage = ProcessStorage(world.database, self.power, publisher.publish)
         stages = {str(name): stage for name, stage in HANDLERS.items()}
         self.partition_assignment = PartitionAssignment(

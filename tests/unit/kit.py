@@ -21,7 +21,7 @@ from models.topics import TopicName
 from streams.messages import encode
 from streams.processor import MAX_WEIGHT
 from streams.publisher import Publisher
-from tests.builders import KEY, NOW, Message, a_message, a_replay
+from tests.builders import KEY, NOW, SOURCE, Message, a_message, a_replay
 from tests.simulation import world as simulation
 from tests.simulation.database import ProcessStorage
 from tests.simulation.power import Power
@@ -73,7 +73,7 @@ class World:
     async def read_own(self) -> None:
         """Read what this program has said to itself, each message in a batch of its own."""
         while self._published.unread:
-            message = encode(self._published.unread.pop(0))
+            message = encode(self._published.unread.pop(0), SOURCE)
             await self._decide(message.topic, a_message(message.value, key=message.key))
 
     async def _decide(self, topic: str, *values: Any) -> None:
@@ -102,7 +102,7 @@ class World:
         ]
         replay = a_replay(replay_id=replay_id, selected=len(orders))
         self.storage.contents.kept_replays.write(ChangeSet(replays=[replay], replay_parts=parts))
-        message = encode(blocker_check.step_command(replay_id, 0))
+        message = encode(blocker_check.step_command(replay_id, 0), SOURCE)
         return await self.tell(TopicName.COMMANDS, a_message(message.value, key=message.key))
 
     def order(self, key: str = KEY) -> OrderRecord:

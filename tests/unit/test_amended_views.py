@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from models.amazon_order import Address, Buyer
+from models.charges import Charge, ChargeKind
 from models.commerce_order import CommerceLine, CommerceOrder, Reservation
 from models.events import FieldChange
 from models.outcome import Created
@@ -29,13 +30,16 @@ CHANGES = (
     FieldChange(field="total", from_="40.00", to="10.00"),
     FieldChange(field="quantity", order_item_id="item-1", from_=3, to=1),
     FieldChange(field="price", order_item_id="item-1", from_=None, to=money("10.00")),
+    FieldChange(field="charges.shipping", order_item_id="item-1", from_=None, to=money("5.00")),
+    FieldChange(field="purchase_order_number", from_=None, to="PO-4711"),
     FieldChange(field="address_known", from_=False, to=True),
     FieldChange(field="address", from_="known", to="changed"),
 )
 
 
 def a_history() -> OrderHistory:
-    asked = an_item(buyer_requested_cancel=True, cancel_reason="Found cheaper")
+    shipping = Charge(kind=ChargeKind.SHIPPING, amount=money("5.00"), tax=money("0.40"))
+    asked = an_item(buyer_requested_cancel=True, cancel_reason="Found cheaper", charges=(shipping,))
     gone = CommerceLine(an_item(order_item_id="item-2", quantity=0), "SKU-2")
     commerce = a_commerce_order(
         total=money("10.00"),
@@ -49,6 +53,8 @@ def a_history() -> OrderHistory:
         buyer_requested_cancel=True,
         buyer=Buyer(name="Ada Private"),
         ship_to=Address(lines=("Secret Street 1",)),
+        total=money("16.70"),
+        purchase_order_number="PO-4711",
     )
     changes = [change.model_dump(mode="json", by_alias=True) for change in CHANGES]
     history = (
@@ -84,6 +90,11 @@ def test_explain_tells_what_was_amended_and_what_the_order_is_now(
         "total 40.00 → 10.00",
         "line item-1: quantity 3 → 1",
         "line item-1: price unknown → 10.00 USD",
+        "line item-1: shipping unknown → 5.00 USD",
+        "purchase order number unknown → PO-4711",
+        "Purchase order number PO-4711",
+        "│ Shipping │ SKU-1 │ 5.00 USD │ 0.40 USD │",
+        "│ Unexplained │ - │ 0.50 USD │ - │",
         "address known no → yes",
         "address known → changed",
     ):
@@ -101,6 +112,9 @@ def test_explain_as_json_has_the_amended_order(capsys: pytest.CaptureFixture[str
     assert (commerce["address_known"], commerce["buyer_requested_cancel"]) == (True, True)
     assert [one["quantity"] for one in commerce["lines"]] == [1, 0]
     assert commerce["lines"][0]["cancel_reason"] == "Found cheaper"
+    assert (told["unexplained"], told["prices_include_tax"]) == ("0.50", False)
+    assert told["items"][0]["charges"][0]["kind"] == "shipping"
+    assert (commerce["unexplained"], commerce["prices_include_tax"]) == ("-5.00", True)
     assert commerce["total"] == {"amount": "10.00", "currency": "USD"}
     assert told["history"][0]["facts"]["changes"][1] == {
         "field": "quantity",
@@ -143,6 +157,12 @@ class OneOrder:
                 "asks to cancel: <bdi>Found cheaper</bdi>",
                 "warning: more units than before, not all reserved",
                 "line item-1: quantity 3 → 1",
+                "line item-1: shipping \N{EN DASH} → 5.00\N{NO-BREAK SPACE}USD",
+                "<dd><bdi>PO-4711</bdi></dd>",
+                '<td data-label="Charge">Shipping</td>',
+                '<td class="money" data-label="Tax">0.40\N{NO-BREAK SPACE}USD</td>',
+                '<td data-label="Charge">Unexplained</td>',
+                '<td class="money" data-label="Amount">0.50\N{NO-BREAK SPACE}USD</td>',
                 "total 40.00 → 10.00",
                 "address known → changed",
             ),
@@ -154,6 +174,8 @@ class OneOrder:
                 "bittet um Storno: <bdi>Found cheaper</bdi>",
                 "Warnung: mehr Stück als vorher, nicht alle reserviert",
                 "Position item-1: Menge 3 → 1",
+                '<td data-label="Betrag für">Versand</td>',
+                '<td data-label="Betrag für">Nicht erklärt</td>',
                 "Gesamtbetrag 40,00 → 10,00",
                 "Anschrift bekannt → geändert",
             ),

@@ -321,6 +321,75 @@ async def test_rule_16_amazons_own_orders_get_prices_that_come_later() -> None:
     assert world.reserved() == 0
 
 
+def shipping(amount: str, **tax: Any) -> dict[str, Any]:
+    return {"kind": "shipping", "amount": USD | {"amount": amount}} | tax
+
+
+async def test_rule_16_charges_are_amended_as_prices_are() -> None:
+    world = await a_world()
+    await world.tell(ORDERS, a_body(1, line("1", charges=[shipping("5.00")])))
+    taxed = shipping("4.00", tax=USD | {"amount": "0.40"})
+    tip = {"kind": "other", "amount": USD | {"amount": "2.00"}}
+    await world.tell(ORDERS, a_body(2, line("1", charges=[taxed]), charges=[tip]))
+    assert changes(world) == [
+        ("charges.other", None, None, {"amount": "2.00"} | USD),
+        ("charges.shipping", "1", {"amount": "5.00"} | USD, {"amount": "4.00"} | USD),
+        ("charges.shipping.tax", "1", None, {"amount": "0.40"} | USD),
+    ]
+    [amended] = bodies(world)
+    assert [(one["kind"], one["order_item_id"]) for one in amended["charges"]] == [
+        ("shipping", "1"),
+        ("other", None),
+    ]
+    assert (amended["total"], amended["unexplained"]) == ("10.00", "-6.00")
+    await world.tell(ORDERS, a_body(3, line("1", charges=[])))
+    assert [one[:2] for one in changes(world)] == [
+        ("charges.shipping", "1"),
+        ("charges.shipping.tax", "1"),
+    ]
+    assert world.commerce_order().lines[0].item.charges == ()
+    assert len(world.commerce_order().charges) == 1
+    await world.tell(ORDERS, a_body(4, line("1")))
+    assert len(bodies(world)) == 2, "a body without charges says nothing of them"
+
+
+async def test_rule_16_what_belongs_to_an_order_and_comes_later_is_amended() -> None:
+    world = await a_world()
+    await world.tell(ORDERS, a_body(1, line("1"), latest_ship_date=later(24), programs=["PRIME"]))
+    more = {"purchase_order_number": "PO-1", "shipping_service": "Expedited"}
+    ship_by = {"latest_ship_date": later(12), "programs": ["BUSINESS"]}
+    await world.tell(ORDERS, a_body(2, line("1"), **more, **ship_by))
+    assert changes(world) == [
+        ("purchase_order_number", None, None, "PO-1"),
+        ("latest_ship_date", None, "2026-07-02T12:00:00Z", "2026-07-02T00:00:00Z"),
+        ("shipping_service", None, None, "Expedited"),
+        ("programs", None, None, "BUSINESS"),
+    ]
+    [amended] = bodies(world)
+    assert amended["programs"] == ["PRIME", "BUSINESS"]
+    assert amended["latest_ship_date"] == "2026-07-02T00:00:00Z"
+    await world.tell(ORDERS, a_body(2, line("1"), **more, **ship_by))
+    assert len(bodies(world)) == 1
+
+
+async def test_rule_16_once_an_order_is_complete_only_its_money_and_number_are_amended() -> None:
+    world = await a_world()
+    await world.tell(ORDERS, a_body(1, line("1"), status="Shipped"))
+    more = {"purchase_order_number": "PO-1", "shipping_service": "Expedited", "programs": ["PRIME"]}
+    charged = line("1", charges=[shipping("5.00")])
+    await world.tell(ORDERS, a_body(2, charged, status="Shipped", **more))
+    assert [one[0] for one in changes(world)] == ["purchase_order_number", "charges.shipping"]
+
+
+async def test_rule_16_of_a_canceled_order_only_the_first_charges_are_amended() -> None:
+    world = await a_world()
+    await world.tell(ORDERS, a_body(1, line("1"), line("2", charges=[shipping("5.00")])))
+    await world.tell(UPDATES, encoded(an_update("canceled")))
+    news = (line("1", charges=[shipping("1.00")]), line("2", charges=[shipping("4.00")]))
+    await world.tell(ORDERS, a_body(2, *news))
+    assert [one[:2] for one in changes(world)] == [("charges.shipping", "1")]
+
+
 async def test_rule_16_an_address_that_comes_later_is_told_and_nothing_of_its_text() -> None:
     world = await a_world()
     await world.tell(ORDERS, a_body(1, line(), ship_to={"city": "Testville", "country": "US"}))

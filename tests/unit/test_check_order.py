@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from handlers.rules.check_order import check_order
+from handlers.rules.check_order import MAX_PRODUCTS_KEPT, check_blockers, check_order
 from models import keys
 from models.amazon_order import AmazonStatus, FulfillmentChannel
 from models.commerce_order import Reservation
@@ -16,6 +16,7 @@ from tests.builders import (
     KEY,
     NOW,
     ORDER,
+    PURCHASED,
     a_block,
     a_blocker,
     a_catalog,
@@ -75,9 +76,11 @@ def test_a_free_order_becomes_a_commerce_order_with_every_line() -> None:
     assert made.status is CommerceStatus.PROCESSING
     assert made.buyer_requested_cancel
     assert (made.key, made.created_at) == (KEY, later(1))
+    assert (made.fulfillment_channel, made.purchase_date) == (FulfillmentChannel.MFN, PURCHASED)
     assert (made.acknowledged_at, made.updated_at) == (None, None)
     assert decision.record.outcome == Created(made.commerce_order_id)
     assert decision.record.depends_on == ()
+    assert decision.record.decided_at == later(1)
     assert event_types(decision) == ["CommerceOrderCreated"]
 
 
@@ -139,6 +142,7 @@ def test_a_blocked_order_creates_nothing_and_takes_nothing() -> None:
     assert decision.reserves == decision.releases == ()
     assert isinstance(decision.record.outcome, Blocked)
     assert (decision.record.outcome.since, decision.record.outcome.tried) == (later(1), 1)
+    assert decision.record.decided_at == later(1)
     assert event_types(decision) == ["OrderImportBlocked"]
 
 
@@ -157,6 +161,8 @@ def test_other_causes_are_told_anew() -> None:
     assert [(event.event_type, event.sequence) for event in decision.events] == [
         ("OrderImportBlocked", 2)
     ]
+    assert decision.history is not None
+    assert decision.history.what == "blocked"
     assert isinstance(decision.record.outcome, Blocked)
     assert decision.record.outcome.since == NOW
 
@@ -174,6 +180,9 @@ def test_a_blocked_order_that_is_free_is_created_and_released() -> None:
 def test_an_order_that_is_ready_while_import_is_off_is_skipped() -> None:
     decision = checked(store=a_store(import_amazon_orders=False))
     assert decision.record.outcome == IMPORT_OFF
+    assert decision.history is not None
+    assert decision.history.what == "judged"
+    assert decision.history.facts["import_amazon_orders"] is False
 
 
 def test_a_blocked_order_is_not_released_while_import_is_off() -> None:
@@ -237,6 +246,48 @@ def test_an_order_without_a_store_cannot_be_judged() -> None:
     assert decision is not None
     assert decision.record.outcome == Waiting(WaitingReason.STORE_UNKNOWN)
     assert decision.record.depends_on == ("store:store-1",)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "what"), [(IMPORT_OFF, "blocked"), (a_block(), "still-blocked")]
+)
+def test_the_history_of_a_blocked_order_has_the_reasons_and_the_facts(
+    outcome: Any, what: str
+) -> None:
+    decision = checked(EMPTY, outcome=outcome, replayed=True)
+    assert decision.history is not None
+    assert (decision.history.at, decision.history.cause) == (later(1), an_occasion().cause)
+    assert (decision.history.what, decision.history.reasons) == (what, ("out-of-stock",))
+    assert decision.history.facts["import_amazon_orders"] is True
+    assert decision.history.facts["products"] == [
+        {
+            "sku": "SKU-1",
+            "enabled": True,
+            "manage_stock": True,
+            "salable_quantity": 0.0,
+            "reserved": 0,
+            "as_of": a_product().as_of,
+        }
+    ]
+
+
+@pytest.mark.parametrize("missing", ["fulfillment_channel", "purchase_date"])
+def test_an_order_that_the_policy_has_not_admitted_is_a_mistake_of_the_program(
+    missing: str,
+) -> None:
+    record = a_record(order=an_order(**{missing: None}))
+    with pytest.raises(ValueError, match=f"order {KEY} has no channel or purchase date"):
+        check_blockers(record, None, a_store(), CATALOG, 1, an_occasion())
+
+
+def test_the_history_keeps_only_the_first_products_of_an_order_of_many() -> None:
+    skus = [f"SKU-{number:03}" for number in range(MAX_PRODUCTS_KEPT + 1)]
+    items = tuple(an_item(order_item_id=sku, seller_sku=sku) for sku in skus)
+    catalog = a_catalog(*(a_product(sku=sku) for sku in skus))
+    history = checked(catalog, order=an_order(items=items)).history
+    assert history is not None
+    products: Any = history.facts["products"]
+    assert [product["sku"] for product in products] == skus[:MAX_PRODUCTS_KEPT]
 
 
 def test_the_story_keeps_the_facts_it_was_decided_by() -> None:

@@ -26,7 +26,7 @@ from storage.documents.checkpoint import (
     reference_to_document,
 )
 from streams.messages import encode
-from tests.builders import NOW, Message, a_dead_letter
+from tests.builders import NOW, SOURCE, Message, a_dead_letter
 
 MIB = 1024 * 1024
 TOPIC = "amazon.orders"
@@ -62,7 +62,7 @@ def test_rule_28_what_is_kept_of_a_message_can_be_stored_and_sent(message: Messa
     stored = bson.encode(document)
     assert len(stored) < MAX_PUBLISHED_BYTES
     assert dead_letter_from_document(bson.decode(stored, _AWARE)) == dead_letter
-    out = encode(dead_letter)
+    out = encode(dead_letter, SOURCE)
     assert on_the_wire(out.key, out.value, out.headers) < MAX_PUBLISHED_BYTES
     assert all(name.encode() is not None for name, _ in out.headers)
 

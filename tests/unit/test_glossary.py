@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-PRODUCT = ("models", "handlers", "storage", "streams", "order_import")
+PRODUCT = ("models", "handlers", "storage", "streams", "order_import", "clients/python/src")
 PAGES = ("order_import/console/templates", "README.md", "docs")
 GENERATED = ("docs/contract", "docs/decisions", "docs/faults.md", "docs/performance.md")
 

@@ -5,12 +5,19 @@ from typing import Any
 
 import pytest
 
-from handlers.rules.import_policy import apply_import_policy
-from models.amazon_order import AmazonStatus, FulfillmentChannel, SalesChannel
+from handlers.rules.import_policy import apply_import_policy, missing_details
+from models.amazon_order import (
+    AmazonStatus,
+    Clocks,
+    Completeness,
+    FulfillmentChannel,
+    LineClock,
+    SalesChannel,
+)
 from models.outcome import Admitted, Skipped, Waiting
 from models.reasons import SkipReason, WaitingReason
 from models.reference_data import Store
-from tests.builders import INTEGRATED, a_store, an_item, an_order, later
+from tests.builders import INTEGRATED, NOW, a_store, an_item, an_order, later
 
 READY = {
     FulfillmentChannel.MFN: {"Unshipped", "PartiallyShipped", "Shipped"},
@@ -93,6 +100,35 @@ def test_one_page_of_the_items_is_not_all_of_them_where_amazon_counts_the_pieces
 ) -> None:
     order = an_order(items=(an_item(quantity=told),), items_expected=expected)
     assert apply_import_policy(order, a_store()) == answer
+
+
+PENDING = LineClock(NOW, NOW, NOW, Completeness.PROVISIONAL)
+UNPRICED = (an_item(price=None),)
+
+
+@pytest.mark.parametrize(
+    ("fields", "missing"),
+    [
+        ({}, []),
+        ({"status": None}, ["status"]),
+        ({"fulfillment_channel": None}, ["channel"]),
+        ({"items_complete": False}, ["lines"]),
+        ({"items": UNPRICED}, []),
+        (
+            {"items": UNPRICED, "clocks": Clocks(lines={"item-1": PENDING})},
+            ["prices-after-pending"],
+        ),
+        (
+            {"status": None, "fulfillment_channel": None, "items_complete": False},
+            ["status", "channel", "lines"],
+        ),
+    ],
+    ids=str,
+)
+def test_rule_5_an_order_that_waits_says_for_which_details(
+    fields: dict[str, Any], missing: list[str]
+) -> None:
+    assert list(missing_details(an_order(**fields))) == missing
 
 
 @pytest.mark.parametrize(

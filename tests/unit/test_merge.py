@@ -14,8 +14,12 @@ from models.amazon_order import (
     AmazonOrder,
     AmazonStatus,
     Buyer,
+    Clocks,
     Completeness,
+    FulfillmentChannel,
     LineClock,
+    Package,
+    SalesChannel,
 )
 from tests.builders import NOW, ORDER, STORE, an_item, an_order, later, money
 
@@ -70,6 +74,15 @@ def test_canceled_is_final_whichever_time_it_has(status: AmazonStatus, hours: fl
         assert merged_from(*bodies).status is AmazonStatus.CANCELED
 
 
+def test_a_status_has_the_time_of_the_last_body_that_says_it() -> None:
+    canceled = [
+        an_order(status=AmazonStatus.CANCELED, last_update_date=later(hours)) for hours in (1, 2)
+    ]
+    others = [an_order(status=None, last_update_date=later(3)), an_order(last_update_date=later(4))]
+    for arrival in permutations((*canceled, *others)):
+        assert merged_from(*arrival).updated_at("status") == later(2)
+
+
 def test_a_status_that_was_never_told_is_taken_however_old_it_is() -> None:
     without = an_order(status=None, last_update_date=later(1))
     assert merged_from(without, an_order()).status is AmazonStatus.UNSHIPPED
@@ -78,7 +91,10 @@ def test_a_status_that_was_never_told_is_taken_however_old_it_is() -> None:
 def test_an_older_status_is_compared_with_the_time_of_the_status_alone() -> None:
     pending = an_order(status=AmazonStatus.PENDING, last_update_date=later(-2))
     details_later = an_order(status=None, last_update_date=later(2))
-    assert merged_from(pending, details_later, an_order()).status is AmazonStatus.UNSHIPPED
+    unshipped = merged_from(pending, details_later, an_order())
+    assert unshipped.status is AmazonStatus.UNSHIPPED
+    shipped = an_order(status=AmazonStatus.SHIPPED, last_update_date=later(1))
+    assert merge(unshipped, shipped).status is AmazonStatus.SHIPPED
 
 
 def details(**overrides: Any) -> AmazonOrder:
@@ -107,6 +123,21 @@ def test_items_told_apart_complete_an_order_whichever_comes_first() -> None:
     assert whole.items_complete
     assert whole.status is AmazonStatus.UNSHIPPED
     assert whole.last_update_date == NOW
+
+
+@pytest.mark.parametrize("first", [an_order(store_id=None), notified()], ids=["body", "news"])
+def test_the_first_message_of_any_form_makes_the_order_of_its_id_and_store(
+    first: AmazonOrder,
+) -> None:
+    order = new_order(STORE, first)
+    assert (order.amazon_order_id, order.store_id) == (ORDER, STORE)
+    assert order.status is AmazonStatus.UNSHIPPED
+
+
+def test_a_line_that_one_body_names_twice_is_one_line() -> None:
+    twice = (an_item(quantity=1), an_item(quantity=2))
+    for bodies in ((an_order(items=twice),), (HEAD, details(items=twice, items_complete=True))):
+        assert merged_from(*bodies).items == twice[1:]
 
 
 def test_a_page_of_items_with_more_to_come_is_not_all_of_them() -> None:
@@ -148,6 +179,73 @@ def test_rule_15_each_detail_has_the_time_of_the_last_body_that_carried_it() -> 
     for order in permutations(bodies):
         stored = merged_from(*order)
         assert (stored.total, stored.ship_to) == (money("2"), Address(city="C"))
+
+
+@pytest.mark.parametrize(
+    ("name", "older", "newer"),
+    [
+        ("seller_id", "A", "B"),
+        ("marketplace_id", "A", "B"),
+        ("sales_channel", SalesChannel.AMAZON, SalesChannel.NON_AMAZON),
+        ("fulfillment_channel", FulfillmentChannel.AFN, FulfillmentChannel.MFN),
+        ("purchase_date", later(-9), later(-8)),
+        ("latest_ship_date", later(8), later(9)),
+        ("total", money("1"), money("2")),
+        ("buyer", Buyer(email="a@example.org"), Buyer(email="b@example.org")),
+        ("ship_to", Address(city="A"), Address(city="B")),
+        ("items_expected", 1, 0),
+        ("shipping_service", "A", "B"),
+        ("programs", ("A",), ("B",)),
+        ("packages", (Package(carrier="A"),), (Package(carrier="B"),)),
+    ],
+)
+def test_rule_15_a_field_has_its_newest_value_whatever_else_is_newer(
+    name: str, older: Any, newer: Any
+) -> None:
+    absent = () if isinstance(newer, tuple) else None
+    bodies = [
+        an_order(last_update_date=later(hours), items=(), items_complete=False, **{name: value})
+        for hours, value in ((1, older), (2, newer), (3, absent))
+    ]
+    clock = "buyer.email" if name == "buyer" else name
+    for arrival in permutations(bodies):
+        stored = merged_from(*arrival)
+        assert (getattr(stored, name), stored.updated_at(clock)) == (newer, later(2))
+
+
+def test_bodies_without_any_time_or_status_are_put_together() -> None:
+    order = merged_from(details(buyer=Buyer(name="B")), ITEMS, details(total=money("1")))
+    assert (order.buyer, order.items, order.total) == (Buyer(name="B"), ITEMS.items, money("1"))
+    assert order.last_update_date is None
+
+
+def test_a_clock_is_stored_only_if_it_is_not_the_orders_own() -> None:
+    body = an_order(buyer=Buyer(name="B"), ship_to=Address(city="C"), seller_id="S")
+    for stored in (
+        merged_from(body),
+        merged_from(an_order(last_update_date=later(-1)), body),
+        merged_from(body, an_order(last_update_date=later(-1))),
+    ):
+        assert stored.clocks == Clocks(listed_at=NOW)
+
+
+def test_every_field_that_has_a_value_has_a_clock_and_nothing_else_has_one() -> None:
+    body = an_order(
+        items_expected=1, buyer=Buyer(name="B"), ship_to=Address(city="C"), programs=("P",)
+    )
+    later_one = details(last_update_date=later(1), buyer_requested_cancel=False)
+    assert merged_from(body, later_one).clocks.fields == dict.fromkeys(
+        (
+            *("status", "fulfillment_channel", "purchase_date", "total", "items_expected"),
+            *("buyer.name", "ship_to", "programs"),
+        ),
+        NOW,
+    )
+
+
+def test_a_stored_order_is_no_notification_and_keeps_the_details_of_bodies() -> None:
+    stored = merge(STORED, notified(total=money("1"), latest_ship_date=later(9)))
+    assert (stored.is_notification, stored.total) == (False, money("10.80"))
 
 
 def test_rule_15_quantities_belong_to_the_status_and_prices_to_the_lines() -> None:
@@ -193,6 +291,28 @@ def test_rule_15_a_line_that_a_newer_list_of_all_lines_has_not_has_no_pieces(
             "item-1": 5,
             "item-2": 1,
         }
+
+
+def test_rule_15_older_pages_give_no_units_to_a_line_that_a_newer_list_leaves_out() -> None:
+    pages = [
+        an_order(
+            items=(an_item(order_item_id="item-2"),),
+            items_complete=False,
+            last_update_date=later(hours),
+        )
+        for hours in (1, 2)
+    ]
+    whole = an_order(last_update_date=later(3))
+    for arrival in permutations((*pages, whole)):
+        units = {item.order_item_id: item.quantity for item in merged_from(*arrival).items}
+        assert units == {"item-1": 1, "item-2": 0}
+
+
+@pytest.mark.parametrize("absent", ["status", "last_update_date"])
+def test_an_order_without_a_status_or_a_time_may_list_all_lines(absent: str) -> None:
+    two = merged_from(an_order(items=(an_item(), an_item(order_item_id="item-2"))))
+    whole = an_order(**{"last_update_date": later(1), absent: None})
+    assert [item.quantity for item in merge(two, whole).items] == [1, 0]
 
 
 def test_a_whole_order_with_fewer_pieces_than_amazon_counts_lists_not_all_lines() -> None:
@@ -250,6 +370,21 @@ def test_rule_15_a_buyer_is_put_together_too() -> None:
     ]
     for arrival in permutations(bodies):
         assert merged_from(*arrival).buyer == Buyer(name="B", email="new@example.org")
+
+
+def test_rule_15_each_part_of_a_buyer_has_its_own_time() -> None:
+    bodies = [
+        an_order(buyer=Buyer(name="A"), last_update_date=later(1)),
+        an_order(buyer=Buyer(name="B"), last_update_date=later(2)),
+        an_order(buyer=Buyer(email="b@example.org"), last_update_date=later(3)),
+    ]
+    for arrival in permutations(bodies):
+        assert merged_from(*arrival).buyer == Buyer(name="B", email="b@example.org")
+
+
+def test_an_order_keeps_the_store_that_it_was_routed_to() -> None:
+    newer = an_order(store_id="another", last_update_date=later(1))
+    assert merge(STORED, newer).store_id == STORE
 
 
 def test_an_order_that_grows_without_end_is_cut_off_and_never_complete() -> None:

@@ -39,6 +39,14 @@ FORWARD = {
 RECORD = a_record(outcome=Created("c"), sequence=1)
 
 
+def written(decision: Decision | None) -> tuple[str, bytes]:
+    """Return what a decision writes into the history, and the body of its only event."""
+    assert decision is not None
+    assert decision.history is not None
+    [event] = decision.events
+    return decision.history.what, event.body
+
+
 def updated(order: CommerceOrder, update: Any, **counted: datetime) -> Decision | None:
     as_of = {sku.replace("_", "-"): at for sku, at in counted.items()}
     return apply_update(RECORD, order, update, as_of, an_occasion())
@@ -110,6 +118,26 @@ def test_what_commerce_ships_is_shipped_for_amazon_unless_it_was_canceled_there(
     decision = apply_update(canceled, a_commerce_order(), an_update("shipped"), {}, an_occasion())
     assert decision is not None
     assert decision.record.order.status is AmazonStatus.CANCELED
+
+
+def test_history_and_event_name_the_new_status() -> None:
+    what, body = written(updated(a_commerce_order(), an_update("shipped")))
+    assert what == "commerce-shipped"
+    assert b'"from":"processing","to":"shipped"' in body
+    shipped = a_commerce_order(status=CommerceStatus.SHIPPED)
+    what, body = written(complete_shipped(RECORD, shipped, an_occasion()))
+    assert what == "completed-at-sync"
+    assert b'"from":"shipped","to":"complete"' in body
+
+
+@pytest.mark.parametrize(("hours", "acknowledges"), [(-0.001, False), (0, True)])
+def test_only_an_update_from_after_an_order_has_grown_acknowledges_it(
+    hours: float, acknowledges: bool
+) -> None:
+    decision = updated(a_commerce_order(grown_at=NOW), an_update("processing", at=later(hours)))
+    assert decision is not None
+    assert decision.commerce_order is not None
+    assert decision.commerce_order.acknowledged_at == (later(hours) if acknowledges else None)
 
 
 @pytest.mark.parametrize("status", CommerceStatus)

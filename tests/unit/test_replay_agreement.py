@@ -37,7 +37,7 @@ from tests.builders import (
 )
 from tests.unit.kit import World
 
-WORLDS = int(os.environ.get("REPLAY_WORLDS", "200"))
+WORLDS = int(os.environ.get("REPLAY_WORLDS", "120"))
 SEED = 20_261_124
 STORES = ("on", "off", "early", "lenient")
 SKUS = ("A", "B", "C", "D")

@@ -23,6 +23,7 @@ from tests.builders import (
     KEY,
     NOW,
     ORDER,
+    STATE,
     STORE,
     TRACE,
     Message,
@@ -466,11 +467,10 @@ async def test_a_key_that_names_no_fact_for_its_length_deletes_nothing(topic: To
 async def test_the_trace_of_a_message_goes_all_the_way() -> None:
     world = await a_world()
     skipped = a_document(amazon_order_id="2", purchase_date="2020-01-01T00:00Z")
-    (event,) = await world.tell(
-        ORDERS, a_message(skipped, headers=(("traceparent", TRACE.encode()),))
-    )
+    trace = (("traceparent", TRACE.encode()), ("tracestate", STATE.encode()))
+    (event,) = await world.tell(ORDERS, a_message(skipped, headers=trace))
     assert isinstance(event, Event)
-    assert event.cause.traceparent == TRACE
+    assert (event.cause.traceparent, event.cause.tracestate) == (TRACE, STATE)
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -1,5 +1,6 @@
 """From the outcome so far and the policy's verdict to what follows: the whole table."""
 
+import json
 from typing import Any
 
 import pytest
@@ -115,6 +116,8 @@ def test_what_follows_from_a_verdict(
     decision = transitioned(previous, policy_result)
     assert decision.record.outcome == outcome
     assert event_types(decision) == events
+    reason = json.dumps(outcome.reasons[0]) if events else ""
+    assert all(f'"reason":{reason}'.encode() in event.body for event in decision.events)
     assert decision.record.sequence == 4 + len(events)
     assert decision.record.decided_at == (NOW if outcome == previous else later(1))
     assert decision.commerce_order is None
@@ -134,5 +137,9 @@ def test_the_story_names_the_reason_and_the_settings_it_was_decided_by() -> None
     history = transitioned(None, OFF).history
     assert history is not None
     assert (history.what, history.reasons) == ("received", ("import-disabled",))
-    assert history.facts["import_amazon_orders"] is True
+    assert history.facts == {
+        "store_updated_at": a_store().updated_at,
+        "import_amazon_orders": True,
+        "integrated_at": a_store().integrated_at,
+    }
     assert len(history.events) == 1

@@ -4,11 +4,15 @@ import csv
 import io
 import json
 import re
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from decimal import Decimal
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
+from models.amazon_order import AmazonOrder
+from models.charges import ChargeKind, exact_sum
+from models.money import Money
 from order_import.console.auth import principal_of
 from order_import.console.formatting import Formatter
 from order_import.console.language import translator
@@ -17,7 +21,41 @@ from order_import.console.pages.orders import orders
 from order_import.console.rendering import audit, context_of
 from storage.queries import OrderRow
 
-_COLUMNS: Mapping[str, Callable[[OrderRow, Formatter], object]] = {
+Column = Callable[[OrderRow, Formatter], object]
+
+
+def _of_order(value: Callable[[AmazonOrder], object]) -> Column:
+    """Return a column of what is only read for exports."""
+    return lambda row, _: row.details and value(row.details)
+
+
+def _sum_of(amounts: Callable[[AmazonOrder], Iterable[Money | None]]) -> Column:
+    """Return a column of the sum over all lines, in the currency of the total."""
+
+    def add(order: AmazonOrder) -> Decimal | None:
+        currency = order.total and order.total.currency
+        addends = [money.amount for money in amounts(order) if money and money.currency == currency]
+        return exact_sum(addends) if addends else None
+
+    return _of_order(add)
+
+
+def _charges(kind: ChargeKind) -> Column:
+    return _sum_of(
+        lambda order: [charge.amount for charge, _ in order.all_charges if charge.kind is kind]
+    )
+
+
+def _prices(order: AmazonOrder) -> list[Money | None]:
+    return [item.price for item in order.items if item.quantity]
+
+
+def _taxes(order: AmazonOrder) -> list[Money | None]:
+    of_prices = [item.tax for item in order.items if item.quantity]
+    return [*of_prices, *(charge.tax for charge, _ in order.all_charges)]
+
+
+_COLUMNS: Mapping[str, Column] = {
     "purchase_date": lambda row, shown: shown.iso(row.line.purchase_date) or None,
     "store_id": lambda row, _: row.line.store_id,
     "amazon_order_id": lambda row, _: row.line.amazon_order_id,
@@ -35,6 +73,18 @@ _COLUMNS: Mapping[str, Callable[[OrderRow, Formatter], object]] = {
     "received_at": lambda row, shown: shown.iso(row.received_at),
     "decided_at": lambda row, shown: shown.iso(row.decided_at),
     "note": lambda row, shown: shown.note(row),
+    "shipping_service": _of_order(lambda order: order.shipping_service),
+    "programs": _of_order(lambda order: list(order.programs)),
+    "purchase_order_number": _of_order(lambda order: order.purchase_order_number),
+    "price": _sum_of(_prices),
+    "shipping": _charges(ChargeKind.SHIPPING),
+    "gift_wrap": _charges(ChargeKind.GIFT_WRAP),
+    "discount": _charges(ChargeKind.DISCOUNT),
+    "cod": _charges(ChargeKind.COD),
+    "other": _charges(ChargeKind.OTHER),
+    "tax": _sum_of(_taxes),
+    "prices_include_tax": _of_order(lambda order: order.balance.prices_include_tax),
+    "unexplained": _of_order(lambda order: order.balance.unexplained),
 }
 """The columns. The buyer is not among them: nobody controls where a file goes."""
 
@@ -98,9 +148,12 @@ _FORMULA = re.compile(rf"(\A|[,;|\t\r\n])(?=[{_UNSEEN}]*[{_SIGNS}])|\A(?=[\t\r\n
 def _csv_cell(value: object) -> str:
     if value is None:
         return ""
+    if isinstance(value, Decimal):
+        return f"{value:f}"  # a number, not a formula, also if it is negative
     shown = " ".join(map(str, value)) if isinstance(value, list) else str(value)
     return _FORMULA.sub(lambda match: f"{match[1] or ''}'", shown)
 
 
 def _json_line(values: list[object]) -> str:
-    return json.dumps(dict(zip(_COLUMNS, values, strict=True)), ensure_ascii=False) + "\n"
+    columns = dict(zip(_COLUMNS, values, strict=True))
+    return json.dumps(columns, ensure_ascii=False, default=lambda amount: f"{amount:f}") + "\n"

@@ -10,6 +10,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from models import keys
+from models.amazon_order import AmazonOrder
+from models.charges import Charge
 from models.outcome import Blocked
 from order_import.console import urls
 from order_import.console.auth import Principal, principal_of
@@ -56,6 +58,8 @@ async def order(request: Request) -> Response:
         ),
         shows_buyer=shows_buyer,
         skus=_skus_of(order_history),
+        charges=_charges_of(amazon),
+        unexplained=amazon.unexplained,
         most_lines=_LINES,
         most_blockers=_BLOCKERS,
         most_entries=_ENTRIES,
@@ -106,6 +110,12 @@ def _skus_of(order_history: OrderHistory) -> dict[str, str]:
         }
     lines = order_history.commerce_order.lines if order_history.commerce_order else ()
     return {line.item.order_item_id: line.sku for line in lines}
+
+
+def _charges_of(order: AmazonOrder) -> list[tuple[Charge, str | None]]:
+    """Return the charges, each with the seller SKU of its line, if it has one."""
+    skus = {item.order_item_id: item.seller_sku for item in order.items}
+    return [(charge, skus.get(item_id or "")) for charge, item_id in order.all_charges]
 
 
 def _may_see(principal: Principal, key: str, shown: str, now: datetime) -> bool:

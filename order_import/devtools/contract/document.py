@@ -4,13 +4,13 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from models.events import SCHEMA_VERSION
 from models.labels import DEAD_LETTER_CAUSES
 from models.messages import DeadLetterCode
 from models.topics import READ_TOPICS, TOPICS, Topic, TopicName
 from order_import.devtools.contract.messages import KAFKA_BINDING, WORDS, messages
 from order_import.devtools.contract.schemas import (
     DIALECT,
-    VERSION,
     component_schemas,
     standalone_schemas,
 )
@@ -21,7 +21,9 @@ ASYNCAPI = "asyncapi.json"
 _DESCRIPTION = (
     "Amazon orders arrive on Kafka; each becomes a Commerce order, or is blocked with all reasons. "
     "Addresses are without the prefix that an installation may put before all topics. Fields may "
-    "be added to any message; none is removed, and none changes its type."
+    "be added to any message, and values to any enumeration of an event; no field is removed, and "
+    "none changes its type. What was accepted once is accepted forever, and events can be read "
+    "with any released schema, older or newer."
 )
 
 _READ_ERRORS = (
@@ -36,11 +38,16 @@ _WRITTEN_ERRORS = (
 
 def contract_files() -> Mapping[str, str]:
     """Return all files' texts by path: the AsyncAPI document, and a JSON Schema per message."""
-    schemas = standalone_schemas()
     return {
         ASYNCAPI: _to_json(asyncapi_document()),
-        **{f"schemas/{name}.json": _to_json(schema) for name, schema in sorted(schemas.items())},
+        **{f"schemas/{name}": text for name, text in schema_files().items()},
     }
+
+
+def schema_files() -> Mapping[str, str]:
+    """Return the texts of the JSON Schemas by file name."""
+    schemas = standalone_schemas()
+    return {f"{name}.json": _to_json(schema) for name, schema in sorted(schemas.items())}
 
 
 def asyncapi_document() -> dict[str, Any]:
@@ -50,7 +57,7 @@ def asyncapi_document() -> dict[str, Any]:
         "id": "urn:order-import",
         "info": {
             "title": "Amazon order import",
-            "version": f"{VERSION}.0.0",
+            "version": f"{SCHEMA_VERSION}.0.0",
             "description": _DESCRIPTION,
             "license": {"name": "Apache-2.0"},
         },
@@ -64,7 +71,6 @@ def asyncapi_document() -> dict[str, Any]:
             "schemas": component_schemas(),
         },
         "x-dead-letter-codes": {code.value: DEAD_LETTER_CAUSES[code] for code in DeadLetterCode},
-        "x-compatibility": "BACKWARD_TRANSITIVE",
         "x-json-schema": DIALECT,
     }
 

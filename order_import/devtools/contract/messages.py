@@ -15,11 +15,12 @@ from models import keys
 from models.checkpoint import Outgoing
 from models.commands import Recheck, ReplayStep, Sync
 from models.dead_letters import DeadLetter
-from models.events import EVENT_TYPES, Event, EventBody
+from models.events import EVENT_TYPES, Event, EventBody, schema_urn
 from models.messages import CommandMessage, DeadLetterCode, MessageRef
 from order_import.cli.send import TOPICS, cut_documents, make_key
+from order_import.devtools.contract.compatibility import compatibility_of
 from order_import.devtools.contract.schemas import COMMANDS, FACTS, Schema
-from streams.messages import CE_SOURCE, encode
+from streams.messages import encode
 
 WORDS: Mapping[str, Any] = tomllib.loads(
     Path(__file__).with_name("words.toml").read_text(encoding="utf-8")
@@ -29,11 +30,18 @@ KAFKA_BINDING = "0.5.0"
 _EXAMPLES = Path(__file__).parents[3] / "examples"
 _AT = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
 _TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+_STATE = "congo=t61rcWkgMzE"
+_SOURCE = b"/order-import/default"
 _STORE = "fjordlight-de"
 
 _TEXT: Schema = {"type": "string"}
 _OPEN_HEADERS: Schema = {
-    "traceparent": {**_TEXT, "description": "W3C trace context; passed on to the events it causes"}
+    "traceparent": {**_TEXT, "description": "W3C trace context; passed on to the events it causes"},
+    "tracestate": {
+        **_TEXT,
+        "maxLength": 512,
+        "description": "W3C's vendor part of the trace context; passed on with traceparent",
+    },
 }
 _ORDER_HEADERS: Schema = {
     **_OPEN_HEADERS,
@@ -64,6 +72,8 @@ def messages() -> dict[str, dict[str, Any]]:
         described[name] = {"headers": _headers(_JSON), "key": "store id, fact or replay id"}
     for event in EVENT_TYPES:
         described[event.__name__] = {"headers": _event_headers(event), "key": "store/order"}
+    for name, fields in described.items():
+        fields["x-compatibility"] = compatibility_of(name)
     described["DeadLetter"] = {
         "summary": "A message that was refused: its original key, value and headers, and the "
         "reason.",
@@ -134,13 +144,22 @@ def _event_headers(event: type[EventBody]) -> Schema:
             "description": "The event_id; duplicates of an event have the same",
         },
         "ce_type": {"const": event.__name__},
-        "ce_source": {"const": CE_SOURCE.decode()},
+        "ce_source": {
+            **_TEXT,
+            "pattern": "^/order-import/[^/]+(/[^/]+)?$",
+            "description": "/order-import/ORDER_IMPORT_INSTALLATION, and the topic prefix if there "
+            "is one: ce_id is unique within it",
+        },
+        "ce_dataschema": {"const": schema_urn(event.__name__)},
         "ce_subject": {**_TEXT, "description": "store/order"},
         "ce_time": {**_TEXT, "format": "date-time"},
         **_JSON,
     }
-    trace = {**_TEXT, "description": "W3C trace context, if the cause had one"}
-    return _headers({"traceparent": trace}, required)
+    trace: Schema = {
+        "traceparent": {**_TEXT, "description": "W3C trace context, if the cause had one"},
+        "tracestate": {**_TEXT, "description": "Its vendor part, if the cause had one"},
+    }
+    return _headers(trace, required)
 
 
 def _dead_letter_headers() -> Schema:
@@ -155,7 +174,7 @@ def _dead_letter_headers() -> Schema:
             **_TEXT,
             "description": "The field and the expected value, never the input",
         },
-        "error-code": {"enum": [code.value for code in DeadLetterCode]},
+        "error-code": {"anyOf": [{"enum": [code.value for code in DeadLetterCode]}, _TEXT]},
     }
     optional: Schema = {
         "redrive-count": {**_TEXT, "description": "How often it was redriven before"},
@@ -226,13 +245,13 @@ def _read_event(event: type[EventBody]) -> Event:
         key=keys.order_key(body.store_id, body.amazon_order_id),
         sequence=body.sequence,
         occurred_at=body.occurred_at,
-        cause=MessageRef(**body.cause.model_dump(), traceparent=_TRACE),
+        cause=MessageRef(**body.cause.model_dump(), traceparent=_TRACE, tracestate=_STATE),
         body=body.model_dump_json(by_alias=True).encode(),
     )
 
 
 def _as_sent(outgoing: Outgoing) -> Example:
-    message = encode(outgoing)
+    message = encode(outgoing, _SOURCE)
     value = (message.value or b"").decode()
     return Example(
         key=(message.key or b"").decode(),

@@ -10,13 +10,12 @@ from pydantic.json_schema import models_json_schema
 from handlers.payloads.document import AMAZONS, SAYS, DocumentOrder
 from models.amazon_order import AmazonStatus
 from models.commands import Command
-from models.events import EVENT_TYPES
+from models.events import EVENT_TYPES, schema_urn
 from models.reference_data import Listing, OrderUpdate, Product, Store
 
 Schema = dict[str, Any]
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
-VERSION = 1
 
 DOCUMENT = "OrderDocument"
 """The published name of the project's own order document."""
@@ -27,8 +26,6 @@ COMMANDS: tuple[type[BaseModel], ...] = get_args(get_args(Command)[0])
 _NOT_READ = (
     "items_complete",
     "items_expected",
-    "shipping_service",
-    "programs",
     "packages",
     "is_notification",
     "clocks",
@@ -83,7 +80,7 @@ def standalone_schemas() -> dict[str, Schema]:
         needed = _reachable(every[name], every)
         schemas[name] = {
             "$schema": DIALECT,
-            "$id": f"urn:order-import:schema:{name}:{VERSION}",
+            "$id": schema_urn(name),
             **every[name],
             **({"$defs": {part: every[part] for part in sorted(needed)}} if needed else {}),
         }
@@ -95,7 +92,11 @@ def _schemas(template: str) -> dict[str, Schema]:
     read = _definitions([DocumentOrder, *FACTS], "validation", template)
     read[DOCUMENT] = _document(read.pop(DocumentOrder.__name__))
     read[OrderUpdate.__name__]["anyOf"] = _NAMES_ONE_ORDER
-    written = _definitions([*EVENT_TYPES, *COMMANDS], "serialization", template)
+    written = _open_enumerations(_definitions([*EVENT_TYPES], "serialization", template))
+    written |= _definitions([*COMMANDS], "serialization", template)
+    for command in COMMANDS:  # told apart by their tag
+        schema = written[command.__name__]
+        schema["required"] = ["command", *schema.get("required", [])]
     for name in read.keys() & written.keys():
         if read[name] != written[name]:
             raise AssertionError(f"two schemas are called {name}")
@@ -110,6 +111,32 @@ def _definitions(
 ) -> dict[str, Schema]:
     _, schema = models_json_schema([(model, mode) for model in models], ref_template=template)
     return {name: _without_titles(definition) for name, definition in schema["$defs"].items()}
+
+
+def _open_enumerations(definitions: Mapping[str, Schema]) -> dict[str, Schema]:
+    """Allow any text beside the known values of an enumeration: events may gain values."""
+    enumerations = {
+        name: {"anyOf": [{"enum": definition["enum"], "type": "string"}, {"type": "string"}]}
+        for name, definition in definitions.items()
+        if "enum" in definition
+    }
+
+    def replace(node: Any) -> Any:
+        match node:
+            case {"$ref": str(ref), **rest} if (name := ref.rpartition("/")[2]) in enumerations:
+                return {**enumerations[name], **rest}
+            case dict():
+                return {key: replace(part) for key, part in node.items()}
+            case list():
+                return [replace(part) for part in node]
+            case _:
+                return node
+
+    return {
+        name: replace(definition)
+        for name, definition in definitions.items()
+        if name not in enumerations
+    }
 
 
 def _without_titles(schema: Schema) -> Schema:

@@ -7,7 +7,7 @@ from decimal import Decimal
 from itertools import product
 from typing import Final
 
-from models.reference_data import Listing, OrderNumberSource, Product, Store
+from order_import_client import Listing, OrderNumberSource, Product, Store
 
 INTEGRATED_BEFORE: Final = timedelta(days=30)
 """How long before the day of the orders the stores were integrated."""

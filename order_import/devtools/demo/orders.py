@@ -11,6 +11,7 @@ from typing import Any
 from models.amazon_order import AmazonStatus, FulfillmentChannel, SalesChannel
 from order_import.devtools.demo.catalog import Article, Catalog, DemoStore, make_seller_sku
 
+_SHIPPING, _FREE_SHIPPING_FROM = Decimal("4.99"), Decimal("30.00")
 Recipe = tuple[int, Mapping[str, Any]]
 """How many orders, and the arguments of `Day._order` for them."""
 
@@ -76,8 +77,18 @@ class DemoOrder:
     sold_on: SalesChannel = SalesChannel.AMAZON
 
     @property
+    def shipping(self) -> Decimal:
+        """The price of shipping: small orders that the merchant ships do not ship for free."""
+        is_free = self.channel is FulfillmentChannel.AFN or self._price >= _FREE_SHIPPING_FROM
+        return Decimal(0) if is_free else _SHIPPING
+
+    @property
     def total(self) -> Decimal:
         """The grand total, in the store's currency."""
+        return self._price + self.shipping
+
+    @property
+    def _price(self) -> Decimal:
         return sum((line.price for line in self.lines), Decimal(0))
 
 

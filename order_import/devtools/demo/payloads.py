@@ -117,6 +117,10 @@ def _document(order: DemoOrder) -> Body:
                 "title": line.article.title,
                 "quantity": line.quantity,
                 "price": _money(line.price, order),
+                "charges": [
+                    {"kind": "shipping", "amount": _money(shipping, order)}
+                    for shipping in _shipping(line, order)
+                ],
             }
             for line in order.lines
         ],
@@ -159,9 +163,13 @@ def _v0_items(order: DemoOrder) -> list[Body]:
 
 def _v0_item(line: Line, order: DemoOrder) -> Body:
     shipped = order.status is AmazonStatus.SHIPPED
-    price = {} if _is_pending(order) else {"ItemPrice": _v0_money(line.price, order)}
+    amounts: Body = {}
+    if not _is_pending(order):
+        amounts["ItemPrice"] = _v0_money(line.price, order)
+        for shipping in _shipping(line, order):
+            amounts["ShippingPrice"] = _v0_money(shipping, order)
     return {
-        **price,
+        **amounts,
         "ASIN": line.article.asin,
         "OrderItemId": line.item_id,
         "SellerSKU": line.seller_sku,
@@ -196,6 +204,10 @@ def _2026(order: DemoOrder) -> Body:
 
 
 def _2026_item(line: Line, order: DemoOrder) -> Body:
+    proceeds = [
+        ("ITEM", line.price),
+        *(("SHIPPING", shipping) for shipping in _shipping(line, order)),
+    ]
     item: Body = {
         "orderItemId": line.item_id,
         "quantityOrdered": line.quantity,
@@ -205,11 +217,20 @@ def _2026_item(line: Line, order: DemoOrder) -> Body:
             "sellerSku": line.seller_sku,
             "price": {"unitPrice": _2026_money(line.article.price, order)},
         },
-        "proceeds": {"breakdowns": [{"type": "ITEM", "subtotal": _2026_money(line.price, order)}]},
+        "proceeds": {
+            "breakdowns": [
+                {"type": kind, "subtotal": _2026_money(amount, order)} for kind, amount in proceeds
+            ]
+        },
     }
     if order.cancel_requested:
         item["cancellation"] = {"cancellationRequest": {"requester": "BUYER"}}
     return item
+
+
+def _shipping(line: Line, order: DemoOrder) -> list[Decimal]:
+    """Return the price of shipping, which is on the first line, if there is one."""
+    return [order.shipping] if order.shipping and line is order.lines[0] else []
 
 
 def _is_pending(order: DemoOrder) -> bool:

@@ -17,14 +17,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from models.errors import BrokerUnavailable, TransientStorageError
 from models.messages import TopicPartition
-from order_import.bootstrap import connect_database
+from order_import.bootstrap import broker_errors, connect_database, kafka_options
 from order_import.cli.output import blockers_table, cell, orders_table
 from order_import.devtools.demo.catalog import INTEGRATED_BEFORE, make_stores
 from order_import.devtools.demo.traffic import Phase, make_phases
 from order_import.operations.health import system_message_of
 from order_import.operations.lag import LagMeter
-from order_import.operations.publish import send_messages
 from order_import.settings import Settings
+from order_import_client.kafka import Producer
 from storage.mongo.orders import MongoReader
 from storage.queries import Standing
 from streams.clock import now
@@ -32,6 +32,8 @@ from streams.clock import now
 T = TypeVar("T")
 _PAUSE = 0.25
 _RETRY_SECONDS = 1.0
+_AT_ONCE = 200
+"""How many messages are sent between two steps of the progress bar."""
 _PRINT_SECONDS = 5.0
 """How often the progress is printed if the output is not a terminal."""
 
@@ -82,9 +84,12 @@ async def _send(settings: Settings, console: Console, phase: Phase) -> None:
         console.print(cell(f"sending {phase.name}: {len(phase.messages)} messages"))
     with Progress(*columns, console=console, disable=not on_terminal) as progress:
         bar = progress.add_task(phase.name, total=len(phase.messages))
-        await send_messages(
-            settings, phase.messages, lambda sent: progress.update(bar, completed=sent)
-        )
+        with broker_errors():
+            options = kafka_options(settings)
+            async with Producer(**options, prefix=settings.topic_prefix) as producer:
+                for start in range(0, len(phase.messages), _AT_ONCE):
+                    await producer.send(*phase.messages[start : start + _AT_ONCE])
+                    progress.update(bar, advance=_AT_ONCE)
 
 
 class _View:

@@ -8,12 +8,19 @@ from datetime import datetime, timedelta
 from models import keys
 from models.amazon_order import AmazonStatus
 from models.commands import COMMAND, Sync
-from models.reference_data import CommerceStatus, OrderUpdate
 from models.topics import TopicName
 from order_import.devtools.demo.catalog import Catalog, DemoStore, make_stores
 from order_import.devtools.demo.orders import Change, Day, DemoOrder, Format
 from order_import.devtools.demo.payloads import first_messages, order_change, polled_messages
-from order_import.operations.publish import Message, fact_message
+from order_import_client import (
+    CommerceStatus,
+    Listing,
+    Message,
+    OrderUpdate,
+    Product,
+    Store,
+    order_message,
+)
 
 _LATER = timedelta(hours=21)
 """The time of day at which orders change."""
@@ -53,18 +60,16 @@ def make_phases(day: datetime, requested_at: datetime, *, with_poison: bool) -> 
     changes = [message for order in rest for message in _change(order, day + _LATER)]
     if with_poison:
         changes.append(_for_wrong_store(rest, stores))
-    enabled = map(fact_message, catalog.products_enabled_later())
+    enabled = _facts(*catalog.products_enabled_later())
     return [
         Phase(
             "the catalog and the stores",
             [
-                *map(fact_message, (stores[0].store, off)),
-                *map(fact_message, catalog.products()),
-                *map(fact_message, catalog.listings(stores)),
+                *_facts(stores[0].store, off, *catalog.products(), *catalog.listings(stores)),
             ],
         ),
         Phase("orders while one store has import off", list(_first(early))),
-        Phase("import is on again", [fact_message(stores[1].store)]),
+        Phase("import is on again", _facts(stores[1].store)),
         Phase("the orders of the day", [*_first(rest), *(_poison(stores) if with_poison else ())]),
         Phase("the changes of the day, and some products are enabled", [*changes, *enabled]),
         Phase("the next sync", [_sync(requested_at)]),
@@ -76,17 +81,17 @@ def _first(orders: Sequence[DemoOrder]) -> Iterator[Message]:
         by_header = order.format in _NAMES_NO_STORE or order.store.store_id == "alpenstern-at"
         store_id = order.store.store_id if by_header else None
         for value in first_messages(order):
-            yield Message(TopicName.ORDERS, order.order_id, value, store_id)
+            yield order_message(value, amazon_order_id=order.order_id, store_id=store_id)
 
 
 def _change(order: DemoOrder, at: datetime) -> Iterator[Message]:
     match order.change:
         case Change.CANCELED:
             value = order_change(order, AmazonStatus.CANCELED, at)
-            yield Message(TopicName.ORDERS, order.order_id, value)
+            yield order_message(value, amazon_order_id=order.order_id)
         case Change.SHIPPED:
             value = order_change(order, AmazonStatus.SHIPPED, at)
-            yield Message(TopicName.ORDERS, order.order_id, value)
+            yield order_message(value, amazon_order_id=order.order_id)
         case Change.PAID:
             yield from _polled(replace(order, status=AmazonStatus.UNSHIPPED), at)
         case Change.PARTLY_CANCELED:
@@ -99,21 +104,21 @@ def _change(order: DemoOrder, at: datetime) -> Iterator[Message]:
             update = OrderUpdate(
                 commerce_order_id=keys.commerce_order_id(key), status=CommerceStatus.SHIPPED, at=at
             )
-            yield fact_message(update)
+            yield update.message()
         case None:
             pass
 
 
 def _polled(order: DemoOrder, at: datetime) -> Iterator[Message]:
     for value in polled_messages(order, at):
-        yield Message(TopicName.ORDERS, order.order_id, value, order.store.store_id)
+        yield order_message(value, amazon_order_id=order.order_id, store_id=order.store.store_id)
 
 
 def _for_wrong_store(orders: Sequence[DemoOrder], stores: Sequence[DemoStore]) -> Message:
     """Return an update that names another store than the one that has the order."""
     order = next(order for order in orders if order.store is stores[0])
     body = {"amazon_order_id": order.order_id, "status": "Canceled"}
-    return Message(TopicName.ORDERS, order.order_id, json.dumps(body).encode(), stores[1].store_id)
+    return order_message(body, amazon_order_id=order.order_id, store_id=stores[1].store_id)
 
 
 def _poison(stores: Sequence[DemoStore]) -> list[Message]:
@@ -136,8 +141,12 @@ def _poison(stores: Sequence[DemoStore]) -> list[Message]:
         ).encode(),
         json.dumps(document | {"items": [{"title": "x" * _TOO_LARGE}]}).encode(),
     ]
-    return [Message(TopicName.ORDERS, None, body) for body in bodies]
+    return [order_message(body) for body in bodies]
+
+
+def _facts(*facts: Store | Product | Listing) -> list[Message]:
+    return [fact.message() for fact in facts]
 
 
 def _sync(requested_at: datetime) -> Message:
-    return Message(TopicName.COMMANDS, "sync", COMMAND.dump_json(Sync(requested_at=requested_at)))
+    return Message(TopicName.COMMANDS, b"sync", COMMAND.dump_json(Sync(requested_at=requested_at)))

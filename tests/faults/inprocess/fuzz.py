@@ -24,7 +24,7 @@ from storage.mongo.bulk_write import operations
 from storage.port import Transaction
 from streams.app import HANDLERS
 from streams.messages import encode
-from tests.builders import NOW, Message
+from tests.builders import NOW, SOURCE, Message
 from tests.fakes.memory import MemoryStorage
 
 TOPICS: Mapping[str, TopicName] = {
@@ -60,6 +60,7 @@ ODD_HEADERS: Sequence[tuple[str, bytes | None]] = (
     ("store-id", b"\0"), ("store-id", b"nobody"), ("store-id", b"x" * 70_000), ("", b""),
     ("traceparent", b"00-zz"), ("traceparent", b"\xff"), ("traceparent", None),
     ("traceparent", b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"),
+    ("tracestate", b"a=1"), ("tracestate", b"\xff"), ("tracestate", b"a" * 9000),
     ("error-code", b"malformed-json"), ("__connect.errors.topic", b"elsewhere"), ("ce_id", b"1"),
     ("h" * 10_000, b"\0" * 10_000),
 )  # fmt: skip
@@ -130,7 +131,7 @@ async def _decide(storage: MemoryStorage, before: Checkpoint, message: Message) 
     await storage.transact(work)
     after = before.moved(message.offset + 1, tuple(unit_of_work.outgoing))
     for one in unit_of_work.outgoing:
-        encode(one)
+        encode(one, SOURCE)
     for operation in operations(unit_of_work.take_changes(), [(before, after)], "d", {}):
         for document in (getattr(operation, "_doc", None), getattr(operation, "_filter", None)):
             bson.encode(document or {})

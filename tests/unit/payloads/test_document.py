@@ -134,7 +134,7 @@ def test_a_blank_store_id_names_no_store() -> None:
 
 
 def test_fields_the_contract_does_not_have_are_ignored() -> None:
-    strange = document(programs=7, packages="x", items_expected=-1, color="red")
+    strange = document(packages="x", items_expected=-1, color="red")
 
     assert order_of(strange) == order_of(document())
 

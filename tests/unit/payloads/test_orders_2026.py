@@ -16,6 +16,7 @@ from models.amazon_order import (
     Package,
     SalesChannel,
 )
+from models.charges import Charge, ChargeKind
 from models.messages import DeadLetterCode
 from models.money import Money
 
@@ -69,6 +70,7 @@ def test_an_order_is_read_whole() -> None:
                 quantity_shipped=2,
                 price=gbp("29.97"),
                 tax=gbp("5.00"),
+                charges=(Charge(kind=ChargeKind.SHIPPING, amount=gbp("4.00")),),
             ),
             OrderItem(
                 order_item_id="30000000000002",

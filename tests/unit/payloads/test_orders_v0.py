@@ -50,6 +50,7 @@ ITEMS = (
         quantity_shipped=0,
         price=usd("19.98"),
         tax=usd("1.60"),
+        charges=(),
         buyer_requested_cancel=False,
     ),
     OrderItem(
@@ -61,6 +62,7 @@ ITEMS = (
         quantity_shipped=0,
         price=usd("24.50"),
         tax=usd("1.96"),
+        charges=(),
     ),
 )
 
@@ -95,6 +97,7 @@ def test_an_order_with_its_items_beside_is_read_whole() -> None:
         items_expected=3,
         buyer_requested_cancel=False,
         shipping_service="Std US D2D Dom",
+        purchase_order_number="PO-1",
         programs=("PRIME",),
     )
 
@@ -145,7 +148,7 @@ def test_a_body_of_the_address_completes_its_order_and_tells_nothing_else() -> N
 
 def test_a_body_of_the_buyer_completes_its_order_and_tells_nothing_else() -> None:
     assert order_of(sample("v0_order_buyer_info")) == AmazonOrder(
-        amazon_order_id=ORDER_ID, buyer=BUYER
+        amazon_order_id=ORDER_ID, buyer=BUYER, purchase_order_number="PO-1"
     )
 
 

@@ -140,7 +140,7 @@ ORDER_ID = "902-1845936-5435065"
             "RequiresDosageLabel": False,
             "RegulatedOrderVerificationStatus": {"Status": "Pending"},
         },
-        {"AmazonOrderId": ORDER_ID, "PurchaseOrderNumber": "7", "BuyerCounty": "Kent"},
+        {"AmazonOrderId": ORDER_ID, "PurchaseOrderNumber": "", "BuyerCounty": "Kent"},
         {"AmazonOrderId": ORDER_ID, "MarketplaceId": "ATVPDKIKX0DER", "NumberOfItemsShipped": 1},
         {
             "AmazonOrderId": ORDER_ID,

@@ -1,0 +1,157 @@
+"""Facts: the stores, products and listings that orders are checked against, and order updates.
+
+A fact is a whole value as of a moment. A newer one replaces it; an older one changes nothing.
+"""
+
+import time
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import ClassVar
+
+from pydantic import Field
+
+from order_import_client.messages import Message
+from order_import_client.values import CommerceStatus, Moment, Published
+
+STORES = "commerce.stores"
+PRODUCTS = "commerce.products"
+LISTINGS = "commerce.listings"
+ORDER_UPDATES = "commerce.order-updates"
+
+
+class Fact(Published):
+    """A fact, with its topic and key."""
+
+    topic: ClassVar[str]
+
+    @property
+    def key(self) -> str:
+        """Its key on Kafka, so that a newer one replaces it."""
+        raise NotImplementedError
+
+    def message(self) -> Message:
+        """Return the message that publishes it."""
+        value = self.model_dump_json(exclude_none=True)
+        return Message(self.topic, self.key.encode(), value.encode())
+
+
+class OrderNumberSource(StrEnum):
+    """The source of a Commerce order's number."""
+
+    COMMERCE = "commerce"
+    AMAZON = "amazon"
+
+
+class Store(Fact):
+    """An Amazon store and its settings. Orders from before `integrated_at` are not imported."""
+
+    topic: ClassVar[str] = STORES
+
+    store_id: str
+    name: str
+    seller_id: str | None = None
+    marketplace_id: str
+    integrated_at: Moment
+    import_amazon_orders: bool = True
+    import_non_amazon_orders: bool = False
+    order_number_source: OrderNumberSource = OrderNumberSource.COMMERCE
+    fba_requires_stock: bool = True
+    commerce_order_url: str | None = None
+    seller_central_url: str | None = None
+    updated_at: Moment
+
+    @property
+    def key(self) -> str:
+        """The store id."""
+        return self.store_id
+
+
+class Product(Fact):
+    """A product of the catalog and its salable quantity, counted at `as_of`: see `Count`."""
+
+    topic: ClassVar[str] = PRODUCTS
+
+    sku: str
+    name: str | None = None
+    enabled: bool
+    manage_stock: bool = True
+    salable_quantity: float = Field(allow_inf_nan=False)
+    as_of: Moment
+
+    @property
+    def key(self) -> str:
+        """The catalog SKU."""
+        return self.sku
+
+
+class Listing(Fact):
+    """The catalog SKU that a seller SKU of a store stands for."""
+
+    topic: ClassVar[str] = LISTINGS
+
+    store_id: str
+    seller_sku: str
+    sku: str
+    updated_at: Moment
+
+    @property
+    def key(self) -> str:
+        """`store/seller SKU`."""
+        return f"{self.store_id}/{self.seller_sku}"
+
+
+class OrderUpdate(Fact):
+    """The status of a Commerce order, at a moment. The first one acknowledges the order."""
+
+    topic: ClassVar[str] = ORDER_UPDATES
+
+    commerce_order_id: str
+    store_id: str | None = None
+    amazon_order_id: str | None = None
+    status: CommerceStatus
+    at: Moment
+
+    @property
+    def key(self) -> str:
+        """The Commerce order id."""
+        return self.commerce_order_id
+
+
+class Count:
+    """One reading of Commerce's salable quantities. Make it before you begin to read.
+
+    A quantity read at a later moment may leave out an order that came in between. With the time
+    before the reading as `as_of`, that order keeps its reservation until the next count.
+    """
+
+    def __init__(self) -> None:
+        self.as_of = datetime.fromtimestamp(time.time(), UTC)
+
+    def product(
+        self,
+        sku: str,
+        salable_quantity: float,
+        *,
+        enabled: bool,
+        name: str | None = None,
+        manage_stock: bool = True,
+    ) -> Product:
+        """Return a product with the quantity that this reading has found."""
+        return Product(
+            sku=sku,
+            name=name,
+            enabled=enabled,
+            manage_stock=manage_stock,
+            salable_quantity=salable_quantity,
+            as_of=self.as_of,
+        )
+
+
+def delete_product(sku: str) -> Message:
+    """Return the message that deletes a product from the catalog."""
+    return Message(PRODUCTS, sku.encode(), None)
+
+
+def remove_listing(store_id: str, seller_sku: str) -> Message:
+    """Return the message that removes what a seller SKU stands for."""
+    return Message(LISTINGS, f"{store_id}/{seller_sku}".encode(), None)
