@@ -83,8 +83,8 @@ _TRACESTATE_LENGTH = 512
 class Incoming(NamedTuple):
     """A message as it is read. With a `refusal`, `offset` to `last_offset` cannot be read.
 
-    `timestamp` is in milliseconds, and `size` is roughly its memory in bytes. The value of a
-    tombstone is None. A header's name may occur more than once.
+    `timestamp` is in milliseconds since 1970, negative if it does not say so, and `size` is roughly
+    its memory in bytes. The value of a tombstone is None. A header's name may occur more than once.
     """
 
     topic: str

@@ -45,10 +45,15 @@ class WorkerWatch:
     @property
     def lag(self) -> int:
         """How many messages of its partitions are undecided."""
-        return sum(
-            max(0, self._ends.get(source, 0) - now.committed_offset)
+        return sum(self.lag_by_partition.values())
+
+    @property
+    def lag_by_partition(self) -> Mapping[TopicPartition, int]:
+        """How many messages of each of its partitions are undecided."""
+        return {
+            source: max(0, self._ends.get(source, 0) - now.committed_offset)
             for source, now in self._processors.progress().items()
-        )
+        }
 
     async def run(self) -> None:
         """Watch until canceled.

@@ -66,6 +66,19 @@ class BlockedGroup:
 
 
 @dataclass(frozen=True, slots=True)
+class BlockedSummary:
+    """All blocked orders together. The dates are None if no order is blocked, or none has one.
+
+    `value` is the sum of the orders' totals, per currency. `since` is when the one that has been
+    blocked for longest was blocked.
+    """
+
+    value: tuple[Money, ...]
+    since: datetime | None
+    earliest_ship_by: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class PublishedEvent:
     """An event that was published for an order, without its body."""
 

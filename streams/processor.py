@@ -3,14 +3,16 @@
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 import structlog
+from tenacity import RetryCallState
 
 from handlers.handler import Handler
 from handlers.unit_of_work import UnitOfWork
+from models.change_set import ChangeSet
 from models.checkpoint import Checkpoint, Outgoing
 from models.errors import (
     DuplicateKey,
@@ -23,6 +25,7 @@ from models.messages import TopicPartition
 from storage.port import Storage, Transaction
 from storage.retry import log_retry, retry_outages
 from streams.batch import Batch, ParsedMessage, ends, log_reset, offset_resets, refuse
+from streams.observer import UNOBSERVED, Observer
 from streams.outbox import Outbox
 from streams.publisher import Publisher
 from streams.watchdog import Progress
@@ -62,8 +65,10 @@ class TopicProcessor:
         now: Callable[[], datetime],
         on_room: Callable[[], None] = lambda: None,
         max_weight: int = MAX_WEIGHT,
+        observer: Observer = UNOBSERVED,
     ) -> None:
-        self._outbox = Outbox(checkpoints, storage, publisher)
+        self._outbox = Outbox(checkpoints, storage, publisher, observer.published)
+        self._observer = observer
         self._handler = handler
         self._storage = storage
         self._now = now
@@ -197,6 +202,7 @@ class TopicProcessor:
         try:
             await self._decide_at_once(batch)
         except TransactionTooLarge as error:
+            self._observer.failed(error)
             halves = self._halves(batch)
             if not halves:  # it was retried until the processor was drained
                 raise StorageUnavailable(str(error)) from None
@@ -205,6 +211,7 @@ class TopicProcessor:
             for half in halves:
                 await self._decide(half)
         except DuplicateKey as error:
+            self._observer.failed(error)
             log.warning(
                 "duplicate-key",
                 topic=self._first.topic,
@@ -232,18 +239,27 @@ class TopicProcessor:
 
     async def _decide_at_once(self, batch: Sequence[ParsedMessage]) -> None:
         decided: Decided | None = None
+        written: list[ChangeSet] = []
+        began = time.monotonic()
         resets = offset_resets(batch, self._now())
         parsed = [item.parsed for item in batch if item.parsed is not None]
 
         async def work(transaction: Transaction) -> None:
             nonlocal decided
-            unit_of_work = self._begin_unit_of_work(batch, transaction)
+            written.clear()
+
+            async def write_ahead(changes: ChangeSet) -> None:
+                written.append(changes)
+                await transaction.write_ahead(changes)
+
+            unit_of_work = self._begin_unit_of_work(batch, write_ahead)
             if parsed:
                 await self._handler.handle(parsed, unit_of_work, transaction)
             self._on_room()  # The next batch is parsed while the database writes this one.
             moves = self._outbox.advance(ends(batch, unit_of_work), unit_of_work.outgoing)
             changes = unit_of_work.take_changes()
             changes.offset_resets.extend(resets)
+            written.append(changes)
             await transaction.write(changes, moves)
             decided = moves, unit_of_work.outgoing
 
@@ -267,17 +283,29 @@ class TopicProcessor:
                     raise StorageUnavailable("a commit without an answer") from None
 
         await retry_outages(
-            transact, *transient, stop=lambda _: self._draining, before_sleep=log_retry
+            transact, *transient, stop=lambda _: self._draining, before_sleep=self._report_retry
         )
         if decided is None:
             raise AssertionError("a committed transaction has decided")
         for reset in resets:
             log_reset(reset)
+        messages = [
+            (item.source, item.message)
+            for item in batch
+            if item.message is not None and not item.part
+        ]
+        self._observer.committed(self._first.topic, messages, written, time.monotonic() - began)
         self._outbox.add(*decided)
         await self._outbox.publish()
 
+    def _report_retry(self, state: RetryCallState) -> None:
+        self._observer.failed(state.outcome.exception() if state.outcome is not None else None)
+        log_retry(state)
+
     def _begin_unit_of_work(
-        self, batch: Sequence[ParsedMessage], transaction: Transaction
+        self,
+        batch: Sequence[ParsedMessage],
+        write_ahead: Callable[[ChangeSet], Awaitable[None]],
     ) -> UnitOfWork:
         """Return a unit of work with the dead letters of unreadable messages.
 
@@ -290,7 +318,7 @@ class TopicProcessor:
             if checkpoint.part_refused
         ]
         unit_of_work = UnitOfWork(
-            self._first.topic, self._now(), refused=refused, write_ahead=transaction.write_ahead
+            self._first.topic, self._now(), refused=refused, write_ahead=write_ahead
         )
         for item in batch:
             if item.message is not None and item.refusal is not None:

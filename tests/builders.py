@@ -61,7 +61,7 @@ class Message(Incoming):
         headers: tuple[Header, ...] = (),
         partition: int = 0,
         refusal: Rejection | None = None,
-        timestamp: int = 0,
+        timestamp: int = -1,
     ) -> Self:
         fields = (TopicName.ORDERS, partition, offset, timestamp, key, value, headers)
         return super().__new__(cls, *fields, len(value or b""), offset, refusal)

@@ -19,7 +19,7 @@ def as_incoming(
     topic: str, partition: int, offset: int, key: bytes | None, value: bytes | None
 ) -> Incoming:
     """Return a message of a framework with a class of its own for it."""
-    return Incoming(topic, partition, offset, 0, key, value, (), len(value or b""), offset)
+    return Incoming(topic, partition, offset, -1, key, value, (), len(value or b""), offset)
 
 
 async def decide(

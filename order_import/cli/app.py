@@ -10,6 +10,7 @@ from models.errors import BrokerUnavailable, OrderImportError, TransientStorageE
 from order_import.bootstrap import why_unreachable
 from order_import.cli import (
     blocked,
+    check,
     console,
     dead_letters,
     explain,
@@ -53,6 +54,7 @@ app = typer.Typer(
 )
 for command in (
     init.init,
+    check.check,
     worker.worker,
     send.send,
     orders.orders,

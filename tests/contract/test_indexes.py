@@ -30,9 +30,10 @@ from storage.mongo.database import open_database
 from storage.mongo.dead_letters import MongoDeadLetters
 from storage.mongo.driver import Driver
 from storage.mongo.indexes import INDEXES, Index
+from storage.mongo.inspection import MongoInspection
 from storage.mongo.order_queries import SORT_FIELD, OrderReads
 from storage.mongo.orders import MongoReader
-from storage.mongo.storage import MongoStorage
+from storage.mongo.storage import LAYOUT, MongoStorage
 from storage.mongo.transaction import MongoTransaction
 from storage.port import AuditEntry, Session, Transaction
 from tests.builders import (
@@ -98,6 +99,7 @@ async def life(mongo_url: str) -> tuple[Listening, Names]:
             orders = database.console_reader._database
             await look_around(Asked(MongoConsoleReader(orders, OrderReads(orders)), names))
             await keep_state(Asked(database.console_state, names))
+        await inspect_database(Asked(database.inspection, names))
     return listening, names
 
 
@@ -197,6 +199,14 @@ async def select(asked: Any) -> None:
         await asked.answers("r-1", after, 10)
 
 
+async def inspect_database(inspection: Any) -> None:
+    """All that the preflight asks for."""
+    assert (await inspection.server()).replica_set is not None
+    assert await inspection.layout() == LAYOUT
+    assert not await inspection.index_problems()
+    await inspection.missing_permissions()
+
+
 async def operate(reader: Any) -> None:
     """What the command line asks."""
     await reader.ping()
@@ -219,6 +229,7 @@ async def operate(reader: Any) -> None:
         await reader.list_orders(OrderQuery(store_id=store, overdue_since=NOW), 50)
     for store in (None, STORE):
         await reader.blocked_groups(store, 5)
+    await reader.blocked_summary()
     await reader.dead_letter_counts()
     assert await reader.offset_resets(NOW - timedelta(days=1), 5) == [A_RESET]
     assert not await reader.offset_resets(NOW + timedelta(days=1), 5)
@@ -316,6 +327,7 @@ async def test_everything_that_can_be_asked_was_asked(life: tuple[Listening, Nam
         MongoDeadLetters,
         MongoConsoleReader,
         MongoConsoleState,
+        MongoInspection,
     )
     for room in rooms:
         methods = {

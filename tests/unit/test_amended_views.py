@@ -68,7 +68,9 @@ def a_history() -> OrderHistory:
 @pytest.fixture
 def explained(monkeypatch: pytest.MonkeyPatch) -> FakeReader:
     reader = FakeReader(histories=[a_history()])
-    monkeypatch.setattr("order_import.cli.context.connect_database", lambda _: opened(reader))
+    monkeypatch.setattr(
+        "order_import.cli.context.connect_database", lambda _: opened(reader=reader)
+    )
     return reader
 
 

@@ -58,7 +58,9 @@ MESSAGE = (
 @pytest.fixture
 def reader(monkeypatch: pytest.MonkeyPatch) -> FakeReader:
     reader = FakeReader(groups=[OUT, GONE], known_stores=[STORE], blocked={"unknown": 1, "de": 12})
-    monkeypatch.setattr("order_import.cli.context.connect_database", lambda _: opened(reader))
+    monkeypatch.setattr(
+        "order_import.cli.context.connect_database", lambda _: opened(reader=reader)
+    )
     return reader
 
 
@@ -122,7 +124,7 @@ def test_without_blocked_orders_there_is_no_message(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     empty = FakeReader(known_stores=[STORE])
-    monkeypatch.setattr("order_import.cli.context.connect_database", lambda _: opened(empty))
+    monkeypatch.setattr("order_import.cli.context.connect_database", lambda _: opened(reader=empty))
     assert leave("blocked") == 0
     assert capsys.readouterr().out == "No blocked orders.\n"
 

@@ -103,7 +103,9 @@ def a_history(store_id: str = "de") -> OrderHistory:
 @pytest.fixture
 def reader(monkeypatch: pytest.MonkeyPatch) -> FakeReader:
     reader = FakeReader([CREATED, BLOCKED], [a_history()])
-    monkeypatch.setattr("order_import.cli.context.connect_database", lambda _: opened(reader))
+    monkeypatch.setattr(
+        "order_import.cli.context.connect_database", lambda _: opened(reader=reader)
+    )
     return reader
 
 
