@@ -25,7 +25,11 @@ from order_import.settings import Settings
 from storage.documents.buyer_data import buyer_to_documents
 from storage.documents.commerce_order import commerce_order_to_document
 from storage.documents.order_record import history_entry_to_document, order_to_document
-from storage.documents.reference_data import product_to_document, store_to_document
+from storage.documents.reference_data import (
+    product_to_document,
+    stock_item_to_document,
+    store_to_document,
+)
 from storage.documents.values import Document
 from storage.encryption import BuyerKeys
 from storage.mongo.buyer_data import KEYS_SUFFIX
@@ -47,7 +51,17 @@ Database = Any
 async def fill(database: Database, count: int, at: datetime) -> None:
     """Write stores, products, orders and Commerce orders."""
     await database.stores.insert_many([_store(number, at) for number in range(STORES)])
-    await database.products.insert_many([_product(number, at) for number in range(500)])
+    products = [_product(number, at) for number in range(500)]
+    await database.products.insert_many(
+        [{"_id": product.sku, **product_to_document(product)} for product in products]
+    )
+    await database.stock_items.insert_many(
+        [
+            {"_id": item.key, "reserved": 0, **stock_item_to_document(item)}
+            for product in products
+            if (item := product.stock_item) is not None
+        ]
+    )
     buyer_keys = read_buyer_keys(Settings())
     keys_database = database.client[database.name + KEYS_SUFFIX]
     with Progress(console=screen, transient=True) as progress:
@@ -201,12 +215,11 @@ def _store(number: int, at: datetime) -> Document:
     return {"_id": store.store_id, **store_to_document(store)}
 
 
-def _product(number: int, at: datetime) -> Document:
-    product = Product(
+def _product(number: int, at: datetime) -> Product:
+    return Product(
         sku=f"SKU-{number}",
         name=f"Product {number}",
         enabled=number % 30 != 0,
         salable_quantity=1_000,
         as_of=at - timedelta(days=1),
     )
-    return {"_id": product.sku, "reserved": 0, **product_to_document(product)}

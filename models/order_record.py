@@ -6,6 +6,7 @@ from datetime import datetime
 
 from models.amazon_order import AmazonOrder
 from models.buyer_data import BuyerData
+from models.commerce_order import PendingReservation
 from models.keys import order_key
 from models.messages import MessageRef
 from models.outcome import Outcome
@@ -33,7 +34,8 @@ class OrderRecord:
 
     `depends_on` are the keys of the facts whose change may unblock it (see `models.keys`).
     `sequence` is that of the last event. `buyer_data` says until when the buyer and the address are
-    kept, or that they were erased; None if they were never known.
+    kept, or that they were erased; None if they were never known. `pending_reservation` are units
+    that it reserves while it waits, if its store reserves for pending orders.
     """
 
     store_id: str
@@ -46,6 +48,7 @@ class OrderRecord:
     received_at: datetime
     decided_at: datetime
     buyer_data: BuyerData | None = None
+    pending_reservation: PendingReservation | None = None
 
     @property
     def key(self) -> str:

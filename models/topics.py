@@ -22,6 +22,7 @@ class TopicName(StrEnum):
     ORDERS = "amazon.orders"
     STORES = "commerce.stores"
     PRODUCTS = "commerce.products"
+    STOCK = "commerce.stock"
     LISTINGS = "commerce.listings"
     ORDER_UPDATES = "commerce.order-updates"
     COMMANDS = "order-import.commands"
@@ -66,6 +67,7 @@ TOPICS = (
     ),
     Topic(TopicName.STORES, "store id", partitions=1, config=_FACTS),
     Topic(TopicName.PRODUCTS, "catalog SKU", config=_FACTS),
+    Topic(TopicName.STOCK, "stock_id/SKU", config=_FACTS),
     Topic(TopicName.LISTINGS, "store/seller SKU", config=_FACTS),
     Topic(TopicName.ORDER_UPDATES, "Commerce order id", config=_KEPT),
     Topic(
@@ -92,6 +94,7 @@ READ_TOPICS = (
     TopicName.ORDERS,
     TopicName.STORES,
     TopicName.PRODUCTS,
+    TopicName.STOCK,
     TopicName.LISTINGS,
     TopicName.ORDER_UPDATES,
     TopicName.COMMANDS,

@@ -13,6 +13,7 @@ from order_import.cli import (
     audit,
     blocked,
     buyer_keys,
+    check,
     console,
     dead_letters,
     erase,
@@ -57,6 +58,7 @@ app = typer.Typer(
 )
 for command in (
     init.init,
+    check.check,
     worker.worker,
     send.send,
     orders.orders,
@@ -77,11 +79,7 @@ app.add_typer(audit.audit)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run one command and exit with its status.
-
-    Args:
-        arguments: The command's arguments; those of the process if omitted.
-    """
+    """Run one command, by default with the process's arguments, and exit with its status."""
     if arguments is None:
         withhold_texts()
     try:

@@ -3,7 +3,13 @@
 import typer
 
 from order_import.bootstrap import connect_database
-from order_import.buyer_keys import add_key, buyer_key_path, read_buyer_keys, remove_old_keys
+from order_import.buyer_keys import (
+    add_key,
+    buyer_key_path,
+    create_key_file,
+    read_buyer_keys,
+    remove_old_keys,
+)
 from order_import.cli.context import CommandRefused, audit, read_settings, run
 from order_import.cli.options import AsJson
 from order_import.cli.output import cell, print_json, stdout
@@ -19,20 +25,26 @@ buyer_keys = typer.Typer(
 
 @buyer_keys.command()
 def new(as_json: AsJson = False) -> None:
-    """Add a new first key to the key file. The earlier keys still decrypt.
+    """Add a new first key to the key file, or create it. The earlier keys still decrypt.
 
     Copy the file to all machines and restart the workers and the console, then run rewrap.
     """
     settings = read_settings()
     path = buyer_key_path(settings)
     try:
-        keys = add_key(path, read_buyer_keys(settings))
+        if path.exists():
+            keys = add_key(path, read_buyer_keys(settings))
+        else:
+            create_key_file(path)
+            keys = read_buyer_keys(settings)
     except OSError as error:
         raise CommandRefused(f"cannot write {path}: {error.strerror}") from None
     if as_json:
         print_json({"key_file": str(path), "keys": list(keys.keys)})
         return
     stdout().print(cell(f"{path} has {len(keys.keys)} keys; the first one is {keys.current}."))
+    if len(keys.keys) == 1:
+        return
     stdout().print(
         "Copy it to all machines, restart the workers and the console, then run: "
         "order-import buyer-keys rewrap"

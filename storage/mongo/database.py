@@ -9,19 +9,24 @@ from storage.mongo.console import MongoConsoleState
 from storage.mongo.console_reader import MongoConsoleReader
 from storage.mongo.dead_letters import MongoDeadLetters
 from storage.mongo.driver import Driver, connected
+from storage.mongo.inspection import MongoInspection
 from storage.mongo.orders import MongoReader
 from storage.mongo.storage import MongoStorage
 
 
 @dataclass(frozen=True, slots=True)
 class MongoDatabase:
-    """The worker's storage, the readers for people, and the console's own collections."""
+    """The worker's storage, the readers for people, the console's own collections.
+
+    `inspection` is for the preflight.
+    """
 
     storage: MongoStorage
     reader: MongoReader
     dead_letters: MongoDeadLetters
     console_reader: MongoConsoleReader
     console_state: MongoConsoleState
+    inspection: MongoInspection
 
 
 @asynccontextmanager
@@ -41,4 +46,5 @@ async def open_database(
             dead_letters=MongoDeadLetters(client, name, keys),
             console_reader=MongoConsoleReader(client[name], storage.vault),
             console_state=MongoConsoleState(client[name]),
+            inspection=MongoInspection(client, name),
         )

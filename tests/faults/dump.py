@@ -18,6 +18,7 @@ from storage.mongo.buyer_data import BuyerVault
 _COLLECTIONS = (
     "stores",
     "products",
+    "stock_items",
     "listings",
     "amazon_orders",
     "commerce_orders",

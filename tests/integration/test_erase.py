@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+import sys
 from typing import Any
 
 import pytest
@@ -12,7 +13,6 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from models.buyer_data import Erased
 from models.topics import MAX_PUBLISHED_BYTES, TopicName
 from streams.clock import now
-from tests.forks import run
 from tests.integration.commands import Commands
 from tests.integration.kit import ROOT, System, environment
 from tests.integration.test_cold_start import free_port, lines
@@ -130,8 +130,15 @@ async def test_a_program_claims_a_buyer_until_it_is_erased(system: System) -> No
     program = str(ROOT / "examples" / "claim_buyer.py")
     env = environment(system.settings) | {"CONSOLE_URL": url, "CONSOLE_TOKEN": token}
 
-    async def claim(name: str) -> tuple[int, str, str]:
-        return await asyncio.to_thread(run, (program, name), env)
+    async def claim(name: str) -> tuple[int | None, str, str]:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, program, name),
+            env=env,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        output, errors = await process.communicate()
+        return process.returncode, output.decode(), errors.decode()
 
     async def is_served() -> bool:
         return (await claim("1-2-3"))[2] == "Not known yet.\n"

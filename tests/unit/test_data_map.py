@@ -21,14 +21,19 @@ from models.amazon_order import (
 from models.blockers import Blocker
 from models.charges import Charge, TaxCollection
 from models.checkpoint import Checkpoint, OffsetReset
-from models.commerce_order import CommerceLine, CommerceOrder, Reservation
+from models.commerce_order import (
+    CommerceLine,
+    CommerceOrder,
+    PendingReservation,
+    Reservation,
+)
 from models.dead_letters import DeadLetter, Redrive
 from models.events import Event
 from models.messages import MessageRef
 from models.money import Money
 from models.order_record import HistoryEntry, OrderRecord
-from models.reference_data import Listing, Product, StockedProduct, Store
-from models.replay import RecordedAnswer, Replay, ReplayAnswer, ReplayPart
+from models.reference_data import Component, Listing, Product, StockItem, Store
+from models.replay import RecordedAnswers, Replay, ReplayAnswer, ReplayPart
 from storage.port import AuditEntry, AuditHead, Session
 
 PAGE = Path(__file__).parents[2] / "docs/data-map.md"
@@ -38,8 +43,27 @@ ENCRYPTED = {"AmazonOrder": {"buyer", "ship_to"}, "DeadLetter": {"key", "value",
 STORED: tuple[Any, ...] = (
     *(AmazonOrder, Buyer, Address, OrderItem, Package, Clocks, LineClock, CancelRequest),
     *(Charge, TaxCollection, Money, OrderRecord, HistoryEntry, MessageRef, Blocker),
-    *(CommerceOrder, CommerceLine, Reservation, Event, DeadLetter, Redrive, Checkpoint),
-    *(OffsetReset, Store, Product, StockedProduct, Listing, Replay, ReplayPart, RecordedAnswer),
+    *(
+        CommerceOrder,
+        CommerceLine,
+        Reservation,
+        PendingReservation,
+        Event,
+        DeadLetter,
+        Redrive,
+        Checkpoint,
+    ),
+    *(
+        OffsetReset,
+        Store,
+        Product,
+        StockItem,
+        Listing,
+        Component,
+        Replay,
+        ReplayPart,
+        RecordedAnswers,
+    ),
     *(ReplayAnswer, Session, AuditEntry, AuditHead),
 )
 

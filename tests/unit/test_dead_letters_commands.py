@@ -1,10 +1,8 @@
 """`dead-letters` as people use it: what is printed, and what is bad usage."""
 
 import json
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
-from types import SimpleNamespace
 
 import pytest
 from typing_extensions import override
@@ -15,7 +13,9 @@ from order_import.__main__ import main
 from order_import.operations import redrive
 from order_import.settings import Settings
 from storage.mongo.dead_letters import MongoDeadLetters
+from storage.port import AuditEntry
 from tests.builders import NOW, a_dead_letter
+from tests.unit.readers import opened
 
 LINE = DeadLetterLine(
     dead_letter_id="amazon.orders:0:7",
@@ -40,6 +40,7 @@ class FakeDeadLetters(MongoDeadLetters):
         self.there = {line.dead_letter_id: line for line in lines}
         self.kept = {one.dead_letter.dead_letter_id: one for one in dead_letters}
         self.asked: list[DeadLetterFilter] = []
+        self.recorded: list[tuple[str, str]] = []
 
     @override
     async def counts(
@@ -64,10 +65,8 @@ class FakeDeadLetters(MongoDeadLetters):
     async def mark_redriven(self, marks: Mapping[str, Redrive]) -> None:
         raise AssertionError("a dry run marks nothing")
 
-
-@asynccontextmanager
-async def opened(dead_letters: FakeDeadLetters) -> AsyncIterator[SimpleNamespace]:
-    yield SimpleNamespace(dead_letters=dead_letters, reader=None)
+    async def record(self, entry: AuditEntry) -> None:
+        self.recorded.append((entry.action, entry.target))
 
 
 @pytest.fixture
@@ -87,7 +86,10 @@ def dead_letters(monkeypatch: pytest.MonkeyPatch) -> FakeDeadLetters:
     async def is_there(_settings: Settings, _topic: str) -> bool:
         return True
 
-    monkeypatch.setattr("order_import.cli.context.connect_database", lambda _: opened(dead_letters))
+    monkeypatch.setattr(
+        "order_import.cli.context.connect_database",
+        lambda _: opened(dead_letters=dead_letters, reader=None, console_state=dead_letters),
+    )
     monkeypatch.setattr(redrive, "topic_exists", is_there)
     return dead_letters
 
@@ -117,14 +119,17 @@ def test_a_full_list_says_that_there_may_be_more(capsys: pytest.CaptureFixture[s
     assert "These are the newest 1; use --limit for more." in capsys.readouterr().out
 
 
-@pytest.mark.usefixtures("dead_letters")
-def test_show_masks_unless_asked(capsys: pytest.CaptureFixture[str]) -> None:
+def test_show_masks_unless_asked(
+    dead_letters: FakeDeadLetters, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert leave("show", "amazon.orders:0:7") == 0
     told = capsys.readouterr().out
     assert "Jane" not in told
     assert "--unmask shows it" in told
+    assert dead_letters.recorded == []
     assert leave("show", "amazon.orders:0:7", "--unmask") == 0
     assert "Jane" in capsys.readouterr().out
+    assert dead_letters.recorded == [("showed-buyer", "amazon.orders:0:7")]
     assert leave("show", "amazon.orders:0:7", "--json") == 0
     assert "value_base64" not in json.loads(capsys.readouterr().out)
     assert leave("show", "nothing") == 1
