@@ -280,8 +280,8 @@ class MongoTransaction(MongoQueries, MongoReplayQueries, Transaction):
         cache = self._caches.get(stock_id) or FactCache()
         listings = await self._listings({listing_key(*pair) for pair in pairs}, cache)
         matches = {key: listing.match for key, listing in listings.items()}
-        found = {matches.get(listing_key(*pair), pair[1]) for pair in pairs}
-        skus = {sku for match in found for sku, _ in units_of(match)}
+        all_matched = {matches.get(listing_key(*pair), pair[1]) for pair in pairs}
+        skus = {sku for match in all_matched for sku, _ in units_of(match)}
         products = await self.products(skus, stock_id)
         return Catalog(matches, products, await self._similar_skus(skus - products.keys()))
 
