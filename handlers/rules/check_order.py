@@ -10,7 +10,7 @@ from handlers.rules.import_policy import apply_import_policy
 from handlers.rules.transitions import next_outcome, settings_used, transition
 from models.decision import Decision
 from models.messages import MessageContext
-from models.order_record import OrderRecord
+from models.order_record import CREATED, OrderRecord
 from models.outcome import Admitted, Blocked, Created, Outcome, Skipped, Waiting, Withdrawn
 from models.reasons import SkipReason
 from models.reference_data import Catalog, Store
@@ -116,7 +116,7 @@ def _create(
         builder.status_changed(order, onward)
         order, _ = with_status(order, onward)
     return builder.decide(
-        "created",
+        CREATED,
         facts=facts,
         commerce_order=order,
         reserves=reserves,

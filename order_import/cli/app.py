@@ -18,6 +18,7 @@ from order_import.cli import (
     replay,
     replays,
     send,
+    shadow,
     status,
     sync,
     worker,
@@ -60,6 +61,7 @@ for command in (
     status.status,
     blocked.blocked,
     replay.replay,
+    shadow.shadow,
     sync.sync,
     console.console,
 ):

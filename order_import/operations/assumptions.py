@@ -34,7 +34,7 @@ class Assumptions:
     def product(self, sku: str, stored: Product | None, at: datetime) -> Product:
         """Return a product as assumed. An unknown one is enabled, with managed stock of zero."""
         base = stored or Product(sku=sku, enabled=True, salable_quantity=0, as_of=at)
-        return base.model_copy(update=self.products[sku])
+        return base.model_copy(update=self.products.get(sku, {}))
 
     def store(self, stored: Store) -> Store:
         """Return a store as assumed."""

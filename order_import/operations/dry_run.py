@@ -124,7 +124,8 @@ class HypotheticalFacts(Facts):
         self._at = at
         self._reserved: Counter[str] = Counter()
         self._stores: Mapping[str, Store] | None = None
-        self._products: dict[str, StockedProduct] = {}
+        self._matched: Mapping[str, StockedProduct] = {}
+        self._products: Mapping[str, StockedProduct] = {}
 
     @override
     async def stores(self) -> Mapping[str, Store]:
@@ -142,6 +143,7 @@ class HypotheticalFacts(Facts):
             self._stores = {
                 store_id: self._assumed.store(store) for store_id, store in stored.items()
             }
+            self._matched = await self._view.products(set(self._assumed.matches.values()))
             self._products = await self._assumed_products()
         return self._stores
 
@@ -154,20 +156,31 @@ class HypotheticalFacts(Facts):
         matches = {
             listing: sku for listing, sku in self._assumed.matches.items() if listing in listings
         }
-        products = {
-            **stored.products,
-            **await self._view.products(set(matches.values()) - stored.products.keys()),
-            **self._products,
-        }
-        remaining = {
-            sku: replace(stocked, reserved=stocked.reserved + self._reserved[sku])
-            for sku, stocked in products.items()
-        }
-        return Catalog({**stored.matches, **matches}, remaining, stored.similar)
+        products = {**stored.products, **self._matched, **self._products}
+        return Catalog({**stored.matches, **matches}, self._remaining(products), stored.similar)
 
     def reserve(self, reserved: Mapping[str, int]) -> None:
-        """Reserve units, so that later orders do not get them."""
+        """Reserve units, so that later orders do not get them; negative ones are released."""
         self._reserved.update(reserved)
+
+    def assume(self, past: Catalog) -> Catalog:
+        """Return listings and products of the past as assumed; call it after `stores`.
+
+        Units that earlier orders would reserve are left out, as in `catalog`.
+        """
+        products = {
+            sku: replace(stocked, product=self._assumed.product(sku, stocked.product, self._at))
+            for sku, stocked in past.products.items()
+        }
+        return Catalog(
+            {**past.matches, **self._assumed.matches},
+            self._remaining({**self._matched, **self._products, **products}),
+        )
+
+    def _remaining(self, products: Mapping[str, StockedProduct]) -> Mapping[str, StockedProduct]:
+        return {
+            sku: stocked.with_reserved(self._reserved[sku]) for sku, stocked in products.items()
+        }
 
     async def _assumed_products(self) -> dict[str, StockedProduct]:
         """Return the assumed products.
