@@ -14,6 +14,7 @@ from order_import.cli import (
     dead_letters,
     explain,
     init,
+    notify,
     orders,
     replay,
     replays,
@@ -64,6 +65,7 @@ for command in (
     shadow.shadow,
     sync.sync,
     console.console,
+    notify.notify,
 ):
     app.command()(command)
 app.command("console-user")(console.console_user)

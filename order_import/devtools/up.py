@@ -31,7 +31,7 @@ async def supervise(command: str, log: Path, lock: int, report: Callable[[str], 
     """Run a command of this program until canceled, and restart it when it ends.
 
     Args:
-        command: `worker` or `console`.
+        command: `worker`, `console` or `notify`.
         log: The file for its output.
         lock: The data directory's lock, which the process inherits.
         report: Called with one line for each restart.
@@ -137,7 +137,7 @@ async def _run(settings: Settings, options: UpOptions, console: Console) -> None
                         group.create_task(
                             supervise(name, data_dir / f"{name}.log", servers.lock, say)
                         )
-                        for name in ("worker", "console")
+                        for name in _commands(settings)
                     ),
                 ]
                 if options.demo:
@@ -148,6 +148,12 @@ async def _run(settings: Settings, options: UpOptions, console: Console) -> None
                     task.cancel()
         except BaseExceptionGroup as group_error:
             raise group_error.exceptions[0] from None
+
+
+def _commands(settings: Settings) -> tuple[str, ...]:
+    """Return the commands to run; `notify` if the settings say where to."""
+    notifies = settings.notify_webhook_url or settings.notify_smtp_host
+    return ("worker", "console", *(("notify",) if notifies else ()))
 
 
 def _export(overrides: dict[str, str]) -> None:
