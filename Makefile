@@ -48,6 +48,17 @@ install: $(INSTALLED) ## Make .venv with the order-import command
 run: $(INSTALLED) ## Start everything on this machine, with sample traffic; Ctrl-C stops it
 	@$(BIN)/order-import up --demo
 
+.PHONY: observe
+observe: $(INSTALLED) ## The same, with Debian's Prometheus beside it at 127.0.0.1:9090; needs prometheus
+	@$(BIN)/python -m tests.deploy.needs observe
+	@mkdir -p .data/prometheus
+	@prometheus --config.file=deploy/observability/prometheus-local.yml \
+		--storage.tsdb.path=.data/prometheus --web.listen-address=127.0.0.1:9090 \
+		2> .data/prometheus.log & trap "kill $$! 2>/dev/null || true" EXIT; \
+	echo "Prometheus at http://127.0.0.1:9090, with the alerts at /alerts"; \
+	ORDER_IMPORT_WORKER_HEALTH_PORT=9464 ORDER_IMPORT_CONSOLE_METRICS_PORT=9465 \
+		$(BIN)/order-import up --demo
+
 ##@ Check
 
 .PHONY: test
@@ -103,6 +114,16 @@ faults-inprocess: $(INSTALLED) ## The part that needs no server: every crash, 10
 faults-wire: $(INSTALLED) ## The part that sends odd bytes: 20,000 records through a real broker
 	@$(BIN)/python -m tests.faults.wire $(ARGS)
 
+.PHONY: observe-test
+observe-test: $(INSTALLED) ## Test alerts and dashboards with Debian's Prometheus beside the demo; needs prometheus
+	@$(BIN)/python -m tests.deploy.needs observe
+	@$(PYTEST) tests/deploy/test_alerts.py tests/deploy/test_live.py
+
+.PHONY: chart
+chart: $(INSTALLED) ## Lint, render and check the Helm chart; needs go and npm
+	@$(BIN)/python -m tests.deploy.needs chart
+	@$(PYTEST) tests/deploy/test_chart.py
+
 .PHONY: check
 check: lint type unit ## Run everything that should pass before a commit
 
@@ -136,6 +157,14 @@ docs: $(DOCS_INSTALLED) ## Build the documentation site into site/; open site/in
 reference: $(INSTALLED) ## Write docs/reference and docs/contract from the code
 	@$(BIN)/python -m order_import.devtools.reference
 	@$(BIN)/order-import contract --output docs/contract
+
+.PHONY: dashboards
+dashboards: $(INSTALLED) ## Write Grafana's dashboards into deploy/observability from the code
+	@$(BIN)/python -m order_import.devtools.dashboards
+
+.PHONY: sbom
+sbom: $(INSTALLED) ## Write dist/sbom.json, the CycloneDX bill of materials of the worker's lock
+	@$(BIN)/python -m tests.deploy.sbom
 
 .PHONY: contract-release
 contract-release: $(INSTALLED) ## Keep the present schemas as a released set of the contract, which never changes

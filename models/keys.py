@@ -3,6 +3,8 @@
 from datetime import datetime
 from uuid import UUID, uuid5
 
+DEFAULT_STOCK = "default"
+"""The stock of every store that names no other, and of an unknown store (rule 23)."""
 _NAMESPACE = UUID("5b0c2a5e-6f0b-5d53-9d0e-0c8f3a1f7d11")
 
 
@@ -14,6 +16,11 @@ def order_key(store_id: str, amazon_order_id: str) -> str:
 def listing_key(store_id: str, seller_sku: str) -> str:
     """Return `store/seller SKU`."""
     return f"{store_id}/{seller_sku}"
+
+
+def stock_item_key(stock_id: str, sku: str) -> str:
+    """Return `stock/SKU`."""
+    return f"{stock_id}/{sku}"
 
 
 def commerce_order_id(key: str) -> str:
@@ -34,6 +41,16 @@ def depends_on_store(store_id: str) -> str:
 def depends_on_product(sku: str) -> str:
     """Return the key of a catalog product, for orders that depend on it."""
     return f"product:{sku}"
+
+
+def depends_on_stock(stock_id: str, sku: str) -> str:
+    """Return the key of a product's units in a stock, for orders that depend on them.
+
+    In the stock `default`, it is the key of the product, which usually brings the quantity.
+    """
+    if stock_id == DEFAULT_STOCK:
+        return depends_on_product(sku)
+    return f"stock:{stock_item_key(stock_id, sku)}"
 
 
 def depends_on_listing(listing: str) -> str:

@@ -31,8 +31,8 @@ class Urgency(IntEnum):
     OVERDUE = 2
 
 
-CauseKey = tuple[BlockerCode, str | None, str | None]
-"""What makes a cause: the code, the catalog SKU, and without a SKU the ASIN."""
+CauseKey = tuple[BlockerCode, str | None, str | None, str | None]
+"""What makes a cause: the code, the catalog SKU, without a SKU the ASIN, and the stock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,7 @@ class BlockingCause:
     code: BlockerCode
     sku: str | None
     asin: str | None
+    stock_id: str | None = None
     orders: int = 0
     value: tuple[Money, ...] = ()
     earliest_ship_by: datetime | None = None
@@ -50,7 +51,7 @@ class BlockingCause:
     @property
     def key(self) -> CauseKey:
         """What makes it the same cause."""
-        return self.code, self.sku, self.asin
+        return self.code, self.sku, self.asin, self.stock_id
 
 
 @dataclass(frozen=True, slots=True)

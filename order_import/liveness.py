@@ -45,10 +45,15 @@ class WorkerWatch:
     @property
     def lag(self) -> int:
         """How many messages of its partitions are undecided."""
-        return sum(
-            max(0, self._ends.get(source, 0) - now.committed_offset)
+        return sum(self.lag_by_partition.values())
+
+    @property
+    def lag_by_partition(self) -> Mapping[TopicPartition, int]:
+        """How many messages of each of its partitions are undecided."""
+        return {
+            source: max(0, self._ends.get(source, 0) - now.committed_offset)
             for source, now in self._processors.progress().items()
-        )
+        }
 
     async def run(self) -> None:
         """Watch until canceled.
@@ -113,10 +118,7 @@ async def _ends(
 async def beat(seconds: float, status: int, end: Callable[[int], None] = os._exit) -> None:
     """Beat until canceled; a thread ends the process if the beat stops for some seconds.
 
-    Args:
-        seconds: How long the beat may stop, because the event loop is blocked.
-        status: The exit status of the process then.
-        end: Ends the process.
+    It stops if the event loop is blocked. The process ends with this exit status.
     """
     last = [time.monotonic()]
     stopped = threading.Event()

@@ -121,14 +121,16 @@ class Settings(BaseSettings):
     stall_seconds: float = Field(default=300, ge=5)
     """Seconds without progress after which a worker exits, so that it is restarted."""
     worker_health_host: str = "127.0.0.1"
-    """The address on which a worker answers `/healthz` and `/readyz`."""
+    """The address on which a worker answers `/healthz`, `/readyz` and `/metrics`."""
     worker_health_port: int | None = Field(default=None, ge=1, le=65535)
-    """The port on which a worker answers `/healthz` and `/readyz`. Not served if unset."""
+    """The port of a worker's `/healthz`, `/readyz` and `/metrics`. Not served if unset."""
 
     console_host: str = "127.0.0.1"
     """The address the console listens on."""
     console_port: int = Field(default=8080, ge=1, le=65535)
     """The port the console listens on."""
+    console_metrics_port: int | None = Field(default=None, ge=1, le=65535)
+    """The port on which the console answers `/metrics`, without signing in. Not served if unset."""
     console_users_file: Path | None = None
     """The file of console users. Required if the console listens beyond this machine."""
     console_public_url: (

@@ -1,9 +1,9 @@
-"""The HTTP servers: the worker's health endpoints, and uvicorn with limits for the console."""
+"""The HTTP servers: health endpoints, metrics, and uvicorn with limits for the console."""
 
 import asyncio
 import os
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
@@ -11,10 +11,12 @@ import h11
 import structlog
 import uvicorn
 from aiohttp import web
+from prometheus_client import CollectorRegistry
 from typing_extensions import override
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from order_import.liveness import WorkerWatch
+from order_import.metrics.exposition import expose
 from order_import.readiness import Readiness
 from order_import.settings import PREFIX, Settings, SettingsError
 
@@ -23,12 +25,13 @@ log = structlog.get_logger(__name__)
 
 @asynccontextmanager
 async def serve_health(
-    settings: Settings, readiness: Readiness, watch: WorkerWatch
+    settings: Settings, readiness: Readiness, watch: WorkerWatch, registry: CollectorRegistry
 ) -> AsyncIterator[None]:
-    """Serve the worker's health endpoints, if the settings name a port.
+    """Serve the worker's health endpoints and its metrics, if the settings name a port.
 
     `/healthz` is 200 while the process runs; a stalled worker ends itself. `/readyz` is 200 while
     the worker is in its group, Kafka and MongoDB answer, and no topic has a problem; otherwise 503.
+    `/metrics` has the metrics in `registry`.
 
     Raises:
         SettingsError: It cannot listen on that address.
@@ -53,22 +56,65 @@ async def serve_health(
         }
         return web.json_response(body, status=200 if ready else 503)
 
+    async def metrics(request: web.Request) -> web.Response:
+        return _metrics_response(registry, request)
+
+    host, port = settings.worker_health_host, settings.worker_health_port
+    routes = [
+        web.get("/healthz", healthz),
+        web.get("/readyz", readyz),
+        web.get("/metrics", metrics),
+    ]
+    async with _serve(routes, host, port, "WORKER_HEALTH_PORT"):
+        log.info("worker-health", host=host, port=port)
+        yield
+
+
+@asynccontextmanager
+async def serve_metrics(
+    settings: Settings, read: Callable[[], Awaitable[CollectorRegistry]]
+) -> AsyncIterator[None]:
+    """Serve the console's `/metrics`, if the settings name a port. `read` returns them.
+
+    Raises:
+        SettingsError: It cannot listen on that address.
+    """
+    if settings.console_metrics_port is None:
+        yield
+        return
+
+    async def metrics(request: web.Request) -> web.Response:
+        return _metrics_response(await read(), request)
+
+    host, port = settings.console_host, settings.console_metrics_port
+    async with _serve([web.get("/metrics", metrics)], host, port, "CONSOLE_METRICS_PORT"):
+        log.info("console-metrics", host=host, port=port)
+        yield
+
+
+@asynccontextmanager
+async def _serve(
+    routes: Sequence[web.RouteDef], host: str, port: int, setting: str
+) -> AsyncIterator[None]:
     app = web.Application()
-    app.add_routes([web.get("/healthz", healthz), web.get("/readyz", readyz)])
+    app.add_routes(routes)
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
-    host, port = settings.worker_health_host, settings.worker_health_port
     try:
         try:
             await web.TCPSite(runner, host, port).start()
         except OSError as error:
-            name = f"{PREFIX}WORKER_HEALTH_PORT"
             reason = os.strerror(error.errno or 0)
+            name = f"{PREFIX}{setting}"
             raise SettingsError(f"{name}: cannot listen on {host}:{port}: {reason}") from None
-        log.info("worker-health", host=host, port=port)
         yield
     finally:
         await runner.cleanup()
+
+
+def _metrics_response(registry: CollectorRegistry, request: web.Request) -> web.Response:
+    body, content_type = expose(registry, request.headers.get("Accept", ""))
+    return web.Response(body=body, headers={"Content-Type": content_type})
 
 
 _REQUEST_TIMEOUT = 20.0

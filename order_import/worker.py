@@ -27,6 +27,8 @@ from order_import.bootstrap import (
 )
 from order_import.errors import error_fields
 from order_import.liveness import Stalled, WorkerWatch, beat
+from order_import.metrics.exposition import new_registry
+from order_import.metrics.worker import WorkerGauges, WorkerMetrics
 from order_import.readiness import Readiness, WorkerState
 from order_import.settings import Settings
 from order_import.web import serve_health
@@ -72,11 +74,13 @@ async def run_worker(settings: Settings) -> int:
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(connect_database(settings))
         readiness = Readiness(settings, database.reader)
-        work = _build(
-            settings, database.storage, readiness, Path(stack.enter_context(_scratch())), end
-        )
+        registry = new_registry()
+        metrics = WorkerMetrics(registry, settings.topic_prefix, now)
+        data_dir = Path(stack.enter_context(_scratch()))
+        work = _build(settings, database.storage, readiness, data_dir, end, metrics)
         watch = WorkerWatch(settings, work.partition_assignment)
-        await stack.enter_async_context(serve_health(settings, readiness, watch))
+        registry.register(WorkerGauges(readiness, watch, settings.topic_prefix))
+        await stack.enter_async_context(serve_health(settings, readiness, watch, registry))
         tasks = [
             asyncio.create_task(beat(settings.stall_seconds, BROKEN)),
             asyncio.create_task(readiness.run()),
@@ -159,6 +163,7 @@ def _build(
     readiness: Readiness,
     data_dir: Path,
     end: Any,
+    metrics: WorkerMetrics,
 ) -> _Work:
     """Create the worker's parts. Nothing is connected yet."""
     prefix = settings.topic_prefix
@@ -170,7 +175,7 @@ def _build(
     )
     handlers = {prefix + name: handler for name, handler in HANDLERS.items()}
     partition_assignment = PartitionAssignment(
-        handlers, storage, publisher, now, end, settings.batch_size
+        handlers, storage, publisher, now, end, settings.batch_size, metrics
     )
     options = AppOptions(
         bootstrap_servers=settings.kafka_bootstrap_servers,

@@ -42,26 +42,40 @@ class BlockedGroup:
     """Blocked orders with one cause and one product. An order counts in each of its groups.
 
     `sku` is the catalog's; it is None if Amazon named no SKU. `value` is the sum of the orders'
-    totals, per currency. `since` is when the first of them was blocked, and `tried` is the highest
-    number of checks of one of them. `similar_sku` is as in a blocker.
+    totals, per currency. `blocked_since` is when the first of them was blocked, and `tried` is the
+    highest number of checks of one of them. `stock_id` and `similar_sku` are as in a blocker.
     """
 
     code: BlockerCode
     sku: str | None
+    stock_id: str | None
     similar_sku: str | None
     seller_skus: tuple[str, ...]
     asins: tuple[str, ...]
     orders: int
     value: tuple[Money, ...]
-    oldest_purchase: datetime | None
-    earliest_ship_by: datetime | None
-    since: datetime
+    oldest_purchase_date: datetime | None
+    earliest_ship_date: datetime | None
+    blocked_since: datetime
     tried: int
 
     @property
     def remedy(self) -> str:
         """What operators can do about it."""
         return REMEDIES[self.code]
+
+
+@dataclass(frozen=True, slots=True)
+class BlockedSummary:
+    """All blocked orders together. The dates are None if no order is blocked, or none has one.
+
+    `value` is the sum of the orders' totals, per currency. `since` is when the one that has been
+    blocked for longest was blocked.
+    """
+
+    value: tuple[Money, ...]
+    since: datetime | None
+    earliest_ship_by: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import time
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from itertools import groupby
 from typing import Any
 
@@ -18,7 +19,9 @@ from models.errors import TransientStorageError
 from models.messages import TopicPartition
 from storage.port import R, Storage, Transaction
 from storage.retry import log_retry, retry_outages
-from streams.processor import MAX_WEIGHT, Batch, TopicProcessor, log_reset
+from streams.batch import Batch, log_reset
+from streams.observer import UNOBSERVED, Observer
+from streams.processor import MAX_WEIGHT, TopicProcessor
 from streams.publisher import Publisher
 from streams.watchdog import Progress
 
@@ -59,6 +62,7 @@ class PartitionAssignment:
         now: Callable[[], datetime],
         on_failure: Callable[[BaseException], None],
         max_weight: int = MAX_WEIGHT,
+        observer: Observer = UNOBSERVED,
     ) -> None:
         self._handlers = handlers
         self._storage = storage
@@ -66,6 +70,7 @@ class PartitionAssignment:
         self._now = now
         self._on_failure = on_failure
         self._max_weight = max_weight
+        self._observer = observer
         self._processors: dict[str, tuple[TopicProcessor, asyncio.Task[None]]] = {}
         # Faust may ask for the offsets twice at once, from a rebalance and from its reader.
         self._reassigning = asyncio.Lock()
@@ -101,6 +106,7 @@ class PartitionAssignment:
         # Read the log bounds after claiming: if we stall in between, a checkpoint that another
         # worker has advanced would seem to lie beyond the end of the log.
         bounds = await read_bounds(sources)
+        self._observer.assigned(len(bounds))
         for topic, of_topic in claimed.items():
             checkpoints = [checkpoint for checkpoint in of_topic if checkpoint.source in bounds]
             if not checkpoints:
@@ -113,6 +119,7 @@ class PartitionAssignment:
                 self._now,
                 self._room.set,
                 self._max_weight,
+                self._observer,
             )
             task = asyncio.create_task(processor.run(), name=f"processor {topic}")
             task.add_done_callback(self._report_failure)
@@ -252,6 +259,6 @@ def _within_log(
 
 
 async def _retry(call: Callable[..., Awaitable[R]], *arguments: object) -> R:
-    retrying = retry_outages(TransientStorageError, before_sleep=log_retry)
-    result: R = await retrying(call, *arguments)
-    return result
+    return await retry_outages(
+        partial(call, *arguments), TransientStorageError, before_sleep=log_retry
+    )

@@ -1,7 +1,7 @@
 """The outbox: decided messages of a processor's partitions that are not published yet."""
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -41,7 +41,11 @@ class Outbox:
     """
 
     def __init__(
-        self, checkpoints: Iterable[Checkpoint], storage: Storage, publisher: Publisher
+        self,
+        checkpoints: Iterable[Checkpoint],
+        storage: Storage,
+        publisher: Publisher,
+        on_published: Callable[[Mapping[TopicPartition, int]], None],
     ) -> None:
         self.checkpoints = {checkpoint.source: checkpoint for checkpoint in checkpoints}
         """The checkpoint of each partition after its last transaction."""
@@ -55,6 +59,7 @@ class Outbox:
         )
         self._storage = storage
         self._publisher = publisher
+        self._on_published = on_published
         self._first = next(iter(self.checkpoints))
         self._publishing: asyncio.Task[None] | None = None
         self._closing = False
@@ -71,9 +76,7 @@ class Outbox:
     ) -> Sequence[tuple[Checkpoint, Checkpoint]]:
         """Return the checkpoints that a transaction moves, each before and after.
 
-        Args:
-            ends: How far the transaction decides, per partition it decides on.
-            outgoing: The messages it decides.
+        `ends` says how far it decides each partition, `outgoing` are the messages it decides.
         """
         outbox = (*self._unpublished, *outgoing)
         moves = []
@@ -103,7 +106,11 @@ class Outbox:
                 self._publish(self._unpublished, ends, resumed=resumed)
             )
         else:
-            self.published_offset = ends
+            self._set_published(ends)
+
+    def _set_published(self, offsets: dict[TopicPartition, int]) -> None:
+        self.published_offset = offsets
+        self._on_published(offsets)
 
     def close(self) -> None:
         """Stop waiting for other processors: the next owner publishes waiting events."""
@@ -137,7 +144,7 @@ class Outbox:
                 message for message in self._unpublished if id(message) not in done
             )
             if not waiting:
-                self.published_offset = ends
+                self._set_published(ends)
                 return
             # Record now what was published, because other processors may wait for it: two
             # processors must not wait for each other.

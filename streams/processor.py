@@ -3,16 +3,17 @@
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 import structlog
+from tenacity import RetryCallState
 
 from handlers.handler import Handler
 from handlers.unit_of_work import UnitOfWork
-from models.checkpoint import Checkpoint, OffsetReset, Outgoing
+from models.change_set import ChangeSet
+from models.checkpoint import Checkpoint, Outgoing
 from models.errors import (
     DuplicateKey,
     Fenced,
@@ -20,10 +21,12 @@ from models.errors import (
     TransactionTooLarge,
     TransientStorageError,
 )
-from models.messages import DeadLetterCode, Incoming, Rejection, TopicPartition
+from models.messages import TopicPartition
 from storage.port import Storage, Transaction
 from storage.retry import log_retry, retry_outages
-from streams.outbox import End, Outbox
+from streams.batch import Batch, ParsedMessage, ends, log_reset, offset_resets, refuse
+from streams.observer import UNOBSERVED, Observer
+from streams.outbox import Outbox
 from streams.publisher import Publisher
 from streams.watchdog import Progress
 
@@ -39,40 +42,6 @@ MAX_BATCH_BYTES = 8 * 1024 * 1024
 """Maximum bytes of messages per transaction, and the maximum to read ahead of it."""
 SLOW_SECONDS = 3.0
 """After a transaction that took longer, the weight per transaction is halved."""
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """The messages read from one partition, from `start` up to, not including, `end`.
-
-    Not every offset has a message: some are control records, or belong to aborted transactions.
-    Kafka deleted the messages before `deleted_to` before they were read.
-    """
-
-    start: int
-    messages: Sequence[Incoming]
-    end: int
-    deleted_to: int = 0
-
-
-class ParsedMessage(NamedTuple):
-    """A message, or a part of one, as its handler parsed it.
-
-    With neither `parsed` nor `refusal` it only moves the checkpoint. The checkpoint moves to `end`,
-    with `part` orders of the message at `end` decided too, of which `done` were decided before this
-    part. It may move past offsets that Kafka `deleted` before they were read.
-    """
-
-    source: TopicPartition
-    end: int
-    weight: int = 0
-    size: int = 0
-    message: Incoming | None = None
-    parsed: Any = None
-    refusal: Rejection | None = None
-    done: int = 0
-    part: int = 0
-    deleted: range = range(0)
 
 
 Decided = tuple[Sequence[tuple[Checkpoint, Checkpoint]], Sequence[Outgoing]]
@@ -96,8 +65,10 @@ class TopicProcessor:
         now: Callable[[], datetime],
         on_room: Callable[[], None] = lambda: None,
         max_weight: int = MAX_WEIGHT,
+        observer: Observer = UNOBSERVED,
     ) -> None:
-        self._outbox = Outbox(checkpoints, storage, publisher)
+        self._outbox = Outbox(checkpoints, storage, publisher, observer.published)
+        self._observer = observer
         self._handler = handler
         self._storage = storage
         self._now = now
@@ -231,6 +202,7 @@ class TopicProcessor:
         try:
             await self._decide_at_once(batch)
         except TransactionTooLarge as error:
+            self._observer.failed(error)
             halves = self._halves(batch)
             if not halves:  # it was retried until the processor was drained
                 raise StorageUnavailable(str(error)) from None
@@ -239,6 +211,7 @@ class TopicProcessor:
             for half in halves:
                 await self._decide(half)
         except DuplicateKey as error:
+            self._observer.failed(error)
             log.warning(
                 "duplicate-key",
                 topic=self._first.topic,
@@ -246,7 +219,7 @@ class TopicProcessor:
                 key=error.key,
                 messages=len(batch),
             )
-            smaller = self._halves(batch) or [[_refuse(batch[0], error)]]
+            smaller = self._halves(batch) or [[refuse(batch[0], error)]]
             for part in smaller if is_retry else [batch]:
                 await self._decide(part, is_retry=True)
         else:
@@ -266,46 +239,73 @@ class TopicProcessor:
 
     async def _decide_at_once(self, batch: Sequence[ParsedMessage]) -> None:
         decided: Decided | None = None
-        resets = _offset_resets(batch, self._now())
+        written: list[ChangeSet] = []
+        began = time.monotonic()
+        resets = offset_resets(batch, self._now())
         parsed = [item.parsed for item in batch if item.parsed is not None]
 
         async def work(transaction: Transaction) -> None:
             nonlocal decided
-            unit_of_work = self._begin_unit_of_work(batch, transaction)
+            written.clear()
+
+            async def write_ahead(changes: ChangeSet) -> None:
+                written.append(changes)
+                await transaction.write_ahead(changes)
+
+            unit_of_work = self._begin_unit_of_work(batch, write_ahead)
             if parsed:
                 await self._handler.handle(parsed, unit_of_work, transaction)
             self._on_room()  # The next batch is parsed while the database writes this one.
-            moves = self._outbox.advance(_ends(batch, unit_of_work), unit_of_work.outgoing)
+            moves = self._outbox.advance(ends(batch, unit_of_work), unit_of_work.outgoing)
             changes = unit_of_work.take_changes()
             changes.offset_resets.extend(resets)
+            written.append(changes)
             await transaction.write(changes, moves)
             decided = moves, unit_of_work.outgoing
 
         # A single message cannot be halved, but the server may have more room in a while.
         is_smallest = not self._halves(batch)
         transient = (TransientStorageError, *((TransactionTooLarge,) if is_smallest else ()))
-        retrying = retry_outages(*transient, stop=lambda _: self._draining, before_sleep=log_retry)
-        async for attempt in retrying:
-            with attempt:
-                before = decided
-                # A commit without an answer may have happened: the stored checkpoint tells.
-                if decided is None or not await self._has_moved(batch[0].source):
-                    try:
-                        await self._storage.transact(work, self._first)
-                    except (Fenced, DuplicateKey):
-                        # The conflict may be with that very commit, before a majority has it.
-                        if before is None or attempt.retry_state.attempt_number > _MAX_CHECKS:
-                            raise
-                        raise StorageUnavailable("a commit without an answer") from None
+        attempts = 0
+
+        async def transact() -> None:
+            nonlocal attempts
+            attempts += 1
+            before = decided
+            # A commit without an answer may have happened: the stored checkpoint tells.
+            if decided is None or not await self._has_moved(batch[0].source):
+                try:
+                    await self._storage.transact(work, self._first)
+                except (Fenced, DuplicateKey):
+                    # The conflict may be with that very commit, before a majority has it.
+                    if before is None or attempts > _MAX_CHECKS:
+                        raise
+                    raise StorageUnavailable("a commit without an answer") from None
+
+        await retry_outages(
+            transact, *transient, stop=lambda _: self._draining, before_sleep=self._report_retry
+        )
         if decided is None:
             raise AssertionError("a committed transaction has decided")
         for reset in resets:
             log_reset(reset)
+        messages = [
+            (item.source, item.message)
+            for item in batch
+            if item.message is not None and not item.part
+        ]
+        self._observer.committed(self._first.topic, messages, written, time.monotonic() - began)
         self._outbox.add(*decided)
         await self._outbox.publish()
 
+    def _report_retry(self, state: RetryCallState) -> None:
+        self._observer.failed(state.outcome.exception() if state.outcome is not None else None)
+        log_retry(state)
+
     def _begin_unit_of_work(
-        self, batch: Sequence[ParsedMessage], transaction: Transaction
+        self,
+        batch: Sequence[ParsedMessage],
+        write_ahead: Callable[[ChangeSet], Awaitable[None]],
     ) -> UnitOfWork:
         """Return a unit of work with the dead letters of unreadable messages.
 
@@ -318,7 +318,7 @@ class TopicProcessor:
             if checkpoint.part_refused
         ]
         unit_of_work = UnitOfWork(
-            self._first.topic, self._now(), refused=refused, write_ahead=transaction.write_ahead
+            self._first.topic, self._now(), refused=refused, write_ahead=write_ahead
         )
         for item in batch:
             if item.message is not None and item.refusal is not None:
@@ -365,37 +365,3 @@ class TopicProcessor:
         self._waiting_weight -= sum(item.weight for item in batch)
         self._waiting_size -= sum(item.size for item in batch)
         return batch
-
-
-def _offset_resets(batch: Sequence[ParsedMessage], at: datetime) -> Sequence[OffsetReset]:
-    return [
-        OffsetReset(item.source, item.deleted.start, item.deleted.stop, at)
-        for item in batch
-        if item.deleted
-    ]
-
-
-def log_reset(reset: OffsetReset) -> None:
-    """Log that a checkpoint was no longer in its log, and how many offsets are lost."""
-    log.error(
-        "checkpoint-outside-log",
-        topic=reset.source.topic,
-        partition=reset.source.partition,
-        expected=reset.expected,
-        found=reset.found,
-        lost=reset.lost,
-    )
-
-
-def _ends(batch: Sequence[ParsedMessage], unit_of_work: UnitOfWork) -> Mapping[TopicPartition, End]:
-    ends = {}
-    for item in batch:
-        is_refused = bool(item.part) and (item.source.partition, item.end) in unit_of_work.refused
-        ends[item.source] = End(item.end, item.part, is_refused=is_refused)
-    return ends
-
-
-def _refuse(item: ParsedMessage, error: DuplicateKey) -> ParsedMessage:
-    expected = f"{error.collection}: expected no document yet with the message's key"
-    refusal = Rejection(code=DeadLetterCode.ALREADY_STORED, message=expected)
-    return item._replace(parsed=None, refusal=refusal)

@@ -10,6 +10,7 @@ from models.errors import BrokerUnavailable, OrderImportError, TransientStorageE
 from order_import.bootstrap import why_unreachable
 from order_import.cli import (
     blocked,
+    check,
     console,
     dead_letters,
     explain,
@@ -55,6 +56,7 @@ app = typer.Typer(
 )
 for command in (
     init.init,
+    check.check,
     worker.worker,
     send.send,
     orders.orders,
@@ -74,11 +76,7 @@ app.add_typer(replays.replays)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run one command and exit with its status.
-
-    Args:
-        arguments: The command's arguments; those of the process if omitted.
-    """
+    """Run one command, by default with the process's arguments, and exit with its status."""
     if arguments is None:
         withhold_texts()
     try:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import signal
+from functools import partial
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -16,10 +17,11 @@ from order_import.console.access import access_of, listen
 from order_import.console.auth import SessionBackend
 from order_import.console.context import ConsoleContext, open_context
 from order_import.console.error_pages import show_error
+from order_import.console.metrics import read_metrics
 from order_import.console.routes import OPEN_ROUTES, ROUTES
 from order_import.console.security import SecurityMiddleware
 from order_import.settings import Settings
-from order_import.web import ConsoleServer
+from order_import.web import ConsoleServer, serve_metrics
 from order_import.worker import tune_gc
 
 
@@ -62,7 +64,8 @@ async def serve_console(settings: Settings) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, server.stop)
         try:
-            await server.serve(sockets=[listening])
+            async with serve_metrics(settings, partial(read_metrics, context)):
+                await server.serve(sockets=[listening])
         finally:
             for task in (counting, checking):
                 task.cancel()

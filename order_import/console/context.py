@@ -57,6 +57,11 @@ class ConsoleContext:
         """Return the orders per state per store, some seconds old at most."""
         return await self.cache.get("counts", _FRESH, self.reader.state_counts)
 
+    async def overdue_counts(self) -> Mapping[str, int]:
+        """Return how many orders of each store have waited for details for more than an hour."""
+        ask = partial(self.reader.overdue_counts, self.now() - DETAILS_OVERDUE)
+        return await self.cache.get("overdue", _OVERDUE_FRESH, ask)
+
     def counts_age(self) -> float | None:
         """Return how many seconds old the counts are; None if they are fresh."""
         age = self.cache.age("counts")
@@ -68,13 +73,7 @@ class ConsoleContext:
         The numbers are of all that were received, of each state, and of those that have waited for
         details for more than an hour (`OVERDUE`).
         """
-
-        async def ask() -> Mapping[str, int]:
-            return await self.reader.overdue_counts(self.now() - DETAILS_OVERDUE)
-
-        counts, overdue = await asyncio.gather(
-            self.counts(), self.cache.get("overdue", _OVERDUE_FRESH, ask)
-        )
+        counts, overdue = await asyncio.gather(self.counts(), self.overdue_counts())
         stores = counts.keys() | overdue.keys() if store_id is None else {store_id}
         states = {
             state.value: sum(counts.get(store, {}).get(state, 0) for store in stores)

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from pydantic_core import to_jsonable_python
 
+from models.keys import DEFAULT_STOCK
 from models.notifications import BlockingCause, Notification, NotificationKind
 from models.reasons import REASONS, REMEDIES, BlockerCode
 from models.skus import visible_sku
@@ -69,6 +70,7 @@ class MessageWriter:
                     "code": cause.code,
                     "sku": cause.sku,
                     "asin": cause.asin,
+                    "stock_id": cause.stock_id,
                     "similar_sku": cause.similar_sku,
                     "reason": REASONS[cause.code],
                     "remedy": REMEDIES[cause.code],
@@ -106,7 +108,9 @@ class MessageWriter:
     def _what_if(self, cause: BlockingCause) -> str:
         """Return the what-if of a cause; without a SKU, which it needs, the list of the orders."""
         if cause.sku is not None:
-            path = urls.query("/blocked/what-if", code=cause.code, sku=cause.sku)
+            path = urls.query(
+                "/blocked/what-if", code=cause.code, sku=cause.sku, stock=cause.stock_id
+            )
         else:
             path = urls.query(
                 "/orders",
@@ -130,7 +134,8 @@ def _name(cause: BlockingCause) -> str:
         item = visible_sku(cause.sku)
     else:
         item = f"a line without a SKU, ASIN {cause.asin}" if cause.asin else "a line without a SKU"
-    return f"{REASONS[cause.code]} ({item})"
+    stock = "" if cause.stock_id in {None, DEFAULT_STOCK} else f", stock {cause.stock_id}"
+    return f"{REASONS[cause.code]} ({item}{stock})"
 
 
 def _value(cause: BlockingCause) -> str:

@@ -172,9 +172,10 @@ def _to_cause(group: BlockedGroup) -> BlockingCause:
         sku=group.sku,
         # Only lines without a SKU are told apart by it.
         asin=group.asins[0] if group.sku is None and group.asins else None,
+        stock_id=group.stock_id,
         orders=group.orders,
         value=group.value,
-        earliest_ship_by=group.earliest_ship_by,
+        earliest_ship_by=group.earliest_ship_date,
         similar_sku=group.similar_sku,
     )
 

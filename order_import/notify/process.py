@@ -12,6 +12,7 @@ import socket
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
+from functools import partial
 
 import structlog
 from tenacity import (
@@ -143,8 +144,11 @@ class Notifier:
         self._accepted.add(notification.key)
         self._outbox = [entry for entry in self._outbox if entry.key != notification.key]
         log.info("notification-sent", channel=name, kind=notification.kind.value)
-        retrying = retry_outages(TransientStorageError, before_sleep=log_retry)
-        await retrying(self._notifications.delivered, notification)
+        await retry_outages(
+            partial(self._notifications.delivered, notification),
+            TransientStorageError,
+            before_sleep=log_retry,
+        )
 
     def _next(self, name: str) -> Notification | None:
         return next((entry for entry in self._outbox if entry.channel == name), None)
@@ -173,12 +177,12 @@ async def run_notifier(settings: Settings) -> None:
     """
     channels = _open_channels(settings)
     async with connect_database(settings) as database:
-        retrying = retry_outages(TransientStorageError, before_sleep=log_retry)
         policy = policy_of(settings, channels)
         notifier = Notifier(database.reader, database.notifications, policy, channels)
 
         async def work() -> None:
-            await retrying(database.storage.check_layout)
+            check = database.storage.check_layout
+            await retry_outages(check, TransientStorageError, before_sleep=log_retry)
             log.info("notifier-started", channels=list(channels))
             await notifier.run()
 

@@ -5,7 +5,7 @@ has; any other order by today's facts, as a replay would. So nothing differs if 
 settings nor the rules have changed.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -24,7 +24,14 @@ from models.messages import MessageContext, MessageRef
 from models.money import Money
 from models.order_record import OrderRecord
 from models.outcome import Blocked, Created, ImportState, Outcome, Waiting, Withdrawn
-from models.reference_data import Catalog, Product, StockedProduct
+from models.reference_data import (
+    Catalog,
+    Product,
+    StockedProduct,
+    Store,
+    stock_of,
+    units_of,
+)
 from models.replay import Selection
 from models.topics import TopicName
 from order_import.operations.assumptions import Assumptions
@@ -205,17 +212,18 @@ class _Run:
         orders = await self._view.commerce_orders(
             [commerce_order_id(record.key) for record in records]
         )
-        pairs = (sku_pairs(record.store_id, record.order) for record in records)
-        today = await self._view.catalog(set().union(*pairs))
+        today = await self._today(records, orders, stores)
         for record in records:
             order = orders[commerce_order_id(record.key)]
-            past = _past_catalog(record, order, facts.get(record.key, {}), today)
-            store = stores.get(record.store_id)
+            stock_id = stock_of(stores, record.store_id)
+            # In another stock than then, only today's counts are known.
+            used = facts.get(record.key, {}) if stock_id == order.stock_id else {}
+            past = _past_catalog(record, order, used, today[stock_id])
             decision = _checked(
                 check_order(
                     _undecided(record),
-                    store,
-                    self._facts.assume(past),
+                    stores.get(record.store_id),
+                    await self._facts.assume(past, stock_id),
                     number=1,
                     context=self._context,
                     replayed=True,
@@ -224,6 +232,26 @@ class _Run:
             self.summary.add(record, decision.record.outcome)
             if not has_moved_on(record, decision.record.outcome):
                 self._reserve(decision, order)
+
+    async def _today(
+        self,
+        records: Iterable[OrderRecord],
+        orders: Mapping[str, CommerceOrder],
+        stores: Mapping[str, Store],
+    ) -> Mapping[str, Catalog]:
+        """Return today's catalog in each stock, as far as these orders need it, or needed it."""
+        pairs: defaultdict[str, set[tuple[str, str]]] = defaultdict(set)
+        skus: defaultdict[str, set[str]] = defaultdict(set)
+        for record in records:
+            stock_id = stock_of(stores, record.store_id)
+            pairs[stock_id] |= sku_pairs(record.store_id, record.order)
+            skus[stock_id] |= units_by_sku(orders[commerce_order_id(record.key)]).keys()
+        catalogs = {}
+        for stock_id in pairs:
+            catalog = await self._view.catalog(pairs[stock_id], stock_id)
+            needed = await self._view.products(skus[stock_id], stock_id)
+            catalogs[stock_id] = replace(catalog, products={**catalog.products, **needed})
+        return catalogs
 
     async def decide_others(self, records: Collection[OrderRecord]) -> None:
         """Decide orders without a Commerce order again, by today's facts."""
@@ -237,15 +265,17 @@ class _Run:
 
     def _reserve(self, decision: Decision, order: CommerceOrder) -> None:
         """Reserve the units that an order would reserve, in place of those that it has reserved."""
-        units = Counter[str]()
+        after, before = Counter[str](), Counter[str]()
         for reservation in decision.reserves:
-            units[reservation.sku] += reservation.quantity
+            after[reservation.sku] += reservation.quantity
         if order.fulfillment_channel is FulfillmentChannel.MFN:
             before = +units_by_sku(order)
-            if units.keys() == before.keys():
-                return  # quantities may have changed since, which is no difference
-            units.subtract(before)
-        self._facts.reserve(units)
+        made = decision.commerce_order
+        if made is not None and made.stock_id == order.stock_id and after.keys() == before.keys():
+            return  # quantities may have changed since, which is no difference
+        self._facts.reserve({order.stock_id: {sku: -units for sku, units in before.items()}})
+        if made is not None:
+            self._facts.reserve({made.stock_id: after})
 
 
 def _undecided(record: OrderRecord) -> OrderRecord:
@@ -262,25 +292,29 @@ def _past_catalog(
     record: OrderRecord, order: CommerceOrder, facts: Mapping[str, Any], today: Catalog
 ) -> Catalog:
     """Return what the creation of an order was based on; today's where its history lacks it."""
-    pairs = {listing_key(*pair): pair[1] for pair in sku_pairs(record.store_id, record.order)}
-    matches = {key: sku for key in pairs if (sku := today.matches.get(key)) is not None}
+    pairs = sku_pairs(record.store_id, record.order)
+    listings = (listing_key(*pair) for pair in pairs)
+    matches = {key: today.matches[key] for key in listings if key in today.matches}
     matches |= {
-        listing_key(record.store_id, line.item.seller_sku): line.sku
+        listing_key(record.store_id, line.item.seller_sku): line.match
         for line in order.lines
         if line.item.seller_sku is not None
     }
-    skus = {matches.get(key, seller_sku) for key, seller_sku in pairs.items()}
+    then = Catalog(matches, {})
+    skus = {sku for pair in pairs for sku, _ in units_of(then.match(*pair))}
     products = {sku: today.products[sku] for sku in skus & today.products.keys()}
     return Catalog(matches, products | _products_used(facts.get("products", ())))
 
 
 def _products_used(products: Iterable[Mapping[str, Any]]) -> dict[str, StockedProduct]:
     """Return the products of a history entry, as the blocker check has recorded them."""
-    names = ("sku", "enabled", "manage_stock", "salable_quantity", "as_of")
+    names = ("sku", "enabled", "manage_stock", "as_of")
     return {
         product["sku"]: StockedProduct(
             Product.model_construct(**{name: product[name] for name in names}),
             product["reserved"],
+            product["salable_quantity"],
+            product["as_of"],
         )
         for product in products
     }

@@ -75,6 +75,7 @@ def _cause_from_document(document: Document) -> BlockingCause:
         code=BlockerCode(document["code"]),
         sku=document.get("sku"),
         asin=document.get("asin"),
+        stock_id=document.get("stock_id"),
         orders=document["orders"],
         value=tuple(value for value in money if value is not None),
         earliest_ship_by=document.get("earliest_ship_by"),
@@ -84,12 +85,19 @@ def _cause_from_document(document: Document) -> BlockingCause:
 
 def _notified_from_document(document: Document) -> Notified:
     return Notified(
-        key=(BlockerCode(document["code"]), document.get("sku"), document.get("asin")),
+        key=(
+            BlockerCode(document["code"]),
+            document.get("sku"),
+            document.get("asin"),
+            document.get("stock_id"),
+        ),
         orders=document["orders"],
         urgency=Urgency(document["urgency"]),
         at=document["at"],
     )
 
 
-def _key_to_document(code: BlockerCode, sku: str | None, asin: str | None) -> Document:
-    return {"code": code.value, **present(sku=sku, asin=asin)}
+def _key_to_document(
+    code: BlockerCode, sku: str | None, asin: str | None, stock_id: str | None
+) -> Document:
+    return {"code": code.value, **present(sku=sku, asin=asin, stock_id=stock_id)}

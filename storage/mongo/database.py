@@ -8,6 +8,7 @@ from storage.mongo.console import MongoConsoleState
 from storage.mongo.console_reader import MongoConsoleReader
 from storage.mongo.dead_letters import MongoDeadLetters
 from storage.mongo.driver import Driver, connected
+from storage.mongo.inspection import MongoInspection
 from storage.mongo.notifications import MongoNotifications
 from storage.mongo.orders import MongoReader
 from storage.mongo.storage import MongoStorage
@@ -15,7 +16,10 @@ from storage.mongo.storage import MongoStorage
 
 @dataclass(frozen=True, slots=True)
 class MongoDatabase:
-    """The worker's storage, the readers for people, and what the console and `notify` store."""
+    """The worker's storage, the readers for people, and what the console and `notify` store.
+
+    `inspection` is for the preflight.
+    """
 
     storage: MongoStorage
     reader: MongoReader
@@ -23,6 +27,7 @@ class MongoDatabase:
     console_reader: MongoConsoleReader
     console_state: MongoConsoleState
     notifications: MongoNotifications
+    inspection: MongoInspection
 
 
 @asynccontextmanager
@@ -38,4 +43,5 @@ async def open_database(
             console_reader=MongoConsoleReader(client[name]),
             console_state=MongoConsoleState(client[name]),
             notifications=MongoNotifications(client[name]),
+            inspection=MongoInspection(client, name),
         )

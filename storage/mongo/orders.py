@@ -10,21 +10,23 @@ from models.outcome import ImportState
 from models.reference_data import Store
 from storage.documents.checkpoint import offset_reset_from_document
 from storage.documents.commerce_order import commerce_order_from_document
-from storage.documents.order_record import (
-    FIELDS,
-    history_entry_from_document,
-    line_from_document,
-    order_from_document,
-)
+from storage.documents.order_line import FIELDS, line_from_document
+from storage.documents.order_record import history_entry_from_document, order_from_document
 from storage.documents.reference_data import store_from_document
 from storage.documents.values import Document
 from storage.mongo.driver import Client, maybe_await
 from storage.mongo.errors import translate_errors
 from storage.mongo.indexes import INDEXES
 from storage.mongo.order_queries import commerce_orders_of, to_mongo
-from storage.mongo.statistics import blocked_group_from_document, blocked_groups_pipeline
+from storage.mongo.statistics import (
+    blocked_group_from_document,
+    blocked_groups_pipeline,
+    blocked_summary_from_documents,
+    blocked_summary_pipeline,
+)
 from storage.queries import (
     BlockedGroup,
+    BlockedSummary,
     OrderHistory,
     OrderLine,
     PublishedEvent,
@@ -144,6 +146,11 @@ class MongoReader:
         pipeline = blocked_groups_pipeline(store_id, limit)
         groups = await self._aggregate("amazon_orders", pipeline)
         return [blocked_group_from_document(group) for group in groups]
+
+    async def blocked_summary(self) -> BlockedSummary:
+        """Return what all blocked orders are worth, and the dates of the most urgent ones."""
+        groups = await self._aggregate("amazon_orders", blocked_summary_pipeline())
+        return blocked_summary_from_documents(groups)
 
     async def dead_letter_counts(self) -> Mapping[str, int]:
         """Return, per code, how many messages became dead letters."""

@@ -10,7 +10,7 @@ from storage.documents.values import Document, money_from_document
 from storage.mongo.driver import Collection, Database, maybe_await
 from storage.mongo.embedded import of_store
 from storage.mongo.errors import translate_errors
-from storage.queries import Activity, BlockedGroup, Hour
+from storage.queries import Activity, BlockedGroup, BlockedSummary, Hour
 
 _SAMPLE = 500
 """How many of the newest Commerce orders the seconds are measured on."""
@@ -107,15 +107,48 @@ def blocked_group_from_document(document: Document) -> BlockedGroup:
     return BlockedGroup(
         code=BlockerCode(cause["code"]),
         sku=cause["sku"],
+        stock_id=cause["stock_id"],
         similar_sku=document["similar_sku"],
         seller_skus=_distinct(document["seller_skus"]),
         asins=_distinct(document["asins"]),
         orders=document["orders"],
         value=tuple(sorted(money, key=lambda value: value.currency)),
-        oldest_purchase=document["purchased"],
-        earliest_ship_by=document["ship_by"],
-        since=document["since"],
+        oldest_purchase_date=document["purchased"],
+        earliest_ship_date=document["ship_by"],
+        blocked_since=document["since"],
         tried=document["tried"],
+    )
+
+
+def blocked_summary_pipeline() -> list[Document]:
+    """Return the aggregation over `amazon_orders`. It begins with an index by state."""
+    return [
+        {"$match": {"import.state": ImportState.BLOCKED.value}},
+        {
+            "$group": {
+                "_id": "$total.currency",
+                "amount": {"$sum": "$total.amount"},
+                "since": {"$min": "$import.since"},
+                "ship_by": {"$min": "$latest_ship_date"},
+            }
+        },
+    ]
+
+
+def blocked_summary_from_documents(groups: Sequence[Document]) -> BlockedSummary:
+    """Return the summary that the aggregation returned, one document per currency."""
+    sums = [
+        money_from_document({"amount": group["amount"], "currency": group["_id"]})
+        for group in groups
+        if group["_id"] is not None
+    ]
+    money = [value for value in sums if value is not None]
+    return BlockedSummary(
+        value=tuple(sorted(money, key=lambda value: value.currency)),
+        since=min((group["since"] for group in groups if group["since"]), default=None),
+        earliest_ship_by=min(
+            (group["ship_by"] for group in groups if group["ship_by"]), default=None
+        ),
     )
 
 
@@ -137,6 +170,7 @@ _SKU = {"$ifNull": ["$reason.sku", None]}
 _CAUSE: Document = {
     "code": "$reason.code",
     "sku": _SKU,
+    "stock_id": {"$ifNull": ["$reason.stock_id", None]},
     # Lines without a SKU are told apart by what else is known of them.
     "asin": {
         "$cond": [{"$eq": [_SKU, None]}, {"$ifNull": ["$reason.asin", None]}, None],
@@ -155,7 +189,7 @@ _PER_CURRENCY: Document = {
     "asins": {"$addToSet": "$reason.asin"},
 }
 
-_CAUSE_AGAIN: Document = {"code": "$_id.code", "sku": "$_id.sku", "asin": "$_id.asin"}
+_CAUSE_AGAIN: Document = {name: f"$_id.{name}" for name in _CAUSE}
 
 _PER_CAUSE: Document = {
     "orders": {"$sum": "$orders"},

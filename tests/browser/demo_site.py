@@ -90,11 +90,12 @@ def answers(base: str, path: str = "/readyz") -> bool:
 
 
 @contextmanager
-def demo_site(directory: Path) -> Iterator[Site]:
+def demo_site(directory: Path, **settings: object) -> Iterator[Site]:
     """Start everything with the demo's orders, and stop it at the end."""
     port = free_port()
     log = directory / "up.log"
     clean = {name: one for name, one in os.environ.items() if not name.startswith("ORDER_IMPORT_")}
+    chosen = {f"ORDER_IMPORT_{name}": str(value) for name, value in settings.items()}
     with log.open("wb") as output:
         up = subprocess.Popen(
             [
@@ -102,7 +103,7 @@ def demo_site(directory: Path) -> Iterator[Site]:
                 *("--data-dir", str(directory / "data")),
             ],
             cwd=ROOT,
-            env={**clean, "ORDER_IMPORT_CONSOLE_PORT": str(port)},
+            env={**clean, **chosen, "ORDER_IMPORT_CONSOLE_PORT": str(port)},
             stdout=output,
             stderr=output,
         )

@@ -24,7 +24,8 @@ from storage.mongo.order_queries import OrderReads
 from storage.mongo.orders import MongoReader
 from storage.mongo.statistics import blocked_groups_pipeline
 from storage.port import AuditEntry, Session
-from storage.queries import OrderRow
+from storage.queries import BlockedSummary, OrderRow
+from tests.builders import money
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 ORDERS = 60
@@ -303,6 +304,28 @@ async def test_an_order_counts_once_under_each_of_its_causes(database: Any) -> N
     await counts.amazon_orders.insert_many(orders)
     reader = MongoReader(database.client, counts.name)
     assert await reader.blocker_counts() == {"disabled": 2, "out-of-stock": 1}
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_blocked_orders_are_summed_up(database: Any) -> None:
+    reader = MongoReader(database.client, "console_summary")
+    assert await reader.blocked_summary() == BlockedSummary((), None, None)
+    orders = [an_order(2 + 5 * at) for at in range(5)]
+    assert {order["import"]["state"] for order in orders} == {"blocked"}
+    totals = [("0.10", "USD"), ("0.20", "USD"), ("7.00", "EUR")]
+    for at, order in enumerate(orders):
+        order["import"]["since"] = NOW - timedelta(minutes=at)
+        order.pop("latest_ship_date", None)
+        order.pop("total", None)
+        if at < len(totals):
+            order["latest_ship_date"] = NOW + timedelta(hours=at)
+            amount, currency = totals[at]
+            order["total"] = {"amount": Decimal128(amount), "currency": currency}
+    others = [an_order(3) | {"latest_ship_date": NOW - timedelta(days=9)}]
+    await database.client.console_summary.amazon_orders.insert_many([*orders, *others])
+    assert await reader.blocked_summary() == BlockedSummary(
+        (money("7.00", "EUR"), money("0.30")), NOW - timedelta(minutes=4), NOW
+    )
 
 
 def test_blockers_are_grouped_without_the_lines_of_their_orders() -> None:

@@ -20,7 +20,7 @@ from storage.mongo.notifications import MongoNotifications
 from tests.builders import NOW, later, money
 
 CAUSE = BlockingCause(
-    BlockerCode.OUT_OF_STOCK, "A/1.$x", None, 3, (money("10.10"),), later(5), "a/1.$X"
+    BlockerCode.OUT_OF_STOCK, "A/1.$x", None, "s", 3, (money("10.10"),), later(5), "a/1.$X"
 )
 NAMELESS = BlockingCause(BlockerCode.NOT_IN_CATALOG, None, "B01")
 

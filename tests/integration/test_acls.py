@@ -23,6 +23,7 @@ from order_import.bootstrap import kafka_options, new_producer
 from order_import.devtools.embedded.kafka import KafkaServer
 from order_import.devtools.embedded.process import HOST, remembered_port
 from order_import.devtools.embedded.servers import Addresses
+from order_import.operations.preflight import Level, check_installation
 from order_import.settings import Settings
 from tests.integration.commands import Commands
 from tests.integration.kit import ROOT, System, open_system
@@ -189,7 +190,7 @@ async def test_a_worker_and_an_operator_can_do_their_work_with_what_the_guide_gi
     ("user", "may"),
     [
         ("amazon", [TopicName.ORDERS]),
-        ("catalog", [TopicName.STORES, TopicName.PRODUCTS, TopicName.LISTINGS]),
+        ("catalog", [TopicName.STORES, TopicName.PRODUCTS, TopicName.STOCK, TopicName.LISTINGS]),
         ("commerce", [TopicName.ORDER_UPDATES]),
         ("reader", []),
         ("stranger", []),
@@ -208,6 +209,51 @@ async def test_nobody_writes_what_is_not_theirs(
         await grant(system)
         settings = made.settings(user, system.settings.topic_prefix)
         assert [topic for topic in ALL if await may_write(settings, topic)] == may
+
+
+@pytest.mark.parametrize(
+    ("user", "lacks"),
+    [
+        ("worker", {}),
+        (
+            "operator",
+            {
+                "topic commerce.orders": "READ, WRITE",
+                "topic amazon.orders.blocked": "WRITE",
+                "topic amazon.orders.not-imported": "READ, WRITE",
+                "topic order-import.dead-letter": "READ, WRITE",
+                "group order-import": "READ",
+            },
+        ),
+    ],
+)
+async def test_the_preflight_names_what_a_worker_with_this_user_would_lack(
+    user: str,
+    lacks: dict[str, str],
+    broker: tuple[Broker, str],
+    addresses: Addresses,
+    tmp_path: Path,
+) -> None:
+    made, plain = broker
+    async with open_system(
+        Addresses(plain, addresses.mongo_url), tmp_path, f"check_{user}"
+    ) as system:
+        await grant(system)
+        prefix = system.settings.topic_prefix
+        settings = made.settings(user, prefix).model_copy(
+            update={
+                "mongo_url": system.settings.mongo_url,
+                "mongo_database": system.settings.mongo_database,
+            }
+        )
+        faults = {
+            finding.subject.replace(prefix, ""): finding.text
+            for finding in await check_installation(settings)
+            if finding.level is Level.FAULT
+        }
+        assert faults == {
+            subject: f"this user may not {operations}" for subject, operations in lacks.items()
+        }
 
 
 async def test_a_worker_that_may_not_join_its_group_says_so_and_waits(

@@ -16,6 +16,7 @@ from models.reference_data import Store
 from storage.mongo.orders import MongoReader
 from storage.queries import (
     BlockedGroup,
+    BlockedSummary,
     OrderHistory,
     OrderLine,
     Standing,
@@ -34,7 +35,9 @@ class FakeReader(MongoReader):
         blocked: Mapping[str, int] | None = None,
         overdue: Mapping[str, int] | None = None,
         resets: Sequence[OffsetReset] = (),
+        summary: BlockedSummary | None = None,
     ) -> None:
+        self.summary = summary or BlockedSummary((), None, None)
         self.resets = resets
         self.lines = lines
         self.groups = groups
@@ -88,6 +91,10 @@ class FakeReader(MongoReader):
         return {}
 
     @override
+    async def blocked_summary(self) -> BlockedSummary:
+        return self.summary
+
+    @override
     async def dead_letter_counts(self) -> Mapping[str, int]:
         return {}
 
@@ -113,6 +120,6 @@ class BrokenReader(FakeReader):
 
 
 @asynccontextmanager
-async def opened(reader: FakeReader) -> AsyncIterator[SimpleNamespace]:
-    """Give a database that has nothing but this reader."""
-    yield SimpleNamespace(reader=reader)
+async def opened(**parts: object) -> AsyncIterator[SimpleNamespace]:
+    """Give a database that has nothing but these parts."""
+    yield SimpleNamespace(**parts)

@@ -68,7 +68,9 @@ def a_history() -> OrderHistory:
 @pytest.fixture
 def explained(monkeypatch: pytest.MonkeyPatch) -> FakeReader:
     reader = FakeReader(histories=[a_history()])
-    monkeypatch.setattr("order_import.cli.context.connect_database", lambda _: opened(reader))
+    monkeypatch.setattr(
+        "order_import.cli.context.connect_database", lambda _: opened(reader=reader)
+    )
     return reader
 
 
@@ -135,7 +137,7 @@ class OneOrder:
     async def stores(self) -> dict[str, Any]:
         return {STORE: a_store()}
 
-    async def products(self, _: object) -> dict[str, Any]:
+    async def products(self, *_: object) -> dict[str, Any]:
         return {}
 
     async def blocked_stores(self, _: object) -> list[str]:

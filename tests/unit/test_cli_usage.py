@@ -85,7 +85,7 @@ def test_a_database_that_does_not_answer_is_1(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(
-        "order_import.cli.context.connect_database", lambda _: opened(BrokenReader())
+        "order_import.cli.context.connect_database", lambda _: opened(reader=BrokenReader())
     )
     assert leave("orders") == 1
     assert capsys.readouterr().err == "order-import: MongoDB does not answer: no server found\n"
@@ -95,7 +95,7 @@ def test_status_tells_of_both_servers_and_no_secret(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(
-        "order_import.operations.health.connect_database", lambda _: opened(BrokenReader())
+        "order_import.operations.health.connect_database", lambda _: opened(reader=BrokenReader())
     )
     assert leave("status") == 1
     shown = capsys.readouterr().out

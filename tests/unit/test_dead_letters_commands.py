@@ -1,10 +1,8 @@
 """`dead-letters` as people use it: what is printed, and what is bad usage."""
 
 import json
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
-from types import SimpleNamespace
 
 import pytest
 from typing_extensions import override
@@ -16,6 +14,7 @@ from order_import.operations import redrive
 from order_import.settings import Settings
 from storage.mongo.dead_letters import MongoDeadLetters
 from tests.builders import NOW, a_dead_letter
+from tests.unit.readers import opened
 
 LINE = DeadLetterLine(
     dead_letter_id="amazon.orders:0:7",
@@ -65,11 +64,6 @@ class FakeDeadLetters(MongoDeadLetters):
         raise AssertionError("a dry run marks nothing")
 
 
-@asynccontextmanager
-async def opened(dead_letters: FakeDeadLetters) -> AsyncIterator[SimpleNamespace]:
-    yield SimpleNamespace(dead_letters=dead_letters, reader=None)
-
-
 @pytest.fixture
 def dead_letters(monkeypatch: pytest.MonkeyPatch) -> FakeDeadLetters:
     marked = replace(
@@ -87,7 +81,10 @@ def dead_letters(monkeypatch: pytest.MonkeyPatch) -> FakeDeadLetters:
     async def is_there(_settings: Settings, _topic: str) -> bool:
         return True
 
-    monkeypatch.setattr("order_import.cli.context.connect_database", lambda _: opened(dead_letters))
+    monkeypatch.setattr(
+        "order_import.cli.context.connect_database",
+        lambda _: opened(dead_letters=dead_letters, reader=None),
+    )
     monkeypatch.setattr(redrive, "topic_exists", is_there)
     return dead_letters
 

@@ -220,7 +220,9 @@ def test_a_command_that_breaks_says_where_and_not_what_with(
         def __getattribute__(self, name: str) -> Any:
             raise failed()
 
-    monkeypatch.setattr("order_import.cli.context.connect_database", lambda _: opened(Broken()))
+    monkeypatch.setattr(
+        "order_import.cli.context.connect_database", lambda _: opened(reader=Broken())
+    )
     with pytest.raises(SystemExit) as left:
         main(["orders"])
     assert left.value.code == 70

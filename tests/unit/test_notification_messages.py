@@ -71,6 +71,13 @@ def test_the_subject_says_why_it_is_sent(kind: str, cause: dict[str, Any], title
     assert WRITER.title(notification).startswith(title)
 
 
+def test_a_stock_that_is_not_the_only_one_is_named_and_asked_about() -> None:
+    cause = a_cause(code=BlockerCode.OUT_OF_STOCK, stock_id="south")
+    assert WRITER.title(a_notification(cause)).endswith("is out of stock (LAMP, stock south)")
+    link = WRITER.link(a_notification(cause))
+    assert link.endswith("/blocked/what-if?code=out-of-stock&sku=LAMP&stock=south")
+
+
 def test_a_digest_lists_its_causes_each_with_its_link() -> None:
     causes = (
         a_cause(),
@@ -105,6 +112,7 @@ def test_a_program_gets_the_same_as_fields() -> None:
             "code": "disabled",
             "sku": "LAMP",
             "asin": None,
+            "stock_id": None,
             "similar_sku": "lamp",
             "reason": "The item in the catalog is disabled",
             "remedy": "Enable the product.",

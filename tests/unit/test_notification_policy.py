@@ -21,14 +21,15 @@ def a_group(sku: str | None = "LAMP", **fields: Any) -> BlockedGroup:
     values: dict[str, Any] = {
         "code": BlockerCode.DISABLED,
         "sku": sku,
+        "stock_id": None,
         "similar_sku": None,
         "seller_skus": ("SELL",),
         "asins": ("B01",),
         "orders": 3,
         "value": (money("32.40"),),
-        "oldest_purchase": NOW,
-        "earliest_ship_by": later(72),
-        "since": NOW,
+        "oldest_purchase_date": NOW,
+        "earliest_ship_date": later(72),
+        "blocked_since": NOW,
         "tried": 1,
     }
     return BlockedGroup(**(values | fields))
@@ -84,9 +85,9 @@ def test_it_is_told_again_when_the_ship_by_date_comes_near_and_when_it_has_passe
         [],
     ]
     # The overdue order is gone: the next one may become urgent again.
-    assert told.kinds(a_group(earliest_ship_by=later(120)), hours=81) == []
-    assert told.kinds(a_group(earliest_ship_by=later(120)), hours=97) == ["ship-by"]
-    assert told.kinds(a_group(earliest_ship_by=None), hours=98) == []
+    assert told.kinds(a_group(earliest_ship_date=later(120)), hours=81) == []
+    assert told.kinds(a_group(earliest_ship_date=later(120)), hours=97) == ["ship-by"]
+    assert told.kinds(a_group(earliest_ship_date=None), hours=98) == []
 
 
 def test_what_is_resolved_is_told_and_new_again_if_it_returns() -> None:

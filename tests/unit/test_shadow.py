@@ -196,3 +196,25 @@ async def _something_happens(world: World, chance: random.Random, at: int) -> No
 
 def _channel(chance: random.Random) -> str:
     return "AFN" if chance.random() < 0.2 else "MFN"
+
+
+async def test_in_another_stock_only_todays_counts_are_known_and_kits_stay_what_they_were() -> None:
+    world = await a_world(a_product(salable_quantity=4), a_product(sku="SKU-2", salable_quantity=9))
+    components = [{"sku": "SKU-1", "quantity": 2}, {"sku": "SKU-2", "quantity": 1}]
+    kit = {"store_id": STORE, "seller_sku": "KIT", "components": components}
+    await world.tell(TopicName.LISTINGS, kit | {"updated_at": later(1).isoformat()})
+    await world.tell(TopicName.ORDERS, told(1, "KIT"), told(2, "KIT"), told(3, "KIT"))
+    single = {"store_id": STORE, "seller_sku": "KIT", "sku": "SKU-2"}
+    await world.tell(TopicName.LISTINGS, single | {"updated_at": later(2).isoformat()})
+    assert differing(await judged(world)) == {}  # order 3 was released by the new listing
+    # A kit less is two units more of SKU-1, but each of the two needs its own.
+    short = await judged(world, "product:SKU-1:salable_quantity=3")
+    assert differing(short) == {"2": ("blocked: out-of-stock", ("out-of-stock SKU-1",))}
+    south = {"stock_id": "south", "sku": "SKU-1", "salable_quantity": 2, "as_of": NOW.isoformat()}
+    await world.tell(TopicName.STOCK, south)
+    moved = differing(await judged(world, f"store:{STORE}:stock_id=south"))
+    assert {number: causes for number, (_, causes) in moved.items()} == {
+        "1": ("out-of-stock SKU-2",),
+        "2": ("out-of-stock SKU-2",),
+        "3": ("out-of-stock SKU-2",),
+    }

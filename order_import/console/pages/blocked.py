@@ -1,12 +1,14 @@
 """The blocked orders by cause and product, what a fix would release, and the next sync."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
 
+from models.keys import DEFAULT_STOCK
 from models.outcome import ImportState
 from models.reasons import REMEDIES, BlockerCode
 from models.replay import Selection
@@ -29,10 +31,7 @@ async def blocked(request: Request) -> Response:
     context = context_of(request)
     store_id = request.query_params.get("store") or None
     page = _page_of(request.query_params.get("page", ""))
-
-    async def ask() -> Sequence[BlockedGroup]:
-        return await context.reader.blocked_groups(store_id, _GROUPS * page + 1)
-
+    ask = partial(context.reader.blocked_groups, store_id, _GROUPS * page + 1)
     rows = await context.cache.get(("groups", store_id, page), _FRESH, ask)
     groups = rows[_GROUPS * (page - 1) : _GROUPS * page]
     counts = await context.counts()
@@ -59,7 +58,8 @@ async def what_if(request: Request) -> Response:
     code = params.get("code", "")
     if not sku or code not in set(BlockerCode):
         raise NotFound("This group does not exist.")
-    product = (await context.orders.products([sku])).get(sku)
+    stock_id = params.get("stock") or DEFAULT_STOCK
+    product = (await context.orders.products([sku], stock_id)).get(sku)
     error, plan = None, None
     assumed: dict[str, Any] | None = None
     quantity = _quantity(params.get("quantity", ""))
@@ -68,10 +68,12 @@ async def what_if(request: Request) -> Response:
             error = gettext_noop("Expected a number of units, 0 or more.")
         else:
             assumed = {"enabled": "enabled" in params or "ask" not in params}
-            if quantity is not None:
-                assumed["salable_quantity"] = quantity
-            selection = Selection(store_id=store_id, reason=code, sku=sku)
+            if assumed["enabled"]:
+                assumed["disabled_for"] = ()
             assumptions = Assumptions(products={sku: assumed})
+            if quantity is not None:
+                assumptions.stock[stock_id, sku] = quantity
+            selection = Selection(store_id=store_id, reason=code, sku=sku)
             plan = await dry_run(context.storage, selection, context.now(), assumptions)
     return await render(
         request,
@@ -79,9 +81,11 @@ async def what_if(request: Request) -> Response:
         sku=sku,
         code=code,
         store_id=store_id,
+        stock_id=stock_id,
         product=product,
         plan=plan,
         assumed=assumed,
+        quantity=quantity,
         error=error,
         remedy=REMEDIES[BlockerCode(code)],
     )

@@ -45,9 +45,7 @@ def compatibility_of(name: str) -> Compatibility:
 def find_breaks(released: Mapping[str, Schema], present: Mapping[str, Schema]) -> list[str]:
     """Return what breaks a released set of schemas, each as `Message.field: what`.
 
-    Args:
-        released: The schemas of that set, by the names of their messages.
-        present: The schemas as they are now.
+    The schemas, released and present, are by the names of their messages.
     """
     breaks: list[str] = []
     for name, schema in released.items():

@@ -11,7 +11,7 @@ from handlers.payloads.document import AMAZONS, SAYS, DocumentOrder
 from models.amazon_order import AmazonStatus
 from models.commands import Command
 from models.events import EVENT_TYPES, schema_urn
-from models.reference_data import Listing, OrderUpdate, Product, Store
+from models.reference_data import Listing, OrderUpdate, Product, StockItem, Store
 
 Schema = dict[str, Any]
 
@@ -20,7 +20,7 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 DOCUMENT = "OrderDocument"
 """The published name of the project's own order document."""
 
-FACTS: tuple[type[BaseModel], ...] = (Store, Product, Listing, OrderUpdate)
+FACTS: tuple[type[BaseModel], ...] = (Store, Product, StockItem, Listing, OrderUpdate)
 COMMANDS: tuple[type[BaseModel], ...] = get_args(get_args(Command)[0])
 
 _NOT_READ = (
