@@ -15,10 +15,12 @@ from order_import.cli import (
     dead_letters,
     explain,
     init,
+    notify,
     orders,
     replay,
     replays,
     send,
+    shadow,
     status,
     sync,
     worker,
@@ -62,8 +64,10 @@ for command in (
     status.status,
     blocked.blocked,
     replay.replay,
+    shadow.shadow,
     sync.sync,
     console.console,
+    notify.notify,
 ):
     app.command()(command)
 app.command("console-user")(console.console_user)
