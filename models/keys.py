@@ -1,5 +1,6 @@
 """Keys and derived ids: the same input always gives the same id."""
 
+from datetime import datetime
 from uuid import UUID, uuid5
 
 DEFAULT_STOCK = "default"
@@ -60,3 +61,9 @@ def depends_on_listing(listing: str) -> str:
 def replay_id(started_at: str, who: str, criteria: str) -> str:
     """Return the id of a replay: its time, readable, and a hash that keeps two at a time apart."""
     return f"{started_at}-{uuid5(_NAMESPACE, f'replay:{started_at}:{who}:{criteria}').hex[:8]}"
+
+
+def notification_id(installation: str, version: int, number: int, at: datetime) -> str:
+    """Return the id of a notification: when, in which change of the ledger, and which one of it."""
+    name = f"notification:{installation}:{at.isoformat()}:{version}:{number}"
+    return str(uuid5(_NAMESPACE, name))

@@ -11,6 +11,9 @@ from models.keys import order_key
 from models.messages import MessageRef
 from models.outcome import Outcome
 
+CREATED = "created"
+"""The history code of the decision that creates the Commerce order: once in each history."""
+
 
 @dataclass(frozen=True, slots=True)
 class HistoryEntry:

@@ -3,13 +3,14 @@
 A single piece of it, as of a moment, is a fact.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from models import keys
 from models.base import Identifier, Sku, UtcTime, Value
@@ -171,28 +172,37 @@ class Listing(Value):
 
     store_id: Identifier
     seller_sku: Sku
-    sku: Sku | None = Field(default=None, description="The catalog SKU, if it is one unit of it")
-    components: tuple[Component, ...] = Field(
-        default=(),
-        max_length=20,
-        description="The products of a kit or multipack, instead of `sku`",
+    sku: Sku | None = Field(default=None, description="The catalog SKU, unless it has components")
+    components: tuple[Component, ...] | None = Field(
+        default=None, min_length=1, max_length=20, description="The products of a kit or multipack"
     )
     updated_at: UtcTime
 
+    @field_validator("components")
+    @classmethod
+    def _add_up(cls, components: tuple[Component, ...] | None) -> tuple[Component, ...] | None:
+        """Make one component of those with the same SKU."""
+        if components is None or len({component.sku for component in components}) == len(
+            components
+        ):
+            return components
+        units: Counter[str] = Counter()
+        for component in components:
+            units[component.sku] += component.quantity
+        return tuple(Component.model_construct(sku=sku, quantity=n) for sku, n in units.items())
+
     @model_validator(mode="after")
     def _stands_for_something(self) -> Self:
-        if (self.sku is None) == (not self.components):
-            raise ValueError("either sku or components must be given")
-        if len({component.sku for component in self.components}) < len(self.components):
-            raise ValueError("components must have different SKUs")
-        if sum(len(component.sku.encode()) for component in self.components) > MAX_SKU_BYTES:
+        if self.sku is None and self.components is None:
+            raise ValueError("sku or components must be given")
+        if sum(len(component.sku.encode()) for component in self.components or ()) > MAX_SKU_BYTES:
             raise ValueError(f"the SKUs of components must have at most {MAX_SKU_BYTES} bytes")
         return self
 
     @property
     def match(self) -> Match:
         """What it stands for."""
-        return self.components if self.sku is None else self.sku
+        return self.components or self.sku or self.seller_sku
 
     @property
     def key(self) -> str:

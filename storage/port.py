@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from models.change_set import ChangeSet
 from models.checkpoint import Checkpoint, Outgoing
@@ -45,6 +45,17 @@ class Snapshot(Facts, Protocol):
 
     async def orders_of(self, amazon_order_ids: Collection[str]) -> Mapping[str, OrderRecord]:
         """Return the orders that exist of these Amazon ids, by id: one each (rule 22)."""
+        ...
+
+    async def commerce_orders(self, ids: Collection[str]) -> Mapping[str, CommerceOrder]:
+        """Return the Commerce orders that exist of these ids."""
+        ...
+
+    async def creation_facts(self, keys: Collection[str]) -> Mapping[str, Mapping[str, Any]]:
+        """Return what the creation of these orders was based on, as their histories have it.
+
+        Orders that were not created, or whose history is too long to have it, are left out.
+        """
         ...
 
     async def products(
@@ -115,10 +126,6 @@ class Transaction(Snapshot, Protocol):
         serializable. If it turns out to need another stock later, it calls this again: the
         transaction then starts over, and locks all of them first.
         """
-        ...
-
-    async def commerce_orders(self, ids: Collection[str]) -> Mapping[str, CommerceOrder]:
-        """Return the Commerce orders that exist of these ids."""
         ...
 
     async def listings(self, keys: Collection[str]) -> Mapping[str, Listing]:

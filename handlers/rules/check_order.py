@@ -12,7 +12,7 @@ from handlers.rules.unblocking import depends_on
 from models.decision import Decision
 from models.keys import DEFAULT_STOCK
 from models.messages import MessageContext
-from models.order_record import OrderRecord
+from models.order_record import CREATED, OrderRecord
 from models.outcome import Admitted, Blocked, Created, Outcome, Skipped, Waiting, Withdrawn
 from models.reasons import SkipReason
 from models.reference_data import Catalog, Store
@@ -123,7 +123,7 @@ def _create(
         builder.status_changed(order, onward)
         order, _ = with_status(order, onward, context.at)
     return builder.decide(
-        "created",
+        CREATED,
         facts=facts,
         commerce_order=order,
         reserves=reserves,

@@ -30,11 +30,11 @@ def with_pending_reservation(
     about it was received.
     """
     record = decision.record
-    held = record.pending_reservation
-    if held is None and (store is None or not store.reserve_pending):
+    before = record.pending_reservation
+    if before is None and (store is None or not store.reserve_pending):
         return decision
-    now = None if store is None else _reserve(record, held, store, catalog, news_at)
-    if now == held:
+    now = None if store is None else _reserve(record, before, store, catalog, news_at)
+    if now == before:
         return decision
     return replace(decision, record=replace(record, pending_reservation=now))
 
@@ -47,7 +47,7 @@ def lapse(record: OrderRecord, context: MessageContext) -> Decision:
 
 def _reserve(
     record: OrderRecord,
-    held: PendingReservation | None,
+    before: PendingReservation | None,
     store: Store,
     catalog: Catalog,
     news_at: datetime,
@@ -62,17 +62,17 @@ def _reserve(
     needs = sum_needs(order, store.store_id, catalog)
     units = {need.sku: need.quantity for need in needs if need.sku is not None}
     stock_id = store.stock_id
-    own = {} if held is None else {each.sku: each.quantity for each in held.reservations}
-    enough = own if held is not None and held.stock_id == stock_id else {}
+    own = {} if before is None else {each.sku: each.quantity for each in before.reservations}
+    enough = own if before is not None and before.stock_id == stock_id else {}
     blockers = find_blockers(order, store, catalog, needs)
     if not _would_be_admitted(record, record.outcome, store) or not all(
         blocker.code is BlockerCode.OUT_OF_STOCK
         and enough.get(blocker.sku or "", 0) >= blocker.required
         for blocker in blockers
     ):
-        if held is None:
+        if before is None:
             return None
-        stock_id = held.stock_id
+        stock_id = before.stock_id
         units = {sku: min(quantity, units.get(sku, 0)) for sku, quantity in own.items()}
     reservations = tuple(Reservation(sku, quantity) for sku, quantity in units.items() if quantity)
     return PendingReservation(stock_id, reservations, news_at) if reservations else None

@@ -33,7 +33,7 @@ def reserve_amended(
     they are counted. More units are reserved if all of them are available. Commerce's counts
     include them only after its next update of the order, so it has to acknowledge the order again.
     """
-    needed, needs = _units_by_sku(before), _units_by_sku(amended)
+    needed, needs = units_by_sku(before), units_by_sku(amended)
     extra = {sku: needs[sku] - needed[sku] for sku in needs if needs[sku] > needed[sku]}
     if before.status is not CommerceStatus.PROCESSING:
         return Reserved(amended, bool(extra))
@@ -79,7 +79,8 @@ def release_counted(
     return replace(order, reservations=kept), counted
 
 
-def _units_by_sku(order: CommerceOrder) -> Counter[str]:
+def units_by_sku(order: CommerceOrder) -> Counter[str]:
+    """Return the units that the lines of an order need, per catalog SKU."""
     units: Counter[str] = Counter()
     for line in order.lines:
         for sku, quantity in line.units:

@@ -19,10 +19,12 @@ from order_import.cli import (
     erase,
     explain,
     init,
+    notify,
     orders,
     replay,
     replays,
     send,
+    shadow,
     status,
     sync,
     worker,
@@ -67,8 +69,10 @@ for command in (
     erase.erase,
     blocked.blocked,
     replay.replay,
+    shadow.shadow,
     sync.sync,
     console.console,
+    notify.notify,
 ):
     app.command()(command)
 app.command("console-user")(console.console_user)

@@ -28,7 +28,7 @@ _STABLE_SECONDS = 60.0
 
 
 async def supervise(command: str, log: Path, lock: int, report: Callable[[str], None]) -> None:
-    """Run `worker` or `console` until canceled; report when it ends, and restart it.
+    """Run `worker`, `console` or `notify` until canceled; report when it ends, and restart it.
 
     The process inherits the data directory's lock, and writes to the log.
     """
@@ -123,7 +123,7 @@ async def _run(
                         group.create_task(
                             supervise(name, data_dir / f"{name}.log", servers.lock, say)
                         )
-                        for name in ("worker", "console")
+                        for name in _commands(settings)
                     ),
                 ]
                 if demo:
@@ -148,6 +148,12 @@ def _overrides(settings: Settings, addresses: Addresses, data_dir: Path) -> dict
     if settings.buyer_key_file is None:
         overrides["buyer_key_file"] = str(data_dir / "buyer-keys.json")
     return overrides
+
+
+def _commands(settings: Settings) -> tuple[str, ...]:
+    """Return the commands to run; `notify` if the settings say where to."""
+    notifies = settings.notify_webhook_url or settings.notify_smtp_host
+    return ("worker", "console", *(("notify",) if notifies else ()))
 
 
 def _export(overrides: dict[str, str]) -> None:

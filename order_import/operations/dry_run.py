@@ -150,24 +150,43 @@ class HypotheticalFacts(Facts):
         matches = {
             listing: sku for listing, sku in self._assumed.matches.items() if listing in listings
         }
-        products = {
-            **stored.products,
-            **await self._view.products(set(matches.values()) - stored.products.keys(), stock_id),
-            **await self._assumed_products(stock_id),
-        }
-        remaining = {
-            sku: stocked.with_reserved(self._reserved[stock_id, sku])
-            for sku, stocked in products.items()
-        }
+        products = {**stored.products, **await self._assumed_products(stock_id)}
+        remaining = self._remaining(products, stock_id)
         return Catalog({**stored.matches, **matches}, remaining, stored.similar)
 
     def reserve(self, reserved: Mapping[str, Mapping[str, int]]) -> None:
-        """Reserve units, so that later orders do not get them."""
+        """Reserve units, so that later orders do not get them; negative ones are released."""
         for stock_id, units in reserved.items():
             self._reserved.update({(stock_id, sku): n for sku, n in units.items()})
 
+    async def assume(self, past: Catalog, stock_id: str) -> Catalog:
+        """Return listings and products of the past as assumed.
+
+        Units that earlier orders would reserve are left out, as in `catalog`.
+        """
+        quantities = self._assumed.quantities(stock_id)
+        products = {
+            sku: replace(
+                stocked,
+                product=self._assumed.product(sku, stocked.product, self._at),
+                salable_quantity=quantities.get(sku, stocked.salable_quantity),
+            )
+            for sku, stocked in past.products.items()
+        }
+        products = {**await self._assumed_products(stock_id), **products}
+        matches = {**past.matches, **self._assumed.matches}
+        return Catalog(matches, self._remaining(products, stock_id))
+
+    def _remaining(
+        self, products: Mapping[str, StockedProduct], stock_id: str
+    ) -> Mapping[str, StockedProduct]:
+        return {
+            sku: stocked.with_reserved(self._reserved[stock_id, sku])
+            for sku, stocked in products.items()
+        }
+
     async def _assumed_products(self, stock_id: str) -> Mapping[str, StockedProduct]:
-        """Return the products of a stock that are assumed, or have an assumed quantity there."""
+        """Return the products of a stock that an assumption is about, or that it matches."""
         if stock_id not in self._products:
             self._products[stock_id] = await self._assume_products(stock_id)
         return self._products[stock_id]
@@ -178,7 +197,8 @@ class HypotheticalFacts(Facts):
         An assumed quantity releases the reservations that Commerce has counted (rule 10).
         """
         quantities = self._assumed.quantities(stock_id)
-        stored = await self._view.products(self._assumed.products.keys() | quantities, stock_id)
+        skus = {*self._assumed.products, *quantities, *self._assumed.matches.values()}
+        stored = await self._view.products(skus, stock_id)
         unknown = {
             sku: StockedProduct(self._assumed.product(sku, None, self._at), 0)
             for sku in self._assumed.products.keys() - stored.keys()

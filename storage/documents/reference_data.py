@@ -67,15 +67,19 @@ def stocked_product(product: Product, item: Document | None) -> StockedProduct:
 
 def listing_to_document(listing: Listing) -> Document:
     """Return the fields of a listing without `_id`."""
-    components = [dict(component) for component in listing.components]
-    return {**dict(listing), "components": components}
+    components = listing.components
+    return {
+        **dict(listing),
+        "components": components and [dict(component) for component in components],
+    }
 
 
 def listing_from_document(document: Document) -> Listing:
     """Return a stored listing."""
-    return Listing.model_construct(
-        **{**document, "components": components_from_document(document["components"])}
-    )
+    components = document["components"]
+    if components is not None:
+        document = {**document, "components": components_from_document(components)}
+    return Listing.model_construct(**document)
 
 
 def components_from_document(documents: Sequence[Document]) -> tuple[Component, ...]:

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from pymongo import ReturnDocument
 from pymongo.errors import ClientBulkWriteException
@@ -18,7 +19,7 @@ from models.commands import OrderCursor
 from models.commerce_order import CommerceOrder
 from models.dead_letters import DeadLetter
 from models.keys import DEFAULT_STOCK, listing_key, stock_item_key
-from models.order_record import OrderRecord
+from models.order_record import CREATED, OrderRecord
 from models.reference_data import (
     Catalog,
     Listing,
@@ -82,6 +83,16 @@ class MongoQueries(InSession):
         """See the port."""
         documents = await self._find("commerce_orders", with_ids(ids))
         return {doc["_id"]: commerce_order_from_document(doc) for doc in documents}
+
+    async def creation_facts(self, keys: Collection[str]) -> Mapping[str, Mapping[str, Any]]:
+        """See the port."""
+        fields = {"history.what": 1, "history.facts": 1}
+        return {
+            doc["_id"]: entry["facts"]
+            for doc in await self._find("amazon_orders", with_ids(keys), fields)
+            for entry in doc.get("history", ())
+            if entry["what"] == CREATED and "facts" in entry
+        }
 
     async def product_versions(self, skus: Collection[str]) -> Mapping[str, Product]:
         """See the port."""
@@ -305,8 +316,8 @@ class MongoTransaction(MongoQueries, MongoReplayQueries, Transaction):
         cache = self._caches.get(stock_id) or FactCache()
         listings = await self._listings({listing_key(*pair) for pair in pairs}, cache)
         matches = {key: listing.match for key, listing in listings.items()}
-        found = {matches.get(listing_key(*pair), pair[1]) for pair in pairs}
-        skus = {sku for match in found for sku, _ in units_of(match)}
+        all_matched = {matches.get(listing_key(*pair), pair[1]) for pair in pairs}
+        skus = {sku for match in all_matched for sku, _ in units_of(match)}
         products = await self.products(skus, stock_id)
         return Catalog(matches, products, await self._similar_skus(skus - products.keys()))
 

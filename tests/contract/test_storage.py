@@ -378,6 +378,16 @@ async def test_the_story_is_kept_in_its_order_with_its_facts(storage: Tested) ->
     assert (cause.traceparent, cause.tracestate) == (TRACE, STATE)
 
 
+async def test_a_creation_is_found_with_what_it_was_based_on(storage: Tested) -> None:
+    facts = {"products": [{"sku": "SKU-1", "reserved": 2, "as_of": NOW}], "store_updated_at": NOW}
+    created = a_history_entry(what="created", facts=facts)
+    later_news = a_history_entry(what="amended", facts={"changes": [{"field": "total"}]})
+    await write(storage, orders=[new(a_record(), a_history_entry(what="blocked", facts=facts))])
+    assert await read(storage, lambda t: t.creation_facts([KEY, "store-1/none"])) == {}
+    await write(storage, orders=[checked(a_record(), created, later_news)])
+    assert await read(storage, lambda t: t.creation_facts([KEY])) == {KEY: facts}
+
+
 async def test_the_story_is_capped_and_the_oldest_go_first(storage: Tested) -> None:
     entries = [a_history_entry(what=str(number)) for number in range(HISTORY_LENGTH + 5)]
     await write(storage, orders=[new(a_record(), *entries[:10])])

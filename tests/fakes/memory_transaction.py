@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 from typing_extensions import override
 
@@ -14,7 +15,7 @@ from models.commerce_order import CommerceOrder
 from models.dead_letters import DeadLetter
 from models.errors import DuplicateKey, Fenced
 from models.keys import DEFAULT_STOCK
-from models.order_record import OrderRecord
+from models.order_record import CREATED, OrderRecord
 from models.outcome import Blocked
 from models.reference_data import (
     Catalog,
@@ -79,6 +80,15 @@ class MemoryTransaction(Transaction):
     @override
     async def commerce_orders(self, ids: Collection[str]) -> Mapping[str, CommerceOrder]:
         return {one: order for one, order in self._draft.commerce_orders.items() if one in ids}
+
+    @override
+    async def creation_facts(self, keys: Collection[str]) -> Mapping[str, Mapping[str, Any]]:
+        return {
+            key: entry.facts
+            for key in keys
+            for entry in self._draft.histories.get(key, ())
+            if entry.what == CREATED and entry.facts
+        }
 
     @override
     async def catalog(

@@ -85,8 +85,8 @@ async def test_rule_23_two_workers_on_two_stocks_never_meet(
     async with open_storage(url, database) as one, open_storage(url, database) as other:
         await one.prepare()
         await one.transact(_tell_of_two_stores)
-        for storage in (one, other):
-            await storage.transact(_read_stores)
+        for worker, storage in enumerate((one, other)):  # to begin with, nobody knows the stocks
+            await _decide(storage, worker, 9_999, order(9_000 + worker) | {"store_id": STORE})
         before = one.conflicts, other.conflicts
         await asyncio.gather(
             *(
@@ -109,12 +109,6 @@ async def _tell_of_two_stores(transaction: Transaction) -> None:
     products = [a_product(sku=sku, salable_quantity=None) for sku in skus]
     stores = [a_store(), a_store(store_id=NORTH, seller_id="A2", stock_id="north")]
     await transaction.write(ChangeSet(stores=stores, products=products, stock_items=counts))
-
-
-async def _read_stores(transaction: Transaction) -> None:
-    """Let a worker know which stocks there are: until then, it locks the stock `default` too."""
-    await transaction.lock(STOCKS)
-    await transaction.stores()
 
 
 async def _judge_all(storage: Storage, worker: int, store_id: str) -> None:

@@ -18,7 +18,7 @@ from models.commerce_order import CommerceOrder
 from models.events import Event
 from models.order_record import OrderRecord
 from models.outcome import Blocked, Created, Waiting
-from models.reference_data import CommerceStatus, CountsOrdersFrom, Match
+from models.reference_data import CommerceStatus, CountsOrdersFrom, Match, counts_orders_from
 from models.topics import TopicName
 from tests.fakes.memory_contents import Contents
 
@@ -121,7 +121,7 @@ def _holds(
     if order.fulfillment_channel is FulfillmentChannel.AFN:
         return {}, {}
     needs, most, is_plain = _needs_over_time(order, events)
-    counts_from = contents.stores[order.store_id].commerce_counts_orders_from
+    counts_from = counts_orders_from(contents.stores, order.store_id)
     reserved = {sku for sku in most if _is_not_counted(contents, order, sku, counts_from)}
     now = {sku: units for sku, units in needs.items() if units and sku in reserved}
     if is_plain and counts_from is CountsOrdersFrom.NEVER:

@@ -152,7 +152,7 @@ async def test_rule_24_a_seller_sku_is_matched_to_several_units_of_a_product() -
         for units in ("0", "six", ""):
             refused = await client.post("/match", data=form | {"units": units})
             assert refused.status_code == 400
-            assert "Expected a whole number from 1 to 10,000." in shown(refused)
+            assert "Expected a whole number from 1 to 10,000." in unescape(refused.text)
         assert (await client.post("/match", data=form | {"units": "6"})).status_code == 303
         assert (await client.post("/match", data=form | {"units": "1"})).status_code == 303
     told = [one.match for one in world.told if isinstance(one, Listing)]

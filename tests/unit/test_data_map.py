@@ -31,6 +31,12 @@ from models.dead_letters import DeadLetter, Redrive
 from models.events import Event
 from models.messages import MessageRef
 from models.money import Money
+from models.notifications import (
+    BlockingCause,
+    Notification,
+    NotificationLedger,
+    Notified,
+)
 from models.order_record import HistoryEntry, OrderRecord
 from models.reference_data import Component, Listing, Product, StockItem, Store
 from models.replay import RecordedAnswers, Replay, ReplayAnswer, ReplayPart
@@ -65,6 +71,7 @@ STORED: tuple[Any, ...] = (
         RecordedAnswers,
     ),
     *(ReplayAnswer, Session, AuditEntry, AuditHead),
+    *(NotificationLedger, Notified, Notification, BlockingCause),
 )
 
 

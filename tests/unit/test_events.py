@@ -120,6 +120,7 @@ def test_a_created_event_says_what_the_contract_says() -> None:
             "order_item_id": "item-1",
             "seller_sku": "SKU-1",
             "sku": "SKU-1",
+            "components": [],
             "asin": "B000000001",
             "title": "A lamp",
             "quantity": 1,

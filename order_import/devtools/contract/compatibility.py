@@ -29,7 +29,7 @@ _WRITTEN = frozenset([*(event.__name__ for event in EVENT_TYPES), ClaimedBuyer._
 
 _ANNOTATIONS = frozenset({"$schema", "$id", "$defs", "title", "description", "default"})
 _LIMITS: Mapping[str, Callable[[Any, Any], bool]] = {
-    **dict.fromkeys(("minimum", "exclusiveMinimum", "minLength"), operator.le),
+    **dict.fromkeys(("minimum", "exclusiveMinimum", "minLength", "minItems"), operator.le),
     **dict.fromkeys(("maximum", "exclusiveMaximum", "maxLength", "maxItems"), operator.ge),
     **dict.fromkeys(("pattern", "format"), operator.eq),
 }

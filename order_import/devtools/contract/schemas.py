@@ -70,6 +70,7 @@ _AMAZONS_NAMES = {
     re.sub("(?<=[a-z])(?=[A-Z])", "_", name).lower() for name in AMAZONS
 } - DocumentOrder.model_fields.keys()
 
+_STANDS_FOR = [{"required": ["sku"]}, {"required": ["components"]}]
 _NAMES_ONE_ORDER = [
     {"required": ["commerce_order_id"]},
     {"required": ["store_id", "amazon_order_id"]},
@@ -102,6 +103,7 @@ def _schemas(template: str) -> dict[str, Schema]:
     read = _definitions([DocumentOrder, *FACTS], "validation", template)
     read[DOCUMENT] = _document(read.pop(DocumentOrder.__name__))
     read[OrderUpdate.__name__]["anyOf"] = _NAMES_ONE_ORDER
+    read[Listing.__name__]["anyOf"] = _STANDS_FOR
     written = _open_enumerations(_definitions([*EVENT_TYPES], "serialization", template))
     written |= _definitions([*COMMANDS, *ANSWERS], "serialization", template)
     for command in COMMANDS:  # told apart by their tag

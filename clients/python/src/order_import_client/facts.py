@@ -134,8 +134,8 @@ class Listing(Fact):
     store_id: str
     seller_sku: str
     sku: str | None = None
-    components: tuple[ListingComponent, ...] = ()
-    """The products of a kit or multipack, instead of `sku`."""
+    components: tuple[ListingComponent, ...] | None = Field(default=None, min_length=1)
+    """The products of a kit or multipack. They count, and not a `sku`."""
     updated_at: Moment
 
     @property
