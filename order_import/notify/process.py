@@ -43,6 +43,8 @@ _SHARE = 9
 """A pause between two looks is up to so many times as long as a look takes."""
 _HELD = timedelta(seconds=20)
 """How long a process holds the ledger after each look; another one takes over after that."""
+_STOP_SECONDS = 15.0
+"""How long a stop waits for what is being sent."""
 _MOST_CAUSES = 500
 _PAUSE = wait_exponential_jitter(multiplier=1, max=60, jitter=1)
 
@@ -68,6 +70,7 @@ class Notifier:
         self._accepted: set[tuple[str, str]] = set()
         """The keys of what a channel has accepted, and the ledger may still have."""
         self._changed = asyncio.Condition()
+        self._underway: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
         """Look and send until canceled. Neither a channel nor a database that fails ends it.
@@ -101,7 +104,9 @@ class Notifier:
             await self._take(list(changed.outbox))
 
     async def stop(self) -> None:
-        """Let another process take over at once."""
+        """Finish what is being sent, and let another process take over at once."""
+        if self._underway:
+            await asyncio.wait(self._underway, timeout=_STOP_SECONDS)
         await self._notifications.release(self._holder, self._clock())
 
     async def _watch(self) -> None:
@@ -140,15 +145,27 @@ class Notifier:
             notification = self._next(name)
         if notification is None:
             return
+        # A stop lets it finish: otherwise what is accepted just then would be sent again.
+        sending = asyncio.create_task(self._send(channel, notification))
+        self._underway.add(sending)
+        sending.add_done_callback(self._ended)
+        await asyncio.shield(sending)
+
+    async def _send(self, channel: Channel, notification: Notification) -> None:
         await channel.send(notification)
         self._accepted.add(notification.key)
         self._outbox = [entry for entry in self._outbox if entry.key != notification.key]
-        log.info("notification-sent", channel=name, kind=notification.kind.value)
+        log.info("notification-sent", channel=notification.channel, kind=notification.kind.value)
         await retry_outages(
             partial(self._notifications.delivered, notification),
             TransientStorageError,
             before_sleep=log_retry,
         )
+
+    def _ended(self, sending: asyncio.Task[None]) -> None:
+        self._underway.discard(sending)
+        if not sending.cancelled():
+            sending.exception()  # it is logged by who waits for it, and by nobody after a stop
 
     def _next(self, name: str) -> Notification | None:
         return next((entry for entry in self._outbox if entry.channel == name), None)

@@ -1,6 +1,7 @@
 """`notify` with a real webhook and a real mail server, which fail and come back."""
 
 import asyncio
+import signal
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -23,10 +24,14 @@ Handle = Callable[..., Any]
 
 @dataclass
 class Hook:
-    """A webhook that keeps what it accepts, and fails as long as `failing` is set."""
+    """A webhook that keeps what it accepts, and fails as long as `failing` is set.
+
+    It answers nothing while `answering` is not set.
+    """
 
     port: int = 0
     failing: int | None = None
+    answering: asyncio.Event = field(default_factory=asyncio.Event)
     tried: int = 0
     accepted: list[tuple[Mapping[str, str], dict[str, Any]]] = field(default_factory=list)
 
@@ -34,6 +39,7 @@ class Hook:
         assert request.path == f"/{SECRET}"
         self.tried += 1
         body = await request.json()
+        await self.answering.wait()
         if self.failing is not None:
             return web.Response(status=self.failing, headers={"Location": "/elsewhere"})
         self.accepted.append((dict(request.headers), body))
@@ -73,6 +79,7 @@ async def a_hook(hook: Hook) -> AsyncIterator[Hook]:
     site = web.TCPSite(runner, "127.0.0.1", hook.port)
     await site.start()
     hook.port = runner.addresses[0][1]
+    hook.answering.set()
     try:
         yield hook
     finally:
@@ -212,6 +219,24 @@ async def test_a_mail_server_that_refuses_or_is_away_loses_nothing(working: Syst
     await ends(away)
     ledger = await working.db.notifications.find_one({"_id": "ledger"})
     assert [one["causes"][0]["sku"] for one in ledger["outbox"]] == ["MUG"]
+
+
+async def test_a_stop_waits_for_what_is_being_sent(working: System) -> None:
+    async with a_hook(Hook()) as hook:
+        hook.answering.clear()
+        notifier = await a_notifier(working, settings_for(hook))
+        await block(working, 1, "LAMP")
+        await until(_holds(lambda: hook.tried))
+        notifier.process.send_signal(signal.SIGTERM)
+
+        async def is_stopping() -> bool:
+            return "notifier-stopping" in notifier.log.read_text()
+
+        await until(is_stopping)
+        hook.answering.set()
+        await ends(notifier)
+        ledger = await working.db.notifications.find_one({"_id": "ledger"})
+        assert (hook.kinds, ledger["outbox"]) == ([("blocked", "LAMP")], [])
 
 
 async def test_a_fix_is_told_and_two_notifiers_tell_everything_once(working: System) -> None:
