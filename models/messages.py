@@ -36,6 +36,11 @@ class MessageRef:
     traceparent: str | None = field(default=None, compare=False)
     tracestate: str | None = field(default=None, compare=False)
 
+    @property
+    def trace_id(self) -> str | None:
+        """The id of the trace that the message belongs to."""
+        return None if self.traceparent is None else self.traceparent.split("-")[1]
+
 
 @dataclass(frozen=True, slots=True)
 class MessageContext:
@@ -82,8 +87,8 @@ _TRACESTATE_LENGTH = 512
 Headers = Sequence[Header]
 
 
-class Incoming(Protocol):
-    """A message as aiokafka reads it."""
+class Origin(Protocol):
+    """Where a message came from, and with which headers."""
 
     @property
     def partition(self) -> int:
@@ -94,6 +99,15 @@ class Incoming(Protocol):
     def offset(self) -> int:
         """Its offset in the partition."""
         ...
+
+    @property
+    def headers(self) -> Headers:
+        """The headers; a name may occur more than once."""
+        ...
+
+
+class Incoming(Origin, Protocol):
+    """A message as aiokafka reads it."""
 
     @property
     def key(self) -> bytes | None:
@@ -108,11 +122,6 @@ class Incoming(Protocol):
     @property
     def timestamp(self) -> int:
         """When it was sent, in milliseconds since 1970; negative if it does not say so."""
-        ...
-
-    @property
-    def headers(self) -> Headers:
-        """The headers; a name may occur more than once."""
         ...
 
     @property
@@ -131,7 +140,7 @@ class Incoming(Protocol):
         ...
 
 
-def header(message: Incoming, name: str) -> str | None:
+def header(message: Origin, name: str) -> str | None:
     """Return the last header of a name, as text; None if it is missing or not text."""
     for header_name, value in reversed(message.headers):
         if header_name == name:
@@ -142,7 +151,7 @@ def header(message: Incoming, name: str) -> str | None:
     return None
 
 
-def message_ref(topic: str, message: Incoming) -> MessageRef:
+def message_ref(topic: str, message: Origin) -> MessageRef:
     """Return the reference to a message, with its trace context unless that is invalid."""
     trace = header(message, "traceparent") if message.headers else None
     if trace is None or not _TRACEPARENT.fullmatch(trace):
@@ -150,7 +159,7 @@ def message_ref(topic: str, message: Incoming) -> MessageRef:
     return MessageRef(topic, message.partition, message.offset, trace, _tracestate(message))
 
 
-def _tracestate(message: Incoming) -> str | None:
+def _tracestate(message: Origin) -> str | None:
     state = header(message, "tracestate")
     if state is None or len(state) > _TRACESTATE_LENGTH or not _TRACESTATE.fullmatch(state):
         return None

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 import structlog
+from opentelemetry.trace import use_span
 from tenacity import RetryCallState
 
 from handlers.handler import Handler
@@ -28,6 +29,7 @@ from storage.retry import log_retry, retry_outages
 from streams.observer import UNOBSERVED, Observer
 from streams.outbox import End, Outbox
 from streams.publisher import Publisher
+from streams.tracing import UNTRACED, Tracing, add_retry
 from streams.watchdog import Progress
 
 log = structlog.get_logger(__name__)
@@ -100,9 +102,11 @@ class TopicProcessor:
         on_room: Callable[[], None] = lambda: None,
         max_weight: int = MAX_WEIGHT,
         observer: Observer = UNOBSERVED,
+        tracing: Tracing = UNTRACED,
     ) -> None:
         self._outbox = Outbox(checkpoints, storage, publisher, observer.published)
         self._observer = observer
+        self._tracing = tracing
         self._handler = handler
         self._storage = storage
         self._now = now
@@ -303,18 +307,20 @@ class TopicProcessor:
         retrying = retry_outages(
             *transient, stop=lambda _: self._draining, before_sleep=self._report_retry
         )
-        async for attempt in retrying:
-            with attempt:
-                before = decided
-                # A commit without an answer may have happened: the stored checkpoint tells.
-                if decided is None or not await self._has_moved(batch[0].source):
-                    try:
-                        await self._storage.transact(work, self._first)
-                    except (Fenced, DuplicateKey):
-                        # The conflict may be with that very commit, before a majority has it.
-                        if before is None or attempt.retry_state.attempt_number > _MAX_CHECKS:
-                            raise
-                        raise StorageUnavailable("a commit without an answer") from None
+        received = ((item.source, item.message) for item in batch if item.message is not None)
+        with self._tracing.process(self._first.topic, len(batch), received) as span:
+            async for attempt in retrying:
+                with attempt:
+                    before = decided
+                    # A commit without an answer may have happened: the stored checkpoint tells.
+                    if decided is None or not await self._has_moved(batch[0].source):
+                        try:
+                            await self._storage.transact(work, self._first)
+                        except (Fenced, DuplicateKey):
+                            # The conflict may be with that very commit, before a majority has it.
+                            if before is None or attempt.retry_state.attempt_number > _MAX_CHECKS:
+                                raise
+                            raise StorageUnavailable("a commit without an answer") from None
         if decided is None:
             raise AssertionError("a committed transaction has decided")
         for reset in resets:
@@ -326,10 +332,13 @@ class TopicProcessor:
         ]
         self._observer.committed(self._first.topic, messages, written, time.monotonic() - began)
         self._outbox.add(*decided)
-        await self._outbox.publish()
+        with use_span(span):  # The publication goes on after it, as its child.
+            await self._outbox.publish()
 
     def _report_retry(self, state: RetryCallState) -> None:
-        self._observer.failed(state.outcome.exception() if state.outcome is not None else None)
+        error = state.outcome.exception() if state.outcome is not None else None
+        self._observer.failed(error)
+        add_retry(error)
         log_retry(state)
 
     def _begin_unit_of_work(

@@ -25,9 +25,10 @@ from models.checkpoint import Outgoing
 from models.dead_letters import DeadLetter
 from models.events import Event
 from models.messages import Header
-from models.topics import MAX_PUBLISHED_BYTES, TopicName
+from models.topics import MAX_PUBLISHED_BYTES
 from storage.retry import retry_outages
-from streams.messages import encode
+from streams.messages import encode, topic_of
+from streams.tracing import UNTRACED, Tracing
 
 log = structlog.get_logger(__name__)
 
@@ -62,11 +63,13 @@ class Publisher:
         new_consumer: Callable[[Sequence[str]], AIOKafkaConsumer],
         topic_prefix: str,
         source: bytes,
+        tracing: Tracing = UNTRACED,
     ) -> None:
         self._new_producer = new_producer
         self._new_consumer = new_consumer
         self._prefix = topic_prefix
         self._source = source
+        self._tracing = tracing
         self._producer: AIOKafkaProducer | None = None
         self._renewing = asyncio.Lock()
 
@@ -89,6 +92,16 @@ class Publisher:
         """
         if not outgoing:
             return
+        with self._tracing.send(self._prefix, outgoing) as contexts:
+            await self._deliver(outgoing, contexts, resumed=resumed)
+
+    async def _deliver(
+        self,
+        outgoing: Sequence[Outgoing],
+        contexts: Mapping[int, Sequence[Header]],
+        *,
+        resumed: bool,
+    ) -> None:
         mode = SendMode.TOGETHER
         async for attempt in retry_outages(KafkaError, ConnectionError):
             with attempt:
@@ -98,7 +111,7 @@ class Publisher:
                         outgoing = await drop_already_published(
                             outgoing, self._new_consumer, self._prefix
                         )
-                    await self._send(producer, outgoing, mode)
+                    await self._send(producer, outgoing, contexts, mode)
                 except _UndeliveredError as failed:
                     _log(failed, attempt.retry_state.attempt_number)
                     await self._discard(producer)
@@ -111,7 +124,11 @@ class Publisher:
                     raise
 
     async def _send(
-        self, producer: AIOKafkaProducer, outgoing: Sequence[Outgoing], mode: SendMode
+        self,
+        producer: AIOKafkaProducer,
+        outgoing: Sequence[Outgoing],
+        contexts: Mapping[int, Sequence[Header]],
+        mode: SendMode,
     ) -> None:
         sent: list[tuple[str, asyncio.Future[Any]]] = []
         try:
@@ -121,6 +138,7 @@ class Publisher:
                 if mode is SendMode.WITHOUT_BYTES:
                     message = _without_bytes(message)  # noqa: PLW2901
                 out = encode(message, self._source)
+                out.headers.extend(contexts.get(id(message), ()))
                 topic = self._prefix + out.topic
                 try:
                     delivery = await producer.send(
@@ -194,7 +212,7 @@ async def drop_already_published(
     public = [message for message in outgoing if isinstance(message, Event | DeadLetter)]
     if not public:
         return list(outgoing)
-    topics = {topic_prefix + _topic(message) for message in public}
+    topics = {topic_prefix + topic_of(message) for message in public}
     since = min(_decided_at(message) for message in public) - _SEARCH_MARGIN
     consumer = new_consumer(sorted(topics))
     await consumer.start()
@@ -234,10 +252,6 @@ async def _read_identities(consumer: AIOKafkaConsumer, since: datetime) -> set[t
 
 def _decided_at(message: Event | DeadLetter) -> datetime:
     return message.occurred_at if isinstance(message, Event) else message.at
-
-
-def _topic(message: Event | DeadLetter) -> str:
-    return message.topic if isinstance(message, Event) else TopicName.DEAD_LETTER
 
 
 def _identity(message: Event | DeadLetter) -> tuple[bytes, ...]:
