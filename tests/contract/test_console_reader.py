@@ -23,7 +23,7 @@ from storage.mongo.driver import Driver, maybe_await, open_client
 from storage.mongo.order_queries import OrderReads
 from storage.mongo.orders import MongoReader
 from storage.mongo.statistics import blocked_groups_pipeline
-from storage.port import AuditEntry, Session
+from storage.port import AuditEntry, HealthSample, Session
 from storage.queries import BlockedSummary, OrderRow
 from tests.builders import money
 
@@ -292,6 +292,21 @@ async def test_sessions_end_and_the_audit_list_is_read_newest_first(database: An
     first = await state.audit(None, 3)
     rest = await state.audit((first[-1].at, first[-1].entry_id), 3)
     assert [*first, *rest] == entries[::-1]
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_samples_of_the_health_are_kept_for_a_while(database: Any) -> None:
+    state = MongoConsoleState(database)
+    samples = [
+        HealthSample(NOW + timedelta(seconds=20 * at), 100 * at, None if at == 1 else at, None)
+        for at in range(4)
+    ]
+    for sample in (*samples[::-1], replace(samples[2], decided=7)):
+        await state.add_sample(sample, NOW - timedelta(hours=1))
+    assert await state.samples(NOW) == samples
+    assert await state.samples(NOW + timedelta(seconds=30)) == samples[2:]
+    await state.add_sample(samples[3], samples[2].at)
+    assert await state.samples(NOW) == samples[2:]
 
 
 @pytest.mark.asyncio(loop_scope="module")

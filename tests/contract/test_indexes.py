@@ -34,7 +34,7 @@ from storage.mongo.order_queries import SORT_FIELD, OrderReads
 from storage.mongo.orders import MongoReader
 from storage.mongo.storage import LAYOUT, MongoStorage
 from storage.mongo.transaction import MongoTransaction
-from storage.port import AuditEntry, Session, Transaction
+from storage.port import AuditEntry, HealthSample, Session, Transaction
 from tests.builders import (
     KEY,
     NOW,
@@ -298,6 +298,8 @@ async def keep_state(state: Any) -> None:
     await state.record(AuditEntry("a-1", NOW, "ann", "replay", KEY))
     for before in (None, (NOW, "a-2")):
         await state.audit(before, 5)
+    await state.add_sample(HealthSample(NOW, 1, 0, 0.0), NOW)
+    await state.samples(NOW)
 
 
 @pytest.mark.asyncio(loop_scope="module")
