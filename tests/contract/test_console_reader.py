@@ -324,7 +324,7 @@ async def test_an_order_counts_once_under_each_of_its_causes(database: Any) -> N
 @pytest.mark.asyncio(loop_scope="module")
 async def test_blocked_orders_are_summed_up(database: Any) -> None:
     reader = MongoReader(database.client, "console_summary")
-    assert await reader.blocked_summary() == BlockedSummary((), None, None)
+    assert await reader.blocked_summary(NOW) == BlockedSummary((), None, None)
     orders = [an_order(2 + 5 * at) for at in range(5)]
     assert {order["import"]["state"] for order in orders} == {"blocked"}
     totals = [("0.10", "USD"), ("0.20", "USD"), ("7.00", "EUR")]
@@ -338,9 +338,15 @@ async def test_blocked_orders_are_summed_up(database: Any) -> None:
             order["total"] = {"amount": Decimal128(amount), "currency": currency}
     others = [an_order(3) | {"latest_ship_date": NOW - timedelta(days=9)}]
     await database.client.console_summary.amazon_orders.insert_many([*orders, *others])
-    assert await reader.blocked_summary() == BlockedSummary(
-        (money("7.00", "EUR"), money("0.30")), NOW - timedelta(minutes=4), NOW
-    )
+    value = (money("7.00", "EUR"), money("0.30"))
+    # They must be shipped now, in one hour and in two; two orders have no such date.
+    for now, overdue, at_risk in (
+        (NOW, 0, 3),
+        (NOW + timedelta(minutes=90), 2, 1),
+        (NOW - timedelta(hours=23), 0, 1),
+    ):
+        summary = BlockedSummary(value, NOW - timedelta(minutes=4), NOW, overdue, at_risk)
+        assert await reader.blocked_summary(now) == summary
 
 
 def test_blockers_are_grouped_without_the_lines_of_their_orders() -> None:

@@ -220,8 +220,9 @@ async def operate(reader: Any) -> None:
     for store in (None, STORE):
         await reader.list_orders(OrderQuery(store_id=store, overdue_since=NOW), 50)
     for store in (None, STORE):
-        await reader.blocked_groups(store, 5)
-    await reader.blocked_summary()
+        for before in (None, NOW):
+            await reader.blocked_groups(store, 5, before)
+    await reader.blocked_summary(NOW)
     await reader.dead_letter_counts()
     assert await reader.offset_resets(NOW - timedelta(days=1), 5) == [A_RESET]
     assert not await reader.offset_resets(NOW + timedelta(days=1), 5)

@@ -7,6 +7,7 @@ from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
 
+from models.order_query import parse_due
 from models.outcome import ImportState
 from models.reasons import REMEDIES, BlockerCode
 from models.replay import Selection
@@ -22,18 +23,23 @@ from storage.queries import BlockedGroup
 
 _GROUPS, _PAGES = 60, 50
 _FRESH = 1.0
+_DUE = ("overdue", "24h", "72h")
+"""The ship-by dates that groups can be restricted to."""
 
 
 async def blocked(request: Request) -> Response:
     """Show the groups by cause, the earliest ship-by date first."""
     context = context_of(request)
-    store_id = request.query_params.get("store") or None
-    page = _page_of(request.query_params.get("page", ""))
+    params = request.query_params
+    store_id = params.get("store") or None
+    due = params["due"] if params.get("due") in _DUE else None
+    page = _page_of(params.get("page", ""))
 
     async def ask() -> Sequence[BlockedGroup]:
-        return await context.reader.blocked_groups(store_id, _GROUPS * page + 1)
+        before = None if due is None else context.now() + parse_due(due)
+        return await context.reader.blocked_groups(store_id, _GROUPS * page + 1, before)
 
-    rows = await context.cache.get(("groups", store_id, page), _FRESH, ask)
+    rows = await context.cache.get(("groups", store_id, due, page), _FRESH, ask)
     groups = rows[_GROUPS * (page - 1) : _GROUPS * page]
     counts = await context.counts()
     per_store = {store: states.get(ImportState.BLOCKED, 0) for store, states in counts.items()}
@@ -42,6 +48,7 @@ async def blocked(request: Request) -> Response:
         "blocked.html",
         causes=_by_cause(groups),
         store_id=store_id,
+        due=due,
         stores=await context.stores(),
         per_store=per_store,
         total=per_store.get(store_id, 0) if store_id else sum(per_store.values()),
