@@ -21,7 +21,11 @@ from models.reasons import REMEDIES, BlockerCode, SkipReason, WaitingReason
 from models.reference_data import CommerceStatus, Product, Store
 from storage.documents.commerce_order import commerce_order_to_document
 from storage.documents.order_record import history_entry_to_document, order_to_document
-from storage.documents.reference_data import product_to_document, store_to_document
+from storage.documents.reference_data import (
+    product_to_document,
+    stock_item_to_document,
+    store_to_document,
+)
 from storage.documents.values import Document
 
 STORES = 8
@@ -39,7 +43,17 @@ Database = Any
 async def fill(database: Database, count: int, at: datetime) -> None:
     """Write stores, products, orders and Commerce orders."""
     await database.stores.insert_many([_store(number, at) for number in range(STORES)])
-    await database.products.insert_many([_product(number, at) for number in range(500)])
+    products = [_product(number, at) for number in range(500)]
+    await database.products.insert_many(
+        [{"_id": product.sku, **product_to_document(product)} for product in products]
+    )
+    await database.stock_items.insert_many(
+        [
+            {"_id": item.key, "reserved": 0, **stock_item_to_document(item)}
+            for product in products
+            if (item := product.stock_item) is not None
+        ]
+    )
     with Progress(console=screen, transient=True) as progress:
         bar = progress.add_task("orders written", total=count)
         for start in range(0, count, _PIECE):
@@ -174,12 +188,11 @@ def _store(number: int, at: datetime) -> Document:
     return {"_id": store.store_id, **store_to_document(store)}
 
 
-def _product(number: int, at: datetime) -> Document:
-    product = Product(
+def _product(number: int, at: datetime) -> Product:
+    return Product(
         sku=f"SKU-{number}",
         name=f"Product {number}",
         enabled=number % 30 != 0,
         salable_quantity=1_000,
         as_of=at - timedelta(days=1),
     )
-    return {"_id": product.sku, "reserved": 0, **product_to_document(product)}

@@ -88,10 +88,10 @@ async def _check_stock(here: Installation) -> None:
     ran_out = await here.database.amazon_orders.count_documents(
         {"import.state": "blocked", "import.reasons.code": "out-of-stock"}
     )
-    async for product in here.database.products.find({"_id": {"$in": sorted(hot)}}):
-        quantity, sku = product["salable_quantity"], product["_id"]
-        if reserved[sku] > quantity or reserved[sku] != product["reserved"]:
-            counts = (reserved[sku], product["reserved"], quantity)
+    async for item in here.database.stock_items.find({"sku": {"$in": sorted(hot)}}):
+        quantity, sku = item["salable_quantity"], item["sku"]
+        if reserved[sku] > quantity or reserved[sku] != item["reserved"]:
+            counts = (reserved[sku], item["reserved"], quantity)
             raise Oversold(f"{sku}: {counts} are reserved, counted as reserved, and in stock")
     if not ran_out:
         raise Oversold("nothing ran out, so nothing was proved")

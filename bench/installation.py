@@ -105,6 +105,9 @@ async def store_facts(
             ]
             if not changes.products and not changes.stores:
                 return
+            changes.stock_items = [
+                item for product in changes.products if (item := product.stock_item) is not None
+            ]
             part = changes
 
             async def write(transaction: Transaction, part: ChangeSet = part) -> None:

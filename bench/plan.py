@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from bench import catalog, console, growth, latency, million, profile, recheck, rounds
+from bench import catalog, console, growth, latency, million, profile, recheck, rounds, shadow
 from bench.report import Report
 from bench.servers import Servers
 
@@ -23,7 +23,7 @@ class Options:
             number of partitions, and for the release of blocked orders.
         most: Orders stored in the end, by the worker and for the console.
         seconds: How long latency is measured.
-        replayed: Orders skipped and then replayed.
+        replayed: Orders skipped and then replayed, and orders of the shadow run.
         products: Products in the catalog load.
         rate: Orders per second while latency is measured.
         only: Names of contenders; empty for all.
@@ -67,6 +67,7 @@ PARTS = {
     "workers": Part(20, lambda on, size: growth.with_workers(on, size.portion, size.rounds)),
     "release": Part(5, lambda on, size: recheck.release(on, size.portion // 2)),
     "replay": Part(15, lambda on, size: recheck.replay(on, size.replayed, size.portion)),
+    "shadow": Part(15, lambda on, size: shadow.measure(on, size.replayed)),
     "million": Part(40, lambda on, size: million.measure(on, size.most)),
     "partitions": Part(8, lambda on, size: growth.with_partitions(on, size.portion // 2)),
     "catalog": Part(30, lambda on, size: catalog.measure(on, size.products)),

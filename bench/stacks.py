@@ -146,7 +146,7 @@ def _part_in_streams(function: str, name: str) -> str | None:
             return "publish"
         case "transport.py":
             return "Faust"
-        case "processor.py" | "assignment.py":
+        case "processor.py" | "batch.py" | "assignment.py":
             return "publish" if "publish" in function else None
         case "decoding.py" | "decompression.py":
             return "decode"

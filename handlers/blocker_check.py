@@ -5,7 +5,7 @@ into the outbox in the same transaction: other messages are processed in between
 loses no step.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 
 from typing_extensions import override
@@ -13,12 +13,13 @@ from typing_extensions import override
 from handlers.handler import Handler
 from handlers.payloads.json_text import parse_json
 from handlers.rules.order_updates import complete_shipped
-from handlers.unit_of_work import UnitOfWork
+from handlers.rules.pending import LAPSES_AFTER, lapse
+from handlers.unit_of_work import UnitOfWork, pending_stocks
 from models.commands import ALL_STORES, COMMAND, Command, OrderCursor, Recheck, ReplayStep, Sync
 from models.messages import CommandMessage, DeadLetterCode, Incoming, Rejection
 from models.order_record import OrderRecord
 from models.reasons import NOT_RECEIVED
-from models.replay import RecordedAnswer, ReplayAnswer, ReplayReason, ReplayResult
+from models.replay import ReplayAnswer, ReplayReason, ReplayResult, answers_to_record
 from storage.port import Transaction
 
 STEP = 500
@@ -52,12 +53,13 @@ class BlockerCheckHandler(Handler[tuple[Incoming, Command | None]]):
         transaction: Transaction,
     ) -> None:
         """Take one step for each command."""
-        await unit_of_work.lock(transaction)
         for message, command in parsed:
             match command:
                 case None:
+                    await unit_of_work.lock_stocks(transaction, ())
                     unit_of_work.dead_letter(message, _NO_COMMAND)
                 case Recheck():
+                    await _lock_for(command.fact, unit_of_work, transaction)
                     waiting = await transaction.orders_depending_on(
                         command.fact, command.after, STEP
                     )
@@ -75,21 +77,15 @@ class BlockerCheckHandler(Handler[tuple[Incoming, Command | None]]):
         unit_of_work: UnitOfWork,
         transaction: Transaction,
     ) -> None:
-        """Complete what Commerce has shipped, then check blocked orders; one step at a time."""
+        """Finish what is due, then check blocked orders; one step at a time."""
         key = command.store_id or ALL_STORES
-        if command.after is None:
-            shipped = await transaction.shipped_commerce_orders(command.store_id, STEP)
-            records = await transaction.orders({order.key for order in shipped})
-            unit_of_work.track(records.values(), shipped)
-            for order in shipped:
-                decision = complete_shipped(
-                    records[order.key], order, unit_of_work.context_for(message)
-                )
-                if decision is not None:
-                    unit_of_work.add(decision)
-            if len(shipped) == STEP:
-                unit_of_work.outgoing.append(CommandMessage(key, command))
-                return
+        if command.store_id is None:
+            await unit_of_work.lock_all(transaction)
+        else:
+            await unit_of_work.lock_stores(transaction, {command.store_id})
+        if command.after is None and await _finish_due(command, message, unit_of_work, transaction):
+            unit_of_work.outgoing.append(CommandMessage(key, command))
+            return
         blocked = await transaction.blocked_orders(command.store_id, command.after, STEP)
         await _recheck(blocked, message, unit_of_work, transaction)
         if _continue(unit_of_work, key, command, blocked):
@@ -108,6 +104,7 @@ class BlockerCheckHandler(Handler[tuple[Incoming, Command | None]]):
         transaction: Transaction,
     ) -> None:
         """Check the orders of one step of a replay, and record the answer for each."""
+        await unit_of_work.lock_stocks(transaction, ())
         replay = await transaction.replay(command.replay_id)
         if replay is None:
             unit_of_work.dead_letter(message, _NO_REPLAY)
@@ -116,6 +113,7 @@ class BlockerCheckHandler(Handler[tuple[Incoming, Command | None]]):
             return  # canceled, or a repeated command
         keys = await transaction.replay_part(replay.replay_id, replay.step)
         stored = await transaction.orders(keys)
+        await _lock_for_orders(stored.values(), unit_of_work, transaction)
         await unit_of_work.prepare(transaction, stored.values())
         answers: list[ReplayAnswer] = []
         for key in keys:
@@ -128,18 +126,62 @@ class BlockerCheckHandler(Handler[tuple[Incoming, Command | None]]):
                     unit_of_work.replay(record, unit_of_work.context_for(message), replay.replay_id)
                 )
                 await unit_of_work.order_decided()
+        await unit_of_work.request_recheck_of_released(transaction)
         after = replay.advanced(answers, unit_of_work.at)
         unit_of_work.changes.answers.extend(
-            RecordedAnswer(replay.replay_id, answer, unit_of_work.at) for answer in answers
+            answers_to_record(replay.replay_id, replay.step, answers, unit_of_work.at)
         )
         unit_of_work.changes.replays.append(after)
         if after.is_running:
             unit_of_work.continue_with(step_command(after.replay_id, after.step))
 
 
+async def _finish_due(
+    command: Sync, message: Incoming, unit_of_work: UnitOfWork, transaction: Transaction
+) -> bool:
+    """Complete what Commerce has shipped and end pending reservations without news.
+
+    Returns whether more may be left.
+    """
+    context = unit_of_work.context_for(message)
+    shipped = await transaction.shipped_commerce_orders(command.store_id, STEP)
+    records = await transaction.orders({order.key for order in shipped})
+    silent_since = unit_of_work.at - LAPSES_AFTER
+    silent = await transaction.pending_reservations(command.store_id, silent_since, STEP)
+    await unit_of_work.lock_stocks(transaction, pending_stocks(silent))
+    unit_of_work.track((*records.values(), *silent), shipped)
+    decisions = [complete_shipped(records[order.key], order, context) for order in shipped]
+    decisions += [lapse(record, context) for record in silent]
+    for decision in decisions:
+        if decision is not None:
+            unit_of_work.add(decision)
+    await unit_of_work.request_recheck_of_released(transaction)
+    return STEP in {len(shipped), len(silent)}
+
+
 def step_command(replay_id: str, step: int) -> CommandMessage:
     """Return the command for a step of a replay."""
     return CommandMessage(replay_id, ReplayStep(replay_id=replay_id, step=step))
+
+
+async def _lock_for(fact: str, unit_of_work: UnitOfWork, transaction: Transaction) -> None:
+    """Lock the stocks of the orders that are most likely to depend on a fact."""
+    kind, _, key = fact.partition(":")
+    owner = key.partition("/")[0]
+    match kind:
+        case "store" | "listing":
+            await unit_of_work.lock_stores(transaction, {owner})
+        case "stock":
+            await unit_of_work.lock_stocks(transaction, {owner})
+        case _:
+            await unit_of_work.lock_stocks(transaction, ())
+
+
+async def _lock_for_orders(
+    records: Collection[OrderRecord], unit_of_work: UnitOfWork, transaction: Transaction
+) -> None:
+    await unit_of_work.lock_stores(transaction, {record.store_id for record in records})
+    await unit_of_work.lock_stocks(transaction, pending_stocks(records))
 
 
 async def _recheck(
@@ -148,6 +190,7 @@ async def _recheck(
     unit_of_work: UnitOfWork,
     transaction: Transaction,
 ) -> None:
+    await _lock_for_orders(records, unit_of_work, transaction)
     await unit_of_work.prepare(transaction, records)
     for record in records:
         unit_of_work.recheck(

@@ -10,11 +10,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing_extensions import override
 
 from handlers.handler import Handler
-from handlers.order_routing import Orders, route
+from handlers.order_routing import Orders, named_stores, route
 from handlers.payloads import ParseResult, read_payload
 from handlers.rules.amendments import may_amend, products_to_grow_by
 from handlers.rules.stores import move_to_store
-from handlers.unit_of_work import UnitOfWork, sku_pairs
+from handlers.unit_of_work import UnitOfWork, pending_stocks, sku_pairs
 from models.amazon_order import AmazonOrder
 from models.messages import Incoming, MessageContext
 from models.order_record import OrderRecord
@@ -47,7 +47,8 @@ class ImportPolicyHandler(Handler[Orders]):
         self, parsed: Sequence[Orders], unit_of_work: UnitOfWork, transaction: Transaction
     ) -> None:
         """Record every order, apply the policy and the blocker check, and amend created orders."""
-        await unit_of_work.lock(transaction)
+        likely = await transaction.likely_stores()
+        await unit_of_work.lock_stores(transaction, named_stores(parsed, likely))
         order_ids = {order.amazon_order_id for _, result in parsed for order in result.orders}
         stored = await transaction.orders_of(order_ids)
         unit_of_work.track(stored.values())
@@ -57,6 +58,10 @@ class ImportPolicyHandler(Handler[Orders]):
             for store_id, order, message in route(parsed, holders, unit_of_work)
         ]
         stores = {order.amazon_order_id: store_id for store_id, order, _ in routed}
+        await unit_of_work.lock_stores(transaction, set(stores.values()))
+        if any(each.details_of for each in unit_of_work.changes.dead_letters):
+            # The order may come for a store of any stock, and looks for its details.
+            await unit_of_work.lock_all(transaction)
         # A new order claims the details that were received before it.
         new_ids = stores.keys() - stored.keys()
         routed += [
@@ -92,7 +97,6 @@ async def _load(
 ) -> None:
     """Load what these orders are checked against, and the Commerce orders they may amend."""
     pairs: set[tuple[str, str]] = set()
-    skus: set[str] = set()
     amended: dict[str, list[tuple[OrderRecord, AmazonOrder]]] = {}
     for store_id, order in routed:
         record = stored.get(order.amazon_order_id)
@@ -104,10 +108,19 @@ async def _load(
             amended.setdefault(record.outcome.commerce_order_id, []).append((record, order))
     commerce_orders = await transaction.commerce_orders(amended.keys())
     unit_of_work.track((), commerce_orders.values())
+    stocks = {commerce_order.stock_id for commerce_order in commerce_orders.values()}
+    await unit_of_work.lock_stocks(transaction, stocks | pending_stocks(stored.values()))
+    await unit_of_work.stock.load(transaction, pairs)
+    # A reservation stays in the stock it was made in, even if the store has another one by now.
+    grown: dict[str, tuple[set[str], set[tuple[str, str]]]] = {}
     for commerce_order in commerce_orders.values():
         for record, order in amended[commerce_order.commerce_order_id]:
             more, new = products_to_grow_by(commerce_order, record.order, order)
-            skus |= more
-            pairs |= {(commerce_order.store_id, seller_sku) for seller_sku in new}
-    await unit_of_work.stock.load(transaction, pairs)
-    unit_of_work.stock.add_products(await transaction.products(skus))
+            if more or new:
+                skus, new_pairs = grown.setdefault(commerce_order.stock_id, (set(), set()))
+                skus |= more
+                new_pairs |= {(commerce_order.store_id, seller_sku) for seller_sku in new}
+    for stock_id, (skus, new_pairs) in grown.items():
+        await unit_of_work.stock.load_from(transaction, stock_id, new_pairs)
+        products = await transaction.products(skus, stock_id)
+        unit_of_work.stock.add_products(stock_id, products)

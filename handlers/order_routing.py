@@ -65,6 +65,18 @@ def route(
     return routed
 
 
+def named_stores(parsed: Sequence[Orders], stores: Mapping[str, Store]) -> set[str]:
+    """Return the ids of the stores that these messages name, or of all if they have one stock."""
+    if len({store.stock_id for store in stores.values()}) == 1:
+        return set(stores)
+    named = (
+        name_store(order, _store_header(message), stores)
+        for message, result in parsed
+        for order in result.orders
+    )
+    return {store.store_id for store in named if store is not None}
+
+
 def _refuse(
     unit_of_work: UnitOfWork,
     message: Incoming,

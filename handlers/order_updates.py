@@ -1,6 +1,8 @@
 """The order-updates stage: what Commerce reports about its orders."""
 
+from collections import defaultdict
 from collections.abc import Sequence
+from datetime import datetime
 
 from handlers.handler import Handler
 from handlers.reference_data import FactMessage, read_fact
@@ -8,7 +10,7 @@ from handlers.rules.order_updates import apply_update
 from handlers.unit_of_work import UnitOfWork
 from models import keys
 from models.messages import DeadLetterCode, Incoming, Rejection
-from models.reference_data import OrderUpdate
+from models.reference_data import OrderUpdate, counts_orders_from
 from storage.port import Transaction
 
 _NO_SUCH_ORDER = Rejection(
@@ -31,14 +33,23 @@ class OrderUpdatesHandler(Handler[FactMessage[OrderUpdate]]):
         transaction: Transaction,
     ) -> None:
         """Update Commerce orders, and release what is canceled or already counted."""
-        await unit_of_work.lock(transaction)
         order_ids = {_commerce_order_id(update.fact) for update in parsed if update.fact}
+        await unit_of_work.lock_stocks(transaction, await transaction.likely_stocks(order_ids))
+        unit_of_work.stock.stores = await transaction.stores()
         orders = await transaction.commerce_orders(order_ids)
+        await unit_of_work.lock_stocks(transaction, {order.stock_id for order in orders.values()})
         records = await transaction.orders({order.key for order in orders.values()})
         unit_of_work.track(records.values(), orders.values())
-        skus = {reservation.sku for order in orders.values() for reservation in order.reservations}
-        versions = await transaction.product_versions(skus)
-        counted_as_of = {sku: stocked.product.as_of for sku, stocked in versions.items()}
+        items = await transaction.stock_items(
+            {
+                keys.stock_item_key(order.stock_id, reservation.sku)
+                for order in orders.values()
+                for reservation in order.reservations
+            }
+        )
+        counted_as_of: defaultdict[str, dict[str, datetime]] = defaultdict(dict)
+        for item in items.values():
+            counted_as_of[item.stock_id][item.sku] = item.as_of
         for update in parsed:
             if update.fact is None:
                 unit_of_work.dead_letter(update.message, update.refusal or _NO_SUCH_ORDER)
@@ -49,7 +60,14 @@ class OrderUpdatesHandler(Handler[FactMessage[OrderUpdate]]):
                 unit_of_work.dead_letter(update.message, _NO_SUCH_ORDER)
                 continue
             context = unit_of_work.context_for(update.message)
-            decision = apply_update(record, order, update.fact, counted_as_of, context)
+            decision = apply_update(
+                record,
+                order,
+                update.fact,
+                counted_as_of[order.stock_id],
+                counts_orders_from(unit_of_work.stock.stores, order.store_id),
+                context,
+            )
             if decision is not None:
                 unit_of_work.add(decision)
         await unit_of_work.request_recheck_of_released(transaction)

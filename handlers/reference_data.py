@@ -1,5 +1,6 @@
-"""The reference-data stages: stores, products and listings from upstream. The newest wins."""
+"""The reference-data stages: stores, products, stock and listings. The newest wins."""
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,7 +16,7 @@ from handlers.unit_of_work import UnitOfWork
 from models import keys
 from models.commands import MAX_KEY
 from models.messages import DeadLetterCode, Incoming, Rejection
-from models.reference_data import Listing, Product, Store
+from models.reference_data import Listing, Product, StockItem, Store, counts_orders_from
 from storage.port import Transaction
 
 Fact = TypeVar("Fact", bound=BaseModel)
@@ -65,6 +66,11 @@ def _refusal(code: DeadLetterCode, message: str) -> Rejection:
     return Rejection(code=code, message=message)
 
 
+_NO_STOCK_ITEM = _refusal(
+    DeadLetterCode.INVALID_MESSAGE, "key: expected stock_id/SKU of what the null value deletes"
+)
+
+
 def _newest(
     parsed: Sequence[FactMessage[Fact]],
     unit_of_work: UnitOfWork,
@@ -111,7 +117,8 @@ class StoresHandler(Handler[FactMessage[Store]]):
         transaction: Transaction,
     ) -> None:
         """Keep the newest settings of each store, and recheck the orders that depend on it."""
-        await unit_of_work.lock(transaction)
+        stocks = {update.fact.stock_id for update in parsed if update.fact}
+        await unit_of_work.lock_all(transaction, stocks)
         changed, _ = _newest(
             parsed,
             unit_of_work,
@@ -136,37 +143,94 @@ class ProductsHandler(Handler[FactMessage[Product]]):
         unit_of_work: UnitOfWork,
         transaction: Transaction,
     ) -> None:
-        """Keep the newest count of each product.
-
-        The count already includes what Commerce has acknowledged by then, so those units are no
-        longer reserved (rule 10).
-        """
-        await unit_of_work.lock(transaction)
+        """Keep the newest version of each product, and the newest count of the stock `default`."""
+        await unit_of_work.lock_all(transaction)
         versions = await transaction.product_versions(
             {update.fact.sku for update in parsed if update.fact}
         )
+        counts = [
+            FactMessage(update.message, fact=item)
+            for update in parsed
+            if update.fact and (item := update.fact.stock_item) is not None
+        ]
         changed, deleted = _newest(
             parsed,
             unit_of_work,
-            {sku: stocked.product for sku, stocked in versions.items()},
+            dict(versions),
             lambda product: product.sku,
             lambda product: product.as_of,
             keep_deleted=True,
         )
         unit_of_work.changes.products.extend(changed.values())
         unit_of_work.changes.deleted_products.extend(deleted)
-        counted_as_of = {sku: product.as_of for sku, product in changed.items()}
-        for order in await transaction.acknowledged_orders_reserving(changed.keys()):
-            kept, counted = release_counted(order, counted_as_of)
+        counted = await _count(counts, unit_of_work, transaction)
+        products = set(map(keys.depends_on_product, changed.keys() | deleted))
+        await unit_of_work.request_recheck(transaction, counted | products)
+
+
+class StockHandler(Handler[FactMessage[StockItem]]):
+    """See `handlers.handler.Handler`."""
+
+    def parse(self, messages: Sequence[Incoming]) -> Sequence[FactMessage[StockItem]]:
+        """Parse the units of products in stocks."""
+        parsed = [read_fact(message, StockItem, deletable=True) for message in messages]
+        return [
+            update
+            if update.deletes is None or all(update.deletes.partition("/"))
+            else FactMessage(update.message, refusal=_NO_STOCK_ITEM)
+            for update in parsed
+        ]
+
+    async def handle(
+        self,
+        parsed: Sequence[FactMessage[StockItem]],
+        unit_of_work: UnitOfWork,
+        transaction: Transaction,
+    ) -> None:
+        """Keep the newest count of each product in each stock."""
+        items = {update.fact.key for update in parsed if update.fact}
+        deleted = {update.deletes for update in parsed if update.deletes}
+        stocks = {key.partition("/")[0] for key in items | deleted}
+        await unit_of_work.lock_stocks(transaction, stocks)
+        counted = await _count(parsed, unit_of_work, transaction)
+        await unit_of_work.request_recheck(transaction, counted)
+
+
+async def _count(
+    parsed: Sequence[FactMessage[StockItem]], unit_of_work: UnitOfWork, transaction: Transaction
+) -> set[str]:
+    """Keep the newest counts, and return the facts that they change.
+
+    A count already leaves out what Commerce has acknowledged by then, or shipped, or completed, as
+    its store says, so those units are no longer reserved (rules 10 and 26).
+    """
+    stored = await transaction.stock_items({update.fact.key for update in parsed if update.fact})
+    changed, deleted = _newest(
+        parsed,
+        unit_of_work,
+        dict(stored),
+        lambda item: item.key,
+        lambda item: item.as_of,
+        keep_deleted=True,
+    )
+    unit_of_work.changes.stock_items.extend(changed.values())
+    unit_of_work.changes.deleted_stock_items.extend(deleted)
+    counted_as_of: defaultdict[str, dict[str, datetime]] = defaultdict(dict)
+    for item in changed.values():
+        counted_as_of[item.stock_id][item.sku] = item.as_of
+    stores = await transaction.stores()
+    for stock_id, as_of in counted_as_of.items():
+        for order in await transaction.counted_orders(as_of.keys(), stock_id):
+            counts_from = counts_orders_from(stores, order.store_id)
+            kept, counted = release_counted(order, as_of, counts_from)
             if counted:
                 unit_of_work.track((), (order,))
                 unit_of_work.save_commerce_order(
                     kept,
                     counted=[(reservation.sku, reservation.quantity) for reservation in counted],
                 )
-        await unit_of_work.request_recheck(
-            transaction, map(keys.depends_on_product, changed.keys() | deleted)
-        )
+    places = (key.partition("/") for key in changed.keys() | deleted)
+    return {keys.depends_on_stock(stock_id, sku) for stock_id, _, sku in places}
 
 
 class ListingsHandler(Handler[FactMessage[Listing]]):
@@ -183,8 +247,11 @@ class ListingsHandler(Handler[FactMessage[Listing]]):
         transaction: Transaction,
     ) -> None:
         """Keep the newest match of each seller SKU."""
-        await unit_of_work.lock(transaction)
-        stored = await transaction.listings({update.fact.key for update in parsed if update.fact})
+        listings = {update.fact.key for update in parsed if update.fact}
+        removed = {update.deletes for update in parsed if update.deletes}
+        store_ids = {key.partition("/")[0] for key in listings | removed}
+        await unit_of_work.lock_stores(transaction, store_ids)
+        stored = await transaction.listings(listings)
         changed, deleted = _newest(
             parsed,
             unit_of_work,

@@ -1,22 +1,26 @@
 """The unit of work: what the messages of one transaction decide, collected to be stored at once."""
 
-from collections.abc import Awaitable, Callable, Collection, Iterable
+from collections import Counter
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from types import MappingProxyType
 
 from handlers.allocation import StockAllocator
 from handlers.dead_letters import to_dead_letter
 from handlers.rules.check_order import check_order
+from handlers.rules.pending import with_pending_reservation
 from handlers.rules.receive import receive
 from handlers.rules.replay import replay_answer
+from handlers.rules.unblocking import request_rechecks
 from models import keys
 from models.amazon_order import AmazonOrder
 from models.change_set import ChangeSet, OrderWrite
 from models.checkpoint import Outgoing
-from models.commands import Recheck
-from models.commerce_order import CommerceOrder
+from models.commerce_order import CommerceOrder, PendingReservation
 from models.dead_letters import DeadLetter
 from models.decision import Decision
+from models.keys import DEFAULT_STOCK
 from models.messages import (
     CommandMessage,
     Incoming,
@@ -27,6 +31,7 @@ from models.messages import (
 )
 from models.order_record import HistoryEntry, OrderRecord
 from models.outcome import Created
+from models.reference_data import Store, stock_of
 from models.replay import ReplayAnswer
 from storage.port import Facts, Transaction
 
@@ -49,8 +54,8 @@ class UnitOfWork:
     """The decisions of one transaction, made one after the other; each sees those before it.
 
     `stock` has the reference data that orders are checked against, with what the decisions so far
-    reserve. `last_number` is the last order number assigned. `refused` are the messages, by
-    partition and offset, for which an earlier part has already added the dead letter.
+    reserve. `last_numbers` are the last order numbers assigned, per stock. `refused` are the
+    messages, by partition and offset, for which an earlier part has already added the dead letter.
     `write_ahead` begins to write the changes so far, so that the database works while the next
     orders are decided.
     """
@@ -60,7 +65,7 @@ class UnitOfWork:
         topic: str,
         at: datetime,
         *,
-        last_number: int = 0,
+        last_numbers: Mapping[str, int] = MappingProxyType({}),
         refused: Collection[tuple[int, int]] = (),
         write_ahead: Callable[[ChangeSet], Awaitable[None]] | None = None,
     ) -> None:
@@ -72,19 +77,43 @@ class UnitOfWork:
         """Handlers add changed reference data, and the results of replays and syncs, here."""
         self.refused = set(refused)
         self._write_ahead = write_ahead
-        self._last_number = last_number
+        self._last_numbers = dict(last_numbers)
+        self._locked: set[str] = set()
         self._orders: dict[str, _TrackedOrder] = {}
         self._keys: dict[str, str] = {}
         self._commerce_orders: dict[str, CommerceOrder] = {}
-        self._created = 0
+        self._created: Counter[str] = Counter()
         self._changed: dict[str, _TrackedOrder] = {}
         self._new_commerce_orders: dict[str, None] = {}
         self._amended: dict[str, None] = {}
 
-    async def lock(self, transaction: Transaction) -> None:
-        """Lock the stock before anything is read, then read the stores."""
-        self._last_number = await transaction.lock()
+    async def lock_stores(self, transaction: Transaction, store_ids: Collection[str]) -> None:
+        """Lock the stocks of these stores, then read the stores.
+
+        Call it before anything is read, and again for stores that are known only then.
+        """
+        if not self._locked:
+            likely = await transaction.likely_stores()
+            await self.lock_stocks(transaction, {stock_of(likely, each) for each in store_ids})
         self.stock.stores = await transaction.stores()
+        await self.lock_stocks(transaction, {self.stock.stock_of(each) for each in store_ids})
+
+    async def lock_all(self, transaction: Transaction, also: Collection[str] = ()) -> None:
+        """Lock these stocks and those of all stores, then read the stores; see `lock_stores`."""
+        if not self._locked:
+            likely = await transaction.likely_stores()
+            await self.lock_stocks(transaction, all_stocks(likely).union(also))
+        self.stock.stores = await transaction.stores()
+        await self.lock_stocks(transaction, all_stocks(self.stock.stores))
+
+    async def lock_stocks(self, transaction: Transaction, stocks: Collection[str]) -> None:
+        """Lock these stocks, the stock `default` if there are none, unless they are locked."""
+        missing = set(stocks) - self._locked
+        if not (missing or self._locked):
+            missing = {DEFAULT_STOCK}
+        if missing:
+            self._last_numbers |= await transaction.lock(missing)
+            self._locked |= missing
 
     async def prepare(self, facts: Facts, records: Collection[OrderRecord]) -> None:
         """Track stored orders, and load the reference data they are checked against."""
@@ -115,8 +144,8 @@ class UnitOfWork:
         return self._commerce_orders.get(commerce_order_id)
 
     @property
-    def created(self) -> int:
-        """How many Commerce orders have been created so far."""
+    def created(self) -> Counter[str]:
+        """How many Commerce orders have been created so far, per stock."""
         return self._created
 
     def context_for(self, message: Incoming) -> MessageContext:
@@ -129,33 +158,44 @@ class UnitOfWork:
         commerce_order = None
         if record is not None and isinstance(record.outcome, Created):
             commerce_order = self.commerce_order(record.outcome.commerce_order_id)
-        self.add(
-            receive(
+        stock_id = (
+            self.stock.stock_of(store_id) if commerce_order is None else commerce_order.stock_id
+        )
+        store, catalog = self.stock.stores.get(store_id), self.stock.catalog(stock_id)
+        with self.stock.without(None if record is None else record.pending_reservation):
+            decision = receive(
                 record,
                 store_id,
                 incoming,
-                self.stock.stores.get(store_id),
+                store,
                 commerce_order,
                 context,
-                self.stock.catalog,
-                self._next_number,
+                catalog,
+                self._next_number(stock_id),
             )
-        )
+            decision = with_pending_reservation(decision, store, catalog, context.at)
+        self.add(decision)
 
     def recheck(
         self, record: OrderRecord, context: MessageContext, *, replay_id: str | None = None
     ) -> Decision | None:
         """Check an order again with current data. Its history names the replay, if there is one."""
-        decision = check_order(
-            record,
-            self.stock.stores.get(record.store_id),
-            self.stock.catalog,
-            self._next_number,
-            context,
-            replayed=replay_id is not None,
-        )
-        if decision is None:
-            return None
+        stock_id = self.stock.stock_of(record.store_id)
+        store, catalog = self.stock.stores.get(record.store_id), self.stock.catalog(stock_id)
+        with self.stock.without(record.pending_reservation):
+            decision = check_order(
+                record,
+                store,
+                catalog,
+                self._next_number(stock_id),
+                context,
+                replayed=replay_id is not None,
+            )
+            if decision is None:
+                return None
+            pending = record.pending_reservation
+            news_at = context.at if pending is None else pending.news_at
+            decision = with_pending_reservation(decision, store, catalog, news_at)
         if decision.history is not None and replay_id is not None:
             facts = {**decision.history.facts, "replay_id": replay_id}
             decision = replace(decision, history=replace(decision.history, facts=facts))
@@ -167,14 +207,16 @@ class UnitOfWork:
         decision = self.recheck(record, context, replay_id=replay_id)
         return replay_answer(record, self.stock.stores.get(record.store_id), decision)
 
-    @property
-    def _next_number(self) -> int:
-        return self._last_number + self._created + 1
+    def _next_number(self, stock_id: str) -> int:
+        return self._last_numbers.get(stock_id, 0) + self._created[stock_id] + 1
 
     def add(self, decision: Decision) -> None:
         """Add a decision about one order."""
         record = decision.record
-        tracked = self._orders.setdefault(record.key, _TrackedOrder(record, is_new=True))
+        tracked = self._orders.get(record.key)
+        pending = None if tracked is None else tracked.record.pending_reservation
+        if tracked is None:
+            tracked = self._orders[record.key] = _TrackedOrder(record, is_new=True)
         self._keys[record.order.amazon_order_id] = record.key
         tracked.details = tracked.details or record.order is not tracked.record.order
         tracked.record = record
@@ -183,12 +225,25 @@ class UnitOfWork:
             tracked.history.append(decision.history)
         if decision.commerce_order is not None:
             self.save_commerce_order(decision.commerce_order)
-        for reservation in decision.reserves:
-            self.stock.reserve(reservation.sku, reservation.quantity)
-        for reservation in decision.releases:
-            self.stock.reserve(reservation.sku, -reservation.quantity)
+        self._reserve(decision, pending)
         self.changes.events.extend(decision.events)
         self.outgoing.extend(decision.events)
+
+    def _reserve(self, decision: Decision, pending: PendingReservation | None) -> None:
+        """Reserve and release units; a Commerce order takes over what its order had reserved."""
+        units: Counter[tuple[str, str]] = Counter()
+        for before_or_now, sign in ((pending, -1), (decision.record.pending_reservation, 1)):
+            if before_or_now is not None:
+                for each in before_or_now.reservations:
+                    units[before_or_now.stock_id, each.sku] += sign * each.quantity
+        if (order := decision.commerce_order) is not None:
+            for each in decision.reserves:
+                units[order.stock_id, each.sku] += each.quantity
+            for each in decision.releases:
+                units[order.stock_id, each.sku] -= each.quantity
+        for (stock_id, sku), quantity in units.items():
+            if quantity:
+                self.stock.reserve(stock_id, sku, quantity)
 
     def move(self, record: OrderRecord, decision: Decision) -> None:
         """Add a decision that moves an order to another store (rule 22)."""
@@ -205,12 +260,12 @@ class UnitOfWork:
         """Add a new or changed Commerce order; `counted` are units it no longer reserves."""
         if order.commerce_order_id not in self._commerce_orders:
             self._new_commerce_orders[order.commerce_order_id] = None
-            self._created += 1
+            self._created[order.stock_id] += 1
         elif order.commerce_order_id not in self._new_commerce_orders:
             self._amended[order.commerce_order_id] = None
         self._commerce_orders[order.commerce_order_id] = order
         for sku, units in counted:
-            self.stock.reserve(sku, -units)
+            self.stock.reserve(order.stock_id, sku, -units)
 
     def continue_with(self, command: CommandMessage) -> None:
         """Request the next step of a chain. It need not wait for the events of this one."""
@@ -248,8 +303,8 @@ class UnitOfWork:
         """
         changed = set(facts)
         here = {fact for tracked in self._orders.values() for fact in tracked.record.depends_on}
-        for fact in sorted({*await transaction.facts_depended_on(changed), *(here & changed)}):
-            self.outgoing.append(CommandMessage(fact, Recheck(fact=fact)))
+        stored = await transaction.facts_depended_on(changed)
+        self.outgoing.extend(request_rechecks(changed, {*here, *stored}))
 
     async def request_recheck_of_released(self, transaction: Transaction) -> None:
         """Request that the orders waiting for released products are checked again.
@@ -257,8 +312,8 @@ class UnitOfWork:
         This includes a product of which another decision has reserved as many units before: an
         order may have been blocked in between.
         """
-        skus = self.stock.released_skus
-        await self.request_recheck(transaction, map(keys.depends_on_product, skus))
+        facts = (keys.depends_on_stock(*stock_item) for stock_item in self.stock.released)
+        await self.request_recheck(transaction, facts)
 
     async def order_decided(self) -> None:
         """Write the changes so far ahead if they are enough. Handlers call it after each order."""
@@ -288,6 +343,20 @@ class UnitOfWork:
         for written in (self._changed, self._new_commerce_orders, self._amended):
             written.clear()
         return changes
+
+
+def pending_stocks(records: Iterable[OrderRecord]) -> set[str]:
+    """Return the stocks in which orders reserve units before they can be imported (rule 25)."""
+    return {
+        record.pending_reservation.stock_id
+        for record in records
+        if record.pending_reservation is not None
+    }
+
+
+def all_stocks(stores: Mapping[str, Store]) -> set[str]:
+    """Return the stocks of all stores, and of those that are not known yet."""
+    return {DEFAULT_STOCK, *(store.stock_id for store in stores.values())}
 
 
 def sku_pairs(store_id: str, order: AmazonOrder) -> set[tuple[str, str]]:

@@ -1,13 +1,14 @@
 """Commerce orders: the orders in Commerce, their lines, and the units they reserve."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
 from models.amazon_order import FulfillmentChannel, OrderItem, order_balance, order_charges
 from models.charges import Balance, Charge
-from models.keys import order_key
+from models.keys import DEFAULT_STOCK, order_key
 from models.money import Money
-from models.reference_data import CommerceStatus
+from models.reference_data import CommerceStatus, Component, CountsOrdersFrom, Match, units_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,11 +20,42 @@ class Reservation:
 
 
 @dataclass(frozen=True, slots=True)
+class PendingReservation:
+    """Units that an order reserves in one stock before it can be imported (rule 25).
+
+    `news_at` is when its last message was received: without news, it lapses.
+    """
+
+    stock_id: str
+    reservations: tuple[Reservation, ...]
+    news_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class CommerceLine:
-    """A line of a Commerce order: the Amazon line and the catalog product it stands for."""
+    """A line of a Commerce order: the Amazon line and what it stood for when it became one.
+
+    That is a catalog SKU or, of a kit or multipack, its components.
+    """
 
     item: OrderItem
-    sku: str
+    match: Match
+
+    @property
+    def sku(self) -> str | None:
+        """The catalog SKU; None of a kit or multipack."""
+        return self.match if isinstance(self.match, str) else None
+
+    @property
+    def components(self) -> tuple[Component, ...]:
+        """The components of a kit or multipack."""
+        return () if isinstance(self.match, str) else self.match
+
+    @property
+    def units(self) -> Iterable[tuple[str, int]]:
+        """The catalog SKUs that the line needs, each with the units of all its pieces."""
+        quantity = self.item.quantity
+        return ((sku, units * quantity) for sku, units in units_of(self.match))
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +67,10 @@ class CommerceOrder:
     removed when it is canceled, reduced when it is amended, and removed product by product as
     Commerce's own count includes them. `acknowledged_at` is when Commerce first sent an update of
     the order, `updated_at` when it last did. `grown_at` is when more units were last reserved: the
-    order is not acknowledged until Commerce sends an update from then on. `charges` are those that
-    belong to no line.
+    order is not acknowledged until Commerce sends an update from then on. `shipped_at` is when
+    Commerce shipped it, by its own update; `completed_at` when it became complete, whoever said so.
+    `stock_id` is the stock that it reserves in, even if its store has another one by now. `charges`
+    are those that belong to no line.
     """
 
     commerce_order_id: str
@@ -52,6 +86,7 @@ class CommerceOrder:
     buyer_requested_cancel: bool
     replayed: bool
     created_at: datetime
+    stock_id: str = DEFAULT_STOCK
     address_known: bool = False
     charges: tuple[Charge, ...] = ()
     programs: tuple[str, ...] = ()
@@ -61,11 +96,30 @@ class CommerceOrder:
     acknowledged_at: datetime | None = None
     updated_at: datetime | None = None
     grown_at: datetime | None = None
+    shipped_at: datetime | None = None
+    completed_at: datetime | None = None
 
     @property
     def key(self) -> str:
         """`store/order` of its Amazon order."""
         return order_key(self.store_id, self.amazon_order_id)
+
+    def counted_from(self, setting: CountsOrdersFrom) -> datetime | None:
+        """Return from when on Commerce's counts leave its units out; None if not yet (rule 26)."""
+        match setting:
+            case CountsOrdersFrom.ACKNOWLEDGED:
+                return self.acknowledged_at
+            case CountsOrdersFrom.SHIPPED:
+                if self.acknowledged_at is None or self.shipped_at is None:
+                    return None
+                return max(self.acknowledged_at, self.shipped_at)
+            case CountsOrdersFrom.NEVER:
+                return self.completed_at
+
+    @property
+    def may_be_counted(self) -> bool:
+        """Whether Commerce's counts may leave its units out, whatever its store's setting."""
+        return self.acknowledged_at is not None or self.completed_at is not None
 
     @property
     def currency(self) -> str | None:

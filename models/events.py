@@ -57,12 +57,25 @@ class EventCharge(Charge):
     )
 
 
+class EventComponent(Value):
+    """A product of a kit or multipack."""
+
+    sku: str
+    quantity: int = Field(description="Its units in one piece of the line")
+
+
 class EventLine(Value):
     """A line of a Commerce order. `price` and `tax` are for the whole line."""
 
     order_item_id: str
     seller_sku: str | None
-    sku: str
+    sku: str | None = Field(
+        description="The catalog product; null if the line is a kit or multipack: see components"
+    )
+    components: tuple[EventComponent, ...] = Field(
+        description="What one piece of a kit or multipack contains, as it was when the line was "
+        "created; empty if the line has a sku"
+    )
     asin: str | None
     title: str | None
     quantity: int
@@ -85,6 +98,7 @@ class CommerceOrderBody(EventBody):
     currency: str | None
     total: Amount | None
     fulfillment_channel: FulfillmentChannel
+    stock_id: str = Field(description="The stock that it reserves in")
     purchase_date: UtcTime
     lines: tuple[EventLine, ...] = Field(description="Lines of at least one unit")
     charges: tuple[EventCharge, ...] = Field(

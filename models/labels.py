@@ -1,10 +1,12 @@
 """What the codes are called in English, in Adobe's words if there are any."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from models.charges import ChargeKind
 from models.messages import DeadLetterCode
 from models.outcome import MissingDetail
+from models.reference_data import Match, units_of
+from models.skus import visible_sku
 
 MISSING_DETAILS: Mapping[MissingDetail, str] = {
     MissingDetail.STATUS: "its status",
@@ -19,7 +21,7 @@ DECISIONS: Mapping[str, str] = {
     "moved-to-store": "moved to the store named now",
     "ignored-older": "older message, no change",
     "ignored-unchanged": "nothing new, no change",
-    "judged": "import policy checked again",
+    "rechecked": "import policy checked again",
     "blocked": "blocked",
     "still-blocked": "still blocked",
     "created": "Commerce order created",
@@ -31,6 +33,7 @@ DECISIONS: Mapping[str, str] = {
     "commerce-complete": "Commerce says complete",
     "commerce-canceled": "Commerce says canceled",
     "completed-at-sync": "completed by the sync",
+    "pending-reservation-lapsed": "pending too long without news, reservation released",
     "cancellation-requested": "buyer requested cancellation",
     "amended": "Commerce order amended",
     "amended-up": "Commerce order amended; warning: more units than before",
@@ -39,42 +42,49 @@ DECISIONS: Mapping[str, str] = {
 """What history entries are called."""
 
 DEAD_LETTER_CAUSES: Mapping[DeadLetterCode, str] = {
-    DeadLetterCode.MALFORMED_JSON: "Not JSON, or not UTF-8",
+    DeadLetterCode.MALFORMED_JSON: "The message is not valid JSON in UTF-8",
     DeadLetterCode.UNKNOWN_PAYLOAD: (
-        "JSON, but in no accepted form, or without any field that is read"
+        "The JSON has no accepted format, or none of the fields that are read"
     ),
-    DeadLetterCode.INVALID_ORDER: "A field of an order is missing or wrong; the message names it",
+    DeadLetterCode.INVALID_ORDER: "A field of an order is missing or invalid; the error names it",
     DeadLetterCode.INVALID_MESSAGE: (
-        "A field of a store, product, listing or order update is missing or wrong; "
-        "the message names it"
+        "A field of a store, product, listing or order update is missing or invalid; the error "
+        "names it"
     ),
-    DeadLetterCode.UNKNOWN_STORE: "No store is named, and none can be found",
-    DeadLetterCode.STORE_MISMATCH: "Another store already has the order; the message names both",
-    DeadLetterCode.TOO_LARGE: "The message is above the size limit",
+    DeadLetterCode.UNKNOWN_STORE: "The message does not identify a known store",
+    DeadLetterCode.STORE_MISMATCH: "The order belongs to another store; the error names both",
+    DeadLetterCode.TOO_LARGE: "The message exceeds the size limit",
     DeadLetterCode.ALREADY_STORED: (
-        "The document that it would create is already in the database, and its origin is unknown"
+        "The database already has the document that the message would create, and its origin is "
+        "unknown"
     ),
-    DeadLetterCode.UNREADABLE: "Damaged, or compressed in a way that cannot be decompressed",
+    DeadLetterCode.UNREADABLE: "The message is damaged, or cannot be decompressed",
 }
 """The usual cause of each dead letter."""
 
 DEAD_LETTER_REMEDIES: Mapping[DeadLetterCode, str] = {
-    DeadLetterCode.MALFORMED_JSON: "Fix the sender, and let it send JSON in UTF-8.",
+    DeadLetterCode.MALFORMED_JSON: "Fix the sender, and have it send valid JSON in UTF-8.",
     DeadLetterCode.UNKNOWN_PAYLOAD: (
-        "Fix the sender: Amazon's bodies are read in Amazon's own spelling, unchanged."
+        "Fix the sender: it must pass on Amazon's messages unchanged, with Amazon's own field "
+        "names."
     ),
-    DeadLetterCode.INVALID_ORDER: "Fix the sender, and let it send the order again.",
-    DeadLetterCode.INVALID_MESSAGE: "Fix the sender, and let it send the message again.",
-    DeadLetterCode.UNKNOWN_STORE: "Send the store's settings to commerce.stores, then redrive.",
+    DeadLetterCode.INVALID_ORDER: "Fix the sender, and have it send the order again.",
+    DeadLetterCode.INVALID_MESSAGE: "Fix the sender, and have it send the message again.",
+    DeadLetterCode.UNKNOWN_STORE: (
+        "Publish the store's settings to commerce.stores, then redrive the message."
+    ),
     DeadLetterCode.STORE_MISMATCH: (
-        "Let the sender name the store that has the order. Redriven unchanged, it is refused again."
+        "Have the sender name the store that the order belongs to. If you redrive the message "
+        "unchanged, it is rejected again."
     ),
-    DeadLetterCode.TOO_LARGE: "Let the sender send smaller pages.",
+    DeadLetterCode.TOO_LARGE: "Have the sender send smaller pages.",
     DeadLetterCode.ALREADY_STORED: (
-        "Find out who wrote it: the worker's log names the collection and the key. Then redrive."
+        "Find out what wrote the document: the worker's log has its collection and key. Then "
+        "redrive the message."
     ),
     DeadLetterCode.UNREADABLE: (
-        "Let the sender send it again. Its topic, partition and offset say where it lies in Kafka."
+        "Have the sender send the message again. The topic, partition and offset show where it "
+        "is in Kafka."
     ),
 }
 """What to do about each dead letter."""
@@ -115,12 +125,8 @@ FIELDS: Mapping[str, str] = {
 """What the fields that an amendment changes are called."""
 
 
-def system_message(store_names: Iterable[str]) -> str | None:
-    """Return rule 19's message for stores that have blocked orders; None if there are none."""
-    names = ", ".join(store_names)
-    if not names:
-        return None
-    return (
-        "Your Amazon store(s) has orders that cannot be imported into Commerce. "
-        f"See Recent Orders in the store dashboard(s): {names}"
-    )
+def describe_match(match: Match) -> str:
+    """Return what a seller SKU stands for: a catalog SKU, or `6 MUG + 1 LID`."""
+    if isinstance(match, str):
+        return visible_sku(match)
+    return " + ".join(f"{units} {visible_sku(sku)}" for sku, units in units_of(match))

@@ -84,8 +84,6 @@ _TRACESTATE = re.compile(rf"{_VENDOR}(?:[ \t]*,[ \t]*{_VENDOR}){{0,31}}")
 _TRACESTATE_LENGTH = 512
 """The length that W3C asks everyone to pass on, and the most that is stored."""
 
-Headers = Sequence[Header]
-
 
 class Origin(Protocol):
     """Where a message came from, and with which headers."""
@@ -101,43 +99,28 @@ class Origin(Protocol):
         ...
 
     @property
-    def headers(self) -> Headers:
+    def headers(self) -> Sequence[Header]:
         """The headers; a name may occur more than once."""
         ...
 
 
-class Incoming(Origin, Protocol):
-    """A message as aiokafka reads it."""
+class Incoming(NamedTuple):
+    """A message as it is read. With a `refusal`, `offset` to `last_offset` cannot be read.
 
-    @property
-    def key(self) -> bytes | None:
-        """The key's bytes."""
-        ...
+    `timestamp` is in milliseconds since 1970, negative if it does not say so, and `size` is roughly
+    its memory in bytes. The value of a tombstone is None. A header's name may occur more than once.
+    """
 
-    @property
-    def value(self) -> bytes | None:
-        """The value's bytes, None for a tombstone."""
-        ...
-
-    @property
-    def timestamp(self) -> int:
-        """When it was sent, in milliseconds since 1970; negative if it does not say so."""
-        ...
-
-    @property
-    def size(self) -> int:
-        """About how many bytes it takes in memory."""
-        ...
-
-    @property
-    def refusal(self) -> Rejection | None:
-        """Why Kafka's format makes it unreadable; None for a valid message."""
-        ...
-
-    @property
-    def last_offset(self) -> int:
-        """The last offset that a refused message stands for; else its own."""
-        ...
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[Header]
+    size: int
+    last_offset: int
+    refusal: Rejection | None = None
 
 
 def header(message: Origin, name: str) -> str | None:

@@ -5,9 +5,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from models.amazon_order import AmazonOrder
+from models.commerce_order import PendingReservation
 from models.keys import order_key
 from models.messages import MessageRef
 from models.outcome import Outcome
+
+CREATED = "created"
+"""The history code of the decision that creates the Commerce order: once in each history."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +35,8 @@ class OrderRecord:
     """Everything stored of one Amazon order, with its outcome.
 
     `depends_on` are the keys of the facts whose change may unblock it (see `models.keys`).
-    `sequence` is that of the last event.
+    `sequence` is that of the last event. `pending_reservation` are units that it reserves while it
+    waits, if its store reserves for pending orders.
     """
 
     store_id: str
@@ -43,6 +48,7 @@ class OrderRecord:
     ignored: int
     received_at: datetime
     decided_at: datetime
+    pending_reservation: PendingReservation | None = None
 
     @property
     def key(self) -> str:

@@ -42,8 +42,18 @@ class Admitted:
     """The import policy passes the order on to the blocker check. A policy result, no outcome."""
 
 
+class _ForOneReason:
+    __slots__ = ()
+    reason: WaitingReason | SkipReason
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """The codes of the reasons, as operators read them."""
+        return (self.reason.value,)
+
+
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class Waiting(_ForOneReason):
     """Something is missing or not ready yet.
 
     `missing` names the missing details of a `details-pending` order. It does not count when two
@@ -55,24 +65,14 @@ class Waiting:
     reason: WaitingReason
     missing: tuple[MissingDetail, ...] = field(default=(), compare=False)
 
-    @property
-    def reasons(self) -> tuple[str, ...]:
-        """The codes of the reasons, as operators read them."""
-        return (self.reason.value,)
-
 
 @dataclass(frozen=True, slots=True)
-class Skipped:
+class Skipped(_ForOneReason):
     """Not imported."""
 
     state: ClassVar[ImportState] = ImportState.SKIPPED
 
     reason: SkipReason
-
-    @property
-    def reasons(self) -> tuple[str, ...]:
-        """The codes of the reasons, as operators read them."""
-        return (self.reason.value,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,17 +103,12 @@ class Created:
 
 
 @dataclass(frozen=True, slots=True)
-class Withdrawn:
+class Withdrawn(_ForOneReason):
     """It was waiting or blocked, and will never be imported."""
 
     state: ClassVar[ImportState] = ImportState.WITHDRAWN
 
     reason: SkipReason
-
-    @property
-    def reasons(self) -> tuple[str, ...]:
-        """The codes of the reasons, as operators read them."""
-        return (self.reason.value,)
 
 
 def states_with(reason: str) -> Sequence[ImportState]:

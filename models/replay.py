@@ -1,13 +1,16 @@
 """Replays: the orders that an operator asks to check again, and the result of each (rule 14)."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
 from models.money import Money
 from models.outcome import ImportState
+
+MOST_REASONS = 5_000
+"""The most reasons in one document of answers, unless a single order has more."""
 
 
 class ReplayState(StrEnum):
@@ -70,17 +73,36 @@ class ReplayAnswer:
 
 
 @dataclass(frozen=True, slots=True)
-class RecordedAnswer:
-    """An answer as it was given. A replay gives each of its orders one answer."""
+class RecordedAnswers:
+    """The answers of one step, or a part of them. A replay gives each of its orders one answer.
+
+    They are stored together, because an insert for each would cost a third of a replay's time.
+    """
 
     replay_id: str
-    answer: ReplayAnswer
+    step: int
+    part: int
+    answers: tuple[ReplayAnswer, ...]
     at: datetime
 
     @property
     def result_id(self) -> str:
-        """`replay/store/order`."""
-        return f"{self.replay_id}/{self.answer.key}"
+        """`replay/step/part`; in this order the answers were given."""
+        return f"{part_id(self.replay_id, self.step)}/{self.part:03d}"
+
+
+def answers_to_record(
+    replay_id: str, step: int, answers: Iterable[ReplayAnswer], at: datetime
+) -> Iterator[RecordedAnswers]:
+    """Yield the answers of a step in parts that fit into a document, however many reasons."""
+    part, taken, reasons = 0, list[ReplayAnswer](), 0
+    for answer in answers:
+        if taken and reasons + len(answer.reasons) > MOST_REASONS:
+            yield RecordedAnswers(replay_id, step, part, tuple(taken), at)
+            part, taken, reasons = part + 1, [], 0
+        taken.append(answer)
+        reasons += len(answer.reasons)
+    yield RecordedAnswers(replay_id, step, part, tuple(taken), at)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ class TopicName(StrEnum):
     ORDERS = "amazon.orders"
     STORES = "commerce.stores"
     PRODUCTS = "commerce.products"
+    STOCK = "commerce.stock"
     LISTINGS = "commerce.listings"
     ORDER_UPDATES = "commerce.order-updates"
     COMMANDS = "order-import.commands"
@@ -55,6 +56,7 @@ TOPICS = (
     Topic(TopicName.ORDERS, "Amazon order id (any key is accepted)", config=_PERSONAL),
     Topic(TopicName.STORES, "store id", partitions=1, config=_FACTS),
     Topic(TopicName.PRODUCTS, "catalog SKU", config=_FACTS),
+    Topic(TopicName.STOCK, "stock_id/SKU", config=_FACTS),
     Topic(TopicName.LISTINGS, "store/seller SKU", config=_FACTS),
     Topic(TopicName.ORDER_UPDATES, "Commerce order id", config=_KEPT),
     Topic(
@@ -80,6 +82,7 @@ READ_TOPICS = (
     TopicName.ORDERS,
     TopicName.STORES,
     TopicName.PRODUCTS,
+    TopicName.STOCK,
     TopicName.LISTINGS,
     TopicName.ORDER_UPDATES,
     TopicName.COMMANDS,

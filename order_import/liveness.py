@@ -118,10 +118,7 @@ async def _ends(
 async def beat(seconds: float, status: int, end: Callable[[int], None] = os._exit) -> None:
     """Beat until canceled; a thread ends the process if the beat stops for some seconds.
 
-    Args:
-        seconds: How long the beat may stop, because the event loop is blocked.
-        status: The exit status of the process then.
-        end: Ends the process.
+    It stops if the event loop is blocked. The process ends with this exit status.
     """
     last = [time.monotonic()]
     stopped = threading.Event()

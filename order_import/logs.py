@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import contextmanager, redirect_stderr, suppress
+from functools import partial
 from types import FrameType
 from typing import Any
 
@@ -57,16 +58,12 @@ def withhold_texts() -> None:
     These are errors in threads, in finalizers, and in tasks that nothing awaits.
     """
 
-    def log_thread_error(args: threading.ExceptHookArgs) -> None:
+    def log_error(event: str, args: Any) -> None:
         if args.exc_value is not None:
-            log.error("thread-broken", **error_fields(args.exc_value))
+            log.error(event, **error_fields(args.exc_value))
 
-    def log_ignored_error(args: "sys.UnraisableHookArgs") -> None:
-        if args.exc_value is not None:
-            log.error("error-ignored", **error_fields(args.exc_value))
-
-    threading.excepthook = log_thread_error
-    sys.unraisablehook = log_ignored_error
+    threading.excepthook = partial(log_error, "thread-broken")
+    sys.unraisablehook = partial(log_error, "error-ignored")
     _configure(sys.stderr, "error", as_json=False)
 
 

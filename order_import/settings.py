@@ -5,6 +5,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import structlog
 from pydantic import (
@@ -30,6 +31,17 @@ def _server_list(servers: str) -> str:
         if not host or not port.isdigit():
             raise ValueError("expected host:port, several joined by commas")
     return servers
+
+
+def _time_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError("expected a time zone such as Europe/Berlin") from None
+    return name
+
+
+_TIME_OF_DAY = r"([01]\d|2[0-3]):[0-5]\d"
 
 
 class SettingsError(Exception):
@@ -126,10 +138,53 @@ class Settings(BaseSettings):
     ) = None
     """The console's address as people reach it through a proxy."""
 
+    notify_webhook_url: SecretStr | None = None
+    """The address that `notify` posts to. It is a secret, since it often contains a token."""
+    notify_smtp_host: str | None = None
+    """The mail server through which `notify` sends e-mail. Needs the two addresses too."""
+    notify_smtp_port: int = Field(default=587, ge=1, le=65535)
+    """The port of the mail server."""
+    notify_smtp_security: Literal["starttls", "tls", "none"] = "starttls"
+    """How to connect to the mail server: with STARTTLS, with TLS from the start, or without."""
+    notify_smtp_username: str | None = None
+    """The user name on the mail server. Without it, there is no sign-in."""
+    notify_smtp_password: SecretStr | None = None
+    """The password on the mail server."""
+    notify_smtp_from: str | None = None
+    """The sender's e-mail address."""
+    notify_smtp_to: str | None = None
+    """The recipients' e-mail addresses, separated by commas."""
+    notify_ship_by_hours: float = Field(default=24, ge=1, le=720)
+    """Hours before the earliest ship-by date of a cause, from which it is notified again."""
+    notify_quiet_hours: (
+        Annotated[str, StringConstraints(pattern=rf"^{_TIME_OF_DAY}-{_TIME_OF_DAY}$")] | None
+    ) = None
+    """When `notify` sends nothing, for example `22:00-07:00`."""
+    notify_digest_at: Annotated[str, StringConstraints(pattern=rf"^{_TIME_OF_DAY}$")] | None = None
+    """When a digest of all causes is sent each day, for example `08:00`. Without it, never."""
+    notify_time_zone: Annotated[str, AfterValidator(_time_zone)] = "UTC"
+    """The time zone of the quiet hours and of the digest, for example `Europe/Berlin`."""
+
     log_format: Literal["auto", "console", "json"] = "auto"
     """The form of log lines. `auto` is `console` on a terminal and `json` otherwise."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """The lowest level that is logged."""
+
+    @model_validator(mode="after")
+    def _mail_is_whole(self) -> Self:
+        if self.notify_smtp_host is not None and not (
+            self.notify_smtp_from and self.notify_smtp_to
+        ):
+            raise ValueError(
+                f"{PREFIX}NOTIFY_SMTP_FROM and {PREFIX}NOTIFY_SMTP_TO: expected both with "
+                f"{PREFIX}NOTIFY_SMTP_HOST"
+            )
+        if (self.notify_smtp_username is None) != (self.notify_smtp_password is None):
+            raise ValueError(
+                f"{PREFIX}NOTIFY_SMTP_USERNAME and {PREFIX}NOTIFY_SMTP_PASSWORD: expected both, "
+                "or neither"
+            )
+        return self
 
     @model_validator(mode="after")
     def _credentials_are_whole(self) -> Self:

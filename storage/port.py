@@ -3,23 +3,20 @@
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from models.change_set import ChangeSet
 from models.checkpoint import Checkpoint, Outgoing
 from models.commands import OrderCursor
 from models.commerce_order import CommerceOrder
 from models.dead_letters import DeadLetter
+from models.keys import DEFAULT_STOCK
 from models.messages import TopicPartition
 from models.order_record import OrderRecord
-from models.reference_data import Catalog, Listing, StockedProduct, Store
-from models.replay import RecordedAnswer, Replay, Selection
+from models.reference_data import Catalog, Listing, Product, StockedProduct, StockItem, Store
+from models.replay import RecordedAnswers, Replay, Selection
 
 R = TypeVar("R")
-
-
-DEFAULT_STOCK = "default"
-"""The stock of every store, and of an unknown store."""
 
 
 class Facts(Protocol):
@@ -29,8 +26,13 @@ class Facts(Protocol):
         """Return all stores by id."""
         ...
 
-    async def catalog(self, pairs: Collection[tuple[str, str]]) -> Catalog:
-        """Return the listings and products of these (store id, seller SKU) pairs."""
+    async def catalog(
+        self, pairs: Collection[tuple[str, str]], stock_id: str = DEFAULT_STOCK
+    ) -> Catalog:
+        """Return the listings of these (store id, seller SKU) pairs, and their products.
+
+        The products are those of one stock.
+        """
         ...
 
 
@@ -45,16 +47,38 @@ class Snapshot(Facts, Protocol):
         """Return the orders that exist of these Amazon ids, by id: one each (rule 22)."""
         ...
 
-    async def products(self, skus: Collection[str]) -> Mapping[str, StockedProduct]:
-        """Return the products that exist of these SKUs."""
+    async def commerce_orders(self, ids: Collection[str]) -> Mapping[str, CommerceOrder]:
+        """Return the Commerce orders that exist of these ids."""
         ...
 
-    async def product_versions(self, skus: Collection[str]) -> Mapping[str, StockedProduct]:
-        """Return the products of these SKUs, deleted ones too."""
+    async def creation_facts(self, keys: Collection[str]) -> Mapping[str, Mapping[str, Any]]:
+        """Return what the creation of these orders was based on, as their histories have it.
+
+        Orders that were not created, or whose history is too long to have it, are left out.
+        """
         ...
 
-    async def acknowledged_orders_reserving(self, skus: Collection[str]) -> Sequence[CommerceOrder]:
-        """Return Commerce orders that Commerce acknowledged and that still reserve these SKUs."""
+    async def products(
+        self, skus: Collection[str], stock_id: str = DEFAULT_STOCK
+    ) -> Mapping[str, StockedProduct]:
+        """Return the products that exist of these SKUs, with their units in one stock."""
+        ...
+
+    async def product_versions(self, skus: Collection[str]) -> Mapping[str, Product]:
+        """Return the products of these SKUs, deleted ones too, without their quantities."""
+        ...
+
+    async def stock_items(self, keys: Collection[str]) -> Mapping[str, StockItem]:
+        """Return the last counts of these `stock/SKU` keys, deleted ones too."""
+        ...
+
+    async def counted_orders(
+        self, skus: Collection[str], stock_id: str = DEFAULT_STOCK
+    ) -> Sequence[CommerceOrder]:
+        """Return Commerce orders that still reserve these SKUs, and that counts may leave out.
+
+        They are those that reserve in one stock, and are acknowledged or complete.
+        """
         ...
 
     async def select_orders(self, selection: Selection) -> Sequence[str]:
@@ -77,26 +101,31 @@ class Snapshot(Facts, Protocol):
         ...
 
     async def answers(
-        self, replay_id: str, after: RecordedAnswer | None, limit: int
-    ) -> Sequence[RecordedAnswer]:
-        """Return the answers of a replay, sorted by order key, after the given one."""
+        self, replay_id: str, after: RecordedAnswers | None, limit: int
+    ) -> Sequence[RecordedAnswers]:
+        """Return so many parts of a replay's answers, as they were given, after the given one."""
         ...
 
 
 class Transaction(Snapshot, Protocol):
     """One transaction: reads see one moment; either all writes happen, or none."""
 
-    async def lock(self, stocks: Collection[str] = (DEFAULT_STOCK,)) -> int:
-        """Acquire the locks of these stocks, in sorted order; return the last order number used.
+    async def likely_stores(self) -> Mapping[str, Store]:
+        """Return the stores as this process last read them: a guess which stocks to lock."""
+        ...
+
+    async def likely_stocks(self, commerce_order_ids: Collection[str]) -> Collection[str]:
+        """Return the stocks of Commerce orders as they are without the lock, to be locked."""
+        ...
+
+    async def lock(self, stocks: Collection[str] = (DEFAULT_STOCK,)) -> Mapping[str, int]:
+        """Acquire the locks of these stocks, in sorted order; return each one's last order number.
 
         A transaction that checks orders against a stock, or changes what they are checked against,
         does this first: what it reads afterwards stays true until it ends, so decisions are
-        serializable.
+        serializable. If it turns out to need another stock later, it calls this again: the
+        transaction then starts over, and locks all of them first.
         """
-        ...
-
-    async def commerce_orders(self, ids: Collection[str]) -> Mapping[str, CommerceOrder]:
-        """Return the Commerce orders that exist of these ids."""
         ...
 
     async def listings(self, keys: Collection[str]) -> Mapping[str, Listing]:
@@ -127,6 +156,12 @@ class Transaction(Snapshot, Protocol):
         self, store_id: str | None, limit: int
     ) -> Sequence[CommerceOrder]:
         """Return Commerce orders that are shipped and not complete."""
+        ...
+
+    async def pending_reservations(
+        self, store_id: str | None, before: datetime, limit: int
+    ) -> Sequence[OrderRecord]:
+        """Return orders that reserve units while they are pending, without news since a moment."""
         ...
 
     async def details_of(self, amazon_order_ids: Collection[str]) -> Sequence[DeadLetter]:

@@ -42,20 +42,21 @@ class BlockedGroup:
     """Blocked orders with one cause and one product. An order counts in each of its groups.
 
     `sku` is the catalog's; it is None if Amazon named no SKU. `value` is the sum of the orders'
-    totals, per currency. `since` is when the first of them was blocked, and `tried` is the highest
-    number of checks of one of them. `similar_sku` is as in a blocker.
+    totals, per currency. `blocked_since` is when the first of them was blocked, and `tried` is the
+    highest number of checks of one of them. `stock_id` and `similar_sku` are as in a blocker.
     """
 
     code: BlockerCode
     sku: str | None
+    stock_id: str | None
     similar_sku: str | None
     seller_skus: tuple[str, ...]
     asins: tuple[str, ...]
     orders: int
     value: tuple[Money, ...]
-    oldest_purchase: datetime | None
-    earliest_ship_by: datetime | None
-    since: datetime
+    oldest_purchase_date: datetime | None
+    earliest_ship_date: datetime | None
+    blocked_since: datetime
     tried: int
 
     @property

@@ -13,7 +13,12 @@ from handlers.blocker_check import BlockerCheckHandler
 from handlers.handler import Handler
 from handlers.import_policy import ImportPolicyHandler
 from handlers.order_updates import OrderUpdatesHandler
-from handlers.reference_data import ListingsHandler, ProductsHandler, StoresHandler
+from handlers.reference_data import (
+    ListingsHandler,
+    ProductsHandler,
+    StockHandler,
+    StoresHandler,
+)
 from models.messages import TopicPartition
 from models.topics import TopicName
 from streams.assignment import PartitionAssignment
@@ -24,6 +29,7 @@ AGENTS: Mapping[str, tuple[TopicName, Handler[Any]]] = {
     "blocker_check": (TopicName.COMMANDS, BlockerCheckHandler()),
     "stores": (TopicName.STORES, StoresHandler()),
     "products": (TopicName.PRODUCTS, ProductsHandler()),
+    "stock": (TopicName.STOCK, StockHandler()),
     "listings": (TopicName.LISTINGS, ListingsHandler()),
     "order_updates": (TopicName.ORDER_UPDATES, OrderUpdatesHandler()),
 }

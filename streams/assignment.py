@@ -6,6 +6,7 @@ import time
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from itertools import groupby
 from typing import Any
 
@@ -18,8 +19,9 @@ from models.errors import TransientStorageError
 from models.messages import TopicPartition
 from storage.port import R, Storage, Transaction
 from storage.retry import log_retry, retry_outages
+from streams.batch import Batch, log_reset
 from streams.observer import UNOBSERVED, Observer
-from streams.processor import MAX_WEIGHT, Batch, TopicProcessor, log_reset
+from streams.processor import MAX_WEIGHT, TopicProcessor
 from streams.publisher import Publisher
 from streams.tracing import UNTRACED, Tracing
 from streams.watchdog import Progress
@@ -261,6 +263,6 @@ def _within_log(
 
 
 async def _retry(call: Callable[..., Awaitable[R]], *arguments: object) -> R:
-    retrying = retry_outages(TransientStorageError, before_sleep=log_retry)
-    result: R = await retrying(call, *arguments)
-    return result
+    return await retry_outages(
+        partial(call, *arguments), TransientStorageError, before_sleep=log_retry
+    )

@@ -6,7 +6,8 @@ decoder fails for the whole batch at every attempt, and it decompresses a batch 
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import structlog
@@ -25,7 +26,7 @@ from aiokafka.errors import (
 from aiokafka.protocol.fetch import FetchRequest
 from typing_extensions import override
 
-from models.messages import TopicPartition
+from models.messages import Incoming, TopicPartition
 from streams.decoding import FetchedRecords, begins_with
 from streams.topic_ids import fetch_topic_ids
 
@@ -42,7 +43,7 @@ _METADATA_TIMEOUT = 5.0
 
 
 class Consumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka has no types
-    """Reads committed messages. Unreadable bytes become a `decoding.Record` with a refusal.
+    """Reads committed messages. Unreadable bytes become an `Incoming` with a refusal.
 
     An offset outside the log is reset to the oldest message. Other options are aiokafka's.
     """
@@ -282,3 +283,45 @@ async def first_served(
         else:
             unserved = middle
     return served
+
+
+async def read_between(
+    consumer: Any, since: datetime | None = None, until: datetime | None = None
+) -> AsyncIterator[Incoming]:
+    """Yield the messages of the assigned partitions, up to where these end at the moment.
+
+    Args:
+        consumer: A consumer that has started.
+        since: Only messages sent since then.
+        until: Only messages before the first one sent since then.
+
+    Raises:
+        KafkaError: No broker answers.
+    """
+    partitions = list(consumer.assignment())
+    ends = await consumer.end_offsets(partitions)
+    if since is None:
+        starts = await consumer.beginning_offsets(partitions)
+    else:
+        starts = ends | await _offsets_at(consumer, partitions, since)
+    if until is not None:
+        ends |= await _offsets_at(consumer, partitions, until)
+    unread = {partition for partition in partitions if starts[partition] < ends[partition]}
+    for partition in unread:
+        consumer.seek(partition, starts[partition])
+    while unread:
+        for partition, records in (await consumer.getmany(*unread, timeout_ms=500)).items():
+            for record in records:
+                if until is None or record.offset < ends[partition]:
+                    yield record
+        unread = {part for part in unread if await consumer.position(part) < ends[part]}
+
+
+async def _offsets_at(
+    consumer: Any, partitions: Sequence[KafkaPartition], at: datetime
+) -> dict[KafkaPartition, int]:
+    """Return the offset of the first message since a time, of partitions that have one."""
+    # Rounded down: Kafka's time of a message sent in the same millisecond is.
+    timestamp = max((at - datetime.fromtimestamp(0, UTC)) // timedelta(milliseconds=1), 0)
+    offsets = await consumer.offsets_for_times(dict.fromkeys(partitions, timestamp))
+    return {partition: start.offset for partition, start in offsets.items() if start is not None}

@@ -11,9 +11,9 @@ from mmap import mmap
 from struct import Struct
 from typing import NamedTuple
 
-from aiokafka.record.util import calc_crc32c
+from aiokafka.record.util import calc_crc32c, decode_varint_py
 
-from models.messages import DeadLetterCode, Header, Rejection, TopicPartition
+from models.messages import DeadLetterCode, Header, Incoming, Rejection, TopicPartition
 from models.topics import MAX_MESSAGE_BYTES
 from streams.decompression import MAX_BYTES, Codec, DecompressionError, decompress
 
@@ -28,27 +28,8 @@ _CHECKED_FROM = 21
 _FORMAT = 2
 _CODEC, _APPEND_TIME, _TRANSACTIONAL, _CONTROL = 0x07, 0x08, 0x10, 0x20
 _Bytes = bytes | memoryview | mmap
-_MORE, _BITS_OF_VARINT = 0x80, 64
 _BEFORE_KEY = 32
 """An upper bound for the bytes of a record before its key."""
-
-
-class Record(NamedTuple):
-    """A record. With a `refusal`, the offsets from `offset` to `last_offset` cannot be read.
-
-    `size` is roughly its memory in bytes; `timestamp` is in milliseconds.
-    """
-
-    topic: str
-    partition: int
-    offset: int
-    timestamp: int
-    key: bytes | None
-    value: bytes | None
-    headers: Sequence[Header]
-    size: int
-    last_offset: int
-    refusal: Rejection | None = None
 
 
 class _Malformed(ValueError):  # noqa: N818 - a state of the bytes, not a mistake
@@ -121,10 +102,10 @@ class FetchedRecords:
     def __iter__(self) -> "FetchedRecords":
         return self
 
-    def __next__(self) -> Record:
+    def __next__(self) -> Incoming:
         return next(self._records)
 
-    def _limited(self, records: Iterator[Record]) -> Iterator[Record]:
+    def _limited(self, records: Iterator[Incoming]) -> Iterator[Incoming]:
         """Yield records up to about `MOST_BYTES`. The consumer fetches the rest again."""
         left = MOST_BYTES
         for record in records:
@@ -134,7 +115,7 @@ class FetchedRecords:
             if left <= 0:
                 return
 
-    def _read(self) -> Iterator[Record]:
+    def _read(self) -> Iterator[Incoming]:
         broken: tuple[bytes, str, int] | None = None
         for raw, batch in self._batches():
             fault = (
@@ -181,7 +162,7 @@ class FetchedRecords:
             return "batch: expected offsets that are its own"
         return None
 
-    def _of_batch(self, batch: _Batch) -> Iterator[Record]:
+    def _of_batch(self, batch: _Batch) -> Iterator[Incoming]:
         while self._aborted and self._aborted[0][1] <= batch.base_offset:
             self._aborting.add(self._aborted.pop(0)[0])
         if batch.attributes & _CONTROL:
@@ -191,7 +172,7 @@ class FetchedRecords:
             yield from self._unpacked(batch)
         self.next_fetch_offset = batch.last_offset + 1
 
-    def _unpacked(self, batch: _Batch) -> Iterator[Record]:
+    def _unpacked(self, batch: _Batch) -> Iterator[Incoming]:
         try:
             codec = Codec(batch.attributes & _CODEC)
             records = decompress(batch.raw[_HEAD.size :], codec)
@@ -204,7 +185,7 @@ class FetchedRecords:
         else:
             yield from self._of_records(batch, records)
 
-    def _of_records(self, batch: _Batch, data: bytes | mmap) -> Iterator[Record]:
+    def _of_records(self, batch: _Batch, data: bytes | mmap) -> Iterator[Incoming]:
         first_offset = self.next_fetch_offset
         try:
             for offset, start, end in _locate_records(batch, data):
@@ -216,7 +197,7 @@ class FetchedRecords:
 
     def _record(
         self, batch: _Batch, offset: int, data: bytes | mmap, start: int, end: int
-    ) -> Record:
+    ) -> Incoming:
         size = end - start
         # An oversized record is not copied as a whole, only its parts are.
         raw = data[start:end] if size <= MAX_MESSAGE_BYTES else memoryview(data)[start:end]
@@ -228,9 +209,9 @@ class FetchedRecords:
         at_append = batch.attributes & _APPEND_TIME
         timestamp = batch.max_timestamp if at_append else batch.first_timestamp + delta
         size += RECORD_BYTES + HEADER_BYTES * len(headers)
-        return Record(*self._source, offset, timestamp, key, value, headers, size, offset)
+        return Incoming(*self._source, offset, timestamp, key, value, headers, size, offset)
 
-    def _unreadable(self, raw: bytes | None, message: str, last_offset: int) -> Record:
+    def _unreadable(self, raw: bytes | None, message: str, last_offset: int) -> Incoming:
         """Return one record that stands for everything up to an offset."""
         offset = self.next_fetch_offset
         if last_offset > offset:
@@ -240,9 +221,9 @@ class FetchedRecords:
 
     def _refused(
         self, offset: int, last_offset: int, raw: bytes | None, refusal: Rejection
-    ) -> Record:
+    ) -> Incoming:
         size = RECORD_BYTES + len(raw or b"")
-        return Record(*self._source, offset, 0, None, raw, (), size, last_offset, refusal)
+        return Incoming(*self._source, offset, 0, None, raw, (), size, last_offset, refusal)
 
 
 def begins_with(data: bytes, offset: int) -> bool:
@@ -273,18 +254,11 @@ def _locate_records(batch: _Batch, data: bytes | mmap) -> Iterator[tuple[int, in
 
 def _varint(data: _Bytes, at: int) -> tuple[int, int]:
     """Decode a zigzag varint; return the number and the position after it."""
-    byte = data[at]
-    if not byte & _MORE:
-        return byte >> 1 ^ -(byte & 1), at + 1
-    number, bits = byte & 0x7F, 7
-    while byte & _MORE:
-        at += 1
-        if bits > _BITS_OF_VARINT:
-            raise _Malformed("numbers of at most 64 bits")
-        byte = data[at]
-        number |= (byte & 0x7F) << bits
-        bits += 7
-    return number >> 1 ^ -(number & 1), at + 1
+    try:
+        decoded: tuple[int, int] = decode_varint_py(data, at)  # the one in C reads beyond the end
+    except ValueError:
+        raise _Malformed("numbers of at most 64 bits") from None
+    return decoded
 
 
 def _bounds(data: bytes | mmap, at: int) -> tuple[int, int]:

@@ -36,9 +36,7 @@ def topic_of(outgoing: Outgoing) -> str:
 def encode(outgoing: Outgoing, source: bytes) -> Outbound:
     """Encode a message: an event as CloudEvents 1.0 in binary mode, others as they are read.
 
-    Args:
-        outgoing: The message.
-        source: The `ce_source` of events: the installation.
+    `source` is the `ce_source` of events: the installation.
     """
     match outgoing:
         case Event():

@@ -76,9 +76,7 @@ class Outbox:
     ) -> Sequence[tuple[Checkpoint, Checkpoint]]:
         """Return the checkpoints that a transaction moves, each before and after.
 
-        Args:
-            ends: How far the transaction decides, per partition it decides on.
-            outgoing: The messages it decides.
+        `ends` says how far it decides each partition, `outgoing` are the messages it decides.
         """
         outbox = (*self._unpublished, *outgoing)
         moves = []

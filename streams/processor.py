@@ -4,9 +4,8 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 import structlog
 from opentelemetry.trace import use_span
@@ -15,7 +14,7 @@ from tenacity import RetryCallState
 from handlers.handler import Handler
 from handlers.unit_of_work import UnitOfWork
 from models.change_set import ChangeSet
-from models.checkpoint import Checkpoint, OffsetReset, Outgoing
+from models.checkpoint import Checkpoint, Outgoing
 from models.errors import (
     DuplicateKey,
     Fenced,
@@ -23,11 +22,12 @@ from models.errors import (
     TransactionTooLarge,
     TransientStorageError,
 )
-from models.messages import DeadLetterCode, Incoming, Rejection, TopicPartition
+from models.messages import TopicPartition
 from storage.port import Storage, Transaction
 from storage.retry import log_retry, retry_outages
+from streams.batch import Batch, ParsedMessage, ends, log_reset, offset_resets, refuse
 from streams.observer import UNOBSERVED, Observer
-from streams.outbox import End, Outbox
+from streams.outbox import Outbox
 from streams.publisher import Publisher
 from streams.tracing import UNTRACED, Tracing, add_retry
 from streams.watchdog import Progress
@@ -44,40 +44,6 @@ MAX_BATCH_BYTES = 8 * 1024 * 1024
 """Maximum bytes of messages per transaction, and the maximum to read ahead of it."""
 SLOW_SECONDS = 3.0
 """After a transaction that took longer, the weight per transaction is halved."""
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """The messages read from one partition, from `start` up to, not including, `end`.
-
-    Not every offset has a message: some are control records, or belong to aborted transactions.
-    Kafka deleted the messages before `deleted_to` before they were read.
-    """
-
-    start: int
-    messages: Sequence[Incoming]
-    end: int
-    deleted_to: int = 0
-
-
-class ParsedMessage(NamedTuple):
-    """A message, or a part of one, as its handler parsed it.
-
-    With neither `parsed` nor `refusal` it only moves the checkpoint. The checkpoint moves to `end`,
-    with `part` orders of the message at `end` decided too, of which `done` were decided before this
-    part. It may move past offsets that Kafka `deleted` before they were read.
-    """
-
-    source: TopicPartition
-    end: int
-    weight: int = 0
-    size: int = 0
-    message: Incoming | None = None
-    parsed: Any = None
-    refusal: Rejection | None = None
-    done: int = 0
-    part: int = 0
-    deleted: range = range(0)
 
 
 Decided = tuple[Sequence[tuple[Checkpoint, Checkpoint]], Sequence[Outgoing]]
@@ -257,7 +223,7 @@ class TopicProcessor:
                 key=error.key,
                 messages=len(batch),
             )
-            smaller = self._halves(batch) or [[_refuse(batch[0], error)]]
+            smaller = self._halves(batch) or [[refuse(batch[0], error)]]
             for part in smaller if is_retry else [batch]:
                 await self._decide(part, is_retry=True)
         else:
@@ -279,7 +245,7 @@ class TopicProcessor:
         decided: Decided | None = None
         written: list[ChangeSet] = []
         began = time.monotonic()
-        resets = _offset_resets(batch, self._now())
+        resets = offset_resets(batch, self._now())
         parsed = [item.parsed for item in batch if item.parsed is not None]
 
         async def work(transaction: Transaction) -> None:
@@ -294,7 +260,7 @@ class TopicProcessor:
             if parsed:
                 await self._handler.handle(parsed, unit_of_work, transaction)
             self._on_room()  # The next batch is parsed while the database writes this one.
-            moves = self._outbox.advance(_ends(batch, unit_of_work), unit_of_work.outgoing)
+            moves = self._outbox.advance(ends(batch, unit_of_work), unit_of_work.outgoing)
             changes = unit_of_work.take_changes()
             changes.offset_resets.extend(resets)
             written.append(changes)
@@ -304,23 +270,27 @@ class TopicProcessor:
         # A single message cannot be halved, but the server may have more room in a while.
         is_smallest = not self._halves(batch)
         transient = (TransientStorageError, *((TransactionTooLarge,) if is_smallest else ()))
-        retrying = retry_outages(
-            *transient, stop=lambda _: self._draining, before_sleep=self._report_retry
-        )
+        attempts = 0
+
+        async def transact() -> None:
+            nonlocal attempts
+            attempts += 1
+            before = decided
+            # A commit without an answer may have happened: the stored checkpoint tells.
+            if decided is None or not await self._has_moved(batch[0].source):
+                try:
+                    await self._storage.transact(work, self._first)
+                except (Fenced, DuplicateKey):
+                    # The conflict may be with that very commit, before a majority has it.
+                    if before is None or attempts > _MAX_CHECKS:
+                        raise
+                    raise StorageUnavailable("a commit without an answer") from None
+
         received = ((item.source, item.message) for item in batch if item.message is not None)
         with self._tracing.process(self._first.topic, len(batch), received) as span:
-            async for attempt in retrying:
-                with attempt:
-                    before = decided
-                    # A commit without an answer may have happened: the stored checkpoint tells.
-                    if decided is None or not await self._has_moved(batch[0].source):
-                        try:
-                            await self._storage.transact(work, self._first)
-                        except (Fenced, DuplicateKey):
-                            # The conflict may be with that very commit, before a majority has it.
-                            if before is None or attempt.retry_state.attempt_number > _MAX_CHECKS:
-                                raise
-                            raise StorageUnavailable("a commit without an answer") from None
+            await retry_outages(
+                transact, *transient, stop=lambda _: self._draining, before_sleep=self._report_retry
+            )
         if decided is None:
             raise AssertionError("a committed transaction has decided")
         for reset in resets:
@@ -404,37 +374,3 @@ class TopicProcessor:
         self._waiting_weight -= sum(item.weight for item in batch)
         self._waiting_size -= sum(item.size for item in batch)
         return batch
-
-
-def _offset_resets(batch: Sequence[ParsedMessage], at: datetime) -> Sequence[OffsetReset]:
-    return [
-        OffsetReset(item.source, item.deleted.start, item.deleted.stop, at)
-        for item in batch
-        if item.deleted
-    ]
-
-
-def log_reset(reset: OffsetReset) -> None:
-    """Log that a checkpoint was no longer in its log, and how many offsets are lost."""
-    log.error(
-        "checkpoint-outside-log",
-        topic=reset.source.topic,
-        partition=reset.source.partition,
-        expected=reset.expected,
-        found=reset.found,
-        lost=reset.lost,
-    )
-
-
-def _ends(batch: Sequence[ParsedMessage], unit_of_work: UnitOfWork) -> Mapping[TopicPartition, End]:
-    ends = {}
-    for item in batch:
-        is_refused = bool(item.part) and (item.source.partition, item.end) in unit_of_work.refused
-        ends[item.source] = End(item.end, item.part, is_refused=is_refused)
-    return ends
-
-
-def _refuse(item: ParsedMessage, error: DuplicateKey) -> ParsedMessage:
-    expected = f"{error.collection}: expected no document yet with the message's key"
-    refusal = Rejection(code=DeadLetterCode.ALREADY_STORED, message=expected)
-    return item._replace(parsed=None, refusal=refusal)

@@ -4,7 +4,7 @@ Before it resends, it looks which of the messages have reached their topics alre
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import IntEnum
@@ -12,7 +12,6 @@ from typing import Any
 
 import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
-from aiokafka import TopicPartition as KafkaPartition
 from aiokafka.errors import (
     KafkaError,
     MessageSizeTooLargeError,
@@ -27,6 +26,7 @@ from models.events import Event
 from models.messages import Header
 from models.topics import MAX_PUBLISHED_BYTES
 from storage.retry import retry_outages
+from streams.consumer import read_between
 from streams.messages import encode, topic_of
 from streams.tracing import UNTRACED, Tracing
 
@@ -103,25 +103,30 @@ class Publisher:
         resumed: bool,
     ) -> None:
         mode = SendMode.TOGETHER
-        async for attempt in retry_outages(KafkaError, ConnectionError):
-            with attempt:
-                producer = await self._current()
-                try:
-                    if resumed or attempt.retry_state.attempt_number > 1:
-                        outgoing = await drop_already_published(
-                            outgoing, self._new_consumer, self._prefix
-                        )
-                    await self._send(producer, outgoing, contexts, mode)
-                except _UndeliveredError as failed:
-                    _log(failed, attempt.retry_state.attempt_number)
-                    await self._discard(producer)
-                    if isinstance(failed.error, _TOO_LARGE):
-                        mode = SendMode(min(mode + 1, SendMode.WITHOUT_BYTES))
-                    raise failed.error from None
-                except (KafkaError, ConnectionError) as error:
-                    _log(_UndeliveredError(error, None), attempt.retry_state.attempt_number)
-                    await self._discard(producer)
-                    raise
+        attempts = 0
+
+        async def send() -> None:
+            nonlocal outgoing, mode, attempts
+            attempts += 1
+            producer = await self._current()
+            try:
+                if resumed or attempts > 1:
+                    outgoing = await drop_already_published(
+                        outgoing, self._new_consumer, self._prefix
+                    )
+                await self._send(producer, outgoing, contexts, mode)
+            except _UndeliveredError as failed:
+                _log(failed, attempts)
+                await self._discard(producer)
+                if isinstance(failed.error, _TOO_LARGE):
+                    mode = SendMode(min(mode + 1, SendMode.WITHOUT_BYTES))
+                raise failed.error from None
+            except (KafkaError, ConnectionError) as error:
+                _log(_UndeliveredError(error, None), attempts)
+                await self._discard(producer)
+                raise
+
+        await retry_outages(send, KafkaError, ConnectionError)
 
     async def _send(
         self,
@@ -217,7 +222,9 @@ async def drop_already_published(
     consumer = new_consumer(sorted(topics))
     await consumer.start()
     try:
-        published = await _read_identities(consumer, since)
+        published = {
+            _published_identity(record.headers) async for record in read_between(consumer, since)
+        }
     finally:
         await consumer.stop()
     return [
@@ -225,29 +232,6 @@ async def drop_already_published(
         for message in outgoing
         if not isinstance(message, Event | DeadLetter) or _identity(message) not in published
     ]
-
-
-async def _read_identities(consumer: AIOKafkaConsumer, since: datetime) -> set[tuple[bytes, ...]]:
-    partitions: Collection[KafkaPartition] = consumer.assignment()
-    ends: Mapping[KafkaPartition, int] = await consumer.end_offsets(partitions)
-    since_ms = int(since.timestamp() * 1000)
-    starts = await consumer.offsets_for_times(dict.fromkeys(partitions, since_ms))
-    unread = set()
-    for partition in partitions:
-        start = starts.get(partition)
-        if start is not None and start.offset < ends[partition]:
-            consumer.seek(partition, start.offset)
-            unread.add(partition)
-    identities: set[tuple[bytes, ...]] = set()
-    while unread:
-        for records in (await consumer.getmany(*unread, timeout_ms=1000)).values():
-            identities.update(_published_identity(record.headers) for record in records)
-        unread = {
-            partition
-            for partition in unread
-            if await consumer.position(partition) < ends[partition]
-        }
-    return identities
 
 
 def _decided_at(message: Event | DeadLetter) -> datetime:

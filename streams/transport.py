@@ -10,6 +10,7 @@ paid once per batch.
 import asyncio
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
@@ -26,12 +27,11 @@ from faust.transport.drivers.aiokafka import Transport as FaustTransport
 from faust.types import TP
 from typing_extensions import override
 
-from models.messages import TopicPartition
+from models.messages import Incoming, TopicPartition
 from storage.retry import retry_outages
 from streams.assignment import LogBounds, PartitionAssignment
+from streams.batch import Batch
 from streams.consumer import METADATA_SECONDS, Consumer
-from streams.decoding import Record
-from streams.processor import Batch
 
 PEEK_SECONDS = 0.02
 """How long to wait for messages while the processors of other partitions are full."""
@@ -150,7 +150,7 @@ class LedgerConsumerThread(AIOKafkaConsumerThread):
             return False
 
     def _batch(
-        self, tp: TP, records: Sequence[Record], next_offset: int | None, log_start: int = 0
+        self, tp: TP, records: Sequence[Incoming], next_offset: int | None, log_start: int = 0
     ) -> BatchRecord | None:
         """Return everything read of a partition since the last batch; None if that is nothing.
 
@@ -192,11 +192,8 @@ class LedgerConsumer(FaustConsumer):
         self, sources: Collection[TopicPartition]
     ) -> Mapping[TopicPartition, LogBounds]:
         # A long broker outage must not stop the worker. A stop or the next rebalance cancels this.
-        retrying = retry_outages(KafkaTimeoutError)
-        bounds: Mapping[TopicPartition, LogBounds] = await retrying(
-            self._thread.log_bounds, [TP(*source) for source in sources]
-        )
-        return bounds
+        partitions = [TP(*source) for source in sources]
+        return await retry_outages(partial(self._thread.log_bounds, partitions), KafkaTimeoutError)
 
     async def wait_empty(self) -> None:
         """Finish the current batches and commit their offsets, before partitions are released."""
@@ -225,12 +222,7 @@ class LedgerConsumer(FaustConsumer):
 
     def _new_offset(self, tp: TP) -> int | None:
         # It is 0 also while events of an earlier owner are unpublished.
-        return (
-            self.transport.partition_assignment.published().get(
-                TopicPartition(tp.topic, tp.partition)
-            )
-            or None
-        )
+        return self.transport.partition_assignment.published().get(TopicPartition(*tp)) or None
 
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
         """Do nothing: every batch knows its start and end, so there are no gaps."""

@@ -65,12 +65,9 @@ class Watchdog:
         ends: Mapping[TopicPartition, int],
         at: float,
     ) -> Sequence[Stall]:
-        """Return the partitions without progress for too long.
+        """Return the partitions without progress for too long, at this time in seconds.
 
-        Args:
-            progress: The progress of each partition of this worker.
-            ends: The ends of their logs. If one is unknown, the offset read counts as the end.
-            at: The current time, in seconds.
+        If the end of a log is unknown, the offset read counts as its end.
         """
         before, self._since = self._since, {}
         stalls = []

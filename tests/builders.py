@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any, Self
 
 from models import keys
 from models.amazon_order import AmazonOrder, AmazonStatus, FulfillmentChannel, OrderItem
@@ -17,6 +17,7 @@ from models.messages import (
     CommandMessage,
     DeadLetterCode,
     Header,
+    Incoming,
     MessageContext,
     MessageRef,
     Rejection,
@@ -32,9 +33,11 @@ from models.reference_data import (
     OrderUpdate,
     Product,
     StockedProduct,
+    StockItem,
     Store,
 )
 from models.replay import Replay, ReplayState
+from models.topics import TopicName
 
 STORE = "store-1"
 ORDER = "902-1111111-0000001"
@@ -47,24 +50,21 @@ SOURCE = b"/order-import/test"
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
-class Message(NamedTuple):
+class Message(Incoming):
     """A message as a consumer gives it."""
 
-    offset: int
-    value: bytes | None
-    key: bytes | None = None
-    headers: tuple[Header, ...] = ()
-    partition: int = 0
-    refusal: Rejection | None = None
-    timestamp: int = -1
-
-    @property
-    def size(self) -> int:
-        return len(self.value or b"")
-
-    @property
-    def last_offset(self) -> int:
-        return self.offset
+    def __new__(
+        cls,
+        offset: int,
+        value: bytes | None,
+        key: bytes | None = None,
+        headers: tuple[Header, ...] = (),
+        partition: int = 0,
+        refusal: Rejection | None = None,
+        timestamp: int = -1,
+    ) -> Self:
+        fields = (TopicName.ORDERS, partition, offset, timestamp, key, value, headers)
+        return super().__new__(cls, *fields, len(value or b""), offset, refusal)
 
 
 def later(hours: float) -> datetime:
@@ -147,6 +147,23 @@ def a_product(**overrides: Any) -> Product:
     return Product(**(fields | overrides))
 
 
+def a_stock_item(**overrides: Any) -> StockItem:
+    fields = {"stock_id": "north", "sku": "SKU-1", "salable_quantity": 10, "as_of": INTEGRATED}
+    return StockItem(**(fields | overrides))
+
+
+def stocked(*products: Product) -> dict[str, Any]:
+    """The changes that store these products, each with its quantity in the stock `default`."""
+    items = [item for product in products if (item := product.stock_item) is not None]
+    return {"products": list(products), "stock_items": items}
+
+
+def in_stock(product: Product, reserved: int) -> StockedProduct:
+    """A product as it is read back from the stock `default`."""
+    stored = product.model_copy(update={"salable_quantity": None})
+    return StockedProduct(stored, reserved, product.salable_quantity or 0, product.as_of)
+
+
 def a_listing(**overrides: Any) -> Listing:
     fields = {"store_id": STORE, "seller_sku": "SELLER", "sku": "SKU-1", "updated_at": INTEGRATED}
     return Listing(**(fields | overrides))
@@ -160,7 +177,12 @@ def a_catalog(
     """A catalog of these products; `matches` are seller SKUs of the default store."""
     return Catalog(
         {keys.listing_key(STORE, seller): sku for seller, sku in (matches or {}).items()},
-        {one.sku: StockedProduct(one, (reserved or {}).get(one.sku, 0)) for one in products},
+        {
+            one.sku: StockedProduct(
+                one, (reserved or {}).get(one.sku, 0), one.salable_quantity or 0
+            )
+            for one in products
+        },
     )
 
 
@@ -190,6 +212,7 @@ def a_blocker(**overrides: Any) -> Blocker:
         "required": 1,
         "available": 0.0,
         "remedy": REMEDIES[code],
+        "stock_id": keys.DEFAULT_STOCK if code == BlockerCode.OUT_OF_STOCK else None,
     }
     return Blocker(**(fields | overrides))
 

@@ -1,12 +1,12 @@
 """What every contender without a ledger does with a batch: one transaction without a checkpoint."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from handlers.handler import Handler
 from handlers.import_policy import ImportPolicyHandler
 from handlers.unit_of_work import UnitOfWork
-from models.messages import Headers, Incoming
+from models.messages import Incoming
 from models.topics import TopicName
 from storage.port import Storage, Transaction
 from streams.clock import now
@@ -15,26 +15,11 @@ from streams.messages import Outbound, encode
 HANDLERS: dict[TopicName, Handler[Any]] = {TopicName.ORDERS: ImportPolicyHandler()}
 
 
-class Message(NamedTuple):
-    """A message, for frameworks with a class of their own for it."""
-
-    partition: int
-    offset: int
-    key: bytes | None
-    value: bytes | None
-    headers: Headers = ()
-    refusal: None = None
-    timestamp: int = -1
-
-    @property
-    def size(self) -> int:
-        """Its value's bytes."""
-        return len(self.value or b"")
-
-    @property
-    def last_offset(self) -> int:
-        """Its own offset, because it is one message that can be read."""
-        return self.offset
+def as_incoming(
+    topic: str, partition: int, offset: int, key: bytes | None, value: bytes | None
+) -> Incoming:
+    """Return a message of a framework with a class of its own for it."""
+    return Incoming(topic, partition, offset, -1, key, value, (), len(value or b""), offset)
 
 
 async def decide(

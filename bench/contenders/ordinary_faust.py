@@ -7,7 +7,7 @@ from typing import Any
 import faust
 import uvloop
 
-from bench.contenders.batch_work import HANDLERS, Message, decide
+from bench.contenders.batch_work import HANDLERS, as_incoming, decide
 from bench.contenders.contender import GROUP
 from bench.contenders.until_stopped import until_stopped
 from models.topics import TopicName
@@ -40,7 +40,8 @@ def build_app(settings: Settings, storage: Storage, data_dir: str) -> faust.App:
         async def agent(stream: Any) -> None:
             async for event in stream.events():
                 message = event.message
-                one = Message(message.partition, message.offset, message.key, message.value)
+                place = message.topic, message.partition, message.offset
+                one = as_incoming(*place, message.key, message.value)
                 for outgoing in await decide(handler, storage, message.topic, [one]):
                     await out[outgoing.topic].send(
                         key=outgoing.key, value=outgoing.value, headers=dict(outgoing.headers)

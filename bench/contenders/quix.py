@@ -10,7 +10,7 @@ import uvloop
 from quixstreams import Application
 from quixstreams.sinks import BatchingSink, SinkBatch
 
-from bench.contenders.batch_work import HANDLERS, Message, decide
+from bench.contenders.batch_work import HANDLERS, as_incoming, decide
 from bench.contenders.contender import GROUP
 from handlers.handler import Handler
 from order_import.bootstrap import connect_storage
@@ -38,7 +38,8 @@ class HandlerSink(BatchingSink):  # type: ignore[misc]  # Quix is missing where 
 
     def write(self, batch: SinkBatch) -> None:
         """Decide and store a batch, and publish its messages."""
-        messages = [Message(batch.partition, item.offset, item.key, item.value) for item in batch]
+        place = batch.topic, batch.partition
+        messages = [as_incoming(*place, item.offset, item.key, item.value) for item in batch]
         outgoing = self._loop.run_until_complete(
             decide(self._handler, self._storage, batch.topic, messages)
         )

@@ -160,11 +160,7 @@ def find_subtotals(proceeds: object) -> Object:
 def read_2026_charges(item: Object, subtotals: Object) -> Proceeds | None:
     """Return the charges of an item of 2026-01-01; None if it has none.
 
-    What Amazon does not assign to a charge is tax on the price.
-
-    Args:
-        item: The item.
-        subtotals: Its subtotals by type.
+    The item's `subtotals` are by type. What Amazon assigns to no charge is tax on the price.
 
     Raises:
         ValidationError: An amount does not match the schema; its path begins in the item.

@@ -12,16 +12,9 @@ from handlers.payloads.fields import (
     OPTIONAL,
     PRICED,
     Amount,
-    Channel,
     Flag,
     Programs,
-    Quantity,
-    SellerSku,
     SoldOn,
-    Status,
-    StoreId,
-    Text,
-    Time,
     is_blank,
 )
 from handlers.payloads.wire import (
@@ -29,6 +22,8 @@ from handlers.payloads.wire import (
     V0_ITEM,
     V0_ORDER,
     Object,
+    WireItem,
+    WireOrder,
     becomes,
     by_letters,
     find_misspelled,
@@ -82,17 +77,13 @@ _Charges = tuple[Annotated[DocumentCharge, becomes(Charge)], ...]
 _SUMMED = AfterValidator(_sum_charges)
 
 
-class DocumentItem(OrderItem):
+class DocumentItem(WireItem):
     """A line of the document."""
 
-    seller_sku: SellerSku = None
-    quantity: Quantity
-    quantity_shipped: Quantity | None = None
     price: DocumentPrice = None
     tax: DocumentPrice = None
     charges: Annotated[_Charges | None, Field(max_length=MAX_CHARGES), BLANK, _SUMMED] = None
     tax_collection: Annotated[TaxCollection | None, BLANK, OPTIONAL] = None
-    buyer_requested_cancel: Flag = None
 
 
 class DocumentAddress(Address):
@@ -101,20 +92,12 @@ class DocumentAddress(Address):
     lines: Annotated[tuple[str, ...], FailFast(), LISTED] = ()
 
 
-class DocumentOrder(AmazonOrder):
+class DocumentOrder(WireOrder):
     """The document. Only the order's id is required; a missing or null field is unknown."""
 
-    store_id: StoreId = None
-    status: Status = None
-    fulfillment_channel: Channel = None
     sales_channel: SoldOn = None
-    purchase_date: Time = None
-    last_update_date: Time = None
-    latest_ship_date: Time = None
     total: DocumentPrice = None
     charges: Annotated[_Charges, Field(max_length=MAX_CHARGES), LISTED, _SUMMED] = ()
-    purchase_order_number: Text = None
-    shipping_service: Text = None
     programs: Programs = ()
     buyer: Annotated[Buyer | None, BLANK, OPTIONAL] = None
     ship_to: Annotated[Annotated[DocumentAddress, becomes(Address)] | None, BLANK, OPTIONAL] = None

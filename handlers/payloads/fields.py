@@ -6,6 +6,7 @@ Every error raised here says what was expected, and never quotes the value.
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Annotated, Literal
 
 from pydantic import (
@@ -126,22 +127,16 @@ class _DecimalText:
         )
 
 
-def _read_text(value: object) -> str | None:
+def _read_text(value: object, *, limit: int = TEXT_LENGTH) -> str | None:
     if isinstance(value, str):
-        return value[:TEXT_LENGTH] if value.strip() else None
+        return value[:limit] if value.strip() else None
     if value is None:
         return None
     raise _expected("a string")
 
 
-def _read_asin(value: object) -> str | None:
-    text = _read_text(value)
-    return None if text is None else text[:ASIN_LENGTH]
-
-
-def _read_reason(value: object) -> str | None:
-    text = _read_text(value)
-    return None if text is None else text[:REASON_LENGTH]
+_read_asin = partial(_read_text, limit=ASIN_LENGTH)
+_read_reason = partial(_read_text, limit=REASON_LENGTH)
 
 
 def _read_sku(value: object) -> str | None:
@@ -172,7 +167,7 @@ def count_units(body: Mapping[str, object]) -> int | None:
 def _read_flag(value: object) -> bool | None:
     if is_true(value):
         return True
-    if value is None or (isinstance(value, str) and not value.strip()):
+    if is_blank(value):
         return None
     if value is False or (isinstance(value, str) and value.strip().lower() == "false"):
         return False

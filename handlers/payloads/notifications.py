@@ -13,11 +13,8 @@ from handlers.payloads.fields import (
     LISTED,
     MAX_UNITS,
     Channel,
-    Flag,
     Moment,
     Programs,
-    Quantity,
-    SellerSku,
     Status,
     StoreId,
     Text,
@@ -25,8 +22,8 @@ from handlers.payloads.fields import (
     count_units,
     is_blank,
 )
-from handlers.payloads.wire import Object, becomes, finish_order, named
-from models.amazon_order import AmazonOrder, Clocks, OrderItem
+from handlers.payloads.wire import Object, WireItem, becomes, finish_order, named
+from models.amazon_order import AmazonOrder, OrderItem
 
 _CHANGE: Final = ("Payload", "OrderChangeNotification")
 _SUMMARY: Final = (*_CHANGE, "Summary")
@@ -44,25 +41,8 @@ _ITEM = "item"
 _ALL_ITEMS = "OrderLevel"
 """The `NotificationLevel` of a notification that lists all items of its order."""
 
-_NOT_NOTIFIED: Object = {
-    "items_complete": False,
-    "items_expected": None,
-    "total": None,
-    "charges": (),
-    "purchase_order_number": None,
-    "buyer": None,
-    "ship_to": None,
-    "shipping_service": None,
-    "packages": (),
-    "sales_channel": None,
-    "buyer_requested_cancel": None,
-    "is_notification": True,
-    "clocks": Clocks(),
-}
-"""The fields that no notification has, whatever else its envelope holds."""
 
-
-class NotifiedItem(OrderItem):
+class NotifiedItem(WireItem):
     """An item of either notification."""
 
     model_config = named(
@@ -72,10 +52,6 @@ class NotifiedItem(OrderItem):
         quantity_shipped="QuantityShipped",
         buyer_requested_cancel="IsBuyerRequestedCancel",
     )
-    seller_sku: SellerSku = None
-    quantity: Quantity
-    quantity_shipped: Quantity | None = None
-    buyer_requested_cancel: Flag = None
 
 
 NotifiedItems = Annotated[
@@ -98,6 +74,15 @@ class NotifiedOrder(AmazonOrder):
     last_update_date: Moment
     latest_ship_date: TimeOrEpoch = None
     items: NotifiedItems = ()
+
+
+_NOTIFIED = {"amazon_order_id", "programs", *NotifiedOrder.__annotations__}
+_NOT_NOTIFIED: Object = {
+    name: value
+    for name, value in AmazonOrder.model_construct(amazon_order_id="")
+    if name not in _NOTIFIED
+} | {"is_notification": True}
+"""The fields that no notification has, whatever else its envelope holds."""
 
 
 class OrderChange(NotifiedOrder):

@@ -26,14 +26,9 @@ from handlers.payloads.fields import (
     LISTED,
     OPTIONAL,
     Asin,
-    Channel,
     ChannelName,
     Programs,
-    Quantity,
     Reason,
-    SellerSku,
-    Status,
-    StoreId,
     Text,
     Time,
 )
@@ -41,6 +36,10 @@ from handlers.payloads.wire import (
     ORDER_2026,
     V0_ORDER,
     Object,
+    WireAddress,
+    WireBuyer,
+    WireItem,
+    WireOrder,
     address_lines,
     becomes,
     by_letters,
@@ -64,7 +63,7 @@ _REQUESTED = "cancellation.cancellationRequest.requester"
 _REPLACEMENT = "REPLACEMENT_ORIGINAL_ID"
 
 
-class Item2026(OrderItem):
+class Item2026(WireItem):
     """An order item. `price` is first read as the line's subtotal, or else as a unit price."""
 
     model_config = named(
@@ -81,14 +80,10 @@ class Item2026(OrderItem):
         buyer_requested_cancel=_REQUESTED,
         cancel_reason=AliasPath("cancellation", "cancellationRequest", "cancelReason"),
     )
-    seller_sku: SellerSku = None
     asin: Asin = None
     title: Text = None
-    quantity: Quantity
-    quantity_shipped: Quantity | None = None
     price: Price2026 = None
     tax: Price2026 = None
-    buyer_requested_cancel: bool | None = None
     cancel_reason: Reason = None
 
 
@@ -133,15 +128,13 @@ def _read_item(value: object, read: ValidatorFunctionWrapHandler) -> object:
     return item.model_copy(update=update) if update else item
 
 
-class Buyer2026(Buyer):
+class Buyer2026(WireBuyer):
     """`buyer`."""
 
     model_config = named(name="buyerName", email="buyerEmail")
-    name: Text = None
-    email: Text = None
 
 
-class Address2026(Address):
+class Address2026(WireAddress):
     """`recipient.deliveryAddress`."""
 
     model_config = named(
@@ -150,12 +143,6 @@ class Address2026(Address):
         postal_code="postalCode",
         country="countryCode",
     )
-    name: Text = None
-    city: Text = None
-    region: Text = None
-    postal_code: Text = None
-    country: Text = None
-    phone: Text = None
 
 
 class Package2026(Package):
@@ -167,7 +154,7 @@ class Package2026(Package):
     shipped_at: Time = None
 
 
-class Order2026(AmazonOrder):
+class Order2026(WireOrder):
     """An order, with its blocks flattened."""
 
     model_config = named(
@@ -185,16 +172,9 @@ class Order2026(AmazonOrder):
         items="orderItems",
         shipping_service=AliasPath("fulfillment", "fulfillmentServiceLevel"),
     )
-    store_id: StoreId = None
     marketplace_id: Text = None
-    status: Status = None
-    fulfillment_channel: Channel = None
     sales_channel: ChannelName = None
-    purchase_date: Time = None
-    last_update_date: Time = None
-    latest_ship_date: Time = None
     total: Price2026 = None
-    purchase_order_number: Text = None
     buyer: Annotated[Annotated[Buyer2026, becomes(Buyer)] | None, BLANK, OPTIONAL] = None
     ship_to: Annotated[
         Annotated[Address2026, becomes(Address), address_lines("addressLine")] | None,
@@ -206,7 +186,6 @@ class Order2026(AmazonOrder):
         FailFast(),
         LISTED,
     ] = ()
-    shipping_service: Text = None
     programs: Programs = ()
     packages: Annotated[
         tuple[Annotated[Package2026, becomes(Package)], ...], FailFast(), LISTED

@@ -22,15 +22,8 @@ from handlers.payloads.fields import (
     LISTED,
     OPTIONAL,
     Asin,
-    Channel,
-    Flag,
-    Quantity,
     Reason,
-    SellerSku,
-    Status,
-    StoreId,
     Text,
-    Time,
     V0SalesChannel,
     count_units,
     is_true,
@@ -39,6 +32,10 @@ from handlers.payloads.wire import (
     V0_ITEM,
     V0_ORDER,
     Object,
+    WireAddress,
+    WireBuyer,
+    WireItem,
+    WireOrder,
     address_lines,
     becomes,
     by_letters,
@@ -60,7 +57,7 @@ _PROGRAMS = {
 }
 
 
-class V0Item(OrderItem):
+class V0Item(WireItem):
     """An order item. `ItemPrice` and `ItemTax` are amounts of the line, not of one unit."""
 
     model_config = named(
@@ -75,14 +72,10 @@ class V0Item(OrderItem):
         buyer_requested_cancel=AliasPath("BuyerRequestedCancel", "IsBuyerRequestedCancel"),
         cancel_reason=AliasPath("BuyerRequestedCancel", "BuyerCancelReason"),
     )
-    seller_sku: SellerSku = None
     asin: Asin = None
     title: Text = None
-    quantity: Quantity
-    quantity_shipped: Quantity | None = None
     price: V0Price = None
     tax: V0Price = None
-    buyer_requested_cancel: Flag = None
     cancel_reason: Reason = None
 
 
@@ -93,15 +86,13 @@ def _read_item(value: object, read: ValidatorFunctionWrapHandler) -> object:
     return read(value | put)
 
 
-class V0Buyer(Buyer):
+class V0Buyer(WireBuyer):
     """`BuyerInfo`, which is also the whole body of `getOrderBuyerInfo`."""
 
     model_config = named(name="BuyerName", email="BuyerEmail")
-    name: Text = None
-    email: Text = None
 
 
-class V0Address(Address):
+class V0Address(WireAddress):
     """`ShippingAddress`."""
 
     model_config = named(
@@ -113,15 +104,9 @@ class V0Address(Address):
         country="CountryCode",
         phone="Phone",
     )
-    name: Text = None
-    city: Text = None
-    region: Text = None
-    postal_code: Text = None
-    country: Text = None
-    phone: Text = None
 
 
-class V0Order(AmazonOrder):
+class V0Order(WireOrder):
     """An order, or an order's id with some of its details."""
 
     model_config = named(
@@ -142,16 +127,9 @@ class V0Order(AmazonOrder):
         items="OrderItems",
         shipping_service="ShipServiceLevel",
     )
-    store_id: StoreId = None
     marketplace_id: Text = None
-    status: Status = None
-    fulfillment_channel: Channel = None
     sales_channel: V0SalesChannel = None
-    purchase_date: Time = None
-    last_update_date: Time = None
-    latest_ship_date: Time = None
     total: V0Price = None
-    purchase_order_number: Text = None
     buyer: Annotated[Annotated[V0Buyer, becomes(Buyer)] | None, BLANK, OPTIONAL] = None
     ship_to: Annotated[
         Annotated[V0Address, becomes(Address), address_lines("AddressLine")] | None,
@@ -163,7 +141,6 @@ class V0Order(AmazonOrder):
         FailFast(),
         LISTED,
     ] = ()
-    shipping_service: Text = None
 
 
 SAYS: Final = (

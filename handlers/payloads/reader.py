@@ -94,13 +94,9 @@ _AMAZON_ORDER_ID: Final = re.compile(r"[A-Z0-9]{1,3}-[0-9]{7}-[0-9]{7}")
 
 
 def read_payload(value: bytes | None) -> ParseResult:
-    """Read a message of `amazon.orders`. Never raise; the same bytes give the same result.
+    """Return the orders of a message of `amazon.orders`, and the refusal of what cannot be read.
 
-    Args:
-        value: The value of the Kafka message, `None` for a tombstone.
-
-    Returns:
-        The orders that could be read, and the refusal of the rest.
+    Never raise; the same bytes give the same result. `value` is None for a tombstone.
     """
     if value is None:
         return _refused(DeadLetterCode.MALFORMED_JSON, "expected JSON, got no value at all")

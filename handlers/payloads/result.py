@@ -47,9 +47,7 @@ _TEXTS = {
 def describe_problems(error: ValidationError, at: str) -> list[str]:
     """Return each problem as its field path and what was expected there.
 
-    Args:
-        error: The validation error.
-        at: The path of the validated object in the message; empty for the message itself.
+    `at` is the path of the validated object in the message; empty for the message itself.
     """
     return [
         f"{_path(at, detail['loc'])}: {_expected(detail)}"

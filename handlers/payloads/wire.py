@@ -19,9 +19,20 @@ from pydantic import (
     ConfigDict,
 )
 
-from handlers.payloads.fields import has_amount, is_blank
+from handlers.payloads.fields import (
+    Channel,
+    Flag,
+    Quantity,
+    SellerSku,
+    Status,
+    StoreId,
+    Text,
+    Time,
+    has_amount,
+    is_blank,
+)
 from handlers.payloads.result import join_problems
-from models.amazon_order import AmazonOrder
+from models.amazon_order import Address, AmazonOrder, Buyer, OrderItem
 from models.base import Value
 
 Object = dict[str, Any]
@@ -52,12 +63,48 @@ def becomes(model: type[Value]) -> AfterValidator:
     return AfterValidator(recast)
 
 
-def address_lines(first: str) -> BeforeValidator:
-    """Collect an address's numbered lines under the name they share.
+class WireItem(OrderItem):
+    """The fields of a line that all formats write alike."""
 
-    Args:
-        first: The shared name, for example `AddressLine` of `AddressLine1` to `AddressLine3`.
-    """
+    seller_sku: SellerSku = None
+    quantity: Quantity
+    quantity_shipped: Quantity | None = None
+    buyer_requested_cancel: Flag = None
+
+
+class WireBuyer(Buyer):
+    """A buyer, in Amazon's formats."""
+
+    name: Text = None
+    email: Text = None
+
+
+class WireAddress(Address):
+    """An address, in Amazon's formats."""
+
+    name: Text = None
+    city: Text = None
+    region: Text = None
+    postal_code: Text = None
+    country: Text = None
+    phone: Text = None
+
+
+class WireOrder(AmazonOrder):
+    """The fields of an order that its document and both versions of Orders API write alike."""
+
+    store_id: StoreId = None
+    status: Status = None
+    fulfillment_channel: Channel = None
+    purchase_date: Time = None
+    last_update_date: Time = None
+    latest_ship_date: Time = None
+    purchase_order_number: Text = None
+    shipping_service: Text = None
+
+
+def address_lines(first: str) -> BeforeValidator:
+    """Collect an address's numbered lines, `AddressLine1` to `AddressLine3`, as `AddressLine`."""
     names = [f"{first}{number}" for number in (1, 2, 3)]
 
     def collected(value: object) -> object:
@@ -96,9 +143,7 @@ def with_currency(body: Object, name: str) -> Object | None:
     Amazon's schemas require neither field of money. A missing currency is the one that all other
     amounts of the order share; if there are several, or none, it would be a guess.
 
-    Args:
-        body: An order that could not be read.
-        name: The name of the currency field.
+    `name` is that of the currency field.
     """
     currencies = [money.get(name) for money in _amounts_in(body)]
     distinct = {

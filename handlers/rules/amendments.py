@@ -105,13 +105,13 @@ def products_to_grow_by(
     One body may name the SKU of a new line, and the other its units.
     """
     lines = {line.item.order_item_id: line for line in order.lines}
-    skus, seller_skus = set(), set()
+    skus, seller_skus = set[str](), set[str]()
     for item in (*stored.items, *incoming.items):
         line = lines.get(item.order_item_id)
         if line is None and item.seller_sku is not None:
             seller_skus.add(item.seller_sku)
         elif line is not None and item.quantity > line.item.quantity:
-            skus.add(line.sku)
+            skus.update(sku for sku, _ in line.units)
     return skus, seller_skus
 
 
@@ -226,8 +226,8 @@ def _new_lines(order: CommerceOrder, now: AmazonOrder, catalog: Catalog) -> Iter
     empty = {"quantity": 0, **dict.fromkeys(unknown)}
     for item in now.items:
         if item.quantity and item.seller_sku is not None and item.order_item_id not in existing:
-            sku = catalog.catalog_sku(order.store_id, item.seller_sku)
-            yield CommerceLine(item.model_copy(update=empty), sku)
+            match = catalog.match(order.store_id, item.seller_sku)
+            yield CommerceLine(item.model_copy(update=empty), match)
 
 
 def _amend_line(line: CommerceLine, item: OrderItem | None, scope: _Scope) -> CommerceLine:

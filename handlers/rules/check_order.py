@@ -3,14 +3,16 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from handlers.rules.blockers import Need, depends_on, find_blockers, sum_needs
+from handlers.rules.blockers import Need, find_blockers, sum_needs
 from handlers.rules.commerce_order import make_commerce_order, status_after, with_status
 from handlers.rules.decision_builder import DecisionBuilder
 from handlers.rules.import_policy import apply_import_policy
 from handlers.rules.transitions import next_outcome, settings_used, transition
+from handlers.rules.unblocking import depends_on
 from models.decision import Decision
+from models.keys import DEFAULT_STOCK
 from models.messages import MessageContext
-from models.order_record import OrderRecord
+from models.order_record import CREATED, OrderRecord
 from models.outcome import Admitted, Blocked, Created, Outcome, Skipped, Waiting, Withdrawn
 from models.reasons import SkipReason
 from models.reference_data import Catalog, Store
@@ -48,7 +50,7 @@ def check_order(
             else:
                 outcome = next_outcome(record.outcome, policy_result) or record.outcome
                 decision = transition(
-                    record, record.outcome, outcome, context, what="judged", store=store
+                    record, record.outcome, outcome, context, what="rechecked", store=store
                 )
                 same = outcome == record.outcome
             # Skip unchanged results: periodic syncs would evict the useful history entries.
@@ -71,9 +73,13 @@ def check_blockers(
     """
     needs = sum_needs(record.order, record.store_id, catalog)
     blockers = find_blockers(record.order, store, catalog, needs)
-    facts = {**settings_used(record, store), "products": _products_used(catalog, needs)}
+    facts = {**settings_used(record, store), "products": _products_used(store, catalog, needs)}
+    if store.stock_id != DEFAULT_STOCK:
+        facts["stock_id"] = store.stock_id
     if not blockers:
-        return _create(record, previous, store, needs, number, context, facts, replayed=replayed)
+        return _create(
+            record, previous, store, catalog, needs, number, context, facts, replayed=replayed
+        )
     before = previous if isinstance(previous, Blocked) else None
     outcome = Blocked(
         blockers,
@@ -89,7 +95,7 @@ def check_blockers(
         outcome.reasons,
         facts,
         outcome=outcome,
-        depends_on=depends_on(record.store_id, needs, blockers),
+        depends_on=depends_on(store, needs, blockers),
         decided_at=context.at,
     )
 
@@ -98,6 +104,7 @@ def _create(
     record: OrderRecord,
     previous: Outcome | None,
     store: Store,
+    catalog: Catalog,
     needs: Sequence[Need],
     number: int,
     context: MessageContext,
@@ -105,7 +112,7 @@ def _create(
     *,
     replayed: bool,
 ) -> Decision:
-    order = make_commerce_order(record, store, needs, number, context, replayed=replayed)
+    order = make_commerce_order(record, store, catalog, needs, number, context, replayed=replayed)
     builder = DecisionBuilder(record, context)
     builder.created(order)
     if isinstance(previous, Blocked):
@@ -114,9 +121,9 @@ def _create(
     onward = status_after(record.order.status, order.status)
     if onward is not None:  # seen first as shipped: processing, then complete
         builder.status_changed(order, onward)
-        order, _ = with_status(order, onward)
+        order, _ = with_status(order, onward, context.at)
     return builder.decide(
-        "created",
+        CREATED,
         facts=facts,
         commerce_order=order,
         reserves=reserves,
@@ -126,22 +133,24 @@ def _create(
     )
 
 
-def _causes(blocked: Blocked) -> set[tuple[str, str | None]]:
-    """Return what makes two blocks the same (rule 13): the codes and their products."""
-    return {(blocker.code.value, blocker.sku) for blocker in blocked.blockers}
+def _causes(blocked: Blocked) -> set[tuple[str, str | None, str | None]]:
+    """Return what makes two blocks the same (rule 13): the codes, their products and stocks."""
+    return {(each.code.value, each.sku, each.stock_id) for each in blocked.blockers}
 
 
-def _products_used(catalog: Catalog, needs: Sequence[Need]) -> Sequence[Mapping[str, object]]:
+def _products_used(
+    store: Store, catalog: Catalog, needs: Sequence[Need]
+) -> Sequence[Mapping[str, object]]:
     """Return the products that a decision is based on, with their versions."""
     skus = [need.sku for need in needs[:MAX_PRODUCTS_KEPT] if need.sku is not None]
     return [
         {
             "sku": product.product.sku,
-            "enabled": product.product.enabled,
+            "enabled": product.product.is_enabled_for(store.store_id),
             "manage_stock": product.product.manage_stock,
-            "salable_quantity": product.product.salable_quantity,
+            "salable_quantity": product.salable_quantity,
             "reserved": product.reserved,
-            "as_of": product.product.as_of,
+            "as_of": product.counted_at or product.product.as_of,
         }
         for product in map(catalog.products.get, skus)
         if product is not None

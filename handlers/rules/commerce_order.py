@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from handlers.rules.blockers import Need
 from models import keys
@@ -9,7 +10,7 @@ from models.amazon_order import AmazonOrder, AmazonStatus, FulfillmentChannel
 from models.commerce_order import CommerceLine, CommerceOrder, Reservation
 from models.messages import MessageContext
 from models.order_record import OrderRecord
-from models.reference_data import CommerceStatus, OrderNumberSource, Store
+from models.reference_data import Catalog, CommerceStatus, OrderNumberSource, Store
 
 _FORWARD = {
     CommerceStatus.PROCESSING: frozenset(
@@ -34,6 +35,7 @@ def may_become(current: CommerceStatus, to: CommerceStatus) -> bool:
 def make_commerce_order(
     record: OrderRecord,
     store: Store,
+    catalog: Catalog,
     needs: Sequence[Need],
     number: int,
     context: MessageContext,
@@ -44,7 +46,7 @@ def make_commerce_order(
 
     Merchant-fulfilled orders start as processing and reserve every line, also units that are
     already shipped; orders fulfilled by Amazon are complete and reserve nothing. `number` is the
-    next free order number.
+    next free order number of the store's stock.
 
     Raises:
         ValueError: The order is not ready; the policy was not applied.
@@ -54,17 +56,16 @@ def make_commerce_order(
         raise ValueError(f"order {record.key} has no channel or purchase date")
     merchant_ships = order.fulfillment_channel is FulfillmentChannel.MFN
     lines = [
-        CommerceLine(item, need.sku)
-        for need in needs
-        if need.sku is not None
-        for item in need.items
+        CommerceLine(item, catalog.match(record.store_id, item.seller_sku))
+        for item in order.items
+        if item.quantity and item.seller_sku is not None
     ]
     return CommerceOrder(
         commerce_order_id=keys.commerce_order_id(record.key),
         order_number=(
             order.amazon_order_id
             if store.order_number_source is OrderNumberSource.AMAZON
-            else f"{number:09d}"
+            else _order_number(store.stock_id, number)
         ),
         store_id=record.store_id,
         amazon_order_id=order.amazon_order_id,
@@ -81,6 +82,7 @@ def make_commerce_order(
         buyer_requested_cancel=any(line.item.buyer_requested_cancel for line in lines),
         replayed=replayed,
         created_at=context.at,
+        stock_id=store.stock_id,
         address_known=is_address_known(order),
         charges=order.charges,
         programs=order.programs,
@@ -88,6 +90,11 @@ def make_commerce_order(
         latest_ship_date=order.latest_ship_date,
         shipping_service=order.shipping_service,
     )
+
+
+def _order_number(stock_id: str, number: int) -> str:
+    """Return a number that no order of another stock has: each stock counts its own."""
+    return f"{number:09d}" if stock_id == keys.DEFAULT_STOCK else f"{stock_id}-{number:09d}"
 
 
 def is_address_known(order: AmazonOrder) -> bool:
@@ -102,9 +109,11 @@ def status_after(amazon: AmazonStatus | None, current: CommerceStatus) -> Commer
 
 
 def with_status(
-    order: CommerceOrder, to: CommerceStatus
+    order: CommerceOrder, to: CommerceStatus, at: datetime
 ) -> tuple[CommerceOrder, tuple[Reservation, ...]]:
     """Return a Commerce order with a new status, and the units that it releases (rule 16)."""
     if to is CommerceStatus.CANCELED:
         return replace(order, status=to, reservations=()), order.reservations
+    if to is CommerceStatus.COMPLETE:
+        return replace(order, status=to, completed_at=at), ()
     return replace(order, status=to), ()

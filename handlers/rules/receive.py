@@ -157,7 +157,7 @@ def _after_creation(
     to = status_after(incoming.status, order.status)
     if to is not None:
         builder.status_changed(order, to)
-        order, released = with_status(order, to)
+        order, released = with_status(order, to, context.at)
         releases += released
     return builder.decide(
         _history_code(amendment),

@@ -29,12 +29,7 @@ def refusal_code(record: OrderRecord, store: Store | None) -> str | None:
 def replay_answer(
     record: OrderRecord, store: Store | None, decision: Decision | None
 ) -> ReplayAnswer:
-    """Return a replay's answer for an order.
-
-    Args:
-        record: The order as it was before.
-        store: The store's settings that it was checked against.
-        decision: The result of `check_order`.
+    """Return a replay's answer for an order, from the order before and the result of `check_order`.
 
     Raises:
         ValueError: The order was not checked, and there is no reason for that.

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from models.commerce_order import CommerceOrder, Reservation
-from models.reference_data import Catalog, CommerceStatus
+from models.reference_data import Catalog, CommerceStatus, CountsOrdersFrom
 
 
 class Reserved(NamedTuple):
@@ -33,7 +33,7 @@ def reserve_amended(
     they are counted. More units are reserved if all of them are available. Commerce's counts
     include them only after its next update of the order, so it has to acknowledge the order again.
     """
-    needed, needs = _units_by_sku(before), _units_by_sku(amended)
+    needed, needs = units_by_sku(before), units_by_sku(amended)
     extra = {sku: needs[sku] - needed[sku] for sku in needs if needs[sku] > needed[sku]}
     if before.status is not CommerceStatus.PROCESSING:
         return Reserved(amended, bool(extra))
@@ -62,16 +62,16 @@ def reserve_amended(
 
 
 def release_counted(
-    order: CommerceOrder, counted_as_of: Mapping[str, datetime]
+    order: CommerceOrder, counted_as_of: Mapping[str, datetime], counts_from: CountsOrdersFrom
 ) -> tuple[CommerceOrder, tuple[Reservation, ...]]:
-    """Release the units that Commerce's own count already leaves out (rule 10)."""
-    acknowledged = order.acknowledged_at
-    if acknowledged is None:
+    """Release the units that Commerce's own count already leaves out (rules 10 and 26)."""
+    counted_from = order.counted_from(counts_from)
+    if counted_from is None:
         return order, ()
     counted = tuple(
         reservation
         for reservation in order.reservations
-        if reservation.sku in counted_as_of and acknowledged <= counted_as_of[reservation.sku]
+        if reservation.sku in counted_as_of and counted_from <= counted_as_of[reservation.sku]
     )
     if not counted:
         return order, ()
@@ -79,10 +79,12 @@ def release_counted(
     return replace(order, reservations=kept), counted
 
 
-def _units_by_sku(order: CommerceOrder) -> Counter[str]:
+def units_by_sku(order: CommerceOrder) -> Counter[str]:
+    """Return the units that the lines of an order need, per catalog SKU."""
     units: Counter[str] = Counter()
     for line in order.lines:
-        units[line.sku] += line.item.quantity
+        for sku, quantity in line.units:
+            units[sku] += quantity
     return units
 
 

@@ -15,10 +15,12 @@ from order_import.cli import (
     dead_letters,
     explain,
     init,
+    notify,
     orders,
     replay,
     replays,
     send,
+    shadow,
     status,
     sync,
     worker,
@@ -62,8 +64,10 @@ for command in (
     status.status,
     blocked.blocked,
     replay.replay,
+    shadow.shadow,
     sync.sync,
     console.console,
+    notify.notify,
 ):
     app.command()(command)
 app.command("console-user")(console.console_user)
@@ -72,11 +76,7 @@ app.add_typer(replays.replays)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run one command and exit with its status.
-
-    Args:
-        arguments: The command's arguments; those of the process if omitted.
-    """
+    """Run one command, by default with the process's arguments, and exit with its status."""
     if arguments is None:
         withhold_texts()
     try:

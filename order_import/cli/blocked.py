@@ -1,11 +1,13 @@
 """`blocked`: the blocked orders by cause, with the remedies, the most urgent first."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
+from models.keys import DEFAULT_STOCK
 from models.reasons import REASONS
 from models.skus import visible_sku
 from order_import.cli.context import query_database
@@ -47,7 +49,8 @@ def blocked(
 
     message, groups = query_database(load)
     if as_json:
-        print_json({"system_message": message, "groups": [_as_json(group) for group in groups]})
+        as_dicts = [asdict(group) | {"remedy": group.remedy} for group in groups]
+        print_json({"system_message": message, "groups": as_dicts})
         return
     console = stdout()
     print_system_message(console, message)
@@ -57,23 +60,6 @@ def blocked(
     _show(console, groups)
     if len(groups) == limit:
         console.print(f"These are the {limit} most urgent groups; use --limit for more.")
-
-
-def _as_json(group: BlockedGroup) -> dict[str, object]:
-    return {
-        "code": group.code,
-        "sku": group.sku,
-        "similar_sku": group.similar_sku,
-        "seller_skus": group.seller_skus,
-        "asins": group.asins,
-        "orders": group.orders,
-        "value": group.value,
-        "oldest_purchase_date": group.oldest_purchase,
-        "earliest_ship_date": group.earliest_ship_by,
-        "blocked_since": group.since,
-        "tried": group.tried,
-        "remedy": group.remedy,
-    }
 
 
 def _show(console: Console, groups: Sequence[BlockedGroup]) -> None:
@@ -96,9 +82,9 @@ def _show(console: Console, groups: Sequence[BlockedGroup]) -> None:
             _list_some(group.asins),
             group.orders,
             "\n".join(str(amount(money)) for money in group.value),
-            moment(group.earliest_ship_by),
-            moment(group.oldest_purchase),
-            moment(group.since),
+            moment(group.earliest_ship_date),
+            moment(group.oldest_purchase_date),
+            moment(group.blocked_since),
             group.tried,
         )
     console.print(table)
@@ -108,9 +94,14 @@ def _show(console: Console, groups: Sequence[BlockedGroup]) -> None:
 
 
 def _sku(group: BlockedGroup) -> str | None:
-    if group.sku is None or group.similar_sku is None:
-        return None if group.sku is None else visible_sku(group.sku)
-    return f"{visible_sku(group.sku)}\nthe catalog has {visible_sku(group.similar_sku)}"
+    if group.sku is None:
+        return None
+    lines = [visible_sku(group.sku)]
+    if group.stock_id not in {None, DEFAULT_STOCK}:
+        lines.append(f"in stock {group.stock_id}")
+    if group.similar_sku is not None:
+        lines.append(f"the catalog has {visible_sku(group.similar_sku)}")
+    return "\n".join(lines)
 
 
 def _list_some(names: Sequence[str]) -> str:

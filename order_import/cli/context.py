@@ -94,9 +94,7 @@ def find_local_stack() -> dict[str, str]:
 def write_addresses(data_dir: Path, addresses: Mapping[str, str]) -> Path:
     """Write a file with the addresses of this process's servers, and return its path.
 
-    Args:
-        data_dir: The data directory, which this process owns.
-        addresses: Settings by field name, for example `mongo_url`.
+    `addresses` are settings by field name, for example `mongo_url`.
     """
     lines = [f"# order-import up, process {os.getpid()}"]
     lines += [f"export {PREFIX}{name.upper()}='{value}'" for name, value in addresses.items()]

@@ -10,9 +10,10 @@ from rich.text import Text
 
 from models.amazon_order import AmazonOrder
 from models.commerce_order import CommerceLine, CommerceOrder
-from models.labels import CHARGES, DECISIONS, FIELDS, MISSING_DETAILS
+from models.keys import DEFAULT_STOCK
+from models.labels import CHARGES, DECISIONS, FIELDS, MISSING_DETAILS, describe_match
 from models.order_record import HistoryEntry
-from models.outcome import Blocked, ImportState, MissingDetail, Waiting
+from models.outcome import Blocked, MissingDetail, Waiting
 from models.reasons import REASONS
 from models.reference_data import Store
 from models.skus import visible_sku
@@ -30,16 +31,9 @@ from order_import.cli.output import (
     print_json,
     stdout,
 )
+from order_import.console.words import STATE_MEANINGS, STATES
 from storage.mongo.database import MongoDatabase
 from storage.queries import OrderHistory
-
-STATES: Mapping[ImportState, str] = {
-    ImportState.WAITING: "Waiting: nothing can be decided yet",
-    ImportState.SKIPPED: "Skipped: not imported",
-    ImportState.BLOCKED: "Blocked: cannot be imported into Commerce yet",
-    ImportState.CREATED: "Created: there is a Commerce order",
-    ImportState.WITHDRAWN: "Withdrawn: will not be imported any more",
-}
 
 _PERSONAL = {"buyer", "ship_to", "packages"}
 _BOOKKEEPING = {"clocks", "is_notification"}
@@ -87,6 +81,7 @@ def _as_json(history: OrderHistory) -> dict[str, Any]:
             "since": outcome.since if isinstance(outcome, Blocked) else None,
             "tried": outcome.tried if isinstance(outcome, Blocked) else None,
             "decided_at": record.decided_at,
+            "reserves": record.pending_reservation,
         },
         "commerce_order": order and _commerce_order(order),
         "history": [_entry(entry, history) for entry in history.history],
@@ -112,8 +107,11 @@ def _commerce_order(order: CommerceOrder) -> dict[str, object]:
         "commerce_order_id": order.commerce_order_id,
         "order_number": order.order_number,
         "status": order.status,
+        "stock_id": order.stock_id,
         "created_at": order.created_at,
         "acknowledged_at": order.acknowledged_at,
+        "shipped_at": order.shipped_at,
+        "completed_at": order.completed_at,
         "replayed": order.replayed,
         "total": order.total,
         "charges": order.charges,
@@ -125,7 +123,11 @@ def _commerce_order(order: CommerceOrder) -> dict[str, object]:
         "buyer_requested_cancel": order.buyer_requested_cancel,
         "address_known": order.address_known,
         "lines": [
-            {"sku": line.sku, **line.item.model_dump(mode="json", exclude={"title"})}
+            {
+                "sku": line.sku,
+                "components": line.components,
+                **line.item.model_dump(mode="json", exclude={"title"}),
+            }
             for line in order.lines
         ],
         "reservations": order.reservations,
@@ -155,7 +157,7 @@ def show_history(console: Console, history: OrderHistory) -> None:
     if (charges := _charges(history.record.order)) is not None:
         console.print(charges)
     console.print()
-    console.print(cell(STATES[state], STATE_STYLES[state]))
+    console.print(cell(f"{STATES[state]}. {STATE_MEANINGS[state]}", STATE_STYLES[state]))
     for line in _why(history):
         console.print(line)
     if history.commerce_order is not None:
@@ -224,7 +226,7 @@ def _describe(order: CommerceOrder) -> str:
 
 def _line(line: CommerceLine) -> str:
     request = " (the buyer requests cancellation)" if line.item.buyer_requested_cancel else ""
-    return f"{line.item.quantity} of {line.sku}{request}"
+    return f"{line.item.quantity} of {describe_match(line.match)}{request}"
 
 
 def _items(history: OrderHistory) -> Table:
@@ -262,6 +264,8 @@ def _why(history: OrderHistory) -> Iterator[Text]:
             needs = f"needs {blocker.required}"
             if blocker.available is not None:
                 needs += f", {blocker.available:g} available"
+            if blocker.stock_id not in {None, DEFAULT_STOCK}:
+                needs += f" in stock {blocker.stock_id}"
             yield cell(f"  {sku}: {REASONS[blocker.code]} ({blocker.code}; {needs})")
             if blocker.similar_sku is not None:
                 yield cell(f"    The catalog has {visible_sku(blocker.similar_sku)}.")

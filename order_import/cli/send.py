@@ -129,6 +129,7 @@ class Kind(StrEnum):
 
     ORDERS = "orders"
     PRODUCTS = "products"
+    STOCK = "stock"
     LISTINGS = "listings"
     STORES = "stores"
     ORDER_UPDATES = "order-updates"
@@ -136,7 +137,7 @@ class Kind(StrEnum):
 
 TOPICS: Mapping[Kind, TopicName] = {kind: TopicName[kind.name] for kind in Kind}
 
-DELETABLE = frozenset({Kind.PRODUCTS, Kind.LISTINGS})
+DELETABLE = frozenset({Kind.PRODUCTS, Kind.STOCK, Kind.LISTINGS})
 """The kinds that a null value deletes."""
 
 _ORDER_ID_NAMES = ("amazon_order_id", "AmazonOrderId", "amazonOrderId", "orderId")
@@ -192,6 +193,10 @@ def _required(document: Document, name: str) -> str:
     return value
 
 
+def _stock_item_key(document: Document) -> str:
+    return keys.stock_item_key(_required(document, "stock_id"), _required(document, "sku"))
+
+
 def _listing_key(document: Document) -> str:
     return keys.listing_key(_required(document, "store_id"), _required(document, "seller_sku"))
 
@@ -211,6 +216,7 @@ def _update_key(document: Document) -> str:
 _FACT_KEYS: Mapping[Kind, Callable[[Document], str]] = {
     Kind.PRODUCTS: lambda document: _required(document, "sku"),
     Kind.STORES: lambda document: _required(document, "store_id"),
+    Kind.STOCK: _stock_item_key,
     Kind.LISTINGS: _listing_key,
     Kind.ORDER_UPDATES: _update_key,
 }
@@ -236,7 +242,11 @@ def send(
     ] = None,
     delete: Annotated[
         list[str] | None,
-        typer.Option(metavar="KEY", help="Delete a product (SKU) or a listing (store/seller SKU)."),
+        typer.Option(
+            metavar="KEY",
+            help="Delete a product (SKU), its units in a stock (stock/SKU) or a listing "
+            "(store/seller SKU).",
+        ),
     ] = None,
     raw: Annotated[
         bool, typer.Option("--raw", help="Send each file as one message, whatever its content.")

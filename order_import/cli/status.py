@@ -23,7 +23,13 @@ from order_import.cli.output import (
     print_system_message,
     stdout,
 )
-from order_import.operations.health import Health, ServerHealth, check_health
+from order_import.operations.health import (
+    Health,
+    ServerHealth,
+    blocked_per_store,
+    check_health,
+    system_message_of,
+)
 from streams.clock import now
 
 
@@ -57,7 +63,7 @@ def health_as_json(health: Health) -> dict[str, object]:
             }
             for store, states in sorted(health.states.items())
         ],
-        "blocked_per_store": health.blocked_per_store,
+        "blocked_per_store": blocked_per_store(health.states),
         "blockers": health.blockers,
         "waiting_for_details_over_an_hour": health.overdue,
         "dead_letters": health.dead_letters,
@@ -72,14 +78,14 @@ def health_as_json(health: Health) -> dict[str, object]:
             }
             for reset in health.resets
         ],
-        "system_message": health.system_message,
+        "system_message": system_message_of(health.stores, health.states),
         "warnings": [str(file) for file in health.exposed_files],
     }
 
 
 def show_health(console: Console, health: Health, at: datetime) -> None:
     """Print the health for people; `at` is the current time."""
-    print_system_message(console, health.system_message)
+    print_system_message(console, system_message_of(health.stores, health.states))
     for server in (health.kafka, health.mongo):
         console.print(_server_line(server))
     for exposed in health.exposed_files:

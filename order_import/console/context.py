@@ -59,10 +59,7 @@ class ConsoleContext:
 
     async def overdue_counts(self) -> Mapping[str, int]:
         """Return how many orders of each store have waited for details for more than an hour."""
-
-        async def ask() -> Mapping[str, int]:
-            return await self.reader.overdue_counts(self.now() - DETAILS_OVERDUE)
-
+        ask = partial(self.reader.overdue_counts, self.now() - DETAILS_OVERDUE)
         return await self.cache.get("overdue", _OVERDUE_FRESH, ask)
 
     def counts_age(self) -> float | None:

@@ -9,11 +9,11 @@ from babel.numbers import format_currency, format_decimal
 from babel.units import format_unit
 
 from models.charges import ChargeKind
-from models.labels import CHARGES, DECISIONS, FIELDS, MISSING_DETAILS
+from models.labels import CHARGES, DECISIONS, FIELDS, MISSING_DETAILS, describe_match
 from models.money import DIGITS, Money
 from models.outcome import MissingDetail
 from models.reasons import REASONS
-from models.reference_data import CommerceStatus
+from models.reference_data import CommerceStatus, Match
 from models.skus import visible_sku
 from order_import.console.language import Translator
 from order_import.console.words import STATES, STATUSES
@@ -44,6 +44,10 @@ class Formatter:
     def sku(self, value: str) -> str:
         """Return a SKU with its invisible characters made visible."""
         return self.text(visible_sku(value))
+
+    def match(self, match: Match) -> str:
+        """Return what a seller SKU stands for."""
+        return self.text(describe_match(match))
 
     def minute(self, at: datetime | None) -> str:
         """Return a time to the minute, in UTC."""
@@ -155,6 +159,8 @@ class Formatter:
             imported = facts["import_non_amazon_orders"]
             others = t("non-Amazon orders imported"), t("non-Amazon orders not imported")
             lines.append(others[not imported])
+        if "stock_id" in facts:
+            lines.append(t("stock {stock}", stock=self.text(facts["stock_id"])))
         products = facts.get("products", ())
         for product in products[:_PRODUCTS]:
             stock = (

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from pydantic import StrictInt, TypeAdapter
 
 from models.amazon_order import AmazonStatus, FulfillmentChannel
+from models.money import Currency
 from models.order_query import DUE_FORMS, Cursor, OrderQuery, OrderSort, parse_due
 from models.outcome import ImportState
 from models.reasons import REASON_CODES
@@ -52,7 +53,7 @@ _WORD = re.compile(r'(?:([a-z]+):)?(?:"([^"]*)"|(\S+))')
 _BUYER = re.compile(r'buyer:(?:"[^"]*"|\S+)')
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _AMOUNT = re.compile(r"-?\d{1,15}(?:[.,]\d{1,9})?", re.ASCII)
-_CURRENCY = re.compile(r"[A-Z]{3}")
+_CURRENCY: TypeAdapter[str] = TypeAdapter(Currency)
 _LONGEST = 200
 _FIRST_YEAR, _LAST_YEAR = 1990, 2200
 
@@ -74,12 +75,6 @@ def _amount(text: str) -> Decimal:
     if not _AMOUNT.fullmatch(text):
         raise ValueError
     return Decimal(text.replace(",", "."))
-
-
-def _currency(text: str) -> str:
-    if not _CURRENCY.fullmatch(text.upper()):
-        raise ValueError
-    return text.upper()
 
 
 class _Field(NamedTuple):
@@ -116,7 +111,7 @@ _FIELDS: Mapping[str, _Field] = {
     "to": _Field("purchased_to", _end, _DATE),
     "min": _Field("total_min", _amount, "19.99"),
     "max": _Field("total_max", _amount, "19.99"),
-    "currency": _Field("currency", _currency, "EUR"),
+    "currency": _Field("currency", lambda text: _CURRENCY.validate_python(text.upper()), "EUR"),
     "sort": _Field("sort", SORTS.__getitem__, ", ".join(SORTS)),
 }
 FIELDS = tuple(_FIELDS)

@@ -28,11 +28,6 @@ _HASHES = {name: hashlib.sha256(data).hexdigest()[:12] for name, data in _FILES.
 _GZIPPED = {name: gzip.compress(data, 9, mtime=0) for name, data in _FILES.items()}
 
 
-def asset_url(name: str) -> str:
-    """Return the address of a static file, which changes with its content."""
-    return f"/static/{_HASHES[name]}/{name}"
-
-
 async def static_file(request: Request) -> Response:
     """Send a static file, which browsers may cache forever."""
     name = request.path_params["name"]
@@ -58,7 +53,7 @@ def _environment(language: str) -> Environment:
     texts = translator(language)
     environment.globals.update(
         urls=urls,
-        asset=asset_url,
+        asset=lambda name: f"/static/{_HASHES[name]}/{name}",  # changes with its content
         navigation=NAVIGATION,
         languages=LANGUAGES,
         themes=THEMES,

@@ -10,8 +10,8 @@ from order_import.cli.app import app
 from order_import.cli.context import DATA_DIR_VARIABLE, CommandRefused, default_data_dir, run
 from order_import.cli.output import print_json, stdout
 from order_import.devtools.contract.document import ASYNCAPI, contract_files
-from order_import.devtools.embedded import EmbeddedServerError, MongoEngine
-from order_import.devtools.up import UpOptions, run_up
+from order_import.devtools.embedded import EmbeddedServerError
+from order_import.devtools.up import run_up
 from order_import.settings import load_settings
 
 
@@ -32,9 +32,6 @@ def up(
         bool,
         typer.Option("--exit-when-done", help="With --demo, stop once every order is decided."),
     ] = False,
-    mongo_engine: Annotated[
-        MongoEngine, typer.Option(help="Which embedded MongoDB server.", hidden=True)
-    ] = "auto",
 ) -> None:
     """Run everything on this machine: Kafka, MongoDB, topics, indexes, a worker and the console.
 
@@ -43,9 +40,9 @@ def up(
     """
     if exit_when_done and not demo:
         raise typer.BadParameter("only with --demo", param_hint="--exit-when-done")
-    options = UpOptions(data_dir or default_data_dir(), demo, exit_when_done, mongo_engine)
+    directory = (data_dir or default_data_dir()).absolute()
     try:
-        run(run_up(load_settings(), options, stdout()))
+        run(run_up(load_settings(), directory, stdout(), demo=demo, exit_when_done=exit_when_done))
     except EmbeddedServerError as error:
         raise CommandRefused(str(error)) from error
 

@@ -8,6 +8,7 @@ from typing import Any, Literal, get_args, get_origin
 import typer
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
+from typer.cli import get_docs_for_click
 
 from models.labels import DEAD_LETTER_CAUSES, DEAD_LETTER_REMEDIES
 from models.messages import DeadLetterCode
@@ -108,41 +109,12 @@ def _allowed(field: FieldInfo) -> str:
 
 def _commands() -> Iterator[str]:
     program = typer.main.get_command(app)
+    pages = get_docs_for_click(obj=program, ctx=typer.Context(program), name="order-import")
     yield "# Commands"
-    yield program.help or ""
-    yield program.epilog or ""
     yield "`--help` prints the same. Commands that print data print JSON with `--json`."
     developers = {command.__name__ for command in (up, contract)}
     yield f"The image does not contain {_codes(sorted(developers))}: they are for development."
-    yield from _subcommands(program, "order-import")
-
-
-def _subcommands(group: Any, path: str) -> Iterator[str]:
-    for name, command in group.commands.items():
-        yield from _command(command, f"{path} {name}")
-
-
-def _command(command: Any, path: str) -> Iterator[str]:
-    context = command.context_class(command, info_name=path)
-    yield f"## {path}"
-    yield command.help or ""
-    if hasattr(command, "commands"):
-        yield from _subcommands(command, path)
-        return
-    yield f"```sh\n{' '.join([path, *command.collect_usage_pieces(context)])}\n```"
-    records = [parameter.get_help_record(context) for parameter in command.get_params(context)]
-    lines = [
-        f"- `{_plain(names)}`: {text}" for names, text in filter(None, records) if names != "--help"
-    ]
-    if lines:
-        yield "\n".join(lines)
-
-
-def _plain(names: str) -> str:
-    """Return a parameter's names without the types that say nothing to people."""
-    for kind, better in ((" <str>", ""), (" <list[str]>", ""), ("<int range>", "N")):
-        names = names.replace(kind, better)
-    return names
+    yield pages.partition("\n")[2].strip()  # without its own title
 
 
 def _contract() -> Iterator[str]:

@@ -6,7 +6,6 @@ import signal
 import sys
 from collections.abc import Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
@@ -16,7 +15,7 @@ from order_import.cli.context import default_data_dir, remove_addresses, write_a
 from order_import.cli.output import cell
 from order_import.console.access import access_of, address_of, free_port
 from order_import.devtools.demo import run_demo
-from order_import.devtools.embedded import EmbeddedServers, MongoEngine
+from order_import.devtools.embedded import EmbeddedServers
 from order_import.devtools.embedded.process import EmbeddedServerError, ServerProcess
 from order_import.operations.install import install
 from order_import.settings import PREFIX, Settings, load_settings
@@ -28,13 +27,9 @@ _STABLE_SECONDS = 60.0
 
 
 async def supervise(command: str, log: Path, lock: int, report: Callable[[str], None]) -> None:
-    """Run a command of this program until canceled, and restart it when it ends.
+    """Run `worker`, `console` or `notify` until canceled; report when it ends, and restart it.
 
-    Args:
-        command: `worker` or `console`.
-        log: The file for its output.
-        lock: The data directory's lock, which the process inherits.
-        report: Called with one line for each restart.
+    The process inherits the data directory's lock, and writes to the log.
     """
     loop = asyncio.get_running_loop()
     pause = _FIRST_PAUSE
@@ -58,18 +53,12 @@ async def supervise(command: str, log: Path, lock: int, report: Callable[[str], 
 _ROOT = Path(order_import.__file__).parents[1]
 
 
-@dataclass(frozen=True, slots=True)
-class UpOptions:
-    """What to run. With `exit_when_done`, everything stops after the sample traffic."""
-
-    data_dir: Path
-    demo: bool
-    exit_when_done: bool
-    mongo_engine: MongoEngine
-
-
-async def run_up(settings: Settings, options: UpOptions, console: Console) -> None:
+async def run_up(
+    settings: Settings, data_dir: Path, console: Console, *, demo: bool, exit_when_done: bool
+) -> None:
     """Run until Ctrl-C or SIGTERM, then stop the worker first and the servers after it.
+
+    With `demo`, sample traffic is sent, and with `exit_when_done` everything stops after it.
 
     Raises:
         EmbeddedServerError: A server cannot run, or ended by itself.
@@ -77,7 +66,9 @@ async def run_up(settings: Settings, options: UpOptions, console: Console) -> No
         StorageUnavailable: The MongoDB named by the settings does not answer.
     """
     loop = asyncio.get_running_loop()
-    work = asyncio.create_task(_run(settings, options, console))
+    work = asyncio.create_task(
+        _run(settings, data_dir, console, demo=demo, exit_when_done=exit_when_done)
+    )
     stopping = False
 
     def stop() -> None:
@@ -95,12 +86,13 @@ async def run_up(settings: Settings, options: UpOptions, console: Console) -> No
     console.print("stopped")
 
 
-async def _run(settings: Settings, options: UpOptions, console: Console) -> None:
+async def _run(
+    settings: Settings, data_dir: Path, console: Console, *, demo: bool, exit_when_done: bool
+) -> None:
     def say(line: str) -> None:
         console.print(cell(line))
 
     access_of(settings)  # report a console that cannot start before anything else starts
-    data_dir = options.data_dir.absolute()
     own_kafka = "kafka_bootstrap_servers" not in settings.model_fields_set
     own_mongo = "mongo_url" not in settings.model_fields_set
     async with AsyncExitStack() as stack:
@@ -109,7 +101,6 @@ async def _run(settings: Settings, options: UpOptions, console: Console) -> None
             data_dir,
             kafka=own_kafka,
             mongo=own_mongo,
-            mongo_engine=options.mongo_engine,
             report=say,
         )
         addresses = await servers.start()
@@ -128,7 +119,7 @@ async def _run(settings: Settings, options: UpOptions, console: Console) -> None
         file = write_addresses(data_dir, overrides)
         stack.callback(remove_addresses, data_dir)
         _export(overrides)
-        _print_addresses(console, settings, overrides, options.data_dir, file)
+        _print_addresses(console, settings, overrides, data_dir, file)
         try:
             async with asyncio.TaskGroup() as group:
                 background = [
@@ -137,17 +128,23 @@ async def _run(settings: Settings, options: UpOptions, console: Console) -> None
                         group.create_task(
                             supervise(name, data_dir / f"{name}.log", servers.lock, say)
                         )
-                        for name in ("worker", "console")
+                        for name in _commands(settings)
                     ),
                 ]
-                if options.demo:
+                if demo:
                     await run_demo(settings, console)
-                if not options.exit_when_done:
+                if not exit_when_done:
                     await asyncio.Event().wait()
                 for task in background:
                     task.cancel()
         except BaseExceptionGroup as group_error:
             raise group_error.exceptions[0] from None
+
+
+def _commands(settings: Settings) -> tuple[str, ...]:
+    """Return the commands to run; `notify` if the settings say where to."""
+    notifies = settings.notify_webhook_url or settings.notify_smtp_host
+    return ("worker", "console", *(("notify",) if notifies else ()))
 
 
 def _export(overrides: dict[str, str]) -> None:
@@ -172,7 +169,7 @@ def _print_addresses(
     line("worker", f"logs to {file.with_name('worker.log')}")
     if not {"kafka_bootstrap_servers", "mongo_url"} & overrides.keys():
         line("try", "order-import status, with the same settings")
-    elif data_dir.absolute() == default_data_dir().absolute():
+    elif data_dir == default_data_dir().absolute():
         line("try", "order-import status, in a second terminal in this directory")
         line("elsewhere", f"source {file}")
     else:

@@ -4,7 +4,7 @@ from collections import Counter as Count
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from itertools import product
+from itertools import chain, product
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
@@ -128,7 +128,8 @@ class WorkerMetrics(Observer):
         # An order that came again after it was written ahead is in two parts, and counts once.
         orders = {write.record.key: write for part in written for write in part.orders}
         dead_letters = [dead_letter for part in written for dead_letter in part.dead_letters]
-        answers = [recorded.answer for part in written for recorded in part.answers]
+        recorded = chain.from_iterable(part.answers for part in written)
+        answers = [answer for part in recorded for answer in part.answers]
         refused = len(dead_letters)
         self._messages.labels(name, "refused").inc(refused)
         self._messages.labels(name, "decided").inc(max(0, len(messages) - refused))

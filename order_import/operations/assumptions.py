@@ -1,20 +1,20 @@
 """Assumptions: hypothetical facts for a dry run that asks which orders a fix would release."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import Field, TypeAdapter
+from pydantic import BeforeValidator, Field, TypeAdapter
 
-from models.base import Sku, UtcTime
-from models.keys import listing_key
+from models.base import Identifier, Sku, UtcTime
+from models.keys import DEFAULT_STOCK, listing_key
 from models.reference_data import Product, Store
 
 _FORM = re.compile(r"(?P<kind>[a-z]+):(?P<name>.+?):(?P<fields>[A-Za-z_]+=.*)")
 _EXPECTED = (
-    "expected product:SKU:field=value, store:ID:field=value or "
+    "expected product:SKU:field=value, stock:ID/SKU:quantity=number, store:ID:field=value or "
     "listing:STORE/SELLERSKU:sku=CATALOGSKU; several fields are joined by commas"
 )
 
@@ -25,16 +25,30 @@ class BadAssumption(ValueError):  # noqa: N818 - an answer, not a mistake of the
 
 @dataclass(slots=True)
 class Assumptions:
-    """Hypothetical facts: fields of products and stores by id, and SKUs by listing key."""
+    """Hypothetical facts: fields of products and stores by id, and SKUs by listing key.
+
+    `stock` are quantities by stock and SKU.
+    """
 
     products: dict[str, dict[str, Any]] = field(default_factory=dict)
     stores: dict[str, dict[str, Any]] = field(default_factory=dict)
     matches: dict[str, str] = field(default_factory=dict)
+    stock: dict[tuple[str, str], float] = field(default_factory=dict)
 
     def product(self, sku: str, stored: Product | None, at: datetime) -> Product:
         """Return a product as assumed. An unknown one is enabled, with managed stock of zero."""
-        base = stored or Product(sku=sku, enabled=True, salable_quantity=0, as_of=at)
-        return base.model_copy(update=self.products[sku])
+        base = stored or Product(sku=sku, enabled=True, as_of=at)
+        return base.model_copy(update=self.products.get(sku, {}))
+
+    def quantities(self, stock_id: str) -> dict[str, float]:
+        """Return the assumed quantities of a stock, by SKU. A product's is that of `default`."""
+        of_products = {
+            sku: fields["salable_quantity"]
+            for sku, fields in self.products.items()
+            if "salable_quantity" in fields
+        }
+        of_stock = {sku: units for (stock, sku), units in self.stock.items() if stock == stock_id}
+        return (of_products if stock_id == DEFAULT_STOCK else {}) | of_stock
 
     def store(self, stored: Store) -> Store:
         """Return a store as assumed."""
@@ -57,6 +71,12 @@ def parse_assumptions(texts: Iterable[str]) -> Assumptions:
             case "product":
                 values = _parse_fields(text, fields.split(","), _PRODUCT)
                 assumed.products.setdefault(name, {}).update(values)
+            case "stock":
+                stock_id, slash, sku = name.partition("/")
+                if not (stock_id and slash and sku):
+                    raise BadAssumption(f"{text}: {name}: expected STOCK/SKU")
+                values = _parse_fields(text, [fields], _STOCK)
+                assumed.stock[stock_id, sku] = values["quantity"]
             case "store":
                 values = _parse_fields(text, fields.split(","), _STORE)
                 assumed.stores.setdefault(name, {}).update(values)
@@ -67,61 +87,51 @@ def parse_assumptions(texts: Iterable[str]) -> Assumptions:
                 values = _parse_fields(text, [fields], _LISTING)
                 assumed.matches[listing_key(store_id, seller_sku)] = values["sku"]
             case _:
-                raise BadAssumption(f"{text}: {kind}: expected product, store or listing")
+                raise BadAssumption(f"{text}: {kind}: expected product, stock, store or listing")
     return assumed
 
 
 def _parse_fields(
-    text: str, assignments: Iterable[str], parsers: Mapping[str, Callable[[str], Any]]
+    text: str, assignments: Iterable[str], forms: Mapping[str, TypeAdapter[Any]]
 ) -> dict[str, Any]:
     fields: dict[str, Any] = {}
     for assignment in assignments:
         name, equals, value = assignment.partition("=")
         if not equals:
             raise BadAssumption(f"{text}: {name or 'after the last comma'}: expected field=value")
-        if name not in parsers:
-            raise BadAssumption(f"{text}: {name}: expected one of {', '.join(parsers)}")
+        if name not in forms:
+            raise BadAssumption(f"{text}: {name}: expected one of {', '.join(forms)}")
         try:
-            fields[name] = parsers[name](value)
+            fields[name] = forms[name].validate_python(value)
         except ValueError:
             raise BadAssumption(f"{text}: {name}: expected {_EXPECTED_VALUES[name]}") from None
     return fields
 
 
-def _boolean(value: str) -> bool:
-    return ("false", "true").index(value) == 1
-
-
-def _sku(value: str) -> str:
-    return _SKU.validate_python(value)
-
-
-def _quantity(value: str) -> float:
-    return _QUANTITY.validate_python(value)
-
-
-def _time(value: str) -> datetime:
-    return _TIME.validate_python(value)
-
-
-_SKU: TypeAdapter[str] = TypeAdapter(Sku)
-_TIME: TypeAdapter[datetime] = TypeAdapter(UtcTime)
-_QUANTITY: TypeAdapter[float] = TypeAdapter(
+_BOOLEAN: TypeAdapter[Any] = TypeAdapter(Annotated[bool, BeforeValidator(("false", "true").index)])
+_SKU: TypeAdapter[Any] = TypeAdapter(Sku)
+_STOCK_ID: TypeAdapter[Any] = TypeAdapter(Identifier)
+_TIME: TypeAdapter[Any] = TypeAdapter(UtcTime)
+_QUANTITY: TypeAdapter[Any] = TypeAdapter(
     Annotated[float, Field(ge=-1e12, le=1e12, allow_inf_nan=False)]
 )
 
-_PRODUCT = {"enabled": _boolean, "manage_stock": _boolean, "salable_quantity": _quantity}
+_PRODUCT = {"enabled": _BOOLEAN, "manage_stock": _BOOLEAN, "salable_quantity": _QUANTITY}
+_STOCK = {"quantity": _QUANTITY}
 _STORE = {
-    "import_amazon_orders": _boolean,
-    "import_non_amazon_orders": _boolean,
-    "fba_requires_stock": _boolean,
-    "integrated_at": _time,
+    "import_amazon_orders": _BOOLEAN,
+    "import_non_amazon_orders": _BOOLEAN,
+    "fba_requires_stock": _BOOLEAN,
+    "integrated_at": _TIME,
+    "stock_id": _STOCK_ID,
 }
-_LISTING = {"sku": _sku}
+_LISTING = {"sku": _SKU}
 
 _EXPECTED_VALUES = {
-    **{name: "true or false" for name, parse in (_PRODUCT | _STORE).items() if parse is _boolean},
+    **{name: "true or false" for name, form in (_PRODUCT | _STORE).items() if form is _BOOLEAN},
     "salable_quantity": "a number of units",
+    "quantity": "a number of units",
+    "stock_id": "the id of a stock",
     "integrated_at": "a date-time such as 2026-01-01T00:00:00Z",
     "sku": "a catalog SKU",
 }

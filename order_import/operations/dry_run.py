@@ -10,9 +10,10 @@ from typing_extensions import override
 from handlers.rules.reservations import release_counted
 from handlers.unit_of_work import UnitOfWork
 from models import keys
+from models.keys import DEFAULT_STOCK
 from models.messages import MessageContext, MessageRef
 from models.reasons import NOT_RECEIVED
-from models.reference_data import Catalog, StockedProduct, Store
+from models.reference_data import Catalog, StockedProduct, Store, counts_orders_from
 from models.replay import ReplayAnswer, ReplayReason, ReplayResult, Selection
 from models.topics import TopicName
 from order_import.operations.assumptions import Assumptions, BadAssumption
@@ -47,12 +48,7 @@ async def dry_run(
 ) -> Summary:
     """Return what a replay would do. Reads a snapshot without locking, and changes nothing.
 
-    Args:
-        storage: Where orders and facts are.
-        selection: Which orders.
-        at: The current time.
-        assumed: Hypothetical facts, which take precedence.
-        report: Called with each order's answer, in the order of the checks.
+    Assumed facts take precedence. `report` is called with each answer, in the order of the checks.
 
     Raises:
         StorageUnavailable: The database does not answer.
@@ -100,11 +96,11 @@ async def _answers(
     facts = HypotheticalFacts(view, assumed, at)
     keys = await _select_keys(view, selection, await facts.stores())
     context = MessageContext(MessageRef(TopicName.COMMANDS, 0, 0), at)
-    created = 0
+    created: Counter[str] = Counter()
     for start in range(0, len(keys), CHUNK):
         part = keys[start : start + CHUNK]
         records = await view.orders(part)
-        unit_of_work = UnitOfWork(TopicName.COMMANDS, at, last_number=created)
+        unit_of_work = UnitOfWork(TopicName.COMMANDS, at, last_numbers=created)
         await unit_of_work.prepare(facts, records.values())
         for key in part:
             if key in records:
@@ -122,9 +118,9 @@ class HypotheticalFacts(Facts):
         self._view = view
         self._assumed = assumed
         self._at = at
-        self._reserved: Counter[str] = Counter()
+        self._reserved: Counter[tuple[str, str]] = Counter()
         self._stores: Mapping[str, Store] | None = None
-        self._products: dict[str, StockedProduct] = {}
+        self._products: dict[str, Mapping[str, StockedProduct]] = {}
 
     @override
     async def stores(self) -> Mapping[str, Store]:
@@ -142,56 +138,84 @@ class HypotheticalFacts(Facts):
             self._stores = {
                 store_id: self._assumed.store(store) for store_id, store in stored.items()
             }
-            self._products = await self._assumed_products()
         return self._stores
 
     @override
-    async def catalog(self, pairs: Collection[tuple[str, str]]) -> Catalog:
+    async def catalog(
+        self, pairs: Collection[tuple[str, str]], stock_id: str = DEFAULT_STOCK
+    ) -> Catalog:
         """Return listings and products, minus the units that earlier orders would reserve."""
-        await self.stores()
-        stored = await self._view.catalog(pairs)
+        stored = await self._view.catalog(pairs, stock_id)
         listings = {keys.listing_key(*pair) for pair in pairs}
         matches = {
             listing: sku for listing, sku in self._assumed.matches.items() if listing in listings
         }
-        products = {
-            **stored.products,
-            **await self._view.products(set(matches.values()) - stored.products.keys()),
-            **self._products,
-        }
-        remaining = {
-            sku: replace(stocked, reserved=stocked.reserved + self._reserved[sku])
-            for sku, stocked in products.items()
-        }
+        products = {**stored.products, **await self._assumed_products(stock_id)}
+        remaining = self._remaining(products, stock_id)
         return Catalog({**stored.matches, **matches}, remaining, stored.similar)
 
-    def reserve(self, reserved: Mapping[str, int]) -> None:
-        """Reserve units, so that later orders do not get them."""
-        self._reserved.update(reserved)
+    def reserve(self, reserved: Mapping[str, Mapping[str, int]]) -> None:
+        """Reserve units, so that later orders do not get them; negative ones are released."""
+        for stock_id, units in reserved.items():
+            self._reserved.update({(stock_id, sku): n for sku, n in units.items()})
 
-    async def _assumed_products(self) -> dict[str, StockedProduct]:
-        """Return the assumed products.
+    async def assume(self, past: Catalog, stock_id: str) -> Catalog:
+        """Return listings and products of the past as assumed.
+
+        Units that earlier orders would reserve are left out, as in `catalog`.
+        """
+        quantities = self._assumed.quantities(stock_id)
+        products = {
+            sku: replace(
+                stocked,
+                product=self._assumed.product(sku, stocked.product, self._at),
+                salable_quantity=quantities.get(sku, stocked.salable_quantity),
+            )
+            for sku, stocked in past.products.items()
+        }
+        products = {**await self._assumed_products(stock_id), **products}
+        matches = {**past.matches, **self._assumed.matches}
+        return Catalog(matches, self._remaining(products, stock_id))
+
+    def _remaining(
+        self, products: Mapping[str, StockedProduct], stock_id: str
+    ) -> Mapping[str, StockedProduct]:
+        return {
+            sku: stocked.with_reserved(self._reserved[stock_id, sku])
+            for sku, stocked in products.items()
+        }
+
+    async def _assumed_products(self, stock_id: str) -> Mapping[str, StockedProduct]:
+        """Return the products of a stock that an assumption is about, or that it matches."""
+        if stock_id not in self._products:
+            self._products[stock_id] = await self._assume_products(stock_id)
+        return self._products[stock_id]
+
+    async def _assume_products(self, stock_id: str) -> Mapping[str, StockedProduct]:
+        """Return the assumed products of a stock.
 
         An assumed quantity releases the reservations that Commerce has counted (rule 10).
         """
-        skus = set(self._assumed.products)
-        stored = await self._view.products(skus)
-        versions = await self._view.product_versions(skus)
-        counted: Counter[str] = Counter()
-        as_of = {
-            sku: self._at
-            for sku, fields in self._assumed.products.items()
-            if "salable_quantity" in fields
+        quantities = self._assumed.quantities(stock_id)
+        skus = {*self._assumed.products, *quantities, *self._assumed.matches.values()}
+        stored = await self._view.products(skus, stock_id)
+        unknown = {
+            sku: StockedProduct(self._assumed.product(sku, None, self._at), 0)
+            for sku in self._assumed.products.keys() - stored.keys()
         }
-        for order in await self._view.acknowledged_orders_reserving(set(as_of)):
-            for reservation in release_counted(order, as_of)[1]:
+        as_of = dict.fromkeys(quantities, self._at)
+        counted: Counter[str] = Counter()
+        stores = await self.stores()
+        for order in await self._view.counted_orders(as_of.keys(), stock_id):
+            counts_from = counts_orders_from(stores, order.store_id)
+            for reservation in release_counted(order, as_of, counts_from)[1]:
                 counted[reservation.sku] += reservation.quantity
         return {
             sku: StockedProduct(
-                self._assumed.product(
-                    sku, stored[sku].product if sku in stored else None, self._at
-                ),
-                (versions[sku].reserved if sku in versions else 0) - counted[sku],
+                self._assumed.product(sku, stocked.product, self._at),
+                stocked.reserved - counted[sku],
+                quantities.get(sku, stocked.salable_quantity),
+                as_of.get(sku, stocked.counted_at),
             )
-            for sku in skus
+            for sku, stocked in {**stored, **unknown}.items()
         }

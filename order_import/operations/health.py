@@ -12,13 +12,12 @@ from aiokafka.admin import AIOKafkaAdminClient
 
 from models.checkpoint import OffsetReset
 from models.errors import BrokerUnavailable, OrderImportError
-from models.labels import system_message
 from models.messages import TopicPartition
 from models.outcome import DETAILS_OVERDUE, ImportState
 from models.reference_data import Store
 from order_import.bootstrap import connect_admin, connect_database, group_of, why_unreachable
 from order_import.operations.install import TopicProblem, topic_problems
-from order_import.operations.lag import LagMeter, TopicLag
+from order_import.operations.lag import LagMeter, TopicLag, open_lag_meter
 from order_import.settings import ExposedFile, Settings, exposed_files
 from storage.mongo.orders import MongoReader
 from storage.queries import Standing
@@ -27,6 +26,11 @@ from streams.clock import now
 T = TypeVar("T")
 
 _RESETS_SINCE, _MOST_RESETS = timedelta(days=30), 10
+_SYSTEM_MESSAGE = (
+    "Your Amazon store(s) has orders that cannot be imported into Commerce. "
+    "See Recent Orders in the store dashboard(s)"
+)
+"""Adobe's words (rule 19)."""
 _RATE_OVER = 1.0
 """Seconds over which the rate is measured."""
 
@@ -56,9 +60,9 @@ def system_message_of(
     stores: Mapping[str, Store], states: Mapping[str, Mapping[ImportState, int]]
 ) -> str | None:
     """Return rule 19's message for the orders there are; None if none is blocked."""
-    return system_message(
-        stores[store].name if store in stores else store for store in blocked_per_store(states)
-    )
+    blocked = blocked_per_store(states)
+    names = ", ".join(stores[store].name if store in stores else store for store in blocked)
+    return f"{_SYSTEM_MESSAGE}: {names}" if blocked else None
 
 
 @dataclass(slots=True)
@@ -92,16 +96,6 @@ class Health:
         """When the oldest undecided message was sent."""
         return min((topic.oldest for topic in self.lag if topic.oldest), default=None)
 
-    @property
-    def blocked_per_store(self) -> Mapping[str, int]:
-        """How many orders are blocked, per store id, of stores that have any."""
-        return blocked_per_store(self.states)
-
-    @property
-    def system_message(self) -> str | None:
-        """Rule 19's message; None if no order is blocked."""
-        return system_message_of(self.stores, self.states)
-
 
 async def check_health(
     settings: Settings, *, counts_orders: bool = True, lists_workers: bool = False
@@ -118,7 +112,7 @@ async def check_health(
         async def ping_kafka() -> None:
             nonlocal meter
             if meter is None:
-                meter = await stack.enter_async_context(LagMeter(settings))
+                meter = await stack.enter_async_context(open_lag_meter(settings))
             await meter.ping()
 
         kafka = await _probe("Kafka", settings.kafka_bootstrap_servers, ping_kafka)

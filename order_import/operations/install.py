@@ -114,10 +114,6 @@ async def topic_problems(settings: Settings, admin: AIOKafkaAdminClient) -> Sequ
 
     A topic whose configuration the broker does not reveal counts as correct.
 
-    Args:
-        settings: The installation.
-        admin: A connected client.
-
     Raises:
         KafkaError: Kafka does not answer.
     """

@@ -2,21 +2,20 @@
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from types import TracebackType
-from typing import Self
 
 from aiokafka import TopicPartition as KafkaPartition
+from aiokafka.admin import AIOKafkaAdminClient
 
-from models.messages import TopicPartition
+from models.messages import Incoming, TopicPartition
 from models.topics import READ_TOPICS
 from order_import.bootstrap import broker_errors, connect_admin, new_consumer
 from order_import.settings import Settings
 from storage.queries import Standing
-from streams.decoding import Record
+from streams.consumer import Consumer
 
 _TIMEOUT = 10.0
 _RECORDS_TIMEOUT = 2.0
@@ -45,36 +44,33 @@ class TopicLag:
         return self.undecided + self.unpublished
 
 
+@asynccontextmanager
+async def open_lag_meter(settings: Settings) -> AsyncIterator["LagMeter"]:
+    """Connect to Kafka, and close the connections at the end.
+
+    Raises:
+        BrokerUnavailable: Kafka does not answer in time.
+    """
+    # Without a group, so that reading moves nothing.
+    consumer = new_consumer(settings, ())
+    async with AsyncExitStack() as connections:
+        connections.push_async_callback(consumer.stop)
+        with broker_errors():
+            async with asyncio.timeout(_TIMEOUT):
+                admin = await connections.enter_async_context(connect_admin(settings))
+                await consumer.start()
+        yield LagMeter([settings.topic_prefix + name for name in READ_TOPICS], admin, consumer)
+
+
 class LagMeter:
-    """Reads the ends of the topics; an async context manager that connects and closes."""
+    """Reads the ends of the topics."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._topics = [settings.topic_prefix + name for name in READ_TOPICS]
-        # Without a group, so that reading moves nothing.
-        self._consumer = new_consumer(settings, ())
-        self._connections = AsyncExitStack()
-
-    async def __aenter__(self) -> Self:
-        self._connections.push_async_callback(self._consumer.stop)
-        try:
-            with broker_errors():
-                async with asyncio.timeout(_TIMEOUT):
-                    admin = connect_admin(self._settings)
-                    self._admin = await self._connections.enter_async_context(admin)
-                    await self._consumer.start()
-        except BaseException:
-            await self._connections.aclose()
-            raise
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
+    def __init__(
+        self, topics: Sequence[str], admin: AIOKafkaAdminClient, consumer: Consumer
     ) -> None:
-        await self._connections.aclose()
+        self._topics = topics
+        self._admin = admin
+        self._consumer = consumer
 
     async def ping(self) -> None:
         """Return once Kafka has listed its topics.
@@ -112,10 +108,16 @@ class LagMeter:
                 ]
                 undecided = await self._undecided(partitions, standings)
                 oldest = await self._oldest(undecided) if ages else {}
-                return [
-                    _sum_up(topic, topic in existing, undecided, oldest, standings)
-                    for topic in self._topics
-                ]
+        return [
+            TopicLag(
+                topic,
+                topic in existing,
+                sum(len(undecided[part]) for part in undecided if part.topic == topic),
+                sum(standings[part].unpublished for part in standings if part.topic == topic),
+                min((oldest[part] for part in oldest if part.topic == topic), default=None),
+            )
+            for topic in self._topics
+        ]
 
     async def _undecided(
         self, partitions: Sequence[KafkaPartition], standings: Mapping[TopicPartition, Standing]
@@ -167,25 +169,7 @@ class LagMeter:
         return oldest
 
 
-def _sum_up(
-    topic: str,
-    exists: bool,
-    undecided: Mapping[KafkaPartition, range],
-    oldest: Mapping[KafkaPartition, datetime],
-    standings: Mapping[TopicPartition, Standing],
-) -> TopicLag:
-    return TopicLag(
-        topic,
-        exists,
-        sum(len(offsets) for partition, offsets in undecided.items() if partition.topic == topic),
-        sum(
-            standing.unpublished for source, standing in standings.items() if source.topic == topic
-        ),
-        min((at for partition, at in oldest.items() if partition.topic == topic), default=None),
-    )
-
-
-def _sent_at(record: Record) -> datetime | None:
+def _sent_at(record: Incoming) -> datetime | None:
     """Return when a record was sent; None if its timestamp is invalid or it is unreadable."""
     if record.refusal is not None or not 0 <= record.timestamp <= _MAX_TIMESTAMP_MS:
         return None

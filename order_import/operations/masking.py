@@ -69,8 +69,8 @@ def _is_item(text: str) -> bool:
     return re.fullmatch(r"\d{14}", text, re.ASCII) is not None or _is_sku(text)
 
 
-def _is_key(text: str) -> bool:
-    """Return whether a text is a message key: of a store, an order, a product or a listing."""
+def key_has_form(text: str) -> bool:
+    """Return whether a message's key may be shown: of a store, order, product or listing."""
     store, slash, rest = text.partition("/")
     return any(form(text) for form in (_is_store, _is_order, _is_sku)) or (
         bool(slash) and _is_store(store) and (_is_order(rest) or _is_sku(rest))
@@ -134,7 +134,7 @@ _FIELDS: tuple[tuple[Form, str], ...] = (
         notification_type notification_level command status order_status order_item_status
         fulfillment_status fulfillment_channel fulfilled_by fulfillment_type order_type
         order_change_type change_reason order_programs programs order_number_source enabled
-        manage_stock
+        commerce_counts_orders_from manage_stock
         """,
     ),
 )
@@ -153,7 +153,7 @@ _HEADERS: Mapping[str, Form] = {
     "ce_id": _is_id,
     "ce_source": _is_machine_name,
     "ce_specversion": _is_version,
-    "ce_subject": _is_key,
+    "ce_subject": key_has_form,
     "ce_time": _is_date,
     "ce_type": _is_machine_name,
     "redrive-count": _is_number,
@@ -183,11 +183,6 @@ def header_has_form(name: str, text: str) -> bool:
     return form is not None and form(text)
 
 
-def key_has_form(text: str) -> bool:
-    """Return whether a message's key may be shown."""
-    return _is_key(text)
-
-
 MASK = "***"
 
 _PERSONAL = (
@@ -212,8 +207,8 @@ _PERSONAL = (
 
 _NOT_PERSONAL = frozenset({"marketplacename", "channelname"})
 _FIELD_NAME = re.compile(r"[A-Za-z_$@][\w.$-]{0,63}", re.ASCII)
-_FIELD_IN_TEXT = re.compile(r'("[A-Za-z_$@][\w.$-]{0,63}")(?=\s*:)', re.ASCII)
-_ESCAPED = re.compile(r"\\x[0-9a-f]{2}")
+_KEPT_IN_TEXT = re.compile(r'("[A-Za-z_$@][\w.$-]{0,63}"(?=\s*:)|\\x[0-9a-f]{2})', re.ASCII)
+"""A field name, or an escaped byte."""
 
 
 def masked(value: Any, field: str = "", *, is_personal: bool = False) -> Any:
@@ -250,16 +245,8 @@ def masked_text(text: str) -> str:
 
     Escaped bytes such as `\xff` are kept.
     """
-    parts = _FIELD_IN_TEXT.split(text)
-    return "".join(part if at % 2 else _mask_part(part) for at, part in enumerate(parts))
-
-
-def _mask_part(text: str) -> str:
-    masked_parts, at = [], 0
-    for escaped in _ESCAPED.finditer(text):
-        masked_parts += [_mask_letters(text[at : escaped.start()]), escaped[0]]
-        at = escaped.end()
-    return "".join([*masked_parts, _mask_letters(text[at:])])
+    parts = _KEPT_IN_TEXT.split(text)
+    return "".join(part if at % 2 else _mask_letters(part) for at, part in enumerate(parts))
 
 
 def _mask_letters(text: str) -> str:

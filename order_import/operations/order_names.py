@@ -3,15 +3,13 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.structs import ConsumerRecord
-
 from models.messages import header
 from models.topics import TopicName
 from order_import.bootstrap import broker_errors, new_consumer
 from order_import.operations.install import topic_exists
 from order_import.settings import Settings
 from storage.port import Storage
+from streams.consumer import read_between
 
 
 class OrderNotNamed(Exception):  # noqa: N818 - an answer, not a mistake of the program
@@ -63,46 +61,13 @@ async def orders_in_topic(
         consumer = new_consumer(settings, [settings.topic_prefix + TopicName.BLOCKED])
         await consumer.start()
         try:
-            return await _read_blocks(consumer, since, until)
+            # A message of the last millisecond counts, too.
+            before = None if until is None else until + _MILLISECOND
+            keys = [
+                (record.key or b"").decode(errors="replace")
+                async for record in read_between(consumer, since, before)
+                if header(record, "ce_type") == _BLOCKED
+            ]
+            return list(dict.fromkeys(keys))
         finally:
             await consumer.stop()
-
-
-async def _read_blocks(
-    consumer: AIOKafkaConsumer, since: datetime | None, until: datetime | None
-) -> list[str]:
-    partitions = list(consumer.assignment())
-    starts = await consumer.beginning_offsets(partitions)
-    ends = await consumer.end_offsets(partitions)
-    if since is not None:
-        starts = {**ends, **await _offsets_at(consumer, partitions, since)}
-    if until is not None:
-        ends = {**ends, **await _offsets_at(consumer, partitions, until + _MILLISECOND)}
-    unread = {partition for partition in partitions if starts[partition] < ends[partition]}
-    for partition in unread:
-        consumer.seek(partition, starts[partition])
-    keys: dict[str, None] = {}
-    while unread:
-        for partition, records in (await consumer.getmany(*unread, timeout_ms=500)).items():
-            for record in records:
-                if record.offset < ends[partition] and _is_block(record):
-                    keys[(record.key or b"").decode(errors="replace")] = None
-        unread = {
-            partition
-            for partition in unread
-            if await consumer.position(partition) < ends[partition]
-        }
-    return list(keys)
-
-
-async def _offsets_at(
-    consumer: AIOKafkaConsumer, partitions: Sequence[TopicPartition], at: datetime
-) -> dict[TopicPartition, int]:
-    """Return the offset of the first message since a time, of partitions that have one."""
-    timestamp = max(round(at.timestamp() * 1000), 0)
-    offsets = await consumer.offsets_for_times(dict.fromkeys(partitions, timestamp))
-    return {partition: start.offset for partition, start in offsets.items() if start is not None}
-
-
-def _is_block(record: ConsumerRecord[bytes, bytes]) -> bool:
-    return header(record, "ce_type") == _BLOCKED

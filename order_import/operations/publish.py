@@ -54,10 +54,7 @@ async def send_messages(
 ) -> int:
     """Send messages in order, and return how many were sent.
 
-    Args:
-        settings: The installation.
-        messages: The messages.
-        progress: Called with the number acknowledged so far.
+    `progress` is called with the number acknowledged so far.
 
     Raises:
         SendingBroke: Kafka does not answer; messages in flight may still arrive.
@@ -68,12 +65,13 @@ async def send_messages(
             for at in range(0, len(messages), _AT_ONCE):
                 deliveries = [
                     await producer.send(
-                        settings.topic_prefix + message.topic,
-                        key=_key(message),
-                        value=message.value,
-                        headers=_headers(message),
+                        settings.topic_prefix + topic,
+                        # A lone surrogate in a key cannot be encoded.
+                        key=None if key is None else key.encode(errors="replace"),
+                        value=value,
+                        headers=[] if store_id is None else [("store-id", store_id.encode())],
                     )
-                    for message in messages[at : at + _AT_ONCE]
+                    for topic, key, value, store_id in messages[at : at + _AT_ONCE]
                 ]
                 for delivery in asyncio.as_completed(deliveries):
                     await delivery
@@ -82,12 +80,3 @@ async def send_messages(
     except BrokerUnavailable as error:
         raise SendingBroke(str(error), sent) from error
     return sent
-
-
-def _key(message: Message) -> bytes | None:
-    # A lone surrogate in a key cannot be encoded.
-    return None if message.key is None else message.key.encode(errors="replace")
-
-
-def _headers(message: Message) -> list[tuple[str, bytes]]:
-    return [] if message.store_id is None else [("store-id", message.store_id.encode())]

@@ -130,12 +130,7 @@ async def redrive(
     """Send the dead letters of a plan unchanged, and mark each once Kafka has it.
 
     If it is killed, the next run may send some again; a message sent twice changes nothing.
-
-    Args:
-        plan: The plan.
-        dead_letters: Where the dead letters are stored and marked.
-        settings: The installation.
-        progress: Called with the number finished so far.
+    `progress` is called with the number finished so far.
 
     Raises:
         SendingBroke: Kafka stopped answering. What it has acknowledged is marked.

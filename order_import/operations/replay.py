@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from itertools import chain
 
 from handlers.blocker_check import STEP, step_command
 from models.change_set import ChangeSet
@@ -15,7 +16,7 @@ from models.keys import replay_id as make_replay_id
 from models.messages import CommandMessage
 from models.money import Money
 from models.replay import (
-    RecordedAnswer,
+    RecordedAnswers,
     Replay,
     ReplayAnswer,
     ReplayPart,
@@ -77,11 +78,6 @@ class Summary:
         ]
 
     @property
-    def counts(self) -> dict[str, int]:
-        """The number of orders by result."""
-        return {result.value: self.orders[result] for result in ReplayResult}
-
-    @property
     def largest_causes(self) -> list[tuple[str, str | None, CauseTotal]]:
         """What blocks, by code and SKU, the cause of most orders first."""
         causes = [(code, sku, total) for (code, sku), total in self.causes.items()]
@@ -113,7 +109,7 @@ class Summary:
 
 
 _PARTS_AT_ONCE = 100
-_ANSWERS_AT_ONCE = 1_000
+_PARTS_READ_AT_ONCE = 10
 _POLL_SECONDS = 0.1
 
 
@@ -259,11 +255,11 @@ async def sum_up(storage: Storage, replay_id: str) -> Summary:
 
     async def work(view: Snapshot) -> Summary:
         summary = Summary()
-        after: RecordedAnswer | None = None
-        while answers := await view.answers(replay_id, after, _ANSWERS_AT_ONCE):
-            for recorded in answers:
-                summary.add(recorded.answer)
-            after = answers[-1]
+        after: RecordedAnswers | None = None
+        while parts := await view.answers(replay_id, after, _PARTS_READ_AT_ONCE):
+            for answer in chain.from_iterable(part.answers for part in parts):
+                summary.add(answer)
+            after = parts[-1]
         return summary
 
     return await storage.snapshot(work)

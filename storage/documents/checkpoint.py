@@ -37,15 +37,15 @@ def ids_of_event(key: str, sequence: int) -> list[str]:
     ]
 
 
+_EVENT = ("event_type", "topic", "key", "sequence", "occurred_at")
+"""Fields of an event that are stored as they are."""
+
+
 def event_to_document(event: Event) -> Document:
     """Return an event's document: the body is the exact text that is published."""
     return {
         "_id": event.event_id,
-        "event_type": event.event_type,
-        "topic": event.topic,
-        "key": event.key,
-        "sequence": event.sequence,
-        "occurred_at": event.occurred_at,
+        **{name: getattr(event, name) for name in _EVENT},
         "cause": cause_to_document(event.cause),
         "body": event.body.decode(),
     }
@@ -55,13 +55,9 @@ def event_from_document(document: Document) -> Event:
     """Return a stored event."""
     return Event(
         event_id=document["_id"],
-        event_type=document["event_type"],
-        topic=document["topic"],
-        key=document["key"],
-        sequence=document["sequence"],
-        occurred_at=document["occurred_at"],
         cause=cause_from_document(document["cause"]),
         body=document["body"].encode(),
+        **{name: document[name] for name in _EVENT},
     )
 
 

@@ -1,6 +1,5 @@
-"""`amazon_orders` documents: an order's record and its history to BSON and back, and its line."""
+"""`amazon_orders` documents: an order's record and its history to BSON and back."""
 
-from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -14,12 +13,11 @@ from models.amazon_order import (
     Completeness,
     FulfillmentChannel,
     LineClock,
-    OrderItem,
     Package,
     SalesChannel,
 )
 from models.blockers import Blocker
-from models.charges import Charge, ChargeKind, TaxCollection
+from models.commerce_order import PendingReservation, Reservation
 from models.messages import MessageRef
 from models.order_record import HistoryEntry, OrderRecord
 from models.outcome import (
@@ -33,9 +31,13 @@ from models.outcome import (
     Withdrawn,
 )
 from models.reasons import BlockerCode, SkipReason, WaitingReason
-from models.reference_data import CommerceStatus
+from storage.documents.order_item import (
+    charges_from_document,
+    charges_to_document,
+    item_from_document,
+    item_to_document,
+)
 from storage.documents.values import Document, money_from_document, money_to_document, present
-from storage.queries import OrderLine
 
 _ENUMS = {
     "status": AmazonStatus,
@@ -57,7 +59,6 @@ _PLAIN = (
 )
 """Fields of an order that are stored as they are."""
 _EMPTY_ORDER: Document = dict(AmazonOrder.model_construct(amazon_order_id=""))
-_EMPTY_ITEM: Document = dict(OrderItem.model_construct(order_item_id="", quantity=0))
 """All fields with the values that they have if none is stored."""
 
 
@@ -108,6 +109,8 @@ def outcome_to_document(record: OrderRecord) -> Document:
             imported["tried"] = tried
         case _:
             pass
+    if record.pending_reservation is not None:
+        imported["reserves"] = _pending_to_document(record.pending_reservation)
     return {
         "import": imported,
         "sequence": record.sequence,
@@ -129,7 +132,24 @@ def order_from_document(document: Document) -> OrderRecord:
         ignored=document["ignored"],
         received_at=document["received_at"],
         decided_at=imported["decided_at"],
+        pending_reservation=_pending_from_document(imported.get("reserves")),
     )
+
+
+def _pending_to_document(pending: PendingReservation) -> Document:
+    reservations = [{"sku": each.sku, "quantity": each.quantity} for each in pending.reservations]
+    return {
+        "stock_id": pending.stock_id,
+        "reservations": reservations,
+        "news_at": pending.news_at,
+    }
+
+
+def _pending_from_document(document: Document | None) -> PendingReservation | None:
+    if document is None:
+        return None
+    reservations = tuple(Reservation(**each) for each in document["reservations"])
+    return PendingReservation(document["stock_id"], reservations, document["news_at"])
 
 
 def _reasons_to_document(outcome: Outcome) -> list[Any]:
@@ -166,61 +186,12 @@ def blocker_from_document(document: Document) -> Blocker:
     """Return a stored blocker."""
     return Blocker.model_construct(
         **{
+            "stock_id": None,
             **document,
             "code": BlockerCode(document["code"]),
             "order_item_ids": tuple(document["order_item_ids"]),
         }
     )
-
-
-def item_to_document(item: OrderItem) -> Document:
-    """Return a line of an order as it is stored."""
-    fields = vars(item) | {
-        "price": money_to_document(item.price),
-        "tax": money_to_document(item.tax),
-    }
-    if item.charges is not None:
-        fields["charges"] = charges_to_document(item.charges)
-    if item.tax_collection is not None:
-        fields["tax_collection"] = present(**vars(item.tax_collection))
-    return present(**fields)
-
-
-def item_from_document(document: Document) -> OrderItem:
-    """Return a stored line of an order."""
-    fields = {
-        **_EMPTY_ITEM,
-        **document,
-        "price": money_from_document(document.get("price")),
-        "tax": money_from_document(document.get("tax")),
-    }
-    if "charges" in document:
-        fields["charges"] = charges_from_document(document["charges"])
-    if "tax_collection" in document:
-        fields["tax_collection"] = TaxCollection.model_construct(**document["tax_collection"])
-    return OrderItem.model_construct(**fields)
-
-
-def charges_to_document(charges: Iterable[Charge]) -> list[Document]:
-    """Return charges as they are stored."""
-    return [
-        present(
-            kind=charge.kind,
-            amount=money_to_document(charge.amount),
-            tax=money_to_document(charge.tax),
-        )
-        for charge in charges
-    ]
-
-
-def charges_from_document(documents: Iterable[Document]) -> tuple[Charge, ...]:
-    """Return stored charges."""
-    return tuple([_charge_from_document(document) for document in documents])
-
-
-def _charge_from_document(document: Document) -> Charge:
-    money = {name: money_from_document(document.get(name)) for name in ("amount", "tax")}
-    return Charge.model_construct(**(document | money | {"kind": ChargeKind(document["kind"])}))
 
 
 def _amazon_order_from_document(document: Document) -> AmazonOrder:
@@ -318,71 +289,3 @@ def cause_to_document(cause: MessageRef) -> Document:
 def cause_from_document(document: Document) -> MessageRef:
     """Return a stored message reference."""
     return MessageRef(**document)
-
-
-FIELDS = dict.fromkeys(
-    (
-        "store_id",
-        "amazon_order_id",
-        "purchase_date",
-        "status",
-        "fulfillment_channel",
-        "total",
-        "import.state",
-        "import.reasons",
-        "import.missing",
-        "import.commerce_order_id",
-    ),
-    1,
-)
-"""The fields of an order that its line needs."""
-
-
-DETAIL_FIELDS = dict.fromkeys(
-    (
-        *("items.quantity", "items.price", "items.tax", "items.charges", "charges"),
-        *("programs", "purchase_order_number", "shipping_service"),
-    ),
-    1,
-)
-"""The fields of an order that an export needs besides those of its row."""
-
-
-def details_from_document(document: Document) -> AmazonOrder:
-    """Return an order with `DETAIL_FIELDS` and its total alone."""
-    return AmazonOrder.model_construct(
-        amazon_order_id=document["amazon_order_id"],
-        total=money_from_document(document.get("total")),
-        items=tuple(item_from_document(item) for item in document.get("items", ())),
-        charges=charges_from_document(document.get("charges", ())),
-        programs=tuple(document.get("programs", ())),
-        purchase_order_number=document.get("purchase_order_number"),
-        shipping_service=document.get("shipping_service"),
-    )
-
-
-def line_from_document(document: Document, commerce_orders: Mapping[str, Document]) -> OrderLine:
-    """Return an order's line, with its Commerce order from `commerce_orders` by id."""
-    get = document.get
-    imported = document["import"]
-    commerce_id = imported.get("commerce_order_id")
-    commerce = commerce_orders.get(commerce_id or "", {})
-    codes = [
-        reason if isinstance(reason, str) else reason["code"] for reason in imported["reasons"]
-    ]
-    status, channel = get("status"), get("fulfillment_channel")
-    commerce_status = commerce.get("status")
-    return OrderLine(
-        store_id=document["store_id"],
-        amazon_order_id=document["amazon_order_id"],
-        purchase_date=get("purchase_date"),
-        status=None if status is None else AmazonStatus(status),
-        channel=None if channel is None else FulfillmentChannel(channel),
-        total=money_from_document(get("total")),
-        state=ImportState(imported["state"]),
-        reasons=tuple(dict.fromkeys(codes)),
-        commerce_order_id=commerce_id,
-        order_number=commerce.get("order_number"),
-        commerce_status=None if commerce_status is None else CommerceStatus(commerce_status),
-        missing=tuple(MissingDetail(detail) for detail in imported.get("missing", ())),
-    )

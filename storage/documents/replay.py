@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from models.outcome import ImportState, states_with
 from models.reasons import BlockerCode, SkipReason
 from models.replay import (
-    RecordedAnswer,
+    RecordedAnswers,
     Replay,
     ReplayAnswer,
     ReplayPart,
@@ -60,29 +60,39 @@ def sync_id(scope: str) -> str:
     return f"synced:{scope}"
 
 
-def answer_to_document(recorded: RecordedAnswer) -> Document:
-    """Return the document of an answer."""
-    answer = recorded.answer
+def answers_to_document(recorded: RecordedAnswers) -> Document:
+    """Return the document of a step's answers."""
     return {
         "_id": recorded.result_id,
         "replay_id": recorded.replay_id,
-        "key": answer.key,
-        "result": answer.result,
-        "reasons": [present(**asdict(reason)) for reason in answer.reasons],
+        "step": recorded.step,
+        "part": recorded.part,
+        "answers": [
+            {
+                "key": answer.key,
+                "result": answer.result,
+                "reasons": [present(**asdict(reason)) for reason in answer.reasons],
+                **present(total=money_to_document(answer.total)),
+            }
+            for answer in recorded.answers
+        ],
         "at": recorded.at,
-        **present(total=money_to_document(answer.total)),
     }
 
 
-def answer_from_document(document: Document) -> RecordedAnswer:
-    """Return a stored answer."""
-    answer = ReplayAnswer(
-        key=document["key"],
-        result=ReplayResult(document["result"]),
-        reasons=tuple(ReplayReason(**reason) for reason in document["reasons"]),
-        total=money_from_document(document.get("total")),
+def answers_from_document(document: Document) -> RecordedAnswers:
+    """Return the stored answers of a step."""
+    answers = tuple(
+        ReplayAnswer(
+            key=answer["key"],
+            result=ReplayResult(answer["result"]),
+            reasons=tuple(ReplayReason(**reason) for reason in answer["reasons"]),
+            total=money_from_document(answer.get("total")),
+        )
+        for answer in document["answers"]
     )
-    return RecordedAnswer(document["replay_id"], answer, document["at"])
+    fields = {name: document[name] for name in ("replay_id", "step", "part", "at")}
+    return RecordedAnswers(answers=answers, **fields)
 
 
 def selection_to_query(selection: Selection) -> Document:

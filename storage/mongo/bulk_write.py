@@ -1,13 +1,13 @@
 """The writes of one transaction as one bulk write over all collections: one round trip."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping
 
 from pymongo import DeleteOne, InsertOne, UpdateMany, UpdateOne
 
 from models.change_set import ChangeSet, OrderWrite
 from models.checkpoint import Checkpoint
-from models.keys import listing_key
+from models.keys import DEFAULT_STOCK, listing_key, stock_item_key
 from storage.documents.checkpoint import (
     checkpoint_id,
     dead_letter_to_document,
@@ -27,17 +27,17 @@ from storage.documents.order_record import (
 from storage.documents.reference_data import (
     listing_to_document,
     product_to_document,
+    stock_item_to_document,
     store_to_document,
 )
 from storage.documents.replay import (
-    answer_to_document,
+    answers_to_document,
     replay_part_to_document,
     replay_to_document,
     sync_id,
 )
 from storage.documents.values import Document, present
 from storage.mongo.errors import Operation
-from storage.port import DEFAULT_STOCK
 
 HISTORY_LENGTH = 200
 """How many entries of an order's history are stored; the oldest are dropped first."""
@@ -79,11 +79,13 @@ def operations(
     moves: Iterable[tuple[Checkpoint, Checkpoint]],
     database: str,
     histories: Mapping[str, list[Document]],
+    counted: Callable[[str, str], bool] = lambda _stock_id, _sku: True,
 ) -> list[Operation]:
     """Return the writes of a transaction. Each is for another document: order does not matter.
 
     The checkpoints come first, so that a fenced worker fails on them. `histories` are the stored
-    histories of orders that move from another store, by key.
+    histories of orders that move from another store, by key. `counted` says whether a product has
+    a document in a stock.
     """
     batch = _Batch(database)
     for before, after in moves:
@@ -106,9 +108,11 @@ def operations(
         claimed = {"$unset": {"details_of": ""}, "$set": {"claimed": True}}
         batch.update("dead_letters", dead_letter_id, claimed)
     _write_facts(batch, changes)
+    _write_stock_items(batch, changes, counted)
     _write_replays(batch, changes)
-    if numbered := len(changes.new_commerce_orders):
-        batch.update("locks", DEFAULT_STOCK, {"$inc": {"orders_numbered": numbered}})
+    numbered = Counter(order.stock_id for order in changes.new_commerce_orders)
+    for stock_id, orders in numbered.items():
+        batch.update("locks", stock_id, {"$inc": {"orders_numbered": orders}})
     return batch.writes
 
 
@@ -148,21 +152,12 @@ def _write_order(batch: _Batch, change: OrderWrite, earlier: list[Document]) -> 
 def _write_facts(batch: _Batch, changes: ChangeSet) -> None:
     for store in changes.stores:
         batch.put("stores", store.store_id, store_to_document(store))
-    updates: dict[str, Document] = {
-        product.sku: {"$set": product_to_document(product)} for product in changes.products
-    }
-    for sku in changes.deleted_products:
-        updates.setdefault(sku, {}).setdefault("$set", {})["deleted"] = True
-    skus_by_units: defaultdict[int, list[str]] = defaultdict(list)
-    for sku, units in changes.reserved.items():
-        if units and sku in updates:
-            updates[sku]["$inc"] = {"reserved": units}
-        elif units:
-            skus_by_units[units].append(sku)
-    for units, skus in skus_by_units.items():
-        batch.update_all("products", skus, {"$inc": {"reserved": units}})
-    for sku, update in updates.items():
-        batch.update("products", sku, update, upsert="as_of" in update.get("$set", {}))
+    deleted = set(changes.deleted_products)
+    for product in changes.products:
+        fields = product_to_document(product) | {"deleted": product.sku in deleted}
+        batch.put("products", product.sku, fields)
+    for sku in deleted - {product.sku for product in changes.products}:
+        batch.update("products", sku, {"$set": {"deleted": True}})
     for listing in changes.listings:
         key = listing_key(listing.store_id, listing.seller_sku)
         batch.put("listings", key, listing_to_document(listing))
@@ -170,11 +165,49 @@ def _write_facts(batch: _Batch, changes: ChangeSet) -> None:
         batch.delete("listings", key)
 
 
+def _write_stock_items(
+    batch: _Batch, changes: ChangeSet, counted: Callable[[str, str], bool]
+) -> None:
+    """Write counts and reserved units, each document once.
+
+    Products whose reserved units change by the same number are updated together. In the stock
+    `default` every product has a document, in another one perhaps none yet.
+    """
+    updates: dict[str, Document] = {
+        item.key: {"$set": stock_item_to_document(item)} for item in changes.stock_items
+    }
+    for key in changes.deleted_stock_items:
+        updates.setdefault(key, {}).setdefault("$set", {})["deleted"] = True
+    created: dict[tuple[str, str], int] = {
+        (DEFAULT_STOCK, product.sku): 0
+        for product in changes.products
+        if stock_item_key(DEFAULT_STOCK, product.sku) not in updates
+    }
+    keys_by_units: defaultdict[int, list[str]] = defaultdict(list)
+    for stock_id, reserved in changes.reserved.items():
+        for sku, units in reserved.items():
+            key = stock_item_key(stock_id, sku)
+            if units and key in updates:
+                updates[key]["$inc"] = {"reserved": units}
+            elif units and (not counted(stock_id, sku) or (stock_id, sku) in created):
+                created[stock_id, sku] = units
+            elif units:
+                keys_by_units[units].append(key)
+    for (stock_id, sku), units in created.items():
+        key, place = stock_item_key(stock_id, sku), {"stock_id": stock_id, "sku": sku}
+        update: Document = {"$inc": {"reserved": units}, "$setOnInsert": place}
+        batch.update("stock_items", key, update, upsert=True)
+    for units, keys in keys_by_units.items():
+        batch.update_all("stock_items", keys, {"$inc": {"reserved": units}})
+    for key, update in updates.items():
+        batch.update("stock_items", key, update, upsert="as_of" in update["$set"])
+
+
 def _write_replays(batch: _Batch, changes: ChangeSet) -> None:
     for replay in changes.replays:
         batch.put("replays", replay.replay_id, replay_to_document(replay))
     for recorded in changes.answers:
-        batch.insert("replay_results", answer_to_document(recorded))
+        batch.insert("replay_results", answers_to_document(recorded))
     for part in changes.replay_parts:
         batch.insert("replay_parts", replay_part_to_document(part))
     for scope, at in changes.synced.items():

@@ -7,12 +7,17 @@ from datetime import datetime
 from functools import partial
 
 from models.commerce_order import CommerceOrder
+from models.keys import DEFAULT_STOCK, stock_item_key
 from models.order_query import Cursor, OrderQuery, OrderSort
 from models.outcome import ImportState
 from models.reference_data import Listing, StockedProduct
 from models.skus import normalized_sku
 from storage.documents.commerce_order import commerce_order_from_document
-from storage.documents.reference_data import listing_from_document, product_from_document
+from storage.documents.reference_data import (
+    listing_from_document,
+    product_from_document,
+    stocked_product,
+)
 from storage.documents.values import Document
 from storage.mongo.driver import Database
 from storage.mongo.embedded import open_reads
@@ -155,12 +160,19 @@ class MongoConsoleReader:
             document = await self._database.commerce_orders.find_one({"_id": commerce_order_id})
         return None if document is None else commerce_order_from_document(document)
 
-    async def products(self, skus: Sequence[str]) -> Mapping[str, StockedProduct]:
-        """Return the catalog products that exist of these SKUs."""
+    async def products(
+        self, skus: Sequence[str], stock_id: str = DEFAULT_STOCK
+    ) -> Mapping[str, StockedProduct]:
+        """Return the catalog products that exist of these SKUs, with their units in one stock."""
+        ids = [stock_item_key(stock_id, sku) for sku in skus]
         with translate_errors():
             cursor = self._database.products.find({"_id": {"$in": list(skus)}, "deleted": False})
-            documents = await cursor.to_list(None)
-        return {document["_id"]: product_from_document(document) for document in documents}
+            products = map(product_from_document, await cursor.to_list(None))
+            items = await self._database.stock_items.find({"_id": {"$in": ids}}).to_list(None)
+        item_of = {item["sku"]: item for item in items}
+        return {
+            product.sku: stocked_product(product, item_of.get(product.sku)) for product in products
+        }
 
     async def skus_like(self, text: str, limit: int) -> Sequence[str]:
         """Return catalog SKUs that begin with a text."""

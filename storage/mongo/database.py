@@ -9,13 +9,14 @@ from storage.mongo.console_reader import MongoConsoleReader
 from storage.mongo.dead_letters import MongoDeadLetters
 from storage.mongo.driver import Driver, connected
 from storage.mongo.inspection import MongoInspection
+from storage.mongo.notifications import MongoNotifications
 from storage.mongo.orders import MongoReader
 from storage.mongo.storage import MongoStorage
 
 
 @dataclass(frozen=True, slots=True)
 class MongoDatabase:
-    """The worker's storage, the readers for people, the console's own collections.
+    """The worker's storage, the readers for people, and what the console and `notify` store.
 
     `inspection` is for the preflight.
     """
@@ -25,6 +26,7 @@ class MongoDatabase:
     dead_letters: MongoDeadLetters
     console_reader: MongoConsoleReader
     console_state: MongoConsoleState
+    notifications: MongoNotifications
     inspection: MongoInspection
 
 
@@ -40,5 +42,6 @@ async def open_database(
             dead_letters=MongoDeadLetters(client, name),
             console_reader=MongoConsoleReader(client[name]),
             console_state=MongoConsoleState(client[name]),
+            notifications=MongoNotifications(client[name]),
             inspection=MongoInspection(client, name),
         )

@@ -52,6 +52,12 @@ INDEXES = (
     ),
     Index(
         "amazon_orders",
+        [("import.reserves.news_at", 1)],
+        "the orders that reserve units while they are pending, the longest without news first",
+        only={"import.reserves.news_at": {"$exists": True}},
+    ),
+    Index(
+        "amazon_orders",
         [("received_at", 1), ("_id", 1), ("store_id", 1)],
         "orders by receipt, and how many in each hour; the fields never change",
     ),
@@ -75,8 +81,8 @@ INDEXES = (
     Index(
         "commerce_orders",
         [("reservations.sku", 1)],
-        "acknowledged Commerce orders that still reserve a product",
-        only={"acknowledged_at": {"$type": "date"}},
+        "Commerce orders that still reserve a product, and that its counts may leave out",
+        only={"may_be_counted": True},
     ),
     Index(
         "commerce_orders",

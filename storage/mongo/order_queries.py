@@ -14,7 +14,7 @@ from models.keys import depends_on_product
 from models.order_query import Cursor, OrderQuery, OrderSort
 from models.outcome import ImportState
 from models.reasons import BlockerCode
-from storage.documents.order_record import (
+from storage.documents.order_line import (
     DETAIL_FIELDS,
     FIELDS,
     details_from_document,

@@ -10,12 +10,8 @@ from models.outcome import ImportState
 from models.reference_data import Store
 from storage.documents.checkpoint import offset_reset_from_document
 from storage.documents.commerce_order import commerce_order_from_document
-from storage.documents.order_record import (
-    FIELDS,
-    history_entry_from_document,
-    line_from_document,
-    order_from_document,
-)
+from storage.documents.order_line import FIELDS, line_from_document
+from storage.documents.order_record import history_entry_from_document, order_from_document
 from storage.documents.reference_data import store_from_document
 from storage.documents.values import Document
 from storage.mongo.driver import Client, maybe_await

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from models.commands import ALL_STORES
-from models.replay import RecordedAnswer, Replay, ReplayState, Selection, part_id
+from models.replay import RecordedAnswers, Replay, ReplayState, Selection, part_id
 from storage.documents.replay import (
     LONG_AGO,
-    answer_from_document,
+    answers_from_document,
     replay_from_document,
     selection_to_query,
     sync_id,
@@ -63,15 +63,15 @@ class MongoReplayQueries(InSession):
         return None if document is None else document["requested_at"]
 
     async def answers(
-        self, replay_id: str, after: RecordedAnswer | None, limit: int
-    ) -> Sequence[RecordedAnswer]:
+        self, replay_id: str, after: RecordedAnswers | None, limit: int
+    ) -> Sequence[RecordedAnswers]:
         """See the port."""
         start = f"{replay_id}/" if after is None else after.result_id
         # "0" is the character after the slash: this matches all ids with the replay's prefix.
         query = {"_id": {"$gt": start, "$lt": f"{replay_id}0"}}
         cursor = self._database.replay_results.find(query, session=await self.free_session())
         cursor = cursor.sort([("_id", 1)]).limit(limit)
-        return [answer_from_document(document) for document in await cursor.to_list(None)]
+        return [answers_from_document(document) for document in await cursor.to_list(None)]
 
     async def _dated_keys(self, query: Document) -> list[Document]:
         cursor = self._database.amazon_orders.find(

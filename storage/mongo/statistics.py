@@ -111,14 +111,15 @@ def blocked_group_from_document(document: Document) -> BlockedGroup:
     return BlockedGroup(
         code=BlockerCode(cause["code"]),
         sku=cause["sku"],
+        stock_id=cause["stock_id"],
         similar_sku=document["similar_sku"],
         seller_skus=_distinct(document["seller_skus"]),
         asins=_distinct(document["asins"]),
         orders=document["orders"],
         value=tuple(sorted(money, key=lambda value: value.currency)),
-        oldest_purchase=document["purchased"],
-        earliest_ship_by=document["ship_by"],
-        since=document["since"],
+        oldest_purchase_date=document["purchased"],
+        earliest_ship_date=document["ship_by"],
+        blocked_since=document["since"],
         tried=document["tried"],
     )
 
@@ -183,6 +184,7 @@ _SKU = {"$ifNull": ["$reason.sku", None]}
 _CAUSE: Document = {
     "code": "$reason.code",
     "sku": _SKU,
+    "stock_id": {"$ifNull": ["$reason.stock_id", None]},
     # Lines without a SKU are told apart by what else is known of them.
     "asin": {
         "$cond": [{"$eq": [_SKU, None]}, {"$ifNull": ["$reason.asin", None]}, None],
@@ -201,7 +203,7 @@ _PER_CURRENCY: Document = {
     "asins": {"$addToSet": "$reason.asin"},
 }
 
-_CAUSE_AGAIN: Document = {"code": "$_id.code", "sku": "$_id.sku", "asin": "$_id.asin"}
+_CAUSE_AGAIN: Document = {name: f"$_id.{name}" for name in _CAUSE}
 
 _PER_CAUSE: Document = {
     "orders": {"$sum": "$orders"},

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
+from functools import partial
 
 from pymongo import IndexModel, ReturnDocument
 from pymongo.errors import (
@@ -38,7 +39,7 @@ from storage.retry import retry_commit, retry_conflicts
 _OF_AN_EARLIER_VERSION = frozenset({85, 86, 11000})
 """IndexOptionsConflict, IndexKeySpecsConflict, DuplicateKey."""
 _OTHER = "is of another version; name an empty database, or another --data-dir for `up`"
-LAYOUT = 3
+LAYOUT = 4
 """The version of the stored documents. A program reads only its own version."""
 _LEDGER = ("checkpoints", "amazon_orders", "commerce_orders", "positions", "turns")
 """A database in which any of these has a document was used before."""
@@ -102,15 +103,16 @@ class MongoStorage(MongoCheckpoints, Storage):
     async def transact(
         self, work: Callable[[Transaction], Awaitable[R]], source: TopicPartition | None = None
     ) -> R:
-        retrying = retry_conflicts(
-            is_conflict,
-            has_limit=source is not None,
-            after=lambda _: self._count_conflict(),
-        )
         with translate_errors(in_transaction=True):
             session = await self._session(source)
+            stocks = set[str]()
             try:
-                return await retrying(self._transact_once, work, session)
+                return await retry_conflicts(
+                    partial(self._transact_once, work, session, stocks),
+                    is_conflict,
+                    has_limit=source is not None,
+                    after=lambda _: self._count_conflict(),
+                )
             except Exception as error:
                 if is_conflict(error):
                     await self._end_former_owners()
@@ -127,15 +129,19 @@ class MongoStorage(MongoCheckpoints, Storage):
             session = await maybe_await(self._client.start_session(snapshot=True))
             try:
                 async with AsyncExitStack() as exit_stack:
-                    return await work(self._transaction(session, exit_stack))
+                    return await work(self._transaction(session, exit_stack, set()))
             finally:
                 await maybe_await(session.end_session())
 
     def _count_conflict(self) -> None:
         self.conflicts += 1
 
-    def _transaction(self, session: ClientSession, exit_stack: AsyncExitStack) -> MongoTransaction:
-        return MongoTransaction(self._client, self._database, session, self._locks, exit_stack)
+    def _transaction(
+        self, session: ClientSession, exit_stack: AsyncExitStack, stocks: set[str]
+    ) -> MongoTransaction:
+        return MongoTransaction(
+            self._client, self._database, session, self._locks, exit_stack, stocks
+        )
 
     async def _session(self, source: TopicPartition | None) -> ClientSession:
         if source is None:
@@ -145,10 +151,14 @@ class MongoStorage(MongoCheckpoints, Storage):
         return self._sessions[source]
 
     async def _transact_once(
-        self, work: Callable[[Transaction], Awaitable[R]], session: ClientSession
+        self,
+        work: Callable[[Transaction], Awaitable[R]],
+        session: ClientSession,
+        stocks: set[str],
     ) -> R:
+        """Run `work` once. `stocks` are those that earlier attempts have needed."""
         async with AsyncExitStack() as exit_stack, in_transaction(session):
-            transaction = self._transaction(session, exit_stack)
+            transaction = self._transaction(session, exit_stack, stocks)
             try:
                 result = await work(transaction)
                 await _commit(await transaction.free_session())
@@ -187,11 +197,14 @@ async def _commit(session: ClientSession) -> None:
         PyMongoError: Nothing is stored.
     """
     attempts = 0
+
+    async def commit_once() -> None:
+        nonlocal attempts
+        attempts += 1
+        await session.commit_transaction()
+
     try:
-        async for attempt in retry_commit(_is_unknown):
-            with attempt:
-                attempts += 1
-                await session.commit_transaction()
+        await retry_commit(commit_once, _is_unknown)
     except PyMongoError as error:
         # A restarted server knows no transaction, even one that it has stored. And the error of a
         # second attempt can be a result of the first one.

@@ -5,6 +5,8 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
 
 from pymongo import ReturnDocument
 from pymongo.errors import ClientBulkWriteException
@@ -15,9 +17,17 @@ from models.checkpoint import Checkpoint
 from models.commands import OrderCursor
 from models.commerce_order import CommerceOrder
 from models.dead_letters import DeadLetter
-from models.keys import listing_key
-from models.order_record import OrderRecord
-from models.reference_data import Catalog, Listing, StockedProduct, Store
+from models.keys import DEFAULT_STOCK, listing_key, stock_item_key
+from models.order_record import CREATED, OrderRecord
+from models.reference_data import (
+    Catalog,
+    Listing,
+    Product,
+    StockedProduct,
+    StockItem,
+    Store,
+    units_of,
+)
 from models.skus import normalized_sku, pick_similar
 from storage.documents.checkpoint import dead_letter_from_document
 from storage.documents.commerce_order import commerce_order_from_document
@@ -25,6 +35,8 @@ from storage.documents.order_record import order_from_document
 from storage.documents.reference_data import (
     listing_from_document,
     product_from_document,
+    stock_item_from_document,
+    stocked_product,
     store_from_document,
 )
 from storage.documents.values import Document
@@ -34,18 +46,20 @@ from storage.mongo.errors import Operation, WriteConflict, bulk_write_cause
 from storage.mongo.fact_cache import FactCache
 from storage.mongo.replays import MongoReplayQueries
 from storage.mongo.session import InSession
-from storage.port import DEFAULT_STOCK, Transaction
+from storage.port import Transaction
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Locks:
     """What the transactions of one process share, by stock.
 
     A lock saves a conflict in the database; a cache keeps what was read under the lock before.
+    `stores` are as last read, to guess which stocks to lock.
     """
 
     locks: defaultdict[str, Lock] = field(default_factory=lambda: defaultdict(Lock))
-    caches: defaultdict[str, FactCache] = field(default_factory=lambda: defaultdict(FactCache))
+    caches: dict[str, FactCache] = field(default_factory=dict)
+    stores: dict[str, Store] = field(default_factory=dict)
 
 
 class MongoQueries(InSession):
@@ -62,10 +76,25 @@ class MongoQueries(InSession):
         documents = await self._find("commerce_orders", with_ids(ids))
         return {doc["_id"]: commerce_order_from_document(doc) for doc in documents}
 
-    async def product_versions(self, skus: Collection[str]) -> Mapping[str, StockedProduct]:
+    async def creation_facts(self, keys: Collection[str]) -> Mapping[str, Mapping[str, Any]]:
+        """See the port."""
+        fields = {"history.what": 1, "history.facts": 1}
+        return {
+            doc["_id"]: entry["facts"]
+            for doc in await self._find("amazon_orders", with_ids(keys), fields)
+            for entry in doc.get("history", ())
+            if entry["what"] == CREATED and "facts" in entry
+        }
+
+    async def product_versions(self, skus: Collection[str]) -> Mapping[str, Product]:
         """See the port."""
         documents = await self._find("products", with_ids(skus))
         return {doc["_id"]: product_from_document(doc) for doc in documents}
+
+    async def stock_items(self, keys: Collection[str]) -> Mapping[str, StockItem]:
+        """See the port."""
+        documents = await self._find("stock_items", with_ids(keys))
+        return {doc["_id"]: stock_item_from_document(doc) for doc in documents if "as_of" in doc}
 
     async def _similar_skus(self, missing: Collection[str]) -> Mapping[str, str]:
         """Return, for SKUs that are missing in the catalog, one of its SKUs that looks alike."""
@@ -111,11 +140,30 @@ class MongoQueries(InSession):
             commerce_order_from_document(doc) for doc in await cursor.limit(limit).to_list(None)
         ]
 
-    async def acknowledged_orders_reserving(self, skus: Collection[str]) -> Sequence[CommerceOrder]:
+    async def pending_reservations(
+        self, store_id: str | None, before: datetime, limit: int
+    ) -> Sequence[OrderRecord]:
+        """See the port."""
+        query: Document = {"import.reserves.news_at": {"$lt": before}}
+        if store_id is not None:
+            query["store_id"] = store_id
+        cursor = self._database.amazon_orders.find(
+            query, WITHOUT_HISTORY, session=await self.free_session()
+        )
+        cursor = cursor.sort("import.reserves.news_at", 1).limit(limit)
+        return [order_from_document(document) for document in await cursor.to_list(None)]
+
+    async def counted_orders(
+        self, skus: Collection[str], stock_id: str = DEFAULT_STOCK
+    ) -> Sequence[CommerceOrder]:
         """See the port."""
         if not skus:
             return ()
-        query = {"reservations.sku": {"$in": list(skus)}, "acknowledged_at": {"$type": "date"}}
+        query = {
+            "reservations.sku": {"$in": list(skus)},
+            "may_be_counted": True,
+            "stock_id": stock_id,
+        }
         return [
             commerce_order_from_document(doc) for doc in await self._find("commerce_orders", query)
         ]
@@ -153,35 +201,58 @@ class MongoTransaction(MongoQueries, MongoReplayQueries, Transaction):
         session: ClientSession,
         locks: Locks,
         exit_stack: AsyncExitStack,
+        stocks: set[str],
     ) -> None:
         super().__init__(database, session)
         self._client = client
         self._locks = locks
         self._exit_stack = exit_stack
-        self._cache: FactCache | None = None
-        self._caches: list[tuple[FactCache, int]] = []
+        self._stocks = stocks
+        self._caches: dict[str, FactCache] = {}
+        """The cache of each locked stock."""
+        self._versions: dict[str, int] = {}
         self._written: list[ChangeSet] = []
 
     def committed(self) -> None:
-        """Apply the committed writes to the cache."""
-        for cache, version in self._caches:
-            if cache is self._cache:
-                cache.committed(version, self._written)
+        """Apply the committed writes to the caches."""
+        for stock_id, cache in self._caches.items():
+            cache.committed(self._versions[stock_id], self._written)
 
     async def failed(self) -> None:
         """Clear the caches: the transaction is rolled back, or its result is unknown."""
         await self._end_background()
-        for cache, _ in self._caches:
+        for cache in self._caches.values():
             cache.forget()
 
     @override
-    async def lock(self, stocks: Collection[str] = (DEFAULT_STOCK,)) -> int:
+    async def likely_stores(self) -> Mapping[str, Store]:
+        return self._locks.stores
+
+    @override
+    async def likely_stocks(self, commerce_order_ids: Collection[str]) -> Collection[str]:
+        stocks = {store.stock_id for store in self._locks.stores.values()}
+        if len(stocks) < 2 or not commerce_order_ids:  # noqa: PLR2004 - there is no choice
+            return stocks
+        # Not in this transaction, which begins with the lock.
+        orders = self._database.commerce_orders.find(
+            with_ids(commerce_order_ids), {"_id": 0, "stock_id": 1}
+        )
+        return {order["stock_id"] for order in await orders.to_list(None)}
+
+    @override
+    async def lock(self, stocks: Collection[str] = (DEFAULT_STOCK,)) -> Mapping[str, int]:
+        self._stocks.update(stocks)
+        if self._caches:
+            if self._stocks - self._caches.keys():
+                raise WriteConflict("another stock is needed too")
+            return {}
+        needed = sorted(self._stocks)
         # Lock in this process first, before the transaction begins in the database: it would
         # conflict with what another processor commits while this one waits.
-        for stock in sorted(stocks):
+        for stock in needed:
             await self._exit_stack.enter_async_context(self._locks.locks[stock])
-        numbered = 0
-        for stock in sorted(stocks):
+        numbered = {}
+        for stock in needed:
             lock = await self._database.locks.find_one_and_update(
                 {"_id": stock},
                 {"$inc": {"version": 1}},
@@ -191,20 +262,21 @@ class MongoTransaction(MongoQueries, MongoReplayQueries, Transaction):
             )
             if lock is None:
                 raise AssertionError("an upsert returns the document")
-            cache = self._locks.caches[stock]
+            cache = self._locks.caches.setdefault(stock, FactCache(stock))
             cache.begin(lock["version"])
-            self._caches.append((cache, lock["version"]))
-            numbered = max(numbered, lock.get("orders_numbered", 0))
-        if len(self._caches) == 1:
-            self._cache = self._caches[0][0]
+            self._caches[stock] = cache
+            self._versions[stock] = lock["version"]
+            numbered[stock] = lock.get("orders_numbered", 0)
         return numbered
 
     @override
     async def stores(self) -> Mapping[str, Store]:
-        cache = self._cache or FactCache()
+        # Who changes a store has the locks of all stocks: any of them keeps the stores true.
+        cache = next(iter(self._caches.values()), FactCache())
         if cache.stores is None:
             documents = await self._find("stores", {})
             cache.stores = {doc["_id"]: store_from_document(doc) for doc in documents}
+            self._locks.stores = cache.stores
         return cache.stores
 
     @override
@@ -213,27 +285,46 @@ class MongoTransaction(MongoQueries, MongoReplayQueries, Transaction):
         return {doc["_id"]: order_from_document(doc) for doc in documents}
 
     @override
-    async def catalog(self, pairs: Collection[tuple[str, str]]) -> Catalog:
-        listings = await self.listings({listing_key(*pair) for pair in pairs})
-        matches = {key: listing.sku for key, listing in listings.items()}
-        skus = {matches.get(listing_key(*pair), pair[1]) for pair in pairs}
-        products = await self.products(skus)
+    async def catalog(
+        self, pairs: Collection[tuple[str, str]], stock_id: str = DEFAULT_STOCK
+    ) -> Catalog:
+        cache = self._caches.get(stock_id) or FactCache()
+        listings = await self._listings({listing_key(*pair) for pair in pairs}, cache)
+        matches = {key: listing.match for key, listing in listings.items()}
+        all_matched = {matches.get(listing_key(*pair), pair[1]) for pair in pairs}
+        skus = {sku for match in all_matched for sku, _ in units_of(match)}
+        products = await self.products(skus, stock_id)
         return Catalog(matches, products, await self._similar_skus(skus - products.keys()))
 
     @override
-    async def products(self, skus: Collection[str]) -> Mapping[str, StockedProduct]:
-        cached = {} if self._cache is None else self._cache.products
+    async def products(
+        self, skus: Collection[str], stock_id: str = DEFAULT_STOCK
+    ) -> Mapping[str, StockedProduct]:
+        cache = self._caches.get(stock_id) or FactCache()
+        cached = cache.products
         missing = [sku for sku in skus if sku not in cached]
         documents = await self._find("products", with_ids(missing))
         cached |= dict.fromkeys(missing)
-        cached |= {
+        existing = {
             doc["_id"]: product_from_document(doc) for doc in documents if not doc["deleted"]
+        }
+        items = await self._find(
+            "stock_items", with_ids([stock_item_key(stock_id, sku) for sku in existing])
+        )
+        item_of = {item["sku"]: item for item in items}
+        cached |= {
+            sku: stocked_product(product, item_of.get(sku)) for sku, product in existing.items()
         }
         return {sku: product for sku in skus if (product := cached[sku]) is not None}
 
     @override
     async def listings(self, keys: Collection[str]) -> Mapping[str, Listing]:
-        cached = {} if self._cache is None else self._cache.listings
+        # A listing is kept with the stock of its store.
+        only = next(iter(self._caches.values())) if len(self._caches) == 1 else FactCache()
+        return await self._listings(keys, only)
+
+    async def _listings(self, keys: Collection[str], cache: FactCache) -> Mapping[str, Listing]:
+        cached = cache.listings
         missing = [key for key in keys if key not in cached]
         documents = await self._find("listings", with_ids(missing))
         cached |= dict.fromkeys(missing)
@@ -242,7 +333,8 @@ class MongoTransaction(MongoQueries, MongoReplayQueries, Transaction):
 
     @override
     async def details_of(self, amazon_order_ids: Collection[str]) -> Sequence[DeadLetter]:
-        cache = self._cache or FactCache()
+        # Details that come early are stored under the locks of all stocks.
+        cache = next(iter(self._caches.values()), FactCache())
         if cache.has_early_details is None:
             dead_letters = self._database.dead_letters
             query = {"details_of": {"$exists": True}}
@@ -272,7 +364,15 @@ class MongoTransaction(MongoQueries, MongoReplayQueries, Transaction):
     ) -> list[Operation]:
         histories = await self._take_moved(changes)
         self._written.append(changes)
-        return operations(changes, moves, self._database.name, histories)
+        return operations(changes, moves, self._database.name, histories, self._is_counted)
+
+    def _is_counted(self, stock_id: str, sku: str) -> bool:
+        """Return whether a product surely has a document in a stock."""
+        if stock_id == DEFAULT_STOCK:
+            return True
+        cache = self._caches.get(stock_id)
+        product = None if cache is None else cache.products.get(sku)
+        return product is not None and product.counted_at is not None
 
     async def _write(self, batch: list[Operation], session: ClientSession) -> None:
         if not batch:

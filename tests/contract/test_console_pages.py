@@ -33,6 +33,7 @@ from tests.builders import (
     a_record,
     a_store,
     an_order,
+    stocked,
 )
 from tests.unit.test_console_filter import ODD_CURSORS
 
@@ -53,7 +54,7 @@ PAGES = {
     "/commerce/\x00": (),
     "/blocked": ("store", "page", "done"),
     "/blocked/what-if": ("sku", "store", "code", "ask", "enabled", "quantity"),
-    "/match": ("store", "seller_sku", "sku", "asin", "back"),
+    "/match": ("store", "seller_sku", "sku", "units", "asin", "back"),
     "/replays": ("done",),
     "/replays/new": ("order", "q", *FIELDS, "why", "rate"),
     "/replays/\x00": ("done",),
@@ -139,7 +140,7 @@ async def _fill(told: Settings) -> None:
     changes = ChangeSet(
         orders=[OrderWrite(one, (a_history_entry(),), is_new=True, details=True) for one in orders],
         stores=[a_store()],
-        products=[a_product()],
+        **stocked(a_product()),
         dead_letters=[a_dead_letter()],
     )
     async with connect_storage(told) as storage:

@@ -16,12 +16,13 @@ from models.change_set import ChangeSet, OrderWrite
 from models.checkpoint import OffsetReset
 from models.commands import OrderCursor
 from models.dead_letters import DeadLetterFilter, Redrive
+from models.keys import DEFAULT_STOCK
 from models.messages import DeadLetterCode, TopicPartition
 from models.order_query import Cursor, OrderQuery, OrderSort
 from models.outcome import Created, ImportState
 from models.reasons import BlockerCode, SkipReason, WaitingReason
 from models.reference_data import CommerceStatus
-from models.replay import RecordedAnswer, ReplayAnswer, ReplayResult, Selection
+from models.replay import RecordedAnswers, ReplayAnswer, ReplayResult, Selection
 from storage.mongo import order_queries
 from storage.mongo.console import MongoConsoleState
 from storage.mongo.console_reader import MongoConsoleReader
@@ -50,6 +51,7 @@ from tests.builders import (
     a_store,
     an_event,
     an_order,
+    stocked,
 )
 from tests.contract.queries import Listening, Query, indexes_for
 
@@ -64,6 +66,7 @@ BY_THE_STORAGE = {"committed", "failed", "free_session"}
 """What the storage itself calls of its transactions."""
 
 Names = dict[type, set[str]]
+ANSWERED = RecordedAnswers("r-1", 0, 0, (ReplayAnswer(KEY, ReplayResult.CREATED),), NOW)
 A_RESET = OffsetReset(SOURCE, 3, 9, NOW)
 
 
@@ -113,10 +116,10 @@ async def work(storage: Any, names: Names) -> None:
             a_commerce_order(acknowledged_at=NOW),
             a_commerce_order(amazon_order_id="902-2", status=CommerceStatus.SHIPPED),
         ],
-        stores=[a_store()],
-        products=[a_product()],
+        stores=[a_store(), a_store(store_id="store-2", stock_id="north")],
+        **stocked(a_product()),
         listings=[a_listing()],
-        reserved={"SKU-1": 1},
+        reserved={DEFAULT_STOCK: {"SKU-1": 1}},
         events=[an_event()],
         dead_letters=[a_dead_letter(details_of=ORDER)],
         offset_resets=[A_RESET],
@@ -132,6 +135,8 @@ async def work(storage: Any, names: Names) -> None:
 
     async def then(transaction: Transaction) -> None:
         asked = Asked(transaction, names)
+        await asked.likely_stores()
+        await asked.likely_stocks({"c-2"})
         await asked.lock()
         await ask(asked)
         again = ChangeSet(
@@ -139,8 +144,9 @@ async def work(storage: Any, names: Names) -> None:
             changed_commerce_orders=[a_commerce_order(status=CommerceStatus.SHIPPED)],
             claimed=[a_dead_letter().dead_letter_id],
             deleted_products=["SKU-1"],
+            deleted_stock_items=["default/SKU-1"],
             deleted_listings=[f"{STORE}/SELLER"],
-            answers=[RecordedAnswer("r-1", ReplayAnswer(KEY, ReplayResult.CREATED, ()), NOW)],
+            answers=[ANSWERED],
         )
         await asked.write(again)
 
@@ -161,6 +167,7 @@ async def ask(asked: Any) -> None:
     await asked.catalog({(STORE, "SELLER"), (STORE, "SKU-1"), (STORE, "sku-1")})
     await asked.products({"SKU-1"})
     await asked.product_versions({"SKU-1"})
+    await asked.stock_items({"default/SKU-1"})
     await asked.listings({f"{STORE}/SELLER"})
     assert await asked.facts_depended_on({"product:SKU-1"})
     dates = (record.order.purchase_date, None)
@@ -170,7 +177,8 @@ async def ask(asked: Any) -> None:
             await asked.blocked_orders(store, after, 10)
     for store in (None, STORE):
         await asked.shipped_commerce_orders(store, 10)
-    await asked.acknowledged_orders_reserving({"SKU-1"})
+        await asked.pending_reservations(store, NOW, 10)
+    await asked.counted_orders({"SKU-1"})
     await asked.details_of({ORDER})
     await asked.replay_part("r-1", 0)
 
@@ -187,7 +195,7 @@ async def select(asked: Any) -> None:
     await asked.synced(None)
     for running in (True, False):
         await asked.replays(running=running, limit=5)
-    for after in (None, RecordedAnswer("r-1", ReplayAnswer(KEY, ReplayResult.CREATED, ()), NOW)):
+    for after in (None, ANSWERED):
         await asked.answers("r-1", after, 10)
 
 

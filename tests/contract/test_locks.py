@@ -6,7 +6,7 @@ One test takes the locks away, and the wake-up is lost: so the tests can fail.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from functools import partial
@@ -19,6 +19,7 @@ from handlers.unit_of_work import UnitOfWork
 from models.change_set import ChangeSet
 from models.checkpoint import Checkpoint
 from models.commands import Recheck
+from models.keys import DEFAULT_STOCK
 from models.messages import CommandMessage, TopicPartition
 from models.order_record import OrderRecord
 from models.outcome import Created
@@ -26,9 +27,21 @@ from models.topics import TopicName
 from storage.mongo.driver import Driver
 from storage.mongo.storage import MongoStorage, open_storage
 from storage.mongo.transaction import MongoTransaction
-from storage.port import DEFAULT_STOCK, Storage, Transaction
+from storage.port import Storage, Transaction
 from streams.app import HANDLERS
-from tests.builders import KEY, NOW, Message, a_document, a_message, a_product, a_store
+from tests.builders import (
+    KEY,
+    NOW,
+    Message,
+    a_commerce_order,
+    a_document,
+    a_message,
+    a_product,
+    a_stock_item,
+    a_store,
+    an_event,
+    stocked,
+)
 from tests.contract.queries import Listening, Query
 from tests.fakes.memory import MemoryStorage
 
@@ -51,13 +64,13 @@ def _pair(name: str) -> Pair:
         disabled = a_product(enabled=False)
         fact = a_message(a_product(name="Lamp, now on sale").model_dump(mode="json"))
         return Pair(
-            ChangeSet(stores=[a_store()], products=[disabled]),
+            ChangeSet(stores=[a_store()], **stocked(disabled)),
             (TopicName.PRODUCTS, fact),
             judgment,
             "product:SKU-1",
         )
     return Pair(
-        ChangeSet(products=[a_product()]),
+        ChangeSet(**stocked(a_product())),
         (TopicName.STORES, a_message(a_store().model_dump(mode="json"))),
         judgment,
         "store:store-1",
@@ -210,6 +223,66 @@ async def test_who_locks_one_stock_does_not_wait_for_another(
         may_end.set()
 
 
+async def test_a_transaction_that_needs_another_stock_later_starts_over_with_both(
+    mongo_url: str, database_name: str
+) -> None:
+    begun = []
+
+    async def work(transaction: Transaction) -> None:
+        begun.append(await transaction.lock({"south"}))
+        await transaction.stores()
+        await transaction.lock({"north"})
+
+    async with open_storage(mongo_url, database_name) as storage:
+        await storage.transact(work)
+        taken = {one["_id"]: one["version"] async for one in storage._database.locks.find({})}
+    assert begun == [{"south": 0}, {"north": 0, "south": 0}]
+    assert taken == {"north": 1, "south": 1}
+
+
+async def test_orders_of_two_stocks_are_decided_at_the_same_time(
+    mongo_url: str, database_name: str
+) -> None:
+    """One is held before its commit; the other is decided and stored meanwhile."""
+    stores = [a_store(), a_store(store_id="store-2", stock_id="north")]
+    before = ChangeSet(stores=stores, **stocked(a_product()))
+    # The first documents create a collection, and make an index one of lists: once, with conflicts.
+    before.events.append(an_event())
+    before.new_commerce_orders.append(a_commerce_order(amazon_order_id="902-3"))
+    before.stock_items.append(a_stock_item())
+    south = a_message(a_document())
+    north = a_message(a_document(store_id="store-2", amazon_order_id="902-2"))
+
+    async def prepare(transaction: Transaction) -> None:
+        await transaction.lock({DEFAULT_STOCK, "north"})
+        await transaction.write(before)
+
+    async with (
+        open_storage(mongo_url, database_name) as one,
+        open_storage(mongo_url, database_name) as other,
+        asyncio.TaskGroup() as group,
+    ):
+        await one.prepare()
+        await one.transact(prepare)
+        sources = [TopicPartition(TopicName.ORDERS, partition) for partition in range(2)]
+        held, free = [
+            Party(storage, (await storage.claim([source]))[0], TopicName.ORDERS, message)
+            for storage, source, message in zip((one, other), sources, (south, north), strict=True)
+        ]
+        for storage in (one, other):
+            await storage.snapshot(lambda view: view.stores())
+        conflicts = one.conflicts + other.conflicts
+        group.create_task(held.run())
+        await held.has_read.wait()
+        await free.through()
+        assert not held.may_commit.is_set()
+        held.may_commit.set()
+    async with open_storage(mongo_url, database_name) as storage:
+        created = await storage.transact(lambda t: t.orders({KEY, "store-2/902-2"}))
+        assert [type(order.outcome) for order in created.values()] == [Created, Created]
+    assert one.conflicts + other.conflicts == conflicts
+
+
 async def test_who_locks_several_stocks_never_waits_in_a_circle(
     mongo_url: str, database_name: str
 ) -> None:
@@ -248,10 +321,10 @@ async def test_a_stage_locks_the_stock_before_it_reads_anything(
 
 class _LocklessTransaction(MongoTransaction):
     @override
-    async def lock(self, stocks: Collection[str] = ()) -> int:
+    async def lock(self, stocks: Collection[str] = ()) -> Mapping[str, int]:
         # The embedded server begins a transaction only with a read.
         await self.stores()
-        return 0
+        return {}
 
 
 async def _meet(storages: Sequence[Storage], name: str) -> tuple[Pair, Party, Party]:

@@ -5,7 +5,7 @@ The transactions here take no locks: what they promise may not depend on that.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -43,6 +43,7 @@ from tests.builders import (
     a_store,
     an_order,
     later,
+    stocked,
 )
 from tests.contract.test_storage import stored_order, stored_story
 from tests.fakes.memory import MemoryStorage
@@ -62,10 +63,10 @@ async def workers(
         yield storage, storage
         return
 
-    async def no_lock(self: MongoTransaction, _stocks: object = ()) -> int:
+    async def no_lock(self: MongoTransaction, _stocks: object = ()) -> Mapping[str, int]:
         # The embedded server takes no bulk write as a first command.
         await self.orders({"nobody/nothing"})
-        return 0
+        return {}
 
     monkeypatch.setattr(MongoTransaction, "lock", no_lock)
     name = f"t{uuid5(keys._NAMESPACE, request.node.nodeid).hex}"
@@ -169,7 +170,7 @@ def waiting(store_id: str = "typo", **order: Any) -> OrderRecord:
     )
 
 
-STORES = {"stores": [a_store(), a_store(store_id="store-2")], "products": [a_product()]}
+STORES = {"stores": [a_store(), a_store(store_id="store-2")], **stocked(a_product())}
 
 
 @pytest.mark.parametrize("meet", [one_overtakes, at_once])

@@ -6,12 +6,13 @@ import pytest
 import pytest_asyncio
 
 from models.change_set import ChangeSet
+from models.keys import DEFAULT_STOCK
 from models.reference_data import StockedProduct
 from storage.mongo.driver import Driver
 from storage.mongo.fact_cache import FactCache
 from storage.mongo.storage import MongoStorage, open_storage
-from storage.port import DEFAULT_STOCK, Transaction
-from tests.builders import a_product
+from storage.port import Transaction
+from tests.builders import a_product, a_store, stocked
 
 SKU = "SKU-1"
 
@@ -33,7 +34,7 @@ async def _tell(storage: MongoStorage, *, enabled: bool, stocks: tuple[str, ...]
     async def work(transaction: Transaction) -> None:
         await transaction.lock({DEFAULT_STOCK, *stocks})
         await transaction.products({SKU})
-        await transaction.write(ChangeSet(products=[a_product(sku=SKU, enabled=enabled)]))
+        await transaction.write(ChangeSet(**stocked(a_product(sku=SKU, enabled=enabled))))
 
     await storage.transact(work)
 
@@ -41,7 +42,7 @@ async def _tell(storage: MongoStorage, *, enabled: bool, stocks: tuple[str, ...]
 async def _product(storage: MongoStorage, stock: str = DEFAULT_STOCK) -> StockedProduct:
     async def work(transaction: Transaction) -> StockedProduct:
         await transaction.lock({stock})
-        return (await transaction.products({SKU}))[SKU]
+        return (await transaction.products({SKU}, stock))[SKU]
 
     return await storage.transact(work)
 
@@ -50,7 +51,7 @@ async def _reserve(storage: MongoStorage, units: int) -> None:
     async def work(transaction: Transaction) -> None:
         await transaction.lock()
         await transaction.products({SKU})
-        await transaction.write(ChangeSet(reserved={SKU: units}))
+        await transaction.write(ChangeSet(reserved={DEFAULT_STOCK: {SKU: units}}))
 
     await storage.transact(work)
 
@@ -90,6 +91,39 @@ async def test_what_one_process_told_of_several_stocks_is_seen_in_each(
         assert not (await _product(one, stock)).product.enabled
 
 
+async def test_what_is_held_in_one_stock_is_not_counted_in_another(
+    processes: tuple[MongoStorage, MongoStorage],
+) -> None:
+    one, _ = processes
+    await _tell(one, enabled=True, stocks=("other",))
+    for stock in (DEFAULT_STOCK, "other"):
+        await _product(one, stock)
+
+    async def reserve(transaction: Transaction) -> None:
+        await transaction.lock({DEFAULT_STOCK, "other"})
+        await transaction.write(ChangeSet(reserved={DEFAULT_STOCK: {SKU: 2}}))
+
+    await one.transact(reserve)
+    assert [(await _product(one, stock)).reserved for stock in (DEFAULT_STOCK, "other")] == [2, 0]
+
+
+async def test_a_store_that_changes_its_stock_brings_nothing_outdated_along(
+    processes: tuple[MongoStorage, MongoStorage],
+) -> None:
+    """What a stock without stores remembers of products may be outdated."""
+    one, _ = processes
+    await _tell(one, enabled=True, stocks=("other",))
+    await _product(one, "other")
+    await _tell(one, enabled=False)
+
+    async def work(transaction: Transaction) -> None:
+        await transaction.lock({DEFAULT_STOCK, "other"})
+        await transaction.write(ChangeSet(stores=[a_store(stock_id="other")]))
+
+    await one.transact(work)
+    assert not (await _product(one, "other")).product.enabled
+
+
 async def test_a_transaction_that_failed_is_forgotten(
     processes: tuple[MongoStorage, MongoStorage],
 ) -> None:
@@ -100,7 +134,7 @@ async def test_a_transaction_that_failed_is_forgotten(
     async def fails(transaction: Transaction) -> None:
         await transaction.lock()
         await transaction.products({SKU})
-        await transaction.write(ChangeSet(reserved={SKU: 7}))
+        await transaction.write(ChangeSet(reserved={DEFAULT_STOCK: {SKU: 7}}))
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):

@@ -1,7 +1,7 @@
 """What the storage promises, asked of every implementation alike."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -27,13 +27,21 @@ from models.change_set import ChangeSet, OrderWrite
 from models.charges import Charge, ChargeKind, TaxCollection
 from models.checkpoint import Checkpoint, OffsetReset, Outgoing
 from models.commands import ALL_STORES, OrderCursor, Recheck, ReplayStep, Sync
-from models.commerce_order import CommerceLine, CommerceOrder, Reservation
+from models.commerce_order import CommerceLine, CommerceOrder, PendingReservation, Reservation
 from models.errors import DuplicateKey, Fenced, StorageBroken, TransactionTooLarge
+from models.keys import DEFAULT_STOCK
 from models.messages import CommandMessage, TopicPartition
 from models.order_record import HistoryEntry, OrderRecord
 from models.outcome import Created, MissingDetail, Outcome, Skipped, Waiting, Withdrawn
 from models.reasons import BlockerCode, SkipReason, WaitingReason
-from models.reference_data import Catalog, CommerceStatus, OrderNumberSource, StockedProduct
+from models.reference_data import (
+    Catalog,
+    CommerceStatus,
+    Component,
+    CountsOrdersFrom,
+    OrderNumberSource,
+    StockedProduct,
+)
 from models.replay import ReplayAnswer, ReplayPart, ReplayResult, ReplayState
 from storage.documents.order_record import history_entry_from_document
 from storage.mongo.bulk_write import HISTORY_LENGTH
@@ -42,6 +50,7 @@ from storage.mongo.indexes import INDEXES
 from storage.mongo.storage import LAYOUT, MongoStorage, open_storage
 from storage.port import Storage, Transaction
 from tests.builders import (
+    INTEGRATED,
     KEY,
     NOW,
     ORDER,
@@ -60,12 +69,15 @@ from tests.builders import (
     a_product,
     a_record,
     a_replay,
+    a_stock_item,
     a_store,
     an_event,
     an_item,
     an_order,
+    in_stock,
     later,
     money,
+    stocked,
 )
 from tests.contract.queries import Listening
 from tests.fakes.memory import MemoryStorage
@@ -73,6 +85,8 @@ from tests.fakes.memory import MemoryStorage
 Tested = MemoryStorage | MongoStorage
 SOURCE = TopicPartition("amazon.orders", 3)
 IMPLEMENTATIONS = ("memory", *Driver)
+
+KIT = (Component(sku="SKU-1", quantity=2), Component(sku="SKU-2", quantity=1))
 
 
 @pytest.fixture(params=IMPLEMENTATIONS)
@@ -357,6 +371,16 @@ async def test_the_story_is_kept_in_its_order_with_its_facts(storage: Tested) ->
     assert (cause.traceparent, cause.tracestate) == (TRACE, STATE)
 
 
+async def test_a_creation_is_found_with_what_it_was_based_on(storage: Tested) -> None:
+    facts = {"products": [{"sku": "SKU-1", "reserved": 2, "as_of": NOW}], "store_updated_at": NOW}
+    created = a_history_entry(what="created", facts=facts)
+    later_news = a_history_entry(what="amended", facts={"changes": [{"field": "total"}]})
+    await write(storage, orders=[new(a_record(), a_history_entry(what="blocked", facts=facts))])
+    assert await read(storage, lambda t: t.creation_facts([KEY, "store-1/none"])) == {}
+    await write(storage, orders=[checked(a_record(), created, later_news)])
+    assert await read(storage, lambda t: t.creation_facts([KEY])) == {KEY: facts}
+
+
 async def test_the_story_is_capped_and_the_oldest_go_first(storage: Tested) -> None:
     entries = [a_history_entry(what=str(number)) for number in range(HISTORY_LENGTH + 5)]
     await write(storage, orders=[new(a_record(), *entries[:10])])
@@ -367,7 +391,7 @@ async def test_the_story_is_capped_and_the_oldest_go_first(storage: Tested) -> N
 async def test_a_commerce_order_comes_back_as_it_was(storage: Tested) -> None:
     item = an_item(price=money("10.10", "EUR"), tax=None, seller_sku="a/b")
     order = a_commerce_order(
-        lines=(CommerceLine(item, "SKU-1"), CommerceLine(an_item(order_item_id="2"), "SKU-2")),
+        lines=(CommerceLine(item, "SKU-1"), CommerceLine(an_item(order_item_id="2"), KIT)),
         reservations=(Reservation("SKU-1", 1), Reservation("SKU-2", 3)),
         fulfillment_channel=FulfillmentChannel.AFN,
         buyer_requested_cancel=True,
@@ -383,6 +407,8 @@ async def test_a_commerce_order_comes_back_as_it_was(storage: Tested) -> None:
         status=CommerceStatus.SHIPPED,
         reservations=(),
         acknowledged_at=NOW,
+        shipped_at=later(1),
+        completed_at=later(2),
         updated_at=later(1),
     )
     await write(storage, changed_commerce_orders=[moved])
@@ -413,27 +439,30 @@ async def test_facts_come_back_as_they_were(storage: Tested) -> None:
         seller_id="A2",
         import_amazon_orders=False,
         order_number_source=OrderNumberSource.AMAZON,
+        reserve_pending=True,
+        commerce_counts_orders_from=CountsOrdersFrom.SHIPPED,
         fba_requires_stock=False,
         commerce_order_url="https://c/{commerce_order_id}",
         seller_central_url="https://s/{amazon_order_id}",
     )
     product = a_product(name=None, manage_stock=False, salable_quantity=2.5, enabled=False)
-    listing = a_listing(seller_sku="a/b")
-    await write(storage, stores=[plain, full], products=[product], listings=[listing])
+    listing, kit = a_listing(seller_sku="a/b"), a_listing(sku=None, components=KIT)
+    await write(storage, stores=[plain, full], **stocked(product), listings=[listing, kit])
     assert await read(storage, lambda t: t.stores()) == {STORE: plain, "store-2": full}
     products = await read(storage, lambda t: t.products({"SKU-1", "SKU-9"}))
-    assert products == {"SKU-1": StockedProduct(product, 0)}
-    listed = await read(storage, lambda t: t.listings({f"{STORE}/a/b", "x/y"}))
-    assert listed == {f"{STORE}/a/b": listing}
+    assert products == {"SKU-1": in_stock(product, 0)}
+    listed = await read(storage, lambda t: t.listings({f"{STORE}/a/b", kit.key, "x/y"}))
+    assert listed == {f"{STORE}/a/b": listing, kit.key: kit}
 
 
 async def test_a_fact_told_again_takes_the_place_of_the_old_one(storage: Tested) -> None:
     await write(storage, stores=[a_store()], products=[a_product()], listings=[a_listing()])
     store, product = a_store(name="Other"), a_product(salable_quantity=3, as_of=NOW)
     listing = a_listing(sku="SKU-2")
-    await write(storage, stores=[store], products=[product], listings=[listing])
+    await write(storage, stores=[store], **stocked(product), listings=[listing])
     assert await read(storage, lambda t: t.stores()) == {STORE: store}
-    assert (await read(storage, lambda t: t.products({"SKU-1"})))["SKU-1"].product == product
+    products = await read(storage, lambda t: t.products({"SKU-1"}))
+    assert products == {"SKU-1": in_stock(product, 0)}
     assert list((await read(storage, lambda t: t.listings({f"{STORE}/SELLER"}))).values()) == [
         listing
     ]
@@ -452,6 +481,18 @@ async def test_the_catalog_follows_listings_and_takes_a_sku_without_one_by_its_n
     catalog = await read(storage, lambda t: t.catalog(wanted))
     assert catalog.matches == {}
     assert set(catalog.products) == {"SELLER", "SKU-2"}
+
+
+async def test_rule_24_the_catalog_has_the_components_of_a_kit(storage: Tested) -> None:
+    products = [a_product(sku=sku) for sku in ("SKU-1", "SKU-2", "SELLER")]
+    await write(storage, products=products, listings=[a_listing(sku=None, components=KIT)])
+    wanted = {(STORE, "SELLER")}
+    catalog = await read(storage, lambda t: t.catalog(wanted))
+    assert catalog.matches == {f"{STORE}/SELLER": KIT}
+    assert set(catalog.products) == {"SKU-1", "SKU-2"}
+    await write(storage, listings=[a_listing()])
+    catalog = await read(storage, lambda t: t.catalog(wanted))
+    assert catalog.matches == {f"{STORE}/SELLER": "SKU-1"}
 
 
 async def test_rule_7_a_catalog_says_which_skus_look_like_those_it_has_not(storage: Tested) -> None:
@@ -490,7 +531,7 @@ async def test_rule_7_nothing_is_looked_up_where_nothing_is_missing(
             before = len(listening.heard)
             await read(storage, partial(_catalog, wanted))
             asked.append(len(listening.heard) - before)
-    assert asked == [2, 3], "listings and products, and what looks alike"
+    assert asked == [3, 4], "listings, products and their units, and what looks alike"
 
 
 async def test_asking_for_nothing_gives_nothing(storage: Tested) -> None:
@@ -510,47 +551,96 @@ HELD = {"SKU-1"}
 
 
 async def test_held_pieces_are_counted_up_and_down(storage: Tested) -> None:
-    await write(storage, products=[a_product(), a_product(sku="SKU-2")])
-    await write(storage, reserved={"SKU-1": 5, "SKU-2": 1})
-    await write(storage, reserved={"SKU-1": -2, "SKU-2": 0})
+    await write(storage, **stocked(a_product(), a_product(sku="SKU-2")))
+    await write(storage, reserved={DEFAULT_STOCK: {"SKU-1": 5, "SKU-2": 1}})
+    await write(storage, reserved={DEFAULT_STOCK: {"SKU-1": -2, "SKU-2": 0}})
     products = await read(storage, lambda t: t.products({"SKU-1", "SKU-2"}))
     assert {sku: product.reserved for sku, product in products.items()} == {"SKU-1": 3, "SKU-2": 1}
 
 
 async def test_a_new_count_and_what_it_frees_are_written_together(storage: Tested) -> None:
-    await write(storage, products=[a_product()])
-    await write(storage, reserved={"SKU-1": 5})
+    await write(storage, **stocked(a_product()))
+    await write(storage, reserved={DEFAULT_STOCK: {"SKU-1": 5}})
     recounted = a_product(salable_quantity=6, as_of=NOW)
-    await write(storage, products=[recounted], reserved={"SKU-1": -4})
+    await write(storage, **stocked(recounted), reserved={DEFAULT_STOCK: {"SKU-1": -4}})
     products = await read(storage, lambda t: t.products(HELD))
-    assert products == {"SKU-1": StockedProduct(recounted, 1)}
+    assert products == {"SKU-1": in_stock(recounted, 1)}
 
 
 async def test_a_deleted_product_is_out_of_the_catalog_and_keeps_its_count_and_holds(
     storage: Tested,
 ) -> None:
-    await write(storage, products=[a_product(as_of=NOW)])
-    await write(storage, reserved={"SKU-1": 4})
+    await write(storage, **stocked(a_product(as_of=NOW)))
+    await write(storage, reserved={DEFAULT_STOCK: {"SKU-1": 4}})
     await write(storage, deleted_products=["SKU-1"])
     assert await read(storage, lambda t: t.products(HELD)) == {}
     assert (await read(storage, lambda t: t.catalog({(STORE, "SKU-1")}))).products == {}
     kept = (await read(storage, lambda t: t.product_versions(HELD)))["SKU-1"]
-    assert (kept.product.as_of, kept.reserved) == (NOW, 4)
-    await write(storage, reserved={"SKU-1": -1})
+    assert kept.as_of == NOW
+    await write(storage, reserved={DEFAULT_STOCK: {"SKU-1": -1}})
     again = a_product(as_of=later(1), salable_quantity=8)
-    await write(storage, products=[again])
-    assert await read(storage, lambda t: t.products(HELD)) == {"SKU-1": StockedProduct(again, 3)}
+    await write(storage, **stocked(again))
+    assert await read(storage, lambda t: t.products(HELD)) == {"SKU-1": in_stock(again, 3)}
 
 
 async def test_a_product_told_and_deleted_at_once_keeps_what_was_told(storage: Tested) -> None:
     await write(storage, products=[a_product(as_of=NOW)], deleted_products=["SKU-1"])
     assert await read(storage, lambda t: t.products(HELD)) == {}
     kept = (await read(storage, lambda t: t.product_versions(HELD)))["SKU-1"]
-    assert kept.product.as_of == NOW
+    assert kept.as_of == NOW
+
+
+async def in_each(stock_id: str, transaction: Transaction) -> Mapping[str, StockedProduct]:
+    return await transaction.products(HELD, stock_id)
+
+
+async def test_each_stock_has_units_of_its_own(storage: Tested) -> None:
+    """Also of a product that was never counted there: its stock may not be managed."""
+    north = a_stock_item(stock_id="north", salable_quantity=2.5, as_of=NOW)
+    await write(storage, **stocked(a_product()))
+    await write(storage, stock_items=[north])
+    await write(storage, reserved={"north": {"SKU-1": 2}, "south": {"SKU-1": 3}})
+    await write(storage, reserved={DEFAULT_STOCK: {"SKU-1": 1}, "south": {"SKU-1": 1}})
+    units = [
+        (await read(storage, partial(in_each, stock_id)))["SKU-1"]
+        for stock_id in (DEFAULT_STOCK, "north", "south", "west")
+    ]
+    found = [(one.salable_quantity, one.reserved, one.counted_at) for one in units]
+    assert found == [(10, 1, INTEGRATED), (2.5, 2, NOW), (0, 4, None), (0, 0, None)]
+    kept = await read(storage, lambda t: t.stock_items({"north/SKU-1", "south/SKU-1", "x/y"}))
+    assert kept == {"north/SKU-1": north}
+
+
+async def test_a_deleted_count_leaves_no_units_and_keeps_its_time_and_holds(
+    storage: Tested,
+) -> None:
+    await write(storage, **stocked(a_product()), deleted_stock_items=["north/SKU-1"])
+    assert await read(storage, lambda t: t.stock_items({"north/SKU-1"})) == {}
+    item = a_stock_item(as_of=NOW)
+    await write(storage, stock_items=[item], reserved={"north": {"SKU-1": 2}})
+    await write(storage, deleted_stock_items=["north/SKU-1"])
+    there = (await read(storage, lambda t: t.products(HELD, "north")))["SKU-1"]
+    assert (there.salable_quantity, there.reserved, there.counted_at) == (0, 2, NOW)
+    assert await read(storage, lambda t: t.stock_items({"north/SKU-1"})) == {"north/SKU-1": item}
+    await write(storage, stock_items=[a_stock_item(salable_quantity=7, as_of=later(1))])
+    assert (await read(storage, lambda t: t.products(HELD, "north")))["SKU-1"].available == 5
+
+
+async def test_each_stock_counts_its_order_numbers(storage: Tested) -> None:
+    orders = [commerce(n, stock_id=stock) for n, stock in enumerate(("north", "north", "default"))]
+
+    async def work(transaction: Transaction) -> Mapping[str, int]:
+        numbers = await transaction.lock({"north", "south", DEFAULT_STOCK})
+        await transaction.write(ChangeSet(new_commerce_orders=orders))
+        orders.clear()
+        return numbers
+
+    await storage.transact(work)
+    assert await storage.transact(work) == {"north": 2, "south": 0, DEFAULT_STOCK: 1}
 
 
 async def test_deleting_or_holding_a_product_never_told_makes_none(storage: Tested) -> None:
-    await write(storage, deleted_products=["SKU-1"], reserved={"SKU-2": 3})
+    await write(storage, deleted_products=["SKU-1"], reserved={DEFAULT_STOCK: {"SKU-2": 3}})
     assert await read(storage, lambda t: t.product_versions({"SKU-1", "SKU-2"})) == {}
 
 
@@ -999,7 +1089,7 @@ def commerce(number: int, **overrides: Any) -> CommerceOrder:
     return a_commerce_order(amazon_order_id=f"902-{number}", **overrides)
 
 
-async def test_holders_are_acknowledged_orders_that_hold_one_of_the_products(
+async def test_counted_are_acknowledged_or_complete_orders_that_hold_one_of_the_products(
     storage: Tested,
 ) -> None:
     orders = [
@@ -1010,12 +1100,37 @@ async def test_holders_are_acknowledged_orders_that_hold_one_of_the_products(
         commerce(3, acknowledged_at=NOW, reservations=(Reservation("SKU-9", 1),)),
         commerce(4, acknowledged_at=NOW, reservations=()),
         commerce(5),
+        commerce(6, completed_at=NOW),
+        commerce(7, shipped_at=NOW),
     ]
     await write(storage, new_commerce_orders=orders)
     wanted = {"SKU-1", "SKU-2", "SKU-3"}
-    found = await read(storage, lambda t: t.acknowledged_orders_reserving(wanted))
-    assert sorted(one.amazon_order_id for one in found) == ["902-1", "902-2"]
-    assert not await read(storage, lambda t: t.acknowledged_orders_reserving(()))
+    found = await read(storage, lambda t: t.counted_orders(wanted))
+    assert sorted(one.amazon_order_id for one in found) == ["902-1", "902-2", "902-6"]
+    assert not await read(storage, lambda t: t.counted_orders(()))
+
+
+async def test_rule_25_pending_reservations_come_back_those_longest_without_news_first(
+    storage: Tested,
+) -> None:
+    def reserving(number: int, at: float, store: str = STORE) -> OrderRecord:
+        order = an_order(amazon_order_id=f"902-{number}", store_id=store)
+        units = (Reservation("SKU-1", number), Reservation("SKU-2", 1))
+        pending = PendingReservation("north", units, later(at))
+        return a_record(order=order, store_id=store, pending_reservation=pending)
+
+    records = [reserving(1, 3), reserving(2, 1), reserving(3, 2, "store-2"), a_record()]
+    await write(storage, orders=[new(record) for record in records])
+
+    async def found(store: str | None, before: float, limit: int = 9) -> list[OrderRecord]:
+        orders = await read(storage, lambda t: t.pending_reservations(store, later(before), limit))
+        return list(orders)
+
+    assert await found(None, 4) == [records[1], records[2], records[0]]
+    assert await found(None, 4, limit=1) == [records[1]]
+    assert await found(STORE, 3) == [records[1]]
+    await write(storage, orders=[checked(replace(records[1], pending_reservation=None))])
+    assert await found(STORE, 3) == []
 
 
 async def test_shipped_commerce_orders_are_given_for_one_store_or_all_up_to_a_limit(
@@ -1054,13 +1169,13 @@ async def second_of(storage: Tested) -> AsyncIterator[Tested]:
 async def test_of_two_transactions_that_take_a_lock_the_second_sees_the_first(
     storage: Tested,
 ) -> None:
-    await write(storage, products=[a_product()])
+    await write(storage, **stocked(a_product()))
 
     async def take_one(transaction: Transaction) -> int:
         await transaction.lock()
         reserved: int = (await transaction.products(HELD))["SKU-1"].reserved
         await asyncio.sleep(0)
-        await transaction.write(ChangeSet(reserved={"SKU-1": 1}))
+        await transaction.write(ChangeSet(reserved={DEFAULT_STOCK: {"SKU-1": 1}}))
         return reserved
 
     async with second_of(storage) as second:
@@ -1071,7 +1186,7 @@ async def test_of_two_transactions_that_take_a_lock_the_second_sees_the_first(
 
 async def test_order_numbers_are_unique_however_many_are_given_at_once(storage: Tested) -> None:
     async def create(transaction: Transaction, number: int) -> int:
-        given = await transaction.lock() + 1
+        given = (await transaction.lock())[DEFAULT_STOCK] + 1
         order = commerce(number, order_number=f"{given:09d}")
         await transaction.write(ChangeSet(new_commerce_orders=[order]))
         return given

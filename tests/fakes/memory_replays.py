@@ -9,7 +9,7 @@ from models.errors import DuplicateKey
 from models.order_record import OrderRecord
 from models.outcome import Blocked, Skipped, Waiting, Withdrawn
 from models.reasons import BlockerCode, SkipReason
-from models.replay import RecordedAnswer, Replay, ReplayState, Selection
+from models.replay import RecordedAnswers, Replay, ReplayAnswer, ReplayState, Selection
 from storage.documents.replay import LONG_AGO
 
 
@@ -19,7 +19,7 @@ class KeptReplays:
 
     replays: dict[str, Replay] = field(default_factory=dict)
     parts: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    answers: dict[str, RecordedAnswer] = field(default_factory=dict)
+    answers: dict[str, RecordedAnswers] = field(default_factory=dict)
     synced: dict[str, datetime] = field(default_factory=dict)
 
     def copied(self) -> "KeptReplays":
@@ -39,6 +39,11 @@ class KeptReplays:
         for scope, at in changes.synced.items():
             self.synced[scope] = max(at, self.synced.get(scope, at))
 
+    def answers_by_order(self, replay_id: str) -> Mapping[str, ReplayAnswer]:
+        """Give what a replay said of each order."""
+        parts = self.answers_of(replay_id, None, len(self.answers))
+        return {answer.key: answer for part in parts for answer in part.answers}
+
     def newest(self, *, running: bool, limit: int) -> Sequence[Replay]:
         """Give replays, newest first."""
         found = [
@@ -47,9 +52,9 @@ class KeptReplays:
         return sorted(found, key=lambda one: one.replay_id, reverse=True)[:limit]
 
     def answers_of(
-        self, replay_id: str, after: RecordedAnswer | None, limit: int
-    ) -> Sequence[RecordedAnswer]:
-        """Give what a replay said of orders, by their keys."""
+        self, replay_id: str, after: RecordedAnswers | None, limit: int
+    ) -> Sequence[RecordedAnswers]:
+        """Give what a replay said of orders, as it said it."""
         found = [
             one
             for one in self.answers.values()

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 from typing_extensions import override
 
@@ -13,14 +14,24 @@ from models.commands import ALL_STORES, OrderCursor
 from models.commerce_order import CommerceOrder
 from models.dead_letters import DeadLetter
 from models.errors import DuplicateKey, Fenced
-from models.order_record import OrderRecord
+from models.keys import DEFAULT_STOCK
+from models.order_record import CREATED, OrderRecord
 from models.outcome import Blocked
-from models.reference_data import Catalog, CommerceStatus, Listing, Product, StockedProduct, Store
-from models.replay import RecordedAnswer, Replay, Selection, part_id
+from models.reference_data import (
+    Catalog,
+    CommerceStatus,
+    Listing,
+    Product,
+    StockedProduct,
+    StockItem,
+    Store,
+    units_of,
+)
+from models.replay import RecordedAnswers, Replay, Selection, part_id
 from models.skus import pick_similar
 from storage.mongo.bulk_write import HISTORY_LENGTH
-from storage.port import DEFAULT_STOCK, R, Transaction
-from tests.fakes.memory_contents import Contents
+from storage.port import R, Transaction
+from tests.fakes.memory_contents import Contents, KeptStockItem
 from tests.fakes.memory_replays import select
 
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
@@ -38,9 +49,17 @@ class MemoryTransaction(Transaction):
         self._draft = draft
 
     @override
-    async def lock(self, stocks: Collection[str] = (DEFAULT_STOCK,)) -> int:
-        del stocks
-        return self._draft.numbered
+    async def likely_stores(self) -> Mapping[str, Store]:
+        return self._draft.stores
+
+    @override
+    async def likely_stocks(self, commerce_order_ids: Collection[str]) -> Collection[str]:
+        orders = await self.commerce_orders(commerce_order_ids)
+        return {order.stock_id for order in orders.values()}
+
+    @override
+    async def lock(self, stocks: Collection[str] = (DEFAULT_STOCK,)) -> Mapping[str, int]:
+        return {stock_id: self._draft.numbered[stock_id] for stock_id in stocks}
 
     @override
     async def stores(self) -> Mapping[str, Store]:
@@ -63,22 +82,43 @@ class MemoryTransaction(Transaction):
         return {one: order for one, order in self._draft.commerce_orders.items() if one in ids}
 
     @override
-    async def catalog(self, wanted: Collection[tuple[str, str]]) -> Catalog:
-        listings = await self.listings({keys.listing_key(*pair) for pair in wanted})
-        matches = {key: listing.sku for key, listing in listings.items()}
-        skus = {matches.get(keys.listing_key(*pair), pair[1]) for pair in wanted}
-        products = await self.products(skus)
+    async def creation_facts(self, keys: Collection[str]) -> Mapping[str, Mapping[str, Any]]:
+        return {
+            key: entry.facts
+            for key in keys
+            for entry in self._draft.histories.get(key, ())
+            if entry.what == CREATED and entry.facts
+        }
+
+    @override
+    async def catalog(
+        self, pairs: Collection[tuple[str, str]], stock_id: str = DEFAULT_STOCK
+    ) -> Catalog:
+        listings = await self.listings({keys.listing_key(*pair) for pair in pairs})
+        matches = {key: listing.match for key, listing in listings.items()}
+        found = {matches.get(keys.listing_key(*pair), pair[1]) for pair in pairs}
+        skus = {sku for match in found for sku, _ in units_of(match)}
+        products = await self.products(skus, stock_id)
         there = self._draft.products.keys() - self._draft.deleted.keys()
         return Catalog(matches, products, pick_similar(skus - products.keys(), there))
 
     @override
-    async def products(self, skus: Collection[str]) -> Mapping[str, StockedProduct]:
-        told = await self.product_versions(skus)
-        return {sku: product for sku, product in told.items() if sku not in self._draft.deleted}
+    async def products(
+        self, skus: Collection[str], stock_id: str = DEFAULT_STOCK
+    ) -> Mapping[str, StockedProduct]:
+        there = self._draft.products.keys() - self._draft.deleted.keys()
+        return {sku: self._draft.stocked(sku, stock_id) for sku in skus if sku in there}
 
     @override
-    async def product_versions(self, skus: Collection[str]) -> Mapping[str, StockedProduct]:
+    async def product_versions(self, skus: Collection[str]) -> Mapping[str, Product]:
         return {sku: self._draft.products[sku] for sku in skus if sku in self._draft.products}
+
+    @override
+    async def stock_items(self, keys: Collection[str]) -> Mapping[str, StockItem]:
+        stored = self._draft.stock_items
+        return {
+            key: item for key in keys if key in stored and (item := stored[key].item) is not None
+        }
 
     @override
     async def listings(self, keys: Collection[str]) -> Mapping[str, Listing]:
@@ -118,11 +158,27 @@ class MemoryTransaction(Transaction):
         ][:limit]
 
     @override
-    async def acknowledged_orders_reserving(self, skus: Collection[str]) -> Sequence[CommerceOrder]:
+    async def pending_reservations(
+        self, store_id: str | None, before: datetime, limit: int
+    ) -> Sequence[OrderRecord]:
+        waiting = [
+            (pending.news_at, record)
+            for record in self._draft.orders.values()
+            if (pending := record.pending_reservation) is not None
+            and pending.news_at < before
+            and store_id in {None, record.store_id}
+        ]
+        return [record for _, record in sorted(waiting, key=lambda each: each[0])][:limit]
+
+    @override
+    async def counted_orders(
+        self, skus: Collection[str], stock_id: str = DEFAULT_STOCK
+    ) -> Sequence[CommerceOrder]:
         return [
             order
             for order in self._draft.commerce_orders.values()
-            if order.acknowledged_at is not None
+            if order.may_be_counted
+            and order.stock_id == stock_id
             and any(reservation.sku in skus for reservation in order.reservations)
         ]
 
@@ -157,8 +213,8 @@ class MemoryTransaction(Transaction):
 
     @override
     async def answers(
-        self, replay_id: str, after: RecordedAnswer | None, limit: int
-    ) -> Sequence[RecordedAnswer]:
+        self, replay_id: str, after: RecordedAnswers | None, limit: int
+    ) -> Sequence[RecordedAnswers]:
         return self._draft.kept_replays.answers_of(replay_id, after, limit)
 
     @override
@@ -199,7 +255,7 @@ class MemoryTransaction(Transaction):
         }
         for claimed in changes.claimed:
             draft.dead_letters[claimed] = replace(draft.dead_letters[claimed], details_of=None)
-        draft.numbered += len(made)
+        draft.numbered.update(order.stock_id for order in made)
         self._write_facts(changes)
 
     def _write_order(self, change: OrderWrite, recorded: set[str]) -> None:
@@ -224,22 +280,25 @@ class MemoryTransaction(Transaction):
         draft = self._draft
         draft.stores |= {store.store_id: store for store in changes.stores}
         for product in changes.products:
-            reserved = self._held(product)
-            draft.products[product.sku] = StockedProduct(product, reserved)
+            draft.products[product.sku] = product.model_copy(update={"salable_quantity": None})
             draft.deleted.pop(product.sku, None)
         draft.deleted |= {sku: True for sku in changes.deleted_products if sku in draft.products}
-        for sku, units in changes.reserved.items():
-            if sku in draft.products:
-                stocked = draft.products[sku]
-                draft.products[sku] = replace(stocked, reserved=stocked.reserved + units)
+        items = draft.stock_items
+        for item in changes.stock_items:
+            kept = items.get(item.key, KeptStockItem())
+            items[item.key] = replace(kept, item=item, deleted=False)
+        for key in changes.deleted_stock_items:
+            if key in items:
+                items[key] = replace(items[key], deleted=True)
+        for stock_id, reserved in changes.reserved.items():
+            for sku, units in reserved.items():
+                key = keys.stock_item_key(stock_id, sku)
+                kept = items.get(key, KeptStockItem())
+                items[key] = replace(kept, reserved=kept.reserved + units)
         for listing in changes.listings:
             draft.listings[keys.listing_key(listing.store_id, listing.seller_sku)] = listing
         for key in changes.deleted_listings:
             draft.listings.pop(key, None)
-
-    def _held(self, product: Product) -> int:
-        stocked = self._draft.products.get(product.sku)
-        return 0 if stocked is None else stocked.reserved
 
 
 def _insert(name: str, collection: dict[str, R], key: str, value: R) -> None:

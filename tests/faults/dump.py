@@ -13,6 +13,7 @@ from pymongo import AsyncMongoClient
 _COLLECTIONS = (
     "stores",
     "products",
+    "stock_items",
     "listings",
     "amazon_orders",
     "commerce_orders",

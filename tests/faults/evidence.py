@@ -19,6 +19,7 @@ READ = (
     "amazon.orders",
     "commerce.stores",
     "commerce.products",
+    "commerce.stock",
     "commerce.listings",
     "commerce.order-updates",
     "order-import.commands",
@@ -92,12 +93,17 @@ class Evidence:
 
     @cached_property
     def database(self) -> dict[str, dict[Any, Document]]:
-        """Documents by collection and `_id`."""
+        """Documents by collection and `_id`, products with their units in the stock `default`."""
         found: dict[str, dict[Any, Document]] = defaultdict(dict)
         with (self.directory / "mongo.jsonl").open() as lines:
             for line in lines:
                 read = json_util.loads(line, json_options=_AWARE)
                 found[read["collection"]][read["document"]["_id"]] = read["document"]
+        for item in found["stock_items"].values():
+            if item["stock_id"] == "default" and item["sku"] in found["products"]:
+                found["products"][item["sku"]] |= {
+                    name: item[name] for name in ("salable_quantity", "reserved") if name in item
+                }
         return found
 
     @cached_property

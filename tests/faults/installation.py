@@ -199,14 +199,14 @@ class Installation:
     async def _sampled(self) -> dict[str, Any]:
         # First what Kafka was told, then the ledger: that one may only be further.
         told = await self._committed()
-        stock = await self.db.products.find({"_id": {"$in": HOT}}).to_list(None)
+        stock = await self.db.stock_items.find({"sku": {"$in": HOT}}).to_list(None)
         checkpoints = await self.checkpoints()
         return {
             "at": time.time(),
             "committed": told,
             "checkpoints": {place: one["committed_offset"] for place, one in checkpoints.items()},
             "stock": {
-                one["_id"]: [one["salable_quantity"], one.get("reserved", 0)] for one in stock
+                one["sku"]: [one["salable_quantity"], one.get("reserved", 0)] for one in stock
             },
         }
 

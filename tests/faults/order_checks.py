@@ -41,7 +41,11 @@ def _no_update_lost(evidence: Evidence, verdict: Verdict, refused: set[str]) -> 
 
 
 def _no_replay_lost(evidence: Evidence, verdict: Verdict) -> None:
-    answers = evidence.database["replay_results"]
+    answered = {
+        (part["replay_id"], answer["key"])
+        for part in evidence.database["replay_results"].values()
+        for answer in part["answers"]
+    }
     parts = evidence.database["replay_parts"]
     steps = evidence.topics["order-import.commands"]
     asked = {one.body["replay_id"] for one in steps if one.body.get("command") == "replay"}
@@ -49,7 +53,7 @@ def _no_replay_lost(evidence: Evidence, verdict: Verdict) -> None:
         if evidence.database["replays"][replay_id]["state"] != "done":
             verdict.add("unresolved", f"replay {replay_id}")
         for key in parts[f"{replay_id}/000000"]["keys"]:
-            if f"{replay_id}/{key}" not in answers:
+            if (replay_id, key) not in answered:
                 verdict.add("lost", f"replay {replay_id} of {key}")
 
 

@@ -28,7 +28,8 @@ from storage.mongo import storage as mongo
 from storage.mongo.transaction import MongoTransaction
 from streams import app as agents
 from streams.assignment import PartitionAssignment
-from streams.processor import ParsedMessage, TopicProcessor
+from streams.batch import ParsedMessage
+from streams.processor import TopicProcessor
 from streams.publisher import Publisher
 from streams.transport import LedgerConsumer
 

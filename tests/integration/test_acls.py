@@ -190,7 +190,7 @@ async def test_a_worker_and_an_operator_can_do_their_work_with_what_the_guide_gi
     ("user", "may"),
     [
         ("amazon", [TopicName.ORDERS]),
-        ("catalog", [TopicName.STORES, TopicName.PRODUCTS, TopicName.LISTINGS]),
+        ("catalog", [TopicName.STORES, TopicName.PRODUCTS, TopicName.STOCK, TopicName.LISTINGS]),
         ("commerce", [TopicName.ORDER_UPDATES]),
         ("reader", []),
         ("stranger", []),

@@ -80,7 +80,7 @@ async def commerce_order(system: System, name: str) -> Document:
 
 
 async def reserved(system: System, sku: str) -> int:
-    found = await system.db.products.find_one({"_id": sku})
+    found = await system.db.stock_items.find_one({"sku": sku})
     return int(found["reserved"])
 
 

@@ -141,10 +141,10 @@ async def test_orders_are_grouped_by_cause_and_product_and_the_most_urgent_is_fi
     )
     assert mugs.seller_skus == ("MUG", "MUG-DE", "MUG-US")
     assert mugs.asins == ("B1", "B2")
-    assert (mugs.oldest_purchase, mugs.earliest_ship_by) == (at(1), at(17))
-    assert (mugs.since, mugs.tried) == (at(2), 3)
+    assert (mugs.oldest_purchase_date, mugs.earliest_ship_date) == (at(1), at(17))
+    assert (mugs.blocked_since, mugs.tried) == (at(2), 3)
     assert mugs.remedy == REMEDIES[OUT]
-    assert (groups[1].earliest_ship_by, groups[2].earliest_ship_by) == (at(17), at(18))
+    assert (groups[1].earliest_ship_date, groups[2].earliest_ship_date) == (at(17), at(18))
     assert [one.code for one in await reader.blocked_groups(None, 1)] == [OUT]
 
 
@@ -166,7 +166,11 @@ async def test_groups_of_one_store_and_without_dates_totals_or_skus(
         ("MUG", (), 1),
     ]
     (lonely,) = await reader.blocked_groups("fr", 9)
-    assert (lonely.value, lonely.earliest_ship_by, lonely.oldest_purchase) == ((), None, None)
+    assert (lonely.value, lonely.earliest_ship_date, lonely.oldest_purchase_date) == (
+        (),
+        None,
+        None,
+    )
     assert [one.orders for one in await reader.blocked_groups("de", 9)] == [1]
     assert await reader.blocked_groups("nowhere", 9) == []
 

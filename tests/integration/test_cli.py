@@ -11,7 +11,7 @@ import pytest
 from models.topics import TopicName
 from order_import.bootstrap import connect_database
 from order_import.cli.send import cut_documents
-from order_import.operations.lag import LagMeter
+from order_import.operations.lag import open_lag_meter
 from tests.integration.kit import ROOT, System, environment
 
 EXAMPLES = ROOT / "examples"
@@ -64,7 +64,7 @@ class Cli:
 
     async def decided(self) -> bool:
         settings = self.system.settings
-        async with connect_database(settings) as database, LagMeter(settings) as meter:
+        async with connect_database(settings) as database, open_lag_meter(settings) as meter:
             standings = await database.reader.standings()
             return not sum(one.total for one in await meter.measure(standings))
 
@@ -174,7 +174,7 @@ async def test_init_says_what_it_made(cli: Cli) -> None:
     )
     first = await cli.json("init")
     assert "init-test.amazon.orders" in first["topics"]
-    assert len(first["topics"]) == 10
+    assert len(first["topics"]) == 11
     assert any(name.startswith("amazon_orders.") for name in first["indexes"])
     assert await cli.json("init") == {"topics": [], "indexes": []}
     assert "nothing to do" in await cli.text("init")

@@ -105,7 +105,7 @@ async def _end(system: System) -> End:
         orders[one["_id"]] = (state, reasons, status, moved, one["ignored"])
     reserved = {
         one["_id"]: one["reserved"]
-        async for one in system.db.products.find({})
+        async for one in system.db.stock_items.find({})
         if one.get("reserved")
     }
     records = await system.read(*OUT)
@@ -116,13 +116,21 @@ async def _end(system: System) -> End:
 
 
 def _reason(reason: Any) -> object:
-    return reason if isinstance(reason, str) else (reason["code"], reason.get("sku"))
+    return (
+        reason
+        if isinstance(reason, str)
+        else (reason["code"], reason.get("sku"), reason.get("stock_id"))
+    )
 
 
 def _part(end: End, prefix: str) -> End:
     """What belongs to one history."""
     return End(
         {name: order for name, order in end.orders.items() if name.startswith(prefix)},
-        {name: units for name, units in end.reserved.items() if name.startswith(prefix)},
+        {
+            name: units
+            for name, units in end.reserved.items()
+            if name.partition("/")[2].startswith(prefix)
+        },
         {name: told for name, told in end.events.items() if name.startswith(prefix)},
     )

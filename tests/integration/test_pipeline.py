@@ -173,7 +173,7 @@ async def test_a_canceled_order_frees_its_stock_for_the_one_that_waits(system: S
         order(1)["amazon_order_id"]: "canceled",
         order(2)["amazon_order_id"]: "processing",
     }
-    assert (await system.db.products.find_one({"_id": "LAMP"}))["reserved"] == 1
+    assert (await system.db.stock_items.find_one({"sku": "LAMP"}))["reserved"] == 1
 
 
 async def test_older_news_and_copies_change_nothing(system: System) -> None:

@@ -60,17 +60,19 @@ async def test_a_thousand_mutated_payloads_end_as_dead_letters_and_good_orders_a
 async def test_poison_does_not_stop_any_other_topic(system: System) -> None:
     await system.publish(TopicName.STORES, b"{", {"store_id": "a/b"}, store(), key="us")
     await system.publish(TopicName.PRODUCTS, b"\xff", {"sku": "LAMP"}, product(), key="LAMP")
+    await system.publish(TopicName.STOCK, b"[", {"stock_id": "north"}, key="north/LAMP")
     await system.publish(TopicName.LISTINGS, b"[]", {"store_id": "us"}, key="us/LAMP")
     await system.publish(TopicName.ORDER_UPDATES, b"null", {"status": "lost"}, key="x")
     await system.publish(TopicName.COMMANDS, b'{"command": "format-disk"}', key="x")
     async with system.worker():
         await system.publish(TopicName.ORDERS, order(1))
         await system.becomes(key(order(1)), "created")
-        await system.eventually(lambda: _letters_are(system, 9), "nine dead letters")
+        await system.eventually(lambda: _letters_are(system, 11), "eleven dead letters")
     topics = Counter([one["topic"].split(".", 1)[1] async for one in system.db.dead_letters.find()])
     assert topics == {
         "commerce.stores": 2,
         "commerce.products": 2,
+        "commerce.stock": 2,
         "commerce.listings": 2,
         "commerce.order-updates": 2,
         "order-import.commands": 1,

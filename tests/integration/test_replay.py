@@ -185,7 +185,7 @@ async def test_rule_14_what_is_replayed_ten_times_is_created_once(system: System
         assert counts(await told(system, "replay", *every, *EXECUTE)) == (0, 15, 5)
         assert len(await system.events()) == events
     await created_once(system, 5)
-    assert (await system.db.products.find_one({"_id": "RARE"}))["reserved"] == 5
+    assert (await system.db.stock_items.find_one({"sku": "RARE"}))["reserved"] == 5
 
 
 async def test_a_replay_outlives_the_command_that_began_it(system: System) -> None:
@@ -284,7 +284,7 @@ async def test_a_replay_during_load_loses_and_doubles_nothing(system: System) ->
         await system.eventually(received, "all orders are received")
     assert sum(counts(answer)) == skipped
     assert answer["refused"]["orders"] == answer["unanswered"] == 0
-    assert (await system.db.products.find_one({"_id": "RARE"}))["reserved"] == 5
+    assert (await system.db.stock_items.find_one({"sku": "RARE"}))["reserved"] == 5
     scarce = skipped + fresh // 2 - 5
     assert await system.states() == {"created": skipped + fresh - scarce, "blocked": scarce}
     events = Counter(json.loads(one.value)["event_id"] for one in await system.read(*OUT))
@@ -304,7 +304,7 @@ async def test_the_next_sync_now(system: System) -> None:
         await system.becomes(key(order(1)), "blocked")
         await system.becomes(key(order(2)), "blocked")
         # A product that nobody was woken for, as if a wake-up had been lost.
-        found = {"enabled": True, "manage_stock": False, "salable_quantity": 0.0, "deleted": False}
+        found = {"enabled": True, "manage_stock": False, "disabled_for": (), "deleted": False}
         at = (await system.db.stores.find_one({}))["updated_at"]
         await system.db.products.insert_one({"_id": "LAMP", "as_of": at, **found})
         # Who changes a fact takes the lock: else the worker goes by what it remembers.

@@ -76,7 +76,7 @@ async def _check(system: System) -> None:
         "created": ORDERS - (scarce - SCARCE) - nowhere,
         "blocked": scarce - SCARCE + nowhere,
     }
-    assert (await system.db.products.find_one({"_id": "SCARCE"}))["reserved"] == SCARCE
+    assert (await system.db.stock_items.find_one({"sku": "SCARCE"}))["reserved"] == SCARCE
     records = await system.read(*OUT)
     ids = Counter(json.loads(record.value)["event_id"] for record in records)
     kept = {event["_id"] async for event in system.db.events.find({}, {"_id": 1})}

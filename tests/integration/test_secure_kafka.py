@@ -29,7 +29,7 @@ from order_import.bootstrap import kafka_options, new_consumer, new_producer, wh
 from order_import.devtools.embedded.kafka import KafkaServer
 from order_import.devtools.embedded.process import HOST, remembered_ports
 from order_import.devtools.embedded.servers import Addresses
-from order_import.operations.lag import LagMeter
+from order_import.operations.lag import open_lag_meter
 from order_import.settings import Settings
 from tests.integration.kit import ROOT, System, environment, open_system
 from tests.integration.wire import key, order, product, store
@@ -170,7 +170,7 @@ async def test_a_missing_topic_is_created_by_nobody_who_asks_about_it(broker: Br
     """A broker creates it by itself, as most are set, for whoever does not say no."""
     settings = Settings(**broker.settings("TLS"), topic_prefix="missing.")
     topic, control = settings.topic_prefix + TopicName.ORDERS, "asked-about"
-    async with LagMeter(settings) as meter:
+    async with open_lag_meter(settings) as meter:
         assert not any(one.exists for one in await meter.measure({}))
     async with new_producer(settings) as producer:
         await producer.client.add_topic(topic)

@@ -50,8 +50,16 @@ def pieces_of(order: Order) -> Counter[str]:
     """Count the units a Commerce order has of each product."""
     units: Counter[str] = Counter()
     for made in order.made.values():
-        units[made.sku] += made.quantity
+        for sku, in_one in units_of(made.stands_for):
+            units[sku or ""] += in_one * made.quantity
     return units
+
+
+def units_of(
+    match: str | tuple[tuple[str, int], ...] | None,
+) -> tuple[tuple[str | None, int], ...]:
+    """Rule 24: give the products of what a seller SKU stands for, with the units in one piece."""
+    return match if isinstance(match, tuple) else ((match, 1),)
 
 
 def _is_told(made: int | None, told: int | None, *, first_only: bool) -> bool:

@@ -13,7 +13,7 @@ how many messages changed nothing."""
 
 @dataclass(frozen=True)
 class End:
-    """How a history ends: its orders by key, units by SKU, and the events of each order."""
+    """How a history ends: its orders by key, units by `stock/SKU`, and the events of each order."""
 
     orders: dict[str, OrderEnd]
     reserved: dict[str, int]
@@ -36,7 +36,7 @@ def facts_of(body: dict[str, Any]) -> EventFacts:
         case "CommerceOrderStatusChanged":
             return name, (body["from"], body["to"])
         case "OrderImportBlocked":
-            told = ("code", "sku", "required", "available")
+            told = ("code", "sku", "required", "available", "stock_id")
             blockers = {tuple(one[field] for field in told) for one in body["blockers"]}
             return name, frozenset(blockers)
         case "OrderImportReleased":
@@ -48,13 +48,19 @@ def facts_of(body: dict[str, Any]) -> EventFacts:
 def _whole(body: dict[str, Any]) -> tuple[object, ...]:
     lines = {
         (
-            *(one["order_item_id"], one["sku"], one["quantity"]),
+            *(one["order_item_id"], _stands_for(one), one["quantity"]),
             *(_plain(one["price"]), one["buyer_requested_cancel"]),
         )
         for one in body["lines"]
     }
     flags = body["address_known"], body["buyer_requested_cancel"]
-    return body["status"], _plain(body["total"]), *flags, frozenset(lines)
+    return body["status"], body["stock_id"], _plain(body["total"]), *flags, frozenset(lines)
+
+
+def _stands_for(line: dict[str, Any]) -> object:
+    parts = tuple((one["sku"], one["quantity"]) for one in line["components"])
+    assert (line["sku"] is None) == bool(parts)
+    return line["sku"] or parts
 
 
 def _plain(value: object) -> object:

@@ -13,9 +13,11 @@ MISTYPED = ("s3", "s4")
 ORDERS = ("o1", "o2", "o3", "o4", "o5")
 SKUS = ("a", "b", "c")
 CATALOG = ("a", "b", "x")
+STOCKS = ("default", "default", "north")
 INTEGRATED = 10
 LATEST = 9
 """The last moment of an update, a count or a setting; ever so often two have the same."""
+COUNTS_FROM = ("acknowledged", "acknowledged", "acknowledged", "shipped", "never")
 AFTER_ALL = 7_000_000
 """A moment after all decisions, whenever that is: what Commerce says then is of all of them."""
 
@@ -24,9 +26,28 @@ def history(source: Random, length: tuple[int, int] = (5, 26)) -> list[m.AnyMess
     """Mostly a store and products first, then whatever comes; now and then the same again."""
     told: list[m.AnyMessage] = []
     if source.random() < 0.85:
-        told.append(m.StoreTold("s1", INTEGRATED, imports=True, fba_requires_stock=True, updated=1))
         told.append(
-            m.StoreTold("s2", INTEGRATED, imports=True, fba_requires_stock=False, updated=1)
+            m.StoreTold(
+                "s1",
+                INTEGRATED,
+                imports=True,
+                fba_requires_stock=True,
+                updated=1,
+                counts=source.choice(COUNTS_FROM),
+                reserves=source.random() < 0.4,
+            )
+        )
+        told.append(
+            m.StoreTold(
+                "s2",
+                INTEGRATED,
+                imports=True,
+                fba_requires_stock=False,
+                updated=1,
+                stock=source.choice(STOCKS),
+                counts=source.choice(COUNTS_FROM),
+                reserves=source.random() < 0.4,
+            )
         )
     told += [_product(source) for _ in range(source.randint(0, 5))]
     coming: list[m.News] = []
@@ -247,8 +268,21 @@ def _product(source: Random, _told: Sequence[m.AnyMessage] = ()) -> m.ProductTol
         source.choice(CATALOG),
         enabled=source.random() < 0.8,
         managed=source.random() < 0.85,
-        quantity=source.randint(0, 4),
+        quantity=source.randint(0, 4) if source.random() < 0.9 else None,
         as_of=source.choice((*range(LATEST + 1), AFTER_ALL)),
+        disabled_for=(source.choice(STORES),) if source.random() < 0.1 else (),
+    )
+
+
+def _counted(source: Random, told: Sequence[m.AnyMessage]) -> m.StockTold:
+    """What one stock has of a product, mostly newer than all before."""
+    counts = [one.as_of for one in told if isinstance(one, (m.ProductTold, m.StockTold))]
+    newest = max(counts, default=0) + 1
+    return m.StockTold(
+        source.choice(("default", "north", "north")),
+        source.choice(CATALOG),
+        source.randint(0, 5),
+        as_of=newest if source.random() < 0.7 else source.randint(0, LATEST),
     )
 
 
@@ -259,15 +293,15 @@ def _restocked(source: Random, told: Sequence[m.AnyMessage]) -> m.ProductTold:
         source.choice(CATALOG),
         enabled=source.random() < 0.9,
         managed=source.random() < 0.9,
-        quantity=source.randint(0, 6),
+        quantity=source.randint(0, 6) if source.random() < 0.9 else None,
         as_of=max(counts, default=0) + 1,
     )
 
 
 def _store(source: Random, told: Sequence[m.AnyMessage]) -> m.StoreTold:
     store = source.choice((*STORES, *STORES, MISTYPED[0]))
-    updates = [one.updated for one in told if isinstance(one, m.StoreTold) and one.store == store]
-    newest = max(updates, default=0) + 1
+    earlier = [one for one in told if isinstance(one, m.StoreTold) and one.store == store]
+    newest = max((one.updated for one in earlier), default=0) + 1
     return m.StoreTold(
         store,
         source.choice((INTEGRATED, INTEGRATED, INTEGRATED, INTEGRATED, INTEGRATED, 25)),
@@ -275,13 +309,25 @@ def _store(source: Random, told: Sequence[m.AnyMessage]) -> m.StoreTold:
         fba_requires_stock=source.random() < 0.6,
         updated=newest if source.random() < 0.8 else source.randint(0, LATEST),
         imports_others=source.random() < 0.4,
+        stock=source.choice(STOCKS),
+        # Always the same: the end does not show what was counted before it changed.
+        counts=earlier[0].counts if earlier else source.choice(COUNTS_FROM),
+        reserves=source.random() < 0.4,
     )
 
 
 def _listing(source: Random, _told: Sequence[m.AnyMessage]) -> m.ListingTold:
     return m.ListingTold(
-        source.choice(STORES), source.choice(SKUS), source.choice(CATALOG), source.randint(0, 9)
+        source.choice(STORES), source.choice(SKUS), _stands_for(source), source.randint(0, 9)
     )
+
+
+def _stands_for(source: Random) -> str | tuple[tuple[str, int], ...]:
+    """A product, or a kit or multipack of one to three."""
+    if source.random() < 0.6:
+        return source.choice(CATALOG)
+    skus = source.sample(CATALOG, source.choice((1, 1, 2, 3)))
+    return tuple((sku, source.choice((1, 1, 2, 3))) for sku in skus)
 
 
 def _update(source: Random, told: Sequence[m.AnyMessage]) -> m.UpdateTold:
@@ -304,8 +350,10 @@ _KINDS: tuple[Callable[[Random, Sequence[m.AnyMessage]], m.AnyMessage], ...] = (
     *(_restocked,) * 3,
     *(_product,) * 2,
     lambda source, _: m.ProductGone(source.choice(CATALOG)),
+    *(_counted,) * 4,
+    lambda source, _: m.StockGone(source.choice(STOCKS), source.choice(CATALOG)),
     *(_store,) * 3,
-    *(_listing,) * 2,
+    *(_listing,) * 3,
     lambda source, _: m.ListingGone(source.choice(STORES), source.choice(SKUS)),
     *(_update,) * 4,
     *(_replay,) * 2,

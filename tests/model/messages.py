@@ -72,6 +72,11 @@ class StoreTold:
     updated: int
     imports_others: bool = False
     """Whether it imports orders that were not sold on Amazon."""
+    stock: str = "default"
+    counts: str = "acknowledged"
+    """From when on Commerce's counts leave out an order's units."""
+    reserves: bool = False
+    """Whether it reserves for pending orders."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +84,10 @@ class ProductTold:
     sku: str
     enabled: bool
     managed: bool
-    quantity: int
+    quantity: int | None
+    """In the stock `default`; None where nothing is said of it."""
     as_of: int
+    disabled_for: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +96,25 @@ class ProductGone:
 
 
 @dataclass(frozen=True, slots=True)
+class StockTold:
+    stock: str
+    sku: str
+    quantity: int
+    as_of: int
+
+
+@dataclass(frozen=True, slots=True)
+class StockGone:
+    stock: str
+    sku: str
+
+
+@dataclass(frozen=True, slots=True)
 class ListingTold:
     store: str
     seller: str
-    sku: str
+    stands_for: str | tuple[tuple[str, int], ...]
+    """A SKU, or those of a kit with the units of each in one piece."""
     updated: int
 
 
@@ -126,6 +148,8 @@ AnyMessage = (
     | StoreTold
     | ProductTold
     | ProductGone
+    | StockTold
+    | StockGone
     | ListingTold
     | ListingGone
     | UpdateTold
@@ -149,6 +173,15 @@ def renamed(told: AnyMessage, prefix: str) -> AnyMessage:
         for name in ("store", "order", "sku", "seller")
         if hasattr(told, name)
     }
+    if getattr(told, "stock", "default") != "default":
+        names["stock"] = prefix + told.stock  # type: ignore[union-attr]
+    if isinstance(told, ProductTold):
+        return replace(told, **names, disabled_for=tuple(prefix + one for one in told.disabled_for))
+    if isinstance(told, ListingTold):
+        match = told.stands_for
+        if isinstance(match, str):
+            return replace(told, **names, stands_for=prefix + match)
+        return replace(told, **names, stands_for=tuple((prefix + sku, n) for sku, n in match))
     if isinstance(told, News) and told.lines is not None:
         lines = [line._replace(seller=line.seller and prefix + line.seller) for line in told.lines]
         return replace(told, **names, lines=tuple(lines))
@@ -157,41 +190,38 @@ def renamed(told: AnyMessage, prefix: str) -> AnyMessage:
 
 def wire(told: AnyMessage) -> Wire:
     match told:
-        case News():
-            return Wire(TopicName.ORDERS, told.order, _BODIES[told.form](told), told.store)
-        case StoreTold(store, integrated, imports, fba_requires_stock, updated, imports_others):
+        case ProductTold() | ProductGone() | StockTold() | StockGone():
+            return _product_wire(told)
+        case ListingTold(store, seller, match, updated):
             body: dict[str, Any] = {
                 "store_id": store,
-                "name": store,
-                "marketplace_id": f"MARKET-{store}",
-                "integrated_at": _time(integrated),
-                "import_amazon_orders": imports,
-                "import_non_amazon_orders": imports_others,
-                "fba_requires_stock": fba_requires_stock,
-                "updated_at": _time(updated),
-            }
-            return Wire(TopicName.STORES, store, body)
-        case ProductTold(sku, enabled, managed, quantity, as_of):
-            body = {
-                "sku": sku,
-                "enabled": enabled,
-                "manage_stock": managed,
-                "salable_quantity": quantity,
-                "as_of": _time(as_of),
-            }
-            return Wire(TopicName.PRODUCTS, sku, body)
-        case ProductGone(sku):
-            return Wire(TopicName.PRODUCTS, sku, None)
-        case ListingTold(store, seller, sku, updated):
-            body = {
-                "store_id": store,
                 "seller_sku": seller,
-                "sku": sku,
                 "updated_at": _time(updated),
             }
+            if isinstance(match, str):
+                body["sku"] = match
+            else:
+                body["components"] = [{"sku": sku, "quantity": n} for sku, n in match]
             return Wire(TopicName.LISTINGS, f"{store}/{seller}", body)
         case ListingGone(store, seller):
             return Wire(TopicName.LISTINGS, f"{store}/{seller}", None)
+        case News():
+            return Wire(TopicName.ORDERS, told.order, _BODIES[told.form](told), told.store)
+        case StoreTold(store):
+            body = {
+                "store_id": store,
+                "name": store,
+                "marketplace_id": f"MARKET-{store}",
+                "integrated_at": _time(told.integrated),
+                "import_amazon_orders": told.imports,
+                "import_non_amazon_orders": told.imports_others,
+                "fba_requires_stock": told.fba_requires_stock,
+                "stock_id": told.stock,
+                "commerce_counts_orders_from": told.counts,
+                "reserve_pending": told.reserves,
+                "updated_at": _time(told.updated),
+            }
+            return Wire(TopicName.STORES, store, body)
         case UpdateTold(store, order, status, at):
             order_id = commerce_order_id(f"{store}/{order}")
             body = {"commerce_order_id": order_id, "status": status, "at": _time(at)}
@@ -205,6 +235,32 @@ def wire(told: AnyMessage) -> Wire:
             return Wire(
                 TopicName.COMMANDS, name, {"command": "replay", "replay_id": name, "step": 0}
             )
+
+
+def _product_wire(told: ProductTold | ProductGone | StockTold | StockGone) -> Wire:
+    match told:
+        case ProductTold(sku, enabled, managed, quantity, as_of, disabled_for):
+            body: dict[str, Any] = {
+                "sku": sku,
+                "enabled": enabled,
+                "disabled_for": disabled_for,
+                "manage_stock": managed,
+                "salable_quantity": quantity,
+                "as_of": _time(as_of),
+            }
+            return Wire(TopicName.PRODUCTS, sku, body)
+        case ProductGone(sku):
+            return Wire(TopicName.PRODUCTS, sku, None)
+        case StockTold(stock, sku, quantity, as_of):
+            body = {
+                "stock_id": stock,
+                "sku": sku,
+                "salable_quantity": quantity,
+                "as_of": _time(as_of),
+            }
+            return Wire(TopicName.STOCK, f"{stock}/{sku}", body)
+        case StockGone(stock, sku):
+            return Wire(TopicName.STOCK, f"{stock}/{sku}", None)
 
 
 def begun(asked: ReplayAsked) -> ChangeSet:

@@ -51,9 +51,9 @@ class Message(NamedTuple):
 
 @dataclass
 class Made:
-    """A line of a Commerce order: `sku` is what it stood for when it became one."""
+    """A line of a Commerce order, and what it stood for when it became one."""
 
-    sku: str
+    stands_for: str | tuple[tuple[str, int], ...]
     quantity: int
     price: int | None
     asked: bool
@@ -73,10 +73,17 @@ class Order:
     commerce: str | None = None
     made: dict[str, Made] = field(default_factory=dict)
     made_total: int | None = None
+    stock: str = ""
+    """The stock that its Commerce order reserves in."""
     addressed: bool = False
     kept: dict[str, int] = field(default_factory=dict)
-    """The units that are reserved until Commerce has counted them, if the merchant ships."""
+    """The units that are reserved, if the merchant ships."""
+    held: dict[str, int] = field(default_factory=dict)
+    """The units that it reserves while it is pending, in `held_in`."""
+    held_in: str = ""
     acknowledged: int | None = None
+    shipped: int | None = None
+    completed: int | None = None
     grown: bool = False
     heard: int | None = None
     events: list[EventFacts] = field(default_factory=list)
@@ -86,6 +93,11 @@ class Order:
     @property
     def key(self) -> str:
         return f"{self.store}/{self.name}"
+
+    @property
+    def stocks(self) -> set[str]:
+        """The stocks in which it may reserve."""
+        return {self.stock, self.held_in}
 
     @property
     def channel(self) -> str | None:
@@ -113,7 +125,7 @@ class Order:
         made = {name: line for name, line in self.made.items() if line.quantity}
         lines = {(name, *vars(line).values()) for name, line in made.items()}
         asked = any(line.asked for line in made.values())
-        return self.commerce, self.made_total, self.addressed, asked, frozenset(lines)
+        return self.commerce, self.stock, self.made_total, self.addressed, asked, frozenset(lines)
 
     @property
     def known(self) -> tuple[object, ...]:

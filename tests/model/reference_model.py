@@ -10,13 +10,13 @@ from datetime import timedelta
 
 from tests import builders
 from tests.model import messages as m
-from tests.model.amended import amend_order, pieces_of
+from tests.model.amended import amend_order, pieces_of, units_of
 from tests.model.end import End
-from tests.model.order import Made, Order
+from tests.model.order import PENDING, Made, Order
 
 READY = {"MFN": {"Unshipped", "PartiallyShipped", "Shipped"}, "AFN": {"Shipped"}}
-Blocker = tuple[str, str | None, int, float | None]
-"""Code, SKU, units needed and units available."""
+Blocker = tuple[str, str | None, int, float | None, str | None]
+"""Code, SKU, units needed, units available, and the stock that has not enough."""
 ENDS = {"Canceled": "canceled", "Shipped": "complete"}
 FORWARD = {"processing": {"shipped", "complete", "canceled"}, "shipped": {"complete"}}
 NOW = (builders.NOW - m.START) // timedelta(minutes=1)
@@ -29,6 +29,8 @@ class Model:
         self.stores: dict[str, m.StoreTold] = {}
         self.products: dict[str, m.ProductTold] = {}
         self.gone: set[str] = set()
+        self.counts: dict[tuple[str, str], tuple[int, int]] = {}
+        """What was last counted of a product in a stock, and when."""
         self.listings: dict[str, m.ListingTold] = {}
         self.orders: dict[str, Order] = {}
 
@@ -42,6 +44,8 @@ class Model:
                 self._sync(store)
             case m.ReplayAsked(store, name):
                 self._replay(self.orders.get(f"{store}/{name}"))
+            case m.ProductTold() | m.ProductGone() | m.StockTold() | m.StockGone():
+                self._learn_of_product(told)
             case _:
                 self._learn(told)
 
@@ -51,15 +55,6 @@ class Model:
             case m.StoreTold(store=store) if _newer(fact.updated, self.stores.get(store)):
                 self.stores[store] = fact
                 self._rejudge(f"store:{store}")
-            case m.ProductTold(sku=sku):
-                last = self.products.get(sku)
-                if last is None or fact.as_of >= last.as_of:
-                    self.products[sku] = fact
-                    self.gone.discard(sku)
-                    self._rejudge(f"product:{sku}")
-            case m.ProductGone(sku):
-                self.gone.add(sku)
-                self._rejudge(f"product:{sku}")
             case m.ListingTold(store=store, seller=seller):
                 if _newer(fact.updated, self.listings.get(f"{store}/{seller}")):
                     self.listings[f"{store}/{seller}"] = fact
@@ -70,10 +65,73 @@ class Model:
             case _:
                 pass  # older than what is known
 
+    def _learn_of_product(
+        self, fact: m.ProductTold | m.ProductGone | m.StockTold | m.StockGone
+    ) -> None:
+        match fact:
+            case m.ProductTold(sku=sku):
+                last = self.products.get(sku)
+                is_newer = last is None or fact.as_of >= last.as_of
+                if is_newer:
+                    self.products[sku] = fact
+                    self.gone.discard(sku)
+                is_counted = fact.quantity is not None and self._count(
+                    "default", sku, fact.quantity, fact.as_of
+                )
+                if is_newer or is_counted:
+                    self._rejudge(f"product:{sku}")
+            case m.StockTold(stock, sku, quantity, as_of):
+                if self._count(stock, sku, quantity, as_of):
+                    self._rejudge(_stock_fact(stock, sku))
+            case m.StockGone(stock, sku):
+                if (stock, sku) in self.counts:
+                    self.counts[stock, sku] = 0, self.counts[stock, sku][1]
+                self._rejudge(_stock_fact(stock, sku))
+            case m.ProductGone(sku):
+                self.gone.add(sku)
+                self._rejudge(f"product:{sku}")
+
+    def _count(self, stock: str, sku: str, quantity: int, as_of: int) -> bool:
+        """Rule 23: keep the newest count, and say whether it is this one."""
+        last = self.counts.get((stock, sku))
+        is_newer = last is None or as_of >= last[1]
+        if is_newer:
+            self.counts[stock, sku] = quantity, as_of
+            for order in self.orders.values():
+                if order.stock == stock:
+                    self._count_out(order, sku)
+        return is_newer
+
+    def _count_out(self, order: Order, sku: str) -> None:
+        """Rules 10 and 26: what Commerce's count leaves out by now is no longer reserved."""
+        counted, since = self.counts.get((order.stock, sku)), self._counted_from(order)
+        if counted is not None and since is not None and since <= counted[1]:
+            order.kept.pop(sku, None)
+
+    def _counted_from(self, order: Order) -> int | None:
+        """Rule 26."""
+        match self.stores[order.store].counts:
+            case "never":
+                return order.completed
+            case "shipped":
+                times = order.acknowledged, order.shipped
+                return None if None in times else max(at for at in times if at is not None)
+            case _:
+                return order.acknowledged
+
+    def _stock_of(self, store: str) -> str:
+        """Rule 23: an unknown store counts as one of the stock `default`."""
+        return self.stores[store].stock if store in self.stores else "default"
+
+    def _available(self, stock: str, sku: str) -> float:
+        return self.counts.get((stock, sku), (0, 0))[0] - self.reserved(stock, sku)
+
     def _replay(self, order: Order | None) -> None:
         """Rule 14."""
         if order and order.state != "created" and order.reasons != {"canceled"}:
+            reserved = self._holds(order)
             self._settle(order, replayed=True)
+            self._released_skus(reserved, order)
 
     def _receive(self, news: m.News) -> None:
         order = next((one for one in self.orders.values() if one.name == news.order), None)
@@ -96,7 +154,7 @@ class Model:
             ends = ENDS.get(news.status or "", "") if moves else ""
             is_canceled = order.commerce == "canceled" or order.status == "Canceled"
             self._amend(order, address, is_canceled=is_canceled)
-            self._move(order, ends)  # rules 16 and 17
+            self._move(order, ends, self.now)  # rules 16 and 17
         self._released_skus(reserved, order)
         order.ignored += order.known == known  # rule 15
 
@@ -113,8 +171,8 @@ class Model:
         if not is_canceled and order.commerce != "complete":
             for item, line in order.lines.items():
                 if line.quantity and line.seller is not None and item not in order.made:
-                    sku = self._sku(order.store, line.seller) or ""
-                    order.made[item] = Made(sku, 0, None, asked=False)
+                    match = self._match(order.store, line.seller) or ""
+                    order.made[item] = Made(match, 0, None, asked=False)
         changes = set(amend_order(order, address, is_canceled=is_canceled))
         if order.commerce == "processing":
             self._reserve(order, before)
@@ -128,12 +186,12 @@ class Model:
 
     def _reserve(self, order: Order, before: Counter[str]) -> None:
         """Rule 10: no more than is needed; what is needed more only if all of it is available."""
-        order.kept, needed = self._holds(order), pieces_of(order)
+        needed = pieces_of(order)
         for sku in order.kept:
             order.kept[sku] = min(order.kept[sku], needed[sku])
         for sku, units in (needed - before).items():
             product = None if sku in self.gone else self.products.get(sku)
-            if product and (not product.managed or product.quantity - self.reserved(sku) >= units):
+            if product and (not product.managed or self._available(order.stock, sku) >= units):
                 order.kept[sku] = order.kept.get(sku, 0) + units
                 order.acknowledged, order.grown = None, True
 
@@ -166,6 +224,11 @@ class Model:
         unchanged: bool = False,
         resold: bool = False,
     ) -> None:
+        self._decide(order, replayed=replayed, unchanged=unchanged, resold=resold)
+        if order.commerce is None:
+            self._hold(order)
+
+    def _decide(self, order: Order, *, replayed: bool, unchanged: bool, resold: bool) -> None:
         state, reason = self._policy(order)
         # Rules 4 and 21: what a setting skips or keeps back does not change with the setting.
         settings = {"import-disabled"} | (set() if resold else {"not-sold-on-amazon"})
@@ -188,19 +251,49 @@ class Model:
             if state == "skipped":
                 order.events.append(("OrderImportSkipped", reason))
 
+    def _hold(self, order: Order) -> None:
+        """Rule 25: all or none; then it keeps what it still needs until it is created."""
+        store = self.stores.get(order.store)
+        if not (store and store.reserves and order.state == "waiting" and order.channel == "MFN"):
+            order.held = {}
+            return
+        needs = self._needs(order)
+        waits_for_payment = (
+            order.status in PENDING
+            and order.reasons == {"status-not-importable"}
+            and order.missing <= {"prices-after-pending"}
+            and needs
+            and store.imports
+        )
+        if waits_for_payment and not any(
+            code != "out-of-stock" or order.held_in != stock or order.held.get(sku or "", 0) < units
+            for needed, amount in needs.items()
+            for code, sku, units, _, stock in self._blockers(order, needed, amount)
+        ):
+            order.held = {sku or "": units for sku, units in needs.items()}
+            order.held_in = store.stock
+        else:
+            less = {sku: min(units, needs.get(sku, 0)) for sku, units in order.held.items()}
+            order.held = {sku: units for sku, units in less.items() if units}
+
+    def _needs(self, order: Order) -> dict[str | None, int]:
+        """Rules 9 and 24."""
+        needs: dict[str | None, int] = {}
+        for line in order.lines.values():
+            for sku, in_one in units_of(self._match(order.store, line.seller)):
+                if line.quantity:
+                    needs[sku] = needs.get(sku, 0) + in_one * line.quantity
+        return needs
+
     def _becomes(self, order: Order, state: str, reason: str) -> None:
         order.state, order.reasons = state, frozenset({reason})
         order.waits = {f"store:{order.store}"} if reason == "store-unknown" else set()
 
     def _check(self, order: Order, *, replayed: bool) -> None:
         """Rules 7 to 11 and 13."""
-        needs: dict[str | None, int] = {}
-        for line in order.lines.values():
-            if line.quantity:
-                sku = self._sku(order.store, line.seller)
-                needs[sku] = needs.get(sku, 0) + line.quantity
+        needs = self._needs(order)
         blockers = {one for sku in needs for one in self._blockers(order, sku, needs[sku])}
-        causes = frozenset((code, sku) for code, sku, _, _ in blockers)
+        causes = frozenset((code, sku, stock) for code, sku, _, _, stock in blockers)
         if not blockers:
             self._create(order, needs, replayed=replayed)
             return
@@ -209,30 +302,38 @@ class Model:
         order.state, order.reasons = "blocked", causes
         order.waits = {f"store:{order.store}"}
         for line in order.lines.values():
-            sku = self._sku(order.store, line.seller)
-            if line.quantity and sku in {cause for _, cause in causes} - {None}:
-                order.waits |= {f"product:{sku}", f"listing:{order.store}/{line.seller}"}
+            for sku, _ in units_of(self._match(order.store, line.seller)):
+                if line.quantity and sku in {cause for _, cause, _ in causes} - {None}:
+                    order.waits |= {f"product:{sku}", f"listing:{order.store}/{line.seller}"}
+                    order.waits.add(_stock_fact(self._stock_of(order.store), sku or ""))
 
     def _blockers(self, order: Order, sku: str | None, needed: int) -> Iterator[Blocker]:
         product = None if sku is None or sku in self.gone else self.products.get(sku)
         if sku is None or product is None:
-            yield "not-in-catalog", sku, needed, None
+            yield "not-in-catalog", sku, needed, None, None
             return
-        available = product.quantity - self.reserved(sku)
+        stock = self._stock_of(order.store)
+        available = self._available(stock, sku)
+        if order.held_in == stock:  # rule 25: its own units are there for it
+            available += order.held.get(sku, 0)
         told = available if product.managed else None
-        if not product.enabled:
-            yield "disabled", sku, needed, told
+        if not product.enabled or order.store in product.disabled_for:
+            yield "disabled", sku, needed, told, None
         counts = order.channel == "MFN" or self.stores[order.store].fba_requires_stock
         if counts and product.managed and available < needed:
-            yield "out-of-stock", sku, needed, told
+            yield "out-of-stock", sku, needed, told, stock
 
     def _create(self, order: Order, needs: dict[str | None, int], *, replayed: bool) -> None:
         merchant, was_blocked = order.channel == "MFN", order.state == "blocked"
         order.state, order.reasons, order.waits = "created", frozenset(), set()
         order.commerce = "processing" if merchant else "complete"
+        order.stock = self._stock_of(order.store)
+        order.held = {}
         order.kept = {sku or "": needed for sku, needed in needs.items()} if merchant else {}
         order.made = {
-            item: Made(self._sku(order.store, line.seller) or "", line.quantity, line.price, False)
+            item: Made(
+                self._match(order.store, line.seller) or "", line.quantity, line.price, False
+            )
             for item, line in order.lines.items()
             if line.quantity
         }
@@ -243,35 +344,34 @@ class Model:
         if was_blocked:
             order.events.append(("OrderImportReleased", None))
         if order.status == "Shipped":
-            self._move(order, "complete")
+            self._move(order, "complete", self.now)
 
-    def _sku(self, store: str, seller: str | None) -> str | None:
+    def _match(self, store: str, seller: str | None) -> str | tuple[tuple[str, int], ...] | None:
         listing = self.listings.get(f"{store}/{seller}")
-        return seller if listing is None else listing.sku
+        return seller if listing is None else listing.stands_for
 
-    def _move(self, order: Order, to: str) -> None:
+    def _move(self, order: Order, to: str, at: int) -> None:
         """Rules 16 and 17."""
         if order.commerce is not None and to in FORWARD.get(order.commerce, set()):
             order.events.append(("CommerceOrderStatusChanged", (order.commerce, to)))
             order.commerce = to
+            if to == "complete":
+                order.completed = at
 
-    def _holds(self, order: Order) -> dict[str, int]:
-        """Rule 10, always worked out anew."""
-        if order.commerce in {None, "canceled"}:
-            return {}
-        return {
-            sku: units
-            for sku, units in order.kept.items()
-            if order.acknowledged is None or order.acknowledged > self.products[sku].as_of
-        }
+    def _holds(self, order: Order) -> dict[tuple[str, str], int]:
+        """Rules 10 and 25: what an order reserves, by stock and SKU."""
+        if order.commerce is None:
+            return {(order.held_in, sku): units for sku, units in order.held.items()}
+        kept = {} if order.commerce == "canceled" else order.kept
+        return {(order.stock, sku): units for sku, units in kept.items()}
 
-    def reserved(self, sku: str) -> int:
-        return sum(self._holds(order).get(sku, 0) for order in self.orders.values())
+    def reserved(self, stock: str, sku: str) -> int:
+        return sum(self._holds(order).get((stock, sku), 0) for order in self.orders.values())
 
-    def _released_skus(self, reserved: dict[str, int], order: Order) -> None:
+    def _released_skus(self, reserved: dict[tuple[str, str], int], order: Order) -> None:
         now = self._holds(order)
-        for sku in sorted(sku for sku, units in reserved.items() if now.get(sku, 0) < units):
-            self._rejudge(f"product:{sku}")
+        for place in sorted(one for one, units in reserved.items() if now.get(one, 0) < units):
+            self._rejudge(_stock_fact(*place))
 
     def _hear_of(self, told: m.UpdateTold) -> None:
         order = self.orders.get(f"{told.store}/{told.order}")
@@ -280,10 +380,14 @@ class Model:
         if order.heard is not None and told.at < order.heard:
             return
         reserved = self._holds(order)
-        self._move(order, told.status)
+        self._move(order, told.status, told.at)
         order.heard = told.at
         if order.acknowledged is None and (not order.grown or told.at >= self.now):
             order.acknowledged = told.at
+        if order.shipped is None and told.status in {"shipped", "complete"}:
+            order.shipped = told.at
+        for sku in list(order.kept):
+            self._count_out(order, sku)
         if told.status == "shipped" and order.status != "Canceled":  # rule 17
             order.status = "Shipped"
         self._released_skus(reserved, order)
@@ -292,7 +396,7 @@ class Model:
         """Rules 12 and 17."""
         for order in self.orders.values():
             if order.store == store and order.commerce == "shipped":
-                self._move(order, "complete")
+                self._move(order, "complete", self.now)
         self._judge_again([one for one in self.orders.values() if one.store == store])
 
     def _rejudge(self, fact: str) -> None:
@@ -310,9 +414,18 @@ class Model:
                 key: (order.state, _told(order), order.status, order.commerce, order.ignored)
                 for key, order in self.orders.items()
             },
-            reserved={sku: self.reserved(sku) for sku in self.products if self.reserved(sku)},
+            reserved={
+                f"{stock}/{sku}": units
+                for sku in self.products
+                for stock in {one for order in self.orders.values() for one in order.stocks}
+                if (units := self.reserved(stock, sku))
+            },
             events={key: tuple(one.events) for key, one in self.orders.items() if one.events},
         )
+
+
+def _stock_fact(stock: str, sku: str) -> str:
+    return f"product:{sku}" if stock == "default" else f"stock:{stock}/{sku}"
 
 
 def _told(order: Order) -> frozenset[object]:

@@ -72,7 +72,7 @@ def test_rule_12_a_deleted_product_is_told_as_another_block() -> None:
     end = _end(one_at_a_time(told))
     assert end == end_of(told)
     assert end is not None
-    assert end.orders["s1/o1"][1] == {("not-in-catalog", "a")}
+    assert end.orders["s1/o1"][1] == {("not-in-catalog", "a", None)}
 
 
 def test_rule_12_a_block_lifted_while_lines_were_missing_ends_when_they_are_there() -> None:

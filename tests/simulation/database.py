@@ -14,8 +14,9 @@ from typing_extensions import override
 
 from models.checkpoint import Checkpoint, Outgoing
 from models.events import Event
+from models.keys import DEFAULT_STOCK
 from models.messages import TopicPartition
-from storage.port import DEFAULT_STOCK, R, Snapshot, Transaction
+from storage.port import R, Snapshot, Transaction
 from tests.fakes.memory import MemoryStorage
 from tests.fakes.memory_contents import Contents
 from tests.fakes.memory_transaction import MemoryTransaction
@@ -68,8 +69,9 @@ class Database:
         for before, after, now in zip(_tables(base), _tables(draft), _tables(stored), strict=True):
             _merge(before, after, now)
         stored.numbered += draft.numbered - base.numbered
+        _check_unique(stored)
         try:
-            check_taken(self.contents.products, stored.products)
+            check_taken(self.contents, stored)
             check_stock(stored)
         except AssertionError as wrong:
             self.violations.append(str(wrong))
@@ -79,7 +81,16 @@ class Database:
 
 def _tables(contents: Contents) -> Iterator[Table]:
     for kept in (contents, contents.kept_replays):
-        yield from (table for table in vars(kept).values() if isinstance(table, dict))
+        for table in vars(kept).values():
+            if isinstance(table, dict) and not isinstance(table, Counter):
+                yield table
+
+
+def _check_unique(stored: Contents) -> None:
+    """Of two who insert orders of one Amazon id at the same time, MongoDB lets the first win."""
+    names = Counter(record.order.amazon_order_id for record in stored.orders.values())
+    if any(count > 1 for count in names.values()):
+        raise Conflict
 
 
 def _merge(before: Table, after: Table, now: Table) -> None:

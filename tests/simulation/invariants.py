@@ -5,8 +5,7 @@ Worked out from what is stored, by the rules' text and not by the program's own 
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from collections.abc import Sequence
 
 from models.amazon_order import (
     AmazonOrder,
@@ -18,8 +17,8 @@ from models.amazon_order import (
 from models.commerce_order import CommerceOrder
 from models.events import Event
 from models.order_record import OrderRecord
-from models.outcome import Blocked, Created
-from models.reference_data import CommerceStatus, StockedProduct
+from models.outcome import Blocked, Created, Waiting
+from models.reference_data import CommerceStatus, CountsOrdersFrom, Match, counts_orders_from
 from models.topics import TopicName
 from tests.fakes.memory_contents import Contents
 
@@ -28,7 +27,7 @@ _READY = {"MFN": {"Unshipped", "PartiallyShipped", "Shipped"}, "AFN": {"Shipped"
 
 def check_stock(contents: Contents) -> None:
     """At any moment: what is counted as held is what the Commerce orders hold by rule 10."""
-    reserved: Counter[str] = Counter()
+    reserved: Counter[tuple[str, str]] = Counter()
     events = defaultdict(list)
     for event in contents.events.values():
         events[event.key].append(event)
@@ -40,11 +39,18 @@ def check_stock(contents: Contents) -> None:
             for sku, units in reservations.items()
         )
         assert within, f"{order.key} holds {reservations}, not {least} to {most}"
-        reserved.update(reservations)
-    for sku, stocked in contents.products.items():
-        assert stocked.reserved == reserved[sku], (
-            f"{sku}: counted {stocked.reserved}, held {reserved[sku]}"
-        )
+        reserved.update({(order.stock_id, sku): units for sku, units in reservations.items()})
+    for record in contents.orders.values():
+        if (pending := record.pending_reservation) is not None:
+            assert isinstance(record.outcome, Waiting), f"{record.key} reserves and does not wait"
+            reserved.update(
+                {(pending.stock_id, each.sku): each.quantity for each in pending.reservations}
+            )
+    places = [(key, *key.partition("/")[::2]) for key in contents.stock_items]
+    counted = {(stock_id, sku): contents.stock_items[key] for key, stock_id, sku in places}
+    for place in counted.keys() | reserved.keys():
+        held = counted[place].reserved if place in counted else 0
+        assert held == reserved[place], f"{place}: counted {held}, held {reserved[place]}"
 
 
 def check_nothing_is_left(contents: Contents) -> None:
@@ -91,12 +97,15 @@ def check_nothing_is_lost(contents: Contents, news: int) -> None:
     assert received + len(refused) == news
 
 
-def check_taken(before: Mapping[str, StockedProduct], after: Mapping[str, StockedProduct]) -> None:
+def check_taken(before: Contents, after: Contents) -> None:
     """In every transaction: what takes units leaves no managed product with less than none."""
-    for sku, stocked in after.items():
-        took = sku in before and stocked.reserved > before[sku].reserved
-        if took and stocked.product.manage_stock:
-            assert stocked.available >= 0, f"{sku} is oversold: {stocked.available}"
+    for key, kept in after.stock_items.items():
+        stock_id, _, sku = key.partition("/")
+        last = before.stock_items.get(key)
+        if kept.reserved > (0 if last is None else last.reserved):
+            stocked = after.stocked(sku, stock_id)
+            oversold = stocked.product.manage_stock and stocked.available < 0
+            assert not oversold, f"{key} is oversold: {stocked.available}"
 
 
 def _holds(
@@ -112,38 +121,53 @@ def _holds(
     if order.fulfillment_channel is FulfillmentChannel.AFN:
         return {}, {}
     needs, most, is_plain = _needs_over_time(order, events)
-    acknowledged = order.acknowledged_at
-    reserved = {
-        sku for sku in most if acknowledged is None or _is_not_counted(contents, sku, acknowledged)
-    }
+    counts_from = counts_orders_from(contents.stores, order.store_id)
+    reserved = {sku for sku in most if _is_not_counted(contents, order, sku, counts_from)}
     now = {sku: units for sku, units in needs.items() if units and sku in reserved}
+    if is_plain and counts_from is CountsOrdersFrom.NEVER:
+        return now, most  # completed by Amazon: held until the next count, whenever the last was
     return (now, now) if is_plain else ({}, {sku: most[sku] for sku in reserved})
 
 
-def _is_not_counted(contents: Contents, sku: str, acknowledged: datetime) -> bool:
+def _is_not_counted(
+    contents: Contents, order: CommerceOrder, sku: str, counts_from: CountsOrdersFrom
+) -> bool:
     """Whether Commerce has not counted since. Of a product that there is not, nothing is held."""
-    stocked = contents.products.get(sku)
-    return stocked is not None and acknowledged > stocked.product.as_of
+    since = {
+        CountsOrdersFrom.ACKNOWLEDGED: [order.acknowledged_at],
+        CountsOrdersFrom.SHIPPED: [order.acknowledged_at, order.shipped_at],
+        CountsOrdersFrom.NEVER: [order.completed_at],
+    }[counts_from]
+    if sku not in contents.products or None in since:
+        return sku in contents.products
+    counted_at = contents.stocked(sku, order.stock_id).counted_at
+    return counted_at is None or any(at > counted_at for at in since if at is not None)
 
 
 def _needs_over_time(
     order: CommerceOrder, events: Sequence[Event]
 ) -> tuple[Counter[str], Counter[str], bool]:
     """Return what is needed now, the most that ever was, and if it only shrank, before shipping."""
-    skus = {line.item.order_item_id: line.sku for line in order.lines}
+    lines = {line.item.order_item_id: _parts(line.match) for line in order.lines}
     needs, most, is_plain = Counter[str](), Counter[str](), True
     for event in sorted(events, key=lambda one: one.sequence):
         body = json.loads(event.body)
         if "lines" in body:
             needs = Counter()
             for line in body["lines"]:
-                needs[skus[line["order_item_id"]]] += line["quantity"]
+                for sku, in_one in lines[line["order_item_id"]]:
+                    needs[sku] += in_one * line["quantity"]
             most |= needs
         for change in body.get("changes", ()):
             grows = change["field"] == "quantity" and change["to"] > change["from"]
             is_plain = is_plain and not grows
         is_plain = is_plain and body.get("to") != "shipped"
     return needs, most, is_plain
+
+
+def _parts(match: Match) -> list[tuple[str, int]]:
+    """Rule 24: the products of one piece."""
+    return [(match, 1)] if isinstance(match, str) else [(one.sku, one.quantity) for one in match]
 
 
 def _may_be_imported(contents: Contents, record: OrderRecord) -> bool:
@@ -179,9 +203,11 @@ def _true_blockers(contents: Contents, record: OrderRecord) -> list[str]:
         if item.quantity and item.seller_sku is None:
             return ["a line without a SKU"]
         listing = contents.listings.get(f"{record.store_id}/{item.seller_sku}")
-        needs[listing.sku if listing else item.seller_sku or ""] += item.quantity
+        for sku, in_one in _parts(listing.match if listing else item.seller_sku or ""):
+            needs[sku] += in_one * item.quantity
     amazon_ships = record.order.fulfillment_channel is FulfillmentChannel.AFN
-    asks_stock = not amazon_ships or contents.stores[record.store_id].fba_requires_stock
+    store = contents.stores[record.store_id]
+    asks_stock = not amazon_ships or store.fba_requires_stock
     return [
         sku
         for sku, units in needs.items()
@@ -189,7 +215,11 @@ def _true_blockers(contents: Contents, record: OrderRecord) -> list[str]:
         and (
             sku not in contents.products
             or sku in contents.deleted
-            or not (stocked := contents.products[sku]).product.enabled
-            or (asks_stock and stocked.product.manage_stock and stocked.available < units)
+            or not contents.products[sku].is_enabled_for(store.store_id)
+            or (
+                asks_stock
+                and contents.products[sku].manage_stock
+                and contents.stocked(sku, store.stock_id).available < units
+            )
         )
     ]

@@ -12,7 +12,7 @@ from streams.messages import encode
 from tests.builders import SOURCE
 from tests.fakes.memory_contents import Contents
 from tests.model.end import End, OrderEnd, events_by_order
-from tests.model.messages import START, AnyMessage, News, ProductTold, StoreTold
+from tests.model.messages import START, AnyMessage, News, ProductTold, StockTold, StoreTold
 from tests.simulation.invariants import check_nothing_is_left, check_nothing_is_lost, check_stock
 from tests.simulation.log import Log
 
@@ -34,7 +34,7 @@ def end_of(contents: Contents, log: Log, told: Sequence[AnyMessage]) -> End:
     events = events_by_order(_events(log))
     kept = events_by_order(event.body for event in contents.events.values())
     assert events == kept, "what is kept is what was told"
-    reserved = {sku: one.reserved for sku, one in contents.products.items() if one.reserved}
+    reserved = {key: one.reserved for key, one in contents.stock_items.items() if one.reserved}
     return End(_orders(contents), reserved, events)
 
 
@@ -54,7 +54,12 @@ def _check_heard(contents: Contents, told: Sequence[AnyMessage]) -> None:
             case ProductTold(sku=sku, as_of=as_of):
                 product = contents.products.get(sku)
                 assert product is not None, f"{sku} was never heard of"
-                assert _is_known(as_of, product.product.as_of), one
+                assert _is_known(as_of, product.as_of), one
+            case StockTold(stock=stock, sku=sku, as_of=as_of):
+                kept = contents.stock_items.get(f"{stock}/{sku}")
+                assert kept is not None, f"{sku} was never counted in {stock}"
+                assert kept.item is not None, f"{sku} was never counted in {stock}"
+                assert _is_known(as_of, kept.item.as_of), one
             case StoreTold(store=store, updated=updated):
                 assert store in contents.stores, f"{store} was never heard of"
                 assert _is_known(updated, contents.stores[store].updated_at), one
@@ -73,7 +78,7 @@ def _orders(contents: Contents) -> dict[str, OrderEnd]:
         outcome, status = record.outcome, record.order.status
         reasons: frozenset[object] = frozenset()
         if isinstance(outcome, Blocked):
-            reasons = frozenset((one.code.value, one.sku) for one in outcome.blockers)
+            reasons = frozenset((one.code.value, one.sku, one.stock_id) for one in outcome.blockers)
         elif isinstance(outcome, Waiting | Skipped | Withdrawn):
             missing = outcome.missing if isinstance(outcome, Waiting) else ()
             reasons = frozenset({outcome.reason.value, *(detail.value for detail in missing)})

@@ -45,9 +45,9 @@ class Log:
         """Add a message at the end of its key's partition."""
         source = self.place(topic, message.key)
         partition, at = self.partitions[source], int(self._now().timestamp() * 1000)
-        partition.append(
-            message._replace(offset=len(partition), partition=source.partition, timestamp=at)
-        )
+        offset = len(partition)
+        placed = message._replace(partition=source.partition, offset=offset, last_offset=offset)
+        partition.append(placed._replace(timestamp=at))
         self.wake()
 
     def wake(self) -> None:

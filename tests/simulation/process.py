@@ -9,7 +9,7 @@ from handlers import unit_of_work
 from models.messages import TopicPartition
 from streams.app import HANDLERS
 from streams.assignment import LogBounds, PartitionAssignment
-from streams.processor import Batch
+from streams.batch import Batch
 from streams.publisher import Publisher
 from tests.builders import SOURCE
 from tests.simulation import clock

@@ -14,6 +14,7 @@ from models.commerce_order import CommerceOrder
 from models.dead_letters import DeadLetter
 from models.decision import Decision
 from models.events import Event
+from models.keys import DEFAULT_STOCK
 from models.messages import CommandMessage, TopicPartition
 from models.order_record import OrderRecord
 from models.replay import ReplayPart
@@ -111,8 +112,8 @@ class World:
     def commerce_order(self, key: str = KEY) -> CommerceOrder:
         return self.storage.contents.commerce_orders[keys.commerce_order_id(key)]
 
-    def reserved(self, sku: str = "SKU-1") -> int:
-        return self.storage.contents.products[sku].reserved
+    def reserved(self, sku: str = "SKU-1", stock_id: str = DEFAULT_STOCK) -> int:
+        return self.storage.contents.stocked(sku, stock_id).reserved
 
     @property
     def out(self) -> list[Outgoing]:

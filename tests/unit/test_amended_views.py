@@ -137,7 +137,7 @@ class OneOrder:
     async def stores(self) -> dict[str, Any]:
         return {STORE: a_store()}
 
-    async def products(self, _: object) -> dict[str, Any]:
+    async def products(self, *_: object) -> dict[str, Any]:
         return {}
 
     async def blocked_stores(self, _: object) -> list[str]:

@@ -299,7 +299,7 @@ def test_an_order_never_reserves_more_than_it_needs(news: list[AmazonOrder]) -> 
     played = play(timed(news))
     needed: Counter[str] = Counter()
     for line in played.order.lines:
-        needed[line.sku] += line.item.quantity
+        needed.update(dict(line.units))
     assert all(
         reservation.quantity <= needed[reservation.sku] for reservation in played.order.reservations
     )

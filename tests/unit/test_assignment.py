@@ -13,7 +13,8 @@ from models.errors import Fenced
 from models.messages import Incoming, TopicPartition
 from storage.port import Transaction
 from streams.assignment import LogBounds, PartitionAssignment
-from streams.processor import MAX_WEIGHT, Batch
+from streams.batch import Batch
+from streams.processor import MAX_WEIGHT
 from tests.builders import NOW, a_message
 from tests.fakes.memory import MemoryStorage
 from tests.waiting import PATIENCE

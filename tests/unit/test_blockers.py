@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from handlers.rules.blockers import depends_on, find_blockers, sum_needs
+from handlers.rules.blockers import find_blockers, sum_needs
+from handlers.rules.unblocking import depends_on
 from models.amazon_order import FulfillmentChannel
 from models.blockers import Blocker
 from models.reasons import REMEDIES, BlockerCode
@@ -60,6 +61,7 @@ def test_a_blocker_says_all_an_operator_needs() -> None:
             required=11,
             available=10,
             remedy=REMEDIES[OUT_OF_STOCK],
+            stock_id="default",
         ),
     )
 
@@ -184,7 +186,7 @@ def test_a_blocked_order_waits_on_all_that_may_free_it_and_on_nothing_else() -> 
     )
     needs = sum_needs(order, STORE, catalog)
     blockers = find_blockers(order, a_store(), catalog, needs)
-    assert depends_on(STORE, needs, blockers) == (
+    assert depends_on(a_store(), needs, blockers) == (
         f"listing:{STORE}/MISSING",
         f"listing:{STORE}/one",
         f"listing:{STORE}/two",

@@ -181,7 +181,7 @@ def test_an_order_that_is_ready_while_import_is_off_is_skipped() -> None:
     decision = checked(store=a_store(import_amazon_orders=False))
     assert decision.record.outcome == IMPORT_OFF
     assert decision.history is not None
-    assert decision.history.what == "judged"
+    assert decision.history.what == "rechecked"
     assert decision.history.facts["import_amazon_orders"] is False
 
 

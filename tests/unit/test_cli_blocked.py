@@ -19,6 +19,7 @@ from tests.unit.readers import FakeReader, opened
 AT = datetime(2026, 11, 23, 9, 15, tzinfo=UTC)
 STORE = Store(store_id="de", name="Nordlicht", marketplace_id="M", integrated_at=AT, updated_at=AT)
 OUT = BlockedGroup(
+    stock_id=None,
     code=BlockerCode.OUT_OF_STOCK,
     sku="MUG\x1b[2J",
     similar_sku=None,
@@ -29,12 +30,13 @@ OUT = BlockedGroup(
         Money(amount=Decimal("1234567890123456789.10"), currency="EUR"),
         Money(amount=Decimal("7.00"), currency="USD"),
     ),
-    oldest_purchase=AT,
-    earliest_ship_by=None,
-    since=AT,
+    oldest_purchase_date=AT,
+    earliest_ship_date=None,
+    blocked_since=AT,
     tried=4,
 )
 GONE = BlockedGroup(
+    stock_id=None,
     code=BlockerCode.NOT_IN_CATALOG,
     sku=None,
     similar_sku=None,
@@ -42,9 +44,9 @@ GONE = BlockedGroup(
     asins=("B7",),
     orders=1,
     value=(),
-    oldest_purchase=None,
-    earliest_ship_by=None,
-    since=AT,
+    oldest_purchase_date=None,
+    earliest_ship_date=None,
+    blocked_since=AT,
     tried=1,
 )
 MESSAGE = (
@@ -97,6 +99,7 @@ def test_as_json_amounts_are_exact(reader: FakeReader, capsys: pytest.CaptureFix
     assert told["groups"][1] == {
         "code": "not-in-catalog",
         "sku": None,
+        "stock_id": None,
         "similar_sku": None,
         "seller_skus": [],
         "asins": ["B7"],
@@ -157,3 +160,15 @@ def test_rule_7_a_group_shows_what_cannot_be_seen_and_what_the_catalog_has(
     shown = capsys.readouterr().out
     assert "A␣" in shown
     assert "the catalog has A" in " ".join(shown.replace("│", " ").split())
+
+
+def test_rule_23_a_group_names_a_stock_other_than_default(
+    reader: FakeReader, capsys: pytest.CaptureFixture[str]
+) -> None:
+    reader.groups = [replace(OUT, stock_id="north"), replace(OUT, stock_id="default")]
+    assert leave("blocked") == 0
+    shown = capsys.readouterr().out
+    assert ("in stock north" in shown, "in stock default" in shown) == (True, False)
+    assert leave("blocked", "--json") == 0
+    groups = json.loads(capsys.readouterr().out)["groups"]
+    assert [group["stock_id"] for group in groups] == ["north", "default"]

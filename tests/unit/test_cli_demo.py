@@ -37,9 +37,8 @@ def test_the_same_day_is_the_same_traffic() -> None:
 
 def polled_bodies(order: DemoOrder) -> tuple[str, str]:
     """Return the first messages of an order, and those of a later poll."""
-    first = b"".join(first_messages(order))
     paid = replace(order, status=AmazonStatus.UNSHIPPED)
-    return first.decode(), b"".join(polled_messages(paid, ASKED)).decode()
+    return str(first_messages(order)), str(polled_messages(paid, ASKED))
 
 
 def test_the_catalog_has_two_hundred_products() -> None:

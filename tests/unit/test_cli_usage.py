@@ -49,6 +49,10 @@ def leave(*arguments: str) -> int:
         ("orders", "--since", "yesterday"),
         ("orders", "--limit", "0"),
         ("explain",),
+        ("shadow",),
+        ("shadow", "--since", "yesterday"),
+        ("shadow", "--since", "24h", "--set", "product:A:enabled=true"),
+        ("shadow", "--since", "24h", "--assume", "product:A:enabeld=true"),
         ("up", "--exit-when-done"),
     ],
 )

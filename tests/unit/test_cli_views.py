@@ -28,7 +28,7 @@ from models.reference_data import CommerceStatus, Store
 from order_import.__main__ import main
 from order_import.cli.output import stdout
 from order_import.cli.status import health_as_json, show_health
-from order_import.operations.health import Health, ServerHealth
+from order_import.operations.health import Health, ServerHealth, system_message_of
 from order_import.operations.lag import TopicLag
 from storage.queries import OrderHistory, OrderLine, PublishedEvent
 from streams.clock import now
@@ -230,6 +230,16 @@ def test_rule_7_explain_shows_what_cannot_be_seen_of_a_sku_and_what_the_catalog_
     assert reasons[0]["similar_sku"] == "C25-größe"
 
 
+def test_rule_23_explain_names_the_stock_that_has_not_enough(
+    reader: FakeReader, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = reader.histories["de/304-2"]
+    record = replace(found.record, outcome=a_block(a_blocker(stock_id="north", available=1.0)))
+    reader.histories["de/304-2"] = replace(found, record=record)
+    assert leave("explain", "304-2") == 0
+    assert "1 available in stock north" in capsys.readouterr().out
+
+
 @pytest.mark.usefixtures("reader")
 @pytest.mark.parametrize("form", [(), ("--json",)])
 def test_explain_never_shows_the_buyer(
@@ -277,12 +287,12 @@ def a_health() -> Health:
 
 def test_the_system_message_has_adobes_words() -> None:
     health = a_health()
-    assert health.system_message == (
+    assert system_message_of(health.stores, health.states) == (
         "Your Amazon store(s) has orders that cannot be imported into Commerce. "
         "See Recent Orders in the store dashboard(s): Nordlicht, Harbor & Pine"
     )
     health.states = {"de": {ImportState.CREATED: 5, ImportState.BLOCKED: 0}}
-    assert health.system_message is None
+    assert system_message_of(health.stores, health.states) is None
 
 
 def test_status_shows_lag_age_and_remedy(capsys: pytest.CaptureFixture[str]) -> None:
@@ -304,7 +314,7 @@ def test_status_says_how_many_orders_wait_too_long_for_details(
     show_health(stdout(), health, AT)
     shown = capsys.readouterr().out
     assert "Waiting for details for over an hour: 3 (de 2, us 1)" in shown
-    assert "wait" not in (health.system_message or "")
+    assert "wait" not in (system_message_of(health.stores, health.states) or "")
     assert health_as_json(health)["waiting_for_details_over_an_hour"] == {"us": 1, "de": 2}
 
 

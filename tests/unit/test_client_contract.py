@@ -14,13 +14,13 @@ from handlers.payloads import read_payload
 from models import keys
 from models.events import EVENT_TYPES
 from models.reasons import BlockerCode, SkipReason
-from models.reference_data import CommerceStatus, OrderNumberSource
+from models.reference_data import CommerceStatus, CountsOrdersFrom, OrderNumberSource
 from models.topics import TopicName
 from order_import.devtools.contract.document import asyncapi_document
 from order_import.devtools.contract.schemas import standalone_schemas
 from order_import_client import facts, orders
 from order_import_client.testing import make_record
-from tests.builders import NOW, a_listing, a_product, a_store, an_update
+from tests.builders import NOW, a_listing, a_product, a_stock_item, a_store, an_update
 
 ROOT = Path(__file__).parents[2]
 SCHEMAS = standalone_schemas()
@@ -29,6 +29,7 @@ EVENTS = [event.__name__ for event in EVENT_TYPES]
 PUBLISHED: Mapping[str, type[BaseModel]] = {
     "Store": client.Store,
     "Product": client.Product,
+    "StockItem": client.StockItem,
     "Listing": client.Listing,
     "OrderUpdate": client.OrderUpdate,
     "OrderDocument": client.OrderDocument,
@@ -94,6 +95,7 @@ def test_the_client_knows_every_event_and_no_other() -> None:
         (SkipReason, client.SkipReason),
         (CommerceStatus, client.CommerceStatus),
         (OrderNumberSource, client.OrderNumberSource),
+        (CountsOrdersFrom, client.CountsOrdersFrom),
     ],
 )
 def test_the_client_knows_every_value(ours: Any, theirs: Any) -> None:
@@ -125,9 +127,17 @@ def test_the_topics_are_those_of_the_contract() -> None:
         TopicName.BLOCKED,
         TopicName.NOT_IMPORTED,
     }
-    assert (facts.STORES, facts.PRODUCTS, facts.LISTINGS, facts.ORDER_UPDATES, orders.ORDERS) == (
+    assert (
+        facts.STORES,
+        facts.PRODUCTS,
+        facts.STOCK,
+        facts.LISTINGS,
+        facts.ORDER_UPDATES,
+        orders.ORDERS,
+    ) == (
         TopicName.STORES,
         TopicName.PRODUCTS,
+        TopicName.STOCK,
         TopicName.LISTINGS,
         TopicName.ORDER_UPDATES,
         TopicName.ORDERS,
@@ -137,7 +147,7 @@ def test_the_topics_are_those_of_the_contract() -> None:
 def test_what_the_client_publishes_is_read_as_it_was_meant() -> None:
     key = keys.order_key("store-1", "902-1111111-0000001")
     update = an_update("shipped", commerce_order_id=keys.commerce_order_id(key))
-    for ours in (a_store(seller_id="A"), a_product(), a_listing(), update):
+    for ours in (a_store(seller_id="A"), a_product(), a_stock_item(), a_listing(), update):
         kind = PUBLISHED[type(ours).__name__]
         fact = kind.model_validate_json(ours.model_dump_json(exclude_none=True))
         value = fact.message().value  # type: ignore[attr-defined]  # every one of them has it

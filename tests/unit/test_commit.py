@@ -14,7 +14,7 @@ from models.messages import Incoming, TopicPartition
 from storage.port import Transaction
 from streams.app import AppOptions, build_app
 from streams.assignment import LogBounds, PartitionAssignment
-from streams.processor import Batch
+from streams.batch import Batch
 from tests.builders import NOW, a_command, a_message
 from tests.fakes.memory import MemoryStorage
 from tests.waiting import PATIENCE

@@ -39,8 +39,22 @@ class World(Quiet):
         due = NOW + timedelta(hours=20)
         if ship_by_before is not None and ship_by_before < due:
             return []
-        code, skus = BlockerCode.DISABLED, ("A",)
-        return [BlockedGroup(code, "A", None, skus, (), 1, (), NOW, due, NOW, 1)]
+        return [
+            BlockedGroup(
+                code=BlockerCode.DISABLED,
+                sku="A",
+                stock_id=None,
+                similar_sku=None,
+                seller_skus=("A",),
+                asins=(),
+                orders=1,
+                value=(),
+                oldest_purchase_date=NOW,
+                earliest_ship_date=due,
+                blocked_since=NOW,
+                tried=1,
+            )
+        ]
 
     async def page(self, query: OrderQuery, *_: object, **__: object) -> list[OrderRow]:
         self.asked.append(query)

@@ -47,7 +47,7 @@ class Orders(Quiet):
     async def blocked_stores(self, _: object) -> list[str]:
         return []
 
-    async def products(self, _: object) -> Mapping[str, StockedProduct]:
+    async def products(self, *_: object) -> Mapping[str, StockedProduct]:
         return {}
 
 

@@ -7,9 +7,10 @@ from typing import Any
 
 import httpx
 
+from models.keys import DEFAULT_STOCK
 from models.order_query import OrderQuery
 from models.reasons import BlockerCode
-from models.reference_data import Listing, Product, StockedProduct, Store
+from models.reference_data import Component, Listing, Product, StockedProduct, Store
 from models.topics import TopicName
 from order_import.operations.publish import Message
 from storage.queries import BlockedGroup, OrderHistory
@@ -65,7 +66,9 @@ class Catalog:
     async def skus_like(self, text: str, _: int) -> Sequence[str]:
         return [one for one in self.skus if one.startswith(text)]
 
-    async def products(self, skus: Sequence[str]) -> Mapping[str, StockedProduct]:
+    async def products(
+        self, skus: Sequence[str], _stock_id: str = DEFAULT_STOCK
+    ) -> Mapping[str, StockedProduct]:
         there = [sku for sku in skus if sku in self.skus]
         return {sku: StockedProduct(a_product(sku=sku, enabled=False), 0) for sku in there}
 
@@ -91,6 +94,7 @@ def shown(page: httpx.Response) -> str:
 
 def a_group(sku: str, similar: str) -> BlockedGroup:
     return BlockedGroup(
+        stock_id=None,
         code=BlockerCode.NOT_IN_CATALOG,
         sku=sku,
         similar_sku=similar,
@@ -98,9 +102,9 @@ def a_group(sku: str, similar: str) -> BlockedGroup:
         asins=(),
         orders=1,
         value=(),
-        oldest_purchase=NOW,
-        earliest_ship_by=NOW,
-        since=NOW,
+        oldest_purchase_date=NOW,
+        earliest_ship_date=NOW,
+        blocked_since=NOW,
         tried=1,
     )
 
@@ -139,6 +143,28 @@ async def test_a_seller_sku_that_ends_with_a_blank_is_matched_as_it_is() -> None
         (TRAILING, "C25-trail"),
         (TRAILING, "C25-blank "),
     ]
+
+
+async def test_rule_24_a_seller_sku_is_matched_to_several_units_of_a_product() -> None:
+    world = Catalog("MUG")
+    async with a_site(world) as client:
+        form = {"store": STORE, "seller_sku": "MUG-6PK", "sku": "MUG"}
+        for units in ("0", "six", ""):
+            refused = await client.post("/match", data=form | {"units": units})
+            assert refused.status_code == 400
+            assert "Expected a whole number from 1 to 10,000." in unescape(refused.text)
+        assert (await client.post("/match", data=form | {"units": "6"})).status_code == 303
+        assert (await client.post("/match", data=form | {"units": "1"})).status_code == 303
+    told = [one.match for one in world.told if isinstance(one, Listing)]
+    assert told == [(Component(sku="MUG", quantity=6),), "MUG"]
+
+
+async def test_rule_24_a_kit_is_shown_on_the_match_page() -> None:
+    kit = (Component(sku="MUG", quantity=2), Component(sku="LID", quantity=1))
+    listing = Listing(store_id=STORE, seller_sku="S", components=kit, updated_at=NOW)
+    async with a_site(Catalog("MUG", listing=listing)) as client:
+        page = shown(await client.get("/match", params={"store": STORE, "seller_sku": "S"}))
+    assert "2 MUG + 1 LID" in page
 
 
 async def test_a_product_whose_sku_ends_with_a_blank_is_enabled() -> None:

@@ -56,7 +56,7 @@ class World(Quiet):
     async def history(self, key: str) -> OrderHistory | None:
         return OrderHistory(RECORD, (), {}, None, a_store()) if key == KEY else None
 
-    async def products(self, _: object) -> Mapping[str, object]:
+    async def products(self, *_: object) -> Mapping[str, object]:
         return {}
 
 

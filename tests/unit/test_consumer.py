@@ -9,9 +9,9 @@ from aiokafka.consumer.subscription_state import Assignment
 from aiokafka.errors import TopicAuthorizationFailedError
 from structlog.testing import capture_logs
 
+from models.messages import Incoming
 from streams import consumer
 from streams.consumer import CommittedFetcher, Consumer, first_served
-from streams.decoding import Record
 from tests.faults.wire.batches import WireBatch, WireRecord
 
 HERE = TopicPartition("amazon.orders", 0)
@@ -64,7 +64,7 @@ class Kit:
         self.consumer: Any = Consumer.__new__(Consumer)
         self.consumer._committed_fetcher = fetcher
 
-    async def fetch(self, code: int = 0, data: bytes = b"") -> list[Record]:
+    async def fetch(self, code: int = 0, data: bytes = b"") -> list[Incoming]:
         self.broker.answers.append((code, data))
         one = (HERE.partition, self.state.position, 1_000_000)
         request = SimpleNamespace(topics=[(HERE.topic, [one])])

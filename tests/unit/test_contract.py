@@ -11,7 +11,7 @@ from jsonschema import Draft7Validator, Draft202012Validator
 from handlers.payloads import read_payload
 from models.commands import COMMAND
 from models.messages import DeadLetterCode
-from models.reference_data import Listing, OrderUpdate, Product, Store
+from models.reference_data import Listing, OrderUpdate, Product, StockItem, Store
 from models.topics import READ_TOPICS, TOPICS, TopicName
 from order_import.__main__ import main
 from order_import.devtools.contract.document import ASYNCAPI, asyncapi_document, contract_files
@@ -169,6 +169,7 @@ def test_every_example_of_an_order_is_read(name: str) -> None:
     [
         ("commerce.stores", Store.model_validate),
         ("commerce.products", Product.model_validate),
+        ("commerce.stock", StockItem.model_validate),
         ("commerce.listings", Listing.model_validate),
         ("commerce.order-updates", OrderUpdate.model_validate),
         ("order-import.commands", COMMAND.validate_python),

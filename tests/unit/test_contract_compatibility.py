@@ -108,9 +108,9 @@ BREAKING: dict[str, Change] = {
     "CommerceOrderCreated.total: expected string or null, may be number, in new messages": (
         lambda s: fields(s, "CommerceOrderCreated").update(total={"type": "number"})
     ),
-    "CommerceOrderCreated.lines[].sku: expected string, may be null, in new messages": (
+    "CommerceOrderCreated.lines[].order_item_id: expected string, may be null, in new messages": (
         lambda s: fields(s, "CommerceOrderCreated", "EventLine").update(
-            sku={"anyOf": [{"type": "string"}, NULL]}
+            order_item_id={"anyOf": [{"type": "string"}, NULL]}
         )
     ),
     "CommerceOrderCreated.currency: expected string, may be null, in old messages": (
@@ -262,7 +262,8 @@ def documents(schema: Any, root: Any) -> st.SearchStrategy[Any]:
             return st.one_of([documents(option, root) for option in options])
         case {"type": "array"}:
             most = min(2, schema.get("maxItems", 2))
-            return st.lists(documents(schema["items"], root), max_size=most)
+            least = schema.get("minItems", 0)
+            return st.lists(documents(schema["items"], root), min_size=least, max_size=most)
         case {"const": value}:
             return st.just(value)
         case {"enum": list(values)}:

@@ -17,6 +17,7 @@ from handlers.rules.import_policy import apply_import_policy
 from handlers.rules.receive import receive
 from handlers.unit_of_work import UnitOfWork
 from models.amazon_order import AmazonOrder, AmazonStatus, FulfillmentChannel, OrderItem
+from models.keys import DEFAULT_STOCK
 from models.order_record import OrderRecord
 from models.outcome import Blocked, Created
 from models.reference_data import Catalog, Product, Store
@@ -141,19 +142,18 @@ def is_blocked(item: OrderItem, order: AmazonOrder, store: Store, catalog: Catal
         return False
     if item.seller_sku is None:
         return True
-    sku = catalog.catalog_sku(STORE, item.seller_sku)
-    if sku not in catalog.products:
+    sku = catalog.match(STORE, item.seller_sku)
+    if not isinstance(sku, str) or sku not in catalog.products:
         return True
-    known: Product = catalog.products[sku].product
+    there = catalog.products[sku]
+    known: Product = there.product
     needed = sum(
         other.quantity
         for other in order.items
-        if other.seller_sku is not None and catalog.catalog_sku(STORE, other.seller_sku) == sku
+        if other.seller_sku is not None and catalog.match(STORE, other.seller_sku) == sku
     )
     looks = known.manage_stock and (order.fulfillment_channel == "MFN" or store.fba_requires_stock)
-    return not known.enabled or (
-        looks and known.salable_quantity - catalog.products[sku].reserved < needed
-    )
+    return not known.enabled or (looks and there.salable_quantity - there.reserved < needed)
 
 
 @given(admitted, stores, catalogs)
@@ -180,7 +180,9 @@ class GivenFacts(Facts):
         return self._stores
 
     @override
-    async def catalog(self, wanted: Collection[tuple[str, str]]) -> Catalog:
+    async def catalog(
+        self, pairs: Collection[tuple[str, str]], stock_id: str = DEFAULT_STOCK
+    ) -> Catalog:
         return self._catalog
 
 
@@ -209,9 +211,9 @@ def test_a_page_never_gives_away_more_than_is_salable(
         for reservation in decision.reserves:
             taken[reservation.sku] += reservation.quantity
         assert (decision.commerce_order is None) is not isinstance(decision.record.outcome, Created)
-    salable = {product.sku: product.salable_quantity for product in known}
+    salable = {product.sku: product.salable_quantity or 0 for product in known}
     assert all(units <= salable[sku] for sku, units in taken.items())
     changes = unit_of_work.take_changes()
-    assert changes.reserved == dict(taken)
+    assert changes.reserved.get(DEFAULT_STOCK, {}) == dict(taken)
     numbers = [order.order_number for order in changes.new_commerce_orders]
     assert len(set(numbers)) == len(numbers)

@@ -10,10 +10,10 @@ from aiokafka import TopicPartition as KafkaPartition
 from aiokafka.consumer.fetcher import PartitionRecords
 from aiokafka.record.memory_records import MemoryRecords
 
-from models.messages import DeadLetterCode, TopicPartition
+from models.messages import DeadLetterCode, Incoming, TopicPartition
 from models.topics import MAX_MESSAGE_BYTES
 from streams import decoding
-from streams.decoding import MOST_BYTES, FetchedRecords, Record
+from streams.decoding import MOST_BYTES, FetchedRecords
 from streams.decompression import MAX_BYTES
 from tests.faults.wire.batches import (
     Codec,
@@ -31,13 +31,15 @@ CODECS = [one for one in Codec if one is not Codec.UNKNOWN]
 RECORD = WireRecord(b"key", b"value", [(b"store-id", b"us"), (b"none", None)], timestamp=5)
 
 
-def read(data: bytes, start: int = 0, end: int = 1000, **more: object) -> list[Record]:
+def read(data: bytes, start: int = 0, end: int = 1000, **more: object) -> list[Incoming]:
     return list(FetchedRecords(SOURCE, data, start, end, **more))  # type: ignore[arg-type]
 
 
-def read_log(log: Sequence[bytes], firsts: Sequence[int], end: int, start: int = 0) -> list[Record]:
+def read_log(
+    log: Sequence[bytes], firsts: Sequence[int], end: int, start: int = 0
+) -> list[Incoming]:
     """Read as a consumer does: again from where the last fetch ended, until the end."""
-    records: list[Record] = []
+    records: list[Incoming] = []
     doubts: dict[TopicPartition, int] = {}
     position, idle = start, 0
     while position < end:
@@ -60,7 +62,7 @@ def a_log(*sizes: int, codec: Codec = Codec.NONE) -> tuple[list[bytes], list[int
     return batches, firsts, sum(sizes)
 
 
-def offsets(records: Iterable[Record]) -> list[int | tuple[int, int]]:
+def offsets(records: Iterable[Incoming]) -> list[int | tuple[int, int]]:
     """Give the offsets, and what one record that cannot be read stands for."""
     return [one.offset if one.refusal is None else (one.offset, one.last_offset) for one in records]
 

@@ -105,7 +105,8 @@ def test_a_created_event_says_what_the_contract_says() -> None:
     assert set(created) == {
         *("event_id", "event_type", "schema_version", "occurred_at", "store_id"),
         *("amazon_order_id", "sequence", "cause", "commerce_order_id", "order_number", "status"),
-        *("currency", "total", "fulfillment_channel", "purchase_date", "lines"),
+        *("currency", "total", "fulfillment_channel", "stock_id", "purchase_date"),
+        "lines",
         *("charges", "prices_include_tax", "unexplained", "programs", "purchase_order_number"),
         *("latest_ship_date", "shipping_service"),
         *("buyer_requested_cancel", "address_known", "replayed"),
@@ -119,6 +120,7 @@ def test_a_created_event_says_what_the_contract_says() -> None:
             "order_item_id": "item-1",
             "seller_sku": "SKU-1",
             "sku": "SKU-1",
+            "components": [],
             "asin": "B000000001",
             "title": "A lamp",
             "quantity": 1,

@@ -11,13 +11,13 @@ PAGES = ("order_import/console/templates", "README.md", "docs")
 GENERATED = ("docs/contract", "docs/decisions", "docs/faults.md", "docs/performance.md")
 
 _NAMES = """
-Lane Lanes lane lanes deliver caught_up bench Bench judge judgement rejudge reception settlement
-verdict Turn turns take_turn taken_before TurnCache Handover followed_by Admission Position
-positions decided_to published_to taken_to delivered_to take_up PositionLost mark_published
-restart_position unpublished_elsewhere not_yet_sent Hold holds Occasion story StoryEntry waits_on
-Told Reading Refusal Changes OrderChange order_in order_out settled Desk desk Visit recognize
-operates Guard Show links see news Letter Letters letter LetterDesk Examiner examine nearby
-surroundings garbage
+Lane Lanes lane lanes deliver caught_up bench Bench judge judged judgement rejudge reception
+settlement verdict Turn turns take_turn taken_before TurnCache Handover followed_by Admission
+Position positions decided_to published_to taken_to delivered_to take_up PositionLost
+mark_published restart_position unpublished_elsewhere not_yet_sent Hold holds Occasion story
+StoryEntry waits_on Told Reading Refusal Changes OrderChange order_in order_out settled Desk desk
+Visit recognize operates Guard Show links see news Letter Letters letter LetterDesk Examiner
+examine nearby surroundings garbage
 """
 NAMES = frozenset(_NAMES.split())
 """Identifiers and stored names that have another word today.
@@ -41,7 +41,7 @@ KEPT = {
         "models/checkpoint.py",
         "order_import/cli/status.py",
         "storage/documents/checkpoint.py",
-        "streams/processor.py",
+        "streams/batch.py",
     ),
 }
 """The old names that are part of a contract, and the files that need them."""

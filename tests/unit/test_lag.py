@@ -8,23 +8,21 @@ from typing import Any
 import pytest
 from aiokafka import TopicPartition
 
-from models.messages import DeadLetterCode, Rejection
+from models.messages import DeadLetterCode, Incoming, Rejection
 from order_import.operations.lag import LagMeter
-from order_import.settings import Settings
-from streams.decoding import Record
 
 DAMAGED = Rejection(code=DeadLetterCode.UNREADABLE, message="record: expected all its fields")
 SENT = datetime(2026, 11, 18, 11, 6, 40, tzinfo=UTC)
 
 
-def a_record(timestamp: int, refusal: Rejection | None = None) -> Record:
-    return Record("amazon.orders", 0, 0, timestamp, None, b"{}", (), 1, 0, refusal)
+def a_record(timestamp: int, refusal: Rejection | None = None) -> Incoming:
+    return Incoming("amazon.orders", 0, 0, timestamp, None, b"{}", (), 1, 0, refusal)
 
 
 class OldestRecords:
     """A consumer of partitions with one record each; None is a mark that ends a transaction."""
 
-    def __init__(self, records: Sequence[Record | None]) -> None:
+    def __init__(self, records: Sequence[Incoming | None]) -> None:
         self._records = dict(enumerate(records))
 
     def assign(self, partitions: object) -> None:
@@ -38,7 +36,7 @@ class OldestRecords:
 
     async def getmany(
         self, *partitions: TopicPartition, max_records: int, **_: object
-    ) -> Mapping[TopicPartition, Sequence[Record]]:
+    ) -> Mapping[TopicPartition, Sequence[Incoming]]:
         await asyncio.sleep(0)
         assert max_records == 1
         for partition in partitions:
@@ -64,10 +62,10 @@ class OldestRecords:
     ],
 )
 async def test_what_has_no_time_of_its_own_has_no_age_and_hides_no_other(
-    records: Sequence[Record | None], oldest: datetime | None
+    records: Sequence[Incoming | None], oldest: datetime | None
 ) -> None:
-    meter: Any = LagMeter(Settings())
-    meter._consumer = OldestRecords(records)
+    consumer: Any = OldestRecords(records)
+    meter: Any = LagMeter((), None, consumer)
     undecided = {TopicPartition("amazon.orders", at): range(1) for at in range(len(records))}
     found = await meter._oldest(undecided)
     assert min(found.values(), default=None) == oldest

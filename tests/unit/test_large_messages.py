@@ -90,7 +90,7 @@ def test_no_step_of_a_large_page_stores_more_orders_than_a_transaction_takes(
     assert max(watch.steps) <= MOST
     assert sum(one.received for one in contents.orders.values()) == MANY
     assert len(contents.commerce_orders) == MANY // 2, "as many as there are units"
-    assert contents.products["SKU-1"].reserved == MANY // 2
+    assert contents.stocked("SKU-1").reserved == MANY // 2
     assert len(contents.events) == len(contents.orders)
 
 

@@ -2,14 +2,17 @@
 
 import bson
 import pytest
+from pydantic import ValidationError
 
 from handlers.payloads import read_payload
+from handlers.rules.blockers import MAX_NAMED
 from handlers.rules.decision_builder import DecisionBuilder
 from handlers.rules.receive import MAX_CHANGES_KEPT, receive
 from models.amazon_order import MAX_LINES, AmazonOrder, OrderItem
 from models.charges import MAX_CHARGES, Charge, ChargeKind
 from models.commerce_order import CommerceLine, CommerceOrder
-from models.outcome import Created
+from models.outcome import Blocked, Created
+from models.reference_data import Catalog, Component
 from models.topics import MAX_PUBLISHED_BYTES
 from storage.documents.commerce_order import commerce_order_to_document
 from storage.documents.order_record import history_entry_to_document, order_to_document
@@ -20,6 +23,7 @@ from tests.builders import (
     SOURCE,
     STORE,
     a_commerce_order,
+    a_listing,
     a_message,
     a_record,
     a_store,
@@ -79,11 +83,14 @@ def read_texts() -> OrderItem:
     return order.items[0]
 
 
-@pytest.fixture(scope="module")
-def made() -> CommerceOrder:
+KIT = tuple(Component(sku=LETTER * 6 + chr(65 + n), quantity=10_000) for n in range(20))
+
+
+@pytest.fixture(scope="module", params=[LETTER * 128, KIT], ids=["products", "kits"])
+def made(request: pytest.FixtureRequest) -> CommerceOrder:
     order = the_largest(1, str(MOST.amount), asked=True)
     return a_commerce_order(
-        lines=tuple(CommerceLine(item, LETTER * 128) for item in order.items), reservations=()
+        lines=tuple(CommerceLine(item, request.param) for item in order.items), reservations=()
     )
 
 
@@ -118,3 +125,21 @@ def test_its_documents_can_be_stored(made: CommerceOrder) -> None:
     assert len(bson.encode(order | {"history": history})) < DOCUMENT_LIMIT
     assert decision.commerce_order is not None
     assert len(bson.encode(commerce_order_to_document(decision.commerce_order))) < DOCUMENT_LIMIT
+
+
+def test_the_largest_kit_is_a_listing() -> None:
+    assert a_listing(sku=None, components=KIT).match == KIT
+    longer = (KIT[0].model_copy(update={"sku": LETTER * 10}), *KIT[1:])
+    with pytest.raises(ValidationError, match="at most 512 bytes"):
+        a_listing(sku=None, components=longer)
+
+
+def test_its_block_can_be_published() -> None:
+    order = the_largest(1, str(MOST.amount), asked=True)
+    catalog = Catalog({f"{STORE}/{LETTER * 128}": KIT}, {})
+    decision = receive(None, STORE, order, a_store(), None, an_occasion(), catalog)
+    assert isinstance(decision.record.outcome, Blocked)
+    assert len(decision.record.outcome.blockers) == MAX_NAMED // MAX_LINES
+    [event] = decision.events
+    assert len(encode(event, SOURCE).value or b"") < MAX_PUBLISHED_BYTES
+    assert len(bson.encode(order_to_document(decision.record, is_new=True))) < DOCUMENT_LIMIT

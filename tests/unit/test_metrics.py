@@ -31,7 +31,8 @@ from order_import.operations.lag import TopicLag
 from storage.port import Transaction
 from storage.queries import BlockedSummary
 from streams.app import HANDLERS
-from streams.processor import Batch, TopicProcessor
+from streams.batch import Batch
+from streams.processor import TopicProcessor
 from tests.builders import NOW, ORDER, STORE, a_document, a_message, a_store, later, money
 from tests.fakes.memory import MemoryStorage
 from tests.unit.console_kit import a_context

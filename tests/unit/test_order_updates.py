@@ -14,7 +14,7 @@ from models.amazon_order import AmazonStatus
 from models.commerce_order import CommerceOrder, Reservation
 from models.decision import Decision
 from models.outcome import Created
-from models.reference_data import CommerceStatus
+from models.reference_data import CommerceStatus, CountsOrdersFrom
 from tests.builders import (
     NOW,
     ORDER,
@@ -36,6 +36,7 @@ FORWARD = {
     ("processing", "canceled"),
     ("shipped", "complete"),
 }
+ACKNOWLEDGED = CountsOrdersFrom.ACKNOWLEDGED
 RECORD = a_record(outcome=Created("c"), sequence=1)
 
 
@@ -49,7 +50,7 @@ def written(decision: Decision | None) -> tuple[str, bytes]:
 
 def updated(order: CommerceOrder, update: Any, **counted: datetime) -> Decision | None:
     as_of = {sku.replace("_", "-"): at for sku, at in counted.items()}
-    return apply_update(RECORD, order, update, as_of, an_occasion())
+    return apply_update(RECORD, order, update, as_of, ACKNOWLEDGED, an_occasion())
 
 
 @pytest.mark.parametrize(("current", "to"), list(product(CommerceStatus, repeat=2)))
@@ -97,11 +98,11 @@ def test_a_count_no_older_than_the_acknowledgement_has_the_order_in_it(
 def test_each_product_is_let_go_by_its_own_count() -> None:
     both = (Reservation("SKU-1", 2), Reservation("SKU-2", 3))
     order = a_commerce_order(reservations=both, acknowledged_at=NOW)
-    assert release_counted(order, {"SKU-2": NOW})[1] == both[1:]
-    assert release_counted(order, {"SKU-2": NOW})[0].reservations == both[:1]
-    assert release_counted(order, {"SKU-9": NOW}) == (order, ())
+    assert release_counted(order, {"SKU-2": NOW}, ACKNOWLEDGED)[1] == both[1:]
+    assert release_counted(order, {"SKU-2": NOW}, ACKNOWLEDGED)[0].reservations == both[:1]
+    assert release_counted(order, {"SKU-9": NOW}, ACKNOWLEDGED) == (order, ())
     nobody_spoke = a_commerce_order(reservations=both)
-    assert release_counted(nobody_spoke, {"SKU-1": NOW}) == (nobody_spoke, ())
+    assert release_counted(nobody_spoke, {"SKU-1": NOW}, ACKNOWLEDGED) == (nobody_spoke, ())
 
 
 def test_what_is_canceled_by_commerce_is_free_once() -> None:
@@ -115,7 +116,14 @@ def test_what_commerce_ships_is_shipped_for_amazon_unless_it_was_canceled_there(
     assert decision is not None
     assert decision.record.order.status is AmazonStatus.SHIPPED
     canceled = a_record(order=an_order(status=AmazonStatus.CANCELED), outcome=Created("c"))
-    decision = apply_update(canceled, a_commerce_order(), an_update("shipped"), {}, an_occasion())
+    decision = apply_update(
+        canceled,
+        a_commerce_order(),
+        an_update("shipped"),
+        {},
+        ACKNOWLEDGED,
+        an_occasion(),
+    )
     assert decision is not None
     assert decision.record.order.status is AmazonStatus.CANCELED
 

@@ -26,8 +26,8 @@ from models.messages import (
 from storage import retry
 from storage.port import Transaction
 from streams import processor as processor_module
-from streams.decoding import Record
-from streams.processor import Batch, TopicProcessor
+from streams.batch import Batch
+from streams.processor import TopicProcessor
 from tests.builders import NOW, a_command, a_dead_letter, a_message
 from tests.fakes.memory import MemoryStorage
 from tests.waiting import PATIENCE
@@ -203,9 +203,9 @@ async def test_what_kafka_deleted_unread_is_noted_with_the_position_that_passes_
     assert (line["lost"], line["expected"], line["found"]) == (5, 4, 9)
 
 
-def unreadable(offset: int, last_offset: int) -> Record:
+def unreadable(offset: int, last_offset: int) -> Incoming:
     refusal = Rejection(code=DeadLetterCode.UNREADABLE, message="batch: expected another")
-    return Record(*SOURCE, offset, 0, None, b"raw", (), 100, last_offset, refusal)
+    return Incoming(*SOURCE, offset, 0, None, b"raw", (), 100, last_offset, refusal)
 
 
 @pytest.mark.parametrize("max_weight", [1000, 1])

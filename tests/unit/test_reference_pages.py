@@ -54,11 +54,11 @@ async def test_the_tutorial_is_true() -> None:
     )
 
     await world.tell(TopicName.ORDERS, json.loads(body))
-    assert_shown(world, "111-0000001-0000001", "Blocked: ", "MUG-BLUE: ", "→ Create the product")
+    assert_shown(world, "111-0000001-0000001", "Blocked. ", "MUG-BLUE: ", "→ Create the product")
 
     mug = json.loads(product[1].replace(f"'{DATE}'", NOW.isoformat()))
     await world.tell(TopicName.PRODUCTS, mug)
-    assert_shown(world, "111-0000001-0000001", "Created: ", "Commerce order 111-0000001-0000001: ")
+    assert_shown(world, "111-0000001-0000001", "Created. ", "Commerce order 111-0000001-0000001: ")
 
     await world.tell(TopicName.ORDERS, json.loads(larger.replace('"quantity": 2', '"quantity": 9')))
     assert_shown(world, "111-0000002-0000002", "MUG-BLUE: ", "→ Update the product's quantity")

@@ -14,10 +14,11 @@ import pytest
 from handlers import blocker_check
 from models import keys
 from models.change_set import ChangeSet, OrderWrite
+from models.keys import DEFAULT_STOCK
 from models.order_record import OrderRecord
 from models.outcome import Blocked, Created, Outcome, Skipped, Waiting, Withdrawn
 from models.reasons import SkipReason, WaitingReason
-from models.replay import ReplayAnswer, Selection
+from models.replay import ReplayAnswer, ReplayResult, Selection
 from order_import.operations import dry_run as plan
 from order_import.operations.dry_run import dry_run, select_keys
 from storage.port import Transaction
@@ -34,6 +35,7 @@ from tests.builders import (
     an_item,
     an_order,
     later,
+    stocked,
 )
 from tests.unit.kit import World
 
@@ -61,10 +63,10 @@ async def test_the_dry_run_and_the_execution_agree_in_any_world(
         assert [one.key for one in planned] == selected
         before = world.storage.contents.copy()
         await _execute(world, selected)
-        done = world.storage.contents.kept_replays.answers
-        assert [done[f"r/{key}"].answer for key in selected] == planned, f"world {number}"
+        done = world.storage.contents.kept_replays.answers_by_order("r")
+        assert [done[key] for key in selected] == planned, f"world {number}"
         made = world.storage.contents.commerce_orders.keys() - before.commerce_orders.keys()
-        assert len(made) == summary.counts["created"], f"world {number}"
+        assert len(made) == summary.orders[ReplayResult.CREATED], f"world {number}"
         _check_stories(world, selected)
         seen.update(f"{one.result} {why.code}" for one in planned for why in one.reasons)
         seen.update(one.result.value for one in planned)
@@ -114,8 +116,9 @@ async def _execute(world: World, selected: list[str], replay_id: str = "r") -> N
 
 def _check_stories(world: World, selected: list[str]) -> None:
     contents = world.storage.contents
+    answers = contents.kept_replays.answers_by_order("r")
     for key in selected:
-        answer = contents.kept_replays.answers[f"r/{key}"].answer
+        answer = answers[key]
         codes = {why.code for why in answer.reasons}
         if codes & {"already-created", "canceled", "not-received"}:
             continue  # the judgment leaves these alone: nothing happened to them
@@ -124,7 +127,7 @@ def _check_stories(world: World, selected: list[str]) -> None:
 
 async def _a_world(chance: random.Random) -> World:
     world = World(judged=False)
-    reserved = {sku: chance.randint(0, 3) for sku in SKUS}
+    reserved = {sku: chance.randint(0, 3) for sku in SKUS[:-1]}
     records = [_an_order(chance, number) for number in range(chance.randint(1, 14))]
     changes = ChangeSet(
         orders=[OrderWrite(one, (), is_new=True, details=True) for one in records],
@@ -134,15 +137,17 @@ async def _a_world(chance: random.Random) -> World:
             a_store(store_id="early", integrated_at=later(-300)),
             a_store(store_id="lenient", fba_requires_stock=False),
         ],
-        products=[
-            a_product(
-                sku=sku,
-                enabled=chance.random() < 0.8,
-                manage_stock=chance.random() < 0.8,
-                salable_quantity=chance.randint(0, 12),
+        **stocked(
+            *(
+                a_product(
+                    sku=sku,
+                    enabled=chance.random() < 0.8,
+                    manage_stock=chance.random() < 0.8,
+                    salable_quantity=chance.randint(0, 12),
+                )
+                for sku in SKUS[:-1]
             )
-            for sku in SKUS[:-1]
-        ],
+        ),
         listings=[
             a_listing(store_id=store, seller_sku="S", sku=chance.choice(SKUS)) for store in STORES
         ],
@@ -153,7 +158,7 @@ async def _a_world(chance: random.Random) -> World:
             for one in records
             if isinstance(one.outcome, Created)
         ],
-        reserved=reserved,
+        reserved={DEFAULT_STOCK: reserved},
     )
 
     async def work(transaction: Transaction) -> None:

@@ -1,58 +1,44 @@
-"""The answer to an operator for one order of a replay, or of a sync (rule 14)."""
+"""The answers of a step are stored together, in parts that fit into a document."""
 
-import pytest
-
-from handlers.rules.replay import current_answer, replay_answer
-from models.outcome import Created, MissingDetail, Outcome, Skipped, Waiting, Withdrawn
-from models.reasons import SkipReason, WaitingReason
-from models.replay import ReplayAnswer, ReplayReason, ReplayResult
-from tests.builders import KEY, a_block, a_blocker, a_record, a_store, money
-
-TOTAL = money("10.80")
-SHORT = a_blocker(sku="SKU-1", seller_sku="SELLER", required=3, available=2.0)
-WITHOUT_SKU = a_blocker(code="not-in-catalog", sku=None, seller_sku="SELLER", available=None)
-
-
-def refused(*codes: str) -> ReplayAnswer:
-    return ReplayAnswer(KEY, ReplayResult.REFUSED, tuple(map(ReplayReason, codes)), TOTAL)
-
-
-@pytest.mark.parametrize(
-    ("outcome", "answer"),
-    [
-        (Created("c"), ReplayAnswer(KEY, ReplayResult.CREATED, (), TOTAL)),
-        (
-            a_block(SHORT, WITHOUT_SKU),
-            ReplayAnswer(
-                KEY,
-                ReplayResult.BLOCKED,
-                (
-                    ReplayReason("out-of-stock", "SKU-1", 3, 2.0),
-                    ReplayReason("not-in-catalog", "SELLER", 1, None),
-                ),
-                TOTAL,
-            ),
-        ),
-        (
-            Waiting(WaitingReason.DETAILS_PENDING, (MissingDetail.LINES,)),
-            refused("details-pending"),
-        ),
-        (Skipped(SkipReason.IMPORT_DISABLED), refused("import-disabled")),
-        (Withdrawn(SkipReason.CANCELED), refused("canceled")),
-    ],
-    ids=repr,
+from models.replay import (
+    MOST_REASONS,
+    ReplayAnswer,
+    ReplayReason,
+    ReplayResult,
+    answers_to_record,
 )
-def test_an_answer_names_the_order_its_result_every_reason_and_the_total(
-    outcome: Outcome, answer: ReplayAnswer
-) -> None:
-    assert current_answer(a_record(outcome=outcome)) == answer
+from storage.documents.replay import answers_from_document, answers_to_document
+from tests.builders import NOW
+
+_REASON = ReplayReason("out-of-stock", "SKU-1", 3, 1.0)
 
 
-def test_a_refusal_names_the_order_its_reason_and_the_total() -> None:
-    created = a_record(outcome=Created("c"))
-    assert replay_answer(created, a_store(), None) == refused("already-created")
+def _answer(number: int, reasons: int) -> ReplayAnswer:
+    return ReplayAnswer(f"on/{number:02d}", ReplayResult.BLOCKED, (_REASON,) * reasons)
 
 
-def test_an_order_that_is_neither_refused_nor_checked_is_a_mistake_of_the_program() -> None:
-    with pytest.raises(ValueError, match=f"order {KEY} is not refused, and was not checked"):
-        replay_answer(a_record(), a_store(), None)
+def test_few_reasons_make_one_part() -> None:
+    answers = [_answer(number, 1) for number in range(500)]
+    [recorded] = answers_to_record("r", 7, answers, NOW)
+    assert recorded.result_id == "r/000007/000"
+    assert recorded.answers == tuple(answers)
+
+
+def test_many_reasons_make_more_parts_in_the_same_order() -> None:
+    sizes = (MOST_REASONS - 1, 1, 1, 3 * MOST_REASONS, MOST_REASONS, 1)
+    answers = [_answer(number, size) for number, size in enumerate(sizes)]
+    parts = list(answers_to_record("r", 0, answers, NOW))
+    assert [len(part.answers) for part in parts] == [2, 1, 1, 1, 1]
+    assert [answer for part in parts for answer in part.answers] == answers
+    ids = [part.result_id for part in parts]
+    assert ids == sorted(set(ids))
+
+
+def test_a_step_without_orders_has_one_empty_part() -> None:
+    assert [part.answers for part in answers_to_record("r", 0, (), NOW)] == [()]
+
+
+def test_a_stored_part_is_read_as_it_was() -> None:
+    created = ReplayAnswer("on/1", ReplayResult.CREATED)
+    for part in answers_to_record("r", 2, [_answer(0, 2), created], NOW):
+        assert answers_from_document({**answers_to_document(part)}) == part

@@ -15,6 +15,8 @@ def test_assumptions_are_read() -> None:
             "store:us:import_amazon_orders=true,integrated_at=2026-01-01T00:00:00Z",
             "store:us:fba_requires_stock=false,import_non_amazon_orders=true",
             "listing:us/A/1:sku=CAT,1",
+            "stock:north/A/1:quantity=2.5",
+            "store:de:stock_id=north",
         ]
     )
     assert found.products == {
@@ -26,8 +28,10 @@ def test_assumptions_are_read() -> None:
             "fba_requires_stock": False,
             "import_non_amazon_orders": True,
             "integrated_at": datetime(2026, 1, 1, tzinfo=UTC),
-        }
+        },
+        "de": {"stock_id": "north"},
     }
+    assert found.stock == {("north", "A/1"): 2.5}
     assert found.matches == {"us/A/1": "CAT,1"}
 
 
@@ -41,10 +45,14 @@ def test_assumptions_are_read() -> None:
         ("product:A:salable_quantity=1e13", "salable_quantity: expected a number of units"),
         ("product:A:enabled=true,", "after the last comma: expected field=value"),
         ("product:A:enabled=true,salable", "salable: expected field=value"),
-        ("product:A", "expected product:SKU:field=value, store:ID:field=value or listing:"),
-        ("produce:A:enabled=true", "produce: expected product, store or listing"),
+        ("product:A", "expected product:SKU:field=value, stock:ID/SKU:quantity=number, store:ID"),
+        ("produce:A:enabled=true", "produce: expected product, stock, store or listing"),
         ("store:us:name=x", "name: expected one of import_amazon_orders, import_non_amazon_orders"),
         ("store:us:integrated_at=soon", "integrated_at: expected a date-time such as 2026-01-01"),
+        ("stock:north:quantity=2", "north: expected STOCK/SKU"),
+        ("stock:north/A:quantity=many", "quantity: expected a number of units"),
+        ("stock:north/A:salable_quantity=2", "salable_quantity: expected one of quantity"),
+        ("store:us:stock_id=a/b", "stock_id: expected the id of a stock"),
         ("listing:us:sku=A", "us: expected STORE/SELLERSKU"),
         ("listing:us/A:sku=", "sku: expected a catalog SKU"),
         ("listing:us/A:product=B", "product: expected one of sku"),

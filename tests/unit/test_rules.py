@@ -275,8 +275,8 @@ async def test_rule_12_a_change_wakes_exactly_those_who_wait_on_it_oldest_purcha
 async def test_rule_12_the_next_sync_judges_all_blocked_orders_again() -> None:
     world = await a_world(salable_quantity=0)
     await world.tell(ORDERS, a_document())
-    stocked = (await a_world()).storage.contents.products["SKU-1"]
-    world.storage.contents.products["SKU-1"] = stocked  # a change nobody was woken for
+    there = (await a_world()).storage.contents.stock_items
+    world.storage.contents.stock_items.update(there)  # a change nobody was woken for
     await world.tell(COMMANDS, SYNC | {"store_id": "store-2"})
     assert isinstance(world.order().outcome, Blocked)
     await world.tell(COMMANDS, SYNC)

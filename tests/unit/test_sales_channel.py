@@ -109,8 +109,9 @@ async def test_rule_21_while_import_is_off_a_replay_says_so() -> None:
     await world.tell(ORDERS, shop_order())
     await world.tell(STORES, allowing(import_amazon_orders=False))
     await world.replay(KEY)
-    [answer] = world.storage.contents.kept_replays.answers.values()
-    assert [reason.code for reason in answer.answer.reasons] == ["import-disabled"]
+    [recorded] = world.storage.contents.kept_replays.answers.values()
+    [answer] = recorded.answers
+    assert [reason.code for reason in answer.reasons] == ["import-disabled"]
 
 
 async def test_rule_21_a_blocked_one_stays_blocked_while_it_is_off_and_is_freed_when_on() -> None:

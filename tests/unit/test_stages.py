@@ -287,7 +287,7 @@ async def test_an_older_fact_changes_nothing() -> None:
     await world.tell(STORES, told(a_store(name="Old", updated_at=later(-1))))
     await world.tell(PRODUCTS, told(a_product(enabled=False, as_of=later(-1))))
     assert world.storage.contents.stores[STORE].name == "Lamps"
-    assert world.storage.contents.products["SKU-1"].product.enabled
+    assert world.storage.contents.products["SKU-1"].enabled
 
 
 async def test_a_fact_that_cannot_be_read_is_a_dead_letter() -> None:
@@ -339,7 +339,7 @@ async def test_a_count_told_and_deleted_in_one_batch_is_known_as_if_in_two() -> 
     await world.tell(PRODUCTS, told(a_product(as_of=later(3))), a_message(None, key=b"SKU-1"))
     await world.tell(PRODUCTS, told(a_product(as_of=later(2))))
     contents = world.storage.contents
-    assert contents.products["SKU-1"].product.as_of == later(3)
+    assert contents.products["SKU-1"].as_of == later(3)
     assert "SKU-1" in contents.deleted
 
 
@@ -382,9 +382,9 @@ async def test_commands_of_one_batch_are_all_carried_out_and_nonsense_is_a_dead_
     world = World()
     await world.tell(STORES, told(a_store()))
     await world.tell(ORDERS, a_document(), a_document(amazon_order_id="2"))
-    world.storage.contents.products.update(
-        {"SKU-1": (await a_world()).storage.contents.products["SKU-1"]}
-    )
+    there = (await a_world()).storage.contents
+    world.storage.contents.products.update(there.products)
+    world.storage.contents.stock_items.update(there.stock_items)
     await world.tell(
         COMMANDS,
         a_message(b"nonsense"),

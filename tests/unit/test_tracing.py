@@ -21,7 +21,8 @@ from order_import.settings import Settings, SettingsError
 from order_import.tracing import connect_tracing
 from storage.port import Transaction
 from streams.app import HANDLERS
-from streams.processor import Batch, TopicProcessor
+from streams.batch import Batch
+from streams.processor import TopicProcessor
 from streams.publisher import Publisher
 from streams.tracing import MAX_LINKS, Tracing
 from tests.builders import NOW, STATE, STORE, TRACE, a_document, a_message, a_store

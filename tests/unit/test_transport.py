@@ -22,10 +22,9 @@ from faust.types import TP
 from faust.types.tuples import ConsumerMessage
 
 from models.checkpoint import Checkpoint
-from models.messages import TopicPartition
+from models.messages import Incoming, TopicPartition
 from streams.app import HANDLERS, AppOptions, build_app
 from streams.assignment import LogBounds, PartitionAssignment
-from streams.decoding import Record
 from streams.transport import LedgerConsumer, LedgerConsumerThread
 from tests.builders import NOW
 from tests.fakes.memory import MemoryStorage
@@ -390,8 +389,8 @@ def a_thread(directory: Path) -> LedgerConsumerThread:
     return LedgerConsumerThread(consumer, loop=asyncio.get_running_loop(), beacon=app.beacon)
 
 
-def records(*offsets: int) -> list[Record]:
-    return [Record(*ORDERS, offset, 0, None, b"", (), 1, offset) for offset in offsets]
+def records(*offsets: int) -> list[Incoming]:
+    return [Incoming(*ORDERS, offset, 0, None, b"", (), 1, offset) for offset in offsets]
 
 
 async def test_brokers_that_are_away_for_long_are_asked_again_how_far_their_logs_are() -> None:

@@ -7,6 +7,7 @@ from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
 
+from models.keys import DEFAULT_STOCK
 from models.order_query import parse_due
 from models.outcome import ImportState
 from models.reasons import REMEDIES, BlockerCode
@@ -66,7 +67,8 @@ async def what_if(request: Request) -> Response:
     code = params.get("code", "")
     if not sku or code not in set(BlockerCode):
         raise NotFound("This group does not exist.")
-    product = (await context.orders.products([sku])).get(sku)
+    stock_id = params.get("stock") or DEFAULT_STOCK
+    product = (await context.orders.products([sku], stock_id)).get(sku)
     error, plan = None, None
     assumed: dict[str, Any] | None = None
     quantity = _quantity(params.get("quantity", ""))
@@ -75,10 +77,12 @@ async def what_if(request: Request) -> Response:
             error = gettext_noop("Expected a number of units, 0 or more.")
         else:
             assumed = {"enabled": "enabled" in params or "ask" not in params}
-            if quantity is not None:
-                assumed["salable_quantity"] = quantity
-            selection = Selection(store_id=store_id, reason=code, sku=sku)
+            if assumed["enabled"]:
+                assumed["disabled_for"] = ()
             assumptions = Assumptions(products={sku: assumed})
+            if quantity is not None:
+                assumptions.stock[stock_id, sku] = quantity
+            selection = Selection(store_id=store_id, reason=code, sku=sku)
             plan = await dry_run(context.storage, selection, context.now(), assumptions)
     return await render(
         request,
@@ -86,9 +90,11 @@ async def what_if(request: Request) -> Response:
         sku=sku,
         code=code,
         store_id=store_id,
+        stock_id=stock_id,
         product=product,
         plan=plan,
         assumed=assumed,
+        quantity=quantity,
         error=error,
         remedy=REMEDIES[BlockerCode(code)],
     )

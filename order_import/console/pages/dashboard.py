@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from starlette.requests import Request
@@ -11,7 +12,7 @@ from models.order_query import OrderQuery, OrderSort
 from models.outcome import DETAILS_OVERDUE
 from order_import.console.error_pages import NotFound
 from order_import.console.rendering import context_of, render
-from storage.queries import Activity, OrderRow, QueryTookTooLong
+from storage.queries import OrderRow, QueryTookTooLong
 
 _RECENT = 12
 _FRESH = 15.0
@@ -45,10 +46,7 @@ async def _values(request: Request, store_id: str | None) -> dict[str, Any]:
     """Return what both dashboards show, of one store or of all."""
     context = context_of(request)
     now = context.now()
-
-    async def ask() -> Activity:
-        return await context.orders.activity(store_id, now - timedelta(hours=23), now)
-
+    ask = partial(context.orders.activity, store_id, now - timedelta(hours=23), now)
     # Orders of one store are sorted by purchase date: that index begins with the store.
     sort = OrderSort.RECEIVED if store_id is None else OrderSort.PURCHASED
     query = OrderQuery(store_id=store_id, sort=sort)

@@ -3,6 +3,8 @@
 import hashlib
 import hmac
 import secrets
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from starlette.datastructures import QueryParams
@@ -11,10 +13,14 @@ from starlette.responses import Response
 
 from models import keys
 from models.amazon_order import AmazonOrder
+from models.blockers import Blocker
 from models.charges import Charge
+from models.keys import DEFAULT_STOCK
 from models.outcome import Blocked
+from models.reference_data import Match
 from order_import.console import urls
 from order_import.console.auth import Principal, principal_of
+from order_import.console.context import ConsoleContext
 from order_import.console.error_pages import NotFound
 from order_import.console.rendering import audit, context_of, redirect, render
 from order_import.console.words import STATE_MEANINGS
@@ -50,14 +56,13 @@ async def order(request: Request) -> Response:
         reason=getattr(outcome, "reason", None),
         missing=getattr(outcome, "missing", ()),
         blockers=blockers,
-        products=await context.orders.products(
-            [blocker.sku for blocker in blockers[:_BLOCKERS] if blocker.sku]
-        ),
+        counted=await _counted(context, blockers[:_BLOCKERS]),
         seller_central=urls.in_seller_central(
             order_history.store, amazon.marketplace_id, amazon.amazon_order_id
         ),
         shows_buyer=shows_buyer,
-        skus=_skus_of(order_history),
+        matches=_matches_of(order_history),
+        pending=record.pending_reservation,
         charges=_charges_of(amazon),
         unexplained=amazon.unexplained,
         most_lines=_LINES,
@@ -69,6 +74,23 @@ async def order(request: Request) -> Response:
         left = int(shown.partition(".")[0]) - int(context.now().timestamp()) + 1
         page.headers["refresh"] = f"{left}; url={urls.order_by_key(key)}"
     return page
+
+
+async def _counted(
+    context: ConsoleContext, blockers: Sequence[Blocker]
+) -> Mapping[tuple[str, str | None], datetime]:
+    """Return when the products of blockers were last counted, by SKU and stock."""
+    skus: defaultdict[str | None, list[str]] = defaultdict(list)
+    for blocker in blockers:
+        if blocker.sku is not None:
+            skus[blocker.stock_id].append(blocker.sku)
+    return {
+        (sku, stock_id): product.counted_at or product.product.as_of
+        for stock_id, of_stock in skus.items()
+        for sku, product in (
+            await context.orders.products(of_stock, stock_id or DEFAULT_STOCK)
+        ).items()
+    }
 
 
 async def show_buyer(request: Request, _: QueryParams) -> Response:
@@ -98,8 +120,8 @@ async def commerce_order(request: Request) -> Response:
     )
 
 
-def _skus_of(order_history: OrderHistory) -> dict[str, str]:
-    """Return the catalog SKU of each line, as far as it is known."""
+def _matches_of(order_history: OrderHistory) -> dict[str, Match]:
+    """Return what each line stands for, as far as it is known; of a blocked one, a product."""
     outcome = order_history.record.outcome
     if isinstance(outcome, Blocked):
         return {
@@ -109,7 +131,7 @@ def _skus_of(order_history: OrderHistory) -> dict[str, str]:
             for line in blocker.order_item_ids
         }
     lines = order_history.commerce_order.lines if order_history.commerce_order else ()
-    return {line.item.order_item_id: line.sku for line in lines}
+    return {line.item.order_item_id: line.match for line in lines}
 
 
 def _charges_of(order: AmazonOrder) -> list[tuple[Charge, str | None]]:

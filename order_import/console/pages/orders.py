@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -142,10 +143,7 @@ async def _count(context: ConsoleContext, query: OrderQuery) -> int | None:
         store_id=query.store_id, state=query.state, sort=query.sort, descending=query.descending
     )
     if query != by_state:
-
-        async def ask() -> int | None:
-            return await context.orders.count(query, _COUNTED + 1)
-
+        ask = partial(context.orders.count, query, _COUNTED + 1)
         return await context.cache.get(("count", query), _FRESH, ask)
     return sum(
         count

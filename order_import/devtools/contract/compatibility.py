@@ -28,7 +28,7 @@ _EVENTS = frozenset(event.__name__ for event in EVENT_TYPES)
 
 _ANNOTATIONS = frozenset({"$schema", "$id", "$defs", "title", "description", "default"})
 _LIMITS: Mapping[str, Callable[[Any, Any], bool]] = {
-    **dict.fromkeys(("minimum", "exclusiveMinimum", "minLength"), operator.le),
+    **dict.fromkeys(("minimum", "exclusiveMinimum", "minLength", "minItems"), operator.le),
     **dict.fromkeys(("maximum", "exclusiveMaximum", "maxLength", "maxItems"), operator.ge),
     **dict.fromkeys(("pattern", "format"), operator.eq),
 }
@@ -45,9 +45,7 @@ def compatibility_of(name: str) -> Compatibility:
 def find_breaks(released: Mapping[str, Schema], present: Mapping[str, Schema]) -> list[str]:
     """Return what breaks a released set of schemas, each as `Message.field: what`.
 
-    Args:
-        released: The schemas of that set, by the names of their messages.
-        present: The schemas as they are now.
+    The schemas, released and present, are by the names of their messages.
     """
     breaks: list[str] = []
     for name, schema in released.items():

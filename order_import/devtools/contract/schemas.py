@@ -11,7 +11,7 @@ from handlers.payloads.document import AMAZONS, SAYS, DocumentOrder
 from models.amazon_order import AmazonStatus
 from models.commands import Command
 from models.events import EVENT_TYPES, schema_urn
-from models.reference_data import Listing, OrderUpdate, Product, Store
+from models.reference_data import Listing, OrderUpdate, Product, StockItem, Store
 
 Schema = dict[str, Any]
 
@@ -20,7 +20,7 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 DOCUMENT = "OrderDocument"
 """The published name of the project's own order document."""
 
-FACTS: tuple[type[BaseModel], ...] = (Store, Product, Listing, OrderUpdate)
+FACTS: tuple[type[BaseModel], ...] = (Store, Product, StockItem, Listing, OrderUpdate)
 COMMANDS: tuple[type[BaseModel], ...] = get_args(get_args(Command)[0])
 
 _NOT_READ = (
@@ -60,6 +60,7 @@ _AMAZONS_NAMES = {
     re.sub("(?<=[a-z])(?=[A-Z])", "_", name).lower() for name in AMAZONS
 } - DocumentOrder.model_fields.keys()
 
+_STANDS_FOR = [{"required": ["sku"]}, {"required": ["components"]}]
 _NAMES_ONE_ORDER = [
     {"required": ["commerce_order_id"]},
     {"required": ["store_id", "amazon_order_id"]},
@@ -92,6 +93,7 @@ def _schemas(template: str) -> dict[str, Schema]:
     read = _definitions([DocumentOrder, *FACTS], "validation", template)
     read[DOCUMENT] = _document(read.pop(DocumentOrder.__name__))
     read[OrderUpdate.__name__]["anyOf"] = _NAMES_ONE_ORDER
+    read[Listing.__name__]["anyOf"] = _STANDS_FOR
     written = _open_enumerations(_definitions([*EVENT_TYPES], "serialization", template))
     written |= _definitions([*COMMANDS], "serialization", template)
     for command in COMMANDS:  # told apart by their tag

@@ -12,6 +12,7 @@ from order_import_client import Listing, OrderNumberSource, Product, Store
 INTEGRATED_BEFORE: Final = timedelta(days=30)
 """How long before the day of the orders the stores were integrated."""
 
+_EVENING: Final = timedelta(hours=22)
 _FAMILIES: Final = (
     ("TENT", "Trekking tent", "189.00"),
     ("TARP", "Ultralight tarp", "79.00"),
@@ -142,16 +143,9 @@ class Catalog:
 
     def products_enabled_later(self) -> Sequence[Product]:
         """Return the products that an operator enables in the evening."""
-        return [
-            Product(
-                sku=article.sku,
-                name=article.title,
-                enabled=True,
-                salable_quantity=250,
-                as_of=self._day + timedelta(hours=22),
-            )
-            for article in self.enabled_later
-        ]
+        later, update = _skus(self.enabled_later), {"enabled": True, "as_of": self._day + _EVENING}
+        products = [product for product in self.products() if product.sku in later]
+        return [product.model_copy(update=update) for product in products]
 
     def listings(self, stores: Sequence[DemoStore]) -> Sequence[Listing]:
         """Return the listings of seller SKUs that differ from the catalog's SKUs."""

@@ -1,7 +1,7 @@
 """The demo's orders of a day, which together show every outcome of the rules."""
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -112,20 +112,21 @@ class Day:
 
     def orders(self) -> list[DemoOrder]:
         """Return all orders by time of purchase."""
-        orders = [
-            self._order(**recipe)
-            for recipes in (self._created, self._blocked, self._waiting, self._skipped)
-            for count, recipe in recipes()
-            for _ in range(count)
-        ]
+        orders = [self._order(**recipe) for count, recipe in self._recipes() for _ in range(count)]
         return sorted(orders, key=lambda order: (order.purchased, order.order_id))
 
-    def _created(self) -> Sequence[Recipe]:
-        return (
+    def _recipes(self) -> Iterator[Recipe]:
+        catalog, first = self._catalog, self._stores[0]
+        missing, disabled, out = catalog.missing, catalog.disabled, catalog.out_of_stock
+        unknown = first.store.model_copy(update={"store_id": "alpenstern-at"})
+        by_amazon = {"status": AmazonStatus.SHIPPED, "channel": FulfillmentChannel.AFN}
+        pending = {"status": AmazonStatus.PENDING}
+        yield from (
+            # created
             (180, {}),
             (10, {"status": AmazonStatus.PARTIALLY_SHIPPED}),
             (15, {"status": AmazonStatus.SHIPPED}),
-            (40, {"status": AmazonStatus.SHIPPED, "channel": FulfillmentChannel.AFN}),
+            (40, by_amazon),
             (3, {"cancel_requested": True}),
             (8, {"change": Change.CANCELED}),
             (30, {"change": Change.SHIPPED}),
@@ -133,12 +134,7 @@ class Day:
             (6, _POLLED | {"change": Change.PAID}),
             (4, {"change": Change.CANCEL_REQUESTED}),
             (4, {"change": Change.PARTLY_CANCELED, "units": 3}),
-        )
-
-    def _blocked(self) -> Sequence[Recipe]:
-        catalog = self._catalog
-        missing, disabled, out = catalog.missing, catalog.disabled, catalog.out_of_stock
-        return (
+            # blocked
             (14, {"articles": [missing]}),
             (10, {"articles": [disabled]}),
             (12, {"articles": [out]}),
@@ -148,12 +144,7 @@ class Day:
             (2, {"articles": [missing, disabled, out]}),
             (6, {"articles": [catalog.enabled_later]}),
             (5, {"articles": [out], "change": Change.CANCELED}),
-        )
-
-    def _waiting(self) -> Sequence[Recipe]:
-        pending = {"status": AmazonStatus.PENDING}
-        unknown = self._stores[0].store.model_copy(update={"store_id": "alpenstern-at"})
-        return (
+            # waiting
             (12, {"channel": FulfillmentChannel.AFN}),
             (15, pending),
             (4, _POLLED),
@@ -161,13 +152,11 @@ class Day:
             (8, {"format": Format.ANNOUNCED, "announced": True}),
             # An announcement would contain the date.
             (3, _UNANNOUNCED | {"format": Format.DOCUMENT, "has_purchase_date": False}),
-            (4, _UNANNOUNCED | {"store": replace(self._stores[0], store=unknown)}),
+            (4, _UNANNOUNCED | {"store": replace(first, store=unknown)}),
         )
-
-    def _skipped(self) -> Sequence[Recipe]:
-        empty = tuple(replace(line, quantity=0) for line in self._lines(self._stores[0], []))
-        by_amazon = {"status": AmazonStatus.SHIPPED, "channel": FulfillmentChannel.AFN}
-        return (
+        empty = tuple(replace(line, quantity=0) for line in self._lines(first, []))
+        yield from (
+            # skipped
             (10, {"status": AmazonStatus.CANCELED}),
             (6, _UNANNOUNCED | {"days_ago": 31}),
             (3, {"format": Format.DOCUMENT, "lines": empty}),

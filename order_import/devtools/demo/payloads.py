@@ -10,16 +10,12 @@ from models.amazon_order import AmazonStatus, FulfillmentChannel, SalesChannel
 from order_import.devtools.demo.orders import DemoOrder, Format, Line
 
 Body = dict[str, Any]
+Message = Body | str
+"""A message's value, as JSON or its text."""
 
 _DETAILS_AFTER = timedelta(minutes=2)
 """How long after the purchase Amazon sends the details."""
-_STATUS_2026: Final = {
-    AmazonStatus.PENDING: "PENDING",
-    AmazonStatus.UNSHIPPED: "UNSHIPPED",
-    AmazonStatus.PARTIALLY_SHIPPED: "PARTIALLY_SHIPPED",
-    AmazonStatus.SHIPPED: "SHIPPED",
-    AmazonStatus.CANCELED: "CANCELLED",
-}
+_V0_MONEY, _2026_MONEY = ("Amount", "CurrencyCode"), ("amount", "currencyCode")
 _V0_SITES: Final = {
     SalesChannel.AMAZON: "Amazon.com",
     SalesChannel.NON_AMAZON: "Non-Amazon US",
@@ -28,34 +24,34 @@ _BUYERS: Final = ("Ada Sample", "Ben Beispiel", "Cleo Example", "Dana Muster", "
 """Invented names. The database stores them; no event, log or table ever shows one."""
 
 
-def first_messages(order: DemoOrder) -> list[bytes]:
+def first_messages(order: DemoOrder) -> list[Message]:
     """Return the first messages of an order, in the order they are sent."""
-    messages: list[bytes] = []
+    messages: list[Message] = []
     if order.announced:
         messages.append(order_change(order, order.status, order.purchased + timedelta(minutes=1)))
     match order.format:
         case Format.DOCUMENT:
-            messages.append(_encode(_document(order)))
+            messages.append(_document(order))
         case Format.V0:
-            messages.append(_encode({"payload": _v0(order) | {"OrderItems": _v0_items(order)}}))
+            messages.append({"payload": _v0(order) | {"OrderItems": _v0_items(order)}})
         case Format.V0_ITEMS_AFTER:
-            messages += [_encode({"payload": _v0(order)}), _encode(_v0_items_body(order))]
+            messages += [{"payload": _v0(order)}, _v0_items_body(order)]
         case Format.V0_ITEMS_BEFORE:
-            messages += [_encode(_v0_items_body(order)), _encode({"payload": _v0(order)})]
+            messages += [_v0_items_body(order), {"payload": _v0(order)}]
         case Format.API_2026:
-            messages.append(_encode({"order": _2026(order)}))
+            messages.append({"order": _2026(order)})
         case Format.ANNOUNCED:
             pass
     return messages
 
 
-def polled_messages(order: DemoOrder, at: datetime) -> list[bytes]:
+def polled_messages(order: DemoOrder, at: datetime) -> list[Message]:
     """Return the messages of a later poll of Orders API v0: the order, then its items."""
     body = _v0(order) | {"LastUpdateDate": _time(at)}
-    return [_encode({"payload": body}), _encode(_v0_items_body(order))]
+    return [{"payload": body}, _v0_items_body(order)]
 
 
-def order_change(order: DemoOrder, status: AmazonStatus, at: datetime) -> bytes:
+def order_change(order: DemoOrder, status: AmazonStatus, at: datetime) -> Message:
     """Return an ORDER_CHANGE; every third one is encoded twice, as some queues do."""
     shipped = status is AmazonStatus.SHIPPED
     body = {
@@ -90,9 +86,7 @@ def order_change(order: DemoOrder, status: AmazonStatus, at: datetime) -> bytes:
             }
         },
     }
-    if int(order.order_id[-1]) % 3 == 0:
-        return _encode(json.dumps(body))
-    return _encode(body)
+    return json.dumps(json.dumps(body)) if int(order.order_id[-1]) % 3 == 0 else body
 
 
 def _document(order: DemoOrder) -> Body:
@@ -133,7 +127,7 @@ def _document(order: DemoOrder) -> Body:
 def _v0(order: DemoOrder) -> Body:
     units = sum(line.quantity for line in order.lines)
     shipped = units if order.status is AmazonStatus.SHIPPED else 0
-    total = {} if _is_pending(order) else {"OrderTotal": _v0_money(order.total, order)}
+    total = {} if _is_pending(order) else {"OrderTotal": _money(order.total, order, *_V0_MONEY)}
     return {
         **total,
         "AmazonOrderId": order.order_id,
@@ -165,9 +159,9 @@ def _v0_item(line: Line, order: DemoOrder) -> Body:
     shipped = order.status is AmazonStatus.SHIPPED
     amounts: Body = {}
     if not _is_pending(order):
-        amounts["ItemPrice"] = _v0_money(line.price, order)
+        amounts["ItemPrice"] = _money(line.price, order, *_V0_MONEY)
         for shipping in _shipping(line, order):
-            amounts["ShippingPrice"] = _v0_money(shipping, order)
+            amounts["ShippingPrice"] = _money(shipping, order, *_V0_MONEY)
     return {
         **amounts,
         "ASIN": line.article.asin,
@@ -193,9 +187,9 @@ def _2026(order: DemoOrder) -> Body:
             "marketplaceId": order.store.store.marketplace_id,
         },
         "buyer": {"buyerName": _buyer(order)},
-        "proceeds": {"grandTotal": _2026_money(order.total, order)},
+        "proceeds": {"grandTotal": _money(order.total, order, *_2026_MONEY)},
         "fulfillment": {
-            "fulfillmentStatus": _STATUS_2026[order.status],
+            "fulfillmentStatus": order.status.name.replace("CANCELED", "CANCELLED"),
             "fulfilledBy": "AMAZON" if amazon else "MERCHANT",
             "shipByWindow": {"latestDateTime": _time(_ship_by(order))},
         },
@@ -215,11 +209,12 @@ def _2026_item(line: Line, order: DemoOrder) -> Body:
             "asin": line.article.asin,
             "title": line.article.title,
             "sellerSku": line.seller_sku,
-            "price": {"unitPrice": _2026_money(line.article.price, order)},
+            "price": {"unitPrice": _money(line.article.price, order, *_2026_MONEY)},
         },
         "proceeds": {
             "breakdowns": [
-                {"type": kind, "subtotal": _2026_money(amount, order)} for kind, amount in proceeds
+                {"type": kind, "subtotal": _money(amount, order, *_2026_MONEY)}
+                for kind, amount in proceeds
             ]
         },
     }
@@ -246,21 +241,11 @@ def _buyer(order: DemoOrder) -> str:
     return _BUYERS[int(order.order_id[-1]) % len(_BUYERS)]
 
 
-def _money(amount: Decimal, order: DemoOrder) -> Mapping[str, str]:
-    return {"amount": str(amount), "currency": order.store.currency}
-
-
-def _v0_money(amount: Decimal, order: DemoOrder) -> Mapping[str, str]:
-    return {"CurrencyCode": order.store.currency, "Amount": str(amount)}
-
-
-def _2026_money(amount: Decimal, order: DemoOrder) -> Mapping[str, str]:
-    return {"amount": str(amount), "currencyCode": order.store.currency}
+def _money(
+    amount: Decimal, order: DemoOrder, amount_name: str = "amount", currency_name: str = "currency"
+) -> Mapping[str, str]:
+    return {amount_name: str(amount), currency_name: order.store.currency}
 
 
 def _time(at: datetime) -> str:
     return f"{at:%Y-%m-%dT%H:%M:%S}Z"
-
-
-def _encode(body: object) -> bytes:
-    return json.dumps(body, ensure_ascii=False).encode()

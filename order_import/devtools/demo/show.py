@@ -5,9 +5,9 @@ The machine may be slow or busy, so requests that are not answered in time are r
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import AsyncExitStack, contextmanager
-from datetime import UTC, datetime, timedelta
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack, nullcontext
+from datetime import datetime, timedelta
 from functools import partial
 from typing import TypeVar
 
@@ -18,11 +18,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from models.errors import BrokerUnavailable, TransientStorageError
 from models.messages import TopicPartition
 from order_import.bootstrap import broker_errors, connect_database, kafka_options
-from order_import.cli.output import blockers_table, cell, orders_table
+from order_import.cli.output import blockers_table, cell, orders_table, print_system_message
 from order_import.devtools.demo.catalog import INTEGRATED_BEFORE, make_stores
 from order_import.devtools.demo.traffic import Phase, make_phases
 from order_import.operations.health import system_message_of
-from order_import.operations.lag import LagMeter
+from order_import.operations.lag import LagMeter, open_lag_meter
 from order_import.settings import Settings
 from order_import_client.kafka import Producer
 from storage.mongo.orders import MongoReader
@@ -44,7 +44,7 @@ async def run_demo(settings: Settings, console: Console) -> None:
     retry = partial(_retry, console)
     async with connect_database(settings) as database, AsyncExitStack() as stack:
         reader = database.reader
-        meter = await retry(lambda: stack.enter_async_context(LagMeter(settings)))
+        meter = await retry(lambda: stack.enter_async_context(open_lag_meter(settings)))
         day = await retry(lambda: _day(reader))
         with_poison = not await retry(reader.dead_letter_counts)
         view = _View(console, reader, meter)
@@ -67,14 +67,11 @@ async def _retry(console: Console, call: Callable[[], Awaitable[T]]) -> T:
 
 async def _day(reader: MongoReader) -> datetime:
     """Return the day of the orders: the day before the demo's first run."""
-    store = (await reader.stores()).get(_first_store_id())
+    first, _ = make_stores(now())
+    store = (await reader.stores()).get(first.store_id)
     if store is not None:
         return store.integrated_at + INTEGRATED_BEFORE
     return now().replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=1)
-
-
-def _first_store_id() -> str:
-    return make_stores(datetime(2000, 1, 1, tzinfo=UTC))[0].store_id
 
 
 async def _send(settings: Settings, console: Console, phase: Phase) -> None:
@@ -102,7 +99,8 @@ class _View:
 
     async def watch(self) -> None:
         """Wait until every message is decided and published."""
-        with self._live() as live:
+        live_tables = Live(console=self._console, auto_refresh=False, transient=True)
+        with live_tables if self._console.is_terminal else nullcontext() as live:
             decided, at = await self._decided(), time.monotonic()
             printed_at = at
             while True:
@@ -121,14 +119,6 @@ class _View:
                     self._console.print(cell(f"  {_describe_lag(standings, lag)}"))
                     printed_at = time.monotonic()
                 await asyncio.sleep(_PAUSE)
-
-    @contextmanager
-    def _live(self) -> Iterator[Live | None]:
-        if not self._console.is_terminal:
-            yield None
-            return
-        with Live(console=self._console, auto_refresh=False, transient=True) as live:
-            yield live
 
     async def _decided(self) -> int:
         standings = await self._reader.standings()
@@ -156,9 +146,7 @@ async def _sum_up(console: Console, reader: MongoReader, seconds: float) -> None
         console.print(blockers_table(blockers))
     codes = ", ".join(f"{count} {code}" for code, count in sorted(dead_letters.items()))
     console.print(cell(f"Dead letters: {codes or 'none'}"))
-    message = system_message_of(stores, counts)
-    if message is not None:
-        console.print(cell(message, "bold white on red"))
+    print_system_message(console, system_message_of(stores, counts))
     console.print("Now try, in a second terminal:")
     for hint in (
         "order-import status",

@@ -1,6 +1,5 @@
 """The demo's traffic in phases: each is decided before the next, so the result is fixed."""
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -62,18 +61,17 @@ def make_phases(day: datetime, requested_at: datetime, *, with_poison: bool) -> 
     if with_poison:
         changes.append(_for_wrong_store(rest, stores))
     enabled = _facts(*catalog.products_enabled_later())
+    sync = COMMAND.dump_json(Sync(requested_at=requested_at))
     return [
         Phase(
             "the catalog and the stores",
-            [
-                *_facts(stores[0].store, off, *catalog.products(), *catalog.listings(stores)),
-            ],
+            _facts(stores[0].store, off, *catalog.products(), *catalog.listings(stores)),
         ),
         Phase("orders while one store has import off", list(_first(early))),
         Phase("import is on again", _facts(stores[1].store)),
         Phase("the orders of the day", [*_first(rest), *(_poison(stores) if with_poison else ())]),
         Phase("the changes of the day, and some products are enabled", [*changes, *enabled]),
-        Phase("the next sync", [_sync(requested_at)]),
+        Phase("the next sync", [Message(TopicName.COMMANDS, b"sync", sync)]),
     ]
 
 
@@ -94,11 +92,8 @@ def _traceparent(order: DemoOrder) -> str:
 
 def _change(order: DemoOrder, at: datetime) -> Iterator[Message]:
     match order.change:
-        case Change.CANCELED:
-            value = order_change(order, AmazonStatus.CANCELED, at)
-            yield order_message(value, amazon_order_id=order.order_id)
-        case Change.SHIPPED:
-            value = order_change(order, AmazonStatus.SHIPPED, at)
+        case Change.CANCELED | Change.SHIPPED:
+            value = order_change(order, AmazonStatus[order.change.name], at)
             yield order_message(value, amazon_order_id=order.order_id)
         case Change.PAID:
             yield from _polled(replace(order, status=AmazonStatus.UNSHIPPED), at)
@@ -131,30 +126,24 @@ def _for_wrong_store(orders: Sequence[DemoOrder], stores: Sequence[DemoStore]) -
 
 def _poison(stores: Sequence[DemoStore]) -> list[Message]:
     """Return one message for each dead-letter code that a single message can cause."""
-    document = {
+    document: dict[str, object] = {
         "store_id": stores[0].store_id,
         "amazon_order_id": "304-0000000-0000001",
         "status": "Unshipped",
     }
-    bodies = [
+    bodies: list[bytes | dict[str, object]] = [
         b'{"payload": {"AmazonOrderId": "304-0000000-0000002", "OrderSta',
-        json.dumps({"shipmentId": "FBA15DEMO", "shipmentStatus": "WORKING"}).encode(),
-        json.dumps(document | {"fulfillment_channel": "PIGEON"}).encode(),
-        json.dumps(
-            {
-                "AmazonOrderId": "304-0000000-0000003",
-                "MarketplaceId": "A1VC38T7YXB528",
-                "OrderStatus": "Unshipped",
-            }
-        ).encode(),
-        json.dumps(document | {"items": [{"title": "x" * _TOO_LARGE}]}).encode(),
+        {"shipmentId": "FBA15DEMO", "shipmentStatus": "WORKING"},
+        document | {"fulfillment_channel": "PIGEON"},
+        {
+            "AmazonOrderId": "304-0000000-0000003",
+            "MarketplaceId": "A1VC38T7YXB528",
+            "OrderStatus": "Unshipped",
+        },
+        document | {"items": [{"title": "x" * _TOO_LARGE}]},
     ]
     return [order_message(body) for body in bodies]
 
 
 def _facts(*facts: Store | Product | Listing) -> list[Message]:
     return [fact.message() for fact in facts]
-
-
-def _sync(requested_at: datetime) -> Message:
-    return Message(TopicName.COMMANDS, b"sync", COMMAND.dump_json(Sync(requested_at=requested_at)))

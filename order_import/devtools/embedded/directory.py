@@ -43,10 +43,7 @@ class DataDirectory:
         self.lock = -1
 
     async def acquire(self, report: Callable[[str], None]) -> None:
-        """Create and lock the directory.
-
-        Args:
-            report: Called if the servers of a killed run are still stopping.
+        """Create and lock the directory; report if the servers of a killed run are still stopping.
 
         Raises:
             EmbeddedServerError: It is not writable, or another run has locked it.

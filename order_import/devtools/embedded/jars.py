@@ -53,8 +53,7 @@ _PINS = Path(__file__).with_name("kafka-jars.sha256")
 def kafka_jars(report: Callable[[str], None]) -> list[Path]:
     """Return Kafka's class path with checked files; the first call on a machine downloads them.
 
-    Args:
-        report: Called when a download starts.
+    `report` is called when a download starts.
 
     Raises:
         EmbeddedServerError: The download failed, a file does not match its pin, or the `embedded`

@@ -65,35 +65,7 @@ _LOGGING = (
     "-Dorg.slf4j.simpleLogger.showDateTime=true",
     "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd'T'HH:mm:ss.SSSXXX",
 )
-_PROPERTIES = """\
-process.roles=broker,controller
-node.id=1
-controller.quorum.voters=1@{host}:{controller_port}
-listeners=PLAINTEXT://{host}:{port},CONTROLLER://{host}:{controller_port}
-advertised.listeners=PLAINTEXT://{host}:{port}
-controller.listener.names=CONTROLLER
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
-log.dirs={logs}
-auto.create.topics.enable=false
-# a broker killed with -9 can only rejoin after this time: the default is 9 s
-broker.session.timeout.ms=3000
-broker.heartbeat.interval.ms=500
-group.initial.rebalance.delay.ms=0
-message.max.bytes=2097152
-log.retention.hours=168
-offsets.topic.num.partitions=4
-offsets.topic.replication.factor=1
-transaction.state.log.num.partitions=4
-transaction.state.log.replication.factor=1
-transaction.state.log.min.isr=1
-share.coordinator.state.topic.num.partitions=1
-share.coordinator.state.topic.replication.factor=1
-share.coordinator.state.topic.min.isr=1
-# threads and buffers for one machine; the cleaner's default buffer alone is 128 MiB
-num.network.threads=2
-num.io.threads=4
-log.cleaner.dedupe.buffer.size=8388608
-"""
+_PROPERTIES = Path(__file__).with_name("server.properties")
 
 
 class KafkaServer:
@@ -115,14 +87,9 @@ class KafkaServer:
         self.process = ServerProcess("Kafka", directory / "kafka.log", quotes_start=True)
 
     async def start(self, lock: int, report: Callable[[str], None]) -> str:
-        """Start the broker, and wait until clients can use it.
+        """Start the broker, wait until clients can use it, and return its bootstrap address.
 
-        Args:
-            lock: The data directory's lock, which the server inherits.
-            report: Called when a download starts.
-
-        Returns:
-            Its bootstrap address.
+        The server inherits the data directory's lock. `report` is called when a download starts.
 
         Raises:
             EmbeddedServerError: It cannot run; the message says why.
@@ -150,7 +117,7 @@ class KafkaServer:
             port, controller_port = remembered_ports(
                 self._directory / "port", self._directory / "controller-port"
             )
-            text = _PROPERTIES.format(
+            text = _PROPERTIES.read_text(encoding="ascii").format(
                 host=HOST,
                 port=port,
                 controller_port=controller_port,

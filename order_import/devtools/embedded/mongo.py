@@ -38,13 +38,9 @@ class MongoServer:
         self.process = ServerProcess("MongoDB (SecantusDB)", directory / "mongo.log")
 
     async def start(self, lock: int) -> str:
-        """Start the server, and wait until clients can use it.
+        """Start the server, wait until clients can use it, and return its connection URL.
 
-        Args:
-            lock: The data directory's lock, which the server inherits.
-
-        Returns:
-            Its connection URL.
+        The server inherits the data directory's lock.
 
         Raises:
             EmbeddedServerError: It cannot run; the message says why.

@@ -111,9 +111,7 @@ class ServerProcess:
     async def spawn(self, command: Sequence[str | Path], *, lock: int) -> None:
         """Start the server in its own session, so that Ctrl-C does not reach it.
 
-        Args:
-            command: Program and arguments.
-            lock: The data directory's lock, which the server inherits.
+        The server inherits the data directory's lock.
 
         Raises:
             EmbeddedServerError: The log file cannot be written.
@@ -140,10 +138,7 @@ class ServerProcess:
             )
 
     async def wait_ready(self, answers: Callable[[], Awaitable[bool]]) -> None:
-        """Wait until the server answers.
-
-        Args:
-            answers: Sends one request in the server's own protocol.
+        """Wait until the server answers a request in its own protocol.
 
         Raises:
             EmbeddedServerError: It ended, or did not answer in time.

@@ -22,11 +22,7 @@ _PR_SET_PDEATHSIG = 1
 
 
 def main(arguments: list[str]) -> int:
-    """Run one server until it ends, or standard input is closed.
-
-    Returns:
-        The server's exit status.
-    """
+    """Run one server until it ends, or standard input is closed; return its exit status."""
     lock, grace, *command = arguments
     parent = os.getpid()
     server = subprocess.Popen(  # noqa: S603 - our own command line, handed over by the starter

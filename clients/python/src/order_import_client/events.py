@@ -272,6 +272,8 @@ class Blocker(Received):
     required: int | None = None
     available: float | None = None
     remedy: str = ""
+    stock_id: str | None = None
+    """The stock that has not enough units."""
     similar_sku: str | None = None
 
 

@@ -22,6 +22,7 @@ _LINE = {
     "order_item_id": "1",
     "seller_sku": "MUG-BLUE-US",
     "sku": "MUG-BLUE",
+    "components": [],
     "asin": "B000000001",
     "title": "Blue mug",
     "quantity": 2,
@@ -38,6 +39,7 @@ _BLOCKER = {
     "required": 2,
     "available": 1,
     "remedy": "Update the product's quantity and source options.",
+    "stock_id": "default",
 }
 _WHOLE = {
     "order_number": "000000001",
@@ -45,6 +47,7 @@ _WHOLE = {
     "currency": "USD",
     "total": "38.00",
     "fulfillment_channel": "MFN",
+    "stock_id": "default",
     "purchase_date": _NOW,
     "lines": [_LINE],
     "buyer_requested_cancel": False,

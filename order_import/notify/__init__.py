@@ -1,0 +1,1 @@
+"""Notifications: tell people of blocked orders by webhook and e-mail, without their looking."""
