@@ -188,9 +188,9 @@ translations: $(INSTALLED) ## Bring the console's catalogs up to date with its t
 .PHONY: lock
 lock: $(INSTALLED) ## Update requirements/*.txt from pyproject.toml; UPGRADE=1 takes newer versions
 	@$(call GROUP,dev) > $(VENV)/dev.in
-	@$(COMPILE) $(if $(UPGRADE),--upgrade) -o requirements/worker.txt pyproject.toml
+	@$(COMPILE) $(if $(UPGRADE),--upgrade) -o requirements/worker.txt --extra traces pyproject.toml
 	@$(COMPILE) $(if $(UPGRADE),--upgrade) -o requirements/dev.txt -c requirements/worker.txt \
-		--extra embedded pyproject.toml $(VENV)/dev.in
+		--extra embedded --extra traces pyproject.toml $(VENV)/dev.in
 	@$(call GROUP,bench) > $(VENV)/bench.in
 	@# Quix Streams needs an older pydantic; everything else is what the program itself has.
 	@sed -n 's/^\([a-z0-9._-]*==[^ ]*\).*/\1/p' requirements/worker.txt | grep -v '^pydantic' \

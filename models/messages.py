@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from models.base import Value
 from models.commands import Command
@@ -35,6 +35,11 @@ class MessageRef:
     offset: int
     traceparent: str | None = field(default=None, compare=False)
     tracestate: str | None = field(default=None, compare=False)
+
+    @property
+    def trace_id(self) -> str | None:
+        """The id of the trace that the message belongs to."""
+        return None if self.traceparent is None else self.traceparent.split("-")[1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +85,25 @@ _TRACESTATE_LENGTH = 512
 """The length that W3C asks everyone to pass on, and the most that is stored."""
 
 
+class Origin(Protocol):
+    """Where a message came from, and with which headers."""
+
+    @property
+    def partition(self) -> int:
+        """Its partition of the topic."""
+        ...
+
+    @property
+    def offset(self) -> int:
+        """Its offset in the partition."""
+        ...
+
+    @property
+    def headers(self) -> Sequence[Header]:
+        """The headers; a name may occur more than once."""
+        ...
+
+
 class Incoming(NamedTuple):
     """A message as it is read. With a `refusal`, `offset` to `last_offset` cannot be read.
 
@@ -99,7 +123,7 @@ class Incoming(NamedTuple):
     refusal: Rejection | None = None
 
 
-def header(message: Incoming, name: str) -> str | None:
+def header(message: Origin, name: str) -> str | None:
     """Return the last header of a name, as text; None if it is missing or not text."""
     for header_name, value in reversed(message.headers):
         if header_name == name:
@@ -110,7 +134,7 @@ def header(message: Incoming, name: str) -> str | None:
     return None
 
 
-def message_ref(topic: str, message: Incoming) -> MessageRef:
+def message_ref(topic: str, message: Origin) -> MessageRef:
     """Return the reference to a message, with its trace context unless that is invalid."""
     trace = header(message, "traceparent") if message.headers else None
     if trace is None or not _TRACEPARENT.fullmatch(trace):
@@ -118,7 +142,7 @@ def message_ref(topic: str, message: Incoming) -> MessageRef:
     return MessageRef(topic, message.partition, message.offset, trace, _tracestate(message))
 
 
-def _tracestate(message: Incoming) -> str | None:
+def _tracestate(message: Origin) -> str | None:
     state = header(message, "tracestate")
     if state is None or len(state) > _TRACESTATE_LENGTH or not _TRACESTATE.fullmatch(state):
         return None

@@ -1,8 +1,9 @@
 """The filter of a list of orders, its sort order, and a place in it."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
@@ -25,7 +26,8 @@ class OrderQuery:
     `number` is an Amazon order id or its beginning, `buyer` whole words of a buyer's name, `sku` a
     seller's or a catalog's SKU, and `product` the catalog SKU of a blocker (empty: a blocker
     without a SKU). `overdue_since` selects orders that have waited for details since then or
-    longer. `keys` are `store/order`, for a selection.
+    longer. `ship_by_before` selects blocked orders that must be shipped before then, the late ones
+    among them. `keys` are `store/order`, for a selection.
     """
 
     store_id: str | None = None
@@ -39,6 +41,7 @@ class OrderQuery:
     product: str | None = None
     asin: str | None = None
     overdue_since: datetime | None = None
+    ship_by_before: datetime | None = None
     purchased_from: datetime | None = None
     purchased_to: datetime | None = None
     total_min: Decimal | None = None
@@ -55,7 +58,7 @@ class OrderQuery:
             return [self.state]
         if self.reason is not None:
             return states_with(self.reason)
-        if self.asks_for_a_blocker:
+        if self.asks_for_a_blocker or self.ship_by_before is not None:
             return [ImportState.BLOCKED]
         return [ImportState.WAITING] if self.overdue_since else list(ImportState)
 
@@ -77,8 +80,25 @@ class OrderQuery:
         if self.sort is OrderSort.SHIP_BY:
             return False
         words = (self.sku, self.status, self.channel, self.currency, self.reason)
-        amounts = (self.total_min, self.total_max)
-        return self.asks_for_a_blocker or any(value is not None for value in (*words, *amounts))
+        limits = (self.total_min, self.total_max, self.ship_by_before)
+        return self.asks_for_a_blocker or any(value is not None for value in (*words, *limits))
+
+
+DUE_FORMS = "overdue, 24h, 3d"
+"""What `parse_due` reads, by examples."""
+_DUE = re.compile(r"overdue|([1-9]\d{0,3})h|([1-9]\d{0,2})d", re.ASCII)
+
+
+def parse_due(text: str) -> timedelta:
+    """Return within which time orders must be shipped; none is left if they are `overdue`.
+
+    Raises:
+        ValueError: It is neither `overdue` nor a number of hours or days.
+    """
+    match = _DUE.fullmatch(text.lower())
+    if match is None:
+        raise ValueError(f"expected one of the forms {DUE_FORMS}")
+    return timedelta(hours=int(match[1] or 0), days=int(match[2] or 0))
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,10 @@ DETAILS_OVERDUE = timedelta(hours=1)
 """If an order waits longer for its details, operators are shown that it does."""
 
 
+AT_RISK = timedelta(hours=24)
+"""A blocked order that must be shipped within this time is at risk."""
+
+
 class MissingDetail(StrEnum):
     """What an order that is `details-pending` waits for (rule 5)."""
 

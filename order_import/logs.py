@@ -21,7 +21,7 @@ from typing_extensions import override
 from order_import.errors import error_fields
 from order_import.settings import Settings
 
-_LIBRARIES = ("aiokafka", "faust", "mode", "pymongo", "motor")
+_LIBRARIES = ("aiokafka", "faust", "mode", "pymongo", "motor", "opentelemetry")
 _MAX_TEXT = 500
 _MAX_VALUES = 50
 _MAX_DEPTH = 4

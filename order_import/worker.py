@@ -32,12 +32,14 @@ from order_import.metrics.exposition import new_registry
 from order_import.metrics.worker import WorkerGauges, WorkerMetrics
 from order_import.readiness import Readiness, WorkerState
 from order_import.settings import Settings
+from order_import.tracing import connect_tracing
 from order_import.web import serve_health
 from storage.mongo.storage import MongoStorage
 from streams.app import HANDLERS, AppOptions, build_app
 from streams.assignment import PartitionAssignment
 from streams.clock import now
 from streams.publisher import Publisher
+from streams.tracing import Tracing
 
 log = structlog.get_logger(__name__)
 
@@ -66,7 +68,8 @@ async def run_worker(settings: Settings) -> int:
     a server.
 
     Raises:
-        SettingsError: It cannot listen on the health port, or has no keys for buyer data.
+        SettingsError: It cannot listen on the health port, has no keys for buyer data, or traces
+            need what is not installed.
     """
     read_buyer_keys(settings)
     ended: asyncio.Future[BaseException | None] = asyncio.get_running_loop().create_future()
@@ -83,7 +86,8 @@ async def run_worker(settings: Settings) -> int:
         registry = new_registry()
         metrics = WorkerMetrics(registry, settings.topic_prefix, now)
         data_dir = Path(stack.enter_context(_scratch()))
-        work = _build(settings, database.storage, readiness, data_dir, end, metrics)
+        tracing = await stack.enter_async_context(connect_tracing(settings))
+        work = _build(settings, database.storage, readiness, data_dir, end, metrics, tracing)
         watch = WorkerWatch(settings, work.partition_assignment)
         registry.register(WorkerGauges(readiness, watch, settings.topic_prefix))
         await stack.enter_async_context(serve_health(settings, readiness, watch, registry))
@@ -172,6 +176,7 @@ def _build(
     data_dir: Path,
     end: Any,
     metrics: WorkerMetrics,
+    tracing: Tracing,
 ) -> _Work:
     """Create the worker's parts. Nothing is connected yet."""
     prefix = settings.topic_prefix
@@ -180,10 +185,11 @@ def _build(
         lambda topics: new_consumer(settings, topics),
         prefix,
         event_source(settings),
+        tracing,
     )
     handlers = {prefix + name: handler for name, handler in HANDLERS.items()}
     partition_assignment = PartitionAssignment(
-        handlers, storage, publisher, now, end, settings.batch_size, metrics
+        handlers, storage, publisher, now, end, settings.batch_size, metrics, tracing
     )
     options = AppOptions(
         bootstrap_servers=settings.kafka_bootstrap_servers,

@@ -271,6 +271,20 @@ class Session:
 
 
 @dataclass(frozen=True, slots=True)
+class HealthSample:
+    """What was measured at a moment.
+
+    `decided` is how many messages were decided ever, and `lag` how many were unfinished. `delay`
+    is the age of the oldest undecided message in seconds. They are None if Kafka did not answer.
+    """
+
+    at: datetime
+    decided: int
+    lag: int | None
+    delay: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class AuditEntry:
     """One action in the console: who did what to what. It contains no buyer."""
 

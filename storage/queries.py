@@ -70,12 +70,15 @@ class BlockedSummary:
     """All blocked orders together. The dates are None if no order is blocked, or none has one.
 
     `value` is the sum of the orders' totals, per currency. `since` is when the one that has been
-    blocked for longest was blocked.
+    blocked for longest was blocked. `overdue` orders should have been shipped, and those `at_risk`
+    must be shipped within `AT_RISK`.
     """
 
     value: tuple[Money, ...]
     since: datetime | None
     earliest_ship_by: datetime | None
+    overdue: int = 0
+    at_risk: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from streams.batch import Batch, log_reset
 from streams.observer import UNOBSERVED, Observer
 from streams.processor import MAX_WEIGHT, TopicProcessor
 from streams.publisher import Publisher
+from streams.tracing import UNTRACED, Tracing
 from streams.watchdog import Progress
 
 log = structlog.get_logger(__name__)
@@ -63,6 +64,7 @@ class PartitionAssignment:
         on_failure: Callable[[BaseException], None],
         max_weight: int = MAX_WEIGHT,
         observer: Observer = UNOBSERVED,
+        tracing: Tracing = UNTRACED,
     ) -> None:
         self._handlers = handlers
         self._storage = storage
@@ -71,6 +73,7 @@ class PartitionAssignment:
         self._on_failure = on_failure
         self._max_weight = max_weight
         self._observer = observer
+        self._tracing = tracing
         self._processors: dict[str, tuple[TopicProcessor, asyncio.Task[None]]] = {}
         # Faust may ask for the offsets twice at once, from a rebalance and from its reader.
         self._reassigning = asyncio.Lock()
@@ -120,6 +123,7 @@ class PartitionAssignment:
                 self._room.set,
                 self._max_weight,
                 self._observer,
+                self._tracing,
             )
             task = asyncio.create_task(processor.run(), name=f"processor {topic}")
             task.add_done_callback(self._report_failure)

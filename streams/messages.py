@@ -22,6 +22,17 @@ class Outbound(NamedTuple):
     headers: list[Header]
 
 
+def topic_of(outgoing: Outgoing) -> str:
+    """Return the topic of a message, without the installation's prefix."""
+    match outgoing:
+        case Event():
+            return outgoing.topic
+        case CommandMessage():
+            return TopicName.COMMANDS
+        case DeadLetter():
+            return TopicName.DEAD_LETTER
+
+
 def encode(outgoing: Outgoing, source: bytes) -> Outbound:
     """Encode a message: an event as CloudEvents 1.0 in binary mode, others as they are read.
 
@@ -30,16 +41,16 @@ def encode(outgoing: Outgoing, source: bytes) -> Outbound:
     match outgoing:
         case Event():
             return Outbound(
-                outgoing.topic,
+                topic_of(outgoing),
                 outgoing.key.encode(),
                 outgoing.body,
                 _event_headers(outgoing, source),
             )
         case CommandMessage(key, command):
-            return Outbound(TopicName.COMMANDS, key.encode(), COMMAND.dump_json(command), [_JSON])
+            return Outbound(topic_of(outgoing), key.encode(), COMMAND.dump_json(command), [_JSON])
         case DeadLetter():
             return Outbound(
-                TopicName.DEAD_LETTER,
+                topic_of(outgoing),
                 outgoing.key,
                 # Kafka's client rejects a message with neither key nor value.
                 b"" if outgoing.key is None and outgoing.value is None else outgoing.value,

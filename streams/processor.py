@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 import structlog
+from opentelemetry.trace import use_span
 from tenacity import RetryCallState
 
 from handlers.handler import Handler
@@ -28,6 +29,7 @@ from streams.batch import Batch, ParsedMessage, ends, log_reset, offset_resets, 
 from streams.observer import UNOBSERVED, Observer
 from streams.outbox import Outbox
 from streams.publisher import Publisher
+from streams.tracing import UNTRACED, Tracing, add_retry
 from streams.watchdog import Progress
 
 log = structlog.get_logger(__name__)
@@ -66,9 +68,11 @@ class TopicProcessor:
         on_room: Callable[[], None] = lambda: None,
         max_weight: int = MAX_WEIGHT,
         observer: Observer = UNOBSERVED,
+        tracing: Tracing = UNTRACED,
     ) -> None:
         self._outbox = Outbox(checkpoints, storage, publisher, observer.published)
         self._observer = observer
+        self._tracing = tracing
         self._handler = handler
         self._storage = storage
         self._now = now
@@ -282,9 +286,11 @@ class TopicProcessor:
                         raise
                     raise StorageUnavailable("a commit without an answer") from None
 
-        await retry_outages(
-            transact, *transient, stop=lambda _: self._draining, before_sleep=self._report_retry
-        )
+        received = ((item.source, item.message) for item in batch if item.message is not None)
+        with self._tracing.process(self._first.topic, len(batch), received) as span:
+            await retry_outages(
+                transact, *transient, stop=lambda _: self._draining, before_sleep=self._report_retry
+            )
         if decided is None:
             raise AssertionError("a committed transaction has decided")
         for reset in resets:
@@ -296,10 +302,13 @@ class TopicProcessor:
         ]
         self._observer.committed(self._first.topic, messages, written, time.monotonic() - began)
         self._outbox.add(*decided)
-        await self._outbox.publish()
+        with use_span(span):  # The publication goes on after it, as its child.
+            await self._outbox.publish()
 
     def _report_retry(self, state: RetryCallState) -> None:
-        self._observer.failed(state.outcome.exception() if state.outcome is not None else None)
+        error = state.outcome.exception() if state.outcome is not None else None
+        self._observer.failed(error)
+        add_retry(error)
         log_retry(state)
 
     def _begin_unit_of_work(

@@ -4,7 +4,7 @@ Before it resends, it looks which of the messages have reached their topics alre
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import IntEnum
@@ -24,10 +24,11 @@ from models.checkpoint import Outgoing
 from models.dead_letters import DeadLetter
 from models.events import Event
 from models.messages import Header
-from models.topics import MAX_PUBLISHED_BYTES, TopicName
+from models.topics import MAX_PUBLISHED_BYTES
 from storage.retry import retry_outages
 from streams.consumer import read_between
-from streams.messages import encode
+from streams.messages import encode, topic_of
+from streams.tracing import UNTRACED, Tracing
 
 log = structlog.get_logger(__name__)
 
@@ -62,11 +63,13 @@ class Publisher:
         new_consumer: Callable[[Sequence[str]], AIOKafkaConsumer],
         topic_prefix: str,
         source: bytes,
+        tracing: Tracing = UNTRACED,
     ) -> None:
         self._new_producer = new_producer
         self._new_consumer = new_consumer
         self._prefix = topic_prefix
         self._source = source
+        self._tracing = tracing
         self._producer: AIOKafkaProducer | None = None
         self._renewing = asyncio.Lock()
 
@@ -89,6 +92,16 @@ class Publisher:
         """
         if not outgoing:
             return
+        with self._tracing.send(self._prefix, outgoing) as contexts:
+            await self._deliver(outgoing, contexts, resumed=resumed)
+
+    async def _deliver(
+        self,
+        outgoing: Sequence[Outgoing],
+        contexts: Mapping[int, Sequence[Header]],
+        *,
+        resumed: bool,
+    ) -> None:
         mode = SendMode.TOGETHER
         attempts = 0
 
@@ -101,7 +114,7 @@ class Publisher:
                     outgoing = await drop_already_published(
                         outgoing, self._new_consumer, self._prefix
                     )
-                await self._send(producer, outgoing, mode)
+                await self._send(producer, outgoing, contexts, mode)
             except _UndeliveredError as failed:
                 _log(failed, attempts)
                 await self._discard(producer)
@@ -116,7 +129,11 @@ class Publisher:
         await retry_outages(send, KafkaError, ConnectionError)
 
     async def _send(
-        self, producer: AIOKafkaProducer, outgoing: Sequence[Outgoing], mode: SendMode
+        self,
+        producer: AIOKafkaProducer,
+        outgoing: Sequence[Outgoing],
+        contexts: Mapping[int, Sequence[Header]],
+        mode: SendMode,
     ) -> None:
         sent: list[tuple[str, asyncio.Future[Any]]] = []
         try:
@@ -126,6 +143,7 @@ class Publisher:
                 if mode is SendMode.WITHOUT_BYTES:
                     message = _without_bytes(message)  # noqa: PLW2901
                 out = encode(message, self._source)
+                out.headers.extend(contexts.get(id(message), ()))
                 topic = self._prefix + out.topic
                 try:
                     delivery = await producer.send(
@@ -199,7 +217,7 @@ async def drop_already_published(
     public = [message for message in outgoing if isinstance(message, Event | DeadLetter)]
     if not public:
         return list(outgoing)
-    topics = {topic_prefix + _topic(message) for message in public}
+    topics = {topic_prefix + topic_of(message) for message in public}
     since = min(_decided_at(message) for message in public) - _SEARCH_MARGIN
     consumer = new_consumer(sorted(topics))
     await consumer.start()
@@ -218,10 +236,6 @@ async def drop_already_published(
 
 def _decided_at(message: Event | DeadLetter) -> datetime:
     return message.occurred_at if isinstance(message, Event) else message.at
-
-
-def _topic(message: Event | DeadLetter) -> str:
-    return message.topic if isinstance(message, Event) else TopicName.DEAD_LETTER
 
 
 def _identity(message: Event | DeadLetter) -> tuple[bytes, ...]:

@@ -11,7 +11,7 @@ from models.keys import DEFAULT_STOCK
 from models.reasons import REASONS
 from models.skus import visible_sku
 from order_import.cli.context import query_database
-from order_import.cli.options import AsJson, OnlyStore
+from order_import.cli.options import AsJson, OnlyDue, OnlyStore
 from order_import.cli.output import (
     add_row,
     amount,
@@ -25,12 +25,14 @@ from order_import.cli.output import (
 from order_import.operations.health import system_message_of
 from storage.mongo.database import MongoDatabase
 from storage.queries import BlockedGroup
+from streams.clock import now
 
 _MAX_NAMES = 4
 
 
 def blocked(
     store: OnlyStore = None,
+    due: OnlyDue = None,
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="Maximum number of groups.")] = 50,
     as_json: AsJson = False,
 ) -> None:
@@ -42,7 +44,8 @@ def blocked(
     async def load(database: MongoDatabase) -> tuple[str | None, Sequence[BlockedGroup]]:
         reader = database.reader
         message = system_message_of(await reader.stores(), await reader.state_counts())
-        return message, await reader.blocked_groups(store, limit)
+        before = None if due is None else now() + due
+        return message, await reader.blocked_groups(store, limit, before)
 
     message, groups = query_database(load)
     if as_json:
@@ -52,7 +55,7 @@ def blocked(
     console = stdout()
     print_system_message(console, message)
     if not groups:
-        console.print("No blocked orders.")
+        console.print("No blocked orders." if due is None else "No blocked order is due then.")
         return
     _show(console, groups)
     if len(groups) == limit:

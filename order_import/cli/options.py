@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from models.base import to_utc
+from models.order_query import DUE_FORMS, parse_due
 from models.reasons import REASON_CODES
 from streams.clock import now
 
@@ -42,12 +43,32 @@ def parse_reason(text: str) -> str:
     return text
 
 
+def parse_due_option(text: str) -> timedelta:
+    """Parse within which time orders must be shipped.
+
+    Raises:
+        typer.BadParameter: It has another form.
+    """
+    try:
+        return parse_due(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Limit = Annotated[int, typer.Option(min=1, max=10_000, help="Maximum number.")]
 Wait = Annotated[
     bool, typer.Option("--wait/--no-wait", help="Wait until the worker has carried it out.")
 ]
 OnlyStore = Annotated[str | None, typer.Option(metavar="ID", help="Only this store.")]
+OnlyDue = Annotated[
+    timedelta | None,
+    typer.Option(
+        metavar="TIME",
+        parser=parse_due_option,
+        help=f"Only orders that must be shipped within this time ({DUE_FORMS}).",
+    ),
+]
 OnlyReason = Annotated[
     str | None,
     typer.Option(

@@ -19,6 +19,7 @@ from order_import.console.context import ConsoleContext, open_context
 from order_import.console.error_pages import show_error
 from order_import.console.metrics import read_metrics
 from order_import.console.routes import OPEN_ROUTES, ROUTES
+from order_import.console.samples import record_samples
 from order_import.console.security import SecurityMiddleware
 from order_import.settings import Settings
 from order_import.web import ConsoleServer, serve_metrics
@@ -59,6 +60,7 @@ async def serve_console(settings: Settings) -> None:
         counting = asyncio.create_task(_count_ahead(context))
         server = ConsoleServer(build_app(context))
         checking = asyncio.create_task(_check_layout(context, server))
+        sampling = asyncio.create_task(record_samples(context))
         tune_gc()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -67,9 +69,10 @@ async def serve_console(settings: Settings) -> None:
             async with serve_metrics(settings, partial(read_metrics, context)):
                 await server.serve(sockets=[listening])
         finally:
-            for task in (counting, checking):
+            tasks = (counting, checking, sampling)
+            for task in tasks:
                 task.cancel()
-            await asyncio.wait([counting, checking])
+            await asyncio.wait(tasks)
         if not checking.cancelled():
             checking.result()
 

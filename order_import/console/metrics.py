@@ -33,7 +33,7 @@ async def _count(context: ConsoleContext) -> Counts:
     return Counts(
         states=await context.counts(),
         blockers=await context.reader.blocker_counts(),
-        blocked=await context.reader.blocked_summary(),
+        blocked=await context.reader.blocked_summary(context.now()),
         overdue=await context.overdue_counts(),
         open_dead_letters=await context.dead_letters.counts(only_open=True),
         buyer_data_overdue=buyer_data.overdue,

@@ -13,7 +13,7 @@ from pydantic import StrictInt, TypeAdapter
 
 from models.amazon_order import AmazonStatus, FulfillmentChannel
 from models.money import Currency
-from models.order_query import Cursor, OrderQuery, OrderSort
+from models.order_query import DUE_FORMS, Cursor, OrderQuery, OrderSort, parse_due
 from models.outcome import ImportState
 from models.reasons import REASON_CODES
 from order_import.console import urls
@@ -105,6 +105,7 @@ _FIELDS: Mapping[str, _Field] = {
     "sku": _Field("sku"),
     "product": _Field("product"),
     "asin": _Field("asin"),
+    "due": _Field("ship_by_before", parse_due, DUE_FORMS),
     "overdue": _Field("overdue_since", _moment, _DATE),
     "from": _Field("purchased_from", _moment, _DATE),
     "to": _Field("purchased_to", _end, _DATE),
@@ -144,8 +145,12 @@ class OrderFilter:
         return masked.address(buyer="•••" if self.values["buyer"] else None)
 
 
-def read_filter(params: Mapping[str, str], *, may_see_buyers: bool = True) -> OrderFilter:
+def read_filter(
+    params: Mapping[str, str], now: datetime, *, may_see_buyers: bool = True
+) -> OrderFilter:
     """Read a filter from the fields of an address.
+
+    Orders that are due are sorted by ship-by date by default.
 
     Users who may not see buyers may not search by buyer either: they could guess a name
     character by character.
@@ -173,6 +178,11 @@ def read_filter(params: Mapping[str, str], *, may_see_buyers: bool = True) -> Or
         fields["product"] = ""
     if "sort" in fields:
         fields["sort"], fields["descending"] = fields["sort"]
+    if "ship_by_before" in fields:
+        # By the minute, so that a page and the next one share their count.
+        fields["ship_by_before"] += now.replace(second=0, microsecond=0)
+        if effective["sort"] in ("", "-purchased"):
+            fields["sort"], fields["descending"] = SORTS["ship-by"]
     query = OrderQuery(**fields)
     if not query.has_index_for_its_sort:
         errors["sort"] = (gettext_noop("Only blocked orders can be sorted by ship-by date."), {})

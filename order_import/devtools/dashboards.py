@@ -65,6 +65,11 @@ ORDERS = (
         _newest("order_import_blocked_orders", "reason"),
         text="An order counts once for each of its blockers.",
     ),
+    Panel(
+        "Blocked orders by ship-by date",
+        _newest("order_import_blocked_due_orders", "due"),
+        text="overdue, or at risk: within 24 hours.",
+    ),
     Panel("Value of the blocked orders", _newest("order_import_blocked_amount", "currency")),
     Panel(
         "Time left to ship the most urgent blocked order",

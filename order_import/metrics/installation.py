@@ -155,6 +155,12 @@ def _orders(counts: Counts) -> Iterator[Metric]:
         _moments([((), counts.blocked.earliest_ship_by)]),
     )
     yield _gauge(
+        "blocked_due_orders",
+        "Blocked orders whose ship-by date is over (overdue) or within 24 hours (at-risk)",
+        ["due"],
+        [(("overdue",), counts.blocked.overdue), (("at-risk",), counts.blocked.at_risk)],
+    )
+    yield _gauge(
         "dead_letters_open",
         "Dead letters that nobody has redriven and no order has claimed",
         ["code"],

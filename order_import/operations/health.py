@@ -80,6 +80,8 @@ class Health:
     keep buyer data for too long."""
     rate: float | None = None
     """Messages decided per second, over all topics, in the last second."""
+    decided: int | None = None
+    """How many messages were decided ever, over all topics."""
     states: Mapping[str, Mapping[ImportState, int]] = field(default_factory=dict)
     stores: Mapping[str, Store] = field(default_factory=dict)
     blockers: Mapping[str, int] = field(default_factory=dict)
@@ -180,9 +182,9 @@ async def _gather(health: Health, reader: MongoReader, meter: LagMeter | None) -
         health.lag = await _measure(meter, await reader.standings())
     await asyncio.sleep(max(0.0, began + _RATE_OVER - time.monotonic()))
     after, took = await reader.standings(), time.monotonic() - began
-    decided = sum(
-        standing.committed_offset - (before[source].committed_offset if source in before else 0)
-        for source, standing in after.items()
+    health.decided = sum(standing.committed_offset for standing in after.values())
+    decided = health.decided - sum(
+        standing.committed_offset for source, standing in before.items() if source in after
     )
     health.rate = max(decided, 0) / took
 

@@ -1,4 +1,4 @@
-"""The console's own collections on MongoDB: sessions and actions."""
+"""The console's own collections on MongoDB: sessions, actions, and samples of the health."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, fields
@@ -17,7 +17,7 @@ from storage.documents.audit import (
 from storage.documents.values import Document
 from storage.mongo.driver import Database
 from storage.mongo.errors import translate_errors
-from storage.port import AuditCheck, AuditEntry, AuditHead, Session
+from storage.port import AuditCheck, AuditEntry, AuditHead, HealthSample, Session
 
 _FIELDS = {field.name: 1 for field in fields(Session)}
 """Another version may have stored more: its sessions go on."""
@@ -33,6 +33,7 @@ class MongoConsoleState:
     def __init__(self, database: Database) -> None:
         self._sessions = database.console_sessions
         self._audit = database.console_audit
+        self._samples = database.console_samples
 
     async def session(self, session_id: str) -> Session | None:
         """Return a session, expired or not."""
@@ -102,3 +103,19 @@ class MongoConsoleState:
             cursor = self._audit.find(query).sort([("at", -1), ("_id", -1)]).limit(limit)
             documents = await cursor.to_list(None)
         return [entry_from_document(document) for document in documents]
+
+    async def add_sample(self, sample: HealthSample, keep_since: datetime) -> None:
+        """Add a sample, and delete those from before a moment. A second one of a moment is lost."""
+        document = asdict(sample)
+        with translate_errors():
+            await self._samples.delete_many({"_id": {"$lt": keep_since}})
+            await self._samples.update_one(
+                {"_id": document.pop("at")}, {"$setOnInsert": document}, upsert=True
+            )
+
+    async def samples(self, since: datetime) -> Sequence[HealthSample]:
+        """Return the samples since a moment, oldest first."""
+        with translate_errors():
+            cursor = self._samples.find({"_id": {"$gte": since}}).sort("_id", 1)
+            documents = await cursor.to_list(None)
+        return [HealthSample(document.pop("_id"), **document) for document in documents]

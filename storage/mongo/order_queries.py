@@ -90,8 +90,8 @@ def to_mongo(query: OrderQuery, *, dates: bool = True) -> Document:
     if amounts:
         conditions["total.amount"] = amounts
     conditions |= _with_dependency(query) | _with_reasons(query)
-    if dates and (bounds := _purchase_dates(query)):
-        conditions["purchase_date"] = bounds
+    if dates:
+        conditions |= _dates(query)
     return conditions
 
 
@@ -125,10 +125,8 @@ def index_ranges(query: OrderQuery, cursor: Cursor | None, *, forward: bool) -> 
     direction = -1 if descends else 1
     beyond = "$lt" if descends else "$gt"
     sort = [(field, direction), ("_id", direction)]
-    purchased = _purchase_dates(query)
-    is_by_purchase = query.sort is OrderSort.PURCHASED
-    other: Document = {"purchase_date": purchased} if purchased and not is_by_purchase else {}
-    bounds = purchased if is_by_purchase else {}
+    other = _dates(query)
+    bounds: Document = other.pop(field, {})
     dated: Document = {field: bounds or {"$gte": BEGINNING}}
     # Every order has been received at some time.
     has_undated = query.sort is not OrderSort.RECEIVED and not bounds
@@ -314,14 +312,15 @@ def _with_dependency(query: OrderQuery) -> Document:
     return conditions
 
 
-def _purchase_dates(query: OrderQuery) -> Document:
-    """Return the bounds of the purchase date; empty if there are none."""
-    bounds: Document = {}
-    if query.purchased_from is not None:
-        bounds["$gte"] = query.purchased_from
-    if query.purchased_to is not None:
-        bounds["$lt"] = query.purchased_to
-    return bounds
+def _dates(query: OrderQuery) -> Document:
+    """Return the bounds of each date that has any. Orders without the date do not meet them."""
+    purchased = {"$gte": query.purchased_from, "$lt": query.purchased_to}
+    bounds = {"purchase_date": purchased, "latest_ship_date": {"$lt": query.ship_by_before}}
+    given = {
+        field: {operator: at for operator, at in of_field.items() if at is not None}
+        for field, of_field in bounds.items()
+    }
+    return {field: of_field for field, of_field in given.items() if of_field}
 
 
 def tightest_bounds(*bounds: Document) -> Document:

@@ -151,12 +151,15 @@ class MongoReader:
             _group_and_count("$code"),
         )
 
-    async def blocked_groups(self, store_id: str | None, limit: int) -> Sequence[BlockedGroup]:
+    async def blocked_groups(
+        self, store_id: str | None, limit: int, ship_by_before: datetime | None = None
+    ) -> Sequence[BlockedGroup]:
         """Return blocked orders by cause and product, the earliest ship-by date first.
 
-        Groups without a ship-by date come last.
+        Groups without a ship-by date come last. With `ship_by_before`, only orders that must be
+        shipped before then count.
         """
-        pipeline = blocked_groups_pipeline(store_id, limit)
+        pipeline = blocked_groups_pipeline(store_id, limit, ship_by_before)
         groups = await self._aggregate("amazon_orders", pipeline)
         return [blocked_group_from_document(group) for group in groups]
 
@@ -168,9 +171,9 @@ class MongoReader:
         """Return the ids of all keys with which buyer data was ever encrypted here."""
         return await self._vault.used_keys()
 
-    async def blocked_summary(self) -> BlockedSummary:
-        """Return what all blocked orders are worth, and the dates of the most urgent ones."""
-        groups = await self._aggregate("amazon_orders", blocked_summary_pipeline())
+    async def blocked_summary(self, now: datetime) -> BlockedSummary:
+        """Return what all blocked orders are worth, and how urgent they are."""
+        groups = await self._aggregate("amazon_orders", blocked_summary_pipeline(now))
         return blocked_summary_from_documents(groups)
 
     async def dead_letter_counts(self) -> Mapping[str, int]:

@@ -163,6 +163,7 @@ def matcher(query: OrderQuery) -> Callable[[Document], bool]:
             and _has_reason(query, order["import"]["reasons"])
             and _has_sku(query, order)
             and _is_overdue(query, order["import"].get("details_pending_since"))
+            and _is_due(query, order.get("latest_ship_date"))
         )
 
     return matches
@@ -205,6 +206,11 @@ def _has_reason(query: OrderQuery, reasons: list[Any]) -> bool:
 def _is_overdue(query: OrderQuery, since: datetime | None) -> bool:
     latest = query.overdue_since
     return latest is None or (since is not None and since <= latest)
+
+
+def _is_due(query: OrderQuery, ship_by: datetime | None) -> bool:
+    before = query.ship_by_before
+    return before is None or (ship_by is not None and ship_by < before)
 
 
 def _has_sku(query: OrderQuery, order: Document) -> bool:

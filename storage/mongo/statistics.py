@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from models.keys import order_key
-from models.outcome import ImportState
+from models.outcome import AT_RISK, ImportState
 from models.reasons import BlockerCode
 from storage.documents.values import Document, money_from_document
 from storage.mongo.driver import Collection, Database, maybe_await
@@ -76,7 +76,9 @@ _NEVER = datetime(9999, 12, 31, tzinfo=UTC)
 """Sorts groups without a ship-by date last; the database sorts missing values first."""
 
 
-def blocked_groups_pipeline(store_id: str | None, limit: int) -> list[Document]:
+def blocked_groups_pipeline(
+    store_id: str | None, limit: int, ship_by_before: datetime | None = None
+) -> list[Document]:
     """Return the aggregation over `amazon_orders`. It begins with an index by state.
 
     An order has a cause once per product, so it counts once in each of its groups. Money is
@@ -85,6 +87,8 @@ def blocked_groups_pipeline(store_id: str | None, limit: int) -> list[Document]:
     match: Document = {"import.state": ImportState.BLOCKED.value}
     if store_id is not None:
         match["store_id"] = store_id
+    if ship_by_before is not None:
+        match["latest_ship_date"] = {"$lt": ship_by_before}
     return [
         {"$match": match},
         # An order can have a thousand blockers, and $unwind copies it for each of them: keep only
@@ -120,7 +124,7 @@ def blocked_group_from_document(document: Document) -> BlockedGroup:
     )
 
 
-def blocked_summary_pipeline() -> list[Document]:
+def blocked_summary_pipeline(now: datetime) -> list[Document]:
     """Return the aggregation over `amazon_orders`. It begins with an index by state."""
     return [
         {"$match": {"import.state": ImportState.BLOCKED.value}},
@@ -130,9 +134,17 @@ def blocked_summary_pipeline() -> list[Document]:
                 "amount": {"$sum": "$total.amount"},
                 "since": {"$min": "$import.since"},
                 "ship_by": {"$min": "$latest_ship_date"},
+                "overdue": _count_if_before(now),
+                "due": _count_if_before(now + AT_RISK),
             }
         },
     ]
+
+
+def _count_if_before(moment: datetime) -> Document:
+    # A missing date is before every date.
+    is_before = {"$lt": [{"$ifNull": ["$latest_ship_date", _NEVER]}, moment]}
+    return {"$sum": {"$cond": [is_before, 1, 0]}}
 
 
 def blocked_summary_from_documents(groups: Sequence[Document]) -> BlockedSummary:
@@ -149,6 +161,8 @@ def blocked_summary_from_documents(groups: Sequence[Document]) -> BlockedSummary
         earliest_ship_by=min(
             (group["ship_by"] for group in groups if group["ship_by"]), default=None
         ),
+        overdue=sum(group["overdue"] for group in groups),
+        at_risk=sum(group["due"] - group["overdue"] for group in groups),
     )
 
 

@@ -25,7 +25,7 @@ from storage.mongo.driver import Driver, maybe_await, open_client
 from storage.mongo.order_queries import OrderReads
 from storage.mongo.orders import MongoReader
 from storage.mongo.statistics import blocked_groups_pipeline
-from storage.port import AuditEntry, Session
+from storage.port import AuditEntry, HealthSample, Session
 from storage.queries import BlockedSummary, OrderRow
 from tests.builders import money
 from tests.keys import KEYS
@@ -320,6 +320,21 @@ async def test_sessions_end_and_the_audit_list_is_read_newest_first(database: An
 
 
 @pytest.mark.asyncio(loop_scope="module")
+async def test_samples_of_the_health_are_kept_for_a_while(database: Any) -> None:
+    state = MongoConsoleState(database)
+    samples = [
+        HealthSample(NOW + timedelta(seconds=20 * at), 100 * at, None if at == 1 else at, None)
+        for at in range(4)
+    ]
+    for sample in (*samples[::-1], replace(samples[2], decided=7)):
+        await state.add_sample(sample, NOW - timedelta(hours=1))
+    assert await state.samples(NOW) == samples
+    assert await state.samples(NOW + timedelta(seconds=30)) == samples[2:]
+    await state.add_sample(samples[3], samples[2].at)
+    assert await state.samples(NOW) == samples[2:]
+
+
+@pytest.mark.asyncio(loop_scope="module")
 async def test_an_order_counts_once_under_each_of_its_causes(database: Any) -> None:
     codes = [["disabled", "disabled", "out-of-stock"], ["disabled"]]
     orders = [an_order(2 + 5 * at) for at in range(2)]  # both are blocked
@@ -334,7 +349,7 @@ async def test_an_order_counts_once_under_each_of_its_causes(database: Any) -> N
 @pytest.mark.asyncio(loop_scope="module")
 async def test_blocked_orders_are_summed_up(database: Any) -> None:
     reader = MongoReader(database.client, "console_summary")
-    assert await reader.blocked_summary() == BlockedSummary((), None, None)
+    assert await reader.blocked_summary(NOW) == BlockedSummary((), None, None)
     orders = [an_order(2 + 5 * at) for at in range(5)]
     assert {order["import"]["state"] for order in orders} == {"blocked"}
     totals = [("0.10", "USD"), ("0.20", "USD"), ("7.00", "EUR")]
@@ -348,9 +363,15 @@ async def test_blocked_orders_are_summed_up(database: Any) -> None:
             order["total"] = {"amount": Decimal128(amount), "currency": currency}
     others = [an_order(3) | {"latest_ship_date": NOW - timedelta(days=9)}]
     await database.client.console_summary.amazon_orders.insert_many([*orders, *others])
-    assert await reader.blocked_summary() == BlockedSummary(
-        (money("7.00", "EUR"), money("0.30")), NOW - timedelta(minutes=4), NOW
-    )
+    value = (money("7.00", "EUR"), money("0.30"))
+    # They must be shipped now, in one hour and in two; two orders have no such date.
+    for now, overdue, at_risk in (
+        (NOW, 0, 3),
+        (NOW + timedelta(minutes=90), 2, 1),
+        (NOW - timedelta(hours=23), 0, 1),
+    ):
+        summary = BlockedSummary(value, NOW - timedelta(minutes=4), NOW, overdue, at_risk)
+        assert await reader.blocked_summary(now) == summary
 
 
 def test_blockers_are_grouped_without_the_lines_of_their_orders() -> None:

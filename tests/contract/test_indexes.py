@@ -36,7 +36,7 @@ from storage.mongo.order_queries import SORT_FIELD, OrderReads
 from storage.mongo.orders import MongoReader
 from storage.mongo.storage import LAYOUT, MongoStorage
 from storage.mongo.transaction import MongoTransaction
-from storage.port import AuditEntry, Session, Transaction
+from storage.port import AuditEntry, HealthSample, Session, Transaction
 from tests.builders import (
     KEY,
     NOW,
@@ -248,8 +248,9 @@ async def operate(reader: Any) -> None:
     for store in (None, STORE):
         await reader.list_orders(OrderQuery(store_id=store, overdue_since=NOW), 50)
     for store in (None, STORE):
-        await reader.blocked_groups(store, 5)
-    await reader.blocked_summary()
+        for before in (None, NOW):
+            await reader.blocked_groups(store, 5, before)
+    await reader.blocked_summary(NOW)
     await reader.dead_letter_counts()
     await reader.buyer_data_counts(NOW, NOW + timedelta(days=7))
     assert await reader.used_keys() == [KEYS.current]
@@ -329,6 +330,8 @@ async def keep_state(state: Any) -> None:
     for before in (None, (NOW, "a-2")):
         await state.audit(before, 5)
     await state.verify_audit()
+    await state.add_sample(HealthSample(NOW, 1, 0, 0.0), NOW)
+    await state.samples(NOW)
 
 
 @pytest.mark.asyncio(loop_scope="module")

@@ -40,6 +40,7 @@ class FakeReader(MongoReader):
     ) -> None:
         self.summary = summary or BlockedSummary((), None, None)
         self.resets = resets
+        self.ship_by_before: datetime | None = None
         self.lines = lines
         self.groups = groups
         self.known_stores = known_stores
@@ -79,8 +80,11 @@ class FakeReader(MongoReader):
         return {store: {ImportState.BLOCKED: count} for store, count in self.blocked.items()}
 
     @override
-    async def blocked_groups(self, store_id: str | None, limit: int) -> Sequence[BlockedGroup]:
+    async def blocked_groups(
+        self, store_id: str | None, limit: int, ship_by_before: datetime | None = None
+    ) -> Sequence[BlockedGroup]:
         self.asked_for_groups.append((store_id, limit))
+        self.ship_by_before = ship_by_before
         return self.groups[:limit]
 
     @override
@@ -100,7 +104,7 @@ class FakeReader(MongoReader):
         return ()
 
     @override
-    async def blocked_summary(self) -> BlockedSummary:
+    async def blocked_summary(self, now: datetime) -> BlockedSummary:
         return self.summary
 
     @override

@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -112,6 +112,21 @@ def test_as_json_amounts_are_exact(reader: FakeReader, capsys: pytest.CaptureFix
         "remedy": REMEDIES[BlockerCode.NOT_IN_CATALOG],
     }
     assert reader.asked_for_groups == [("de", 2)]
+
+
+def test_only_orders_that_are_due_can_be_listed(
+    reader: FakeReader, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("order_import.cli.blocked.now", lambda: AT)
+    for due, before in (("24h", AT + timedelta(days=1)), ("overdue", AT)):
+        assert leave("blocked", "--due", due) == 0
+        assert reader.ship_by_before == before
+    reader.groups = []
+    capsys.readouterr()
+    assert leave("blocked", "--due", "3d") == 0
+    assert "No blocked order is due then." in capsys.readouterr().out
+    assert leave("blocked", "--due", "soon") == 2
+    assert "expected one of the forms overdue, 24h, 3d" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("reader")

@@ -3,6 +3,7 @@
 import base64
 import json
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
@@ -15,11 +16,21 @@ from hypothesis import strategies as st
 from models.amazon_order import AmazonStatus, FulfillmentChannel
 from models.order_query import Cursor, OrderQuery, OrderSort
 from models.outcome import ImportState
-from order_import.console.order_filter import FIELDS, read_cursor, read_filter, write_cursor
+from order_import.console.order_filter import (
+    FIELDS,
+    OrderFilter,
+    read_cursor,
+    read_filter,
+    write_cursor,
+)
 from storage.mongo.order_queries import index_ranges, literal_pattern, to_mongo
-from storage.mongo.search import TimeSlices
+from storage.mongo.search import TimeSlices, matcher
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+
+
+def read(params: Mapping[str, str], *, may_see_buyers: bool = True) -> OrderFilter:
+    return read_filter(params, NOON, may_see_buyers=may_see_buyers)
 
 
 def test_every_field_is_understood_in_the_box_and_in_its_own_place() -> None:
@@ -36,24 +47,56 @@ def test_every_field_is_understood_in_the_box_and_in_its_own_place() -> None:
         "max": ("20", "total_max", Decimal(20)),
         "from": ("2026-11-22", "purchased_from", NOON.replace(hour=0)),
         "overdue": ("2026-11-22T12:00", "overdue_since", NOON),
+        "due": ("36H", "ship_by_before", NOON + timedelta(hours=36)),
         "sort": ("received", "sort", OrderSort.RECEIVED),
     }
     for name, (text, attribute, value) in fields.items():
         for asked in ({name: text}, {"q": f"{name}:{text}"}):
-            found = read_filter(asked)
+            found = read(asked)
             assert found.errors == {}
             assert getattr(found.query, attribute) == value
 
 
 def test_a_day_as_an_end_is_meant_with_all_its_hours() -> None:
-    assert read_filter({"to": "2026-11-22"}).query.purchased_to == NOON.replace(hour=0) + timedelta(
-        days=1
-    )
-    assert read_filter({"to": "2026-11-22T12:00"}).query.purchased_to == NOON
+    assert read({"to": "2026-11-22"}).query.purchased_to == NOON.replace(hour=0) + timedelta(days=1)
+    assert read({"to": "2026-11-22T12:00"}).query.purchased_to == NOON
+
+
+@pytest.mark.parametrize(
+    ("text", "before"),
+    [("overdue", NOON), ("24h", NOON + timedelta(days=1)), ("3d", NOON + timedelta(days=3))],
+)
+def test_orders_that_are_due_are_blocked_and_the_most_urgent_come_first(
+    text: str, before: datetime
+) -> None:
+    query = read({"due": text}).query
+    assert query == OrderQuery(ship_by_before=before, sort=OrderSort.SHIP_BY, descending=False)
+    assert (query.states, query.is_searched) == ([ImportState.BLOCKED], False)
+    (dated,) = index_ranges(query, None, forward=True)
+    assert dated.condition == {"latest_ship_date": {"$lt": before}}
+    assert to_mongo(query) == {"import.state": "blocked", "latest_ship_date": {"$lt": before}}
+
+
+def test_orders_that_are_due_can_be_sorted_otherwise_and_are_then_searched() -> None:
+    query = read({"due": "24h", "sort": "purchased"}).query
+    assert query.is_searched
+    matches = matcher(query)
+    order = {"import": {"state": "blocked", "reasons": []}}
+    due, later = NOON + timedelta(hours=23), NOON + timedelta(hours=25)
+    assert [matches(order | {"latest_ship_date": at}) for at in (due, later, None)] == [
+        True,
+        False,
+        False,
+    ]
+
+
+@pytest.mark.parametrize("text", ["0h", "24", "h", "99999h", "-1h", "soon", "٣h"])
+def test_when_an_order_is_due_has_a_form(text: str) -> None:
+    assert list(read({"due": text}).errors) == ["due"]
 
 
 def test_a_bare_word_is_an_order_number_and_quotes_keep_spaces() -> None:
-    found = read_filter({"q": '304-77 buyer:"van der Berg"'})
+    found = read({"q": '304-77 buyer:"van der Berg"'})
     assert (found.query.number, found.query.buyer) == ("304-77", "van der Berg")
 
 
@@ -75,14 +118,14 @@ def test_a_bare_word_is_an_order_number_and_quotes_keep_spaces() -> None:
 def test_what_is_wrong_is_told_at_its_place_and_asks_for_nothing(
     asked: dict[str, str], where: str
 ) -> None:
-    found = read_filter(asked)
+    found = read(asked)
     assert list(found.errors) == [where]
     assert found.query == OrderQuery()
 
 
 def test_an_address_is_read_back_as_it_was() -> None:
     asked = {"q": "sku:A", "state": "blocked", "min": "1"}
-    found = read_filter(asked)
+    found = read(asked)
     assert found.address() == "/orders?q=sku%3AA&state=blocked&min=1"
     assert (
         found.address(sort="received", min=None) == "/orders?q=sku%3AA&state=blocked&sort=received"
@@ -91,8 +134,8 @@ def test_an_address_is_read_back_as_it_was() -> None:
 
 @given(st.text(max_size=60))
 def test_any_text_in_a_filter_is_read_back_from_its_address(text: str) -> None:
-    found = read_filter(dict.fromkeys(("q", *FIELDS), text))
-    assert read_filter(dict(parse_qsl(urlsplit(found.address()).query))) == found
+    found = read(dict.fromkeys(("q", *FIELDS), text))
+    assert read(dict(parse_qsl(urlsplit(found.address()).query))) == found
     assert not found.errors or found.query == OrderQuery()
 
 
@@ -141,10 +184,10 @@ def test_a_filter_names_all_states_since_most_indexes_begin_with_the_state() -> 
 
 
 def test_only_blocked_orders_are_sorted_by_ship_by_date() -> None:
-    assert list(read_filter({"sort": "ship-by"}).errors) == ["sort"]
-    assert list(read_filter({"sort": "ship-by", "state": "created"}).errors) == ["sort"]
+    assert list(read({"sort": "ship-by"}).errors) == ["sort"]
+    assert list(read({"sort": "ship-by", "state": "created"}).errors) == ["sort"]
     for blocked in ({"state": "blocked"}, {"reason": "disabled"}, {"product": "A"}):
-        assert read_filter({"sort": "ship-by", **blocked}).errors == {}
+        assert read({"sort": "ship-by", **blocked}).errors == {}
 
 
 def test_slices_cover_a_range_once_from_where_reading_begins() -> None:
@@ -166,22 +209,22 @@ def test_what_people_type_is_no_pattern() -> None:
 
 def test_who_may_not_see_buyers_cannot_search_by_them() -> None:
     for asked in ({"buyer": "smith"}, {"q": "buyer:smith"}):
-        found = read_filter(asked, may_see_buyers=False)
+        found = read(asked, may_see_buyers=False)
         assert list(found.errors) == list(asked)
         assert found.query == OrderQuery()
-    assert read_filter({"store": "a"}, may_see_buyers=False).errors == {}
+    assert read({"store": "a"}, may_see_buyers=False).errors == {}
 
 
 @pytest.mark.parametrize("asked", [{"buyer": "van Berg"}, {"q": 'x buyer:"van Berg"'}])
 def test_an_address_that_is_kept_names_no_buyer(asked: dict[str, str]) -> None:
-    kept = read_filter({**asked, "store": "a"}).address_without_buyer()
+    kept = read({**asked, "store": "a"}).address_without_buyer()
     assert "Berg" not in kept
     assert "store=a" in kept
 
 
 @pytest.mark.parametrize("date", ["0026-11-22", "9999-12-01", "1889-12-31"])
 def test_a_year_far_away_is_a_slip_of_the_pen(date: str) -> None:
-    assert list(read_filter({"to": date}).errors) == ["to"]
+    assert list(read({"to": date}).errors) == ["to"]
 
 
 ODD_CURSORS = (

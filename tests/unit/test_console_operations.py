@@ -22,6 +22,8 @@ from storage.queries import OrderHistory
 from tests.builders import (
     KEY,
     STORE,
+    TRACE,
+    a_cause,
     a_dead_letter,
     a_document,
     a_history_entry,
@@ -188,6 +190,17 @@ async def test_a_dead_letter_that_cannot_be_redriven_says_why() -> None:
     assert "0 redriven" in page
     assert "elsewhere is not a topic that this installation reads" in page
     assert "there is no such dead letter" in page
+
+
+async def test_the_history_of_an_order_shows_the_id_of_its_trace_to_copy() -> None:
+    entries = (a_history_entry(cause=a_cause(traceparent=TRACE)), a_history_entry())
+    history = OrderHistory(a_record(), entries, {}, None, a_store())
+    async with a_site(reader=FakeReader(histories=[history])) as client:
+        page = await client.get(f"/orders/{KEY}")
+    trace_id = TRACE.split("-")[1]
+    assert f"trace {trace_id}" in text_of(page)
+    assert page.text.count("data-copy=") == 1
+    assert f'data-copy="{trace_id}"' in page.text
 
 
 async def test_the_history_of_an_order_shows_the_stock_it_was_decided_on() -> None:

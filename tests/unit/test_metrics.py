@@ -244,7 +244,7 @@ A_HEALTH = Health(
 COUNTS = Counts(
     states={STORE: {ImportState.BLOCKED: 3}},
     blockers={BlockerCode.DISABLED: 2},
-    blocked=BlockedSummary((money("10.50"), money("3", "EUR")), later(-3), later(4)),
+    blocked=BlockedSummary((money("10.50"), money("3", "EUR")), later(-3), later(4), 2, 7),
     overdue={STORE: 4},
     open_dead_letters={DeadLetterCode.TOO_LARGE: 6},
     buyer_data_overdue=7,
@@ -272,6 +272,8 @@ def test_an_installation_shows_its_state() -> None:
         ("blocked_amount", {"currency": "EUR"}, 3),
         ("blocked_oldest_timestamp_seconds", {}, later(-3).timestamp()),
         ("blocked_next_ship_by_timestamp_seconds", {}, later(4).timestamp()),
+        ("blocked_due_orders", {"due": "overdue"}, 2),
+        ("blocked_due_orders", {"due": "at-risk"}, 7),
         ("dead_letters_open", {"code": "too-large"}, 6),
         ("buyer_data_overdue", {}, 7),
     ]

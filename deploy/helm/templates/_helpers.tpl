@@ -66,4 +66,7 @@ env:
 {{- range $name, $key := .root.Values.secret.files }}
   - {name: ORDER_IMPORT_{{ $name }}, value: /run/secrets/order-import/{{ $key }}}
 {{- end }}
+{{- range $name, $value := .env | default dict }}
+  - {name: {{ $name }}, value: {{ $value | toString | quote }}}
+{{- end }}
 {{- end }}

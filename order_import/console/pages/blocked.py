@@ -1,7 +1,6 @@
 """The blocked orders by cause and product, what a fix would release, and the next sync."""
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import Any
 
 from starlette.datastructures import QueryParams
@@ -9,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from models.keys import DEFAULT_STOCK
+from models.order_query import parse_due
 from models.outcome import ImportState
 from models.reasons import REMEDIES, BlockerCode
 from models.replay import Selection
@@ -24,15 +24,23 @@ from storage.queries import BlockedGroup
 
 _GROUPS, _PAGES = 60, 50
 _FRESH = 1.0
+_DUE = ("overdue", "24h", "72h")
+"""The ship-by dates that groups can be restricted to."""
 
 
 async def blocked(request: Request) -> Response:
     """Show the groups by cause, the earliest ship-by date first."""
     context = context_of(request)
-    store_id = request.query_params.get("store") or None
-    page = _page_of(request.query_params.get("page", ""))
-    ask = partial(context.reader.blocked_groups, store_id, _GROUPS * page + 1)
-    rows = await context.cache.get(("groups", store_id, page), _FRESH, ask)
+    params = request.query_params
+    store_id = params.get("store") or None
+    due = params["due"] if params.get("due") in _DUE else None
+    page = _page_of(params.get("page", ""))
+
+    async def ask() -> Sequence[BlockedGroup]:
+        before = None if due is None else context.now() + parse_due(due)
+        return await context.reader.blocked_groups(store_id, _GROUPS * page + 1, before)
+
+    rows = await context.cache.get(("groups", store_id, due, page), _FRESH, ask)
     groups = rows[_GROUPS * (page - 1) : _GROUPS * page]
     counts = await context.counts()
     per_store = {store: states.get(ImportState.BLOCKED, 0) for store, states in counts.items()}
@@ -41,6 +49,7 @@ async def blocked(request: Request) -> Response:
         "blocked.html",
         causes=_by_cause(groups),
         store_id=store_id,
+        due=due,
         stores=await context.stores(),
         per_store=per_store,
         total=per_store.get(store_id, 0) if store_id else sum(per_store.values()),

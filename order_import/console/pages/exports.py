@@ -106,7 +106,8 @@ async def _export(
     request: Request, name: str, kind: str, line: Callable[[list[object]], str], head: str = ""
 ) -> Response:
     context = context_of(request)
-    order_filter = read_filter(request.query_params, may_see_buyers=principal_of(request).can_edit)
+    can_edit = principal_of(request).can_edit
+    order_filter = read_filter(request.query_params, context.now(), may_see_buyers=can_edit)
     if order_filter.errors:
         return await orders(request)
     await audit(request, "exported", name, order_filter.address_without_buyer())

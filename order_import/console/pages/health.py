@@ -12,6 +12,7 @@ from order_import.console import urls
 from order_import.console.error_pages import unknown_cursor
 from order_import.console.order_filter import read_cursor, write_cursor
 from order_import.console.rendering import context_of, render
+from order_import.console.samples import read_minutes
 from order_import.console.words import ACTIONS
 
 _FRESH, _OLDEST = 3.0, 15.0
@@ -23,6 +24,7 @@ async def health(request: Request) -> Response:
     """Show the health of the installation."""
     context = context_of(request)
     report = await context.cache.get("health", _FRESH, context.check_health, oldest=_OLDEST)
+    minutes = await read_minutes(context) if report.mongo.answers else ()
     dead_letters = await context.dead_letters.counts(only_open=True) if report.mongo.answers else {}
     return await render(
         request,
@@ -32,6 +34,7 @@ async def health(request: Request) -> Response:
         oldest=report.oldest_undecided,
         lag=sum(topic.total for topic in report.lag),
         dead_letters=dead_letters,
+        minutes=minutes,
     )
 
 

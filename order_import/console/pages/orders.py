@@ -40,7 +40,7 @@ async def orders(request: Request) -> Response:
     """Show one page of the orders that match a filter."""
     context = context_of(request)
     can_edit = principal_of(request).can_edit
-    order_filter = read_filter(request.query_params, may_see_buyers=can_edit)
+    order_filter = read_filter(request.query_params, context.now(), may_see_buyers=can_edit)
     if order_filter.query.buyer is not None and not is_from_here(request.headers):
         raise foreign_link(request)
     errors = dict(order_filter.errors)

@@ -147,7 +147,8 @@ async def _select(request: Request, params: QueryParams) -> tuple[Selection, dat
         raise ErrorPage("This order does not exist.")
     if ticked:
         return Selection(keys=ticked[:_MOST_KEYS]), None
-    filtered = read_filter(params, may_see_buyers=principal_of(request).can_edit)
+    can_edit = principal_of(request).can_edit
+    filtered = read_filter(params, context_of(request).now(), may_see_buyers=can_edit)
     if filtered.errors:
         raise ErrorPage("The filter is not valid. Go back and correct it.")
     query = filtered.query

@@ -42,6 +42,15 @@
   });
   listen();
 
+  // Copy to the clipboard, which browsers offer on secure pages only.
+  if (navigator.clipboard) document.documentElement.classList.add("clipboard");
+  document.addEventListener("click", async (event) => {
+    const button = event.target.closest("[data-copy]");
+    if (!button) return;
+    await navigator.clipboard.writeText(button.dataset.copy);
+    button.textContent = button.dataset.copied;
+  });
+
   // Select rows: all of them, or a range with Shift.
   const boxes = () => all("tbody .pick input");
   const every = $("[data-all]");

@@ -156,7 +156,10 @@ def _event_headers(event: type[EventBody]) -> Schema:
         **_JSON,
     }
     trace: Schema = {
-        "traceparent": {**_TEXT, "description": "W3C trace context, if the cause had one"},
+        "traceparent": {
+            **_TEXT,
+            "description": "W3C trace context: the cause's, or a new one if the worker is traced",
+        },
         "tracestate": {**_TEXT, "description": "Its vendor part, if the cause had one"},
     }
     return _headers(trace, required)

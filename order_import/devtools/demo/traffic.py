@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from hashlib import sha256
 
 from models import keys
 from models.amazon_order import AmazonStatus
@@ -79,7 +80,14 @@ def _first(orders: Sequence[DemoOrder]) -> Iterator[Message]:
         by_header = order.format in _NAMES_NO_STORE or order.store.store_id == "alpenstern-at"
         store_id = order.store.store_id if by_header else None
         for value in first_messages(order):
-            yield order_message(value, amazon_order_id=order.order_id, store_id=store_id)
+            message = order_message(value, amazon_order_id=order.order_id, store_id=store_id)
+            yield message.with_trace(_traceparent(order))
+
+
+def _traceparent(order: DemoOrder) -> str:
+    """Return the trace context that a connector would send with an order."""
+    digest = sha256(order.order_id.encode()).hexdigest()
+    return f"00-{digest[:32]}-{digest[32:48]}-01"
 
 
 def _change(order: DemoOrder, at: datetime) -> Iterator[Message]:
