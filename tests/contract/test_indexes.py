@@ -182,6 +182,7 @@ async def ask(asked: Any) -> None:
     record = (await asked.orders({KEY}))[KEY]
     await asked.orders_of({ORDER})
     await asked.commerce_orders({"c-2"})
+    await asked.creation_facts([KEY])
     await asked.catalog({(STORE, "SELLER"), (STORE, "SKU-1"), (STORE, "sku-1")})
     await asked.products({"SKU-1"})
     await asked.product_versions({"SKU-1"})
@@ -324,6 +325,7 @@ async def keep_state(state: Any) -> None:
     await state.session("s-1")
     await state.end_session("s-1")
     await state.record(AuditEntry("a-1", NOW, "ann", "replay", KEY))
+    await state.verify_audit()
     for before in (None, (NOW, "a-2")):
         await state.audit(before, 5)
 
