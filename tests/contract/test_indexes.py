@@ -61,6 +61,7 @@ SOURCE = TopicPartition("amazon.orders", 0)
 WHOLE = {
     "stores": "there are few, and all are wanted",
     "checkpoints": "one for each partition, and all are wanted",
+    "console_audit": "`audit verify` reads it from the first entry to the last",
     "console_sessions": "who is signed in; each one that signs in removes what has expired",
 }
 """Collections that may be read as a whole, and why."""
@@ -211,6 +212,7 @@ async def select(asked: Any) -> None:
     await asked.select_orders(Selection(sku="SKU-1"))
     await asked.select_orders(Selection(state=ImportState.SKIPPED))
     await asked.replay("r-1")
+    await asked.creation_facts([KEY])
     await asked.synced(None)
     for running in (True, False):
         await asked.replays(running=running, limit=5)
@@ -328,6 +330,7 @@ async def keep_state(state: Any) -> None:
     await state.verify_audit()
     for before in (None, (NOW, "a-2")):
         await state.audit(before, 5)
+    await state.verify_audit()
 
 
 @pytest.mark.asyncio(loop_scope="module")

@@ -234,7 +234,7 @@ async def test_a_transaction_that_needs_another_stock_later_starts_over_with_bot
         await transaction.stores()
         await transaction.lock({"north"})
 
-    async with open_storage(mongo_url, database_name) as storage:
+    async with open_storage(mongo_url, database_name, keys=KEYS) as storage:
         await storage.transact(work)
         taken = {one["_id"]: one["version"] async for one in storage._database.locks.find({})}
     assert begun == [{"south": 0}, {"north": 0, "south": 0}]
@@ -259,8 +259,8 @@ async def test_orders_of_two_stocks_are_decided_at_the_same_time(
         await transaction.write(before)
 
     async with (
-        open_storage(mongo_url, database_name) as one,
-        open_storage(mongo_url, database_name) as other,
+        open_storage(mongo_url, database_name, keys=KEYS) as one,
+        open_storage(mongo_url, database_name, keys=KEYS) as other,
         asyncio.TaskGroup() as group,
     ):
         await one.prepare()
@@ -278,7 +278,7 @@ async def test_orders_of_two_stocks_are_decided_at_the_same_time(
         await free.through()
         assert not held.may_commit.is_set()
         held.may_commit.set()
-    async with open_storage(mongo_url, database_name) as storage:
+    async with open_storage(mongo_url, database_name, keys=KEYS) as storage:
         created = await storage.transact(lambda t: t.orders({KEY, "store-2/902-2"}))
         assert [type(order.outcome) for order in created.values()] == [Created, Created]
     assert one.conflicts + other.conflicts == conflicts

@@ -100,7 +100,7 @@ async def ours(work: Work, settings: Settings, data_dir: str, stack: AsyncExitSt
     """Give our app. Where a worker would end, it goes on, so that Faust may commit if it can."""
     storage = await stack.enter_async_context(connect_storage(settings))
     our_assignment.DRAIN_SECONDS = 1.0
-    topics = [loss.topic for loss in LOSSES.values()]
+    topics = {*READ_TOPICS, *(loss.topic for loss in LOSSES.values())}
     handlers = {settings.topic_prefix + name: Harmed(name, work) for name in topics}
     # One message at a time, as stock Faust has them.
     publisher: Any = None
@@ -109,7 +109,7 @@ async def ours(work: Work, settings: Settings, data_dir: str, stack: AsyncExitSt
     )
     servers, prefix = settings.kafka_bootstrap_servers, settings.topic_prefix
     app = build_app(AppOptions(servers, prefix, "ours", 100, 6), partition_assignment, data_dir)
-    for name in set(topics) - set(READ_TOPICS):
+    for name in topics - set(READ_TOPICS):
         agents._add_agent(app, prefix + name, name, partition_assignment)
     return app
 

@@ -83,7 +83,7 @@ async def test_nothing_is_changed_where_nothing_is(
     topics = set(await admin.list_topics())
     faults = await found(empty, Level.FAULT)
     assert faults["database"] == "is empty"
-    assert len([subject for subject in faults if subject.startswith("topic ")]) == 10
+    assert len([subject for subject in faults if subject.startswith("topic ")]) == 11
     assert set(await admin.list_topics()) == topics
     assert empty.mongo_database not in await system.client.list_database_names()
 

@@ -82,11 +82,16 @@ async def test_rule_23_two_workers_on_two_stocks_never_meet(
 ) -> None:
     """Half of all lines are for one hot product. On one stock, the control, they do meet."""
     url, database = addresses.mongo_url or "", f"stocks_{len(set(stocks))}"
-    async with open_storage(url, database) as one, open_storage(url, database) as other:
+    async with (
+        open_storage(url, database, keys=KEYS) as one,
+        open_storage(url, database, keys=KEYS) as other,
+    ):
         await one.prepare()
         await one.transact(_tell_of_two_stores)
-        for worker, storage in enumerate((one, other)):  # to begin with, nobody knows the stocks
-            await _decide(storage, worker, 9_999, order(9_000 + worker) | {"store_id": STORE})
+        # To begin with, nobody knows the stocks, and the server's collections have no pages.
+        for worker, storage in enumerate((one, other)):
+            first = order(9_000 + worker, items=[item("SKU-0")]) | {"store_id": STORE}
+            await _decide(storage, worker, 9_999, first)
         before = one.conflicts, other.conflicts
         await asyncio.gather(
             *(

@@ -145,10 +145,10 @@ async def test_rule_28_damage_on_the_brokers_disk_costs_the_batches_it_is_in(
     async with system.worker():
         await system.becomes(key(order(numbers[-1])), "created")
     assert await system.states() == {"created": len(IN_PLACE) + 1}
-    dead_letters = [one async for one in system.db.dead_letters.find({}).sort("offset")]
-    assert [one["offset"] for one in dead_letters] == list(numbers[1::2])
-    assert {one["code"] for one in dead_letters} == {"unreadable"}
-    assert all(one["value"] for one in dead_letters)
+    dead_letters = await system.dead_letters()
+    assert [one.offset for one in dead_letters] == list(numbers[1::2])
+    assert {one.code for one in dead_letters} == {"unreadable"}
+    assert all(one.value for one in dead_letters)
 
 
 IMPATIENT = """
