@@ -183,7 +183,6 @@ async def ask(asked: Any) -> None:
     record = (await asked.orders({KEY}))[KEY]
     await asked.orders_of({ORDER})
     await asked.commerce_orders({"c-2"})
-    await asked.creation_facts([KEY])
     await asked.catalog({(STORE, "SELLER"), (STORE, "SKU-1"), (STORE, "sku-1")})
     await asked.products({"SKU-1"})
     await asked.product_versions({"SKU-1"})
