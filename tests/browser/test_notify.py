@@ -4,7 +4,6 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -49,8 +48,9 @@ class _Accepting(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
-@contextmanager
-def a_notifier(site: Site) -> Iterator[Hook]:
+@pytest.fixture(scope="module")
+def hook(site: Site) -> Iterator[Hook]:
+    """The receiver of one notifier: what it has told once, it tells no other."""
     with Hook() as hook:
         Thread(target=hook.serve_forever, daemon=True).start()
         environment = {
@@ -81,7 +81,7 @@ def blocked_at(site: Site, order: str) -> datetime | None:
 
 @pytest.mark.parametrize("script", [True, False], ids=["script", "no-script"])
 def test_from_blocked_to_the_message_to_fixed_and_seen_fixed_in_three_actions(
-    site: Site, open_page: Open, *, script: bool
+    site: Site, hook: Hook, open_page: Open, *, script: bool
 ) -> None:
     sku, number = f"NOTIFY-{int(script)}", f"903-0000000-000000{int(script)}"
     at = now()
@@ -104,12 +104,11 @@ def test_from_blocked_to_the_message_to_fixed_and_seen_fixed_in_three_actions(
             }
         ],
     }
-    with a_notifier(site) as hook:
-        site.command("send", "products", "-", given=json.dumps(product))
-        site.command("send", "orders", "-", given=json.dumps(order))
-        wait_until(lambda: bool(hook.about(sku)), "the cause is not told")
-        wait_until(lambda: blocked_at(site, number) is not None, "the order is not blocked")
-        [(arrived, body)] = hook.about(sku)
+    site.command("send", "products", "-", given=json.dumps(product))
+    site.command("send", "orders", "-", given=json.dumps(order))
+    wait_until(lambda: bool(hook.about(sku)), "the cause is not told")
+    wait_until(lambda: blocked_at(site, number) is not None, "the order is not blocked")
+    [(arrived, body)] = hook.about(sku)
     blocked = blocked_at(site, number)
     assert blocked is not None
     assert (arrived - blocked).total_seconds() < SECONDS
