@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import bson
@@ -23,8 +23,11 @@ from storage.mongo.orders import MongoReader
 from storage.mongo.storage import MongoStorage, open_storage
 from storage.port import Transaction
 from storage.queries import BuyerDataCounts
-from tests.builders import NOW, STORE, a_dead_letter, a_record, an_order
+from tests.builders import STORE, a_dead_letter, a_record, an_order
 from tests.keys import KEYS
+
+NOW = datetime(2126, 7, 1, 12, tzinfo=UTC)
+"""In the future: the server's own clock, by which it erases once a minute, has not come there."""
 
 WEEK = timedelta(days=7)
 
