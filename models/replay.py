@@ -76,7 +76,7 @@ class ReplayAnswer:
 class RecordedAnswers:
     """The answers of one step, or a part of them. A replay gives each of its orders one answer.
 
-    They are stored together, because an insert for each would cost a third of a replay's time.
+    They are stored together: one insert for a step, instead of one for each order.
     """
 
     replay_id: str

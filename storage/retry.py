@@ -6,7 +6,7 @@ Pauses grow exponentially and are jittered, so that workers do not try again all
 """
 
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import structlog
 from tenacity import (
@@ -19,6 +19,7 @@ from tenacity import (
 )
 
 from models.errors import StorageBusy
+from storage.port import R
 
 log = structlog.get_logger(__name__)
 
@@ -34,9 +35,7 @@ COMMIT_SECONDS = 10.0
 _OUTAGE_PAUSE = wait_exponential_jitter(multiplier=0.1, max=5, jitter=0.5)
 _CONFLICT_PAUSE = wait_exponential_jitter(multiplier=0.002, max=0.25, jitter=0.01)
 _COMMIT_PAUSE = wait_exponential_jitter(multiplier=0.05, max=1, jitter=0.05)
-
-
-R = TypeVar("R")
+_DELIVERY_PAUSE = wait_exponential_jitter(multiplier=1, max=60, jitter=1)
 
 
 async def retry_outages(
@@ -73,6 +72,20 @@ async def retry_commit(
     """Retry a commit while its result is unknown: a commit happens once at most."""
     stop = stop_after_delay(COMMIT_SECONDS)
     return await _retry(call, is_unknown, wait=_COMMIT_PAUSE, stop=stop)
+
+
+async def retry_delivery(
+    call: Callable[[], Awaitable[R]],
+    error: type[Exception],
+    before_sleep: Callable[[RetryCallState], None],
+) -> R:
+    """Call until somebody else's server has accepted something, however long that takes."""
+    return await _retry(
+        call,
+        lambda raised: isinstance(raised, error),
+        wait=_DELIVERY_PAUSE,
+        before_sleep=before_sleep,
+    )
 
 
 async def _retry(

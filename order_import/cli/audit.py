@@ -38,7 +38,7 @@ def verify(
 
     Each entry contains the hash of the one before it. Keep what this prints outside of the
     database, and name it with --expect the next time: otherwise nobody notices that the last
-    entries were deleted, or that all of them were written anew. Old entries may be deleted from
+    entries were deleted, or that all of them were rewritten. Old entries may be deleted from
     the beginning. Exit status 1 if there is a problem.
     """
     check = query_database(lambda database: database.console_state.verify_audit(expect))

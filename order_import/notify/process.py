@@ -15,12 +15,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 import structlog
-from tenacity import (
-    AsyncRetrying,
-    RetryCallState,
-    retry_if_exception_type,
-    wait_exponential_jitter,
-)
+from tenacity import RetryCallState
 
 from models.errors import TransientStorageError
 from models.keys import notification_id
@@ -33,7 +28,7 @@ from order_import.notify.policy import NotificationPolicy, policy_of
 from order_import.settings import Settings
 from storage.mongo.notifications import MongoNotifications
 from storage.mongo.orders import MongoReader
-from storage.retry import log_retry, retry_outages
+from storage.retry import log_retry, retry_delivery, retry_outages
 from streams.clock import now
 
 log = structlog.get_logger(__name__)
@@ -46,7 +41,6 @@ _HELD = timedelta(seconds=20)
 _STOP_SECONDS = 15.0
 """How long a stop waits for what is being sent."""
 _MOST_CAUSES = 500
-_PAUSE = wait_exponential_jitter(multiplier=1, max=60, jitter=1)
 
 
 class Notifier:
@@ -128,11 +122,9 @@ class Notifier:
 
     async def _deliver(self, name: str, channel: Channel) -> None:
         """Send a channel's notifications one after the other, each until it is accepted."""
-        retrying = AsyncRetrying(
-            retry=retry_if_exception_type(NotSent), wait=_PAUSE, before_sleep=_log_failure(name)
-        )
+        send_next = partial(self._send_next, name, channel)
         while True:
-            await retrying(self._send_next, name, channel)
+            await retry_delivery(send_next, NotSent, _log_failure(name))
 
     async def _send_next(self, name: str, channel: Channel) -> None:
         """Wait for the next notification of a channel, send it, and remove it from the outbox.

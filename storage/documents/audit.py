@@ -1,6 +1,6 @@
 """`console_audit` documents: each entry of the audit log has the hash of the one before it.
 
-Whoever changes or deletes an entry has to compute all later ones anew, and the last hash, which is
+Whoever changes or deletes an entry has to compute all later ones again, and the last hash, which is
 also in the console's log, is then another.
 """
 

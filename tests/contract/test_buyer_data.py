@@ -11,6 +11,7 @@ import pytest
 from models.amazon_order import Address, Buyer
 from models.buyer_data import Erased, Retained, RetentionReason
 from models.change_set import BuyerWrite, ChangeSet, OrderWrite
+from models.commerce_order import PendingReservation, Reservation
 from models.dead_letters import DeadLetterFilter
 from models.errors import KeyMissing
 from models.order_record import OrderRecord
@@ -171,6 +172,16 @@ async def test_rule_27_a_later_message_is_sealed_with_the_orders_own_key(
     await storage._database.buyer_data.replace_one({}, old or {})
     restored = await stored(storage, before)
     assert restored[0].order == before.order
+
+
+async def test_rule_25_an_order_with_a_pending_reservation_is_read_with_its_buyer(
+    storage: MongoStorage,
+) -> None:
+    pending = PendingReservation("default", (Reservation("SKU-1", 1),), NOW)
+    record = replace(an_order_until(1, NOW + WEEK), pending_reservation=pending)
+    await store(storage, record)
+    silent = await storage.transact(lambda view: view.pending_reservations(None, NOW + WEEK, 10))
+    assert list(silent) == [record]
 
 
 async def test_rule_27_a_new_end_is_stored_without_the_content(storage: MongoStorage) -> None:

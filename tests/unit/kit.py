@@ -1,7 +1,7 @@
 """A small world for the handlers: a worker decides what is told, and reads what it says itself."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from typing_extensions import override
@@ -19,10 +19,12 @@ from models.messages import CommandMessage, TopicPartition
 from models.order_record import OrderRecord
 from models.replay import ReplayPart
 from models.topics import TopicName
+from storage.port import Transaction
 from streams.messages import encode
 from streams.processor import MAX_WEIGHT
 from streams.publisher import Publisher
 from tests.builders import KEY, NOW, SOURCE, Message, a_message, a_replay
+from tests.fakes.memory import MemoryStorage
 from tests.simulation import world as simulation
 from tests.simulation.database import ProcessStorage
 from tests.simulation.power import Power
@@ -126,3 +128,19 @@ class World:
     @property
     def dead_letters(self) -> list[DeadLetter]:
         return [one for one in self.out if isinstance(one, DeadLetter)]
+
+
+class FailingStorage(MemoryStorage):
+    """Fails the first transactions with these errors."""
+
+    def __init__(self, *errors: Exception) -> None:
+        super().__init__()
+        self.errors = [*errors]
+
+    @override
+    async def transact(
+        self, work: Callable[[Transaction], Awaitable[Any]], source: TopicPartition | None = None
+    ) -> Any:
+        if self.errors:
+            raise self.errors.pop(0)
+        return await super().transact(work, source)

@@ -3,7 +3,6 @@
 import asyncio
 import re
 import tomllib
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -12,7 +11,6 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
-from typing_extensions import override
 
 from handlers.unit_of_work import UNWRITTEN
 from models.checkpoint import Checkpoint, OffsetReset
@@ -28,14 +26,13 @@ from order_import.metrics.installation import MAX_STORES, Counts, InstallationMe
 from order_import.metrics.worker import WorkerGauges, WorkerMetrics
 from order_import.operations.health import Health, ServerHealth
 from order_import.operations.lag import TopicLag
-from storage.port import Transaction
 from storage.queries import BlockedSummary
 from streams.app import HANDLERS
 from streams.batch import Batch
 from streams.processor import TopicProcessor
 from tests.builders import NOW, ORDER, STORE, a_document, a_message, a_store, later, money
-from tests.fakes.memory import MemoryStorage
 from tests.unit.console_kit import a_context
+from tests.unit.kit import FailingStorage
 from tests.unit.readers import FakeReader
 
 PREFIX = "eu."
@@ -56,22 +53,6 @@ class Publisher:
         await self.open.wait()
 
 
-class Failing(MemoryStorage):
-    """Fails the first transactions with these errors."""
-
-    def __init__(self, *errors: Exception) -> None:
-        super().__init__()
-        self.errors = [*errors]
-
-    @override
-    async def transact(
-        self, work: Callable[[Transaction], Awaitable[Any]], source: TopicPartition | None = None
-    ) -> Any:
-        if self.errors:
-            raise self.errors.pop(0)
-        return await super().transact(work, source)
-
-
 class Worker:
     """A processor of orders whose metrics are read. `at` is the time."""
 
@@ -84,7 +65,7 @@ class Worker:
         self.processor = TopicProcessor(
             [Checkpoint(SOURCE, 0)],
             HANDLERS[TopicName.ORDERS],
-            Failing(*errors),
+            FailingStorage(*errors),
             publisher,
             lambda: self.at,
             observer=self.metrics,

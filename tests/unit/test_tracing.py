@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -11,7 +11,6 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 from opentelemetry.trace import NoOpTracer, SpanKind, StatusCode, TraceFlags, Tracer
-from typing_extensions import override
 
 from models.checkpoint import Checkpoint
 from models.errors import DuplicateKey, Fenced, StorageUnavailable
@@ -19,35 +18,18 @@ from models.messages import Header, TopicPartition
 from models.topics import TopicName
 from order_import.settings import Settings, SettingsError
 from order_import.tracing import connect_tracing
-from storage.port import Transaction
 from streams.app import HANDLERS
 from streams.batch import Batch
 from streams.processor import TopicProcessor
 from streams.publisher import Publisher
 from streams.tracing import MAX_LINKS, Tracing
 from tests.builders import NOW, STATE, STORE, TRACE, a_document, a_message, a_store
-from tests.fakes.memory import MemoryStorage
+from tests.unit.kit import FailingStorage
 
 PREFIX = "eu."
 ORDERS = PREFIX + TopicName.ORDERS
 SOURCES = (TopicPartition(ORDERS, 0), TopicPartition(ORDERS, 1))
 TRACE_ID, SPAN_ID = (int(part, 16) for part in TRACE.split("-")[1:3])
-
-
-class Failing(MemoryStorage):
-    """Fails the first transactions with these errors."""
-
-    def __init__(self, *errors: Exception) -> None:
-        super().__init__()
-        self.errors = [*errors]
-
-    @override
-    async def transact(
-        self, work: Callable[[Transaction], Awaitable[Any]], source: TopicPartition | None = None
-    ) -> Any:
-        if self.errors:
-            raise self.errors.pop(0)
-        return await super().transact(work, source)
 
 
 class Producer:
@@ -82,7 +64,7 @@ class Worker:
         tracer = provider.get_tracer("test") if tracer is None else tracer
         tracing = Tracing(tracer, {"server.address": "kafka"}, "eu.order-import")
         self.producer = Producer()
-        self.storage = Failing(*errors)
+        self.storage = FailingStorage(*errors)
         new_producer: Any = lambda: self.producer  # noqa: E731 - it has no name of its own
         no_consumer: Any = None
         self.processor = TopicProcessor(
