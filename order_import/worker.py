@@ -35,6 +35,7 @@ from order_import.settings import Settings
 from order_import.tracing import connect_tracing
 from order_import.web import serve_health
 from storage.mongo.storage import MongoStorage
+from storage.retry import retry_outages
 from streams.app import HANDLERS, AppOptions, build_app
 from streams.assignment import PartitionAssignment
 from streams.clock import now
@@ -155,12 +156,8 @@ class _Work:
         raise self.app.crash_reason or StoppedByItself("Faust stopped without a reason")
 
     async def _check_layout(self) -> None:
-        while True:
-            try:
-                await self.storage.check_layout()
-                return await self.storage.vault.check_keys()
-            except TransientStorageError:
-                await asyncio.sleep(1)
+        for check in (self.storage.check_layout, self.storage.vault.check_keys):
+            await retry_outages(check, TransientStorageError)
 
     async def stop(self) -> None:
         """Finish the current batches, and leave the group."""

@@ -24,6 +24,7 @@ from order_import.console.security import SecurityMiddleware
 from order_import.settings import Settings
 from order_import.web import ConsoleServer, serve_metrics
 from order_import.worker import tune_gc
+from storage.retry import retry_outages
 
 
 def build_app(context: ConsoleContext) -> Starlette:
@@ -84,11 +85,14 @@ async def _count_ahead(context: ConsoleContext) -> None:
 
 
 async def _check_layout(context: ConsoleContext, server: ConsoleServer) -> None:
-    """Stop the server if the database is of another version; pages report all other errors."""
+    """Stop the server if the database is of another version, as soon as it answers.
+
+    Pages report all other errors.
+    """
     try:
-        await context.storage.check_layout()
+        await retry_outages(context.storage.check_layout, TransientStorageError)
     except OtherLayout:
         server.stop()
         raise
-    except (TransientStorageError, StorageBroken):
+    except StorageBroken:
         pass

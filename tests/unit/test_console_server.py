@@ -12,11 +12,15 @@ import httpx
 import pytest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from models.errors import OtherLayout, StorageUnavailable
 from order_import import web as console_server
-from order_import.console.app import build_app
+from order_import.console import app as console_app
+from order_import.console.app import build_app, serve_console
+from order_import.console.context import ConsoleContext
 from order_import.console.error_pages import RequestTooLarge
 from order_import.console.routes import MOST_FIELDS
 from order_import.console.security import MOST_BYTES, read_body
+from order_import.settings import Settings
 from order_import.web import ConsoleServer, find_excess
 from tests.unit.console_kit import Quiet, a_context
 
@@ -243,3 +247,31 @@ async def test_a_form_is_bounded_by_its_bytes_and_its_fields() -> None:
         ):
             answer = await client.post("/preferences", content=body, headers=headers)
             assert answer.status_code == status, headers
+
+
+async def test_a_database_of_another_version_ends_the_console_however_late_it_answers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    answers = [StorageUnavailable("no answer"), StorageUnavailable("no answer"), OtherLayout("x")]
+
+    class Storage:
+        async def check_layout(self) -> None:
+            raise answers.pop(0)
+
+    @asynccontextmanager
+    async def open_context(*_: object) -> AsyncIterator[ConsoleContext]:
+        yield a_context(
+            reader=Reader(),
+            orders=Orders(),
+            dead_letters=Letters(),
+            state=Quiet(),
+            storage=Storage(),
+        )
+
+    monkeypatch.setattr(console_app, "open_context", open_context)
+    monkeypatch.setattr(console_app, "tune_gc", lambda: None)
+    listening = socket.create_server(("127.0.0.1", 0))
+    monkeypatch.setattr(console_app, "listen", lambda _: listening)
+    with pytest.raises(OtherLayout):
+        await serve_console(Settings())
+    assert not answers
