@@ -35,14 +35,20 @@ class Fork:
     """A running program, with what is used of `asyncio.subprocess.Process`."""
 
     def __init__(
-        self, arguments: Sequence[str], env: Mapping[str, str], output: IO[bytes], errors: IO[bytes]
+        self,
+        arguments: Sequence[str],
+        env: Mapping[str, str],
+        output: IO[bytes],
+        errors: IO[bytes],
+        told: IO[bytes] | None = None,
     ) -> None:
-        """Start `python` with these arguments."""
+        """Start `python` with these arguments; without `told`, its standard input is empty."""
         self._status: int | None = None
         self._ended = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._ended.connect(_server())
         asked = json.dumps({"arguments": [*arguments], "env": {**env}}).encode()
-        socket.send_fds(self._ended, [asked], [output.fileno(), errors.fileno()])
+        standard = [one.fileno() for one in (told, output, errors) if one is not None]
+        socket.send_fds(self._ended, [asked], standard)
         self.pid = int(self._ended.recv(64))
 
     @property
@@ -75,28 +81,34 @@ class Fork:
         assert self._status is not None
         return self._status
 
-    def wait_here(self) -> int:
-        """Wait likewise, and let nothing else happen in this thread."""
-        self._ended.setblocking(True)
-        self._take(self._ended.recv(64))
-        assert self._status is not None
-        return self._status
-
     def _take(self, said: bytes) -> None:
         # Nothing is said twice: whoever looked first has taken it.
         if said:
             self._status = int(said)
 
 
-def run(arguments: Sequence[str], env: Mapping[str, str]) -> tuple[int, str, str]:
-    """Run a program to its end; give its exit status, its output and its errors."""
-    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
-        status = Fork(arguments, env, output, errors).wait_here()
-        texts = []
-        for one in (output, errors):
-            one.seek(0)
-            texts.append(one.read().decode())
-        return status, texts[0], texts[1]
+class Command(Fork):
+    """A running program whose outputs are read when it has ended."""
+
+    def __init__(self, arguments: Sequence[str], env: Mapping[str, str], told: bytes = b"") -> None:
+        # `ended` closes them.
+        self._outputs = [tempfile.TemporaryFile() for _ in range(2)]  # noqa: SIM115
+        with tempfile.TemporaryFile() as given:
+            given.write(told)
+            given.seek(0)
+            super().__init__(arguments, env, self._outputs[0], self._outputs[1], given)
+
+    async def ended(self, status: int) -> tuple[str, str]:
+        """Wait until it has ended with this status; give its output and its errors."""
+        ended = await self.wait()
+        output, errors = (self._read(one) for one in self._outputs)
+        assert ended == status, errors + output
+        return output, errors
+
+    def _read(self, output: IO[bytes]) -> str:
+        with output:
+            output.seek(0)
+            return output.read().decode()
 
 
 @functools.cache
@@ -147,11 +159,11 @@ class _Server:
 
     def _fork(self) -> dict[str, Any] | None:
         asking, _ = self._listening.accept()
-        asked, outputs, _, _ = socket.recv_fds(asking, _MOST_BYTES, 2)
+        asked, standard, _, _ = socket.recv_fds(asking, _MOST_BYTES, 3)
         parent = os.getpid()
         pid = os.fork()
         if pid:
-            for one in outputs:
+            for one in standard:
                 os.close(one)
             self._children[pid] = asking
             asking.send(str(pid).encode())
@@ -161,8 +173,10 @@ class _Server:
             os._exit(1)
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        for standard, one in enumerate((os.open(os.devnull, os.O_RDONLY), *outputs)):
-            os.dup2(one, standard)
+        if len(standard) < 3:
+            standard.insert(0, os.open(os.devnull, os.O_RDONLY))
+        for number, one in enumerate(standard):
+            os.dup2(one, number)
             os.close(one)
         for pipe in (self._woken, self._waking):
             os.close(pipe)

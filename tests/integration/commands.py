@@ -1,10 +1,9 @@
 """The command line of one installation, as a person would run it."""
 
-import asyncio
 import json
 from typing import Any
 
-from tests.forks import run
+from tests.forks import Command
 from tests.integration.kit import System, environment
 
 
@@ -15,18 +14,16 @@ class Commands:
         self.system = system
         self.more = more
 
-    async def _run(self, arguments: tuple[str, ...], status: int) -> tuple[str, str]:
+    def start(self, *arguments: str, told: bytes = b"") -> Command:
+        """Start one and go on at once; `told` is its standard input."""
         env = {**environment(self.system.settings), **self.more}
-        program = ("-m", "order_import", *arguments)
-        ended, output, errors = await asyncio.to_thread(run, program, env)
-        assert ended == status, errors + output
-        return output, errors
+        return Command(("-m", "order_import", *arguments), env, told)
 
-    async def text(self, *arguments: str, status: int = 0) -> str:
+    async def text(self, *arguments: str, status: int = 0, told: bytes = b"") -> str:
         """Give what it printed, errors included."""
-        return "".join(await self._run(arguments, status))
+        return "".join(await self.start(*arguments, told=told).ended(status))
 
     async def json(self, *arguments: str, status: int = 0) -> Any:
         """Give what it printed as JSON."""
-        output, _ = await self._run((*arguments, "--json"), status)
+        output, _ = await self.start(*arguments, "--json").ended(status)
         return json.loads(output)

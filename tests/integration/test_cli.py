@@ -1,12 +1,7 @@
 """The commands against real servers: the examples are sent, decided, listed and explained."""
 
-import asyncio
-import json
 import stat
-import subprocess
-import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -14,39 +9,15 @@ from models.topics import TopicName
 from order_import.bootstrap import connect_database
 from order_import.cli.send import cut_documents
 from order_import.operations.lag import open_lag_meter
-from tests.integration.kit import ROOT, System, environment
+from tests.integration.commands import Commands
+from tests.integration.kit import ROOT, System
 
 EXAMPLES = ROOT / "examples"
 BLOCKED_ORDER = "304-1111111-0000003"
 
 
-class Cli:
-    """The command line of one installation, as a person would run it."""
-
-    def __init__(self, system: System) -> None:
-        self.system = system
-
-    def _run(
-        self, arguments: tuple[str, ...], status: int, told: bytes
-    ) -> subprocess.CompletedProcess[bytes]:
-        done = subprocess.run(
-            [sys.executable, "-m", "order_import", *arguments],
-            env=environment(self.system.settings),
-            cwd=ROOT,
-            input=told,
-            capture_output=True,
-            check=False,
-        )
-        assert done.returncode == status, done.stderr.decode() + done.stdout.decode()
-        return done
-
-    async def text(self, *arguments: str, status: int = 0, told: bytes = b"") -> str:
-        done = await asyncio.to_thread(self._run, arguments, status, told)
-        return (done.stdout if status == 0 else done.stderr + done.stdout).decode()
-
-    async def json(self, *arguments: str, status: int = 0) -> Any:
-        done = await asyncio.to_thread(self._run, (*arguments, "--json"), status, b"")
-        return json.loads(done.stdout)
+class Cli(Commands):
+    """The commands, and what their answers say."""
 
     async def send(self, kind: str, *files: str, store: str | None = None) -> int:
         paths = [str(EXAMPLES / file) for file in files]

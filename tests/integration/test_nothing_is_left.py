@@ -28,7 +28,7 @@ from order_import.devtools.embedded.kafka import KafkaServer
 from order_import.devtools.embedded.servers import Addresses
 from storage.mongo.buyer_data import KEYS_SUFFIX
 from streams.clock import now
-from tests.forks import run
+from tests.forks import Command
 from tests.integration.canaries import (
     FIELDS,
     FORMS,
@@ -249,10 +249,8 @@ class Life:
     async def overdue_later(self) -> int:
         """Return how much buyer data `status` says is overdue, at a moment after the end."""
         program = LATER.format(days=DAYS, more="", arguments=["status", "--json"])
-        ended, output, errors = await asyncio.to_thread(
-            run, ("-c", program), environment(self.system.settings)
-        )
-        assert ended == 0, errors
+        command = Command(("-c", program), environment(self.system.settings))
+        output, _ = await command.ended(0)
         overdue: int = json.loads(output)["buyer_data"]["overdue"]
         return overdue
 

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import signal
-import sys
 from collections import Counter
 from datetime import UTC, datetime
 from functools import partial
@@ -16,44 +15,24 @@ from order_import.bootstrap import connect_storage, new_consumer
 from storage.mongo.driver import Driver
 from storage.port import Snapshot
 from tests.fakes.memory_replays import select
-from tests.integration.kit import OUT, ROOT, Document, System, environment, only
+from tests.forks import Command
+from tests.integration.commands import Commands
+from tests.integration.kit import OUT, Document, System, only
 from tests.integration.wire import item, key, order, product, store
 
 EXECUTE = ("--execute", "--reason-text", "import was off by mistake")
 
 
-class Command:
-    """A command of one installation that runs, and may be interrupted."""
-
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
-        self.process = process
-
-    async def ended(self, status: int) -> tuple[str, str]:
-        """Wait until it has ended with this status; give its outputs."""
-        out, err = await self.process.communicate()
-        assert self.process.returncode == status, (out + err).decode()
-        return out.decode(), err.decode()
-
-
-async def start(system: System, *arguments: str) -> Command:
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "order_import", *arguments),
-        cwd=ROOT,
-        env=environment(system.settings),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    return Command(process)
+def start(system: System, *arguments: str) -> Command:
+    return Commands(system).start(*arguments)
 
 
 async def told(system: System, *arguments: str, status: int = 0) -> Any:
-    out, err = await (await start(system, *arguments, "--json")).ended(status)
-    assert out, err
-    return json.loads(out)
+    return await Commands(system).json(*arguments, status=status)
 
 
 async def refused(system: System, *arguments: str) -> str:
-    _, err = await (await start(system, *arguments)).ended(1)
+    _, err = await start(system, *arguments).ended(1)
     return err
 
 
@@ -133,7 +112,7 @@ async def test_a_dry_run_changes_nothing_anywhere(system: System) -> None:
     fixed = ("--assume", "product:NOWHERE:salable_quantity=2")
     assert counts(await told(system, "replay", *fixed)) == (4, 0, 0)
     assert counts(await told(system, "replay", "--sku", "NOWHERE", status=1)) == (0, 1, 0)
-    out, _ = await (await start(system, "replay", *fixed)).ended(0)
+    out, _ = await start(system, "replay", *fixed).ended(0)
     assert "assumed: product:NOWHERE:salable_quantity=2" in out
     assert "Would be created: 4 orders, 40.00 USD" in out
     none = await refused(system, "replay", "--store", "nowhere")
@@ -162,7 +141,7 @@ async def test_rule_14_what_was_skipped_is_imported_and_the_rest_is_refused(
         answer = await told(system, "replay", "--order", order(0)["amazon_order_id"], *EXECUTE)
         assert counts(answer) == (1, 0, 0)
         assert await system.state_of(key(order(1))) == "skipped"
-        out, _ = await (await start(system, "replay", *EXECUTE)).ended(0)
+        out, _ = await start(system, "replay", *EXECUTE).ended(0)
         assert "Created: 1 order, 10.00 USD" in out
     await created_once(system, 2)
     (*_, last) = (await system.order(key(order(0))))["history"]
@@ -193,13 +172,13 @@ async def test_a_replay_outlives_the_command_that_began_it(system: System) -> No
     worker = await system.start_worker()
     await skip_orders(system, orders)
     await worker.kill()
-    began = await start(system, "replay", *EXECUTE)
+    began = start(system, "replay", *EXECUTE)
     await system.eventually(partial(_commands, system, "replay"), "the first step is asked for")
-    began.process.kill()
-    await began.process.wait()
+    began.kill()
+    await began.wait()
     async with system.worker():
         (replay,) = await replays(system)
-        out, _ = await (await start(system, "replays", "watch", replay["_id"])).ended(0)
+        out, _ = await start(system, "replays", "watch", replay["_id"]).ended(0)
         assert f"done, {orders} of {orders} done" in out
         (listed,) = await told(system, "replays", "list")
         assert (listed["state"], listed["done"]) == ("done", orders)
@@ -212,14 +191,14 @@ async def test_a_replay_is_canceled_from_anywhere(system: System) -> None:
     await skip_orders(system, 3)
     await worker.kill()
     for stop in ("interrupt", "command"):
-        running = await start(system, "replay", *EXECUTE, "--json")
+        running = start(system, "replay", *EXECUTE, "--json")
         begun = partial(count, system, "replays", 1, state="running")
         await system.eventually(begun, "the replay has begun")
         (replay,) = [one for one in await replays(system) if one["state"] == "running"]
         if stop == "interrupt":
-            running.process.send_signal(signal.SIGINT)
+            running.send_signal(signal.SIGINT)
         else:
-            cancel = await start(system, "replays", "cancel", replay["_id"])
+            cancel = start(system, "replays", "cancel", replay["_id"])
             assert "Canceled after 0 of 3 orders" in (await cancel.ended(0))[0]
         out, _ = await running.ended(1)
         answer = json.loads(out)
@@ -314,7 +293,7 @@ async def test_the_next_sync_now(system: System) -> None:
         assert (await told(system, "sync", "--store", "us"))["were_blocked"] == 1
         assert not (await told(system, "sync", "--no-wait"))["carried_out"]
         assert "there is no store x" in await refused(system, "sync", "--store", "x")
-        out, _ = await (await start(system, "sync")).ended(0)
+        out, _ = await start(system, "sync").ended(0)
         assert "Still blocked: 1 order" in out
 
 

@@ -39,7 +39,7 @@ async def test_a_shadow_run_shows_what_would_differ_and_writes_nothing_anywhere(
         "blocked: out-of-stock": ("skipped: import-disabled", 1),
     }
     fixed = ("--since", "2026-01-01", "--assume", "product:LAMP:salable_quantity=2")
-    out, _ = await (await start(system, "shadow", *fixed)).ended(0)
+    out, _ = await start(system, "shadow", *fixed).ended(0)
     lines = out.splitlines()
     assert lines[0] == "Shadow run: 1 order of 4 would differ. Nothing changed."
     assert "  assumed: product:LAMP:salable_quantity=2" in lines
