@@ -171,7 +171,7 @@ async def test_a_replay_outlives_the_command_that_began_it(system: System) -> No
     orders = 2 * STEP + 1
     worker = await system.start_worker()
     await skip_orders(system, orders)
-    await worker.kill()
+    assert await worker.stop() == 0
     began = start(system, "replay", *EXECUTE)
     await system.eventually(partial(_commands, system, "replay"), "the first step is asked for")
     began.kill()
@@ -189,7 +189,7 @@ async def test_a_replay_outlives_the_command_that_began_it(system: System) -> No
 async def test_a_replay_is_canceled_from_anywhere(system: System) -> None:
     worker = await system.start_worker()
     await skip_orders(system, 3)
-    await worker.kill()
+    assert await worker.stop() == 0
     for stop in ("interrupt", "command"):
         running = start(system, "replay", *EXECUTE, "--json")
         begun = partial(count, system, "replays", 1, state="running")

@@ -1,5 +1,7 @@
 """The largest order there can be: its documents can be stored, and its events published."""
 
+from dataclasses import dataclass
+
 import bson
 import pytest
 from pydantic import ValidationError
@@ -10,7 +12,8 @@ from handlers.rules.decision_builder import DecisionBuilder
 from handlers.rules.receive import MAX_CHANGES_KEPT, receive
 from models.amazon_order import MAX_LINES, AmazonOrder, OrderItem
 from models.charges import MAX_CHARGES, Charge, ChargeKind
-from models.commerce_order import CommerceLine, CommerceOrder
+from models.commerce_order import CommerceLine
+from models.decision import Decision
 from models.outcome import Blocked, Created
 from models.reference_data import Catalog, Component
 from models.topics import MAX_PUBLISHED_BYTES
@@ -86,39 +89,43 @@ def read_texts() -> OrderItem:
 KIT = tuple(Component(sku=LETTER * 6 + chr(65 + n), quantity=10_000) for n in range(20))
 
 
+@dataclass(frozen=True)
+class Made:
+    """The largest Commerce order, the decision that creates it, and one that changes all of it."""
+
+    creation: Decision
+    amendment: Decision
+
+
 @pytest.fixture(scope="module", params=[LETTER * 128, KIT], ids=["products", "kits"])
-def made(request: pytest.FixtureRequest) -> CommerceOrder:
+def made(request: pytest.FixtureRequest) -> Made:
     order = the_largest(1, str(MOST.amount), asked=True)
-    return a_commerce_order(
+    commerce_order = a_commerce_order(
         lines=tuple(CommerceLine(item, request.param) for item in order.items), reservations=()
     )
-
-
-def test_its_creation_and_its_amendment_can_be_published(made: CommerceOrder) -> None:
-    record = a_record(
-        order=the_largest(1, str(MOST.amount), asked=True),
-        outcome=Created(made.commerce_order_id),
-    )
+    record = a_record(order=order, outcome=Created(commerce_order.commerce_order_id))
     log = DecisionBuilder(record, an_occasion())
-    log.created(made)
+    log.created(commerce_order)
     news = the_largest(2, "88888888888888888888.88888888888888", asked=False)
-    decision = receive(record, STORE, news, a_store(), made, an_occasion())
+    return Made(
+        log.decide("created"),
+        receive(record, STORE, news, a_store(), commerce_order, an_occasion()),
+    )
+
+
+def test_its_creation_and_its_amendment_can_be_published(made: Made) -> None:
+    decision = made.amendment
     amended = [one for one in decision.events if one.event_type == "CommerceOrderAmended"]
     assert len(amended) == 28, "500 changes are told at once"
-    for event in (*log.decide("created").events, *decision.events):
+    for event in (*made.creation.events, *decision.events):
         assert len(encode(event, SOURCE).value or b"") < MAX_PUBLISHED_BYTES
     kept = decision.history.facts["changes"] if decision.history else ()
     assert isinstance(kept, list)
     assert len(kept) == MAX_CHANGES_KEPT
 
 
-def test_its_documents_can_be_stored(made: CommerceOrder) -> None:
-    record = a_record(
-        order=the_largest(1, str(MOST.amount), asked=True),
-        outcome=Created(made.commerce_order_id),
-    )
-    news = the_largest(2, "88888888888888888888.88888888888888", asked=False)
-    decision = receive(record, STORE, news, a_store(), made, an_occasion())
+def test_its_documents_can_be_stored(made: Made) -> None:
+    decision = made.amendment
     assert decision.history is not None
     order = order_to_document(decision.record, is_new=True)
     history = [history_entry_to_document(decision.history)] * HISTORY_LENGTH

@@ -1,6 +1,7 @@
 """A crash at every step of every scenario; the same with an error instead; and two crashes."""
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from random import Random
 from typing import NamedTuple
 
@@ -35,7 +36,12 @@ def run(told: Sequence[AnyMessage], at: Mapping[int, str] | None = None) -> Endi
 
 def points(told: Sequence[AnyMessage]) -> range:
     """Give the steps of a scenario, after those of every start."""
-    return range(run(()).steps + 1, run(told).steps + 1)
+    return range(_steps_of_a_start() + 1, run(told).steps + 1)
+
+
+@cache
+def _steps_of_a_start() -> int:
+    return run(()).steps
 
 
 def two_points(told: Sequence[AnyMessage], chance: Random) -> tuple[int, int]:

@@ -18,8 +18,8 @@ from tests.faults.nursery import ROOT
 from tests.simulation.database import Broken
 from tests.simulation.weather import CRASH, FAIL
 
-EVERY, SEEDS, PAIRS, INPUTS = 3, 100, 100, 3_000
-"""A crash at each third step; `make faults-inprocess` has them all."""
+EVERY, SEEDS, PAIRS, INPUTS = 8, 60, 60, 2_000
+"""A crash at each eighth step; `make faults-inprocess` has them all."""
 MET = {"step", "crash", "failure", "hand-over", "usurper", "fenced off"}
 
 
@@ -34,7 +34,7 @@ def test_a_crash_at_any_await_of_a_scenario_changes_nothing_of_its_end(name: str
 @pytest.mark.parametrize("name", scenarios())
 def test_an_error_at_any_await_of_a_scenario_changes_nothing_of_its_end(name: str) -> None:
     told = scenarios()[name]
-    for step in points(told)[len(name) % (4 * EVERY) :: 4 * EVERY]:
+    for step in points(told)[len(name) % (2 * EVERY) :: 2 * EVERY]:
         ending = run(told, {step: FAIL})
         assert not ending.violations, f"error at step {step}, {ending.struck}"
 
