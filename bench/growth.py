@@ -4,13 +4,26 @@ The cost is the CPU time per order of the worker, MongoDB and Kafka: on two core
 share, rates say little about it. For several workers the rates count too.
 """
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+
+from aiokafka.partitioner import DefaultPartitioner
 
 from bench.installation import Installation, installation, store_facts
-from bench.report import Bar, Report, at_least
+from bench.report import Bar, Report, at_least, at_most
 from bench.servers import Servers
 from bench.working import Cost, show, working
-from bench.workload import HOT_PRODUCTS, hot_demand, orders, products, stores
+from bench.workload import (
+    HOT_PRODUCTS,
+    STORES,
+    Record,
+    change,
+    hot_demand,
+    orders,
+    products,
+    stock_items,
+    stores,
+)
 
 PARTITIONS = (1, 4, 16, 64)
 HOT = ", half of all lines on 20 products"
@@ -18,6 +31,8 @@ _ENOUGH = 0.9
 """How much of the demand for a hot product is in stock: the last orders are blocked."""
 _LEAST = ((2, "two", 1.0), (4, "four", 0.95))
 """The least rate of several workers on hot products, compared with one."""
+
+_ON_STOCKS = {1: f"1 worker on 1 stock{HOT}", 2: f"2 workers on 2 stocks{HOT}"}
 
 
 class Oversold(Exception):  # noqa: N818 - it is the result itself
@@ -61,6 +76,40 @@ async def with_workers(on: Servers, count: int, rounds: int) -> Report:
     return Report({"workers": to_markdown(costs)}, list(find_bars(costs)))
 
 
+async def with_stocks(on: Servers, count: int, rounds: int) -> Report:
+    """Compare two workers on two stocks with one on one: half of all lines are of hot products.
+
+    There are two partitions, and all orders of one are of the stores of one stock.
+    """
+    costs: list[Cost] = []
+    for round_number in range(1, rounds + 1):
+        for number in (1, 2) if round_number % 2 else (2, 1):
+            label = f"s{round_number}{number}"
+            async with installation(on, label, facts=False, partitions=2) as here:
+                quantity = hot_demand(count // number, _ENOUGH)
+                others = stock_items("stock-1", quantity) if number > 1 else ()
+                of_stores = stores(stocks=number)
+                await store_facts(here.settings, of_stores, products(quantity), others)
+                async with working(here, label, number=number) as workers:
+                    records = list(_of_one_stock_each(orders(count, hot=True), number))
+                    costs.append(await workers.do(_ON_STOCKS[number], records, count))
+                await _check_stock(here)
+            show(costs[-1])
+    one, two = ([cost for cost in costs if cost.name == name] for name in _ON_STOCKS.values())
+    ratios = [more.total / first.total for first, more in zip(one, two, strict=True)]
+    detail = f"{sum(cost.aborted for cost in two):,} conflicts, nothing oversold"
+    bar = at_most("CPU an order of two workers on two stocks, to one on one", 1.1, ratios, detail)
+    return Report({"stocks": to_markdown(costs)}, [bar])
+
+
+def _of_one_stock_each(records: Iterable[Record], stocks: int) -> Iterator[Record]:
+    """Give each order a store of the stock of its partition."""
+    choose, partitions = DefaultPartitioner(), [0, 1]
+    for number, record in enumerate(records):
+        stock = choose(record.key, partitions, partitions) % stocks
+        yield change(record, store_id=f"store-{number % (STORES // stocks) * stocks + stock}")
+
+
 def find_bars(costs: Sequence[Cost]) -> Iterator[Bar]:
     """Compare the rates of several workers on hot products with that of one."""
     for number, word, least in _LEAST:
@@ -80,19 +129,21 @@ async def _check_stock(here: Installation) -> None:
         Oversold: It is more than there is, or nothing ran out, so nothing was proved.
     """
     hot = {f"SKU-{number}" for number in HOT_PRODUCTS}
-    reserved = dict.fromkeys(hot, 0)
-    async for order in here.database.commerce_orders.find({}, {"reservations": 1}):
+    reserved: Counter[tuple[str, str]] = Counter()
+    fields = {"stock_id": 1, "reservations": 1}
+    async for order in here.database.commerce_orders.find({}, fields):
         for reservation in order["reservations"]:
-            if reservation["sku"] in hot:
-                reserved[reservation["sku"]] += reservation["quantity"]
+            reserved[order["stock_id"], reservation["sku"]] += reservation["quantity"]
     ran_out = await here.database.amazon_orders.count_documents(
         {"import.state": "blocked", "import.reasons.code": "out-of-stock"}
     )
     async for item in here.database.stock_items.find({"sku": {"$in": sorted(hot)}}):
-        quantity, sku = item["salable_quantity"], item["sku"]
-        if reserved[sku] > quantity or reserved[sku] != item["reserved"]:
-            counts = (reserved[sku], item["reserved"], quantity)
-            raise Oversold(f"{sku}: {counts} are reserved, counted as reserved, and in stock")
+        quantity, of_orders = item["salable_quantity"], reserved[item["stock_id"], item["sku"]]
+        if of_orders > quantity or of_orders != item["reserved"]:
+            counts = (of_orders, item["reserved"], quantity)
+            raise Oversold(
+                f"{item['_id']}: {counts} are reserved, counted as reserved, and in stock"
+            )
     if not ran_out:
         raise Oversold("nothing ran out, so nothing was proved")
 

@@ -16,7 +16,7 @@ from bench.revision import prepare
 from bench.servers import Servers
 from bench.workload import Record, products, stores
 from models.change_set import ChangeSet
-from models.reference_data import Product, Store
+from models.reference_data import Product, StockItem, Store
 from models.topics import TopicName
 from order_import.bootstrap import connect_storage, kafka_options, new_consumer
 from order_import.operations.install import create_topics
@@ -95,11 +95,14 @@ async def installation(
 
 
 async def store_facts(
-    settings: Settings, new_stores: Iterable[Record], new_products: Iterable[Record]
+    settings: Settings,
+    new_stores: Iterable[Record],
+    new_products: Iterable[Record],
+    new_stock_items: Iterable[Record] = (),
 ) -> None:
     """Store reference data as its handlers do, without Kafka."""
     changes = ChangeSet(stores=[Store.model_validate_json(one.value) for one in new_stores])
-    to_store = iter(new_products)
+    to_store, to_count = iter(new_products), iter(new_stock_items)
     async with connect_storage(settings) as storage:
         while True:
             changes.products = [
@@ -109,7 +112,7 @@ async def store_facts(
                 return
             changes.stock_items = [
                 item for product in changes.products if (item := product.stock_item) is not None
-            ]
+            ] + [StockItem.model_validate_json(one.value) for one in islice(to_count, 1000)]
             part = changes
 
             async def write(transaction: Transaction, part: ChangeSet = part) -> None:

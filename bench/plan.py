@@ -65,6 +65,7 @@ PARTS = {
     "contest": Part(90, lambda on, size: rounds.measure(on, size.orders, size.rounds, size.only)),
     "latency": Part(6, lambda on, size: latency.measure(on, size.rate, size.seconds)),
     "workers": Part(20, lambda on, size: growth.with_workers(on, size.portion, size.rounds)),
+    "stocks": Part(10, lambda on, size: growth.with_stocks(on, size.portion, size.rounds)),
     "release": Part(5, lambda on, size: recheck.release(on, size.portion // 2)),
     "replay": Part(15, lambda on, size: recheck.replay(on, size.replayed, size.portion)),
     "shadow": Part(15, lambda on, size: shadow.measure(on, size.replayed)),

@@ -22,9 +22,10 @@ class Record(NamedTuple):
     value: bytes
 
 
-def stores() -> Iterator[Record]:
-    """Yield the stores."""
+def stores(*, stocks: int = 1) -> Iterator[Record]:
+    """Yield the stores, which sell from so many stocks in turn."""
     for number in range(STORES):
+        stock = {"stock_id": f"stock-{number % stocks}"} if number % stocks else {}
         yield _record(
             f"store-{number}",
             {
@@ -33,6 +34,7 @@ def stores() -> Iterator[Record]:
                 "marketplace_id": f"MARKET{number}",
                 "integrated_at": "2026-01-01T00:00:00Z",
                 "updated_at": "2026-01-01T00:00:00Z",
+                **stock,
             },
         )
 
@@ -101,6 +103,21 @@ def orders(count: int, seed: int = 1, *, start: int = 0, hot: bool = False) -> I
                     "country": "DE",
                 },
                 "items": lines,
+            },
+        )
+
+
+def stock_items(stock_id: str, hot_quantity: int) -> Iterator[Record]:
+    """Yield the quantities of all products in another stock."""
+    for number in range(PRODUCTS):
+        sku = f"SKU-{number}"
+        yield _record(
+            sku,
+            {
+                "stock_id": stock_id,
+                "sku": sku,
+                "salable_quantity": hot_quantity if number in HOT_PRODUCTS else _PLENTY,
+                "as_of": "2026-11-01T00:00:00Z",
             },
         )
 
