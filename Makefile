@@ -33,6 +33,9 @@ ifneq ($(CA_BUNDLE),)
 export REQUESTS_CA_BUNDLE ?= $(CA_BUNDLE)
 endif
 
+# A program that runs in many processes would be compiled again in each.
+unexport PYTHONDONTWRITEBYTECODE
+
 ##@ Use
 
 .PHONY: help
