@@ -85,10 +85,14 @@ class _Batch:
         """Set fields of a document, and create it if it does not exist."""
         self.update(collection, key, {"$set": fields}, upsert=True)
 
-    def seal(self, key: str, documents: SealedDocuments) -> None:
-        """Store a content and its data key, whatever there was before."""
+    def seal(self, key: str, documents: SealedDocuments, *, is_new: bool = False) -> None:
+        """Store a content and its data key; unless they are new, whatever there was before."""
         for document, namespace in zip(documents, (self._data, self._data_keys), strict=True):
-            self.writes.append(ReplaceOne({"_id": key}, document, upsert=True, namespace=namespace))
+            self.writes.append(
+                InsertOne({"_id": key, **document}, namespace=namespace)
+                if is_new
+                else ReplaceOne({"_id": key}, document, upsert=True, namespace=namespace)
+            )
 
     def set_expiry(self, key: str, expires_at: datetime) -> None:
         """Set until when a content and its data key are kept, if they exist."""
@@ -113,20 +117,22 @@ def operations(
     keys: BuyerKeys | None = None,
     data_keys: Mapping[str, bytes] = NO_DATA_KEYS,
     counted: Callable[[str, str], bool] = lambda _stock_id, _sku: True,
+    *,
+    has_leftovers: bool = False,
 ) -> list[Operation]:
     """Return the writes of a transaction. Each is for another document: order does not matter.
 
     The checkpoints come first, so that a fenced worker fails on them. `histories` are the stored
     histories of orders that move from another store, by key. `keys` encrypt buyer data and dead
     letters; `data_keys` are those that have been used for orders before. `counted` says whether a
-    product has a document in a stock.
+    product has a document in a stock. With `has_leftovers`, buyer data of new orders may exist.
     """
     batch = _Batch(database)
     for before, after in moves:
         _move(batch, before, after)
     for change in changes.orders:
         _write_order(batch, change, histories.get(change.record.key, []))
-        _write_buyer(batch, change, keys, data_keys)
+        _write_buyer(batch, change, keys, data_keys, has_leftovers=has_leftovers)
     for order in changes.new_commerce_orders:
         batch.insert("commerce_orders", commerce_order_to_document(order))
     for order in changes.changed_commerce_orders:
@@ -189,7 +195,12 @@ def _write_order(batch: _Batch, change: OrderWrite, earlier: list[Document]) -> 
 
 
 def _write_buyer(
-    batch: _Batch, change: OrderWrite, keys: BuyerKeys | None, data_keys: Mapping[str, bytes]
+    batch: _Batch,
+    change: OrderWrite,
+    keys: BuyerKeys | None,
+    data_keys: Mapping[str, bytes],
+    *,
+    has_leftovers: bool,
 ) -> None:
     record = change.record
     if change.moved_from is not None:
@@ -199,7 +210,7 @@ def _write_buyer(
             documents = buyer_to_documents(
                 _required(keys), record.key, record.order, expires_at, data_keys.get(record.key)
             )
-            batch.seal(record.key, documents)
+            batch.seal(record.key, documents, is_new=change.is_new and not has_leftovers)
         case Retained(expires_at), BuyerWrite.EXPIRY:
             batch.set_expiry(record.key, expires_at)
         case Erased(), BuyerWrite.CONTENT if not change.is_new:

@@ -35,6 +35,7 @@ Operation = InsertOne[Document] | ReplaceOne[Document] | UpdateOne | UpdateMany 
 
 NO_SUCH_TRANSACTION = 251
 _DUPLICATE_KEY = 11000
+_BUYER_DATA = frozenset({"buyer_data", "buyer_keys"})
 _TRANSIENT = "TransientTransactionError"
 _RETRYABLE = ("RetryableWriteError", "RetryableError", "UnknownTransactionCommitResult")
 
@@ -85,6 +86,10 @@ class Meaning(Enum):
 
 class WriteConflict(Exception):  # noqa: N818 - a state of the world, not a mistake
     """Another transaction changed the same document; this one may be retried."""
+
+
+class LeftoverBuyer(WriteConflict):
+    """There is buyer data of an order that is new: the database was restored without the order."""
 
 
 def meaning_of(error: BaseException) -> Meaning:
@@ -155,6 +160,8 @@ def bulk_write_cause(error: ClientBulkWriteException, batch: Sequence[Operation]
     ]
     if any(_collection(operation) == "checkpoints" for operation in duplicates):
         return Fenced("another worker moved a checkpoint")
+    if duplicates and all(_collection(operation) in _BUYER_DATA for operation in duplicates):
+        return LeftoverBuyer(_named(duplicates[0]))
     if duplicates:
         return DuplicateKey(_collection(duplicates[0]), _id_of(duplicates[0]))
     if _DUPLICATE_KEY in codes_of(error):

@@ -34,7 +34,7 @@ from storage.mongo.errors import (
     translate_errors,
 )
 from storage.mongo.indexes import INDEXES
-from storage.mongo.transaction import Locks, MongoTransaction
+from storage.mongo.transaction import Learned, Locks, MongoTransaction
 from storage.port import R, Snapshot, Storage, Transaction
 from storage.retry import retry_commit, retry_conflicts
 
@@ -111,10 +111,10 @@ class MongoStorage(MongoCheckpoints, Storage):
     ) -> R:
         with translate_errors(in_transaction=True):
             session = await self._session(source)
-            stocks = set[str]()
+            learned = Learned()
             try:
                 return await retry_conflicts(
-                    partial(self._transact_once, work, session, stocks),
+                    partial(self._transact_once, work, session, learned),
                     is_conflict,
                     has_limit=source is not None,
                     after=lambda _: self._count_conflict(),
@@ -135,7 +135,7 @@ class MongoStorage(MongoCheckpoints, Storage):
             session = await maybe_await(self._client.start_session(snapshot=True))
             try:
                 async with AsyncExitStack() as exit_stack:
-                    return await work(self._transaction(session, exit_stack, set()))
+                    return await work(self._transaction(session, exit_stack, Learned()))
             finally:
                 await maybe_await(session.end_session())
 
@@ -143,10 +143,10 @@ class MongoStorage(MongoCheckpoints, Storage):
         self.conflicts += 1
 
     def _transaction(
-        self, session: ClientSession, exit_stack: AsyncExitStack, stocks: set[str]
+        self, session: ClientSession, exit_stack: AsyncExitStack, learned: Learned
     ) -> MongoTransaction:
         return MongoTransaction(
-            self._client, self._database, session, self.vault, self._locks, exit_stack, stocks
+            self._client, self._database, session, self.vault, self._locks, exit_stack, learned
         )
 
     async def _session(self, source: TopicPartition | None) -> ClientSession:
@@ -160,11 +160,11 @@ class MongoStorage(MongoCheckpoints, Storage):
         self,
         work: Callable[[Transaction], Awaitable[R]],
         session: ClientSession,
-        stocks: set[str],
+        learned: Learned,
     ) -> R:
-        """Run `work` once. `stocks` are those that earlier attempts have needed."""
+        """Run `work` once."""
         async with AsyncExitStack() as exit_stack, in_transaction(session):
-            transaction = self._transaction(session, exit_stack, stocks)
+            transaction = self._transaction(session, exit_stack, learned)
             try:
                 result = await work(transaction)
                 await _commit(await transaction.free_session())

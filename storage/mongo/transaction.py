@@ -34,7 +34,7 @@ from storage.documents.values import Document
 from storage.mongo.bulk_write import operations
 from storage.mongo.buyer_data import BuyerVault
 from storage.mongo.driver import Client, ClientSession, Database
-from storage.mongo.errors import Operation, WriteConflict, bulk_write_cause
+from storage.mongo.errors import LeftoverBuyer, Operation, WriteConflict, bulk_write_cause
 from storage.mongo.fact_cache import FactCache
 from storage.mongo.reads import WITHOUT_HISTORY, MongoQueries, with_ids
 from storage.mongo.replays import MongoReplayQueries
@@ -54,6 +54,17 @@ class Locks:
     stores: dict[str, Store] = field(default_factory=dict)
 
 
+@dataclass(slots=True)
+class Learned:
+    """What the attempts of one transaction have learned: the stocks it needs, and leftover buyers.
+
+    With `has_leftovers`, buyer data of new orders may exist, and is replaced.
+    """
+
+    stocks: set[str] = field(default_factory=set)
+    has_leftovers: bool = False
+
+
 class MongoTransaction(MongoQueries, MongoReplayQueries, Transaction):
     """See the port for what each method promises."""
 
@@ -65,13 +76,13 @@ class MongoTransaction(MongoQueries, MongoReplayQueries, Transaction):
         vault: BuyerVault,
         locks: Locks,
         exit_stack: AsyncExitStack,
-        stocks: set[str],
+        learned: Learned,
     ) -> None:
         super().__init__(database, session, vault)
         self._client = client
         self._locks = locks
         self._exit_stack = exit_stack
-        self._stocks = stocks
+        self._learned = learned
         self._caches: dict[str, FactCache] = {}
         """The cache of each locked stock."""
         self._versions: dict[str, int] = {}
@@ -105,12 +116,12 @@ class MongoTransaction(MongoQueries, MongoReplayQueries, Transaction):
 
     @override
     async def lock(self, stocks: Collection[str] = (DEFAULT_STOCK,)) -> Mapping[str, int]:
-        self._stocks.update(stocks)
+        self._learned.stocks.update(stocks)
         if self._caches:
-            if self._stocks - self._caches.keys():
+            if self._learned.stocks - self._caches.keys():
                 raise WriteConflict("another stock is needed too")
             return {}
-        needed = sorted(self._stocks)
+        needed = sorted(self._learned.stocks)
         # Lock in this process first, before the transaction begins in the database: it would
         # conflict with what another processor commits while this one waits.
         for stock in needed:
@@ -242,6 +253,7 @@ class MongoTransaction(MongoQueries, MongoReplayQueries, Transaction):
             self._vault.keys,
             self._data_keys,
             self._is_counted,
+            has_leftovers=self._learned.has_leftovers,
         )
 
     def _is_counted(self, stock_id: str, sku: str) -> bool:
@@ -262,7 +274,9 @@ class MongoTransaction(MongoQueries, MongoReplayQueries, Transaction):
         try:
             await self._client.bulk_write(batch, ordered=False, session=session)
         except ClientBulkWriteException as error:
-            raise bulk_write_cause(error, batch) from None
+            cause = bulk_write_cause(error, batch)
+            self._learned.has_leftovers |= isinstance(cause, LeftoverBuyer)
+            raise cause from None
 
     async def _take_moved(self, changes: ChangeSet) -> dict[str, list[Document]]:
         """Delete the orders that move to another store, and return their histories by key.

@@ -174,6 +174,23 @@ async def test_rule_27_a_later_message_is_sealed_with_the_orders_own_key(
     assert restored[0].order == before.order
 
 
+@pytest.mark.parametrize("left", ["both", "content", "data key"])
+async def test_rule_27_what_is_left_of_an_order_that_a_backup_lacks_is_replaced(
+    storage: MongoStorage, left: str
+) -> None:
+    record = an_order_until(1, NOW + WEEK)
+    await store(storage, record)
+    await storage._database.amazon_orders.delete_many({})
+    if left == "content":
+        await storage.vault.keys_database.buyer_keys.delete_many({})
+    elif left == "data key":
+        await storage._database.buyer_data.delete_many({})
+    again = replace(record, order=record.order.model_copy(update={"buyer": Buyer(name="Emil")}))
+    await store(storage, again)
+    assert [one.order.buyer for one in await stored(storage, again)] == [Buyer(name="Emil")]
+    assert await sealed_ids(storage) == ([record.key], [record.key])
+
+
 async def test_rule_25_an_order_with_a_pending_reservation_is_read_with_its_buyer(
     storage: MongoStorage,
 ) -> None:
