@@ -91,17 +91,14 @@ class Origin(Protocol):
     @property
     def partition(self) -> int:
         """Its partition of the topic."""
-        ...
 
     @property
     def offset(self) -> int:
         """Its offset in the partition."""
-        ...
 
     @property
     def headers(self) -> Sequence[Header]:
         """The headers; a name may occur more than once."""
-        ...
 
 
 class Incoming(NamedTuple):
