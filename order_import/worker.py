@@ -36,7 +36,7 @@ from order_import.tracing import connect_tracing
 from order_import.web import serve_health
 from storage.mongo.storage import MongoStorage
 from storage.retry import retry_outages
-from streams.app import HANDLERS, AppOptions, build_app
+from streams.app import HANDLERS, build_app
 from streams.assignment import PartitionAssignment
 from streams.clock import now
 from streams.publisher import Publisher
@@ -188,7 +188,9 @@ def _build(
     partition_assignment = PartitionAssignment(
         handlers, storage, publisher, now, end, settings.batch_size, metrics, tracing
     )
-    options = AppOptions(
+    app = build_app(
+        partition_assignment,
+        str(data_dir),
         bootstrap_servers=settings.kafka_bootstrap_servers,
         topic_prefix=prefix,
         group=group_of(settings),
@@ -196,7 +198,6 @@ def _build(
         session_timeout=settings.session_timeout,
         credentials=faust_credentials(settings),
     )
-    app = build_app(options, partition_assignment, str(data_dir))
     return _Work(
         storage,
         readiness,
