@@ -137,7 +137,7 @@ def _waits_for(order: AmazonOrder) -> str | None:
 
 
 def _store_header(message: Incoming) -> str | None:
-    return header(message, "store-id") if message.headers else None
+    return header(message.headers, "store-id") if message.headers else None
 
 
 def _place(message: Incoming) -> tuple[int, int]:

@@ -152,7 +152,8 @@ class UnitOfWork:
 
     def context_for(self, message: Incoming) -> MessageContext:
         """Return the context of a decision about a message of this batch."""
-        return MessageContext(message_ref(self.topic, message), self.at)
+        cause = message_ref(self.topic, message.partition, message.offset, message.headers)
+        return MessageContext(cause, self.at)
 
     def receive(self, store_id: str, incoming: AmazonOrder, context: MessageContext) -> None:
         """Decide on one message about one order of a store."""

@@ -60,10 +60,7 @@ class Tracing:
             if span.is_recording():
                 received = list(messages)
                 _name_place(span, received)
-                _link(
-                    span,
-                    (_context(message_ref(source.topic, message)) for source, message in received),
-                )
+                _link(span, (_context_with(message) for _, message in received))
             yield span
 
     @contextmanager
@@ -98,7 +95,7 @@ class Tracing:
     ) -> SpanContext | None:
         match message:
             case DeadLetter():
-                return _context(message_ref(message.topic, message))
+                return _context_with(message)
             case Event() if message.cause.traceparent is not None:
                 return _context(message.cause)
             case _:
@@ -166,6 +163,10 @@ def _link(span: Span, contexts: Iterable[SpanContext | None]) -> None:
         span.add_link(context)
     if len(sampled) > MAX_LINKS:
         span.set_attribute("order_import.links_left_out", len(sampled) - MAX_LINKS)
+
+
+def _context_with(message: Incoming | DeadLetter) -> SpanContext | None:
+    return _context(message_ref("", message.partition, message.offset, message.headers))
 
 
 def _context(cause: MessageRef) -> SpanContext | None:
