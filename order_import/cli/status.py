@@ -33,9 +33,7 @@ from order_import.operations.health import (
 from streams.clock import now
 
 
-def status(
-    as_json: AsJson = False,
-) -> None:
+def status(as_json: AsJson = False) -> None:
     """Show health, lag, rate, orders by state, and problems to solve. Takes about a second."""
     health = run(check_health(read_settings()))
     if as_json:

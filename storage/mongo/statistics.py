@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from models.keys import order_key
 from models.outcome import AT_RISK, ImportState
 from models.reasons import BlockerCode
-from storage.documents.values import Document, money_from_document
+from storage.documents.values import Document, money_from_document, present
 from storage.mongo.driver import Collection, Database, maybe_await
 from storage.mongo.embedded import of_store
 from storage.mongo.errors import translate_errors
@@ -84,9 +84,7 @@ def blocked_groups_pipeline(
     An order has a cause once per product, so it counts once in each of its groups. Money is
     summed per currency first, in Decimal128.
     """
-    match: Document = {"import.state": ImportState.BLOCKED.value}
-    if store_id is not None:
-        match["store_id"] = store_id
+    match = {"import.state": ImportState.BLOCKED.value, **present(store_id=store_id)}
     if ship_by_before is not None:
         match["latest_ship_date"] = {"$lt": ship_by_before}
     return [
