@@ -21,11 +21,12 @@ from storage.mongo import buyer_data
 from storage.mongo.dead_letters import MongoDeadLetters
 from storage.mongo.driver import Driver
 from storage.mongo.orders import MongoReader
-from storage.mongo.storage import MongoStorage, open_storage
+from storage.mongo.storage import MongoStorage
 from storage.port import Transaction
 from storage.queries import BuyerDataCounts
 from tests.builders import STORE, a_dead_letter, a_record, an_order
 from tests.keys import KEYS
+from tests.storages import open_storage
 
 NOW = datetime(2126, 7, 1, 12, tzinfo=UTC)
 """In the future: the server's own clock, by which it erases once a minute, has not come there."""
