@@ -119,8 +119,6 @@ async def run_worker(settings: Settings) -> int:
 
 @dataclass(slots=True)
 class _Work:
-    """The work of a worker once the servers and topics are available."""
-
     storage: MongoStorage
     readiness: Readiness
     publisher: Publisher
@@ -175,7 +173,6 @@ def _build(
     metrics: WorkerMetrics,
     tracing: Tracing,
 ) -> _Work:
-    """Create the worker's parts. Nothing is connected yet."""
     prefix = settings.topic_prefix
     publisher = Publisher(
         lambda: new_producer(settings),

@@ -246,7 +246,6 @@ def _identity(message: Event | DeadLetter) -> tuple[bytes, ...]:
 
 
 def _published_identity(headers: Sequence[Header]) -> tuple[bytes, ...]:
-    """Return the identity of a published message, from its headers."""
     values = dict(headers)
     if _ORIGIN[-1] in values:
         return tuple(values.get(name) or b"" for name in _ORIGIN)

@@ -136,7 +136,6 @@ def add_retry(error: BaseException | None) -> None:
 
 @contextmanager
 def _failure(span: Span) -> Iterator[None]:
-    """Note the type of an error in a span."""
     try:
         yield
     except Exception as error:
@@ -146,7 +145,6 @@ def _failure(span: Span) -> Iterator[None]:
 
 
 def _name_place(span: Span, messages: Sequence[tuple[TopicPartition, Incoming]]) -> None:
-    """Name the partition that all messages are of, and the offset of a single one."""
     partitions = {source.partition for source, _ in messages}
     if len(partitions) == 1:
         span.set_attribute("messaging.destination.partition.id", str(*partitions))
@@ -170,7 +168,6 @@ def _context_with(message: Incoming | DeadLetter) -> SpanContext | None:
 
 
 def _context(cause: MessageRef) -> SpanContext | None:
-    """Return the trace context of a message, if it has one and is sampled."""
     if cause.traceparent is None or not int(cause.traceparent[-2:], 16) & TraceFlags.SAMPLED:
         return None
     carrier = {"traceparent": cause.traceparent, "tracestate": cause.tracestate or ""}

@@ -134,7 +134,6 @@ def _show_orders(console: Console, health: Health) -> None:
 
 
 def _describe_reset(reset: OffsetReset) -> str:
-    """Return what became of a checkpoint that was not in its log any more, and what to do."""
     place = f"{reset.source.topic}:{reset.source.partition}"
     if reset.lost is None:
         return (

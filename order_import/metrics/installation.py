@@ -197,7 +197,6 @@ def _largest(counts: Mapping[str, Mapping[str, int]]) -> Collection[str]:
 def _per_store(
     counts: Mapping[str, Mapping[str, int]], named: Collection[str]
 ) -> Sequence[tuple[tuple[str, str], float]]:
-    """Return the counts of each named store, and of all others together."""
     sums: dict[tuple[str, str], float] = {}
     for store, of_store in counts.items():
         for label, count in of_store.items():

@@ -85,7 +85,6 @@ class TopicProblem:
     missing: bool = False
 
     def __str__(self) -> str:
-        """Return the problem in one line."""
         return f"topic {self.topic}: {self.problem}; {self.remedy}"
 
 
@@ -203,7 +202,6 @@ async def retention_problems(
 
 
 def _kept_ms(config: Mapping[str, str]) -> float:
-    """Return for how long a topic keeps a message at most."""
     retention = int(config[_RETENTION])
     if retention < 0 or "delete" not in config[_CLEANUP]:
         return math.inf

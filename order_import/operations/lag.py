@@ -122,7 +122,6 @@ class LagMeter:
     async def _undecided(
         self, partitions: Sequence[KafkaPartition], standings: Mapping[TopicPartition, Standing]
     ) -> dict[KafkaPartition, range]:
-        """Return the undecided offsets of each partition that has any."""
         starts = await self._consumer.beginning_offsets(partitions)
         ends = await self._consumer.end_offsets(partitions)
         undecided: dict[KafkaPartition, range] = {}

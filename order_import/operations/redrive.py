@@ -171,7 +171,6 @@ async def _plan(
 
 
 def _find_refusal(line: DeadLetterLine, exists: Mapping[str, bool], force: bool) -> str | None:
-    """Return why a dead letter cannot be redriven; None if it can."""
     if line.topic not in exists:
         return f"{line.topic} is not a topic that this installation reads"
     if not exists[line.topic]:
@@ -196,7 +195,6 @@ async def _send_part(
     dead_letters: MongoDeadLetters,
     done: Redriven,
 ) -> None:
-    """Send dead letters, wait for all acknowledgements, and mark those that Kafka has."""
     stored = await dead_letters.dead_letters([line.dead_letter_id for line in part])
     in_flight: list[tuple[DeadLetter, int, asyncio.Future[Any]]] = []
     failure: BaseException | None = None
@@ -238,7 +236,6 @@ async def _send_part(
 
 
 def _parts(lines: Sequence[DeadLetterLine]) -> Iterator[list[DeadLetterLine]]:
-    """Divide a plan into parts with limited numbers of dead letters and bytes."""
     part: list[DeadLetterLine] = []
     size = 0
     for line in lines:

@@ -207,7 +207,6 @@ class MongoConsoleReader:
         return await read_rows(self._database, None, orders, exported=True)
 
     async def _with_keys(self, query: OrderQuery) -> OrderQuery:
-        """Return the query for the orders of a buyer, by their keys."""
         if query.buyer is None:
             return query
         keys = await self._vault.find_orders(query.buyer)

@@ -295,7 +295,6 @@ def _with_states(query: OrderQuery) -> Document:
 
 
 def _with_dependency(query: OrderQuery) -> Document:
-    """Return the conditions that have an index of some of the orders."""
     conditions: Document = {}
     if query.product:
         # Every order that a product blocks depends on it.

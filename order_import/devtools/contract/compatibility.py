@@ -80,7 +80,6 @@ def _resolve(root: Schema) -> Schema:
 
 
 def _fields(schema: Schema, at: str) -> Iterator[tuple[str, Schema]]:
-    """Return every field at any depth, by its path."""
     for name, field in schema.get("properties", {}).items():
         yield f"{at}.{name}", field
         yield from _fields(field, f"{at}.{name}")
@@ -131,7 +130,6 @@ def _has_type(reader: Schema, writer: Schema) -> bool:
 
 
 def _mismatches(reader: Schema, writer: Schema, at: str) -> Iterator[str]:
-    """Compare two schemas of one type, without alternatives."""
     if unknown := (reader.keys() | writer.keys()) - _KNOWN:
         yield f"{at}: {', '.join(sorted(unknown))} cannot be compared"
     yield from _values_refused(reader, writer, at)
@@ -164,7 +162,6 @@ def _values_refused(reader: Schema, writer: Schema, at: str) -> Iterator[str]:
 
 
 def _values(schema: Schema) -> list[Any] | None:
-    """Return the values of an enumeration or a constant; None if the schema is neither."""
     return [schema["const"]] if "const" in schema else schema.get("enum")
 
 

@@ -184,7 +184,6 @@ def _document(schema: Schema) -> Schema:
 
 
 def _reachable(schema: object, every: Mapping[str, Schema]) -> set[str]:
-    """Return the names of all schemas that one refers to, directly or indirectly."""
     names: set[str] = set()
     pending = [schema]
     while pending:

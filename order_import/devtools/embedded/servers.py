@@ -114,7 +114,6 @@ class EmbeddedServers:
         await self.stop()
 
     async def _report_while(self, name: str, starting: Coroutine[Any, Any, T]) -> T:
-        """Wait for a start, and report repeatedly that it takes long."""
         task = asyncio.create_task(starting)
         try:
             while not (await asyncio.wait([task], timeout=_REPORT_SECONDS))[0]:
