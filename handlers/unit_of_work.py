@@ -84,7 +84,8 @@ class UnitOfWork:
         self._orders: dict[str, _TrackedOrder] = {}
         self._keys: dict[str, str] = {}
         self._commerce_orders: dict[str, CommerceOrder] = {}
-        self._created: Counter[str] = Counter()
+        self.created: Counter[str] = Counter()
+        """How many Commerce orders have been created so far, per stock."""
         self._changed: dict[str, _TrackedOrder] = {}
         self._new_commerce_orders: dict[str, None] = {}
         self._amended: dict[str, None] = {}
@@ -144,11 +145,6 @@ class UnitOfWork:
     def commerce_order(self, commerce_order_id: str) -> CommerceOrder | None:
         """Return a Commerce order as the decisions so far leave it."""
         return self._commerce_orders.get(commerce_order_id)
-
-    @property
-    def created(self) -> Counter[str]:
-        """How many Commerce orders have been created so far, per stock."""
-        return self._created
 
     def context_for(self, message: Incoming) -> MessageContext:
         """Return the context of a decision about a message of this batch."""
@@ -211,7 +207,7 @@ class UnitOfWork:
         return replay_answer(record, self.stock.stores.get(record.store_id), decision)
 
     def _next_number(self, stock_id: str) -> int:
-        return self._last_numbers.get(stock_id, 0) + self._created[stock_id] + 1
+        return self._last_numbers.get(stock_id, 0) + self.created[stock_id] + 1
 
     def add(self, decision: Decision) -> None:
         """Add a decision about one order."""
@@ -265,7 +261,7 @@ class UnitOfWork:
         """Add a new or changed Commerce order; `counted` are units it no longer reserves."""
         if order.commerce_order_id not in self._commerce_orders:
             self._new_commerce_orders[order.commerce_order_id] = None
-            self._created[order.stock_id] += 1
+            self.created[order.stock_id] += 1
         elif order.commerce_order_id not in self._new_commerce_orders:
             self._amended[order.commerce_order_id] = None
         self._commerce_orders[order.commerce_order_id] = order

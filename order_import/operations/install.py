@@ -63,7 +63,7 @@ async def _create_key_file(settings: Settings) -> Path | None:
         read_buyer_keys(settings)
         return None
     async with connect_database(settings) as database:
-        if await database.reader.used_keys():
+        if await database.storage.vault.used_keys():
             raise SettingsError(
                 f"{SETTING}: {path} is missing, and buyer data of this database was encrypted "
                 "with it; restore it from its backup"

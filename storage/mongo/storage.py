@@ -172,10 +172,6 @@ class MongoStorage(MongoCheckpoints, Storage):
             transaction.committed()
             return result
 
-    async def erase_expired(self, at: datetime) -> tuple[int, int]:
-        """Erase the buyer data that has expired; return of how many orders and dead letters."""
-        return await self.vault.erase_expired(at)
-
     async def claim_sync(self, at: datetime, next_due: datetime) -> bool:
         """Return whether a sync is due at this moment: true for only one of all callers."""
         with translate_errors():
