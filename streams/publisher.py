@@ -6,7 +6,7 @@ Before it resends, it looks which of the messages have reached their topics alre
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from enum import IntEnum
 from typing import Any
 
@@ -218,7 +218,8 @@ async def drop_already_published(
     if not public:
         return list(outgoing)
     topics = {topic_prefix + topic_of(message) for message in public}
-    since = min(_decided_at(message) for message in public) - _SEARCH_MARGIN
+    decided_at = (m.occurred_at if isinstance(m, Event) else m.at for m in public)
+    since = min(decided_at) - _SEARCH_MARGIN
     consumer = new_consumer(sorted(topics))
     await consumer.start()
     try:
@@ -232,10 +233,6 @@ async def drop_already_published(
         for message in outgoing
         if not isinstance(message, Event | DeadLetter) or _identity(message) not in published
     ]
-
-
-def _decided_at(message: Event | DeadLetter) -> datetime:
-    return message.occurred_at if isinstance(message, Event) else message.at
 
 
 def _identity(message: Event | DeadLetter) -> tuple[bytes, ...]:
