@@ -26,10 +26,7 @@ _W3C = TraceContextTextMapPropagator()
 class Tracing:
     """Starts the spans of a worker. They have no content of messages, and no text of errors.
 
-    Args:
-        tracer: OpenTelemetry's.
-        attributes: Attributes of every span.
-        group: The consumer group.
+    `attributes` are those of every span, and `group` is the consumer group.
     """
 
     def __init__(
