@@ -1,4 +1,8 @@
-"""Create topics and indexes, and check that the topics are as the worker needs them."""
+"""Create topics and indexes, and check that the topics are as the worker needs them.
+
+If Kafka does not answer, what is given an admin client raises its `KafkaError`, as `create_topics`
+does; the rest raises `BrokerUnavailable`.
+"""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -89,11 +93,7 @@ class TopicProblem:
 
 
 async def topic_exists(settings: Settings, topic: str) -> bool:
-    """Return whether a topic exists: a producer would wait for a missing one for a long time.
-
-    Raises:
-        BrokerUnavailable: Kafka does not answer.
-    """
+    """Return whether a topic exists: a producer would wait for a missing one for a long time."""
     with broker_errors():
         async with connect_admin(settings) as admin:
             return settings.topic_prefix + topic in set(await admin.list_topics())
@@ -108,18 +108,13 @@ async def require_topic(settings: Settings, topic: str) -> None:
 
     Raises:
         TopicMissing: It does not exist.
-        BrokerUnavailable: Kafka does not answer.
     """
     if not await topic_exists(settings, topic):
         raise TopicMissing(settings.topic_prefix + topic)
 
 
 async def create_topics(settings: Settings) -> list[str]:
-    """Create the missing topics, and return their names. Harmless to repeat.
-
-    Raises:
-        KafkaError: Kafka does not answer, or refuses.
-    """
+    """Create the missing topics, and return their names. Harmless to repeat."""
     async with connect_admin(settings) as admin:
         existing = set(await admin.list_topics())
         missing = [
@@ -147,9 +142,6 @@ async def topic_problems(settings: Settings, admin: AIOKafkaAdminClient) -> Sequ
     """Return the problems with the topics of an installation.
 
     A topic whose configuration the broker does not reveal counts as correct.
-
-    Raises:
-        KafkaError: Kafka does not answer.
     """
     prefix = settings.topic_prefix
     existing = set(await admin.list_topics())
@@ -178,9 +170,6 @@ async def retention_problems(
 
     Kafka deletes whole segments: a message is kept for as long as the retention, counted from the
     end of its segment. A topic whose configuration the broker does not reveal counts as correct.
-
-    Raises:
-        KafkaError: Kafka does not answer.
     """
     if settings.allow_long_pii:
         return ()
