@@ -12,6 +12,7 @@ from typing import Any
 
 from models.buyer_data import ClaimedBuyer
 from models.events import EVENT_TYPES
+from order_import.devtools.contract.schemas import with_references
 
 Schema = Mapping[str, Any]
 
@@ -62,20 +63,8 @@ def find_breaks(released: Mapping[str, Schema], present: Mapping[str, Schema]) -
 
 
 def _resolve(root: Schema) -> Schema:
-    """Return a schema with its definitions in place of the references to them."""
-
-    def resolve(node: Any) -> Any:
-        match node:
-            case {"$ref": str(reference), **rest}:
-                return {**resolve(root["$defs"][reference.rpartition("/")[2]]), **resolve(rest)}
-            case dict():
-                return {key: resolve(part) for key, part in node.items() if key != "$defs"}
-            case list():
-                return [resolve(part) for part in node]
-            case _:
-                return node
-
-    resolved: Schema = resolve(root)
+    plain = {key: part for key, part in root.items() if key != "$defs"}
+    resolved: Schema = with_references(plain, root.get("$defs", {}))
     return resolved
 
 
