@@ -77,7 +77,6 @@ class BlockerCheckHandler(Handler[tuple[Incoming, Command | None]]):
         unit_of_work: UnitOfWork,
         transaction: Transaction,
     ) -> None:
-        """Finish what is due, then check blocked orders; one step at a time."""
         key = command.store_id or ALL_STORES
         if command.store_id is None:
             await unit_of_work.lock_all(transaction)
@@ -103,7 +102,6 @@ class BlockerCheckHandler(Handler[tuple[Incoming, Command | None]]):
         unit_of_work: UnitOfWork,
         transaction: Transaction,
     ) -> None:
-        """Check the orders of one step of a replay, and record the answer for each."""
         await unit_of_work.lock_stocks(transaction, ())
         replay = await transaction.replay(command.replay_id)
         if replay is None:

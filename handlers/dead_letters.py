@@ -74,7 +74,6 @@ def _count_left_out(received: int, kept: int) -> str:
 
 
 def _kept(headers: Iterable[Header]) -> Iterable[Header]:
-    """Yield the headers that fit, in their order."""
     room, count = MAX_HEADERS_BYTES, 0
     for name, value in headers:
         # Escape what UTF-8 cannot encode in a name.

@@ -15,7 +15,6 @@ class Handler(Protocol[Parsed]):
 
     def parse(self, messages: Sequence[Incoming]) -> Sequence[Parsed]:
         """Parse the messages without the database, one value for each, in order. Never raise."""
-        ...
 
     def weight(self, parsed: Parsed) -> int:
         """Return how many orders a message may change: a transaction takes a limited number."""
@@ -37,4 +36,3 @@ class Handler(Protocol[Parsed]):
 
         The messages may come from several partitions. The same messages may be handled again.
         """
-        ...

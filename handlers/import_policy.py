@@ -95,7 +95,6 @@ async def _load(
     stored: Mapping[str, OrderRecord],
     transaction: Transaction,
 ) -> None:
-    """Load what these orders are checked against, and the Commerce orders they may amend."""
     pairs: set[tuple[str, str]] = set()
     amended: dict[str, list[tuple[OrderRecord, AmazonOrder]]] = {}
     for store_id, order in routed:

@@ -109,7 +109,6 @@ def _mismatches(orders: Iterable[tuple[AmazonOrder, StoreMismatch | None]]) -> l
 
 
 def _no_store(message: Incoming, orders: Iterable[AmazonOrder], stores: Mapping[str, Store]) -> str:
-    """Return which orders of a message belong to no store, and why."""
     problems = [
         f"order {quote_id(order.amazon_order_id)}: {_why_no_store(message, order, stores)}"
         for order in orders
@@ -137,7 +136,7 @@ def _waits_for(order: AmazonOrder) -> str | None:
 
 
 def _store_header(message: Incoming) -> str | None:
-    return header(message, "store-id") if message.headers else None
+    return header(message.headers, "store-id") if message.headers else None
 
 
 def _place(message: Incoming) -> tuple[int, int]:

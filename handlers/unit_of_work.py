@@ -84,7 +84,8 @@ class UnitOfWork:
         self._orders: dict[str, _TrackedOrder] = {}
         self._keys: dict[str, str] = {}
         self._commerce_orders: dict[str, CommerceOrder] = {}
-        self._created: Counter[str] = Counter()
+        self.created: Counter[str] = Counter()
+        """How many Commerce orders have been created so far, per stock."""
         self._changed: dict[str, _TrackedOrder] = {}
         self._new_commerce_orders: dict[str, None] = {}
         self._amended: dict[str, None] = {}
@@ -145,14 +146,10 @@ class UnitOfWork:
         """Return a Commerce order as the decisions so far leave it."""
         return self._commerce_orders.get(commerce_order_id)
 
-    @property
-    def created(self) -> Counter[str]:
-        """How many Commerce orders have been created so far, per stock."""
-        return self._created
-
     def context_for(self, message: Incoming) -> MessageContext:
         """Return the context of a decision about a message of this batch."""
-        return MessageContext(message_ref(self.topic, message), self.at)
+        cause = message_ref(self.topic, message.partition, message.offset, message.headers)
+        return MessageContext(cause, self.at)
 
     def receive(self, store_id: str, incoming: AmazonOrder, context: MessageContext) -> None:
         """Decide on one message about one order of a store."""
@@ -210,7 +207,7 @@ class UnitOfWork:
         return replay_answer(record, self.stock.stores.get(record.store_id), decision)
 
     def _next_number(self, stock_id: str) -> int:
-        return self._last_numbers.get(stock_id, 0) + self._created[stock_id] + 1
+        return self._last_numbers.get(stock_id, 0) + self.created[stock_id] + 1
 
     def add(self, decision: Decision) -> None:
         """Add a decision about one order."""
@@ -264,7 +261,7 @@ class UnitOfWork:
         """Add a new or changed Commerce order; `counted` are units it no longer reserves."""
         if order.commerce_order_id not in self._commerce_orders:
             self._new_commerce_orders[order.commerce_order_id] = None
-            self._created[order.stock_id] += 1
+            self.created[order.stock_id] += 1
         elif order.commerce_order_id not in self._new_commerce_orders:
             self._amended[order.commerce_order_id] = None
         self._commerce_orders[order.commerce_order_id] = order

@@ -1,17 +1,4 @@
-"""Exceptions: failures of the systems around, never a refusal. No message quotes a driver.
-
-OrderImportError
-  x TransientStorageError   the database is temporarily unable: try again
-  |  x StorageUnavailable   no answer: the result is unknown
-  |  x StorageBusy          another transaction is in the way: nothing was stored
-  x StorageBroken           the database refuses, and would refuse again: stop
-  |  x OtherLayout          the database belongs to another version of this program
-  |  x KeyMissing           the key file lacks a key that encrypted buyer data
-  x TransactionTooLarge     above the limits of the database: try with less
-  x DuplicateKey            a document with this key exists: find the message, and refuse it
-  x BrokerUnavailable       no answer from Kafka: try again
-  x Fenced                  another worker has advanced this checkpoint: stop
-"""
+"""Exceptions: failures of the systems around, never a refusal. No message quotes a driver."""
 
 
 class OrderImportError(Exception):

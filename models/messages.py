@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from models.base import Value
 from models.commands import Command
@@ -85,25 +85,6 @@ _TRACESTATE_LENGTH = 512
 """The length that W3C asks everyone to pass on, and the most that is stored."""
 
 
-class Origin(Protocol):
-    """Where a message came from, and with which headers."""
-
-    @property
-    def partition(self) -> int:
-        """Its partition of the topic."""
-        ...
-
-    @property
-    def offset(self) -> int:
-        """Its offset in the partition."""
-        ...
-
-    @property
-    def headers(self) -> Sequence[Header]:
-        """The headers; a name may occur more than once."""
-        ...
-
-
 class Incoming(NamedTuple):
     """A message as it is read. With a `refusal`, `offset` to `last_offset` cannot be read.
 
@@ -123,9 +104,9 @@ class Incoming(NamedTuple):
     refusal: Rejection | None = None
 
 
-def header(message: Origin, name: str) -> str | None:
+def header(headers: Sequence[Header], name: str) -> str | None:
     """Return the last header of a name, as text; None if it is missing or not text."""
-    for header_name, value in reversed(message.headers):
+    for header_name, value in reversed(headers):
         if header_name == name:
             try:
                 return None if value is None else value.decode()
@@ -134,16 +115,16 @@ def header(message: Origin, name: str) -> str | None:
     return None
 
 
-def message_ref(topic: str, message: Origin) -> MessageRef:
+def message_ref(topic: str, partition: int, offset: int, headers: Sequence[Header]) -> MessageRef:
     """Return the reference to a message, with its trace context unless that is invalid."""
-    trace = header(message, "traceparent") if message.headers else None
+    trace = header(headers, "traceparent") if headers else None
     if trace is None or not _TRACEPARENT.fullmatch(trace):
-        return MessageRef(topic, message.partition, message.offset)
-    return MessageRef(topic, message.partition, message.offset, trace, _tracestate(message))
+        return MessageRef(topic, partition, offset)
+    return MessageRef(topic, partition, offset, trace, _tracestate(headers))
 
 
-def _tracestate(message: Origin) -> str | None:
-    state = header(message, "tracestate")
+def _tracestate(headers: Sequence[Header]) -> str | None:
+    state = header(headers, "tracestate")
     if state is None or len(state) > _TRACESTATE_LENGTH or not _TRACESTATE.fullmatch(state):
         return None
     return state

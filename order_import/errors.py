@@ -7,6 +7,7 @@ Python quotes keys. Only the messages of exceptions defined in this program are 
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from traceback import walk_tb
 from types import TracebackType
 from typing import Any
 
@@ -78,12 +79,11 @@ def _last_place(error: BaseException) -> str:
 
 def _places(trace: TracebackType | None, *, ours: bool = True) -> Iterator[str]:
     """Yield `streams/processor.py:176 _decide` for each place of a traceback."""
-    while trace is not None:
-        code = trace.tb_frame.f_code
+    for frame, line in walk_tb(trace):
+        code = frame.f_code
         path = Path(code.co_filename)
         inside = path.is_relative_to(_ROOT) and path.relative_to(_ROOT).parts[0] in _OURS
         if inside:
-            yield f"{path.relative_to(_ROOT)}:{trace.tb_lineno} {code.co_name}"
+            yield f"{path.relative_to(_ROOT)}:{line} {code.co_name}"
         elif not ours:
-            yield f"{'/'.join(path.parts[-2:])}:{trace.tb_lineno} {code.co_name}"
-        trace = trace.tb_next
+            yield f"{'/'.join(path.parts[-2:])}:{line} {code.co_name}"

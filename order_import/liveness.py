@@ -90,7 +90,6 @@ class WorkerWatch:
         return consumer
 
     async def _has_unread(self, stall: Stall) -> bool:
-        """Return whether a second consumer receives a message there."""
         consumer = new_consumer(self._settings, ())
         partition = KafkaPartition(*stall.source)
         try:

@@ -125,7 +125,6 @@ class Readiness:
             await self._disconnect()
 
     def _missing(self) -> Mapping[str, str]:
-        """Return the missing things that keep the worker from joining, each with the reason."""
         topics = [problem.topic for problem in self.topics if problem.missing]
         reasons = {
             "mongodb": self.mongodb,

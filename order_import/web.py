@@ -193,8 +193,6 @@ class BoundedProtocol(H11Protocol):
 
 
 class _Deadline:
-    """A call that happens after some seconds unless it is canceled."""
-
     def __init__(self) -> None:
         self._timer: asyncio.TimerHandle | None = None
 

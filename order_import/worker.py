@@ -8,8 +8,7 @@ import tempfile
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import faust
 import structlog
@@ -34,9 +33,10 @@ from order_import.readiness import Readiness, WorkerState
 from order_import.settings import Settings
 from order_import.tracing import connect_tracing
 from order_import.web import serve_health
+from storage.mongo.buyer_data import BuyerVault
 from storage.mongo.storage import MongoStorage
 from storage.retry import retry_outages
-from streams.app import HANDLERS, AppOptions, build_app
+from streams.app import HANDLERS, build_app
 from streams.assignment import PartitionAssignment
 from streams.clock import now
 from streams.publisher import Publisher
@@ -86,7 +86,7 @@ async def run_worker(settings: Settings) -> int:
         readiness = Readiness(settings, database.reader)
         registry = new_registry()
         metrics = WorkerMetrics(registry, settings.topic_prefix, now)
-        data_dir = Path(stack.enter_context(_scratch()))
+        data_dir = stack.enter_context(tempfile.TemporaryDirectory(prefix="order-import-"))
         tracing = await stack.enter_async_context(connect_tracing(settings))
         work = _build(settings, database.storage, readiness, data_dir, end, metrics, tracing)
         watch = WorkerWatch(settings, work.partition_assignment)
@@ -106,7 +106,7 @@ async def run_worker(settings: Settings) -> int:
         if error is not None:
             log.error("worker-broken", **error_fields(error))
             # Exit at once: uncommitted work will be done again.
-            _exit(BROKEN)
+            os._exit(BROKEN)
         log.info("worker-stopping")
         tasks[-1].cancel()
         try:
@@ -114,13 +114,11 @@ async def run_worker(settings: Settings) -> int:
         except Exception as late:  # noqa: BLE001 - it must stop, and the next owner continues
             log.warning("stopped-unfinished", **error_fields(late))
     # A driver's thread may still wait for a server that does not answer.
-    _exit(0)
+    os._exit(0)
 
 
 @dataclass(slots=True)
 class _Work:
-    """The work of a worker once the servers and topics are available."""
-
     storage: MongoStorage
     readiness: Readiness
     publisher: Publisher
@@ -170,12 +168,11 @@ def _build(
     settings: Settings,
     storage: MongoStorage,
     readiness: Readiness,
-    data_dir: Path,
+    data_dir: str,
     end: Any,
     metrics: WorkerMetrics,
     tracing: Tracing,
 ) -> _Work:
-    """Create the worker's parts. Nothing is connected yet."""
     prefix = settings.topic_prefix
     publisher = Publisher(
         lambda: new_producer(settings),
@@ -188,7 +185,9 @@ def _build(
     partition_assignment = PartitionAssignment(
         handlers, storage, publisher, now, end, settings.batch_size, metrics, tracing
     )
-    options = AppOptions(
+    app = build_app(
+        partition_assignment,
+        data_dir,
         bootstrap_servers=settings.kafka_bootstrap_servers,
         topic_prefix=prefix,
         group=group_of(settings),
@@ -196,7 +195,6 @@ def _build(
         session_timeout=settings.session_timeout,
         credentials=faust_credentials(settings),
     )
-    app = build_app(options, partition_assignment, str(data_dir))
     return _Work(
         storage,
         readiness,
@@ -216,14 +214,14 @@ async def _sync(
 
 async def _erase_expired(readiness: Readiness, storage: MongoStorage) -> None:
     await readiness.complete.wait()
-    await run_erasure_timer(ERASURE_SECONDS, storage)
+    await run_erasure_timer(ERASURE_SECONDS, storage.vault)
 
 
-async def run_erasure_timer(interval: float, storage: MongoStorage) -> None:
+async def run_erasure_timer(interval: float, vault: BuyerVault) -> None:
     """Erase expired buyer data every `interval` seconds until canceled, in every worker."""
     while True:
         try:
-            orders, dead_letters = await storage.erase_expired(now())
+            orders, dead_letters = await vault.erase_expired(now())
         except TransientStorageError:
             log.warning("buyer-data-not-erased", remedy="none: it is erased an interval later")
         else:
@@ -269,11 +267,3 @@ async def _wait_stopped(stopping: asyncio.Task[None], readiness: Readiness) -> N
     if not stopping.done():
         raise TimeoutError
     stopping.result()
-
-
-def _scratch() -> tempfile.TemporaryDirectory[str]:
-    return tempfile.TemporaryDirectory(prefix="order-import-")
-
-
-def _exit(status: int) -> NoReturn:
-    os._exit(status)

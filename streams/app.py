@@ -1,7 +1,6 @@
 """The Faust app: one agent per input topic, each dispatching whole batches to its processor."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, cast
 
 import faust
@@ -40,39 +39,34 @@ HANDLERS = dict(AGENTS.values())
 """The handler of each topic."""
 
 
-@dataclass(frozen=True, slots=True)
-class AppOptions:
-    """The installation's values that the app needs."""
-
-    bootstrap_servers: str
-    topic_prefix: str
-    group: str
-    batch_size: int
-    session_timeout: float
-    credentials: Any = None
-
-
 def build_app(
-    options: AppOptions, partition_assignment: PartitionAssignment, data_dir: str
+    partition_assignment: PartitionAssignment,
+    data_dir: str,
+    bootstrap_servers: str,
+    topic_prefix: str,
+    group: str,
+    batch_size: int,
+    session_timeout: float,
+    credentials: Any = None,
 ) -> faust.App:
     """Build the Faust app. Nothing is connected yet."""
-    urls = [URL(f"kafka://{server.strip()}") for server in options.bootstrap_servers.split(",")]
+    urls = [URL(f"kafka://{server.strip()}") for server in bootstrap_servers.split(",")]
     app = faust.App(
-        options.group,
+        group,
         broker=urls,
-        broker_credentials=options.credentials,
+        broker_credentials=credentials,
         store="memory://",
         datadir=data_dir,
         key_serializer="raw",
         value_serializer="raw",
         processing_guarantee="at_least_once",
         consumer_auto_offset_reset="earliest",
-        broker_session_timeout=options.session_timeout,
-        broker_heartbeat_interval=options.session_timeout / 4,
+        broker_session_timeout=session_timeout,
+        broker_heartbeat_interval=session_timeout / 4,
         broker_rebalance_timeout=30.0,
         broker_request_timeout=30.0,
         broker_max_poll_interval=1000.0,
-        broker_max_poll_records=options.batch_size,
+        broker_max_poll_records=batch_size,
         broker_commit_interval=1.0,
         broker_check_crcs=True,
         # An event is a batch: a few are enough, and more would only cost memory.
@@ -87,7 +81,7 @@ def build_app(
     )
     app.transport = LedgerTransport(urls, app, partition_assignment=partition_assignment)
     for name, (topic, _) in AGENTS.items():
-        _add_agent(app, options.topic_prefix + topic, name, partition_assignment)
+        _add_agent(app, topic_prefix + topic, name, partition_assignment)
     return app
 
 

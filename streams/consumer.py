@@ -28,7 +28,7 @@ from typing_extensions import override
 
 from models.messages import Incoming, TopicPartition
 from streams.decoding import FetchedRecords, begins_with
-from streams.topic_ids import fetch_topic_ids
+from streams.topic_metadata import fetch_topic_ids
 
 log = structlog.get_logger(__name__)
 

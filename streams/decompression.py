@@ -1,7 +1,6 @@
 """Decompression with a bound, because the sender chooses how large the result is."""
 
 import struct
-import zlib
 from collections.abc import Callable
 from enum import IntEnum
 from mmap import mmap
@@ -12,8 +11,6 @@ import cramjam
 MAX_BYTES = 32 * 1024 * 1024
 """Maximum decompressed size of one batch's records."""
 
-_GZIP_START = b"\x1f\x8b"
-_GZIP_WINDOW = 31
 _XERIAL_START = b"\x82SNAPPY\0"
 """The prefix of snappy's Java library; blocks follow, each with its size."""
 _XERIAL_HEAD = 16
@@ -47,28 +44,15 @@ def decompress(data: bytes, codec: Codec) -> bytes | mmap:
             case Codec.NONE:
                 return data
             case Codec.GZIP:
-                return _gunzip(data)
+                return _unpack(data, cramjam.gzip.decompress_into)
             case Codec.SNAPPY:
                 return _unsnap(data)
             case Codec.LZ4:
                 return _unpack(data, cramjam.lz4.decompress_into)
             case Codec.ZSTD:
                 return _unpack(data, cramjam.zstd.decompress_into)
-    except (cramjam.DecompressionError, zlib.error, struct.error) as error:
+    except (cramjam.DecompressionError, struct.error) as error:
         raise DecompressionError(codec.name.lower()) from error
-
-
-def _gunzip(data: bytes) -> bytes:
-    parts: list[bytes] = []
-    left = MAX_BYTES
-    while not parts or data.startswith(_GZIP_START):
-        member = zlib.decompressobj(_GZIP_WINDOW)
-        parts.append(member.decompress(data, left + 1))
-        left -= len(parts[-1])
-        if left < 0 or not member.eof:
-            raise DecompressionError("gzip")
-        data = member.unused_data
-    return b"".join(parts)
 
 
 def _unsnap(data: bytes) -> bytes:

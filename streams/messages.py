@@ -75,7 +75,6 @@ def _event_headers(event: Event, source: bytes) -> list[Header]:
 
 @cache
 def _type_headers(event_type: str, source: bytes) -> tuple[Header, ...]:
-    """Return the headers that all events of a type have."""
     return (
         ("ce_specversion", b"1.0"),
         ("ce_type", event_type.encode()),

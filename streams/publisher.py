@@ -6,7 +6,7 @@ Before it resends, it looks which of the messages have reached their topics alre
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from enum import IntEnum
 from typing import Any
 
@@ -218,7 +218,8 @@ async def drop_already_published(
     if not public:
         return list(outgoing)
     topics = {topic_prefix + topic_of(message) for message in public}
-    since = min(_decided_at(message) for message in public) - _SEARCH_MARGIN
+    decided_at = (m.occurred_at if isinstance(m, Event) else m.at for m in public)
+    since = min(decided_at) - _SEARCH_MARGIN
     consumer = new_consumer(sorted(topics))
     await consumer.start()
     try:
@@ -234,10 +235,6 @@ async def drop_already_published(
     ]
 
 
-def _decided_at(message: Event | DeadLetter) -> datetime:
-    return message.occurred_at if isinstance(message, Event) else message.at
-
-
 def _identity(message: Event | DeadLetter) -> tuple[bytes, ...]:
     """Return what identifies a message: its event id, or the origin of a dead letter."""
     if isinstance(message, Event):
@@ -246,7 +243,6 @@ def _identity(message: Event | DeadLetter) -> tuple[bytes, ...]:
 
 
 def _published_identity(headers: Sequence[Header]) -> tuple[bytes, ...]:
-    """Return the identity of a published message, from its headers."""
     values = dict(headers)
     if _ORIGIN[-1] in values:
         return tuple(values.get(name) or b"" for name in _ORIGIN)

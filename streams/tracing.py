@@ -26,10 +26,7 @@ _W3C = TraceContextTextMapPropagator()
 class Tracing:
     """Starts the spans of a worker. They have no content of messages, and no text of errors.
 
-    Args:
-        tracer: OpenTelemetry's.
-        attributes: Attributes of every span.
-        group: The consumer group.
+    `attributes` are those of every span, and `group` is the consumer group.
     """
 
     def __init__(
@@ -60,10 +57,7 @@ class Tracing:
             if span.is_recording():
                 received = list(messages)
                 _name_place(span, received)
-                _link(
-                    span,
-                    (_context(message_ref(source.topic, message)) for source, message in received),
-                )
+                _link(span, (_context_with(message) for _, message in received))
             yield span
 
     @contextmanager
@@ -98,7 +92,7 @@ class Tracing:
     ) -> SpanContext | None:
         match message:
             case DeadLetter():
-                return _context(message_ref(message.topic, message))
+                return _context_with(message)
             case Event() if message.cause.traceparent is not None:
                 return _context(message.cause)
             case _:
@@ -139,7 +133,6 @@ def add_retry(error: BaseException | None) -> None:
 
 @contextmanager
 def _failure(span: Span) -> Iterator[None]:
-    """Note the type of an error in a span."""
     try:
         yield
     except Exception as error:
@@ -149,7 +142,6 @@ def _failure(span: Span) -> Iterator[None]:
 
 
 def _name_place(span: Span, messages: Sequence[tuple[TopicPartition, Incoming]]) -> None:
-    """Name the partition that all messages are of, and the offset of a single one."""
     partitions = {source.partition for source, _ in messages}
     if len(partitions) == 1:
         span.set_attribute("messaging.destination.partition.id", str(*partitions))
@@ -168,8 +160,11 @@ def _link(span: Span, contexts: Iterable[SpanContext | None]) -> None:
         span.set_attribute("order_import.links_left_out", len(sampled) - MAX_LINKS)
 
 
+def _context_with(message: Incoming | DeadLetter) -> SpanContext | None:
+    return _context(message_ref("", message.partition, message.offset, message.headers))
+
+
 def _context(cause: MessageRef) -> SpanContext | None:
-    """Return the trace context of a message, if it has one and is sampled."""
     if cause.traceparent is None or not int(cause.traceparent[-2:], 16) & TraceFlags.SAMPLED:
         return None
     carrier = {"traceparent": cause.traceparent, "tracestate": cause.tracestate or ""}

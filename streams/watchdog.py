@@ -34,7 +34,6 @@ class Stall:
         return self.progress.published_offset >= self.progress.received_offset
 
     def __str__(self) -> str:
-        """Return one line with the partition, its progress, and the step that is stuck."""
         now = self.progress
         if self.is_unread:
             stuck = "nothing is read"

@@ -274,7 +274,6 @@ def _order_changes(old: CommerceOrder, now: CommerceOrder) -> Iterable[FieldChan
 
 
 def _text(value: datetime | str | None) -> str | None:
-    """Return a value as it is written in an event."""
     return to_jsonable_python(value) if isinstance(value, datetime) else value
 
 

@@ -141,7 +141,6 @@ def _causes(blocked: Blocked) -> set[tuple[str, str | None, str | None]]:
 def _products_used(
     store: Store, catalog: Catalog, needs: Sequence[Need]
 ) -> Sequence[Mapping[str, object]]:
-    """Return the products that a decision is based on, with their versions."""
     skus = [need.sku for need in needs[:MAX_PRODUCTS_KEPT] if need.sku is not None]
     return [
         {

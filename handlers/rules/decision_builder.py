@@ -233,7 +233,6 @@ class DecisionBuilder:
 
 
 def _charges(order: CommerceOrder) -> list[dict[str, object]]:
-    """Return the charges of an order as an event has them."""
     charges = order.all_charges
     if len(charges) > MAX_CHARGES:
         charges = tuple(

@@ -120,7 +120,6 @@ class MergedLines:
         return name, stored.model_copy(update=update)
 
     def _new_line(self, item: OrderItem) -> OrderItem:
-        """Add a line that is not stored yet."""
         at = self._time.at
         details_at = None if self._incoming.is_notification else at
         clock = LineClock(at, at, details_at, self._completeness)
@@ -146,7 +145,6 @@ class MergedLines:
                 self.clocks[name] = self.clocks[name]._replace(quantity_at=self._time.at)
 
     def _request_all(self, requested: bool) -> None:
-        """Apply a cancellation request for the whole order to each line."""
         if self.cancel_request is None or self._time.reaches(self.cancel_request.at):
             self.cancel_request = CancelRequest(requested, self._time.at)
         for name, item in self.items.items():

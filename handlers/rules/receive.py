@@ -69,7 +69,6 @@ def _decide_import(
     number: int,
     context: MessageContext,
 ) -> Decision:
-    """Apply the policy, and then the blocker check, to an order without a Commerce order."""
     previous = None if stored is None else stored.outcome
     policy_result = apply_import_policy(record.order, store)
     outcome = next_outcome(
@@ -182,7 +181,6 @@ def _history_code(amendment: Amendment) -> str:
 
 
 def _changes_kept(amendment: Amendment) -> dict[str, object]:
-    """Return the changes as the history keeps them."""
     changes = amendment.changes[:MAX_CHANGES_KEPT]
     kept = [change.model_dump(mode="json", by_alias=True) for change in changes]
     return {"changes": kept} if kept else {}

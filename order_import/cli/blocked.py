@@ -63,7 +63,6 @@ def blocked(
 
 
 def _show(console: Console, groups: Sequence[BlockedGroup]) -> None:
-    """Print a table of groups, and the remedy of each cause."""
     columns = ("Cause", "SKU", "Seller SKU", "ASIN", "Orders", "Value", "Ship by (UTC)")
     table = new_table(
         *columns,

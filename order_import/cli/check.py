@@ -1,10 +1,9 @@
 """`check`: check everything an installation needs, before it is used."""
 
-from typing import Annotated
-
 import typer
 
 from order_import.cli.context import REFUSED, read_settings, run
+from order_import.cli.options import AsJson
 from order_import.cli.output import cell, print_json, stdout
 from order_import.operations.preflight import Level, check_installation
 
@@ -12,9 +11,7 @@ _STYLES = {Level.OK: "green", Level.WARNING: "yellow", Level.FAULT: "bold red"}
 _WIDTH = max(map(len, Level))
 
 
-def check(
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-) -> None:
+def check(as_json: AsJson = False) -> None:
     """Check settings, servers, topics, indexes and permissions. Changes nothing.
 
     Prints one line for each check. Exit status 1 if one of them is a fault.

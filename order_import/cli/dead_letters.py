@@ -102,7 +102,6 @@ def _line_as_json(line: DeadLetterLine) -> dict[str, object]:
 def _show_list(
     console: Console, counts: Mapping[DeadLetterCode, int], lines: Sequence[DeadLetterLine]
 ) -> None:
-    """Print the count of each code, and a table of dead letters."""
     if not counts:
         console.print("No dead letters.")
         return
@@ -358,7 +357,6 @@ def _show_outcome(console: Console, outcome: RedriveOutcome) -> None:
 
 
 def _full_name(settings: Settings, topic: str | None) -> str | None:
-    """Return a topic's name with the installation's prefix."""
     if topic is None or topic not in set(READ_TOPICS):
         return topic
     return settings.topic_prefix + topic

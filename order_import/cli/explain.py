@@ -328,12 +328,10 @@ def _events(entry: HistoryEntry, history: OrderHistory) -> Iterator[str]:
 
 
 def _describe_missing(missing: Iterable[MissingDetail]) -> str:
-    """Return the details an order waits for as people read them, each with its code."""
     return ", ".join(f"{MISSING_DETAILS[detail]} ({detail})" for detail in missing)
 
 
 def _facts(facts: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the facts that a decision is based on, each with its version."""
     if "replay_id" in facts:
         yield f"replay {facts['replay_id']}"
     if "from_store" in facts:

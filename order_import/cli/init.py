@@ -6,9 +6,7 @@ from order_import.cli.output import cell, print_json, stdout
 from order_import.operations.install import install
 
 
-def init(
-    as_json: AsJson = False,
-) -> None:
+def init(as_json: AsJson = False) -> None:
     """Create the missing topics, indexes and buyer data's key file. Harmless to repeat."""
     installed = run(install(read_settings()))
     if as_json:

@@ -32,23 +32,13 @@ def parse_since(text: str) -> datetime:
         ) from None
 
 
-def parse_reason(text: str) -> str:
-    """Check the code of a reason.
-
-    Raises:
-        typer.BadParameter: There is no such code.
-    """
+def _parse_reason(text: str) -> str:
     if text not in REASON_CODES:
         raise typer.BadParameter(f"expected one of {', '.join(REASON_CODES)}")
     return text
 
 
-def parse_due_option(text: str) -> timedelta:
-    """Parse within which time orders must be shipped.
-
-    Raises:
-        typer.BadParameter: It has another form.
-    """
+def _parse_due(text: str) -> timedelta:
     try:
         return parse_due(text)
     except ValueError as error:
@@ -65,13 +55,13 @@ OnlyDue = Annotated[
     timedelta | None,
     typer.Option(
         metavar="TIME",
-        parser=parse_due_option,
+        parser=_parse_due,
         help=f"Only orders that must be shipped within this time ({DUE_FORMS}).",
     ),
 ]
 OnlyReason = Annotated[
     str | None,
     typer.Option(
-        metavar="CODE", parser=parse_reason, help=f"Only one of {', '.join(REASON_CODES)}."
+        metavar="CODE", parser=_parse_reason, help=f"Only one of {', '.join(REASON_CODES)}."
     ),
 ]

@@ -3,6 +3,7 @@
 import asyncio
 import signal
 from contextlib import aclosing
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, NamedTuple
 
@@ -41,14 +42,10 @@ _NOTHING = "no orders match; nothing to replay"
 
 
 class Criteria(NamedTuple):
-    """The options that select orders."""
+    """The options that select orders: those of a selection, names of orders, and the topic."""
 
-    store: str | None
-    reason: str | None
-    sku: str | None
+    selection: Selection
     orders: list[str]
-    since: datetime | None
-    until: datetime | None
     from_topic: bool
 
     @property
@@ -56,7 +53,7 @@ class Criteria(NamedTuple):
         """The part that is stored with the replay, beside the selection."""
         if not self.from_topic:
             return {"orders": self.orders} if self.orders else {}
-        times = {"since": self.since, "until": self.until}
+        times = {"since": self.selection.since, "until": self.selection.until}
         return {"from_topic": {name: at for name, at in times.items() if at is not None}}
 
 
@@ -107,7 +104,8 @@ def replay(
     Without --execute, this is a dry run and changes nothing. With it, the worker carries out the
     replay, even after this command has ended; see `replays`.
     """
-    criteria = Criteria(store, reason, sku, order or [], since, until, from_topic)
+    selection = Selection(store, reason, sku, since, until)
+    criteria = Criteria(selection, order or [], from_topic)
     if criteria.orders and (reason or sku or since or until or from_topic):
         raise typer.BadParameter("goes with --store only", param_hint="--order")
     if execute and assume:
@@ -153,13 +151,14 @@ def print_ran(ran: Ran, as_json: bool) -> None:
 
 
 async def _select(storage: Storage, settings: Settings, criteria: Criteria) -> Selection:
-    store, reason, sku, orders, since, until, from_topic = criteria
+    selection, orders, from_topic = criteria
     if orders:
-        return Selection(store, keys=await resolve_orders(storage, orders, store))
+        keys = await resolve_orders(storage, orders, selection.store_id)
+        return replace(selection, keys=keys)
     if from_topic:
-        keys = tuple(await orders_in_topic(settings, since, until))
-        return Selection(store, reason, sku, keys=keys)
-    return Selection(store, reason, sku, since, until)
+        keys = tuple(await orders_in_topic(settings, selection.since, selection.until))
+        return replace(selection, since=None, until=None, keys=keys)
+    return selection
 
 
 async def _dry_run(settings: Settings, criteria: Criteria, assumed: Assumptions) -> Summary:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 
 from rich.console import Console
 
@@ -37,13 +38,7 @@ def summary_as_json(summary: Summary) -> dict[str, object]:
         "blocked": {
             "orders": summary.orders[ReplayResult.BLOCKED],
             "causes": [
-                {
-                    "code": code,
-                    "sku": sku,
-                    "orders": cause.orders,
-                    "required": cause.required,
-                    "available": cause.available,
-                }
+                {"code": code, "sku": sku, **asdict(cause)}
                 for (code, sku), cause in summary.causes.items()
             ],
             "first": _answers_as_json(summary.first[ReplayResult.BLOCKED]),

@@ -118,7 +118,6 @@ def _as_json(summary: ShadowSummary, assumed: Sequence[str]) -> dict[str, object
 
 
 def _show(console: Console, summary: ShadowSummary, assumed: Sequence[str]) -> None:
-    """Print the differences, those of most orders first, and then how many orders are the same."""
     differing = count_orders(summary.differing)
     line = f"Shadow run: {differing} of {summary.compared} would differ. Nothing changed."
     console.print(cell(line, "bold"))

@@ -33,9 +33,7 @@ from order_import.operations.health import (
 from streams.clock import now
 
 
-def status(
-    as_json: AsJson = False,
-) -> None:
+def status(as_json: AsJson = False) -> None:
     """Show health, lag, rate, orders by state, and problems to solve. Takes about a second."""
     health = run(check_health(read_settings()))
     if as_json:
@@ -136,7 +134,6 @@ def _show_orders(console: Console, health: Health) -> None:
 
 
 def _describe_reset(reset: OffsetReset) -> str:
-    """Return what became of a checkpoint that was not in its log any more, and what to do."""
     place = f"{reset.source.topic}:{reset.source.partition}"
     if reset.lost is None:
         return (

@@ -98,7 +98,6 @@ class SessionBackend(AuthenticationBackend):
 
 
 def _chosen(conn: HTTPConnection, name: str, choices: Collection[str]) -> str | None:
-    """Return the preference that this browser keeps in a cookie."""
     choice = conn.cookies.get(name)
     return choice if choice in choices else None
 

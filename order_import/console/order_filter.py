@@ -192,7 +192,6 @@ def read_filter(
 def _with_words_of(
     search: str, values: Mapping[str, str], errors: dict[str, tuple[str, Mapping[str, str]]]
 ) -> Mapping[str, str]:
-    """Return the values of all fields, those of the search box included."""
     effective = dict(values)
     for match in _WORD.finditer(search):
         name, value = match[1] or "number", match[2] or match[3] or ""

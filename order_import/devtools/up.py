@@ -137,7 +137,6 @@ async def _run(
 
 
 def _overrides(settings: Settings, addresses: Addresses, data_dir: Path) -> dict[str, str]:
-    """Return the settings that the started servers and the data directory determine."""
     overrides: dict[str, str] = {}
     if addresses.kafka_bootstrap is not None:
         overrides["kafka_bootstrap_servers"] = addresses.kafka_bootstrap
@@ -157,7 +156,6 @@ def _commands(settings: Settings) -> tuple[str, ...]:
 
 
 def _export(overrides: dict[str, str]) -> None:
-    """Set the environment of child processes: the addresses, and the path of this program."""
     for name, value in overrides.items():
         os.environ[PREFIX + name.upper()] = value
     paths = [str(_ROOT), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]

@@ -1,5 +1,7 @@
 """The text that Prometheus reads."""
 
+from collections.abc import Iterable, Sequence
+
 from prometheus_client import (
     CollectorRegistry,
     PlatformCollector,
@@ -7,7 +9,7 @@ from prometheus_client import (
     disable_created_metrics,
 )
 from prometheus_client.exposition import choose_encoder
-from prometheus_client.metrics_core import InfoMetricFamily
+from prometheus_client.metrics_core import GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from order_import import __version__
@@ -37,3 +39,15 @@ def expose(registry: CollectorRegistry, accept: str) -> tuple[bytes, str]:
     """Return the metrics in the format that an `Accept` header prefers, and its content type."""
     encode, content_type = choose_encoder(accept)
     return encode(registry), content_type
+
+
+Sample = tuple[tuple[str, ...], float]
+"""The values of a gauge's labels, and its own."""
+
+
+def gauge(name: str, text: str, labels: Sequence[str], samples: Iterable[Sample]) -> Metric:
+    """Return a gauge of this program, with its samples."""
+    family = GaugeMetricFamily(PREFIX + name, text, labels=labels)
+    for values, value in samples:
+        family.add_metric(values, value)
+    return family

@@ -4,14 +4,14 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from prometheus_client.metrics_core import GaugeMetricFamily, Metric
+from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 from typing_extensions import override
 
 from models.messages import DeadLetterCode
 from models.outcome import ImportState
 from models.reasons import BlockerCode
-from order_import.metrics.exposition import PREFIX
+from order_import.metrics.exposition import Sample, gauge
 from order_import.operations.health import Health
 from storage.queries import BlockedSummary
 
@@ -39,10 +39,7 @@ class Counts:
 class InstallationMetrics(Collector):
     """The state of an installation. Without `counts`, MongoDB did not answer.
 
-    Args:
-        health: What the Health page shows.
-        counts: The counts of orders and dead letters.
-        topic_prefix: The installation's prefix, which labels leave out.
+    Labels leave out the installation's `topic_prefix`.
     """
 
     def __init__(self, health: Health, counts: Counts | None, topic_prefix: str) -> None:
@@ -60,42 +57,40 @@ class InstallationMetrics(Collector):
     def _servers_and_topics(self) -> Iterator[Metric]:
         health = self._health
         servers = (("kafka", health.kafka), ("mongodb", health.mongo))
-        yield _gauge(
+        yield gauge(
             "server_up",
             "1 if this server answers the process",
             ["server"],
             [((name,), float(server.answers)) for name, server in servers],
         )
-        yield _gauge(
+        yield gauge(
             "topic_problems",
             "Topics that are missing or do not accept the messages written there",
             [],
             [((), len(health.topics))],
         )
         if health.workers is not None:
-            yield _gauge(
-                "workers", "Members of the workers' group", [], [((), len(health.workers))]
-            )
+            yield gauge("workers", "Members of the workers' group", [], [((), len(health.workers))])
         topics = [(lag, self._name(lag.topic)) for lag in health.lag]
-        yield _gauge(
+        yield gauge(
             "lag",
             "Undecided messages of a topic",
             ["topic"],
             [((name,), lag.undecided) for lag, name in topics],
         )
-        yield _gauge(
+        yield gauge(
             "outbox_messages",
             "Decided messages that are not published yet",
             ["topic"],
             [((name,), lag.unpublished) for lag, name in topics],
         )
-        yield _gauge(
+        yield gauge(
             "oldest_undecided_timestamp_seconds",
             "When the oldest undecided message was sent",
             ["topic"],
             _moments(((name,), lag.oldest) for lag, name in topics),
         )
-        yield _gauge(
+        yield gauge(
             "checkpoint_reset_timestamp_seconds",
             "When a checkpoint of the topic was last outside its log, in the last 30 days",
             ["topic"],
@@ -117,56 +112,56 @@ def _orders(counts: Counts) -> Iterator[Metric]:
         for store, states in counts.states.items()
     }
     named = _largest(states)
-    yield _gauge(
+    yield gauge(
         "orders",
         "Orders by the state of their import",
         ["store", "state"],
         _per_store(states, named),
     )
     overdue = {store: {"": counts.overdue.get(store, 0)} for store in states}
-    yield _gauge(
+    yield gauge(
         "overdue_orders",
         "Orders that have waited for details for more than an hour",
         ["store"],
         [((store,), count) for (store, _), count in _per_store(overdue, named)],
     )
-    yield _gauge(
+    yield gauge(
         "blocked_orders",
         "Blocked orders by blocker; an order counts once for each of its blockers",
         ["reason"],
         [((code.value,), counts.blockers.get(code, 0)) for code in BlockerCode],
     )
-    yield _gauge(
+    yield gauge(
         "blocked_amount",
         "The sum of the blocked orders' totals",
         ["currency"],
         [((money.currency,), float(money.amount)) for money in counts.blocked.value],
     )
-    yield _gauge(
+    yield gauge(
         "blocked_oldest_timestamp_seconds",
         "Since when an order has been blocked, of the longest blocked one",
         [],
         _moments([((), counts.blocked.since)]),
     )
-    yield _gauge(
+    yield gauge(
         "blocked_next_ship_by_timestamp_seconds",
         "The earliest ship-by date of the blocked orders",
         [],
         _moments([((), counts.blocked.earliest_ship_by)]),
     )
-    yield _gauge(
+    yield gauge(
         "blocked_due_orders",
         "Blocked orders whose ship-by date is over (overdue) or within 24 hours (at-risk)",
         ["due"],
         [(("overdue",), counts.blocked.overdue), (("at-risk",), counts.blocked.at_risk)],
     )
-    yield _gauge(
+    yield gauge(
         "dead_letters_open",
         "Dead letters that nobody has redriven and no order has claimed",
         ["code"],
         [((code.value,), counts.open_dead_letters.get(code, 0)) for code in DeadLetterCode],
     )
-    yield _gauge(
+    yield gauge(
         "buyer_data_overdue",
         "Buyer data that has expired and is still stored",
         [],
@@ -174,17 +169,7 @@ def _orders(counts: Counts) -> Iterator[Metric]:
     )
 
 
-_Sample = tuple[tuple[str, ...], float]
-
-
-def _gauge(name: str, text: str, labels: Sequence[str], samples: Iterable[_Sample]) -> Metric:
-    gauge = GaugeMetricFamily(PREFIX + name, text, labels=labels)
-    for values, value in samples:
-        gauge.add_metric(values, value)
-    return gauge
-
-
-def _moments(samples: Iterable[tuple[tuple[str, ...], datetime | None]]) -> list[_Sample]:
+def _moments(samples: Iterable[tuple[tuple[str, ...], datetime | None]]) -> list[Sample]:
     return [(values, moment.timestamp()) for values, moment in samples if moment is not None]
 
 
@@ -197,7 +182,6 @@ def _largest(counts: Mapping[str, Mapping[str, int]]) -> Collection[str]:
 def _per_store(
     counts: Mapping[str, Mapping[str, int]], named: Collection[str]
 ) -> Sequence[tuple[tuple[str, str], float]]:
-    """Return the counts of each named store, and of all others together."""
     sums: dict[tuple[str, str], float] = {}
     for store, of_store in counts.items():
         for label, count in of_store.items():

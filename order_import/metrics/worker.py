@@ -7,7 +7,7 @@ from datetime import datetime
 from itertools import chain, product
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
-from prometheus_client.metrics_core import GaugeMetricFamily, Metric
+from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 from typing_extensions import override
 
@@ -19,7 +19,7 @@ from models.reasons import BlockerCode, SkipReason, WaitingReason
 from models.replay import ReplayResult
 from models.topics import READ_TOPICS
 from order_import.liveness import WorkerWatch
-from order_import.metrics.exposition import PREFIX
+from order_import.metrics.exposition import PREFIX, gauge
 from order_import.readiness import Readiness
 from streams.observer import Observer
 
@@ -46,10 +46,7 @@ _UNAVAILABLE = "unavailable"
 class WorkerMetrics(Observer):
     """Counts what the processors report, once per transaction where that is enough.
 
-    Args:
-        registry: Where the metrics are registered.
-        topic_prefix: The installation's prefix, which labels leave out.
-        now: The clock.
+    Labels leave out the installation's `topic_prefix`.
     """
 
     def __init__(
@@ -188,23 +185,26 @@ class WorkerGauges(Collector):
     @override
     def collect(self) -> Iterator[Metric]:
         """Return the gauges."""
-        yield GaugeMetricFamily(
-            f"{PREFIX}worker_ready",
+        readiness = self._readiness
+        yield gauge(
+            "worker_ready",
             "1 if the worker has joined its group and has all it needs",
-            float(self._readiness.is_ready),
+            [],
+            [((), float(readiness.is_ready))],
         )
-        up = GaugeMetricFamily(
-            f"{PREFIX}server_up", "1 if this server answers the process", labels=["server"]
+        servers = (("kafka", readiness.kafka), ("mongodb", readiness.mongodb))
+        yield gauge(
+            "server_up",
+            "1 if this server answers the process",
+            ["server"],
+            [((name,), float(problem is None)) for name, problem in servers],
         )
-        up.add_metric(["kafka"], float(self._readiness.kafka is None))
-        up.add_metric(["mongodb"], float(self._readiness.mongodb is None))
-        yield up
-        lag = GaugeMetricFamily(
-            f"{PREFIX}partition_lag",
+        yield gauge(
+            "partition_lag",
             "Undecided messages of a partition that this worker has",
-            labels=["topic", "partition"],
+            ["topic", "partition"],
+            [
+                ((source.topic.removeprefix(self._prefix), str(source.partition)), messages)
+                for source, messages in self._watch.lag_by_partition.items()
+            ],
         )
-        for source, messages in self._watch.lag_by_partition.items():
-            topic = source.topic.removeprefix(self._prefix)
-            lag.add_metric([topic, str(source.partition)], messages)
-        yield lag

@@ -5,12 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from models.buyer_data import BuyerData
-from models.order_record import OrderRecord
 from order_import.bootstrap import connect_database
 from order_import.buyer_keys import read_buyer_keys
 from order_import.operations.order_names import resolve_orders
 from order_import.settings import Settings
-from storage.mongo.storage import MongoStorage
 from storage.port import AuditEntry
 
 ERASED_BUYER = "erased-buyer"
@@ -44,7 +42,7 @@ async def plan_erasure(
         keys = [*await resolve_orders(storage, names, None)]
         if email is not None:
             keys += await storage.vault.find_orders_by_email(email)
-        orders = await _orders(storage, keys)
+        orders = await storage.snapshot(lambda view: view.orders(keys))
         texts = [record.order.amazon_order_id for record in orders.values()]
         if email is not None:
             texts.append(email)
@@ -67,7 +65,3 @@ async def erase(
             entry = AuditEntry(entry_id, at, who, ERASED_BUYER, target, reason_text)
             await database.console_state.record(entry)
         await database.storage.vault.erase([*erasure.orders], erasure.dead_letters, at)
-
-
-async def _orders(storage: MongoStorage, keys: Sequence[str]) -> Mapping[str, OrderRecord]:
-    return await storage.snapshot(lambda view: view.orders(keys))

@@ -1,4 +1,8 @@
-"""Create topics and indexes, and check that the topics are as the worker needs them."""
+"""Create topics and indexes, and check that the topics are as the worker needs them.
+
+If Kafka does not answer, what is given an admin client raises its `KafkaError`, as `create_topics`
+does; the rest raises `BrokerUnavailable`.
+"""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -63,7 +67,7 @@ async def _create_key_file(settings: Settings) -> Path | None:
         read_buyer_keys(settings)
         return None
     async with connect_database(settings) as database:
-        if await database.reader.used_keys():
+        if await database.storage.vault.used_keys():
             raise SettingsError(
                 f"{SETTING}: {path} is missing, and buyer data of this database was encrypted "
                 "with it; restore it from its backup"
@@ -85,16 +89,11 @@ class TopicProblem:
     missing: bool = False
 
     def __str__(self) -> str:
-        """Return the problem in one line."""
         return f"topic {self.topic}: {self.problem}; {self.remedy}"
 
 
 async def topic_exists(settings: Settings, topic: str) -> bool:
-    """Return whether a topic exists: a producer would wait for a missing one for a long time.
-
-    Raises:
-        BrokerUnavailable: Kafka does not answer.
-    """
+    """Return whether a topic exists: a producer would wait for a missing one for a long time."""
     with broker_errors():
         async with connect_admin(settings) as admin:
             return settings.topic_prefix + topic in set(await admin.list_topics())
@@ -109,18 +108,13 @@ async def require_topic(settings: Settings, topic: str) -> None:
 
     Raises:
         TopicMissing: It does not exist.
-        BrokerUnavailable: Kafka does not answer.
     """
     if not await topic_exists(settings, topic):
         raise TopicMissing(settings.topic_prefix + topic)
 
 
 async def create_topics(settings: Settings) -> list[str]:
-    """Create the missing topics, and return their names. Harmless to repeat.
-
-    Raises:
-        KafkaError: Kafka does not answer, or refuses.
-    """
+    """Create the missing topics, and return their names. Harmless to repeat."""
     async with connect_admin(settings) as admin:
         existing = set(await admin.list_topics())
         missing = [
@@ -148,9 +142,6 @@ async def topic_problems(settings: Settings, admin: AIOKafkaAdminClient) -> Sequ
     """Return the problems with the topics of an installation.
 
     A topic whose configuration the broker does not reveal counts as correct.
-
-    Raises:
-        KafkaError: Kafka does not answer.
     """
     prefix = settings.topic_prefix
     existing = set(await admin.list_topics())
@@ -179,9 +170,6 @@ async def retention_problems(
 
     Kafka deletes whole segments: a message is kept for as long as the retention, counted from the
     end of its segment. A topic whose configuration the broker does not reveal counts as correct.
-
-    Raises:
-        KafkaError: Kafka does not answer.
     """
     if settings.allow_long_pii:
         return ()
@@ -203,7 +191,6 @@ async def retention_problems(
 
 
 def _kept_ms(config: Mapping[str, str]) -> float:
-    """Return for how long a topic keeps a message at most."""
     retention = int(config[_RETENTION])
     if retention < 0 or "delete" not in config[_CLEANUP]:
         return math.inf

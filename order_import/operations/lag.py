@@ -63,7 +63,11 @@ async def open_lag_meter(settings: Settings) -> AsyncIterator["LagMeter"]:
 
 
 class LagMeter:
-    """Reads the ends of the topics."""
+    """Reads the ends of the topics.
+
+    Raises:
+        BrokerUnavailable: From every method: Kafka does not answer in time.
+    """
 
     def __init__(
         self, topics: Sequence[str], admin: AIOKafkaAdminClient, consumer: Consumer
@@ -73,11 +77,7 @@ class LagMeter:
         self._consumer = consumer
 
     async def ping(self) -> None:
-        """Return once Kafka has listed its topics.
-
-        Raises:
-            BrokerUnavailable: Kafka does not answer in time.
-        """
+        """Return once Kafka has listed its topics."""
         with broker_errors():
             async with asyncio.timeout(_TIMEOUT):
                 await self._admin.list_topics()
@@ -90,9 +90,6 @@ class LagMeter:
         Args:
             standings: The progress of every partition; a missing one has not been started.
             ages: Whether to fetch the oldest undecided messages for their age.
-
-        Raises:
-            BrokerUnavailable: Kafka does not answer in time.
         """
         with broker_errors():
             async with asyncio.timeout(_TIMEOUT):
@@ -122,7 +119,6 @@ class LagMeter:
     async def _undecided(
         self, partitions: Sequence[KafkaPartition], standings: Mapping[TopicPartition, Standing]
     ) -> dict[KafkaPartition, range]:
-        """Return the undecided offsets of each partition that has any."""
         starts = await self._consumer.beginning_offsets(partitions)
         ends = await self._consumer.end_offsets(partitions)
         undecided: dict[KafkaPartition, range] = {}

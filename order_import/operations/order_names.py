@@ -66,7 +66,7 @@ async def orders_in_topic(
             keys = [
                 (record.key or b"").decode(errors="replace")
                 async for record in read_between(consumer, since, before)
-                if header(record, "ce_type") == _BLOCKED
+                if header(record.headers, "ce_type") == _BLOCKED
             ]
             return list(dict.fromkeys(keys))
         finally:

@@ -1,7 +1,4 @@
-"""Ask a Kafka broker what it speaks, and what its user may do on topics (KIP-430).
-
-aiokafka knows the request only up to version 5, which does not return the permissions.
-"""
+"""Ask a Kafka broker what it speaks, and what its user may do on topics (KIP-430)."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -14,6 +11,7 @@ from aiokafka.errors import (
     GroupAuthorizationFailedError,
     GroupCoordinatorNotAvailableError,
     GroupLoadInProgressError,
+    IncompatibleBrokerVersion,
     NotCoordinatorForGroupError,
     for_code,
 )
@@ -22,12 +20,11 @@ from aiokafka.protocol.admin import (
     DescribeGroupsRequest_v3,
     DescribeGroupsResponse_v3,
 )
-from aiokafka.protocol.api import Request, RequestStruct, Response
-from aiokafka.protocol.types import Array, Boolean, Int16, Int32, Schema, String
 from tenacity import retry, retry_if_exception_type, wait_fixed
 
 from order_import.bootstrap import kafka_options
 from order_import.settings import Settings
+from streams.topic_metadata import TopicsRequest
 
 # aiokafka reads the response as one of version 2, which has no permissions at its end.
 DescribeGroupsRequest_v3.RESPONSE_TYPE = DescribeGroupsResponse_v3
@@ -40,70 +37,6 @@ class Operation(IntEnum):
     WRITE = 4
     DESCRIBE = 8
     DESCRIBE_CONFIGS = 10
-
-
-class _MetadataResponse(Response):  # type: ignore[misc]  # aiokafka's own are no types to mypy
-    API_KEY = 3
-    API_VERSION = 8
-    SCHEMA = Schema(
-        ("throttle_time_ms", Int32),
-        (
-            "brokers",
-            Array(
-                ("node_id", Int32),
-                ("host", String("utf-8")),
-                ("port", Int32),
-                ("rack", String("utf-8")),
-            ),
-        ),
-        ("cluster_id", String("utf-8")),
-        ("controller_id", Int32),
-        (
-            "topics",
-            Array(
-                ("error_code", Int16),
-                ("topic", String("utf-8")),
-                ("is_internal", Boolean),
-                (
-                    "partitions",
-                    Array(
-                        ("error_code", Int16),
-                        ("partition", Int32),
-                        ("leader", Int32),
-                        ("leader_epoch", Int32),
-                        ("replicas", Array(Int32)),
-                        ("isr", Array(Int32)),
-                        ("offline_replicas", Array(Int32)),
-                    ),
-                ),
-                ("authorized_operations", Int32),
-            ),
-        ),
-        ("cluster_authorized_operations", Int32),
-    )
-
-
-class _MetadataStruct(RequestStruct):  # type: ignore[misc]  # the same
-    API_KEY = 3
-    API_VERSION = 8
-    RESPONSE_TYPE = _MetadataResponse
-    SCHEMA = Schema(
-        ("topics", Array(String("utf-8"))),
-        ("allow_auto_topic_creation", Boolean),
-        ("include_cluster_authorized_operations", Boolean),
-        ("include_topic_authorized_operations", Boolean),
-    )
-
-
-class _MetadataRequest(Request[_MetadataStruct]):  # type: ignore[misc]  # the same
-    API_KEY = 3
-
-    def __init__(self, topics: Sequence[str]) -> None:
-        self._topics = list(topics)
-
-    def build(self, request_struct_class: type[_MetadataStruct]) -> _MetadataStruct:
-        """Return the request."""
-        return request_struct_class(self._topics, False, False, True)
 
 
 class Broker:
@@ -119,13 +52,19 @@ class Broker:
 
     async def topic_operations(self, topics: Sequence[str]) -> Mapping[str, frozenset[int]]:
         """Return what the user may do, per visible topic."""
-        response = await self._connection.send(_MetadataRequest(topics))
-        return {topic: _operations(bits) for code, topic, _, _, bits in response.topics if not code}
+        try:
+            response = await self._connection.send(TopicsRequest(topics, operations=True))
+        except NotImplementedError:  # the brokers are older than Kafka 3.1
+            raise IncompatibleBrokerVersion from None
+        return {
+            topic: _operations(bits) for code, topic, *_, bits, _ in response.topics if not code
+        }
 
 
 _NOT_YET = (
     GroupCoordinatorNotAvailableError,
     GroupLoadInProgressError,
+    IncompatibleBrokerVersion,
     NotCoordinatorForGroupError,
 )
 

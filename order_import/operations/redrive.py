@@ -1,4 +1,8 @@
-"""Redrive dead letters: plan it, send them to their topics again, and report the outcome."""
+"""Redrive dead letters: plan it, send them to their topics again, and report the outcome.
+
+What asks a server raises `StorageUnavailable` if MongoDB does not answer, and `BrokerUnavailable`
+if Kafka does not.
+"""
 
 import asyncio
 from collections import Counter
@@ -84,12 +88,7 @@ class Redriven:
 async def plan_for_ids(
     dead_letters: MongoDeadLetters, settings: Settings, ids: Sequence[str], *, force: bool = False
 ) -> Plan:
-    """Plan to redrive these dead letters, even if they were redriven before.
-
-    Raises:
-        StorageUnavailable: The database does not answer.
-        BrokerUnavailable: Kafka does not answer.
-    """
+    """Plan to redrive these dead letters, even if they were redriven before."""
     unique = list(dict.fromkeys(ids))
     lines = await dead_letters.lines(unique)
     missing = {
@@ -111,10 +110,6 @@ async def plan_for_all(
     """Plan to redrive all dead letters that are still open, the oldest first.
 
     A dead letter that was redriven is no longer open: if refused again, there is a new one.
-
-    Raises:
-        StorageUnavailable: The database does not answer.
-        BrokerUnavailable: Kafka does not answer.
     """
     limit = min(selection.limit, MOST_AT_ONCE)
     still_open = replace(selection, is_open=True, oldest_first=True, limit=limit)
@@ -134,7 +129,6 @@ async def redrive(
 
     Raises:
         SendingBroke: Kafka stopped answering. What it has acknowledged is marked.
-        StorageUnavailable: The database does not answer.
     """
     done = Redriven()
     if not plan.dead_letters:
@@ -177,7 +171,6 @@ async def _plan(
 
 
 def _find_refusal(line: DeadLetterLine, exists: Mapping[str, bool], force: bool) -> str | None:
-    """Return why a dead letter cannot be redriven; None if it can."""
     if line.topic not in exists:
         return f"{line.topic} is not a topic that this installation reads"
     if not exists[line.topic]:
@@ -202,7 +195,6 @@ async def _send_part(
     dead_letters: MongoDeadLetters,
     done: Redriven,
 ) -> None:
-    """Send dead letters, wait for all acknowledgements, and mark those that Kafka has."""
     stored = await dead_letters.dead_letters([line.dead_letter_id for line in part])
     in_flight: list[tuple[DeadLetter, int, asyncio.Future[Any]]] = []
     failure: BaseException | None = None
@@ -244,7 +236,6 @@ async def _send_part(
 
 
 def _parts(lines: Sequence[DeadLetterLine]) -> Iterator[list[DeadLetterLine]]:
-    """Divide a plan into parts with limited numbers of dead letters and bytes."""
     part: list[DeadLetterLine] = []
     size = 0
     for line in lines:
@@ -268,9 +259,6 @@ async def wait_for_outcome(
     """Wait until the worker has decided the messages sent, and return the outcome.
 
     Waits at most `within` seconds.
-
-    Raises:
-        StorageUnavailable: The database does not answer.
     """
     loop = asyncio.get_running_loop()
     deadline = loop.time() + within

@@ -1,4 +1,7 @@
-"""Replays: start one, cancel it, follow its progress, and sum up its answers."""
+"""Replays: start one, cancel it, follow its progress, and sum up its answers.
+
+What takes a storage raises `StorageUnavailable` if the database does not answer, except `follow`.
+"""
 
 import asyncio
 from collections import Counter
@@ -175,7 +178,6 @@ async def begin(
 
     Raises:
         BrokerUnavailable: Kafka does not answer; the replay is canceled.
-        StorageUnavailable: The database does not answer.
     """
     replay = _new(request, keys, at)
     parts = [
@@ -196,11 +198,7 @@ async def begin(
 
 
 async def cancel(storage: Storage, replay_id: str, at: datetime) -> bool:
-    """Stop a replay after its current step; return False if it was over, or does not exist.
-
-    Raises:
-        StorageUnavailable: The database does not answer.
-    """
+    """Stop a replay after its current step; return False if it was over, or does not exist."""
 
     async def work(transaction: Transaction) -> bool:
         replay = await transaction.replay(replay_id)
@@ -213,20 +211,12 @@ async def cancel(storage: Storage, replay_id: str, at: datetime) -> bool:
 
 
 async def find_replay(storage: Storage, replay_id: str) -> Replay | None:
-    """Return a replay; None if it does not exist.
-
-    Raises:
-        StorageUnavailable: The database does not answer.
-    """
+    """Return a replay; None if it does not exist."""
     return await storage.snapshot(lambda view: view.replay(replay_id))
 
 
 async def newest_replays(storage: Storage, limit: int) -> Sequence[Replay]:
-    """Return the latest replays, newest first.
-
-    Raises:
-        StorageUnavailable: The database does not answer.
-    """
+    """Return the latest replays, newest first."""
     return await storage.snapshot(lambda view: view.replays(running=False, limit=limit))
 
 
@@ -247,11 +237,7 @@ async def follow(storage: Storage, replay_id: str) -> AsyncGenerator[Replay, Non
 
 
 async def sum_up(storage: Storage, replay_id: str) -> Summary:
-    """Return the summary of a replay's answers so far.
-
-    Raises:
-        StorageUnavailable: The database does not answer.
-    """
+    """Return the summary of a replay's answers so far."""
 
     async def work(view: Snapshot) -> Summary:
         summary = Summary()

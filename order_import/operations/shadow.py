@@ -196,8 +196,6 @@ async def _select(view: Snapshot, selection: Selection) -> tuple[Sequence[str], 
 
 
 class _Run:
-    """One shadow run on one snapshot."""
-
     def __init__(self, view: Snapshot, assumed: Assumptions, at: datetime) -> None:
         self.summary = ShadowSummary()
         self._view = view

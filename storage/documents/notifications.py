@@ -71,30 +71,16 @@ def _cause_to_document(cause: BlockingCause) -> Document:
 
 def _cause_from_document(document: Document) -> BlockingCause:
     money = (money_from_document(value) for value in document["value"])
-    return BlockingCause(
-        code=BlockerCode(document["code"]),
-        sku=document.get("sku"),
-        asin=document.get("asin"),
-        stock_id=document.get("stock_id"),
-        orders=document["orders"],
-        value=tuple(value for value in money if value is not None),
-        earliest_ship_by=document.get("earliest_ship_by"),
-        similar_sku=document.get("similar_sku"),
-    )
+    fields: Document = {"sku": None, "asin": None} | document
+    fields["code"] = BlockerCode(document["code"])
+    fields["value"] = tuple(value for value in money if value is not None)
+    return BlockingCause(**fields)
 
 
 def _notified_from_document(document: Document) -> Notified:
-    return Notified(
-        key=(
-            BlockerCode(document["code"]),
-            document.get("sku"),
-            document.get("asin"),
-            document.get("stock_id"),
-        ),
-        orders=document["orders"],
-        urgency=Urgency(document["urgency"]),
-        at=document["at"],
-    )
+    get = document.get
+    key = BlockerCode(document["code"]), get("sku"), get("asin"), get("stock_id")
+    return Notified(key, document["orders"], Urgency(document["urgency"]), document["at"])
 
 
 def _key_to_document(

@@ -97,9 +97,7 @@ def answers_from_document(document: Document) -> RecordedAnswers:
 
 def selection_to_query(selection: Selection) -> Document:
     """Return the query for a selection, without its keys. It begins with an index by state."""
-    query: Document = {}
-    if selection.store_id is not None:
-        query["store_id"] = selection.store_id
+    query = present(store_id=selection.store_id)
     dates = present(**{"$gte": selection.since, "$lte": selection.until})
     if dates:
         query["purchase_date"] = dates

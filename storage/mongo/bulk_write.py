@@ -57,8 +57,6 @@ NO_DATA_KEYS: Mapping[str, bytes] = MappingProxyType({})
 
 
 class _Batch:
-    """Collects the writes of a batch, each for a collection of one database."""
-
     def __init__(self, database: str) -> None:
         self.writes: list[Operation] = []
         self._database = database

@@ -18,7 +18,7 @@ from storage.documents.reference_data import (
     product_from_document,
     stocked_product,
 )
-from storage.documents.values import Document
+from storage.documents.values import Document, present
 from storage.mongo.buyer_data import BuyerVault
 from storage.mongo.driver import Database
 from storage.mongo.embedded import open_reads
@@ -143,9 +143,7 @@ class MongoConsoleReader:
 
     async def received_since(self, store_id: str | None, after: datetime, at_most: int) -> int:
         """Count orders that were received after a moment, but no further than `at_most`."""
-        query: Document = {"received_at": {"$gt": after}}
-        if store_id is not None:
-            query["store_id"] = store_id
+        query = {"received_at": {"$gt": after}, **present(store_id=store_id)}
         with translate_errors():
             return await self._database.amazon_orders.count_documents(query, limit=at_most)
 
@@ -209,7 +207,6 @@ class MongoConsoleReader:
         return await read_rows(self._database, None, orders, exported=True)
 
     async def _with_keys(self, query: OrderQuery) -> OrderQuery:
-        """Return the query for the orders of a buyer, by their keys."""
         if query.buyer is None:
             return query
         keys = await self._vault.find_orders(query.buyer)

@@ -9,7 +9,7 @@ from models.errors import KeyMissing
 from models.messages import DeadLetterCode
 from storage.documents.buyer_data import dead_letter_data_id
 from storage.documents.checkpoint import dead_letter_from_document
-from storage.documents.values import Document
+from storage.documents.values import Document, present
 from storage.encryption import BuyerKeys
 from storage.mongo.buyer_data import BuyerVault
 from storage.mongo.driver import Client, maybe_await
@@ -45,11 +45,7 @@ class MongoDeadLetters:
         """Count dead letters per code, of one topic or of all; with `only_open`, open ones."""
         groups = await self._aggregate(
             # Every dead letter has a code: with the condition, MongoDB uses the index by code.
-            {
-                "$match": {"code": {"$gt": ""}}
-                | ({} if topic is None else {"topic": topic})
-                | (_OPEN if only_open else {})
-            },
+            {"$match": {"code": {"$gt": ""}} | present(topic=topic) | (_OPEN if only_open else {})},
             {"$group": {"_id": "$code", "count": {"$sum": 1}}},
         )
         return {DeadLetterCode(group["_id"]): group["count"] for group in groups}
@@ -58,11 +54,11 @@ class MongoDeadLetters:
         """Return dead letters, newest first unless the filter says otherwise."""
         # The index begins with the code: name all codes, so that MongoDB merges their ranges.
         codes = [query.code] if query.code is not None else list(DeadLetterCode)
-        match: Document = {"code": {"$in": [code.value for code in codes]}}
-        if query.topic is not None:
-            match["topic"] = query.topic
-        if query.is_open:
-            match |= _OPEN
+        match = {
+            "code": {"$in": [code.value for code in codes]},
+            **present(topic=query.topic),
+            **(_OPEN if query.is_open else {}),
+        }
         direction = 1 if query.oldest_first else -1
         documents = await self._aggregate(
             {"$match": match},

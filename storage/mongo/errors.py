@@ -213,7 +213,6 @@ def _write_errors(error: ClientBulkWriteException) -> Sequence[Mapping[str, Any]
 
 
 def _codes_in(error: object) -> set[int]:
-    """Return the codes of an error, which is an exception or the server's own reply."""
     reply = error if isinstance(error, dict) else getattr(error, "details", None)
     codes = {getattr(error, "code", None)} if isinstance(error, PyMongoError) else set()
     codes |= {reply.get("code")} if isinstance(reply, dict) else set()

@@ -120,7 +120,7 @@ def _compare(collection: str, existing: Mapping[str, Any]) -> list[IndexProblem]
     for name, index in needed.items():
         if name not in existing:
             problems.append(IndexProblem(f"{collection}.{name}", IndexState.MISSING))
-        elif _options(index) != _options_of(existing[name]):
+        elif (index.unique, index.only or {}, index.expires) != _options_of(existing[name]):
             problems.append(IndexProblem(f"{collection}.{name}", IndexState.DIFFERENT))
     problems += [
         IndexProblem(f"{collection}.{name}", IndexState.UNKNOWN)
@@ -132,10 +132,6 @@ def _compare(collection: str, existing: Mapping[str, Any]) -> list[IndexProblem]
 def _name(index: Index) -> str:
     """Return the name that MongoDB gives the index by default."""
     return "_".join(f"{field}_{direction}" for field, direction in index.keys)
-
-
-def _options(index: Index) -> tuple[bool, Document, bool]:
-    return index.unique, index.only or {}, index.expires
 
 
 def _options_of(existing: Mapping[str, Any]) -> tuple[bool, Document, bool]:

@@ -20,7 +20,7 @@ from storage.documents.order_line import (
     details_from_document,
     line_from_document,
 )
-from storage.documents.values import Document
+from storage.documents.values import Document, present
 from storage.mongo.buyer_data import BuyerVault, Content
 from storage.mongo.driver import Database
 from storage.mongo.errors import translate_errors
@@ -72,22 +72,15 @@ class IndexRange(NamedTuple):
 def to_mongo(query: OrderQuery, *, dates: bool = True) -> Document:
     """Return the filter of a query, without its place; without `dates` for an index range."""
     conditions = _with_store(query) | _with_states(query)
-    for field, value in (
-        ("status", query.status),
-        ("fulfillment_channel", query.channel),
-        ("total.currency", query.currency),
-    ):
-        if value is not None:
-            conditions[field] = str(value)
+    conditions |= present(status=query.status, fulfillment_channel=query.channel)
+    conditions |= present(**{"total.currency": query.currency})
     if query.keys:
         conditions["_id"] = {"$in": list(query.keys)}
     if query.number is not None:
         conditions["amazon_order_id"] = {"$gte": query.number, "$lt": query.number + _LAST}
-    limits = {"$gte": query.total_min, "$lte": query.total_max}
-    amounts = {
-        operator: Decimal128(str(limit)) for operator, limit in limits.items() if limit is not None
-    }
-    if amounts:
+    limits = present(**{"$gte": query.total_min, "$lte": query.total_max})
+    if limits:
+        amounts = {operator: Decimal128(str(limit)) for operator, limit in limits.items()}
         conditions["total.amount"] = amounts
     conditions |= _with_dependency(query) | _with_reasons(query)
     if dates:
@@ -283,7 +276,7 @@ def _row_from_document(
 
 
 def _with_store(query: OrderQuery) -> Document:
-    return {} if query.store_id is None else {"store_id": query.store_id}
+    return present(store_id=query.store_id)
 
 
 def _with_states(query: OrderQuery) -> Document:
@@ -302,7 +295,6 @@ def _with_states(query: OrderQuery) -> Document:
 
 
 def _with_dependency(query: OrderQuery) -> Document:
-    """Return the conditions that have an index of some of the orders."""
     conditions: Document = {}
     if query.product:
         # Every order that a product blocks depends on it.
@@ -314,13 +306,9 @@ def _with_dependency(query: OrderQuery) -> Document:
 
 def _dates(query: OrderQuery) -> Document:
     """Return the bounds of each date that has any. Orders without the date do not meet them."""
-    purchased = {"$gte": query.purchased_from, "$lt": query.purchased_to}
-    bounds = {"purchase_date": purchased, "latest_ship_date": {"$lt": query.ship_by_before}}
-    given = {
-        field: {operator: at for operator, at in of_field.items() if at is not None}
-        for field, of_field in bounds.items()
-    }
-    return {field: of_field for field, of_field in given.items() if of_field}
+    purchased = present(**{"$gte": query.purchased_from, "$lt": query.purchased_to})
+    due = present(**{"$lt": query.ship_by_before})
+    return present(purchase_date=purchased or None, latest_ship_date=due or None)
 
 
 def tightest_bounds(*bounds: Document) -> Document:

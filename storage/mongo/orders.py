@@ -167,10 +167,6 @@ class MongoReader:
         """Count the buyer data that expired before `overdue`, and that expires until `until`."""
         return await self._vault.count_expiring(overdue, until)
 
-    async def used_keys(self) -> Sequence[str]:
-        """Return the ids of all keys with which buyer data was ever encrypted here."""
-        return await self._vault.used_keys()
-
     async def blocked_summary(self, now: datetime) -> BlockedSummary:
         """Return what all blocked orders are worth, and how urgent they are."""
         groups = await self._aggregate("amazon_orders", blocked_summary_pipeline(now))

@@ -14,7 +14,7 @@ from models.skus import normalized_sku, pick_similar
 from storage.documents.commerce_order import commerce_order_from_document
 from storage.documents.order_record import order_from_document, with_buyer
 from storage.documents.reference_data import product_from_document, stock_item_from_document
-from storage.documents.values import Document
+from storage.documents.values import Document, present
 from storage.mongo.buyer_data import BuyerVault
 from storage.mongo.driver import ClientSession, Database
 from storage.mongo.session import InSession
@@ -88,18 +88,14 @@ class MongoQueries(InSession):
         self, store_id: str | None, after: OrderCursor | None, limit: int
     ) -> Sequence[OrderRecord]:
         """See the port."""
-        query: Document = {"import.state": "blocked"}
-        if store_id is not None:
-            query["store_id"] = store_id
+        query = {"import.state": "blocked", **present(store_id=store_id)}
         return await self._oldest_first(query, after, limit)
 
     async def shipped_commerce_orders(
         self, store_id: str | None, limit: int
     ) -> Sequence[CommerceOrder]:
         """See the port."""
-        query: Document = {"status": "shipped"}
-        if store_id is not None:
-            query["store_id"] = store_id
+        query = {"status": "shipped", **present(store_id=store_id)}
         cursor = self._database.commerce_orders.find(query, session=await self.free_session())
         return [
             commerce_order_from_document(doc) for doc in await cursor.limit(limit).to_list(None)
@@ -109,9 +105,7 @@ class MongoQueries(InSession):
         self, store_id: str | None, before: datetime, limit: int
     ) -> Sequence[OrderRecord]:
         """See the port."""
-        query: Document = {"import.reserves.news_at": {"$lt": before}}
-        if store_id is not None:
-            query["store_id"] = store_id
+        query = {"import.reserves.news_at": {"$lt": before}, **present(store_id=store_id)}
         cursor = self._database.amazon_orders.find(
             query, WITHOUT_HISTORY, session=await self.free_session()
         )

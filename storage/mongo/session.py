@@ -28,6 +28,5 @@ class InSession:
         await asyncio.sleep(0)
 
     async def _end_background(self) -> None:
-        """Wait for what runs in the session, whatever comes of it."""
         with suppress(Exception):
             await self.free_session()

@@ -4,9 +4,10 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from models.keys import order_key
+from models.money import Money
 from models.outcome import AT_RISK, ImportState
 from models.reasons import BlockerCode
-from storage.documents.values import Document, money_from_document
+from storage.documents.values import Document, money_from_document, present
 from storage.mongo.driver import Collection, Database, maybe_await
 from storage.mongo.embedded import of_store
 from storage.mongo.errors import translate_errors
@@ -84,9 +85,7 @@ def blocked_groups_pipeline(
     An order has a cause once per product, so it counts once in each of its groups. Money is
     summed per currency first, in Decimal128.
     """
-    match: Document = {"import.state": ImportState.BLOCKED.value}
-    if store_id is not None:
-        match["store_id"] = store_id
+    match = {"import.state": ImportState.BLOCKED.value, **present(store_id=store_id)}
     if ship_by_before is not None:
         match["latest_ship_date"] = {"$lt": ship_by_before}
     return [
@@ -106,8 +105,6 @@ def blocked_groups_pipeline(
 def blocked_group_from_document(document: Document) -> BlockedGroup:
     """Return a group that the aggregation returned."""
     cause = document["_id"]
-    sums = [value for value in document["values"] if value.get("currency") is not None]
-    money = [value for value in map(money_from_document, sums) if value is not None]
     return BlockedGroup(
         code=BlockerCode(cause["code"]),
         sku=cause["sku"],
@@ -116,7 +113,7 @@ def blocked_group_from_document(document: Document) -> BlockedGroup:
         seller_skus=_distinct(document["seller_skus"]),
         asins=_distinct(document["asins"]),
         orders=document["orders"],
-        value=tuple(sorted(money, key=lambda value: value.currency)),
+        value=_money(document["values"]),
         oldest_purchase_date=document["purchased"],
         earliest_ship_date=document["ship_by"],
         blocked_since=document["since"],
@@ -149,14 +146,8 @@ def _count_if_before(moment: datetime) -> Document:
 
 def blocked_summary_from_documents(groups: Sequence[Document]) -> BlockedSummary:
     """Return the summary that the aggregation returned, one document per currency."""
-    sums = [
-        money_from_document({"amount": group["amount"], "currency": group["_id"]})
-        for group in groups
-        if group["_id"] is not None
-    ]
-    money = [value for value in sums if value is not None]
     return BlockedSummary(
-        value=tuple(sorted(money, key=lambda value: value.currency)),
+        value=_money({**group, "currency": group["_id"]} for group in groups),
         since=min((group["since"] for group in groups if group["since"]), default=None),
         earliest_ship_by=min(
             (group["ship_by"] for group in groups if group["ship_by"]), default=None
@@ -164,6 +155,12 @@ def blocked_summary_from_documents(groups: Sequence[Document]) -> BlockedSummary
         overdue=sum(group["overdue"] for group in groups),
         at_risk=sum(group["due"] - group["overdue"] for group in groups),
     )
+
+
+def _money(sums: Iterable[Document]) -> tuple[Money, ...]:
+    of_orders = [value for value in sums if value.get("currency") is not None]
+    money = [value for value in map(money_from_document, of_orders) if value is not None]
+    return tuple(sorted(money, key=lambda value: value.currency))
 
 
 def _distinct(lists: Iterable[Iterable[str | None]]) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """The worker's storage on MongoDB: its layout, snapshots, and transactions that are retried."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from datetime import datetime
 from functools import partial
 
@@ -21,8 +21,6 @@ from storage.mongo.checkpoints import MongoCheckpoints
 from storage.mongo.driver import (
     Client,
     ClientSession,
-    Driver,
-    connected,
     in_transaction,
     maybe_await,
 )
@@ -174,10 +172,6 @@ class MongoStorage(MongoCheckpoints, Storage):
             transaction.committed()
             return result
 
-    async def erase_expired(self, at: datetime) -> tuple[int, int]:
-        """Erase the buyer data that has expired; return of how many orders and dead letters."""
-        return await self.vault.erase_expired(at)
-
     async def claim_sync(self, at: datetime, next_due: datetime) -> bool:
         """Return whether a sync is due at this moment: true for only one of all callers."""
         with translate_errors():
@@ -188,19 +182,6 @@ class MongoStorage(MongoCheckpoints, Storage):
             except DuplicateKeyError:
                 return False  # the timer exists, and is not due yet
             return bool(result.matched_count or result.upserted_id)
-
-
-@asynccontextmanager
-async def open_storage(
-    url: str,
-    database: str,
-    driver: Driver = Driver.MOTOR,
-    keys: BuyerKeys | None = None,
-    **options: object,
-) -> AsyncIterator[MongoStorage]:
-    """Open the storage of a database, and close it at the end."""
-    async with connected(url, driver, **options) as client:
-        yield MongoStorage(client, database, keys)
 
 
 async def _commit(session: ClientSession) -> None:

@@ -21,11 +21,12 @@ from storage.mongo import buyer_data
 from storage.mongo.dead_letters import MongoDeadLetters
 from storage.mongo.driver import Driver
 from storage.mongo.orders import MongoReader
-from storage.mongo.storage import MongoStorage, open_storage
+from storage.mongo.storage import MongoStorage
 from storage.port import Transaction
 from storage.queries import BuyerDataCounts
 from tests.builders import STORE, a_dead_letter, a_record, an_order
 from tests.keys import KEYS
+from tests.storages import open_storage
 
 NOW = datetime(2126, 7, 1, 12, tzinfo=UTC)
 """In the future: the server's own clock, by which it erases once a minute, has not come there."""
@@ -98,21 +99,21 @@ async def test_rule_27_orders_lose_their_buyer_when_it_has_expired_and_nothing_e
     without = a_record(order=an_order(amazon_order_id="902-10"))
     await store(storage, *expired, other, without)
     assert await stored(storage, *expired, other, without) == [*expired, other, without]
-    assert await storage.erase_expired(NOW) == (5, 0)
+    assert await storage.vault.erase_expired(NOW) == (5, 0)
     nothing = {"buyer": None, "ship_to": None}
     for before, now in zip(expired, await stored(storage, *expired), strict=True):
         assert now.buyer_data == Erased(NOW)
         assert now.order == before.order.model_copy(update=nothing)
     assert await stored(storage, other, without) == [other, without]
     assert await sealed_ids(storage) == ([other.key], [other.key])
-    assert await storage.erase_expired(NOW) == (0, 0)
+    assert await storage.vault.erase_expired(NOW) == (0, 0)
 
 
 async def test_rule_27_a_dead_letter_loses_its_bytes_after_30_days(storage: MongoStorage) -> None:
     old = a_dead_letter(offset=1, at=NOW - timedelta(days=30), details_of="902-1")
     new = a_dead_letter(offset=2, at=NOW - timedelta(days=29))
     await store(storage, dead_letters=[old, new])
-    assert await storage.erase_expired(NOW) == (0, 1)
+    assert await storage.vault.erase_expired(NOW) == (0, 1)
     dead_letters = MongoDeadLetters(storage._client, storage._database.name, KEYS)
     both = await dead_letters.dead_letters([old.dead_letter_id, new.dead_letter_id])
     erased = both[old.dead_letter_id].dead_letter
@@ -209,7 +210,7 @@ async def test_rule_27_a_new_end_is_stored_without_the_content(storage: MongoSto
     await change(storage, after, buyer=BuyerWrite.EXPIRY)
     assert await stored(storage, after) == [after]
     assert await storage._database.buyer_data.find_one({}, {"content": 1}) == content
-    assert await storage.erase_expired(NOW) == (0, 0)
+    assert await storage.vault.erase_expired(NOW) == (0, 0)
     assert await stored(storage, after) == [after]
 
 
@@ -311,5 +312,5 @@ async def test_rule_27_what_is_overdue_and_what_expires_within_a_week_is_counted
     await store(storage, *records, dead_letters=dead_letters)
     reader = reader_of(storage)
     assert await reader.buyer_data_counts(late, NOW + WEEK) == BuyerDataCounts(2, 2, 2)
-    await storage.erase_expired(NOW)
+    await storage.vault.erase_expired(NOW)
     assert await reader.buyer_data_counts(late, NOW + WEEK) == BuyerDataCounts(0, 1, 2)

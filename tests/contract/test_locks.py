@@ -25,7 +25,7 @@ from models.order_record import OrderRecord
 from models.outcome import Created
 from models.topics import TopicName
 from storage.mongo.driver import Driver
-from storage.mongo.storage import MongoStorage, open_storage
+from storage.mongo.storage import MongoStorage
 from storage.mongo.transaction import MongoTransaction
 from storage.port import Storage, Transaction
 from streams.app import HANDLERS
@@ -45,6 +45,7 @@ from tests.builders import (
 from tests.contract.queries import Listening, Query
 from tests.fakes.memory import MemoryStorage
 from tests.keys import KEYS
+from tests.storages import open_storage
 
 IMPLEMENTATIONS = ("memory", *Driver)
 TICKS = 50

@@ -26,7 +26,7 @@ from models.reasons import WaitingReason
 from models.topics import TopicName
 from storage.mongo.bulk_write import HISTORY_LENGTH
 from storage.mongo.driver import Driver
-from storage.mongo.storage import MongoStorage, open_storage
+from storage.mongo.storage import MongoStorage
 from storage.mongo.transaction import MongoTransaction
 from storage.port import Transaction
 from streams.app import HANDLERS
@@ -49,6 +49,7 @@ from tests.builders import (
 from tests.contract.test_storage import stored_order, stored_story
 from tests.fakes.memory import MemoryStorage
 from tests.keys import KEYS
+from tests.storages import open_storage
 
 Tested = MemoryStorage | MongoStorage
 TYPO = f"typo/{ORDER}"

@@ -10,10 +10,11 @@ from models.keys import DEFAULT_STOCK
 from models.reference_data import StockedProduct
 from storage.mongo.driver import Driver
 from storage.mongo.fact_cache import FactCache
-from storage.mongo.storage import MongoStorage, open_storage
+from storage.mongo.storage import MongoStorage
 from storage.port import Transaction
 from tests.builders import a_product, a_store, stocked
 from tests.keys import KEYS
+from tests.storages import open_storage
 
 SKU = "SKU-1"
 

@@ -48,7 +48,7 @@ from storage.documents.order_record import history_entry_from_document
 from storage.mongo.bulk_write import HISTORY_LENGTH
 from storage.mongo.driver import Driver
 from storage.mongo.indexes import INDEXES
-from storage.mongo.storage import LAYOUT, MongoStorage, open_storage
+from storage.mongo.storage import LAYOUT, MongoStorage
 from storage.port import Storage, Transaction
 from tests.builders import (
     INTEGRATED,
@@ -83,6 +83,7 @@ from tests.builders import (
 from tests.contract.queries import Listening
 from tests.fakes.memory import MemoryStorage
 from tests.keys import KEYS
+from tests.storages import open_storage
 
 Tested = MemoryStorage | MongoStorage
 SOURCE = TopicPartition("amazon.orders", 3)

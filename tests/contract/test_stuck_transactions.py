@@ -12,9 +12,9 @@ from storage import retry
 from storage.mongo import errors as mongo_errors
 from storage.mongo import storage as mongo
 from storage.mongo.driver import Driver
-from storage.mongo.storage import open_storage
 from storage.port import Transaction
 from tests.keys import KEYS
+from tests.storages import open_storage
 from tests.waiting import PATIENCE
 
 SOURCE = TopicPartition("amazon.orders", 0)

@@ -12,9 +12,9 @@ from pymongo.monitoring import (
 
 from models.messages import TopicPartition
 from storage.mongo.driver import Driver
-from storage.mongo.storage import open_storage
 from storage.port import Transaction
 from tests.keys import KEYS
+from tests.storages import open_storage
 
 SOURCE = TopicPartition("amazon.orders", 0)
 

@@ -24,7 +24,7 @@ from order_import.settings import Settings
 from storage.port import Transaction
 from streams import app as agents
 from streams import assignment as our_assignment
-from streams.app import AppOptions, build_app
+from streams.app import build_app
 from streams.assignment import PartitionAssignment
 from tests.builders import NOW
 from tests.integration.losses import LOSSES, Work
@@ -108,7 +108,7 @@ async def ours(work: Work, settings: Settings, data_dir: str, stack: AsyncExitSt
         handlers, storage, publisher, lambda: NOW, print, max_weight=1
     )
     servers, prefix = settings.kafka_bootstrap_servers, settings.topic_prefix
-    app = build_app(AppOptions(servers, prefix, "ours", 100, 6), partition_assignment, data_dir)
+    app = build_app(partition_assignment, data_dir, servers, prefix, "ours", 100, 6)
     for name in topics - set(READ_TOPICS):
         agents._add_agent(app, prefix + name, name, partition_assignment)
     return app

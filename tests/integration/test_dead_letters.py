@@ -179,7 +179,7 @@ async def test_without_a_worker_what_was_sent_is_not_read_yet(system: System) ->
     assert "there is no such dead letter" in missing
     (dead_letter,) = await ids(commands)
     async with connect_storage(system.settings) as storage:
-        assert await storage.erase_expired(now() + timedelta(days=31)) == (0, 1)
+        assert await storage.vault.erase_expired(now() + timedelta(days=31)) == (0, 1)
     erased = await commands.json("dead-letters", "redrive", dead_letter, "--execute", status=1)
     assert "erased" in erased["refused"][0]["why"]
     assert "Erased at" in await commands.text("dead-letters", "show", dead_letter)

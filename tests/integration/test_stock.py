@@ -20,7 +20,6 @@ from models.reference_data import Component
 from models.topics import TopicName
 from order_import.devtools.embedded.servers import Addresses
 from storage.mongo.driver import Driver
-from storage.mongo.storage import open_storage
 from storage.port import Storage, Transaction
 from tests.builders import (
     NOW,
@@ -35,6 +34,7 @@ from tests.fakes.memory import MemoryStorage
 from tests.integration.kit import System
 from tests.integration.wire import item, key, order, product, store
 from tests.keys import KEYS
+from tests.storages import open_storage
 
 ROUNDS = int(os.environ.get("STOCK_ROUNDS", "40"))
 """How often units are fought for on a server; in memory, ten times as often."""

@@ -12,7 +12,7 @@ from handlers.unit_of_work import UnitOfWork
 from models.checkpoint import Checkpoint, Outgoing
 from models.messages import Incoming, TopicPartition
 from storage.port import Transaction
-from streams.app import AppOptions, build_app
+from streams.app import build_app
 from streams.assignment import LogBounds, PartitionAssignment
 from streams.batch import Batch
 from tests.builders import NOW, a_command, a_message
@@ -80,9 +80,10 @@ class Kit:
         self.partition_assignment = PartitionAssignment(
             {ORDERS.topic: OneEach()}, self.storage, publisher, lambda: NOW, print
         )
-        options = AppOptions("127.0.0.1:1", "", "g", 10, 6)
         self.thread = AssignedThread()
-        consumer: Any = build_app(options, self.partition_assignment, str(directory)).consumer
+        consumer: Any = build_app(
+            self.partition_assignment, str(directory), "127.0.0.1:1", "", "g", 10, 6
+        ).consumer
         consumer._thread = self.thread
         self.consumer = consumer
 

@@ -23,7 +23,7 @@ from faust.types.tuples import ConsumerMessage
 
 from models.checkpoint import Checkpoint
 from models.messages import Incoming, TopicPartition
-from streams.app import HANDLERS, AppOptions, build_app
+from streams.app import HANDLERS, build_app
 from streams.assignment import LogBounds, PartitionAssignment
 from streams.transport import LedgerConsumer, LedgerConsumerThread
 from tests.builders import NOW
@@ -182,7 +182,7 @@ async def test_what_ours_commits_is_what_the_ledger_has_as_decided_and_published
         HANDLERS, storage, publisher, lambda: NOW, failures.append
     )
     consumer: Any = build_app(
-        AppOptions("127.0.0.1:1", "", "g", 10, 6), partition_assignment, str(tmp_path)
+        partition_assignment, str(tmp_path), "127.0.0.1:1", "", "g", 10, 6
     ).consumer
     consumer._committed_offset[ORDERS] = 0
     consumer._acked[ORDERS] = [5, 6]
@@ -211,7 +211,7 @@ async def test_ours_takes_up_partitions_however_long_the_ledger_is_away(tmp_path
     """L9 ends here."""
     partition_assignment = PartitionAssignment(HANDLERS, MemoryStorage(), None, lambda: NOW, print)  # type: ignore[arg-type]
     tables: Any = build_app(
-        AppOptions("127.0.0.1:1", "", "g", 10, 6), partition_assignment, str(tmp_path)
+        partition_assignment, str(tmp_path), "127.0.0.1:1", "", "g", 10, 6
     ).tables
     answered = asyncio.Event()
     waiting = asyncio.create_task(tables.recovery._wait(answered.wait(), timeout=0.01))
@@ -245,7 +245,7 @@ async def test_assigned_partitions_are_taken_up_where_the_ledger_says(tmp_path: 
         storage.contents.checkpoints[source] = Checkpoint(source, committed_offset)
     partition_assignment = PartitionAssignment(HANDLERS, storage, None, lambda: NOW, print)  # type: ignore[arg-type]
     consumer: Any = build_app(
-        AppOptions("127.0.0.1:1", "", "g", 10, 6), partition_assignment, str(tmp_path)
+        partition_assignment, str(tmp_path), "127.0.0.1:1", "", "g", 10, 6
     ).consumer
     logs = {known: (0, 9), new: (0, 9), cut: (5, 9), anew: (0, 9)}
     thread = AssignedThread({tp: LogBounds(*bounds) for tp, bounds in logs.items()})
@@ -384,7 +384,7 @@ async def test_partitions_of_a_deleted_topic_are_not_waited_for(
 
 def a_thread(directory: Path) -> LedgerConsumerThread:
     partition_assignment = PartitionAssignment(HANDLERS, MemoryStorage(), None, lambda: NOW, print)  # type: ignore[arg-type]
-    app = build_app(AppOptions("127.0.0.1:1", "", "g", 10, 6), partition_assignment, str(directory))
+    app = build_app(partition_assignment, str(directory), "127.0.0.1:1", "", "g", 10, 6)
     consumer: Any = app.consumer
     return LedgerConsumerThread(consumer, loop=asyncio.get_running_loop(), beacon=app.beacon)
 

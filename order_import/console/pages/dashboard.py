@@ -43,7 +43,6 @@ async def store_dashboard(request: Request) -> Response:
 
 
 async def _values(request: Request, store_id: str | None) -> dict[str, Any]:
-    """Return what both dashboards show, of one store or of all."""
     context = context_of(request)
     now = context.now()
     ask = partial(context.orders.activity, store_id, now - timedelta(hours=23), now)

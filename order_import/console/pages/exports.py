@@ -25,7 +25,6 @@ Column = Callable[[OrderRow, Formatter], object]
 
 
 def _of_order(value: Callable[[AmazonOrder], object]) -> Column:
-    """Return a column of what is only read for exports."""
     return lambda row, _: row.details and value(row.details)
 
 

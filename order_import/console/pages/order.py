@@ -137,13 +137,11 @@ def _matches_of(order_history: OrderHistory) -> dict[str, Match]:
 
 
 def _charges_of(order: AmazonOrder) -> list[tuple[Charge, str | None]]:
-    """Return the charges, each with the seller SKU of its line, if it has one."""
     skus = {item.order_item_id: item.seller_sku for item in order.items}
     return [(charge, skus.get(item_id or "")) for charge, item_id in order.all_charges]
 
 
 def _may_see(principal: Principal, key: str, shown: str, now: datetime) -> bool:
-    """Return whether this user requested this buyer a short time ago."""
     until, _, proof = shown.partition(".")
     if not principal.can_edit or not until.isdecimal() or len(until) > 12:  # noqa: PLR2004 - a time
         return False

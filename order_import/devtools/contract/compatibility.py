@@ -12,6 +12,7 @@ from typing import Any
 
 from models.buyer_data import ClaimedBuyer
 from models.events import EVENT_TYPES
+from order_import.devtools.contract.schemas import with_references
 
 Schema = Mapping[str, Any]
 
@@ -62,25 +63,12 @@ def find_breaks(released: Mapping[str, Schema], present: Mapping[str, Schema]) -
 
 
 def _resolve(root: Schema) -> Schema:
-    """Return a schema with its definitions in place of the references to them."""
-
-    def resolve(node: Any) -> Any:
-        match node:
-            case {"$ref": str(reference), **rest}:
-                return {**resolve(root["$defs"][reference.rpartition("/")[2]]), **resolve(rest)}
-            case dict():
-                return {key: resolve(part) for key, part in node.items() if key != "$defs"}
-            case list():
-                return [resolve(part) for part in node]
-            case _:
-                return node
-
-    resolved: Schema = resolve(root)
+    plain = {key: part for key, part in root.items() if key != "$defs"}
+    resolved: Schema = with_references(plain, root.get("$defs", {}))
     return resolved
 
 
 def _fields(schema: Schema, at: str) -> Iterator[tuple[str, Schema]]:
-    """Return every field at any depth, by its path."""
     for name, field in schema.get("properties", {}).items():
         yield f"{at}.{name}", field
         yield from _fields(field, f"{at}.{name}")
@@ -131,7 +119,6 @@ def _has_type(reader: Schema, writer: Schema) -> bool:
 
 
 def _mismatches(reader: Schema, writer: Schema, at: str) -> Iterator[str]:
-    """Compare two schemas of one type, without alternatives."""
     if unknown := (reader.keys() | writer.keys()) - _KNOWN:
         yield f"{at}: {', '.join(sorted(unknown))} cannot be compared"
     yield from _values_refused(reader, writer, at)
@@ -164,7 +151,6 @@ def _values_refused(reader: Schema, writer: Schema, at: str) -> Iterator[str]:
 
 
 def _values(schema: Schema) -> list[Any] | None:
-    """Return the values of an enumeration or a constant; None if the schema is neither."""
     return [schema["const"]] if "const" in schema else schema.get("enum")
 
 

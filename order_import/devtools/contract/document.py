@@ -171,7 +171,6 @@ def _claim() -> dict[str, Any]:
 
 
 def _describe_errors(topic: Topic) -> str:
-    """Return how errors and duplicates of a topic's messages are handled."""
     if topic.name is TopicName.DEAD_LETTER:
         return "At least once: a duplicate has the same topic, partition and offset in its headers."
     return _READ_ERRORS if topic.name in READ_TOPICS else _WRITTEN_ERRORS
@@ -188,7 +187,6 @@ def _configuration(topic: Topic) -> dict[str, Any]:
 
 
 def _operations(topic: Topic) -> dict[str, Any]:
-    """Return the worker's operations on a topic."""
     words = WORDS["topics"][topic.name]
     name = topic.name.value
     reference = {"channel": {"$ref": f"#/channels/{name}"}}

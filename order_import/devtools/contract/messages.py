@@ -217,7 +217,6 @@ def read_examples() -> Mapping[str, Example]:
 
 
 def _written() -> dict[str, Outgoing]:
-    """Return the examples of the messages that this program writes."""
     fact = keys.depends_on_product("LAMP")
     return {
         "Recheck": CommandMessage(fact, Recheck(fact=fact)),

@@ -39,7 +39,6 @@ def contract_page(document: Mapping[str, Any]) -> str:
 
 
 def _prose(text: str) -> Markup:
-    """Return a text with its `code` as code."""
     return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped
 
 

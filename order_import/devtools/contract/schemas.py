@@ -132,23 +132,24 @@ def _open_enumerations(definitions: Mapping[str, Schema]) -> dict[str, Schema]:
         for name, definition in definitions.items()
         if "enum" in definition
     }
-
-    def replace(node: Any) -> Any:
-        match node:
-            case {"$ref": str(ref), **rest} if (name := ref.rpartition("/")[2]) in enumerations:
-                return {**enumerations[name], **rest}
-            case dict():
-                return {key: replace(part) for key, part in node.items()}
-            case list():
-                return [replace(part) for part in node]
-            case _:
-                return node
-
     return {
-        name: replace(definition)
+        name: with_references(definition, enumerations)
         for name, definition in definitions.items()
         if name not in enumerations
     }
+
+
+def with_references(node: Any, definitions: Mapping[str, Schema]) -> Any:
+    """Return a part of a schema with these definitions in place of the references to them."""
+    match node:
+        case {"$ref": str(ref), **rest} if (name := ref.rpartition("/")[2]) in definitions:
+            return with_references(definitions[name] | rest, definitions)
+        case dict():
+            return {key: with_references(part, definitions) for key, part in node.items()}
+        case list():
+            return [with_references(part, definitions) for part in node]
+        case _:
+            return node
 
 
 def _without_titles(schema: Schema) -> Schema:
@@ -184,7 +185,6 @@ def _document(schema: Schema) -> Schema:
 
 
 def _reachable(schema: object, every: Mapping[str, Schema]) -> set[str]:
-    """Return the names of all schemas that one refers to, directly or indirectly."""
     names: set[str] = set()
     pending = [schema]
     while pending:

@@ -56,7 +56,6 @@ async def run_demo(settings: Settings, console: Console) -> None:
 
 
 async def _retry(console: Console, call: Callable[[], Awaitable[T]]) -> T:
-    """Repeat a request until a server answers; print each failure."""
     while True:
         try:
             return await call()

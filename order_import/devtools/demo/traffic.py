@@ -85,7 +85,6 @@ def _first(orders: Sequence[DemoOrder]) -> Iterator[Message]:
 
 
 def _traceparent(order: DemoOrder) -> str:
-    """Return the trace context that a connector would send with an order."""
     digest = sha256(order.order_id.encode()).hexdigest()
     return f"00-{digest[:32]}-{digest[32:48]}-01"
 
@@ -118,7 +117,6 @@ def _polled(order: DemoOrder, at: datetime) -> Iterator[Message]:
 
 
 def _for_wrong_store(orders: Sequence[DemoOrder], stores: Sequence[DemoStore]) -> Message:
-    """Return an update that names another store than the one that has the order."""
     order = next(order for order in orders if order.store is stores[0])
     body = {"amazon_order_id": order.order_id, "status": "Canceled"}
     return order_message(body, amazon_order_id=order.order_id, store_id=stores[1].store_id)

@@ -109,7 +109,6 @@ class KafkaServer:
         return f"{HOST}:{port}"
 
     def _prepare(self, java: Path, jars: list[Path]) -> int:
-        """Write the configuration, and format the log directory the first time."""
         logs = self._directory / "logs"
         properties = self._directory / "server.properties"
         try:

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Any, TypeVar
 
 from order_import.devtools.embedded.directory import DataDirectory
@@ -105,16 +104,10 @@ class EmbeddedServers:
     async def __aenter__(self) -> Addresses:
         return await self.start()
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.stop()
 
     async def _report_while(self, name: str, starting: Coroutine[Any, Any, T]) -> T:
-        """Wait for a start, and report repeatedly that it takes long."""
         task = asyncio.create_task(starting)
         try:
             while not (await asyncio.wait([task], timeout=_REPORT_SECONDS))[0]:

@@ -1,6 +1,7 @@
-"""Fetch the ids of topics, which tell a recreated topic from the one deleted under its name.
+"""Fetch of topics what aiokafka does not: their ids, and what the user may do there (KIP-430).
 
-aiokafka requests metadata in a version without these ids, so the request is defined here.
+An id tells a recreated topic from the one deleted under its name. aiokafka requests metadata in
+versions without either, so the request is defined here.
 """
 
 from collections.abc import Collection, Mapping
@@ -37,7 +38,7 @@ class _Uuid:
 _TEXT = CompactString("utf-8")
 
 
-class _TopicIdsResponse(Response):  # type: ignore[misc]  # aiokafka has no types
+class _TopicsResponse(Response):  # type: ignore[misc]  # aiokafka has no types
     API_KEY = _METADATA
     API_VERSION = _VERSION
     SCHEMA = Schema(
@@ -82,11 +83,11 @@ class _TopicIdsResponse(Response):  # type: ignore[misc]  # aiokafka has no type
     )
 
 
-class _TopicIdsRequestStruct(RequestStruct):  # type: ignore[misc]  # the same
+class _TopicsRequestStruct(RequestStruct):  # type: ignore[misc]  # the same
     FLEXIBLE_VERSION = True
     API_KEY = _METADATA
     API_VERSION = _VERSION
-    RESPONSE_TYPE: ClassVar[type[Response]] = _TopicIdsResponse
+    RESPONSE_TYPE: ClassVar[type[Response]] = _TopicsResponse
     SCHEMA = Schema(
         (
             "topics",
@@ -98,17 +99,25 @@ class _TopicIdsRequestStruct(RequestStruct):  # type: ignore[misc]  # the same
     )
 
 
-class _TopicIdsRequest(Request[_TopicIdsRequestStruct]):  # type: ignore[misc]  # the same
+class TopicsRequest(Request[_TopicsRequestStruct]):  # type: ignore[misc]  # the same
+    """Asks for topics, with `operations` also for what the user may do on each.
+
+    Each topic of the response is its error code, name, id, whether it is internal, its partitions,
+    its operations as bits, and tags. Kafka knows it from 3.1 on.
+    """
+
     API_KEY = _METADATA
 
-    def __init__(self, topics: Collection[str]) -> None:
+    def __init__(self, topics: Collection[str], *, operations: bool = False) -> None:
         self._topics = topics
+        self._operations = operations
 
-    def build(self, request_struct_class: type[_TopicIdsRequestStruct]) -> _TopicIdsRequestStruct:
+    def build(self, request_struct_class: type[_TopicsRequestStruct]) -> _TopicsRequestStruct:
+        """Return the request."""
         topics: list[tuple[str, str, dict[int, bytes]]] = [
             (_UNKNOWN, topic, {}) for topic in self._topics
         ]
-        return request_struct_class(topics, False, False, {})
+        return request_struct_class(topics, False, self._operations, {})
 
 
 async def fetch_topic_ids(client: Any, topics: Collection[str]) -> Mapping[str, str]:
@@ -117,5 +126,5 @@ async def fetch_topic_ids(client: Any, topics: Collection[str]) -> Mapping[str, 
     Raises:
         KafkaError: No broker answers.
     """
-    response = await client.send(client.get_random_node(), _TopicIdsRequest(sorted(topics)))
+    response = await client.send(client.get_random_node(), TopicsRequest(sorted(topics)))
     return {name: topic_id for code, name, topic_id, *_ in response.topics if not code}
