@@ -62,8 +62,8 @@ async def claim_buyer(request: Request) -> Response:
     stored = await _find_order(context, name)
     detail, answer = _judge(stored, at)
     # What is no order's name may be anything, a secret too.
-    asked = name if _ORDER_NAME.fullmatch(name) else ""
-    target = asked if stored is None else stored.key
+    named = name if _ORDER_NAME.fullmatch(name) else ""
+    target = named if stored is None else stored.key
     await record(context, AuditEntry(urls.new_id(), at, user.name, CLAIMED_BUYER, target, detail))
     return answer
 
