@@ -61,6 +61,7 @@ ACTIONS: Mapping[str, str] = {
     "exported": "exported orders",
     "erased-buyer": "erased the buyer",
     "claimed-buyer": "claimed the buyer for a program",
+    "refused-claims": "claimed buyers without a valid token",
     "replaced-key": "replaced the key of buyer data",
 }
 

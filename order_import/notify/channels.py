@@ -1,5 +1,8 @@
 """The channels: a webhook and a mail server, each of which accepts a notification or does not."""
 
+import asyncio
+import socket
+import ssl
 from collections.abc import Mapping
 from email.message import EmailMessage
 from email.utils import format_datetime
@@ -12,6 +15,7 @@ import structlog
 from typing_extensions import override
 
 from models.notifications import Notification
+from order_import.console.access import address_of
 from order_import.errors import describe
 from order_import.notify.message import MessageWriter
 from order_import.settings import PREFIX, Settings, SettingsError
@@ -35,6 +39,14 @@ class Channel(Protocol):
 
         Raises:
             NotSent: It was not accepted, or whether it was is unknown.
+        """
+        ...
+
+    async def reach(self) -> None:
+        """Connect to the server, and sign in if it asks for that, without sending anything.
+
+        Raises:
+            NotSent: It could not be reached.
         """
         ...
 
@@ -64,6 +76,19 @@ class Webhook(Channel):
         if status not in _ACCEPTED:
             raise NotSent(f"status {status}")
 
+    @override
+    async def reach(self) -> None:
+        url = urlsplit(self._url)
+        is_encrypted = url.scheme == "https"
+        try:
+            async with asyncio.timeout(_SECONDS):
+                _, writer = await asyncio.open_connection(
+                    url.hostname, url.port or (443 if is_encrypted else 80), ssl=is_encrypted
+                )
+        except (OSError, UnicodeError) as error:
+            raise NotSent(_describe_connecting(error)) from None
+        writer.close()
+
 
 class Mail(Channel):
     """Sends e-mail through a server. The id is in `Message-ID` and `Idempotency-Key`."""
@@ -74,25 +99,38 @@ class Mail(Channel):
 
     @override
     async def send(self, notification: Notification) -> None:
-        settings = self._settings
-        password = settings.notify_smtp_password
         try:
-            refused, _ = await aiosmtplib.send(
-                self._message(notification),
-                hostname=settings.notify_smtp_host,
-                port=settings.notify_smtp_port,
-                use_tls=settings.notify_smtp_security == "tls",
-                start_tls=settings.notify_smtp_security == "starttls",
-                username=settings.notify_smtp_username,
-                password=None if password is None else password.get_secret_value(),
-                timeout=_SECONDS,
-            )
+            async with self._connect() as server:
+                refused, _ = await server.send_message(self._message(notification))
         except aiosmtplib.SMTPResponseException as error:
             raise NotSent(f"{type(error).__name__} {error.code}") from None
         except Exception as error:  # noqa: BLE001 - whatever it is, the notification is kept
             raise NotSent(describe(error)) from None
         if refused:
             log.warning("recipients-refused", recipients=len(refused))
+
+    @override
+    async def reach(self) -> None:
+        try:
+            async with self._connect():
+                pass
+        except aiosmtplib.SMTPResponseException as error:
+            raise NotSent(f"{type(error).__name__} {error.code}") from None
+        except (aiosmtplib.SMTPException, OSError, UnicodeError) as error:
+            raise NotSent(_describe_connecting(error.__cause__ or error)) from None
+
+    def _connect(self) -> aiosmtplib.SMTP:
+        settings = self._settings
+        password = settings.notify_smtp_password
+        return aiosmtplib.SMTP(
+            hostname=settings.notify_smtp_host,
+            port=settings.notify_smtp_port,
+            use_tls=settings.notify_smtp_security == "tls",
+            start_tls=settings.notify_smtp_security == "starttls",
+            username=settings.notify_smtp_username,
+            password=None if password is None else password.get_secret_value(),
+            timeout=_SECONDS,
+        )
 
     def _message(self, notification: Notification) -> EmailMessage:
         message = EmailMessage()
@@ -107,16 +145,41 @@ class Mail(Channel):
         return message
 
 
-def channels_of(settings: Settings, writer: MessageWriter) -> Mapping[str, Channel]:
+def _describe_connecting(error: BaseException) -> str:
+    match error:
+        case socket.gaierror() | UnicodeError():
+            return "its host name is not known"
+        case ssl.SSLCertVerificationError():
+            return "its certificate is not accepted"
+        case ssl.SSLError():
+            return "TLS failed"
+        case TimeoutError():
+            return "no answer in time"
+        case ConnectionRefusedError():
+            return "nothing listens there"
+        case _:
+            return describe(error)
+
+
+def _is_web_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # its port is none, for example
+        return False
+
+
+def channels_of(settings: Settings) -> Mapping[str, Channel]:
     """Return the channels that the settings name, by their names.
 
     Raises:
         SettingsError: They name none, or the webhook's address is none.
     """
+    writer = MessageWriter(settings.console_public_url or address_of(settings))
     channels: dict[str, Channel] = {}
     if settings.notify_webhook_url is not None:
         url = settings.notify_webhook_url.get_secret_value()
-        if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
+        if not _is_web_address(url):
             raise SettingsError(f"{PREFIX}NOTIFY_WEBHOOK_URL: expected https://host/…")
         channels["webhook"] = Webhook(url, writer)
     if settings.notify_smtp_host is not None:

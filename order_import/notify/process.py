@@ -21,9 +21,8 @@ from models.errors import TransientStorageError
 from models.keys import notification_id
 from models.notifications import Notification
 from order_import.bootstrap import connect_database
-from order_import.console.access import address_of
 from order_import.notify.channels import Channel, NotSent, channels_of
-from order_import.notify.message import MessageWriter, example
+from order_import.notify.message import example
 from order_import.notify.policy import NotificationPolicy, policy_of
 from order_import.settings import Settings
 from storage.mongo.notifications import MongoNotifications
@@ -184,7 +183,7 @@ async def run_notifier(settings: Settings) -> None:
         SettingsError: As `channels_of`.
         StorageBroken: The database refuses, or is of another version of this program.
     """
-    channels = _open_channels(settings)
+    channels = channels_of(settings)
     async with connect_database(settings) as database:
         policy = policy_of(settings, channels)
         notifier = Notifier(database.reader, database.notifications, policy, channels)
@@ -215,15 +214,10 @@ async def send_examples(settings: Settings) -> Mapping[str, str | None]:
     at = now()
     name = notification_id(settings.installation, 0, 0, at)
     results: dict[str, str | None] = {}
-    for channel_name, channel in _open_channels(settings).items():
+    for channel_name, channel in channels_of(settings).items():
         results[channel_name] = None
         try:
             await channel.send(example(channel_name, name, at))
         except NotSent as error:
             results[channel_name] = str(error)
     return results
-
-
-def _open_channels(settings: Settings) -> Mapping[str, Channel]:
-    console_url = settings.console_public_url or address_of(settings)
-    return channels_of(settings, MessageWriter(console_url))

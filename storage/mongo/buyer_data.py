@@ -86,10 +86,12 @@ class BuyerVault:
         """Wrap every data key with the first key; return how many were wrapped by another one.
 
         Raises:
-            KeyMissing: A data key was wrapped by a key that the key file lacks.
+            KeyMissing: A data key was wrapped by a key that the key file lacks, or the keys are of
+                another database.
         """
         if self.keys is None:
             raise KeyMissing("data keys cannot be wrapped without the key file")
+        await self.check_keys()  # or no worker could start once the file has the first key alone
         rewrapped = 0
         while count := await self._rewrap_all(self.keys):
             rewrapped += count

@@ -115,7 +115,8 @@ def _check_custom(custom: list[dict[str, Any]]) -> str:
 @pytest.mark.parametrize("case", CASES)
 def test_no_container_may_more_than_it_needs(case: str) -> None:
     every = containers(case)
-    assert {component for component, *_ in every} == {"worker", "console", "init"}
+    notify = {"notify"} if case == "everything" else set()
+    assert {component for component, *_ in every} == {"worker", "console", "init"} | notify
     for _, pod, container in every:
         assert pod["automountServiceAccountToken"] is False
         assert pod["securityContext"]["runAsNonRoot"] is True
@@ -138,6 +139,65 @@ def test_every_setting_there_is_one_of_the_programs(case: str) -> None:
             assert name.removesuffix("_file") in Settings.model_fields or (
                 name in Settings.model_fields
             )
+
+
+def settings_of(container: dict[str, Any]) -> dict[str, str]:
+    return {one["name"].removeprefix(PREFIX): one["value"] for one in container["env"]}
+
+
+def test_notify_is_one_and_has_no_secrets_but_its_own_and_the_database() -> None:
+    [deployment] = (
+        one
+        for one in manifests("everything")
+        if (one["kind"], one["metadata"]["name"]) == ("Deployment", "order-import-notify")
+    )
+    assert deployment["spec"]["replicas"] == 1
+    assert deployment["spec"]["strategy"] == {"type": "Recreate"}
+    pod = deployment["spec"]["template"]["spec"]
+    [mounted] = (one["secret"]["items"] for one in pod["volumes"] if "secret" in one)
+    keys = {"mongo-url", "notify-smtp-password", "notify-webhook-url"}
+    assert {item["key"] for item in mounted} == keys
+    settings = settings_of(pod["containers"][0])
+    assert {Path(value).name for name, value in settings.items() if "_FILE" in name} == keys
+    assert not any(name.startswith("KAFKA_") for name in settings)
+    assert settings["CONSOLE_PUBLIC_URL"] == "https://orders.example"
+
+
+def test_the_check_has_the_settings_of_notify_and_the_worker_has_not() -> None:
+    of_notify = {
+        str(container["args"]): [name for name in settings_of(container) if "NOTIFY" in name]
+        for _, _, container in containers("everything")
+    }
+    assert of_notify.pop("['check']") == of_notify.pop("['notify']")
+    assert set(map(len, of_notify.values())) == {0}
+
+
+def test_notify_without_the_address_of_its_links_is_refused() -> None:
+    command = [go_tool("helm"), "template", str(CHART), "--kube-version", KUBERNETES[-1]]
+    done = subprocess.run(
+        [*command, "--set", "notify.enabled=true"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert done.returncode != 0
+    assert "notify.enabled needs console.publicUrl" in done.stderr
+
+
+def test_only_notify_and_the_check_reach_other_servers() -> None:
+    [policy] = (
+        one["spec"]
+        for one in manifests("everything")
+        if one["kind"] == "NetworkPolicy" and one["metadata"]["name"].endswith("-notify")
+    )
+    [selected] = policy["podSelector"]["matchExpressions"]
+    assert selected["values"] == ["notify", "init"]
+    to_mail = [{"ipBlock": {"cidr": "10.1.0.0/16"}}]
+    assert policy["egress"] == [
+        {"ports": [{"port": 443}]},
+        {"ports": [{"port": 587}], "to": to_mail},
+    ]
 
 
 def test_the_init_job_checks_what_it_has_made() -> None:

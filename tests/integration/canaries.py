@@ -7,12 +7,15 @@ the address, postal code, gift message, the address of a customization, and exte
 import json
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
+from itertools import product
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import bson
 
+from models.errors import KeyMissing
 from storage.documents.buyer_data import content_from_document, data_key_from_document
 from storage.encryption import BuyerKeys
 
@@ -26,6 +29,10 @@ KEPT = (
 FIELDS = (*KEPT, "gift-message", "customization", "extended")
 
 _CANARY = re.compile(rb"cana-[0-9a-f]{32}")
+_WRAPPED_KEY = re.compile(rb"\x05data_key\0\x3c\0\0\0\0(.{60})", re.DOTALL)
+"""A field of BSON: 60 bytes, which are a nonce, an encrypted key and its tag."""
+_ID = re.compile(rb"us/\d{3}-\d{7}-\d{7}|dead-letter//[\w.-]+:\d+:\d+")
+_NEARBY = 500
 _PIECE = 8 * 1024 * 1024
 _LENGTH = len("cana-") + 32
 _DEAD_LETTER = "dead-letter//"
@@ -174,14 +181,41 @@ def decrypted(
 
     `keys` are all data keys there are.
     """
+    data_keys = {name: {data_key_from_document(key_file, key)} for name, key in keys.items()}
+    return opened(contents, data_keys)
+
+
+def opened(
+    contents: Iterable[Document], data_keys: Mapping[str, Collection[bytes]]
+) -> dict[str, set[str]]:
+    """Return the canaries in stored contents that one of these keys opens, by their ids."""
     found: dict[str, set[str]] = {}
     for content in contents:
-        data_key = keys.get(content["_id"])
-        if data_key is None:
-            continue
-        fields = content_from_document(content, data_key_from_document(key_file, data_key))
-        if fields is not None:
-            found.setdefault(content["_id"], set()).update(_in_bytes([bson.encode(fields)]))
+        for data_key in data_keys.get(content["_id"], ()):
+            fields = content_from_document(content, data_key)
+            if fields is not None:
+                found.setdefault(content["_id"], set()).update(_in_bytes([bson.encode(fields)]))
+    return found
+
+
+def remaining_keys(directory: Path, key_file: BuyerKeys) -> dict[str, set[bytes]]:
+    """Return the data keys, by their ids, in whatever bytes of any file the key file unwraps.
+
+    A key and its id are stored as they are in MongoDB's messages, close together.
+    """
+    found: dict[str, set[bytes]] = {}
+    for path in directory.rglob("*"):
+        try:
+            stored = path.read_bytes()
+        except (FileNotFoundError, IsADirectoryError):
+            continue  # a server has deleted it meanwhile, or it is a directory
+        for match in _WRAPPED_KEY.finditer(stored):
+            nearby = stored[max(0, match.start() - _NEARBY) : match.end() + _NEARBY]
+            names = {name.decode() for name in _ID.findall(nearby)}
+            for name, wrapped_by in product(names, key_file.keys):
+                with suppress(KeyMissing):
+                    data_key = key_file.unwrap(name, match[1], wrapped_by)
+                    found.setdefault(name, set()).add(data_key)
     return found
 
 

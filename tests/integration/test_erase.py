@@ -159,13 +159,15 @@ async def test_a_program_claims_a_buyer_until_it_is_erased(system: System) -> No
 
     rows = [row async for row in system.db.console_audit.find({}).sort("number")]
     assert [(row["action"], row["detail"]) for row in rows] == [
+        ("claimed-buyer", "not-received"),
         ("claimed-buyer", ""),
         ("erased-buyer", "asked"),
         ("claimed-buyer", "erased"),
+        ("refused-claims", "1"),
     ]
     ends = [line["end"] for line in lines(console, "audited")]
     check = await commands.json("audit", "verify", "--expect", ends[0])
-    assert (check["first"], check["number"], check["problem"]) == (1, 3, None)
+    assert (check["first"], check["number"], check["problem"]) == (1, 5, None)
     assert f"{check['number']}:{check['hash']}" == ends[-1]
     await system.db.console_audit.update_one({"number": 2}, {"$set": {"user": "nobody"}})
     assert "entry 2 was changed" in await commands.text("audit", "verify", status=1)

@@ -38,6 +38,8 @@ from tests.integration.canaries import (
     contains,
     decrypted,
     in_files,
+    opened,
+    remaining_keys,
 )
 from tests.integration.commands import Commands
 from tests.integration.kit import System, environment, open_system
@@ -146,6 +148,12 @@ class Life:
         """Return every canary that the database has, decrypted."""
         contents = [doc async for doc in self.system.db.buyer_data.find({})]
         return set().union(*decrypted(contents, await self.data_keys(), self.key_file).values())
+
+    async def readable_with_remains(self) -> set[str]:
+        """Return every canary of the dump whose deleted key is in the database's files."""
+        directory = self.system.directory / "database"
+        keys = await asyncio.to_thread(remaining_keys, directory, self.key_file)
+        return set().union(*opened(self.dump, keys).values())
 
     async def data_keys(self) -> dict[str, Document]:
         """Return the data keys there are."""
@@ -331,3 +339,16 @@ async def test_rule_27_of_all_canaries_none_can_be_read_after_the_end(living: Li
     assert await worker.stop() == 0
     await living.end_kafka()
     assert living.orders[logged]["buyer"] in in_files(living.files)
+
+    # A server keeps what was deleted for a while, in its journal and its oplog: a deleted key there
+    # opens its buyer in the old dump, for whoever has the key file too.
+    remains = await living.readable_with_remains()
+    assert remains
+    assert remains <= living.stored
+    # A replaced key ends that, and what is kept stays readable.
+    commands = Commands(system)
+    await commands.text("buyer-keys", "new")
+    await commands.text("buyer-keys", "rewrap")
+    living.key_file = read_buyer_keys(system.settings)
+    assert await living.readable_with_remains() == set()
+    assert await living.in_database() == living.orders[logged].kept

@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
+from structlog.testing import capture_logs
 
 from models.amazon_order import Address, Buyer
 from models.buyer_data import BuyerData, Erased, Retained, RetentionReason
@@ -20,6 +21,7 @@ from order_import.console.access import (
     hash_token,
     read_users,
 )
+from order_import.console.pages import buyers
 from storage.port import AuditEntry
 from tests.builders import a_record, an_order
 from tests.unit.console_kit import NOW, Failing, Quiet, a_client, a_context
@@ -49,6 +51,22 @@ class OneOrder(Quiet):
 
     async def record(self, entry: AuditEntry) -> None:
         self.audit.append(entry)
+
+
+class OnlyAudited(Failing):
+    """An audit log, and nothing else that could be asked."""
+
+    def __init__(self) -> None:
+        super().__init__(AssertionError())
+        self.audit: list[AuditEntry] = []
+
+    async def record(self, entry: AuditEntry) -> None:
+        self.audit.append(entry)
+
+
+@pytest.fixture(autouse=True)
+def _no_claim_was_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(buyers, "_refused", buyers.RefusedClaims())
 
 
 def a_site(world: Any, users: str | None = USERS, token: str = TOKEN) -> httpx.AsyncClient:
@@ -95,23 +113,46 @@ async def test_a_buyer_that_is_not_there_is_told_apart_from_one_that_was_erased(
 async def test_an_order_that_was_never_received_is_not_there() -> None:
     world = OneOrder()
     async with a_site(world) as client:
-        for name in ("1-2-3", "us/1-2-3"):
+        for name in ("1-2-3", "us/1-2-3", "jane@marker.example", "x" * 2_000):
             assert (await client.get(f"/api/buyers/{name}")).status_code == 404
-    assert world.audit == []
+    recorded = [(entry.user, entry.target, entry.detail) for entry in world.audit]
+    targets = ("1-2-3", "us/1-2-3", "", "")
+    assert recorded == [("shop", target, "not-received") for target in targets]
 
 
 @pytest.mark.parametrize(
     "header",
     ["Bearer another", "Bearer", "", f"Basic {TOKEN}", f"Bearer {hash_token(TOKEN)}"],
 )
-async def test_without_a_valid_token_nothing_is_looked_up(header: str) -> None:
-    async with a_site(Failing(AssertionError())) as client:
+@pytest.mark.parametrize("users", [USERS, None])
+async def test_without_a_valid_token_nothing_is_looked_up(header: str, users: str | None) -> None:
+    world = OnlyAudited()
+    async with a_site(world, users) as client:
         answer = await client.get("/api/buyers/1-2-3", headers={"authorization": header})
     assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Bearer")
+    [entry] = world.audit
+    recorded = (entry.user, entry.action, entry.target, entry.detail)
+    assert recorded == ("nobody", "refused-claims", "", "1")
 
 
-async def test_without_a_users_file_there_are_no_tokens() -> None:
-    async with a_site(Failing(AssertionError()), users=None) as client:
+async def test_claims_without_a_valid_token_cannot_fill_the_audit_log() -> None:
+    world, at = OnlyAudited(), NOW
+    access = Access(read_users(USERS), frozenset(), secure=False)
+    context = replace(a_context(storage=world, state=world, access=access), now=lambda: at)
+    with capture_logs() as logged:
+        async with a_client(context) as client:
+            for pause in [timedelta()] * 100 + [timedelta(minutes=5)] + [timedelta()] * 100:
+                at += pause
+                header = {"authorization": f"Bearer {TOKEN}-guessed"}
+                assert (await client.get("/api/buyers/1", headers=header)).status_code == 401
+    assert [entry.detail for entry in world.audit] == ["1", "100"]
+    refused = [line["claims"] for line in logged if line["event"] == "claims-refused"]
+    assert refused == [1, 100]
+    assert "guessed" not in repr((world.audit, logged))
+
+
+async def test_a_claim_is_refused_even_if_that_cannot_be_recorded() -> None:
+    async with a_site(Failing(StorageUnavailable()), token="another") as client:  # noqa: S106 - none
         assert (await client.get("/api/buyers/1-2-3")).status_code == 401
 
 

@@ -148,11 +148,12 @@ def test_a_hostile_sku_adds_no_header_and_no_parameter() -> None:
         ({}, "ORDER_IMPORT_NOTIFY_WEBHOOK_URL or ORDER_IMPORT_NOTIFY_SMTP_HOST"),
         ({"notify_webhook_url": "hooks.example/s3cret"}, "ORDER_IMPORT_NOTIFY_WEBHOOK_URL: exp"),
         ({"notify_webhook_url": "file:///s3cret"}, "ORDER_IMPORT_NOTIFY_WEBHOOK_URL: expected"),
+        ({"notify_webhook_url": "https://a:99999/s3cret"}, "ORDER_IMPORT_NOTIFY_WEBHOOK_URL: exp"),
     ],
 )
 def test_wrong_channels_are_refused_without_telling_the_address(
     settings: dict[str, Any], names: str
 ) -> None:
     with pytest.raises(SettingsError, match=names) as caught:
-        channels_of(Settings(**settings), WRITER)
+        channels_of(Settings(**settings))
     assert "s3cret" not in str(caught.value)

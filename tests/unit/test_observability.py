@@ -14,6 +14,7 @@ from order_import.devtools.dashboards import DASHBOARDS, DIRECTORY, dashboard_fi
 from order_import.metrics.exposition import new_registry
 from order_import.metrics.installation import InstallationMetrics
 from order_import.metrics.worker import WorkerGauges, WorkerMetrics
+from order_import.settings import PREFIX, Settings
 from tests.builders import NOW
 from tests.unit.test_metrics import A_HEALTH, COUNTS
 
@@ -119,6 +120,18 @@ def test_what_compose_mounts_is_there() -> None:
     ]
     assert len(mounts) == 5
     assert [mount for mount in mounts if not (ROOT / mount).exists()] == []
+
+
+def test_notify_in_compose_has_no_keys_of_buyer_data_and_nothing_of_kafka() -> None:
+    compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
+    notify, worker = compose["services"]["notify"], compose["services"]["worker"]
+    assert (notify["profiles"], notify["command"]) == (["notify"], ["notify"])
+    assert "ORDER_IMPORT_BUYER_KEY_FILE" in worker["environment"]
+    assert worker["volumes"]
+    assert notify["volumes"] == []
+    settings = {name.removeprefix(PREFIX).lower() for name in notify["environment"]}
+    assert settings <= Settings.model_fields.keys()
+    assert not {name for name in settings if name.startswith(("kafka", "buyer"))}
 
 
 @pytest.mark.parametrize("name", dashboard_files())

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from order_import.__main__ import main
+from order_import.buyer_keys import create_key_file
 from order_import.operations import preflight
 from order_import.operations.permissions import Operation, _operations
 from order_import.operations.preflight import Finding, Level, check_installation
@@ -217,3 +218,27 @@ def test_each_finding_is_a_line_and_a_fault_is_status_1(
     lines, _, document = capsys.readouterr().out.partition("{")
     assert lines.splitlines() == ["ok       Kafka: answers", f"{level:7}  clock: is late; wind it"]
     assert json.loads("{" + document)["findings"][1]["remedy"] == "wind it"
+
+
+def test_the_settings_of_notify_are_checked_and_its_secrets_are_not_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def check(settings: Settings) -> list[Finding]:
+        return [*preflight._check_files(settings)]
+
+    secret = tmp_path / "webhook"
+    secret.write_text("hooks.example/s3cret")
+    secret.chmod(0o644)
+    monkeypatch.setenv("ORDER_IMPORT_NOTIFY_WEBHOOK_URL_FILE", str(secret))
+    keys = tmp_path / "keys"
+    create_key_file(keys)
+    monkeypatch.setenv("ORDER_IMPORT_BUYER_KEY_FILE", str(keys))
+    monkeypatch.setattr("order_import.cli.check.check_installation", check)
+    with pytest.raises(SystemExit) as ended:
+        main(["check"])
+    assert ended.value.code == 1
+    exposed = f"other users on this machine can read {secret}; chmod 600"
+    assert capsys.readouterr().out.splitlines() == [
+        f"warning  ORDER_IMPORT_NOTIFY_WEBHOOK_URL_FILE: {exposed}",
+        "fault    ORDER_IMPORT_NOTIFY_WEBHOOK_URL: expected https://host/…",
+    ]

@@ -2,7 +2,7 @@
 {{- if contains .Chart.Name .Release.Name }}{{ .Release.Name }}{{ else }}{{ .Release.Name }}-{{ .Chart.Name }}{{ end }}
 {{- end }}
 
-{{/* The labels that select; `component` is worker, console or init. */}}
+{{/* The labels that select; `component` is worker, console, notify or init. */}}
 {{- define "order-import.selector" -}}
 app.kubernetes.io/name: {{ .root.Chart.Name }}
 app.kubernetes.io/instance: {{ .root.Release.Name }}
@@ -24,10 +24,11 @@ helm.sh/chart: {{ .root.Chart.Name }}-{{ .root.Chart.Version }}
 {{- end }}
 {{- end }}
 
+{{/* With `files`, only these of the Secret are mounted: a map like `secret.files`. */}}
 {{- define "order-import.pod" -}}
 automountServiceAccountToken: false
 enableServiceLinks: false
-{{- with .Values.image.pullSecrets }}
+{{- with .root.Values.image.pullSecrets }}
 imagePullSecrets: {{- toYaml . | nindent 2 }}
 {{- end }}
 securityContext:
@@ -36,19 +37,36 @@ securityContext:
   runAsGroup: 10001
   fsGroup: 10001
   seccompProfile: {type: RuntimeDefault}
-{{- with .Values.nodeSelector }}
+{{- with .root.Values.nodeSelector }}
 nodeSelector: {{- toYaml . | nindent 2 }}
 {{- end }}
-{{- with .Values.tolerations }}
+{{- with .root.Values.tolerations }}
 tolerations: {{- toYaml . | nindent 2 }}
 {{- end }}
 volumes:
   - name: tmp
     emptyDir: {}
   - name: secret
-    secret: {secretName: {{ .Values.secret.name | quote }}, defaultMode: 0440}
+    secret:
+      secretName: {{ .root.Values.secret.name | quote }}
+      defaultMode: 0440
+      {{- with .files }}
+      items:
+        {{- range $key := values . | uniq | sortAlpha }}
+        - {key: {{ $key }}, path: {{ $key }}}
+        {{- end }}
+      {{- end }}
 {{- end }}
 
+{{/* The settings of `notify` alone; the check has them, too. */}}
+{{- define "order-import.notify-settings" -}}
+CONSOLE_PUBLIC_URL: {{ .Values.console.publicUrl | quote }}
+{{- with .Values.notify.settings }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{/* `settings` come before the `common` ones; without `common` and `files`, it gets those of all. */}}
 {{- define "order-import.container" -}}
 image: {{ include "order-import.image" .root | quote }}
 imagePullPolicy: {{ .root.Values.image.pullPolicy }}
@@ -60,13 +78,29 @@ volumeMounts:
   - {name: tmp, mountPath: /tmp}
   - {name: secret, mountPath: /run/secrets/order-import, readOnly: true}
 env:
-{{- range $name, $value := merge (dict) (.settings | default dict) .root.Values.settings }}
+{{- $common := ternary .common .root.Values.settings (hasKey . "common") }}
+{{- range $name, $value := merge (dict) (.settings | default dict) $common }}
   - {name: ORDER_IMPORT_{{ $name }}, value: {{ $value | toString | quote }}}
 {{- end }}
-{{- range $name, $key := .root.Values.secret.files }}
+{{- range $name, $key := ternary .files .root.Values.secret.files (hasKey . "files") }}
   - {name: ORDER_IMPORT_{{ $name }}, value: /run/secrets/order-import/{{ $key }}}
 {{- end }}
 {{- range $name, $value := .env | default dict }}
   - {name: {{ $name }}, value: {{ $value | toString | quote }}}
+{{- end }}
+{{- end }}
+
+{{/* Rules of a network policy, for a list of servers. */}}
+{{- define "order-import.egress" -}}
+{{- range . }}
+{{- if .ports }}
+- ports:
+    {{- range .ports }}
+    - port: {{ . }}
+    {{- end }}
+  {{- with .to }}
+  to: {{- toYaml . | nindent 4 }}
+  {{- end }}
+{{- end }}
 {{- end }}
 {{- end }}
