@@ -20,10 +20,10 @@ Document = dict[str, Any]
 
 KEPT = (
     *("buyer", "email", "recipient", "phone"),
-    *("line-1", "line-2", "line-3", "postal-code"),
+    *("line-1", "line-2", "line-3", "postal-code", "gift-message"),
 )
 """The personal fields that are stored of an order."""
-FIELDS = (*KEPT, "gift-message", "customization", "extended")
+FIELDS = (*KEPT, "customization", "extended")
 
 _CANARY = re.compile(rb"cana-[0-9a-f]{32}")
 _PIECE = 8 * 1024 * 1024

@@ -24,7 +24,7 @@ CLAIMED_BUYER = "claimed-buyer"
 
 
 async def claim_buyer(request: Request) -> Response:
-    """Answer with the buyer and the address of an order, named by `store/order` or Amazon's id."""
+    """Answer with what is personal in an order, named by `store/order` or Amazon's id."""
     context = context_of(request)
     user = _find_program(context, request.headers.get("authorization", ""))
     if user is None:
@@ -71,6 +71,7 @@ def _answer(stored: OrderRecord, kept_until: datetime) -> Response:
         amazon_order_id=order.amazon_order_id,
         buyer=order.buyer,
         ship_to=order.ship_to,
+        gifts=order.gifts,
         kept_until=kept_until,
     )
     return Response(claimed.model_dump_json(), media_type="application/json")
