@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from models.amazon_order import Address, Buyer
+from models.amazon_order import Address, Buyer, Gift
 from models.charges import Charge, ChargeKind
 from models.commerce_order import CommerceLine, CommerceOrder, Reservation
 from models.events import FieldChange
@@ -53,6 +53,7 @@ def a_history() -> OrderHistory:
         buyer_requested_cancel=True,
         buyer=Buyer(name="Ada Private"),
         ship_to=Address(lines=("Secret Street 1",)),
+        gifts=(Gift(order_item_id="item-1", message="Secret wishes"),),
         total=money("16.70"),
         purchase_order_number="PO-4711",
     )
