@@ -11,6 +11,7 @@ from models.commerce_order import CommerceLine, CommerceOrder, Reservation
 from models.events import FieldChange
 from models.outcome import Created
 from order_import.__main__ import main
+from storage.port import AuditEntry
 from storage.queries import OrderHistory
 from tests.builders import (
     ORDER,
@@ -147,6 +148,9 @@ class OneOrder:
     async def state_counts(self) -> dict[str, Any]:
         return {}
 
+    async def record(self, _: AuditEntry) -> None:
+        pass
+
 
 @pytest.mark.parametrize(
     ("language", "words"),
@@ -192,6 +196,17 @@ async def test_the_order_page_tells_what_was_amended(language: str, words: tuple
     for part in words:
         assert part in page.text
     assert "Secret" not in page.text
+
+
+async def test_rule_27_a_gift_text_is_shown_with_the_buyer_alone() -> None:
+    world: Any = OneOrder()
+    path = f"/orders/{STORE}/{ORDER}"
+    async with a_client(a_context(reader=world, orders=world, state=world)) as client:
+        masked = await client.get(path)
+        shown = await client.get((await client.post(f"{path}/buyer")).headers["location"])
+    assert "Secret" not in masked.text
+    gift = "<dt>Gift <code><bdi>item-1</bdi></code></dt><dd><bdi>Secret wishes</bdi>"
+    assert gift in shown.text
 
 
 @pytest.mark.parametrize(("language", "known"), [("en", "known"), ("de", "bekannt")])
