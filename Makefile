@@ -72,8 +72,8 @@ test: $(INSTALLED) ## Run all quick tests: unit, model, contract, integration, a
 
 .PHONY: proofs
 proofs: $(INSTALLED) ## Run for an hour what `make test` runs for seconds: random histories, replays, the last units, controls
-	@HISTORIES=10000 REPLAY_WORLDS=10000 $(PYTEST) -s --timeout 36000 \
-		tests/model tests/unit/test_replay_agreement.py
+	@HISTORIES=10000 REPLAY_WORLDS=10000 COUNTED_ORDERS=10000 $(PYTEST) -s --timeout 36000 \
+		tests/model tests/unit/test_replay_agreement.py tests/unit/test_counts_from.py
 	@WIRE_HISTORIES=200 STOCK_ROUNDS=10000 CANARIES=1000 $(PYTEST) -s --timeout 36000 \
 		tests/integration/test_histories.py tests/integration/test_stock.py \
 		tests/integration/test_canary.py tests/faults/test_controls.py

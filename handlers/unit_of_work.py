@@ -356,8 +356,7 @@ def _buyer_write(tracked: _TrackedOrder, record: OrderRecord) -> BuyerWrite:
     if (
         record is before
         or (isinstance(record.buyer_data, Erased) and not isinstance(before.buyer_data, Erased))
-        or before.order.buyer != record.order.buyer
-        or before.order.ship_to != record.order.ship_to
+        or before.order.personal != record.order.personal
     ):
         return BuyerWrite.CONTENT
     return BuyerWrite.NOTHING if record.buyer_data == before.buyer_data else BuyerWrite.EXPIRY

@@ -85,6 +85,16 @@ class Address(Value):
     phone: Text | None = None
 
 
+class Gift(Value):
+    """A line that is a gift. Personal data: never in an event, never in a log."""
+
+    order_item_id: Annotated[str, Field(min_length=1, max_length=128)]
+    message: Text | None = None
+    """What the buyer writes to the recipient."""
+    wrapping: Text | None = None
+    """The gift wrap that the buyer chose, in Amazon's words."""
+
+
 class Package(Value):
     """A shipped parcel."""
 
@@ -140,6 +150,17 @@ class LineClock(NamedTuple):
     completeness: Completeness
 
 
+class ChargesTold(StrEnum):
+    """Which charges a body has of its lines, if they have any."""
+
+    ALL = "all"
+    GIFT_WRAP_OPTIONAL = "gift-wrap-optional"
+    """Without gift wrap it says nothing of it: Amazon leaves it out if the seller's program may not
+    see the buyer."""
+    GIFT_WRAP = "gift-wrap"
+    """It says nothing of its lines but their gift wrap: not even how many units they have."""
+
+
 class CancelRequest(NamedTuple):
     """The last cancellation request for all lines at once (rule 6)."""
 
@@ -192,6 +213,8 @@ class AmazonOrder(Value):
     """The buyer's own number, which a business wants to see on its invoice."""
     buyer: Buyer | None = None
     ship_to: Address | None = None
+    gifts: tuple[Gift, ...] = Field(default=(), max_length=MAX_LINES)
+    """Of the lines that are gifts, what the buyer chose."""
     items: tuple[OrderItem, ...] = Field(default=(), max_length=MAX_LINES)
     items_complete: bool = False
     items_expected: int | None = Field(default=None, ge=0, le=1_000_000_000)
@@ -203,6 +226,7 @@ class AmazonOrder(Value):
     packages: tuple[Package, ...] = ()
     is_notification: bool = False
     """Whether this is an announcement: it brings status and quantities, and no details."""
+    charges_told: ChargesTold = ChargesTold.ALL
     clocks: Clocks = Field(default_factory=Clocks)
     """The clocks of a stored order. Everything in one payload has the same time."""
 
@@ -214,6 +238,11 @@ class AmazonOrder(Value):
         """Return when a line was last updated, and how complete it is."""
         at = self.last_update_date
         return self.clocks.lines.get(order_item_id) or LineClock(at, at, at, Completeness.COMPLETE)
+
+    @property
+    def personal(self) -> tuple[Buyer | None, Address | None, tuple[Gift, ...]]:
+        """All that names the buyer, or may do so: stored encrypted, and erased (rule 27)."""
+        return self.buyer, self.ship_to, self.gifts
 
     @property
     def units_expected(self) -> int | None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from models.amazon_order import Address, Buyer
+from models.amazon_order import Address, Buyer, Gift
 from models.base import UtcTime, Value
 
 DEAD_LETTERS_KEPT = timedelta(days=30)
@@ -44,7 +44,7 @@ BuyerData = Retained | Erased
 
 
 class ClaimedBuyer(Value):
-    """The buyer and the address of one order, for a service that claims them.
+    """The buyer, the address and the gifts of one order, for a service that claims them.
 
     Personal data: keep it for no longer than `kept_until`, which a later update of the order may
     move.
@@ -54,4 +54,5 @@ class ClaimedBuyer(Value):
     amazon_order_id: str
     buyer: Buyer | None
     ship_to: Address | None
+    gifts: tuple[Gift, ...] = ()
     kept_until: UtcTime

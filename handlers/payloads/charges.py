@@ -6,7 +6,7 @@ Amazon leaves out what an order does not have. Most lines have no charge, and co
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Final, NamedTuple
 
-from pydantic import AliasPath
+from pydantic import AliasChoices, AliasPath
 
 from handlers.payloads.fields import PRICED, Amount, has_amount
 from handlers.payloads.wire import Object, becomes, named
@@ -45,7 +45,10 @@ Price2026 = Annotated[Annotated[Money2026, becomes(Money)] | None, PRICED]
 
 
 class _V0Charges(Value):
-    """The charges of an item of v0. Discounts are written without a sign."""
+    """The charges of an item of v0. Discounts are written without a sign.
+
+    Gift wrap is in the item's `BuyerInfo`, which is all that `getOrderItemsBuyerInfo` has of it.
+    """
 
     model_config = named(
         shipping="ShippingPrice",
@@ -56,8 +59,8 @@ class _V0Charges(Value):
         promotion_tax="PromotionDiscountTax",
         cod="CODFee",
         cod_discount="CODFeeDiscount",
-        gift_wrap=AliasPath("BuyerInfo", "GiftWrapPrice"),
-        gift_wrap_tax=AliasPath("BuyerInfo", "GiftWrapTax"),
+        gift_wrap=AliasChoices(AliasPath("BuyerInfo", "GiftWrapPrice"), "GiftWrapPrice"),
+        gift_wrap_tax=AliasChoices(AliasPath("BuyerInfo", "GiftWrapTax"), "GiftWrapTax"),
     )
     shipping: V0Price = None
     shipping_tax: V0Price = None
@@ -75,6 +78,7 @@ _V0_NAMES: Final = frozenset(
     {
         *("ShippingPrice", "ShippingTax", "ShippingDiscount", "ShippingDiscountTax"),
         *("PromotionDiscount", "PromotionDiscountTax", "CODFee", "CODFeeDiscount", "BuyerInfo"),
+        *("GiftWrapPrice", "GiftWrapTax"),
     }
 )
 """The names in an item that charges may be in."""

@@ -30,7 +30,15 @@ from handlers.payloads.wire import (
     finish_order,
     spelling_expected,
 )
-from models.amazon_order import Address, AmazonOrder, Buyer, Clocks, OrderItem
+from models.amazon_order import (
+    Address,
+    AmazonOrder,
+    Buyer,
+    ChargesTold,
+    Clocks,
+    Gift,
+    OrderItem,
+)
 from models.charges import MAX_CHARGES, Charge, ChargeKind, TaxCollection, negative, sum_charges
 from models.money import Money
 
@@ -41,6 +49,7 @@ _NOT_IN_DOCUMENT: Object = {
     "items_expected": None,
     "packages": (),
     "is_notification": False,
+    "charges_told": ChargesTold.ALL,
     "clocks": Clocks(),
 }
 """Fields of an `AmazonOrder` that are unknown in a document, and ignored as such."""
@@ -101,6 +110,7 @@ class DocumentOrder(WireOrder):
     programs: Programs = ()
     buyer: Annotated[Buyer | None, BLANK, OPTIONAL] = None
     ship_to: Annotated[Annotated[DocumentAddress, becomes(Address)] | None, BLANK, OPTIONAL] = None
+    gifts: Annotated[tuple[Gift, ...], FailFast(), LISTED] = ()
     items: Annotated[
         tuple[Annotated[DocumentItem, becomes(OrderItem)], ...], FailFast(), LISTED
     ] = ()

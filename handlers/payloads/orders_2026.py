@@ -32,6 +32,7 @@ from handlers.payloads.fields import (
     Text,
     Time,
 )
+from handlers.payloads.gifts import read_2026_gifts
 from handlers.payloads.wire import (
     ORDER_2026,
     V0_ORDER,
@@ -48,7 +49,15 @@ from handlers.payloads.wire import (
     named,
     spelling_expected,
 )
-from models.amazon_order import Address, AmazonOrder, Buyer, Clocks, OrderItem, Package
+from models.amazon_order import (
+    Address,
+    AmazonOrder,
+    Buyer,
+    ChargesTold,
+    Clocks,
+    OrderItem,
+    Package,
+)
 from models.money import Money
 
 MARKS = frozenset({"orderItems", "createdTime"})
@@ -238,7 +247,9 @@ def read_2026(body: Object) -> AmazonOrder:
         "items_expected": None,
         "packages": _date_deliveries(body.get("packages"), body.get("lastUpdatedTime")),
         "charges": read_2026_order_charges(body),
+        "gifts": read_2026_gifts(body.get("orderItems")),
         "is_notification": False,
+        "charges_told": ChargesTold.ALL,
         "clocks": Clocks(),
     }
     programs = body.get("programs") or []

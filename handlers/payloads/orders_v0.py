@@ -5,7 +5,6 @@ except an id may be missing: prices while an order is pending, address and buyer
 for personal data, the SKU of an item.
 """
 
-from itertools import chain
 from typing import Annotated, Final
 
 from pydantic import (
@@ -28,6 +27,7 @@ from handlers.payloads.fields import (
     count_units,
     is_true,
 )
+from handlers.payloads.gifts import read_v0_gifts
 from handlers.payloads.wire import (
     V0_ITEM,
     V0_ORDER,
@@ -44,7 +44,7 @@ from handlers.payloads.wire import (
     named,
     spelling_expected,
 )
-from models.amazon_order import Address, AmazonOrder, Buyer, Clocks, OrderItem
+from models.amazon_order import Address, AmazonOrder, Buyer, ChargesTold, Clocks, OrderItem
 
 MARKS = frozenset({"AmazonOrderId", "OrderStatus", "PurchaseDate", "OrderItems"})
 """A body with any of these names is meant to be an order, or details of one."""
@@ -161,6 +161,7 @@ SAYS: Final = (
 
 _ORDER_NAMES = {**by_letters(V0_ORDER), "orderid": "AmazonOrderId"}
 _ITEM_NAMES = by_letters(V0_ITEM)
+_BUYER_INFO_LIST = frozenset({"AmazonOrderId", "OrderItems", "NextToken", "store_id"})
 _ITEM_BUYER_INFO = frozenset(
     {
         "OrderItemId",
@@ -171,7 +172,10 @@ _ITEM_BUYER_INFO = frozenset(
         "GiftWrapLevel",
     }
 )
-"""The names in an item of `getOrderItemsBuyerInfo`: none of them is read."""
+"""The names in a body of `getOrderItemsBuyerInfo`, and in its items.
+
+An item that is no gift has only its id.
+"""
 
 
 def why_no_v0(body: Object) -> str | None:
@@ -183,13 +187,20 @@ def why_no_v0(body: Object) -> str | None:
         names += find_misspelled(item, V0_ITEM, _ITEM_NAMES)
     if names:
         return spelling_expected(names)
-    if items and {"OrderItemId"} < {*chain(*items)} <= _ITEM_BUYER_INFO:
-        return "OrderItems: expected items with a quantity"
     # An empty list of items is an answer; other empty values say nothing.
     says = body.get("OrderItems") is not None or any(body.get(name) for name in SAYS)
     if "AmazonOrderId" in body and not says:
         return f"expected at least one of {', '.join(SAYS)}"
     return None
+
+
+def _find_buyer_info(body: Object) -> list[Object] | None:
+    """Return the items of a body of `getOrderItemsBuyerInfo`; None if it is another body."""
+    items = body.get("OrderItems")
+    if not (body.keys() <= _BUYER_INFO_LIST and isinstance(items, list) and items):
+        return None
+    objects = all(isinstance(item, dict) for item in items)
+    return items if objects and all(item.keys() <= _ITEM_BUYER_INFO for item in items) else None
 
 
 def read_v0(body: Object) -> AmazonOrder:
@@ -205,11 +216,19 @@ def read_v0(body: Object) -> AmazonOrder:
         "items_complete": bool(body.get("OrderItems")) and not body.get("NextToken"),
         "items_expected": count_units(body),
         "charges": (),
+        "gifts": read_v0_gifts(body.get("OrderItems")),
         "programs": [name for flag, name in _PROGRAMS.items() if is_true(body.get(flag))],
         "packages": (),
         "is_notification": False,
+        "charges_told": ChargesTold.GIFT_WRAP_OPTIONAL,
         "clocks": Clocks(),
     }
+    if (items := _find_buyer_info(body)) is not None:
+        order |= {
+            "OrderItems": [item | {"QuantityOrdered": 0} for item in items],
+            "items_complete": False,
+            "charges_told": ChargesTold.GIFT_WRAP,
+        }
     if "BuyerInfo" not in body and ("BuyerName" in body or "BuyerEmail" in body):
         order["BuyerInfo"] = V0Buyer.model_validate(body)
     return finish_order(V0Order.model_validate(order))

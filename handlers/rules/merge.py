@@ -5,11 +5,20 @@ compared with each part separately. The order in which bodies arrive makes no di
 for bodies without a time: they count as new as the order is when they arrive.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from handlers.rules.merge_lines import BodyTime, MergedLines
-from models.amazon_order import Address, AmazonOrder, AmazonStatus, Buyer, Clocks
+from models.amazon_order import (
+    MAX_LINES,
+    Address,
+    AmazonOrder,
+    AmazonStatus,
+    Buyer,
+    ChargesTold,
+    Clocks,
+    Gift,
+)
 
 _MERGED_APART = frozenset(
     {
@@ -24,6 +33,8 @@ _MERGED_APART = frozenset(
         "items",
         "items_complete",
         "buyer_requested_cancel",
+        "gifts",
+        "charges_told",
     }
 )
 _REPLACED = tuple(name for name in AmazonOrder.model_fields if name not in _MERGED_APART)
@@ -48,8 +59,10 @@ def new_order(store_id: str, incoming: AmazonOrder) -> AmazonOrder:
     lines = MergedLines(_NOTHING, incoming, BodyTime(at))
     update: dict[str, object] = {
         **names,
+        "gifts": _by_line(incoming.gifts),
         "items": lines.kept_items(),
         "buyer_requested_cancel": lines.is_cancel_requested(),
+        "charges_told": ChargesTold.ALL,
         "clocks": Clocks({}, lines.clocks_unlike(at), lines.listed_at, lines.cancel_request),
     }
     return incoming.model_copy(update=update)
@@ -103,6 +116,7 @@ class _Merge:
         update["status"] = self._status()
         update["buyer"] = self._buyer()
         update["ship_to"] = self._address()
+        update["gifts"] = self._gifts()
         lines = MergedLines(self.stored, self.incoming, self.time)
         update["items"] = lines.kept_items()
         # An order with too many lines is cut off, and is never complete.
@@ -164,6 +178,25 @@ class _Merge:
             return stored or incoming
         newer, older = (incoming, stored) if newest is incoming else (stored, incoming)
         return _filled(newer, older) if _may_be_one_place(newer, older) else newer
+
+    def _gifts(self) -> tuple[Gift, ...]:
+        """Return the gifts of both, for each line the newer texts. One body may have one page."""
+        stored, incoming = self.stored.gifts, self.incoming.gifts
+        newer = self._take("gifts", stored, incoming, self.details_time)
+        if not (stored and incoming):
+            return _by_line(stored or incoming)
+        first, second = (stored, incoming) if newer is incoming else (incoming, stored)
+        return _by_line((*first, *second))
+
+
+def _by_line(gifts: Iterable[Gift]) -> tuple[Gift, ...]:
+    """Return one gift for each line; what a later one leaves out is that of an earlier one."""
+    lines: dict[str, Gift] = {}
+    for gift in gifts:
+        name = gift.order_item_id
+        said = {field: value for field, value in gift if value is not None}
+        lines[name] = lines[name].model_copy(update=said) if name in lines else gift
+    return tuple(lines[name] for name in sorted(lines))[:MAX_LINES]
 
 
 def _is_absent(value: object) -> bool:

@@ -1,19 +1,21 @@
 """Merging the lines of an order: what is stored of each, and one more message (rules 5 and 15)."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from models.amazon_order import (
     MAX_LINES,
     AmazonOrder,
     CancelRequest,
+    ChargesTold,
     Completeness,
     LineClock,
     OrderItem,
 )
+from models.charges import Charge, ChargeKind
 
-_LINE_DETAILS = ("seller_sku", "asin", "title", "price", "tax", "charges", "tax_collection")
+_LINE_DETAILS = ("seller_sku", "asin", "title", "price", "tax", "tax_collection")
 
 
 class BodyTime(NamedTuple):
@@ -47,6 +49,9 @@ class MergedLines:
                 self.clocks[name] = clock._replace(completeness=Completeness.PROVISIONAL)
         self.listed_at = stored.clocks.listed_at
         self.cancel_request = stored.clocks.cancel_request
+        if incoming.charges_told is ChargesTold.GIFT_WRAP:
+            self.items = before | dict(self._wrapped(before))
+            return
         self.items = before | dict(self._merge(before, item) for item in incoming.items)
         if _lists_all(incoming) and time.reaches(self.listed_at):
             self.listed_at = time.at
@@ -106,6 +111,7 @@ class MergedLines:
             field: _prefer(item, stored, field, item_first=newest["details"])
             for field in _LINE_DETAILS
         }
+        update["charges"] = self._charges(item, stored, item_first=newest["details"])
         update["quantity_shipped"] = _prefer(
             item, stored, "quantity_shipped", item_first=newest["quantity"]
         )
@@ -118,6 +124,32 @@ class MergedLines:
                 stored.cancel_reason if again else None
             )
         return name, stored.model_copy(update=update)
+
+    def _wrapped(self, before: Mapping[str, OrderItem]) -> Iterator[tuple[str, OrderItem]]:
+        """Yield the lines that a body has gift wrap of, and nothing else.
+
+        A line that no other body has named yet has no units, and nothing of it is known: it has the
+        oldest of all clocks.
+        """
+        for item in self._incoming.items:
+            name, stored = item.order_item_id, before.get(item.order_item_id)
+            if stored is not None and item.charges is not None:
+                charges = _with_gift_wrap(stored.charges or (), item.charges)
+                yield name, stored.model_copy(update={"charges": charges})
+            elif stored is None and item.charges:
+                self.clocks[name] = LineClock(None, None, None, Completeness.ANNOUNCED)
+                yield name, item
+
+    def _charges(
+        self, item: OrderItem, stored: OrderItem, *, item_first: bool
+    ) -> tuple[Charge, ...] | None:
+        """Return the newer charges; gift wrap that they may not have is that of the older ones."""
+        charges: tuple[Charge, ...] | None = _prefer(item, stored, "charges", item_first=item_first)
+        if charges is None or self._incoming.charges_told is ChargesTold.ALL:
+            return charges
+        older = item.charges if charges is stored.charges else stored.charges
+        wrap = _gift_wrap(charges) or _gift_wrap(older or ())
+        return _with_gift_wrap(charges, wrap)
 
     def _new_line(self, item: OrderItem) -> OrderItem:
         at = self._time.at
@@ -184,7 +216,21 @@ def _without_units(item: OrderItem) -> OrderItem:
     return item.model_copy(update={"quantity": 0})
 
 
-def _prefer(item: OrderItem, stored: OrderItem, field: str, *, item_first: bool) -> object:
+def _gift_wrap(charges: Iterable[Charge]) -> tuple[Charge, ...]:
+    return tuple(charge for charge in charges if charge.kind is ChargeKind.GIFT_WRAP)
+
+
+def _with_gift_wrap(charges: Iterable[Charge], wrap: tuple[Charge, ...]) -> tuple[Charge, ...]:
+    """Return charges with this gift wrap in place of theirs.
+
+    It comes after shipping, where Orders API v0 has it: the same body again changes nothing.
+    """
+    others = [charge for charge in charges if charge.kind is not ChargeKind.GIFT_WRAP]
+    at = sum(charge.kind is ChargeKind.SHIPPING for charge in others)
+    return (*others[:at], *wrap, *others[at:])
+
+
+def _prefer(item: OrderItem, stored: OrderItem, field: str, *, item_first: bool) -> Any:
     values = getattr(item, field), getattr(stored, field)
     preferred, alternative = values if item_first else values[::-1]
     return alternative if preferred is None else preferred

@@ -28,7 +28,7 @@ def retain(record: OrderRecord, at: datetime) -> OrderRecord:
     Erased data never comes back. `at` is the present moment.
     """
     order = record.order
-    if order.buyer is None and order.ship_to is None:
+    if not any(order.personal):
         return record
     if isinstance(record.buyer_data, Erased):
         return replace(record, order=without_buyer(order))
@@ -39,8 +39,8 @@ def retain(record: OrderRecord, at: datetime) -> OrderRecord:
 
 
 def without_buyer(order: AmazonOrder) -> AmazonOrder:
-    """Return an order, stored or in a message, without its buyer and address."""
-    return order.model_copy(update={"buyer": None, "ship_to": None})
+    """Return an order, stored or in a message, without anything personal."""
+    return order.model_copy(update={"buyer": None, "ship_to": None, "gifts": ()})
 
 
 def retention(record: OrderRecord, at: datetime) -> Retained:

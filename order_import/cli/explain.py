@@ -43,7 +43,7 @@ from order_import.console.words import STATE_MEANINGS, STATES
 from storage.mongo.database import MongoDatabase
 from storage.queries import OrderHistory
 
-_PERSONAL = {"buyer", "ship_to", "packages"}
+_PERSONAL = {"buyer", "ship_to", "gifts", "packages"}
 _BOOKKEEPING = {"clocks", "is_notification"}
 """Fields that only serve to tell newer messages from older ones."""
 

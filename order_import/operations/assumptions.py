@@ -10,13 +10,17 @@ from pydantic import BeforeValidator, Field, TypeAdapter
 
 from models.base import Identifier, Sku, UtcTime
 from models.keys import DEFAULT_STOCK, listing_key
-from models.reference_data import Product, Store
+from models.reference_data import CountsOrdersFrom, Listing, Match, Product, Store
 
 _FORM = re.compile(r"(?P<kind>[a-z]+):(?P<name>.+?):(?P<fields>[A-Za-z_]+=.*)")
 _EXPECTED = (
-    "expected product:SKU:field=value, stock:ID/SKU:quantity=number, store:ID:field=value or "
-    "listing:STORE/SELLERSKU:sku=CATALOGSKU; several fields are joined by commas"
+    "expected product:SKU:field=value, stock:ID/SKU:quantity=number, store:ID:field=value, "
+    "listing:STORE/SELLERSKU:sku=CATALOGSKU or listing:STORE/SELLERSKU:components=2*SKU,1*SKU; "
+    "several fields are joined by commas"
 )
+_COMPONENT = re.compile(r"(?P<quantity>[0-9]{1,9})\*(?P<sku>.+)")
+_NEXT_COMPONENT = re.compile(r",(?=[0-9]+\*)")
+"""A SKU may have commas of its own: only one before a quantity begins another component."""
 
 
 class BadAssumption(ValueError):  # noqa: N818 - an answer, not a mistake of the program
@@ -25,14 +29,14 @@ class BadAssumption(ValueError):  # noqa: N818 - an answer, not a mistake of the
 
 @dataclass(slots=True)
 class Assumptions:
-    """Hypothetical facts: fields of products and stores by id, and SKUs by listing key.
+    """Hypothetical facts: fields of products and stores by id, and matches by listing key.
 
     `stock` are quantities by stock and SKU.
     """
 
     products: dict[str, dict[str, Any]] = field(default_factory=dict)
     stores: dict[str, dict[str, Any]] = field(default_factory=dict)
-    matches: dict[str, str] = field(default_factory=dict)
+    matches: dict[str, Match] = field(default_factory=dict)
     stock: dict[tuple[str, str], float] = field(default_factory=dict)
 
     def product(self, sku: str, stored: Product | None, at: datetime) -> Product:
@@ -85,7 +89,7 @@ def parse_assumptions(texts: Iterable[str]) -> Assumptions:
                 if not (store_id and slash and seller_sku):
                     raise BadAssumption(f"{text}: {name}: expected STORE/SELLERSKU")
                 values = _parse_fields(text, [fields], _LISTING)
-                assumed.matches[listing_key(store_id, seller_sku)] = values["sku"]
+                (assumed.matches[listing_key(store_id, seller_sku)],) = values.values()
             case _:
                 raise BadAssumption(f"{text}: {kind}: expected product, stock, store or listing")
     return assumed
@@ -108,10 +112,26 @@ def _parse_fields(
     return fields
 
 
+def _split_components(value: str) -> list[dict[str, object]]:
+    """Return the components of a kit, not yet validated."""
+    parts = [_COMPONENT.fullmatch(part) for part in _NEXT_COMPONENT.split(value)]
+    return [
+        {"quantity": int(part["quantity"]), "sku": part["sku"]} if part else {} for part in parts
+    ]
+
+
+def _components(value: str) -> Match:
+    """Return a kit's components, which are valid if those of a listing with nothing else are."""
+    names = {"store_id": "-", "seller_sku": "-", "updated_at": "1970-01-01T00:00:00Z"}
+    return Listing.model_validate(names | {"components": _split_components(value)}).match
+
+
 _BOOLEAN: TypeAdapter[Any] = TypeAdapter(Annotated[bool, BeforeValidator(("false", "true").index)])
 _SKU: TypeAdapter[Any] = TypeAdapter(Sku)
 _STOCK_ID: TypeAdapter[Any] = TypeAdapter(Identifier)
 _TIME: TypeAdapter[Any] = TypeAdapter(UtcTime)
+_COUNTS_FROM: TypeAdapter[Any] = TypeAdapter(CountsOrdersFrom)
+_COMPONENTS: TypeAdapter[Any] = TypeAdapter(Annotated[Any, BeforeValidator(_components)])
 _QUANTITY: TypeAdapter[Any] = TypeAdapter(
     Annotated[float, Field(ge=-1e12, le=1e12, allow_inf_nan=False)]
 )
@@ -124,8 +144,10 @@ _STORE = {
     "fba_requires_stock": _BOOLEAN,
     "integrated_at": _TIME,
     "stock_id": _STOCK_ID,
+    "reserve_pending": _BOOLEAN,
+    "commerce_counts_orders_from": _COUNTS_FROM,
 }
-_LISTING = {"sku": _SKU}
+_LISTING = {"sku": _SKU, "components": _COMPONENTS}
 
 _EXPECTED_VALUES = {
     **{name: "true or false" for name, form in (_PRODUCT | _STORE).items() if form is _BOOLEAN},
@@ -133,5 +155,7 @@ _EXPECTED_VALUES = {
     "quantity": "a number of units",
     "stock_id": "the id of a stock",
     "integrated_at": "a date-time such as 2026-01-01T00:00:00Z",
+    "commerce_counts_orders_from": "acknowledged, shipped or never",
     "sku": "a catalog SKU",
+    "components": "1 to 20 components such as 2*SKU, each of 1 to 10000 units, joined by commas",
 }

@@ -12,8 +12,15 @@ from handlers.unit_of_work import UnitOfWork
 from models import keys
 from models.keys import DEFAULT_STOCK
 from models.messages import MessageContext, MessageRef
+from models.outcome import ImportState
 from models.reasons import NOT_RECEIVED
-from models.reference_data import Catalog, StockedProduct, Store, counts_orders_from
+from models.reference_data import (
+    Catalog,
+    StockedProduct,
+    Store,
+    counts_orders_from,
+    units_of,
+)
 from models.replay import ReplayAnswer, ReplayReason, ReplayResult, Selection
 from models.topics import TopicName
 from order_import.operations.assumptions import Assumptions, BadAssumption
@@ -97,6 +104,9 @@ async def _answers(
     keys = await _select_keys(view, selection, await facts.stores())
     context = MessageContext(MessageRef(TopicName.COMMANDS, 0, 0), at)
     created: Counter[str] = Counter()
+    for store_id, fields in assumed.stores.items():
+        if "reserve_pending" in fields:
+            await _reserve_pending(view, store_id, {*keys}, facts, context)
     for start in range(0, len(keys), CHUNK):
         part = keys[start : start + CHUNK]
         records = await view.orders(part)
@@ -109,6 +119,30 @@ async def _answers(
                 yield ReplayAnswer(key, ReplayResult.REFUSED, (ReplayReason(NOT_RECEIVED),))
         facts.reserve(unit_of_work.stock.take_reserved())
         created += unit_of_work.created
+
+
+async def _reserve_pending(
+    view: Snapshot,
+    store_id: str,
+    selected: Collection[str],
+    facts: "HypotheticalFacts",
+    context: MessageContext,
+) -> None:
+    """Reserve, or release, what the pending orders of a store would have reserved (rule 25).
+
+    They may have the units that the selected orders need, and are not among them.
+    """
+    waiting = await view.select_orders(Selection(store_id, state=ImportState.WAITING))
+    keys = [key for key in waiting if key not in selected]
+    for start in range(0, len(keys), CHUNK):
+        records = (await view.orders(keys[start : start + CHUNK])).values()
+        unit_of_work = UnitOfWork(TopicName.COMMANDS, context.at)
+        await unit_of_work.prepare(facts, records)
+        for record in records:
+            status = record.order.status
+            if status is not None and not status.is_past_pending:
+                unit_of_work.recheck(record, context)
+        facts.reserve(unit_of_work.stock.take_reserved())
 
 
 class HypotheticalFacts(Facts):
@@ -148,7 +182,9 @@ class HypotheticalFacts(Facts):
         stored = await self._view.catalog(pairs, stock_id)
         listings = {keys.listing_key(*pair) for pair in pairs}
         matches = {
-            listing: sku for listing, sku in self._assumed.matches.items() if listing in listings
+            listing: match
+            for listing, match in self._assumed.matches.items()
+            if listing in listings
         }
         products = {**stored.products, **await self._assumed_products(stock_id)}
         remaining = self._remaining(products, stock_id)
@@ -197,7 +233,8 @@ class HypotheticalFacts(Facts):
         An assumed quantity releases the reservations that Commerce has counted (rule 10).
         """
         quantities = self._assumed.quantities(stock_id)
-        skus = {*self._assumed.products, *quantities, *self._assumed.matches.values()}
+        matched = {sku for match in self._assumed.matches.values() for sku, _ in units_of(match)}
+        skus = {*self._assumed.products, *quantities, *matched}
         stored = await self._view.products(skus, stock_id)
         unknown = {
             sku: StockedProduct(self._assumed.product(sku, None, self._at), 0)

@@ -154,8 +154,9 @@ async def shadow(
     """Decide orders again as assumed, and compare. Reads a snapshot, and changes nothing.
 
     Created orders come first, each with the stock of its own moment; then all others, which get
-    what is left today. Units that an order would reserve, or would leave, count for those after
-    it. Within both, the oldest purchase comes first.
+    what is left today: waiting ones, which may reserve while they are pending, before the rest.
+    Units that an order would reserve, or would leave, count for those after it. Within each of
+    the three, the oldest purchase comes first.
 
     Args:
         storage: Where orders and facts are.
@@ -171,9 +172,13 @@ async def shadow(
 
     async def work(view: Snapshot) -> ShadowSummary:
         run = _Run(view, assumed, at)
-        created, others = await _select(view, selection)
-        done, of_all = 0, len(created) + len(others)
-        for keys, decide in ((created, run.decide_created), (others, run.decide_others)):
+        created, waiting, others = await _select(view, selection)
+        done, of_all = 0, len(created) + len(waiting) + len(others)
+        for keys, decide in (
+            (created, run.decide_created),
+            (waiting, run.decide_others),
+            (others, run.decide_others),
+        ):
             for start in range(0, len(keys), CHUNK):
                 part = keys[start : start + CHUNK]
                 records = await view.orders(part)
@@ -185,14 +190,14 @@ async def shadow(
     return await storage.snapshot(work)
 
 
-async def _select(view: Snapshot, selection: Selection) -> tuple[Sequence[str], Sequence[str]]:
-    """Return the keys of the created orders and of all others, each oldest purchase first."""
+async def _select(view: Snapshot, selection: Selection) -> tuple[Sequence[str], ...]:
+    """Return the keys of created orders, waiting ones and the rest, each oldest purchase first."""
     keys = {
         state: await view.select_orders(replace(selection, state=state)) for state in ImportState
     }
-    created = keys.pop(ImportState.CREATED)
+    created, waiting = keys.pop(ImportState.CREATED), keys.pop(ImportState.WAITING)
     others = tuple(key for of_state in keys.values() for key in of_state)
-    return created, await view.select_orders(Selection(keys=others))
+    return created, waiting, await view.select_orders(Selection(keys=others))
 
 
 class _Run:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import bson
 from bson.binary import Binary
 
-from models.amazon_order import Address, AmazonOrder, Buyer
+from models.amazon_order import Address, AmazonOrder, Buyer, Gift
 from models.dead_letters import DeadLetter
 from storage.documents.values import Document, present
 from storage.encryption import BuyerKeys, Sealed, decrypt
@@ -36,11 +36,12 @@ def buyer_to_documents(
     expires_at: datetime,
     data_key: bytes | None = None,
 ) -> SealedDocuments:
-    """Return the documents of an order's buyer and address; `data_key` is that of stored ones."""
-    buyer, ship_to = order.buyer, order.ship_to
+    """Return the documents of what is personal in an order; `data_key` is that of stored ones."""
+    buyer, ship_to, gifts = order.personal
     content = present(
         buyer=None if buyer is None else present(**vars(buyer)),
         ship_to=None if ship_to is None else present(**vars(ship_to)),
+        gifts=[present(**vars(gift)) for gift in gifts] or None,
     )
     words: list[bytes] = []
     if buyer is not None and buyer.name is not None:
@@ -88,13 +89,14 @@ def content_from_document(document: Document, data_key: bytes) -> Document | Non
     return None if content is None else bson.decode(content)
 
 
-def buyer_from_content(content: Mapping[str, Any]) -> tuple[Buyer | None, Address | None]:
-    """Return the buyer and the address of a stored content."""
+def buyer_from_content(content: Mapping[str, Any]) -> Mapping[str, object]:
+    """Return the personal fields of an order, by name, from a stored content."""
     buyer, ship_to = content.get("buyer"), content.get("ship_to")
-    return (
-        None if buyer is None else Buyer(**buyer),
-        None if ship_to is None else Address(**ship_to),
-    )
+    return {
+        "buyer": None if buyer is None else Buyer(**buyer),
+        "ship_to": None if ship_to is None else Address(**ship_to),
+        "gifts": tuple(Gift(**gift) for gift in content.get("gifts", ())),
+    }
 
 
 def _to_documents(sealed: Sealed, expires_at: datetime, **fields: object) -> SealedDocuments:

@@ -67,7 +67,7 @@ _EMPTY_ORDER: Document = dict(AmazonOrder.model_construct(amazon_order_id=""))
 def order_to_document(record: OrderRecord, *, is_new: bool) -> Document:
     """Return all fields of a record without `history`, and without `_id` unless it is new.
 
-    The buyer and the address are not among them: they are stored encrypted, elsewhere.
+    What is personal is not among them: it is stored encrypted, elsewhere.
 
     An update with them keeps stored fields that are absent now.
     """
@@ -125,7 +125,7 @@ def outcome_to_document(record: OrderRecord) -> Document:
 def order_from_document(document: Document) -> OrderRecord:
     """Return a stored record, without validation: it was validated before it was stored.
 
-    The buyer and the address are added by `with_buyer`.
+    What is personal is added by `with_buyer`.
     """
     imported = document["import"]
     return OrderRecord(
@@ -146,9 +146,7 @@ def order_from_document(document: Document) -> OrderRecord:
 def with_buyer(record: OrderRecord, content: Document | None) -> OrderRecord:
     """Return a stored record with its decrypted buyer data; without any, it was erased."""
     if content is not None:
-        buyer, ship_to = buyer_from_content(content)
-        order = record.order.model_copy(update={"buyer": buyer, "ship_to": ship_to})
-        return replace(record, order=order)
+        return replace(record, order=record.order.model_copy(update=buyer_from_content(content)))
     if isinstance(record.buyer_data, Retained):
         return replace(record, buyer_data=Erased(record.buyer_data.expires_at))
     return record

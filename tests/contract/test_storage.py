@@ -19,6 +19,7 @@ from models.amazon_order import (
     Clocks,
     Completeness,
     FulfillmentChannel,
+    Gift,
     LineClock,
     Package,
 )
@@ -206,6 +207,7 @@ def a_full_order(**overrides: Any) -> Any:
         "latest_ship_date": later(48),
         "total": money("1234567890123456789.00", "EUR"),
         "buyer": Buyer(name="B. Uyer", email="b@example.org"),
+        "gifts": (Gift(order_item_id="1", message="Enjoy!"), Gift(order_item_id="2")),
         "ship_to": Address(
             name="N", lines=("1", "2"), city="C", region="R", postal_code="P", country="US"
         ),
@@ -318,7 +320,7 @@ async def test_what_was_not_told_is_not_stored(storage: Tested) -> None:
     document = await storage._database.amazon_orders.find_one({"_id": KEY})
     assert document is not None
     assert None not in document.values()
-    assert {"buyer", "ship_to", "total", "packages", "programs"}.isdisjoint(document)
+    assert {"buyer", "ship_to", "gifts", "total", "packages", "programs"}.isdisjoint(document)
     assert {"price", "tax", "asin"}.isdisjoint(document["items"][0])
     assert None not in document["import"].values()
 

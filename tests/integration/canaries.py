@@ -23,10 +23,10 @@ Document = dict[str, Any]
 
 KEPT = (
     *("buyer", "email", "recipient", "phone"),
-    *("line-1", "line-2", "line-3", "postal-code"),
+    *("line-1", "line-2", "line-3", "postal-code", "gift-message"),
 )
 """The personal fields that are stored of an order."""
-FIELDS = (*KEPT, "gift-message", "customization", "extended")
+FIELDS = (*KEPT, "customization", "extended")
 
 _CANARY = re.compile(rb"cana-[0-9a-f]{32}")
 _WRAPPED_KEY = re.compile(rb"\x05data_key\0\x3c\0\0\0\0(.{60})", re.DOTALL)

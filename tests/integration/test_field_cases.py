@@ -60,6 +60,8 @@ LIKE = ("C25-case", "C25-größe", "C25-trail")
 UNLIKE = ("C25-CASE", "C25-gro\u0308ße", "C25-trail ")
 """SKUs of Amazon that differ from those of the catalog by case, a blank and their Unicode form."""
 
+GIFT = "48.46: 2 C14B 40.00 tax 6.39, shipping 5.99, gift-wrap 4.47, discount -2.00"
+
 CASES: Mapping[str, Case] = {
     "06": Case(
         {
@@ -92,8 +94,27 @@ CASES: Mapping[str, Case] = {
     "14": Case(
         {
             "field-de/304-1400001-0000001": imported(
-                "48.46: 2 C14 40.00 tax 6.39, shipping 5.99, gift-wrap 4.47, discount -2.00",
+                (
+                    "48.46: 2 C14 40.00 tax 6.39 collected by MARKETPLACE_FACILITATOR "
+                    "Amazon Services, Inc. IOSS IM0000000000, shipping 5.99, gift-wrap 4.47, "
+                    "discount -2.00"
+                ),
                 "2 C14",
+            )
+        }
+    ),
+    "14b": Case(
+        {
+            "field-de/304-1400002-0000002": (
+                f"processing {GIFT}; holds 2 C14B",
+                (  # without the gift wrap, the total looks as if the taxes came on top
+                    "created 48.46: 2 C14B 40.00 tax 6.39, shipping 5.99, discount -2.00, "
+                    "unexplained -2.88"
+                ),
+                (
+                    f"amended {GIFT}: 1 charges.gift-wrap None to 4.47, "
+                    "1 charges.gift-wrap.tax None to 0.71"
+                ),
             )
         }
     ),
@@ -176,7 +197,7 @@ CASES: Mapping[str, Case] = {
         {
             "field-us/111-3700001-0000001": (
                 "processing 20.00: 2 C37 20.00; holds 2 C37",
-                "created 30.00: 2 C37 20.00",
+                "created 30.00: 2 C37 20.00, unexplained 10.00",
                 "amended 20.00: 2 C37 20.00: total 30.00 to 20.00",
             )
         }
@@ -365,8 +386,10 @@ def _in_words(event: Mapping[str, Any]) -> str:
 
 
 def _whole(order: Mapping[str, Any]) -> str:
-    """Say what an order is: total, lines, charges, and what else belongs to it."""
+    """Say what an order is: total, lines, charges, what they leave, and what else belongs to it."""
     charges = [f", {one['kind']} {_amount(one['amount'])}" for one in order["charges"]]
+    if (unexplained := order.get("unexplained")) is not None:
+        charges.append(f", unexplained {unexplained}")
     more = " ".join([*order.get("programs", ()), order.get("purchase_order_number") or ""]).strip()
     lines = _lines(order["lines"]) + "".join(charges)
     return f"{_amount(order.get('total'))}: {lines}" + (f"; {more}" if more else "")
@@ -376,9 +399,17 @@ def _lines(lines: Sequence[Mapping[str, Any]]) -> str:
     words = [
         f"{line['quantity']} {_stands_for(line)} {_amount(line.get('price'))}"
         + (f" tax {_amount(line['tax'])}" if line.get("tax") else "")
+        + _collected(line.get("tax_collection"))
         for line in lines
     ]
     return ", ".join(sorted(words))
+
+
+def _collected(collection: Mapping[str, Any] | None) -> str:
+    """Say who collects the tax of a line, and how."""
+    names = ("model", "responsible_party", "scheme", "ioss_number")
+    words = [collection[name] for name in names if collection.get(name)] if collection else []
+    return f" collected by {' '.join(words)}" if words else ""
 
 
 def _stands_for(line: Mapping[str, Any]) -> str:

@@ -5,12 +5,13 @@ from typing import Any
 
 import pytest
 
-from models.amazon_order import Address, Buyer
+from models.amazon_order import Address, Buyer, Gift
 from models.charges import Charge, ChargeKind
 from models.commerce_order import CommerceLine, CommerceOrder, Reservation
 from models.events import FieldChange
 from models.outcome import Created
 from order_import.__main__ import main
+from storage.port import AuditEntry
 from storage.queries import OrderHistory
 from tests.builders import (
     ORDER,
@@ -53,6 +54,7 @@ def a_history() -> OrderHistory:
         buyer_requested_cancel=True,
         buyer=Buyer(name="Ada Private"),
         ship_to=Address(lines=("Secret Street 1",)),
+        gifts=(Gift(order_item_id="item-1", message="Secret wishes"),),
         total=money("16.70"),
         purchase_order_number="PO-4711",
     )
@@ -146,6 +148,9 @@ class OneOrder:
     async def state_counts(self) -> dict[str, Any]:
         return {}
 
+    async def record(self, _: AuditEntry) -> None:
+        pass
+
 
 @pytest.mark.parametrize(
     ("language", "words"),
@@ -191,6 +196,17 @@ async def test_the_order_page_tells_what_was_amended(language: str, words: tuple
     for part in words:
         assert part in page.text
     assert "Secret" not in page.text
+
+
+async def test_rule_27_a_gift_text_is_shown_with_the_buyer_alone() -> None:
+    world: Any = OneOrder()
+    path = f"/orders/{STORE}/{ORDER}"
+    async with a_client(a_context(reader=world, orders=world, state=world)) as client:
+        masked = await client.get(path)
+        shown = await client.get((await client.post(f"{path}/buyer")).headers["location"])
+    assert "Secret" not in masked.text
+    gift = "<dt>Gift <code><bdi>item-1</bdi></code></dt><dd><bdi>Secret wishes</bdi>"
+    assert gift in shown.text
 
 
 @pytest.mark.parametrize(("language", "known"), [("en", "known"), ("de", "bekannt")])

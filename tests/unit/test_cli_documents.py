@@ -107,6 +107,7 @@ def test_a_missing_file_is_named() -> None:
         "v0_order_address",
         "v0_order_buyer_info",
         "v0_order_items",
+        "v0_order_items_buyer_info",
     ],
 )
 def test_the_order_id_is_found_in_every_format(sample: str) -> None:

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from structlog.testing import capture_logs
 
-from models.amazon_order import Address, Buyer
+from models.amazon_order import Address, Buyer, Gift
 from models.buyer_data import BuyerData, Erased, Retained, RetentionReason
 from models.errors import StorageUnavailable
 from models.order_record import OrderRecord
@@ -35,7 +35,12 @@ class OneOrder(Quiet):
     """A storage with one order, and an audit log."""
 
     def __init__(self, buyer_data: BuyerData | None = KEPT, **order: Any) -> None:
-        fields = {"buyer": Buyer(name="Dana"), "ship_to": Address(city="Springfield")} | order
+        personal = {
+            "buyer": Buyer(name="Dana"),
+            "ship_to": Address(city="Springfield"),
+            "gifts": (Gift(order_item_id="item-1", message="Enjoy!"),),
+        }
+        fields = personal | order
         self.record_ = replace(a_record(order=an_order(**fields)), buyer_data=buyer_data)
         self.audit: list[AuditEntry] = []
 
@@ -85,6 +90,8 @@ async def test_a_program_gets_buyer_and_address_and_the_claim_is_recorded() -> N
     assert by_id.json() == by_key.json()
     assert by_id.json()["buyer"] == {"name": "Dana", "email": None}
     assert by_id.json()["ship_to"]["city"] == "Springfield"
+    gift = {"order_item_id": "item-1", "message": "Enjoy!", "wrapping": None}
+    assert by_id.json()["gifts"] == [gift]
     assert by_id.json()["kept_until"] == "2026-11-26T12:00:00Z"
     assert by_id.headers["cache-control"] == "no-store"
     done = {(entry.user, entry.action, entry.target, entry.detail) for entry in world.audit}

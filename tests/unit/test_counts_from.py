@@ -1,6 +1,10 @@
-"""Rule 26: when Commerce's count leaves out an order is a setting of its store."""
+"""Rule 26: when Commerce's count leaves out an order is a setting of its store.
+
+`COUNTED_ORDERS=10000 pytest tests/unit/test_counts_from.py` is the long form.
+"""
 
 import json
+import os
 from collections import Counter
 from datetime import timedelta
 from random import Random
@@ -32,7 +36,11 @@ from tests.builders import (
 from tests.fakes.memory import MemoryStorage
 from tests.unit.kit import World
 
-UNITS, SKUS, BATCH = 875, 16, 100
+ORDERS = int(os.environ.get("COUNTED_ORDERS", "1000"))
+BATCH = 100
+SKUS = 16
+UNITS = ORDERS * 7 // 5 // SKUS
+"""Of each product, seven for every five orders, which need more: stock is scarce in the end."""
 
 
 def told(value: Any) -> dict[str, Any]:
@@ -114,7 +122,7 @@ def test_rule_26_an_order_that_has_grown_is_not_counted_before_its_next_update()
 
 
 class Importer:
-    """Decides each batch at once in memory. Nothing is judged: 10,000 orders would take long."""
+    """Decides each batch at once in memory. Nothing is judged: with many orders that takes long."""
 
     def __init__(self) -> None:
         self.now = NOW
@@ -190,13 +198,13 @@ class Shop:
 async def test_rule_26_a_shop_that_makes_no_reservation_is_oversold_unless_it_is_told(
     counts_from: str,
 ) -> None:
-    """10,000 orders for fewer units. The setting `acknowledged` is the negative control."""
+    """Orders for more units than there are. The setting `acknowledged` is the negative control."""
     importer = Importer()
     await importer.tell(TopicName.STORES, told(a_store(commerce_counts_orders_from=counts_from)))
     source = Random(26)
     shop = Shop(importer, source)
     await shop.work(0)
-    for round_ in range(1, 10_000 // BATCH + 1):
+    for round_ in range(1, ORDERS // BATCH + 1):
         documents = [
             a_document(amazon_order_id=f"902-{round_}-{n}", items=[_line(source)])
             for n in range(BATCH)
@@ -206,7 +214,7 @@ async def test_rule_26_a_shop_that_makes_no_reservation_is_oversold_unless_it_is
     oversold = {sku: units for sku, units in shop.promised.items() if units > UNITS}
     if counts_from == "shipped":
         assert not oversold
-        assert sum(shop.promised.values()) > 0.99 * SKUS * UNITS, "stock was never scarce"
+        assert sum(shop.promised.values()) > 0.95 * SKUS * UNITS, "stock was never scarce"
     else:
         assert oversold, "the control shows no oversell"
 

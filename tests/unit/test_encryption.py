@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from models.amazon_order import Address, Buyer
+from models.amazon_order import Address, Buyer, Gift
 from models.errors import KeyMissing
 from order_import.buyer_keys import (
     add_key,
@@ -63,13 +63,20 @@ def test_a_new_first_key_wraps_and_the_earlier_ones_unwrap() -> None:
 
 
 def test_a_buyer_comes_back_as_it_was_and_its_documents_do_not_show_it() -> None:
-    order = an_order(buyer=BUYER, ship_to=ADDRESS)
+    gifts = (
+        Gift(order_item_id="1", message="Dana loves you"),
+        Gift(order_item_id="2", wrapping="Classic"),
+    )
+    order = an_order(buyer=BUYER, ship_to=ADDRESS, gifts=gifts)
     data, key = buyer_to_documents(KEYS, KEY, order, NOW)
-    assert not [word for word in (b"Dana", b"dana", b"Weg", b"beck") if word in data["content"]]
+    assert not [
+        word for word in (b"Dana", b"loves", b"Weg", b"beck", b"Classic") if word in data["content"]
+    ]
     data_key = data_key_from_document(KEYS, {"_id": KEY} | key)
     content = content_from_document({"_id": KEY} | data, data_key)
     assert content is not None
-    assert buyer_from_content(content) == (BUYER, ADDRESS)
+    stored = {"buyer": BUYER, "ship_to": ADDRESS, "gifts": gifts}
+    assert buyer_from_content(content) == stored
 
 
 @pytest.mark.parametrize(("key", "value"), [(None, None), (b"", b""), (b"\xff", b"\x00{\xff")])

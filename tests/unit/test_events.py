@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from handlers.rules.check_order import check_order
 from handlers.rules.decision_builder import DecisionBuilder
-from models.amazon_order import Address, AmazonStatus, Buyer
+from models.amazon_order import Address, AmazonStatus, Buyer, Gift
 from models.commerce_order import CommerceLine
 from models.events import Event, FieldChange
 from models.messages import CommandMessage, header, message_ref
@@ -360,15 +360,15 @@ channels = st.sampled_from([AmazonStatus.UNSHIPPED, AmazonStatus.SHIPPED])
         country=marked,
         phone=marked,
     ),
+    gift=st.builds(Gift, order_item_id=st.just("item-1"), message=marked, wrapping=marked),
     status=channels,
     stock=st.integers(0, 1),
 )
 def test_no_event_tells_anything_of_the_buyer(
-    buyer: Buyer, address: Address, status: AmazonStatus, stock: int
+    buyer: Buyer, address: Address, gift: Gift, status: AmazonStatus, stock: int
 ) -> None:
-    record = a_record(
-        order=an_order(buyer=buyer, ship_to=address, status=status, items=(an_item(),))
-    )
+    order = an_order(buyer=buyer, ship_to=address, gifts=(gift,), status=status, items=(an_item(),))
+    record = a_record(order=order)
     catalog = a_catalog(a_product(salable_quantity=stock))
     decision = check_order(record, a_store(), catalog, 1, an_occasion())
     assert decision is not None

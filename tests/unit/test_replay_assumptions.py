@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from models.reference_data import Component
 from order_import.operations.assumptions import BadAssumption, parse_assumptions
 
 
@@ -17,6 +18,10 @@ def test_assumptions_are_read() -> None:
             "listing:us/A/1:sku=CAT,1",
             "stock:north/A/1:quantity=2.5",
             "store:de:stock_id=north",
+            "store:de:reserve_pending=true,commerce_counts_orders_from=shipped",
+            "listing:us/KIT:sku=MUG",
+            "listing:us/KIT:components=6*MUG",
+            "listing:us/SET:components=1*A,2B*C,10*A, 4,2*L,1*A",
         ]
     )
     assert found.products == {
@@ -29,10 +34,23 @@ def test_assumptions_are_read() -> None:
             "import_non_amazon_orders": True,
             "integrated_at": datetime(2026, 1, 1, tzinfo=UTC),
         },
-        "de": {"stock_id": "north"},
+        "de": {
+            "stock_id": "north",
+            "reserve_pending": True,
+            "commerce_counts_orders_from": "shipped",
+        },
     }
     assert found.stock == {("north", "A/1"): 2.5}
-    assert found.matches == {"us/A/1": "CAT,1"}
+    assert found.matches == {
+        "us/A/1": "CAT,1",
+        "us/KIT": (Component(sku="MUG", quantity=6),),
+        "us/SET": (
+            Component(sku="A,2B*C", quantity=1),
+            Component(sku="A, 4", quantity=10),
+            Component(sku="L", quantity=2),
+            Component(sku="A", quantity=1),
+        ),
+    }
 
 
 @pytest.mark.parametrize(
@@ -55,7 +73,23 @@ def test_assumptions_are_read() -> None:
         ("store:us:stock_id=a/b", "stock_id: expected the id of a stock"),
         ("listing:us:sku=A", "us: expected STORE/SELLERSKU"),
         ("listing:us/A:sku=", "sku: expected a catalog SKU"),
-        ("listing:us/A:product=B", "product: expected one of sku"),
+        ("listing:us/A:product=B", "product: expected one of sku, components"),
+        ("listing:us/A:components=", "components: expected 1 to 20 components such as 2*SKU"),
+        ("listing:us/A:components=MUG", "components: expected 1 to 20 components such as 2*SKU"),
+        ("listing:us/A:components=2*", "components: expected 1 to 20 components such as 2*SKU"),
+        ("listing:us/A:components=-2*MUG", "components: expected 1 to 20 components such as"),
+        ("listing:us/A:components=0*MUG", "components: expected 1 to 20 components such as"),
+        ("listing:us/A:components=10001*MUG", "components: expected 1 to 20 components such as"),
+        ("listing:us/A:components=2*MUG,1*", "components: expected 1 to 20 components such as"),
+        (
+            "listing:us/A:components=" + ",".join(f"1*{n}" for n in range(21)),
+            "components: expected 1 to 20 components such as 2*SKU",
+        ),
+        ("store:us:reserve_pending=1", "reserve_pending: expected true or false"),
+        (
+            "store:us:commerce_counts_orders_from=always",
+            "commerce_counts_orders_from: expected acknowledged, shipped or never",
+        ),
         ("", "expected product:SKU"),
     ],
 )

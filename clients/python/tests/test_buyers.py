@@ -14,6 +14,7 @@ BUYER = {
     "amazon_order_id": "1-2-3",
     "buyer": {"name": "Dana", "email": None, "title": "Dr."},
     "ship_to": None,
+    "gifts": [{"order_item_id": "1", "message": "Enjoy!", "wrapping": None}],
     "kept_until": "2026-12-30T10:00:00Z",
 }
 
@@ -52,6 +53,7 @@ async def test_a_claim_has_the_token_and_gets_the_buyer(console: Console) -> Non
     buyer = await Buyers(console.url, "secret").claim("us/1-2-3")
     assert buyer.buyer is not None
     assert (buyer.buyer.name, buyer.ship_to) == ("Dana", None)
+    assert [(gift.order_item_id, gift.message) for gift in buyer.gifts] == [("1", "Enjoy!")]
     assert buyer.kept_until == datetime(2026, 12, 30, 10, tzinfo=UTC)
     assert buyer.buyer.model_extra == {"title": "Dr."}
     [request] = console.requests

@@ -52,7 +52,7 @@ _refused = RefusedClaims()
 
 
 async def claim_buyer(request: Request) -> Response:
-    """Answer with the buyer and the address of an order, named by `store/order` or Amazon's id."""
+    """Answer with what is personal in an order, named by `store/order` or Amazon's id."""
     context, name = context_of(request), request.path_params["order"]
     at = context.now()
     user = _find_program(context, request.headers.get("authorization", ""))
@@ -113,6 +113,7 @@ def _answer(stored: OrderRecord, kept_until: datetime) -> Response:
         amazon_order_id=order.amazon_order_id,
         buyer=order.buyer,
         ship_to=order.ship_to,
+        gifts=order.gifts,
         kept_until=kept_until,
     )
     return Response(claimed.model_dump_json(), media_type="application/json")

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from models.amazon_order import Address, Buyer
+from models.amazon_order import Address, Buyer, Gift
 from models.buyer_data import ClaimedBuyer
 from models.events import SCHEMA_VERSION
 from models.labels import DEAD_LETTER_CAUSES
@@ -35,6 +35,7 @@ _CLAIMED = ClaimedBuyer(
         country="DE",
         phone="030 123456",
     ),
+    gifts=(Gift(order_item_id="1", message="Enjoy!", wrapping="Classic"),),
     kept_until=datetime(2026, 12, 23, 9, 30, tzinfo=UTC),
 )
 

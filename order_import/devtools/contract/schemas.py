@@ -33,6 +33,7 @@ _NOT_READ = (
     "items_expected",
     "packages",
     "is_notification",
+    "charges_told",
     "clocks",
 )
 """Fields of an order that its document does not have: other formats set them."""
@@ -61,6 +62,7 @@ _DESCRIPTIONS: Mapping[str, Schema] = {
     "total": {"description": "What the buyer pays for the whole order"},
     "buyer": {"description": "Personal data: never in an event, never in a log"},
     "ship_to": {"description": "Personal data: never in an event, never in a log"},
+    "gifts": {"description": "Personal data: never in an event, never in a log"},
     "items": {"description": "All lines. Without them the order waits (details-pending)"},
 }
 """Additions to the schemas of the document's fields."""

@@ -189,5 +189,6 @@ def test_no_sample_of_a_real_kind_is_missing() -> None:
         "v0_order_address",
         "v0_order_buyer_info",
         "v0_order_items",
+        "v0_order_items_buyer_info",
         "v0_orders_page",
     }

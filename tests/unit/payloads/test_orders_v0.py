@@ -11,6 +11,7 @@ from models.amazon_order import (
     AmazonOrder,
     AmazonStatus,
     Buyer,
+    ChargesTold,
     FulfillmentChannel,
     OrderItem,
     SalesChannel,
@@ -99,6 +100,7 @@ def test_an_order_with_its_items_beside_is_read_whole() -> None:
         shipping_service="Std US D2D Dom",
         purchase_order_number="PO-1",
         programs=("PRIME",),
+        charges_told=ChargesTold.GIFT_WRAP_OPTIONAL,
     )
 
 
@@ -129,7 +131,11 @@ def test_rule_5_an_empty_list_of_items_says_nothing() -> None:
 
 def test_a_body_of_items_completes_its_order_and_tells_nothing_else() -> None:
     assert order_of(sample("v0_order_items")) == AmazonOrder(
-        amazon_order_id=ORDER_ID, items=ITEMS, items_complete=True, buyer_requested_cancel=False
+        amazon_order_id=ORDER_ID,
+        items=ITEMS,
+        items_complete=True,
+        buyer_requested_cancel=False,
+        charges_told=ChargesTold.GIFT_WRAP_OPTIONAL,
     )
 
 
@@ -149,13 +155,18 @@ def test_an_empty_next_token_says_that_nothing_follows(token: str | None) -> Non
 
 def test_a_body_of_the_address_completes_its_order_and_tells_nothing_else() -> None:
     assert order_of(sample("v0_order_address")) == AmazonOrder(
-        amazon_order_id=ORDER_ID, ship_to=ADDRESS
+        amazon_order_id=ORDER_ID,
+        ship_to=ADDRESS,
+        charges_told=ChargesTold.GIFT_WRAP_OPTIONAL,
     )
 
 
 def test_a_body_of_the_buyer_completes_its_order_and_tells_nothing_else() -> None:
     assert order_of(sample("v0_order_buyer_info")) == AmazonOrder(
-        amazon_order_id=ORDER_ID, buyer=BUYER, purchase_order_number="PO-1"
+        amazon_order_id=ORDER_ID,
+        buyer=BUYER,
+        purchase_order_number="PO-1",
+        charges_told=ChargesTold.GIFT_WRAP_OPTIONAL,
     )
 
 

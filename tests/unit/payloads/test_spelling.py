@@ -142,13 +142,6 @@ ORDER_ID = "902-1845936-5435065"
         },
         {"AmazonOrderId": ORDER_ID, "PurchaseOrderNumber": "", "BuyerCounty": "Kent"},
         {"AmazonOrderId": ORDER_ID, "MarketplaceId": "ATVPDKIKX0DER", "NumberOfItemsShipped": 1},
-        {
-            "AmazonOrderId": ORDER_ID,
-            "OrderItems": [
-                {"OrderItemId": "1", "GiftMessageText": "Happy birthday", "GiftWrapLevel": "X"},
-                {"OrderItemId": "2"},
-            ],
-        },
         {"orderId": ORDER_ID, "orderItems": None},
         {"amazon_order_id": ORDER_ID},
     ],

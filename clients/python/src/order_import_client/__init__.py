@@ -6,6 +6,7 @@ from order_import_client.buyers import (
     BuyerUnknown,
     ClaimedAddress,
     ClaimedBuyer,
+    ClaimedGift,
     ClaimedPerson,
     ClaimRefused,
 )
@@ -56,6 +57,7 @@ from order_import_client.once import Gap, Once, Progress
 from order_import_client.orders import (
     Address,
     Buyer,
+    Gift,
     OrderCharge,
     OrderDocument,
     OrderItem,
@@ -91,6 +93,7 @@ __all__ = [
     "ClaimRefused",
     "ClaimedAddress",
     "ClaimedBuyer",
+    "ClaimedGift",
     "ClaimedPerson",
     "CommerceOrderAmended",
     "CommerceOrderBody",
@@ -107,6 +110,7 @@ __all__ = [
     "FieldChange",
     "FulfillmentChannel",
     "Gap",
+    "Gift",
     "Line",
     "Listing",
     "ListingComponent",

@@ -1,4 +1,4 @@
-"""The buyer and the address of an order, which are in no event: claimed from the console.
+"""Buyer, address and gifts of an order, which are in no event: claimed from the console.
 
 Every claim is in the installation's audit log. Claim when you need it, and keep it for no longer
 than `kept_until`.
@@ -51,13 +51,27 @@ class ClaimedAddress(Received):
     phone: str | None = None
 
 
+class ClaimedGift(Received):
+    """A line that is a gift. Personal data."""
+
+    order_item_id: str
+    message: str | None = None
+    """What the buyer writes to the recipient."""
+    wrapping: str | None = None
+    """The gift wrap that the buyer chose, in Amazon's words."""
+
+
 class ClaimedBuyer(Received):
-    """The buyer and the address of one order, as far as Amazon has sent them. Personal data."""
+    """Who bought one order, where to ship it, and its gifts, as far as Amazon has sent them.
+
+    Personal data.
+    """
 
     store_id: str
     amazon_order_id: str
     buyer: ClaimedPerson | None
     ship_to: ClaimedAddress | None
+    gifts: tuple[ClaimedGift, ...] = ()
     kept_until: Moment
     """Until when the buyer may be kept. A later update of the order may move it."""
 

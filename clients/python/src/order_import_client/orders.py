@@ -70,6 +70,14 @@ class Address(Published):
     phone: str | None = None
 
 
+class Gift(Published):
+    """A line that is a gift. Personal data."""
+
+    order_item_id: str
+    message: str | None = None
+    wrapping: str | None = None
+
+
 class OrderCharge(Published):
     """What is paid besides the prices of the lines. The amount of a discount is negative."""
 
@@ -130,6 +138,7 @@ class OrderDocument(Published):
     """Charges that belong to no line."""
     buyer: Buyer | None = None
     ship_to: Address | None = None
+    gifts: tuple[Gift, ...] | None = None
     items: tuple[OrderItem, ...] | None = None
     buyer_requested_cancel: bool | None = None
 
