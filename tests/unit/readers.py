@@ -100,10 +100,6 @@ class FakeReader(MongoReader):
         return BuyerDataCounts(0, 0, 0)
 
     @override
-    async def used_keys(self) -> Sequence[str]:
-        return ()
-
-    @override
     async def blocked_summary(self, now: datetime) -> BlockedSummary:
         return self.summary
 
