@@ -40,6 +40,8 @@ def ids_of_event(key: str, sequence: int) -> list[str]:
 
 _EVENT = ("event_type", "topic", "key", "sequence", "occurred_at")
 """Fields of an event that are stored as they are."""
+_DEAD_LETTER = ("topic", "partition", "offset", "message", "at")
+"""The same of a dead letter."""
 
 
 def event_to_document(event: Event) -> Document:
@@ -66,12 +68,8 @@ def dead_letter_to_document(dead_letter: DeadLetter) -> Document:
     """Return a dead letter's document. The message's bytes are stored encrypted, elsewhere."""
     return {
         "_id": dead_letter.dead_letter_id,
-        "topic": dead_letter.topic,
-        "partition": dead_letter.partition,
-        "offset": dead_letter.offset,
+        **{name: getattr(dead_letter, name) for name in _DEAD_LETTER},
         "code": dead_letter.code.value,
-        "message": dead_letter.message,
-        "at": dead_letter.at,
         "has_key": dead_letter.key is not None,
         **present(
             size=None if dead_letter.value is None else len(dead_letter.value),
@@ -107,15 +105,11 @@ def dead_letter_from_document(document: Document, content: Mapping[str, Any]) ->
     """Return a stored dead letter; `content` is its decrypted bytes, empty if they are erased."""
     headers = content.get("headers", ())
     return DeadLetter(
-        topic=document["topic"],
-        partition=document["partition"],
-        offset=document["offset"],
+        **{name: document[name] for name in _DEAD_LETTER},
         code=DeadLetterCode(document["code"]),
-        message=document["message"],
         key=content.get("key"),
         value=content.get("value"),
         headers=tuple((name, None if value is None else bytes(value)) for name, value in headers),
-        at=document["at"],
         details_of=document.get("details_of"),
         cut=tuple(document.get("cut", ())),
         last_offset=document.get("last_offset"),

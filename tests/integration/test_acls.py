@@ -20,12 +20,12 @@ from pydantic import SecretStr
 
 from models.topics import TOPICS, TopicName
 from order_import.bootstrap import kafka_options, new_producer
-from order_import.devtools.embedded.kafka import KafkaServer
 from order_import.devtools.embedded.process import HOST, remembered_port
 from order_import.devtools.embedded.servers import Addresses
 from order_import.operations.preflight import Level, check_installation
 from order_import.settings import Settings
 from tests.integration.commands import Commands
+from tests.integration.kafkas import ConfiguredKafka
 from tests.integration.kit import ROOT, System, open_system
 from tests.integration.test_cold_start import lines
 from tests.integration.wire import item, key, order, product, store
@@ -61,7 +61,7 @@ class Broker:
             "super.users": "User:ANONYMOUS",
         }
         passwords = {user: f"{user} horse" for user in (*USERS.values(), "stranger")}
-        self.server = KafkaServer(directory, properties, passwords)
+        self.server = ConfiguredKafka(directory, properties, passwords)
         self.bootstrap = f"{HOST}:{port}"
 
     def environment(self, user: str) -> dict[str, str]:

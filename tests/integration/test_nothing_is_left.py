@@ -24,7 +24,6 @@ from pymongo import AsyncMongoClient
 from models.topics import TOPICS, TopicName
 from order_import.buyer_keys import read_buyer_keys
 from order_import.devtools.embedded import EmbeddedServers
-from order_import.devtools.embedded.kafka import KafkaServer
 from order_import.devtools.embedded.servers import Addresses
 from storage.mongo.buyer_data import KEYS_SUFFIX
 from streams.clock import now
@@ -42,6 +41,7 @@ from tests.integration.canaries import (
     remaining_keys,
 )
 from tests.integration.commands import Commands
+from tests.integration.kafkas import ConfiguredKafka
 from tests.integration.kit import System, environment, open_system
 from tests.integration.test_cold_start import free_port, lines
 from tests.integration.wire import is_caught_up, orders_of, product, store
@@ -87,7 +87,7 @@ ImportPolicyHandler.parse = logging
 @asynccontextmanager
 async def servers(directory: Path) -> AsyncIterator[Addresses]:
     """Servers whose files are searched: Kafka deletes expired segments at once."""
-    kafka = KafkaServer(
+    kafka = ConfiguredKafka(
         directory / "kafka",
         {
             "log.retention.check.interval.ms": "500",

@@ -26,11 +26,11 @@ from pydantic import SecretStr
 
 from models.topics import TopicName
 from order_import.bootstrap import kafka_options, new_consumer, new_producer, why_unreachable
-from order_import.devtools.embedded.kafka import KafkaServer
 from order_import.devtools.embedded.process import HOST, remembered_ports
 from order_import.devtools.embedded.servers import Addresses
 from order_import.operations.lag import open_lag_meter
 from order_import.settings import Settings
+from tests.integration.kafkas import ConfiguredKafka
 from tests.integration.kit import ROOT, System, environment, open_system
 from tests.integration.wire import key, order, product, store
 from tests.waiting import until
@@ -92,7 +92,7 @@ class Broker:
             ),
             "auto.create.topics.enable": "true",
         }
-        self.server = KafkaServer(directory, properties, {"worker": PASSWORD})
+        self.server = ConfiguredKafka(directory, properties, {"worker": PASSWORD})
 
     def settings(self, listener: str, **overrides: Any) -> dict[str, Any]:
         """What a client that is welcome at a listener sets."""

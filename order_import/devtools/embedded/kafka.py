@@ -8,9 +8,8 @@ import re
 import secrets
 import shutil
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import MappingProxyType
 
 from order_import.devtools.embedded.jars import kafka_jars
 from order_import.devtools.embedded.process import (
@@ -69,21 +68,13 @@ _PROPERTIES = Path(__file__).with_name("server.properties")
 
 
 class KafkaServer:
-    """A broker with its data in one directory.
+    """A broker with its data in one directory."""
 
-    `properties` override its own; `{host}` in them is its host. `scram` has initial users and
-    passwords for SCRAM-SHA-512.
-    """
+    format_options: Sequence[str] = ()
+    """More options of the tool that formats the log directory."""
 
-    def __init__(
-        self,
-        directory: Path,
-        properties: Mapping[str, str] = MappingProxyType({}),
-        scram: Mapping[str, str] = MappingProxyType({}),
-    ) -> None:
+    def __init__(self, directory: Path) -> None:
         self._directory = directory
-        self._added = properties
-        self._scram = scram
         self.process = ServerProcess("Kafka", directory / "kafka.log", quotes_start=True)
 
     async def start(self, lock: int, report: Callable[[str], None]) -> str:
@@ -116,36 +107,27 @@ class KafkaServer:
             port, controller_port = remembered_ports(
                 self._directory / "port", self._directory / "controller-port"
             )
-            text = _PROPERTIES.read_text(encoding="ascii").format(
-                host=HOST,
-                port=port,
-                controller_port=controller_port,
-                logs=str(logs).replace("\\", "\\\\"),
-            )
-            own = dict(line.split("=", 1) for line in text.splitlines() if line[0] != "#")
-            for name, value in self._added.items():
-                # A value that begins with a comma is appended.
-                own[name] = own.get(name, "") + value if value.startswith(",") else value
-            lines = (f"{name}={value}\n" for name, value in own.items())
-            properties.write_text("".join(lines), encoding="utf-8")
+            text = self._configuration(port, controller_port, str(logs).replace("\\", "\\\\"))
+            properties.write_text(text, encoding="utf-8")
         except OSError as error:
             raise EmbeddedServerError(
                 f"cannot write Kafka's directory {self._directory}: {error.strerror}"
             ) from error
         if not (logs / "meta.properties").exists():
-            _format(java, jars, properties, self._scram)
+            _format(java, jars, properties, self.format_options)
         return port
 
+    def _configuration(self, port: int, controller_port: int, logs: str) -> str:
+        return _PROPERTIES.read_text(encoding="ascii").format(
+            host=HOST, port=port, controller_port=controller_port, logs=logs
+        )
 
-def _format(java: Path, jars: list[Path], properties: Path, scram: Mapping[str, str]) -> None:
+
+def _format(java: Path, jars: list[Path], properties: Path, options: Sequence[str]) -> None:
     cluster = base64.urlsafe_b64encode(secrets.token_bytes(16)).decode().rstrip("=")
     # One argument: an id that begins with a dash would look like an option.
     cluster_id = f"--cluster-id={cluster}"
-    users = [
-        f"--add-scram=SCRAM-SHA-512=[name={user},password={password}]"
-        for user, password in scram.items()
-    ]
-    tool = ("kafka.tools.StorageTool", "format", "--ignore-formatted", cluster_id, *users)
+    tool = ("kafka.tools.StorageTool", "format", "--ignore-formatted", cluster_id, *options)
     try:
         subprocess.run(  # noqa: S603 - our own command line
             [*_java(java, jars), *tool, "--config", str(properties)],
