@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from models.amazon_order import Gift
+from models.amazon_order import ChargesTold, Gift
 from models.charges import ChargeKind
 from models.events import Event
 from models.order_record import OrderRecord
@@ -96,6 +96,7 @@ async def test_rule_15_gifts_join_their_lines_whichever_body_comes_first(
     record = world.order()
     assert isinstance(record.outcome, Created)
     assert (charges(record), record.order.gifts) == (ALL, TEXTS)
+    assert record.order.charges_told is ChargesTold.ALL, "that is said of a body"
     assert record.order.unexplained is None, "prices and charges add up to the total"
     assert [one.kind for one, _ in world.commerce_order().all_charges] == [
         ChargeKind.SHIPPING,

@@ -10,7 +10,14 @@ from handlers.rules.blockers import find_erased_address
 from handlers.rules.check_order import check_order
 from handlers.rules.receive import receive
 from handlers.rules.retention import retain, retention, without_buyer
-from models.amazon_order import Address, AmazonStatus, Buyer, FulfillmentChannel, Package
+from models.amazon_order import (
+    Address,
+    AmazonStatus,
+    Buyer,
+    FulfillmentChannel,
+    Gift,
+    Package,
+)
 from models.buyer_data import Erased, Retained, RetentionReason
 from models.decision import Decision
 from models.messages import MessageContext
@@ -34,6 +41,9 @@ PURCHASED = NOW - timedelta(days=10)
 RECEIVED = NOW - timedelta(days=9)
 BUYER = Buyer(name="Dana Muster", email="dana@example.org")
 ADDRESS = Address(name="Dana Muster", city="Lübeck", phone="1")
+GIFTS = (Gift(order_item_id="item-1", message="Enjoy!"),)
+PERSONAL: dict[str, Any] = {"buyer": BUYER, "ship_to": ADDRESS, "gifts": GIFTS}
+NOTHING: dict[str, Any] = {"buyer": None, "ship_to": None, "gifts": ()}
 SHIPPED = AmazonStatus.SHIPPED
 CREATED = Created("c-1")
 
@@ -163,14 +173,17 @@ def test_an_order_without_a_buyer_has_nothing_to_erase() -> None:
     assert retain(record, NOW) is record
 
 
-def test_buyer_data_that_has_expired_is_dropped_and_the_rest_of_the_order_stays() -> None:
-    order = an_order(purchase_date=NOW - days(180), buyer=BUYER, ship_to=ADDRESS)
+@pytest.mark.parametrize("personal", [PERSONAL, {"gifts": GIFTS}])
+def test_buyer_data_that_has_expired_is_dropped_and_the_rest_of_the_order_stays(
+    personal: dict[str, Any],
+) -> None:
+    order = an_order(purchase_date=NOW - days(180), **personal)
     record = a_record(order=order, received_at=NOW - days(179))
     before = retain(record, NOW - days(1))
     assert before.order is order
     erased = retain(before, NOW)
     assert erased.buyer_data == Erased(NOW)
-    assert erased.order == order.model_copy(update={"buyer": None, "ship_to": None})
+    assert erased.order == order.model_copy(update=NOTHING)
 
 
 CONTEXT = MessageContext(a_cause(), NOW)
@@ -193,11 +206,11 @@ def test_a_message_sets_the_end_of_the_buyer_data_it_brings() -> None:
 
 
 def test_erased_data_does_not_come_back_with_a_later_message() -> None:
-    first = received(None, purchase_date=PURCHASED, buyer=BUYER, ship_to=ADDRESS).record
-    order = first.order.model_copy(update={"buyer": None, "ship_to": None})
+    first = received(None, purchase_date=PURCHASED, **PERSONAL).record
+    order = first.order.model_copy(update=NOTHING)
     erased = replace(first, order=order, buyer_data=Erased(NOW - days(1)))
-    again = received(erased, purchase_date=PURCHASED, buyer=BUYER, ship_to=ADDRESS)
-    assert (again.record.order.buyer, again.record.order.ship_to) == (None, None)
+    again = received(erased, purchase_date=PURCHASED, **PERSONAL)
+    assert again.record.order.personal == (None, None, ())
     assert again.record.buyer_data == Erased(NOW - days(1))
     assert again.history is not None
     assert again.history.what == "ignored-unchanged"
