@@ -8,15 +8,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from order_import.devtools.embedded.jars import kafka_jars
-from order_import.devtools.embedded.kafka import KafkaServer, find_java
+from order_import.devtools.embedded.kafka import find_java
 from order_import.devtools.embedded.process import HOST, remembered_port
+from tests.kafkas import ConfiguredKafka
 
 REPLICATION = 3
 _PORTS = range(20_000, 30_000)
 """Below those that any client may get while a broker is down."""
 
 
-class Broker(KafkaServer):
+class Broker(ConfiguredKafka):
     """One of several brokers below a directory; they are numbered from 1."""
 
     def __init__(self, directory: Path, number: int) -> None:

@@ -25,10 +25,10 @@ from order_import.devtools.embedded.servers import Addresses
 from order_import.operations.preflight import Level, check_installation
 from order_import.settings import Settings
 from tests.integration.commands import Commands
-from tests.integration.kafkas import ConfiguredKafka
 from tests.integration.kit import ROOT, System, open_system
 from tests.integration.test_cold_start import lines
 from tests.integration.wire import item, key, order, product, store
+from tests.kafkas import ConfiguredKafka
 
 TOPIC, GROUP = 2, 3
 READ, WRITE, DESCRIBE, DESCRIBE_CONFIGS = 3, 4, 8, 10

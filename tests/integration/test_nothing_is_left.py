@@ -41,10 +41,10 @@ from tests.integration.canaries import (
     remaining_keys,
 )
 from tests.integration.commands import Commands
-from tests.integration.kafkas import ConfiguredKafka
 from tests.integration.kit import System, environment, open_system
 from tests.integration.test_cold_start import free_port, lines
 from tests.integration.wire import is_caught_up, orders_of, product, store
+from tests.kafkas import ConfiguredKafka
 
 ORDERS = int(os.environ.get("CANARY_ORDERS", "48"))
 DAYS = 200

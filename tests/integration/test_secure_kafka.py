@@ -30,9 +30,9 @@ from order_import.devtools.embedded.process import HOST, remembered_ports
 from order_import.devtools.embedded.servers import Addresses
 from order_import.operations.lag import open_lag_meter
 from order_import.settings import Settings
-from tests.integration.kafkas import ConfiguredKafka
 from tests.integration.kit import ROOT, System, environment, open_system
 from tests.integration.wire import key, order, product, store
+from tests.kafkas import ConfiguredKafka
 from tests.waiting import until
 
 LISTENERS = {
