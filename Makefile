@@ -122,6 +122,11 @@ faults-inprocess: $(INSTALLED) ## The part that needs no server: every crash, 10
 faults-wire: $(INSTALLED) ## The part that sends odd bytes: 20,000 records through a real broker
 	@$(BIN)/python -m tests.faults.wire $(ARGS)
 
+.PHONY: faults-alerts
+faults-alerts: $(INSTALLED) ## Make each kind of fault beside Debian's Prometheus: which alerts fire; half an hour; needs prometheus
+	@$(BIN)/python -m tests.deploy.needs observe
+	@$(BIN)/python -m tests.faults.alerts $(ARGS)
+
 .PHONY: observe-test
 observe-test: $(INSTALLED) ## Test alerts and dashboards with Debian's Prometheus beside the demo; needs prometheus
 	@$(BIN)/python -m tests.deploy.needs observe

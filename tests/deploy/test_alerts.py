@@ -83,10 +83,25 @@ CASES = (
     Case("OrderImportServerUnavailable", "for a moment", "5m", 0, up("1x4 0 1x50")),
     Case("OrderImportNoWorker", "all wait", "5m", 1, ready("0x60", "0x60") | up()),
     Case("OrderImportNoWorker", "there is none", "5m", 1, up()),
+    Case("OrderImportNoWorker", "there is nothing at all", "5m", 1),
+    Case(
+        "OrderImportNoWorker",
+        "there is none in one of two namespaces",
+        "5m",
+        1,
+        {
+            'order_import_server_up{namespace="a", server="kafka"}': "1x60",
+            'order_import_server_up{namespace="b", server="kafka"}': "1x60",
+            'order_import_worker_ready{namespace="b"}': "1x60",
+        },
+    ),
     Case("OrderImportNoWorker", "one is ready", "5m", 0, ready("0x60", "1x60") | up()),
     Case("OrderImportNoWorker", "Kafka is away", "5m", 0, ready("0x60") | up(kafka="0x60")),
     Case("OrderImportNoProgress", "nothing is decided", "15m", 1, backlog("5x60", "9x60") | up()),
     Case("OrderImportNoProgress", "some are decided", "15m", 0, backlog("5x60", "9+1x60") | up()),
+    Case(
+        "OrderImportNoProgress", "a worker is gone", "3m", 0, backlog("5x60", "9x2 8x0 7x60") | up()
+    ),
     Case("OrderImportNoProgress", "nothing waits", "15m", 0, backlog("0x60", "9x60") | up()),
     Case(
         "OrderImportNoProgress",

@@ -106,6 +106,13 @@ class Cluster:
     async def kill_mongo(self) -> None:
         await kill(self._mongo.process)
 
+    async def mend(self) -> None:
+        """Start what does not run."""
+        dead = [one for one in self._kafkas if not _runs(one.process)]
+        await asyncio.gather(*(self.start_broker(one) for one in dead))
+        if not self.mongo_runs:
+            await self.start_mongo()
+
     @property
     def kafka_runs(self) -> bool:
         return all(_runs(one.process) for one in self._kafkas)

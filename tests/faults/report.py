@@ -3,6 +3,7 @@
 import json
 import os
 import platform
+import re
 import statistics
 import subprocess
 from collections import Counter, defaultdict
@@ -24,6 +25,8 @@ from tests.faults.verdict import COUNTS
 
 DOCUMENT = ROOT / "docs/faults.md"
 INTRODUCTION = ROOT / "tests/faults/introduction.md"
+_BEGIN, _END = "<!-- alerts: generated -->", "<!-- alerts: end -->"
+_ALERTS = re.compile(rf"(?<={_BEGIN}\n).*?(?=\n{_END})", re.DOTALL)
 _PACKAGES = ("faust-streaming", "aiokafka", "pymongo", "motor")
 Result = dict[str, Any]
 
@@ -54,6 +57,7 @@ def write(results: list[Result], data: Path) -> None:
     parts += [*_sums(results), "", "## Faults", "", *_faults(results), ""]
     parts += [*_answers(results), ""]
     parts += ["## Recovery", "", *_recovery(results), "", "## Campaigns", "", *_lines(results), ""]
+    parts += ["## Alerts", "", _BEGIN, alerts_table(), _END, ""]
     wire = data / "wire/result.json"
     if wire.exists():
         parts += ["## Odd bytes on the wire", "", *_wire(json.loads(wire.read_text())), ""]
@@ -61,6 +65,17 @@ def write(results: list[Result], data: Path) -> None:
     if inside:
         parts += ["## Without servers", "", *_inside(inside), ""]
     DOCUMENT.write_text("\n".join(parts))
+
+
+def write_alerts(table: str) -> None:
+    """Replace what `make faults-alerts` came to before."""
+    DOCUMENT.write_text(_ALERTS.sub(lambda _: table, DOCUMENT.read_text()))
+
+
+def alerts_table() -> str:
+    """Return what `make faults-alerts` came to."""
+    found = _ALERTS.search(DOCUMENT.read_text())
+    return "" if found is None else found.group()
 
 
 def _engine() -> str:

@@ -76,7 +76,7 @@ async def disk_full(field: Installation, disk: Path, count: int) -> None:
     async with field.supervised(2):
         for _ in range(count):
             await field.wait_for_backlog(dict(field.load.reached))
-            _fill(filler, shutil.disk_usage(disk).free)
+            fill(filler, shutil.disk_usage(disk).free)
             await asyncio.sleep(field.random.uniform(8, 12))
             target = dict(field.load.reached)
             filler.unlink()
@@ -90,7 +90,7 @@ async def disk_full(field: Installation, disk: Path, count: int) -> None:
             await field.recovers("disk full", time.monotonic(), target)
 
 
-def _fill(filler: Path, free: int) -> None:
+def fill(filler: Path, free: int) -> None:
     """Take all the room there is."""
     with contextlib.suppress(OSError), filler.open("wb") as out:
         os.posix_fallocate(out.fileno(), 0, free)

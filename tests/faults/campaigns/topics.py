@@ -54,20 +54,7 @@ async def topic_made_anew(field: Installation) -> None:
     await field.settle()
     await dump_topics(field.cluster.bootstrap, f"{field.name}.{ORDERS}", field.directory, 0)
     _keep_only_orders(field)
-    admin = AIOKafkaAdminClient(bootstrap_servers=field.cluster.bootstrap)
-    await admin.start()
-    try:
-        name = f"{field.name}.{ORDERS}"
-        await admin.delete_topics([name])
-
-        async def gone() -> bool:
-            return name not in await admin.list_topics()
-
-        await until(gone)
-        await admin.create_topics([NewTopic(name, 2, 1)])
-    finally:
-        await admin.close()
-    field.load.forget(ORDERS)
+    await make_anew(field)
     _note_restart(field.directory / "samples.jsonl")
     field.faults["topic made anew"] += 1
     since = time.monotonic()
@@ -88,6 +75,24 @@ async def topic_made_anew(field: Installation) -> None:
         await until(fed_anew)
         await field.recovers("topic made anew", since)
         await asyncio.sleep(3)
+
+
+async def make_anew(field: Installation) -> None:
+    """Delete `amazon.orders`, and make it anew."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=field.cluster.bootstrap)
+    await admin.start()
+    try:
+        name = f"{field.name}.{ORDERS}"
+        await admin.delete_topics([name])
+
+        async def gone() -> bool:
+            return name not in await admin.list_topics()
+
+        await until(gone)
+        await admin.create_topics([NewTopic(name, 2, 1)])
+    finally:
+        await admin.close()
+    field.load.forget(ORDERS)
 
 
 async def offset_gaps(field: Installation, transactions: int) -> None:
