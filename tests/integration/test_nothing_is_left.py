@@ -22,7 +22,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from pymongo import AsyncMongoClient
 
 from models.topics import TOPICS, TopicName
-from order_import.buyer_keys import read_buyer_keys
+from order_import.buyer_keys import create_key_file, read_buyer_keys
 from order_import.devtools.embedded import EmbeddedServers
 from order_import.devtools.embedded.servers import Addresses
 from storage.mongo.buyer_data import KEYS_SUFFIX
@@ -106,9 +106,12 @@ async def servers(directory: Path) -> AsyncIterator[Addresses]:
 
 @pytest.fixture
 async def living(tmp_path: Path) -> AsyncIterator["Life"]:
+    # A file of its own: its keys are replaced.
+    keys = tmp_path / "buyer-keys.json"
+    create_key_file(keys)
     async with (
         servers(tmp_path) as addresses,
-        open_system(addresses, tmp_path, "canaries") as system,
+        open_system(addresses, tmp_path, "canaries", buyer_key_file=keys) as system,
     ):
         yield Life(system)
 
