@@ -4,8 +4,9 @@ Before it resends, it looks which of the messages have reached their topics alre
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import IntEnum
 from typing import Any
@@ -54,6 +55,15 @@ class SendMode(IntEnum):
     """One by one, and dead letters only with their origin and error."""
 
 
+@dataclass(eq=False, slots=True)
+class _Lent:
+    """A producer, and how many publications use it now."""
+
+    producer: Any
+    users: int = 0
+    has_failed: bool = False
+
+
 class Publisher:
     """One idempotent producer, replaced by a new one after a failure."""
 
@@ -70,18 +80,18 @@ class Publisher:
         self._prefix = topic_prefix
         self._source = source
         self._tracing = tracing
-        self._producer: AIOKafkaProducer | None = None
+        self._current: _Lent | None = None
         self._renewing = asyncio.Lock()
 
     async def start(self) -> None:
         """Connect."""
-        self._producer = await self._started()
+        self._current = _Lent(await self._started())
 
     async def stop(self) -> None:
         """Send what is buffered, and close."""
-        producer, self._producer = self._producer, None
-        if producer is not None:
-            await producer.stop()
+        current, self._current = self._current, None
+        if current is not None:
+            await current.producer.stop()
 
     async def publish(self, outgoing: Sequence[Outgoing], *, resumed: bool = False) -> None:
         """Send messages and return when the broker has all of them.
@@ -108,22 +118,20 @@ class Publisher:
         async def send() -> None:
             nonlocal outgoing, mode, attempts
             attempts += 1
-            producer = await self._current()
             try:
-                if resumed or attempts > 1:
-                    outgoing = await drop_already_published(
-                        outgoing, self._new_consumer, self._prefix
-                    )
-                await self._send(producer, outgoing, contexts, mode)
+                async with self._lent() as producer:
+                    if resumed or attempts > 1:
+                        outgoing = await drop_already_published(
+                            outgoing, self._new_consumer, self._prefix
+                        )
+                    await self._send(producer, outgoing, contexts, mode)
             except _UndeliveredError as failed:
                 _log(failed, attempts)
-                await self._discard(producer)
                 if isinstance(failed.error, _TOO_LARGE):
                     mode = SendMode(min(mode + 1, SendMode.WITHOUT_BYTES))
                 raise failed.error from None
             except (KafkaError, ConnectionError) as error:
                 _log(_UndeliveredError(error, None), attempts)
-                await self._discard(producer)
                 raise
 
         await retry_outages(send, KafkaError, ConnectionError)
@@ -164,19 +172,29 @@ class Publisher:
             if isinstance(result, BaseException):
                 raise result
 
-    async def _current(self) -> AIOKafkaProducer:
-        async with self._renewing:
-            if self._producer is None:
-                self._producer = await self._started()
-            return self._producer
+    @asynccontextmanager
+    async def _lent(self) -> AsyncIterator[AIOKafkaProducer]:
+        """Lend the producer. After a failure it is lent no more: its sequence numbers have a gap.
 
-    async def _discard(self, producer: Any) -> None:
-        """Close a failed producer: the broker may reject its sequence numbers."""
+        The last publication that uses it then closes it. Closed earlier, it would leave one that
+        waits for the metadata of a topic waiting forever.
+        """
         async with self._renewing:
-            current: Any = self._producer
-            if current is not producer:
-                return  # another processor has closed it
-            self._producer = None
+            lent = self._current = self._current or _Lent(await self._started())
+            lent.users += 1
+        try:
+            yield lent.producer
+        except (_UndeliveredError, KafkaError, ConnectionError):
+            lent.has_failed = True
+            if self._current is lent:
+                self._current = None
+            raise
+        finally:
+            lent.users -= 1
+            if lent.has_failed and not lent.users:
+                await self._close(lent.producer)
+
+    async def _close(self, producer: AIOKafkaProducer) -> None:
         try:
             await asyncio.wait_for(producer.stop(), timeout=5)
         except (KafkaError, TimeoutError, ConnectionError) as error:
