@@ -1,4 +1,4 @@
-"""State transitions: the next outcome of an order, from its last one and the policy's result."""
+"""State transitions: an order's next outcome, by the last one and the policy (rules 4, 16, 21)."""
 
 from collections.abc import Mapping
 

@@ -149,8 +149,7 @@ async def test_the_demo_shows_every_outcome_and_up_leaves_nothing(demo: Up) -> N
     assert 350 <= len(orders) <= 500
     assert {order["state"] for order in orders} == set(ImportState)
     reasons = {reason for order in orders for reason in order["reasons"]}
-    # In a day of orders, no buyer is erased.
-    blockers = {*BlockerCode} - {BlockerCode.ADDRESS_ERASED}
+    blockers = {BlockerCode.NOT_IN_CATALOG, BlockerCode.DISABLED, BlockerCode.OUT_OF_STOCK}
     assert reasons == {*blockers, *WaitingReason, *SkipReason}
     causes = {tuple(sorted(order["reasons"])) for order in orders if order["state"] == "blocked"}
     singles = {(code.value,) for code in blockers}
