@@ -1,4 +1,4 @@
-"""`explain`: one order's whole history, without the buyer and the address."""
+"""`explain`: one order's whole history, without what is personal."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Any
