@@ -32,7 +32,7 @@ def erase(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Erase name, address, e-mail and phone of orders, and dead letters that name them.
+    """Erase name, address, e-mail, phone and gift texts of orders, and dead letters naming them.
 
     The orders stay. What later messages say of these buyers is not stored. Kafka's topics keep the
     original messages for 14 days. Exit status 1 means that there is nothing to erase.

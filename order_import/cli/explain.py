@@ -1,4 +1,4 @@
-"""`explain`: one order's whole history, without the buyer and the address."""
+"""`explain`: one order's whole history, without what is personal."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Any
@@ -44,8 +44,8 @@ from storage.mongo.database import MongoDatabase
 from storage.queries import OrderHistory
 
 _PERSONAL = {"buyer", "ship_to", "gifts", "packages"}
-_BOOKKEEPING = {"clocks", "is_notification"}
-"""Fields that only serve to tell newer messages from older ones."""
+_BOOKKEEPING = {"clocks", "is_notification", "charges_told"}
+"""Fields that only serve to merge messages."""
 
 
 def explain(

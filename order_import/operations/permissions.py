@@ -51,10 +51,14 @@ class Broker:
         return {key: highest for key, _, highest in response.api_versions}
 
     async def topic_operations(self, topics: Sequence[str]) -> Mapping[str, frozenset[int]]:
-        """Return what the user may do, per visible topic."""
+        """Return what the user may do, per visible topic.
+
+        Raises:
+            IncompatibleBrokerVersion: The broker is older than Kafka 3.1.
+        """
         try:
             response = await self._connection.send(TopicsRequest(topics, operations=True))
-        except NotImplementedError:  # the brokers are older than Kafka 3.1
+        except NotImplementedError:
             raise IncompatibleBrokerVersion from None
         return {
             topic: _operations(bits) for code, topic, *_, bits, _ in response.topics if not code
@@ -64,7 +68,6 @@ class Broker:
 _NOT_YET = (
     GroupCoordinatorNotAvailableError,
     GroupLoadInProgressError,
-    IncompatibleBrokerVersion,
     NotCoordinatorForGroupError,
 )
 

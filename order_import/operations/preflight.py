@@ -10,7 +10,7 @@ from pathlib import Path
 
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import KafkaError
+from aiokafka.errors import IncompatibleBrokerVersion, KafkaError
 
 from models.errors import OrderImportError
 from models.topics import TOPICS, Topic
@@ -219,7 +219,11 @@ async def _check_permissions(
 ) -> Sequence[Finding]:
     """Check what the user may do on the topics and the group of the worker."""
     topics = {settings.topic_prefix + topic.name: topic for topic in TOPICS}
-    allowed = await broker.topic_operations(list(topics))
+    try:
+        allowed = await broker.topic_operations(list(topics))
+    except IncompatibleBrokerVersion:
+        text = "are not known: the broker is older than 3.1"
+        return [Finding(Level.WARNING, "Kafka's permissions", text, "upgrade the brokers")]
     findings: list[Finding] = []
     for name, operations in allowed.items():
         needed = {Operation.READ, Operation.DESCRIBE}

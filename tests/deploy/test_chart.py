@@ -163,6 +163,23 @@ def test_notify_is_one_and_has_no_secrets_but_its_own_and_the_database() -> None
     assert settings["CONSOLE_PUBLIC_URL"] == "https://orders.example"
 
 
+def test_notify_without_any_secret_gets_none() -> None:
+    """A volume of a Secret without a list of its keys has all of them: those of buyer data, too."""
+    files = (
+        "secret.files.MONGO_URL_FILE",
+        "notify.files.NOTIFY_WEBHOOK_URL_FILE",
+        "notify.files.NOTIFY_SMTP_PASSWORD_FILE",
+    )
+    rendered = helm(
+        *("template", "order-import", str(CHART), "--kube-version", KUBERNETES[-1]),
+        *("--values", str(HERE / "values" / "everything.yaml")),
+        *("--set", ",".join(f"{name}=null" for name in files)),
+        *("--show-only", "templates/notify.yaml"),
+    )
+    volumes = yaml.safe_load(rendered)["spec"]["template"]["spec"]["volumes"]
+    assert [one for one in volumes if "secret" in one] == []
+
+
 def test_the_check_has_the_settings_of_notify_and_the_worker_has_not() -> None:
     of_notify = {
         str(container["args"]): [name for name in settings_of(container) if "NOTIFY" in name]

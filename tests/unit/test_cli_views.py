@@ -255,6 +255,7 @@ def test_explain_never_shows_the_buyer(
 def test_explain_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert leave("explain", "304-2", "--json") == 0
     told = json.loads(capsys.readouterr().out)
+    assert told.keys().isdisjoint({"clocks", "is_notification", "charges_told"})
     assert told["import"]["state"] == "blocked"
     assert told["import"]["reasons"][0]["code"] == "out-of-stock"
     assert told["history"][0]["cause"]["offset"] == 41

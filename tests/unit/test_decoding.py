@@ -1,5 +1,6 @@
 """The boundary to Kafka's bytes: rule 28, batch by batch and byte by byte."""
 
+import gzip
 import random
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
@@ -12,7 +13,7 @@ from aiokafka.record.memory_records import MemoryRecords
 
 from models.messages import DeadLetterCode, Incoming, TopicPartition
 from models.topics import MAX_MESSAGE_BYTES
-from streams import decoding
+from streams import decoding, decompression
 from streams.decoding import MOST_BYTES, FetchedRecords
 from streams.decompression import MAX_BYTES
 from tests.faults.wire.batches import (
@@ -223,6 +224,19 @@ def test_a_bomb_is_refused_before_it_is_unpacked_and_the_next_batch_is_read(code
     assert offsets(records) == [0, (1, 1), 2]
     assert records[1].refusal is not None
     assert str(MAX_BYTES) in records[1].refusal.message
+
+
+@pytest.mark.parametrize("filling", [b"", bytes(MAX_BYTES - 6)], ids=["small", "large"])
+def test_gzip_may_have_several_members_and_nothing_that_is_none(filling: bytes) -> None:
+    def read_gzip(data: bytes) -> bytes:
+        return bytes(decompression.decompress(data, decompression.Codec.GZIP))
+
+    members = gzip.compress(b"one" + filling) + gzip.compress(b"two")
+    assert read_gzip(members) == b"one" + filling + b"two"
+    too_large = members + gzip.compress(bytes(MAX_BYTES))
+    for data in (members[:-1], members[:-15], members[:5], b"", members + b"\0", too_large):
+        with pytest.raises(decompression.DecompressionError):
+            read_gzip(data)
 
 
 @pytest.mark.parametrize("codec", CODECS)

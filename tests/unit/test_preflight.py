@@ -10,7 +10,7 @@ import pytest
 from order_import.__main__ import main
 from order_import.buyer_keys import create_key_file
 from order_import.operations import preflight
-from order_import.operations.permissions import Operation, _operations
+from order_import.operations.permissions import Broker, Operation, _operations
 from order_import.operations.preflight import Finding, Level, check_installation
 from order_import.settings import Settings
 from storage.mongo.inspection import (
@@ -172,6 +172,17 @@ def _client(users: list[str], resource: dict[str, Any], actions: list[str]) -> A
 def test_the_bits_of_kafka_are_its_operations() -> None:
     assert _operations(0) == frozenset()
     assert _operations(1 << 3 | 1 << 8 | 1 << 11) == {Operation.READ, Operation.DESCRIBE}
+
+
+async def test_an_old_broker_that_does_not_tell_permissions_is_a_warning() -> None:
+    class Connection:
+        async def send(self, request: Any) -> None:
+            request.prepare({3: (0, 11)})  # as Kafka 3.0 has it
+
+    nobody: Any = None
+    [finding] = await preflight._check_permissions(Settings(), Broker(Connection()), nobody)
+    assert (finding.level, finding.subject) == (Level.WARNING, "Kafka's permissions")
+    assert "older than 3.1" in finding.text
 
 
 async def test_a_key_that_cannot_be_read_and_a_users_file_that_others_can_write_are_faults(

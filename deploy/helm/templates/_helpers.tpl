@@ -24,7 +24,7 @@ helm.sh/chart: {{ .root.Chart.Name }}-{{ .root.Chart.Version }}
 {{- end }}
 {{- end }}
 
-{{/* With `files`, only these of the Secret are mounted: a map like `secret.files`. */}}
+{{/* With `files`, only these of the Secret are mounted: a map like `secret.files`, none if it is empty. */}}
 {{- define "order-import.pod" -}}
 automountServiceAccountToken: false
 enableServiceLinks: false
@@ -47,6 +47,9 @@ volumes:
   - name: tmp
     emptyDir: {}
   - name: secret
+    {{- if and (hasKey . "files") (not .files) }}
+    emptyDir: {}
+    {{- else }}
     secret:
       secretName: {{ .root.Values.secret.name | quote }}
       defaultMode: 0440
@@ -56,6 +59,7 @@ volumes:
         - {key: {{ $key }}, path: {{ $key }}}
         {{- end }}
       {{- end }}
+    {{- end }}
 {{- end }}
 
 {{/* The settings of `notify` alone; the check has them, too. */}}

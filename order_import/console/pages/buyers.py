@@ -60,7 +60,7 @@ async def claim_buyer(request: Request) -> Response:
         await _record_refused(context, at)
         return _refuse(HTTPStatus.UNAUTHORIZED, "Expected a token of the role downstream.")
     stored = await _find_order(context, name)
-    detail, answer = _judge(stored, at)
+    detail, answer = _respond(stored, at)
     # What is no order's name may be anything, a secret too.
     named = name if _ORDER_NAME.fullmatch(name) else ""
     target = named if stored is None else stored.key
@@ -68,7 +68,7 @@ async def claim_buyer(request: Request) -> Response:
     return answer
 
 
-def _judge(stored: OrderRecord | None, at: datetime) -> tuple[str, Response]:
+def _respond(stored: OrderRecord | None, at: datetime) -> tuple[str, Response]:
     """Return what the audit log says of a claim, and its answer."""
     if stored is None:
         return "not-received", _refuse(HTTPStatus.NOT_FOUND, "No such order was received.")
