@@ -132,12 +132,12 @@ class Outbox:
     ) -> None:
         waited, (pause, longest) = 0.0, _PAUSES
         while True:
-            blocked_keys = await self._find_blocked_keys(waiting)
+            blocked_from = await self._find_blocked(waiting)
             if waited > PATIENCE_SECONDS:
                 log.error("published-out-of-order", topic=self._first.topic)
-                blocked_keys = set()
-            ready = [message for message in waiting if not _has_key(message, blocked_keys)]
-            waiting = [message for message in waiting if _has_key(message, blocked_keys)]
+                blocked_from = {}
+            ready = [message for message in waiting if not _is_blocked(message, blocked_from)]
+            waiting = [message for message in waiting if _is_blocked(message, blocked_from)]
             await self._publisher.publish(ready, resumed=resumed)
             done = set(map(id, ready))
             self._unpublished = tuple(
@@ -154,11 +154,11 @@ class Outbox:
             await asyncio.sleep(pause)
             waited, pause = waited + pause * is_recorded, min(2 * pause, longest)
 
-    async def _find_blocked_keys(self, outgoing: Iterable[Outgoing]) -> set[str]:
-        """Return the keys of orders that have an earlier event in another outbox."""
+    async def _find_blocked(self, outgoing: Iterable[Outgoing]) -> Mapping[str, int]:
+        """Return from which sequence an order's events wait for one in another outbox, by key."""
         earlier = _preceding_events(outgoing)
         if not earlier:
-            return set()
+            return {}
         try:
             missing = await self._storage.pending_in_other_outboxes(
                 earlier, self.checkpoints.keys()
@@ -166,7 +166,8 @@ class Outbox:
         except TransientStorageError:
             log.warning("storage-unavailable", error="order of events", attempt=1)
             missing = earlier
-        return {key for key, _ in missing}
+        # The lowest one comes last, and stays.
+        return {key: sequence + 1 for key, sequence in sorted(missing, reverse=True)}
 
     async def _trim(self) -> bool:
         """Remove published messages from the stored outboxes; return whether MongoDB answered.
@@ -195,14 +196,13 @@ class Outbox:
         return True
 
 
-def _has_key(message: Outgoing, keys: set[str]) -> bool:
-    return isinstance(message, Event) and message.key in keys
+def _is_blocked(message: Outgoing, blocked_from: Mapping[str, int]) -> bool:
+    if not isinstance(message, Event):
+        return False
+    return message.sequence >= blocked_from.get(message.key, message.sequence + 1)
 
 
 def _preceding_events(outgoing: Iterable[Outgoing]) -> set[tuple[str, int]]:
-    """Return the key and sequence of the event right before the first event of each order."""
-    first: dict[str, int] = {}
-    for message in outgoing:
-        if isinstance(message, Event):
-            first[message.key] = min(message.sequence, first.get(message.key, message.sequence))
-    return {(key, sequence - 1) for key, sequence in first.items() if sequence > 1}
+    """Return the key and sequence of the events that precede these and are not among them."""
+    events = {(one.key, one.sequence) for one in outgoing if isinstance(one, Event)}
+    return {(key, sequence - 1) for key, sequence in events if sequence > 1} - events

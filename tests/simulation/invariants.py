@@ -124,8 +124,9 @@ def _holds(
     counts_from = counts_orders_from(contents.stores, order.store_id)
     reserved = {sku for sku in most if _is_not_counted(contents, order, sku, counts_from)}
     now = {sku: units for sku, units in needs.items() if units and sku in reserved}
-    if is_plain and counts_from is CountsOrdersFrom.NEVER:
-        return now, most  # completed by Amazon: held until the next count, whenever the last was
+    if counts_from is CountsOrdersFrom.NEVER:
+        # Completed by Amazon: held until the next count, whenever the last was.
+        return now if is_plain else {}, most
     return (now, now) if is_plain else ({}, {sku: most[sku] for sku in reserved})
 
 
