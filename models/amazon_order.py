@@ -148,6 +148,8 @@ class LineClock(NamedTuple):
     details_at: datetime | None
     """SKU, title, price, tax and charges; None while only notifications have named the line."""
     completeness: Completeness
+    wrap_at: datetime | None = None
+    """Gift wrap; None while nothing was said of it."""
 
 
 class ChargesTold(StrEnum):
@@ -180,6 +182,8 @@ class Clocks:
     """By field name; those of the buyer are `buyer.name` and so on."""
     lines: Mapping[str, LineClock] = field(default_factory=dict)
     """By `order_item_id`."""
+    charges_at: datetime | None = None
+    """When a body last had all charges: the gift wrap of a line that is missing here is as new."""
     listed_at: datetime | None = None
     """When a body last listed all lines of the order: a line that it leaves out has no units."""
     cancel_request: CancelRequest | None = None
@@ -237,7 +241,9 @@ class AmazonOrder(Value):
     def line_clock(self, order_item_id: str) -> LineClock:
         """Return when a line was last updated, and how complete it is."""
         at = self.last_update_date
-        return self.clocks.lines.get(order_item_id) or LineClock(at, at, at, Completeness.COMPLETE)
+        return self.clocks.lines.get(order_item_id) or LineClock(
+            at, at, at, Completeness.COMPLETE, self.clocks.charges_at
+        )
 
     @property
     def personal(self) -> tuple[Buyer | None, Address | None, tuple[Gift, ...]]:

@@ -16,7 +16,6 @@ from models.amazon_order import (
     AmazonStatus,
     Buyer,
     ChargesTold,
-    Clocks,
     Gift,
 )
 
@@ -63,7 +62,7 @@ def new_order(store_id: str, incoming: AmazonOrder) -> AmazonOrder:
         "items": lines.kept_items(),
         "buyer_requested_cancel": lines.is_cancel_requested(),
         "charges_told": ChargesTold.ALL,
-        "clocks": Clocks({}, lines.clocks_unlike(at), lines.listed_at, lines.cancel_request),
+        "clocks": lines.clocks_of({}, at),
     }
     return incoming.model_copy(update=update)
 
@@ -125,12 +124,8 @@ class _Merge:
         )
         update["buyer_requested_cancel"] = lines.is_cancel_requested()
         update["last_update_date"] = at = _later(stored.last_update_date, incoming.last_update_date)
-        update["clocks"] = Clocks(
-            fields={name: clock for name, clock in self.fields.items() if clock != at},
-            lines=lines.clocks_unlike(at),
-            listed_at=lines.listed_at,
-            cancel_request=lines.cancel_request,
-        )
+        fields = {name: clock for name, clock in self.fields.items() if clock != at}
+        update["clocks"] = lines.clocks_of(fields, at)
         return stored.model_copy(update=update)
 
     def _take(self, name: str, old: object, new: object, time: BodyTime) -> object:

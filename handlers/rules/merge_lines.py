@@ -9,6 +9,7 @@ from models.amazon_order import (
     AmazonOrder,
     CancelRequest,
     ChargesTold,
+    Clocks,
     Completeness,
     LineClock,
     OrderItem,
@@ -47,12 +48,15 @@ class MergedLines:
             # Lines that came before any status belong to an order that was pending.
             for name, clock in self.clocks.items():
                 self.clocks[name] = clock._replace(completeness=Completeness.PROVISIONAL)
+        self._charges_at = stored.clocks.charges_at
         self.listed_at = stored.clocks.listed_at
-        self.cancel_request = stored.clocks.cancel_request
+        self._cancel_request = stored.clocks.cancel_request
         if incoming.charges_told is ChargesTold.GIFT_WRAP:
             self.items = before | dict(self._wrapped(before))
             return
         self.items = before | dict(self._merge(before, item) for item in incoming.items)
+        if any(map(self._says_all_charges, incoming.items)) and time.reaches(self._charges_at):
+            self._charges_at = time.at
         if _lists_all(incoming) and time.reaches(self.listed_at):
             self.listed_at = time.at
             self._clear_units(before.keys() - {item.order_item_id for item in incoming.items})
@@ -65,7 +69,7 @@ class MergedLines:
         requests = {item.buyer_requested_cancel for item in items} - {None}
         if requests:
             return True in requests
-        return None if self.cancel_request is None else self.cancel_request.requested
+        return None if self._cancel_request is None else self._cancel_request.requested
 
     def kept_items(self) -> tuple[OrderItem, ...]:
         """Return the lines up to the limit, those with units first."""
@@ -74,9 +78,14 @@ class MergedLines:
             return tuple(items)
         return tuple(sorted(items, key=lambda item: not item.quantity))[:MAX_LINES]
 
-    def clocks_unlike(self, at: datetime | None) -> dict[str, LineClock]:
+    def clocks_of(self, fields: Mapping[str, datetime | None], at: datetime | None) -> Clocks:
+        """Return the clocks of an order that is as new as `at`, with those of its `fields`."""
+        lines = self._clocks_unlike(at)
+        return Clocks(fields, lines, self._charges_at, self.listed_at, self._cancel_request)
+
+    def _clocks_unlike(self, at: datetime | None) -> dict[str, LineClock]:
         """Return the clocks of all lines that are incomplete or have another time than `at`."""
-        usual = LineClock(at, at, at, Completeness.COMPLETE)
+        usual = LineClock(at, at, at, Completeness.COMPLETE, self._charges_at)
         unlike = {}
         for item in self.kept_items():
             clock = self.clocks[item.order_item_id]
@@ -100,18 +109,22 @@ class MergedLines:
             "quantity": self._time.reaches(clock.quantity_at),
             "request": self._is_newer_request(item, stored, clock.request_at),
             "details": not self._incoming.is_notification and self._time.reaches(clock.details_at),
+            "wrap": self._says_wrap(item) and self._time.reaches(clock.wrap_at),
         }
         self.clocks[name] = LineClock(
             at if newest["quantity"] else clock.quantity_at,
             at if newest["request"] else clock.request_at,
             at if newest["details"] else clock.details_at,
             max(self._completeness, clock.completeness),
+            at if newest["wrap"] else clock.wrap_at,
         )
         update = {
             field: _prefer(item, stored, field, item_first=newest["details"])
             for field in _LINE_DETAILS
         }
-        update["charges"] = self._charges(item, stored, item_first=newest["details"])
+        charges = _prefer(item, stored, "charges", item_first=newest["details"])
+        wrap = _gift_wrap(item if newest["wrap"] else stored)
+        update["charges"] = None if charges is None else _with_gift_wrap(charges, wrap)
         update["quantity_shipped"] = _prefer(
             item, stored, "quantity_shipped", item_first=newest["quantity"]
         )
@@ -131,33 +144,34 @@ class MergedLines:
         A line that no other body has named yet has no units, and nothing of it is known: it has the
         oldest of all clocks.
         """
+        at = self._time.at
         for item in self._incoming.items:
             name, stored = item.order_item_id, before.get(item.order_item_id)
-            if stored is not None and item.charges is not None:
+            if item.charges is None:
+                continue
+            if stored is None:
+                self.clocks[name] = LineClock(None, None, None, Completeness.ANNOUNCED, at)
+                yield name, item
+            elif self._time.reaches(self.clocks[name].wrap_at):
+                self.clocks[name] = self.clocks[name]._replace(wrap_at=at)
                 charges = _with_gift_wrap(stored.charges or (), item.charges)
                 yield name, stored.model_copy(update={"charges": charges})
-            elif stored is None and item.charges:
-                self.clocks[name] = LineClock(None, None, None, Completeness.ANNOUNCED)
-                yield name, item
 
-    def _charges(
-        self, item: OrderItem, stored: OrderItem, *, item_first: bool
-    ) -> tuple[Charge, ...] | None:
-        """Return the newer charges; gift wrap that they may not have is that of the older ones."""
-        charges: tuple[Charge, ...] | None = _prefer(item, stored, "charges", item_first=item_first)
-        if charges is None or self._incoming.charges_told is ChargesTold.ALL:
-            return charges
-        older = item.charges if charges is stored.charges else stored.charges
-        wrap = _gift_wrap(charges) or _gift_wrap(older or ())
-        return _with_gift_wrap(charges, wrap)
+    def _says_all_charges(self, item: OrderItem) -> bool:
+        is_all = self._incoming.charges_told is ChargesTold.ALL
+        return is_all and item.charges is not None and not self._incoming.is_notification
+
+    def _says_wrap(self, item: OrderItem) -> bool:
+        return self._says_all_charges(item) or bool(_gift_wrap(item))
 
     def _new_line(self, item: OrderItem) -> OrderItem:
         at = self._time.at
         details_at = None if self._incoming.is_notification else at
-        clock = LineClock(at, at, details_at, self._completeness)
+        wrap_at = at if self._says_wrap(item) else None
+        clock = LineClock(at, at, details_at, self._completeness, wrap_at)
         if not self._time.reaches(self.listed_at):  # a newer list of all lines leaves it out
             item, clock = _without_units(item), clock._replace(quantity_at=self.listed_at)
-        of_all, requested = self.cancel_request, item.buyer_requested_cancel
+        of_all, requested = self._cancel_request, item.buyer_requested_cancel
         if of_all is not None and (requested is None or not self._time.reaches(of_all.at)):
             item = item.model_copy(update={"buyer_requested_cancel": of_all.requested})
             clock = clock._replace(request_at=of_all.at)
@@ -177,8 +191,8 @@ class MergedLines:
                 self.clocks[name] = self.clocks[name]._replace(quantity_at=self._time.at)
 
     def _request_all(self, requested: bool) -> None:
-        if self.cancel_request is None or self._time.reaches(self.cancel_request.at):
-            self.cancel_request = CancelRequest(requested, self._time.at)
+        if self._cancel_request is None or self._time.reaches(self._cancel_request.at):
+            self._cancel_request = CancelRequest(requested, self._time.at)
         for name, item in self.items.items():
             clock = self.clocks[name]
             if item.buyer_requested_cancel is None or self._time.reaches(clock.request_at):
@@ -216,8 +230,8 @@ def _without_units(item: OrderItem) -> OrderItem:
     return item.model_copy(update={"quantity": 0})
 
 
-def _gift_wrap(charges: Iterable[Charge]) -> tuple[Charge, ...]:
-    return tuple(charge for charge in charges if charge.kind is ChargeKind.GIFT_WRAP)
+def _gift_wrap(item: OrderItem) -> tuple[Charge, ...]:
+    return tuple(charge for charge in item.charges or () if charge.kind is ChargeKind.GIFT_WRAP)
 
 
 def _with_gift_wrap(charges: Iterable[Charge], wrap: tuple[Charge, ...]) -> tuple[Charge, ...]:

@@ -251,6 +251,7 @@ def _clocks_to_document(clocks: Clocks) -> Document:
     for name, at in clocks.fields.items():
         by_time.setdefault(at, []).append(name)
     return present(
+        charges_at=clocks.charges_at,
         listed_at=clocks.listed_at,
         cancel_request=None if request is None else request._asdict(),
         fields=[{"at": at, "names": names} for at, names in by_time.items()] or None,
@@ -261,6 +262,7 @@ def _clocks_to_document(clocks: Clocks) -> Document:
                 "request_at": clock.request_at,
                 "details_at": clock.details_at,
                 "completeness": clock.completeness.name.lower(),
+                **present(wrap_at=clock.wrap_at),
             }
             for name, clock in clocks.lines.items()
         ]
@@ -280,9 +282,11 @@ def _clocks_from_document(document: Document) -> Clocks:
                 line["request_at"],
                 line["details_at"],
                 Completeness[line["completeness"].upper()],
+                line.get("wrap_at"),
             )
             for line in document.get("lines", ())
         },
+        charges_at=document.get("charges_at"),
         listed_at=document.get("listed_at"),
         cancel_request=None if request is None else CancelRequest(**request),
     )

@@ -8,7 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from handlers.rules.merge import merge, new_order
-from models.amazon_order import Address, AmazonOrder, AmazonStatus, Buyer, FulfillmentChannel
+from models.amazon_order import (
+    Address,
+    AmazonOrder,
+    AmazonStatus,
+    Buyer,
+    ChargesTold,
+    FulfillmentChannel,
+)
+from models.charges import Charge, ChargeKind
 from tests.builders import ORDER, PURCHASED, STORE, an_item, later, money
 
 IDS = ("item-1", "item-2", "item-3")
@@ -23,6 +31,8 @@ def a_body(
     sent: set[str],
     lines: set[str],
     request: bool | None,
+    told: ChargesTold = ChargesTold.ALL,
+    wrapped: bool = False,
 ) -> AmazonOrder:
     """A body of Amazon's about one order; a notification has neither prices nor details."""
     number = at or 0
@@ -37,7 +47,11 @@ def a_body(
         "programs": (f"PROGRAM-{number}",),
         "items_expected": number + 1,
     }
-    unpriced: dict[str, Any] = {"price": None, "tax": None, "title": None} if notified else {}
+    kinds = (ChargeKind.SHIPPING, *((ChargeKind.GIFT_WRAP,) if wrapped else ()))
+    charges = tuple(Charge(kind=kind, amount=money(str(number)), tax=None) for kind in kinds)
+    unpriced: dict[str, Any] = (
+        {"price": None, "tax": None, "title": None} if notified else {"charges": charges}
+    )
     requested = {"buyer_requested_cancel": request}
     items = tuple(
         an_item(
@@ -58,6 +72,7 @@ def a_body(
         items_complete=form == "last page" and bool(items),
         is_notification=notified,
         buyer_requested_cancel=request,
+        charges_told=told,
         **{name: value for name, value in details.items() if name in sent - absent},
     )
 
@@ -99,7 +114,7 @@ def test_rule_15_nothing_that_was_told_is_missing_in_any_order_of_arrival(
     sent: list[AmazonOrder],
 ) -> None:
     # A request for lines that have no units is none for the order.
-    apart = {"items", "clocks", "buyer_requested_cancel"}
+    apart = {"items", "clocks", "buyer_requested_cancel", "charges_told"}
     parts = [name for name in AmazonOrder.model_fields if name not in apart]
     for arrival in permutations(sent):
         order = merged_from(arrival)
@@ -132,6 +147,33 @@ def test_rule_15_bodies_with_times_make_the_same_order_in_any_order_of_arrival(
     if dated:
         ends = [plain(merged_from(arrival)) for arrival in permutations(dated)]
         assert all(end == ends[0] for end in ends)
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from((ChargesTold.ALL, ChargesTold.GIFT_WRAP_OPTIONAL)), st.booleans()
+        ),
+        min_size=2,
+        max_size=4,
+    )
+)
+def test_rule_15_gift_wrap_that_a_body_may_leave_out_is_the_same_in_any_order_of_arrival(
+    charges: list[tuple[ChargesTold, bool]],
+) -> None:
+    sent = [
+        a_body(at, AmazonStatus.UNSHIPPED, "page", set(), {IDS[0]}, None, *told)
+        for at, told in enumerate(charges, 1)
+    ]
+    ends = [plain(merged_from(arrival)) for arrival in permutations(sent)]
+    assert all(end == ends[0] for end in ends)
+    said = [
+        at for at, (told, wrapped) in enumerate(charges, 1) if wrapped or told is ChargesTold.ALL
+    ]
+    expected = said[-1] if said and charges[said[-1] - 1][1] else None
+    [item] = ends[0].items
+    wraps = [one.amount for one in item.charges or () if one.kind is ChargeKind.GIFT_WRAP]
+    assert wraps == ([] if expected is None else [money(str(expected))])
 
 
 def plain(order: AmazonOrder) -> AmazonOrder:
