@@ -42,7 +42,7 @@ async def measure(on: Servers, count: int) -> Report:
 
 
 async def _shadow(here: Installation, *options: str) -> tuple[Any, float]:
-    command = ("-m", "order_import", "shadow", "--since", "2026-01-01", *options, "--json")
+    command = ("-m", "order_import", "shadow", "--since", "2025-01-01", *options, "--json")
     began = time.time()
     process = await create_subprocess_exec(
         sys.executable, *command, env=here.environment, stdout=subprocess.PIPE
