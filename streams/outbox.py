@@ -204,5 +204,5 @@ def _is_blocked(message: Outgoing, blocked_from: Mapping[str, int]) -> bool:
 
 def _preceding_events(outgoing: Iterable[Outgoing]) -> set[tuple[str, int]]:
     """Return the key and sequence of the events that precede these and are not among them."""
-    events = {(one.key, one.sequence) for one in outgoing if isinstance(one, Event)}
+    events = {(message.key, message.sequence) for message in outgoing if isinstance(message, Event)}
     return {(key, sequence - 1) for key, sequence in events if sequence > 1} - events
